@@ -1,0 +1,28 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/vfs.h>
+
+int clinux_reserve(int fd, int64_t length) {
+    int result;
+    do {
+        result = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, length);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 ? 0 : errno;
+}
+
+int clinux_start_writeback(int fd, int64_t offset, int64_t length) {
+    return sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE) == 0 ? 0 : errno;
+}
+
+int64_t clinux_filesystem_magic(int fd) {
+    struct statfs status;
+    return fstatfs(fd, &status) == 0 ? (int64_t)status.f_type : -1;
+}
+
+int64_t clinux_free_bytes(int fd) {
+    struct statfs status;
+    return fstatfs(fd, &status) == 0 ? (int64_t)status.f_bavail * status.f_bsize : -1;
+}

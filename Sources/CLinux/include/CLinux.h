@@ -1,0 +1,20 @@
+#ifndef CLINUX_H
+#define CLINUX_H
+
+// Linux system calls that Swift's Glibc overlay hides behind _GNU_SOURCE.
+
+#include <stdint.h>
+
+/// fallocate(2) with FALLOC_FL_KEEP_SIZE: reserves blocks without changing the file's length. 0 or an errno.
+int clinux_reserve(int fd, int64_t length);
+
+/// sync_file_range(2) with SYNC_FILE_RANGE_WRITE: starts write-back of a range without waiting. 0 or an errno.
+int clinux_start_writeback(int fd, int64_t offset, int64_t length);
+
+/// fstatfs(2): the file system's magic number, or -1 with errno set.
+int64_t clinux_filesystem_magic(int fd);
+
+/// fstatfs(2): bytes that an unprivileged process may still allocate, or -1 with errno set.
+int64_t clinux_free_bytes(int fd);
+
+#endif

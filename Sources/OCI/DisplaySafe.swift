@@ -1,0 +1,37 @@
+extension StringProtocol {
+    /// The text as it may be shown on a terminal or in a log line: one line, no control or direction characters, bounded.
+    ///
+    /// Escapes C0, DEL, C1, line and paragraph separators, bidirectional controls, zero-width and tag characters as
+    /// `\u{…}` and cuts after 256 characters. Every string that a registry, an image or a file's author chose passes
+    /// through here before a person sees it.
+    package var displaySafe: String {
+        displaySafe(limit: 256)
+    }
+
+    /// The text as ``displaySafe`` shows it, cut after `limit` characters.
+    package func displaySafe(limit: Int) -> String {
+        var result = ""
+        var count = 0
+        for scalar in unicodeScalars {
+            guard count < limit else { return result + "…" }
+            count += 1
+            if scalar.isUnsafeToDisplay {
+                result += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isUnsafeToDisplay: Bool {
+        switch value {
+        case 0..<0x20, 0x7F..<0xA0: true
+        case 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF: true
+        case 0xFFF9...0xFFFB, 0xE0000...0xE0FFF: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,110 @@
+/// What names one manifest within a repository.
+package enum Reference: Hashable, Sendable, CustomStringConvertible {
+    case tag(TagName)
+    case digest(Digest)
+
+    /// As it stands in a manifest's URL.
+    package var description: String {
+        switch self {
+        case .tag(let tag): tag.description
+        case .digest(let digest): digest.description
+        }
+    }
+}
+
+/// A repository and the registry that holds it: `registry.example.com/mirrors/alpine`.
+package struct RepositoryReference: Hashable, Sendable, CustomStringConvertible {
+    package let host: RegistryHost
+    package let repository: RepositoryName
+
+    package init(host: RegistryHost, repository: RepositoryName) {
+        self.host = host
+        self.repository = repository
+    }
+
+    package var description: String { "\(host)/\(repository)" }
+}
+
+extension RepositoryReference: Comparable {
+    package static func < (left: RepositoryReference, right: RepositoryReference) -> Bool {
+        left.description.utf8.lexicographicallyPrecedes(right.description.utf8)
+    }
+}
+
+/// A reference as people write it: `[host[:port]/]repository[:tag][@digest]`.
+///
+/// The rules of `docker pull`: the first component is a host when it holds a `.` or a `:`, is `localhost`, or has
+/// upper-case letters; otherwise the host is Docker Hub, where a single component means `library/…`. When both a tag
+/// and a digest are given, the digest decides and the tag is a label.
+package struct ImageReference: Hashable, Sendable {
+    package let location: RepositoryReference
+    package let tag: TagName?
+    package let digest: Digest?
+
+    package init(location: RepositoryReference, tag: TagName? = nil, digest: Digest? = nil) {
+        self.location = location
+        self.tag = tag
+        self.digest = digest
+    }
+
+    package init(_ text: some StringProtocol) throws(ReferenceError) {
+        guard !text.isEmpty else { throw ReferenceError(.reference, text, "it is empty") }
+        guard !text.contains("://") else {
+            throw ReferenceError(.reference, text, "write it without a scheme such as https://")
+        }
+        var rest = text[text.startIndex...]
+        var digest: Digest?
+        if let at = rest.firstIndex(of: "@") {
+            digest = try Digest(rest[rest.index(after: at)...])
+            rest = rest[..<at]
+        }
+        var tag: TagName?
+        if let colon = rest.lastIndex(of: ":"), !rest[colon...].contains("/"), rest[..<colon].contains("/")
+            || !Self.isHostWithPort(rest)
+        {
+            tag = try TagName(rest[rest.index(after: colon)...])
+            rest = rest[..<colon]
+        }
+        self.init(location: try RepositoryReference(String(rest)), tag: tag, digest: digest)
+    }
+
+    /// What the reference asks for; `nil` when it names the repository alone.
+    package var reference: Reference? {
+        digest.map(Reference.digest) ?? tag.map(Reference.tag)
+    }
+
+    /// `localhost:5000` alone is a host without a repository, while `alpine:3` is a tag.
+    private static func isHostWithPort(_ text: some StringProtocol) -> Bool {
+        text.hasPrefix("localhost:") || text.split(separator: ":").first?.contains(".") == true
+    }
+}
+
+extension ImageReference: CustomStringConvertible {
+    package var description: String {
+        location.description + (tag.map { ":\($0)" } ?? "") + (digest.map { "@\($0)" } ?? "")
+    }
+}
+
+extension RepositoryReference {
+    /// Parses `[host[:port]/]repository` by the rules of ``ImageReference``.
+    package init(_ text: String) throws(ReferenceError) {
+        let (hostText, path) = Self.split(text)
+        guard let path, !path.isEmpty else {
+            throw ReferenceError(.reference, text, "a repository is missing after the host")
+        }
+        let host = try hostText.map { text throws(ReferenceError) in try RegistryHost(text) } ?? .dockerHub
+        let isShort = host == .dockerHub && !path.contains("/")
+        self.init(host: host, repository: try RepositoryName(isShort ? "library/\(path)" : String(path)))
+    }
+
+    private static func split(_ text: String) -> (host: Substring?, path: Substring?) {
+        guard let slash = text.firstIndex(of: "/") else {
+            let isHost = text == "localhost" || text.contains(":")
+            return isHost ? (text[...], nil) : (nil, text[...])
+        }
+        let first = text[..<slash]
+        let isHost =
+            first == "localhost" || first.contains(where: { $0 == "." || $0 == ":" || $0.isUppercase })
+        return isHost ? (first, text[text.index(after: slash)...]) : (nil, text[...])
+    }
+}

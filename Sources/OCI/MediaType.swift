@@ -1,0 +1,56 @@
+/// A media type as it stands in descriptors and `Content-Type`: lower case, without parameters.
+package struct MediaType: Hashable, Sendable, CustomStringConvertible {
+    package let description: String
+
+    /// Parses `type/subtype`; parameters such as `; charset=utf-8` are dropped, as RFC 6838 names have none.
+    package init(_ text: some StringProtocol) throws(ReferenceError) {
+        let bare = text.prefix { $0 != ";" }.trimmingSpaces.lowercased()
+        let parts = bare.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        guard parts.count == 2, parts.allSatisfy({ (1...127).contains($0.count) && $0.allSatisfy(Self.isAllowed) }) else {
+            throw ReferenceError(.mediaType, text, "expected type/subtype")
+        }
+        description = bare
+    }
+
+    private init(known: String) {
+        description = known
+    }
+
+    private static func isAllowed(_ byte: UInt8) -> Bool {
+        byte.isAlphanumeric || "!#$&-^_.+".utf8.contains(byte)
+    }
+}
+
+extension MediaType {
+    package static let ociManifest = MediaType(known: "application/vnd.oci.image.manifest.v1+json")
+    package static let ociIndex = MediaType(known: "application/vnd.oci.image.index.v1+json")
+    package static let ociConfig = MediaType(known: "application/vnd.oci.image.config.v1+json")
+    package static let ociEmpty = MediaType(known: "application/vnd.oci.empty.v1+json")
+    package static let dockerManifest = MediaType(known: "application/vnd.docker.distribution.manifest.v2+json")
+    package static let dockerList = MediaType(known: "application/vnd.docker.distribution.manifest.list.v2+json")
+    package static let dockerConfig = MediaType(known: "application/vnd.docker.container.image.v1+json")
+    package static let dockerSchema1 = MediaType(known: "application/vnd.docker.distribution.manifest.v1+json")
+    package static let dockerSchema1Signed = MediaType(known: "application/vnd.docker.distribution.manifest.v1+prettyjws")
+    package static let octetStream = MediaType(known: "application/octet-stream")
+
+    /// The types of documents that ``Manifest`` reads, in the order in which a client prefers them.
+    package static let manifests: [MediaType] = [.ociIndex, .ociManifest, .dockerList, .dockerManifest]
+
+    /// Whether it is an index: a document that lists other manifests.
+    package var isIndex: Bool { self == .ociIndex || self == .dockerList }
+
+    /// Whether a descriptor of this type points at a document that ``Manifest`` reads, rather than at a blob.
+    package var isManifest: Bool { Self.manifests.contains(self) }
+
+    package var isSchema1: Bool { self == .dockerSchema1 || self == .dockerSchema1Signed }
+}
+
+extension StringProtocol {
+    fileprivate var trimmingSpaces: SubSequence {
+        let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" }
+        guard let first = firstIndex(where: { !isSpace($0) }), let last = lastIndex(where: { !isSpace($0) }) else {
+            return self[endIndex...]
+        }
+        return self[first...last]
+    }
+}

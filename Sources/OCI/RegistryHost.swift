@@ -1,0 +1,76 @@
+/// A registry's host name or address, with its port where one is given; docker.io's aliases are folded into one.
+///
+/// The grammar of `domain` in the distribution project's reference package: host names, IPv4, bracketed IPv6, port.
+package struct RegistryHost: Hashable, Sendable, CustomStringConvertible {
+    /// The lower-case host without port; an IPv6 address keeps its brackets.
+    package let name: String
+    package let port: Int?
+
+    /// Docker Hub.
+    package static let dockerHub = RegistryHost(name: "docker.io", port: nil)
+
+    private init(name: String, port: Int?) {
+        self.name = name
+        self.port = port
+    }
+
+    package init(_ text: some StringProtocol) throws(ReferenceError) {
+        let (name, port) = try Self.split(text)
+        guard name.utf8.count <= 253 else { throw ReferenceError(.host, text, "it is longer than 253 characters") }
+        if name.hasPrefix("[") {
+            guard Self.isIPv6(name.dropFirst().dropLast()) else {
+                throw ReferenceError(.host, text, "not an IPv6 address in brackets")
+            }
+        } else {
+            for label in name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {
+                guard let first = label.first, let last = label.last, first.isAlphanumeric, last.isAlphanumeric,
+                    label.count <= 63, label.allSatisfy({ $0.isAlphanumeric || $0 == UInt8(ascii: "-") })
+                else { throw ReferenceError(.host, text, "expected a host name or address, with an optional :port") }
+            }
+        }
+        let lowered = name.lowercased()
+        if port == nil, ["index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"].contains(lowered) {
+            self = .dockerHub
+        } else {
+            self.init(name: lowered, port: port)
+        }
+    }
+
+    package var description: String {
+        port.map { "\(name):\($0)" } ?? name
+    }
+
+    /// Whether it names this machine: `localhost`, `127.0.0.0/8` or `[::1]`.
+    package var isLoopback: Bool {
+        if name == "localhost" || name == "[::1]" { return true }
+        let octets = name.split(separator: ".", omittingEmptySubsequences: false)
+        return octets.count == 4 && octets[0] == "127" && octets.allSatisfy { UInt8($0) != nil }
+    }
+
+    private static func split(_ text: some StringProtocol) throws(ReferenceError) -> (name: String, port: Int?) {
+        guard !text.isEmpty else { throw ReferenceError(.host, text, "it is empty") }
+        let nameEnd: String.Index
+        if text.hasPrefix("[") {
+            guard let bracket = text.firstIndex(of: "]") else { throw ReferenceError(.host, text, "']' is missing") }
+            nameEnd = text.index(after: bracket)
+        } else {
+            nameEnd = text.firstIndex(of: ":") ?? text.endIndex
+        }
+        let rest = text[nameEnd...]
+        guard !rest.isEmpty else { return (String(text), nil) }
+        let digits = rest.dropFirst()
+        guard rest.first == ":", !digits.isEmpty, digits.utf8.allSatisfy(\.isDigit), let port = UInt16(digits), port > 0
+        else { throw ReferenceError(.host, text, "the port must be a number from 1 to 65535") }
+        return (String(text[..<nameEnd]), Int(port))
+    }
+
+    private static func isIPv6(_ text: Substring) -> Bool {
+        text.contains(":") && text.utf8.allSatisfy { $0.isDigit || $0 == UInt8(ascii: ":") || $0.isHexLetter }
+    }
+}
+
+extension UInt8 {
+    fileprivate var isHexLetter: Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(self | 0x20)
+    }
+}

@@ -1,0 +1,4 @@
+import ArgumentParser
+@main struct Imglife: AsyncParsableCommand {
+    func run() async throws {}
+}
