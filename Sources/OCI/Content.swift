@@ -15,10 +15,10 @@ package protocol ContentSource: Sendable {
     /// Delivers a blob's bytes in order, from `offset` to its end.
     ///
     /// Interrupted transfers are continued inside, within the source's own retry rules; `deliver` never sees a byte
-    /// twice and never more than `descriptor.size - offset` bytes. An error thrown by `deliver` ends the read and is
-    /// rethrown as it is.
+    /// twice and never more than `descriptor.size - offset` bytes. `offset` is 0 to the size, in bytes; at the blob's
+    /// size nothing is asked of the source.
     ///
-    /// - Parameter offset: 0 ≤ offset ≤ size, in bytes. At the blob's size nothing is asked of the source.
+    /// - Throws: what `deliver` throws, as it is; otherwise the source's own error after its last try.
     func readBlob(
         _ descriptor: Descriptor,
         from offset: Int64,
@@ -40,7 +40,9 @@ package protocol BlobReader: Sendable {
     func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer
 }
 
-/// What storing a blob came to. None of these is an error.
+/// What storing a blob came to.
+///
+/// None of these is an error.
 package enum StoreOutcome: Hashable, Sendable {
     /// The sink held it already; no byte was sent.
     case alreadyThere

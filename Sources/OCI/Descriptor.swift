@@ -20,8 +20,12 @@ package struct Descriptor: Hashable, Sendable {
 
     /// Describes bytes at hand.
     package init(mediaType: MediaType, bytes: ByteBuffer, algorithm: Digest.Algorithm = .sha256) {
+        self.init(mediaType: mediaType, digest: .of(bytes, algorithm: algorithm), byteCount: bytes.readableBytes)
+    }
+
+    init(mediaType: MediaType, digest: Digest, byteCount: Int) {
         self.mediaType = mediaType
-        self.digest = .of(bytes, algorithm: algorithm)
-        self.size = Int64(bytes.readableBytes)
+        self.digest = digest
+        self.size = Int64(byteCount)
     }
 }

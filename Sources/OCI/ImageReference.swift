@@ -59,8 +59,9 @@ package struct ImageReference: Hashable, Sendable {
             rest = rest[..<at]
         }
         var tag: TagName?
-        if let colon = rest.lastIndex(of: ":"), !rest[colon...].contains("/"), rest[..<colon].contains("/")
-            || !Self.isHostWithPort(rest)
+        if let colon = rest.lastIndex(of: ":"), !rest[colon...].contains("/"),
+            rest[..<colon].contains("/")
+                || !Self.isHostWithPort(rest)
         {
             tag = try TagName(rest[rest.index(after: colon)...])
             rest = rest[..<colon]

@@ -6,7 +6,8 @@ package struct MediaType: Hashable, Sendable, CustomStringConvertible {
     package init(_ text: some StringProtocol) throws(ReferenceError) {
         let bare = text.prefix { $0 != ";" }.trimmingSpaces.lowercased()
         let parts = bare.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        guard parts.count == 2, parts.allSatisfy({ (1...127).contains($0.count) && $0.allSatisfy(Self.isAllowed) }) else {
+        guard parts.count == 2, parts.allSatisfy({ (1...127).contains($0.count) && $0.allSatisfy(Self.isAllowed) })
+        else {
             throw ReferenceError(.mediaType, text, "expected type/subtype")
         }
         description = bare
@@ -30,7 +31,9 @@ extension MediaType {
     package static let dockerList = MediaType(known: "application/vnd.docker.distribution.manifest.list.v2+json")
     package static let dockerConfig = MediaType(known: "application/vnd.docker.container.image.v1+json")
     package static let dockerSchema1 = MediaType(known: "application/vnd.docker.distribution.manifest.v1+json")
-    package static let dockerSchema1Signed = MediaType(known: "application/vnd.docker.distribution.manifest.v1+prettyjws")
+    package static let dockerSchema1Signed = MediaType(
+        known: "application/vnd.docker.distribution.manifest.v1+prettyjws"
+    )
     package static let octetStream = MediaType(known: "application/octet-stream")
 
     /// The types of documents that ``Manifest`` reads, in the order in which a client prefers them.

@@ -1,0 +1,53 @@
+package import NIOCore
+
+/// One error of a registry's answer: `{"errors": [{"code": …, "message": …}]}`.
+///
+/// OCI distribution-spec 1.1.1, "Error codes". Remote text: shown only through ``description``, which makes it safe.
+package struct DistributionError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The codes of the specification, and those that registries add and clients must know.
+    package enum Code: String, Sendable {
+        case blobUnknown = "BLOB_UNKNOWN"
+        case blobUploadInvalid = "BLOB_UPLOAD_INVALID"
+        case blobUploadUnknown = "BLOB_UPLOAD_UNKNOWN"
+        case digestInvalid = "DIGEST_INVALID"
+        case manifestBlobUnknown = "MANIFEST_BLOB_UNKNOWN"
+        case manifestInvalid = "MANIFEST_INVALID"
+        case manifestUnknown = "MANIFEST_UNKNOWN"
+        case nameInvalid = "NAME_INVALID"
+        case nameUnknown = "NAME_UNKNOWN"
+        case sizeInvalid = "SIZE_INVALID"
+        case unauthorized = "UNAUTHORIZED"
+        case denied = "DENIED"
+        case unsupported = "UNSUPPORTED"
+        case tooManyRequests = "TOOMANYREQUESTS"
+        case unknown = "UNKNOWN"
+    }
+
+    /// `nil` for a code that is not in ``Code``.
+    package let code: Code?
+    package let rawCode: String
+    package let message: String
+
+    package init(code: Code, message: String) {
+        self.code = code
+        self.rawCode = code.rawValue
+        self.message = message
+    }
+
+    private init?(_ value: JSONValue) {
+        guard let rawCode = value["code"]?.string else { return nil }
+        self.code = Code(rawValue: rawCode.uppercased())
+        self.rawCode = rawCode
+        self.message = value["message"]?.string ?? ""
+    }
+
+    package var description: String {
+        message.isEmpty ? rawCode.displaySafe : "\(rawCode.displaySafe): \(message.displaySafe)"
+    }
+
+    /// The errors in a body; empty when it holds none in the specified form, which is not an error itself.
+    package static func parse(_ body: ByteBuffer) -> [DistributionError] {
+        guard let root = try? JSONValue(parsing: body) else { return [] }
+        return (root["errors"]?.elements ?? []).prefix(8).compactMap(DistributionError.init)
+    }
+}
