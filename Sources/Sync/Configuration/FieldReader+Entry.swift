@@ -72,7 +72,10 @@ extension FieldReader {
         }
         guard let image else { return nil }
         if image.digest != nil {
-            fail(field, "must be a repository without digest, not \(field.node.shown); choose what to mirror with 'tag'")
+            fail(
+                field,
+                "must be a repository without digest, not \(field.node.shown); choose what to mirror with 'tag'"
+            )
         } else if let tag = image.tag {
             fail(
                 field,

@@ -11,8 +11,10 @@ extension FieldReader {
         var result: [RegistryHost: RegistryOptions] = [:]
         var lines: [RegistryHost: Int] = [:]
         for (name, value) in hosts.ordered {
-            let key = Field(node: YAMLNode(position: value.keyPosition, content: .scalar(name, isPlain: false)),
-                path: value.field.path)
+            let key = Field(
+                node: YAMLNode(position: value.keyPosition, content: .scalar(name, isPlain: false)),
+                path: value.field.path
+            )
             guard let host = host(key) else {
                 _ = readRegistry(value.field, of: nil)
                 continue
@@ -33,7 +35,8 @@ extension FieldReader {
         guard !field.node.isNull, let fields = mapping(field, keys: Self.registryKeys) else { return options }
         options.endpoint = baseURL(fields["endpoint"])
         options.isPlainHTTP = bool(fields["plain_http"]) ?? false
-        if options.isPlainHTTP, let endpoint = options.endpoint, !endpoint.isPlainHTTP, let field = fields["plain_http"] {
+        if options.isPlainHTTP, let endpoint = options.endpoint, !endpoint.isPlainHTTP, let field = fields["plain_http"]
+        {
             fail(field, "contradicts the endpoint \(endpoint.description.displaySafe); keep one of the two")
         }
         options.caFile = string(fields["ca_file"])

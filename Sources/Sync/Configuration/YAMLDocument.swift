@@ -28,7 +28,10 @@ struct YAMLDocument {
             throw YAMLFailure(position: .start, message: "the file is longer than 1 MiB")
         }
         guard !AliasGuard.mayExplode(text) else {
-            throw YAMLFailure(position: .start, message: "too many YAML aliases together with keys that are not scalars")
+            throw YAMLFailure(
+                position: .start,
+                message: "too many YAML aliases together with keys that are not scalars"
+            )
         }
         var composer = DuplicateTolerantComposer(text: text)
         let node = try composer.compose()
@@ -113,7 +116,9 @@ struct YAMLDocument {
                 duplicates.append(
                     YAMLFailure(
                         position: position,
-                        path: YAMLNode(position: position, content: .scalar(marker.key, isPlain: true)).path(below: path),
+                        path: YAMLNode(position: position, content: .scalar(marker.key, isPlain: true)).path(
+                            below: path
+                        ),
                         message: "stands here a second time; it is on line \(line) already"
                     )
                 )

@@ -44,7 +44,8 @@ enum OSWord {
     /// Distributions, which may carry a version: `alpine3.21`, `ubi9`, `debian12`.
     private static let distributions: Set<String> = [
         "alma", "almalinux", "alpine", "al", "amazonlinux", "amzn", "arch", "archlinux", "azurelinux", "bci", "busybox",
-        "centos", "debian", "deb", "distroless", "el", "fedora", "glibc", "leap", "ltsc", "mariner", "musl", "nanoserver",
+        "centos", "debian", "deb", "distroless", "el", "fedora", "glibc", "leap", "ltsc", "mariner", "musl",
+        "nanoserver",
         "ol", "opensuse", "oracle", "oraclelinux", "photon", "redhat", "rhel", "rocky", "rockylinux", "sles", "suse",
         "tumbleweed", "ubi", "ubuntu", "uclibc", "windows", "windowsservercore", "wolfi",
     ]
