@@ -255,7 +255,10 @@ struct ConfigurationProblemTests {
             "lifecycle: {eol_url: 'ftp://x'}",
             "2:22: lifecycle.eol_url: must start with http:// or https://, not 'ftp://x'"
         ),
-        .top("lifecycle: {eol_file: x}", "2:13: lifecycle.eol_file: unknown key; did you mean 'eol_url'?"),
+        .top(
+            "lifecycle: {eol_file: x}",
+            "2:13: lifecycle.eol_file: unknown key; the keys here are eol_provider, eol_data_file, eol_url"
+        ),
     ]
 
     @Test(

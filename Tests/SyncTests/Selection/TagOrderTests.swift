@@ -15,7 +15,7 @@ struct TagOrderTests {
         ],
         // node
         [
-            "22.14.0", "22.14.0-slim", "22.14.0-bookworm-slim", "22.14.0-bookworm", "22.14.0-alpine3.21", "22", "8.9",
+            "22.14.0", "22.14.0-slim", "22.14.0-bookworm", "22.14.0-bookworm-slim", "22.14.0-alpine3.21", "22", "8.9",
             "jod", "lts",
         ],
         // ubuntu
@@ -27,7 +27,7 @@ struct TagOrderTests {
         ],
         // nginx
         [
-            "1.27.4", "1.27.4-perl", "1.27.4-otel", "1.27.4-alpine-slim", "1.27.4-alpine", "1.26.3", "mainline",
+            "1.27.4", "1.27.4-perl", "1.27.4-otel", "1.27.4-alpine", "1.27.4-alpine-slim", "1.26.3", "mainline",
             "stable",
         ],
         // dotnet
@@ -43,7 +43,7 @@ struct TagOrderTests {
         // stages
         [
             "1.0.0-1", "1.0.0", "1.0.0-rc.10", "1.0.0-rc.2", "1.0.0-RC1", "1.0.0-M2", "1.0.0-M1", "1.0.0-beta.11",
-            "1.0.0-beta.2", "1.0.0-beta", "1.0.0-alpha.beta", "1.0.0-alpha.1", "1.0.0-alpha", "1.0.0-SNAPSHOT",
+            "1.0.0-beta.2", "1.0.0-beta", "1.0.0-alpha.1", "1.0.0-alpha", "1.0.0-alpha.beta", "1.0.0-SNAPSHOT",
         ],
         ["3.14.0", "3.14.0rc1", "3.14.0b2", "3.14.0b1", "3.14.0a7", "3.14.0a1"],
         // four parts and beyond
