@@ -1,4 +1,5 @@
 package import NIOCore
+package import OCI
 
 /// Bytes that can be read at any offset, held in memory or made when they are asked for.
 package struct ByteSource: Sendable {
@@ -87,5 +88,19 @@ extension ByteSource {
             result.writeRepeatingByte(UInt8(ascii: "x"), count: wanted - result.readableBytes)
             return result
         }
+    }
+}
+
+extension ByteSource {
+    /// The digest of all bytes, read in pieces.
+    package func digest(_ algorithm: Digest.Algorithm = .sha256) -> Digest {
+        var hasher = DigestHasher(algorithm)
+        var offset = 0
+        while offset < count {
+            let chunk = read(at: offset, count: 1 << 20)
+            hasher.update(chunk)
+            offset += chunk.readableBytes
+        }
+        return hasher.finalize()
     }
 }
