@@ -1,7 +1,9 @@
 import GRDB
 
 extension CacheIndex {
-    /// The migrations, in order. Append only; a released one never changes.
+    /// The migrations, in order.
+    ///
+    /// Append only; a released one never changes.
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1 content") { db in

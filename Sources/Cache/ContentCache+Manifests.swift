@@ -28,7 +28,9 @@ extension ContentCache {
     /// By the same protocol as any blob. What it refers to need not be there. Safe to repeat; costs no transaction
     /// when everything is there and recorded.
     ///
-    /// - Parameter origin: where it came from, and can be fetched again.
+    /// - Parameters:
+    ///   - manifest: what to store.
+    ///   - origin: where it came from, and can be fetched again.
     /// - Throws: ``CacheError``.
     package func store(_ manifest: Manifest, from origin: RepositoryReference?) async throws {
         let digest = manifest.descriptor.digest

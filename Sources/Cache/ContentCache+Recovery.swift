@@ -8,7 +8,9 @@ extension ContentCache {
     /// A partial that nobody has touched for this many seconds is given up.
     static let partialLifetime: Int64 = 24 * 3600
 
-    /// Tidies what processes left behind that died. Quick, whatever the cache holds, and safe to repeat.
+    /// Tidies what processes left behind that died.
+    ///
+    /// Quick, whatever the cache holds, and safe to repeat.
     func recover() throws {
         try removeDeadLeases()
         try removeOldPartials()

@@ -77,7 +77,9 @@ final class OpenFile: Sendable {
         try SystemError.check("fchmod") { fchmod(descriptor, mode) }
     }
 
-    /// Makes content durable. After an error the file must be given up: a second try can claim success falsely.
+    /// Makes content durable.
+    ///
+    /// After an error the file must be given up: a second try can claim success falsely.
     func sync() throws(SystemError) {
         try SystemError.check("fsync") { fsync(descriptor) }
     }

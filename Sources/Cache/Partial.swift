@@ -27,7 +27,9 @@ struct Partial: Sendable {
         }
     }
 
-    /// Hashes what is there. Longer than the blob: nothing of it is kept.
+    /// Hashes what is there.
+    ///
+    /// Longer than the blob: nothing of it is kept.
     ///
     /// No hash state is ever saved: it could disagree with the bytes after a crash.
     func rehash() async throws -> (length: Int64, hasher: DigestHasher) {

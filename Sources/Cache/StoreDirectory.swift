@@ -100,7 +100,9 @@ extension StoreDirectory {
         }
     }
 
-    /// Nobody else may put files into the cache. What this user owns is made so; the rest is refused.
+    /// Nobody else may put files into the cache.
+    ///
+    /// What this user owns is made so; the rest is refused.
     private static func protect(_ root: Directory) throws(CacheError) {
         let status = try status(of: root)
         let user = geteuid()

@@ -2,7 +2,9 @@ import Glibc
 import NIOCore
 import OCI
 
-/// The lock files of a cache. They are never renamed nor deleted, and locks end with the process.
+/// The lock files of a cache.
+///
+/// They are never renamed nor deleted, and locks end with the process.
 ///
 /// Order: store lock, shard lock, SQLite; never two shard locks at once.
 struct StoreLocks: Sendable {
