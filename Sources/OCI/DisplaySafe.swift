@@ -26,7 +26,8 @@ extension StringProtocol {
 }
 
 extension Unicode.Scalar {
-    fileprivate var isUnsafeToDisplay: Bool {
+    /// Whether it would move a cursor, break a line or turn the writing direction instead of showing a sign.
+    package var isUnsafeToDisplay: Bool {
         switch value {
         case 0..<0x20, 0x7F..<0xA0: true
         case 0x00AD, 0x034F, 0x061C, 0x115F...0x1160, 0x17B4...0x17B5, 0x180B...0x180F:
