@@ -34,7 +34,7 @@ extension RepositoryReference: Comparable {
 /// A reference as people write it: `[host[:port]/]repository[:tag][@digest]`.
 ///
 /// The rules of `docker pull`: the first component is a host when it holds a `.` or a `:`, is `localhost`, or has
-/// upper-case letters; otherwise the host is Docker Hub, where a single component means `library/…`. When both a tag
+/// upper-case letters (refused where it could not be told from a repository in lower case); otherwise the host is Docker Hub, where a single component means `library/…`. When both a tag
 /// and a digest are given, the digest decides and the tag is a label.
 package struct ImageReference: Hashable, Sendable {
     package let location: RepositoryReference
@@ -95,6 +95,14 @@ extension RepositoryReference {
             throw ReferenceError(.reference, text, "a repository is missing after the host")
         }
         let host = try hostText.map { text throws(ReferenceError) in try RegistryHost(text) } ?? .dockerHub
+        // `Registry/x` means a host to docker. In lower case it would read as a repository of Docker Hub.
+        guard hostText == nil || Self.isHost(Substring(host.description)) else {
+            throw ReferenceError(
+                .reference,
+                text,
+                "write the host '\(host)' with a port, such as \(host):443, or the repository in lower case"
+            )
+        }
         let isShort = host == .dockerHub && !path.contains("/")
         self.init(host: host, repository: try RepositoryName(isShort ? "library/\(path)" : String(path)))
     }
@@ -111,8 +119,10 @@ extension RepositoryReference {
             return isHost ? (text[...], nil) : (nil, text[...])
         }
         let first = text[..<slash]
-        let isHost =
-            first == "localhost" || first.contains(where: { $0 == "." || $0 == ":" || $0.isUppercase })
-        return isHost ? (first, text[text.index(after: slash)...]) : (nil, text[...])
+        return Self.isHost(first) ? (first, text[text.index(after: slash)...]) : (nil, text[...])
+    }
+
+    private static func isHost(_ component: Substring) -> Bool {
+        component == "localhost" || component.contains { $0 == "." || $0 == ":" || $0.isUppercase }
     }
 }

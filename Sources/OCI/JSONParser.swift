@@ -67,7 +67,9 @@ private struct JSONParser {
             skipSpace()
             guard peek == UInt8(ascii: "\"") else { throw error("expected a key") }
             let key = try string()
-            guard keys.insert(KeyBytes(key: key)).inserted else { throw error("the key '\(key.displaySafe)' stands twice") }
+            guard keys.insert(KeyBytes(key: key)).inserted else {
+                throw error("the key '\(key.displaySafe)' stands twice")
+            }
             skipSpace()
             guard skip(":") else { throw error("expected ':'") }
             members.append(.init(key: key, value: try value(depth: depth)))

@@ -51,7 +51,9 @@ package struct JSONValue: Sendable {
 
     /// The member with exactly the key's bytes; `nil` when there is none, when it is `null`, or when this is not an object.
     package subscript(key: String) -> JSONValue? {
-        guard let value = members?.first(where: { $0.key.utf8.elementsEqual(key.utf8) })?.value, !value.isNull else { return nil }
+        guard let value = members?.first(where: { $0.key.utf8.elementsEqual(key.utf8) })?.value, !value.isNull else {
+            return nil
+        }
         return value
     }
 }

@@ -16,8 +16,9 @@ package struct Manifest: Sendable {
     package static let maximumSize = 4 << 20
     /// The largest number of children or layers accepted.
     package static let maximumChildren = 10_000
-    /// The largest size accepted in a descriptor, in bytes: 16 TiB, the largest file of ext4. The sizes of as many
-    /// descriptors as a manifest may have can be added up without overflow.
+    /// The largest size accepted in a descriptor, in bytes: 16 TiB, the largest file of ext4.
+    ///
+    /// The sizes of as many descriptors as a manifest may have can be added up without overflow.
     package static let maximumContentSize: Int64 = 1 << 44
 
     package let bytes: ByteBuffer

@@ -8,9 +8,8 @@ struct ManifestReader {
             + "no sizes; push the image again with a current tool, or choose a tag that has a schema 2 or OCI manifest"
     )
 
-    /// The document's type, from what it and its surroundings say of it.
-    ///
-    /// - Parameter fallback: a manifest's type, for a document that neither names its own nor came with one.
+    /// The document's type, from what it and its surroundings say of it; the fallback, a manifest's type, is for a
+    /// document that neither names its own nor came with one.
     func mediaType(contentType: MediaType?, fallback: MediaType?) throws(DocumentError) -> MediaType {
         guard root.members != nil else { throw DocumentError(.structure, "the manifest is not a JSON object") }
         let declared = try string(named: "mediaType").map { text throws(DocumentError) in try Self.mediaType(text) }

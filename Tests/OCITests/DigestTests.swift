@@ -48,7 +48,9 @@ struct DigestTests {
 
     @Test("A megabyte of text is refused with a short message")
     func refusesLongText() {
-        let error = #expect(throws: ReferenceError.self) { try Digest("sha256:" + String(repeating: "a", count: 1 << 20)) }
+        let error = #expect(throws: ReferenceError.self) {
+            try Digest("sha256:" + String(repeating: "a", count: 1 << 20))
+        }
         #expect((error?.description.utf8.count ?? .max) < 500)
     }
 
@@ -61,7 +63,9 @@ struct DigestTests {
     func hashes() {
         let empty = ByteBuffer()
         #expect(Digest.of(empty).hex == Self.emptySHA256)
-        #expect(Digest.of(ByteBuffer(string: "abc"), algorithm: .sha512).hex.hasPrefix("ddaf35a193617abacc417349ae204131"))
+        #expect(
+            Digest.of(ByteBuffer(string: "abc"), algorithm: .sha512).hex.hasPrefix("ddaf35a193617abacc417349ae204131")
+        )
         #expect(Digest.of(empty) != Digest.of(empty, algorithm: .sha512))
     }
 

@@ -198,7 +198,10 @@ extension HostileDocument {
         .init(.tooLarge, Fixture.image() + String(repeating: " ", count: Manifest.maximumSize)),
         .init(.tooLarge, Fixture.image(more: #","x":\#(String(repeating: "[", count: 1000))"#)),
         .init(.tooLarge, Fixture.index("[" + Array(repeating: "0", count: 10_001).joined(separator: ",") + "]")),
-        .init(.tooLarge, Fixture.image(layers: "[" + Array(repeating: "0", count: 10_001).joined(separator: ",") + "]")),
+        .init(
+            .tooLarge,
+            Fixture.image(layers: "[" + Array(repeating: "0", count: 10_001).joined(separator: ",") + "]")
+        ),
         .init(.tooLarge, Fixture.image(more: ",\"x\":[" + String(repeating: "0,", count: 1_100_000) + "0]")),
     ]
 }

@@ -23,7 +23,8 @@ struct ImageReferenceTests {
             ("localhost:5000/x:y@\(digest)", "localhost:5000/x:y@\(digest)"),
             ("host.tld/x", "host.tld/x"),
             ("HOST.tld/x", "host.tld/x"),
-            ("Registry/x", "registry/x"),
+            ("LOCALHOST/x", "localhost/x"),
+            ("Registry:443/x", "registry:443/x"),
             ("registry:5000/x", "registry:5000/x"),
             ("registry/x", "docker.io/registry/x"),
             ("[::1]:5000/x:y", "[::1]:5000/x:y"),
@@ -47,7 +48,8 @@ struct ImageReferenceTests {
         "Anything else is no reference",
         arguments: [
             "", "/", "/x", "x/", "//x", ":", ":x", "@", "x:", "x@", "x:@\(digest)", "x@sha256:abc", "x@3",
-            "x@\(digest)@\(digest)", "x@\(digest):3", "x:3:4", "x :3", " x", "x\n", "X", "a/X", "x:-a", "x:.a",
+            "x@\(digest)@\(digest)", "x@\(digest):3", "x:3:4", "x :3", " x", "x\n", "X", "a/X", "Registry/x", "x:-a",
+            "x:.a",
             "https://host.tld/x", "http://localhost:5000/x", "docker://alpine", "host.tld/", "host.tld:5000/",
             "host.tld//x", "localhost", "localhost:5000", "registry.example.com:5000", "host.tld:0/x", "host.tld:x/y",
             "host.tld:65536/x", "user@host.tld/x", "host.tld/../x", "host.tld/x/../y", "host.tld/x?y", "host.tld/x#y",
@@ -83,7 +85,15 @@ struct ImageReferenceTests {
     @Test(
         "A message says what is wrong",
         arguments: [
-            ("https://host.tld/x", "invalid reference 'https://host.tld/x': write it without a scheme such as https://"),
+            (
+                "https://host.tld/x",
+                "invalid reference 'https://host.tld/x': write it without a scheme such as https://"
+            ),
+            (
+                "Registry/x",
+                "invalid reference 'Registry/x': write the host 'registry' with a port, such as registry:443, or the "
+                    + "repository in lower case"
+            ),
             ("localhost:5000", "invalid reference 'localhost:5000': a repository is missing after the host"),
             ("x:\u{1b}[2J", "invalid tag '\\u{1b}[2J': it must start with a letter, a digit or '_'"),
         ]

@@ -93,7 +93,9 @@ struct ManifestTests {
         "Unusual documents that mean one thing are accepted",
         arguments: [
             Fixture.image(layers: "[]"),
-            Fixture.image(config: Fixture.descriptor("application/vnd.oci.empty.v1+json", size: "2", more: #","data":"e30=""#)),
+            Fixture.image(
+                config: Fixture.descriptor("application/vnd.oci.empty.v1+json", size: "2", more: #","data":"e30=""#)
+            ),
             Fixture.image(more: #","artifactType":"application/vnd.example+type","subject":\#(Fixture.child)"#),
             Fixture.image(more: #","subject":null,"annotations":null,"artifactType":"","mediaType":"""#),
             Fixture.image(config: Fixture.descriptor("application/vnd.cncf.helm.config.v1+json", Fixture.sha512)),
@@ -114,7 +116,10 @@ struct ManifestTests {
     func accepts(text: String) throws {
         let manifest = try Fixture.parse(text)
         let again = try Manifest(
-            bytes: manifest.bytes, contentType: manifest.descriptor.mediaType, expected: manifest.descriptor)
+            bytes: manifest.bytes,
+            contentType: manifest.descriptor.mediaType,
+            expected: manifest.descriptor
+        )
         #expect(again.references == manifest.references)
         #expect(again.bytes == ByteBuffer(string: text))
     }

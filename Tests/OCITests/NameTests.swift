@@ -19,7 +19,7 @@ struct TagNameTests {
         arguments: [
             "", ".", ".a", "-", "-a", "a b", "a/b", "a:b", "a@b", "a+b", "a%2fb", "a\0", "a\n", "\u{1b}[31m", "..",
             "../x", "é", "e\u{301}", "a\u{301}", "\u{FF41}", "а", "v１", "K\u{212A}", "latest\u{200B}", "a\u{202E}b",
-            String(repeating: "x", count: 129), String(repeating: "x", count: 1 << 20),
+            String(repeating: "x", count: 129),
         ]
     )
     func refuses(text: String) {
@@ -55,7 +55,7 @@ struct RepositoryNameTests {
             "", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "../a", "a/./b", ".a", "a.", "_a", "a_", "-a", "a-",
             "a..b", "a___b", "a._b", "a.-b", "a-.b", "a_-b", "a-_b", "a/_b", "a/b.", "A", "aB", "a/B", "a b", "a:b",
             "a@b", "a%2fb", "a\\b", "a\0", "a\n", "é", "e\u{301}", "a/\u{301}b", "а", "a\u{212A}", "a\u{200B}b",
-            String(repeating: "a", count: 256), String(repeating: "a/", count: 1 << 16) + "a",
+            String(repeating: "a", count: 256), String(repeating: "a/", count: 128) + "a",
         ]
     )
     func refuses(text: String) {
@@ -88,7 +88,8 @@ struct MediaTypeTests {
     @Test(
         "Anything else is no media type",
         arguments: [
-            "", "/", "a", "a/", "/b", "a/b/c", ";", "; charset=utf-8", "a b/c", "a/b, c/d", "a/b\n", "a/b\0", "a/\u{1b}",
+            "", "/", "a", "a/", "/b", "a/b/c", ";", "; charset=utf-8", "a b/c", "a/b, c/d", "a/b\n", "a/b\0",
+            "a/\u{1b}",
             "*/*", "a/*", ".a/b", "a/.b", "a/+json", "é/b", "a/b\u{301}", "application/vnd.doc\u{212A}er",
             "application/json\u{37E}x", "\(String(repeating: "a", count: 128))/b",
             "a/\(String(repeating: "b", count: 128))",

@@ -5,7 +5,8 @@ struct RegistryHostTests {
     @Test(
         "A host parses into a lower-case name and a port",
         arguments: [
-            ("registry.example.com", "registry.example.com", nil), ("Registry.EXAMPLE.com", "registry.example.com", nil),
+            ("registry.example.com", "registry.example.com", nil),
+            ("Registry.EXAMPLE.com", "registry.example.com", nil),
             ("localhost", "localhost", nil), ("localhost:5000", "localhost", 5000), ("a:1", "a", 1),
             ("a:65535", "a", 65535), ("a-b.c-d:443", "a-b.c-d", 443), ("127.0.0.1:5000", "127.0.0.1", 5000),
             ("[::1]", "[::1]", nil), ("[::1]:5000", "[::1]", 5000), ("[2001:DB8::A]:443", "[2001:db8::a]", 443),
@@ -40,7 +41,9 @@ struct RegistryHostTests {
 
     @Test(
         "Docker Hub's names are one host",
-        arguments: ["docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "Index.DOCKER.io"]
+        arguments: [
+            "docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "Index.DOCKER.io",
+        ]
     )
     func foldsDockerHub(text: String) throws {
         #expect(try RegistryHost(text) == .dockerHub)

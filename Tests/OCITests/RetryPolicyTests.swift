@@ -2,7 +2,10 @@ import OCI
 import Testing
 
 struct RetryPolicyTests {
-    @Test("The delays grow by the factor up to the longest", arguments: [(0, 2), (1, 2), (2, 4), (3, 8), (5, 32), (6, 60)])
+    @Test(
+        "The delays grow by the factor up to the longest",
+        arguments: [(0, 2), (1, 2), (2, 4), (3, 8), (5, 32), (6, 60)]
+    )
     func grows(attempt: Int, seconds: Int) {
         #expect(RetryPolicy().delay(afterAttempt: attempt) == .seconds(seconds))
     }
