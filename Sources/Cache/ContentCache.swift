@@ -16,6 +16,7 @@ package final class ContentCache: Sendable {
     let index: CacheIndex
     let lease: Lease
     let downloads = Downloads()
+    let lanes = LaneBudget()
     let counters = Mutex(CacheStatistics())
     private let committer: Committer
 
