@@ -49,9 +49,7 @@ package struct ImageReference: Hashable, Sendable {
 
     package init(_ text: some StringProtocol) throws(ReferenceError) {
         guard !text.isEmpty else { throw ReferenceError(.reference, text, "it is empty") }
-        guard !text.contains("://") else {
-            throw ReferenceError(.reference, text, "write it without a scheme such as https://")
-        }
+        try RepositoryReference.refuseScheme(text)
         var rest = text[text.startIndex...]
         var digest: Digest?
         if let at = rest.firstIndex(of: "@") {
@@ -74,9 +72,11 @@ package struct ImageReference: Hashable, Sendable {
         digest.map(Reference.digest) ?? tag.map(Reference.tag)
     }
 
-    /// `localhost:5000` alone is a host without a repository, while `alpine:3` is a tag.
+    /// `localhost:5000` alone is a host without a repository, while `alpine:3` and `my.image:latest` have a tag.
     private static func isHostWithPort(_ text: some StringProtocol) -> Bool {
-        text.hasPrefix("localhost:") || text.split(separator: ":").first?.contains(".") == true
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[1].isEmpty, parts[1].utf8.allSatisfy(\.isDigit) else { return false }
+        return parts[0] == "localhost" || parts[0].contains(".")
     }
 }
 
@@ -89,6 +89,7 @@ extension ImageReference: CustomStringConvertible {
 extension RepositoryReference {
     /// Parses `[host[:port]/]repository` by the rules of ``ImageReference``.
     package init(_ text: String) throws(ReferenceError) {
+        try Self.refuseScheme(text)
         let (hostText, path) = Self.split(text)
         guard let path, !path.isEmpty else {
             throw ReferenceError(.reference, text, "a repository is missing after the host")
@@ -96,6 +97,12 @@ extension RepositoryReference {
         let host = try hostText.map { text throws(ReferenceError) in try RegistryHost(text) } ?? .dockerHub
         let isShort = host == .dockerHub && !path.contains("/")
         self.init(host: host, repository: try RepositoryName(isShort ? "library/\(path)" : String(path)))
+    }
+
+    fileprivate static func refuseScheme(_ text: some StringProtocol) throws(ReferenceError) {
+        guard !text.contains("://") else {
+            throw ReferenceError(.reference, text, "write it without a scheme such as https://")
+        }
     }
 
     private static func split(_ text: String) -> (host: Substring?, path: Substring?) {

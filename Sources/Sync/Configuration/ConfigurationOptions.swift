@@ -1,0 +1,51 @@
+package import OCI
+
+/// `cache`: where the cache is and how large it may grow.
+package struct CacheOptions: Hashable, Sendable {
+    /// The directory as written, or `nil` for the default; see ``Configuration/resolve(_:)``.
+    package var path: String?
+    /// `nil` sets no limit.
+    package var maximumSize: ByteSize?
+
+    package init(path: String? = nil, maximumSize: ByteSize? = nil) {
+        self.path = path
+        self.maximumSize = maximumSize
+    }
+}
+
+/// `registries.<host>` and what `registry` says of the same host: how it is reached.
+package struct RegistryOptions: Hashable, Sendable {
+    /// Asked instead of the host itself; its scheme decides.
+    package var endpoint: BaseURL?
+    /// The host is reached over plain HTTP: `plain_http`, `registry.insecure_registries` or `registry.url: http://…`.
+    package var isPlainHTTP = false
+    /// A PEM file with authorities trusted besides the system's, as written; see ``Configuration/resolve(_:)``.
+    package var caFile: String?
+    /// The base URL of a Docker Hub API that lists this host's tags.
+    package var hubAPI: BaseURL?
+    /// At least 1; `nil` leaves the client's default.
+    package var maximumConnections: Int?
+    /// Hosts that are asked first, in this order; never the host itself.
+    package var mirrors: [RegistryHost] = []
+
+    package init() {}
+}
+
+/// The top-level `lifecycle`: where end-of-life dates come from.
+package struct LifecycleOptions: Hashable, Sendable {
+    /// Who is asked for end-of-life dates.
+    package enum Provider: String, CaseIterable, Sendable {
+        /// The API of endoflife.date, kept in the data file.
+        case endoflife
+        /// The data file alone.
+        case local
+    }
+
+    package var provider: Provider = .endoflife
+    /// As written; see ``Configuration/resolve(_:)``.
+    package var dataFile = "eol-data.yaml"
+    /// `nil` means the public site.
+    package var baseURL: BaseURL?
+
+    package init() {}
+}

@@ -1,0 +1,48 @@
+import OCI
+
+/// A piece of a YAML document, with its place in the text and all aliases expanded.
+struct YAMLNode {
+    indirect enum Content {
+        /// A scalar's text, whatever type YAML would give it: `3.10` stays `3.10`, `no` stays `no`.
+        case scalar(String, isPlain: Bool)
+        case sequence([YAMLNode])
+        case mapping([(key: YAMLNode, value: YAMLNode)])
+    }
+
+    let position: SourcePosition
+    let content: Content
+
+    /// Whether nothing was written: an empty plain scalar, `~` or `null`.
+    var isNull: Bool {
+        guard case .scalar(let text, isPlain: true) = content else { return false }
+        return ["", "~", "null", "Null", "NULL"].contains(text)
+    }
+
+    /// What it is, for messages: `a list`, or the scalar's own text in quotes.
+    var shown: String {
+        switch content {
+        case .scalar(let text, _): isNull ? "empty" : "'\(text.displayedWithoutSecrets)'"
+        case .sequence: "a list"
+        case .mapping: "a mapping"
+        }
+    }
+}
+
+extension StringProtocol {
+    /// The text as messages show it, without the user and password that a URL may carry.
+    var displayedWithoutSecrets: String {
+        guard let scheme = firstRange(of: "://"), let at = lastIndex(of: "@"), scheme.upperBound <= at else {
+            return displaySafe
+        }
+        return (self[..<scheme.upperBound] + "***" + self[at...]).displaySafe
+    }
+
+    private func firstRange(of text: String) -> Range<Index>? {
+        var start = startIndex
+        while start < endIndex {
+            if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
+            start = index(after: start)
+        }
+        return nil
+    }
+}

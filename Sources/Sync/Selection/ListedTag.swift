@@ -1,0 +1,50 @@
+package import FoundationEssentials
+package import OCI
+
+/// A tag as an upstream listing shows it, with what the listing happens to know about it.
+package struct ListedTag: Hashable, Sendable {
+    package let name: TagName
+    /// When it was pushed, or its image created; `nil` when nobody has asked yet.
+    package let date: Date?
+    /// The digest it pointed at when it was listed.
+    package let digest: Digest?
+
+    package init(name: TagName, date: Date? = nil, digest: Digest? = nil) {
+        self.name = name
+        self.date = date
+        self.digest = digest
+    }
+}
+
+/// The order of tags, newest first: total, and the same for the same tags in whatever order they come.
+///
+/// Versions from the highest down, as ``TagVersion`` compares them; then all other tags, the latest date first and
+/// those without a date last; what is still equal goes by name.
+package enum TagOrder {
+    /// The tags from the newest to the oldest.
+    package static func sorted(_ tags: some Sequence<ListedTag>) -> [ListedTag] {
+        let keyed = tags.map { Key(tag: $0, version: TagVersion($0.name)) }
+        return keyed.sorted(by: precedes).map(\.tag)
+    }
+
+    private struct Key {
+        let tag: ListedTag
+        let version: TagVersion?
+    }
+
+    private static func precedes(_ left: Key, _ right: Key) -> Bool {
+        switch (left.version, right.version) {
+        case (let leftVersion?, let rightVersion?):
+            if leftVersion != rightVersion { return leftVersion > rightVersion }
+        case (.some, nil):
+            return true
+        case (nil, .some):
+            return false
+        case (nil, nil):
+            let leftDate = left.tag.date ?? .distantPast
+            let rightDate = right.tag.date ?? .distantPast
+            if leftDate != rightDate { return leftDate > rightDate }
+        }
+        return left.tag.name < right.tag.name
+    }
+}

@@ -1,0 +1,93 @@
+package import OCI
+
+/// What `os_normalize` makes of one tag.
+package enum NormalizedName: Hashable, Sendable {
+    /// The target tag is this one; it may be the source's.
+    case name(TagName)
+    /// No sibling tells the version; the image's `org.opencontainers.image.version` may.
+    case needsVersion
+}
+
+/// The names that tags get at the target, as far as tags and digests decide them.
+package enum OSNormalization {
+    /// A versioned tag that a bare one may be an alias of.
+    private struct Candidate {
+        let tag: TagName
+        let version: TagVersion
+    }
+
+    /// The siblings `<version>-<tag>` in the order in which they are preferred: `major.minor` before more parts before
+    /// the major alone, and the highest version first.
+    ///
+    /// The first one with the tag's own digest names it. Empty for a tag that is not bare.
+    package static func candidates(for tag: TagName, among siblings: some Sequence<TagName>) -> [TagName] {
+        guard OSVariantTag(tag).kind == .bare else { return [] }
+        let ending = "-\(tag)"
+        let candidates = siblings.compactMap { sibling -> Candidate? in
+            let text = sibling.description
+            guard text.hasSuffix(ending), let front = try? TagName(text.dropLast(ending.count)),
+                let version = TagVersion(front), version.isPlain
+            else { return nil }
+            return Candidate(tag: sibling, version: version)
+        }
+        return candidates.sorted(by: isPreferred).map(\.tag)
+    }
+
+    /// The target's name for a tag, from its siblings' digests alone.
+    ///
+    /// A sibling whose digest is not listed is passed over; ask for the digests of ``candidates(for:among:)`` first where
+    /// a listing does not bring them.
+    package static func name(for tag: ListedTag, among siblings: [ListedTag]) -> NormalizedName {
+        switch OSVariantTag(tag.name).kind {
+        case .stays: return .name(tag.name)
+        case .reversed(let turned): return .name(turned)
+        case .bare: break
+        }
+        guard let digest = tag.digest else { return .needsVersion }
+        let equal = siblings.filter { $0.digest == digest }.map(\.name)
+        return candidates(for: tag.name, among: equal).first.map(NormalizedName.name) ?? .needsVersion
+    }
+
+    /// The target's name for a bare tag from the version that its image names, cut to `major.minor`.
+    ///
+    /// - Returns: `nil` when that is no version; the name then stays.
+    package static func name(for tag: TagName, imageVersion: String) -> TagName? {
+        guard let text = try? TagName(imageVersion), let version = TagVersion(text) else { return nil }
+        return try? TagName("\(version.parts.prefix(2).joined(separator: "."))-\(tag)")
+    }
+
+    private static func isPreferred(_ left: Candidate, _ right: Candidate) -> Bool {
+        let leftRank = rank(left.version)
+        let rightRank = rank(right.version)
+        if leftRank != rightRank { return leftRank < rightRank }
+        return left.version == right.version ? left.tag < right.tag : left.version > right.version
+    }
+
+    private static func rank(_ version: TagVersion) -> Int {
+        switch version.parts.count {
+        case 2: 0
+        case 1: 4
+        case let count: count - 2
+        }
+    }
+}
+
+/// Several source tags that would be written to one target tag.
+package struct TargetCollision: Error, Hashable, Sendable, CustomStringConvertible {
+    package let target: TagName
+    /// At least two, in the order of their names.
+    package let sources: [TagName]
+
+    package var description: String {
+        let names = sources.map { "'\($0)'" }.joined(separator: ", ")
+        return "os_normalize gives \(names) one target tag, '\(target)'; select only one of them"
+    }
+
+    /// The collisions among an entry's tags, in the order of the target's names; empty when there are none.
+    package static func find(among names: [(source: TagName, target: TagName)]) -> [TargetCollision] {
+        let sources = Dictionary(grouping: names, by: \.target).mapValues { Set($0.map(\.source)) }
+        return sources.filter { $0.value.count > 1 }
+            .map { TargetCollision(target: $0.key, sources: $0.value.sorted()) }
+            .sorted { $0.target < $1.target }
+    }
+}
