@@ -46,7 +46,8 @@ final class BoundedQueue: Sendable {
         let receiver = try state.withLock { state in
             if let failure = state.failure { throw failure }
             state.buffers.append(buffer)
-            state.bytes += buffer.readableBytes
+            // A slice keeps all of its storage alive, and a read from the network rarely fills its buffer.
+            state.bytes += buffer.storageCapacity
             return state.receiver.take()
         }
         receiver?.resume()
