@@ -30,9 +30,7 @@ final class FakeSource: ContentSource {
     private let contents: [Digest: ByteBuffer]
     private let state: Watched<State>
 
-    /// - Parameters:
-    ///   - contents: the blobs that it has.
-    ///   - behaviours: of the first readings, in order; all later ones deliver.
+    /// Makes a source of some blobs; the behaviours are of the first readings in order, all later ones deliver.
     init(
         _ contents: [ByteBuffer],
         _ behaviours: [Behaviour] = [],
