@@ -12,7 +12,7 @@ struct CrashTests {
         try await TemporaryDirectory.with { path in
             var acknowledged: Set<String> = []
             for step in 1...12 {
-                let killer = ["timeout", "-s", "KILL", "\(Double(step) * 0.02)"]
+                let killer = ["timeout", "-s", "KILL", "\(Double(step) * 0.008)"]
                 let result = try await Probe.run(path, count: 20, size: 300_000, wrappedIn: killer)
                 acknowledged.formUnion(result.output.split(separator: "\n").map(String.init))
                 try check(path, acknowledged)
