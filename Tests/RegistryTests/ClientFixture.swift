@@ -6,6 +6,7 @@ import Synchronization
 import TestSupport
 
 /// Runs a client whose delays take no time against a scripted registry.
+@discardableResult
 func withClient<R>(
     credentials: [String: String] = [:],
     hosts: [RegistryHost: HostSettings] = [:],
