@@ -31,9 +31,10 @@ struct AuthorizationTests {
     func learnsOnce() async throws {
         try await withRegistry(.bearer(issuer())) { registry in
             try await withClient(credentials: credentials(registry)) { client in
-                #expect(try await client.pull(registry).resolve(.tag("v1")) == image.top)
-                #expect(try await client.pull(registry).manifest(.tag("v1")) != nil)
-                #expect(try await client.pull(registry, "library/b").resolve(.tag("v1")) == image.top)
+                _ = try await client.pull(registry).resolve(.tag("v1"))
+                _ = try await client.pull(registry).manifest(.tag("v1"))
+                let found = try await client.pull(registry, "library/b").resolve(.tag("v1"))
+                #expect(found == image.top)
             }
             #expect(registry.requests.map { "\($0.path == "/token" ? "token" : $0.method) \($0.status ?? 0)" } == [
                 "HEAD 401", "token 200", "HEAD 200", "GET 200", "token 200", "HEAD 200",
@@ -65,12 +66,13 @@ struct AuthorizationTests {
         try await withRegistry(.bearer(issuer)) { registry in
             try await withClient(credentials: credentials(registry), retry: RetryPolicy(attempts: 1)) { client in
                 for _ in 0..<3 {
-                    #expect(try await client.pull(registry).manifest(.tag("v1")) != nil)
+                    let manifest = try await client.pull(registry).manifest(.tag("v1"))
+                    #expect(manifest != nil)
                     issuer.expireAllTokens()
                 }
                 let source = ByteSource.random(seed: 3, count: 600_000)
                 registry.script(RequestMatch("POST", .uploads), .flip { _ in issuer.expireAllTokens(); return nil })
-                #expect(try await client.push(registry).store(SampleReader(source)) != .alreadyThere)
+                _ = try await client.push(registry).store(SampleReader(source))
                 #expect(registry.store.blob(source.descriptor.digest, in: "library/app")?.count == 600_000)
             }
             #expect(issuer.issuedTokens.count == 5)
@@ -167,7 +169,8 @@ struct AuthorizationTests {
                 let log = LogRecorder()
                 registry.script(RequestMatch("GET", .blobs), .redirect(toOrigin: storage.url))
                 try await withClient(credentials: credentials(registry), log: log) { client in
-                    #expect(try await client.pull(registry).bytes(of: source.descriptor) == source.buffer)
+                    let bytes = try await client.pull(registry).bytes(of: source.descriptor)
+                    #expect(bytes == source.buffer)
                 }
                 #expect(storage.requests.count == 1)
                 #expect(storage.requests.allSatisfy { $0.headers["authorization"] == nil })

@@ -28,7 +28,7 @@ struct RepositoryTests {
 
     @Test("A tag is resolved by HEAD, a manifest read by GET with all types accepted")
     func reads() async throws {
-        try await withImage { repository, registry in
+        try await withImage { (repository: Repository, registry: ScriptedRegistry) async throws in
             #expect(try await repository.resolve(.tag("v1")) == image.top)
             #expect(try await repository.manifest(.tag("v1"))?.bytes == image.topBytes)
             #expect(try await repository.manifest(image.top).bytes == image.topBytes)
@@ -107,7 +107,8 @@ struct RepositoryTests {
     @Test("A repository that does not exist is not an error")
     func reportsMissingRepository() async throws {
         try await ScriptedRegistry.with { registry in
-            #expect(try await withClient { try await $0.pull(registry, "no/such").tags() } == .missing)
+            let tags = try await withClient { try await $0.pull(registry, "no/such").tags() }
+            #expect(tags == .missing)
         }
     }
 
@@ -140,7 +141,7 @@ struct RepositoryTests {
     @Test("Referrers come from the interface, or from the fallback tag")
     func findsReferrers() async throws {
         let index = SampleImage.index(of: [image])
-        try await withImage { repository, registry in
+        try await withImage { (repository: Repository, registry: ScriptedRegistry) async throws in
             #expect(try await repository.referrers(of: image.digest) == nil)
             registry.load(index, repository: "library/app", tag: try TagName("sha256-\(image.digest.hex)"))
             #expect(try await repository.referrers(of: image.digest)?.descriptor.digest == index.digest)
