@@ -9,7 +9,7 @@ struct CredentialTests {
         "The variable's name is the host in upper case with underscores",
         arguments: [
             ("registry:5000", "IMGLIFE_REGISTRY_5000"), ("registry.example.com", "IMGLIFE_REGISTRY_EXAMPLE_COM"),
-            ("my-registry.io", "IMGLIFE_MY_REGISTRY_IO"), ("127.0.0.1:5000", "IMGLIFE_127_0_0_1_5000"), ("[::1]:5000", "IMGLIFE______1__5000"),
+            ("my-registry.io", "IMGLIFE_MY_REGISTRY_IO"), ("127.0.0.1:5000", "IMGLIFE_127_0_0_1_5000"), ("[::1]:5000", "IMGLIFE____1__5000"),
             ("docker.io", "IMGLIFE_DOCKER_IO"),
         ]
     )
