@@ -26,7 +26,8 @@ extension StringProtocol {
 }
 
 extension Unicode.Scalar {
-    fileprivate var isUnsafeToDisplay: Bool {
+    /// Whether it would move a cursor, break a line or turn the writing direction instead of showing a sign.
+    package var isUnsafeToDisplay: Bool {
         switch value {
         case 0..<0x20, 0x7F..<0xA0: true
         case 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF: true

@@ -1,0 +1,36 @@
+import Glibc
+
+/// Writes results to standard output and messages to standard error, whole or with an error.
+enum StandardOutput {
+    /// - Throws: ``OutputError`` when the reader went away or the disk behind it is full.
+    static func write(_ text: String) throws(OutputError) {
+        try write(text, to: STDOUT_FILENO)
+    }
+
+    /// Tells the person; what can't be told is lost, because there is nowhere left to say so.
+    static func writeError(_ text: String) {
+        try? write(text, to: STDERR_FILENO)
+    }
+
+    private static func write(_ text: String, to descriptor: CInt) throws(OutputError) {
+        var text = text
+        let code = text.withUTF8 { bytes -> CInt in
+            var rest = UnsafeRawBufferPointer(bytes)[...]
+            while !rest.isEmpty {
+                let written = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                if written < 0, errno == EINTR { continue }
+                guard written > 0 else { return errno }
+                rest = rest.dropFirst(written)
+            }
+            return 0
+        }
+        guard code == 0 else { throw OutputError(code: code) }
+    }
+}
+
+/// Standard output could not be written.
+struct OutputError: Error, CustomStringConvertible {
+    let code: CInt
+
+    var description: String { "cannot write to standard output: \(String(cString: strerror(code)))" }
+}
