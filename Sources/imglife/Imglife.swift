@@ -1,4 +1,5 @@
 import ArgumentParser
+
 @main struct Imglife: AsyncParsableCommand {
     func run() async throws {}
 }
