@@ -10,7 +10,8 @@ enum RemainingTime {
     /// The longer of two guesses: the tags left at the pace of those that ended, and the bytes left of what is under
     /// way at the present rate.
     ///
-    /// - Parameter rate: in bytes a second.
+    /// The rate is in bytes a second.
+    ///
     /// - Returns: `nil` when nothing is left, entries are still being listed, or neither guess has a ground.
     static func estimate(
         _ snapshot: SyncProgress.Snapshot,

@@ -23,7 +23,9 @@ final class Terminal: Sendable {
 
     var isTerminal: Bool { isatty(descriptor) == 1 }
 
-    /// Writes lines, above the live ones if there are any. What can't be written is lost.
+    /// Writes lines, above the live ones if there are any.
+    ///
+    /// What can't be written is lost.
     func write(_ text: String) {
         region.withLock { region in
             try? StandardOutput.write(region.insert(text, columns: size.columns), to: descriptor)

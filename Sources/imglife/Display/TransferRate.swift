@@ -6,7 +6,7 @@ struct TransferRate {
 
     private var samples: [(time: Duration, bytes: Int64)] = []
 
-    /// - Parameter time: since the run began; later than that of the sample before.
+    /// Adds what has passed in all at a time since the run began, later than that of the sample before.
     mutating func add(bytes: Int64, at time: Duration) {
         samples.append((time, bytes))
         // The newest sample outside the window is kept: it is where the window begins.
