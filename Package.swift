@@ -123,7 +123,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "OCI", "TestSupport", "imglife",
+                "OCI", "Sync", "TestSupport", "imglife",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]
