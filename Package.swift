@@ -64,7 +64,7 @@ let package = Package(
         .executableTarget(
             name: "imglife",
             dependencies: [
-                "Cache", "OCI", "Registry", "Sync",
+                "CLinux", "Cache", "OCI", "Registry", "Sync",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
