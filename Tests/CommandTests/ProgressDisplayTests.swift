@@ -36,7 +36,6 @@ struct ProgressDisplayTests {
                 progress.advance(transfer, to: Int64(100 * step))
                 await clock.step(by: .milliseconds(100))
                 terminal.write("log \(step)\n")
-                // A terminal that nobody reads takes a few KiB and then blocks the writer.
                 screen.write(tty.output())
             }
             #expect(screen.isCursorVisible)
@@ -94,7 +93,11 @@ struct ProgressDisplayTests {
         let told = Mutex<[String]>([])
         let clock = SteppedClock()
         let progress = SyncProgress()
-        let display = PlainProgress(progress: progress, clock: clock, tell: { line in told.withLock { $0.append(line) } })
+        let display = PlainProgress(
+            progress: progress,
+            clock: clock,
+            tell: { line in told.withLock { $0.append(line) } }
+        )
         try await display.showing {
             await clock.step(by: .seconds(10))
             #expect(told.withLock { $0 }.isEmpty)
