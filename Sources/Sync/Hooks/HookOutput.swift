@@ -4,7 +4,7 @@ import OCI
 /// Turns what a hook prints into log events, one a line.
 ///
 /// At most ``maximumBytes`` are logged, then a note and nothing more; of a line the first ``maximumLineLength``
-/// characters. Control characters are escaped. Memory is bounded by one line.
+/// characters. Tabs become spaces, other control characters are escaped. Memory is bounded by one line.
 struct HookOutput: Sendable {
     static let maximumBytes = 1 << 20
     static let maximumLineLength = 1024
@@ -32,7 +32,7 @@ struct HookOutput: Sendable {
             if byte == UInt8(ascii: "\n") {
                 endLine()
             } else if line.count <= Self.maximumLineBytes {
-                line.append(byte)
+                line.append(byte == UInt8(ascii: "\t") ? UInt8(ascii: " ") : byte)
             }
         }
         remaining -= min(remaining, bytes.count)

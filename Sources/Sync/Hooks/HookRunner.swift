@@ -16,6 +16,7 @@ package struct HookRunner: Sendable {
 
     /// - Parameters:
     ///   - environment: what hooks inherit: the process's own. Registry secrets are taken out of it here.
+    ///   - logger: gets the output at `info`, and what became of each hook.
     ///   - clock: measures the timeouts.
     package init(
         environment: [String: String],
