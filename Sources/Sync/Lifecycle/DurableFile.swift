@@ -40,7 +40,9 @@ struct DurableFile {
         return bytes
     }
 
-    /// Writes a file beside it, syncs that, renames it, and syncs the directory. A symbolic link stays one.
+    /// Writes a file beside it, syncs that, renames it, and syncs the directory.
+    ///
+    /// A symbolic link stays one.
     func replace(with bytes: [UInt8]) throws(FileError) {
         let target = resolved
         let slash = target.lastIndex(of: "/")

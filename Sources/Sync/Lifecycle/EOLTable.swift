@@ -8,8 +8,10 @@ package struct EOLTable: Sendable, CustomStringConvertible {
     /// Header and rows, then a note on stale data if there is any; a newline ends each line.
     package let description: String
 
-    /// - Parameter width: the terminal's, in characters; longer image names lose their beginning, since the tag tells
-    ///   more than the host. `nil` cuts nothing.
+    /// - Parameters:
+    ///   - report: what to show.
+    ///   - width: the terminal's, in characters; longer image names lose their beginning, since the tag tells more than
+    ///     the host. `nil` cuts nothing.
     package init(_ report: EOLReport, width: Int? = nil) {
         var cells = [["IMAGE", "CYCLE", "END OF LIFE", "DAYS LEFT", "NEWEST"]]
         cells += report.rows.map(Self.cells)

@@ -6,7 +6,9 @@ extension LifecycleCatalogue {
     /// The names and values are the API's, so JSON from there can stand as it is; unknown keys are ignored. `_fetched`
     /// says when each product was fetched. An empty text is an empty catalogue.
     ///
-    /// - Parameter file: its path, as messages show it.
+    /// - Parameters:
+    ///   - yaml: the whole text.
+    ///   - file: its path, as messages show it.
     /// - Throws: every problem, with its position.
     package init(yaml: String, file: String) throws(ConfigurationError) {
         var reader = FieldReader(file: file)

@@ -35,9 +35,8 @@ package struct LifecycleCatalogue: Hashable, Sendable {
 
     /// What is known about a tag.
     ///
-    /// The cycle is matched by its exact text. An unknown product or cycle is a status, not an error.
-    ///
-    /// - Parameter soon: how many days before its end a cycle counts as ending soon.
+    /// The cycle is matched by its exact text. An unknown product or cycle is a status, not an error. A cycle counts as
+    /// ending soon when it ends within `soon` days.
     package func status(
         of tag: TagName,
         tracking: LifecycleTracking,

@@ -23,10 +23,11 @@ package struct LifecycleDataFile: Sendable {
         return try LifecycleCatalogue(yaml: text, file: path)
     }
 
-    /// Replaces the file; whoever reads it sees the old or the new text, also after a crash. At most 1 MiB.
+    /// Replaces the file; whoever reads it sees the old or the new text, also after a crash.
+    ///
+    /// At most 1 MiB. Comments and unknown keys of a file that somebody wrote by hand are not kept.
     ///
     /// - Throws: ``FileError``; the old file is still there then.
-    /// - Note: Comments and unknown keys of a file that somebody wrote by hand are not kept.
     @concurrent
     package func write(_ catalogue: LifecycleCatalogue) async throws {
         let bytes = Array(try catalogue.yaml().utf8)

@@ -12,8 +12,7 @@ package enum LifecycleAnswer: Sendable {
 package protocol LifecycleSource: Sendable {
     /// Asks for `GET {eol_url}` + ``ProductName/path``.
     ///
-    /// - Parameter entityTag: for `If-None-Match`, when a copy is at hand.
-    /// - Throws: whatever kept it from being answered; `CancellationError`. At most
-    ///   ``ReleaseCycle/maximumJSONBytes`` should be read of an answer.
+    /// With the entity tag in `If-None-Match`, when a copy is at hand. At most ``ReleaseCycle/maximumJSONBytes`` should be
+    /// read of an answer. What is thrown becomes a warning that the service cannot be reached.
     func rows(for product: ProductName, entityTag: String?) async throws -> LifecycleAnswer
 }

@@ -20,6 +20,7 @@ package struct LifecycleUpdate: Sendable {
 
     /// - Parameters:
     ///   - provider: `local` never asks the source.
+    ///   - source: is asked for one product at a time.
     ///   - today: the day in UTC; products that were fetched on it are not asked for again.
     package init(provider: LifecycleOptions.Provider, source: any LifecycleSource, today: CalendarDate) {
         self.source = provider == .local ? nil : source
@@ -28,10 +29,8 @@ package struct LifecycleUpdate: Sendable {
 
     /// Reads the data file, refreshes the products, and writes the file when something is new.
     ///
-    /// A file that cannot be read counts as empty for this run, and is left as it is.
-    ///
-    /// - Parameter isForced: asks also for what was fetched today.
-    /// - Throws: `CancellationError` only.
+    /// A file that cannot be read counts as empty for this run, and is left as it is. What was fetched today is asked for
+    /// again only when that is forced. Throws `CancellationError` only.
     package func run(
         file: LifecycleDataFile,
         products: some Sequence<String>,
@@ -58,7 +57,7 @@ package struct LifecycleUpdate: Sendable {
 
     /// Refreshes the products in the order of their names, one after the other.
     ///
-    /// - Throws: `CancellationError` only.
+    /// Throws `CancellationError` only.
     package func refresh(
         _ catalogue: LifecycleCatalogue,
         products: some Sequence<String>,

@@ -31,7 +31,7 @@ extension LifecycleWarning {
         LifecycleWarning(.unknownProduct, product: product, "end of life of '\(product.displaySafe)': \(reason)")
     }
 
-    /// - Parameter copy: what is used instead, if there is something.
+    /// Says also what is used instead, if there is something.
     static func notRefreshed(
         _ kind: Kind,
         _ product: String,
