@@ -40,6 +40,9 @@ package struct LifecycleUpdate: Sendable {
         var catalogue = LifecycleCatalogue()
         do {
             catalogue = try await file.read() ?? catalogue
+        } catch let error as ConfigurationError {
+            let others = error.problems.count > 1 ? " (and \(error.problems.count - 1) more)" : ""
+            fileWarnings.append(LifecycleWarning(.unreadableFile, "\(error.problems[0])\(others)"))
         } catch {
             fileWarnings.append(LifecycleWarning(.unreadableFile, "\(error)"))
         }
