@@ -64,7 +64,7 @@ let package = Package(
         .executableTarget(
             name: "imglife",
             dependencies: [
-                "Cache", "OCI", "Registry", "Sync",
+                "CLinux", "Cache", "OCI", "Registry", "Sync",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -75,11 +75,16 @@ let package = Package(
             dependencies: [
                 "OCI",
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             path: "Tests/TestSupport"
+        ),
+        .testTarget(
+            name: "TestSupportTests",
+            dependencies: ["OCI", "TestSupport", .product(name: "NIOCore", package: "swift-nio")]
         ),
         .testTarget(
             name: "OCITests",
@@ -93,10 +98,15 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ]
         ),
+        .executableTarget(
+            name: "CacheProbe",
+            dependencies: ["Cache", "OCI", "TestSupport", .product(name: "NIOCore", package: "swift-nio")],
+            path: "Tests/CacheProbe"
+        ),
         .testTarget(
             name: "CacheTests",
             dependencies: [
-                "CLinux", "Cache", "OCI", "TestSupport",
+                "CLinux", "Cache", "CacheProbe", "OCI", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -113,7 +123,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "OCI", "TestSupport", "imglife",
+                "OCI", "Sync", "TestSupport", "imglife",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]

@@ -1,7 +1,7 @@
 extension StringProtocol {
     /// The text as it may be shown on a terminal or in a log line: one line, no control or direction characters, bounded.
     ///
-    /// Escapes C0, DEL, C1, line and paragraph separators, bidirectional controls, zero-width and tag characters as
+    /// Escapes C0, DEL, C1, line and paragraph separators, bidirectional controls, invisible and tag characters as
     /// `\u{…}` and cuts after 256 characters. Every string that a registry, an image or a file's author chose passes
     /// through here before a person sees it.
     package var displaySafe: String {
@@ -26,11 +26,14 @@ extension StringProtocol {
 }
 
 extension Unicode.Scalar {
-    fileprivate var isUnsafeToDisplay: Bool {
+    /// Whether it would move a cursor, break a line or turn the writing direction instead of showing a sign.
+    package var isUnsafeToDisplay: Bool {
         switch value {
         case 0..<0x20, 0x7F..<0xA0: true
-        case 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF: true
-        case 0xFFF9...0xFFFB, 0xE0000...0xE0FFF: true
+        case 0x00AD, 0x034F, 0x061C, 0x115F...0x1160, 0x17B4...0x17B5, 0x180B...0x180F:
+            true
+        case 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0x3164: true
+        case 0xFE00...0xFE0F, 0xFEFF, 0xFFA0, 0xFFF0...0xFFFB, 0xE0000...0xE0FFF: true
         default: false
         }
     }

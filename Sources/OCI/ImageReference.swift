@@ -34,7 +34,7 @@ extension RepositoryReference: Comparable {
 /// A reference as people write it: `[host[:port]/]repository[:tag][@digest]`.
 ///
 /// The rules of `docker pull`: the first component is a host when it holds a `.` or a `:`, is `localhost`, or has
-/// upper-case letters; otherwise the host is Docker Hub, where a single component means `library/…`. When both a tag
+/// upper-case letters (refused where it could not be told from a repository in lower case); otherwise the host is Docker Hub, where a single component means `library/…`. When both a tag
 /// and a digest are given, the digest decides and the tag is a label.
 package struct ImageReference: Hashable, Sendable {
     package let location: RepositoryReference
@@ -49,9 +49,7 @@ package struct ImageReference: Hashable, Sendable {
 
     package init(_ text: some StringProtocol) throws(ReferenceError) {
         guard !text.isEmpty else { throw ReferenceError(.reference, text, "it is empty") }
-        guard !text.contains("://") else {
-            throw ReferenceError(.reference, text, "write it without a scheme such as https://")
-        }
+        try RepositoryReference.refuseScheme(text)
         var rest = text[text.startIndex...]
         var digest: Digest?
         if let at = rest.firstIndex(of: "@") {
@@ -74,9 +72,11 @@ package struct ImageReference: Hashable, Sendable {
         digest.map(Reference.digest) ?? tag.map(Reference.tag)
     }
 
-    /// `localhost:5000` alone is a host without a repository, while `alpine:3` is a tag.
+    /// `localhost:5000` alone is a host without a repository, while `alpine:3` and `my.image:latest` have a tag.
     private static func isHostWithPort(_ text: some StringProtocol) -> Bool {
-        text.hasPrefix("localhost:") || text.split(separator: ":").first?.contains(".") == true
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[1].isEmpty, parts[1].utf8.allSatisfy(\.isDigit) else { return false }
+        return parts[0] == "localhost" || parts[0].contains(".")
     }
 }
 
@@ -89,13 +89,28 @@ extension ImageReference: CustomStringConvertible {
 extension RepositoryReference {
     /// Parses `[host[:port]/]repository` by the rules of ``ImageReference``.
     package init(_ text: String) throws(ReferenceError) {
+        try Self.refuseScheme(text)
         let (hostText, path) = Self.split(text)
         guard let path, !path.isEmpty else {
             throw ReferenceError(.reference, text, "a repository is missing after the host")
         }
         let host = try hostText.map { text throws(ReferenceError) in try RegistryHost(text) } ?? .dockerHub
+        // `Registry/x` means a host to docker. In lower case it would read as a repository of Docker Hub.
+        guard hostText == nil || Self.isHost(Substring(host.description)) else {
+            throw ReferenceError(
+                .reference,
+                text,
+                "write the host '\(host)' with a port, such as \(host):443, or the repository in lower case"
+            )
+        }
         let isShort = host == .dockerHub && !path.contains("/")
         self.init(host: host, repository: try RepositoryName(isShort ? "library/\(path)" : String(path)))
+    }
+
+    fileprivate static func refuseScheme(_ text: some StringProtocol) throws(ReferenceError) {
+        guard !text.contains("://") else {
+            throw ReferenceError(.reference, text, "write it without a scheme such as https://")
+        }
     }
 
     private static func split(_ text: String) -> (host: Substring?, path: Substring?) {
@@ -104,8 +119,10 @@ extension RepositoryReference {
             return isHost ? (text[...], nil) : (nil, text[...])
         }
         let first = text[..<slash]
-        let isHost =
-            first == "localhost" || first.contains(where: { $0 == "." || $0 == ":" || $0.isUppercase })
-        return isHost ? (first, text[text.index(after: slash)...]) : (nil, text[...])
+        return Self.isHost(first) ? (first, text[text.index(after: slash)...]) : (nil, text[...])
+    }
+
+    private static func isHost(_ component: Substring) -> Bool {
+        component == "localhost" || component.contains { $0 == "." || $0 == ":" || $0.isUppercase }
     }
 }

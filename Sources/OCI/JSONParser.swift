@@ -3,8 +3,13 @@ package import NIOCore
 extension JSONValue {
     /// How deep arrays and objects may be nested.
     package static let maximumDepth = 64
+    /// How many values a text may hold, nested ones included: bounds the memory that a small text can ask for.
+    package static let maximumValues = 1 << 20
 
-    /// Parses a whole text: RFC 8259, UTF-8 without byte order mark, unique keys, at most ``maximumDepth`` levels.
+    /// Parses a whole text: RFC 8259, UTF-8 without byte order mark, unique keys, at most
+    /// ``maximumDepth`` levels and ``maximumValues`` values.
+    ///
+    /// - Throws: ``DocumentError``: `tooLarge` beyond those bounds, otherwise `syntax`.
     package init(parsing buffer: ByteBuffer) throws(DocumentError) {
         try self.init(parsing: Array(buffer.readableBytesView))
     }
@@ -20,6 +25,7 @@ extension JSONValue {
 private struct JSONParser {
     let bytes: [UInt8]
     var position = 0
+    var valueCount = 0
 
     mutating func document() throws(DocumentError) -> JSONValue {
         let value = try value(depth: 0)
@@ -29,15 +35,16 @@ private struct JSONParser {
     }
 
     private mutating func value(depth: Int) throws(DocumentError) -> JSONValue {
-        guard depth < JSONValue.maximumDepth else {
-            throw DocumentError(.tooLarge, "JSON nested deeper than \(JSONValue.maximumDepth) levels")
+        valueCount += 1
+        guard valueCount <= JSONValue.maximumValues else {
+            throw DocumentError(.tooLarge, "JSON with more than \(JSONValue.maximumValues) values")
         }
         skipSpace()
         let start = position
         let content: JSONValue.Content
         switch peek {
-        case UInt8(ascii: "{"): content = .object(try members(depth: depth))
-        case UInt8(ascii: "["): content = .array(try elements(depth: depth))
+        case UInt8(ascii: "{"): content = .object(try members(depth: depth + 1))
+        case UInt8(ascii: "["): content = .array(try elements(depth: depth + 1))
         case UInt8(ascii: "\""): content = .string(try string())
         case UInt8(ascii: "t"): content = try literal("true", .bool(true))
         case UInt8(ascii: "f"): content = try literal("false", .bool(false))
@@ -50,8 +57,9 @@ private struct JSONParser {
     }
 
     private mutating func members(depth: Int) throws(DocumentError) -> [JSONValue.Member] {
+        try checkDepth(depth)
         var members: [JSONValue.Member] = []
-        var keys: Set<String> = []
+        var keys: Set<KeyBytes> = []
         position += 1
         skipSpace()
         if skip("}") { return members }
@@ -59,10 +67,12 @@ private struct JSONParser {
             skipSpace()
             guard peek == UInt8(ascii: "\"") else { throw error("expected a key") }
             let key = try string()
-            guard keys.insert(key).inserted else { throw error("the key '\(key.displaySafe)' stands twice") }
+            guard keys.insert(KeyBytes(key: key)).inserted else {
+                throw error("the key '\(key.displaySafe)' stands twice")
+            }
             skipSpace()
             guard skip(":") else { throw error("expected ':'") }
-            members.append(.init(key: key, value: try value(depth: depth + 1)))
+            members.append(.init(key: key, value: try value(depth: depth)))
             skipSpace()
         } while skip(",")
         guard skip("}") else { throw error("expected ',' or '}'") }
@@ -70,16 +80,23 @@ private struct JSONParser {
     }
 
     private mutating func elements(depth: Int) throws(DocumentError) -> [JSONValue] {
+        try checkDepth(depth)
         var elements: [JSONValue] = []
         position += 1
         skipSpace()
         if skip("]") { return elements }
         repeat {
-            elements.append(try value(depth: depth + 1))
+            elements.append(try value(depth: depth))
             skipSpace()
         } while skip(",")
         guard skip("]") else { throw error("expected ',' or ']'") }
         return elements
+    }
+
+    private func checkDepth(_ depth: Int) throws(DocumentError) {
+        guard depth <= JSONValue.maximumDepth else {
+            throw DocumentError(.tooLarge, "JSON nested deeper than \(JSONValue.maximumDepth) levels")
+        }
     }
 
     private mutating func literal(
@@ -186,5 +203,19 @@ extension JSONParser {
 
     private func error(_ reason: String) -> DocumentError {
         DocumentError(.syntax, "not valid JSON at byte \(position): \(reason)")
+    }
+}
+
+/// A key compared by its bytes, as other readers do; `String` takes canonically equivalent texts for the same.
+private struct KeyBytes: Hashable {
+    let key: String
+
+    static func == (left: KeyBytes, right: KeyBytes) -> Bool {
+        left.key.utf8.elementsEqual(right.key.utf8)
+    }
+
+    func hash(into hasher: inout Hasher) {
+        var key = key
+        key.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     }
 }

@@ -4,7 +4,7 @@
 /// byte ranges are kept, so that parts can be copied without re-encoding them.
 package struct JSONValue: Sendable {
     /// What the value is.
-    package indirect enum Content: Sendable {
+    package enum Content: Sendable {
         case object([Member])
         case array([JSONValue])
         case string(String)
@@ -49,9 +49,11 @@ package struct JSONValue: Sendable {
         if case .null = content { true } else { false }
     }
 
-    /// The member with the key; `nil` when there is none, when it is `null`, or when this is not an object.
+    /// The member with exactly the key's bytes; `nil` when there is none, when it is `null`, or when this is not an object.
     package subscript(key: String) -> JSONValue? {
-        guard let value = members?.first(where: { $0.key == key })?.value, !value.isNull else { return nil }
+        guard let value = members?.first(where: { $0.key.utf8.elementsEqual(key.utf8) })?.value, !value.isNull else {
+            return nil
+        }
         return value
     }
 }

@@ -3,8 +3,8 @@ package import NIOCore
 /// A manifest or an index: the bytes that arrived, and what they say.
 ///
 /// The bytes are never re-encoded. What two readers could understand differently is refused (CVE-2021-41190):
-/// duplicate keys, keys that differ in case only, `manifests` beside `layers` or `config`, and media types that
-/// contradict each other.
+/// duplicate keys, keys that differ in case only, `manifests` beside `layers` or `config`, media types that contradict
+/// each other, and types of manifests in unusual spelling or where blobs belong.
 package struct Manifest: Sendable {
     /// What kind of document it is, and what it refers to.
     package enum Content: Sendable {
@@ -16,6 +16,10 @@ package struct Manifest: Sendable {
     package static let maximumSize = 4 << 20
     /// The largest number of children or layers accepted.
     package static let maximumChildren = 10_000
+    /// The largest size accepted in a descriptor, in bytes: 16 TiB, the largest file of ext4.
+    ///
+    /// The sizes of as many descriptors as a manifest may have can be added up without overflow.
+    package static let maximumContentSize: Int64 = 1 << 44
 
     package let bytes: ByteBuffer
     package let descriptor: Descriptor
@@ -28,7 +32,7 @@ package struct Manifest: Sendable {
     /// - Parameters:
     ///   - bytes: the document.
     ///   - contentType: the answer's `Content-Type`; `nil` or a general type such as `application/json` says nothing,
-    ///     and the document's own `mediaType` decides, or its shape when it has none.
+    ///     and the document's own `mediaType` decides; when it has none what is expected, and then its shape.
     ///   - expected: what led here; digest, size and media type must be the same.
     ///   - algorithm: which digest to compute when nothing is expected.
     /// - Throws: ``DocumentError``.
@@ -43,9 +47,12 @@ package struct Manifest: Sendable {
         }
         let digest = Digest.of(bytes, algorithm: expected?.digest.algorithm ?? algorithm)
         if let expected { try Self.check(digest, size: bytes.readableBytes, against: expected) }
-        if let contentType, contentType.isSchema1 { throw ManifestReader.schema1 }
+        if contentType?.isSchema1 == true || expected?.mediaType.isSchema1 == true { throw ManifestReader.schema1 }
         let reader = ManifestReader(root: try JSONValue(parsing: bytes))
-        let mediaType = try reader.mediaType(contentType: contentType?.isGeneral == true ? nil : contentType)
+        let mediaType = try reader.mediaType(
+            contentType: contentType?.isGeneral == true ? nil : contentType,
+            fallback: expected.flatMap { $0.mediaType.isManifest ? $0.mediaType : nil }
+        )
         if let expected, expected.mediaType != mediaType, !expected.mediaType.isGeneral {
             throw DocumentError(
                 .confusion,

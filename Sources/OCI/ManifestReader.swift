@@ -8,11 +8,12 @@ struct ManifestReader {
             + "no sizes; push the image again with a current tool, or choose a tag that has a schema 2 or OCI manifest"
     )
 
-    func mediaType(contentType: MediaType?) throws(DocumentError) -> MediaType {
+    /// The document's type, from what it and its surroundings say of it; the fallback, a manifest's type, is for a
+    /// document that neither names its own nor came with one.
+    func mediaType(contentType: MediaType?, fallback: MediaType?) throws(DocumentError) -> MediaType {
         guard root.members != nil else { throw DocumentError(.structure, "the manifest is not a JSON object") }
-        try checkVersion()
-        let declared = try declaredType()
-        if let declared, declared.isSchema1 { throw Self.schema1 }
+        let declared = try string(named: "mediaType").map { text throws(DocumentError) in try Self.mediaType(text) }
+        try checkVersion(declared: declared)
         if let declared, let contentType, declared != contentType {
             throw DocumentError(
                 .confusion,
@@ -20,19 +21,12 @@ struct ManifestReader {
                     + declared.description.displaySafe
             )
         }
-        let isIndex = try member("manifests") != nil
-        let hasConfig = try member("config") != nil
-        let hasLayers = try member("layers") != nil
-        let isImage = hasConfig || hasLayers
-        guard isIndex != isImage else {
-            throw isIndex
-                ? DocumentError(.confusion, "it holds both 'manifests' and 'layers' or 'config'")
-                : DocumentError(.structure, "it holds neither 'manifests' nor 'config' and 'layers'")
+        let named = declared ?? contentType
+        if let named, !named.isManifest {
+            throw DocumentError(.unsupported, "manifests of type \(named.description.displaySafe) are not mirrored")
         }
-        let mediaType = declared ?? contentType ?? (isIndex ? .ociIndex : .ociManifest)
-        guard mediaType.isManifest else {
-            throw DocumentError(.unsupported, "manifests of type \(mediaType.description.displaySafe) are not mirrored")
-        }
+        let isIndex = try hasIndexShape()
+        let mediaType = named ?? fallback ?? (isIndex ? .ociIndex : .ociManifest)
         guard mediaType.isIndex == isIndex else {
             throw DocumentError(.confusion, "its type is \(mediaType), but its content is not of that type")
         }
@@ -40,14 +34,12 @@ struct ManifestReader {
     }
 
     func image() throws(DocumentError) -> ImageManifest {
-        guard let config = try descriptor(named: "config") else {
-            throw DocumentError(.structure, "'config' is missing")
-        }
+        guard let config = try member("config") else { throw DocumentError(.structure, "'config' is missing") }
         let layers = try array(named: "layers").elements ?? []
         return ImageManifest(
-            config: config,
+            config: try Self.blob(config, path: "config"),
             layers: try layers.enumerated().map { index, value throws(DocumentError) in
-                try Self.descriptor(value, path: "layers[\(index)]")
+                try Self.blob(value, path: "layers[\(index)]")
             },
             annotations: try Self.annotations(root),
             artifactType: try string(named: "artifactType")
@@ -79,17 +71,31 @@ struct ManifestReader {
 }
 
 extension ManifestReader {
-    private func checkVersion() throws(DocumentError) {
-        guard let version = try member("schemaVersion") else {
-            throw DocumentError(.structure, "'schemaVersion' is missing")
-        }
-        guard version.integer != 1 else { throw Self.schema1 }
+    private func checkVersion(declared: MediaType?) throws(DocumentError) {
+        let version = try member("schemaVersion")
+        let hasFilesystemLayers = try holds("fsLayers")
+        guard declared?.isSchema1 != true, version?.integer != 1, !hasFilesystemLayers else { throw Self.schema1 }
+        guard let version else { throw DocumentError(.structure, "'schemaVersion' is missing") }
         guard version.integer == 2 else { throw DocumentError(.structure, "'schemaVersion' is not 2") }
     }
 
-    private func declaredType() throws(DocumentError) -> MediaType? {
-        guard let text = try string(named: "mediaType") else { return nil }
-        return try Self.mediaType(text)
+    /// Whether it lists manifests rather than layers.
+    private func hasIndexShape() throws(DocumentError) -> Bool {
+        let isIndex = try holds("manifests")
+        let hasConfig = try holds("config")
+        let hasLayers = try holds("layers")
+        guard isIndex != (hasConfig || hasLayers) else {
+            throw isIndex
+                ? DocumentError(.confusion, "it holds both 'manifests' and 'layers' or 'config'")
+                : DocumentError(.structure, "it holds neither 'manifests' nor 'config' and 'layers'")
+        }
+        return isIndex
+    }
+
+    /// Whether the key is there at all; other readers take even `null` for a sign of the document's kind.
+    private func holds(_ key: String) throws(DocumentError) -> Bool {
+        _ = try member(key)
+        return root.members?.contains { $0.key.utf8.elementsEqual(key.utf8) } ?? false
     }
 
     private func array(named key: String) throws(DocumentError) -> JSONValue {
@@ -112,14 +118,16 @@ extension ManifestReader {
         try Self.member(key, of: root, path: "")
     }
 
-    /// Looks a key up and refuses keys that differ from it in case only: Go's decoder would take them for the same.
+    /// Looks a key up and refuses others that Go's decoder would take for the same.
     private static func member(
         _ key: String,
         of value: JSONValue,
         path: String
     ) throws(DocumentError) -> JSONValue? {
-        let lowered = key.lowercased()
-        if let other = value.members?.first(where: { $0.key != key && $0.key.lowercased() == lowered }) {
+        let isOther = { (member: JSONValue.Member) in
+            !member.key.utf8.elementsEqual(key.utf8) && GoFold.areSame(member.key, key)
+        }
+        if let other = value.members?.first(where: isOther) {
             throw DocumentError(.confusion, "\(path)'\(other.key.displaySafe)' can be taken for '\(key)'")
         }
         return value[key]
@@ -128,45 +136,68 @@ extension ManifestReader {
     private static func descriptor(_ value: JSONValue, path: String) throws(DocumentError) -> Descriptor {
         guard value.members != nil else { throw DocumentError(.structure, "'\(path)' is not a descriptor") }
         guard let type = try member("mediaType", of: value, path: "\(path).")?.string,
-            let digest = try member("digest", of: value, path: "\(path).")?.string,
+            let digestText = try member("digest", of: value, path: "\(path).")?.string,
             let size = try member("size", of: value, path: "\(path).")?.integer
-        else { throw DocumentError(.structure, "'\(path)' lacks mediaType, digest or size") }
-        do {
-            let descriptor = Descriptor(mediaType: try mediaType(type), digest: try Digest(digest), size: size)
-            guard let descriptor else { throw DocumentError(.structure, "'\(path).size' is negative") }
-            return descriptor
-        } catch let error as ReferenceError {
-            throw DocumentError(.structure, "'\(path)': \(error)")
-        } catch let error as DocumentError {
-            throw error
-        } catch {
-            throw DocumentError(.structure, "'\(path)' is not a descriptor")
+        else { throw DocumentError(.structure, "'\(path)' lacks mediaType, digest or size, or they are malformed") }
+        guard size <= Manifest.maximumContentSize else {
+            throw DocumentError(.tooLarge, "'\(path).size' is more than \(Manifest.maximumContentSize) bytes")
         }
+        let digest: Digest
+        do {
+            digest = try Digest(digestText)
+        } catch {
+            throw DocumentError(.structure, "'\(path)': \(error)")
+        }
+        guard let descriptor = Descriptor(mediaType: try mediaType(type), digest: digest, size: size) else {
+            throw DocumentError(.structure, "'\(path).size' is negative")
+        }
+        return descriptor
     }
 
+    /// A descriptor of something that is not a manifest: other clients choose what to fetch by its type alone.
+    private static func blob(_ value: JSONValue, path: String) throws(DocumentError) -> Descriptor {
+        let descriptor = try descriptor(value, path: path)
+        guard !descriptor.mediaType.isManifest else {
+            throw DocumentError(.confusion, "'\(path)' is of type \(descriptor.mediaType), which no blob can be")
+        }
+        return descriptor
+    }
+
+    /// A media type within a document, where other readers compare it byte by byte.
     private static func mediaType(_ text: String) throws(DocumentError) -> MediaType {
+        let type: MediaType
         do {
-            return try MediaType(text)
+            type = try MediaType(text)
         } catch {
             throw DocumentError(.structure, "\(error)")
         }
+        let isExact = type.description.utf8.elementsEqual(text.utf8)
+        guard isExact || !(type.isManifest || type.isSchema1) else {
+            throw DocumentError(.confusion, "the type '\(text.displaySafe)' can be taken for \(type)")
+        }
+        return type
     }
 
     private static func platform(_ value: JSONValue, path: String) throws(DocumentError) -> Platform? {
         guard let platform = try member("platform", of: value, path: "\(path).") else { return nil }
-        guard let os = platform["os"]?.string, let architecture = platform["architecture"]?.string else {
+        func text(_ key: String) throws(DocumentError) -> String? {
+            guard let value = try member(key, of: platform, path: "\(path).") else { return nil }
+            guard let string = value.string else { throw DocumentError(.structure, "'\(path).\(key)' is not a text") }
+            return string
+        }
+        guard let os = try text("os"), let architecture = try text("architecture") else {
             throw DocumentError(.structure, "'\(path)' lacks os or architecture")
         }
         return Platform(
             os: os,
             architecture: architecture,
-            variant: platform["variant"]?.string,
-            osVersion: platform["os.version"]?.string
+            variant: try text("variant"),
+            osVersion: try text("os.version")
         )
     }
 
     private static func annotations(_ value: JSONValue) throws(DocumentError) -> [String: String] {
-        guard let annotations = value["annotations"] else { return [:] }
+        guard let annotations = try member("annotations", of: value, path: "") else { return [:] }
         guard let members = annotations.members else {
             throw DocumentError(.structure, "'annotations' is not an object")
         }

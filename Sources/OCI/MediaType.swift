@@ -4,21 +4,22 @@ package struct MediaType: Hashable, Sendable, CustomStringConvertible {
 
     /// Parses `type/subtype`; parameters such as `; charset=utf-8` are dropped, as RFC 6838 names have none.
     package init(_ text: some StringProtocol) throws(ReferenceError) {
-        let bare = text.prefix { $0 != ";" }.trimmingSpaces.lowercased()
-        let parts = bare.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        guard parts.count == 2, parts.allSatisfy({ (1...127).contains($0.count) && $0.allSatisfy(Self.isAllowed) })
-        else {
+        let bare = Array(text.utf8.prefix { $0 != UInt8(ascii: ";") }).trimmingSpaces
+        let parts = bare.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        // Bytes are checked before they are lowered: a Kelvin sign would become a plain k.
+        guard parts.count == 2, parts.allSatisfy(Self.isName) else {
             throw ReferenceError(.mediaType, text, "expected type/subtype")
         }
-        description = bare
+        description = String(decoding: bare, as: UTF8.self).lowercased()
     }
 
     private init(known: String) {
         description = known
     }
 
-    private static func isAllowed(_ byte: UInt8) -> Bool {
-        byte.isAlphanumeric || "!#$&-^_.+".utf8.contains(byte)
+    private static func isName(_ bytes: some Collection<UInt8>) -> Bool {
+        bytes.first?.isAlphanumeric == true && bytes.count <= 127
+            && bytes.allSatisfy { $0.isAlphanumeric || "!#$&-^_.+".utf8.contains($0) }
     }
 }
 
@@ -48,9 +49,9 @@ extension MediaType {
     package var isSchema1: Bool { self == .dockerSchema1 || self == .dockerSchema1Signed }
 }
 
-extension StringProtocol {
+extension BidirectionalCollection<UInt8> {
     fileprivate var trimmingSpaces: SubSequence {
-        let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" }
+        let isSpace: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
         guard let first = firstIndex(where: { !isSpace($0) }), let last = lastIndex(where: { !isSpace($0) }) else {
             return self[endIndex...]
         }

@@ -20,8 +20,9 @@ package struct PlatformSelectionResult: Sendable {
 extension Manifest {
     /// Cuts an index down to the platforms asked for.
     ///
-    /// A single match stands alone; several make a reduced index: the source's own bytes with the other descriptors
-    /// cut out, so the same input gives the same bytes and digest every time. Attestations are left out of it.
+    /// One pattern's single match stands alone. Several patterns, or several matches of one (variants of `arm`, Windows
+    /// versions), make a reduced index: the source's own bytes with the other descriptors cut out, so the same input
+    /// gives the same bytes and digest every time, always sha256. Attestations are left out of it.
     ///
     /// - Returns: `nil` when no child matches any pattern.
     /// - Throws: ``DocumentError`` when this is not an index.
@@ -29,15 +30,16 @@ extension Manifest {
         guard case .index(let index) = content else {
             throw DocumentError(.structure, "platforms can only be chosen from an index")
         }
-        let kept = index.entries.filter { entry in
-            entry.platform.map { platform in patterns.contains { $0.matches(platform) } } ?? false
+        let kept = index.entries.indices.filter { position in
+            index.entries[position].platform.map { platform in patterns.contains { $0.matches(platform) } } ?? false
         }
         guard let first = kept.first else { return nil }
+        let isOnePattern = Set(patterns).count == 1
         let missing = patterns.filter { pattern in
-            !kept.contains { entry in entry.platform.map(pattern.matches) ?? false }
+            !kept.contains { index.entries[$0].platform.map(pattern.matches) ?? false }
         }
-        if patterns.count == 1, Set(kept.map(\.descriptor)).count == 1 {
-            return PlatformSelectionResult(selection: .single(first.descriptor), missing: missing)
+        if isOnePattern, Set(kept.map { index.entries[$0].descriptor }).count == 1 {
+            return PlatformSelectionResult(selection: .single(index.entries[first].descriptor), missing: missing)
         }
         if kept.count == index.entries.count {
             return PlatformSelectionResult(selection: .whole, missing: missing)
@@ -46,22 +48,26 @@ extension Manifest {
         return PlatformSelectionResult(selection: .reduced(reduced), missing: missing)
     }
 
-    private func bytes(keeping entries: [ImageIndex.Entry], of index: ImageIndex) -> ByteBuffer {
+    /// The index's bytes without the other entries.
+    ///
+    /// What stands before the first entry, after the last one, and between a kept entry and its predecessor stays as it
+    /// is, white space included.
+    private func bytes(keeping kept: [Int], of index: ImageIndex) -> ByteBuffer {
         var result = ByteBuffer()
-        func append(_ range: Range<Int>) {
-            guard let slice = bytes.getSlice(at: bytes.readerIndex + range.lowerBound, length: range.count) else {
-                return
+        let ranges = index.entries.map(\.range)
+        append(0..<(ranges.first?.lowerBound ?? 0), to: &result)
+        for position in kept {
+            if position != kept.first {
+                append(ranges[position - 1].upperBound..<ranges[position].lowerBound, to: &result)
             }
-            result.writeImmutableBuffer(slice)
+            append(ranges[position], to: &result)
         }
-        append(0..<index.range.lowerBound)
-        result.writeString("[")
-        for (position, entry) in entries.enumerated() {
-            if position > 0 { result.writeString(",") }
-            append(entry.range)
-        }
-        result.writeString("]")
-        append(index.range.upperBound..<bytes.readableBytes)
+        append((ranges.last?.upperBound ?? 0)..<bytes.readableBytes, to: &result)
         return result
+    }
+
+    private func append(_ range: Range<Int>, to result: inout ByteBuffer) {
+        guard let slice = bytes.getSlice(at: bytes.readerIndex + range.lowerBound, length: range.count) else { return }
+        result.writeImmutableBuffer(slice)
     }
 }

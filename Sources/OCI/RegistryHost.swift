@@ -64,8 +64,15 @@ package struct RegistryHost: Hashable, Sendable, CustomStringConvertible {
         return (String(text[..<nameEnd]), Int(port))
     }
 
+    /// RFC 4291, 2.2, without the mixed notation: eight groups, or fewer around one `::`.
     private static func isIPv6(_ text: Substring) -> Bool {
-        text.contains(":") && text.utf8.allSatisfy { $0.isDigit || $0 == UInt8(ascii: ":") || $0.isHexLetter }
+        let halves = text.split(separator: "::", omittingEmptySubsequences: false)
+        let groups = halves.flatMap { half in
+            half.isEmpty ? [] : half.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+        }
+        let isComplete = halves.count == 1 ? groups.count == 8 : halves.count == 2 && groups.count < 8
+        return isComplete
+            && groups.allSatisfy { (1...4).contains($0.count) && $0.allSatisfy { $0.isDigit || $0.isHexLetter } }
     }
 }
 

@@ -8,7 +8,7 @@ package struct RetryPolicy: Hashable, Sendable {
     package var backoff: Double
     /// A request's longest wait for its answer, and a body's longest time without progress.
     package var timeout: Duration
-    /// The longest delay between two tries.
+    /// The longest delay between two tries, before jitter.
     package var maximumDelay: Duration = .seconds(60)
     /// How long a registry's `Retry-After` is followed at most; a longer one fails the operation at once.
     package var maximumRetryAfter: Duration = .seconds(900)
@@ -27,11 +27,15 @@ package struct RetryPolicy: Hashable, Sendable {
 
     /// The delay after the given failed try (1 is the first), before jitter.
     package func delay(afterAttempt attempt: Int) -> Duration {
-        var delay = initialDelay
+        guard backoff > 1, initialDelay > .zero else { return min(maximumDelay, max(.zero, initialDelay)) }
+        // Never multiplied beyond the maximum: a Duration that overflows ends the process.
+        let lastBelowMaximum = maximumDelay / backoff
+        var delay = min(maximumDelay, initialDelay)
         for _ in 1..<max(1, attempt) {
-            delay = min(maximumDelay, delay * backoff)
+            guard delay < lastBelowMaximum else { return maximumDelay }
+            delay = delay * backoff
         }
-        return min(maximumDelay, delay)
+        return delay
     }
 
     /// The same delay with up to 20 % added or taken away, so that many clients do not come back together.

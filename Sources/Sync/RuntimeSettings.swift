@@ -46,6 +46,10 @@ package struct SettingsError: Error, Hashable, Sendable, CustomStringConvertible
     /// One line a variable, its name first; never empty.
     package let problems: [String]
 
+    package init(problems: [String]) {
+        self.problems = problems
+    }
+
     package var description: String { problems.joined(separator: "\n") }
 }
 

@@ -1,4 +1,47 @@
 import ArgumentParser
-@main struct Imglife: AsyncParsableCommand {
-    func run() async throws {}
+import CLinux
+import Glibc
+import Sync
+
+/// The command line: what is common to all commands, and `--check`.
+@main
+struct Imglife: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "imglife",
+        abstract: "Mirrors container images into a private registry through a content-addressed local cache.",
+        discussion: "One YAML file says what is mirrored; every blob is downloaded from upstream at most once.",
+        version: Version.current,
+        subcommands: [SyncCommand.self, SchemaCommand.self]
+    )
+
+    @OptionGroup var options: GlobalOptions
+
+    @Flag(help: "Validate the configuration and run nothing.")
+    var check = false
+
+    static func main() async {
+        // A reader that goes away is an error of that write, not the end of the process half-way.
+        signal(SIGPIPE, SIG_IGN)
+        clinux_limit_heap()
+        await main(nil)
+    }
+
+    func run() async throws {
+        guard check else { throw CleanExit.helpRequest(self) }
+        try checkConfiguration()
+    }
+
+    /// Says whether the configuration is valid, and every problem it has.
+    func checkConfiguration() throws {
+        try Failure.exiting {
+            let session = try Session(options: options)
+            let count = session.configuration.entries.count
+            try StandardOutput.write("\(session.file): valid, \(count) \(count == 1 ? "entry" : "entries")\n")
+        }
+    }
+}
+
+/// The version that `--version` and the User-Agent tell.
+enum Version {
+    static let current = "0.1.0"
 }

@@ -4,6 +4,7 @@
 // Linux system calls that Swift's Glibc overlay hides behind _GNU_SOURCE.
 
 #include <stdint.h>
+#include <sys/types.h>
 
 /// fallocate(2) with FALLOC_FL_KEEP_SIZE: reserves blocks without changing the file's length. 0 or an errno.
 int clinux_reserve(int fd, int64_t length);
@@ -16,5 +17,15 @@ int64_t clinux_filesystem_magic(int fd);
 
 /// fstatfs(2): bytes that an unprivileged process may still allocate, or -1 with errno set.
 int64_t clinux_free_bytes(int fd);
+
+/// openat(2), which is variadic in C. A descriptor, or -1 with errno set.
+int clinux_openat(int directory, const char *name, int flags, mode_t mode);
+
+/// fcntl(2) with F_DUPFD_CLOEXEC. A descriptor, or -1 with errno set.
+int clinux_duplicate(int fd);
+
+/// Keeps the heap close to what is in use: two arenas, and buffers of a transfer's size go back to the system when they
+/// are freed. Call it before the first thread starts.
+void clinux_limit_heap(void);
 
 #endif

@@ -22,7 +22,9 @@ package struct Configuration: Sendable {
     ///
     /// Pure: no file is opened, no host asked. At most 1 MiB, 64 levels and 100 000 nodes with all aliases expanded.
     ///
-    /// - Parameter file: its path, as messages show it; `-` for standard input.
+    /// - Parameters:
+    ///   - yaml: the file's text.
+    ///   - file: its path, as messages show it; `-` for standard input.
     /// - Throws: every problem of the file, not only the first.
     package init(yaml: String, file: String) throws(ConfigurationError) {
         var reader = FieldReader(file: file)

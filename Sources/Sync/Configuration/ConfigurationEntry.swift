@@ -7,7 +7,7 @@ extension Configuration {
         /// Never the source itself.
         package let target: RepositoryReference
         package let selection: TagSelection
-        /// How many of the newest matching tags are selected; at least 1. `nil` selects all.
+        /// How many of the newest matching tags are selected, at least 1; `nil` selects all.
         package let keepLast: Int?
         /// `os_normalize`: OS-variant tags are renamed at the target.
         package let normalizesOS: Bool

@@ -2,7 +2,7 @@ package import OCI
 
 /// `cache`: where the cache is and how large it may grow.
 package struct CacheOptions: Hashable, Sendable {
-    /// As written; see ``Configuration/resolve(_:)``. `nil` leaves the default.
+    /// The directory as written, or `nil` for the default; see ``Configuration/resolve(_:)``.
     package var path: String?
     /// `nil` sets no limit.
     package var maximumSize: ByteSize?
@@ -23,7 +23,7 @@ package struct RegistryOptions: Hashable, Sendable {
     package var caFile: String?
     /// The base URL of a Docker Hub API that lists this host's tags.
     package var hubAPI: BaseURL?
-    /// At least 1. `nil` leaves the client's default.
+    /// At least 1; `nil` leaves the client's default.
     package var maximumConnections: Int?
     /// Hosts that are asked first, in this order; never the host itself.
     package var mirrors: [RegistryHost] = []

@@ -1,7 +1,9 @@
 import OCI
 
 extension FieldReader {
-    /// `sync`. No entries at all are a problem: a run that mirrors nothing would report success for ever.
+    /// Reads `sync`.
+    ///
+    /// No entries at all are a problem: a run that mirrors nothing would report success for ever.
     mutating func readSync(_ field: Field) -> (entries: [Configuration.Entry], hooks: [Hook])? {
         guard let fields = mapping(field, keys: ["platforms", "hooks", "entries"]) else { return nil }
         let hooks = readHooks(fields["hooks"])

@@ -41,6 +41,9 @@ struct YAMLDocument {
     }
 
     private struct Walk {
+        /// Yams fills in the tags of keys while it compares them, so that `<<` may arrive with one.
+        private static let untaggedNames = ["", Yams.Tag.Name.merge.rawValue, Yams.Tag.Name.null.rawValue]
+
         let markers: [Unicode.Scalar: DuplicateTolerantComposer.Marker]
         var count = 0
         var duplicates: [YAMLFailure] = []
@@ -59,7 +62,7 @@ struct YAMLDocument {
             }
             switch node {
             case .scalar(let scalar):
-                let isPlain = scalar.style == .plain && scalar.tag.rawValue.isEmpty
+                let isPlain = scalar.style == .plain && Self.untaggedNames.contains(scalar.tag.rawValue)
                 return YAMLNode(position: position, content: .scalar(scalar.string, isPlain: isPlain))
             case .sequence(let items):
                 var nodes: [YAMLNode] = []

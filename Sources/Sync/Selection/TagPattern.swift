@@ -7,7 +7,7 @@ package import OCI
 package final class TagPattern: Sendable, CustomStringConvertible {
     /// The pattern as it was written.
     package let description: String
-    /// The compiled pattern's address. An integer because pointers are not Sendable; RE2's matching is thread-safe.
+    /// The compiled pattern's address: an integer, because pointers are not Sendable while RE2's matching is.
     private let address: UInt
 
     /// The longest pattern that is compiled, in bytes.

@@ -32,7 +32,9 @@ enum VersionPiece: Hashable, Comparable {
     /// Python's short forms, which mean this only right behind the numbers: `3.14.0a1`.
     private static let shortStages = ["a": 1, "b": 2]
 
-    /// Cuts a suffix at everything that is no letter or digit, and between letters and digits. Case counts for nothing.
+    /// Cuts a suffix at everything that is no letter or digit, and between letters and digits.
+    ///
+    /// Case counts for nothing.
     ///
     /// - Returns: the pieces, then ``end``.
     static func pieces(of suffix: String) -> [VersionPiece] {

@@ -1,0 +1,57 @@
+# make demo: see it work, for real.   make test: all tests.   Both install what is missing.
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+FLAGS = --explicit-target-dependency-import-check error
+SOURCES = Package.swift Sources Tests
+
+BUILD_PACKAGES = libsqlite3-dev zlib1g-dev libre2-dev libstdc++-12-dev
+TEST_PACKAGES = docker-registry skopeo apache2-utils openssl strace
+DEMO_PACKAGES = docker-registry skopeo
+
+# Installs those of its packages that dpkg does not know as installed; asks nothing when all are there.
+define install_packages
+@missing=""; for package in $(1); do \
+	dpkg-query -W -f '$${Status}\n' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; done; \
+if [ -n "$$missing" ]; then \
+	echo "installing$$missing"; \
+	root=""; [ "$$(id -u)" = 0 ] || root=sudo; \
+	$$root apt-get update -q && \
+	$$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; fi
+endef
+
+.PHONY: build release test lint format demo install clean build-packages test-packages demo-packages
+
+build: build-packages
+	$(SWIFT) build $(FLAGS)
+
+release: build-packages
+	$(SWIFT) build -c release --product imglife $(FLAGS)
+
+test: build-packages test-packages
+	$(SWIFT) build --build-tests $(FLAGS)
+	$(SWIFT) test --skip-build
+
+lint:
+	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
+
+format:
+	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
+
+demo: release demo-packages
+	Tests/Demo/run "$$($(SWIFT) build -c release $(FLAGS) --show-bin-path)/imglife"
+
+install: release
+	install -D -m 0755 "$$($(SWIFT) build -c release $(FLAGS) --show-bin-path)/imglife" $(DESTDIR)$(PREFIX)/bin/imglife
+
+clean:
+	rm -rf .build var/demo
+
+build-packages:
+	$(call install_packages,$(BUILD_PACKAGES))
+
+test-packages:
+	$(call install_packages,$(TEST_PACKAGES))
+
+demo-packages:
+	$(call install_packages,$(DEMO_PACKAGES))

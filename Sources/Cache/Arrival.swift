@@ -1,0 +1,129 @@
+import Synchronization
+
+/// How far one download has come, for everybody who reads it.
+///
+/// A generation is one run of bytes that only grows; when a download begins again the generation changes first, then
+/// the file, so a reader that sees the same generation before and after reading has read that generation's bytes.
+final class Arrival: Sendable {
+    enum Phase {
+        case arriving
+        case committed
+        case failed(any Error)
+    }
+
+    struct View {
+        var file: OpenFile?
+        var arrived: Int64 = 0
+        var generation = 0
+        /// Another process writes it, or wrote its beginning.
+        var isForeign = false
+        var phase = Phase.arriving
+    }
+
+    private struct Waiter {
+        let threshold: Int64
+        let continuation: CheckedContinuation<Void, any Error>
+    }
+
+    private struct State {
+        var view = View()
+        var waiters: [UInt64: Waiter] = [:]
+        var nextWaiter: UInt64 = 0
+        var fetched: Int64 = 0
+    }
+
+    private let state = Mutex(State())
+
+    var view: View { state.withLock { $0.view } }
+
+    /// Bytes that the source delivered, also those of attempts that failed.
+    var fetched: Int64 { state.withLock { $0.fetched } }
+
+    func count(fetched: Int) {
+        state.withLock { $0.fetched += Int64(fetched) }
+    }
+
+    /// Says where the bytes are and how many there are at first.
+    func begin(_ file: OpenFile, arrived: Int64) {
+        update { view in
+            view.file = file
+            view.arrived = arrived
+        }
+    }
+
+    /// Follows a file that another process writes; a file that became shorter has begun again.
+    func observe(_ file: OpenFile, length: Int64) {
+        update { view in
+            if length < view.arrived { view.generation += 1 }
+            view.isForeign = true
+            view.file = file
+            view.arrived = length
+        }
+    }
+
+    /// Makes everything read so far void; call it before the file changes.
+    func restart() {
+        update { view in
+            view.generation += 1
+            view.arrived = 0
+        }
+    }
+
+    func advance(to arrived: Int64) {
+        update { $0.arrived = arrived }
+    }
+
+    /// Ends it: the file is complete, verified and committed.
+    func commit(_ file: OpenFile, size: Int64) {
+        update { view in
+            view.file = file
+            view.arrived = size
+            view.phase = .committed
+        }
+    }
+
+    func fail(_ error: any Error) {
+        update { $0.phase = .failed(error) }
+    }
+
+    /// Waits until more than `threshold - 1` bytes have arrived, something began again, or it ended.
+    func wait(for threshold: Int64, generation: Int) async throws {
+        let id = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let isReady = state.withLock { state in
+                    if Task.isCancelled || state.view.satisfies(threshold, generation) { return true }
+                    state.waiters[id] = Waiter(threshold: threshold, continuation: continuation)
+                    return false
+                }
+                if isReady { continuation.resume() }
+            }
+        } onCancel: {
+            let waiter = state.withLock { $0.waiters.removeValue(forKey: id) }
+            waiter?.continuation.resume(throwing: CancellationError())
+        }
+        try Task.checkCancellation()
+    }
+
+    private func update(_ change: (inout View) -> Void) {
+        let ready = state.withLock { state in
+            let generation = state.view.generation
+            change(&state.view)
+            guard !state.waiters.isEmpty else { return [Waiter]() }
+            let view = state.view
+            let ids = state.waiters.filter { view.satisfies($0.value.threshold, generation) }.keys
+            return ids.compactMap { state.waiters.removeValue(forKey: $0) }
+        }
+        for waiter in ready { waiter.continuation.resume() }
+    }
+}
+
+extension Arrival.View {
+    fileprivate func satisfies(_ threshold: Int64, _ generation: Int) -> Bool {
+        if case .arriving = phase { return arrived >= threshold || self.generation != generation }
+        return true
+    }
+}

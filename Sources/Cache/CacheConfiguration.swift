@@ -1,0 +1,35 @@
+package import Logging
+package import OCI
+
+/// How a cache is opened.
+package struct CacheConfiguration: Sendable {
+    /// The cache's directory; created when it is missing, with its parents.
+    package var directory: String
+    /// How often a download is tried again that brought other bytes than its digest names.
+    ///
+    /// Interrupted transfers are the source's own business.
+    package var retry: RetryPolicy
+    package var logger: Logger
+    /// Measures back-off and polling.
+    package var clock: any Clock<Duration>
+    /// How long a lock of another process is waited for, and a download of another process without progress.
+    package var lockTimeout: Duration
+    /// The time in seconds since 1970, for rows and the age of files.
+    package var now: @Sendable () -> Int64
+
+    package init(
+        directory: String,
+        retry: RetryPolicy = RetryPolicy(),
+        logger: Logger = Logger(label: "cache"),
+        clock: any Clock<Duration> = ContinuousClock(),
+        lockTimeout: Duration = .seconds(60),
+        now: @escaping @Sendable () -> Int64 = CacheConfiguration.systemTime
+    ) {
+        self.directory = directory
+        self.retry = retry
+        self.logger = logger
+        self.clock = clock
+        self.lockTimeout = lockTimeout
+        self.now = now
+    }
+}

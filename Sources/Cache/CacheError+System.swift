@@ -1,0 +1,48 @@
+import Glibc
+import OCI
+
+extension CacheError {
+    /// Says what a failed system call means for the cache.
+    init(_ error: SystemError, _ action: String, path: String? = nil, digest: Digest? = nil) {
+        let (kind, advice) = Self.meaning(of: error.code)
+        self.init(
+            kind,
+            action,
+            path: path,
+            digest: digest,
+            code: error.code,
+            advice.map { "\(error.reason); \($0)" } ?? "\(error.reason) (\(error.call))",
+            cause: error
+        )
+    }
+
+    private static func meaning(of code: CInt) -> (Kind, advice: String?) {
+        switch code {
+        case ENOSPC:
+            (.diskFull, "free some space, run 'imglife cache gc', or put the cache on a larger disk with --cache-dir")
+        case EDQUOT: (.diskFull, "raise the quota, or put the cache elsewhere with --cache-dir")
+        case EFBIG: (.diskFull, "the file would exceed the limit on file sizes (ulimit -f)")
+        case EACCES, EPERM: (.permission, "give this user write access to it, or choose another --cache-dir")
+        case EROFS: (.permission, "mount it writable, or choose another --cache-dir")
+        case ENOTDIR: (.notADirectory, "choose a directory with --cache-dir")
+        case ELOOP: (.untrusted, "it is a symbolic link; a cache must consist of real directories and files")
+        case EMFILE, ENFILE: (.inputOutput, "raise the limit on open files (ulimit -n)")
+        default: (.inputOutput, nil)
+        }
+    }
+
+    static func digestMismatch(_ descriptor: Descriptor, place: String, actual: String) -> CacheError {
+        CacheError(
+            .digestMismatch,
+            "download \(descriptor.digest)",
+            digest: descriptor.digest,
+            "the upstream \(place.displaySafe) sends other bytes than its manifest names: expected "
+                + "\(descriptor.digest) of \(descriptor.size) bytes, got \(actual); push the image there again, or "
+                + "look for a proxy in between that changes content"
+        )
+    }
+
+    static func closed(_ action: String) -> CacheError {
+        CacheError(.closed, action, "the cache has been closed")
+    }
+}

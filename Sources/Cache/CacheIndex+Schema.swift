@@ -1,0 +1,94 @@
+import GRDB
+
+extension CacheIndex {
+    /// The migrations, in order.
+    ///
+    /// Append only; a released one never changes.
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1 content") { db in
+            try db.execute(sql: content)
+        }
+        migrator.registerMigration("2 names") { db in
+            try db.execute(sql: names)
+        }
+        migrator.registerMigration("3 leases") { db in
+            try db.execute(sql: leases)
+        }
+        return migrator
+    }
+
+    private static let content = """
+        CREATE TABLE meta (
+            key TEXT NOT NULL PRIMARY KEY,
+            value TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE blobs (
+            digest BLOB NOT NULL PRIMARY KEY,
+            size INTEGER NOT NULL CHECK (size >= 0),
+            state TEXT NOT NULL CHECK (state IN ('ok', 'missing', 'deleting')),
+            verified_at INTEGER,
+            committed_at INTEGER NOT NULL,
+            used_at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX blobs_not_ok ON blobs (state) WHERE state <> 'ok';
+        CREATE INDEX blobs_used ON blobs (used_at);
+        CREATE TABLE manifests (
+            digest BLOB NOT NULL PRIMARY KEY REFERENCES blobs (digest) ON DELETE CASCADE,
+            media_type TEXT NOT NULL,
+            artifact_type TEXT
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE edges (
+            parent BLOB NOT NULL REFERENCES manifests (digest) ON DELETE CASCADE,
+            kind TEXT NOT NULL CHECK (kind IN ('child', 'config', 'layer', 'subject')),
+            position INTEGER NOT NULL,
+            child BLOB NOT NULL,
+            media_type TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            PRIMARY KEY (parent, kind, position)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX edges_child ON edges (child);
+        CREATE TABLE blob_sources (
+            digest BLOB NOT NULL REFERENCES blobs (digest) ON DELETE CASCADE,
+            host TEXT NOT NULL,
+            repository TEXT NOT NULL,
+            PRIMARY KEY (digest, host, repository)
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    private static let names = """
+        CREATE TABLE tags (
+            host TEXT NOT NULL,
+            repository TEXT NOT NULL,
+            tag TEXT NOT NULL,
+            digest BLOB NOT NULL REFERENCES manifests (digest),
+            updated_at INTEGER NOT NULL,
+            PRIMARY KEY (host, repository, tag)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX tags_digest ON tags (digest);
+        CREATE TABLE tag_history (
+            id INTEGER PRIMARY KEY,
+            host TEXT NOT NULL,
+            repository TEXT NOT NULL,
+            tag TEXT NOT NULL,
+            digest BLOB NOT NULL,
+            since INTEGER NOT NULL,
+            until INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX tag_history_tag ON tag_history (host, repository, tag);
+        """
+
+    private static let leases = """
+        CREATE TABLE leases (
+            id TEXT NOT NULL PRIMARY KEY,
+            created_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE lease_items (
+            lease TEXT NOT NULL REFERENCES leases (id) ON DELETE CASCADE,
+            digest BLOB NOT NULL,
+            PRIMARY KEY (lease, digest)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX lease_items_digest ON lease_items (digest);
+        """
+}

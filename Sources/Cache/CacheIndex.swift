@@ -1,0 +1,167 @@
+import GRDB
+import OCI
+import Synchronization
+
+/// The SQLite database beside the blobs: names, times, leases, and who refers to what.
+///
+/// The files are the truth for content; losing the index loses names only. Methods block: call them through
+/// ``blocking(_:)``.
+final class CacheIndex: Sendable {
+    static let fileName = "index.sqlite"
+
+    let path: String
+    private let queue: DatabaseQueue
+    private let writes = Mutex(0)
+
+    /// Opens the database, creating an empty file when it is missing; it has no tables before ``migrate()``.
+    init(path: String) throws(CacheError) {
+        self.path = path
+        do {
+            queue = try DatabaseQueue(path: path, configuration: Self.configuration)
+        } catch {
+            throw Self.error(error, "open the index", path)
+        }
+    }
+
+    /// Transactions that wrote, since it was opened.
+    var writeCount: Int { writes.withLock { $0 } }
+
+    func close() throws(CacheError) {
+        do {
+            try queue.close()
+        } catch {
+            throw Self.error(error, "close the index", path)
+        }
+    }
+
+    /// Runs one durable transaction (`BEGIN IMMEDIATE`).
+    func write<Value>(_ body: (Database) throws -> Value) throws(CacheError) -> Value {
+        do {
+            let value = try queue.write { db in
+                let value = try body(db)
+                try Self.markUnclean(db)
+                return value
+            }
+            writes.withLock { $0 += 1 }
+            return value
+        } catch let error as CacheError {
+            throw error
+        } catch {
+            throw Self.error(error, "write the index", path)
+        }
+    }
+
+    func read<Value>(_ body: (Database) throws -> Value) throws(CacheError) -> Value {
+        do {
+            return try queue.read(body)
+        } catch let error as CacheError {
+            throw error
+        } catch {
+            throw Self.error(error, "read the index", path)
+        }
+    }
+
+    /// How the tables stand.
+    enum SchemaState {
+        case current
+        /// None or older ones: ``migrate()`` is due.
+        case outdated
+    }
+
+    /// - Throws: ``CacheError`` (`newerSchema`, `damagedIndex`).
+    func schemaState() throws(CacheError) -> SchemaState {
+        try read { db in
+            if try Self.migrator.hasBeenSuperseded(db) {
+                let version = try String.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'written_by'")
+                throw CacheError(
+                    .newerSchema,
+                    "open the cache's index",
+                    path: path,
+                    "it was written by a newer imglife\(version.map { " (\($0.displaySafe))" } ?? ""); use that version "
+                        + "or a later one, or choose another --cache-dir"
+                )
+            }
+            return try Self.migrator.hasCompletedMigrations(db) ? .current : .outdated
+        }
+    }
+
+    /// Creates or upgrades the tables; only under the exclusive store lock.
+    func migrate() throws(CacheError) {
+        do {
+            try Self.migrator.migrate(queue)
+        } catch {
+            throw Self.error(error, "upgrade the index", path)
+        }
+    }
+
+    /// Whether the last process that used it closed it in order.
+    func wasClosedCleanly() throws(CacheError) -> Bool {
+        try read { try String.fetchOne($0, sql: "SELECT value FROM meta WHERE key = 'clean'") } != "0"
+    }
+
+    /// Whether SQLite finds the file's structure sound.
+    func passesQuickCheck() throws(CacheError) -> Bool {
+        try read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") } == "ok"
+    }
+
+    /// Notes that everything has been closed in order; only by the last process.
+    func markClean() throws(CacheError) {
+        do {
+            try queue.write { db in
+                try db.execute(sql: "UPDATE meta SET value = '1' WHERE key = 'clean'")
+            }
+        } catch {
+            throw Self.error(error, "write the index", path)
+        }
+    }
+}
+
+extension CacheIndex {
+    private static func markUnclean(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                INSERT INTO meta (key, value) VALUES ('clean', '0')
+                ON CONFLICT (key) DO UPDATE SET value = '0' WHERE value <> '0'
+                """
+        )
+    }
+
+    private static var configuration: Configuration {
+        var configuration = Configuration()
+        configuration.label = "cache index"
+        configuration.busyMode = .timeout(10)
+        configuration.foreignKeysEnabled = true
+        configuration.prepareDatabase { db in
+            for pragma in pragmas { try db.execute(sql: pragma) }
+        }
+        return configuration
+    }
+
+    private static let pragmas = [
+        "PRAGMA journal_mode = TRUNCATE",
+        "PRAGMA synchronous = EXTRA",
+        "PRAGMA temp_store = MEMORY",
+        "PRAGMA mmap_size = 0",
+        "PRAGMA trusted_schema = OFF",
+        "PRAGMA cell_size_check = ON",
+    ]
+
+    private static func error(_ error: any Error, _ action: String, _ path: String) -> CacheError {
+        guard let database = error as? DatabaseError else {
+            return CacheError(.inputOutput, action, path: path, "\(error)", cause: error)
+        }
+        let message = database.message?.displaySafe ?? "SQLite error \(database.extendedResultCode.rawValue)"
+        let make = { (kind: CacheError.Kind, advice: String) in
+            CacheError(kind, action, path: path, "\(message); \(advice)", cause: error)
+        }
+        switch database.resultCode {
+        case .SQLITE_FULL: return make(.diskFull, "free some space, or put the cache on a larger disk with --cache-dir")
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+            return make(.damagedIndex, "check the disk, then run again: the index is rebuilt from the blobs if need be")
+        case .SQLITE_BUSY, .SQLITE_LOCKED: return make(.locked, "another process keeps it busy; try again")
+        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_CANTOPEN:
+            return make(.permission, "give this user write access to it, or choose another --cache-dir")
+        default: return make(.inputOutput, "check the disk and its file system")
+        }
+    }
+}

@@ -1,0 +1,161 @@
+package import NIOCore
+package import OCI
+import Synchronization
+
+/// A blob of the cache, perhaps while it is still being downloaded.
+///
+/// Bytes that this process did not verify as they arrived are hashed as they are read from the beginning; when they
+/// turn out wrong the last piece is withheld.
+package final class CachedBlob: BlobReader {
+    /// Where its bytes came from when it was asked for.
+    package enum Provenance: Sendable {
+        /// It was there.
+        case cached
+        /// Asking for it began the download.
+        case downloading
+        /// Somebody else's download was under way.
+        case joined
+    }
+
+    /// The bytes at a blob's end that are held back until it is verified and committed.
+    static let heldBack: Int64 = 64 << 10
+    /// A waiting reader is woken when this many bytes are there, or as many as it asks for.
+    static let wakeStep: Int64 = 256 << 10
+
+    private struct Progress {
+        var generation: Int?
+        var hasher: DigestHasher?
+        var position: Int64 = 0
+    }
+
+    package let descriptor: Descriptor
+    package let provenance: Provenance
+    private let arrival: Arrival
+    private let onCorruption: @Sendable (OpenFile) -> Void
+    private let progress = Mutex(Progress())
+
+    init(
+        _ descriptor: Descriptor,
+        _ provenance: Provenance,
+        _ arrival: Arrival,
+        onCorruption: @escaping @Sendable (OpenFile) -> Void
+    ) {
+        self.descriptor = descriptor
+        self.provenance = provenance
+        self.arrival = arrival
+        self.onCorruption = onCorruption
+    }
+
+    /// How many of its bytes are on the disk, for progress; the last ones can be there before they may be read.
+    package var arrived: Int64 { arrival.view.arrived }
+
+    /// How many bytes its download has asked of the source until now; the rest was there from an earlier attempt.
+    package var fetched: Int64 { arrival.fetched }
+
+    /// Waits until it is complete, verified, committed and recorded.
+    ///
+    /// - Throws: what ended the download; `CancellationError`.
+    package func whenCommitted() async throws {
+        while true {
+            let view = arrival.view
+            switch view.phase {
+            case .committed: return
+            case .failed(let error): throw error
+            case .arriving: try await arrival.wait(for: .max, generation: view.generation)
+            }
+        }
+    }
+
+    /// The next bytes at an offset, waiting for them where they have not arrived yet.
+    ///
+    /// - Returns: 1 to `count` bytes; none exactly at the blob's end, and that only when it is committed.
+    /// - Throws: what ended the download; ``CacheError`` (`restarted`: begin again at 0; `corrupt`); `CancellationError`.
+    package func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
+        precondition((0...descriptor.size).contains(offset) && count > 0, "reading outside of a blob")
+        while true {
+            let view = arrival.view
+            if case .failed(let error) = view.phase { throw error }
+            try checkGeneration(view, offset)
+            let end = readableEnd(view)
+            if case .committed = view.phase, offset == descriptor.size { return ByteBuffer() }
+            if offset < end, let file = view.file,
+                let buffer = try readFile(file, offset, min(count, Int(end - offset)), view)
+            {
+                return buffer
+            }
+            let wish = min(offset + min(Int64(count), Self.wakeStep), descriptor.size - Self.heldBack)
+            let threshold = wish > max(offset, view.arrived) ? wish : .max
+            try await arrival.wait(for: threshold, generation: view.generation)
+        }
+    }
+
+    private func readableEnd(_ view: Arrival.View) -> Int64 {
+        if case .committed = view.phase { return descriptor.size }
+        return min(view.arrived, descriptor.size - Self.heldBack)
+    }
+
+    private func checkGeneration(_ view: Arrival.View, _ offset: Int64) throws {
+        try progress.withLock { progress in
+            if offset == 0 || progress.generation == nil { progress.generation = view.generation }
+            guard progress.generation == view.generation else { throw restarted }
+        }
+    }
+
+    /// - Returns: `nil` when the download began again meanwhile.
+    private func readFile(
+        _ file: OpenFile,
+        _ offset: Int64,
+        _ count: Int,
+        _ view: Arrival.View
+    ) throws -> ByteBuffer? {
+        let buffer: ByteBuffer
+        do throws(SystemError) {
+            buffer = try file.read(at: offset, atMost: count)
+        } catch {
+            throw CacheError(error, "read \(descriptor.digest)", digest: descriptor.digest)
+        }
+        guard arrival.view.generation == view.generation else { return nil }
+        if buffer.readableBytes == 0 {
+            // A file of another process can shrink before its poll says so.
+            guard case .committed = view.phase else { return nil }
+            throw corruption(of: file, isForeign: view.isForeign)
+        }
+        if provenance == .cached || view.isForeign { try verify(buffer, offset, file, view) }
+        return buffer
+    }
+
+    private func verify(_ buffer: ByteBuffer, _ offset: Int64, _ file: OpenFile, _ view: Arrival.View) throws {
+        let digest: Digest? = progress.withLock { progress in
+            if offset == 0 {
+                progress.hasher = DigestHasher(descriptor.digest.algorithm)
+                progress.position = 0
+            } else if offset != progress.position {
+                progress.hasher = nil
+            }
+            progress.hasher?.update(buffer)
+            progress.position = offset + Int64(buffer.readableBytes)
+            return progress.position == descriptor.size ? progress.hasher?.finalize() : nil
+        }
+        if let digest, digest != descriptor.digest { throw corruption(of: file, isForeign: view.isForeign) }
+    }
+
+    private func corruption(of file: OpenFile, isForeign: Bool) -> CacheError {
+        guard !isForeign else { return restarted }
+        onCorruption(file)
+        return CacheError(
+            .corrupt,
+            "read \(descriptor.digest)",
+            digest: descriptor.digest,
+            "the cache's copy holds other bytes; it has been put aside and will be downloaded again by the next run"
+        )
+    }
+
+    private var restarted: CacheError {
+        CacheError(
+            .restarted,
+            "go on reading \(descriptor.digest)",
+            digest: descriptor.digest,
+            "its download began again because wrong bytes had arrived; read it from the beginning"
+        )
+    }
+}

@@ -1,0 +1,74 @@
+import Logging
+import OCI
+
+/// What became of the wish to download a blob.
+enum Claim {
+    /// Somebody else completed it meanwhile.
+    case committed(OpenFile)
+    /// It is this process's to complete.
+    case partial(Partial)
+}
+
+extension ContentCache {
+    /// Takes over a digest's partial, or waits while another process downloads it, showing its progress.
+    ///
+    /// - Throws: ``CacheError`` (`locked`) when the other process makes no progress for the lock timeout.
+    func claim(_ download: Download) async throws -> Claim {
+        let descriptor = download.descriptor
+        let name = Partial.name(descriptor.digest)
+        var patience = Patience(limit: configuration.lockTimeout)
+        while true {
+            if let file = try directory.openBlob(descriptor.digest, size: descriptor.size) { return .committed(file) }
+            do {
+                let file = try Partial.open(name, in: directory.ingest)
+                if let claim = try tryClaim(file, name, descriptor) { return claim }
+                let length = try file.length()
+                download.arrival.observe(file, length: length)
+                guard patience.allowsWaiting(at: length, for: Self.pollInterval) else { throw stalled(descriptor) }
+            } catch let error as SystemError {
+                throw CacheError(error, "open the partial download", path: "\(directory.ingest.path)/\(name)")
+            }
+            try await configuration.clock.sleep(for: Self.pollInterval)
+        }
+    }
+
+    /// - Returns: `nil` when another process has it, or has just finished with it.
+    private func tryClaim(_ file: OpenFile, _ name: String, _ descriptor: Descriptor) throws -> Claim? {
+        guard try file.tryLock(.exclusive) else { return nil }
+        // The file may have become a blob or been removed between opening and locking it.
+        guard let status = try directory.ingest.status(name), try file.status().isSameFile(as: status) else {
+            return nil
+        }
+        if let blob = try directory.openBlob(descriptor.digest, size: descriptor.size) {
+            try directory.ingest.remove(name)
+            return .committed(blob)
+        }
+        try file.setMode(0o600)
+        return .partial(Partial(descriptor: descriptor, file: file, name: name, ingest: directory.ingest))
+    }
+
+    private func stalled(_ descriptor: Descriptor) -> CacheError {
+        CacheError(
+            .locked,
+            "download \(descriptor.digest)",
+            digest: descriptor.digest,
+            "another imglife process is downloading it without progress; end that process, or raise --lock-timeout"
+        )
+    }
+}
+
+/// How long somebody else's standstill is borne.
+private struct Patience {
+    let limit: Duration
+    var waited = Duration.zero
+    var length: Int64 = -1
+
+    mutating func allowsWaiting(at length: Int64, for interval: Duration) -> Bool {
+        if length != self.length {
+            self.length = length
+            waited = .zero
+        }
+        waited += interval
+        return waited <= limit
+    }
+}

@@ -1,0 +1,102 @@
+import Logging
+import OCI
+import Synchronization
+
+extension ContentCache {
+    /// Brings one blob into the cache: takes its partial over, fetches what is missing, verifies and commits.
+    func ingest(_ download: Download) async throws {
+        switch try await claim(download) {
+        case .committed(let file):
+            download.arrival.commit(file, size: download.descriptor.size)
+        case .partial(let partial):
+            defer { partial.file.unlock() }
+            do throws(SystemError) {
+                try reserve(partial)
+            } catch {
+                throw CacheError(
+                    error,
+                    "download \(partial.descriptor.digest) of \(partial.descriptor.size) bytes into",
+                    path: directory.path,
+                    digest: partial.descriptor.digest
+                )
+            }
+            try await fetch(partial, download)
+            try await commit(
+                PendingCommit(
+                    descriptor: partial.descriptor,
+                    file: partial.file,
+                    name: partial.name,
+                    manifest: nil,
+                    origin: try? RepositoryReference(download.source.place)
+                )
+            )
+            counters.withLock { $0.downloads += 1 }
+            download.arrival.commit(partial.file, size: partial.descriptor.size)
+        }
+    }
+
+    /// A disk that cannot hold the blob is found out before anything is downloaded.
+    private func reserve(_ partial: Partial) throws(SystemError) {
+        do throws(SystemError) {
+            try partial.file.reserve(partial.descriptor.size)
+        } catch {
+            if (try? partial.file.length()) == 0 { partial.remove() }
+            throw error
+        }
+    }
+
+    /// Attempts until the bytes are right; wrong ones after a resumed beginning don't count as an attempt.
+    private func fetch(_ partial: Partial, _ download: Download) async throws {
+        let descriptor = partial.descriptor
+        var failures = 0
+        while true {
+            do {
+                try await attempt(partial, download)
+                return
+            } catch let mismatch as Attempt {
+                download.arrival.restart()
+                try? partial.file.truncate(to: 0)
+                guard !mismatch.wasResumed else { continue }
+                failures += 1
+                guard failures < configuration.retry.attempts else {
+                    partial.remove()
+                    throw CacheError.digestMismatch(descriptor, place: download.source.place, actual: mismatch.actual)
+                }
+                configuration.logger.debug(
+                    "a source sent wrong bytes; downloading again",
+                    metadata: ["digest": "\(descriptor.digest)", "source": "\(download.source.place.displaySafe)"]
+                )
+                try await configuration.clock.sleep(for: configuration.retry.jitteredDelay(afterAttempt: failures))
+            } catch let error as SystemError {
+                partial.remove()
+                throw CacheError(error, "store \(descriptor.digest)", path: directory.path, digest: descriptor.digest)
+            }
+        }
+    }
+
+    /// How an attempt failed that brought other bytes.
+    private struct Attempt: Error {
+        let wasResumed: Bool
+        let actual: String
+    }
+
+    private func attempt(_ partial: Partial, _ download: Download) async throws {
+        let (length, hasher) = try await partial.rehash()
+        counters.withLock { $0.resumedBytes += length }
+        download.arrival.begin(partial.file, arrived: length)
+        let transfer = Transfer(
+            partial: partial,
+            source: download.source,
+            arrival: download.arrival,
+            budget: lanes
+        ) { [self] count in
+            download.arrival.count(fetched: count)
+            counters.withLock { $0.downloadedBytes += Int64(count) }
+        }
+        do {
+            try await transfer.run(from: length, hasher)
+        } catch let mismatch as Transfer.Mismatch {
+            throw Attempt(wasResumed: length > 0, actual: mismatch.actual)
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import Glibc
+import NIOCore
+package import OCI
+
+extension ContentCache {
+    /// A committed manifest, read whole and hashed.
+    ///
+    /// - Returns: `nil` when it is not there or was damaged; a damaged one has been put aside.
+    /// - Throws: ``CacheError`` when the file cannot be read; `DocumentError` when the bytes are right, but are not
+    ///   what the descriptor says.
+    package func manifest(_ descriptor: Descriptor) throws -> Manifest? {
+        guard let bytes = try verifiedBytes(descriptor.digest, size: descriptor.size) else { return nil }
+        return try Manifest(bytes: bytes, contentType: nil, expected: descriptor)
+    }
+
+    /// A committed manifest by its digest alone; its type is the one it declares or was stored with.
+    ///
+    /// - Returns: `nil` when it is not there or was damaged; a damaged one has been put aside.
+    package func manifest(_ digest: Digest) throws -> Manifest? {
+        guard let bytes = try verifiedBytes(digest, size: nil) else { return nil }
+        let declares = try JSONValue(parsing: bytes)["mediaType"] != nil
+        let type = declares ? nil : try index.manifestDescriptor(digest)?.mediaType
+        return try Manifest(bytes: bytes, contentType: type, algorithm: digest.algorithm)
+    }
+
+    /// Stores a manifest's bytes, and records what it refers to.
+    ///
+    /// By the same protocol as any blob. What it refers to need not be there. Safe to repeat; costs no transaction
+    /// when everything is there and recorded.
+    ///
+    /// - Parameters:
+    ///   - manifest: what to store.
+    ///   - origin: where it came from, and can be fetched again.
+    /// - Throws: ``CacheError``.
+    package func store(_ manifest: Manifest, from origin: RepositoryReference?) async throws {
+        let digest = manifest.descriptor.digest
+        if try verifiedBytes(digest, size: manifest.descriptor.size) != nil {
+            try await blocking { [index, now = configuration.now] in
+                guard try !index.isRecorded(digest, from: origin) else { return }
+                try index.record(manifest, from: origin, at: now())
+            }
+            return
+        }
+        let name = "anon-\(String(UInt64.random(in: .min ... .max), radix: 16))"
+        let file: OpenFile
+        do throws(SystemError) {
+            file = try write(manifest.bytes, to: name)
+        } catch {
+            try? directory.ingest.remove(name)
+            throw CacheError(error, "store \(digest)", path: directory.path, digest: digest)
+        }
+        defer { file.unlock() }
+        try await commit(
+            PendingCommit(descriptor: manifest.descriptor, file: file, name: name, manifest: manifest, origin: origin)
+        )
+    }
+
+    private func write(_ bytes: ByteBuffer, to name: String) throws(SystemError) -> OpenFile {
+        let file = try directory.ingest.openFile(name, flags: O_RDWR | O_CREAT | O_EXCL)
+        _ = try file.tryLock(.exclusive)
+        try file.write(bytes, at: 0)
+        return file
+    }
+
+    /// Reads a small blob whole.
+    ///
+    /// - Returns: `nil` when there is none of that size or its bytes are wrong; then it has been put aside.
+    private func verifiedBytes(_ digest: Digest, size: Int64?) throws -> ByteBuffer? {
+        guard let file = try directory.openBlob(digest, size: size) else { return nil }
+        do throws(SystemError) {
+            let size = try file.length()
+            guard size <= Manifest.maximumSize else { return nil }
+            var bytes = ByteBuffer()
+            while bytes.readableBytes < size {
+                var piece = try file.read(at: Int64(bytes.readableBytes), atMost: Int(size) - bytes.readableBytes)
+                guard bytes.writeBuffer(&piece) > 0 else { break }
+            }
+            guard Digest.of(bytes, algorithm: digest.algorithm) == digest else {
+                quarantine(file, digest)
+                return nil
+            }
+            return bytes
+        } catch {
+            throw CacheError(error, "read \(digest)", path: directory.path, digest: digest)
+        }
+    }
+}

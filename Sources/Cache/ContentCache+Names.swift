@@ -1,0 +1,68 @@
+package import OCI
+
+extension ContentCache {
+    /// Points a tag at a manifest, last of all and in a transaction of its own; what it was before is kept as history.
+    ///
+    /// The manifest must have been stored, and all that it refers to: a tag promises the whole image. Safe to repeat;
+    /// costs no transaction when nothing changes.
+    ///
+    /// - Throws: ``CacheError`` (`missing` when the manifest is not there).
+    package func record(
+        _ tag: TagName,
+        of location: RepositoryReference,
+        as descriptor: Descriptor
+    ) async throws {
+        guard contains(descriptor) else {
+            throw CacheError(
+                .missing,
+                "record \(location):\(tag)",
+                digest: descriptor.digest,
+                "its manifest \(descriptor.digest) is not in the cache; store it first"
+            )
+        }
+        _ = try await blocking { [index, now = configuration.now] in
+            try index.record(tag, of: location, as: descriptor.digest, at: now())
+        }
+    }
+
+    /// The tags that the cache holds of a repository, sorted.
+    package func tags(of location: RepositoryReference) async throws -> [(TagName, Descriptor)] {
+        try await blocking { [index] in try index.tags(of: location) }.map { ($0.tag, $0.descriptor) }
+    }
+
+    /// The repositories that the cache holds tags of, sorted.
+    package func locations() async throws -> [RepositoryReference] {
+        try await blocking { [index] in try index.locations() }
+    }
+
+    /// What a tag or digest of a repository names in the cache; asks nobody else.
+    ///
+    /// - Returns: `nil` when the cache does not know it.
+    package func resolve(_ reference: Reference, in location: RepositoryReference) async throws -> Descriptor? {
+        try await blocking { [index] in
+            switch reference {
+            case .tag(let tag): try index.descriptor(of: tag, in: location)
+            case .digest(let digest): try index.manifestDescriptor(digest)
+            }
+        }
+    }
+
+    /// Protects blobs from collection until the cache's scope ends, and notes that they are used.
+    ///
+    /// Call it once for an image, before asking for its blobs: it is one transaction.
+    ///
+    /// - Returns: the digests of those that are there, whole and recorded.
+    @discardableResult
+    package func hold(_ descriptors: [Descriptor]) async throws -> Set<Digest> {
+        guard !descriptors.isEmpty else { return [] }
+        try lease.begin()
+        let digests = Set(descriptors.map(\.digest)).sorted()
+        let states = try await blocking { [index, lease, now = configuration.now] in
+            try index.hold(digests, lease: lease.id, at: now())
+        }
+        let present = Set(descriptors.filter(contains).map(\.digest))
+        let lost = digests.filter { states[$0] == .ok && !present.contains($0) }
+        try await blocking { [index] in try index.markMissing(lost) }
+        return present.filter { states[$0] == .ok }
+    }
+}

@@ -1,0 +1,89 @@
+import CLinux
+import Glibc
+
+/// An open directory; everything in it is reached through its descriptor, and symbolic links are never followed.
+struct Directory: Sendable {
+    let file: OpenFile
+    /// For messages.
+    let path: String
+
+    private var descriptor: CInt { file.descriptor }
+
+    /// Opens an existing directory by its path, the one place where a path is used.
+    init(path: String) throws(SystemError) {
+        let descriptor = try SystemError.check("open") { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        self.init(file: OpenFile(owning: descriptor), path: path)
+    }
+
+    private init(file: OpenFile, path: String) {
+        self.file = file
+        self.path = path
+    }
+
+    /// Opens a subdirectory, creating it with mode 0700 when it is missing.
+    func subdirectory(_ name: String) throws(SystemError) -> Directory {
+        if mkdirat(descriptor, name, 0o700) != 0, errno != EEXIST {
+            throw SystemError(call: "mkdir", code: errno)
+        }
+        let file = try openFile(name, flags: O_RDONLY | O_DIRECTORY)
+        return Directory(file: file, path: "\(path)/\(name)")
+    }
+
+    /// Opens a file in the directory; `mode` is for one that is created.
+    func openFile(_ name: String, flags: CInt, mode: mode_t = 0o600) throws(SystemError) -> OpenFile {
+        let descriptor = try SystemError.check("open") {
+            clinux_openat(self.descriptor, name, flags | O_NOFOLLOW | O_CLOEXEC, mode)
+        }
+        return OpenFile(owning: descriptor)
+    }
+
+    /// - Returns: `nil` when there is nothing of that name.
+    func status(_ name: String) throws(SystemError) -> FileStatus? {
+        var status = stat()
+        do throws(SystemError) {
+            try SystemError.check("fstatat") { fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) }
+        } catch {
+            guard error.code == ENOENT else { throw error }
+            return nil
+        }
+        return FileStatus(status)
+    }
+
+    /// Moves a file, replacing what has the new name.
+    func rename(_ name: String, to target: Directory, _ newName: String) throws(SystemError) {
+        try SystemError.check("rename") { renameat(descriptor, name, target.descriptor, newName) }
+    }
+
+    /// Removes a file; one that is gone already is not an error.
+    func remove(_ name: String) throws(SystemError) {
+        do throws(SystemError) {
+            try SystemError.check("unlink") { unlinkat(descriptor, name, 0) }
+        } catch {
+            guard error.code == ENOENT else { throw error }
+        }
+    }
+
+    /// The names in it, without order.
+    func names() throws(SystemError) -> [String] {
+        let copy = try openFile(".", flags: O_RDONLY | O_DIRECTORY)
+        let duplicate = try SystemError.check("dup") { clinux_duplicate(copy.descriptor) }
+        guard let stream = fdopendir(duplicate) else {
+            let code = errno
+            _ = close(duplicate)
+            throw SystemError(call: "opendir", code: code)
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    func sync() throws(SystemError) {
+        try file.sync()
+    }
+}

@@ -1,0 +1,73 @@
+import Glibc
+import NIOCore
+import OCI
+
+/// A locked file in `ingest/`: the beginning of a blob.
+///
+/// Only its lock's holder writes, truncates, removes or renames it.
+struct Partial: Sendable {
+    let descriptor: Descriptor
+    let file: OpenFile
+    let name: String
+    let ingest: Directory
+
+    static func name(_ digest: Digest) -> String {
+        "\(digest.algorithm.rawValue)-\(digest.hex)"
+    }
+
+    /// Opens the file that the digest's partial has, without locking it.
+    static func open(_ name: String, in ingest: Directory) throws(SystemError) -> OpenFile {
+        do throws(SystemError) {
+            return try ingest.openFile(name, flags: O_RDWR | O_CREAT)
+        } catch {
+            // A process that died between making it read-only and renaming it leaves it so.
+            guard error.code == EACCES else { throw error }
+            try ingest.openFile(name, flags: O_RDONLY).setMode(0o600)
+            return try ingest.openFile(name, flags: O_RDWR)
+        }
+    }
+
+    /// Hashes what is there.
+    ///
+    /// Longer than the blob: nothing of it is kept.
+    ///
+    /// No hash state is ever saved: it could disagree with the bytes after a crash.
+    func rehash() async throws -> (length: Int64, hasher: DigestHasher) {
+        let length = try file.length()
+        guard length <= descriptor.size else {
+            try file.truncate(to: 0)
+            return (0, DigestHasher(descriptor.digest.algorithm))
+        }
+        var hasher = DigestHasher(descriptor.digest.algorithm)
+        var offset: Int64 = 0
+        while offset < length {
+            try Task.checkCancellation()
+            let end = min(length, offset + (16 << 20))
+            (offset, hasher) = try await blocking { [file, offset, hasher] in
+                try file.hash(offset..<end, with: hasher)
+            }
+        }
+        return (length, hasher)
+    }
+
+    func remove() {
+        try? ingest.remove(name)
+    }
+}
+
+extension OpenFile {
+    /// Feeds a part of the file to a hasher.
+    ///
+    /// - Returns: where it stopped, and the hasher.
+    func hash(_ range: Range<Int64>, with hasher: DigestHasher) throws(SystemError) -> (Int64, DigestHasher) {
+        var hasher = hasher
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let buffer = try read(at: offset, atMost: min(1 << 20, Int(range.upperBound - offset)))
+            guard buffer.readableBytes > 0 else { throw SystemError(call: "pread", code: EIO) }
+            hasher.update(buffer)
+            offset += Int64(buffer.readableBytes)
+        }
+        return (offset, hasher)
+    }
+}

@@ -1,0 +1,180 @@
+import CLinux
+import Glibc
+import OCI
+
+/// The directories of one cache, opened once and reached only through their descriptors.
+///
+/// ```
+/// oci-layout  index.json  index.sqlite  blobs/<algorithm>/<hex>
+/// ingest/<algorithm>-<hex>  locks/store, locks/00…ff  leases/<id>  quarantine/<algorithm>-<hex>.<time>
+/// ```
+struct StoreDirectory: Sendable {
+    let path: String
+    let root: Directory
+    let ingest: Directory
+    let locks: Directory
+    let leases: Directory
+    let quarantine: Directory
+    private let sha256: Directory
+    private let sha512: Directory
+
+    /// Opens the directories, creating what is missing.
+    ///
+    /// - Throws: ``CacheError``: not a directory, no permission, a symbolic link inside, a network file system.
+    init(path: String) throws(CacheError) {
+        self.path = path
+        root = try Self.openRoot(path)
+        try Self.checkFileSystem(root)
+        let rootDevice = try Self.status(of: root).device
+        let open = { (name: String, parent: Directory) throws(CacheError) in
+            try Self.open(name, in: parent, device: rootDevice)
+        }
+        let blobs = try open("blobs", root)
+        sha256 = try open("sha256", blobs)
+        sha512 = try open("sha512", blobs)
+        ingest = try open("ingest", root)
+        locks = try open("locks", root)
+        leases = try open("leases", root)
+        quarantine = try open("quarantine", root)
+    }
+
+    /// Where committed blobs of an algorithm are.
+    func blobs(_ algorithm: Digest.Algorithm) -> Directory {
+        switch algorithm {
+        case .sha256: sha256
+        case .sha512: sha512
+        }
+    }
+
+    /// Opens a committed blob.
+    ///
+    /// - Returns: `nil` when there is none, or none of that size: such a file is replaced by the next download.
+    func openBlob(_ digest: Digest, size: Int64?) throws(CacheError) -> OpenFile? {
+        let directory = blobs(digest.algorithm)
+        do throws(SystemError) {
+            let file = try directory.openFile(digest.hex, flags: O_RDONLY)
+            let status = try file.status()
+            guard status.isRegular, status.links <= 2 else {
+                throw SystemError(call: "open", code: ELOOP)
+            }
+            return size == nil || status.size == size ? file : nil
+        } catch {
+            guard error.code != ENOENT else { return nil }
+            throw CacheError(error, "open", path: "\(directory.path)/\(digest.hex)", digest: digest)
+        }
+    }
+
+    /// Whether a committed blob of that size is there.
+    func hasBlob(_ descriptor: Descriptor) -> Bool {
+        guard let status = try? blobs(descriptor.digest.algorithm).status(descriptor.digest.hex) else { return false }
+        return status.isRegular && status.size == descriptor.size
+    }
+}
+
+extension StoreDirectory {
+    private static let action = "open the cache"
+
+    private static func openRoot(_ path: String) throws(CacheError) -> Directory {
+        let root: Directory
+        do throws(SystemError) {
+            try createDirectories(path)
+            root = try Directory(path: path)
+        } catch {
+            throw CacheError(error, action, path: path)
+        }
+        try protect(root)
+        return root
+    }
+
+    private static func createDirectories(_ path: String) throws(SystemError) {
+        var prefix = path.hasPrefix("/") ? "/" : ""
+        for component in path.split(separator: "/") {
+            prefix += component
+            if mkdir(prefix, 0o700) != 0 {
+                let code = errno
+                var status = stat()
+                guard stat(prefix, &status) == 0 else { throw SystemError(call: "mkdir", code: code) }
+                guard FileStatus(status).isDirectory else { throw SystemError(call: "mkdir", code: ENOTDIR) }
+            }
+            prefix += "/"
+        }
+    }
+
+    /// Nobody else may put files into the cache.
+    ///
+    /// What this user owns is made so; the rest is refused.
+    private static func protect(_ root: Directory) throws(CacheError) {
+        let status = try status(of: root)
+        let user = geteuid()
+        guard user == 0 || status.owner == user || status.owner == 0 else {
+            throw CacheError(
+                .untrusted,
+                action,
+                path: root.path,
+                "it belongs to user \(status.owner); run as that user, or choose another --cache-dir"
+            )
+        }
+        guard status.mode & 0o022 != 0 else { return }
+        do throws(SystemError) {
+            try root.file.setMode(mode_t(status.mode & 0o755))
+        } catch {
+            throw CacheError(
+                .untrusted,
+                action,
+                path: root.path,
+                code: error.code,
+                "other users may write to it; run 'chmod go-w' on it, or choose a directory inside it",
+                cause: error
+            )
+        }
+    }
+
+    private static func checkFileSystem(_ root: Directory) throws(CacheError) {
+        guard let name = FileSystemKind.networkName(magic: clinux_filesystem_magic(root.file.descriptor)) else {
+            return
+        }
+        throw CacheError(
+            .unsuitableFileSystem,
+            action,
+            path: root.path,
+            "it is on \(name), whose locks cannot be relied on; put the cache on a local disk with --cache-dir"
+        )
+    }
+
+    private static func open(_ name: String, in parent: Directory, device: UInt64) throws(CacheError) -> Directory {
+        let path = "\(parent.path)/\(name)"
+        do throws(SystemError) {
+            let directory = try parent.subdirectory(name)
+            guard try directory.file.status().device == device else {
+                throw SystemError(call: "open", code: EXDEV)
+            }
+            return directory
+        } catch {
+            switch error.code {
+            case EXDEV:
+                throw CacheError(
+                    .unsuitableFileSystem,
+                    action,
+                    path: path,
+                    "it is on another file system than the cache itself; a cache must be on one"
+                )
+            case ENOTDIR where isLink(name, in: parent):
+                throw CacheError(SystemError(call: "open", code: ELOOP), action, path: path)
+            default: throw CacheError(error, action, path: path)
+            }
+        }
+    }
+
+    private static func isLink(_ name: String, in parent: Directory) -> Bool {
+        guard let status = try? parent.status(name) else { return false }
+        return status.mode & S_IFMT == S_IFLNK
+    }
+
+    private static func status(of directory: Directory) throws(CacheError) -> FileStatus {
+        do throws(SystemError) {
+            return try directory.file.status()
+        } catch {
+            throw CacheError(error, action, path: directory.path)
+        }
+    }
+}

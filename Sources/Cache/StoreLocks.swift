@@ -1,0 +1,75 @@
+import Glibc
+import NIOCore
+import OCI
+
+/// The lock files of a cache.
+///
+/// They are never renamed nor deleted, and locks end with the process.
+///
+/// Order: store lock, shard lock, SQLite; never two shard locks at once.
+struct StoreLocks: Sendable {
+    let directory: Directory
+    let clock: any Clock<Duration>
+    let timeout: Duration
+
+    /// Waits for a lock; its file's name is `store`, `layout` or two hexadecimal digits of a digest.
+    ///
+    /// - Throws: ``CacheError`` (`locked`) after the timeout, naming the holder where it left a note.
+    func acquire(_ name: String, _ mode: LockMode) async throws -> OpenFile {
+        let file = try open(name)
+        var interval = Duration.milliseconds(1)
+        var waited = Duration.zero
+        while try !attempt(file, mode, name) {
+            guard waited < timeout else { throw busy(name, file) }
+            try await clock.sleep(for: interval)
+            waited += interval
+            interval = min(interval * 2, .milliseconds(100))
+        }
+        if name == "store", mode == .exclusive { note(file) }
+        return file
+    }
+
+    /// Takes a lock only if it is free.
+    func tryAcquire(_ name: String, _ mode: LockMode) throws -> OpenFile? {
+        let file = try open(name)
+        return try attempt(file, mode, name) ? file : nil
+    }
+
+    /// The name of the lock that guards changes to a digest's file.
+    static func shard(_ digest: Digest) -> String {
+        String(digest.hex.prefix(2))
+    }
+
+    private func open(_ name: String) throws(CacheError) -> OpenFile {
+        do throws(SystemError) {
+            return try directory.openFile(name, flags: O_RDWR | O_CREAT)
+        } catch {
+            throw CacheError(error, "open", path: "\(directory.path)/\(name)")
+        }
+    }
+
+    private func attempt(_ file: OpenFile, _ mode: LockMode, _ name: String) throws(CacheError) -> Bool {
+        do throws(SystemError) {
+            return try file.tryLock(mode)
+        } catch {
+            throw CacheError(error, "lock", path: "\(directory.path)/\(name)")
+        }
+    }
+
+    /// For information only: who the last exclusive holder was.
+    private func note(_ file: OpenFile) {
+        try? file.truncate(to: 0)
+        try? file.write(.init(string: "\(getpid())\n"), at: 0)
+    }
+
+    private func busy(_ name: String, _ file: OpenFile) -> CacheError {
+        let digits = (try? file.read(at: 0, atMost: 20)).map { String(buffer: $0).prefix { $0.isNumber } } ?? ""
+        let holder = digits.isEmpty ? "" : " (process \(digits) held it last)"
+        return CacheError(
+            .locked,
+            "lock",
+            path: "\(directory.path)/\(name)",
+            "another imglife process is using the cache\(holder); wait for it to end, or raise --lock-timeout"
+        )
+    }
+}

@@ -1,0 +1,21 @@
+import Glibc
+
+/// A system call that failed, with its error number.
+struct SystemError: Error, Hashable {
+    let call: String
+    let code: CInt
+
+    /// What the system says about the error number, such as `No space left on device`.
+    var reason: String { String(cString: strerror(code)) }
+
+    /// Runs a system call that answers -1 on failure; an interrupted one is repeated.
+    @discardableResult
+    static func check<Result: SignedInteger>(_ call: String, _ body: () -> Result) throws(SystemError) -> Result {
+        while true {
+            let result = body()
+            if result != -1 { return result }
+            let code = errno
+            guard code == EINTR else { throw SystemError(call: call, code: code) }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import Glibc
+import OCI
+import Subprocess
+
+/// A docker credential program: `docker-credential-<name> get`, with the server on its standard input.
+///
+/// It runs without a shell, is looked for in `PATH` only, and inherits the environment without our own secrets.
+struct CredentialProgram: Sendable {
+    /// What it may write, in bytes.
+    static let outputLimit = 64 << 10
+    /// How long it may take.
+    static let timeLimit = Duration.seconds(30)
+
+    let name: String
+    let environment: [String: String]
+    let timer: Timer
+
+    private var program: String { "docker-credential-\(name)" }
+
+    /// Asks for a server's credentials.
+    ///
+    /// - Returns: `nil` when the program answers that it has none.
+    /// - Throws: ``CredentialError`` when it can't run, fails, takes too long or answers nonsense.
+    func credential(server: String) async throws -> Credential? {
+        guard !name.isEmpty, name.utf8.allSatisfy({ $0.isLetterOrDigit || $0 == 0x2D || $0 == 0x5F }) else {
+            throw CredentialError("'\(name.displaySafe)' is not the name of a credential program")
+        }
+        let answer: Answer
+        do {
+            answer = try await timer.limit(Self.timeLimit) { try await ask(server) }
+        } catch is Timer.Expired {
+            throw error("has not answered within \(Self.timeLimit.components.seconds) s")
+        } catch let failure as SubprocessError {
+            throw failure.code == .executableNotFound
+                ? error("is configured, but not found in PATH")
+                : failure.code == .outputLimitExceeded
+                    ? error("answers with more than \(Self.outputLimit) bytes") : error("cannot be run")
+        }
+        guard answer.isSuccess else {
+            if answer.output.lowercased().contains("credentials not found in native keychain") { return nil }
+            throw error("failed when asked for '\(server.displaySafe)'")
+        }
+        return try parse(answer.output)
+    }
+
+    /// The server's name; a program that ends without having read it is judged by its answer alone.
+    private struct ServerInput: InputProtocol {
+        let bytes: [UInt8]
+
+        func write(with writer: StandardInputWriter) async throws {
+            _ = try? await writer.write(bytes)
+        }
+    }
+
+    private struct Answer: Sendable {
+        let isSuccess: Bool
+        let output: String
+    }
+
+    private func ask(_ server: String) async throws -> Answer {
+        // A program that ends without reading must not end this process; NIO does the same before its first socket.
+        signal(SIGPIPE, SIG_IGN)
+        let variables = environment.filter { !Self.isSecret($0.key) }
+        let result = try await run(
+            .name(program),
+            arguments: ["get"],
+            environment: .custom(
+                Dictionary(uniqueKeysWithValues: variables.map { (Environment.Key(rawValue: $0.key) ?? "", $0.value) })
+            ),
+            input: ServerInput(bytes: Array("\(server)\n".utf8)),
+            output: .string(limit: Self.outputLimit),
+            error: .discarded
+        )
+        return Answer(isSuccess: result.terminationStatus.isSuccess, output: result.standardOutput)
+    }
+
+    private func parse(_ output: String) throws -> Credential {
+        guard let root = try? JSONValue(parsing: Array(output.utf8)), let user = root["Username"]?.string,
+            let secret = root["Secret"]?.string
+        else { throw error("answers with something else than Username and Secret") }
+        let kind: Credential.Kind =
+            user == "<token>" ? .identity(Secret(secret)) : .basic(user: user, password: Secret(secret))
+        return Credential(kind: kind, source: .program(name))
+    }
+
+    private func error(_ problem: String) -> CredentialError {
+        CredentialError("the credential program \(program) \(problem)")
+    }
+
+    /// Whether a variable must not reach other programs.
+    private static func isSecret(_ name: String) -> Bool {
+        let isOurs = name.hasPrefix("IMGLIFE_") && ["_TOKEN", "_PASSWORD", "_USERNAME"].contains(where: name.hasSuffix)
+        return isOurs || name == "CI_JOB_TOKEN" || name == "DOCKER_AUTH_CONFIG"
+    }
+}

@@ -1,0 +1,108 @@
+package import OCI
+
+/// Where the credentials of registries are looked for, first match first.
+///
+/// `IMGLIFE_<HOST>_USERNAME` and `_PASSWORD` or `_TOKEN`; `CI_JOB_TOKEN` for `$CI_REGISTRY`; `$REGISTRY_AUTH_FILE`;
+/// `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`; `~/.config/containers/auth.json`; otherwise anonymous.
+/// Files are read when they are first needed and then remembered, as are the answers of credential programs.
+package struct CredentialStore: Sendable {
+    private let variables: EnvironmentCredentials
+    private let environment: [String: String]
+    private let files: [(path: String, isRequired: Bool)]
+    private let timer: Timer
+    private let configurations = SingleFlight<String, DockerConfiguration?>()
+    private let answers = SingleFlight<ProgramCall, Credential?>()
+
+    private struct ProgramCall: Hashable {
+        let name: String
+        let server: String
+    }
+
+    /// Nobody's credentials: every registry is asked anonymously.
+    package static let anonymous = CredentialStore(
+        variables: .none,
+        environment: [:],
+        files: [],
+        clock: ContinuousClock()
+    )
+
+    /// - Parameters:
+    ///   - environment: the variables as the process was given them; empty ones count as unset.
+    ///   - home: the home directory; `nil` when there is none.
+    ///   - clock: limits how long a credential program may take.
+    /// - Throws: ``CredentialError`` that lists every half-set pair.
+    package init(
+        environment: [String: String],
+        home: String?,
+        clock: any Clock<Duration> = ContinuousClock()
+    ) throws(CredentialError) {
+        var files: [(path: String, isRequired: Bool)] = []
+        if let path = environment["REGISTRY_AUTH_FILE"], !path.isEmpty { files.append((path, true)) }
+        if let directory = environment["DOCKER_CONFIG"], !directory.isEmpty {
+            files.append((directory + "/config.json", false))
+        } else if let home {
+            files.append((home + "/.docker/config.json", false))
+        }
+        if let home { files.append((home + "/.config/containers/auth.json", false)) }
+        self.init(
+            variables: try EnvironmentCredentials(environment),
+            environment: environment,
+            files: files,
+            clock: clock
+        )
+    }
+
+    private init(
+        variables: EnvironmentCredentials,
+        environment: [String: String],
+        files: [(path: String, isRequired: Bool)],
+        clock: any Clock<Duration>
+    ) {
+        self.variables = variables
+        self.environment = environment
+        self.files = files
+        timer = Timer(clock)
+    }
+
+    /// The credential for a repository.
+    ///
+    /// - Returns: `nil` when none is configured, which is not an error.
+    /// - Throws: ``CredentialError`` when the one that is configured cannot be had.
+    package func credential(for location: RepositoryReference) async throws -> Credential? {
+        if let credential = variables.credential(for: location.host) { return credential }
+        for file in files {
+            switch try await configuration(file.path, isRequired: file.isRequired)?.find(location) {
+            case .credential(let credential): return credential
+            case .program(let name, let server):
+                if let credential = try await ask(name, server: server) { return credential }
+            case nil: continue
+            }
+        }
+        return nil
+    }
+
+    private func configuration(_ path: String, isRequired: Bool) async throws -> DockerConfiguration? {
+        let configuration = try await configurations.value(
+            for: path,
+            isGood: { _ in true },
+            fetch: {
+                try DockerConfiguration(path: path)
+            }
+        )
+        guard configuration != nil || !isRequired else {
+            throw CredentialError("\(path.displaySafe), named by REGISTRY_AUTH_FILE, does not exist")
+        }
+        return configuration
+    }
+
+    private func ask(_ name: String, server: String) async throws -> Credential? {
+        let program = CredentialProgram(name: name, environment: environment, timer: timer)
+        return try await answers.value(
+            for: ProgramCall(name: name, server: server),
+            isGood: { _ in true },
+            fetch: {
+                try await program.credential(server: server)
+            }
+        )
+    }
+}

@@ -1,0 +1,68 @@
+import OCI
+
+/// Credentials in environment variables: `IMGLIFE_<HOST>_USERNAME` and `_PASSWORD`, or `_TOKEN`; and GitLab's job token.
+struct EnvironmentCredentials: Sendable {
+    private let environment: [String: String]
+
+    static let none = EnvironmentCredentials()
+
+    private init() {
+        environment = [:]
+    }
+
+    /// - Throws: ``CredentialError`` that lists every half-set pair.
+    init(_ environment: [String: String]) throws(CredentialError) {
+        self.environment = environment.filter { !$0.value.isEmpty }
+        let problems = Self.halfSetPairs(self.environment)
+        guard problems.isEmpty else { throw CredentialError(problems) }
+    }
+
+    func credential(for host: RegistryHost) -> Credential? {
+        for prefix in Self.prefixes(for: host) {
+            if let credential = credential(prefix: prefix) { return credential }
+        }
+        guard let token = environment["CI_JOB_TOKEN"], let registry = environment["CI_REGISTRY"],
+            (try? RegistryHost(registry)) == host
+        else { return nil }
+        return Credential(
+            kind: .basic(user: "gitlab-ci-token", password: Secret(token)),
+            source: .continuousIntegration
+        )
+    }
+
+    private func credential(prefix: String) -> Credential? {
+        let source = Credential.Source.environment(prefix: prefix)
+        if let user = environment[prefix + "_USERNAME"], let password = environment[prefix + "_PASSWORD"] {
+            return Credential(kind: .basic(user: user, password: Secret(password)), source: source)
+        }
+        return environment[prefix + "_TOKEN"].map { Credential(kind: .bearer(Secret($0)), source: source) }
+    }
+
+    /// `IMGLIFE_<HOST>`, for Docker Hub also with its aliases.
+    static func prefixes(for host: RegistryHost) -> [String] {
+        let aliases = ["index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"]
+        return ([host.description] + (host == .dockerHub ? aliases : [])).map(prefix)
+    }
+
+    /// `registry:5000` gives `IMGLIFE_REGISTRY_5000`.
+    static func prefix(_ host: String) -> String {
+        "IMGLIFE_"
+            + String(
+                decoding: host.uppercased().utf8.map { $0.isLetterOrDigit ? $0 : UInt8(ascii: "_") },
+                as: UTF8.self
+            )
+    }
+
+    private static func halfSetPairs(_ environment: [String: String]) -> [String] {
+        environment.keys.sorted().compactMap { name in
+            guard name.hasPrefix("IMGLIFE_") else { return nil }
+            for (suffix, other) in [("_USERNAME", "_PASSWORD"), ("_PASSWORD", "_USERNAME")] where name.hasSuffix(suffix)
+            {
+                let missing = name.dropLast(suffix.count) + other
+                guard environment[String(missing)] == nil else { return nil }
+                return "\(name.displaySafe) is set, but \(String(missing).displaySafe) is not: set both or neither"
+            }
+            return nil
+        }
+    }
+}

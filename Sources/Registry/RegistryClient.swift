@@ -1,0 +1,61 @@
+package import OCI
+import Synchronization
+
+/// The HTTP client of registries: connections, limits, tokens and what was learnt about each host.
+package final class RegistryClient: Sendable {
+    private let configuration: RegistryConfiguration
+    private let transport: Transport
+    private let endpoints: [RegistryHost: Endpoint]
+    private let hosts = Mutex<[RegistryHost: HostConnection]>([:])
+
+    private init(_ configuration: RegistryConfiguration) throws {
+        var endpoints: [RegistryHost: Endpoint] = [:]
+        for (host, settings) in configuration.hosts { endpoints[host] = try Endpoint(host: host, settings: settings) }
+        self.endpoints = endpoints
+        self.configuration = configuration
+        transport = try Transport(configuration, timer: Timer(configuration.timeoutClock))
+    }
+
+    /// Runs a body with a client and shuts the client down afterwards, in every case.
+    ///
+    /// - Throws: ``RegistryConfigurationError`` for settings that can't be used; otherwise what the body throws.
+    package static func with<Result>(
+        _ configuration: RegistryConfiguration,
+        _ body: (RegistryClient) async throws -> Result
+    ) async throws -> Result {
+        let client = try RegistryClient(configuration)
+        let result: Result
+        do {
+            result = try await body(client)
+        } catch {
+            await client.transport.shutdown()
+            throw error
+        }
+        await client.transport.shutdown()
+        return result
+    }
+
+    /// A repository, to read from it or also to write to it.
+    ///
+    /// Sends nothing yet.
+    package func repository(_ location: RepositoryReference, for access: Access) -> Repository {
+        Repository(location: location, access: access, connection: connection(to: location.host))
+    }
+
+    /// What has been sent and received so far, over all hosts.
+    package var traffic: TrafficCounters { transport.traffic.counters }
+
+    private func connection(to host: RegistryHost) -> HostConnection {
+        hosts.withLock { hosts in
+            if let connection = hosts[host] { return connection }
+            let connection = HostConnection(
+                host,
+                endpoint: endpoints[host] ?? Endpoint(host),
+                configuration: configuration,
+                transport: transport
+            )
+            hosts[host] = connection
+            return connection
+        }
+    }
+}

@@ -1,0 +1,66 @@
+package import FoundationEssentials
+package import Logging
+package import OCI
+
+/// How one registry is reached where it is not `https://<host>` with the system's certificate authorities.
+package struct HostSettings: Hashable, Sendable {
+    /// The base URL to use instead of `https://<host>`, such as a mirror's; `/v2/` is added to it.
+    package var endpoint: String?
+    /// Whether the registry speaks HTTP without TLS.
+    package var plainHTTP: Bool
+    /// A PEM file of certificate authorities that are trusted for this host in addition to the system's.
+    package var caFile: String?
+    /// How many requests may be in flight for reading, and as many again for writing; 8 each when not set.
+    package var maxConnections: Int?
+
+    package init(
+        endpoint: String? = nil,
+        plainHTTP: Bool = false,
+        caFile: String? = nil,
+        maxConnections: Int? = nil
+    ) {
+        self.endpoint = endpoint
+        self.plainHTTP = plainHTTP
+        self.caFile = caFile
+        self.maxConnections = maxConnections
+    }
+}
+
+/// Everything a ``RegistryClient`` needs to know.
+package struct RegistryConfiguration: Sendable {
+    package var hosts: [RegistryHost: HostSettings]
+    package var credentials: CredentialStore
+    package var retry: RetryPolicy
+    package var proxies: ProxySettings
+    /// `imglife/<version>`.
+    package var userAgent: String
+    package var logger: Logger
+    /// For delays between tries, pauses and the lives of tokens.
+    package var clock: any Clock<Duration>
+    /// For the time that requests may take; a download's idle time alone is measured by the HTTP library.
+    package var timeoutClock: any Clock<Duration>
+    /// The wall clock, for `Retry-After` dates.
+    package var date: @Sendable () -> Date
+
+    package init(
+        hosts: [RegistryHost: HostSettings] = [:],
+        credentials: CredentialStore = .anonymous,
+        retry: RetryPolicy = RetryPolicy(),
+        proxies: ProxySettings = .none,
+        userAgent: String = "imglife",
+        logger: Logger,
+        clock: any Clock<Duration> = ContinuousClock(),
+        timeoutClock: any Clock<Duration> = ContinuousClock(),
+        date: @escaping @Sendable () -> Date = { Date() }
+    ) {
+        self.hosts = hosts
+        self.credentials = credentials
+        self.retry = retry
+        self.proxies = proxies
+        self.userAgent = userAgent
+        self.logger = logger
+        self.clock = clock
+        self.timeoutClock = timeoutClock
+        self.date = date
+    }
+}

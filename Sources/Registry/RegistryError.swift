@@ -1,0 +1,116 @@
+package import FoundationEssentials
+package import OCI
+
+/// What went wrong between us and somebody's registry.
+///
+/// Its ``description`` is one line: whose registry, what failed, what to do. It never holds a secret or the query of
+/// a URL, and everything the registry said in it is made safe to display.
+package struct RegistryError: Error, Sendable, CustomStringConvertible {
+    /// What kind of failure it is.
+    package enum Kind: Hashable, Sendable {
+        /// 401: no credentials, or credentials that are not accepted.
+        case unauthorized
+        /// 403: these credentials do not suffice.
+        case forbidden
+        /// 404 where something must be there.
+        case notFound
+        /// The registry wants no request before that time, and it is too long to wait.
+        case rateLimited(until: Date)
+        /// 5xx and the like, after all tries.
+        case unavailable
+        /// No answer, or no progress, in time.
+        case timeout
+        case connection(Connection)
+        /// An answer that the protocol does not allow.
+        case protocolViolation
+        /// Other bytes than those that the digest names.
+        case digestMismatch
+        /// More bytes than are accepted.
+        case tooLarge
+        /// The registry cannot do it.
+        case unsupported
+        /// `MANIFEST_BLOB_UNKNOWN`: the registry lacks blobs or children of a manifest; those that it names.
+        case blobUnknown([Digest])
+        /// The upload session is gone.
+        case uploadLost
+        /// Any other 4xx.
+        case rejected
+        /// Our own configuration for this registry cannot be used.
+        case configuration
+    }
+
+    /// Why there is no connection.
+    package enum Connection: Hashable, Sendable {
+        case refused
+        case reset
+        case unreachable
+        case unknownHost
+        case tls
+        case certificate
+    }
+
+    /// What was being done.
+    package enum Action: String, Hashable, Sendable {
+        case listTags = "list the tags"
+        case resolve = "resolve the reference"
+        case readManifest = "read the manifest"
+        case listReferrers = "list the referrers"
+        case readBlob = "read the blob"
+        case checkBlob = "check the blob"
+        case mountBlob = "mount the blob"
+        case storeBlob = "store the blob"
+        case storeManifest = "store the manifest"
+        case getToken = "get a token"
+    }
+
+    package var kind: Kind
+    package var action: Action
+    package var location: RepositoryReference
+    /// The HTTP status, where there was an answer.
+    package var status: Int?
+    /// The first error code of the answer, where it had one: `MANIFEST_UNKNOWN`.
+    package var code: DistributionError.Code?
+    /// What happened, safe to display; without the place.
+    package var detail: String
+    /// Which credentials were presented; only for messages.
+    package var credential: Credential.Source?
+    /// Their user's name.
+    package var user: String?
+    package var cause: (any Error)?
+    /// Whether the connection ended before an answer began: one more try is free, as kept connections go stale.
+    var isBeforeAnswer = false
+    /// Whether one more try is worth it, though the answer looks final.
+    var isRetriedOnce = false
+
+    init(
+        _ kind: Kind,
+        _ action: Action,
+        _ location: RepositoryReference,
+        status: Int? = nil,
+        code: DistributionError.Code? = nil,
+        detail: String,
+        credential: Credential? = nil,
+        cause: (any Error)? = nil
+    ) {
+        self.kind = kind
+        self.action = action
+        self.location = location
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.credential = credential?.source
+        self.user = credential?.user
+        self.cause = cause
+    }
+
+    /// Whether the same operation may succeed when it is tried again later.
+    package var isRetryable: Bool {
+        switch kind {
+        case .unavailable, .timeout, .digestMismatch, .uploadLost: true
+        case .connection(let connection): connection != .certificate
+        case .rateLimited: false
+        case .unauthorized, .forbidden, .notFound, .protocolViolation, .tooLarge, .unsupported: false
+        case .blobUnknown, .rejected, .configuration: false
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import FoundationEssentials
+import OCI
+
+extension RegistryError {
+    package var description: String {
+        switch kind {
+        case .unauthorized where !detail.isEmpty: "\(location.host): \(detail)\(statusText)"
+        case .unauthorized: "\(location.host) \(refusal)\(statusText): \(credentialAdvice)"
+        case .forbidden: "\(location): not allowed to \(action.rawValue)\(statusText)\(detailText): \(permissionAdvice)"
+        case .rateLimited(let until):
+            "\(location.host): rate limited until \(until.formatted(.iso8601))\(statusText)\(detailText): "
+                + "try again then, or use credentials with a higher limit"
+        default: "\(location): cannot \(action.rawValue): \(detail)\(statusText)\(advice.map { ": \($0)" } ?? "")"
+        }
+    }
+
+    private var refusal: String {
+        switch credential {
+        case nil: "asks for credentials to \(action.rawValue) of \(location.repository)"
+        case .environment where user == nil, .file where user == nil, .program where user == nil: "refused the token"
+        default: "refused the password of user '\((user ?? "").displaySafe)'"
+        }
+    }
+
+    private var statusText: String {
+        guard let status else { return "" }
+        return code.map { " (\(status) \($0.rawValue))" } ?? " (\(status))"
+    }
+
+    private var detailText: String { detail.isEmpty ? "" : ", \(detail)" }
+
+    private var credentialAdvice: String {
+        switch credential {
+        case nil:
+            "set \(prefix)_USERNAME and _PASSWORD, or \(prefix)_TOKEN"
+        case .environment(let prefix):
+            user == nil ? "check \(prefix)_TOKEN" : "check \(prefix)_USERNAME and _PASSWORD"
+        case .continuousIntegration:
+            "the job's token may not be allowed here; set \(prefix)_USERNAME and _PASSWORD"
+        case .file(let path): "check the entry in \(path.displaySafe), or log in again"
+        case .program(let name): "check what docker-credential-\(name.displaySafe) holds, or log in again"
+        }
+    }
+
+    private var permissionAdvice: String {
+        switch (credential, user) {
+        case (nil, _): "it may need credentials: \(credentialAdvice)"
+        case (_, let user?): "check the permissions of user '\(user.displaySafe)'"
+        default: "check the permissions of the token"
+        }
+    }
+
+    private var prefix: String { EnvironmentCredentials.prefix(location.host.description) }
+
+    private var advice: String? {
+        switch kind {
+        case .connection(.certificate):
+            "if its certificate is signed by a private authority, name that with 'ca_file' for this host"
+        case .connection(.tls): "if it speaks plain HTTP, say so for this host with 'plain_http: true'"
+        case .connection(.unknownHost): "check the host's name and the network"
+        case .connection(.refused), .connection(.unreachable): "check that the registry is running and can be reached"
+        case .notFound where action == .storeBlob || action == .storeManifest || action == .mountBlob:
+            "create the repository or project first where the registry needs that"
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,35 @@
+package import NIOCore
+import NIOHTTP1
+package import OCI
+
+extension Repository {
+    package func readBlob(
+        _ descriptor: Descriptor,
+        from offset: Int64,
+        deliver: (ByteBuffer) async throws -> Void
+    ) async throws {
+        var download = BlobDownload(descriptor: descriptor, offset: offset, repository: self)
+        try await download.run(deliver)
+    }
+
+    /// Whether the repository holds the blob, with the size that its descriptor says.
+    ///
+    /// OCI distribution-spec 1.1.1, end-2 with HEAD; where that is refused, a GET whose body is not read.
+    package func contains(_ descriptor: Descriptor) async throws -> Bool {
+        let path = "blobs/\(descriptor.digest)"
+        do {
+            let answer = try await connection.fetch(call(.checkBlob, .HEAD, path), accepting: [200, 404])
+            guard answer.status == 200 else { return false }
+            return answer.header("Content-Length").flatMap { Int64($0) }.map { $0 == descriptor.size } ?? true
+        } catch let error as RegistryError where error.kind == .unauthorized || error.kind == .unsupported {
+            var call = call(.checkBlob, .GET, path)
+            call.headers = ["Range": "bytes=0-0"]
+            call.isStreamed = true
+            return try await connection.retrier.run(call.context) {
+                try await connection.perform(call, accepting: [200, 206, 404, 416]) { reply in
+                    reply.status != 404
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+import AsyncHTTPClient
+import Logging
+import NIOCore
+import OCI
+
+/// The HTTP clients: one for each lane and proxy, because the library knows one proxy and one pool limit a client.
+final class HTTPClients: Sendable {
+    private struct Key: Hashable {
+        let lane: Lane
+        let proxy: ProxySettings.Proxy?
+    }
+
+    private let clients: [Key: HTTPClient]
+    private let direct: [HTTPClient]
+
+    init(_ configuration: RegistryConfiguration) {
+        let largest = configuration.hosts.values.compactMap(\.maxConnections).max() ?? 0
+        let limit = max(largest, HostGate.defaultLimit)
+        var clients: [Key: HTTPClient] = [:]
+        for proxy in configuration.proxies.proxies {
+            for lane in Lane.allCases {
+                clients[Key(lane: lane, proxy: proxy)] = Self.client(
+                    lane,
+                    proxy: proxy,
+                    limit: limit,
+                    timeout: configuration.retry.timeout
+                )
+            }
+        }
+        self.clients = clients
+        direct = Lane.allCases.map { lane in
+            Self.client(lane, proxy: nil, limit: limit, timeout: configuration.retry.timeout)
+        }
+    }
+
+    func client(_ lane: Lane, proxy: ProxySettings.Proxy?) -> HTTPClient {
+        clients[Key(lane: lane, proxy: proxy)] ?? direct[lane.rawValue]
+    }
+
+    func shutdown(logger: Logger) async {
+        for client in direct + Array(clients.values) {
+            do {
+                try await client.shutdown()
+            } catch {
+                logger.debug("an HTTP client did not shut down cleanly", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    private static func client(
+        _ lane: Lane,
+        proxy: ProxySettings.Proxy?,
+        limit: Int,
+        timeout: Duration
+    ) -> HTTPClient {
+        // Tokens are fetched beside the gate's limit.
+        let pool = HTTPClient.Configuration.ConnectionPool(
+            idleTimeout: .seconds(55),
+            concurrentHTTP1ConnectionsPerHostSoftLimit: limit + 4
+        )
+        var configuration = HTTPClient.Configuration(
+            redirectConfiguration: .disallow,
+            timeout: .init(connect: .seconds(10)),
+            connectionPool: pool,
+            proxy: proxy.map(\.library),
+            decompression: .disabled
+        )
+        configuration.httpVersion = .http1Only
+        configuration.connectionPool.retryConnectionEstablishment = false
+        // A body's idle time. Not for uploads: their answer may take longer, and they are watched by UploadProgress.
+        if lane == .read { configuration.timeout.read = timeout.timeAmount }
+        configuration.http1_1ConnectionDebugInitializer = { channel in
+            channel.setOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 65_536, maximum: 262_144)
+            )
+        }
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+}
+
+extension ProxySettings.Proxy {
+    fileprivate var library: HTTPClient.Configuration.Proxy {
+        .server(
+            host: host,
+            port: port,
+            authorization: user.map { .basic(username: $0, password: password?.revealed ?? "") }
+        )
+    }
+}
+
+extension Duration {
+    /// At least a millisecond.
+    var timeAmount: TimeAmount {
+        let (seconds, attoseconds) = components
+        return max(.milliseconds(1), .seconds(seconds) + .nanoseconds(attoseconds / 1_000_000_000))
+    }
+}

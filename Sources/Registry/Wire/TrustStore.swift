@@ -1,0 +1,43 @@
+import NIOSSL
+package import OCI
+
+/// Which certificate authorities are trusted for which host, beyond the system's.
+struct TrustStore: Sendable {
+    private let configurations: [String: TLSConfiguration]
+
+    /// Reads all CA files.
+    ///
+    /// - Throws: ``RegistryConfigurationError`` for a file that cannot be read or holds no certificate.
+    init(_ hosts: [RegistryHost: HostSettings]) throws(RegistryConfigurationError) {
+        var configurations: [String: TLSConfiguration] = [:]
+        for (host, settings) in hosts {
+            guard let file = settings.caFile else { continue }
+            guard let certificates = try? NIOSSLCertificate.fromPEMFile(file), !certificates.isEmpty else {
+                throw RegistryConfigurationError(
+                    host: host,
+                    reason: "'ca_file' \(file.displaySafe) cannot be read as PEM certificates"
+                )
+            }
+            var configuration = TLSConfiguration.makeClientConfiguration()
+            configuration.additionalTrustRoots = [.certificates(certificates)]
+            let origin = try Endpoint(host: host, settings: settings).base.origin
+            configurations[Self.key(origin)] = configuration
+        }
+        self.configurations = configurations
+    }
+
+    /// - Returns: `nil` for a host that is trusted by the system's authorities alone.
+    func configuration(for origin: Origin) -> TLSConfiguration? {
+        configurations[Self.key(origin)]
+    }
+
+    private static func key(_ origin: Origin) -> String { "\(origin.host):\(origin.port)" }
+}
+
+/// Settings of a host that cannot be used.
+package struct RegistryConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
+    package let host: RegistryHost
+    package let reason: String
+
+    package var description: String { "settings of \(host): \(reason)" }
+}

@@ -1,0 +1,57 @@
+import Synchronization
+
+/// Tells a stalled upload from one that waits for its own source.
+///
+/// While the source is awaited there is no limit: who reads has limits of its own. While the registry takes the bytes,
+/// the limit is the retry policy's; after the last byte it grows with the size, as registries hash before they answer.
+final class UploadProgress: Sendable {
+    private enum Phase {
+        case awaitingSource
+        case sending(since: Duration)
+        case awaitingAnswer(since: Duration)
+    }
+
+    private let phase: Mutex<Phase>
+    private let timer: Timer
+    private let limit: Duration
+    private let answerLimit: Duration
+
+    init(timer: Timer, limit: Duration, size: Int64) {
+        self.timer = timer
+        self.limit = limit
+        answerLimit = limit + .seconds(Double(size) / Double(50 << 20))
+        phase = Mutex(.sending(since: timer.now()))
+    }
+
+    func awaitsSource() { phase.withLock { $0 = .awaitingSource } }
+
+    func sends() {
+        let now = timer.now()
+        phase.withLock { $0 = .sending(since: now) }
+    }
+
+    func awaitsAnswer() {
+        let now = timer.now()
+        phase.withLock { $0 = .awaitingAnswer(since: now) }
+    }
+
+    /// Returns only by throwing: ``Timer/Expired`` when the upload stalls.
+    func watch() async throws {
+        while true {
+            let remaining = remaining()
+            guard remaining > .zero else { throw Timer.Expired() }
+            try await timer.sleep(remaining)
+        }
+    }
+
+    private func remaining() -> Duration {
+        let now = timer.now()
+        return phase.withLock { phase in
+            switch phase {
+            case .awaitingSource: limit
+            case .sending(let since): since + limit - now
+            case .awaitingAnswer(let since): since + answerLimit - now
+            }
+        }
+    }
+}

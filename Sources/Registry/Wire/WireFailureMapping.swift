@@ -1,0 +1,104 @@
+import AsyncHTTPClient
+import Glibc
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import OCI
+
+extension WireFailure {
+    /// What the errors of the HTTP library and the system mean.
+    ///
+    /// - Returns: `nil` for an error that is not one of theirs, cancellation included.
+    init?(_ error: any Error) {
+        switch error {
+        case let error as WireFailure: self = error
+        case is Timer.Expired: self.init(kind: .timeout, detail: "no answer in time", cause: error)
+        case let error as HTTPClientError: self.init(client: error)
+        case let error as NIOConnectionError: self.init(connecting: error)
+        case let error as IOError: self.init(system: error)
+        case let error as ChannelError: self.init(channel: error)
+        case let error as NIOSSLError: self.init(tls: error)
+        case is NIOSSLExtraError:
+            self.init(
+                kind: .connection(.certificate),
+                detail: "its TLS certificate is for another host",
+                cause: error
+            )
+        case is HTTPParserError:
+            self.init(kind: .protocolViolation, detail: "the answer is not HTTP", isBeforeAnswer: true, cause: error)
+        default: return nil
+        }
+    }
+
+    private init(client error: HTTPClientError) {
+        switch error {
+        case .connectTimeout, .tlsHandshakeTimeout, .httpProxyHandshakeTimeout, .getConnectionFromPoolTimeout:
+            self.init(kind: .timeout, detail: "no connection in time", cause: error)
+        case .readTimeout: self.init(kind: .timeout, detail: "the transfer stood still", cause: error)
+        case .writeTimeout, .deadlineExceeded: self.init(kind: .timeout, detail: "no answer in time", cause: error)
+        case .remoteConnectionClosed:
+            self.init(
+                kind: .connection(.reset),
+                detail: "the connection was closed",
+                isBeforeAnswer: true,
+                cause: error
+            )
+        case .proxyAuthenticationRequired, .invalidProxyResponse:
+            self.init(kind: .connection(.unreachable), detail: "the proxy refused the connection", cause: error)
+        default: self.init(kind: .connection(.reset), detail: error.shortDescription, cause: error)
+        }
+    }
+
+    private init(connecting error: NIOConnectionError) {
+        guard let first = error.connectionErrors.first else {
+            self.init(kind: .connection(.unknownHost), detail: "the host's name is not known", cause: error)
+            return
+        }
+        self = WireFailure(first.error) ?? .init(kind: .connection(.unreachable), detail: "no connection", cause: error)
+    }
+
+    private init(system error: IOError) {
+        switch error.errnoCode {
+        case ECONNREFUSED: self.init(kind: .connection(.refused), detail: "the connection was refused", cause: error)
+        case ECONNRESET, EPIPE, ENOTCONN:
+            self.init(
+                kind: .connection(.reset),
+                detail: "the connection was reset",
+                isBeforeAnswer: true,
+                cause: error
+            )
+        case ETIMEDOUT: self.init(kind: .timeout, detail: "no connection in time", cause: error)
+        default: self.init(kind: .connection(.unreachable), detail: "the host cannot be reached", cause: error)
+        }
+    }
+
+    private init(channel error: ChannelError) {
+        if case .connectTimeout = error {
+            self.init(kind: .timeout, detail: "no connection in time", cause: error)
+        } else {
+            self.init(
+                kind: .connection(.reset),
+                detail: "the connection was closed",
+                isBeforeAnswer: true,
+                cause: error
+            )
+        }
+    }
+
+    private init(tls error: NIOSSLError) {
+        let text = String(describing: error).uppercased()
+        if text.contains("CERTIFICATE_VERIFY_FAILED") || error == .unableToValidateCertificate {
+            self.init(kind: .connection(.certificate), detail: "its TLS certificate is not trusted", cause: error)
+        } else if error == .uncleanShutdown {
+            self.init(
+                kind: .connection(.reset),
+                detail: "the connection was closed",
+                isBeforeAnswer: true,
+                cause: error
+            )
+        } else {
+            self.init(kind: .connection(.tls), detail: "the TLS handshake failed", cause: error)
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import Cache
+import NIOCore
+import OCI
+import Registry
+import Synchronization
+
+extension ImageCopy {
+    /// Brings one blob to the target: not at all, by a mount, from the cache, or while it arrives from the source.
+    ///
+    /// A download that began again, and a copy in the cache that turned out damaged, make the upload begin again too.
+    func send(_ blob: Descriptor, lookingFirst: Bool) async throws -> ByteTally {
+        var attempts = 0
+        while true {
+            do {
+                return try await attempt(blob, lookingFirst: lookingFirst)
+            } catch let error as CacheError where error.isRepaired && attempts < Self.repairAttempts {
+                attempts += 1
+            }
+        }
+    }
+
+    private func attempt(_ blob: Descriptor, lookingFirst: Bool) async throws -> ByteTally {
+        let followed = FollowedBlob(descriptor: blob, source: source, cache: cache)
+        let outcome = try await ledger.ensure(blob.digest, in: job.target) {
+            if lookingFirst, try await target.contains(blob) { return .alreadyThere }
+            let home = ledger.home(of: blob.digest, near: job.target)
+            if home == nil { try await followed.start() }
+            let transfer = progress.begin("\(job.tag) \(blob.digest.short)", size: blob.size)
+            defer { progress.end(transfer) }
+            let reader = ObservedBlob(blob: followed, progress: progress, transfer: transfer)
+            return try await target.store(reader, mountFrom: home)
+        }
+        var bytes = followed.bytes
+        switch outcome {
+        case .alreadyThere: break
+        case .mounted: bytes.mounted += blob.size
+        case .stored(let count): bytes.pushed += count
+        }
+        return bytes
+    }
+}
+
+extension CacheError {
+    /// What was read is void, and reading again from the beginning gives other bytes.
+    fileprivate var isRepaired: Bool { kind == .restarted || kind == .corrupt }
+}
+
+/// A blob that is asked of the cache, and of the source behind it, no sooner than its bytes are needed.
+private final class FollowedBlob: BlobReader {
+    let descriptor: Descriptor
+    private let source: any ContentSource
+    private let cache: ContentCache
+    private let blob = Mutex<CachedBlob?>(nil)
+
+    init(descriptor: Descriptor, source: any ContentSource, cache: ContentCache) {
+        self.descriptor = descriptor
+        self.source = source
+        self.cache = cache
+    }
+
+    /// Starts the download, unless the cache holds the blob; the upload's first request runs meanwhile.
+    func start() async throws {
+        _ = try await followed()
+    }
+
+    func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
+        try await followed().read(at: offset, atMost: count)
+    }
+
+    /// What reading it has cost so far.
+    var bytes: ByteTally {
+        var bytes = ByteTally()
+        guard let blob = blob.withLock({ $0 }) else { return bytes }
+        if case .downloading = blob.provenance { bytes.downloaded = blob.fetched }
+        bytes.cached = max(0, descriptor.size - bytes.downloaded)
+        return bytes
+    }
+
+    private func followed() async throws -> CachedBlob {
+        if let blob = blob.withLock({ $0 }) { return blob }
+        let followed = try await cache.follow(descriptor, from: source)
+        blob.withLock { $0 = followed }
+        return followed
+    }
+}
+
+/// Tells a display how far the target has read.
+private struct ObservedBlob: BlobReader {
+    let blob: FollowedBlob
+    let progress: SyncProgress
+    let transfer: Int
+
+    var descriptor: Descriptor { blob.descriptor }
+
+    func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
+        let bytes = try await blob.read(at: offset, atMost: count)
+        progress.advance(transfer, to: offset + Int64(bytes.readableBytes))
+        return bytes
+    }
+}

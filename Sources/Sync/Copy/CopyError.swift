@@ -1,0 +1,37 @@
+package import OCI
+
+/// Why an image could not be copied, where neither a registry nor the cache is to blame.
+package struct CopyError: Error, Sendable, CustomStringConvertible {
+    /// What is wrong.
+    package enum Kind: Sendable {
+        case missingTag(Reference, RepositoryReference)
+        case missingRepository(RepositoryReference)
+        case noPlatform(wanted: [PlatformPattern], offered: [String])
+        case sameTarget(TagName, sources: [TagName])
+        case notInCache(Reference, RepositoryReference)
+    }
+
+    package let kind: Kind
+
+    init(_ kind: Kind) {
+        self.kind = kind
+    }
+
+    package var description: String {
+        switch kind {
+        case .missingTag(let reference, let location):
+            "\(location) has no tag '\(reference)': check 'tag', or whether upstream removed it"
+        case .missingRepository(let location):
+            "\(location.host) has no repository '\(location.repository)', or does not show it to this user: "
+                + "check 'source' and the credentials"
+        case .noPlatform(let wanted, let offered):
+            "none of the platforms \(wanted.map(\.description).joined(separator: ", ")) is in the image, which has "
+                + (offered.isEmpty ? "none" : offered.prefix(12).joined(separator: ", "))
+        case .sameTarget(let target, let sources):
+            "the tags \(sources.map(\.description).joined(separator: ", ")) would all become '\(target)' at the "
+                + "target: narrow 'tag_regex', or leave 'os_normalize' out"
+        case .notInCache(let reference, let location):
+            "the cache does not hold \(location):\(reference): sync or import it first, or leave --offline out"
+        }
+    }
+}

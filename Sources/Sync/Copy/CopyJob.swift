@@ -1,0 +1,23 @@
+package import OCI
+
+/// One tag to be copied: from where, to where, and what of it.
+struct CopyJob: Sendable {
+    let source: RepositoryReference
+    let reference: Reference
+    let target: RepositoryReference
+    let tag: TagName
+    let platforms: [PlatformPattern]
+    /// The target's registry does not know the repository yet, so nothing needs to be looked up there.
+    let targetIsEmpty: Bool
+}
+
+/// What a copy came to.
+package struct CopyOutcome: Sendable {
+    /// What the source's tag pointed at.
+    package let source: Descriptor
+    /// What the target's tag points at now; another digest than the source's when platforms were chosen.
+    package let pushed: Descriptor
+    package let bytes: ByteTally
+    /// Platforms that were asked for and are not there while others are.
+    package let missingPlatforms: [PlatformPattern]
+}

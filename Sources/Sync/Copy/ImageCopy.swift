@@ -1,0 +1,89 @@
+import Cache
+import OCI
+import Registry
+
+/// Copies one image through the cache: blobs, then manifests from the bottom up, the tag last.
+struct ImageCopy: Sendable {
+    /// How many blobs of one image are under way at once; the registries' own limits apply below that.
+    static let blobParallelism = 8
+    /// How often a blob's upload begins again because the bytes behind it changed.
+    static let repairAttempts = 4
+
+    let job: CopyJob
+    let source: Repository
+    let target: Repository
+    let cache: ContentCache
+    let ledger: TargetLedger
+    let progress: SyncProgress
+
+    /// - Throws: ``CopyError``, `RegistryError`, `CacheError`, `DocumentError`, `CancellationError`. Safe to repeat.
+    func run() async throws -> CopyOutcome {
+        guard let document = try await source.manifest(job.reference) else {
+            throw CopyError(.missingTag(job.reference, job.source))
+        }
+        var walk = ImageWalk(source: source, cache: cache)
+        let graph = try await walk.graph(of: document, platforms: job.platforms)
+        try await cache.hold(graph.descriptors)
+        let bytes = try await push(graph)
+        try await record(graph, document: document)
+        return CopyOutcome(
+            source: graph.source,
+            pushed: graph.top.descriptor,
+            bytes: bytes,
+            missingPlatforms: graph.missingPlatforms
+        )
+    }
+
+    private func push(_ graph: ImageGraph) async throws -> ByteTally {
+        var bytes = try await sendBlobs(of: graph, lookingFirst: !job.targetIsEmpty)
+        do {
+            try await sendManifests(of: graph)
+        } catch let error as RegistryError where error.isMissingContent {
+            // The registry answered HEAD with 200 for what it does not have, or lost it since: Artifactory does both.
+            ledger.forget(graph.descriptors.map(\.digest), in: job.target)
+            bytes += try await sendBlobs(of: graph, lookingFirst: false)
+            try await sendManifests(of: graph)
+        }
+        return bytes
+    }
+
+    private func sendBlobs(of graph: ImageGraph, lookingFirst: Bool) async throws -> ByteTally {
+        let blobs = graph.blobs.sorted { $0.size > $1.size }
+        return try await withThrowingTaskGroup(of: ByteTally.self) { group in
+            var total = ByteTally()
+            for (position, blob) in blobs.enumerated() {
+                if position >= Self.blobParallelism, let bytes = try await group.next() { total += bytes }
+                group.addTask { try await send(blob, lookingFirst: lookingFirst) }
+            }
+            for try await bytes in group { total += bytes }
+            return total
+        }
+    }
+
+    private func sendManifests(of graph: ImageGraph) async throws {
+        for child in graph.children {
+            _ = try await ledger.ensure(child.descriptor.digest, in: job.target) {
+                try await target.store(child, as: nil)
+                return .stored(bytes: child.descriptor.size)
+            }
+        }
+        try await target.store(graph.top, as: job.tag)
+        ledger.note(graph.top.descriptor.digest, in: job.target)
+    }
+
+    private func record(_ graph: ImageGraph, document: Manifest) async throws {
+        guard graph.blobs.allSatisfy(cache.contains) else { return }
+        for manifest in graph.children + [graph.top] {
+            try await cache.store(manifest, from: job.source)
+        }
+        guard case .tag(let tag) = job.reference else { return }
+        try await cache.record(tag, of: job.source, as: graph.top.descriptor)
+    }
+}
+
+extension RegistryError {
+    /// The registry lacks something that a manifest refers to, whatever it said of it before.
+    var isMissingContent: Bool {
+        if case .blobUnknown = kind { true } else { false }
+    }
+}

@@ -1,0 +1,22 @@
+import OCI
+
+/// All that one image is made of, in the order in which it must reach a target.
+///
+/// Built by reading manifests only, so a dry run, the totals and the copy itself see the same thing.
+struct ImageGraph: Sendable {
+    /// What gets the tag: the source's own document, or an index reduced to the platforms asked for.
+    let top: Manifest
+    /// What the source's tag pointed at when it was read, before platforms were chosen.
+    let source: Descriptor
+    /// The manifests below the top, children before their parents, each once.
+    let children: [Manifest]
+    /// Configs, layers and other blobs, each once, in the order in which manifests name them.
+    let blobs: [Descriptor]
+    /// Platforms that were asked for and are not there while others are.
+    let missingPlatforms: [PlatformPattern]
+
+    /// Everything that must be kept for the image, for a lease.
+    var descriptors: [Descriptor] {
+        [top.descriptor] + children.map(\.descriptor) + blobs
+    }
+}

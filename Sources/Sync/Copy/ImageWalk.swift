@@ -1,0 +1,100 @@
+import Cache
+import OCI
+
+/// Reads the manifests of an image, from the cache where it holds them and else from the source.
+struct ImageWalk {
+    /// How many levels of indexes are followed.
+    static let maximumDepth = 8
+    /// How many manifests and blobs one image may have in all.
+    static let maximumDescriptors = 10_000
+
+    let source: any ContentSource
+    let cache: ContentCache
+
+    private var children: [Manifest] = []
+    private var blobs: [Descriptor] = []
+    private var seen: Set<Descriptor> = []
+
+    init(source: any ContentSource, cache: ContentCache) {
+        self.source = source
+        self.cache = cache
+    }
+
+    /// Follows the manifest down to its blobs, after reducing it to the platforms asked for.
+    ///
+    /// - Throws: ``CopyError`` when no platform matches; ``DocumentError``; what the source throws.
+    mutating func graph(of document: Manifest, platforms: [PlatformPattern]) async throws -> ImageGraph {
+        let choice = try await choose(platforms, from: document)
+        try await visit(choice.top, depth: 0)
+        return ImageGraph(
+            top: choice.top,
+            source: document.descriptor,
+            children: children,
+            blobs: blobs,
+            missingPlatforms: choice.missing
+        )
+    }
+
+    /// The manifest that takes the document's place for the platforms asked for.
+    func choose(
+        _ platforms: [PlatformPattern],
+        from document: Manifest
+    ) async throws -> (top: Manifest, missing: [PlatformPattern]) {
+        guard !platforms.isEmpty else { return (document, []) }
+        guard case .index(let index) = document.content else {
+            try await check(document, against: platforms)
+            return (document, [])
+        }
+        let result = try document.selection(of: platforms, from: index)
+        switch result.selection {
+        case .whole: return (document, result.missing)
+        case .reduced(let reduced): return (reduced, result.missing)
+        case .single(let descriptor): return (try await manifest(descriptor), result.missing)
+        }
+    }
+
+    private mutating func visit(_ manifest: Manifest, depth: Int) async throws {
+        guard depth < Self.maximumDepth else {
+            throw DocumentError(.tooLarge, "indexes are nested deeper than \(Self.maximumDepth) levels")
+        }
+        let isIndex = manifest.descriptor.mediaType.isIndex
+        for descriptor in manifest.references where seen.insert(descriptor).inserted {
+            guard seen.count <= Self.maximumDescriptors else {
+                throw DocumentError(.tooLarge, "the image has more than \(Self.maximumDescriptors) parts")
+            }
+            if isIndex, descriptor.mediaType.isManifest {
+                let child = try await self.manifest(descriptor)
+                try await visit(child, depth: depth + 1)
+                children.append(child)
+            } else if isIndex, descriptor.mediaType.isSchema1 {
+                throw DocumentError(.unsupported, "the index holds a Docker schema 1 manifest, which is not mirrored")
+            } else {
+                blobs.append(descriptor)
+            }
+        }
+    }
+
+    private func manifest(_ descriptor: Descriptor) async throws -> Manifest {
+        if let cached = try cache.manifest(descriptor) { return cached }
+        return try await source.manifest(descriptor)
+    }
+
+    /// A single-platform source says in its config which platform it is for.
+    private func check(_ document: Manifest, against platforms: [PlatformPattern]) async throws {
+        guard case .image(let image) = document.content, image.config.mediaType.isImageConfig else { return }
+        let config = try await ImageConfig.read(image.config, from: source, through: cache)
+        guard let platform = config.platform, !platforms.contains(where: { $0.matches(platform) }) else { return }
+        throw CopyError(.noPlatform(wanted: platforms, offered: [platform.description.displaySafe]))
+    }
+}
+
+extension Manifest {
+    /// What remains of this index for the platforms asked for.
+    ///
+    /// - Throws: ``CopyError`` when none of them is there, saying which ones are.
+    func selection(of platforms: [PlatformPattern], from index: ImageIndex) throws -> PlatformSelectionResult {
+        if let result = try selecting(platforms) { return result }
+        let offered = Set(index.entries.compactMap { $0.platform?.description.displaySafe }).sorted()
+        throw CopyError(.noPlatform(wanted: platforms, offered: offered))
+    }
+}

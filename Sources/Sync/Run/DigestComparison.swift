@@ -1,0 +1,48 @@
+import Cache
+import OCI
+import Registry
+
+/// Whether a target's tag is what a copy would push there, at the price of one HEAD a side.
+struct DigestComparison {
+    let entry: Configuration.Entry
+    let source: Repository
+    let target: Repository
+    let cache: ContentCache?
+
+    /// - Throws: ``CopyError`` when the source lacks the tag; `RegistryError`; `DocumentError`.
+    func compare(_ tag: EntryPlan.Tag) async throws -> (isEqual: Bool, expected: Digest) {
+        async let present = target.resolve(.tag(tag.target))
+        let expected = try await expectedDigest(of: tag)
+        return (try await present?.digest == expected, expected)
+    }
+
+    private func expectedDigest(of tag: EntryPlan.Tag) async throws -> Digest {
+        if entry.platforms.isEmpty, let listed = tag.listedDigest { return listed }
+        if entry.platforms.isEmpty || cache != nil || tag.listedDigest != nil {
+            let digest = try await sourceDescriptor(of: tag)
+            guard !entry.platforms.isEmpty else { return digest.digest }
+            if let cached = try cache?.manifest(digest) { return try reducedDigest(of: cached) }
+        }
+        guard let document = try await source.manifest(.tag(tag.source)) else {
+            throw CopyError(.missingTag(.tag(tag.source), entry.source))
+        }
+        return try reducedDigest(of: document)
+    }
+
+    private func sourceDescriptor(of tag: EntryPlan.Tag) async throws -> Descriptor {
+        guard let descriptor = try await source.resolve(.tag(tag.source)) else {
+            throw CopyError(.missingTag(.tag(tag.source), entry.source))
+        }
+        return descriptor
+    }
+
+    /// The digest that a copy would push: reducing an index gives the same bytes every time.
+    private func reducedDigest(of document: Manifest) throws -> Digest {
+        guard case .index(let index) = document.content else { return document.descriptor.digest }
+        switch try document.selection(of: entry.platforms, from: index).selection {
+        case .single(let descriptor): return descriptor.digest
+        case .reduced(let manifest): return manifest.descriptor.digest
+        case .whole: return document.descriptor.digest
+        }
+    }
+}

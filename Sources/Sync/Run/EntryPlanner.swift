@@ -1,0 +1,104 @@
+import Cache
+import Logging
+import OCI
+import Registry
+
+/// Lists, selects, names and decides the tags of one entry, with one listing a side.
+struct EntryPlanner {
+    let entry: Configuration.Entry
+    let source: Repository
+    let target: Repository
+    let naming: TargetNaming
+    let dates: ImageDates
+
+    init(entry: Configuration.Entry, client: RegistryClient, cache: ContentCache?) {
+        self.entry = entry
+        source = client.repository(entry.source, for: .pull)
+        target = client.repository(entry.target, for: .push)
+        naming = TargetNaming(source: source, cache: cache)
+        dates = ImageDates(source: source, cache: cache)
+    }
+
+    /// - Throws: ``CopyError``, ``MissingTagError``, ``TargetCollision``, `RegistryError`, `CancellationError`.
+    func plan() async throws -> EntryPlan {
+        if case .tag(let tag) = entry.selection, !naming.needsSiblings(tag, entry: entry) {
+            return try await plan(fixed: tag)
+        }
+        async let offered = target.tags()
+        let selection = try await selection()
+        let present = try await PresentTags(offered)
+        return EntryPlan(
+            tags: selection.tags.map { tag in
+                EntryPlan.Tag(
+                    source: tag.source.name,
+                    target: tag.target,
+                    decision: decision(for: tag.target, among: present),
+                    listedDigest: tag.source.digest
+                )
+            },
+            warnings: selection.warnings
+        )
+    }
+
+    /// The tags to mirror and their names at the target, without a look at the target itself.
+    func selection() async throws -> (tags: [(source: ListedTag, target: TagName)], warnings: [String]) {
+        if case .tag(let tag) = entry.selection, !naming.needsSiblings(tag, entry: entry) {
+            guard try await source.resolve(.tag(tag)) != nil else {
+                throw CopyError(.missingTag(.tag(tag), entry.source))
+            }
+            return ([(ListedTag(name: tag), naming.plainName(of: tag, entry: entry))], [])
+        }
+        let listed = try await listedTags()
+        var choice = try TagSelector.select(from: listed, for: entry)
+        if !choice.undated.isEmpty {
+            let dated = try await dates.adding(to: listed, for: choice.undated)
+            choice = try TagSelector.select(from: dated, for: entry)
+        }
+        let named = try await naming.names(for: choice.tags, among: listed, entry: entry)
+        if let collision = TargetCollision.find(among: named.tags.map { ($0.source.name, $0.target) }).first {
+            throw collision
+        }
+        return (named.tags, choice.warnings + named.warnings)
+    }
+
+    private func listedTags() async throws -> [ListedTag] {
+        switch try await source.tags() {
+        case .missing: throw CopyError(.missingRepository(entry.source))
+        case .found(let tags): return tags.map { ListedTag(name: $0) }
+        }
+    }
+
+    private func plan(fixed tag: TagName) async throws -> EntryPlan {
+        let name = naming.plainName(of: tag, entry: entry)
+        let decision: EntryPlan.Decision
+        if try await target.resolve(.tag(name)) != nil {
+            decision = entry.checksDigest ? .compare : .upToDate
+        } else {
+            let present = try await PresentTags(target.tags())
+            decision = .copy(repositoryIsEmpty: present.isEmpty)
+        }
+        return EntryPlan(
+            tags: [EntryPlan.Tag(source: tag, target: name, decision: decision, listedDigest: nil)],
+            warnings: []
+        )
+    }
+
+    private func decision(for tag: TagName, among present: PresentTags) -> EntryPlan.Decision {
+        guard present.names.contains(tag) else { return .copy(repositoryIsEmpty: present.isEmpty) }
+        return entry.checksDigest ? .compare : .upToDate
+    }
+}
+
+/// What a target's listing says of its repository.
+private struct PresentTags {
+    let names: Set<TagName>
+    /// The registry does not know the repository, so no blob can be in it.
+    let isEmpty: Bool
+
+    init(_ listing: TagListing) {
+        switch listing {
+        case .missing: (names, isEmpty) = ([], true)
+        case .found(let tags): (names, isEmpty) = (Set(tags), false)
+        }
+    }
+}

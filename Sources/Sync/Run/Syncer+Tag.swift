@@ -1,0 +1,109 @@
+import Cache
+import Logging
+import OCI
+import Registry
+
+extension Syncer {
+    /// Brings one tag to its end: up to date, copied, or failed.
+    ///
+    /// - Throws: `CancellationError` only.
+    func perform(_ work: TagWork) async throws -> SyncReport.Row {
+        let entry = configuration.entries[work.entry]
+        do {
+            switch work.tag.decision {
+            case .upToDate:
+                return row(work, .upToDate)
+            case .copy(let repositoryIsEmpty):
+                return try await copy(work, repositoryIsEmpty: repositoryIsEmpty)
+            case .compare:
+                let comparison = try await DigestComparison(
+                    entry: entry,
+                    source: client.repository(entry.source, for: .pull),
+                    target: client.repository(entry.target, for: .push),
+                    cache: cache
+                )
+                .compare(work.tag)
+                guard comparison.isEqual else { return try await copy(work, repositoryIsEmpty: false) }
+                var row = row(work, .upToDate)
+                row.digest = comparison.expected
+                return row
+            }
+        } catch let error where !error.isCancellation {
+            return failure(of: entry, position: work.entry, tag: work.tag, error: error)
+        }
+    }
+
+    private func copy(_ work: TagWork, repositoryIsEmpty: Bool) async throws -> SyncReport.Row {
+        let entry = configuration.entries[work.entry]
+        guard !options.isDryRun, let cache else { return row(work, .synced) }
+        let job = CopyJob(
+            source: entry.source,
+            reference: .tag(work.tag.source),
+            target: entry.target,
+            tag: work.tag.target,
+            platforms: entry.platforms,
+            targetIsEmpty: repositoryIsEmpty
+        )
+        let copy = ImageCopy(
+            job: job,
+            source: client.repository(entry.source, for: .pull),
+            target: client.repository(entry.target, for: .push),
+            cache: cache,
+            ledger: ledger,
+            progress: progress
+        )
+        let outcome = try await copy.run()
+        for platform in outcome.missingPlatforms {
+            logger.warning("the image lacks a platform", metadata: metadata(work, ["platform": "\(platform)"]))
+        }
+        var row = row(work, .synced)
+        row.digest = outcome.pushed.digest
+        row.sourceDigest = outcome.source.digest
+        row.bytes = outcome.bytes
+        logger.info("synced", metadata: metadata(work, ["digest": "\(outcome.pushed.digest)"]))
+        return row
+    }
+
+    private func row(_ work: TagWork, _ status: SyncReport.Status) -> SyncReport.Row {
+        let entry = configuration.entries[work.entry]
+        return SyncReport.Row(
+            entry: work.entry,
+            source: entry.source,
+            target: entry.target,
+            sourceTag: work.tag.source,
+            targetTag: work.tag.target,
+            status: status
+        )
+    }
+
+    func failure(
+        of entry: Configuration.Entry,
+        position: Int,
+        tag: EntryPlan.Tag?,
+        error: any Error
+    ) -> SyncReport.Row {
+        let reason = String(describing: error)
+        var metadata = entry.metadata
+        metadata["tag"] = tag.map { "\($0.source)" }
+        metadata["error"] = "\(reason)"
+        logger.error("failed", metadata: metadata)
+        var row = SyncReport.Row(
+            entry: position,
+            source: entry.source,
+            target: entry.target,
+            sourceTag: tag?.source,
+            targetTag: tag?.target,
+            status: .failed
+        )
+        row.reason = reason
+        return row
+    }
+
+    private func metadata(_ work: TagWork, _ more: Logger.Metadata) -> Logger.Metadata {
+        let entry = configuration.entries[work.entry]
+        let tags: Logger.Metadata = [
+            "source": "\(entry.source):\(work.tag.source)", "target": "\(entry.target):\(work.tag.target)",
+        ]
+        return tags.merging(more) { _, new in new }
+    }
+}

@@ -1,0 +1,73 @@
+import Cache
+import OCI
+import Registry
+
+/// The names that tags get at the target: their own, or with `os_normalize` their version in front.
+struct TargetNaming {
+    let source: Repository
+    let cache: ContentCache?
+
+    /// Whether a fixed tag can only be named with a listing of its siblings.
+    func needsSiblings(_ tag: TagName, entry: Configuration.Entry) -> Bool {
+        entry.normalizesOS && OSVariantTag(tag).kind == .bare
+    }
+
+    /// The name of a tag that needs no look-up.
+    func plainName(of tag: TagName, entry: Configuration.Entry) -> TagName {
+        guard entry.normalizesOS, case .reversed(let turned) = OSVariantTag(tag).kind else { return tag }
+        return turned
+    }
+
+    /// - Returns: the tags in the same order with their names, and a warning for each that keeps its bare name.
+    /// - Throws: `RegistryError`.
+    func names(
+        for tags: [ListedTag],
+        among siblings: [ListedTag],
+        entry: Configuration.Entry
+    ) async throws -> (tags: [(source: ListedTag, target: TagName)], warnings: [String]) {
+        var named: [(source: ListedTag, target: TagName)] = []
+        var warnings: [String] = []
+        for tag in tags {
+            guard needsSiblings(tag.name, entry: entry) else {
+                named.append((tag, plainName(of: tag.name, entry: entry)))
+                continue
+            }
+            let found = try await versionedName(for: tag, among: siblings)
+            if found == nil {
+                warnings.append("os_normalize finds no version for the tag '\(tag.name)'; its name stays")
+            }
+            named.append((tag, found ?? tag.name))
+        }
+        return (named, warnings)
+    }
+
+    private func versionedName(for tag: ListedTag, among siblings: [ListedTag]) async throws -> TagName? {
+        let digests = Dictionary(siblings.map { ($0.name, $0.digest) }, uniquingKeysWith: { first, _ in first })
+        guard let digest = try await digest(of: tag.name, listed: tag.digest) else { return nil }
+        for candidate in OSNormalization.candidates(for: tag.name, among: siblings.map(\.name)) {
+            let listed = digests[candidate] ?? nil
+            if try await self.digest(of: candidate, listed: listed) == digest { return candidate }
+        }
+        guard let version = try await imageVersion(of: tag.name) else { return nil }
+        return OSNormalization.name(for: tag.name, imageVersion: version)
+    }
+
+    private func digest(of tag: TagName, listed: Digest?) async throws -> Digest? {
+        if let listed { return listed }
+        return try await source.resolve(.tag(tag))?.digest
+    }
+
+    /// The `org.opencontainers.image.version` of the manifest's annotations, else of the config's labels.
+    private func imageVersion(of tag: TagName) async throws -> String? {
+        guard let document = try await source.manifest(.tag(tag)) else { return nil }
+        let key = "org.opencontainers.image.version"
+        switch document.content {
+        case .index(let index):
+            if let version = index.annotations[key] { return version }
+            if let version = index.entries.first?.annotations[key] { return version }
+        case .image(let image):
+            if let version = image.annotations[key] { return version }
+        }
+        return try await ImageConfig.first(of: document, from: source, through: cache)?.labels[key]
+    }
+}

@@ -1,0 +1,44 @@
+import FoundationEssentials
+import Glibc
+import OCI
+
+/// The configuration file, or standard input in its place.
+enum ConfigurationFile {
+    /// A larger file is not read to its end; the parser refuses it with its own words.
+    private static let limit = (1 << 20) + 1
+
+    /// - Throws: ``MissingConfiguration``.
+    static func read(_ file: String) throws(MissingConfiguration) -> String {
+        let descriptor = file == "-" ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw MissingConfiguration(file: file, code: errno) }
+        defer { if file != "-" { close(descriptor) } }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while bytes.count < limit {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw MissingConfiguration(file: file, code: errno) }
+            guard count > 0 else { break }
+            bytes.append(contentsOf: buffer[..<count])
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw MissingConfiguration(file: file, code: EILSEQ)
+        }
+        return text
+    }
+}
+
+/// The configuration cannot be read.
+struct MissingConfiguration: Error, CustomStringConvertible {
+    let file: String
+    let code: CInt
+
+    var description: String {
+        let place = file == "-" ? "standard input" : "'\(file.displaySafe)'"
+        switch code {
+        case ENOENT: return "there is no configuration at \(place): name it with --config or IMGLIFE_CONFIG"
+        case EILSEQ: return "the configuration at \(place) is not UTF-8 text"
+        default: return "cannot read the configuration at \(place): \(String(cString: strerror(code)))"
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import Glibc
+import Logging
+import OCI
+
+/// Writes log events to standard error, one line each.
+struct LogOutput: LogHandler {
+    let format: GlobalOptions.LogFormat
+    var logLevel: Logger.Level
+    var metadata: Logger.Metadata = [:]
+
+    init(format: GlobalOptions.LogFormat, level: Logger.Level) {
+        self.format = format
+        logLevel = level
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let all = metadata.merging(event.metadata ?? [:]) { _, new in new }.sorted { $0.key < $1.key }
+        let time = Timestamp.now
+        switch format {
+        case .text:
+            let fields = all.map { " \($0.key)=\(Self.quoted($0.value))" }.joined()
+            let level = event.level.rawValue.uppercased()
+            StandardOutput.writeError("\(time) \(level) \(event.message.description.displaySafe)\(fields)\n")
+        case .json:
+            let fields = all.map { ",\(JSONText.quoted($0.key)):\(JSONText.quoted($0.value.description))" }.joined()
+            StandardOutput.writeError(
+                "{\"time\":\"\(time)\",\"level\":\"\(event.level.rawValue)\","
+                    + "\"message\":\(JSONText.quoted(event.message.description))\(fields)}\n"
+            )
+        }
+    }
+
+    private static func quoted(_ value: Logger.MetadataValue) -> String {
+        let text = value.description.displaySafe(limit: 1024)
+        return text.contains(where: { $0 == " " || $0 == "\"" }) || text.isEmpty
+            ? "\"\(text.replacing("\"", with: "'"))\"" : text
+    }
+}
+
+/// A moment as log lines and reports tell it: RFC 3339 in UTC, to the second.
+struct Timestamp: CustomStringConvertible {
+    let description: String
+
+    static var now: Timestamp {
+        var seconds = time(nil)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        var buffer = [CChar](repeating: 0, count: 32)
+        let length = strftime(&buffer, buffer.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+        return Timestamp(description: String(decoding: buffer[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self))
+    }
+}

@@ -1,0 +1,86 @@
+import Cache
+import FoundationEssentials
+import Logging
+import OCI
+import Registry
+import Sync
+
+/// What every command that reads the configuration starts from: options, environment and file brought together.
+///
+/// Precedence: flag, environment, file, default.
+struct Session: Sendable {
+    let file: String
+    let configuration: Configuration
+    let settings: RuntimeSettings
+    let credentials: CredentialStore
+    let proxies: ProxySettings
+    let cacheDirectory: String
+    let environment: [String: String]
+    let logger: Logger
+
+    /// - Throws: ``MissingConfiguration``, `ConfigurationError`, `SettingsError`, `CredentialError`.
+    init(options: GlobalOptions) throws {
+        environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
+        logger = try options.logger(environment: environment)
+        file = options.config ?? environment["IMGLIFE_CONFIG"] ?? "imglife.yaml"
+        let text = try ConfigurationFile.read(file)
+        configuration = try Configuration(yaml: text, file: file == "-" ? "<stdin>" : file)
+        settings = try RuntimeSettings(environment: environment)
+        credentials = try CredentialStore(environment: environment, home: environment["HOME"])
+        proxies = try ProxySettings(environment: environment)
+        cacheDirectory =
+            options.cacheDir ?? environment["IMGLIFE_CACHE_DIR"]
+            ?? configuration.resolve(configuration.cache.path ?? "var/cache")
+        for warning in configuration.warnings { logger.warning("\(warning)") }
+    }
+
+    /// The cache, for ``ContentCache``.
+    var cache: CacheConfiguration {
+        CacheConfiguration(directory: cacheDirectory, retry: settings.retry, logger: logger)
+    }
+
+    /// A run over the configuration.
+    func syncer(_ client: RegistryClient, _ cache: ContentCache?, _ options: Syncer.Options) -> Syncer {
+        Syncer(configuration: configuration, client: client, cache: cache, options: options, logger: logger)
+    }
+
+    /// How registries are reached, for ``RegistryClient``.
+    var registries: RegistryConfiguration {
+        var hosts: [RegistryHost: HostSettings] = [:]
+        for (host, options) in configuration.registries {
+            hosts[host] = HostSettings(
+                endpoint: options.endpoint?.description,
+                plainHTTP: options.isPlainHTTP,
+                caFile: options.caFile.map(configuration.resolve),
+                maxConnections: options.maximumConnections
+            )
+        }
+        return RegistryConfiguration(
+            hosts: hosts,
+            credentials: credentials,
+            retry: settings.retry,
+            proxies: proxies,
+            userAgent: "imglife/\(Version.current)",
+            logger: logger
+        )
+    }
+}
+
+extension GlobalOptions {
+    /// A logger that writes to standard error as the options and the environment say.
+    func logger(environment: [String: String]) throws(SettingsError) -> Logger {
+        var problems: [String] = []
+        func value<Option: RawRepresentable & CaseIterable>(_ name: String) -> Option?
+        where Option.RawValue == String {
+            guard let text = environment[name] else { return nil }
+            if let option = Option(rawValue: text.lowercased()) { return option }
+            let allowed = Option.allCases.map(\.rawValue).joined(separator: ", ")
+            problems.append("\(name): must be one of \(allowed), not '\(text.displaySafe)'")
+            return nil
+        }
+        let level = logLevel ?? value("IMGLIFE_LOG_LEVEL") ?? LogLevel.info
+        let format = logFormat ?? value("IMGLIFE_LOG_FORMAT") ?? LogFormat.text
+        guard problems.isEmpty else { throw SettingsError(problems: problems) }
+        return Logger(label: "imglife") { _ in LogOutput(format: format, level: level.level) }
+    }
+}

@@ -1,0 +1,45 @@
+import Glibc
+
+/// Writes results to standard output and messages to standard error, whole or with an error.
+enum StandardOutput {
+    /// - Throws: ``OutputError`` when the reader went away or the disk behind it is full.
+    static func write(_ text: String) throws(OutputError) {
+        try write(text, to: STDOUT_FILENO)
+    }
+
+    /// Tells the person, above whatever progress is on the screen.
+    ///
+    /// What can't be told is lost, because there is nowhere left to say so.
+    static func writeError(_ text: String) {
+        Terminal.standardError.write(text)
+    }
+
+    /// Writes all of the text, in one write(2) unless the system takes it in pieces.
+    static func write(_ text: String, to descriptor: CInt) throws(OutputError) {
+        var text = text
+        let code = text.withUTF8 { bytes -> CInt in
+            var rest = UnsafeRawBufferPointer(bytes)[...]
+            while !rest.isEmpty {
+                let written = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                if written < 0, errno == EINTR || errno == EAGAIN && waitUntilWritable(descriptor) { continue }
+                guard written > 0 else { return errno }
+                rest = rest.dropFirst(written)
+            }
+            return 0
+        }
+        guard code == 0 else { throw OutputError(code: code) }
+    }
+
+    /// A pipe or terminal may have been made non-blocking by another process that shares it.
+    private static func waitUntilWritable(_ descriptor: CInt) -> Bool {
+        var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        return poll(&request, 1, -1) >= 0 || errno == EINTR
+    }
+}
+
+/// Standard output could not be written.
+struct OutputError: Error, CustomStringConvertible {
+    let code: CInt
+
+    var description: String { "cannot write to standard output: \(String(cString: strerror(code)))" }
+}

@@ -1,0 +1,131 @@
+import ArgumentParser
+import Cache
+import FoundationEssentials
+import Glibc
+import Logging
+import OCI
+import Registry
+import Sync
+
+/// `imglife sync`: mirrors what the configuration says.
+struct SyncCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sync",
+        abstract: "Mirror the images that the configuration names.",
+        discussion: "Exit codes: 0 all entries synced; 1 one or more failed; 64 bad usage; 78 invalid configuration."
+    )
+
+    /// How the report is written.
+    enum Output: String, CaseIterable, ExpressibleByArgument {
+        case text
+        case json
+    }
+
+    @ParentCommand var parent: Imglife
+
+    @Flag(help: "Decide everything, write nothing, push nothing.")
+    var dryRun = false
+
+    @Flag(help: "Print the tags that would be synced, and exit.")
+    var list = false
+
+    @Option(
+        name: .customLong("entry"),
+        parsing: .singleValue,
+        help: ArgumentHelp("Only entries whose source or target matches the glob; repeatable.", valueName: "pattern")
+    )
+    var entries: [String] = []
+
+    @Option(help: "The report on standard output: text, or one JSON document (see 'imglife schema --report').")
+    var output = Output.text
+
+    @Option(help: "Progress on standard error: auto (bars on a terminal), plain (a line now and then) or none.")
+    var progress = ProgressDisplay.Mode.auto
+
+    func run() async throws {
+        if parent.check { return try parent.checkConfiguration() }
+        try await Failure.exiting {
+            let session = try Session(options: parent.options)
+            let options = try options(for: session)
+            try await Interruption.run(logger: session.logger) {
+                try await RegistryClient.with(session.registries) { client in
+                    if list {
+                        try await printList(session, client, options)
+                    } else {
+                        try await sync(session, client, options)
+                    }
+                }
+            }
+        }
+    }
+
+    private func options(for session: Session) throws -> Syncer.Options {
+        var options = Syncer.Options()
+        options.parallelism = session.settings.parallelism
+        options.isDryRun = dryRun
+        guard !entries.isEmpty else { return options }
+        options.entries = Set(
+            session.configuration.entries.indices.filter { position in
+                let entry = session.configuration.entries[position]
+                return entries.contains { pattern in
+                    [entry.source, entry.target].contains { fnmatch(pattern, $0.description, 0) == 0 }
+                }
+            }
+        )
+        guard options.entries?.isEmpty == false else {
+            throw ValidationError("no entry's source or target matches --entry \(entries.joined(separator: " "))")
+        }
+        return options
+    }
+
+    private func sync(_ session: Session, _ client: RegistryClient, _ options: Syncer.Options) async throws {
+        let started = Date()
+        let report =
+            if dryRun {
+                try await run(session, client, nil, options)
+            } else {
+                try await ContentCache.with(session.cache) { cache in
+                    try await Self.keepingLayout(of: cache) { try await run(session, client, cache, options) }
+                }
+            }
+        switch output {
+        case .text:
+            try StandardOutput.write(SummaryText(report: report, style: .standardOutput(session.environment)).text)
+        case .json:
+            try StandardOutput.write(ReportDocument(report, started: started).text)
+        }
+        if report.errors > 0 { throw Failure.failed }
+    }
+
+    /// Other tools read the cache by its `index.json`: it is brought up to date whatever became of the run.
+    private static func keepingLayout(
+        of cache: ContentCache,
+        _ body: () async throws -> SyncReport
+    ) async throws -> SyncReport {
+        do {
+            let report = try await body()
+            try await cache.writeLayout()
+            return report
+        } catch {
+            try? await cache.writeLayout()
+            throw error
+        }
+    }
+
+    private func run(
+        _ session: Session,
+        _ client: RegistryClient,
+        _ cache: ContentCache?,
+        _ options: Syncer.Options
+    ) async throws -> SyncReport {
+        let syncer = session.syncer(client, cache, options)
+        let display = ProgressDisplay(mode: progress, progress: syncer.progress, environment: session.environment)
+        return try await display.showing { try await syncer.run() }
+    }
+
+    private func printList(_ session: Session, _ client: RegistryClient, _ options: Syncer.Options) async throws {
+        let listing = try await session.syncer(client, nil, options).list()
+        for line in listing.lines { try StandardOutput.write(line + "\n") }
+        if listing.failures > 0 { throw Failure.failed }
+    }
+}

@@ -1,0 +1,89 @@
+import NIOCore
+import OCI
+import Testing
+
+struct DisplaySafeTests {
+    @Test(
+        "What could move the cursor, forge a line or hide is escaped",
+        arguments: [
+            ("\u{1b}[2J", "\\u{1b}[2J"), ("\u{9b}2J", "\\u{9b}2J"), ("\u{7}", "\\u{7}"), ("\0", "\\u{0}"),
+            ("a\r\nb", "a\\u{d}\\u{a}b"), ("\t", "\\u{9}"), ("\u{7f}", "\\u{7f}"), ("\u{85}", "\\u{85}"),
+            ("\u{9d}0;x\u{9c}", "\\u{9d}0;x\\u{9c}"), ("\u{202e}gpj", "\\u{202e}gpj"), ("\u{2066}", "\\u{2066}"),
+            ("\u{2069}", "\\u{2069}"), ("\u{61c}", "\\u{61c}"), ("\u{200e}", "\\u{200e}"), ("\u{2028}", "\\u{2028}"),
+            ("\u{2029}", "\\u{2029}"), ("a\u{200b}b", "a\\u{200b}b"), ("\u{200d}", "\\u{200d}"),
+            ("\u{2060}", "\\u{2060}"), ("\u{feff}", "\\u{feff}"), ("\u{ad}", "\\u{ad}"), ("\u{180e}", "\\u{180e}"),
+            ("\u{3164}", "\\u{3164}"), ("\u{fe0f}", "\\u{fe0f}"), ("\u{fff9}", "\\u{fff9}"),
+            ("\u{e0041}", "\\u{e0041}"), ("\u{e0001}", "\\u{e0001}"), ("\u{e0100}", "\\u{e0100}"),
+        ]
+    )
+    func escapes(text: String, shown: String) {
+        #expect(text.displaySafe == shown)
+    }
+
+    @Test("Ordinary text stays as it is", arguments: ["", "a b", "~", "é", "日本語", "🐳", "e\u{301}", "\\u{1b}"])
+    func keeps(text: String) {
+        #expect(Array(text.displaySafe.unicodeScalars) == Array(text.unicodeScalars))
+    }
+
+    @Test("No control character is left in the first plane's worst corners")
+    func escapesAllControls() {
+        for value in UInt32(0)..<0x3000 {
+            guard let scalar = Unicode.Scalar(value) else { continue }
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator:
+                #expect(String(scalar).displaySafe.unicodeScalars.first == "\\", "U+\(String(value, radix: 16))")
+            default: break
+            }
+            if scalar.properties.isDefaultIgnorableCodePoint || scalar.properties.isBidiControl {
+                #expect(String(scalar).displaySafe.unicodeScalars.first == "\\", "U+\(String(value, radix: 16))")
+            }
+        }
+    }
+
+    @Test("Long text is cut", arguments: [(256, 256), (257, 257), (100_000, 257)])
+    func cuts(count: Int, shown: Int) {
+        #expect(String(repeating: "a", count: count).displaySafe.count == shown)
+    }
+
+    @Test("A limit counts characters of the original, combining ones too")
+    func countsScalars() {
+        #expect("a\u{301}\u{301}\u{301}".displaySafe(limit: 2).unicodeScalars.count == 3)
+        #expect("abc".displaySafe(limit: 0) == "…")
+        #expect("".displaySafe(limit: 0).isEmpty)
+    }
+}
+
+struct DistributionErrorTests {
+    @Test(
+        "Errors in the specified form are read",
+        arguments: [
+            (#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"no"}]}"#, ["MANIFEST_UNKNOWN: no"]),
+            (#"{"errors":[{"code":"denied","message":"no","detail":{"a":[1]}}]}"#, ["denied: no"]),
+            (#"{"errors":[{"code":"X"},{"code":"Y","message":null},{"code":"Z","message":5}]}"#, ["X", "Y", "Z"]),
+            (#"{"errors":[{"message":"no"},5,null,{"code":7},{"code":"TOOMANYREQUESTS"}]}"#, ["TOOMANYREQUESTS"]),
+            (
+                #"{"errors":[{"code":"A\u001b","message":"\u0007\u202e\r\nx"}]}"#,
+                [#"A\u{1b}: \u{7}\u{202e}\u{d}\u{a}x"#]
+            ),
+            (#"{"errors":[]}"#, []), (#"{"errors":null}"#, []), (#"{"errors":{}}"#, []), ("{}", []), ("[]", []),
+            ("", []), ("<html>", []), (#"{"errors":[{"code":"X"}]"#, []), (#"{"detail":"x"}"#, []),
+        ]
+    )
+    func parses(body: String, shown: [String]) {
+        #expect(DistributionError.parse(ByteBuffer(string: body)).map(\.description) == shown)
+    }
+
+    @Test("Known codes are found without regard to case, unknown ones kept")
+    func findsCodes() {
+        let body = #"{"errors":[{"code":"Name_Unknown"},{"code":"SURPRISE"}]}"#
+        let errors = DistributionError.parse(ByteBuffer(string: body))
+        #expect(errors.map(\.code) == [.nameUnknown, nil])
+        #expect(errors.map(\.rawCode) == ["Name_Unknown", "SURPRISE"])
+    }
+
+    @Test("A flood of errors is cut")
+    func cuts() {
+        let list = Array(repeating: #"{"code":"X"}"#, count: 1000).joined(separator: ",")
+        #expect(DistributionError.parse(ByteBuffer(string: #"{"errors":[\#(list)]}"#)).count == 8)
+    }
+}

@@ -1,0 +1,131 @@
+import Sync
+import Testing
+
+struct ConfigurationBoundsTests {
+    /// `levels` lists of `width` aliases each to the list before.
+    static func bomb(levels: Int, width: Int, end: String) -> String {
+        var yaml = "a0: &a0 [x, x, x]\n"
+        for level in 1...levels {
+            let aliases = Array(repeating: "*a\(level - 1)", count: width).joined(separator: ", ")
+            yaml += "a\(level): &a\(level) [\(aliases)]\n"
+        }
+        return "build:\n" + yaml.split(separator: "\n").map { "  \($0)\n" }.joined() + end
+    }
+
+    @Test("A small file that expands past the bound is refused")
+    func bombInValues() {
+        let problems = ConfigurationProblemTests.problems(Self.bomb(levels: 9, width: 9, end: ""))
+        #expect(problems.count == 1)
+        #expect(problems.first?.contains("more than 100000 nodes with its aliases expanded") == true)
+    }
+
+    @Test(
+        "A bomb in a key is refused before anything hashes it",
+        arguments: [
+            "  ? *a9\n  : x\n", "  *a9 : x\n", "  ? [*a9]\n  : x\n", "  x: { [*a9]: y }\n", "  ? - *a9\n  : x\n",
+            "  x: { [[\"]\", *a9]] : y }\n", "  x: { {a: *a9}: y }\n", "  ? # comment\n    *a9\n  : x\n",
+        ]
+    )
+    func bombInKeys(end: String) {
+        let problems = ConfigurationProblemTests.problems(Self.bomb(levels: 9, width: 9, end: end))
+        #expect(
+            problems == [
+                "imglife.yaml:1:1: too many YAML aliases together with keys that are not scalars"
+            ]
+        )
+    }
+
+    @Test("Many aliases beside text that looks like a key are no bomb")
+    func manyAliases() throws {
+        var yaml = "build: &p [linux/amd64]\nsync:\n  entries:\n"
+        for index in 0..<200 {
+            yaml += "    - { source: a.io/b, target: c.io/d\(index), tag_regex: '^[a-z]: *x$', platforms: *p }\n"
+            yaml +=
+                "    - source: a.io/b\n      target: c.io/e\(index)\n      tag: x\n      platforms: *p # as: always\n"
+            yaml += "      hooks: { post_sync: [{ cmd: 'echo \"${IMGLIFE_TARGET}: done? yes\"' }] }\n"
+        }
+        #expect(try Configuration(yaml: yaml, file: "imglife.yaml").entries.count == 400)
+    }
+
+    @Test("A file of more than 1 MiB is refused")
+    func size() {
+        let yaml = ConfigurationTests.minimal(tag: "x") + "\n#" + String(repeating: "x", count: 1 << 20)
+        #expect(ConfigurationProblemTests.problems(yaml) == ["imglife.yaml:1:1: the file is longer than 1 MiB"])
+    }
+
+    @Test("Nesting is bounded, however it is written", arguments: ["[", "- ", "{a: ", "? ", "a:\n "])
+    func nesting(opening: String) {
+        for count in [70, 1100, 50_000] {
+            #expect(!ConfigurationProblemTests.problems(String(repeating: opening, count: count)).isEmpty)
+        }
+    }
+
+    @Test("A section that is ignored may not be nested for ever either")
+    func nestingInIgnoredSection() {
+        let lists = String(repeating: "[", count: 70) + String(repeating: "]", count: 70)
+        let problems = ConfigurationProblemTests.problems(ConfigurationTests.minimal(tag: "x") + "\nbuild: " + lists)
+        #expect(problems == ["imglife.yaml:6:72: nested deeper than 64 levels"])
+    }
+
+    @Test("No cut of a configuration crashes the reader")
+    func truncation() {
+        let scalars = Array(ConfigurationTests.full.unicodeScalars)
+        for length in stride(from: 0, to: scalars.count, by: 3) {
+            var text = String.UnicodeScalarView()
+            text.append(contentsOf: scalars[..<length])
+            check(String(text))
+        }
+    }
+
+    @Test("No mutation of a configuration crashes the reader")
+    func mutation() {
+        var random = SplitMix(state: 20_240_101)
+        let alphabet = Array("[]{}:,-?*&!|>'\"%@`#\n\t \\a0~<.é\u{FEFF}\u{0}\u{2028}".unicodeScalars)
+        let original = Array(ConfigurationTests.full.unicodeScalars)
+        for _ in 0..<600 {
+            var scalars = original
+            for _ in 0..<Int.random(in: 1...6, using: &random) {
+                let place = Int.random(in: 0..<scalars.count, using: &random)
+                let character = alphabet[Int.random(in: 0..<alphabet.count, using: &random)]
+                switch Int.random(in: 0..<4, using: &random) {
+                case 0: scalars[place] = character
+                case 1: scalars.insert(character, at: place)
+                case 2: scalars.remove(at: place)
+                default:
+                    let end = min(scalars.count, place + Int.random(in: 1..<40, using: &random))
+                    scalars.insert(contentsOf: scalars[place..<end], at: place)
+                }
+            }
+            var text = String.UnicodeScalarView()
+            text.append(contentsOf: scalars)
+            check(String(text))
+        }
+    }
+
+    /// Either it is read, or there is at least one problem, each on one line within the file.
+    private func check(_ yaml: String) {
+        let lines = yaml.split(separator: "\n", omittingEmptySubsequences: false).count
+        do throws(ConfigurationError) {
+            #expect(try !Configuration(yaml: yaml, file: "imglife.yaml").entries.isEmpty)
+        } catch {
+            #expect(!error.problems.isEmpty)
+            for problem in error.problems {
+                #expect(!problem.description.contains("\n"))
+                #expect((1...lines + 1).contains(problem.position.line))
+            }
+        }
+    }
+}
+
+/// A small generator with a fixed seed, so that a failure comes back.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,116 @@
+import NIOCore
+import OCI
+import Sync
+import Testing
+
+struct OSNormalizationTests {
+    @Test(
+        "Operating systems' names alone are bare tags",
+        arguments: [
+            "alpine", "alpine3.21", "bookworm", "jammy", "slim-bookworm", "bookworm-slim", "alpine3.21-slim", "ubi9",
+            "ubi9-minimal",
+            "debian12", "noble-chiseled", "windowsservercore-ltsc2022", "nanoserver-ltsc2025", "fpm-alpine3.21",
+            "trixie",
+        ]
+    )
+    func bare(name: String) throws {
+        #expect(OSVariantTag(try TagName(name)).kind == .bare)
+    }
+
+    @Test(
+        "Tags with a version in front, without a system, or of another kind stay",
+        arguments: [
+            "1.22-alpine3.21", "3.21.3", "latest", "edge", "slim", "lts-alpine", "mainline-alpine", "stable",
+            "jammy-20240530",
+            "bookworm-20240612-slim", "alpine-", "alpine--1", "alpinelinux", "alpine3.", "jammy22", "slim-1.2",
+            "alpine3.21-edge", "v2", "7f3c2a1",
+        ]
+    )
+    func stays(name: String) throws {
+        #expect(OSVariantTag(try TagName(name)).kind == .stays)
+    }
+
+    @Test(
+        "A version behind the system comes to the front",
+        arguments: [
+            ("alpine3.21-1.22", "1.22-alpine3.21"), ("bookworm-slim-3.12.1", "3.12.1-bookworm-slim"),
+            ("alpine-v1.2", "v1.2-alpine"), ("jammy-1.2-rc1", "1.2-rc1-jammy"),
+        ]
+    )
+    func reversed(name: String, turned: String) throws {
+        let tag = try ListedTag(name: TagName(name))
+        #expect(OSVariantTag(tag.name).kind == .reversed(try TagName(turned)))
+        #expect(OSNormalization.name(for: tag, among: []) == .name(try TagName(turned)))
+    }
+
+    @Test("Candidates are plain versions of the same system, major.minor first, the highest first")
+    func candidates() throws {
+        let siblings = try [
+            "1-alpine3.21", "1.22.3-alpine3.21", "1.21-alpine3.21", "1.22-alpine3.21", "1.22rc1-alpine3.21",
+            "1.22-alpine3.20", "1.22-alpine", "alpine3.21", "1.23.1-alpine3.21", "foo-alpine3.21",
+            "1.22-slim-alpine3.21",
+        ].map { try TagName($0) }
+        let found = OSNormalization.candidates(for: try TagName("alpine3.21"), among: siblings)
+        #expect(
+            found.map(\.description) == [
+                "1.22-alpine3.21", "1.21-alpine3.21", "1.23.1-alpine3.21", "1.22.3-alpine3.21", "1-alpine3.21",
+            ]
+        )
+        #expect(OSNormalization.candidates(for: try TagName("1.22-alpine3.21"), among: siblings).isEmpty)
+    }
+
+    @Test("A bare tag takes the name of the preferred sibling with its digest")
+    func sibling() throws {
+        let (new, old) = (Self.digest("new"), Self.digest("old"))
+        let siblings = try [
+            ListedTag(name: TagName("1.21-alpine3.21"), digest: old),
+            ListedTag(name: TagName("1.22.3-alpine3.21"), digest: new),
+            ListedTag(name: TagName("1.22-alpine3.21"), digest: new), ListedTag(name: TagName("1.23-alpine3.21")),
+            ListedTag(name: TagName("1-alpine3.21"), digest: new),
+        ]
+        let tag = ListedTag(name: try TagName("alpine3.21"), digest: new)
+        #expect(OSNormalization.name(for: tag, among: siblings.reversed()) == .name(try TagName("1.22-alpine3.21")))
+        let other = ListedTag(name: tag.name, digest: Self.digest("other"))
+        #expect(OSNormalization.name(for: other, among: siblings) == .needsVersion)
+        #expect(OSNormalization.name(for: ListedTag(name: tag.name), among: siblings) == .needsVersion)
+        let latest = ListedTag(name: try TagName("latest"), digest: new)
+        #expect(OSNormalization.name(for: latest, among: siblings) == .name(latest.name))
+    }
+
+    @Test(
+        "The image's own version is cut to major.minor",
+        arguments: [
+            ("1.22.3", "1.22-alpine"), ("v3.21", "3.21-alpine"), ("17", "17-alpine"), ("2.0.0-rc1", "2.0-alpine"),
+            ("latest", nil), ("", nil), ("1.2\n", nil), ("1.2+build", nil),
+        ]
+    )
+    func imageVersion(version: String, expected: String?) throws {
+        let name = OSNormalization.name(for: try TagName("alpine"), imageVersion: version)
+        #expect(name?.description == expected)
+    }
+
+    @Test("A name that would be too long for a tag stays")
+    func tooLong() throws {
+        let long = String(repeating: "1", count: 125)
+        #expect(OSNormalization.name(for: try TagName("alpine"), imageVersion: long) == nil)
+    }
+
+    @Test("Two sources of one target tag collide, and the message names both")
+    func collisions() throws {
+        let pairs = try [
+            ("alpine3.21", "1.22-alpine3.21"), ("1.22-alpine3.21", "1.22-alpine3.21"), ("a", "a"), ("b", "c"),
+            ("b", "c"),
+        ]
+        .map { (source: try TagName($0), target: try TagName($1)) }
+        let collisions = TargetCollision.find(among: pairs)
+        #expect(
+            collisions.map(\.description) == [
+                "os_normalize gives '1.22-alpine3.21', 'alpine3.21' one target tag, '1.22-alpine3.21'; select only one of them"
+            ]
+        )
+    }
+
+    static func digest(_ text: String) -> Digest {
+        .of(ByteBuffer(string: text), algorithm: .sha256)
+    }
+}

@@ -1,0 +1,104 @@
+package import NIOCore
+import NIOPosix
+import NIOSSL
+package import OCI
+
+/// A connection whose bytes a test sees as they are.
+package final class RawConnection: Sendable {
+    /// What has arrived so far.
+    package struct Received: Sendable {
+        package internal(set) var bytes = ByteBuffer()
+        /// Whether the other side has ended the connection, in whatever way.
+        package internal(set) var isClosed = false
+        /// Whether it ended with an error, such as a reset.
+        package internal(set) var error: String?
+    }
+
+    private let channel: any Channel
+    private let state: Watched<Received>
+
+    private init(_ channel: any Channel, _ state: Watched<Received>) {
+        self.channel = channel
+        self.state = state
+    }
+
+    /// Connects while a closure runs.
+    ///
+    /// - Parameters:
+    ///   - host: where to.
+    ///   - authorityFile: speaks TLS and trusts this authority; `nil` is plain TCP.
+    ///   - body: what to do with the connection.
+    /// - Returns: what `body` returned.
+    /// - Throws: what connecting or `body` threw.
+    package static func with<R>(
+        to host: RegistryHost,
+        authorityFile: String? = nil,
+        _ body: (RawConnection) async throws -> R
+    ) async throws -> R {
+        let state = Watched(Received())
+        let tls = try authorityFile.map { file in
+            var configuration = TLSConfiguration.makeClientConfiguration()
+            configuration.trustRoots = .file(file)
+            return try NIOSSLContext(configuration: configuration)
+        }
+        let name = host.name == "localhost" ? host.name : nil
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    if let tls { try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: name)) }
+                    try pipeline.addHandler(Collector(state))
+                }
+            }
+            .connect(host: "127.0.0.1", port: host.port ?? 80).get()
+        let outcome: Result<R, any Error>
+        do { outcome = .success(try await body(RawConnection(channel, state))) } catch { outcome = .failure(error) }
+        channel.close(promise: nil)
+        try? await channel.closeFuture.get()
+        return try outcome.get()
+    }
+
+    /// Sends bytes; an error of the connection shows in what is received.
+    package func send(_ bytes: ByteBuffer) {
+        channel.writeAndFlush(bytes, promise: nil)
+    }
+
+    /// Sends text.
+    package func send(_ text: String) { send(ByteBuffer(string: text)) }
+
+    /// What has arrived so far.
+    package var received: Received { state.value }
+
+    /// Waits until what has arrived satisfies a condition, or the connection has ended.
+    @discardableResult
+    package func wait(until isSatisfied: @escaping @Sendable (Received) -> Bool) async throws -> Received {
+        try await state.wait { $0.isClosed || isSatisfied($0) }
+        return state.value
+    }
+
+    /// Waits for the connection's end.
+    package func waitForEnd() async throws -> Received { try await wait { _ in false } }
+}
+
+private final class Collector: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let state: Watched<RawConnection.Received>
+
+    init(_ state: Watched<RawConnection.Received>) { self.state = state }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        state.update { $0.bytes.writeImmutableBuffer(bytes) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        state.update { $0.error = "\(error)" }
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        state.update { $0.isClosed = true }
+    }
+}
