@@ -21,7 +21,8 @@ extension Syncer {
             tags: report.rows.filter { $0.status == .synced }.compactMap(\.targetTag),
             synced: report.synced,
             upToDate: report.upToDate,
-            errors: report.errors + report.hookErrors,
+            errors: report.errors,
+            hasFailed: report.errors + report.hookErrors > 0,
             duration: report.duration,
             report: path
         )
