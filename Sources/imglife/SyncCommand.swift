@@ -43,7 +43,7 @@ struct SyncCommand: AsyncParsableCommand {
     var progress = ProgressDisplay.Mode.auto
 
     func run() async throws {
-        if parent.check { return try parent.checkConfiguration() }
+        if parent.check { return try await parent.checkConfiguration() }
         try await Failure.exiting {
             let session = try Session(options: parent.options)
             let options = try options(for: session)
