@@ -99,7 +99,7 @@ package struct Syncer: Sendable {
             for warning in plan.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
             progress.planned(tags: plan.tags.count)
             for (order, tag) in plan.tags.enumerated() {
-                feed.yield(TagWork(entry: position, order: order, tag: tag))
+                feed.yield(TagWork(entry: position, order: order, tag: tag, referrerTags: plan.referrerTags))
             }
         } catch let error where !error.isCancellation {
             progress.planned(tags: 1)
@@ -134,6 +134,8 @@ struct TagWork: Sendable {
     let entry: Int
     let order: Int
     let tag: EntryPlan.Tag
+    /// See ``EntryPlan/referrerTags``.
+    let referrerTags: Set<TagName>?
 }
 
 extension Configuration.Entry {
