@@ -43,11 +43,16 @@ enum ReferrerIndex {
     }
 
     private static func entry(_ referrer: Manifest) throws -> [UInt8] {
-        let (artifactType, annotations) =
-            switch referrer.content {
-            case .image(let image): (image.artifactType ?? image.config.mediaType.description, image.annotations)
-            case .index(let index): (index.artifactType, index.annotations)
-            }
+        let artifactType: String?
+        let annotations: [String: String]
+        switch referrer.content {
+        case .image(let image):
+            artifactType = image.artifactType ?? image.config.mediaType.description
+            annotations = image.annotations
+        case .index(let index):
+            artifactType = index.artifactType
+            annotations = index.annotations
+        }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let entry = Entry(
