@@ -64,7 +64,7 @@ let package = Package(
         .executableTarget(
             name: "imglife",
             dependencies: [
-                "Cache", "OCI", "Registry", "Sync",
+                "CLinux", "Cache", "OCI", "Registry", "Sync",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -98,10 +98,15 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ]
         ),
+        .executableTarget(
+            name: "CacheProbe",
+            dependencies: ["Cache", "OCI", "TestSupport", .product(name: "NIOCore", package: "swift-nio")],
+            path: "Tests/CacheProbe"
+        ),
         .testTarget(
             name: "CacheTests",
             dependencies: [
-                "CLinux", "Cache", "OCI", "TestSupport",
+                "CLinux", "Cache", "CacheProbe", "OCI", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -118,7 +123,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "OCI", "TestSupport", "imglife",
+                "OCI", "Sync", "TestSupport", "imglife",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]

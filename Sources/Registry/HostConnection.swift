@@ -65,7 +65,7 @@ final class HostConnection: Sendable {
         transport: Transport
     ) {
         let settings = configuration.hosts[host] ?? HostSettings()
-        let timer = transport.timer
+        let timer = Timer(configuration.clock)
         self.host = host
         self.transport = transport
         self.endpoint = Mutex(endpoint)
@@ -82,15 +82,14 @@ final class HostConnection: Sendable {
             fetcher: TokenFetcher(
                 transport: transport,
                 retrier: retrier,
+                timer: timer,
                 gate: HostGate(limit: HostGate.defaultLimit, timer: timer)
             ),
             timer: timer
         )
     }
 
-    /// Sends a call, with retries, and takes in the whole answer.
-    ///
-    /// - Parameter accepted: the statuses to return; any other becomes an error.
+    /// Sends a call, with retries, and takes in the whole answer; a status that isn't accepted becomes an error.
     func fetch(_ call: Call, accepting accepted: Set<Int>) async throws -> Answer {
         try await retrier.run(call.context) { try await attempt(call, accepting: accepted) }
     }
@@ -137,8 +136,11 @@ extension HostConnection {
     /// Answers a registry's challenge: once for not having known it, once for a token that has been refused.
     private func authorized(_ call: Call) async throws -> (Reply, Authorization) {
         var refusedTokens = 0
+        var refusal: Reply?
         while true {
             let authorization = try await call.context.mapping { try await authorizer.authorization(for: call.scope) }
+            // Nothing to answer the challenge with: the refusal stands.
+            if let refusal, authorization.header == nil { return (refusal, authorization) }
             let (reply, registry) = try await guessed(call, authorization)
             guard reply.status == 401 else { return (reply, authorization) }
             if authorization.header != nil { refusedTokens += 1 }
@@ -146,6 +148,7 @@ extension HostConnection {
                 try authorizer.learn(reply.headers, used: authorization, scope: call.scope, registry: registry)
             }
             guard goesOn, refusedTokens < 2 else { return (reply, authorization) }
+            refusal = reply
         }
     }
 

@@ -15,7 +15,7 @@ package final class RegistryClient: Sendable {
         for (host, settings) in configuration.hosts { endpoints[host] = try Endpoint(host: host, settings: settings) }
         self.endpoints = endpoints
         self.configuration = configuration
-        transport = try Transport(configuration, timer: Timer(configuration.clock))
+        transport = try Transport(configuration, timer: Timer(configuration.timeoutClock))
         let services = WebServices(configuration, transport: transport)
         var hubs: [RegistryHost: HubAPI] = [:]
         for host in Set(configuration.hosts.keys).union([.dockerHub]) {
@@ -45,7 +45,9 @@ package final class RegistryClient: Sendable {
         return result
     }
 
-    /// A repository, to read from it or also to write to it. Sends nothing yet.
+    /// A repository, to read from it or also to write to it.
+    ///
+    /// Sends nothing yet.
     package func repository(_ location: RepositoryReference, for access: Access) -> Repository {
         Repository(location: location, access: access, connection: connection(to: location.host))
     }

@@ -13,7 +13,10 @@ struct ContentTests {
         #expect(bytes.read(at: 0, count: 65_536) != bytes.read(at: 65_536, count: 65_536))
     }
 
-    @Test("Sample images are deterministic and are read as what they are", arguments: [SampleImage.Format.oci, .docker])
+    @Test(
+        "Sample images are deterministic and are read as what they are",
+        arguments: [SampleImage.Format.oci, .docker]
+    )
     func samples(format: SampleImage.Format) throws {
         let image = SampleImage.multiPlatform(format)
         #expect(image.digest == SampleImage.multiPlatform(format).digest)
@@ -49,10 +52,19 @@ struct ContentTests {
         #expect(!Files.exists(path))
     }
 
+    @Test("A product of this package is found beside the tests")
+    func builtProduct() {
+        #expect(Files.exists(Tool.builtProduct("imglife")))
+    }
+
     @Test("A program's status and output are given, and one that does not end is an error")
     func programs() async throws {
         let result = try await Tool.run(
-            "sh", ["-c", "cat; echo $X >&2; exit 3"], environment: ["X": "err"], stdin: Array("in".utf8))
+            "sh",
+            ["-c", "cat; echo $X >&2; exit 3"],
+            environment: ["X": "err"],
+            stdin: Array("in".utf8)
+        )
         #expect(result.status == 3)
         #expect(result.output == "in")
         #expect(result.errors == "err\n")

@@ -9,7 +9,7 @@ struct FaultTests {
 
     /// What a raw client sees of one blob under one action.
     private func answer(to action: Action, _ headers: HeaderList = [:]) async throws -> RawAnswer {
-        try await ScriptedRegistry.with { registry in
+        try await ScriptedRegistry.with { registry async throws in
             let digest = registry.store.putBlob(blob.buffer, in: "a").digest
             registry.script(.init("GET", .blobs), action)
             let client = RawClient(registry.host)

@@ -1,3 +1,4 @@
+import Glibc
 import OCI
 import Subprocess
 
@@ -42,12 +43,23 @@ struct CredentialProgram: Sendable {
         return try parse(answer.output)
     }
 
+    /// The server's name; a program that ends without having read it is judged by its answer alone.
+    private struct ServerInput: InputProtocol {
+        let bytes: [UInt8]
+
+        func write(with writer: StandardInputWriter) async throws {
+            _ = try? await writer.write(bytes)
+        }
+    }
+
     private struct Answer: Sendable {
         let isSuccess: Bool
         let output: String
     }
 
     private func ask(_ server: String) async throws -> Answer {
+        // A program that ends without reading must not end this process; NIO does the same before its first socket.
+        signal(SIGPIPE, SIG_IGN)
         let variables = environment.filter { !Self.isSecret($0.key) }
         let result = try await run(
             .name(program),
@@ -55,7 +67,7 @@ struct CredentialProgram: Sendable {
             environment: .custom(
                 Dictionary(uniqueKeysWithValues: variables.map { (Environment.Key(rawValue: $0.key) ?? "", $0.value) })
             ),
-            input: .string(server + "\n"),
+            input: ServerInput(bytes: Array("\(server)\n".utf8)),
             output: .string(limit: Self.outputLimit),
             error: .discarded
         )
