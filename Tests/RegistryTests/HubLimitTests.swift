@@ -17,7 +17,7 @@ struct HubLimitTests {
         try await ScriptedRegistry.with { registry in
             registry.script(RequestMatch("GET", "/v2/namespaces/"), .status(429, headers: HeaderList().with(header, value)))
             _ = HubStandIn(registry, rows: [.init("3.21")])
-            let clock = RetryClock()
+            let clock = TestClock()
             let tags = try await withHubClient(registry, attempts: 1, clock: clock) {
                 try await $0.hubTags(of: .alpine)
             }
@@ -31,7 +31,7 @@ struct HubLimitTests {
         try await ScriptedRegistry.with { registry in
             registry.script(RequestMatch("GET", "/v2/namespaces/"), .status(429, headers: ["Retry-After": value]))
             _ = HubStandIn(registry, rows: [.init("3.21")])
-            let clock = RetryClock()
+            let clock = TestClock()
             let tags = try await withHubClient(registry, clock: clock) { try await $0.hubTags(of: .alpine) }
             #expect(tags?.count == 1)
             #expect(clock.now.offset < .seconds(5))
@@ -45,7 +45,7 @@ struct HubLimitTests {
                 RequestMatch("GET", "/v2/namespaces/", times: nil),
                 .status(429, headers: ["Retry-After": "1700007200"])
             )
-            let clock = RetryClock()
+            let clock = TestClock()
             await #expect {
                 _ = try await withHubClient(registry, clock: clock) { try await $0.hubTags(of: .alpine) }
             } throws: { error in

@@ -16,7 +16,7 @@ struct HubLoginTests {
         try await ScriptedRegistry.with { registry in
             let hub = HubStandIn(registry, rows: rows(500))
             hub.requireLogin()
-            let log = LogLines()
+            let log = LogRecorder()
             let tags = try await withHubClient(registry, environment: user, log: log) {
                 try await $0.hubTags(of: .alpine)
             }

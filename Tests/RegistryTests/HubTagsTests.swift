@@ -148,7 +148,7 @@ struct HubTagsTests {
     @Test("An API that cannot be reached is tried by one listing only")
     func outage() async throws {
         let registry = try await ScriptedRegistry.with { $0 }
-        let clock = RetryClock()
+        let clock = TestClock()
         try await withHubClient(registry, clock: clock) { client in
             for _ in 0..<3 {
                 await #expect(throws: RegistryError.self) { try await client.hubTags(of: .alpine) }

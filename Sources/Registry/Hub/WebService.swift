@@ -13,11 +13,11 @@ final class WebService: Sendable {
     private let transport: Transport
     private let gate: HostGate
 
-    init(_ origin: Origin, transport: Transport, retrier: Retrier, limit: Int) {
+    init(_ origin: Origin, transport: Transport, retrier: Retrier) {
         self.origin = origin
         self.transport = transport
         self.retrier = retrier
-        gate = HostGate(limit: limit, timer: transport.timer)
+        gate = HostGate(limit: HostGate.defaultLimit, timer: retrier.timer)
     }
 
     /// What one operation asks of the service.

@@ -15,13 +15,14 @@ final class WebServices: Sendable {
     subscript(origin: Origin) -> WebService {
         services.withLock { services in
             if let service = services[origin] { return service }
+            let timer = Timer(configuration.clock)
             let retrier = Retrier(
                 policy: configuration.retry,
-                timer: transport.timer,
+                timer: timer,
                 date: configuration.date,
                 logger: configuration.logger
             )
-            let service = WebService(origin, transport: transport, retrier: retrier, limit: HostGate.defaultLimit)
+            let service = WebService(origin, transport: transport, retrier: retrier)
             services[origin] = service
             return service
         }
