@@ -28,6 +28,8 @@ package struct SyncReport: Sendable {
         package var reason: String?
         /// Whether the target's tag held something else than upstream's did; `nil` when the two were not compared.
         package var drifted: Bool?
+        /// How many referrers were copied with the image: signatures, attestations and the like.
+        package var referrers = 0
     }
 
     /// In the order of the configuration, and within an entry newest tag first.

@@ -121,7 +121,7 @@ package struct Syncer: Sendable {
             progress.planned(tags: plan.tags.count)
             if outlets.collector.expect(plan.tags.count, of: position) { outlets.ended.yield(position) }
             for (order, tag) in plan.tags.enumerated() {
-                outlets.work.yield(TagWork(entry: position, order: order, tag: tag))
+                outlets.work.yield(TagWork(entry: position, order: order, tag: tag, referrerTags: plan.referrerTags))
             }
         } catch let error where !error.isCancellation {
             progress.planned(tags: 1)
@@ -168,6 +168,8 @@ struct TagWork: Sendable {
     let entry: Int
     let order: Int
     let tag: EntryPlan.Tag
+    /// See ``EntryPlan/referrerTags``.
+    let referrerTags: Set<TagName>?
 }
 
 extension Configuration.Entry {
