@@ -39,5 +39,5 @@ int clinux_duplicate(int fd) {
 
 void clinux_limit_heap(void) {
     mallopt(M_ARENA_MAX, 2);
-    mallopt(M_MMAP_THRESHOLD, 128 << 10);
+    mallopt(M_MMAP_THRESHOLD, 32 << 10);
 }
