@@ -36,7 +36,11 @@ struct ReferrersTests {
         registry.store.put(.init(string: text), as: .ociIndex, in: repository, tag: try subject.referrersTag)
     }
 
-    @Test("Referrers of an index, its children and of other referrers come with it", arguments: [true, false], [true, false])
+    @Test(
+        "Referrers of an index, its children and of other referrers come with it",
+        arguments: [true, false],
+        [true, false]
+    )
     func everything(atSource: Bool, atTarget: Bool) async throws {
         try await between(interfaceAt: atSource, atTarget) { source, target in
             let image = SampleImage.multiPlatform()
@@ -45,7 +49,9 @@ struct ReferrersTests {
             let statement = SampleImage.artifact(of: child, content: "statement", annotations: ["a": "b"])
             let counter = SampleImage.artifact(of: signature.top, content: "counter")
             source.load(image, repository: repository, tag: "v1")
-            for (referrer, subject) in [(signature, image.digest), (statement, child.digest), (counter, signature.digest)] {
+            for (referrer, subject) in [
+                (signature, image.digest), (statement, child.digest), (counter, signature.digest),
+            ] {
                 source.load(referrer, repository: repository)
                 if !atSource { try list([referrer], of: subject, at: source) }
             }
@@ -98,7 +104,11 @@ struct ReferrersTests {
             let signature = SampleImage.image(labels: ["kind": "signature"])
             let tag = try TagName("sha256-\(image.digest.hex).sig")
             source.load(signature, repository: repository, tag: tag)
-            source.load(.image(labels: ["kind": "other"]), repository: repository, tag: try TagName("sha256-\(signature.digest.hex.reversed().map(String.init).joined()).sig"))
+            source.load(
+                .image(labels: ["kind": "other"]),
+                repository: repository,
+                tag: try TagName("sha256-\(signature.digest.hex.reversed().map(String.init).joined()).sig")
+            )
             try await MirrorRun.with { mirror in
                 let report = try await mirror.run(entry(source, target, "tag_regex: '^v'"))
                 #expect(report.rows.map(\.referrers) == [1])
@@ -128,7 +138,9 @@ struct ReferrersTests {
             source.load(image, repository: repository, tag: "v1")
             for referrer in [kept] + others { source.load(referrer, repository: repository) }
             try await MirrorRun.with { mirror in
-                let report = try await mirror.run(entry(source, target, "tag: v1, platforms: [linux/amd64, linux/arm64]"))
+                let report = try await mirror.run(
+                    entry(source, target, "tag: v1, platforms: [linux/amd64, linux/arm64]")
+                )
                 #expect(report.rows.map(\.referrers) == [1])
             }
             #expect(target.store.holds(kept, repository: mirrored))
