@@ -2,6 +2,7 @@ import FoundationEssentials
 import Logging
 import OCI
 import Sync
+import TestSupport
 import Testing
 
 struct HookEnvironmentTests {
@@ -21,7 +22,7 @@ struct HookEnvironmentTests {
         let context = HookContext(
             source: try ImageReference("docker.io/library/alpine").location,
             target: try ImageReference("registry.example.com:5000/mirrors/alpine").location,
-            tags: try [TagName("3.21.3"), TagName("3.20")],
+            tags: [TagName("3.21.3"), TagName("3.20")],
             synced: 2,
             upToDate: 7,
             errors: 1,

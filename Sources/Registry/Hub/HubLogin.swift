@@ -27,9 +27,11 @@ final class HubLogin: Sendable {
         case .bearer(let token): return token
         case .basic(let user, let password):
             guard let credential else { return nil }
-            return try await tokens.value(for: credential, isGood: { _ in true }) {
-                try await exchange(user: user, password: password, credential, context)
-            }
+            return try await tokens.value(
+                for: credential,
+                isGood: { _ in true },
+                fetch: { try await exchange(user: user, password: password, credential, context) }
+            )
         }
     }
 

@@ -43,7 +43,7 @@ struct HubListing: Sendable {
 
     func tags() async throws -> [HubTag] {
         guard let page = try await hub.page(at: first, context) else {
-            throw context.error(.notFound, "Docker Hub's API does not show the repository", status: 404)
+            throw context.error(.notFound, "it does not show the repository", status: 404)
         }
         var merged = MergedTags()
         merged.add(page)

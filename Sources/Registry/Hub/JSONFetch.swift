@@ -24,6 +24,7 @@ extension RegistryClient {
     /// - Parameters:
     ///   - url: absolute, `http` or `https`, without user.
     ///   - entityTag: of the copy at hand, for `If-None-Match`.
+    /// - Returns: the document, or why there is none to be had; neither is an error.
     /// - Throws: ``JSONFetchError``, `CancellationError`.
     package func fetchJSON(_ url: String, entityTag: String? = nil) async throws -> JSONAnswer {
         guard let address = WebAddress(url) else {
@@ -50,7 +51,10 @@ extension RegistryClient {
             limit: Self.documentLimit
         )
         return try await service.retrier.run(context) {
-            let answer = try await service.attempt(question, accepting: entityTag == nil ? [200, 404] : [200, 304, 404])
+            let answer = try await service.attempt(
+                question,
+                accepting: entityTag == nil ? [200, 404] : [200, 304, 404]
+            )
             switch answer.status {
             case 404: return .missing
             case 304: return .notModified

@@ -32,10 +32,7 @@ final class WebService: Sendable {
         var credential: Credential?
     }
 
-    /// Sends a request, with retries.
-    ///
-    /// - Parameter accepted: the statuses to return; any other becomes an error.
-    /// - Throws: ``RegistryError``, `CancellationError`.
+    /// Sends a request, with retries; any status but those accepted becomes an error.
     func fetch(_ question: Question, accepting accepted: Set<Int>) async throws -> Answer {
         try await retrier.run(question.context) { try await attempt(question, accepting: accepted) }
     }

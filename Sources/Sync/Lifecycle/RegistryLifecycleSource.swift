@@ -7,7 +7,7 @@ package struct RegistryLifecycleSource: LifecycleSource {
     private let client: RegistryClient
     private let base: String
 
-    /// - Parameter base: the service's base URL.
+    /// Asks below the service's base URL.
     package init(client: RegistryClient, base: BaseURL) {
         self.client = client
         self.base = base.description

@@ -1,5 +1,6 @@
 import OCI
 import Sync
+import TestSupport
 import Testing
 
 struct ConfigurationTests {
@@ -104,8 +105,8 @@ struct ConfigurationTests {
         #expect(target.endpoint?.description == "https://registry.example.com:5443/prefix")
         #expect(target.caFile == "certs/ca.pem")
         #expect(!target.isPlainHTTP)
-        #expect(registries[try RegistryHost("plain.example.com")]?.isPlainHTTP == true)
-        #expect(registries[try RegistryHost("registry.example.com:5000")]?.isPlainHTTP == true)
+        #expect(registries[RegistryHost("plain.example.com")]?.isPlainHTTP == true)
+        #expect(registries[RegistryHost("registry.example.com:5000")]?.isPlainHTTP == true)
         #expect(registries.count == 4)
     }
 

@@ -1,6 +1,7 @@
 import NIOCore
 import OCI
 import Sync
+import TestSupport
 import Testing
 
 struct OSNormalizationTests {
@@ -50,30 +51,30 @@ struct OSNormalizationTests {
             "1.22-alpine3.20", "1.22-alpine", "alpine3.21", "1.23.1-alpine3.21", "foo-alpine3.21",
             "1.22-slim-alpine3.21",
         ].map { try TagName($0) }
-        let found = OSNormalization.candidates(for: try TagName("alpine3.21"), among: siblings)
+        let found = OSNormalization.candidates(for: TagName("alpine3.21"), among: siblings)
         #expect(
             found.map(\.description) == [
                 "1.22-alpine3.21", "1.21-alpine3.21", "1.23.1-alpine3.21", "1.22.3-alpine3.21", "1-alpine3.21",
             ]
         )
-        #expect(OSNormalization.candidates(for: try TagName("1.22-alpine3.21"), among: siblings).isEmpty)
+        #expect(OSNormalization.candidates(for: TagName("1.22-alpine3.21"), among: siblings).isEmpty)
     }
 
     @Test("A bare tag takes the name of the preferred sibling with its digest")
     func sibling() throws {
         let (new, old) = (Self.digest("new"), Self.digest("old"))
-        let siblings = try [
+        let siblings = [
             ListedTag(name: TagName("1.21-alpine3.21"), digest: old),
             ListedTag(name: TagName("1.22.3-alpine3.21"), digest: new),
             ListedTag(name: TagName("1.22-alpine3.21"), digest: new), ListedTag(name: TagName("1.23-alpine3.21")),
             ListedTag(name: TagName("1-alpine3.21"), digest: new),
         ]
-        let tag = ListedTag(name: try TagName("alpine3.21"), digest: new)
-        #expect(OSNormalization.name(for: tag, among: siblings.reversed()) == .name(try TagName("1.22-alpine3.21")))
+        let tag = ListedTag(name: TagName("alpine3.21"), digest: new)
+        #expect(OSNormalization.name(for: tag, among: siblings.reversed()) == .name(TagName("1.22-alpine3.21")))
         let other = ListedTag(name: tag.name, digest: Self.digest("other"))
         #expect(OSNormalization.name(for: other, among: siblings) == .needsVersion)
         #expect(OSNormalization.name(for: ListedTag(name: tag.name), among: siblings) == .needsVersion)
-        let latest = ListedTag(name: try TagName("latest"), digest: new)
+        let latest = ListedTag(name: TagName("latest"), digest: new)
         #expect(OSNormalization.name(for: latest, among: siblings) == .name(latest.name))
     }
 
@@ -85,14 +86,14 @@ struct OSNormalizationTests {
         ]
     )
     func imageVersion(version: String, expected: String?) throws {
-        let name = OSNormalization.name(for: try TagName("alpine"), imageVersion: version)
+        let name = OSNormalization.name(for: TagName("alpine"), imageVersion: version)
         #expect(name?.description == expected)
     }
 
     @Test("A name that would be too long for a tag stays")
     func tooLong() throws {
         let long = String(repeating: "1", count: 125)
-        #expect(OSNormalization.name(for: try TagName("alpine"), imageVersion: long) == nil)
+        #expect(OSNormalization.name(for: TagName("alpine"), imageVersion: long) == nil)
     }
 
     @Test("Two sources of one target tag collide, and the message names both")

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import OCI
 import Sync
+import TestSupport
 import Testing
 
 struct TagSelectorTests {
@@ -60,7 +61,7 @@ struct TagSelectorTests {
     )
     func undated(keepLast: Int, expected: [String]) throws {
         var listed = try Self.listed("main", "1.0", "edge", "2.0")
-        listed.append(ListedTag(name: try TagName("dated"), date: Date(timeIntervalSince1970: 5)))
+        listed.append(ListedTag(name: TagName("dated"), date: Date(timeIntervalSince1970: 5)))
         let choice = try TagSelector.select(from: listed, for: Self.entry(.pattern(TagPattern("")), keepLast: keepLast))
         #expect(choice.undated.map(\.description) == expected)
         #expect(choice.tags.count == min(keepLast, 5))

@@ -1,0 +1,46 @@
+import Cache
+import Logging
+import OCI
+import Registry
+import Sync
+import TestSupport
+
+/// Whole runs over one cache, between scripted registries.
+struct MirrorRun: Sendable {
+    let cacheDirectory: String
+    /// Plays Docker Hub and its API, where there is one.
+    var hub: ScriptedRegistry?
+    var log = LogText()
+
+    /// Runs a body with a cache of its own.
+    static func with<R>(hub: ScriptedRegistry? = nil, _ body: (MirrorRun) async throws -> R) async throws -> R {
+        try await TemporaryDirectory.with { path in
+            try await body(MirrorRun(cacheDirectory: path + "/cache", hub: hub))
+        }
+    }
+
+    func run(_ entries: String...) async throws -> SyncReport {
+        let text = "sync:\n  entries:\n" + entries.map { "    - {\($0)}\n" }.joined()
+        let configuration = try Configuration(yaml: text, file: "imglife.yaml")
+        var hosts: [RegistryHost: HostSettings] = [:]
+        if let hub { hosts[.dockerHub] = HostSettings(endpoint: hub.url, hubAPI: hub.url) }
+        let registries = RegistryConfiguration(
+            hosts: hosts,
+            retry: RetryPolicy(attempts: 2),
+            logger: log.logger,
+            clock: TestClock()
+        )
+        return try await RegistryClient.with(registries) { client in
+            try await ContentCache.with(CacheConfiguration(directory: cacheDirectory)) { cache in
+                try await Syncer(
+                    configuration: configuration,
+                    client: client,
+                    cache: cache,
+                    options: Syncer.Options(),
+                    logger: log.logger
+                )
+                .run()
+            }
+        }
+    }
+}
