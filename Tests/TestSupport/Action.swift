@@ -1,7 +1,8 @@
 /// What a ``ScriptedRegistry`` does differently with a request.
 ///
 /// Byte counts are of the answer's body unless something else is said. Actions that end an answer early close its
-/// connection.
+/// connection. Only `reply`, `replyEarly`, `replyEarlyAndClose` and `resetUpload` keep a request from taking effect:
+/// with the others a push, say, is done although its answer is lost or wrong.
 package enum Action: Sendable {
     /// Answers this instead; the registry's state stays as it is.
     case reply(Reply)
@@ -11,7 +12,7 @@ package enum Action: Sendable {
     case replyEarlyAndClose(Reply)
     /// Does all of them; of two that exclude each other the later one counts.
     indirect case all([Action])
-    /// Asks a closure; `nil` leaves the request to the registry.
+    /// Asks a closure; `nil` leaves the request to the registry, but the rule counts it all the same.
     case flip(@Sendable (RecordedRequest) -> Action?)
 
     /// Changes the registry's own answer.
@@ -39,7 +40,7 @@ package enum Action: Sendable {
     case contentLength(Int)
     /// Sends so many bytes more than `Content-Length` announces, and closes the connection.
     case extraBytes(Int)
-    /// Resets the connection after so many bytes of the request's body.
+    /// Resets the connection after so many bytes of the request's body; 0 is at the request's head.
     case resetUpload(afterBytes: Int)
     /// Hangs up on a request whose body is read, without an answer.
     case closeBeforeHead
@@ -87,7 +88,7 @@ extension Action {
         body: "<!DOCTYPE html><html><title>Please log in</title></html>"
     )
 
-    /// Refuses whole uploads of more than a number of bytes: 413 for a PUT or PATCH that is larger.
+    /// Refuses every request of more than a number of bytes with 413; for a rule with `times: nil`.
     package static func largestRequest(bytes limit: Int) -> Action {
         .flip { request in
             guard let length = request.headers["content-length"].flatMap({ Int($0) }), length > limit else {

@@ -1,4 +1,6 @@
-/// A `Range` request header's one range, against a length. RFC 9110, section 14.
+/// The one range of a `Range` request header, against a length.
+///
+/// RFC 9110, section 14.
 enum ByteRange {
     case range(Range<Int>)
     case unsatisfiable

@@ -6,7 +6,11 @@ package struct ByteSource: Sendable {
     package let count: Int
     private let produce: @Sendable (_ offset: Int, _ count: Int) -> ByteBuffer
 
-    /// - Parameter produce: makes `count` bytes at `offset`; the same bytes each time.
+    /// Makes bytes as they are asked for.
+    ///
+    /// - Parameters:
+    ///   - count: how many there are.
+    ///   - produce: makes `count` bytes at `offset`; the same bytes each time.
     package init(count: Int, produce: @escaping @Sendable (_ offset: Int, _ count: Int) -> ByteBuffer) {
         self.count = count
         self.produce = produce

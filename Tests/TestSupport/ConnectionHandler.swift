@@ -10,8 +10,9 @@ final class ConnectionHandler: ChannelInboundHandler {
         let head: HTTPRequestHead
         let request: RecordedRequest
         let plan: ExchangePlan
-        var refusal: Reply?
+        let refusal: Reply?
         let upload: String?
+        let gathersBody: Bool
         let uploadStart: Int
         var body = ByteBuffer()
         var received = 0
@@ -57,6 +58,7 @@ final class ConnectionHandler: ChannelInboundHandler {
             plan: plan,
             refusal: refusal,
             upload: upload,
+            gathersBody: isOurs && refusal == nil && upload == nil,
             uploadStart: upload.map { registry.store.uploadedBytes($0) } ?? 0
         )
         if let early = plan.early {
@@ -83,10 +85,10 @@ final class ConnectionHandler: ChannelInboundHandler {
             registry.store.append(bytes, to: upload)
             registry.amend(exchange.request) { $0.bodyByteCount = received }
         } else {
-            self.exchange?.body.writeImmutableBuffer(bytes)
+            if exchange.gathersBody { self.exchange?.body.writeImmutableBuffer(bytes) }
             registry.amend(exchange.request) { request in
                 request.bodyByteCount = received
-                let room = 4096 - request.bodyStart.readableBytes
+                let room = request.path.contains("/blobs/uploads") ? 0 : 4096 - request.bodyStart.readableBytes
                 let start = bytes.getSlice(at: bytes.readerIndex, length: min(room, bytes.readableBytes))
                 request.bodyStart.writeImmutableBuffer(start ?? ByteBuffer())
             }

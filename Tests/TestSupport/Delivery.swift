@@ -2,7 +2,9 @@ import Glibc
 import NIOCore
 import NIOHTTP1
 
-/// Sends one answer, with the faults that were planned for it. Lives on its channel's event loop.
+/// Sends one answer, with the faults that were planned for it.
+///
+/// Lives on its channel's event loop.
 final class Delivery {
     private static let chunk = 128 * 1024
 
@@ -61,9 +63,10 @@ final class Delivery {
             head.headers.add(name: "Content-Length", value: "\(reply.body.count)")
         }
         if !requestHead.isKeepAlive { head.headers.replaceOrAdd(name: "Connection", value: "close") }
+        // Recorded first: a client that has seen something finds it in the record.
+        report { $0.status = self.reply.status }
         channel.writeAndFlush(HTTPServerResponsePart.head(head), promise: nil)
         hasHead = true
-        report { $0.status = self.reply.status }
         pump()
     }
 
@@ -79,9 +82,10 @@ final class Delivery {
             guard allowance > offset else { return waitForValve() }
             let bytes = source.read(at: offset, count: min(Self.chunk, limit - offset, allowance - offset))
             let end = offset + bytes.readableBytes
-            channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(corrupted(bytes))), promise: nil)
+            let sent = corrupted(bytes)
             offset = end
             report { $0.bytesSent = end }
+            channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(sent)), promise: nil)
         }
         isDone = true
         end(plan.ending)

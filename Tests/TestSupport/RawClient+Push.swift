@@ -17,7 +17,9 @@ extension RawClient {
     private func push(_ source: ByteSource, _ descriptor: Descriptor, to repository: RepositoryName) async throws {
         let opened = try await request("POST", "/v2/\(repository)/blobs/uploads/")
         guard opened.status == 202, let location = opened.headers["location"] else { throw failure("POST", opened) }
-        let path = location.hasPrefix("/") ? location : "/" + location.split(separator: "/").dropFirst(2).joined(separator: "/")
+        let path =
+            location.hasPrefix("/")
+            ? location : "/" + location.split(separator: "/").dropFirst(2).joined(separator: "/")
         let separator = path.contains("?") ? "&" : "?"
         let done = try await request(
             "PUT",

@@ -25,7 +25,9 @@ package struct Reply: Sendable {
         return reply
     }
 
-    /// A registry's error. OCI distribution-spec 1.1.1, "Error Codes".
+    /// A registry's error.
+    ///
+    /// OCI distribution-spec 1.1.1, "Error Codes".
     package static func error(_ status: Int, _ code: String, _ message: String = "", headers: HeaderList = [:]) -> Reply
     {
         let text = JSONText.string(message.isEmpty ? code.lowercased() : message)

@@ -28,8 +28,11 @@ package struct RequestMatch: Sendable {
     let authorizedOnly: Bool
     let condition: @Sendable (RecordedRequest) -> Bool
 
+    /// Chooses requests.
+    ///
     /// - Parameters:
     ///   - method: `nil` means any.
+    ///   - path: what is asked of the path.
     ///   - times: how many requests at most; `nil` means always.
     ///   - after: how many matching requests pass untouched before.
     ///   - authorizedOnly: whether requests that lack authorization are left to the registry, which answers 401.

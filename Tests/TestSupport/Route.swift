@@ -1,4 +1,6 @@
-/// What a request's path names. OCI distribution-spec 1.1.1, "Endpoints".
+/// What a request's path names.
+///
+/// OCI distribution-spec 1.1.1, "Endpoints".
 enum Route: Hashable {
     case base
     case manifest(repository: String, reference: String)

@@ -100,7 +100,11 @@ extension SampleImage {
     package static func attestation(of image: SampleImage) -> SampleImage {
         let platform = Platform(os: "unknown", architecture: "unknown")
         let config = part(text: config(platform, [], labels: [:], created: "2024-01-02T03:04:05Z"), .ociConfig, .sha256)
-        let statement = part(text: #"{"_type":"https://in-toto.io/Statement/v0.1"}"#, "application/vnd.in-toto+json", .sha256)
+        let statement = part(
+            text: #"{"_type":"https://in-toto.io/Statement/v0.1"}"#,
+            "application/vnd.in-toto+json",
+            .sha256
+        )
         let manifest = JSONText.object([
             "schemaVersion": "2",
             "mediaType": JSONText.string(MediaType.ociManifest.description),

@@ -53,7 +53,7 @@ extension SampleImage {
     /// The bytes of the image's own manifest or index.
     package var topBytes: ByteBuffer { manifests.last?.source.buffer ?? ByteBuffer() }
 
-    /// Every blob's bytes. Not for big ones.
+    /// Every blob's bytes, in memory.
     package var blobBytes: [Descriptor: ByteBuffer] {
         Dictionary(uniqueKeysWithValues: blobs.map { ($0.descriptor, $0.source.buffer) })
     }

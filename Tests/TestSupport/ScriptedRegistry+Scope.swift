@@ -41,18 +41,37 @@ extension ScriptedRegistry {
         _ configuration: Configuration,
         _ body: (ScriptedRegistry) async throws -> R
     ) async throws -> R {
-        let group = MultiThreadedEventLoopGroup.singleton
-        let quiescing = OpenConnections()
-        let holder = Watched<ScriptedRegistry?>(nil)
+        let connections = OpenConnections()
+        let registry = Watched<ScriptedRegistry?>(nil)
+        let listener = try await listen(configuration, connections, registry)
+        let outcome: Result<R, any Error>
+        do {
+            let host = try RegistryHost("\(configuration.hostName):\(listener.localAddress?.port ?? 0)")
+            let running = ScriptedRegistry(configuration, host: host)
+            registry.update { $0 = running }
+            outcome = .success(try await body(running))
+        } catch {
+            outcome = .failure(error)
+        }
+        try? await listener.close()
+        await connections.closeAll()
+        return try outcome.get()
+    }
+
+    private static func listen(
+        _ configuration: Configuration,
+        _ connections: OpenConnections,
+        _ registry: Watched<ScriptedRegistry?>
+    ) async throws -> any Channel {
         let tls = try configuration.tls.map { try NIOSSLContext(configuration: $0.serverConfiguration()) }
-        let listener = try await ServerBootstrap(group: group)
+        return try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard let registry = holder.value else { throw ChannelError.ioOnClosedChannel }
-                    quiescing.add(channel)
+                    guard let registry = registry.value else { throw ChannelError.ioOnClosedChannel }
+                    connections.add(channel)
                     let pipeline = channel.pipeline.syncOperations
                     if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
                     try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
@@ -60,17 +79,5 @@ extension ScriptedRegistry {
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
-        let port = listener.localAddress?.port ?? 0
-        let outcome: Result<R, any Error>
-        do {
-            let registry = ScriptedRegistry(configuration, host: try RegistryHost("\(configuration.hostName):\(port)"))
-            holder.update { $0 = registry }
-            outcome = .success(try await body(registry))
-        } catch {
-            outcome = .failure(error)
-        }
-        try? await listener.close()
-        await quiescing.closeAll()
-        return try outcome.get()
     }
 }

@@ -67,7 +67,9 @@ extension ScriptedRegistry {
     /// Every request so far, in the order in which the heads arrived.
     package var requests: [RecordedRequest] { records.value }
 
-    /// Forgets the requests so far. Only while none is under way.
+    /// Forgets the requests so far.
+    ///
+    /// Only while none is under way: what becomes of one that is would be recorded of another.
     package func forgetRequests() {
         records.update { $0 = [] }
     }

@@ -7,7 +7,9 @@ package enum Skopeo {
         try await Tool.run("skopeo", ["--insecure-policy"] + arguments)
     }
 
-    /// Copies; must succeed. References as skopeo writes them, such as `docker://127.0.0.1:5000/a:b` or `dir:/tmp/a`.
+    /// Copies with all platforms and digests; an exit status other than 0 is an error.
+    ///
+    /// References as skopeo writes them, such as `docker://127.0.0.1:5000/a:b` or `dir:/tmp/a`.
     package static func copy(_ source: String, _ target: String, options: [String] = []) async throws {
         let common = ["--insecure-policy", "copy", "--all", "--preserve-digests"]
         let plain = ["--src-tls-verify=false", "--dest-tls-verify=false"]

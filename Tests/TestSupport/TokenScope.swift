@@ -1,4 +1,6 @@
-/// What a token allows: actions on one repository. Distribution, "Token Scope Documentation".
+/// What a token allows: actions on one repository.
+///
+/// Distribution, "Token Scope Documentation".
 package struct TokenScope: Sendable, Hashable, CustomStringConvertible {
     package let repository: String
     package let actions: Set<String>

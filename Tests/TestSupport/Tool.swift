@@ -11,6 +11,16 @@ package enum Tool {
     }
 }
 
+extension Tool {
+    /// The path of an executable of this package that was built together with the running tests.
+    package static func builtProduct(_ name: String) -> String {
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        let own = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+        return own.split(separator: "/").dropLast().map { "/\($0)" }.joined() + "/\(name)"
+    }
+}
+
 /// What a program came to.
 package struct ToolResult: Sendable {
     /// The exit status, or 128 and the signal's number.
@@ -32,9 +42,13 @@ extension Tool {
     ///
     /// - Parameters:
     ///   - executable: a path, or a name to be found in `PATH`.
+    ///   - arguments: without the program's name.
     ///   - environment: changes to the inherited environment; `nil` removes a variable.
     ///   - inheritsEnvironment: whether the program gets this process's environment at all.
+    ///   - stdin: what it reads.
     ///   - limit: after this time it is killed, which is an error.
+    /// - Returns: its status and what it wrote.
+    /// - Throws: ``ToolError`` after the time limit; what starting it threw.
     package static func run(
         _ executable: String,
         _ arguments: [String] = [],

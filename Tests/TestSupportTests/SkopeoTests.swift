@@ -9,7 +9,7 @@ struct SkopeoTests {
     func roundTrip(docker: Bool) async throws {
         let image = SampleImage.multiPlatform(docker ? .docker : .oci)
         try await TemporaryDirectory.with { directory in
-            try await ScriptedRegistry.with { registry in
+            try await ScriptedRegistry.with { registry async throws in
                 registry.load(image, repository: "a/b", tag: "1")
                 try await Skopeo.copy("docker://\(registry.host)/a/b:1", "dir:\(directory)/first")
                 try await Skopeo.copy("dir:\(directory)/first", "docker://\(registry.host)/c:2")
@@ -30,7 +30,7 @@ struct SkopeoTests {
     func bearer() async throws {
         let image = SampleImage.image()
         let issuer = TokenIssuer(accounts: ["me": "pw"])
-        try await ScriptedRegistry.with(authentication: .bearer(issuer)) { registry in
+        try await ScriptedRegistry.with(authentication: .bearer(issuer)) { registry async throws in
             registry.load(image, repository: "a", tag: "1")
             let login = ["--src-creds", "me:pw", "--dest-creds", "me:pw"]
             let reference = "docker://\(registry.host)/a:1"
