@@ -14,12 +14,8 @@ struct AuthenticationTests {
 
     @Test("Basic credentials are asked for and checked")
     func basic() async throws {
-<<<<<<< HEAD
         try await ScriptedRegistry.with(authentication: .basic(username: "me", password: "pw")) {
             registry async throws in
-=======
-        try await ScriptedRegistry.with(authentication: .basic(username: "me", password: "pw")) { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             let refused = try await RawClient(registry.host).get("/v2/")
             #expect(refused.status == 401)
             #expect(refused.headers["www-authenticate"] == #"Basic realm="scripted""#)
@@ -31,11 +27,7 @@ struct AuthenticationTests {
     @Test("A token is good for its scopes, until it has expired")
     func bearer() async throws {
         let issuer = TokenIssuer(accounts: ["me": "pw"])
-<<<<<<< HEAD
         try await ScriptedRegistry.with(authentication: .bearer(issuer)) { registry async throws in
-=======
-        try await ScriptedRegistry.with(authentication: .bearer(issuer)) { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             registry.store.tag("x", Digest.of(ByteBuffer()), in: "a")
             let client = RawClient(registry.host)
             let refused = try await client.get("/v2/a/tags/list")
@@ -60,11 +52,7 @@ struct AuthenticationTests {
     func accounts() async throws {
         let issuer = TokenIssuer(accounts: ["me": "pw"])
         issuer.rules.usesPerToken = 1
-<<<<<<< HEAD
         try await ScriptedRegistry.with(authentication: .bearer(issuer)) { registry async throws in
-=======
-        try await ScriptedRegistry.with(authentication: .bearer(issuer)) { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             let client = RawClient(registry.host)
             for (user, status) in [(nil, 401), ("me:pw", 202)] as [(String?, Int)] {
                 let bearer = try await token(client, "repository:a:pull,push", user)
@@ -83,15 +71,9 @@ struct AuthenticationTests {
         issuer.rules.refreshTokens = ["ident": "me"]
         var configuration = ScriptedRegistry.Configuration()
         configuration.tokenIssuer = issuer
-<<<<<<< HEAD
         try await ScriptedRegistry.with(configuration) { service async throws in
             let realm = service.url + "/token"
             try await ScriptedRegistry.with(authentication: .bearer(issuer, realm: realm)) { registry async throws in
-=======
-        try await ScriptedRegistry.with(configuration) { service in
-            let realm = service.url + "/token"
-            try await ScriptedRegistry.with(authentication: .bearer(issuer, realm: realm)) { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
                 let challenge = try await RawClient(registry.host).get("/v2/").headers["www-authenticate"]
                 #expect(challenge?.contains("realm=\"\(realm)\"") == true)
                 let form = "grant_type=refresh_token&refresh_token=ident&scope=repository%3Aa%3Apull%2Cpush"

@@ -13,14 +13,10 @@ struct ContentTests {
         #expect(bytes.read(at: 0, count: 65_536) != bytes.read(at: 65_536, count: 65_536))
     }
 
-<<<<<<< HEAD
     @Test(
         "Sample images are deterministic and are read as what they are",
         arguments: [SampleImage.Format.oci, .docker]
     )
-=======
-    @Test("Sample images are deterministic and are read as what they are", arguments: [SampleImage.Format.oci, .docker])
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
     func samples(format: SampleImage.Format) throws {
         let image = SampleImage.multiPlatform(format)
         #expect(image.digest == SampleImage.multiPlatform(format).digest)
@@ -56,7 +52,6 @@ struct ContentTests {
         #expect(!Files.exists(path))
     }
 
-<<<<<<< HEAD
     @Test("A product of this package is found beside the tests")
     func builtProduct() {
         #expect(Files.exists(Tool.builtProduct("imglife")))
@@ -70,12 +65,6 @@ struct ContentTests {
             environment: ["X": "err"],
             stdin: Array("in".utf8)
         )
-=======
-    @Test("A program's status and output are given, and one that does not end is an error")
-    func programs() async throws {
-        let result = try await Tool.run(
-            "sh", ["-c", "cat; echo $X >&2; exit 3"], environment: ["X": "err"], stdin: Array("in".utf8))
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
         #expect(result.status == 3)
         #expect(result.output == "in")
         #expect(result.errors == "err\n")

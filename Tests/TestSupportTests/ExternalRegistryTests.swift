@@ -8,32 +8,19 @@ struct ExternalRegistryTests {
     @Test("It takes an image, logs the requests, and holds nothing after it was emptied")
     func lifeCycle() async throws {
         let image = SampleImage.multiPlatform()
-<<<<<<< HEAD
         let host = try await ExternalRegistry.with { registry async throws in
             try await registry.push(image, repository: "a/b", tag: "1")
             let uri = "/v2/a/b/manifests/1"
             let accept: HeaderList = ["Accept": image.top.mediaType.description]
             #expect(try await registry.client.get(uri, accept).body == image.topBytes)
-=======
-        let host = try await ExternalRegistry.with { registry in
-            try await registry.push(image, repository: "a/b", tag: "1")
-            let uri = "/v2/a/b/manifests/1"
-            #expect(try await registry.client.get(uri, ["Accept": image.top.mediaType.description]).body == image.topBytes)
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             #expect(try await registry.accessLog().contains("PUT \(uri)"))
             #expect(Files.exists("\(registry.storage)/docker/registry/v2/repositories/a/b"))
             try await registry.stop()
             await #expect(throws: (any Error).self) { try await registry.client.get("/v2/") }
             try await registry.start()
-<<<<<<< HEAD
             #expect(try await registry.client.get(uri, accept).status == 200)
             try await registry.empty()
             #expect(try await registry.client.get(uri, accept).status == 404)
-=======
-            #expect(try await registry.client.get(uri).status == 200)
-            try await registry.empty()
-            #expect(try await registry.client.get(uri).status == 404)
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             return registry.host
         }
         await #expect(throws: (any Error).self) { try await RawClient(host).get("/v2/") }
@@ -44,11 +31,7 @@ struct ExternalRegistryTests {
         struct Mine: Error {}
         var host: RegistryHost?
         await #expect(throws: Mine.self) {
-<<<<<<< HEAD
             try await ExternalRegistry.with { registry async throws in
-=======
-            try await ExternalRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
                 host = registry.host
                 throw Mine()
             }
@@ -57,7 +40,6 @@ struct ExternalRegistryTests {
         await #expect(throws: (any Error).self) { try await RawClient(gone).get("/v2/") }
     }
 
-<<<<<<< HEAD
     @Test("It is gone when its task was cancelled")
     func cancelled() async throws {
         let host = Watched<RegistryHost?>(nil)
@@ -75,19 +57,13 @@ struct ExternalRegistryTests {
         await #expect(throws: (any Error).self) { try await RawClient(gone).get("/v2/") }
     }
 
-=======
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
     @Test(
         "It serves TLS and asks for a password",
         .enabled(if: Tool.isInstalled("htpasswd") && Tool.isInstalled("openssl"))
     )
     func tlsAndPassword() async throws {
         let certificates = try await TestCertificates.shared()
-<<<<<<< HEAD
         try await ExternalRegistry.with(tls: certificates.server, htpasswd: ("me", "pw")) { registry async throws in
-=======
-        try await ExternalRegistry.with(tls: certificates.server, htpasswd: ("me", "pw")) { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             #expect(try await registry.client.get("/v2/").status == 200)
             var stranger = registry.client
             stranger.credentials = nil

@@ -9,11 +9,7 @@ struct FaultTests {
 
     /// What a raw client sees of one blob under one action.
     private func answer(to action: Action, _ headers: HeaderList = [:]) async throws -> RawAnswer {
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
-=======
-        try await ScriptedRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             let digest = registry.store.putBlob(blob.buffer, in: "a").digest
             registry.script(.init("GET", .blobs), action)
             let client = RawClient(registry.host)

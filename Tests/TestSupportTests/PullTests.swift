@@ -8,11 +8,7 @@ struct PullTests {
 
     @Test("A loaded image is answered by tag and by digest, byte for byte")
     func manifests() async throws {
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
-=======
-        try await ScriptedRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             registry.load(image, repository: "library/a", tag: "1.0")
             let client = RawClient(registry.host)
             for reference in ["1.0", image.digest.description] {
@@ -38,11 +34,7 @@ struct PullTests {
     )
     func ranges(header: String, status: Int, range: Range<Int>) async throws {
         let layer = try #require(image.blobs.last)
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
-=======
-        try await ScriptedRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             registry.load(image, repository: "a")
             let client = RawClient(registry.host)
             let uri = "/v2/a/blobs/\(layer.descriptor.digest)"
@@ -57,11 +49,7 @@ struct PullTests {
     @Test("HEAD gives the length and no body")
     func head() async throws {
         let layer = try #require(image.blobs.last)
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
-=======
-        try await ScriptedRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             registry.load(image, repository: "a")
             let answer = try await RawClient(registry.host).request("HEAD", "/v2/a/blobs/\(layer.descriptor.digest)")
             #expect(answer.status == 200)
@@ -72,11 +60,7 @@ struct PullTests {
 
     @Test("Tags come in pages, with a link to the next one")
     func tags() async throws {
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
-=======
-        try await ScriptedRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             for tag in ["c", "a", "b"] { registry.store.tag(try TagName(tag), image.digest, in: "a") }
             registry.options.pageSize = 2
             let client = RawClient(registry.host)
@@ -95,11 +79,7 @@ struct PullTests {
     @Test("Referrers are listed where the API is on, and are 404 where it is off")
     func referrers() async throws {
         let signature = SampleImage.artifact(of: image.top)
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
-=======
-        try await ScriptedRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             registry.load(image, repository: "a")
             registry.load(signature, repository: "a")
             let client = RawClient(registry.host)
@@ -115,21 +95,13 @@ struct PullTests {
     @Test("TLS works with the test authority's certificate", .enabled(if: Tool.isInstalled("openssl")))
     func tls() async throws {
         let certificates = try await TestCertificates.shared()
-<<<<<<< HEAD
         try await ScriptedRegistry.with(tls: certificates.server, hostName: "localhost") { registry async throws in
-=======
-        try await ScriptedRegistry.with(tls: certificates.server, hostName: "localhost") { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             #expect(registry.url.hasPrefix("https://localhost:"))
             let client = RawClient(registry.host, authorityFile: certificates.authorityFile)
             #expect(try await client.get("/v2/").status == 200)
         }
         for bad in [certificates.expired, certificates.wrongHost] {
-<<<<<<< HEAD
             try await ScriptedRegistry.with(tls: bad) { registry async throws in
-=======
-            try await ScriptedRegistry.with(tls: bad) { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
                 let client = RawClient(registry.host, authorityFile: certificates.authorityFile)
                 #expect(try await client.get("/v2/").status == 0)
                 #expect(registry.requests.isEmpty)

@@ -15,11 +15,7 @@ struct PushTests {
     @Test("A pushed image is held byte for byte")
     func push() async throws {
         let image = SampleImage.multiPlatform()
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
-=======
-        try await ScriptedRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             try await RawClient(registry.host).push(image, to: "a/b", tag: "latest")
             #expect(registry.store.holds(image, repository: "a/b"))
             #expect(registry.store.digest(of: "latest", in: "a/b") == image.digest)
@@ -29,7 +25,6 @@ struct PushTests {
 
     @Test("Chunks are taken in order, and the status tells the offset")
     func chunks() async throws {
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
             let client = RawClient(registry.host)
             let location = try await open(client)
@@ -47,17 +42,6 @@ struct PushTests {
                 ["Content-Range": "0-9"],
                 body: ByteSource(blob.read(at: 0, count: 10))
             )
-=======
-        try await ScriptedRegistry.with { registry in
-            let client = RawClient(registry.host)
-            let location = try await open(client)
-            let first = try await client.request(
-                "PATCH", location, ["Content-Range": "0-59999"], body: ByteSource(blob.read(at: 0, count: 60_000)))
-            #expect(first.status == 202)
-            #expect(first.headers["range"] == "0-59999")
-            let wrong = try await client.request(
-                "PATCH", location, ["Content-Range": "0-9"], body: ByteSource(blob.read(at: 0, count: 10)))
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             #expect(wrong.status == 416)
             let status = try await client.get(location)
             #expect(status.status == 204)
@@ -72,11 +56,7 @@ struct PushTests {
 
     @Test("A digest that is not the content's is refused", arguments: [true, false])
     func wrongDigest(keepsBytes: Bool) async throws {
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
-=======
-        try await ScriptedRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             registry.options.keepsUploadedBytes = keepsBytes
             let client = RawClient(registry.host)
             let other = Digest.of(ByteBuffer(string: "other"))
@@ -93,11 +73,7 @@ struct PushTests {
     @Test("A manifest without its blobs is refused")
     func missingBlobs() async throws {
         let image = SampleImage.image()
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
-=======
-        try await ScriptedRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             let source = ByteSource(image.topBytes)
             let client = RawClient(registry.host)
             let type: HeaderList = ["Content-Type": MediaType.ociManifest.description]
@@ -110,11 +86,7 @@ struct PushTests {
 
     @Test("A mount copies within the registry, or opens an upload where that is off")
     func mount() async throws {
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
-=======
-        try await ScriptedRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             let digest = registry.store.putBlob(blob.buffer, in: "from").digest
             let client = RawClient(registry.host)
             let uri = "/v2/a/blobs/uploads/?mount=\(digest)&from=from"
@@ -129,11 +101,7 @@ struct PushTests {
 
     @Test("What arrived of a broken upload counts or not, as set", arguments: [true, false])
     func brokenUpload(keeps: Bool) async throws {
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
-=======
-        try await ScriptedRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             registry.options.keepsPartialUploads = keeps
             let client = RawClient(registry.host)
             let location = try await open(client)
@@ -148,18 +116,11 @@ struct PushTests {
 
     @Test("An upload's place is given in the form that is scripted")
     func locations() async throws {
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
             let forms: [(LocationForm, String)] = [
                 (.relative, "/v2/a/"), (.absolute, "http://\(registry.host)/v2/a/"),
                 (.schemeRelative, "//\(registry.host)/v2/a/"),
                 (.origin("http://other.example"), "http://other.example/v2/a/"),
-=======
-        try await ScriptedRegistry.with { registry in
-            let forms: [(LocationForm, String)] = [
-                (.relative, "/v2/a/"), (.absolute, "http://\(registry.host)/v2/a/"),
-                (.schemeRelative, "//\(registry.host)/v2/a/"), (.origin("http://other.example"), "http://other.example/v2/a/"),
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             ]
             for (form, prefix) in forms {
                 registry.script(.init("POST", .uploads), .uploadLocation(form))

@@ -8,11 +8,7 @@ struct ScriptTests {
 
     @Test("A rule passes over requests first and is used up after its times")
     func counting() async throws {
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
-=======
-        try await ScriptedRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             registry.script(.init("GET", "/v2", times: 2, after: 1), .status(503))
             let client = RawClient(registry.host)
             var statuses: [Int] = []
@@ -23,11 +19,7 @@ struct ScriptTests {
 
     @Test("A closure decides with the request in hand")
     func flip() async throws {
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
-=======
-        try await ScriptedRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             registry.script(.init(times: nil), .flip { $0.query["x"] == "1" ? .status(418) : nil })
             let client = RawClient(registry.host)
             #expect(try await client.get("/v2/?x=1").status == 418)
@@ -37,17 +29,10 @@ struct ScriptTests {
 
     @Test("A head is held back until the gate opens")
     func gate() async throws {
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
             let gate = Gate()
             registry.script(.init(), .holdHead(gate))
             try await RawConnection.with(to: registry.host) { connection async throws in
-=======
-        try await ScriptedRegistry.with { registry in
-            let gate = Gate()
-            registry.script(.init(), .holdHead(gate))
-            try await RawConnection.with(to: registry.host) { connection in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
                 connection.send(RawClient(registry.host).head("GET", "/v2/"))
                 try await gate.waitForArrivals()
                 #expect(connection.received.bytes.readableBytes == 0)
@@ -60,19 +45,11 @@ struct ScriptTests {
 
     @Test("A body comes in the portions that the test releases")
     func trickle() async throws {
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
             let digest = registry.store.putBlob(blob.buffer, in: "a").digest
             let valve = Valve(bytes: 10)
             registry.script(.init("GET", .blob(digest)), .trickle(valve))
             try await RawConnection.with(to: registry.host) { connection async throws in
-=======
-        try await ScriptedRegistry.with { registry in
-            let digest = registry.store.putBlob(blob.buffer, in: "a").digest
-            let valve = Valve(bytes: 10)
-            registry.script(.init("GET", .blob(digest)), .trickle(valve))
-            try await RawConnection.with(to: registry.host) { connection in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
                 connection.send(RawClient(registry.host).head("GET", "/v2/a/blobs/\(digest)"))
                 try await valve.waitForStalls(1)
                 try await connection.wait { RawAnswer($0).body.readableBytes == 10 }
@@ -88,15 +65,9 @@ struct ScriptTests {
 
     @Test("An early answer comes before the request's body does")
     func earlyAnswer() async throws {
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
             registry.script(.init("PUT"), .replyEarly(.error(413, "SIZE_INVALID")))
             try await RawConnection.with(to: registry.host) { connection async throws in
-=======
-        try await ScriptedRegistry.with { registry in
-            registry.script(.init("PUT"), .replyEarly(.error(413, "SIZE_INVALID")))
-            try await RawConnection.with(to: registry.host) { connection in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
                 connection.send(RawClient(registry.host).head("PUT", "/v2/a/manifests/x", length: 10))
                 try await connection.wait { RawAnswer($0).text.contains("SIZE_INVALID") }
                 #expect(registry.requests.last?.isComplete == false)
@@ -108,11 +79,7 @@ struct ScriptTests {
 
     @Test("A request above a limit is refused, one below is not")
     func largestRequest() async throws {
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
-=======
-        try await ScriptedRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             registry.script(.init("PATCH", times: nil), .largestRequest(bytes: 1000))
             let client = RawClient(registry.host)
             let opened = try await client.request("POST", "/v2/a/blobs/uploads/")
@@ -125,13 +92,8 @@ struct ScriptTests {
 
     @Test("A connection is kept for the next request")
     func keepAlive() async throws {
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
             try await RawConnection.with(to: registry.host) { connection async throws in
-=======
-        try await ScriptedRegistry.with { registry in
-            try await RawConnection.with(to: registry.host) { connection in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
                 connection.send("GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n")
                 try await registry.waitForRequests { $0.count == 1 && $0[0].isAnswered }
                 connection.send("GET /v2/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
@@ -148,11 +110,7 @@ struct ScriptTests {
         let size = 20 << 20
         let source = ByteSource.random(seed: 1, count: size)
         let digest = source.digest()
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
-=======
-        try await ScriptedRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             registry.store.putBlob(.bytes(source), digest, in: "a")
             let answer = try await RawClient(registry.host).get("/v2/a/blobs/\(digest)")
             #expect(answer.body.readableBytes == size)
@@ -162,11 +120,7 @@ struct ScriptTests {
 
     @Test("A secret is found wherever it was sent")
     func canary() async throws {
-<<<<<<< HEAD
         try await ScriptedRegistry.with { registry async throws in
-=======
-        try await ScriptedRegistry.with { registry in
->>>>>>> dc7d7f96da56df834d58957e69aeb99fbf558866
             let client = RawClient(registry.host, credentials: "me:s3cret")
             _ = try await client.get("/v2/?a=can%61ry")
             #expect(registry.transcriptContains("s3cret"))
