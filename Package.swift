@@ -98,10 +98,15 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ]
         ),
+        .executableTarget(
+            name: "CacheProbe",
+            dependencies: ["Cache", "OCI", "TestSupport", .product(name: "NIOCore", package: "swift-nio")],
+            path: "Tests/CacheProbe"
+        ),
         .testTarget(
             name: "CacheTests",
             dependencies: [
-                "CLinux", "Cache", "OCI", "TestSupport",
+                "CLinux", "Cache", "CacheProbe", "OCI", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -29,11 +29,19 @@ final class Arrival: Sendable {
         var view = View()
         var waiters: [UInt64: Waiter] = [:]
         var nextWaiter: UInt64 = 0
+        var fetched: Int64 = 0
     }
 
     private let state = Mutex(State())
 
     var view: View { state.withLock { $0.view } }
+
+    /// Bytes that the source delivered, also those of attempts that failed.
+    var fetched: Int64 { state.withLock { $0.fetched } }
+
+    func count(fetched: Int) {
+        state.withLock { $0.fetched += Int64(fetched) }
+    }
 
     /// Says where the bytes are and how many there are at first.
     func begin(_ file: OpenFile, arrived: Int64) {

@@ -49,6 +49,9 @@ package final class CachedBlob: BlobReader {
     /// How many of its bytes are on the disk, for progress; the last ones can be there before they may be read.
     package var arrived: Int64 { arrival.view.arrived }
 
+    /// How many bytes its download has asked of the source until now; the rest was there from an earlier attempt.
+    package var fetched: Int64 { arrival.fetched }
+
     /// Waits until it is complete, verified, committed and recorded.
     ///
     /// - Throws: what ended the download; `CancellationError`.

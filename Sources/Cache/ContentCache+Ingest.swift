@@ -84,7 +84,13 @@ extension ContentCache {
         let (length, hasher) = try await partial.rehash()
         counters.withLock { $0.resumedBytes += length }
         download.arrival.begin(partial.file, arrived: length)
-        let transfer = Transfer(partial: partial, source: download.source, arrival: download.arrival) { [self] count in
+        let transfer = Transfer(
+            partial: partial,
+            source: download.source,
+            arrival: download.arrival,
+            budget: lanes
+        ) { [self] count in
+            download.arrival.count(fetched: count)
             counters.withLock { $0.downloadedBytes += Int64(count) }
         }
         do {

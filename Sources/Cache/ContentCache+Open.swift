@@ -21,7 +21,8 @@ extension ContentCache {
             lock = try await locks.acquire("store", .exclusive)
             let initialization = Initialization(directory: directory, configuration: configuration)
             opened = try await blocking { try initialization.run() }
-            guard try lock.tryLock(.shared) else { preconditionFailure("a held lock can be shared") }
+            // Not atomic: another process may initialise in between, and finds everything done.
+            if try !lock.tryLock(.shared) { lock = try await locks.acquire("store", .shared) }
         }
         guard let opened else { preconditionFailure("an initialised index is open") }
         let cache = ContentCache(configuration, directory, locks, opened)

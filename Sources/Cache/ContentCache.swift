@@ -16,6 +16,7 @@ package final class ContentCache: Sendable {
     let index: CacheIndex
     let lease: Lease
     let downloads = Downloads()
+    let lanes = LaneBudget()
     let counters = Mutex(CacheStatistics())
     private let committer: Committer
 
@@ -58,6 +59,9 @@ package final class ContentCache: Sendable {
 
     /// What has been done since the cache was opened.
     package var statistics: CacheStatistics { counters.withLock { $0 } }
+
+    /// Transactions that wrote to the index since it was opened.
+    package var transactionCount: Int { index.writeCount }
 
     /// Whether a committed blob of that digest and size is there; looks at the file system alone.
     package func contains(_ descriptor: Descriptor) -> Bool {

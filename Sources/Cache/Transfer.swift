@@ -17,6 +17,7 @@ struct Transfer: Sendable {
     let partial: Partial
     let source: any ContentSource
     let arrival: Arrival
+    let budget: LaneBudget
     let onDelivery: @Sendable (Int) -> Void
 
     private var descriptor: Descriptor { partial.descriptor }
@@ -31,7 +32,7 @@ struct Transfer: Sendable {
             } else if descriptor.size - offset < Self.laneSize {
                 try await inline(from: offset, hasher)
             } else {
-                try await onLanes(from: offset, hasher)
+                try await budget.withShare { try await onLanes(from: offset, hasher) }
             }
         guard digest == descriptor.digest else {
             throw Mismatch(actual: "\(digest) of \(descriptor.size) bytes")
@@ -52,8 +53,8 @@ struct Transfer: Sendable {
     }
 
     private func onLanes(from start: Int64, _ hasher: DigestHasher) async throws -> Digest {
-        let toHash = BoundedQueue()
-        let toWrite = BoundedQueue()
+        let toHash = BoundedQueue(budget: budget)
+        let toWrite = BoundedQueue(budget: budget)
         return try await withThrowingTaskGroup(of: Digest?.self) { group in
             group.addTask { await Self.hash(toHash, hasher) }
             group.addTask {

@@ -65,7 +65,7 @@ final class HostConnection: Sendable {
         transport: Transport
     ) {
         let settings = configuration.hosts[host] ?? HostSettings()
-        let timer = transport.timer
+        let timer = Timer(configuration.clock)
         self.host = host
         self.transport = transport
         self.endpoint = Mutex(endpoint)
@@ -82,15 +82,14 @@ final class HostConnection: Sendable {
             fetcher: TokenFetcher(
                 transport: transport,
                 retrier: retrier,
+                timer: timer,
                 gate: HostGate(limit: HostGate.defaultLimit, timer: timer)
             ),
             timer: timer
         )
     }
 
-    /// Sends a call, with retries, and takes in the whole answer.
-    ///
-    /// - Parameter accepted: the statuses to return; any other becomes an error.
+    /// Sends a call, with retries, and takes in the whole answer; a status that isn't accepted becomes an error.
     func fetch(_ call: Call, accepting accepted: Set<Int>) async throws -> Answer {
         try await retrier.run(call.context) { try await attempt(call, accepting: accepted) }
     }

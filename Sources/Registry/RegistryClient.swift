@@ -13,7 +13,7 @@ package final class RegistryClient: Sendable {
         for (host, settings) in configuration.hosts { endpoints[host] = try Endpoint(host: host, settings: settings) }
         self.endpoints = endpoints
         self.configuration = configuration
-        transport = try Transport(configuration, timer: Timer(configuration.clock))
+        transport = try Transport(configuration, timer: Timer(configuration.timeoutClock))
     }
 
     /// Runs a body with a client and shuts the client down afterwards, in every case.
@@ -35,7 +35,9 @@ package final class RegistryClient: Sendable {
         return result
     }
 
-    /// A repository, to read from it or also to write to it. Sends nothing yet.
+    /// A repository, to read from it or also to write to it.
+    ///
+    /// Sends nothing yet.
     package func repository(_ location: RepositoryReference, for access: Access) -> Repository {
         Repository(location: location, access: access, connection: connection(to: location.host))
     }

@@ -35,8 +35,10 @@ package struct RegistryConfiguration: Sendable {
     /// `imglife/<version>`.
     package var userAgent: String
     package var logger: Logger
-    /// Delays, deadlines and the lives of tokens; the idle time of a body alone is measured in real time.
+    /// For delays between tries, pauses and the lives of tokens.
     package var clock: any Clock<Duration>
+    /// For the time that requests may take; a download's idle time alone is measured by the HTTP library.
+    package var timeoutClock: any Clock<Duration>
     /// The wall clock, for `Retry-After` dates.
     package var date: @Sendable () -> Date
 
@@ -48,6 +50,7 @@ package struct RegistryConfiguration: Sendable {
         userAgent: String = "imglife",
         logger: Logger,
         clock: any Clock<Duration> = ContinuousClock(),
+        timeoutClock: any Clock<Duration> = ContinuousClock(),
         date: @escaping @Sendable () -> Date = { Date() }
     ) {
         self.hosts = hosts
@@ -57,6 +60,7 @@ package struct RegistryConfiguration: Sendable {
         self.userAgent = userAgent
         self.logger = logger
         self.clock = clock
+        self.timeoutClock = timeoutClock
         self.date = date
     }
 }

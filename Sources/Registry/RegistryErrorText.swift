@@ -4,6 +4,7 @@ import OCI
 extension RegistryError {
     package var description: String {
         switch kind {
+        case .unauthorized where !detail.isEmpty: "\(location.host): \(detail)\(statusText)"
         case .unauthorized: "\(location.host) \(refusal)\(statusText): \(credentialAdvice)"
         case .forbidden: "\(location): not allowed to \(action.rawValue)\(statusText)\(detailText): \(permissionAdvice)"
         case .rateLimited(let until):

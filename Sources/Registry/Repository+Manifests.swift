@@ -130,7 +130,7 @@ extension Repository {
         return manifest
     }
 
-    /// Compares what the registry says of the digest. Another algorithm says nothing.
+    /// Compares what the registry says of the digest; another algorithm says nothing.
     func check(_ answer: Answer, against digest: Digest, _ context: CallContext) throws(RegistryError) {
         guard let said = answer.header("Docker-Content-Digest").flatMap({ try? Digest($0) }),
             said.algorithm == digest.algorithm, said != digest

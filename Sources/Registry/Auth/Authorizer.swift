@@ -62,9 +62,13 @@ final class Authorizer: Sendable {
             let isWithheld = credential != nil && !service.maySeeCredentials
             let presented = isWithheld ? nil : credential
             let key = TokenKey(service: service, scope: scope, credential: presented)
-            let token = try await tokens.value(for: key, isGood: { timer.now() < $0.renewal }) {
-                try await fetcher.token(service, scope: scope, credential: presented, location: location)
-            }
+            let token = try await tokens.value(
+                for: key,
+                isGood: { timer.now() < $0.renewal },
+                fetch: {
+                    try await fetcher.token(service, scope: scope, credential: presented, location: location)
+                }
+            )
             return Authorization(
                 header: Secret("Bearer \(token.secret.revealed)"),
                 token: token,
@@ -74,9 +78,8 @@ final class Authorizer: Sendable {
         }
     }
 
-    /// Takes in the challenge of a 401.
+    /// Takes in the challenge of a 401 to a request that was sent with `used`.
     ///
-    /// - Parameter used: what the refused request was sent with.
     /// - Returns: whether there is something else to send than what was refused.
     /// - Throws: ``RealmRefused``.
     func learn(_ headers: HTTPHeaders, used: Authorization, scope: Scope, registry: Origin) throws -> Bool {

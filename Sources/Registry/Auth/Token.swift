@@ -9,12 +9,11 @@ struct Token: Hashable, Sendable {
     /// When to ask for another, at 80 % of its life; on the monotonic clock.
     let renewal: Duration
 
-    /// Reads the service's answer.
+    /// Reads the service's answer; fails when it holds no usable token.
     ///
     /// - Parameters:
     ///   - body: `{"token": …, "access_token": …, "expires_in": …}`; `issued_at` is ignored.
     ///   - now: when it was received.
-    /// - Returns: `nil` when it holds no usable token.
     init?(parsing body: [UInt8], now: Duration) {
         guard let root = try? JSONValue(parsing: body) else { return nil }
         let text = [root["token"]?.string, root["access_token"]?.string].compactMap(\.self).first { !$0.isEmpty }

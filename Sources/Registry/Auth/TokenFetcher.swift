@@ -11,6 +11,7 @@ struct TokenFetcher: Sendable {
 
     let transport: Transport
     let retrier: Retrier
+    let timer: Timer
     let gate: HostGate
 
     /// - Throws: ``RegistryError``, `CancellationError`.
@@ -30,7 +31,7 @@ struct TokenFetcher: Sendable {
                     throw retrier.failure(answer, context, credential: credential, gate: gate)
                 }
                 guard !answer.isCut,
-                    let token = Token(parsing: Array(answer.body.readableBytesView), now: transport.timer.now())
+                    let token = Token(parsing: Array(answer.body.readableBytesView), now: timer.now())
                 else {
                     throw RegistryError(
                         .protocolViolation,

@@ -42,6 +42,15 @@ struct CredentialProgram: Sendable {
         return try parse(answer.output)
     }
 
+    /// The server's name; a program that ends without having read it is judged by its answer alone.
+    private struct ServerInput: InputProtocol {
+        let bytes: [UInt8]
+
+        func write(with writer: StandardInputWriter) async throws {
+            _ = try? await writer.write(bytes)
+        }
+    }
+
     private struct Answer: Sendable {
         let isSuccess: Bool
         let output: String
@@ -55,7 +64,7 @@ struct CredentialProgram: Sendable {
             environment: .custom(
                 Dictionary(uniqueKeysWithValues: variables.map { (Environment.Key(rawValue: $0.key) ?? "", $0.value) })
             ),
-            input: .string(server + "\n"),
+            input: ServerInput(bytes: Array("\(server)\n".utf8)),
             output: .string(limit: Self.outputLimit),
             error: .discarded
         )

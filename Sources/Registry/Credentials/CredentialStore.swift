@@ -82,9 +82,13 @@ package struct CredentialStore: Sendable {
     }
 
     private func configuration(_ path: String, isRequired: Bool) async throws -> DockerConfiguration? {
-        let configuration = try await configurations.value(for: path, isGood: { _ in true }) {
-            try DockerConfiguration(path: path)
-        }
+        let configuration = try await configurations.value(
+            for: path,
+            isGood: { _ in true },
+            fetch: {
+                try DockerConfiguration(path: path)
+            }
+        )
         guard configuration != nil || !isRequired else {
             throw CredentialError("\(path.displaySafe), named by REGISTRY_AUTH_FILE, does not exist")
         }
@@ -93,8 +97,12 @@ package struct CredentialStore: Sendable {
 
     private func ask(_ name: String, server: String) async throws -> Credential? {
         let program = CredentialProgram(name: name, environment: environment, timer: timer)
-        return try await answers.value(for: ProgramCall(name: name, server: server), isGood: { _ in true }) {
-            try await program.credential(server: server)
-        }
+        return try await answers.value(
+            for: ProgramCall(name: name, server: server),
+            isGood: { _ in true },
+            fetch: {
+                try await program.credential(server: server)
+            }
+        )
     }
 }

@@ -7,11 +7,6 @@ package struct UploadSession: Hashable, Sendable {
     let address: WebAddress
     /// The least size of a chunk, in bytes, when the registry names one.
     let minimumChunk: Int64
-
-    init(address: WebAddress, minimumChunk: Int64) {
-        self.address = address
-        self.minimumChunk = minimumChunk
-    }
 }
 
 /// What asking a registry to take a blob over from another of its repositories came to.
@@ -47,9 +42,7 @@ extension Repository {
         try await store(blob, session: nil)
     }
 
-    /// Stores a blob, by mounting it where another repository of the registry holds it.
-    ///
-    /// - Parameter mountFrom: where it is known to be; `nil` sends it at once.
+    /// Stores a blob, by mounting it where another repository of the registry is known to hold it.
     package func store(_ blob: any BlobReader, mountFrom source: RepositoryName?) async throws -> StoreOutcome {
         guard let source, source != location.repository else { return try await store(blob, session: nil) }
         switch try await mount(blob.descriptor, from: source) {
@@ -58,10 +51,9 @@ extension Repository {
         }
     }
 
-    /// Stores a blob in a session that is open already.
+    /// Stores a blob in a session that is open already, from a refused mount; `nil` opens one.
     ///
-    /// - Parameter session: from a refused mount; `nil` opens one.
-    /// - Throws: also what the reader throws, as it is.
+    /// What the reader throws is thrown as it is.
     package func store(_ blob: any BlobReader, session: UploadSession?) async throws -> StoreOutcome {
         var upload = BlobUpload(blob: blob, session: session, repository: self)
         return .stored(bytes: try await upload.run())

@@ -37,7 +37,7 @@ enum ProxyException: Hashable, Sendable {
         self = .domain(String(name), port: port)
     }
 
-    /// - Parameter host: lower case; an IPv6 address in brackets.
+    /// Whether it covers a host, in lower case, an IPv6 address in brackets.
     func matches(host: String, port: Int) -> Bool {
         switch self {
         case .everything: true

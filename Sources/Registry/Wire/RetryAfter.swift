@@ -5,8 +5,7 @@ import FoundationEssentials
 /// `Retry-After` or `X-Retry-After`: seconds or an HTTP date (RFC 9110, 10.2.3). A number beyond 10^9 is a Unix time,
 /// as Docker Hub sends it, beyond 10^12 one in milliseconds.
 enum RetryAfter {
-    /// - Parameter now: the wall clock.
-    /// - Returns: `nil` when the text is none of these, or lies in the past; the ordinary delay applies then.
+    /// The delay from `now`, the wall clock; `nil` for a text that is none of these, or a time in the past.
     static func delay(_ text: some StringProtocol, now: Date) -> Duration? {
         let trimmed = text.trimmingBlanks
         guard !trimmed.isEmpty else { return nil }

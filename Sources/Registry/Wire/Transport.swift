@@ -36,8 +36,8 @@ final class Transport: Sendable {
 
     /// Sends a request and takes in its whole answer, within the time of one control operation.
     ///
-    /// - Parameter limit: how much of a body is kept; the rest is thrown away with the connection.
-    /// - Throws: ``WireFailure``, ``ReaderFailure``, `CancellationError`.
+    /// Of a body `limit` bytes are kept; the rest is thrown away with the connection. Throws ``WireFailure``,
+    /// ``ReaderFailure`` and `CancellationError`.
     func fetch(_ request: WireRequest, limit: Int) async throws -> Answer {
         if case .blob(let reader, let range) = request.body {
             return try await upload(request, reader: reader, range: range, limit: limit)

@@ -6,7 +6,20 @@ import Synchronization
 
 extension ImageCopy {
     /// Brings one blob to the target: not at all, by a mount, from the cache, or while it arrives from the source.
+    ///
+    /// A download that began again, and a copy in the cache that turned out damaged, make the upload begin again too.
     func send(_ blob: Descriptor, lookingFirst: Bool) async throws -> ByteTally {
+        var attempts = 0
+        while true {
+            do {
+                return try await attempt(blob, lookingFirst: lookingFirst)
+            } catch let error as CacheError where error.isRepaired && attempts < Self.repairAttempts {
+                attempts += 1
+            }
+        }
+    }
+
+    private func attempt(_ blob: Descriptor, lookingFirst: Bool) async throws -> ByteTally {
         let followed = FollowedBlob(descriptor: blob, source: source, cache: cache)
         let outcome = try await ledger.ensure(blob.digest, in: job.target) {
             if lookingFirst, try await target.contains(blob) { return .alreadyThere }
@@ -25,6 +38,11 @@ extension ImageCopy {
         }
         return bytes
     }
+}
+
+extension CacheError {
+    /// What was read is void, and reading again from the beginning gives other bytes.
+    fileprivate var isRepaired: Bool { kind == .restarted || kind == .corrupt }
 }
 
 /// A blob that is asked of the cache, and of the source behind it, no sooner than its bytes are needed.
@@ -52,11 +70,9 @@ private final class FollowedBlob: BlobReader {
     /// What reading it has cost so far.
     var bytes: ByteTally {
         var bytes = ByteTally()
-        switch blob.withLock({ $0?.provenance }) {
-        case .downloading: bytes.downloaded = descriptor.size
-        case .cached, .joined: bytes.cached = descriptor.size
-        case nil: break
-        }
+        guard let blob = blob.withLock({ $0 }) else { return bytes }
+        if case .downloading = blob.provenance { bytes.downloaded = blob.fetched }
+        bytes.cached = max(0, descriptor.size - bytes.downloaded)
         return bytes
     }
 

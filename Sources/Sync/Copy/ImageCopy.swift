@@ -6,6 +6,8 @@ import Registry
 struct ImageCopy: Sendable {
     /// How many blobs of one image are under way at once; the registries' own limits apply below that.
     static let blobParallelism = 8
+    /// How often a blob's upload begins again because the bytes behind it changed.
+    static let repairAttempts = 4
 
     let job: CopyJob
     let source: Repository

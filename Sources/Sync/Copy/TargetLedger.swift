@@ -3,30 +3,36 @@ import Synchronization
 
 /// What this run knows of its targets: which repository holds which content.
 ///
-/// Several images need the same blob in the same repository at the same time; the first sends it, the others wait for
-/// the outcome. What was pushed, mounted or found is not asked for again.
+/// Several images need the same blob at one registry at the same time; the first sends it, the others wait for the
+/// outcome, and another repository then takes it over by a mount. What was pushed, mounted or found is not asked for
+/// again.
 final class TargetLedger: Sendable {
-    private struct Key: Hashable {
+    fileprivate struct Copy: Hashable {
         let repository: RepositoryReference
+        let digest: Digest
+
+        var place: Place { Place(host: repository.host, digest: digest) }
+    }
+
+    /// One piece of content at one registry: there is one sender at a time.
+    fileprivate struct Place: Hashable {
+        let host: RegistryHost
         let digest: Digest
     }
 
-    private enum Entry {
-        case present
-        case underWay([Int: CheckedContinuation<Void, Never>])
-    }
-
-    private struct State {
-        var entries: [Key: Entry] = [:]
-        var homes: [Digest: [RepositoryReference]] = [:]
+    fileprivate struct State {
+        var present: Set<Copy> = []
+        var homes: [Place: [RepositoryName]] = [:]
+        var waiters: [Place: [Int: CheckedContinuation<Void, Never>]] = [:]
         var nextWaiter = 0
     }
 
     private let state = Mutex(State())
 
-    /// Makes sure that the repository holds the digest, calling `send` unless that is known or under way elsewhere.
+    /// Makes sure that the repository holds the digest, calling `send` unless that is known already.
     ///
-    /// When another task's attempt fails, the next one waiting makes its own.
+    /// While another task sends the digest to the same registry, this one waits; when that attempt fails, it makes its
+    /// own.
     ///
     /// - Returns: what `send` returned, or `.alreadyThere`.
     func ensure(
@@ -34,51 +40,41 @@ final class TargetLedger: Sendable {
         in repository: RepositoryReference,
         send: () async throws -> StoreOutcome
     ) async throws -> StoreOutcome {
-        let key = Key(repository: repository, digest: digest)
+        let copy = Copy(repository: repository, digest: digest)
         while true {
             try Task.checkCancellation()
-            switch claim(key) {
+            switch claim(copy) {
             case .present: return .alreadyThere
-            case .wait: await wait(for: key)
+            case .wait: await wait(for: copy.place)
             case .mine:
-                do {
-                    let outcome = try await send()
-                    settle(key, isPresent: true)
-                    return outcome
-                } catch {
-                    settle(key, isPresent: false)
-                    throw error
-                }
+                var isPresent = false
+                defer { settle(copy, isPresent: isPresent) }
+                let outcome = try await send()
+                isPresent = true
+                return outcome
             }
-        }
-    }
-
-    /// Whether the repository is known to hold the digest.
-    func holds(_ digest: Digest, in repository: RepositoryReference) -> Bool {
-        state.withLock { state in
-            if case .present = state.entries[Key(repository: repository, digest: digest)] { true } else { false }
         }
     }
 
     /// Another repository of the same registry that holds the digest, to mount it from.
     func home(of digest: Digest, near repository: RepositoryReference) -> RepositoryName? {
         state.withLock { state in
-            state.homes[digest]?.first { $0.host == repository.host && $0 != repository }?.repository
+            state.homes[Place(host: repository.host, digest: digest)]?.first { $0 != repository.repository }
         }
     }
 
-    /// Notes that the repository holds the digest, as an earlier run or a look-up found.
+    /// Notes that the repository holds the digest.
     func note(_ digest: Digest, in repository: RepositoryReference) {
-        settle(Key(repository: repository, digest: digest), isPresent: true)
+        state.withLock { $0.add(Copy(repository: repository, digest: digest)) }
     }
 
     /// Forgets what is known of these digests in the repository, because its registry said otherwise.
     func forget(_ digests: some Sequence<Digest>, in repository: RepositoryReference) {
         state.withLock { state in
             for digest in digests {
-                let key = Key(repository: repository, digest: digest)
-                if case .present = state.entries[key] { state.entries[key] = nil }
-                state.homes[digest]?.removeAll { $0 == repository }
+                let copy = Copy(repository: repository, digest: digest)
+                state.present.remove(copy)
+                state.homes[copy.place]?.removeAll { $0 == repository.repository }
             }
         }
     }
@@ -91,54 +87,47 @@ extension TargetLedger {
         case mine
     }
 
-    private func claim(_ key: Key) -> Claim {
+    private func claim(_ copy: Copy) -> Claim {
         state.withLock { state in
-            switch state.entries[key] {
-            case .present: return .present
-            case .underWay: return .wait
-            case nil:
-                state.entries[key] = .underWay([:])
-                return .mine
-            }
+            if state.present.contains(copy) { return .present }
+            if state.waiters[copy.place] != nil { return .wait }
+            state.waiters[copy.place] = [:]
+            return .mine
         }
     }
 
-    private func settle(_ key: Key, isPresent: Bool) {
+    private func settle(_ copy: Copy, isPresent: Bool) {
         let waiters = state.withLock { state in
-            let previous = state.entries[key]
-            state.entries[key] = isPresent ? .present : nil
-            if isPresent, state.homes[key.digest]?.contains(key.repository) != true {
-                state.homes[key.digest, default: []].append(key.repository)
-            }
-            guard case .underWay(let waiters) = previous else { return [CheckedContinuation<Void, Never>]() }
-            return Array(waiters.values)
+            if isPresent { state.add(copy) }
+            return state.waiters.removeValue(forKey: copy.place) ?? [:]
         }
-        for waiter in waiters { waiter.resume() }
+        for waiter in waiters.values { waiter.resume() }
     }
 
-    private func wait(for key: Key) async {
+    private func wait(for place: Place) async {
         let id = state.withLock { state in
             state.nextWaiter += 1
             return state.nextWaiter
         }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isSettled = state.withLock { state in
-                    guard case .underWay(var waiters) = state.entries[key], !Task.isCancelled else { return true }
-                    waiters[id] = continuation
-                    state.entries[key] = .underWay(waiters)
+                let isOver = state.withLock { state in
+                    guard state.waiters[place] != nil, !Task.isCancelled else { return true }
+                    state.waiters[place]?[id] = continuation
                     return false
                 }
-                if isSettled { continuation.resume() }
+                if isOver { continuation.resume() }
             }
         } onCancel: {
-            let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
-                guard case .underWay(var waiters) = state.entries[key] else { return nil }
-                let waiter = waiters.removeValue(forKey: id)
-                state.entries[key] = .underWay(waiters)
-                return waiter
-            }
-            waiter?.resume()
+            state.withLock { $0.waiters[place]?.removeValue(forKey: id) }?.resume()
         }
+    }
+}
+
+extension TargetLedger.State {
+    fileprivate mutating func add(_ copy: TargetLedger.Copy) {
+        present.insert(copy)
+        guard homes[copy.place]?.contains(copy.repository.repository) != true else { return }
+        homes[copy.place, default: []].append(copy.repository.repository)
     }
 }

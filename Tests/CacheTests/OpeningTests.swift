@@ -1,0 +1,135 @@
+import Cache
+import GRDB
+import Glibc
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+struct OpeningTests {
+    private func failure(_ path: String) async throws -> CacheError {
+        try #require(
+            await #expect(throws: CacheError.self) { try await ContentCache.with(configuration(path)) { _ in } }
+        )
+    }
+
+    @Test("A new cache has the layout's files and directories that are its owner's alone")
+    func layout() async throws {
+        try await withCache { (_, path) async throws -> Void in
+            let expected = [
+                "blobs", "index.json", "index.sqlite", "ingest", "leases", "locks", "oci-layout", "quarantine",
+            ]
+            #expect(Set(try names(path)).isSuperset(of: expected))
+            for name in ["", "/blobs", "/blobs/sha256", "/ingest", "/locks", "/leases"] {
+                #expect(try mode(path + name) == 0o700)
+            }
+        }
+    }
+
+    @Test("A file in the cache's place is refused, with what to do")
+    func notADirectory() async throws {
+        try await TemporaryDirectory.with { path in
+            try write(ByteBuffer(string: "x"), to: "\(path)/file")
+            for place in ["\(path)/file", "\(path)/file/cache"] {
+                let error = try await failure(place)
+                #expect(error.kind == .notADirectory)
+                #expect(error.description.hasPrefix("cannot open the cache \(place): "))
+                #expect(error.description.contains("--cache-dir"))
+            }
+        }
+    }
+
+    @Test("A symbolic link inside the cache is refused", arguments: ["blobs", "ingest", "locks", "blobs/sha256"])
+    func link(name: String) async throws {
+        try await TemporaryDirectory.with { path in
+            try await ContentCache.with(configuration("\(path)/cache")) { _ in }
+            #expect(rename("\(path)/cache/\(name)", "\(path)/moved") == 0)
+            #expect(symlink("\(path)/moved", "\(path)/cache/\(name)") == 0)
+            let error = try await failure("\(path)/cache")
+            #expect(error.kind == .untrusted)
+            #expect(error.description.contains("it is a symbolic link"))
+        }
+    }
+
+    @Test("An index of a newer version is refused and left as it is")
+    func newerSchema() async throws {
+        try await TemporaryDirectory.with { path in
+            try await ContentCache.with(configuration(path)) { _ in }
+            let queue = try DatabaseQueue(path: "\(path)/index.sqlite")
+            try await queue.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('99 future')") }
+            try queue.close()
+            let before = try contents("\(path)/index.sqlite")
+            let error = try await failure(path)
+            #expect(error.kind == .newerSchema)
+            #expect(error.description.contains("it was written by a newer imglife"))
+            #expect(try contents("\(path)/index.sqlite") == before)
+        }
+    }
+
+    @Test("Old partials of nobody are removed at opening, young ones are kept")
+    func partials() async throws {
+        try await TemporaryDirectory.with { path in
+            try await ContentCache.with(configuration(path)) { _ in }
+            try write(bytes(10), to: "\(path)/ingest/sha256-old")
+            try write(bytes(10), to: "\(path)/ingest/sha256-young")
+            var times = [timeval(tv_sec: 0, tv_usec: 0), timeval(tv_sec: 0, tv_usec: 0)]
+            #expect(utimes("\(path)/ingest/sha256-old", &times) == 0)
+            try await ContentCache.with(configuration(path)) { _ in }
+            #expect(try names("\(path)/ingest") == ["sha256-young"])
+        }
+    }
+
+    @Test("A lease protects while its scope lives and is gone afterwards, also when its owner died")
+    func leases() async throws {
+        try await TemporaryDirectory.with { path in
+            try await ContentCache.with(configuration(path)) { cache in
+                try await cache.hold([blob(bytes(10))])
+                #expect(try names("\(path)/leases").count == 1)
+                try await ContentCache.with(configuration(path)) { _ in }
+                #expect(try names("\(path)/leases").count == 1)
+            }
+            #expect(try names("\(path)/leases").isEmpty)
+            try write(ByteBuffer(), to: "\(path)/leases/1-dead")
+            try await ContentCache.with(configuration(path)) { _ in }
+            #expect(try names("\(path)/leases").isEmpty)
+        }
+    }
+
+    @Test("A begun deletion is finished at opening, or taken back where a manifest needs the blob")
+    func deletions() async throws {
+        let image = SampleImage.image()
+        let other = bytes(100)
+        try await TemporaryDirectory.with { path in
+            try await ContentCache.with(configuration(path)) { cache in
+                try await NamesTests.store(image, in: cache, as: "1", of: "a")
+                try await cache.follow(blob(other), from: FakeSource([other])).whenCommitted()
+            }
+            let queue = try DatabaseQueue(path: "\(path)/index.sqlite")
+            try await queue.write { try $0.execute(sql: "UPDATE blobs SET state = 'deleting'") }
+            try queue.close()
+            try await ContentCache.with(configuration(path)) { cache in
+                let all = (image.blobs + image.manifests).map(\.descriptor)
+                let present = try await cache.hold(all)
+                #expect(present == Set(all.map(\.digest)))
+                #expect(!cache.contains(blob(other)))
+            }
+        }
+    }
+}
+
+/// A file's permissions.
+func mode(_ path: String) throws -> UInt32 {
+    var status = stat()
+    try #require(stat(path, &status) == 0)
+    return status.st_mode & 0o777
+}
+
+func inode(_ path: String) throws -> UInt {
+    var status = stat()
+    try #require(stat(path, &status) == 0)
+    return UInt(status.st_ino)
+}
+
+func remove(_ path: String) throws {
+    try #require(unlink(path) == 0)
+}

@@ -1,0 +1,145 @@
+import NIOCore
+import OCI
+import Registry
+import TestSupport
+import Testing
+
+struct BlobDownloadTests {
+    private static let source = ByteSource.random(seed: 7, count: 3 << 20)
+
+    /// Downloads one blob of 3 MiB from a registry with a script.
+    private func download(
+        from offset: Int64 = 0,
+        retry: RetryPolicy = RetryPolicy(),
+        _ script: (ScriptedRegistry) -> Void
+    ) async throws -> (isRight: Bool, requests: [RecordedRequest]) {
+        try await ScriptedRegistry.with { registry in
+            let descriptor = Self.source.descriptor
+            registry.store.putBlob(.bytes(Self.source), descriptor.digest, in: "library/app")
+            script(registry)
+            let bytes = try await withClient(retry: retry) { client in
+                try await client.pull(registry).bytes(of: descriptor, from: offset)
+            }
+            let expected = Self.source.read(at: Int(offset), count: Self.source.count)
+            return (bytes == expected, registry.requests)
+        }
+    }
+
+    @Test("A blob arrives in one request, without Range, with identity encoding")
+    func downloads() async throws {
+        let result = try await download { _ in }
+        #expect(result.isRight)
+        #expect(result.requests.count == 1)
+        #expect(result.requests.first?.headers["range"] == nil)
+        #expect(result.requests.first?.headers["accept-encoding"] == "identity")
+        #expect(result.requests.first?.headers["user-agent"] == "imglife/test")
+    }
+
+    @Test("Reading starts at the offset, and at the end nothing is asked", arguments: [1, 1 << 20, 3 << 20] as [Int64])
+    func startsAtOffset(offset: Int64) async throws {
+        let result = try await download(from: offset) { _ in }
+        #expect(result.isRight)
+        #expect(result.requests.map { $0.headers["range"] ?? "" } == (offset == 3 << 20 ? [] : ["bytes=\(offset)-"]))
+    }
+
+    @Test(
+        "A broken transfer goes on where it stopped",
+        arguments: [Action.reset(afterBytes: 2_000_000), .close(afterBytes: 2_000_000)]
+    )
+    func resumes(fault: Action) async throws {
+        let result = try await download { $0.script(RequestMatch("GET", .blobs), fault) }
+        #expect(result.isRight)
+        #expect(result.requests.count == 2)
+        #expect(result.requests.last?.headers["range"]?.hasPrefix("bytes=") == true)
+        #expect(result.requests.last?.headers["if-range"] != nil)
+    }
+
+    @Test("A resumption that is answered with the whole blob throws the known part away")
+    func skipsWhatItHas() async throws {
+        let result = try await download { registry in
+            registry.script(RequestMatch("GET", .blobs), .close(afterBytes: 2_000_000))
+            registry.script(RequestMatch("GET", .blobs), .ignoreRange)
+        }
+        #expect(result.isRight)
+    }
+
+    @Test("A resumption with another range than the wanted one is refused")
+    func refusesOtherRanges() async throws {
+        await #expect {
+            _ = try await download(from: 100) { registry in
+                registry.script(RequestMatch("GET", .blobs, times: nil), .header("Content-Range", "bytes 99-3145726/3145728"))
+            }
+        } throws: { error in
+            (error as? RegistryError)?.kind == .protocolViolation
+        }
+    }
+
+    @Test("Progress of a mebibyte starts the tries anew: more breaks than tries are survived")
+    func countsTriesWithoutProgress() async throws {
+        let result = try await download(retry: RetryPolicy(attempts: 2)) { registry in
+            registry.script(RequestMatch("GET", .blobs, times: 2), .close(afterBytes: 1_200_000))
+        }
+        #expect(result.isRight)
+        #expect(result.requests.count == 3)
+    }
+
+    @Test("Without progress the tries are used up")
+    func givesUp() async throws {
+        try await ScriptedRegistry.with { registry in
+            let descriptor = Self.source.descriptor
+            registry.store.putBlob(.bytes(Self.source), descriptor.digest, in: "library/app")
+            registry.script(RequestMatch("GET", .blobs, times: nil), .close(afterBytes: 10))
+            let clock = TestClock()
+            await #expect {
+                try await withClient(clock: clock) { _ = try await $0.pull(registry).bytes(of: descriptor) }
+            } throws: { error in
+                "\(error)".contains("broke off") && (error as? RegistryError)?.kind == .connection(.reset)
+            }
+            #expect(registry.requests.count == 3)
+            #expect(clock.sleeps.count == 2)
+        }
+    }
+
+    @Test("A body that stands still is cut and resumed, while one that trickles is left alone")
+    func cutsStalls() async throws {
+        let valve = Valve(bytes: 1000)
+        let result = try await download(retry: RetryPolicy(timeout: .milliseconds(300))) { registry in
+            registry.script(RequestMatch("GET", .blobs), .trickle(valve))
+        }
+        valve.open()
+        #expect(result.isRight)
+        #expect(result.requests.map { $0.headers["range"] ?? "" } == ["", "bytes=1000-"])
+    }
+
+    @Test(
+        "An answer of another size, or encoded, is refused before its body",
+        arguments: [Action.contentLength(100), .header("Content-Encoding", "gzip"), .html]
+    )
+    func refusesOtherBytes(fault: Action) async throws {
+        await #expect {
+            _ = try await download { $0.script(RequestMatch("GET", .blobs, times: nil), fault) }
+        } throws: { error in
+            (error as? RegistryError)?.kind == .protocolViolation
+        }
+    }
+
+    @Test("A missing blob is tried once more, because registries lag behind themselves")
+    func retriesMissing() async throws {
+        let result = try await download { $0.script(RequestMatch("GET", .blobs), .error(404, "BLOB_UNKNOWN")) }
+        #expect(result.isRight)
+    }
+
+    @Test("What the receiver throws is thrown as it is, and ends the download")
+    func passesReceiverErrors() async throws {
+        try await ScriptedRegistry.with { registry in
+            let descriptor = Self.source.descriptor
+            registry.store.putBlob(.bytes(Self.source), descriptor.digest, in: "library/app")
+            try await withClient { client in
+                await #expect(throws: SampleReader.Broken()) {
+                    try await client.pull(registry).readBlob(descriptor, from: 0) { _ in throw SampleReader.Broken() }
+                }
+            }
+            #expect(registry.requests.count == 1)
+        }
+    }
+}

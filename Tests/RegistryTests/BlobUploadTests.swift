@@ -1,0 +1,134 @@
+import NIOCore
+import OCI
+import Registry
+import TestSupport
+import Testing
+
+struct BlobUploadTests {
+    private static let source = ByteSource.random(seed: 9, count: 3 << 20)
+
+    /// Uploads one blob of 3 MiB to a registry with a script.
+    private func upload(
+        _ source: ByteSource = Self.source,
+        _ script: (ScriptedRegistry) -> Void
+    ) async throws -> (isThere: Bool, sent: Int64, transcript: [String]) {
+        try await ScriptedRegistry.with { registry in
+            script(registry)
+            let outcome = try await withClient { try await $0.push(registry).store(SampleReader(source)) }
+            guard case .stored(let sent) = outcome else { return (false, 0, []) }
+            let stored = registry.store.blob(source.descriptor.digest, in: "library/app")
+            return (stored?.count == source.count, sent, registry.requests.map { "\($0.method) \($0.status ?? 0)" })
+        }
+    }
+
+    @Test("A blob takes one POST and one PUT")
+    func uploads() async throws {
+        let result = try await upload { _ in }
+        #expect(result.isThere)
+        #expect(result.sent == 3 << 20)
+        #expect(result.transcript == ["POST 202", "PUT 201"])
+    }
+
+    @Test("An empty blob is uploaded like any other")
+    func uploadsNothing() async throws {
+        let result = try await upload(ByteSource(ByteBuffer())) { _ in }
+        #expect(result.isThere)
+        #expect(result.sent == 0)
+    }
+
+    @Test(
+        "The session's place is understood in all forms",
+        arguments: [LocationForm.relative, .absolute, .schemeRelative, .withQuery]
+    )
+    func followsLocations(form: LocationForm) async throws {
+        let result = try await upload { $0.script(RequestMatch("POST", .uploads), .uploadLocation(form)) }
+        #expect(result.isThere)
+    }
+
+    @Test("After an interruption only the rest is sent")
+    func resumes() async throws {
+        let result = try await upload { $0.script(RequestMatch("PUT", .uploads), .resetUpload(afterBytes: 2 << 20)) }
+        #expect(result.isThere)
+        #expect(result.transcript.contains { $0.hasPrefix("GET") })
+        #expect(result.transcript.contains { $0.hasPrefix("PATCH") })
+        #expect(result.sent < 2 * (3 << 20))
+    }
+
+    @Test("Where the registry kept nothing the upload starts over in a new session")
+    func startsOver() async throws {
+        let result = try await upload { registry in
+            registry.options.keepsPartialUploads = false
+            registry.script(RequestMatch("PUT", .uploads), .resetUpload(afterBytes: 1 << 20))
+        }
+        #expect(result.isThere)
+        #expect(result.transcript.filter { $0.hasPrefix("POST") }.count == 2)
+    }
+
+    @Test(
+        "Failures that pass are survived",
+        arguments: [
+            Action.error(503, "UNKNOWN"), .error(500, "UNKNOWN"), .error(404, "BLOB_UPLOAD_UNKNOWN"), .resetBeforeHead,
+            .replyEarlyAndClose(.error(502, "UNKNOWN")), .error(429, "TOOMANYREQUESTS"),
+        ]
+    )
+    func retries(fault: Action) async throws {
+        #expect(try await upload { $0.script(RequestMatch("PUT", .uploads), fault) }.isThere)
+        #expect(try await upload { $0.script(RequestMatch("POST", .uploads), fault) }.isThere)
+    }
+
+    @Test("A registry that refuses large requests gets chunks")
+    func chunks() async throws {
+        let result = try await upload { registry in
+            registry.script(RequestMatch(nil, .uploads, times: nil), .largestRequest(bytes: 1 << 20))
+        }
+        #expect(result.isThere)
+        #expect(result.transcript.filter { $0 == "PATCH 202" }.count == 3)
+    }
+
+    @Test("What the reader throws is thrown as it is, and the session is given up")
+    func passesReaderErrors() async throws {
+        try await ScriptedRegistry.with { registry in
+            try await withClient { client in
+                await #expect(throws: SampleReader.Broken()) {
+                    _ = try await client.push(registry).store(SampleReader(Self.source, failsAt: 1 << 20))
+                }
+            }
+            #expect(registry.requests.map(\.method) == ["POST", "PUT", "DELETE"])
+            #expect(registry.store.openUploads == 0)
+        }
+    }
+
+    @Test("A mount takes no bytes; a refused one goes on in the session that was opened")
+    func mounts() async throws {
+        try await ScriptedRegistry.with { registry in
+            let descriptor = Self.source.descriptor
+            registry.store.putBlob(.bytes(Self.source), descriptor.digest, in: "library/base")
+            try await withClient { client in
+                let target = client.push(registry)
+                #expect(try await target.contains(descriptor) == false)
+                let first = try await target.store(SampleReader(Self.source), mountFrom: "library/base")
+                #expect(first == .mounted(from: "library/base"))
+                #expect(try await target.contains(descriptor))
+                registry.options.mounts = false
+                registry.forgetRequests()
+                let second = try await client.push(registry, "library/b")
+                    .store(SampleReader(Self.source), mountFrom: "library/base")
+                #expect(second == .stored(bytes: 3 << 20))
+            }
+            #expect(registry.requests.map(\.method) == ["POST", "PUT"])
+        }
+    }
+
+    @Test("A manifest that lacks its blobs says so")
+    func reportsMissingBlobs() async throws {
+        let image = SampleImage.image()
+        try await ScriptedRegistry.with { registry in
+            let manifest = try Manifest(bytes: image.topBytes, contentType: image.top.mediaType)
+            await #expect {
+                try await withClient { try await $0.push(registry).store(manifest, as: "v1") }
+            } throws: { error in
+                if case .blobUnknown = (error as? RegistryError)?.kind { true } else { false }
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+import OCI
+import Registry
+import TestSupport
+import Testing
+
+// The certificates come from `openssl`, the independent server is Debian's `docker-registry`.
+struct ConnectionTests {
+    private let image = SampleImage.image()
+
+    private func read(_ registry: ScriptedRegistry, _ settings: HostSettings?) async throws {
+        let hosts = settings.map { [registry.host: $0] } ?? [:]
+        _ = try await withClient(hosts: hosts) { try await $0.pull(registry).manifest(.tag("v1")) }
+    }
+
+    private func withTLS(_ server: TestCertificates.Server, _ body: (ScriptedRegistry) async throws -> Void) async throws {
+        try await ScriptedRegistry.with(tls: server) { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            try await body(registry)
+        }
+    }
+
+    @Test("A private authority is trusted where its file is named", .enabled(if: Tool.isInstalled("openssl")))
+    func trustsCAFile() async throws {
+        let certificates = try await TestCertificates.shared()
+        try await withTLS(certificates.server) { try await read($0, HostSettings(caFile: certificates.authorityFile)) }
+    }
+
+    @Test("Certificates of unknown authorities, other hosts or the past are refused", .enabled(if: Tool.isInstalled("openssl")))
+    func refusesCertificates() async throws {
+        let certificates = try await TestCertificates.shared()
+        let cases = [
+            (certificates.server, HostSettings(endpoint: nil), true),
+            (certificates.wrongHost, HostSettings(caFile: certificates.authorityFile), false),
+            (certificates.expired, HostSettings(caFile: certificates.authorityFile), false),
+        ]
+        for (server, settings, usesEndpoint) in cases {
+            try await withTLS(server) { registry in
+                var settings = settings
+                if usesEndpoint { settings.endpoint = registry.url }
+                await #expect {
+                    try await read(registry, settings)
+                } throws: { error in
+                    (error as? RegistryError)?.kind == .connection(.certificate) && "\(error)".contains("ca_file")
+                }
+            }
+        }
+    }
+
+    @Test("A registry on this machine that speaks TLS is found out", .enabled(if: Tool.isInstalled("openssl")))
+    func correctsGuesses() async throws {
+        let certificates = try await TestCertificates.shared()
+        try await withTLS(certificates.server) { registry in
+            await #expect(throws: RegistryError.self) { try await read(registry, nil) }
+        }
+    }
+
+    @Test("An endpoint stands in for the host")
+    func usesEndpoints() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            let location = RepositoryReference(host: .dockerHub, repository: "library/app")
+            let found = try await withClient(hosts: [.dockerHub: HostSettings(endpoint: registry.url)]) {
+                try await $0.repository(location, for: .pull).resolve(.tag("v1"))
+            }
+            #expect(found == image.top)
+        }
+    }
+
+    @Test("Settings that cannot be used are refused before anything is sent")
+    func refusesSettings() async throws {
+        for settings in [HostSettings(endpoint: "registry"), HostSettings(caFile: "/nonexistent")] {
+            await #expect(throws: RegistryConfigurationError.self) {
+                try await withClient(hosts: ["registry.example.com": settings]) { _ in }
+            }
+        }
+    }
+
+    @Test(
+        "An independent registry takes and gives an image, over TLS and with a password",
+        .enabled(if: Tool.isInstalled("docker-registry") && Tool.isInstalled("htpasswd") && Tool.isInstalled("openssl"))
+    )
+    func worksWithDockerRegistry() async throws {
+        let certificates = try await TestCertificates.shared()
+        try await ExternalRegistry.with(tls: certificates.server, htpasswd: ("me", "pw")) { registry in
+            let name = "IMGLIFE_" + registry.host.description.uppercased().map { $0.isLetter || $0.isNumber ? "\($0)" : "_" }.joined()
+            let credentials = ["\(name)_USERNAME": "me", "\(name)_PASSWORD": "pw"]
+            let hosts = [registry.host: HostSettings(caFile: certificates.authorityFile)]
+            try await withClient(credentials: credentials, hosts: hosts) { client in
+                let location = RepositoryReference(host: registry.host, repository: "team/app")
+                let target = client.repository(location, for: .push)
+                #expect(try await target.tags() == .missing)
+                for blob in image.blobs {
+                    #expect(try await target.store(SampleReader(blob.source)) == .stored(bytes: blob.descriptor.size))
+                    #expect(try await target.contains(blob.descriptor))
+                    #expect(try await target.bytes(of: blob.descriptor, from: 10) == blob.source.read(at: 10, count: .max))
+                }
+                try await target.store(try Manifest(bytes: image.topBytes, contentType: image.top.mediaType), as: "v1")
+                #expect(try await target.tags() == .found(["v1"]))
+                #expect(try await target.resolve(.tag("v1")) == image.top)
+                let copy = client.repository(RepositoryReference(host: registry.host, repository: "team/b"), for: .push)
+                let mounted = try await copy.store(SampleReader(image.blobs[0].source), mountFrom: "team/app")
+                #expect(mounted == .mounted(from: "team/app"))
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import OCI
+import TestSupport
+import Testing
+
+@testable import Registry
+
+struct CredentialTests {
+    @Test(
+        "The variable's name is the host in upper case with underscores",
+        arguments: [
+            ("registry:5000", "IMGLIFE_REGISTRY_5000"), ("registry.example.com", "IMGLIFE_REGISTRY_EXAMPLE_COM"),
+            ("my-registry.io", "IMGLIFE_MY_REGISTRY_IO"), ("127.0.0.1:5000", "IMGLIFE_127_0_0_1_5000"), ("[::1]:5000", "IMGLIFE____1__5000"),
+            ("docker.io", "IMGLIFE_DOCKER_IO"),
+        ]
+    )
+    func normalizesHosts(host: String, expected: String) {
+        #expect(EnvironmentCredentials.prefix(host) == expected)
+    }
+
+    @Test("A half-set pair is an error that lists every one of them")
+    func refusesHalfSetPairs() {
+        let environment = ["IMGLIFE_A_USERNAME": "u", "IMGLIFE_B_PASSWORD": "hunter2", "IMGLIFE_C_TOKEN": "t"]
+        #expect {
+            _ = try CredentialStore(environment: environment, home: nil)
+        } throws: { error in
+            "\(error)" == "IMGLIFE_A_USERNAME is set, but IMGLIFE_A_PASSWORD is not: set both or neither; "
+                + "IMGLIFE_B_PASSWORD is set, but IMGLIFE_B_USERNAME is not: set both or neither"
+        }
+    }
+
+    private func found(
+        _ environment: [String: String],
+        config: String? = nil,
+        _ reference: String = "registry.example.com/team/app"
+    ) async throws -> String? {
+        try await TemporaryDirectory.with { directory in
+            var environment = environment
+            if let config {
+                try Files.write(config, to: "\(directory)/config.json")
+                environment["DOCKER_CONFIG"] = directory
+            }
+            let store = try CredentialStore(environment: environment, home: "\(directory)/home")
+            let location = try RepositoryReference(reference)
+            guard let credential = try await store.credential(for: location) else { return nil }
+            switch credential.kind {
+            case .basic(let user, let password): return "\(user):\(password.revealed)"
+            case .bearer(let token): return "bearer \(token.revealed)"
+            case .identity(let token): return "identity \(token.revealed)"
+            }
+        }
+    }
+
+    @Test("Our own variables come first, then the job's token, then files, then nobody")
+    func keepsTheOrder() async throws {
+        let config = #"{"auths": {"registry.example.com": {"username": "file", "password": "p"}}}"#
+        let pair = ["IMGLIFE_REGISTRY_EXAMPLE_COM_USERNAME": "u", "IMGLIFE_REGISTRY_EXAMPLE_COM_PASSWORD": "p"]
+        let job = ["CI_JOB_TOKEN": "j", "CI_REGISTRY": "registry.example.com"]
+        #expect(try await found(pair.merging(job) { $1 }, config: config) == "u:p")
+        #expect(try await found(["IMGLIFE_REGISTRY_EXAMPLE_COM_TOKEN": "t"], config: config) == "bearer t")
+        #expect(try await found(job, config: config) == "gitlab-ci-token:j")
+        #expect(try await found(["CI_JOB_TOKEN": "j", "CI_REGISTRY": "other"], config: config) == "file:p")
+        #expect(try await found([:]) == nil)
+        #expect(try await found(["IMGLIFE_DOCKER_IO_TOKEN": "h"], "alpine") == "bearer h")
+    }
+
+    @Test(
+        "docker's configuration is understood in all its forms",
+        arguments: [
+            (#"{"auths": {"https://registry.example.com/v2/": {"auth": "dTpwOnE="}}}"#, "u:p:q"),
+            (#"{"auths": {"registry.example.com": {"auth": "YTph"}, "registry.example.com/team": {"auth": "Yjpi"}}}"#, "b:b"),
+            (#"{"auths": {"registry.example.com/tea": {"auth": "YTph"}}}"#, nil),
+            (#"{"auths": {"registry.example.com": {"auth": "YTph", "identitytoken": "id"}}}"#, "identity id"),
+            (#"{"auths": {"registry.example.com": {"registrytoken": "r"}}}"#, "bearer r"),
+            (#"{"auths": {"registry.example.com": {}}}"#, nil), ("{}", nil),
+        ] as [(String, String?)]
+    )
+    func readsDockerConfiguration(config: String, expected: String?) async throws {
+        #expect(try await found([:], config: config) == expected)
+    }
+
+    @Test("Docker Hub's legacy key counts for all its names")
+    func readsHubKey() async throws {
+        let config = #"{"auths": {"https://index.docker.io/v1/": {"auth": "aDpw"}}}"#
+        #expect(try await found([:], config: config, "alpine") == "h:p")
+    }
+
+    @Test("A configuration that cannot be read is an error, not nobody")
+    func refusesBrokenFiles() async throws {
+        await #expect(throws: CredentialError.self) { try await found([:], config: "{") }
+        await #expect(throws: CredentialError.self) {
+            try await found([:], config: #"{"auths": {"registry.example.com": {"auth": "%%%"}}}"#)
+        }
+        await #expect(throws: CredentialError.self) { try await found(["REGISTRY_AUTH_FILE": "/nonexistent"]) }
+    }
+
+    private func ask(_ script: String, name: String = "fake", config: String? = nil) async throws -> String? {
+        try await TemporaryDirectory.with { directory in
+            try Files.write("#!/bin/sh\n\(script)\n", to: "\(directory)/docker-credential-fake")
+            try await Tool.check("chmod", ["+x", "\(directory)/docker-credential-fake"])
+            let environment = [
+                "PATH": "\(directory):/usr/bin:/bin", "OUT": "\(directory)/out", "IMGLIFE_OTHER_TOKEN": "c4nary",
+                "CI_JOB_TOKEN": "c4nary",
+            ]
+            let config = config ?? #"{"credHelpers": {"registry.example.com": "\#(name)"}}"#
+            return try await found(environment, config: config)
+        }
+    }
+
+    @Test("A credential program is given the server's name and no secrets of ours")
+    func asksPrograms() async throws {
+        let script = #"""
+            read server; env | grep -q c4nary && exit 1
+            echo "{\"ServerURL\":\"$server\",\"Username\":\"u-$server\",\"Secret\":\"s\"}"
+            """#
+        #expect(try await ask(script) == "u-registry.example.com:s")
+        #expect(try await ask(script, config: #"{"credsStore": "fake"}"#) == "u-registry.example.com:s")
+        #expect(try await ask(#"echo '{"Username":"<token>","Secret":"i"}'"#) == "identity i")
+        #expect(try await ask("echo 'credentials not found in native keychain'; exit 1") == nil)
+    }
+
+    @Test(
+        "A credential program that fails is an error that names it",
+        arguments: [
+            ("exit 1", "fake", "failed"), ("echo nonsense", "fake", "something else"),
+            ("head -c 100000 /dev/zero", "fake", "more than 65536 bytes"), ("true", "missing", "not found in PATH"),
+            ("true", "../fake", "not the name"),
+        ]
+    )
+    func reportsPrograms(script: String, name: String, expected: String) async throws {
+        await #expect {
+            _ = try await ask(script, name: name)
+        } throws: { error in
+            error is CredentialError && "\(error)".contains(expected) && "\(error)".contains(name)
+        }
+    }
+
+    @Test("A secret shows itself nowhere")
+    func hidesSecrets() {
+        let credential = Credential(kind: .basic(user: "u", password: Secret("hunter2")), source: .continuousIntegration)
+        var text = "\(credential) \(String(reflecting: credential))"
+        dump(credential, to: &text)
+        #expect(!text.contains("hunter2"))
+        #expect(text.contains("***"))
+    }
+}

@@ -1,0 +1,83 @@
+import OCI
+import Registry
+import TestSupport
+import Testing
+
+struct RateLimitTests {
+    private let image = SampleImage.image()
+
+    @Test("A rate limit is waited for, without using up a try")
+    func waits() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            registry.script(RequestMatch("GET", .manifests, times: 2), .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "30"]))
+            let clock = TestClock()
+            try await withClient(retry: RetryPolicy(attempts: 1), clock: clock) { client in
+                let manifest = try await client.pull(registry).manifest(.tag("v1"))
+                #expect(manifest != nil)
+            }
+            #expect(clock.now.offset >= .seconds(59))
+            #expect(registry.requests.count == 3)
+        }
+    }
+
+    @Test("A wait beyond the limit fails at once, with the time")
+    func refusesLongWaits() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET", .manifests, times: nil), .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "3600"]))
+            let clock = TestClock()
+            await #expect {
+                _ = try await withClient(clock: clock) { try await $0.pull(registry).manifest(.tag("v1")) }
+            } throws: { error in
+                if case .rateLimited = (error as? RegistryError)?.kind { "\(error)".contains("rate limited until 2") } else { false }
+            }
+            #expect(registry.requests.count == 1)
+            #expect(clock.sleeps.isEmpty)
+        }
+    }
+
+    @Test("One rate limit holds all requests to the host back, and one goes first afterwards")
+    func holdsAllBack() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            registry.script(RequestMatch("GET", .manifests), .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "30"]))
+            let gate = Gate()
+            try await withClient { client in
+                let repository = client.pull(registry)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { _ = try await repository.manifest(.tag("v1")) }
+                    try await registry.waitForRequests { $0.first?.status == 429 }
+                    registry.script(RequestMatch(nil, .manifests), .holdHead(gate))
+                    try await gate.waitForArrivals()
+                    for _ in 0..<5 { group.addTask { _ = try await repository.resolve(.tag("v1")) } }
+                    for _ in 0..<100 { await Task.yield() }
+                    #expect(registry.requests.count == 2)
+                    gate.open()
+                    try await group.waitForAll()
+                }
+            }
+            #expect(registry.requests.count == 7)
+        }
+    }
+
+    @Test("No more requests are in flight than the limit allows, and writing does not wait for reading")
+    func limitsRequests() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            let gate = Gate()
+            registry.script(RequestMatch("HEAD", .manifests, times: nil), .holdHead(gate))
+            try await withClient(hosts: [registry.host: HostSettings(plainHTTP: true, maxConnections: 2)]) { client in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<6 { group.addTask { _ = try await client.pull(registry).resolve(.tag("v1")) } }
+                    try await gate.waitForArrivals(2)
+                    let source = ByteSource.random(seed: 1, count: 10)
+                    _ = try await client.push(registry).store(SampleReader(source))
+                    #expect(gate.arrivals == 2)
+                    gate.open()
+                    try await group.waitForAll()
+                }
+            }
+            #expect(registry.count("HEAD") == 6)
+        }
+    }
+}

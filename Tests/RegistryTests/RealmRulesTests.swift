@@ -1,0 +1,49 @@
+import OCI
+import Testing
+
+@testable import Registry
+
+struct RealmRulesTests {
+    private func verdict(_ realm: String, _ registry: String) throws -> String {
+        let registry = try #require(WebAddress(registry)).origin
+        guard let realm = WebAddress(realm) else { return "refused" }
+        switch RealmRules.verdict(realm: realm.origin, registry: registry) {
+        case .credentials: return "credentials"
+        case .anonymous: return "anonymous"
+        case .refused: return "refused"
+        }
+    }
+
+    @Test(
+        "Credentials go to token services of the registry's own organisation only",
+        arguments: [
+            ("https://registry.example.com/token", "credentials"), ("https://registry.example.com:8443/t", "credentials"),
+            ("https://auth.example.com/t", "credentials"), ("https://example.com/jwt/auth", "credentials"),
+            ("https://example.org/t", "anonymous"), ("https://registry.example.com.evil.org/t", "anonymous"),
+            ("https://93.184.216.34/t", "anonymous"), ("http://registry.example.com/token", "refused"),
+            ("https://user@registry.example.com/", "refused"), ("https://127.0.0.1/t", "refused"),
+            ("https://localhost/t", "refused"), ("https://169.254.169.254/latest", "refused"),
+            ("https://[::ffff:169.254.169.254]/", "refused"), ("https://[::1]/", "refused"), ("https://10.1.2.3/", "refused"),
+            ("https://2130706433/", "refused"), ("https://0177.0.0.1/", "refused"), ("https://0x7f.1/", "refused"),
+            ("https://0.0.0.0/", "refused"), ("https://[fe80::1]/", "refused"), ("https://[fd00::1]/", "refused"),
+            ("ftp://registry.example.com/", "refused"), ("token", "refused"),
+        ]
+    )
+    func judges(realm: String, expected: String) throws {
+        #expect(try verdict(realm, "https://registry.example.com") == expected)
+    }
+
+    @Test("Docker Hub's token service is its own, and neighbours under a country's domain are not")
+    func knowsNeighbours() throws {
+        #expect(try verdict("https://auth.docker.io/token", "https://registry-1.docker.io") == "credentials")
+        #expect(try verdict("https://evil.co.uk/t", "https://shop.co.uk") == "anonymous")
+        #expect(try verdict("https://auth.shop.co.uk/t", "https://shop.co.uk") == "credentials")
+    }
+
+    @Test("A registry on this machine may have its token service here, over plain HTTP if it is itself")
+    func allowsLoopbackForLoopback() throws {
+        #expect(try verdict("http://127.0.0.1:6000/t", "http://127.0.0.1:5000") == "credentials")
+        #expect(try verdict("http://localhost:6000/t", "http://127.0.0.1:5000") == "anonymous")
+        #expect(try verdict("http://127.0.0.1:6000/t", "https://127.0.0.1:5000") == "refused")
+    }
+}

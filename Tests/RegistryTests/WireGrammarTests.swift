@@ -1,0 +1,105 @@
+import FoundationEssentials
+import OCI
+import Testing
+
+@testable import Registry
+
+struct WireGrammarTests {
+    @Test(
+        "A URL without user info and with a plain host is taken, anything else is not",
+        arguments: [
+            ("https://Registry.example.com/v2/?a=%2F#x", "https://registry.example.com/v2/?a=%2F"),
+            ("http://h:80", "http://h/"), ("https://h:443/x", "https://h/x"), ("https://[::1]:5000/", "https://[::1]:5000/"),
+            ("https://u:p@h/", nil), ("ftp://h/", nil), ("https:///x", nil), ("https://h:0/", nil), ("https://h:99999/", nil),
+            ("https://h\\@evil/", nil), ("https://h/a b", nil), ("/v2/", nil), ("https://h%41/", nil), ("", nil),
+        ] as [(String, String?)]
+    )
+    func parsesAddresses(text: String, expected: String?) {
+        #expect(WebAddress(text)?.text == expected)
+    }
+
+    @Test(
+        "A Location is resolved as RFC 3986 says, and keeps the bytes of its query",
+        arguments: [
+            ("/v2/x?a=1+2&b=%2B%2f", "https://h/v2/x?a=1+2&b=%2B%2f"), ("//other:8443/y", "https://other:8443/y"),
+            ("https://h:443/z#f", "https://h/z"), ("sibling?s", "https://h/v2/a/sibling?s"),
+            ("v2/a/uploads/1", "https://h/v2/a/uploads/1"), ("../b", "https://h/v2/b"), ("?q", "https://h/v2/a/b?q"),
+            ("/../../etc", "https://h/etc"), ("javascript:alert(1)", nil), ("http://u@h/", nil),
+        ] as [(String, String?)]
+    )
+    func resolves(reference: String, expected: String?) throws {
+        let base = try #require(WebAddress("https://h/v2/a/b?old"))
+        #expect(base.resolving(reference)?.text == expected)
+    }
+
+    @Test("A query item is added after the bytes that are there")
+    func addsQueryItems() throws {
+        let address = try #require(WebAddress("https://h/u?_state=a%2Fb=="))
+        #expect(address.adding("digest", "sha256:ab").text == "https://h/u?_state=a%2Fb==&digest=sha256%3Aab")
+        let bare = try #require(WebAddress("https://h/u"))
+        #expect(bare.adding("n", "1").text == "https://h/u?n=1")
+    }
+
+    @Test("Challenges are read in all forms that registries send")
+    func parsesChallenges() {
+        let both = Challenge.parse([#"Basic realm="a, b", bEARER Realm="https://t/x?a=1,2",service=reg,scope="r:a:pull,push""#])
+        #expect(both.map(\.scheme) == ["basic", "bearer"])
+        #expect(both.first?.parameters["realm"] == "a, b")
+        #expect(both.last?.parameters == ["realm": "https://t/x?a=1,2", "service": "reg", "scope": "r:a:pull,push"])
+        #expect(Challenge.parse(["Negotiate", "Basic"]).map(\.scheme) == ["negotiate", "basic"])
+        #expect(Challenge.parse([#"Bearer realm="a\"b""#]).first?.parameters["realm"] == "a\"b")
+        #expect(Challenge.parse([#"Bearer realm="never ends"#]).first?.parameters == [:])
+        #expect(Challenge.parse(["", ",,", "=x"]).isEmpty)
+    }
+
+    @Test(
+        "The next page is found in all forms of Link",
+        arguments: [
+            (#"</v2/a/tags/list?n=1&last=x>; rel="next""#, "/v2/a/tags/list?n=1&last=x"), ("</p>; rel=next", "/p"),
+            (#"</a,b>; rel="prev", </c>; title="x, y"; rel="next""#, "/c"), (#"/old?next_page=1; rel="next""#, "/old?next_page=1"),
+            (#"</p>; rel="prev next""#, "/p"), ("</p>; rel=last", nil), ("<>; rel=next", nil), ("</p", nil), ("", nil),
+        ] as [(String, String?)]
+    )
+    func findsNextLink(field: String, expected: String?) {
+        #expect(LinkHeader.next(in: [field]) == expected)
+    }
+
+    @Test(
+        "Content-Range is read strictly",
+        arguments: [
+            ("bytes 5-9/10", .range(first: 5, last: 9, size: 10)), ("BYTES 0-0/*", .range(first: 0, last: 0, size: nil)),
+            ("bytes */7", .unsatisfied(size: 7)), ("bytes 9-5/10", nil), ("bytes 5-10/10", nil), ("items 0-1/2", nil),
+            ("bytes -5/10", nil), ("bytes +1-2/3", nil), ("5-9/10", nil), ("", nil),
+        ] as [(String, ContentRange?)]
+    )
+    func parsesContentRange(text: String, expected: ContentRange?) {
+        #expect(ContentRange(text) == expected)
+    }
+
+    @Test(
+        "What a registry holds of an upload is read in both spellings",
+        arguments: [("0-99", 100), ("bytes=0-9", 10), ("0-0", 0), ("5-9", nil), ("x", nil)] as [(String, Int64?)]
+    )
+    func parsesUploadRange(text: String, expected: Int64?) {
+        #expect(UploadRange.count(text) == expected)
+    }
+
+    @Test(
+        "Retry-After is seconds, a date, or a Unix time",
+        arguments: [
+            ("7", 7), ("0", 0), ("1.5", 1.5), ("1000000060", 60), ("1000000060000", 60), ("Sun, 09 Sep 2001 01:47:10 GMT", 30),
+            ("-1", nil), ("soon", nil), ("", nil), ("Sun, 06 Nov 1994 08:49:37 GMT", nil), ("nan", nil),
+        ] as [(String, Double?)]
+    )
+    func parsesRetryAfter(text: String, expected: Double?) {
+        let now = Date(timeIntervalSince1970: 1_000_000_000)
+        #expect(RetryAfter.delay(text, now: now) == expected.map { .seconds($0) })
+    }
+
+    @Test("HTTP dates count leap days")
+    func parsesDates() {
+        #expect(HTTPDate.parse("Sun, 06 Nov 1994 08:49:37 GMT") == 784_111_777)
+        #expect(HTTPDate.parse("Thu, 29 Feb 2024 00:00:00 GMT") == 1_709_164_800)
+        #expect(HTTPDate.parse("1994-11-06") == nil)
+    }
+}
