@@ -185,6 +185,15 @@ struct LocalFailureTests {
         }
     }
 
+    @Test("What is opened later never takes the place of a closed standard output")
+    func closedOutput() async throws {
+        try await Self.with { workspace, _ async throws in
+            let result = try await workspace.shell("\"$imglife\" sync <&- >&-")
+            #expect(result.status == 1)
+            #expect(result.errorLines.last == "error: cannot write to standard output: Bad file descriptor")
+        }
+    }
+
     @Test("A reader that takes the first line alone gets it")
     func head() async throws {
         try await Self.with { workspace, _ async throws in
