@@ -73,7 +73,9 @@ struct ImageCopy: Sendable {
 
     private func record(_ graph: ImageGraph, document: Manifest) async throws {
         guard graph.blobs.allSatisfy(cache.contains) else { return }
-        for manifest in graph.children + [graph.top] {
+        // The source's own index too, where platforms were chosen: a later comparison reduces it without asking again.
+        let reduced = document.descriptor == graph.top.descriptor ? [] : [document]
+        for manifest in reduced + graph.children + [graph.top] {
             try await cache.store(manifest, from: job.source)
         }
         guard case .tag(let tag) = job.reference else { return }

@@ -26,6 +26,7 @@ struct DigestComparison {
         guard let document = try await source.manifest(.tag(tag.source)) else {
             throw CopyError(.missingTag(.tag(tag.source), entry.source))
         }
+        try await cache?.store(document, from: entry.source)
         return try reducedDigest(of: document)
     }
 
