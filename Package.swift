@@ -64,7 +64,7 @@ let package = Package(
         .executableTarget(
             name: "imglife",
             dependencies: [
-                "Cache", "OCI", "Registry", "Sync",
+                "CLinux", "Cache", "OCI", "Registry", "Sync",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -123,7 +123,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "OCI", "TestSupport", "imglife",
+                "OCI", "Sync", "TestSupport", "imglife",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -34,4 +35,9 @@ int clinux_openat(int directory, const char *name, int flags, mode_t mode) {
 
 int clinux_duplicate(int fd) {
     return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+void clinux_limit_heap(void) {
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, 128 << 10);
 }

@@ -3,7 +3,7 @@ import Synchronization
 /// How much memory the lanes of all downloads may hold together.
 final class LaneBudget: Sendable {
     /// In bytes, for each of the two lanes; the buffers are the same ones while neither lane is far behind.
-    static let total = 16 << 20
+    static let total = 8 << 20
     /// What one download's lane may always hold: a few reads from the network.
     static let minimum = 512 << 10
 

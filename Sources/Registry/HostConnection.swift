@@ -136,8 +136,11 @@ extension HostConnection {
     /// Answers a registry's challenge: once for not having known it, once for a token that has been refused.
     private func authorized(_ call: Call) async throws -> (Reply, Authorization) {
         var refusedTokens = 0
+        var refusal: Reply?
         while true {
             let authorization = try await call.context.mapping { try await authorizer.authorization(for: call.scope) }
+            // Nothing to answer the challenge with: the refusal stands.
+            if let refusal, authorization.header == nil { return (refusal, authorization) }
             let (reply, registry) = try await guessed(call, authorization)
             guard reply.status == 401 else { return (reply, authorization) }
             if authorization.header != nil { refusedTokens += 1 }
@@ -145,6 +148,7 @@ extension HostConnection {
                 try authorizer.learn(reply.headers, used: authorization, scope: call.scope, registry: registry)
             }
             guard goesOn, refusedTokens < 2 else { return (reply, authorization) }
+            refusal = reply
         }
     }
 

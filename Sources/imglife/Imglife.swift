@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import Glibc
 import Sync
 
@@ -10,7 +11,7 @@ struct Imglife: AsyncParsableCommand {
         abstract: "Mirrors container images into a private registry through a content-addressed local cache.",
         discussion: "One YAML file says what is mirrored; every blob is downloaded from upstream at most once.",
         version: Version.current,
-        subcommands: [SyncCommand.self]
+        subcommands: [SyncCommand.self, SchemaCommand.self]
     )
 
     @OptionGroup var options: GlobalOptions
@@ -22,6 +23,7 @@ struct Imglife: AsyncParsableCommand {
         StandardOutput.occupyClosedStreams()
         // A reader that goes away is an error of that write, not the end of the process half-way.
         signal(SIGPIPE, SIG_IGN)
+        clinux_limit_heap()
         await main(nil)
     }
 

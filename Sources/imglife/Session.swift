@@ -39,6 +39,11 @@ struct Session: Sendable {
         CacheConfiguration(directory: cacheDirectory, retry: settings.retry, logger: logger)
     }
 
+    /// A run over the configuration.
+    func syncer(_ client: RegistryClient, _ cache: ContentCache?, _ options: Syncer.Options) -> Syncer {
+        Syncer(configuration: configuration, client: client, cache: cache, options: options, logger: logger)
+    }
+
     /// How registries are reached, for ``RegistryClient``.
     var registries: RegistryConfiguration {
         var hosts: [RegistryHost: HostSettings] = [:]

@@ -17,24 +17,33 @@ enum StandardOutput {
         try write(text, to: STDOUT_FILENO)
     }
 
-    /// Tells the person; what can't be told is lost, because there is nowhere left to say so.
+    /// Tells the person, above whatever progress is on the screen.
+    ///
+    /// What can't be told is lost, because there is nowhere left to say so.
     static func writeError(_ text: String) {
-        try? write(text, to: STDERR_FILENO)
+        Terminal.standardError.write(text)
     }
 
-    private static func write(_ text: String, to descriptor: CInt) throws(OutputError) {
+    /// Writes all of the text, in one write(2) unless the system takes it in pieces.
+    static func write(_ text: String, to descriptor: CInt) throws(OutputError) {
         var text = text
         let code = text.withUTF8 { bytes -> CInt in
             var rest = UnsafeRawBufferPointer(bytes)[...]
             while !rest.isEmpty {
                 let written = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                if written < 0, errno == EINTR { continue }
+                if written < 0, errno == EINTR || errno == EAGAIN && waitUntilWritable(descriptor) { continue }
                 guard written > 0 else { return errno }
                 rest = rest.dropFirst(written)
             }
             return 0
         }
         guard code == 0 else { throw OutputError(code: code) }
+    }
+
+    /// A pipe or terminal may have been made non-blocking by another process that shares it.
+    private static func waitUntilWritable(_ descriptor: CInt) -> Bool {
+        var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        return poll(&request, 1, -1) >= 0 || errno == EINTR
     }
 }
 

@@ -7,7 +7,12 @@ struct SummaryText {
 
     let report: SyncReport
     let style: TextStyle
+    /// How many tags are past their end of life, in one line.
+    var lifecycle: String?
+    /// What else went wrong, one line each; hooks for instance.
+    var otherFailures: [String] = []
 
+    /// Ends in a line feed.
     var text: String {
         let prefix = report.isDryRun ? "[dry-run] " : ""
         let lines =
@@ -18,7 +23,8 @@ struct SummaryText {
                 row("├─ Synced", report.synced, style.green),
                 row("├─ Up-to-date", report.upToDate) { $0 },
                 row("└─ Errors", report.errors, style.red),
-            ] + [bytesLine] + failureLines
+                bytesLine,
+            ] + lifecycleLine + failureLines
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -34,44 +40,19 @@ struct SummaryText {
             + "mounted \(ByteCount(bytes.mounted)) · pushed \(ByteCount(bytes.pushed))"
     }
 
+    private var lifecycleLine: [String] {
+        lifecycle.map { [$0.displaySafe(limit: Self.lineLimit)] } ?? []
+    }
+
     private var failureLines: [String] {
-        report.rows.filter { $0.status == .failed }.map { row in
-            let tags = (row.sourceTag.map { ":\($0)" } ?? "", row.targetTag.map { ":\($0)" } ?? "")
-            return style.red("✗") + " \(row.source)\(tags.0) → \(row.target)\(tags.1): \(row.reason ?? "failed")"
+        let rows = report.rows.filter { $0.status == .failed }.map { row in
+            let source = "\(row.source)" + (row.sourceTag.map { ":\($0)" } ?? "")
+            let target = "\(row.target)" + (row.targetTag.map { ":\($0)" } ?? "")
+            return "sync.entries[\(row.entry)] \(source) → \(target): \(row.reason ?? "failed")"
         }
+        return (rows + otherFailures).map { style.red("✗") + " " + $0.displaySafe(limit: Self.lineLimit) }
     }
-}
 
-/// A length of time as the summary's header shows it: `4.2s`, `3m07s`, `2h05m`.
-struct Elapsed: CustomStringConvertible {
-    let description: String
-
-    init(_ duration: Duration) {
-        let (whole, attoseconds) = duration.components
-        let tenths = whole * 10 + (attoseconds + 50_000_000_000_000_000) / 100_000_000_000_000_000
-        let seconds = (tenths + 5) / 10
-        func padded(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        description =
-            switch tenths {
-            case ..<600: "\(tenths / 10).\(tenths % 10)s"
-            case ..<36_000: "\(seconds / 60)m\(padded(seconds % 60))s"
-            default: "\(seconds / 3600)h\(padded(seconds / 60 % 60))m"
-            }
-    }
-}
-
-/// A number of bytes in binary units: `512 B`, `3.4 MiB`.
-struct ByteCount: CustomStringConvertible {
-    let description: String
-
-    init(_ bytes: Int64) {
-        var tenths = bytes * 10
-        var unit = 0
-        let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
-        while tenths >= 10_240, unit < units.count - 1 {
-            tenths = (tenths + 512) / 1024
-            unit += 1
-        }
-        description = unit == 0 ? "\(bytes) B" : "\(tenths / 10).\(tenths % 10) \(units[unit])"
-    }
+    /// A bound on what an error may say, far above what any does.
+    private static let lineLimit = 4096
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cache
+import FoundationEssentials
 import Glibc
 import Logging
 import OCI
@@ -14,11 +15,10 @@ struct SyncCommand: AsyncParsableCommand {
         discussion: "Exit codes: 0 all entries synced; 1 one or more failed; 64 bad usage; 78 invalid configuration."
     )
 
-    /// How progress is shown.
-    enum Progress: String, CaseIterable, ExpressibleByArgument {
-        case auto
-        case plain
-        case none
+    /// How the report is written.
+    enum Output: String, CaseIterable, ExpressibleByArgument {
+        case text
+        case json
     }
 
     @ParentCommand var parent: Imglife
@@ -36,8 +36,11 @@ struct SyncCommand: AsyncParsableCommand {
     )
     var entries: [String] = []
 
-    @Option(help: "Progress on standard error: auto, plain or none.")
-    var progress = Progress.auto
+    @Option(help: "The report on standard output: text, or one JSON document (see 'imglife schema --report').")
+    var output = Output.text
+
+    @Option(help: "Progress on standard error: auto (bars on a terminal), plain (a line now and then) or none.")
+    var progress = ProgressDisplay.Mode.auto
 
     func run() async throws {
         if parent.check { return try parent.checkConfiguration() }
@@ -76,23 +79,37 @@ struct SyncCommand: AsyncParsableCommand {
     }
 
     private func sync(_ session: Session, _ client: RegistryClient, _ options: Syncer.Options) async throws {
+        let started = Date()
         let report =
             if dryRun {
                 try await run(session, client, nil, options)
             } else {
                 try await ContentCache.with(session.cache) { cache in
-                    do {
-                        let report = try await run(session, client, cache, options)
-                        try await cache.writeLayout()
-                        return report
-                    } catch {
-                        try? await cache.writeLayout()
-                        throw error
-                    }
+                    try await Self.keepingLayout(of: cache) { try await run(session, client, cache, options) }
                 }
             }
-        try StandardOutput.write(SummaryText(report: report, style: .standardOutput(session.environment)).text)
+        switch output {
+        case .text:
+            try StandardOutput.write(SummaryText(report: report, style: .standardOutput(session.environment)).text)
+        case .json:
+            try StandardOutput.write(ReportDocument(report, started: started).text)
+        }
         if report.errors > 0 { throw Failure.failed }
+    }
+
+    /// Other tools read the cache by its `index.json`: it is brought up to date whatever became of the run.
+    private static func keepingLayout(
+        of cache: ContentCache,
+        _ body: () async throws -> SyncReport
+    ) async throws -> SyncReport {
+        do {
+            let report = try await body()
+            try await cache.writeLayout()
+            return report
+        } catch {
+            try? await cache.writeLayout()
+            throw error
+        }
     }
 
     private func run(
@@ -101,26 +118,13 @@ struct SyncCommand: AsyncParsableCommand {
         _ cache: ContentCache?,
         _ options: Syncer.Options
     ) async throws -> SyncReport {
-        let syncer = Syncer(
-            configuration: session.configuration,
-            client: client,
-            cache: cache,
-            options: options,
-            logger: session.logger
-        )
-        guard progress != .none else { return try await syncer.run() }
-        return try await PlainProgress(progress: syncer.progress).showing { try await syncer.run() }
+        let syncer = session.syncer(client, cache, options)
+        let display = ProgressDisplay(mode: progress, progress: syncer.progress, environment: session.environment)
+        return try await display.showing { try await syncer.run() }
     }
 
     private func printList(_ session: Session, _ client: RegistryClient, _ options: Syncer.Options) async throws {
-        let syncer = Syncer(
-            configuration: session.configuration,
-            client: client,
-            cache: nil,
-            options: options,
-            logger: session.logger
-        )
-        let listing = try await syncer.list()
+        let listing = try await session.syncer(client, nil, options).list()
         for line in listing.lines { try StandardOutput.write(line + "\n") }
         if listing.failures > 0 { throw Failure.failed }
     }

@@ -9,7 +9,9 @@ struct AuthorizationTests {
     private let password = "p4ssw0rd-\(UInt64.random(in: .min ... .max))"
 
     private func credentials(_ registry: ScriptedRegistry, password: String? = nil) -> [String: String] {
-        let name = "IMGLIFE_" + registry.host.description.uppercased().map { $0.isLetter || $0.isNumber ? "\($0)" : "_" }.joined()
+        let name =
+            "IMGLIFE_"
+            + registry.host.description.uppercased().map { $0.isLetter || $0.isNumber ? "\($0)" : "_" }.joined()
         return ["\(name)_USERNAME": "ci", "\(name)_PASSWORD": password ?? self.password]
     }
 
@@ -20,9 +22,14 @@ struct AuthorizationTests {
         return TokenIssuer(rules)
     }
 
-    private func withRegistry<R>(_ authentication: Authentication, _ body: (ScriptedRegistry) async throws -> R) async throws -> R {
+    private func withRegistry<R>(
+        _ authentication: Authentication,
+        _ body: (ScriptedRegistry) async throws -> R
+    ) async throws -> R {
         try await ScriptedRegistry.with(authentication: authentication) { registry in
-            for name in ["library/app", "library/b"] as [RepositoryName] { registry.load(image, repository: name, tag: "v1") }
+            for name in ["library/app", "library/b"] as [RepositoryName] {
+                registry.load(image, repository: name, tag: "v1")
+            }
             return try await body(registry)
         }
     }
@@ -36,12 +43,16 @@ struct AuthorizationTests {
                 let found = try await client.pull(registry, "library/b").resolve(.tag("v1"))
                 #expect(found == image.top)
             }
-            #expect(registry.requests.map { "\($0.path == "/token" ? "token" : $0.method) \($0.status ?? 0)" } == [
-                "HEAD 401", "token 200", "HEAD 200", "GET 200", "token 200", "HEAD 200",
-            ])
-            #expect(registry.requests.filter { $0.path == "/token" }.compactMap { $0.query["scope"] } == [
-                "repository:library/app:pull", "repository:library/b:pull",
-            ])
+            #expect(
+                registry.requests.map { "\($0.path == "/token" ? "token" : $0.method) \($0.status ?? 0)" } == [
+                    "HEAD 401", "token 200", "HEAD 200", "GET 200", "token 200", "HEAD 200",
+                ]
+            )
+            #expect(
+                registry.requests.filter { $0.path == "/token" }.compactMap { $0.query["scope"] } == [
+                    "repository:library/app:pull", "repository:library/b:pull",
+                ]
+            )
         }
     }
 
@@ -71,7 +82,13 @@ struct AuthorizationTests {
                     issuer.expireAllTokens()
                 }
                 let source = ByteSource.random(seed: 3, count: 600_000)
-                registry.script(RequestMatch("POST", .uploads), .flip { _ in issuer.expireAllTokens(); return nil })
+                registry.script(
+                    RequestMatch("POST", .uploads),
+                    .flip { _ in
+                        issuer.expireAllTokens()
+                        return nil
+                    }
+                )
                 _ = try await client.push(registry).store(SampleReader(source))
                 #expect(registry.store.blob(source.descriptor.digest, in: "library/app")?.count == 600_000)
             }
@@ -136,7 +153,8 @@ struct AuthorizationTests {
             await #expect {
                 _ = try await withClient { try await $0.pull(registry).manifest(.tag("v1")) }
             } throws: { error in
-                "\(error)" == "\(registry.host) asks for credentials to read the manifest of library/app (401 UNAUTHORIZED): "
+                "\(error)"
+                    == "\(registry.host) asks for credentials to read the manifest of library/app (401 UNAUTHORIZED): "
                     + "set \(name)_USERNAME and _PASSWORD, or \(name)_TOKEN"
             }
         }
@@ -151,7 +169,9 @@ struct AuthorizationTests {
                     _ = try await withClient(credentials: credentials(registry)) {
                         try await $0.pull(registry).manifest(.tag("v1"))
                     }
-                } throws: { "\($0)".contains("credentials were not sent there") || "\($0)".contains("another organisation") }
+                } throws: {
+                    "\($0)".contains("credentials were not sent there") || "\($0)".contains("another organisation")
+                }
                 #expect(other.requests.count > 0)
                 #expect(!other.transcriptContains(password))
             }

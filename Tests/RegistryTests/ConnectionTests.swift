@@ -12,7 +12,10 @@ struct ConnectionTests {
         _ = try await withClient(hosts: hosts) { try await $0.pull(registry).manifest(.tag("v1")) }
     }
 
-    private func withTLS(_ server: TestCertificates.Server, _ body: (ScriptedRegistry) async throws -> Void) async throws {
+    private func withTLS(
+        _ server: TestCertificates.Server,
+        _ body: (ScriptedRegistry) async throws -> Void
+    ) async throws {
         try await ScriptedRegistry.with(tls: server) { registry in
             registry.load(image, repository: "library/app", tag: "v1")
             try await body(registry)
@@ -25,7 +28,10 @@ struct ConnectionTests {
         try await withTLS(certificates.server) { try await read($0, HostSettings(caFile: certificates.authorityFile)) }
     }
 
-    @Test("Certificates of unknown authorities, other hosts or the past are refused", .enabled(if: Tool.isInstalled("openssl")))
+    @Test(
+        "Certificates of unknown authorities, other hosts or the past are refused",
+        .enabled(if: Tool.isInstalled("openssl"))
+    )
     func refusesCertificates() async throws {
         let certificates = try await TestCertificates.shared()
         let cases = [
@@ -82,7 +88,9 @@ struct ConnectionTests {
     func worksWithDockerRegistry() async throws {
         let certificates = try await TestCertificates.shared()
         try await ExternalRegistry.with(tls: certificates.server, htpasswd: ("me", "pw")) { registry in
-            let name = "IMGLIFE_" + registry.host.description.uppercased().map { $0.isLetter || $0.isNumber ? "\($0)" : "_" }.joined()
+            let name =
+                "IMGLIFE_"
+                + registry.host.description.uppercased().map { $0.isLetter || $0.isNumber ? "\($0)" : "_" }.joined()
             let credentials = ["\(name)_USERNAME": "me", "\(name)_PASSWORD": "pw"]
             let hosts = [registry.host: HostSettings(caFile: certificates.authorityFile)]
             try await withClient(credentials: credentials, hosts: hosts) { client in
@@ -92,7 +100,9 @@ struct ConnectionTests {
                 for blob in image.blobs {
                     #expect(try await target.store(SampleReader(blob.source)) == .stored(bytes: blob.descriptor.size))
                     #expect(try await target.contains(blob.descriptor))
-                    #expect(try await target.bytes(of: blob.descriptor, from: 10) == blob.source.read(at: 10, count: .max))
+                    #expect(
+                        try await target.bytes(of: blob.descriptor, from: 10) == blob.source.read(at: 10, count: .max)
+                    )
                 }
                 try await target.store(try Manifest(bytes: image.topBytes, contentType: image.top.mediaType), as: "v1")
                 #expect(try await target.tags() == .found(["v1"]))

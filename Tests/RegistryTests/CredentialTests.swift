@@ -9,7 +9,8 @@ struct CredentialTests {
         "The variable's name is the host in upper case with underscores",
         arguments: [
             ("registry:5000", "IMGLIFE_REGISTRY_5000"), ("registry.example.com", "IMGLIFE_REGISTRY_EXAMPLE_COM"),
-            ("my-registry.io", "IMGLIFE_MY_REGISTRY_IO"), ("127.0.0.1:5000", "IMGLIFE_127_0_0_1_5000"), ("[::1]:5000", "IMGLIFE____1__5000"),
+            ("my-registry.io", "IMGLIFE_MY_REGISTRY_IO"), ("127.0.0.1:5000", "IMGLIFE_127_0_0_1_5000"),
+            ("[::1]:5000", "IMGLIFE____1__5000"),
             ("docker.io", "IMGLIFE_DOCKER_IO"),
         ]
     )
@@ -67,7 +68,10 @@ struct CredentialTests {
         "docker's configuration is understood in all its forms",
         arguments: [
             (#"{"auths": {"https://registry.example.com/v2/": {"auth": "dTpwOnE="}}}"#, "u:p:q"),
-            (#"{"auths": {"registry.example.com": {"auth": "YTph"}, "registry.example.com/team": {"auth": "Yjpi"}}}"#, "b:b"),
+            (
+                #"{"auths": {"registry.example.com": {"auth": "YTph"}, "registry.example.com/team": {"auth": "Yjpi"}}}"#,
+                "b:b"
+            ),
             (#"{"auths": {"registry.example.com/tea": {"auth": "YTph"}}}"#, nil),
             (#"{"auths": {"registry.example.com": {"auth": "YTph", "identitytoken": "id"}}}"#, "identity id"),
             (#"{"auths": {"registry.example.com": {"registrytoken": "r"}}}"#, "bearer r"),
@@ -136,7 +140,10 @@ struct CredentialTests {
 
     @Test("A secret shows itself nowhere")
     func hidesSecrets() {
-        let credential = Credential(kind: .basic(user: "u", password: Secret("hunter2")), source: .continuousIntegration)
+        let credential = Credential(
+            kind: .basic(user: "u", password: Secret("hunter2")),
+            source: .continuousIntegration
+        )
         var text = "\(credential) \(String(reflecting: credential))"
         dump(credential, to: &text)
         #expect(!text.contains("hunter2"))

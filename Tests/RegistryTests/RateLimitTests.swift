@@ -10,7 +10,10 @@ struct RateLimitTests {
     func waits() async throws {
         try await ScriptedRegistry.with { registry in
             registry.load(image, repository: "library/app", tag: "v1")
-            registry.script(RequestMatch("GET", .manifests, times: 2), .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "30"]))
+            registry.script(
+                RequestMatch("GET", .manifests, times: 2),
+                .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "30"])
+            )
             let clock = TestClock()
             try await withClient(retry: RetryPolicy(attempts: 1), clock: clock) { client in
                 let manifest = try await client.pull(registry).manifest(.tag("v1"))
@@ -24,12 +27,19 @@ struct RateLimitTests {
     @Test("A wait beyond the limit fails at once, with the time")
     func refusesLongWaits() async throws {
         try await ScriptedRegistry.with { registry in
-            registry.script(RequestMatch("GET", .manifests, times: nil), .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "3600"]))
+            registry.script(
+                RequestMatch("GET", .manifests, times: nil),
+                .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "3600"])
+            )
             let clock = TestClock()
             await #expect {
                 _ = try await withClient(clock: clock) { try await $0.pull(registry).manifest(.tag("v1")) }
             } throws: { error in
-                if case .rateLimited = (error as? RegistryError)?.kind { "\(error)".contains("rate limited until 2") } else { false }
+                if case .rateLimited = (error as? RegistryError)?.kind {
+                    "\(error)".contains("rate limited until 2")
+                } else {
+                    false
+                }
             }
             #expect(registry.requests.count == 1)
             #expect(clock.sleeps.isEmpty)
@@ -40,7 +50,10 @@ struct RateLimitTests {
     func holdsAllBack() async throws {
         try await ScriptedRegistry.with { registry in
             registry.load(image, repository: "library/app", tag: "v1")
-            registry.script(RequestMatch("GET", .manifests), .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "30"]))
+            registry.script(
+                RequestMatch("GET", .manifests),
+                .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "30"])
+            )
             let gate = Gate()
             try await withClient { client in
                 let repository = client.pull(registry)

@@ -17,13 +17,15 @@ struct RealmRulesTests {
     @Test(
         "Credentials go to token services of the registry's own organisation only",
         arguments: [
-            ("https://registry.example.com/token", "credentials"), ("https://registry.example.com:8443/t", "credentials"),
+            ("https://registry.example.com/token", "credentials"),
+            ("https://registry.example.com:8443/t", "credentials"),
             ("https://auth.example.com/t", "credentials"), ("https://example.com/jwt/auth", "credentials"),
             ("https://example.org/t", "anonymous"), ("https://registry.example.com.evil.org/t", "anonymous"),
             ("https://93.184.216.34/t", "anonymous"), ("http://registry.example.com/token", "refused"),
             ("https://user@registry.example.com/", "refused"), ("https://127.0.0.1/t", "refused"),
             ("https://localhost/t", "refused"), ("https://169.254.169.254/latest", "refused"),
-            ("https://[::ffff:169.254.169.254]/", "refused"), ("https://[::1]/", "refused"), ("https://10.1.2.3/", "refused"),
+            ("https://[::ffff:169.254.169.254]/", "refused"), ("https://[::1]/", "refused"),
+            ("https://10.1.2.3/", "refused"),
             ("https://2130706433/", "refused"), ("https://0177.0.0.1/", "refused"), ("https://0x7f.1/", "refused"),
             ("https://0.0.0.0/", "refused"), ("https://[fe80::1]/", "refused"), ("https://[fd00::1]/", "refused"),
             ("ftp://registry.example.com/", "refused"), ("token", "refused"),

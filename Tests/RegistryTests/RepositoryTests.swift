@@ -43,12 +43,15 @@ struct RepositoryTests {
     @Test("Where HEAD is not served or says too little, GET answers")
     func fallsBackToGet() async throws {
         for status in [405, 501] {
-            let found = try await ask({ $0.script(RequestMatch("HEAD", .manifests), .status(status)) }) {
-                try await $0.resolve(.tag("v1"))
-            }
+            let found = try await ask(
+                { $0.script(RequestMatch("HEAD", .manifests), .status(status)) },
+                {
+                    try await $0.resolve(.tag("v1"))
+                }
+            )
             #expect(found == image.top)
         }
-        let found = try await ask({ $0.options.sendsContentDigest = false }) { try await $0.resolve(.tag("v1")) }
+        let found = try await ask({ $0.options.sendsContentDigest = false }, { try await $0.resolve(.tag("v1")) })
         #expect(found == image.top)
     }
 
@@ -57,9 +60,12 @@ struct RepositoryTests {
         let other = "sha256:" + String(repeating: "0", count: 64)
         for fault in [Action.header("Docker-Content-Digest", other), .corruptByte(at: 3)] {
             await #expect(throws: RegistryError.self) {
-                try await ask({ $0.script(RequestMatch("GET", .manifests, times: nil), fault) }) {
-                    _ = try await $0.manifest(image.top)
-                }
+                try await ask(
+                    { $0.script(RequestMatch("GET", .manifests, times: nil), fault) },
+                    {
+                        _ = try await $0.manifest(image.top)
+                    }
+                )
             }
         }
     }
@@ -67,17 +73,23 @@ struct RepositoryTests {
     @Test("Passing failures are tried again, final ones are not")
     func retries() async throws {
         for status in [408, 425, 429, 500, 502, 503, 504, 520] {
-            let count = try await withImage({ $0.script(RequestMatch("GET", .manifests), .status(status)) }) {
-                _ = try await $0.manifest(.tag("v1"))
-                return $1.requests.count
-            }
+            let count = try await withImage(
+                { $0.script(RequestMatch("GET", .manifests), .status(status)) },
+                {
+                    _ = try await $0.manifest(.tag("v1"))
+                    return $1.requests.count
+                }
+            )
             #expect(count == 2, "\(status)")
         }
         for status in [400, 403, 410, 415, 501] {
-            let count = try await withImage({ $0.script(RequestMatch("GET", .manifests, times: nil), .status(status)) }) {
-                _ = try? await $0.manifest(.tag("v1"))
-                return $1.requests.count
-            }
+            let count = try await withImage(
+                { $0.script(RequestMatch("GET", .manifests, times: nil), .status(status)) },
+                {
+                    _ = try? await $0.manifest(.tag("v1"))
+                    return $1.requests.count
+                }
+            )
             #expect(count == 1, "\(status)")
         }
     }
@@ -85,23 +97,33 @@ struct RepositoryTests {
     @Test("A login page in place of a manifest is tried once more, then explained")
     func explainsLoginPages() async throws {
         await #expect {
-            try await ask({ $0.script(RequestMatch("GET", .manifests, times: nil), .html) }) {
-                _ = try await $0.manifest(.tag("v1"))
-            }
+            try await ask(
+                { $0.script(RequestMatch("GET", .manifests, times: nil), .html) },
+                {
+                    _ = try await $0.manifest(.tag("v1"))
+                }
+            )
         } throws: { error in "\(error)".contains("web page") }
     }
 
     @Test("All pages of tags are read; names that are no tags and repetitions are dropped")
     func listsTags() async throws {
-        let tags = try await ask({ registry in
-            registry.options.pageSize = 2
-            for tag in ["a", "b", "c", "d"] as [TagName] { registry.store.tag(tag, image.digest, in: "library/app") }
-        }) { try await $0.tags() }
+        let tags = try await ask(
+            { registry in
+                registry.options.pageSize = 2
+                for tag in ["a", "b", "c", "d"] as [TagName] {
+                    registry.store.tag(tag, image.digest, in: "library/app")
+                }
+            },
+            { try await $0.tags() }
+        )
         #expect(tags == .found(["a", "b", "c", "d", "v1"]))
         let odd = Action.reply(.json(200, #"{"name":"x","tags":["ok","-rf","ok","$(x)"]}"#))
-        #expect(try await ask({ $0.script(RequestMatch("GET", .tags), odd) }) { try await $0.tags() } == .found(["ok"]))
+        #expect(
+            try await ask({ $0.script(RequestMatch("GET", .tags), odd) }, { try await $0.tags() }) == .found(["ok"])
+        )
         let null = Action.reply(.json(200, #"{"name":"x","tags":null}"#))
-        #expect(try await ask({ $0.script(RequestMatch("GET", .tags), null) }) { try await $0.tags() } == .found([]))
+        #expect(try await ask({ $0.script(RequestMatch("GET", .tags), null) }, { try await $0.tags() }) == .found([]))
     }
 
     @Test("A repository that does not exist is not an error")
@@ -121,20 +143,26 @@ struct RepositoryTests {
     )
     func refusesLinks(link: String) async throws {
         await #expect {
-            _ = try await ask({ $0.script(RequestMatch("GET", .tags, times: nil), .header("Link", link)) }) {
-                try await $0.tags()
-            }
+            _ = try await ask(
+                { $0.script(RequestMatch("GET", .tags, times: nil), .header("Link", link)) },
+                {
+                    try await $0.tags()
+                }
+            )
         } throws: { ($0 as? RegistryError)?.kind == .protocolViolation }
     }
 
     @Test("A page that fails fails the whole listing")
     func failsOnFailingPages() async throws {
         await #expect(throws: RegistryError.self) {
-            _ = try await ask({ registry in
-                registry.options.pageSize = 1
-                registry.store.tag("a", image.digest, in: "library/app")
-                registry.script(RequestMatch("GET", .tags, times: nil, after: 1), .status(404))
-            }) { try await $0.tags() }
+            _ = try await ask(
+                { registry in
+                    registry.options.pageSize = 1
+                    registry.store.tag("a", image.digest, in: "library/app")
+                    registry.script(RequestMatch("GET", .tags, times: nil, after: 1), .status(404))
+                },
+                { try await $0.tags() }
+            )
         }
     }
 

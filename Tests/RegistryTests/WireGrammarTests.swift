@@ -9,8 +9,10 @@ struct WireGrammarTests {
         "A URL without user info and with a plain host is taken, anything else is not",
         arguments: [
             ("https://Registry.example.com/v2/?a=%2F#x", "https://registry.example.com/v2/?a=%2F"),
-            ("http://h:80", "http://h/"), ("https://h:443/x", "https://h/x"), ("https://[::1]:5000/", "https://[::1]:5000/"),
-            ("https://u:p@h/", nil), ("ftp://h/", nil), ("https:///x", nil), ("https://h:0/", nil), ("https://h:99999/", nil),
+            ("http://h:80", "http://h/"), ("https://h:443/x", "https://h/x"),
+            ("https://[::1]:5000/", "https://[::1]:5000/"),
+            ("https://u:p@h/", nil), ("ftp://h/", nil), ("https:///x", nil), ("https://h:0/", nil),
+            ("https://h:99999/", nil),
             ("https://h\\@evil/", nil), ("https://h/a b", nil), ("/v2/", nil), ("https://h%41/", nil), ("", nil),
         ] as [(String, String?)]
     )
@@ -42,7 +44,9 @@ struct WireGrammarTests {
 
     @Test("Challenges are read in all forms that registries send")
     func parsesChallenges() {
-        let both = Challenge.parse([#"Basic realm="a, b", bEARER Realm="https://t/x?a=1,2",service=reg,scope="r:a:pull,push""#])
+        let both = Challenge.parse([
+            #"Basic realm="a, b", bEARER Realm="https://t/x?a=1,2",service=reg,scope="r:a:pull,push""#
+        ])
         #expect(both.map(\.scheme) == ["basic", "bearer"])
         #expect(both.first?.parameters["realm"] == "a, b")
         #expect(both.last?.parameters == ["realm": "https://t/x?a=1,2", "service": "reg", "scope": "r:a:pull,push"])
@@ -56,7 +60,8 @@ struct WireGrammarTests {
         "The next page is found in all forms of Link",
         arguments: [
             (#"</v2/a/tags/list?n=1&last=x>; rel="next""#, "/v2/a/tags/list?n=1&last=x"), ("</p>; rel=next", "/p"),
-            (#"</a,b>; rel="prev", </c>; title="x, y"; rel="next""#, "/c"), (#"/old?next_page=1; rel="next""#, "/old?next_page=1"),
+            (#"</a,b>; rel="prev", </c>; title="x, y"; rel="next""#, "/c"),
+            (#"/old?next_page=1; rel="next""#, "/old?next_page=1"),
             (#"</p>; rel="prev next""#, "/p"), ("</p>; rel=last", nil), ("<>; rel=next", nil), ("</p", nil), ("", nil),
         ] as [(String, String?)]
     )
@@ -67,7 +72,8 @@ struct WireGrammarTests {
     @Test(
         "Content-Range is read strictly",
         arguments: [
-            ("bytes 5-9/10", .range(first: 5, last: 9, size: 10)), ("BYTES 0-0/*", .range(first: 0, last: 0, size: nil)),
+            ("bytes 5-9/10", .range(first: 5, last: 9, size: 10)),
+            ("BYTES 0-0/*", .range(first: 0, last: 0, size: nil)),
             ("bytes */7", .unsatisfied(size: 7)), ("bytes 9-5/10", nil), ("bytes 5-10/10", nil), ("items 0-1/2", nil),
             ("bytes -5/10", nil), ("bytes +1-2/3", nil), ("5-9/10", nil), ("", nil),
         ] as [(String, ContentRange?)]
@@ -87,7 +93,8 @@ struct WireGrammarTests {
     @Test(
         "Retry-After is seconds, a date, or a Unix time",
         arguments: [
-            ("7", 7), ("0", 0), ("1.5", 1.5), ("1000000060", 60), ("1000000060000", 60), ("Sun, 09 Sep 2001 01:47:10 GMT", 30),
+            ("7", 7), ("0", 0), ("1.5", 1.5), ("1000000060", 60), ("1000000060000", 60),
+            ("Sun, 09 Sep 2001 01:47:10 GMT", 30),
             ("-1", nil), ("soon", nil), ("", nil), ("Sun, 06 Nov 1994 08:49:37 GMT", nil), ("nan", nil),
         ] as [(String, Double?)]
     )

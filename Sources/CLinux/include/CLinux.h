@@ -24,4 +24,8 @@ int clinux_openat(int directory, const char *name, int flags, mode_t mode);
 /// fcntl(2) with F_DUPFD_CLOEXEC. A descriptor, or -1 with errno set.
 int clinux_duplicate(int fd);
 
+/// Keeps the heap close to what is in use: two arenas, and buffers of a transfer's size go back to the system when they
+/// are freed. Call it before the first thread starts.
+void clinux_limit_heap(void);
+
 #endif

@@ -1,3 +1,4 @@
+import Glibc
 import OCI
 import Subprocess
 
@@ -57,6 +58,8 @@ struct CredentialProgram: Sendable {
     }
 
     private func ask(_ server: String) async throws -> Answer {
+        // A program that ends without reading must not end this process; NIO does the same before its first socket.
+        signal(SIGPIPE, SIG_IGN)
         let variables = environment.filter { !Self.isSecret($0.key) }
         let result = try await run(
             .name(program),

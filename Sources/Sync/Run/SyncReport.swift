@@ -25,6 +25,8 @@ package struct SyncReport: Sendable {
         package var bytes = ByteTally()
         /// Why it failed, or why nothing was done; one line, safe to show.
         package var reason: String?
+        /// Whether the target's tag held something else than upstream's did; `nil` when the two were not compared.
+        package var drifted: Bool?
     }
 
     /// In the order of the configuration, and within an entry newest tag first.

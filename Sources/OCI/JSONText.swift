@@ -1,9 +1,7 @@
-import OCI
-
 /// Text as a JSON string.
-enum JSONText {
+package enum JSONText {
     /// The text in quotes; control and direction characters are escaped, so a terminal can show it too.
-    static func quoted(_ text: String) -> String {
+    package static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

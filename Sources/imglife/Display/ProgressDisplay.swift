@@ -1,0 +1,48 @@
+import ArgumentParser
+import Sync
+
+/// Shows how far a run is on standard error, in the way that suits whoever reads it.
+struct ProgressDisplay: Sendable {
+    /// What `--progress` asks for.
+    enum Mode: String, CaseIterable, ExpressibleByArgument, Sendable {
+        /// Bars on a terminal, else as `plain`.
+        case auto
+        /// A line now and then.
+        case plain
+        case none
+    }
+
+    /// What is shown in the end.
+    enum Form: Sendable {
+        case live
+        case plain
+        case nothing
+    }
+
+    let mode: Mode
+    let progress: SyncProgress
+    let environment: [String: String]
+    var terminal = Terminal.standardError
+    var clock: any Clock<Duration> = ContinuousClock()
+
+    /// A terminal without a name, or with the name `dumb`, is not trusted to move its cursor.
+    var form: Form {
+        switch mode {
+        case .none: return .nothing
+        case .plain: return .plain
+        case .auto:
+            let isCapable = ![nil, "", "dumb"].contains(environment["TERM"])
+            return isCapable && terminal.isTerminal ? .live : .plain
+        }
+    }
+
+    /// Runs the work and shows its progress meanwhile.
+    func showing<Result>(_ work: () async throws -> Result) async throws -> Result {
+        switch form {
+        case .nothing: try await work()
+        case .live: try await LiveProgress(progress: progress, terminal: terminal, clock: clock).showing(work)
+        case .plain:
+            try await PlainProgress(progress: progress, clock: clock, tell: { terminal.write($0) }).showing(work)
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import Glibc
+import Synchronization
+
+/// A terminal, or whatever else a descriptor leads to, that log lines and live lines share without tearing each other.
+///
+/// Everything goes out whole, one text at a time.
+final class Terminal: Sendable {
+    /// How many characters fit.
+    struct Size: Hashable {
+        let columns: Int
+        let rows: Int
+    }
+
+    static let standardError = Terminal(descriptor: STDERR_FILENO)
+
+    private let descriptor: CInt
+    private let region = Mutex(LiveRegion())
+
+    /// - Parameter descriptor: open for as long as this lives; not closed.
+    init(descriptor: CInt) {
+        self.descriptor = descriptor
+    }
+
+    var isTerminal: Bool { isatty(descriptor) == 1 }
+
+    /// Writes lines, above the live ones if there are any.
+    ///
+    /// What can't be written is lost.
+    func write(_ text: String) {
+        region.withLock { region in
+            try? StandardOutput.write(region.insert(text, columns: size.columns), to: descriptor)
+        }
+    }
+
+    /// Shows these live lines instead of those before; writes nothing when they are the same.
+    ///
+    /// - Parameter render: given the size at this moment.
+    func draw(_ render: (Size) -> [String]) {
+        region.withLock { region in
+            let size = size
+            guard let text = region.replace(with: render(size), columns: size.columns) else { return }
+            try? StandardOutput.write(text, to: descriptor)
+        }
+    }
+
+    /// Takes the live lines off the screen.
+    func clear() {
+        draw { _ in [] }
+    }
+
+    /// 80 × 24 where the system does not know.
+    private var size: Size {
+        var window = winsize()
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &window) == 0, window.ws_col > 0, window.ws_row > 0 else {
+            return Size(columns: 80, rows: 24)
+        }
+        return Size(columns: Int(window.ws_col), rows: Int(window.ws_row))
+    }
+}

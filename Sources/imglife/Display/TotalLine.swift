@@ -1,0 +1,45 @@
+import Sync
+
+/// How far the whole run is, in one line.
+struct TotalLine {
+    let snapshot: SyncProgress.Snapshot
+    let elapsed: Duration
+    /// In bytes a second; `nil` when it is not known yet.
+    let rate: Double?
+
+    /// What matters least is left out first when the line would get too long.
+    func text(columns: Int) -> String {
+        var parts = parts
+        while parts.count > 1, Self.joined(parts).unicodeScalars.count > columns,
+            let least = parts.indices.max(by: { parts[$0].rank < parts[$1].rank })
+        {
+            parts.remove(at: least)
+        }
+        let line = Self.joined(parts)
+        return line.unicodeScalars.count > columns ? ColumnText.cut(line, columns) : line
+    }
+
+    private static func joined(_ parts: [(rank: Int, text: String)]) -> String {
+        parts.map(\.text).joined(separator: " · ")
+    }
+
+    /// In the order in which they are shown; the first of rank 0 always is.
+    private var parts: [(rank: Int, text: String)] {
+        var parts = [(rank: 0, text: tags)]
+        if snapshot.failedTags > 0 { parts.append((1, "\(snapshot.failedTags) failed")) }
+        if snapshot.bytes > 0 { parts.append((4, ByteCount(snapshot.bytes).description)) }
+        if let rate, snapshot.bytes > 0 { parts.append((2, "\(ByteCount(Int64(min(rate, 1e18))))/s")) }
+        parts.append((5, Elapsed(wholeSecondsOf: elapsed).description))
+        if let left = RemainingTime.estimate(snapshot, elapsed: elapsed, rate: rate) {
+            parts.append((3, "ETA \(Elapsed(wholeSecondsOf: left))"))
+        }
+        return parts
+    }
+
+    private var tags: String {
+        let pending = snapshot.pendingEntries
+        if snapshot.tags == 0, pending > 0 { return "listing \(pending) \(pending == 1 ? "entry" : "entries")" }
+        let more = pending > 0 ? "+" : ""
+        return "\(snapshot.finishedTags) of \(snapshot.tags)\(more) \(snapshot.tags == 1 ? "tag" : "tags")"
+    }
+}

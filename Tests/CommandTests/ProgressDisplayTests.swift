@@ -1,0 +1,137 @@
+import Synchronization
+import Testing
+
+@testable import Sync
+@testable import imglife
+
+struct ProgressDisplayTests {
+    /// Needs /dev/ptmx and /dev/pts.
+    @Test(
+        "A recorded run leaves its log lines on the screen and no bars",
+        .enabled(if: PseudoTerminal.isAvailable),
+        arguments: [20, 40, 80, 200]
+    )
+    func recordedRun(columns: UInt16) async throws {
+        let tty = try #require(PseudoTerminal(columns: columns, rows: 8))
+        let terminal = Terminal(descriptor: tty.descriptor)
+        let clock = SteppedClock()
+        let progress = SyncProgress()
+        var screen = Screen(columns: Int(columns), rows: 8)
+        let display = ProgressDisplay(
+            mode: .auto,
+            progress: progress,
+            environment: ["TERM": "xterm"],
+            terminal: terminal,
+            clock: clock
+        )
+        #expect(display.form == .live)
+        try await display.showing {
+            progress.expect(entries: 1)
+            await clock.step(by: .milliseconds(100))
+            screen.write(tty.output())
+            #expect(screen.lines == ["listing 1 entry · 0s"].map { columns == 20 ? "listing 1 entry" : $0 })
+            progress.planned(tags: 12)
+            let transfers = (1...9).map { progress.begin("blob\($0)", size: 1000) }
+            for (step, transfer) in transfers.enumerated() {
+                progress.advance(transfer, to: Int64(100 * step))
+                await clock.step(by: .milliseconds(100))
+                terminal.write("log \(step)\n")
+            }
+            screen.write(tty.output())
+            #expect(screen.isCursorVisible)
+            #expect(screen.lines.last?.hasPrefix("0 of 12 tags") == true)
+            #expect(screen.lines.count { $0.hasPrefix("blob") } == 5)
+            #expect(screen.lines.contains("+4 more"))
+        }
+        screen.write(tty.output())
+        #expect(screen.lines == (0..<9).map { "log \($0)" })
+        #expect(screen.isCursorVisible)
+        #expect(!screen.hasWrapped)
+        #expect(screen.unknown.isEmpty)
+    }
+
+    @Test("The bars are gone when the work fails", .enabled(if: PseudoTerminal.isAvailable))
+    func failure() async throws {
+        let tty = try #require(PseudoTerminal(columns: 40, rows: 8))
+        let clock = SteppedClock()
+        let progress = SyncProgress()
+        let display = LiveProgress(progress: progress, terminal: Terminal(descriptor: tty.descriptor), clock: clock)
+        var screen = Screen(columns: 40, rows: 8)
+        await #expect(throws: CancellationError.self) {
+            try await display.showing {
+                progress.planned(tags: 3)
+                await clock.step(by: .milliseconds(100))
+                screen.write(tty.output())
+                throw CancellationError()
+            }
+        }
+        #expect(screen.lines == ["0 of 3 tags · 0s"])
+        screen.write(tty.output())
+        #expect(screen.lines.isEmpty)
+        #expect(screen.isCursorVisible)
+    }
+
+    @Test("A frame is written only when something has changed", .enabled(if: PseudoTerminal.isAvailable))
+    func onlyChanges() async throws {
+        let tty = try #require(PseudoTerminal(columns: 40, rows: 8))
+        let clock = SteppedClock()
+        let progress = SyncProgress()
+        let display = LiveProgress(progress: progress, terminal: Terminal(descriptor: tty.descriptor), clock: clock)
+        try await display.showing {
+            progress.planned(tags: 3)
+            await clock.step(by: .milliseconds(100))
+            #expect(tty.output().contains("0 of 3 tags"))
+            for _ in 0..<8 { await clock.step(by: .milliseconds(100)) }
+            #expect(tty.output().isEmpty)
+            await clock.step(by: .milliseconds(100))
+            #expect(tty.output().contains("1s"))
+        }
+    }
+
+    @Test("Plain progress is a line every ten seconds in which something changed")
+    func plain() async throws {
+        let told = Mutex<[String]>([])
+        let clock = SteppedClock()
+        let progress = SyncProgress()
+        let display = PlainProgress(progress: progress, clock: clock, tell: { line in told.withLock { $0.append(line) } })
+        try await display.showing {
+            await clock.step(by: .seconds(10))
+            #expect(told.withLock { $0 }.isEmpty)
+            progress.expect(entries: 1)
+            progress.planned(tags: 4)
+            progress.finished(failed: false)
+            await clock.step(by: .seconds(9))
+            #expect(told.withLock { $0 }.isEmpty)
+            await clock.step(by: .seconds(1))
+            await clock.step(by: .seconds(10))
+            progress.advance(progress.begin("a", size: 5000), to: 4096)
+            progress.finished(failed: true)
+            await clock.step(by: .seconds(10))
+        }
+        #expect(
+            told.withLock { $0 } == [
+                "1 of 4 tags, 0 B transferred, 0 under way\n",
+                "2 of 4 tags, 1 failed, 4.0 KiB transferred, 1 under way\n",
+            ]
+        )
+    }
+
+    @Test(
+        "Bars need a terminal that is known to move its cursor",
+        .enabled(if: PseudoTerminal.isAvailable),
+        arguments: [
+            (.auto, "xterm", true, .live), (.auto, "dumb", true, .plain), (.auto, nil, true, .plain),
+            (.auto, "xterm", false, .plain), (.plain, "xterm", true, .plain), (.none, "xterm", true, .nothing),
+        ] as [(ProgressDisplay.Mode, String?, Bool, ProgressDisplay.Form)]
+    )
+    func forms(mode: ProgressDisplay.Mode, term: String?, isTerminal: Bool, form: ProgressDisplay.Form) throws {
+        let tty = try #require(PseudoTerminal(columns: 80, rows: 24))
+        let display = ProgressDisplay(
+            mode: mode,
+            progress: SyncProgress(),
+            environment: term.map { ["TERM": $0] } ?? [:],
+            terminal: Terminal(descriptor: isTerminal ? tty.descriptor : -1)
+        )
+        #expect(display.form == form)
+    }
+}

@@ -1,0 +1,154 @@
+import Sync
+import Testing
+
+@testable import imglife
+
+struct ProgressFrameTests {
+    private func frame(
+        _ snapshot: SyncProgress.Snapshot,
+        width: Int,
+        height: Int = 24,
+        elapsed: Duration = .seconds(67),
+        rate: Double? = 36_805_017
+    ) -> [String] {
+        ProgressFrame(snapshot: snapshot, width: width, height: height, elapsed: elapsed, rate: rate).lines
+    }
+
+    @Test(
+        "Every width shows what it has room for",
+        arguments: [
+            (
+                20,
+                [
+                    "1.22.3-…3911fc  11%",
+                    "3.21.3 …174bc9  99%",
+                    "latest …6789ab 100%",
+                    "12 of 40 tags",
+                ]
+            ),
+            (
+                40,
+                [
+                    "1.22.3-alp…cff63911fc ━──────────  11%",
+                    "3.21.3 f18232174bc9   ━━━━━━━━━━─  99%",
+                    "latest 0123456789ab   ━━━━━━━━━━━ 100%",
+                    "12 of 40 tags · 1 failed · 35.1 MiB/s",
+                ]
+            ),
+            (
+                80,
+                [
+                    "1.22.3-alpine3.21 4bcff63911fc  ━━────────────────────",
+                    "3.21.3 f18232174bc9             ━━━━━━━━━━━━━━━━━━━━━━",
+                    "latest 0123456789ab             ━━━━━━━━━━━━━━━━━━━━━━",
+                    "12 of 40 tags · 1 failed · 1.2 GiB · 35.1 MiB/s · 1m07s · ETA 2m36s",
+                ]
+            ),
+            (
+                200,
+                [
+                    "1.22.3-alpine3.21 4bcff63911fc",
+                    "3.21.3 f18232174bc9",
+                    "latest 0123456789ab",
+                    "12 of 40 tags · 1 failed · 1.2 GiB · 35.1 MiB/s · 1m07s · ETA 2m36s",
+                ]
+            ),
+        ]
+    )
+    func widths(width: Int, expected: [String]) {
+        #expect(frame(Sample.snapshot(failed: 1, transfers: Sample.transfers), width: width) == expected)
+    }
+
+    @Test("No line ever reaches the last column", arguments: 1...300)
+    func bounded(width: Int) {
+        let hostile = Sample.transfer(9, String(repeating: "x", count: 400), .max, of: .max)
+        let negative = Sample.transfer(10, "a", -5, of: -1)
+        let snapshots = [
+            Sample.snapshot(failed: 1, transfers: Sample.transfers + [hostile, negative]),
+            Sample.snapshot(tags: 9_999_999, finished: 8_888_888, failed: 7_777_777, bytes: .max, transfers: []),
+            Sample.snapshot(tags: 0, finished: 0, pending: 1234, bytes: 0),
+        ]
+        for snapshot in snapshots {
+            for line in frame(snapshot, width: width, elapsed: .seconds(400_000), rate: 1e30) {
+                #expect(line.unicodeScalars.count <= max(0, width - 1), "\(line)")
+            }
+        }
+    }
+
+    @Test(
+        "More transfers than lines are counted instead of shown",
+        arguments: [(1, 0), (2, 1), (3, 2), (4, 3), (6, 5), (12, 11), (24, 11)]
+    )
+    func heights(height: Int, expected: Int) {
+        let transfers = (1...10).map { Sample.transfer($0, "blob\($0)", 5, of: 10) }
+        let lines = frame(Sample.snapshot(transfers: transfers), width: 60, height: height)
+        #expect(lines.count == expected)
+        let shown = lines.count { $0.hasPrefix("blob") }
+        #expect(lines.contains("+\(10 - shown) more") == (shown < 10 && expected > 1))
+        #expect(lines.last?.hasPrefix("12 of 40 tags") ?? true)
+    }
+
+    @Test("A name that is not ASCII takes as many columns as it has characters")
+    func foreignNames() {
+        let transfer = Sample.transfer(1, "日本\u{1B}[2Je\u{301}", 1, of: 2)
+        #expect(frame(Sample.snapshot(transfers: [transfer]), width: 20).first == "???[2Je?        50%")
+    }
+
+    @Test(
+        "The total tells what is known",
+        arguments: [
+            (Sample.snapshot(tags: 0, finished: 0, pending: 1, bytes: 0), nil, "listing 1 entry · 1m07s"),
+            (Sample.snapshot(tags: 0, finished: 0, pending: 3, bytes: 0), nil, "listing 3 entries · 1m07s"),
+            (Sample.snapshot(pending: 1, bytes: 0), nil, "12 of 40+ tags · 1m07s"),
+            (Sample.snapshot(tags: 1, finished: 1, bytes: 5), 0, "1 of 1 tag · 5 B · 0 B/s · 1m07s"),
+            (Sample.snapshot(), nil, "12 of 40 tags · 1.2 GiB · 1m07s · ETA 2m36s"),
+        ]
+    )
+    func totals(snapshot: SyncProgress.Snapshot, rate: Double?, expected: String) {
+        #expect(frame(snapshot, width: 100, rate: rate) == [expected])
+    }
+}
+
+struct RemainingTimeTests {
+    private let blob = Sample.transfer(1, "a", 25, of: 125)
+
+    @Test("Without ground for it there is no estimate")
+    func none() {
+        func estimate(_ snapshot: SyncProgress.Snapshot, _ seconds: Int, _ rate: Double?) -> Duration? {
+            RemainingTime.estimate(snapshot, elapsed: .seconds(seconds), rate: rate)
+        }
+        #expect(estimate(Sample.snapshot(), 4, 10) == nil)
+        #expect(estimate(Sample.snapshot(pending: 1), 60, 10) == nil)
+        #expect(estimate(Sample.snapshot(finished: 40), 60, 10) == nil)
+        #expect(estimate(Sample.snapshot(finished: 0, transfers: [blob]), 60, 10) == nil)
+        #expect(estimate(Sample.snapshot(tags: 1, finished: 0, transfers: [blob]), 60, 0) == nil)
+        #expect(estimate(Sample.snapshot(tags: 1_000_000, finished: 1), 60, nil) == nil)
+    }
+
+    @Test("The slower of the two guesses counts")
+    func slower() {
+        let one = Sample.snapshot(tags: 1, finished: 0, transfers: [blob])
+        #expect(RemainingTime.estimate(one, elapsed: .seconds(10), rate: 10) == .seconds(10))
+        let many = Sample.snapshot(tags: 4, finished: 2, transfers: [blob])
+        #expect(RemainingTime.estimate(many, elapsed: .seconds(10), rate: 10) == .seconds(10))
+        #expect(RemainingTime.estimate(many, elapsed: .seconds(10), rate: 1) == .seconds(100))
+        #expect(RemainingTime.estimate(many, elapsed: .seconds(40), rate: 10) == .seconds(40))
+    }
+}
+
+struct TransferRateTests {
+    @Test("The rate is that of the last five seconds, and unknown in the first")
+    func smoothed() {
+        var rate = TransferRate()
+        #expect(rate.bytesPerSecond == nil)
+        rate.add(bytes: 0, at: .zero)
+        rate.add(bytes: 100, at: .milliseconds(900))
+        #expect(rate.bytesPerSecond == nil)
+        rate.add(bytes: 200, at: .seconds(2))
+        #expect(rate.bytesPerSecond == 100)
+        for second in 3...9 { rate.add(bytes: 200 + Int64(second - 2) * 1000, at: .seconds(second)) }
+        #expect(rate.bytesPerSecond == 1000)
+        for second in 10...15 { rate.add(bytes: 7200, at: .seconds(second)) }
+        #expect(rate.bytesPerSecond == 0)
+    }
+}

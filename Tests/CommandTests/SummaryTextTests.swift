@@ -1,0 +1,116 @@
+import Testing
+
+@testable import Sync
+@testable import imglife
+
+struct SummaryTextTests {
+    private let plain = TextStyle(isColoured: false)
+    private let nothing = "Downloaded 0 B · from cache 0 B · mounted 0 B · pushed 0 B\n"
+
+    @Test("The summary has the wording and the columns that it promises")
+    func toTheLetter() throws {
+        let text = SummaryText(report: try Sample.report(synced: 8, upToDate: 4), style: plain).text
+        #expect(
+            text == """
+                Sync Summary · 4.2s
+                ───────────────────────────────────
+                Mirror images managed            12
+                ├─ Synced                         8
+                ├─ Up-to-date                     4
+                └─ Errors                         0
+                Downloaded 0 B · from cache 0 B · mounted 0 B · pushed 0 B
+
+                """
+        )
+    }
+
+    @Test("A dry run says so before the header, and counts the same")
+    func dryRun() throws {
+        var report = try Sample.report(synced: 1)
+        report.isDryRun = true
+        let lines = SummaryText(report: report, style: plain).text.split(separator: "\n")
+        #expect(lines.first == "[dry-run] Sync Summary · 4.2s")
+        #expect(lines[3] == "├─ Synced                         1")
+    }
+
+    @Test("Numbers end at the 35th column", arguments: [0, 1, 12, 123, 1234, 12_345, 123_456, 1_234_567])
+    func alignment(count: Int) throws {
+        var report = SyncReport()
+        report.rows = Array(repeating: try Sample.row(.upToDate), count: count)
+        let lines = SummaryText(report: report, style: plain).text.split(separator: "\n")
+        #expect(lines[1...5].map(\.count) == [35, 35, 35, 35, 35])
+        #expect(lines[2].hasPrefix("Mirror images managed ") && lines[2].hasSuffix(" \(count)"))
+        #expect(lines[4].hasPrefix("├─ Up-to-date ") && lines[4].hasSuffix(" \(count)"))
+    }
+
+    @Test("Colours change nothing but the colour")
+    func colours() throws {
+        let report = try Sample.report(synced: 3, upToDate: 2, failed: 1)
+        let coloured = SummaryText(report: report, style: TextStyle(isColoured: true)).text
+        #expect(coloured.contains("\u{1B}[32m3\u{1B}[0m") && coloured.contains("\u{1B}[31m1\u{1B}[0m"))
+        let bare = coloured.replacing(/\u{1B}\[[0-9]+m/, with: "")
+        #expect(bare == SummaryText(report: report, style: plain).text)
+    }
+
+    @Test("Then come bytes, the life cycle, and all failures, one line each")
+    func below() throws {
+        var report = try Sample.report(failed: 300)
+        var bytes = ByteTally()
+        bytes.downloaded = 3_565_158
+        bytes.pushed = 512
+        report.rows.append(try Sample.row(.synced, bytes: bytes))
+        report.rows.append(try Sample.row(.failed, entry: 7, tag: nil, reason: "a\nb\u{1B}[2J\u{202E}c"))
+        let summary = SummaryText(
+            report: report,
+            style: plain,
+            lifecycle: "2 tags are past their end of life",
+            otherFailures: ["sync.hooks.post_sync[0]: exit code 3"]
+        )
+        let lines = summary.text.split(separator: "\n").dropFirst(6)
+        #expect(lines.count == 2 + 300 + 2)
+        #expect(
+            Array(lines.prefix(3)) == [
+                "Downloaded 3.4 MiB · from cache 0 B · mounted 0 B · pushed 512 B",
+                "2 tags are past their end of life",
+                "✗ sync.entries[0] docker.io/library/alpine:3.21.3 → "
+                    + "registry.example.com:5000/mirrors/alpine:3.21.3: it broke",
+            ]
+        )
+        #expect(
+            Array(lines.suffix(2)) == [
+                "✗ sync.entries[7] docker.io/library/alpine → registry.example.com:5000/mirrors/alpine: "
+                    + #"a\u{a}b\u{1b}[2J\u{202e}c"#,
+                "✗ sync.hooks.post_sync[0]: exit code 3",
+            ]
+        )
+    }
+
+    @Test(
+        "Lengths of time are short",
+        arguments: [
+            (.zero, "0.0s"), (.milliseconds(4249), "4.2s"), (.milliseconds(4250), "4.3s"),
+            (.milliseconds(59_949), "59.9s"), (.milliseconds(59_950), "1m00s"), (.seconds(187), "3m07s"),
+            (.milliseconds(3_599_700), "1h00m"), (.seconds(7_500), "2h05m"), (.seconds(360_000), "100h00m"),
+        ] as [(Duration, String)]
+    )
+    func elapsed(duration: Duration, expected: String) {
+        #expect(Elapsed(duration).description == expected)
+    }
+
+    @Test(
+        "Sizes are in binary units with one decimal",
+        arguments: [
+            (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1_048_524, "1023.9 KiB"), (1_048_575, "1.0 MiB"),
+            (31_457_280, "30.0 MiB"), (.max, "8.0 EiB"),
+        ] as [(Int64, String)]
+    )
+    func sizes(bytes: Int64, expected: String) {
+        #expect(ByteCount(bytes).description == expected)
+    }
+
+    @Test("Colours are refused by NO_COLOR, by a dumb terminal, and where there is none")
+    func refusedColours() {
+        #expect(!TextStyle.standardOutput(["NO_COLOR": "1"]).isColoured)
+        #expect(!TextStyle.standardOutput(["TERM": "dumb"]).isColoured)
+    }
+}
