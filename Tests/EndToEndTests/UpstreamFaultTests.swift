@@ -100,6 +100,10 @@ struct UpstreamFaultTests {
         var configuration = ScriptedRegistry.Configuration()
         configuration.authentication = .bearer(issuer)
         try await Mirror.with(upstream: configuration) { mirror async throws in
+            // One request at a time: tokens must not be used up by others between being issued and used.
+            let one = "registries:\n  '\(mirror.upstream.host)':\n    max_connections: 1\n"
+            let entry = Entry(mirror.upstream.place("up/app"), to: mirror.target.place("down/app"), "tag: '1'")
+            try mirror.workspace.configure(entry, head: one)
             try await mirror.expectSuccess()
             #expect(issuer.issuedTokens.count > 2)
         }
