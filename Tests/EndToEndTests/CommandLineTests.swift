@@ -32,7 +32,8 @@ struct CommandLineTests {
             #expect(result.status == 0, "\(result.errors)")
             #expect(result.counts == [2, 2, 0, 0])
             #expect(registry.store.tags(of: "down/app") == registry.store.tags(of: "up/app"))
-            let directory = arguments.contains("--cache-dir=elsewhere") ? "\(workspace.path)/elsewhere" : workspace.cache
+            let directory =
+                arguments.contains("--cache-dir=elsewhere") ? "\(workspace.path)/elsewhere" : workspace.cache
             #expect(Files.exists("\(directory)/index.json"))
         }
     }
@@ -95,7 +96,9 @@ struct CommandLineTests {
             _ = try await workspace.run("sync", "--cache-dir", "from-flag", environment: variable)
             #expect(try Files.list(workspace.path).filter { $0.hasPrefix("from") } == ["from-flag"])
             _ = try await workspace.run("sync", environment: variable)
-            #expect(try Files.list(workspace.path).filter { $0.hasPrefix("from") } == ["from-environment", "from-flag"])
+            #expect(
+                try Files.list(workspace.path).filter { $0.hasPrefix("from") } == ["from-environment", "from-flag"]
+            )
             _ = try await workspace.run("sync")
             #expect(
                 try Files.list(workspace.path).filter { $0.hasPrefix("from") }
@@ -133,7 +136,14 @@ struct CommandLineTests {
             let json = try await workspace.run("sync", "--progress", "none", environment: variables)
             #expect(json.errorLines.contains { $0.contains(#""level":"trace""#) })
             #expect(json.errorLines.allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}") })
-            let quiet = try await workspace.run("sync", "--log-level", "error", "--progress", "none", environment: variables)
+            let quiet = try await workspace.run(
+                "sync",
+                "--log-level",
+                "error",
+                "--progress",
+                "none",
+                environment: variables
+            )
             #expect(quiet.errors.isEmpty)
         }
     }

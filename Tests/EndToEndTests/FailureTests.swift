@@ -68,9 +68,12 @@ struct FailureTests {
         try await ExternalRegistry.with(htpasswd: ("me", "right")) { target async throws in
             let prefix = "IMGLIFE_127_0_0_1_\(target.host.port ?? 0)"
             let credentials = ["\(prefix)_USERNAME": "me", "\(prefix)_PASSWORD": "wr0ng-w0rd"]
-            try await Self.failing({
-                Entry($0.place("up/app"), to: target.place("a"), "tag: 1.0.0")
-            }, environment: credentials) { result, _ in
+            try await Self.failing(
+                {
+                    Entry($0.place("up/app"), to: target.place("a"), "tag: 1.0.0")
+                },
+                environment: credentials
+            ) { result, _ in
                 let line = try #require(result.failures.first)
                 #expect(line.contains("'me'") && line.contains("\(prefix)_USERNAME"), "\(line)")
                 #expect(!(result.errors + result.output).contains("wr0ng-w0rd"))

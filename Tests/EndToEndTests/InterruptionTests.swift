@@ -18,6 +18,8 @@ struct InterruptionTests {
         try await ScriptedRegistry.with { registry async throws in
             var options = RegistryOptions()
             options.keepsUploadedBytes = false
+            // Source and target are one registry here; all bytes shall pass through the cache.
+            options.mounts = false
             registry.options = options
             registry.load(image, repository: "up/app", tag: "1")
             let valve = Valve(bytes: count)

@@ -17,7 +17,9 @@ struct MirrorTests {
         let children = [(amd64, 1), (arm64, 2)].map { platform, base in
             SampleImage.image(
                 platform: platform,
-                layers: [.init(seed: UInt64(base), size: 300_000), .init(seed: 100 * number + UInt64(base), size: 5000)]
+                layers: [
+                    .init(seed: UInt64(base), size: 300_000), .init(seed: 100 * number + UInt64(base), size: 5000),
+                ]
             )
         }
         return .index(number % 2 == 0 ? .oci : .docker, of: children)
@@ -89,7 +91,10 @@ struct MirrorTests {
         }
         let credentials = ["--creds", "me:pw"]
         let tag: TagName = "1.7"
-        let raw = try await Skopeo.inspectRaw("docker://\(scene.secured.place("mirror/app")):\(tag)", options: credentials)
+        let raw = try await Skopeo.inspectRaw(
+            "docker://\(scene.secured.place("mirror/app")):\(tag)",
+            options: credentials
+        )
         #expect(raw == scene.images[tag]?.topBytes)
         #expect(try await Skopeo.inspectRaw("docker://\(scene.plain.place("mirror/tool")):v1") == image(1).topBytes)
     }
@@ -126,7 +131,8 @@ struct MirrorTests {
         #expect(try files.hasLayoutMarker())
         #expect(try files.wrongBlobs() == [])
         #expect(try files.partials() == [])
-        let expected = scene.images.map { ("\(scene.upstream.place("up/app")):\($0.key)", $0.value.digest) }
+        let expected =
+            scene.images.map { ("\(scene.upstream.place("up/app")):\($0.key)", $0.value.digest) }
             + [("\(scene.upstream.place("up/tool")):v1", image(1).digest)]
         #expect(try files.images() == Dictionary(uniqueKeysWithValues: expected))
         try await TemporaryDirectory.with { path async throws in

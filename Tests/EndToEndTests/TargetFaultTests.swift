@@ -19,16 +19,32 @@ struct TargetFaultTests {
             action: .replyEarly(.error(404, "BLOB_UPLOAD_UNKNOWN"))
         ),
         Fault(testDescription: "a reset upload", match: .init("PUT", .uploads), action: .resetUpload(afterBytes: 1000)),
-        Fault(testDescription: "a reset at the head", match: .init("PUT", .uploads), action: .resetUpload(afterBytes: 0)),
+        Fault(
+            testDescription: "a reset at the head",
+            match: .init("PUT", .uploads),
+            action: .resetUpload(afterBytes: 0)
+        ),
         Fault(testDescription: "a lost answer to a blob", match: .init("PUT", .uploads), action: .closeBeforeHead),
-        Fault(testDescription: "a lost answer to a manifest", match: .init("PUT", .manifests), action: .closeBeforeHead),
+        Fault(
+            testDescription: "a lost answer to a manifest",
+            match: .init("PUT", .manifests),
+            action: .closeBeforeHead
+        ),
         Fault(
             testDescription: "no HEAD for manifests",
             match: .init("HEAD", .manifests, times: nil),
             action: .error(405, "UNSUPPORTED")
         ),
-        Fault(testDescription: "absolute locations", match: .init("POST", .uploads, times: nil), action: .uploadLocation(.absolute)),
-        Fault(testDescription: "locations with a query", match: .init("POST", .uploads, times: nil), action: .uploadLocation(.withQuery)),
+        Fault(
+            testDescription: "absolute locations",
+            match: .init("POST", .uploads, times: nil),
+            action: .uploadLocation(.absolute)
+        ),
+        Fault(
+            testDescription: "locations with a query",
+            match: .init("POST", .uploads, times: nil),
+            action: .uploadLocation(.withQuery)
+        ),
     ]
 
     @Test("A transient fault is overcome", arguments: transientFaults)
@@ -40,8 +56,16 @@ struct TargetFaultTests {
     }
 
     private static let permanentFaults = [
-        Fault(testDescription: "403 to a POST", match: .init("POST", .uploads, times: nil), action: .error(403, "DENIED")),
-        Fault(testDescription: "404 to a POST", match: .init("POST", .uploads, times: nil), action: .error(404, "NAME_UNKNOWN")),
+        Fault(
+            testDescription: "403 to a POST",
+            match: .init("POST", .uploads, times: nil),
+            action: .error(403, "DENIED")
+        ),
+        Fault(
+            testDescription: "404 to a POST",
+            match: .init("POST", .uploads, times: nil),
+            action: .error(404, "NAME_UNKNOWN")
+        ),
         Fault(testDescription: "500 to every PUT", match: .init("PUT", .uploads, times: nil), action: .status(500)),
         Fault(
             testDescription: "400 to a manifest",

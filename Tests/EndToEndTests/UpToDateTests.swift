@@ -86,14 +86,19 @@ struct UpToDateTests {
         }
     }
 
-    @Test("A tag that moved upstream is copied again with check_digest, and left alone without", arguments: [true, false])
+    @Test(
+        "A tag that moved upstream is copied again with check_digest, and left alone without",
+        arguments: [true, false]
+    )
     func moved(_ checksDigest: Bool) async throws {
         try await Self.mirrored("check_digest: \(checksDigest)") { workspace, upstream, target async throws in
             let before = target.store.digest(of: "1.7", in: "down/app")
             let moved = SampleImage.multiPlatform(seed: 3)
             upstream.load(moved, repository: "up/app", tag: "1.7")
             let result = try await workspace.run("sync")
-            #expect(result.counts == (checksDigest ? [Self.count, 1, Self.count - 1, 0] : [Self.count, 0, Self.count, 0]))
+            #expect(
+                result.counts == (checksDigest ? [Self.count, 1, Self.count - 1, 0] : [Self.count, 0, Self.count, 0])
+            )
             #expect(target.store.digest(of: "1.7", in: "down/app") == (checksDigest ? moved.digest : before))
         }
     }

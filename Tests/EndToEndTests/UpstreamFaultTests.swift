@@ -18,7 +18,11 @@ struct UpstreamFaultTests {
             match: .init("GET", .manifests),
             action: .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "1"])
         ),
-        Fault(testDescription: "reset before the head", match: .init("GET", .blobs, times: 2), action: .resetBeforeHead),
+        Fault(
+            testDescription: "reset before the head",
+            match: .init("GET", .blobs, times: 2),
+            action: .resetBeforeHead
+        ),
         Fault(testDescription: "no answer", match: .init("GET", .manifests), action: .closeBeforeHead),
         Fault(testDescription: "reset at byte 0", match: .init("GET", .blobs), action: .reset(afterBytes: 0)),
         Fault(testDescription: "reset in the middle", match: .init("GET", .blobs), action: .reset(afterBytes: 100_000)),
@@ -46,8 +50,15 @@ struct UpstreamFaultTests {
     func lateMismatch() async throws {
         let size = 4 << 20
         try await Mirror.with(.image(layers: [.init(seed: 5, size: size)])) { mirror async throws in
-            mirror.upstream.script(.init("GET", .blob(mirror.layer)), .corruptByte(at: size - 1))
-            try await mirror.expectSuccess()
+            let valve = Valve(bytes: size / 2)
+            let corrupt = Action.all([.corruptByte(at: size - 1), .trickle(valve)])
+            mirror.upstream.script(.init("GET", .blob(mirror.layer)), corrupt)
+            async let run: Void = mirror.expectSuccess()
+            try await mirror.target.waitForRequests { requests in
+                requests.contains { $0.method == "PUT" && $0.bodyByteCount > size / 4 }
+            }
+            valve.open()
+            try await run
         }
     }
 
@@ -65,7 +76,11 @@ struct UpstreamFaultTests {
     }
 
     private static let permanentFaults = [
-        Fault(testDescription: "404 to a blob", match: .init("GET", .blobs, times: nil), action: .error(404, "BLOB_UNKNOWN")),
+        Fault(
+            testDescription: "404 to a blob",
+            match: .init("GET", .blobs, times: nil),
+            action: .error(404, "BLOB_UNKNOWN")
+        ),
         Fault(testDescription: "403", match: .init("GET", .manifests, times: nil), action: .error(403, "DENIED")),
         Fault(testDescription: "500", match: .init("GET", .blobs, times: nil), action: .status(500)),
         Fault(testDescription: "resets", match: .init("GET", .blobs, times: nil), action: .reset(afterBytes: 0)),

@@ -32,7 +32,10 @@ struct UsageTests {
         }
     }
 
-    @Test("A valid configuration is said to be so", arguments: [["--check"], ["sync", "--check"], ["--check", "sync"]])
+    @Test(
+        "A valid configuration is said to be so",
+        arguments: [["--check"], ["sync", "--check"], ["--check", "sync"]]
+    )
     func checkValid(_ arguments: [String]) async throws {
         try await Workspace.with { workspace async throws in
             try workspace.configure(Self.valid)

@@ -72,10 +72,10 @@ struct ImageCopy: Sendable {
     }
 
     private func record(_ graph: ImageGraph, document: Manifest) async throws {
+        // The source's own index, where platforms were chosen: a later comparison reduces it without asking again.
+        if document.descriptor != graph.top.descriptor { try await cache.store(document, from: job.source) }
         guard graph.blobs.allSatisfy(cache.contains) else { return }
-        // The source's own index too, where platforms were chosen: a later comparison reduces it without asking again.
-        let reduced = document.descriptor == graph.top.descriptor ? [] : [document]
-        for manifest in reduced + graph.children + [graph.top] {
+        for manifest in graph.children + [graph.top] {
             try await cache.store(manifest, from: job.source)
         }
         guard case .tag(let tag) = job.reference else { return }
