@@ -40,7 +40,7 @@ struct ConfigurationSchemaTests {
                 known[place.replacing("registries.a.io.", with: "registries.*.")] = Set(keys)
             }
         }
-        #expect(known.count == 10)
+        #expect(known.count == 11)
         let validator = try SchemaValidator(ConfigurationSchema.text)
         for (place, keys) in known {
             let schema = validator.schema(at: String(place.hasSuffix(".") ? place.dropLast() : place[...]))

@@ -36,8 +36,8 @@ struct ProgressDisplayTests {
                 progress.advance(transfer, to: Int64(100 * step))
                 await clock.step(by: .milliseconds(100))
                 terminal.write("log \(step)\n")
+                screen.write(tty.output())
             }
-            screen.write(tty.output())
             #expect(screen.isCursorVisible)
             #expect(screen.lines.last?.hasPrefix("0 of 12 tags") == true)
             #expect(screen.lines.count { $0.hasPrefix("blob") } == 5)
@@ -93,7 +93,11 @@ struct ProgressDisplayTests {
         let told = Mutex<[String]>([])
         let clock = SteppedClock()
         let progress = SyncProgress()
-        let display = PlainProgress(progress: progress, clock: clock, tell: { line in told.withLock { $0.append(line) } })
+        let display = PlainProgress(
+            progress: progress,
+            clock: clock,
+            tell: { line in told.withLock { $0.append(line) } }
+        )
         try await display.showing {
             await clock.step(by: .seconds(10))
             #expect(told.withLock { $0 }.isEmpty)

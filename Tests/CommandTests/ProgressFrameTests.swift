@@ -14,6 +14,14 @@ struct ProgressFrameTests {
         ProgressFrame(snapshot: snapshot, width: width, height: height, elapsed: elapsed, rate: rate).lines
     }
 
+    private static func name(_ text: String) -> String {
+        text + String(repeating: " ", count: 50 - text.count)
+    }
+
+    private static func bar(_ done: Int) -> String {
+        String(repeating: "━", count: done) + String(repeating: "─", count: 40 - done)
+    }
+
     @Test(
         "Every width shows what it has room for",
         arguments: [
@@ -29,27 +37,27 @@ struct ProgressFrameTests {
             (
                 40,
                 [
-                    "1.22.3-alp…cff63911fc ━──────────  11%",
-                    "3.21.3 f18232174bc9   ━━━━━━━━━━─  99%",
-                    "latest 0123456789ab   ━━━━━━━━━━━ 100%",
+                    "1.22.3-alp…ff63911fc ━────────────  11%",
+                    "3.21.3 f18232174bc9  ━━━━━━━━━━━━─  99%",
+                    "latest 0123456789ab  ━━━━━━━━━━━━━ 100%",
                     "12 of 40 tags · 1 failed · 35.1 MiB/s",
                 ]
             ),
             (
                 80,
                 [
-                    "1.22.3-alpine3.21 4bcff63911fc  ━━────────────────────",
-                    "3.21.3 f18232174bc9             ━━━━━━━━━━━━━━━━━━━━━━",
-                    "latest 0123456789ab             ━━━━━━━━━━━━━━━━━━━━━━",
+                    "1.22.3-alpine3.21 4bcff63911fc    ━━──────────────────       3.4/29.1 MiB   11%",
+                    "3.21.3 f18232174bc9               ━━━━━━━━━━━━━━━━━━━─        1.0/1.0 GiB   99%",
+                    "latest 0123456789ab               ━━━━━━━━━━━━━━━━━━━━              0/0 B  100%",
                     "12 of 40 tags · 1 failed · 1.2 GiB · 35.1 MiB/s · 1m07s · ETA 2m36s",
                 ]
             ),
             (
                 200,
                 [
-                    "1.22.3-alpine3.21 4bcff63911fc",
-                    "3.21.3 f18232174bc9",
-                    "latest 0123456789ab",
+                    name("1.22.3-alpine3.21 4bcff63911fc") + bar(4) + "       3.4/29.1 MiB   11%",
+                    name("3.21.3 f18232174bc9") + bar(39) + "        1.0/1.0 GiB   99%",
+                    name("latest 0123456789ab") + bar(40) + "              0/0 B  100%",
                     "12 of 40 tags · 1 failed · 1.2 GiB · 35.1 MiB/s · 1m07s · ETA 2m36s",
                 ]
             ),

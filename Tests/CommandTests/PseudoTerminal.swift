@@ -39,7 +39,7 @@ final class PseudoTerminal {
         _ = ioctl(descriptor, UInt(TIOCSWINSZ), &size)
     }
 
-    /// Everything written so far.
+    /// Everything written since the last call; to be called before 4096 bytes have gathered, where a writer waits.
     func output() -> String {
         let end: [UInt8] = [0, 4, 0]
         _ = end.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }

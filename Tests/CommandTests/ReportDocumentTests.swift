@@ -92,7 +92,10 @@ struct ReportDocumentTests {
         #expect(json["run"]?["status"]?.string == "failure")
     }
 
-    @Test("A failing hook makes the run a failure unless it is ignored", arguments: [(false, "failure"), (true, "success")])
+    @Test(
+        "A failing hook makes the run a failure unless it is ignored",
+        arguments: [(false, "failure"), (true, "success")]
+    )
     func hookStatus(isIgnored: Bool, status: String) throws {
         let hook = ReportDocument.Hook(entry: nil, name: "h", failure: "exit code 1", isIgnored: isIgnored)
         let text = ReportDocument(SyncReport(), started: started, hooks: [hook]).text

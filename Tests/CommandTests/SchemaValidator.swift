@@ -41,7 +41,8 @@ struct SchemaValidator {
         }
     }
 
-    private func apply(_ keyword: JSONValue.Member, _ value: JSONValue, _ schema: JSONValue, _ path: String) -> [String] {
+    private func apply(_ keyword: JSONValue.Member, _ value: JSONValue, _ schema: JSONValue, _ path: String) -> [String]
+    {
         let rule = keyword.value
         func demand(_ isRight: Bool) -> [String] { isRight ? [] : ["\(path): \(keyword.key)"] }
         switch keyword.key {

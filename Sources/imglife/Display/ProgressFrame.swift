@@ -44,8 +44,8 @@ struct TransferLine {
             return name(room - bar) + " " + self.bar(bar) + " " + percent
         default:
             let room = columns - Self.percentColumns - Self.amountColumns - 6
-            let bar = min(40, room / 2)
-            return name(min(80, room - bar)) + "  " + self.bar(bar) + "  "
+            let bar = min(40, room * 2 / 5)
+            return name(min(48, room - bar)) + "  " + self.bar(bar) + "  "
                 + ColumnText.right(amount, Self.amountColumns) + "  " + percent
         }
     }

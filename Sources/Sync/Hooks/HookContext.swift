@@ -1,0 +1,45 @@
+package import OCI
+
+/// What a hook is told about the entry, or the run, that it follows.
+package struct HookContext: Hashable, Sendable {
+    /// When a hook runs.
+    package enum Event: String, Sendable {
+        case postSync = "post_sync"
+    }
+
+    package let event: Event
+    /// The entry's repositories; `nil` for the hooks of the whole run.
+    package let source: RepositoryReference?
+    package let target: RepositoryReference?
+    /// The target tags that were written.
+    package let tags: [TagName]
+    package let synced: Int
+    package let upToDate: Int
+    /// What failed; the status is `success` when there is none.
+    package let errors: Int
+    package let duration: Duration
+    /// The path of the JSON report on what the hook follows; `nil` when none was written.
+    package let report: String?
+
+    package init(
+        event: Event = .postSync,
+        source: RepositoryReference? = nil,
+        target: RepositoryReference? = nil,
+        tags: [TagName] = [],
+        synced: Int = 0,
+        upToDate: Int = 0,
+        errors: Int = 0,
+        duration: Duration = .zero,
+        report: String? = nil
+    ) {
+        self.event = event
+        self.source = source
+        self.target = target
+        self.tags = tags
+        self.synced = synced
+        self.upToDate = upToDate
+        self.errors = errors
+        self.duration = duration
+        self.report = report
+    }
+}

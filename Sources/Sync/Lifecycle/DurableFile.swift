@@ -1,0 +1,93 @@
+import Glibc
+import OCI
+
+/// What the system said to an operation on a file.
+package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
+    package let path: String
+    /// As in "cannot … it": `read`, `write`.
+    package let action: String
+    /// An `errno`.
+    package let code: Int32
+
+    package var description: String {
+        "cannot \(action) \(path.displaySafe): \(String(cString: strerror(code)))"
+    }
+}
+
+/// A small file that is read and replaced as a whole.
+struct DurableFile {
+    let path: String
+
+    /// - Returns: at most so many bytes; `nil` when there is no such file.
+    func read(upTo limit: Int) throws(FileError) -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw failure("read")
+        }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while bytes.count < limit {
+            let count = Glibc.read(descriptor, &chunk, min(chunk.count, limit - bytes.count))
+            if count == 0 { break }
+            if count > 0 {
+                bytes += chunk.prefix(count)
+            } else if errno != EINTR {
+                throw failure("read")
+            }
+        }
+        return bytes
+    }
+
+    /// Writes a file beside it, syncs that, renames it, and syncs the directory.
+    ///
+    /// A symbolic link stays one.
+    func replace(with bytes: [UInt8]) throws(FileError) {
+        let target = resolved
+        let slash = target.lastIndex(of: "/")
+        let directory = slash.map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
+        let name = slash.map { target[target.index(after: $0)...] } ?? target[...]
+        let temporary = "\(directory)/.\(name).\(getpid()).\(UInt64.random(in: 0...UInt64.max)).tmp"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw failure("write") }
+        do throws(FileError) {
+            defer { close(descriptor) }
+            try write(bytes, to: descriptor)
+            guard fsync(descriptor) == 0, rename(temporary, target) == 0 else { throw failure("write") }
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+        try sync(directory)
+    }
+
+    private var resolved: String {
+        guard let pointer = realpath(path, nil) else { return path }
+        defer { free(pointer) }
+        return String(cString: pointer)
+    }
+
+    private func write(_ bytes: [UInt8], to descriptor: Int32) throws(FileError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count >= 0 {
+                rest = rest.dropFirst(count)
+            } else if errno != EINTR {
+                throw failure("write")
+            }
+        }
+    }
+
+    private func sync(_ directory: String) throws(FileError) {
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("write") }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw failure("write") }
+    }
+
+    private func failure(_ action: String) -> FileError {
+        FileError(path: path, action: action, code: errno)
+    }
+}
