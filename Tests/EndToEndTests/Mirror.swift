@@ -6,7 +6,7 @@ import Testing
 struct Mirror: Sendable {
     let upstream: ScriptedRegistry
     let target: ScriptedRegistry
-    let workspace: Workspace
+    var workspace: Workspace
     let image: SampleImage
 
     static let smallImage = SampleImage.multiPlatform(layerSize: 200_000)
