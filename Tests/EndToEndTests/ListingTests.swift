@@ -75,7 +75,12 @@ struct ListingTests {
             registry.load(old, repository: "up/go", tag: "1.21-alpine3.21")
             try await Workspace.with { workspace async throws in
                 try workspace.configure(
-                    Entry(registry.place("up/go"), to: registry.place("down/go"), "tag: alpine3.21", "os_normalize: true")
+                    Entry(
+                        registry.place("up/go"),
+                        to: registry.place("down/go"),
+                        "tag: alpine3.21",
+                        "os_normalize: true"
+                    )
                 )
                 let result = try await workspace.run("sync")
                 #expect(result.counts == [1, 1, 0, 0], "\(result.output)\(result.errors)")

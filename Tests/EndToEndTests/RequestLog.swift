@@ -22,7 +22,8 @@ struct RequestLog {
     }
 
     /// What came after another log of the same registry.
-    func since(_ earlier: RequestLog) -> RequestLog {
-        RequestLog(Array(lines.dropFirst(earlier.lines.count)))
-    }
+    func since(_ earlier: RequestLog) -> RequestLog { since(earlier.lines.count) }
+
+    /// What came after the first few.
+    func since(_ count: Int) -> RequestLog { RequestLog(Array(lines.dropFirst(count))) }
 }

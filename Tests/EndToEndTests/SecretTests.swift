@@ -80,7 +80,8 @@ struct SecretTests {
 
     /// Which of these texts occur in what a program wrote to its streams and to files; what the user keeps there is not
     /// looked at.
-    private static func leaks(_ forms: [String], _ result: ToolResult, _ workspace: Workspace) async throws -> [String] {
+    private static func leaks(_ forms: [String], _ result: ToolResult, _ workspace: Workspace) async throws -> [String]
+    {
         try await TemporaryDirectory.with { path async throws in
             try Files.write(result.output + result.errors, to: "\(path)/searched/streams")
             try Files.write(forms.joined(separator: "\n") + "\n", to: "\(path)/forms")

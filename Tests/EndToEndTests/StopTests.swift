@@ -9,18 +9,18 @@ struct StopTests {
     private static func stop(
         _ mirror: Mirror,
         _ signal: CInt = SIGTERM,
-        once isSeen: () async throws -> Void
+        once isSeen: @escaping @Sendable () async throws -> Void
     ) async throws {
         let clock = ContinuousClock()
-        var sent = clock.now
+        let sent = Watched(clock.now)
         let result = try await mirror.workspace.interrupting { program async throws in
             try await isSeen()
-            sent = clock.now
+            sent.update { $0 = clock.now }
             try program.send(signal)
         }
         #expect(result.status == (signal == SIGTERM ? 143 : 130), "\(result.errors)")
         #expect(result.output.isEmpty)
-        #expect(clock.now - sent < .seconds(10))
+        #expect(clock.now - sent.value < .seconds(10))
         #expect(!result.errors.contains(" ERROR "), "\(result.errors)")
         let files = CacheFiles(path: mirror.workspace.cache)
         #expect(try files.hasLayoutMarker())

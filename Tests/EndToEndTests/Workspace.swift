@@ -45,17 +45,26 @@ struct Workspace: Sendable {
 
     /// Runs `sync` while a closure runs that gets a way to signal it.
     ///
-    /// - Returns: what the program came to.
+    /// - Returns: what the program came to; when it ended before the closure did, that is cancelled.
     func interrupting(
         environment: [String: String] = [:],
-        _ body: (RunningProgram) async throws -> Void
+        _ body: @escaping @Sendable (RunningProgram) async throws -> Void
     ) async throws -> ToolResult {
         let running = RunningProgram(file: "\(path)/pid.\(UInt64.random(in: .min ... .max))")
         // The shell becomes the program, so the number that it writes is the program's.
         let command = "echo $$ >'\(running.file)'; exec \"$imglife\" --log-level trace sync --progress none"
-        async let result = shell(command, environment: environment)
-        try await body(running)
-        return try await result
+        return try await withThrowingTaskGroup(of: ToolResult?.self) { group in
+            group.addTask { try await shell(command, environment: environment) }
+            group.addTask {
+                try await body(running)
+                return nil
+            }
+            defer { group.cancelAll() }
+            while let result = try await group.next() {
+                if let result { return result }
+            }
+            throw CancellationError()
+        }
     }
 
     func launch(
