@@ -7,6 +7,8 @@ package final class RegistryClient: Sendable {
     private let transport: Transport
     private let endpoints: [RegistryHost: Endpoint]
     private let hosts = Mutex<[RegistryHost: HostConnection]>([:])
+    private let hubs: [RegistryHost: HubAPI]
+    private let services: WebServices
 
     private init(_ configuration: RegistryConfiguration) throws {
         var endpoints: [RegistryHost: Endpoint] = [:]
@@ -14,6 +16,14 @@ package final class RegistryClient: Sendable {
         self.endpoints = endpoints
         self.configuration = configuration
         transport = try Transport(configuration, timer: Timer(configuration.timeoutClock))
+        let services = WebServices(configuration, transport: transport)
+        var hubs: [RegistryHost: HubAPI] = [:]
+        for host in Set(configuration.hosts.keys).union([.dockerHub]) {
+            guard let base = try HubAPI.base(of: host, settings: configuration.hosts[host]) else { continue }
+            hubs[host] = HubAPI(base, service: services[base.origin], credentials: configuration.credentials)
+        }
+        self.hubs = hubs
+        self.services = services
     }
 
     /// Runs a body with a client and shuts the client down afterwards, in every case.
@@ -44,6 +54,12 @@ package final class RegistryClient: Sendable {
 
     /// What has been sent and received so far, over all hosts.
     package var traffic: TrafficCounters { transport.traffic.counters }
+
+    /// The API that lists a host's tags with their dates, where there is one.
+    func hub(for host: RegistryHost) -> HubAPI? { hubs[host] }
+
+    /// Something else than a registry, asked by the same rules.
+    func service(at origin: Origin) -> WebService { services[origin] }
 
     private func connection(to host: RegistryHost) -> HostConnection {
         hosts.withLock { hosts in

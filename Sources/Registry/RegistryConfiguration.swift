@@ -12,17 +12,22 @@ package struct HostSettings: Hashable, Sendable {
     package var caFile: String?
     /// How many requests may be in flight for reading, and as many again for writing; 8 each when not set.
     package var maxConnections: Int?
+    /// The base URL of a Docker Hub API that lists this host's tags; docker.io has `https://hub.docker.com` unless its
+    /// `endpoint` leads elsewhere.
+    package var hubAPI: String?
 
     package init(
         endpoint: String? = nil,
         plainHTTP: Bool = false,
         caFile: String? = nil,
-        maxConnections: Int? = nil
+        maxConnections: Int? = nil,
+        hubAPI: String? = nil
     ) {
         self.endpoint = endpoint
         self.plainHTTP = plainHTTP
         self.caFile = caFile
         self.maxConnections = maxConnections
+        self.hubAPI = hubAPI
     }
 }
 

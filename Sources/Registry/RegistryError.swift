@@ -61,6 +61,7 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
         case storeBlob = "store the blob"
         case storeManifest = "store the manifest"
         case getToken = "get a token"
+        case readDocument = "read the document"
     }
 
     package var kind: Kind

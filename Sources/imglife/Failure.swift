@@ -7,17 +7,10 @@ import Sync
 enum Failure {
     /// One or more entries failed, or the work could not be done.
     static let failed = ExitCode(1)
-    /// The configuration is invalid; nothing ran. `EX_CONFIG` of sysexits(3).
+    /// The configuration is invalid; nothing ran.
+    ///
+    /// `EX_CONFIG` of sysexits(3).
     static let configuration = ExitCode(78)
-
-    /// Runs a command's work; an error is told on standard error and becomes its exit code.
-    static func exiting(_ body: () throws -> Void) throws {
-        do {
-            try body()
-        } catch {
-            throw tell(error)
-        }
-    }
 
     /// Runs a command's work; an error is told on standard error and becomes its exit code.
     static func exiting(_ body: () async throws -> Void) async throws {

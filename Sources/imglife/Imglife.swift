@@ -29,12 +29,12 @@ struct Imglife: AsyncParsableCommand {
 
     func run() async throws {
         guard check else { throw CleanExit.helpRequest(self) }
-        try checkConfiguration()
+        try await checkConfiguration()
     }
 
     /// Says whether the configuration is valid, and every problem it has.
-    func checkConfiguration() throws {
-        try Failure.exiting {
+    func checkConfiguration() async throws {
+        try await Failure.exiting {
             let session = try Session(options: options)
             let count = session.configuration.entries.count
             try StandardOutput.write("\(session.file): valid, \(count) \(count == 1 ? "entry" : "entries")\n")

@@ -37,8 +37,8 @@ struct LogOutput: LogHandler {
 
     private static func quoted(_ value: Logger.MetadataValue) -> String {
         let text = value.description.displaySafe(limit: 1024)
-        return text.contains(where: { $0 == " " || $0 == "\"" }) || text.isEmpty
-            ? "\"\(text.replacing("\"", with: "'"))\"" : text
+        guard text.isEmpty || text.contains(where: { $0 == " " || $0 == "\"" }) else { return text }
+        return "\"\(text.replacing("\"", with: "\\\""))\""
     }
 }
 

@@ -52,7 +52,8 @@ struct Session: Sendable {
                 endpoint: options.endpoint?.description,
                 plainHTTP: options.isPlainHTTP,
                 caFile: options.caFile.map(configuration.resolve),
-                maxConnections: options.maximumConnections
+                maxConnections: options.maximumConnections,
+                hubAPI: options.hubAPI?.description
             )
         }
         return RegistryConfiguration(

@@ -43,7 +43,7 @@ struct SyncCommand: AsyncParsableCommand {
     var progress = ProgressDisplay.Mode.auto
 
     func run() async throws {
-        if parent.check { return try parent.checkConfiguration() }
+        if parent.check { return try await parent.checkConfiguration() }
         try await Failure.exiting {
             let session = try Session(options: parent.options)
             let options = try options(for: session)
@@ -63,6 +63,7 @@ struct SyncCommand: AsyncParsableCommand {
         var options = Syncer.Options()
         options.parallelism = session.settings.parallelism
         options.isDryRun = dryRun
+        options.hooks = HookRunner(environment: ProcessInfo.processInfo.environment, logger: session.logger)
         guard !entries.isEmpty else { return options }
         options.entries = Set(
             session.configuration.entries.indices.filter { position in
@@ -79,7 +80,6 @@ struct SyncCommand: AsyncParsableCommand {
     }
 
     private func sync(_ session: Session, _ client: RegistryClient, _ options: Syncer.Options) async throws {
-        let started = Date()
         let report =
             if dryRun {
                 try await run(session, client, nil, options)
@@ -90,11 +90,27 @@ struct SyncCommand: AsyncParsableCommand {
             }
         switch output {
         case .text:
-            try StandardOutput.write(SummaryText(report: report, style: .standardOutput(session.environment)).text)
+            var summary = SummaryText(report: report, style: .standardOutput(session.environment))
+            summary.otherFailures = report.hooks.filter(\.outcome.isFailure).map { "\($0.outcome)" }
+            try StandardOutput.write(summary.text)
         case .json:
-            try StandardOutput.write(ReportDocument(report, started: started).text)
+            try StandardOutput.write(document(of: report).text)
         }
-        if report.errors > 0 { throw Failure.failed }
+        if report.errors + report.hookErrors > 0 { throw Failure.failed }
+    }
+
+    private func document(of report: SyncReport) -> ReportDocument {
+        var document = ReportDocument(report, started: report.started)
+        guard !report.hooks.isEmpty else { return document }
+        document.hooks = report.hooks.map { record in
+            ReportDocument.Hook(
+                entry: record.entry,
+                name: record.outcome.name,
+                failure: record.outcome.isFailure ? "\(record.outcome)" : nil,
+                isIgnored: record.outcome.hook.continuesOnError
+            )
+        }
+        return document
     }
 
     /// Other tools read the cache by its `index.json`: it is brought up to date whatever became of the run.

@@ -9,6 +9,9 @@ package struct CopyError: Error, Sendable, CustomStringConvertible {
         case noPlatform(wanted: [PlatformPattern], offered: [String])
         case sameTarget(TagName, sources: [TagName])
         case notInCache(Reference, RepositoryReference)
+        /// What refers to an image cannot be mirrored with it.
+        case referrer(String, subject: Digest, reason: String)
+        case tooManyReferrers
     }
 
     package let kind: Kind
@@ -32,6 +35,11 @@ package struct CopyError: Error, Sendable, CustomStringConvertible {
                 + "target: narrow 'tag_regex', or leave 'os_normalize' out"
         case .notInCache(let reference, let location):
             "the cache does not hold \(location):\(reference): sync or import it first, or leave --offline out"
+        case .referrer(let referrer, let subject, let reason):
+            "the image is not mirrored without its referrers, and \(referrer) of \(subject) fails: \(reason)"
+        case .tooManyReferrers:
+            "more than \(ReferrerCopy.maximumCount) signatures, attestations and the like refer to the image: "
+                + "leave 'referrers' out for this entry"
         }
     }
 }

@@ -9,6 +9,10 @@ struct CopyJob: Sendable {
     let platforms: [PlatformPattern]
     /// The target's registry does not know the repository yet, so nothing needs to be looked up there.
     let targetIsEmpty: Bool
+    /// Signatures, attestations and what else refers to the image are copied with it.
+    var includesReferrers = false
+    /// The source's tags under which referrers are kept, where the source has been listed.
+    var referrerTags: Set<TagName>?
 }
 
 /// What a copy came to.
@@ -20,4 +24,6 @@ package struct CopyOutcome: Sendable {
     package let bytes: ByteTally
     /// Platforms that were asked for and are not there while others are.
     package let missingPlatforms: [PlatformPattern]
+    /// How many referrers were copied with it.
+    package var referrers = 0
 }

@@ -24,25 +24,49 @@ struct ImageCopy: Sendable {
         var walk = ImageWalk(source: source, cache: cache)
         let graph = try await walk.graph(of: document, platforms: job.platforms)
         try await cache.hold(graph.descriptors)
-        let bytes = try await push(graph)
-        try await record(graph, document: document)
+        var bytes = try await push(graph) {
+            try await target.store(graph.top, as: job.includesReferrers ? nil : job.tag)
+            ledger.note(graph.top.descriptor.digest, in: job.target)
+        }
+        var referrers = 0
+        if job.includesReferrers {
+            let copied = try await ReferrerCopy(copy: self).run(for: subjects(graph, document: document))
+            bytes += copied.bytes
+            referrers = copied.count
+            try await target.store(graph.top, as: job.tag)
+        }
+        try await record(graph)
+        // A later comparison can then tell what would be pushed without asking for the index again.
+        if document.descriptor != graph.top.descriptor { try await cache.store(document, from: job.source) }
+        try await recordTag(graph)
         return CopyOutcome(
             source: graph.source,
             pushed: graph.top.descriptor,
             bytes: bytes,
-            missingPlatforms: graph.missingPlatforms
+            missingPlatforms: graph.missingPlatforms,
+            referrers: referrers
         )
     }
 
-    private func push(_ graph: ImageGraph) async throws -> ByteTally {
+    /// The manifests that something at the source may refer to: all but an index made here.
+    private func subjects(_ graph: ImageGraph, document: Manifest) -> [Digest] {
+        let top = graph.top.descriptor
+        let isOfSource = top == document.descriptor || document.references.contains(top)
+        return ((isOfSource ? [top] : []) + graph.children.map(\.descriptor)).map(\.digest)
+    }
+
+    /// Pushes an image, its topmost manifest last and as the caller stores it.
+    func push(_ graph: ImageGraph, storingTop: () async throws -> Void) async throws -> ByteTally {
         var bytes = try await sendBlobs(of: graph, lookingFirst: !job.targetIsEmpty)
         do {
-            try await sendManifests(of: graph)
+            try await sendChildren(of: graph)
+            try await storingTop()
         } catch let error as RegistryError where error.isMissingContent {
             // The registry answered HEAD with 200 for what it does not have, or lost it since: Artifactory does both.
             ledger.forget(graph.descriptors.map(\.digest), in: job.target)
             bytes += try await sendBlobs(of: graph, lookingFirst: false)
-            try await sendManifests(of: graph)
+            try await sendChildren(of: graph)
+            try await storingTop()
         }
         return bytes
     }
@@ -60,25 +84,25 @@ struct ImageCopy: Sendable {
         }
     }
 
-    private func sendManifests(of graph: ImageGraph) async throws {
+    private func sendChildren(of graph: ImageGraph) async throws {
         for child in graph.children {
             _ = try await ledger.ensure(child.descriptor.digest, in: job.target) {
                 try await target.store(child, as: nil)
                 return .stored(bytes: child.descriptor.size)
             }
         }
-        try await target.store(graph.top, as: job.tag)
-        ledger.note(graph.top.descriptor.digest, in: job.target)
     }
 
-    private func record(_ graph: ImageGraph, document: Manifest) async throws {
-        // The source's own index, where platforms were chosen: a later comparison reduces it without asking again.
-        if document.descriptor != graph.top.descriptor { try await cache.store(document, from: job.source) }
+    /// Keeps the manifests of an image whose blobs the cache holds.
+    func record(_ graph: ImageGraph) async throws {
         guard graph.blobs.allSatisfy(cache.contains) else { return }
         for manifest in graph.children + [graph.top] {
             try await cache.store(manifest, from: job.source)
         }
-        guard case .tag(let tag) = job.reference else { return }
+    }
+
+    private func recordTag(_ graph: ImageGraph) async throws {
+        guard case .tag(let tag) = job.reference, graph.blobs.allSatisfy(cache.contains) else { return }
         try await cache.record(tag, of: job.source, as: graph.top.descriptor)
     }
 }

@@ -27,6 +27,8 @@ final class TargetLedger: Sendable {
         var nextWaiter = 0
     }
 
+    /// The lists of what refers to content.
+    let referrerIndexes = ReferrerIndexes()
     private let state = Mutex(State())
 
     /// Makes sure that the repository holds the digest, calling `send` unless that is known already.

@@ -15,8 +15,10 @@ package struct HookContext: Hashable, Sendable {
     package let tags: [TagName]
     package let synced: Int
     package let upToDate: Int
-    /// What failed; the status is `success` when there is none.
+    /// Tags that failed, as the summary counts them.
     package let errors: Int
+    /// Whether anything failed, tags or hooks: the status.
+    package let hasFailed: Bool
     package let duration: Duration
     /// The path of the JSON report on what the hook follows; `nil` when none was written.
     package let report: String?
@@ -29,6 +31,7 @@ package struct HookContext: Hashable, Sendable {
         synced: Int = 0,
         upToDate: Int = 0,
         errors: Int = 0,
+        hasFailed: Bool = false,
         duration: Duration = .zero,
         report: String? = nil
     ) {
@@ -39,6 +42,7 @@ package struct HookContext: Hashable, Sendable {
         self.synced = synced
         self.upToDate = upToDate
         self.errors = errors
+        self.hasFailed = hasFailed || errors > 0
         self.duration = duration
         self.report = report
     }

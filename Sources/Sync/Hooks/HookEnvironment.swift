@@ -17,7 +17,7 @@ struct HookEnvironment {
         let tags = Self.fittingTags(of: context)
         omittedTags = context.tags.count - tags.count
         variables["IMGLIFE_HOOK"] = context.event.rawValue
-        variables["IMGLIFE_STATUS"] = context.errors == 0 ? "success" : "failure"
+        variables["IMGLIFE_STATUS"] = context.hasFailed ? "failure" : "success"
         variables["IMGLIFE_SOURCE"] = context.source?.description
         variables["IMGLIFE_TARGET"] = context.target?.description
         variables["IMGLIFE_TAGS"] = tags.joined(separator: " ")

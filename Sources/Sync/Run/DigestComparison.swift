@@ -17,11 +17,13 @@ struct DigestComparison {
     }
 
     private func expectedDigest(of tag: EntryPlan.Tag) async throws -> Digest {
-        if entry.platforms.isEmpty, let listed = tag.listedDigest { return listed }
-        if entry.platforms.isEmpty || cache != nil || tag.listedDigest != nil {
-            let digest = try await sourceDescriptor(of: tag)
-            guard !entry.platforms.isEmpty else { return digest.digest }
-            if let cached = try cache?.manifest(digest) { return try reducedDigest(of: cached) }
+        if let listed = tag.listedDigest {
+            guard !entry.platforms.isEmpty else { return listed }
+            if let cached = try cache?.manifest(listed) { return try reducedDigest(of: cached) }
+        } else if entry.platforms.isEmpty || cache != nil {
+            let descriptor = try await sourceDescriptor(of: tag)
+            guard !entry.platforms.isEmpty else { return descriptor.digest }
+            if let cached = try cache?.manifest(descriptor) { return try reducedDigest(of: cached) }
         }
         guard let document = try await source.manifest(.tag(tag.source)) else {
             throw CopyError(.missingTag(.tag(tag.source), entry.source))

@@ -19,9 +19,13 @@ struct EntryPlan: Sendable {
         let decision: Decision
         /// The source's digest where the listing told it.
         let listedDigest: Digest?
+        /// The digests of its platforms' images where the listing told them.
+        var listedImages: Set<Digest> = []
     }
 
     /// Newest first.
     let tags: [Tag]
     let warnings: [String]
+    /// The source's tags under which referrers are kept; `nil` when the source was not listed or nobody wants them.
+    var referrerTags: Set<TagName>?
 }

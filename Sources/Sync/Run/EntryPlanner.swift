@@ -8,6 +8,7 @@ struct EntryPlanner {
     let entry: Configuration.Entry
     let source: Repository
     let target: Repository
+    let listing: SourceListing
     let naming: TargetNaming
     let dates: ImageDates
 
@@ -15,6 +16,7 @@ struct EntryPlanner {
         self.entry = entry
         source = client.repository(entry.source, for: .pull)
         target = client.repository(entry.target, for: .push)
+        listing = SourceListing(source: source, client: client)
         naming = TargetNaming(source: source, cache: cache)
         dates = ImageDates(source: source, cache: cache)
     }
@@ -33,22 +35,24 @@ struct EntryPlanner {
                     source: tag.source.name,
                     target: tag.target,
                     decision: decision(for: tag.target, among: present),
-                    listedDigest: tag.source.digest
+                    listedDigest: tag.source.digest,
+                    listedImages: tag.source.images
                 )
             },
-            warnings: selection.warnings
+            warnings: selection.warnings,
+            referrerTags: selection.referrerTags
         )
     }
 
     /// The tags to mirror and their names at the target, without a look at the target itself.
-    func selection() async throws -> (tags: [(source: ListedTag, target: TagName)], warnings: [String]) {
+    func selection() async throws -> EntrySelection {
         if case .tag(let tag) = entry.selection, !naming.needsSiblings(tag, entry: entry) {
             guard try await source.resolve(.tag(tag)) != nil else {
                 throw CopyError(.missingTag(.tag(tag), entry.source))
             }
-            return ([(ListedTag(name: tag), naming.plainName(of: tag, entry: entry))], [])
+            return EntrySelection(tags: [(ListedTag(name: tag), naming.plainName(of: tag, entry: entry))])
         }
-        let listed = try await listedTags()
+        let (listed, listingWarnings) = try await listing.tags()
         var choice = try TagSelector.select(from: listed, for: entry)
         if !choice.undated.isEmpty {
             let dated = try await dates.adding(to: listed, for: choice.undated)
@@ -58,14 +62,11 @@ struct EntryPlanner {
         if let collision = TargetCollision.find(among: named.tags.map { ($0.source.name, $0.target) }).first {
             throw collision
         }
-        return (named.tags, choice.warnings + named.warnings)
-    }
-
-    private func listedTags() async throws -> [ListedTag] {
-        switch try await source.tags() {
-        case .missing: throw CopyError(.missingRepository(entry.source))
-        case .found(let tags): return tags.map { ListedTag(name: $0) }
-        }
+        return EntrySelection(
+            tags: named.tags,
+            warnings: listingWarnings + choice.warnings + named.warnings,
+            referrerTags: entry.includesReferrers ? Set(listed.map(\.name).filter(\.isReferrerTag)) : nil
+        )
     }
 
     private func plan(fixed tag: TagName) async throws -> EntryPlan {
@@ -87,6 +88,15 @@ struct EntryPlanner {
         guard present.names.contains(tag) else { return .copy(repositoryIsEmpty: present.isEmpty) }
         return entry.checksDigest ? .compare : .upToDate
     }
+}
+
+/// The tags of an entry that are to be mirrored.
+struct EntrySelection: Sendable {
+    /// Newest first, each with its name at the target.
+    let tags: [(source: ListedTag, target: TagName)]
+    var warnings: [String] = []
+    /// See ``EntryPlan/referrerTags``.
+    var referrerTags: Set<TagName>?
 }
 
 /// What a target's listing says of its repository.

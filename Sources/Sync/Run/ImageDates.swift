@@ -24,7 +24,9 @@ struct ImageDates {
             for try await (tag, date) in group { dates[tag] = date }
             return dates
         }
-        return listed.map { ListedTag(name: $0.name, date: $0.date ?? dates[$0.name], digest: $0.digest) }
+        return listed.map {
+            ListedTag(name: $0.name, date: $0.date ?? dates[$0.name], digest: $0.digest, images: $0.images)
+        }
     }
 
     private func created(_ tag: TagName) async throws -> Date? {

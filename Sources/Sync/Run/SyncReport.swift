@@ -1,3 +1,4 @@
+package import FoundationEssentials
 package import OCI
 
 /// What one run came to: a row for every tag of every entry.
@@ -27,12 +28,25 @@ package struct SyncReport: Sendable {
         package var reason: String?
         /// Whether the target's tag held something else than upstream's did; `nil` when the two were not compared.
         package var drifted: Bool?
+        /// How many referrers were copied with the image: signatures, attestations and the like.
+        package var referrers = 0
     }
 
     /// In the order of the configuration, and within an entry newest tag first.
     package var rows: [Row] = []
     package var isDryRun = false
     package var duration: Duration = .zero
+    /// When the run began.
+    package var started = Date()
+    /// What became of the hooks, in the order in which they ended: entries' hooks first.
+    package var hooks: [HookRecord] = []
+
+    /// One hook that ran, or was skipped.
+    package struct HookRecord: Sendable {
+        /// The entry that it belongs to, from 0; `nil` for one that runs after all entries.
+        package let entry: Int?
+        package let outcome: HookOutcome
+    }
 
     package init() {}
 
@@ -40,6 +54,9 @@ package struct SyncReport: Sendable {
     package var synced: Int { count(.synced) }
     package var upToDate: Int { count(.upToDate) }
     package var errors: Int { count(.failed) }
+
+    /// Hooks that failed without `continue_on_error`; they are no errors of tags.
+    package var hookErrors: Int { hooks.count { $0.outcome.isError } }
 
     package var bytes: ByteTally {
         rows.reduce(into: ByteTally()) { $0 += $1.bytes }

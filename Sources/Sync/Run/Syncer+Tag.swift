@@ -12,7 +12,9 @@ extension Syncer {
         do {
             switch work.tag.decision {
             case .upToDate:
-                return row(work, .upToDate)
+                var row = row(work, .upToDate)
+                row.drifted = await drift(of: work)
+                return row
             case .copy(let repositoryIsEmpty):
                 return try await copy(work, repositoryIsEmpty: repositoryIsEmpty)
             case .compare:
@@ -26,11 +28,24 @@ extension Syncer {
                 guard comparison.isEqual else { return try await copy(work, repositoryIsEmpty: false) }
                 var row = row(work, .upToDate)
                 row.digest = comparison.expected
+                row.drifted = false
                 return row
             }
         } catch let error where !error.isCancellation {
             return failure(of: entry, position: work.entry, tag: work.tag, error: error)
         }
+    }
+
+    /// Tells of a tag that is kept as it is though upstream's has moved.
+    private func drift(of work: TagWork) async -> Bool? {
+        guard let cache else { return nil }
+        let entry = configuration.entries[work.entry]
+        let drifted = try? await DriftCheck(entry: entry, cache: cache).hasDrifted(work.tag)
+        if drifted == true {
+            let advice = "upstream's tag has moved since it was mirrored; 'check_digest: true' would follow it"
+            logger.notice("\(advice)", metadata: metadata(work, [:]))
+        }
+        return drifted
     }
 
     private func copy(_ work: TagWork, repositoryIsEmpty: Bool) async throws -> SyncReport.Row {
@@ -42,7 +57,9 @@ extension Syncer {
             target: entry.target,
             tag: work.tag.target,
             platforms: entry.platforms,
-            targetIsEmpty: repositoryIsEmpty
+            targetIsEmpty: repositoryIsEmpty,
+            includesReferrers: entry.includesReferrers,
+            referrerTags: work.referrerTags
         )
         let copy = ImageCopy(
             job: job,
@@ -60,6 +77,7 @@ extension Syncer {
         row.digest = outcome.pushed.digest
         row.sourceDigest = outcome.source.digest
         row.bytes = outcome.bytes
+        row.referrers = outcome.referrers
         logger.info("synced", metadata: metadata(work, ["digest": "\(outcome.pushed.digest)"]))
         return row
     }

@@ -1,4 +1,5 @@
 package import Cache
+import FoundationEssentials
 package import Logging
 import OCI
 package import Registry
@@ -13,6 +14,8 @@ package struct Syncer: Sendable {
         package var isDryRun = false
         /// Positions of the entries to run; `nil` runs all.
         package var entries: Set<Int>?
+        /// Runs the configuration's hooks; `nil` runs none, and a dry run never does.
+        package var hooks: HookRunner?
 
         package init() {}
     }
@@ -54,62 +57,81 @@ package struct Syncer: Sendable {
     /// - Throws: `CancellationError` only.
     package func run() async throws -> SyncReport {
         let start = ContinuousClock.now
+        let started = Date()
         let chosen = configuration.entries.indices.filter { options.entries?.contains($0) ?? true }
         progress.expect(entries: chosen.count)
-        let (work, feed) = AsyncStream<TagWork>.makeStream()
         let collector = RowCollector()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                defer { feed.finish() }
-                try await plan(chosen, into: feed, collector: collector)
-            }
-            group.addTask { try await copyAll(work, collector: collector) }
-            try await group.waitForAll()
-        }
+        try await runEntries(chosen, collector)
         try Task.checkCancellation()
         var report = SyncReport()
         report.rows = collector.rows
         report.isDryRun = options.isDryRun
+        report.started = started
         report.duration = ContinuousClock.now - start
+        report.hooks = collector.hooks
+        let outcomes = try await runHooks(configuration.hooks, after: report, of: nil)
+        collector.add(outcomes, entry: nil)
+        report.hooks = collector.hooks
         return report
     }
 
-    private func plan(
-        _ chosen: [Int],
-        into feed: AsyncStream<TagWork>.Continuation,
-        collector: RowCollector
-    ) async throws {
+    /// Plans, copies and runs the hooks of entries, each entry at its own pace.
+    private func runEntries(_ chosen: [Int], _ collector: RowCollector) async throws {
+        let (work, feed) = AsyncStream<TagWork>.makeStream()
+        let (ended, end) = AsyncStream<Int>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for (position, entry) in chosen.enumerated() {
-                if position >= Self.planningParallelism { try await group.next() }
-                group.addTask { try await plan(entry, into: feed, collector: collector) }
+            group.addTask {
+                defer { end.finish() }
+                try await withThrowingTaskGroup(of: Void.self) { inner in
+                    inner.addTask {
+                        defer { feed.finish() }
+                        try await plan(chosen, Outlets(work: feed, ended: end, collector: collector))
+                    }
+                    inner.addTask { try await copyAll(work, Outlets(work: feed, ended: end, collector: collector)) }
+                    try await inner.waitForAll()
+                }
+            }
+            for await entry in ended {
+                group.addTask {
+                    let hooks = configuration.entries[entry].hooks
+                    let outcomes = try await runHooks(hooks, after: collector.report(of: entry), of: entry)
+                    collector.add(outcomes, entry: entry)
+                }
             }
             try await group.waitForAll()
         }
     }
 
-    private func plan(
-        _ position: Int,
-        into feed: AsyncStream<TagWork>.Continuation,
-        collector: RowCollector
-    ) async throws {
+    private func plan(_ chosen: [Int], _ outlets: Outlets) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (position, entry) in chosen.enumerated() {
+                if position >= Self.planningParallelism { try await group.next() }
+                group.addTask { try await plan(entry, outlets) }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private func plan(_ position: Int, _ outlets: Outlets) async throws {
         let entry = configuration.entries[position]
+        outlets.collector.begin(entry: position)
         do {
             let plan = try await EntryPlanner(entry: entry, client: client, cache: cache).plan()
             for warning in plan.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
             progress.planned(tags: plan.tags.count)
+            if outlets.collector.expect(plan.tags.count, of: position) { outlets.ended.yield(position) }
             for (order, tag) in plan.tags.enumerated() {
-                feed.yield(TagWork(entry: position, order: order, tag: tag))
+                outlets.work.yield(TagWork(entry: position, order: order, tag: tag, referrerTags: plan.referrerTags))
             }
         } catch let error where !error.isCancellation {
             progress.planned(tags: 1)
             progress.finished(failed: true)
-            let row = failure(of: entry, position: position, tag: nil, error: error)
-            collector.add(row, entry: position, order: 0)
+            _ = outlets.collector.expect(1, of: position)
+            outlets.add(failure(of: entry, position: position, tag: nil, error: error), order: 0)
         }
     }
 
-    private func copyAll(_ work: AsyncStream<TagWork>, collector: RowCollector) async throws {
+    private func copyAll(_ work: AsyncStream<TagWork>, _ outlets: Outlets) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             var underWay = 0
             for await item in work {
@@ -121,11 +143,23 @@ package struct Syncer: Sendable {
                 group.addTask {
                     let row = try await perform(item)
                     progress.finished(failed: row.status == .failed)
-                    collector.add(row, entry: item.entry, order: item.order)
+                    outlets.add(row, order: item.order)
                 }
             }
             try await group.waitForAll()
         }
+    }
+}
+
+/// Where planning and copying put what they have.
+private struct Outlets: Sendable {
+    let work: AsyncStream<TagWork>.Continuation
+    /// Entries whose last tag has ended.
+    let ended: AsyncStream<Int>.Continuation
+    let collector: RowCollector
+
+    func add(_ row: SyncReport.Row, order: Int) {
+        if collector.add(row, order: order) { ended.yield(row.entry) }
     }
 }
 
@@ -134,6 +168,8 @@ struct TagWork: Sendable {
     let entry: Int
     let order: Int
     let tag: EntryPlan.Tag
+    /// See ``EntryPlan/referrerTags``.
+    let referrerTags: Set<TagName>?
 }
 
 extension Configuration.Entry {

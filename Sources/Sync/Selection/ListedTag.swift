@@ -8,11 +8,14 @@ package struct ListedTag: Hashable, Sendable {
     package let date: Date?
     /// The digest it pointed at when it was listed.
     package let digest: Digest?
+    /// The digests of its platforms' images, where the listing names them.
+    package let images: Set<Digest>
 
-    package init(name: TagName, date: Date? = nil, digest: Digest? = nil) {
+    package init(name: TagName, date: Date? = nil, digest: Digest? = nil, images: Set<Digest> = []) {
         self.name = name
         self.date = date
         self.digest = digest
+        self.images = images
     }
 }
 

@@ -1,0 +1,175 @@
+import Logging
+package import OCI
+
+extension RegistryClient {
+    /// All tags of a repository as Docker Hub's API lists them, with dates and digests.
+    ///
+    /// Docker Hub API, `GET /v2/namespaces/{namespace}/repositories/{repository}/tags`. Asked with the credentials of
+    /// the registry. The order is the API's. Safe to repeat.
+    ///
+    /// - Returns: `nil` when the repository's host has no such API, or the API cannot have the repository: its names
+    ///   have two components. Not an error: the registry lists the tags itself then.
+    /// - Throws: ``RegistryError`` after the tries; `CancellationError`.
+    package func hubTags(of location: RepositoryReference) async throws -> [HubTag]? {
+        guard let hub = hub(for: location.host),
+            let listing = HubListing(hub, location, CallContext(action: .listTags, location: location))
+        else { return nil }
+        return try await listing.tags()
+    }
+}
+
+/// One listing of a repository's tags.
+///
+/// It is always read to its end. The API can list the latest pushed first, but that proves nothing about what follows:
+/// versions come before dates in the order of tags, and the highest version may have been pushed before all others.
+struct HubListing: Sendable {
+    static let pageSize = 100
+    static let maximumPages = 10_000
+    /// How many pages are under way at once.
+    private static let parallelism = 6
+
+    private let hub: HubAPI
+    private let first: WebAddress
+    private let context: CallContext
+
+    init?(_ hub: HubAPI, _ location: RepositoryReference, _ context: CallContext) {
+        let parts = location.repository.description.split(separator: "/")
+        guard parts.count == 2 else { return nil }
+        self.hub = hub
+        self.context = context
+        let path = "v2/namespaces/\(parts[0])/repositories/\(parts[1])/tags"
+        first = hub.base.appending(path, query: "page_size=\(Self.pageSize)")
+    }
+
+    func tags() async throws -> [HubTag] {
+        guard let page = try await hub.page(at: first, context) else {
+            throw context.error(.notFound, "Docker Hub's API does not show the repository", status: 404)
+        }
+        var merged = MergedTags()
+        merged.add(page)
+        if let rest = try await numberedPages(after: page) {
+            for page in rest { merged.add(page) }
+        } else {
+            try await follow(page, into: &merged)
+        }
+        if merged.dropped > 0 {
+            hub.logger.warning(
+                "names that are not tags are left out",
+                metadata: ["place": "\(context.location)", "count": "\(merged.dropped)"]
+            )
+        }
+        return merged.tags
+    }
+
+    /// The pages after the first, fetched side by side, where the first tells how many there are.
+    ///
+    /// Tags that are pushed or deleted meanwhile shift rows from page to page: unless all pages fit together without a
+    /// gap and a repetition, none of them counts.
+    ///
+    /// - Returns: `nil` when they must be followed one by one.
+    private func numberedPages(after page: HubPage) async throws -> [HubPage]? {
+        guard let count = page.count, count > Self.pageSize, count <= Self.pageSize * Self.maximumPages,
+            page.rowCount == Self.pageSize, let second = try next(of: page),
+            let numbering = PageNumbering(second: second)
+        else { return nil }
+        let last = Int((count + Int64(Self.pageSize) - 1) / Int64(Self.pageSize))
+        guard last > 2, let pages = try await fetch(2...last, numbering) else { return nil }
+        for (offset, page) in pages.enumerated() {
+            let number = offset + 2
+            let isLast = number == last
+            guard page.count == count, isLast || page.rowCount == Self.pageSize,
+                try next(of: page) == (isLast ? nil : numbering.address(of: number + 1))
+            else { return nil }
+        }
+        let names = Set((page.tags + pages.flatMap(\.tags)).map(\.name))
+        let dropped = pages.reduce(page.dropped) { $0 + $1.dropped }
+        return Int64(names.count + dropped) == count ? pages : nil
+    }
+
+    /// - Returns: `nil` when one of them is not there.
+    private func fetch(_ numbers: ClosedRange<Int>, _ numbering: PageNumbering) async throws -> [HubPage]? {
+        try await withThrowingTaskGroup(of: (Int, HubPage?).self) { group in
+            defer { group.cancelAll() }
+            var pages: [Int: HubPage] = [:]
+            var pending = numbers.makeIterator()
+            for _ in 0..<Self.parallelism {
+                guard let number = pending.next() else { break }
+                group.addTask { try await page(number, numbering) }
+            }
+            while let (number, page) = try await group.next() {
+                guard let page else { return nil }
+                pages[number] = page
+                if let number = pending.next() { group.addTask { try await self.page(number, numbering) } }
+            }
+            return numbers.compactMap { pages[$0] }
+        }
+    }
+
+    private func page(_ number: Int, _ numbering: PageNumbering) async throws -> (Int, HubPage?) {
+        (number, try await hub.page(at: numbering.address(of: number), context))
+    }
+
+    private func follow(_ page: HubPage, into merged: inout MergedTags) async throws {
+        var page = page
+        var visited: Set<WebAddress> = [first]
+        while let address = try next(of: page) {
+            guard visited.insert(address).inserted, visited.count <= Self.maximumPages else {
+                throw context.error(.protocolViolation, "the pages of Docker Hub's API do not end")
+            }
+            guard let following = try await hub.page(at: address, context) else {
+                throw context.error(.notFound, "Docker Hub's API lacks a page of its own list", status: 404)
+            }
+            guard merged.add(following) || following.next == nil else {
+                throw context.error(.protocolViolation, "the pages of Docker Hub's API bring nothing new")
+            }
+            page = following
+        }
+    }
+
+    /// Where the next page is: nowhere but in the same list of the same API.
+    private func next(of page: HubPage) throws(RegistryError) -> WebAddress? {
+        guard let text = page.next else { return nil }
+        guard let address = first.resolving(text), address.origin == first.origin,
+            address.path == first.path || address.path == first.path + "/"
+        else {
+            throw context.error(.protocolViolation, "Docker Hub's API says that the next page is at another place")
+        }
+        return address
+    }
+}
+
+/// The tags of all pages, each once.
+private struct MergedTags {
+    private(set) var tags: [HubTag] = []
+    private(set) var dropped = 0
+    private var seen: Set<TagName> = []
+
+    /// - Returns: whether the page brought anything new.
+    @discardableResult
+    mutating func add(_ page: HubPage) -> Bool {
+        let before = tags.count
+        tags += page.tags.filter { seen.insert($0.name).inserted }
+        dropped += page.dropped
+        return tags.count > before
+    }
+}
+
+/// How the addresses of numbered pages are made from that of the second.
+private struct PageNumbering {
+    private let second: WebAddress
+    private let items: [Substring]
+
+    /// - Returns: `nil` when the second page's address does not say that it is the second of pages of our size.
+    init?(second: WebAddress) {
+        items = (second.query ?? "").split(separator: "&", omittingEmptySubsequences: false)
+        guard items.count(where: { $0.hasPrefix("page=") }) == 1, items.contains("page=2"),
+            items.contains("page_size=\(HubListing.pageSize)")
+        else { return nil }
+        self.second = second
+    }
+
+    func address(of number: Int) -> WebAddress {
+        let query = items.map { $0 == "page=2" ? "page=\(number)" : String($0) }.joined(separator: "&")
+        return WebAddress(origin: second.origin, path: second.path, query: query)
+    }
+}

@@ -1,0 +1,23 @@
+import NIOCore
+import OCI
+package import Registry
+
+/// Asks endoflife.date, or what stands in for it, through the client of registries: same proxies, same retries.
+package struct RegistryLifecycleSource: LifecycleSource {
+    private let client: RegistryClient
+    private let base: String
+
+    /// - Parameter base: the service's base URL.
+    package init(client: RegistryClient, base: BaseURL) {
+        self.client = client
+        self.base = base.description
+    }
+
+    package func rows(for product: ProductName, entityTag: String?) async throws -> LifecycleAnswer {
+        switch try await client.fetchJSON(base + product.path, entityTag: entityTag) {
+        case .document(let bytes, let entityTag): .cycles(Array(bytes.readableBytesView), entityTag: entityTag)
+        case .notModified: .notModified
+        case .missing: .unknownProduct
+        }
+    }
+}

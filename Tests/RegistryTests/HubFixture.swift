@@ -1,0 +1,30 @@
+import FoundationEssentials
+import OCI
+import Registry
+import TestSupport
+
+/// Runs a client for which a scripted registry is Docker Hub: the registry itself, and its API below `/`.
+func withHubClient<R>(
+    _ hub: ScriptedRegistry,
+    environment: [String: String] = [:],
+    attempts: Int = 3,
+    clock: TestClock = TestClock(),
+    date: Date = Date(timeIntervalSince1970: 1_700_000_000),
+    log: LogRecorder = LogRecorder(),
+    _ body: (RegistryClient) async throws -> R
+) async throws -> R {
+    let settings = HostSettings(endpoint: hub.url, hubAPI: hub.url)
+    let configuration = RegistryConfiguration(
+        hosts: [.dockerHub: settings],
+        credentials: try CredentialStore(environment: environment, home: nil),
+        retry: RetryPolicy(attempts: attempts),
+        logger: log.logger,
+        clock: clock,
+        date: { date }
+    )
+    return try await RegistryClient.with(configuration, body)
+}
+
+extension RepositoryReference {
+    static let alpine = RepositoryReference(host: .dockerHub, repository: "library/alpine")
+}

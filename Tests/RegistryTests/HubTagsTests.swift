@@ -1,0 +1,159 @@
+import FoundationEssentials
+import OCI
+import Registry
+import TestSupport
+import Testing
+
+struct HubTagsTests {
+    private let digest: Digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+    private func rows(_ count: Int) -> [HubStandIn.Row] {
+        (0..<count).map { HubStandIn.Row("1.\($0)") }
+    }
+
+    @Test("A row gives the tag's name, its date and its digests")
+    func rowsAreRead() async throws {
+        try await ScriptedRegistry.with { registry in
+            var pushed = HubStandIn.Row("3.21", digest: digest)
+            pushed.images = [digest.description, "sha256:short"]
+            var updated = HubStandIn.Row("3.20")
+            updated.pushed = nil
+            var undated = HubStandIn.Row("edge")
+            (undated.pushed, undated.updated) = (nil, nil)
+            undated.digest = "sha256:../../x"
+            let stranger = HubStandIn.Row("no tag")
+            _ = HubStandIn(registry, rows: [pushed, updated, undated, stranger])
+            let tags = try #require(try await withHubClient(registry) { try await $0.hubTags(of: .alpine) })
+            #expect(tags.map(\.name) == ["3.21", "3.20", "edge"])
+            #expect(tags.map(\.digest) == [digest, nil, nil])
+            #expect(tags[0].images == [digest])
+            let dates = tags.map { $0.pushed.map { Int($0.timeIntervalSince1970) } }
+            #expect(dates == [1_704_164_645, 1_672_628_645, nil])
+        }
+    }
+
+    @Test("All pages are read", arguments: [0, 1, 100, 101, 200, 250, 10_000])
+    func pages(count: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            _ = HubStandIn(registry, rows: rows(count))
+            let tags = try #require(try await withHubClient(registry) { try await $0.hubTags(of: .alpine) })
+            #expect(tags.map(\.name.description) == rows(count).map(\.name))
+            #expect(registry.requests.count == max(1, (count + 99) / 100))
+            #expect(registry.requests.first?.uri == "/v2/namespaces/library/repositories/alpine/tags?page_size=100")
+        }
+    }
+
+    @Test("A count that does not fit the rows is not trusted", arguments: [150, 301, 350, 999])
+    func wrongCount(count: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            HubStandIn(registry, rows: rows(300)).claim(count: count)
+            let tags = try #require(try await withHubClient(registry) { try await $0.hubTags(of: .alpine) })
+            #expect(tags.count == 300)
+        }
+    }
+
+    @Test("A repetition among numbered pages makes them be followed one by one, and counts once")
+    func repetition() async throws {
+        try await ScriptedRegistry.with { registry in
+            var rows = rows(350)
+            rows[205] = rows[99]
+            _ = HubStandIn(registry, rows: rows)
+            let tags = try #require(try await withHubClient(registry) { try await $0.hubTags(of: .alpine) })
+            #expect(tags.count == 349)
+            #expect(registry.requests.count == 7)
+        }
+    }
+
+    @Test(
+        "A next page elsewhere is refused",
+        arguments: [
+            "http://other.example/v2/namespaces/library/repositories/alpine/tags?page=2&page_size=100",
+            "/v2/namespaces/library/repositories/secret/tags?page=2&page_size=100",
+            "https://127.0.0.1/v2/namespaces/library/repositories/alpine/tags", "ftp://x/",
+        ]
+    )
+    func strangers(next: String) async throws {
+        try await ScriptedRegistry.with { registry in
+            let body = #"{"count":101,"next":\#(JSONText.string(next)),"results":[{"name":"a"}]}"#
+            registry.script(RequestMatch("GET", "/v2/namespaces/", times: nil), .reply(.json(200, body)))
+            await #expect {
+                _ = try await withHubClient(registry) { try await $0.hubTags(of: .alpine) }
+            } throws: { ($0 as? RegistryError)?.kind == .protocolViolation }
+            #expect(registry.requests.count == 1)
+        }
+    }
+
+    @Test("Pages that lead in a circle, or bring nothing new, end in an error")
+    func circles() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(
+                RequestMatch("GET", "/v2/namespaces/", times: nil),
+                .flip { request in
+                    let page = request.query["page"].flatMap { Int($0) } ?? 1
+                    let next = JSONText.string("\(request.path)?page=\(page + 1)")
+                    return .reply(.json(200, #"{"next":\#(next),"results":[{"name":"a\#(min(page, 3))"}]}"#))
+                }
+            )
+            await #expect {
+                _ = try await withHubClient(registry) { try await $0.hubTags(of: .alpine) }
+            } throws: { ($0 as? RegistryError)?.kind == .protocolViolation }
+            #expect(registry.requests.count == 4)
+        }
+    }
+
+    @Test("A page that fails fails the listing: a part of the tags is never taken for all of them")
+    func failingPage() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(
+                RequestMatch("GET", "/v2/namespaces/", times: nil, where: { $0.query["page"] == "3" }),
+                .status(500)
+            )
+            _ = HubStandIn(registry, rows: rows(400))
+            await #expect {
+                _ = try await withHubClient(registry) { try await $0.hubTags(of: .alpine) }
+            } throws: { ($0 as? RegistryError)?.kind == .unavailable }
+        }
+    }
+
+    @Test("Something else than a list of tags is asked for once more", arguments: ["<html>", "{}", "[]", ""])
+    func otherAnswers(body: String) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET", "/v2/namespaces/", times: nil), .status(200, body: body))
+            await #expect {
+                _ = try await withHubClient(registry) { try await $0.hubTags(of: .alpine) }
+            } throws: { ($0 as? RegistryError)?.kind == .protocolViolation }
+            #expect(registry.requests.count == 2)
+        }
+    }
+
+    @Test("Only repositories whose names have two components are looked for", arguments: ["alpine", "a/b/c"])
+    func otherDepths(name: String) async throws {
+        try await ScriptedRegistry.with { registry in
+            let location = RepositoryReference(host: .dockerHub, repository: try RepositoryName(name))
+            let tags = try await withHubClient(registry) { try await $0.hubTags(of: location) }
+            #expect(tags == nil)
+            #expect(registry.requests.isEmpty)
+        }
+    }
+
+    @Test("Other hosts have no such API")
+    func otherHosts() async throws {
+        try await ScriptedRegistry.with { registry in
+            let location = RepositoryReference(host: registry.host, repository: "library/alpine")
+            let tags = try await withHubClient(registry) { try await $0.hubTags(of: location) }
+            #expect(tags == nil)
+        }
+    }
+
+    @Test("An API that cannot be reached is tried by one listing only")
+    func outage() async throws {
+        let registry = try await ScriptedRegistry.with { $0 }
+        let clock = TestClock()
+        try await withHubClient(registry, clock: clock) { client in
+            for _ in 0..<3 {
+                await #expect(throws: RegistryError.self) { try await client.hubTags(of: .alpine) }
+            }
+        }
+        #expect(clock.sleeps.count == 2)
+    }
+}
