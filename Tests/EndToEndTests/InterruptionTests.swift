@@ -39,6 +39,7 @@ struct InterruptionTests {
         while true {
             var status = stat()
             if stat(path, &status) == 0, status.st_size >= length { return }
+            try Task.checkCancellation()
             await Task.yield()
         }
     }
