@@ -20,6 +20,7 @@ struct Imglife: AsyncParsableCommand {
     var check = false
 
     static func main() async {
+        StandardOutput.occupyClosedStreams()
         // A reader that goes away is an error of that write, not the end of the process half-way.
         signal(SIGPIPE, SIG_IGN)
         clinux_limit_heap()

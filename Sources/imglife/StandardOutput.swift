@@ -2,6 +2,16 @@ import Glibc
 
 /// Writes results to standard output and messages to standard error, whole or with an error.
 enum StandardOutput {
+    /// Occupies the standard streams that are closed.
+    ///
+    /// The next file or socket to be opened would get such a stream's number, and results would be written into it.
+    static func occupyClosedStreams() {
+        for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) < 0 {
+            // Standard output can still not be written then, which is an error when it is tried.
+            _ = open("/dev/null", descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY)
+        }
+    }
+
     /// - Throws: ``OutputError`` when the reader went away or the disk behind it is full.
     static func write(_ text: String) throws(OutputError) {
         try write(text, to: STDOUT_FILENO)

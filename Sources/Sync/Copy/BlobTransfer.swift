@@ -23,7 +23,7 @@ extension ImageCopy {
         let followed = FollowedBlob(descriptor: blob, source: source, cache: cache)
         let outcome = try await ledger.ensure(blob.digest, in: job.target) {
             if lookingFirst, try await target.contains(blob) { return .alreadyThere }
-            let home = ledger.home(of: blob.digest, near: job.target)
+            let home = ledger.home(of: blob.digest, near: job.target) ?? neighbouringSource
             if home == nil { try await followed.start() }
             let transfer = progress.begin("\(job.tag) \(blob.digest.short)", size: blob.size)
             defer { progress.end(transfer) }
@@ -37,6 +37,11 @@ extension ImageCopy {
         case .stored(let count): bytes.pushed += count
         }
         return bytes
+    }
+
+    /// The source's repository where the target's registry can mount from it.
+    private var neighbouringSource: RepositoryName? {
+        job.source.host == job.target.host ? job.source.repository : nil
     }
 }
 

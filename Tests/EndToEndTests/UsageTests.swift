@@ -1,0 +1,126 @@
+import TestSupport
+import Testing
+
+/// What ends a run before it begins.
+struct UsageTests {
+    private static let valid = Entry("registry.example.com/a", to: "mirror.example.com/a", "tag: '1'")
+
+    @Test("Help and version are results, and exit with 0", arguments: ["--help", "--version"])
+    func information(_ option: String) async throws {
+        try await Workspace.with { workspace async throws in
+            let result = try await workspace.run(option)
+            #expect(result.status == 0)
+            #expect(result.errors.isEmpty)
+            #expect(result.output.contains(option == "--help" ? "sync" : "0.1.0"))
+        }
+    }
+
+    @Test(
+        "Bad usage exits with 64 and says what is wrong",
+        arguments: [
+            (["sync", "--no-such-option"], "--no-such-option"), (["no-such-command"], "no-such-command"),
+            (["--log-level", "loud", "sync"], "loud"), (["sync", "--config"], "--config"),
+        ]
+    )
+    func badUsage(_ arguments: [String], _ text: String) async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure(Self.valid)
+            let result = try await workspace.launch([Workspace.program] + arguments)
+            #expect(result.status == 64)
+            #expect(result.output.isEmpty)
+            #expect(result.errors.contains(text))
+        }
+    }
+
+    @Test(
+        "A valid configuration is said to be so",
+        arguments: [["--check"], ["sync", "--check"], ["--check", "sync"]]
+    )
+    func checkValid(_ arguments: [String]) async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure(Self.valid)
+            let result = try await workspace.launch([Workspace.program] + arguments)
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.output == "imglife.yaml: valid, 1 entry\n")
+            #expect(try Files.list(workspace.path) == ["imglife.yaml"])
+        }
+    }
+
+    @Test("Every mistake of a configuration is told in one run, each with its place", arguments: ["--check", "sync"])
+    func checkInvalid(_ argument: String) async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure(
+                """
+                sync:
+                  platfroms: [linux/amd64]
+                  entries:
+                    - source: registry.example.com/a:1.0
+                      target: mirror.example.com/a
+                      tag: "1.0"
+                    - source: registry.example.com/b
+                      target: mirror.example.com/b
+                      tag_regex: '^(1'
+                      keep_last: 0
+                    - source: registry.example.com/c
+                      tag: "1.0"
+
+                """
+            )
+            let result = try await workspace.run(argument)
+            #expect(result.status == 78)
+            #expect(result.output.isEmpty)
+            let places = [
+                ("imglife.yaml:2:3: ", "'platforms'"), ("imglife.yaml:4:15: sync.entries[0].source: ", "tag: 1.0"),
+                ("imglife.yaml:9:18: sync.entries[1].tag_regex: ", ""),
+                ("imglife.yaml:10:18: sync.entries[1].keep_last: ", "'0'"),
+                ("imglife.yaml:11:7: sync.entries[2]", "'target'"),
+            ]
+            #expect(result.errorLines.count == places.count, "\(result.errors)")
+            for (line, place) in zip(result.errorLines, places) {
+                #expect(line.hasPrefix(place.0) && line.contains(place.1), "\(line)")
+            }
+        }
+    }
+
+    @Test("A configuration that is not there is one clear line", arguments: [[], ["--config", "no\u{1B}/such.yaml"]])
+    func missing(_ options: [String]) async throws {
+        try await Workspace.with { workspace async throws in
+            let result = try await workspace.launch([Workspace.program, "sync"] + options)
+            #expect(result.status == 78)
+            #expect(result.output.isEmpty)
+            #expect(result.errorLines.count == 1)
+            #expect(result.errors.hasPrefix("error: there is no configuration at '"))
+            #expect(result.errors.contains("--config") && !result.errors.contains("\u{1B}"))
+        }
+    }
+
+    @Test(
+        "An invalid variable is named, and nothing runs",
+        arguments: [
+            ("IMGLIFE_RETRY_ATTEMPTS", "0"), ("IMGLIFE_RETRY_INITIAL_DELAY", "2"), ("IMGLIFE_RETRY_BACKOFF", "x"),
+            ("IMGLIFE_RETRY_TIMEOUT", "0s"), ("IMGLIFE_SYNC_PARALLELISM", "many"), ("IMGLIFE_LOG_LEVEL", "loud"),
+            ("IMGLIFE_MIRROR_EXAMPLE_COM_USERNAME", "half"),
+        ]
+    )
+    func variables(_ name: String, _ value: String) async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure(Self.valid)
+            let result = try await workspace.run("sync", environment: [name: value])
+            #expect(result.status == 78)
+            #expect(result.errorLines.count == 1)
+            #expect(result.errors.contains(name), "\(result.errors)")
+            #expect(!Files.exists("\(workspace.path)/var"))
+        }
+    }
+
+    @Test("All invalid variables are told at once")
+    func manyVariables() async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure(Self.valid)
+            let variables = ["IMGLIFE_RETRY_ATTEMPTS": "-1", "IMGLIFE_SYNC_PARALLELISM": "0"]
+            let result = try await workspace.run("sync", environment: variables)
+            #expect(result.status == 78)
+            for name in variables.keys { #expect(result.errors.contains(name)) }
+        }
+    }
+}
