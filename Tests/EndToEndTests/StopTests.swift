@@ -20,7 +20,8 @@ struct StopTests {
         }
         #expect(result.status == (signal == SIGTERM ? 143 : 130), "\(result.errors)")
         #expect(result.output.isEmpty)
-        #expect(clock.now - sent.value < .seconds(10))
+        // What it waits for takes ten minutes; the bound leaves room for a machine that does other things too.
+        #expect(clock.now - sent.value < .seconds(60))
         #expect(!result.errors.contains(" ERROR "), "\(result.errors)")
         let files = CacheFiles(path: mirror.workspace.cache)
         #expect(try files.hasLayoutMarker())
