@@ -20,6 +20,6 @@ struct LifecycleLine: CustomStringConvertible {
 
 extension ReportDocument.Lifecycle {
     init(_ figures: LifecycleFigures) {
-        self.init(endOfLife: figures.ended, endingSoon: figures.endingSoon)
+        self.init(endOfLife: figures.ended, endingSoon: figures.endingSoon, unknown: figures.unknown)
     }
 }

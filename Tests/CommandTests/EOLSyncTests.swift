@@ -36,6 +36,7 @@ struct EOLSyncTests {
             let lifecycle = try JSONValue(parsing: result.stdout)["lifecycle"]
             #expect(lifecycle?["end_of_life"]?.integer == 2)
             #expect(lifecycle?["ending_soon"]?.integer == 1)
+            #expect(lifecycle?["unknown"]?.integer == 0)
             #expect(try await mirror.run("sync", "--dry-run").output.hasSuffix(Self.line))
             #expect(try Files.list(mirror.path) == ["imglife.yaml"])
         }

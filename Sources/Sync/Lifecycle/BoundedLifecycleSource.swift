@@ -9,6 +9,7 @@ package struct BoundedLifecycleSource<SourceClock: Clock>: LifecycleSource where
     /// - Parameters:
     ///   - base: is asked.
     ///   - limit: how long from now on.
+    ///   - clock: measures it.
     package init(_ base: any LifecycleSource, within limit: Duration, clock: SourceClock = ContinuousClock()) {
         self.base = base
         self.clock = clock

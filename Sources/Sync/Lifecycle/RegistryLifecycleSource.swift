@@ -10,7 +10,9 @@ package struct RegistryLifecycleSource: LifecycleSource {
     private let client: RegistryClient
     private let base: String
 
-    /// - Parameter base: the service's base URL; `nil` means ``publicSite``.
+    /// - Parameters:
+    ///   - client: asks, by its rules for retries and timeouts.
+    ///   - base: the service's base URL; `nil` means ``publicSite``.
     package init(client: RegistryClient, base: BaseURL?) {
         self.client = client
         self.base = base?.description ?? Self.publicSite

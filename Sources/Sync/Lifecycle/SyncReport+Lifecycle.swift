@@ -18,7 +18,11 @@ extension SyncReport {
 
     /// How many of the tracked rows are in which state of support.
     ///
-    /// - Parameter configuration: the run's own.
+    /// - Parameters:
+    ///   - configuration: the run's own.
+    ///   - catalogue: what is known.
+    ///   - today: the day in UTC.
+    /// - Returns: figures of no tag when none is tracked.
     package func lifecycleFigures(
         _ configuration: Configuration,
         _ catalogue: LifecycleCatalogue,
