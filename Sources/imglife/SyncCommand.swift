@@ -65,17 +65,7 @@ struct SyncCommand: AsyncParsableCommand {
         options.isDryRun = dryRun
         options.hooks = HookRunner(environment: ProcessInfo.processInfo.environment, logger: session.logger)
         guard !entries.isEmpty else { return options }
-        options.entries = Set(
-            session.configuration.entries.indices.filter { position in
-                let entry = session.configuration.entries[position]
-                return entries.contains { pattern in
-                    [entry.source, entry.target].contains { fnmatch(pattern, $0.description, 0) == 0 }
-                }
-            }
-        )
-        guard options.entries?.isEmpty == false else {
-            throw ValidationError("no entry's source or target matches --entry \(entries.joined(separator: " "))")
-        }
+        options.entries = try Set(session.positions(matching: entries))
         return options
     }
 
@@ -88,19 +78,22 @@ struct SyncCommand: AsyncParsableCommand {
                     try await Self.keepingLayout(of: cache) { try await run(session, client, cache, options) }
                 }
             }
+        let lifecycle = try await session.lifecycleFigures(of: report)
         switch output {
         case .text:
             var summary = SummaryText(report: report, style: .standardOutput(session.environment))
+            summary.lifecycle = lifecycle.flatMap(LifecycleLine.init)?.description
             summary.otherFailures = report.hooks.filter(\.outcome.isFailure).map { "\($0.outcome)" }
             try StandardOutput.write(summary.text)
         case .json:
-            try StandardOutput.write(document(of: report).text)
+            try StandardOutput.write(document(of: report, lifecycle).text)
         }
         if report.errors + report.hookErrors > 0 { throw Failure.failed }
     }
 
-    private func document(of report: SyncReport) -> ReportDocument {
+    private func document(of report: SyncReport, _ lifecycle: LifecycleFigures?) -> ReportDocument {
         var document = ReportDocument(report, started: report.started)
+        document.lifecycle = lifecycle.map(ReportDocument.Lifecycle.init)
         guard !report.hooks.isEmpty else { return document }
         document.hooks = report.hooks.map { record in
             ReportDocument.Hook(

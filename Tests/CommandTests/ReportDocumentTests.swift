@@ -77,7 +77,7 @@ struct ReportDocumentTests {
         let document = ReportDocument(
             report,
             started: started,
-            lifecycle: .init(endOfLife: 2, endingSoon: 0),
+            lifecycle: .init(endOfLife: 2, endingSoon: 0, unknown: 1),
             hooks: [
                 .init(entry: nil, name: "sync.hooks.post_sync[0]", failure: nil),
                 .init(entry: 0, name: "sync.entries[0].hooks.post_sync[0]", failure: "exit code 3", isIgnored: true),

@@ -18,11 +18,16 @@ struct LifecycleReportTests {
         )
         catalogue.products["alpine"]?.isStale = isStale
         let source = try ImageReference("docker.io/library/alpine").location
+        let target = try ImageReference("r.example/mirror/alpine").location
         let tracking = LifecycleTracking(product: "alpine", track: .minor)
         return EOLReport(
             today: today,
             rows: try ["3.21.3", "3.20", "3.10", "3.9.1", "latest", "3.1"].map { tag in
-                .init(source: source, status: catalogue.status(of: try TagName(tag), tracking: tracking, today: today))
+                .init(
+                    source: source,
+                    target: target,
+                    status: catalogue.status(of: try TagName(tag), tracking: tracking, today: today)
+                )
             }
         )
     }
@@ -31,13 +36,13 @@ struct LifecycleReportTests {
     func table() throws {
         #expect(
             EOLTable(try Self.report()).description == """
-                IMAGE                            CYCLE  END OF LIFE    DAYS LEFT  NEWEST
-                docker.io/library/alpine:3.21.3  3.21   2026-12-01            10  3.21.3 (this)
-                docker.io/library/alpine:3.20    3.20   2026-04-01          -234  3.20.6\\u{202e}
-                docker.io/library/alpine:3.10    3.10   ended                  -  -
-                docker.io/library/alpine:3.9.1   3.9    not yet                -  -
-                docker.io/library/alpine:latest  -      no version             -  -
-                docker.io/library/alpine:3.1     3.1    unknown cycle          -  -
+                IMAGE                           CYCLE  END OF LIFE    DAYS LEFT  NEWEST
+                r.example/mirror/alpine:3.21.3  3.21   2026-12-01            10  3.21.3 (this)
+                r.example/mirror/alpine:3.20    3.20   2026-04-01          -234  3.20.6\\u{202e}
+                r.example/mirror/alpine:3.10    3.10   ended                  -  -
+                r.example/mirror/alpine:3.9.1   3.9    not yet                -  -
+                r.example/mirror/alpine:latest  -      no version             -  -
+                r.example/mirror/alpine:3.1     3.1    unknown cycle          -  -
 
                 """
         )
@@ -70,6 +75,9 @@ struct LifecycleReportTests {
             text == """
                 {
                   "date" : "2026-11-21",
+                  "failures" : [
+
+                  ],
                   "rows" : [
                     {
                       "cycle" : "3.20",
@@ -82,7 +90,8 @@ struct LifecycleReportTests {
                       "source" : "docker.io/library/alpine",
                       "stale" : false,
                       "status" : "ended",
-                      "tag" : "3.20"
+                      "tag" : "3.20",
+                      "target" : "r.example/mirror/alpine"
                     },
                     {
                       "cycle" : "3.10",
@@ -95,7 +104,8 @@ struct LifecycleReportTests {
                       "source" : "docker.io/library/alpine",
                       "stale" : false,
                       "status" : "ended",
-                      "tag" : "3.10"
+                      "tag" : "3.10",
+                      "target" : "r.example/mirror/alpine"
                     }
                   ],
                   "version" : 1

@@ -31,7 +31,7 @@ package struct EOLTable: Sendable, CustomStringConvertible {
         let status = row.status
         let newest = status.newest.map { status.isNewestInCycle == true ? "\($0) (this)" : $0 } ?? "-"
         return [
-            "\(row.source):\(status.tag)".displaySafe(limit: 512),
+            "\(row.target):\(status.tag)".displaySafe(limit: 512),
             (status.cycle ?? "-").displaySafe,
             endOfLife(status) + (status.isStale ? "*" : ""),
             status.daysLeft.map(String.init) ?? "-",

@@ -30,11 +30,13 @@ package struct LifecycleUpdate: Sendable {
     /// Reads the data file, refreshes the products, and writes the file when something is new.
     ///
     /// A file that cannot be read counts as empty for this run, and is left as it is. What was fetched today is asked for
-    /// again only when that is forced. Throws `CancellationError` only.
+    /// again only when that is forced, and a run that keeps nothing leaves the file alone. Throws `CancellationError`
+    /// only.
     package func run(
         file: LifecycleDataFile,
         products: some Sequence<String>,
-        isForced: Bool = false
+        isForced: Bool = false,
+        keepsAnswers: Bool = true
     ) async throws -> Result {
         var fileWarnings: [LifecycleWarning] = []
         var catalogue = LifecycleCatalogue()
@@ -47,7 +49,7 @@ package struct LifecycleUpdate: Sendable {
             fileWarnings.append(LifecycleWarning(.unreadableFile, "\(error)"))
         }
         var result = try await refresh(catalogue, products: products, isForced: isForced)
-        if result.hasChanged, fileWarnings.isEmpty {
+        if keepsAnswers, result.hasChanged, fileWarnings.isEmpty {
             do {
                 try await file.write(result.catalogue)
             } catch {

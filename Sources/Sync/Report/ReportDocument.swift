@@ -10,10 +10,13 @@ package struct ReportDocument: Sendable {
     package struct Lifecycle: Hashable, Sendable {
         package let endOfLife: Int
         package let endingSoon: Int
+        /// Tags about whose end nothing could be said.
+        package let unknown: Int
 
-        package init(endOfLife: Int, endingSoon: Int) {
+        package init(endOfLife: Int, endingSoon: Int, unknown: Int) {
             self.endOfLife = endOfLife
             self.endingSoon = endingSoon
+            self.unknown = unknown
         }
     }
 
@@ -89,6 +92,7 @@ package struct ReportDocument: Sendable {
         let counts: JSONTree = .object([
             ("end_of_life", .integer(Int64(lifecycle.endOfLife))),
             ("ending_soon", .integer(Int64(lifecycle.endingSoon))),
+            ("unknown", .integer(Int64(lifecycle.unknown))),
         ])
         return [("lifecycle", counts)]
     }

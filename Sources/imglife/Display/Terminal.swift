@@ -49,7 +49,7 @@ final class Terminal: Sendable {
     }
 
     /// 80 × 24 where the system does not know.
-    private var size: Size {
+    var size: Size {
         var window = winsize()
         guard ioctl(descriptor, UInt(TIOCGWINSZ), &window) == 0, window.ws_col > 0, window.ws_row > 0 else {
             return Size(columns: 80, rows: 24)

@@ -49,10 +49,11 @@ enum ReportSchema {
             "lifecycle": {
               "description": "How many of the tags whose life cycle is tracked are at its end.",
               "type": "object",
-              "required": ["end_of_life", "ending_soon"],
+              "required": ["end_of_life", "ending_soon", "unknown"],
               "properties": {
                 "end_of_life": { "$ref": "#/$defs/count" },
-                "ending_soon": { "$ref": "#/$defs/count" }
+                "ending_soon": { "$ref": "#/$defs/count" },
+                "unknown": { "description": "Nothing is known of their end.", "$ref": "#/$defs/count" }
               }
             },
             "hooks": {

@@ -1,0 +1,122 @@
+import ArgumentParser
+import Logging
+import OCI
+import Registry
+import Sync
+
+/// `imglife eol`: how long the mirrored tags are supported.
+struct EOLCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "eol",
+        abstract: "Tell when the mirrored tags reach their end of life.",
+        discussion: """
+            Asks the targets of all entries with 'lifecycle' for their tags. Exit codes: 0 all could be told; 1 a target \
+            could not be listed, --update failed, or --fail-within found something; 64 bad usage; 78 invalid \
+            configuration.
+            """
+    )
+
+    @ParentCommand var parent: Imglife
+
+    @Flag(help: "Ask the end-of-life service again, whatever the data file's age; that it cannot be had is an error.")
+    var update = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Exit with 1 when a tag is past its end of life or reaches it in this time: 90d, 12w.",
+            valueName: "time"
+        ),
+        transform: { text in
+            do throws(QuantityError) {
+                return try DayCount(text)
+            } catch {
+                throw ValidationError("\(error)")
+            }
+        }
+    )
+    var failWithin: DayCount?
+
+    @Option(
+        name: .customLong("entry"),
+        parsing: .singleValue,
+        help: ArgumentHelp("Only entries whose source or target matches the glob; repeatable.", valueName: "pattern")
+    )
+    var entries: [String] = []
+
+    @Option(help: "The report on standard output: a table, or one JSON document.")
+    var output = SyncCommand.Output.text
+
+    func run() async throws {
+        if parent.check { return try await parent.checkConfiguration() }
+        try await Failure.exiting {
+            let session = try Session(options: parent.options)
+            let chosen = try session.positions(matching: entries).map { session.configuration.entries[$0] }
+            try await Interruption.run(logger: session.logger) {
+                try await RegistryClient.with(session.registries) { client in
+                    try await report(on: chosen, session, client)
+                }
+            }
+        }
+    }
+
+    private func report(on chosen: [Configuration.Entry], _ session: Session, _ client: RegistryClient) async throws {
+        let today = Session.today
+        let survey = try await EOLSurvey(of: chosen, client: client)
+        tell(survey, session.configuration.lifecycle.provider, session.logger)
+        let update = try await LifecycleUpdate(
+            provider: session.configuration.lifecycle.provider,
+            source: session.lifecycleSource(client),
+            today: today
+        )
+        .run(file: session.lifecycleFile, products: survey.products, isForced: update)
+        for warning in update.warnings { session.logger.warning("\(warning)") }
+        let report = survey.report(update.catalogue, today: today)
+        try write(report)
+        if hasFailed(report, update, session.logger) { throw Failure.failed }
+    }
+
+    private func tell(_ survey: EOLSurvey, _ provider: LifecycleOptions.Provider, _ logger: Logger) {
+        if update, provider == .local {
+            logger.warning("--update has no effect with 'eol_provider: local', which never asks")
+        }
+        if survey.holdings.isEmpty { logger.warning("no entry has 'lifecycle', so there is nothing to report") }
+        for holding in survey.holdings {
+            let entry = holding.entry
+            var metadata: Logger.Metadata = ["source": "\(entry.source)", "target": "\(entry.target)"]
+            if let failure = holding.failure {
+                metadata["error"] = "\(failure)"
+                logger.error("the target's tags cannot be listed", metadata: metadata)
+            } else if holding.tags.isEmpty {
+                logger.notice("the target holds no tag of the entry yet", metadata: metadata)
+            }
+        }
+    }
+
+    private func write(_ report: EOLReport) throws {
+        switch output {
+        case .text:
+            let terminal = Terminal(descriptor: 1)
+            let table = EOLTable(report, width: terminal.isTerminal ? terminal.size.columns : nil)
+            try StandardOutput.write(table.description)
+        case .json:
+            try StandardOutput.write(String(decoding: report.json(), as: UTF8.self))
+        }
+    }
+
+    private func hasFailed(_ report: EOLReport, _ result: LifecycleUpdate.Result, _ logger: Logger) -> Bool {
+        var hasFailed = !report.failures.isEmpty
+        if update, result.warnings.contains(where: { $0.kind != .unknownProduct }) {
+            logger.error("--update could not refresh everything; see the warnings")
+            hasFailed = true
+        }
+        guard let failWithin else { return hasFailed }
+        let ending = report.ending(within: failWithin).count
+        if ending > 0 {
+            logger.error(
+                "tags are at the end of their life",
+                metadata: ["tags": "\(ending)", "within_days": "\(failWithin.days)"]
+            )
+        }
+        return hasFailed || ending > 0
+    }
+}

@@ -1,0 +1,24 @@
+import ArgumentParser
+import Glibc
+import OCI
+import Sync
+
+extension Session {
+    /// The positions of the entries whose source or target matches one of the globs; all of them when there is none.
+    ///
+    /// - Throws: `ValidationError` when no entry matches.
+    func positions(matching patterns: [String]) throws -> [Int] {
+        let all = configuration.entries.indices
+        guard !patterns.isEmpty else { return Array(all) }
+        let matching = all.filter { position in
+            let entry = configuration.entries[position]
+            return patterns.contains { pattern in
+                [entry.source, entry.target].contains { fnmatch(pattern, $0.description, 0) == 0 }
+            }
+        }
+        guard !matching.isEmpty else {
+            throw ValidationError("no entry's source or target matches --entry \(patterns.joined(separator: " "))")
+        }
+        return matching
+    }
+}

@@ -1,0 +1,52 @@
+import FoundationEssentials
+import Logging
+import OCI
+import Registry
+import Sync
+
+extension Session {
+    /// How long a sync that has ended waits for the end-of-life service, all in all.
+    private static let lifecyclePatience = Duration.seconds(5)
+
+    /// The day in UTC.
+    static var today: CalendarDate { CalendarDate(utc: Date()) }
+
+    /// Where products' release cycles are kept: `lifecycle.eol_data_file`.
+    var lifecycleFile: LifecycleDataFile {
+        LifecycleDataFile(path: configuration.resolve(configuration.lifecycle.dataFile))
+    }
+
+    /// The end-of-life service that the configuration names.
+    func lifecycleSource(_ client: RegistryClient) -> RegistryLifecycleSource {
+        RegistryLifecycleSource(client: client, base: configuration.lifecycle.baseURL)
+    }
+
+    /// How many of a run's tags are at the end of their support.
+    ///
+    /// The service is asked in a hurry, by a client of its own: it must not hold a sync up. What it does not tell is a
+    /// warning in the log. A dry run leaves the data file as it is.
+    ///
+    /// - Returns: `nil` when no entry of the run has `lifecycle`.
+    /// - Throws: `CancellationError` only.
+    func lifecycleFigures(of report: SyncReport) async throws -> LifecycleFigures? {
+        guard report.rows.contains(where: { configuration.entries[$0.entry].lifecycle != nil }) else { return nil }
+        let today = Self.today
+        let products = report.lifecycleProducts(configuration)
+        guard !products.isEmpty else { return LifecycleFigures([]) }
+        var registries = registries
+        registries.retry.attempts = min(2, settings.retry.attempts)
+        registries.retry.initialDelay = min(.milliseconds(200), settings.retry.initialDelay)
+        registries.retry.timeout = min(.seconds(2), settings.retry.timeout)
+        registries.retry.maximumRetryAfter = .zero
+        let result = try await RegistryClient.with(registries) { client in
+            try await LifecycleUpdate(
+                provider: configuration.lifecycle.provider,
+                source: BoundedLifecycleSource(lifecycleSource(client), within: Self.lifecyclePatience),
+                today: today
+            )
+            .run(file: lifecycleFile, products: products, keepsAnswers: !report.isDryRun)
+        }
+        for warning in result.warnings { logger.warning("\(warning)") }
+        return report.lifecycleFigures(configuration, result.catalogue, today: today)
+    }
+}
