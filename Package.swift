@@ -124,6 +124,7 @@ let package = Package(
             name: "CommandTests",
             dependencies: [
                 "OCI", "Sync", "TestSupport", "imglife",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]
