@@ -164,13 +164,29 @@ extension HostConnection {
                 String(buffer: answer.body).contains("HTTPS server")
             else { return (reply, endpoint.base.origin) }
         } catch let error as RegistryError where error.isBeforeAnswer {
-            guard let reply = try? await followed(call, authorization, endpoint.overTLS) else { throw error }
+            let reply = try await overTLS(call, authorization, endpoint, after: error)
             self.endpoint.withLock { $0 = endpoint.overTLS }
             return (reply, endpoint.overTLS.base.origin)
         }
         let reply = try await followed(call, authorization, endpoint.overTLS)
         self.endpoint.withLock { $0 = endpoint.overTLS }
         return (reply, endpoint.overTLS.base.origin)
+    }
+
+    /// Tries TLS where plain HTTP got no answer; only what TLS itself has to say is worth more than the first error.
+    private func overTLS(
+        _ call: Call,
+        _ authorization: Authorization,
+        _ endpoint: Endpoint,
+        after first: RegistryError
+    ) async throws -> Reply {
+        do {
+            return try await followed(call, authorization, endpoint.overTLS)
+        } catch let error as RegistryError where error.kind == .connection(.certificate) {
+            throw error
+        } catch {
+            throw first
+        }
     }
 
     /// Follows redirects; credentials stay with the registry's own origin.
