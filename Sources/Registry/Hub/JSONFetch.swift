@@ -50,7 +50,10 @@ extension RegistryClient {
             limit: Self.documentLimit
         )
         return try await service.retrier.run(context) {
-            let answer = try await service.attempt(question, accepting: entityTag == nil ? [200, 404] : [200, 304, 404])
+            let answer = try await service.attempt(
+                question,
+                accepting: entityTag == nil ? [200, 404] : [200, 304, 404]
+            )
             switch answer.status {
             case 404: return .missing
             case 304: return .notModified
