@@ -15,7 +15,10 @@ struct HubLimitTests {
     )
     func forms(header: String, value: String) async throws {
         try await ScriptedRegistry.with { registry in
-            registry.script(RequestMatch("GET", "/v2/namespaces/"), .status(429, headers: HeaderList().with(header, value)))
+            registry.script(
+                RequestMatch("GET", "/v2/namespaces/"),
+                .status(429, headers: HeaderList().with(header, value))
+            )
             _ = HubStandIn(registry, rows: [.init("3.21")])
             let clock = TestClock()
             let tags = try await withHubClient(registry, attempts: 1, clock: clock) {
@@ -26,7 +29,10 @@ struct HubLimitTests {
         }
     }
 
-    @Test("Of the texts that mean nothing, and times that have passed, the ordinary delay is kept", arguments: ["-5", "soon", "1600000000"])
+    @Test(
+        "Of the texts that mean nothing, and times that have passed, the ordinary delay is kept",
+        arguments: ["-5", "soon", "1600000000"]
+    )
     func useless(value: String) async throws {
         try await ScriptedRegistry.with { registry in
             registry.script(RequestMatch("GET", "/v2/namespaces/"), .status(429, headers: ["Retry-After": value]))

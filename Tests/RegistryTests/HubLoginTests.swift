@@ -65,7 +65,10 @@ struct HubLoginTests {
     @Test("A wrong password is an error that does not show it")
     func wrongPassword() async throws {
         try await ScriptedRegistry.with { registry in
-            registry.script(RequestMatch("POST", "/v2/auth", times: nil), .status(401, body: #"{"detail":"\#(password)"}"#))
+            registry.script(
+                RequestMatch("POST", "/v2/auth", times: nil),
+                .status(401, body: #"{"detail":"\#(password)"}"#)
+            )
             await #expect {
                 _ = try await withHubClient(registry, environment: user) { try await $0.hubTags(of: .alpine) }
             } throws: { error in

@@ -92,7 +92,9 @@ extension HubStandIn.Row {
         return JSONText.object([
             "name": JSONText.string(name), "last_updated": literal(updated), "tag_last_pushed": literal(pushed),
             "digest": literal(digest), "full_size": "3400000", "tag_status": #""active""#,
-            "images": JSONText.array(images.map { JSONText.object(["digest": JSONText.string($0), "os": #""linux""#]) }),
+            "images": JSONText.array(
+                images.map { JSONText.object(["digest": JSONText.string($0), "os": #""linux""#]) }
+            ),
         ])
     }
 }

@@ -67,10 +67,8 @@ struct BlobDownload {
             // Registries lag behind themselves: a manifest can be there before its blobs.
             error.isRetriedOnce = true
             throw error
-        } catch var error as RegistryError where error.status == 416 && !hasNoRanges {
+        } catch let error as RegistryError where error.status == 416 && !hasNoRanges {
             hasNoRanges = true
-            error.isRetriedOnce = true
-            throw error
         }
     }
 
