@@ -4,7 +4,7 @@ import OCI
 extension RegistryError {
     /// What an answer other than success means.
     ///
-    /// - Parameter secrets: what was sent besides the credential and must not be shown when the answer repeats it.
+    /// `secrets` is what was sent besides the credential and must not be shown when the answer repeats it.
     init(_ answer: Answer, _ context: CallContext, credential: Credential?, secrets: [Secret] = []) {
         let errors = answer.isCut ? [] : DistributionError.parse(answer.body)
         let kind = Self.kind(status: answer.status, errors: errors)
