@@ -10,7 +10,7 @@ extension CacheIndex {
         case deleting
     }
 
-    /// After this many seconds a lease no longer protects, even if its owner lives.
+    /// After this many seconds nobody relies on a lease; it still protects while its owner holds its file's lock.
     static let leaseDuration: Int64 = 24 * 3600
 
     /// Adds digests to a lease and looks them up, in one transaction; what is there counts as used now.

@@ -25,6 +25,17 @@ extension ContentCache {
         }
     }
 
+    /// Forgets a tag, durably; what it was is kept as history, and its bytes until the next collection.
+    ///
+    /// `index.json` follows at the next ``writeLayout()``. Safe to repeat.
+    ///
+    /// - Returns: whether there was such a tag.
+    package func remove(_ tag: TagName, of location: RepositoryReference) async throws -> Bool {
+        try await blocking { [index, now = configuration.now] in
+            try index.remove(tag, of: location, at: now())
+        }
+    }
+
     /// The tags that the cache holds of a repository, sorted.
     package func tags(of location: RepositoryReference) async throws -> [(TagName, Descriptor)] {
         try await blocking { [index] in try index.tags(of: location) }.map { ($0.tag, $0.descriptor) }
@@ -57,12 +68,21 @@ extension ContentCache {
         guard !descriptors.isEmpty else { return [] }
         try lease.begin()
         let digests = Set(descriptors.map(\.digest)).sorted()
-        let states = try await blocking { [index, lease, now = configuration.now] in
+        let hold = { @Sendable [index, lease, now = configuration.now] (digests: [Digest]) in
             try index.hold(digests, lease: lease.id, at: now())
         }
+        var states = try await blocking { try hold(digests) }
+        // A collection may be between saying so and removing the file, which must not be taken for there.
+        let leaving = digests.filter { states[$0] == .deleting }
+        if !leaving.isEmpty {
+            for digest in leaving { try await awaitDeletion(digest) }
+            let settled = try await blocking { try hold(leaving) }
+            for digest in leaving { states[digest] = settled[digest] }
+        }
         let present = Set(descriptors.filter(contains).map(\.digest))
-        let lost = digests.filter { states[$0] == .ok && !present.contains($0) }
+        let settled = states
+        let lost = digests.filter { settled[$0] == .ok && !present.contains($0) }
         try await blocking { [index] in try index.markMissing(lost) }
-        return present.filter { states[$0] == .ok }
+        return present.filter { settled[$0] == .ok }
     }
 }

@@ -13,28 +13,38 @@ extension ContentCache {
     /// Quick, whatever the cache holds, and safe to repeat.
     func recover() throws {
         try removeDeadLeases()
-        try removeOldPartials()
+        _ = try removeOldPartials(isDryRun: false)
         try settleDeletions()
     }
 
-    private func removeDeadLeases() throws {
+    /// Removes the leases of owners that died; what they protected is anybody's again.
+    func removeDeadLeases() throws {
         var dead: [String] = []
         let recorded = try index.leases()
         let files = Set(try directory.leases.names())
-        for name in files where try Self.isFree(name, in: directory.leases) {
+        for name in files {
+            // Held while the file is removed, because its owner may be about to lock what it has just created.
+            guard let lock = try Self.lockIfFree(name, in: directory.leases) else { continue }
             try directory.leases.remove(name)
+            lock.unlock()
             dead.append(name)
         }
         try index.release(dead.filter(recorded.contains) + recorded.filter { !files.contains($0) })
     }
 
-    private func removeOldPartials() throws {
+    /// Removes partials that nobody works on and nobody has touched for long.
+    ///
+    /// - Returns: the bytes of each.
+    func removeOldPartials(isDryRun: Bool) throws -> [Int64] {
         let now = configuration.now()
-        for name in try directory.ingest.names() {
+        return try directory.ingest.names().compactMap { name in
             guard let status = try directory.ingest.status(name), status.isRegular,
-                now - status.modifiedAt > Self.partialLifetime, try Self.isFree(name, in: directory.ingest)
-            else { continue }
-            try directory.ingest.remove(name)
+                now - status.modifiedAt > Self.partialLifetime,
+                let lock = try Self.lockIfFree(name, in: directory.ingest)
+            else { return nil }
+            defer { lock.unlock() }
+            if !isDryRun { try directory.ingest.remove(name) }
+            return status.size
         }
     }
 
@@ -43,19 +53,35 @@ extension ContentCache {
         for digest in try index.deletions() {
             guard let lock = try locks.tryAcquire(StoreLocks.shard(digest), .exclusive) else { continue }
             defer { lock.unlock() }
+            try settleDeletion(digest)
+        }
+    }
+
+    /// Waits for whoever is deleting a blob, and settles what one that died has left.
+    func awaitDeletion(_ digest: Digest) async throws {
+        let lock = try await locks.acquire(StoreLocks.shard(digest), .exclusive)
+        defer { lock.unlock() }
+        try await blocking { [self] in try settleDeletion(digest) }
+    }
+
+    /// Only with the lock of the digest's shard.
+    private func settleDeletion(_ digest: Digest) throws {
+        _ = try withIdleFile(of: digest) {
             let exists = try directory.blobs(digest.algorithm).status(digest.hex) != nil
-            guard try !index.revertDeletion(digest, fileExists: exists) else { continue }
+            guard try index.isDeleting(digest), try !index.revertDeletion(digest, fileExists: exists) else { return }
             try directory.blobs(digest.algorithm).remove(digest.hex)
             try index.finishDeletion(digest)
         }
     }
 
-    private static func isFree(_ name: String, in directory: Directory) throws -> Bool {
+    /// - Returns: the file, locked; `nil` when another has the lock, or it is gone.
+    private static func lockIfFree(_ name: String, in directory: Directory) throws -> OpenFile? {
         do throws(SystemError) {
-            return try directory.openFile(name, flags: O_RDONLY).tryLock(.exclusive)
+            let file = try directory.openFile(name, flags: O_RDONLY)
+            return try file.tryLock(.exclusive) ? file : nil
         } catch {
             guard error.code == ENOENT || error.code == ELOOP || error.code == EACCES else { throw error }
-            return false
+            return nil
         }
     }
 }
@@ -69,23 +95,29 @@ extension CacheIndex {
         }
     }
 
-    /// Takes a deletion back if anything refers to the blob.
+    func isDeleting(_ digest: Digest) throws(CacheError) -> Bool {
+        try read { db in
+            try String.fetchOne(db, sql: "SELECT state FROM blobs WHERE digest = ?", arguments: [digest.key])
+        } == BlobState.deleting.rawValue
+    }
+
+    /// Takes a deletion back if a tag, a lease or something that one of them keeps needs the blob.
     ///
     /// - Returns: whether something does.
     func revertDeletion(_ digest: Digest, fileExists: Bool) throws(CacheError) -> Bool {
         try write { db in
-            let isReferenced = try Bool.fetchOne(
+            let isNeeded = try Bool.fetchOne(
                 db,
                 sql: """
-                    SELECT EXISTS (SELECT 1 FROM tags WHERE digest = ?1)
-                        OR EXISTS (SELECT 1 FROM edges WHERE child = ?1 AND kind <> 'subject')
-                        OR EXISTS (SELECT 1 FROM lease_items WHERE digest = ?1)
+                    \(Self.keepers)
+                    SELECT EXISTS (SELECT 1 FROM keepers JOIN tags USING (digest))
+                        OR EXISTS (SELECT 1 FROM keepers JOIN lease_items USING (digest))
                     """,
                 arguments: [digest.key]
             )
-            guard isReferenced == true else { return false }
+            guard isNeeded == true else { return false }
             try db.execute(
-                sql: "UPDATE blobs SET state = ? WHERE digest = ?",
+                sql: "UPDATE blobs SET state = ? WHERE digest = ? AND state = 'deleting'",
                 arguments: [fileExists ? "ok" : "missing", digest.key]
             )
             return true

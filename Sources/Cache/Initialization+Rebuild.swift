@@ -19,6 +19,8 @@ extension Initialization {
         let blobs = try Digest.Algorithm.allCases.flatMap(blobsOnDisk)
         if !blobs.isEmpty || !tags.isEmpty { try fill(scratch, blobs, tags) }
         try scratch.close()
+        // Closed in order, its journal is empty; it would stay behind under the old name.
+        try directory.root.remove(Self.scratchName + "-journal")
         try directory.root.rename(Self.scratchName, to: directory.root, CacheIndex.fileName)
         try directory.root.sync()
         return try CacheIndex(path: "\(directory.path)/\(CacheIndex.fileName)")

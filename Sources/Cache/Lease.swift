@@ -16,10 +16,17 @@ final class Lease: Sendable {
     func begin() throws(CacheError) {
         do {
             try file.withLock { file in
-                guard file == nil else { return }
-                let new = try leases.openFile(id, flags: O_RDWR | O_CREAT | O_EXCL)
-                _ = try new.tryLock(.exclusive)
-                file = new
+                while file == nil {
+                    let new = try leases.openFile(id, flags: O_RDWR | O_CREAT)
+                    // Another process may have found it before it was locked, and be removing it as a dead one's.
+                    if try new.tryLock(.exclusive), let status = try leases.status(id),
+                        try new.status().isSameFile(as: status)
+                    {
+                        file = new
+                    } else {
+                        usleep(200)
+                    }
+                }
             }
         } catch let error as SystemError {
             throw CacheError(error, "create the lease", path: "\(leases.path)/\(id)")

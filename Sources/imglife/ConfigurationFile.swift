@@ -33,6 +33,9 @@ struct MissingConfiguration: Error, CustomStringConvertible {
     let file: String
     let code: CInt
 
+    /// There is no such file, in contrast to one that cannot be read.
+    var isAbsent: Bool { code == ENOENT }
+
     var description: String {
         let place = file == "-" ? "standard input" : "'\(file.displaySafe)'"
         switch code {

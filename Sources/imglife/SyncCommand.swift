@@ -75,7 +75,11 @@ struct SyncCommand: AsyncParsableCommand {
                 try await run(session, client, nil, options)
             } else {
                 try await ContentCache.with(session.cache) { cache in
-                    try await Self.keepingLayout(of: cache) { try await run(session, client, cache, options) }
+                    let report = try await Self.keepingLayout(of: cache) {
+                        try await run(session, client, cache, options)
+                    }
+                    await session.keepQuota(of: cache)
+                    return report
                 }
             }
         let lifecycle = try await session.lifecycleFigures(of: report)

@@ -1,0 +1,148 @@
+import FoundationEssentials
+import GRDB
+import OCI
+
+extension CacheIndex {
+    /// All that a blob is kept by, itself included: manifests that refer to it, and the subjects of those.
+    static let keepers = """
+        WITH RECURSIVE keepers (digest) AS (
+            SELECT ?1
+            UNION
+            SELECT edges.parent FROM edges JOIN keepers ON edges.child = keepers.digest WHERE edges.kind <> 'subject'
+            UNION
+            SELECT edges.child FROM edges JOIN keepers ON edges.parent = keepers.digest WHERE edges.kind = 'subject'
+        )
+        """
+
+    /// Reads everything that decides what is kept, in one transaction.
+    ///
+    /// Of the blobs on the disk, which were listed before, those without a row become nodes too.
+    func graph(files: [StoredFile]) throws(CacheError) -> ReferenceGraph {
+        try read { db in
+            var graph = ReferenceGraph()
+            try Self.addBlobs(db, to: &graph)
+            for file in files { graph.add(file.node) }
+            let edges = try Row.fetchCursor(db, sql: "SELECT parent, kind = 'subject' AS is_subject, child FROM edges")
+            while let row = try edges.next() {
+                guard let parent = Digest(key: row["parent"]), let child = Digest(key: row["child"]) else { continue }
+                let isSubject: Bool = row["is_subject"]
+                graph.add(keeper: isSubject ? child : parent, of: isSubject ? parent : child)
+            }
+            try Self.addRoots(db, to: &graph)
+            return graph
+        }
+    }
+
+    private static func addBlobs(_ db: Database, to graph: inout ReferenceGraph) throws {
+        let rows = try Row.fetchCursor(
+            db,
+            sql: """
+                SELECT digest, CASE state WHEN 'missing' THEN 0 ELSE size END AS size,
+                    max(committed_at, used_at) AS last_use, state <> 'missing' AS is_on_disk
+                FROM blobs ORDER BY digest
+                """
+        )
+        while let row = try rows.next() {
+            guard let digest = Digest(key: row["digest"]) else { continue }
+            graph.add(.init(digest: digest, size: row["size"], lastUse: row["last_use"], isOnDisk: row["is_on_disk"]))
+        }
+    }
+
+    private static func addRoots(_ db: Database, to graph: inout ReferenceGraph) throws {
+        let tags = try Row.fetchAll(
+            db,
+            sql: "SELECT host, repository, tag, digest, updated_at FROM tags ORDER BY host, repository, tag"
+        )
+        for row in tags {
+            guard let digest = Digest(key: row["digest"]) else { continue }
+            let location = RepositoryReference(
+                host: try RegistryHost(row["host"] as String),
+                repository: try RepositoryName(row["repository"] as String)
+            )
+            graph.add(try TagName(row["tag"] as String), of: location, as: digest, updatedAt: row["updated_at"])
+        }
+        for key in try Data.fetchAll(db, sql: "SELECT DISTINCT digest FROM lease_items") {
+            if let digest = Digest(key: key) { graph.add(leased: digest) }
+        }
+    }
+
+    /// Begins a blob's deletion, unless something needs it or was used lately that keeps it.
+    ///
+    /// Only with the lock of the digest's shard. What it refers to as a manifest is forgotten at once.
+    ///
+    /// - Returns: whether the file is to be removed now.
+    func beginDeletion(_ blob: ReferenceGraph.Node, cutoff: Int64) throws(CacheError) -> Bool {
+        try write { db in
+            let key = blob.digest.key
+            let isNeeded = try Bool.fetchOne(
+                db,
+                sql: """
+                    \(Self.keepers)
+                    SELECT EXISTS (SELECT 1 FROM keepers JOIN tags USING (digest))
+                        OR EXISTS (SELECT 1 FROM keepers JOIN lease_items USING (digest))
+                        OR EXISTS (
+                            SELECT 1 FROM keepers JOIN blobs USING (digest) WHERE max(committed_at, used_at) > ?2
+                        )
+                    """,
+                arguments: [key, cutoff]
+            )
+            guard isNeeded == false else { return false }
+            try db.execute(
+                sql: """
+                    INSERT INTO blobs (digest, size, state, committed_at, used_at) VALUES (?, ?, 'deleting', ?, ?)
+                    ON CONFLICT (digest) DO UPDATE SET state = 'deleting'
+                    """,
+                arguments: [key, blob.size, blob.lastUse, blob.lastUse]
+            )
+            try db.execute(sql: "DELETE FROM manifests WHERE digest = ?", arguments: [key])
+            return true
+        }
+    }
+
+    /// Removes an image's tags, all of them or none, unless a lease keeps it or one was changed meanwhile.
+    ///
+    /// - Returns: whether they were removed.
+    func evict(_ tags: [ReferenceGraph.Tag], naming digest: Digest, at now: Int64) throws(CacheError) -> Bool {
+        try write { db in
+            let isLeased = try Bool.fetchOne(
+                db,
+                sql: "\(Self.keepers) SELECT EXISTS (SELECT 1 FROM keepers JOIN lease_items USING (digest))",
+                arguments: [digest.key]
+            )
+            let current = try Row.fetchAll(
+                db,
+                sql: "SELECT tag, updated_at FROM tags WHERE digest = ?",
+                arguments: [digest.key]
+            )
+            guard isLeased == false, current.count == tags.count,
+                current.reduce(0, { max($0, $1["updated_at"]) }) <= tags.reduce(0, { max($0, $1.updatedAt) })
+            else { return false }
+            for tag in tags { _ = try Self.deleteTag(db, tag.tag, tag.location, now) }
+            return true
+        }
+    }
+
+    /// - Returns: whether there was such a tag.
+    func remove(_ tag: TagName, of location: RepositoryReference, at now: Int64) throws(CacheError) -> Bool {
+        try write { try Self.deleteTag($0, tag, location, now) }
+    }
+
+    private static func deleteTag(
+        _ db: Database,
+        _ tag: TagName,
+        _ location: RepositoryReference,
+        _ now: Int64
+    ) throws -> Bool {
+        let row = "host = ? AND repository = ? AND tag = ?"
+        let arguments: [String] = [location.host.description, location.repository.description, tag.description]
+        try db.execute(
+            sql: """
+                INSERT INTO tag_history (host, repository, tag, digest, since, until)
+                SELECT host, repository, tag, digest, updated_at, ? FROM tags WHERE \(row)
+                """,
+            arguments: [now] + StatementArguments(arguments)
+        )
+        try db.execute(sql: "DELETE FROM tags WHERE \(row)", arguments: StatementArguments(arguments))
+        return db.changesCount > 0
+    }
+}

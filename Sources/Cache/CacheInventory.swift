@@ -1,0 +1,123 @@
+import NIOCore
+package import OCI
+
+/// How much the cache holds.
+package struct CacheUsage: Hashable, Sendable {
+    /// Blobs on the disk.
+    package var blobs = 0
+    /// Their bytes.
+    package var bytes: Int64 = 0
+    /// Tags that name an image.
+    package var tags = 0
+    /// Bytes that the images of all tags would take if none shared anything.
+    package var logicalBytes: Int64 = 0
+    /// Bytes that nothing refers to; a collection frees them once they are older than its grace.
+    package var unreferencedBytes: Int64 = 0
+
+    package init() {}
+
+    /// Bytes that sharing saves.
+    package var savedBytes: Int64 { logicalBytes - (bytes - unreferencedBytes) }
+}
+
+/// One image of the cache, by whatever tags.
+package struct CachedImage: Sendable {
+    /// Sorted by repository and tag.
+    package let references: [ImageReference]
+    package let descriptor: Descriptor
+    /// What it can run on, as far as the manifests that are here say; empty for artifacts.
+    package let platforms: [Platform]
+    /// Bytes that removing it, with all of its tags, would free.
+    package let uniqueBytes: Int64
+    /// Bytes that other images need too.
+    package let sharedBytes: Int64
+    /// When it was used last, in seconds since 1970.
+    package let lastUse: Int64
+}
+
+extension ContentCache {
+    /// Counts what the cache holds; reads no content.
+    ///
+    /// - Throws: ``CacheError``.
+    package func usage() async throws -> CacheUsage {
+        let graph = try await currentGraph()
+        var usage = CacheUsage()
+        let present = graph.nodes.indices.filter { graph.nodes[$0].isOnDisk }
+        usage.blobs = present.count
+        usage.bytes = graph.bytes(of: present)
+        usage.tags = graph.tags.count
+        for image in graph.images() { usage.logicalBytes += graph.bytes(of: image.closure) * Int64(image.tags.count) }
+        usage.unreferencedBytes = usage.bytes - graph.bytes(of: graph.closure(of: graph.tags.map(\.node)))
+        return usage
+    }
+
+    /// The images that tags name, sorted by their first references; reads manifests and configs.
+    ///
+    /// - Throws: ``CacheError``.
+    package func images() async throws -> [CachedImage] {
+        let graph = try await currentGraph()
+        let images = graph.images()
+        var counts = [Int](repeating: 0, count: graph.nodes.count)
+        for image in images {
+            for node in image.closure { counts[node] += 1 }
+        }
+        let descriptors = try await blocking { [index] in try index.tags() }
+            .reduce(into: [:]) { $0[$1.descriptor.digest] = $1.descriptor }
+        var result: [CachedImage] = []
+        for image in images {
+            // A tag that was changed since is told of by the next call.
+            guard let descriptor = descriptors[graph.nodes[image.node].digest] else { continue }
+            let all = graph.bytes(of: image.closure)
+            let unique = graph.bytes(of: image.closure.filter { counts[$0] == 1 })
+            result.append(
+                CachedImage(
+                    references: image.tags.map(\.reference),
+                    descriptor: descriptor,
+                    platforms: try await blocking { [self] in try platforms(of: descriptor) },
+                    uniqueBytes: unique,
+                    sharedBytes: all - unique,
+                    lastUse: image.lastUse
+                )
+            )
+        }
+        return result
+    }
+
+    private func currentGraph() async throws -> ReferenceGraph {
+        try await blocking { [index, directory] in try index.graph(files: directory.storedFiles()) }
+    }
+
+    private func platforms(of descriptor: Descriptor) throws -> [Platform] {
+        guard let manifest = try readable(descriptor) else { return [] }
+        switch manifest.content {
+        case .image(let image): return try platform(config: image.config).map { [$0] } ?? []
+        case .index(let index):
+            let here = index.entries.filter { contains($0.descriptor) }
+            return here.compactMap(\.platform).filter { !$0.isUnknown }
+        }
+    }
+
+    /// A manifest that cannot be understood only lacks its platforms here.
+    private func readable(_ descriptor: Descriptor) throws -> Manifest? {
+        do {
+            return try manifest(descriptor)
+        } catch is DocumentError {
+            return nil
+        }
+    }
+
+    private func platform(config: Descriptor) throws -> Platform? {
+        guard config.size <= Manifest.maximumSize, let file = try directory.openBlob(config.digest, size: config.size)
+        else { return nil }
+        let bytes: ByteBuffer
+        do throws(SystemError) {
+            bytes = try file.read(at: 0, atMost: max(1, Int(config.size)))
+        } catch {
+            throw CacheError(error, "read \(config.digest)", path: directory.path, digest: config.digest)
+        }
+        guard let root = try? JSONValue(parsing: bytes), let os = root["os"]?.string,
+            let architecture = root["architecture"]?.string
+        else { return nil }
+        return Platform(os: os, architecture: architecture, variant: root["variant"]?.string)
+    }
+}

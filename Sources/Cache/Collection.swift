@@ -1,0 +1,36 @@
+package import OCI
+
+/// What a collection is to do.
+package struct CollectionOptions: Sendable {
+    /// What was committed or used within this time stays, although nothing refers to it: it may be on its way.
+    package static let defaultGrace = Duration.seconds(2 * 3600)
+
+    /// Bytes that the cache may hold; beyond 90 % of it the least recently used images are removed until 80 % are left.
+    package var maximumSize: Int64?
+    package var grace: Duration
+    /// Find out everything, remove nothing.
+    package var isDryRun: Bool
+
+    package init(maximumSize: Int64? = nil, grace: Duration = defaultGrace, isDryRun: Bool = false) {
+        self.maximumSize = maximumSize
+        self.grace = grace
+        self.isDryRun = isDryRun
+    }
+}
+
+/// What a collection removed, or would remove.
+package struct CollectionReport: Hashable, Sendable {
+    /// Blobs removed; rows whose file was gone already count too.
+    package var blobs = 0
+    /// Their bytes.
+    package var bytes: Int64 = 0
+    /// Interrupted downloads that were given up.
+    package var partials = 0
+    package var partialBytes: Int64 = 0
+    /// The tags that were removed to keep the limit, the least recently used first.
+    package var evictedTags: [ImageReference] = []
+    /// Bytes of the blobs that are left.
+    package var remainingBytes: Int64 = 0
+
+    package init() {}
+}

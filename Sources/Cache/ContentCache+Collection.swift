@@ -1,0 +1,141 @@
+import Glibc
+import Logging
+import OCI
+
+extension ContentCache {
+    /// Removes what nothing needs, and the least recently used images where the cache is too large.
+    ///
+    /// Tags, leases of living scopes and downloads under way are kept with all that they need, and so is what was used
+    /// within the grace. Other processes may use the cache meanwhile: each blob's case is decided again, under its
+    /// lock, right before it is removed. Stopped at any point it can be run again. `index.json` follows.
+    ///
+    /// - Returns: what was removed; in a dry run what would be.
+    /// - Throws: ``CacheError``; `CancellationError`, between two blobs.
+    package func collect(_ options: CollectionOptions = CollectionOptions()) async throws -> CollectionReport {
+        let cutoff = configuration.now() - options.grace.components.seconds
+        let (graph, partials) = try await blocking { [self] in
+            if !options.isDryRun { try removeDeadLeases() }
+            let files = try directory.storedFiles()
+            return (try index.graph(files: files), try removeOldPartials(isDryRun: options.isDryRun))
+        }
+        let plan = CollectionPlan(graph, cutoff: cutoff, maximumSize: options.maximumSize)
+        var report = CollectionReport()
+        report.partials = partials.count
+        report.partialBytes = partials.reduce(0, +)
+        if options.isDryRun {
+            report.foresee(plan, graph)
+        } else {
+            try await sweep(plan.garbage, of: graph, cutoff, &report)
+            try await evict(plan.evictions, from: graph, cutoff, &report)
+            if !report.evictedTags.isEmpty { try await writeLayout() }
+            report.remainingBytes = graph.bytes(of: graph.nodes.indices) - report.bytes
+        }
+        return report
+    }
+
+    private func evict(
+        _ evictions: [CollectionPlan.Eviction],
+        from graph: ReferenceGraph,
+        _ cutoff: Int64,
+        _ report: inout CollectionReport
+    ) async throws {
+        for eviction in evictions {
+            try Task.checkCancellation()
+            let digest = graph.nodes[eviction.image.node].digest
+            let isEvicted = try await blocking { [index, now = configuration.now] in
+                try index.evict(eviction.image.tags, naming: digest, at: now())
+            }
+            guard isEvicted else { continue }
+            report.evictedTags += eviction.image.tags.map(\.reference)
+            try await sweep(eviction.blobs, of: graph, cutoff, &report)
+        }
+    }
+
+    private func sweep(
+        _ members: [Int],
+        of graph: ReferenceGraph,
+        _ cutoff: Int64,
+        _ report: inout CollectionReport
+    ) async throws {
+        for member in members {
+            try Task.checkCancellation()
+            let blob = graph.nodes[member]
+            guard try await remove(blob, cutoff: cutoff) else { continue }
+            report.blobs += 1
+            report.bytes += blob.size
+        }
+    }
+
+    /// Removes one blob: first its row says so, then the file goes, then the row.
+    ///
+    /// - Returns: whether it was removed; not when something needs it after all.
+    private func remove(_ blob: ReferenceGraph.Node, cutoff: Int64) async throws -> Bool {
+        let lock = try await locks.acquire(StoreLocks.shard(blob.digest), .exclusive)
+        defer { lock.unlock() }
+        return try await blocking { [self] in
+            try withIdleFile(of: blob.digest) {
+                guard try index.beginDeletion(blob, cutoff: cutoff) else { return false }
+                try unlink(blob.digest)
+                try index.finishDeletion(blob.digest)
+                return true
+            } ?? false
+        }
+    }
+
+    private func unlink(_ digest: Digest) throws(CacheError) {
+        let blobs = directory.blobs(digest.algorithm)
+        do throws(SystemError) {
+            try blobs.remove(digest.hex)
+        } catch {
+            throw CacheError(error, "remove", path: "\(blobs.path)/\(digest.hex)", digest: digest)
+        }
+    }
+
+    /// Runs `body` while nobody downloads a digest or has just renamed its file without recording it yet.
+    ///
+    /// Only with the lock of the digest's shard. Whoever downloads holds the lock of the file itself from its beginning
+    /// in `ingest/` until the row is durable, and keeps it through the renaming.
+    ///
+    /// - Returns: `nil` when somebody does.
+    func withIdleFile<R>(of digest: Digest, _ body: () throws -> R) throws -> R? {
+        do {
+            guard let partial = try lockUnlessBusy(Partial.name(digest), in: directory.ingest) else { return nil }
+            defer { partial.file?.unlock() }
+            guard let blob = try lockUnlessBusy(digest.hex, in: directory.blobs(digest.algorithm)) else { return nil }
+            defer { blob.file?.unlock() }
+            return try body()
+        } catch let error as SystemError {
+            throw CacheError(error, "remove \(digest)", path: directory.path, digest: digest)
+        }
+    }
+
+    /// - Returns: `nil` when another has the lock; without a file when there is none.
+    private func lockUnlessBusy(_ name: String, in directory: Directory) throws(SystemError) -> Locked? {
+        do throws(SystemError) {
+            let file = try directory.openFile(name, flags: O_RDONLY)
+            return try file.tryLock(.exclusive) ? Locked(file: file) : nil
+        } catch {
+            guard error.code == ENOENT else { throw error }
+            return Locked(file: nil)
+        }
+    }
+}
+
+private struct Locked {
+    let file: OpenFile?
+}
+
+extension ReferenceGraph.Tag {
+    var reference: ImageReference { ImageReference(location: location, tag: tag) }
+}
+
+extension CollectionReport {
+    /// Counts what a plan would remove.
+    fileprivate mutating func foresee(_ plan: CollectionPlan, _ graph: ReferenceGraph) {
+        let members = plan.garbage + plan.evictions.flatMap(\.blobs)
+        blobs = members.count
+        bytes = graph.bytes(of: members)
+        evictedTags = plan.evictions.flatMap { $0.image.tags.map(\.reference) }
+        remainingBytes = plan.remainingBytes
+    }
+}

@@ -1,0 +1,120 @@
+import OCI
+
+/// What the cache holds and who keeps what, read at one moment.
+///
+/// A manifest keeps its children, config and layers, and the referrers whose subject it is; a referrer does not keep
+/// its subject.
+struct ReferenceGraph: Sendable {
+    /// One blob.
+    struct Node: Sendable {
+        let digest: Digest
+        /// Bytes on the disk; none where the file is known to be missing.
+        let size: Int64
+        /// When it was committed or used last, in seconds since 1970.
+        let lastUse: Int64
+        /// Whether its file is there, as far as the index knows.
+        let isOnDisk: Bool
+    }
+
+    /// One tag, and which node it names.
+    struct Tag: Sendable {
+        let location: RepositoryReference
+        let tag: TagName
+        let node: Int
+        /// Seconds since 1970.
+        let updatedAt: Int64
+    }
+
+    private(set) var nodes: [Node] = []
+    private(set) var tags: [Tag] = []
+    /// The nodes that a lease names.
+    private(set) var leased: Set<Int> = []
+    /// What each node keeps.
+    private var kept: [[Int]] = []
+    private var positions: [Digest: Int] = [:]
+
+    mutating func add(_ node: Node) {
+        guard positions[node.digest] == nil else { return }
+        positions[node.digest] = nodes.count
+        nodes.append(node)
+        kept.append([])
+    }
+
+    /// Says that a blob keeps another; what is not here keeps nothing and needs nothing.
+    mutating func add(keeper: Digest, of blob: Digest) {
+        guard let keeper = positions[keeper], let blob = positions[blob] else { return }
+        kept[keeper].append(blob)
+    }
+
+    mutating func add(_ tag: TagName, of location: RepositoryReference, as digest: Digest, updatedAt: Int64) {
+        guard let node = positions[digest] else { return }
+        tags.append(Tag(location: location, tag: tag, node: node, updatedAt: updatedAt))
+    }
+
+    mutating func add(leased digest: Digest) {
+        if let node = positions[digest] { leased.insert(node) }
+    }
+
+    func position(of digest: Digest) -> Int? { positions[digest] }
+
+    /// All that some nodes keep, themselves included.
+    func closure(of roots: some Sequence<Int>) -> Set<Int> {
+        var found = Set(roots)
+        var open = Array(found)
+        while let node = open.popLast() {
+            for next in kept[node] where found.insert(next).inserted { open.append(next) }
+        }
+        return found
+    }
+
+    func bytes(of members: some Sequence<Int>) -> Int64 {
+        members.reduce(0) { $0 + nodes[$1].size }
+    }
+
+    /// Some nodes, each before what it keeps, so that nothing that still refers to a blob outlives it.
+    func keepersFirst(_ members: Set<Int>) -> [Int] {
+        var finished: [Int] = []
+        var seen: Set<Int> = []
+        for root in members.sorted() where seen.insert(root).inserted {
+            var path = [(node: root, next: 0)]
+            while let last = path.last {
+                guard last.next < kept[last.node].count else {
+                    finished.append(last.node)
+                    path.removeLast()
+                    continue
+                }
+                path[path.count - 1].next += 1
+                let child = kept[last.node][last.next]
+                if members.contains(child), seen.insert(child).inserted { path.append((child, 0)) }
+            }
+        }
+        return finished.reversed()
+    }
+}
+
+/// The tags that name one manifest: what is removed together or not at all.
+struct TaggedImage: Sendable {
+    let node: Int
+    let tags: [ReferenceGraph.Tag]
+    /// When it was used, or one of its tags changed, last; seconds since 1970.
+    let lastUse: Int64
+    /// Everything that it keeps, itself included.
+    let closure: Set<Int>
+}
+
+extension ReferenceGraph {
+    /// The images that tags name, in the order of their first tags.
+    func images() -> [TaggedImage] {
+        var order: [Int] = []
+        var byNode: [Int: [Tag]] = [:]
+        for tag in tags {
+            if byNode[tag.node] == nil { order.append(tag.node) }
+            byNode[tag.node, default: []].append(tag)
+        }
+        return order.map { node in
+            let tags = byNode[node] ?? []
+            let lastUse = tags.reduce(nodes[node].lastUse) { max($0, $1.updatedAt) }
+            return TaggedImage(node: node, tags: tags, lastUse: lastUse, closure: closure(of: [node]))
+        }
+    }
+}

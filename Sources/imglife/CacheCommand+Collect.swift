@@ -1,0 +1,92 @@
+import ArgumentParser
+import Cache
+import OCI
+import Sync
+
+/// `imglife cache gc`.
+struct CacheCollectCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gc",
+        abstract: "Remove what no tag needs, and old images where the cache is too large.",
+        discussion: "What running commands need is kept; they may go on meanwhile."
+    )
+
+    @ParentCommand var parent: Imglife
+
+    @Option(
+        help: ArgumentHelp(
+            "Beyond 90 % of this, remove the least recently used images until 80 % are left. (default: cache.max_size)",
+            valueName: "size"
+        ),
+        transform: { text in try CacheCollectCommand.parse { try ByteSize(text) } }
+    )
+    var maxSize: ByteSize?
+
+    @Option(
+        help: ArgumentHelp("Keep what was used within this time. (default: 2h)", valueName: "duration"),
+        transform: { text in try CacheCollectCommand.parse { try Duration(goDuration: text) } }
+    )
+    var grace: Duration?
+
+    @Flag(help: "Say what would be removed, and remove nothing.")
+    var dryRun = false
+
+    @Option(help: "Text, or one JSON document.")
+    var output = CacheCommand.Output.text
+
+    func run() async throws {
+        try await CacheAccess.run(parent.options) { [self] cache, access in
+            let options = CollectionOptions(
+                maximumSize: maxSize?.bytes ?? access.maximumSize,
+                grace: grace ?? CollectionOptions.defaultGrace,
+                isDryRun: dryRun
+            )
+            let report = try await cache.collect(options)
+            switch output {
+            case .text: try StandardOutput.write(text(report))
+            case .json: try StandardOutput.write(CacheDocument.text(Document(report, isDryRun: dryRun)))
+            }
+        }
+    }
+
+    private func text(_ report: CollectionReport) -> String {
+        let verb = dryRun ? "would remove" : "removed"
+        var lines = report.evictedTags.map { "\(verb) \($0)" }
+        let blobs = "\(report.blobs) \(report.blobs == 1 ? "blob" : "blobs")"
+        lines.append("\(verb) \(blobs), \(ByteCount(report.bytes))")
+        if report.partials > 0 {
+            let downloads = "\(report.partials) interrupted \(report.partials == 1 ? "download" : "downloads")"
+            lines.append("\(verb) \(downloads), \(ByteCount(report.partialBytes))")
+        }
+        lines.append("\(ByteCount(report.remainingBytes)) \(dryRun ? "would be" : "are") left")
+        return lines.map { $0 + "\n" }.joined()
+    }
+
+    private static func parse<Value>(_ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch {
+            throw ValidationError("\(error)")
+        }
+    }
+
+    private struct Document: Encodable {
+        let dryRun: Bool
+        let blobs: Int
+        let bytes: Int64
+        let partials: Int
+        let partialBytes: Int64
+        let evicted: [String]
+        let remainingBytes: Int64
+
+        init(_ report: CollectionReport, isDryRun: Bool) {
+            dryRun = isDryRun
+            blobs = report.blobs
+            bytes = report.bytes
+            partials = report.partials
+            partialBytes = report.partialBytes
+            evicted = report.evictedTags.map(\.description)
+            remainingBytes = report.remainingBytes
+        }
+    }
+}

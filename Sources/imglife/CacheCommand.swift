@@ -1,0 +1,77 @@
+import ArgumentParser
+import Cache
+import FoundationEssentials
+import Logging
+import Sync
+
+/// `imglife cache`: looks after the cache.
+struct CacheCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cache",
+        abstract: "Look after the cache: what it holds, whether it is sound, and what can go.",
+        discussion: "No registry is asked. With --cache-dir or IMGLIFE_CACHE_DIR no configuration is needed.",
+        subcommands: [
+            CacheStatsCommand.self, CacheListCommand.self, CacheVerifyCommand.self, CacheCollectCommand.self,
+            CacheRemoveCommand.self,
+        ]
+    )
+
+    /// How a result is written.
+    enum Output: String, CaseIterable, ExpressibleByArgument {
+        case text
+        case json
+    }
+
+    @ParentCommand var parent: Imglife
+}
+
+/// Where the cache is and how large it may be, with or without a configuration.
+struct CacheAccess: Sendable {
+    let configuration: CacheConfiguration
+    /// `cache.max_size`, in bytes.
+    let maximumSize: Int64?
+    let environment: [String: String]
+
+    /// - Throws: what ``Session`` throws, except for a missing file where the cache's directory is named otherwise.
+    init(options: GlobalOptions) throws {
+        do {
+            let session = try Session(options: options)
+            configuration = session.cache
+            maximumSize = session.configuration.cache.maximumSize?.bytes
+            environment = session.environment
+        } catch let error as MissingConfiguration {
+            environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
+            guard error.isAbsent, options.config == nil, environment["IMGLIFE_CONFIG"] == nil,
+                let directory = options.cacheDir ?? environment["IMGLIFE_CACHE_DIR"]
+            else { throw error }
+            configuration = CacheConfiguration(
+                directory: directory,
+                logger: try options.logger(environment: environment)
+            )
+            maximumSize = nil
+        }
+    }
+
+    /// Opens the cache that the options name and ends the process as ``Failure`` says.
+    static func run(
+        _ options: GlobalOptions,
+        _ body: @escaping @Sendable (ContentCache, CacheAccess) async throws -> Void
+    ) async throws {
+        try await Failure.exiting {
+            let access = try CacheAccess(options: options)
+            try await Interruption.run(logger: access.configuration.logger) {
+                try await ContentCache.with(access.configuration) { cache in try await body(cache, access) }
+            }
+        }
+    }
+}
+
+/// A result as other programs read it: one JSON document with sorted keys.
+enum CacheDocument {
+    static func text(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+    }
+}

@@ -1,0 +1,27 @@
+import Cache
+import Logging
+import Sync
+
+extension Session {
+    /// Keeps `cache.max_size` after a run; what goes wrong is a warning, because the run's own work is done.
+    func keepQuota(of cache: ContentCache) async {
+        guard let limit = configuration.cache.maximumSize?.bytes else { return }
+        do {
+            let report = try await cache.collect(CollectionOptions(maximumSize: limit))
+            if report.blobs > 0 {
+                logger.info(
+                    "the cache was cleaned up",
+                    metadata: ["freed": "\(ByteCount(report.bytes))", "left": "\(ByteCount(report.remainingBytes))"]
+                )
+            }
+            if report.remainingBytes > limit {
+                logger.warning(
+                    "the cache is larger than cache.max_size, because what was used lately is kept",
+                    metadata: ["size": "\(ByteCount(report.remainingBytes))", "limit": "\(ByteCount(limit))"]
+                )
+            }
+        } catch {
+            logger.warning("the cache could not be cleaned up", metadata: ["error": "\(error)"])
+        }
+    }
+}

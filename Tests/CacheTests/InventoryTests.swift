@@ -1,0 +1,110 @@
+import Cache
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+struct InventoryTests {
+    @Test("Unique bytes are what removing an image frees, shared ones what others need too")
+    func sharing() async throws {
+        let common = SampleImage.Layer(seed: 701, size: 40_000)
+        let first = SampleImage.image(layers: [common, .init(seed: 702, size: 5000)])
+        let second = SampleImage.image(layers: [common, .init(seed: 703, size: 7000)], labels: ["a": "b"])
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(first, in: cache, as: "1", of: "a")
+                try await NamesTests.store(second, in: cache, as: "2", of: "a")
+                try await cache.record("latest", of: RepositoryReference("b"), as: second.top)
+                try await cache.add(bytes(900, seed: 31))
+                let images = try await cache.images()
+                #expect(
+                    images.map { $0.references.map(\.description) } == [
+                        ["docker.io/library/a:1"], ["docker.io/library/a:2", "docker.io/library/b:latest"],
+                    ]
+                )
+                #expect(images.map(\.sharedBytes) == [40_000, 40_000])
+                #expect(images.map(\.uniqueBytes) == [first.bytes - 40_000, second.bytes - 40_000])
+                #expect(
+                    images.map(\.platforms) == [
+                        [Platform(os: "linux", architecture: "amd64")], [Platform(os: "linux", architecture: "amd64")],
+                    ]
+                )
+                let usage = try await cache.usage()
+                let held = first.bytes + second.bytes - 40_000
+                #expect(usage.bytes == held + 900)
+                #expect(usage.unreferencedBytes == 900)
+                #expect(usage.logicalBytes == first.bytes + 2 * second.bytes)
+                #expect(usage.savedBytes == 40_000 + second.bytes)
+                #expect(usage.tags == 3)
+                #expect(usage.blobs == first.digests.union(second.digests).count + 1)
+                #expect(try await cache.remove("1", of: "a"))
+            }
+            timed.advance(hours: 3)
+            let freed = try await timed.open { try await $0.collect().bytes }
+            #expect(freed == first.bytes - 40_000 + 900)
+        }
+    }
+
+    @Test("An index has the platforms of the children that are here, without attestations")
+    func platforms() async throws {
+        let amd64 = SampleImage.image()
+        let arm64 = SampleImage.image(platform: Platform(os: "linux", architecture: "arm64"))
+        let index = SampleImage.index(of: [amd64, SampleImage.attestation(of: amd64), arm64])
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(index, in: cache, as: "1", of: "a")
+                try remove(file(arm64.digest, in: timed.path))
+                let images = try await cache.images()
+                #expect(images.first?.platforms == [Platform(os: "linux", architecture: "amd64")])
+            }
+        }
+    }
+}
+
+struct VerificationTests {
+    private let image = SampleImage.image(layers: [.init(seed: 801, size: 50_000)])
+    private let other = SampleImage.image(layers: [.init(seed: 802, size: 3_000_000)], labels: ["a": "b"])
+
+    @Test("A flipped bit is found and put aside, and the tags are told that need the blob")
+    func flipped() async throws {
+        let layer = blob(try #require(image.blobBytes.values.first { $0.readableBytes == 50_000 }))
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(image, in: cache, as: "1", of: "a")
+                try await NamesTests.store(other, in: cache, as: "2", of: "a")
+                let sound = try await cache.verify()
+                #expect(sound.findings.isEmpty)
+                #expect(sound.blobs == image.digests.union(other.digests).count)
+                #expect(sound.bytes == image.bytes + other.bytes)
+                var rotten = try contents(file(layer.digest, in: timed.path))
+                rotten.flipByte(at: 49_999)
+                try remove(file(layer.digest, in: timed.path))
+                try write(rotten, to: file(layer.digest, in: timed.path))
+                let report = try await cache.verify()
+                #expect(report.findings.map(\.digest) == [layer.digest])
+                #expect(report.findings.map(\.fault) == [.damaged])
+                #expect(report.findings.first?.affected.map(\.description) == ["docker.io/library/a:1"])
+                #expect(!exists(file(layer.digest, in: timed.path)))
+                #expect(try names("\(timed.path)/quarantine").count == 1)
+                #expect(try await cache.hold([layer]).isEmpty)
+                #expect(try await cache.verify().findings.map(\.fault) == [.missing])
+                let source = FakeSource(Array(image.blobBytes.values))
+                try await cache.follow(layer, from: source).whenCommitted()
+                #expect(try await cache.verify().findings.isEmpty)
+            }
+        }
+    }
+
+    @Test("A blob whose file is gone is told as missing")
+    func missing() async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(image, in: cache, as: "1", of: "a")
+                try remove(file(image.digest, in: timed.path))
+                let report = try await cache.verify()
+                #expect(report.findings.map(\.digest) == [image.digest])
+                #expect(report.findings.map(\.fault) == [.missing])
+            }
+        }
+    }
+}

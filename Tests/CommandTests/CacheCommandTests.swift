@@ -1,0 +1,130 @@
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+/// The commands as a user runs them, on a cache that a run has filled.
+struct CacheCommandTests {
+    /// A directory with a filled cache and no configuration.
+    private struct Filled {
+        let path: String
+        let image: SampleImage
+        let host: String
+
+        func run(_ arguments: String...) async throws -> ToolResult {
+            try await Tool.run(
+                "env",
+                ["--chdir=\(path)", "--", Tool.builtProduct("imglife"), "cache"] + arguments,
+                environment: ["PATH": "/usr/bin:/bin", "HOME": path, "IMGLIFE_CACHE_DIR": "\(path)/store"],
+                inheritsEnvironment: false
+            )
+        }
+    }
+
+    private static func with(_ body: (Filled) async throws -> Void) async throws {
+        let image = SampleImage.multiPlatform(layerSize: 40_000)
+        try await ScriptedRegistry.with { registry async throws in
+            registry.load(image, repository: "up/app", tag: "1.0")
+            try await ScriptedRegistry.with { target async throws in
+                try await TemporaryDirectory.with { path async throws in
+                    let entry = "{source: \(registry.host)/up/app, target: \(target.host)/down/app, tag: '1.0'}"
+                    try Files.write("sync: {entries: [\(entry)]}", to: "\(path)/sync.yaml")
+                    let result = try await Tool.run(
+                        Tool.builtProduct("imglife"),
+                        ["sync", "--config", "\(path)/sync.yaml", "--cache-dir", "\(path)/store", "--progress", "none"]
+                    )
+                    try #require(result.status == 0, "\(result.output)\(result.errors)")
+                    try await body(Filled(path: path, image: image, host: "\(registry.host)"))
+                }
+            }
+        }
+    }
+
+    @Test("stats, ls, verify, rm and gc say what they find and do, as text and as JSON")
+    func everyday() async throws {
+        try await Self.with { filled async throws in
+            let reference = "\(filled.host)/up/app:1.0"
+            let blobs = filled.image.blobs.count + filled.image.manifests.count
+            let stats = try await filled.run("stats")
+            #expect(stats.status == 0, "\(stats.errors)")
+            #expect(stats.output.hasPrefix("Tags                         1\nBlobs"))
+            #expect(try await filled.run("stats", "--output", "json").output.contains("\"blobs\" : \(blobs),"))
+
+            let list = try await filled.run("ls")
+            #expect(list.output.hasPrefix("IMAGE "))
+            #expect(list.output.contains("\(reference)  "))
+            #expect(list.output.contains("  linux/amd64,linux/arm64/v8\n"))
+            let document = try await filled.run("ls", "--output", "json").output
+            #expect(document.contains("\"digest\" : \"\(filled.image.digest)\""))
+            #expect(document.contains("\"shared_bytes\" : 0"))
+
+            let sound = try await filled.run("verify")
+            #expect(sound.status == 0)
+            #expect(sound.output.hasPrefix("verified \(blobs) blobs, ") && sound.output.hasSuffix("; 0 bad\n"))
+
+            #expect(try await filled.run("gc", "--grace", "0s").output.hasPrefix("removed 0 blobs, 0 B\n"))
+            let removed = try await filled.run("rm", reference)
+            #expect(removed.output == "removed \(reference)\n'imglife cache gc' frees what nothing else needs\n")
+            let again = try await filled.run("rm", reference)
+            #expect(again.status == 1)
+            #expect(again.errors == "error: \(reference) is not in the cache\n")
+
+            #expect(try await filled.run("gc").output.hasPrefix("removed 0 blobs, 0 B\n"))
+            let foreseen = try await filled.run("gc", "--grace", "0s", "--dry-run", "--output", "json")
+            #expect(foreseen.output.contains("\"blobs\" : \(blobs),") && foreseen.output.contains("\"dry_run\" : true"))
+            let collected = try await filled.run("gc", "--grace", "0s")
+            #expect(collected.output.hasPrefix("removed \(blobs) blobs, "))
+            #expect(collected.output.hasSuffix("\n0 B are left\n"))
+            #expect(try Files.list("\(filled.path)/store/blobs/sha256") == [])
+        }
+    }
+
+    @Test("verify ends with 1 and names the tags when a bit has flipped")
+    func damaged() async throws {
+        try await Self.with { filled async throws in
+            let layer = try #require(filled.image.blobs.first { $0.descriptor.size == 40_000 }).descriptor.digest
+            let path = "\(filled.path)/store/blobs/sha256/\(layer.hex)"
+            var bytes = try Files.read(path)
+            bytes.setInteger(~(bytes.getInteger(at: 7, as: UInt8.self) ?? 0), at: 7)
+            try Files.remove(path)
+            try Files.write(bytes, to: path)
+            let result = try await filled.run("verify")
+            #expect(result.status == 1)
+            #expect(result.output.hasPrefix("damaged \(layer): \(filled.host)/up/app:1.0\n"))
+            #expect(!Files.exists(path))
+        }
+    }
+
+    @Test("gc with a limit removes the image and its tag")
+    func limit() async throws {
+        try await Self.with { filled async throws in
+            let result = try await filled.run("gc", "--grace", "0s", "--max-size", "1KiB")
+            #expect(result.output.hasPrefix("removed \(filled.host)/up/app:1.0\nremoved "))
+            #expect(try await filled.run("ls").output == "IMAGE  UNIQUE  SHARED  PLATFORMS\n")
+        }
+    }
+
+    @Test(
+        "Bad usage ends with 64",
+        arguments: [["rm", "alpine"], ["rm"], ["gc", "--max-size", "much"], ["gc", "--grace", "-"]]
+    )
+    func usage(arguments: [String]) async throws {
+        let result = try await Tool.run(Tool.builtProduct("imglife"), ["cache"] + arguments)
+        #expect(result.status == 64, "\(result.output)\(result.errors)")
+    }
+
+    @Test("Without a configuration and without a directory there is nothing to open")
+    func nowhere() async throws {
+        try await TemporaryDirectory.with { path async throws in
+            let command = ["--chdir=\(path)", "--", Tool.builtProduct("imglife"), "cache", "stats"]
+            let result = try await Tool.run(
+                "env",
+                command,
+                environment: ["PATH": "/usr/bin:/bin"],
+                inheritsEnvironment: false
+            )
+            #expect(result.status == 78)
+            #expect(result.errors.contains("there is no configuration at 'imglife.yaml'"))
+        }
+    }
+}
