@@ -65,8 +65,7 @@ extension Repository {
             }
             return try document(answer, expected: nil, algorithm: .sha256, call.context)
         }
-        let tag = try TagName("\(digest.algorithm.rawValue)-\(digest.hex)".prefix(128))
-        return try await read(.tag(tag), expected: nil, action: .listReferrers)
+        return try await read(.tag(digest.referrersTag), expected: nil, action: .listReferrers)
     }
 }
 

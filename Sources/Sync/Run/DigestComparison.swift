@@ -5,7 +5,7 @@ import Registry
 /// Whether a target's tag is what a copy would push there, at the price of one HEAD a side.
 struct DigestComparison {
     let entry: Configuration.Entry
-    let source: Repository
+    let source: any ImageSource
     let target: Repository
     let cache: ContentCache?
 
