@@ -166,12 +166,13 @@ struct RepositoryTests {
         }
     }
 
-    @Test("Referrers come from the interface, or from the fallback tag")
-    func findsReferrers() async throws {
+    @Test("Referrers come from the interface, or from the fallback tag", arguments: Digest.Algorithm.allCases)
+    func findsReferrers(algorithm: Digest.Algorithm) async throws {
+        let image = SampleImage.image(algorithm: algorithm)
         let index = SampleImage.index(of: [image])
         try await withImage { (repository: Repository, registry: ScriptedRegistry) async throws in
             #expect(try await repository.referrers(of: image.digest) == nil)
-            registry.load(index, repository: "library/app", tag: try TagName("sha256-\(image.digest.hex)"))
+            registry.load(index, repository: "library/app", tag: try TagName("\(algorithm)-\(image.digest.hex.prefix(64))"))
             #expect(try await repository.referrers(of: image.digest)?.descriptor.digest == index.digest)
             registry.options.referrersAPI = true
             #expect(try await repository.referrers(of: image.digest) != nil)

@@ -8,6 +8,8 @@ final class MirrorHealth: Sendable {
     private struct State {
         var unreachable: Set<RegistryHost> = []
         var told: Set<RegistryHost> = []
+        /// Hosts for which a mirror has told tags.
+        var replaced: Set<RegistryHost> = []
         /// Who has sent bytes of a blob since it was last read from its beginning.
         var senders: [Digest: Set<RepositoryReference>] = [:]
         /// Whose bytes of a blob led to nothing, so that it had to be read from its beginning again.
@@ -48,9 +50,11 @@ final class MirrorHealth: Sendable {
         logger.debug("a mirror lacks it, so the next source is asked", metadata: ["mirror": "\(mirror)"])
     }
 
-    /// Tells that a host's tags are taken from a mirror, where they may be older.
+    /// Tells, once for a host, that its tags are taken from a mirror, where they may be older.
     func stoodIn(_ mirror: RepositoryReference, for host: RepositoryReference, _ error: RegistryError) {
-        logger.warning(
+        let isFirst = state.withLock { $0.replaced.insert(host.host).inserted }
+        logger.log(
+            level: isFirst ? .warning : .debug,
             "the source cannot be reached, so a mirror tells what its tags are; they may be older",
             metadata: ["source": "\(host)", "mirror": "\(mirror)", "error": "\(error)"]
         )

@@ -33,7 +33,11 @@ struct MirroredSource: ImageSource {
 
     func resolve(_ reference: Reference) async throws -> Descriptor? {
         guard case .tag = reference else { return try await fromAnywhere { try await $0.resolve(reference) } }
-        return try await hostFirst { try await host.resolve(reference) } orMirrors: { try await $0.resolve(reference) }
+        return try await hostFirst {
+            try await host.resolve(reference)
+        } orMirrors: {
+            try await $0.resolve(reference)
+        }
     }
 
     func tags() async throws -> TagListing {
