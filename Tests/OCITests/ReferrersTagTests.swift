@@ -1,11 +1,11 @@
+import NIOCore
 import OCI
-import TestSupport
 import Testing
 
 struct ReferrersTagTests {
     @Test("The tag has at most 64 digits of the hash, and is known as one again", arguments: Digest.Algorithm.allCases)
     func tag(algorithm: Digest.Algorithm) throws {
-        let digest = Digest.of(.init(string: "subject"), algorithm: algorithm)
+        let digest = Digest.of(ByteBuffer(string: "subject"), algorithm: algorithm)
         let tag = try digest.referrersTag
         #expect(tag.description == "\(algorithm)-\(digest.hex.prefix(64))")
         #expect(tag.isReferrerTag)

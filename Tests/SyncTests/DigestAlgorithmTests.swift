@@ -5,9 +5,9 @@ import Testing
 
 struct DigestAlgorithmTests {
     /// A tag that its registry knows by its sha512.
-    private func load(_ image: SampleImage, at source: ScriptedRegistry) {
+    private func load(_ image: SampleImage, at source: ScriptedRegistry) throws {
         source.load(image, repository: "app")
-        let stored = StoredManifest(mediaType: image.top.mediaType, bytes: ByteSource(image.topBytes))
+        let stored = try #require(source.store.manifest(image.digest, in: "app"))
         source.store.put(stored, Digest.of(image.topBytes, algorithm: .sha512), in: "app", tag: "v1")
     }
 
@@ -18,7 +18,7 @@ struct DigestAlgorithmTests {
     func unchanged(platforms: String) async throws {
         try await ScriptedRegistry.with { source in
             try await ScriptedRegistry.with { target in
-                load(.multiPlatform(), at: source)
+                try load(.multiPlatform(), at: source)
                 try await MirrorRun.with { mirror in
                     let entry =
                         "source: '\(source.host)/app', target: '\(target.host)/app', tag: v1, check_digest: true"
@@ -43,13 +43,13 @@ struct DigestAlgorithmTests {
     func changed() async throws {
         try await ScriptedRegistry.with { source in
             try await ScriptedRegistry.with { target in
-                load(.image(), at: source)
+                try load(.image(), at: source)
                 let moved = SampleImage.image(labels: ["moved": "yes"])
                 try await MirrorRun.with { mirror in
                     let entry =
                         "source: '\(source.host)/app', target: '\(target.host)/app', tag: v1, check_digest: true"
                     _ = try await mirror.run(entry)
-                    load(moved, at: source)
+                    try load(moved, at: source)
                     let report = try await mirror.run(entry)
                     #expect(report.rows.map(\.status) == [.synced])
                     #expect(target.store.digest(of: "v1", in: "app") == moved.digest)
