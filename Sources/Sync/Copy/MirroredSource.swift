@@ -113,7 +113,9 @@ extension MirroredSource {
 }
 
 extension RegistryError {
-    /// The registry gives no answer of its own. A wrong certificate is one: it may be somebody else's.
+    /// The registry gives no answer of its own.
+    ///
+    /// A wrong certificate is one: it may be somebody else's.
     var isUnreachable: Bool {
         switch kind {
         case .unavailable, .timeout, .rateLimited: true
