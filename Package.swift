@@ -96,6 +96,7 @@ let package = Package(
                 "OCI", "Registry", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]
         ),
         .executableTarget(
@@ -124,6 +125,7 @@ let package = Package(
             name: "CommandTests",
             dependencies: [
                 "OCI", "Sync", "TestSupport", "imglife",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]

@@ -47,6 +47,14 @@ enum Reply: Sendable {
         case .stream(let response, _): response.headers
         }
     }
+
+    /// Who answers, after redirects.
+    var address: WebAddress {
+        switch self {
+        case .whole(let answer): answer.address
+        case .stream(_, let address): address
+        }
+    }
 }
 
 /// Everything that the repositories of one registry share: its place, limits and authorization.
@@ -128,27 +136,69 @@ final class HostConnection: Sendable {
                 status: 401
             )
         }
-        return retrier.failure(answer, call.context, credential: authorization.credential, gate: gate)
+        if [401, 403].contains(answer.status), answer.address.origin != endpoint.withLock(\.base.origin) {
+            return call.context.error(
+                .rejected,
+                "it leads to \(answer.address.origin), which refuses the request",
+                status: answer.status
+            )
+        }
+        return retrier.failure(
+            answer,
+            call.context,
+            credential: authorization.credential,
+            secrets: authorization.secrets,
+            gate: gate
+        )
     }
 }
 
 extension HostConnection {
-    /// Answers a registry's challenge: once for not having known it, once for a token that has been refused.
+    /// Answers a registry's challenge: once for not having known it, once for a token that has been refused, once for
+    /// a token that allows too little.
+    ///
+    /// Challenges of others, to whom a redirect or an upload's place has led, are not answered.
     private func authorized(_ call: Call) async throws -> (Reply, Authorization) {
         var refusedTokens = 0
-        var refusal: Reply?
+        var refusal: (Reply, Authorization)?
         while true {
-            let authorization = try await call.context.mapping { try await authorizer.authorization(for: call.scope) }
-            // Nothing to answer the challenge with: the refusal stands.
-            if let refusal, authorization.header == nil { return (refusal, authorization) }
-            let (reply, registry) = try await guessed(call, authorization)
-            guard reply.status == 401 else { return (reply, authorization) }
-            if authorization.header != nil { refusedTokens += 1 }
-            let goesOn = try await call.context.mapping {
-                try authorizer.learn(reply.headers, used: authorization, scope: call.scope, registry: registry)
+            let authorization: Authorization
+            do {
+                authorization = try await call.context.mapping { try await authorizer.authorization(for: call.scope) }
+            } catch let error as RegistryError {
+                // A token for more may not be had at all; then the registry's own refusal says more.
+                guard let refusal, refusal.0.status == 403 else { throw error }
+                authorizer.narrow(call.scope)
+                return refusal
             }
-            guard goesOn, refusedTokens < 2 else { return (reply, authorization) }
-            refusal = reply
+            // Nothing to answer the challenge with: the refusal stands.
+            if let refusal, authorization.header == nil { return (refusal.0, authorization) }
+            let (reply, registry) = try await guessed(call, authorization)
+            guard [401, 403].contains(reply.status), reply.address.origin == registry else {
+                return (reply, authorization)
+            }
+            if reply.status == 401, authorization.header != nil { refusedTokens += 1 }
+            guard try await goesOn(after: reply, authorization, call, registry), refusedTokens < 2 else {
+                return (reply, authorization)
+            }
+            refusal = (reply, authorization)
+        }
+    }
+
+    /// Whether there is something else to send than what was refused.
+    private func goesOn(
+        after reply: Reply,
+        _ authorization: Authorization,
+        _ call: Call,
+        _ registry: Origin
+    ) async throws -> Bool {
+        if reply.status == 403 {
+            let isWider = authorizer.widen(call.scope, reply.headers, used: authorization)
+            if !isWider { authorizer.narrow(call.scope) }
+            return isWider
+        }
+        return try await call.context.mapping {
+            try authorizer.learn(reply.headers, used: authorization, registry: registry)
         }
     }
 

@@ -48,25 +48,6 @@ extension Repository {
         warn(ifUnusual: answer)
         try check(answer, against: manifest.descriptor.digest, call.context)
     }
-
-    /// The index of what refers to a manifest: signatures, attestations and the like.
-    ///
-    /// OCI distribution-spec 1.1.1, end-12a, and the tag `<algorithm>-<hex>` where the registry has no such interface.
-    ///
-    /// - Returns: `nil` when there is neither; an index without entries means that nothing refers to it.
-    package func referrers(of digest: Digest) async throws -> Manifest? {
-        var call = call(.listReferrers, .GET, "referrers/\(digest)")
-        call.headers = ["Accept": MediaType.ociIndex.description]
-        call.limit = Manifest.maximumSize
-        let answer = try await connection.fetch(call, accepting: [200, 400, 404, 405, 501])
-        if answer.status == 200, answer.header("Content-Type").flatMap({ try? MediaType($0) }) == .ociIndex {
-            guard LinkHeader.next(in: answer.headers["Link"]) == nil else {
-                throw call.context.error(.unsupported, "the list of referrers has more than one page")
-            }
-            return try document(answer, expected: nil, algorithm: .sha256, call.context)
-        }
-        return try await read(.tag(digest.referrersTag), expected: nil, action: .listReferrers)
-    }
 }
 
 extension Repository {

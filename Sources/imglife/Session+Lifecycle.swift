@@ -33,20 +33,31 @@ extension Session {
         let today = Self.today
         let products = report.lifecycleProducts(configuration)
         guard !products.isEmpty else { return LifecycleFigures([]) }
+        var catalogue = LifecycleCatalogue()
+        do {
+            let result = try await RegistryClient.with(hurriedRegistries) { client in
+                try await LifecycleUpdate(
+                    provider: configuration.lifecycle.provider,
+                    source: BoundedLifecycleSource(lifecycleSource(client), within: Self.lifecyclePatience),
+                    today: today
+                )
+                .run(file: lifecycleFile, products: products, keepsAnswers: !report.isDryRun)
+            }
+            for warning in result.warnings { logger.warning("\(warning)") }
+            catalogue = result.catalogue
+        } catch let error where !(error is CancellationError) {
+            logger.warning("the end-of-life service cannot be asked", metadata: ["error": "\(error)"])
+        }
+        return report.lifecycleFigures(configuration, catalogue, today: today)
+    }
+
+    /// Tries twice, with little patience, and follows no `Retry-After`.
+    private var hurriedRegistries: RegistryConfiguration {
         var registries = registries
         registries.retry.attempts = min(2, settings.retry.attempts)
         registries.retry.initialDelay = min(.milliseconds(200), settings.retry.initialDelay)
         registries.retry.timeout = min(.seconds(2), settings.retry.timeout)
         registries.retry.maximumRetryAfter = .zero
-        let result = try await RegistryClient.with(registries) { client in
-            try await LifecycleUpdate(
-                provider: configuration.lifecycle.provider,
-                source: BoundedLifecycleSource(lifecycleSource(client), within: Self.lifecyclePatience),
-                today: today
-            )
-            .run(file: lifecycleFile, products: products, keepsAnswers: !report.isDryRun)
-        }
-        for warning in result.warnings { logger.warning("\(warning)") }
-        return report.lifecycleFigures(configuration, result.catalogue, today: today)
+        return registries
     }
 }

@@ -1,6 +1,8 @@
+import ArgumentParser
 import FoundationEssentials
 import OCI
 import Sync
+import TestSupport
 import Testing
 
 @testable import imglife
@@ -47,12 +49,16 @@ struct ConfigurationGuideTests {
         }
     }
 
-    @Test("It has every option of every command")
-    func options() {
-        for command in [SyncCommand.helpMessage(), EOLCommand.helpMessage(), SchemaCommand.helpMessage()] {
-            for match in command.matches(of: /--[a-z][a-z-]+/) {
-                #expect(guide.contains("`\(match.output)"), "\(match.output)")
-            }
+    @Test("It has every command and every option", arguments: ["", "sync", "eol", "schema"])
+    func options(command: String) async throws {
+        let help = try await Tool.run(Tool.builtProduct("imglife"), ["help"] + (command.isEmpty ? [] : [command]))
+        let options = help.output.matches(of: /--[a-z][a-z-]+/).map { String($0.output) }
+        #expect(help.status == 0 && options.contains("--help"))
+        for option in options { #expect(guide.contains("`\(option)"), "\(option)") }
+        let lines = help.output.split(separator: "\n", omittingEmptySubsequences: false)
+        for line in lines.drop(while: { $0 != "SUBCOMMANDS:" }).dropFirst().prefix(while: { !$0.isEmpty }) {
+            guard !line.hasPrefix("   "), let name = line.split(separator: " ").first else { continue }
+            #expect(guide.contains("| `\(name)` |"), "\(name)")
         }
     }
 }

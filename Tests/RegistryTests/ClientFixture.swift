@@ -11,7 +11,9 @@ func withClient<R>(
     credentials: [String: String] = [:],
     hosts: [RegistryHost: HostSettings] = [:],
     retry: RetryPolicy = RetryPolicy(),
+    proxies: ProxySettings = .none,
     clock: TestClock = TestClock(),
+    timeoutClock: any Clock<Duration> = ContinuousClock(),
     log: LogRecorder = LogRecorder(),
     _ body: (RegistryClient) async throws -> R
 ) async throws -> R {
@@ -19,8 +21,10 @@ func withClient<R>(
         hosts: hosts,
         credentials: try CredentialStore(environment: credentials, home: nil),
         retry: retry,
+        proxies: proxies,
         logger: log.logger,
-        clock: clock
+        clock: clock,
+        timeoutClock: timeoutClock
     )
     configuration.userAgent = "imglife/test"
     return try await RegistryClient.with(configuration, body)
@@ -99,5 +103,17 @@ final class LogRecorder: Sendable {
         func log(event: LogEvent) {
             recorder.lines.withLock { $0.append("\(event.level) \(event.message) \(event.metadata ?? [:])") }
         }
+    }
+}
+
+extension RegistryHost {
+    /// `IMGLIFE_<HOST>`.
+    var variablePrefix: String {
+        "IMGLIFE_" + description.uppercased().map { $0.isLetter || $0.isNumber ? "\($0)" : "_" }.joined()
+    }
+
+    /// The variables that hold a password for it.
+    func passwordVariables(_ user: String, _ password: String) -> [String: String] {
+        [variablePrefix + "_USERNAME": user, variablePrefix + "_PASSWORD": password]
     }
 }

@@ -40,6 +40,9 @@ struct RealmRulesTests {
         #expect(try verdict("https://auth.docker.io/token", "https://registry-1.docker.io") == "credentials")
         #expect(try verdict("https://evil.co.uk/t", "https://shop.co.uk") == "anonymous")
         #expect(try verdict("https://auth.shop.co.uk/t", "https://shop.co.uk") == "credentials")
+        #expect(try verdict("https://evil.azurecr.io/t", "https://mine.azurecr.io") == "anonymous")
+        #expect(try verdict("https://x.evil.github.io/t", "https://y.evil.github.io") == "anonymous")
+        #expect(try verdict("https://mine.azurecr.io:8443/t", "https://mine.azurecr.io") == "credentials")
     }
 
     @Test("A registry on this machine may have its token service here, over plain HTTP if it is itself")

@@ -166,17 +166,48 @@ struct RepositoryTests {
         }
     }
 
-    @Test("Referrers come from the interface, or from the fallback tag", arguments: Digest.Algorithm.allCases)
-    func findsReferrers(algorithm: Digest.Algorithm) async throws {
-        let image = SampleImage.image(algorithm: algorithm)
-        let index = SampleImage.index(of: [image])
-        try await withImage { (repository: Repository, registry: ScriptedRegistry) async throws in
-            #expect(try await repository.referrers(of: image.digest) == nil)
-            registry.load(index, repository: "library/app", tag: try TagName("\(algorithm)-\(image.digest.hex.prefix(64))"))
-            #expect(try await repository.referrers(of: image.digest)?.descriptor.digest == index.digest)
-            registry.options.referrersAPI = true
-            #expect(try await repository.referrers(of: image.digest) != nil)
+    private static func referrers(_ count: Int, from start: Int = 0) -> String {
+        let entries = (start..<(start + count)).map { number in
+            let hex = String(number, radix: 16)
+            let digest = "sha256:" + String(repeating: "0", count: 64 - hex.count) + hex
+            return #"{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"\#(digest)","size":7}"#
         }
+        let type = MediaType.ociIndex.description
+        return #"{"schemaVersion":2,"mediaType":"\#(type)","manifests":[\#(entries.joined(separator: ","))]}"#
+    }
+
+    private func page(_ body: String, next: String? = nil) -> Action {
+        var headers: HeaderList = ["Content-Type": MediaType.ociIndex.description]
+        if let next { headers["Link"] = "<\(next)>; rel=\"next\"" }
+        return .reply(.json(200, body, headers: headers))
+    }
+
+    @Test("All pages of a list of referrers are read; a missing or repeated page fails the list")
+    func listsReferrers() async throws {
+        let path = "/v2/library/app/referrers/\(image.digest)"
+        let found = try await ask(
+            { registry in
+                registry.script(RequestMatch("GET", "/referrers/"), page(Self.referrers(2), next: "\(path)?page=2"))
+                registry.script(RequestMatch("GET", "/referrers/"), page(Self.referrers(3, from: 2)))
+            },
+            { try await $0.listedReferrers(of: image.digest) }
+        )
+        #expect(found?.count == 5)
+        for second in [Action.status(404), page(Self.referrers(1), next: path)] {
+            await #expect(throws: RegistryError.self) {
+                _ = try await ask(
+                    { registry in
+                        registry.script(
+                            RequestMatch("GET", "/referrers/"),
+                            page(Self.referrers(2), next: "\(path)?page=2")
+                        )
+                        registry.script(RequestMatch("GET", "/referrers/", times: nil), second)
+                    },
+                    { try await $0.listedReferrers(of: image.digest) }
+                )
+            }
+        }
+        #expect(try await ask({ _ in }, { try await $0.listedReferrers(of: image.digest) }) == nil)
     }
 
     @Test("A connection that is refused says whose registry it is and what to check")

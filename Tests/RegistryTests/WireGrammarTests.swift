@@ -1,5 +1,6 @@
 import FoundationEssentials
 import OCI
+import TestSupport
 import Testing
 
 @testable import Registry
@@ -84,7 +85,10 @@ struct WireGrammarTests {
 
     @Test(
         "What a registry holds of an upload is read in both spellings",
-        arguments: [("0-99", 100), ("bytes=0-9", 10), ("0-0", 0), ("5-9", nil), ("x", nil)] as [(String, Int64?)]
+        arguments: [
+            ("0-99", 100), ("bytes=0-9", 10), ("0-0", 0), ("5-9", nil), ("x", nil), ("0-9223372036854775807", nil),
+        ]
+            as [(String, Int64?)]
     )
     func parsesUploadRange(text: String, expected: Int64?) {
         #expect(UploadRange.count(text) == expected)
@@ -95,12 +99,32 @@ struct WireGrammarTests {
         arguments: [
             ("7", 7), ("0", 0), ("1.5", 1.5), ("1000000060", 60), ("1000000060000", 60),
             ("Sun, 09 Sep 2001 01:47:10 GMT", 30),
+            ("1e300", 31_536_000), ("99999999999999999999", 31_536_000), ("inf", nil),
             ("-1", nil), ("soon", nil), ("", nil), ("Sun, 06 Nov 1994 08:49:37 GMT", nil), ("nan", nil),
         ] as [(String, Double?)]
     )
     func parsesRetryAfter(text: String, expected: Double?) {
         let now = Date(timeIntervalSince1970: 1_000_000_000)
         #expect(RetryAfter.delay(text, now: now) == expected.map { .seconds($0) })
+    }
+
+    @Test(
+        "A scope is widened by more actions on the same repository, and by nothing else",
+        arguments: [
+            ("repository:a/b:pull,push", ["repository:a/b:pull,push"]), ("repository:a/b:*", ["repository:a/b:pull,*"]),
+            ("repository:x:pull repository:a/b:delete,pull", ["repository:a/b:pull,delete"]),
+            ("repository:a/b:pull", nil), ("repository:a/bc:push", nil), ("repository:a/b:pu&sh", nil),
+            ("registry:catalog:*", nil), ("repository:a/b:", nil), ("", nil),
+        ] as [(String, [String]?)]
+    )
+    func widensScopes(text: String, expected: [String]?) {
+        #expect(Scope(repository: "a/b", access: .pull).widened(by: text)?.parameters == expected)
+    }
+
+    @Test("Secrets are hidden as they are and percent-encoded; short ones would tear words apart")
+    func hidesSecrets() {
+        let text = "pa/ss was sent, pa%2Fss too, and a"
+        #expect(text.hiding([Secret("pa/ss"), Secret("a"), Secret("")]) == "*** was sent, *** too, and a")
     }
 
     @Test("HTTP dates count leap days")

@@ -95,11 +95,16 @@ package final class ExternalRegistry: Sendable {
         return text
     }
 
+    /// A port below those that the system hands out by itself, so that nobody gets it while the registry restarts.
     private static func freePort() async throws -> Int {
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0).get()
-        let port = channel.localAddress?.port ?? 0
-        try await channel.close()
-        return port
+        for _ in 0..<64 {
+            let port = Int.random(in: 10_000..<32_768)
+            let channel = try? await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .bind(host: "127.0.0.1", port: port).get()
+            guard let channel else { continue }
+            try await channel.close()
+            return port
+        }
+        throw ToolError(description: "no free port was found for docker-registry")
     }
 }

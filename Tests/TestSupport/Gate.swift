@@ -22,7 +22,8 @@ package final class Gate: Sendable {
     /// How many answers have come to the gate so far.
     package var arrivals: Int { state.value.arrivals }
 
-    func pass(_ proceed: @escaping @Sendable () -> Void) {
+    /// Comes to the gate; calls back once it is open.
+    package func pass(_ proceed: @escaping @Sendable () -> Void) {
         state.update { $0.arrivals += 1 }
         state.whenever({ $0.isOpen }, call: proceed)
     }

@@ -14,6 +14,15 @@ enum RealmRules {
         case refused(String)
     }
 
+    /// Domains whose names are given to anybody: two hosts there have nothing to do with each other.
+    private static let sharedDomains: Set<String> = [
+        "amazonaws.com", "appspot.com", "azurecr.io", "azurefd.net", "azurewebsites.net", "cloudapp.net",
+        "cloudfront.net", "digitaloceanspaces.com", "duckdns.org", "firebaseapp.com", "fly.dev", "github.io",
+        "gitlab.io", "herokuapp.com", "netlify.app", "ngrok.app", "ngrok.io", "nip.io", "onrender.com",
+        "pages.dev", "r2.dev", "run.app", "sslip.io", "trycloudflare.com", "vercel.app", "web.app", "windows.net",
+        "workers.dev",
+    ]
+
     static func verdict(realm: Origin, registry: Origin) -> Verdict {
         if realm.scheme == .http, registry.scheme == .https {
             return .refused("it is plain HTTP, while the registry is HTTPS")
@@ -46,8 +55,8 @@ enum RealmRules {
 
     /// Whether both are within one domain that somebody can own.
     ///
-    /// Without a list of public suffixes: two labels in common, three where the second is short or generic under a
-    /// country's domain, as in `co.uk`.
+    /// Without the whole list of public suffixes: two labels in common, three where the second is short or generic
+    /// under a country's domain, as in `co.uk`, none where strangers rent names.
     private static func isRelated(_ left: String, _ right: String) -> Bool {
         guard IPAddress(left) == nil, IPAddress(right) == nil else { return false }
         let leftLabels = left.split(separator: ".").reversed()
@@ -55,6 +64,7 @@ enum RealmRules {
         let common = zip(leftLabels, rightLabels).prefix { $0 == $1 }.map(\.0)
         guard common.count >= 2 else { return false }
         let isCountry = common[0].utf8.count == 2
+        if sharedDomains.contains("\(common[1]).\(common[0])") { return false }
         return common.count >= 3 || !(isCountry && (common[1].utf8.count <= 3))
     }
 }

@@ -13,10 +13,32 @@ struct Scope: Hashable, Sendable {
     let access: Access
     /// Another repository that blobs are mounted from.
     var source: RepositoryName?
+    /// Actions that the registry has asked for beyond the usual ones, in order.
+    var furtherActions: [String] = []
 
     /// As they are asked for, `repository:<name>:<actions>`.
     var parameters: [String] {
-        let actions = access == .push ? "pull,push" : "pull"
-        return ["repository:\(repository):\(actions)"] + (source.map { ["repository:\($0):pull"] } ?? [])
+        ["repository:\(repository):\(actions.joined(separator: ","))"]
+            + (source.map { ["repository:\($0):pull"] } ?? [])
+    }
+
+    private var actions: [String] { (access == .push ? ["pull", "push"] : ["pull"]) + furtherActions }
+
+    /// The scope with what a challenge asks for besides, when that is more for the same repository.
+    ///
+    /// - Parameter text: the challenge's `scope`, entries with blanks between.
+    /// - Returns: `nil` when it asks for nothing more, or for something else than actions on this repository.
+    func widened(by text: String) -> Scope? {
+        let prefix = "repository:\(repository):"
+        let entry = text.prefix(2048).split(separator: " ").first { $0.hasPrefix(prefix) }
+        let asked = entry.map { $0.dropFirst(prefix.count).split(separator: ",") } ?? []
+        let further = Set(asked.map(String.init)).subtracting(actions)
+        let isSound = further.allSatisfy { action in
+            action == "*" || action.utf8.allSatisfy { $0.isLetterOrDigit || $0 == UInt8(ascii: "-") }
+        }
+        guard (1...8).contains(further.count), isSound else { return nil }
+        var wider = self
+        wider.furtherActions += further.sorted()
+        return wider
     }
 }

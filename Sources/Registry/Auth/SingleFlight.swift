@@ -69,7 +69,12 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             land(key, .value(value))
             return value
         } catch {
-            land(key, error is CancellationError ? .again : .failure(error))
+            // Whatever a cancelled fetch fails with is its own affair, not that of those who wait.
+            guard !Task.isCancelled, !(error is CancellationError) else {
+                land(key, .again)
+                throw CancellationError()
+            }
+            land(key, .failure(error))
             throw error
         }
     }

@@ -26,24 +26,29 @@ struct TokenFetcher: Sendable {
         return try await retrier.run(context) {
             try await gate.pass(.read) {
                 let answer = try await send(request, context)
-                gate.answered()
+                if answer.status != 429, answer.status != 503 { gate.answered() }
                 guard (200..<300).contains(answer.status) else {
                     throw retrier.failure(answer, context, credential: credential, gate: gate)
                 }
                 guard !answer.isCut,
                     let token = Token(parsing: Array(answer.body.readableBytesView), now: timer.now())
                 else {
-                    throw RegistryError(
-                        .protocolViolation,
-                        .getToken,
-                        location,
-                        status: answer.status,
-                        detail: "the token service \(service.realm.origin) answers without a token"
-                    )
+                    throw noToken(answer, service, context)
                 }
                 return token
             }
         }
+    }
+
+    private func noToken(_ answer: Answer, _ service: TokenService, _ context: CallContext) -> RegistryError {
+        var error = context.error(
+            .protocolViolation,
+            "the token service \(service.realm.origin) answers without a token",
+            status: answer.status
+        )
+        // A login page or a service that is just starting up may stand there for a moment.
+        error.isRetriedOnce = true
+        return error
     }
 
     /// Follows redirects within the service's origin only: elsewhere is where attackers send clients.

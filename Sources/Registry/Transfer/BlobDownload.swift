@@ -18,6 +18,8 @@ struct BlobDownload {
     private var offset: Int64
     /// A strong entity tag, so that a range is never taken from other bytes.
     private var entityTag: String?
+    /// Whether the registry has refused the range; from then on the known part is received again and thrown away.
+    private var hasNoRanges = false
     private var pace: TransferPace
 
     init(descriptor: Descriptor, offset: Int64, repository: Repository) {
@@ -50,7 +52,7 @@ struct BlobDownload {
 
     private mutating func attempt(_ deliver: (ByteBuffer) async throws -> Void) async throws {
         var call = call
-        if offset > 0 {
+        if offset > 0, !hasNoRanges {
             call.headers.add(name: "Range", value: "bytes=\(offset)-")
             if let entityTag { call.headers.add(name: "If-Range", value: entityTag) }
         }
@@ -65,6 +67,8 @@ struct BlobDownload {
             // Registries lag behind themselves: a manifest can be there before its blobs.
             error.isRetriedOnce = true
             throw error
+        } catch let error as RegistryError where error.status == 416 && !hasNoRanges {
+            hasNoRanges = true
         }
     }
 

@@ -22,6 +22,10 @@ struct BlobUpload {
     /// `nil` while the blob is sent in one request.
     private var chunkSize: Int64?
     private var sent: Int64 = 0
+    /// Whether the last request of the session is on its way: the registry may have the blob though no answer came.
+    private var isFinishing = false
+    /// Whether the registry has called the bytes wrong once; they have been checked since.
+    private var isChecked = false
 
     init(blob: any BlobReader, session: UploadSession?, repository: Repository) {
         self.blob = blob
@@ -47,12 +51,13 @@ struct BlobUpload {
             } catch {
                 resumes += 1
                 guard resumes <= Self.maximumResumes else { throw error }
-                try await recover(from: error, start: start, &count)
+                if try await recover(from: error, start: start, &count) { return sent }
             }
         }
     }
 
     private mutating func attempt() async throws {
+        isFinishing = false
         let session = try await opened()
         if let chunkSize {
             try await sendChunks(session, size: max(chunkSize, session.minimumChunk))
@@ -76,7 +81,7 @@ struct BlobUpload {
     private mutating func sendChunks(_ session: UploadSession, size chunk: Int64) async throws {
         var session = session
         while offset < size {
-            let end = min(offset + chunk, size)
+            let end = offset + min(chunk, size - offset)
             var call = call(.PATCH, session.address, sending: offset..<end)
             call.headers.add(name: "Content-Range", value: "\(offset)-\(end - 1)")
             let answer = try await perform(call, accepting: [200, 201, 202, 204])
@@ -92,12 +97,13 @@ struct BlobUpload {
 
     /// The last request: whatever has not been sent, and the digest.
     private mutating func finish(_ session: UploadSession, from start: Int64) async throws {
+        isFinishing = true
         let digest = blob.descriptor.digest
         let address = session.address.adding("digest", digest.description)
         let answer = try await perform(call(.PUT, address, sending: start..<size), accepting: [200, 201, 204])
+        self.session = nil
         repository.warn(ifUnusual: answer)
         try repository.check(answer, against: digest, context)
-        self.session = nil
     }
 
     private func call(_ method: HTTPMethod, _ address: WebAddress, sending range: Range<Int64>) -> Call {
@@ -113,6 +119,7 @@ struct BlobUpload {
         do {
             return try await repository.connection.attempt(call, accepting: accepted)
         } catch var error as RegistryError where error.kind == .notFound || error.status == 416 {
+            // After a 416 the session may be there, only further or less far than was thought.
             error.kind = .uploadLost
             throw error
         }
@@ -122,12 +129,24 @@ struct BlobUpload {
 extension BlobUpload {
     /// Prepares the next try: smaller pieces, the rest of what the registry lacks, or all over again.
     ///
-    /// - Throws: the error, when there is to be no next try.
-    private mutating func recover(from error: any Error, start: Int64, _ count: inout Retrier.Count) async throws {
-        if let failure = error as? RegistryError, failure.kind == .tooLarge, let smaller = smallerChunk() {
+    /// - Returns: whether the registry turns out to hold the blob, so that there is to be no next try.
+    /// - Throws: the error, when there is to be no next try either, or what the reader throws.
+    private mutating func recover(
+        from error: any Error,
+        start: Int64,
+        _ count: inout Retrier.Count
+    ) async throws -> Bool {
+        let failure = error as? RegistryError
+        if failure?.kind == .tooLarge, let smaller = smallerChunk() {
             await abort()
             chunkSize = smaller
-            return
+            return false
+        }
+        if failure?.code == .digestInvalid, failure?.status == 400, !isChecked {
+            isChecked = true
+            await abort()
+            try await blob.check()
+            return false
         }
         do {
             try await repository.connection.retrier.wait(after: error, context, &count)
@@ -135,15 +154,28 @@ extension BlobUpload {
             if !(final is CancellationError) { await abort() }
             throw final
         }
-        guard let session, (error as? RegistryError)?.kind != .uploadLost,
-            let (address, held) = await status(of: session), held > 0, held <= size
-        else {
-            await abort()
-            return
+        return try await resync(failure, start: start, &count)
+    }
+
+    /// Finds out what the registry holds: part of the session, the blob, or nothing.
+    private mutating func resync(
+        _ failure: RegistryError?,
+        start: Int64,
+        _ count: inout Retrier.Count
+    ) async throws -> Bool {
+        let isLost = failure?.kind == .uploadLost && failure?.status != 416
+        if let session, !isLost, let (address, held) = await status(of: session), held > 0, held <= size {
+            if held - start >= Self.progress { count.reset() }
+            self.session = UploadSession(address: address, minimumChunk: session.minimumChunk)
+            offset = held
+            return false
         }
-        if held - start >= Self.progress { count.reset() }
-        self.session = UploadSession(address: address, minimumChunk: session.minimumChunk)
-        offset = held
+        if isFinishing, failure?.kind != .digestMismatch, (try? await repository.contains(blob.descriptor)) == true {
+            session = nil
+            return true
+        }
+        await abort()
+        return false
     }
 
     private func smallerChunk() -> Int64? {
@@ -170,5 +202,26 @@ extension BlobUpload {
         var call = repository.call(.storeBlob, .DELETE, "")
         call.target = .address(session.address)
         _ = try? await repository.connection.attempt(call, accepting: [200, 202, 204])
+    }
+}
+
+extension BlobReader {
+    /// Reads all bytes again and compares them with the digest.
+    ///
+    /// - Throws: what the reader throws, as it is; ``DocumentError`` when it gives other bytes.
+    @concurrent
+    fileprivate func check() async throws {
+        var hasher = DigestHasher(descriptor.digest.algorithm)
+        var offset: Int64 = 0
+        while offset < descriptor.size {
+            let piece = try await read(at: offset, atMost: Int(min(1 << 20, descriptor.size - offset)))
+            guard piece.readableBytes > 0 else { break }
+            hasher.update(piece)
+            offset += Int64(piece.readableBytes)
+        }
+        let digest = hasher.finalize()
+        guard digest == descriptor.digest else {
+            throw DocumentError(.digestMismatch, "expected \(descriptor.digest), but the bytes are \(digest)")
+        }
     }
 }

@@ -21,7 +21,7 @@ extension Repository {
             let answer = try await connection.fetch(call(.checkBlob, .HEAD, path), accepting: [200, 404])
             guard answer.status == 200 else { return false }
             return answer.header("Content-Length").flatMap { Int64($0) }.map { $0 == descriptor.size } ?? true
-        } catch let error as RegistryError where error.kind == .unauthorized || error.kind == .unsupported {
+        } catch let error as RegistryError where error.isRefusalOfHEAD {
             var call = call(.checkBlob, .GET, path)
             call.headers = ["Range": "bytes=0-0"]
             call.isStreamed = true
@@ -31,5 +31,12 @@ extension Repository {
                 }
             }
         }
+    }
+}
+
+extension RegistryError {
+    /// Whether a GET may be answered where this HEAD was not; storage services sign their addresses for one method.
+    fileprivate var isRefusalOfHEAD: Bool {
+        kind == .unauthorized || kind == .unsupported || kind == .rejected && (status == 401 || status == 403)
     }
 }

@@ -32,7 +32,7 @@ extension Repository {
         )
         do {
             let answer = try await connection.fetch(call, accepting: [201, 202])
-            return answer.status == 201 ? .mounted : .refused(try session(answer, call.context))
+            return answer.status == 201 ? .mounted : .refused(try? session(answer, call.context))
         } catch let error as RegistryError where error.isRefusalToMount {
             return .refused(nil)
         }

@@ -3,7 +3,9 @@ import OCI
 
 extension RegistryError {
     /// What an answer other than success means.
-    init(_ answer: Answer, _ context: CallContext, credential: Credential?) {
+    ///
+    /// `secrets` is what was sent besides the credential and must not be shown when the answer repeats it.
+    init(_ answer: Answer, _ context: CallContext, credential: Credential?, secrets: [Secret] = []) {
         let errors = answer.isCut ? [] : DistributionError.parse(answer.body)
         let kind = Self.kind(status: answer.status, errors: errors)
         self.init(
@@ -12,7 +14,8 @@ extension RegistryError {
             context.location,
             status: answer.status,
             code: errors.first?.code,
-            detail: kind == .unauthorized ? "" : Self.detail(answer, errors: errors),
+            detail: kind == .unauthorized
+                ? "" : Self.detail(answer, errors: errors, hiding: secrets + (credential?.secrets ?? [])),
             credential: credential,
             cause: errors.first
         )
@@ -38,10 +41,10 @@ extension RegistryError {
         }
     }
 
-    private static func detail(_ answer: Answer, errors: [DistributionError]) -> String {
+    private static func detail(_ answer: Answer, errors: [DistributionError], hiding secrets: [Secret]) -> String {
         guard let first = errors.first else { return "the registry answers \(answer.status)" }
         let message = first.message.isEmpty ? first.rawCode : first.message
-        return "the registry says '\(message.displaySafe)'"
+        return "the registry says '\(message.hiding(secrets).displaySafe)'"
     }
 }
 

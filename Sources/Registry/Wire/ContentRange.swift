@@ -44,7 +44,9 @@ enum UploadRange {
     static func count(_ text: some StringProtocol) -> Int64? {
         let range = text.hasPrefix("bytes=") ? Substring(text.dropFirst(6)) : Substring(text)
         let bounds = range.split(separator: "-", omittingEmptySubsequences: false)
-        guard bounds.count == 2, Int64(bounds[0]) == 0, let last = Int64(bounds[1]), last >= 0 else { return nil }
+        guard bounds.count == 2, Int64(bounds[0]) == 0, let last = Int64(bounds[1]),
+            (0..<Int64.max).contains(last)
+        else { return nil }
         return last == 0 ? 0 : last + 1
     }
 }

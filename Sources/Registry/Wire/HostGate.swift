@@ -35,12 +35,13 @@ final class HostGate: Sendable {
         var lanes: [LaneState]
         var nextWaiter: UInt64 = 0
         var resumesAt: Duration?
-        var isProbing = false
+        /// The request that goes first after a pause, until it has been answered.
+        var probe: UInt64?
         var held: [UInt64: CheckedContinuation<Void, Never>] = [:]
     }
 
     private enum Step {
-        case go(isProbe: Bool)
+        case go(probe: UInt64?)
         case sleep(Duration)
         case hold
     }
@@ -57,8 +58,8 @@ final class HostGate: Sendable {
     func pass<Result>(_ lane: Lane, _ body: () async throws -> Result) async throws -> Result {
         try await enter(lane)
         defer { leave(lane) }
-        let isProbe = try await passPause()
-        defer { if isProbe { endProbe() } }
+        let probe = try await passPause()
+        defer { if let probe { release { $0.probe == probe } } }
         return try await body()
     }
 
@@ -70,22 +71,18 @@ final class HostGate: Sendable {
         }
     }
 
-    /// Ends a pause: the host has answered.
+    /// Ends a pause that is over: the host has answered.
     func answered() {
-        let held = state.withLock { state -> [CheckedContinuation<Void, Never>] in
-            guard state.isProbing else { return [] }
-            state.resumesAt = nil
-            state.isProbing = false
-            defer { state.held = [:] }
-            return Array(state.held.values)
-        }
-        for continuation in held { continuation.resume() }
+        release { $0.probe != nil }
     }
 
-    private func endProbe() {
-        let held = state.withLock { state in
-            state.isProbing = false
-            if let end = state.resumesAt, end <= timer.now() { state.resumesAt = nil }
+    /// Lets go who was held back by the request that went first; a pause that has begun since keeps them.
+    private func release(if isDue: (State) -> Bool) {
+        let now = timer.now()
+        let held = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            guard isDue(state) else { return [] }
+            if let end = state.resumesAt, end <= now { state.resumesAt = nil }
+            state.probe = nil
             defer { state.held = [:] }
             return Array(state.held.values)
         }
@@ -147,11 +144,11 @@ extension HostGate {
         next?.resume()
     }
 
-    /// - Returns: whether this request is the one that goes first after a pause.
-    private func passPause() async throws -> Bool {
+    /// - Returns: a number for the request that goes first after a pause, `nil` for all others.
+    private func passPause() async throws -> UInt64? {
         while true {
             switch step() {
-            case .go(let isProbe): return isProbe
+            case .go(let probe): return probe
             case .sleep(let time): try await timer.sleep(time)
             case .hold: try await hold()
             }
@@ -161,11 +158,12 @@ extension HostGate {
     private func step() -> Step {
         let now = timer.now()
         return state.withLock { state in
-            guard let end = state.resumesAt else { return .go(isProbe: false) }
+            guard let end = state.resumesAt else { return .go(probe: nil) }
             if now < end { return .sleep(end - now) }
-            if state.isProbing { return .hold }
-            state.isProbing = true
-            return .go(isProbe: true)
+            if state.probe != nil { return .hold }
+            state.nextWaiter += 1
+            state.probe = state.nextWaiter
+            return .go(probe: state.probe)
         }
     }
 
@@ -177,7 +175,7 @@ extension HostGate {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let goesOn = state.withLock { state in
-                    guard state.isProbing, !Task.isCancelled else { return true }
+                    guard state.probe != nil, !Task.isCancelled else { return true }
                     state.held[id] = continuation
                     return false
                 }

@@ -4,7 +4,7 @@ import OCI
 /// Which redirects are followed, and with what.
 ///
 /// Credentials belong to the registry's origin and do not come back once a redirect has led away from it. HTTPS does
-/// not lead to HTTP. A request with a body follows within its origin only.
+/// never leads to HTTP. A request with a body follows within its origin only.
 struct Redirects: Sendable {
     private static let limit = 10
 
@@ -12,10 +12,13 @@ struct Redirects: Sendable {
     let context: CallContext
     private(set) var mayCarryCredentials = true
     private var visited: Set<WebAddress> = []
+    /// Whether the way has led over HTTPS: from there it may not lead back to HTTP.
+    private var isSecured: Bool
 
     init(registry: Origin, context: CallContext) {
         self.registry = registry
         self.context = context
+        isSecured = registry.scheme == .https
     }
 
     /// Takes in where the first request goes: a place that the registry has sent us to may be another's too.
@@ -46,7 +49,7 @@ struct Redirects: Sendable {
     }
 
     private mutating func enter(_ address: WebAddress) throws(RegistryError) {
-        if address.origin.scheme == .http, registry.scheme == .https {
+        if address.origin.scheme == .http, isSecured {
             let hint =
                 address.origin.host == registry.host
                 ? "; a proxy in front of it may have to set X-Forwarded-Proto" : ""
@@ -58,6 +61,7 @@ struct Redirects: Sendable {
         guard visited.insert(address).inserted, visited.count <= Self.limit + 1 else {
             throw context.error(.protocolViolation, "the registry redirects in a circle or too often")
         }
+        if address.origin.scheme == .https { isSecured = true }
         if address.origin != registry { mayCarryCredentials = false }
     }
 }

@@ -80,8 +80,14 @@ struct Retrier: Sendable {
     }
 
     /// The error of an answer; a rate limit pauses the gate.
-    func failure(_ answer: Answer, _ context: CallContext, credential: Credential?, gate: HostGate) -> any Error {
-        let error = RegistryError(answer, context, credential: credential)
+    func failure(
+        _ answer: Answer,
+        _ context: CallContext,
+        credential: Credential?,
+        secrets: [Secret] = [],
+        gate: HostGate
+    ) -> any Error {
+        let error = RegistryError(answer, context, credential: credential, secrets: secrets)
         guard answer.status == 429 || answer.status == 503 else { return error }
         let text = answer.header("Retry-After") ?? answer.header("X-Retry-After")
         if let delay = text.flatMap({ RetryAfter.delay($0, now: date()) }) {

@@ -5,6 +5,9 @@ import FoundationEssentials
 /// `Retry-After` or `X-Retry-After`: seconds or an HTTP date (RFC 9110, 10.2.3). A number beyond 10^9 is a Unix time,
 /// as Docker Hub sends it, beyond 10^12 one in milliseconds.
 enum RetryAfter {
+    /// What longer times are taken for, a year: no wait is so long, and no sum of such waits overflows.
+    private static let longest = 365 * 86_400.0
+
     /// The delay from `now`, the wall clock; `nil` for a text that is none of these, or a time in the past.
     static func delay(_ text: some StringProtocol, now: Date) -> Duration? {
         let trimmed = text.trimmingBlanks
@@ -14,11 +17,11 @@ enum RetryAfter {
         }
         if number > 1e12 { return positive(number / 1000 - now.timeIntervalSince1970) }
         if number > 1e9 { return positive(number - now.timeIntervalSince1970) }
-        return number >= 0 ? .seconds(number) : nil
+        return positive(number)
     }
 
     private static func positive(_ seconds: Double) -> Duration? {
-        seconds >= 0 ? .seconds(seconds) : nil
+        seconds >= 0 ? .seconds(min(seconds, longest)) : nil
     }
 }
 

@@ -1,0 +1,102 @@
+import OCI
+import Registry
+import TestSupport
+import Testing
+
+// The certificates come from `openssl`.
+struct RedirectTests {
+    private let image = SampleImage.image()
+
+    private func read(
+        _ registry: ScriptedRegistry,
+        hosts: [RegistryHost: HostSettings] = [:],
+        credentials: [String: String] = [:]
+    ) async throws -> Manifest? {
+        try await withClient(credentials: credentials, hosts: hosts) {
+            try await $0.pull(registry).manifest(.tag("v1"))
+        }
+    }
+
+    /// Redirects `/hop/<n>` to `/hop/<n - 1>`, and 0 to the manifest.
+    private static let hops = Action.flip { request in
+        guard let number = request.path.split(separator: "/").last.flatMap({ Int($0) }) else { return nil }
+        return .redirect(to: number == 0 ? "/v2/library/app/manifests/v1?last" : "/hop/\(number - 1)")
+    }
+
+    @Test("Ten redirects are followed, eleven are not", arguments: [(8, true), (9, false), (100, false)])
+    func limitsHops(hops: Int, isFollowed: Bool) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            registry.script(RequestMatch("GET", "/hop/", times: nil), Self.hops)
+            registry.script(RequestMatch("GET", .manifests), .redirect(to: "/hop/\(hops)"))
+            let manifest = try? await read(registry)
+            #expect((manifest != nil) == isFollowed)
+            #expect(registry.requests.count == min(11, hops + 3))
+        }
+    }
+
+    @Test("Circles of any length end where they close", arguments: 1...4)
+    func endsCircles(length: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(
+                RequestMatch("GET", .any, times: nil),
+                .flip { request in
+                    let last = request.path.split(separator: "/").last.flatMap { Int($0) } ?? 0
+                    return .redirect(to: last == length - 1 ? "/v2/library/app/manifests/v1" : "/hop/\(last + 1)")
+                }
+            )
+            await #expect { _ = try await read(registry) } throws: { "\($0)".contains("in a circle") }
+            #expect(registry.requests.count == length)
+        }
+    }
+
+    @Test("HTTPS does not lead to plain HTTP, not even by a detour", .enabled(if: Tool.isInstalled("openssl")))
+    func refusesDowngrades() async throws {
+        let certificates = try await TestCertificates.shared()
+        try await ScriptedRegistry.with { plain in
+            plain.load(image, repository: "library/app", tag: "v1")
+            try await ScriptedRegistry.with(tls: certificates.server) { secure in
+                secure.script(
+                    RequestMatch("GET", .any, times: nil),
+                    .redirect(to: plain.url + "/v2/library/app/manifests/v1")
+                )
+                let settings = HostSettings(caFile: certificates.authorityFile)
+                await #expect { _ = try await read(secure, hosts: [secure.host: settings]) } throws: {
+                    "\($0)".contains("from HTTPS to plain HTTP")
+                }
+                #expect(plain.requests.isEmpty)
+                // From a registry that speaks plain HTTP itself, over HTTPS, and back.
+                plain.script(RequestMatch("GET", .manifests), .redirect(toOrigin: secure.url))
+                await #expect { _ = try await read(plain, hosts: [secure.host: settings]) } throws: {
+                    "\($0)".contains("from HTTPS to plain HTTP")
+                }
+                #expect(plain.requests.count == 1)
+                #expect(secure.requests.count == 2)
+            }
+        }
+    }
+
+    @Test("What a redirect's target asks for teaches nothing about the registry", arguments: [401, 403])
+    func ignoresForeignChallenges(status: Int) async throws {
+        try await ScriptedRegistry.with(hostName: "localhost") { other in
+            let challenge = "Bearer realm=\"\(other.url)/token\""
+            other.script(
+                RequestMatch(nil, .any, times: nil),
+                .reply(.error(status, "DENIED", headers: ["WWW-Authenticate": challenge]))
+            )
+            try await ScriptedRegistry.with { registry in
+                registry.load(image, repository: "library/app", tag: "v1")
+                registry.script(RequestMatch("GET", .manifests), .redirect(toOrigin: other.url))
+                try await withClient(credentials: registry.host.passwordVariables("ci", "p4ss")) { client in
+                    let repository = client.pull(registry)
+                    await #expect { _ = try await repository.manifest(.tag("v1")) } throws: {
+                        "\($0)".contains("it leads to \(other.url), which refuses the request (\(status))")
+                    }
+                    let manifest = try await repository.manifest(.tag("v1"))
+                    #expect(manifest != nil)
+                }
+                #expect(other.requests.count == 1)
+            }
+        }
+    }
+}

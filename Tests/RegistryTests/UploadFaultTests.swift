@@ -1,0 +1,215 @@
+import NIOCore
+import OCI
+import Registry
+import Synchronization
+import TestSupport
+import Testing
+
+struct UploadFaultTests {
+    private static let source = ByteSource.random(seed: 11, count: 3 << 20)
+
+    private struct Outcome {
+        let isThere: Bool
+        let sent: Int64
+        let transcript: [String]
+        let requests: [RecordedRequest]
+    }
+
+    /// Uploads one blob of 3 MiB to a registry with a script.
+    private func upload(
+        authentication: Authentication = .none,
+        _ script: (ScriptedRegistry) -> Void = { _ in },
+        credentials: (RegistryHost) -> [String: String] = { _ in [:] }
+    ) async throws -> Outcome {
+        try await ScriptedRegistry.with(authentication: authentication) { registry in
+            script(registry)
+            let outcome = try await withClient(credentials: credentials(registry.host)) {
+                try await $0.push(registry).store(SampleReader(Self.source))
+            }
+            guard case .stored(let sent) = outcome else { throw SampleReader.Broken() }
+            let stored = registry.store.blob(Self.source.descriptor.digest, in: "library/app")
+            return Outcome(
+                isThere: stored?.count == Self.source.count,
+                sent: sent,
+                transcript: registry.requests.map { "\($0.method) \($0.status ?? 0)" },
+                requests: registry.requests
+            )
+        }
+    }
+
+    @Test("Bytes that the registry calls wrong are hashed again here, and sent once more when they are right")
+    func sendsRightBytesAgain() async throws {
+        let result = try await upload { $0.script(RequestMatch("PUT", .uploads), .error(400, "DIGEST_INVALID")) }
+        #expect(result.isThere)
+        #expect(result.transcript.filter { $0 == "POST 202" }.count == 2)
+        #expect(result.sent == 6 << 20)
+    }
+
+    @Test("A registry that calls right bytes wrong twice is believed to be broken")
+    func givesUpOnDigests() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("PUT", .uploads, times: nil), .error(400, "DIGEST_INVALID"))
+            await #expect {
+                try await withClient { _ = try await $0.push(registry).store(SampleReader(Self.source)) }
+            } throws: { ($0 as? RegistryError)?.code == .digestInvalid }
+            #expect(registry.count("PUT") == 2)
+        }
+    }
+
+    @Test("Wrong bytes here are reported as such: the reader's own error, or the difference")
+    func reportsWrongBytes() async throws {
+        try await ScriptedRegistry.with { registry in
+            try await withClient { client in
+                let target = client.push(registry)
+                let other = Self.source.descriptor
+                await #expect {
+                    _ = try await target.store(RottenReader(descriptor: other, failsWhenReread: false))
+                } throws: {
+                    ($0 as? DocumentError)?.kind == .digestMismatch
+                }
+                await #expect(throws: SampleReader.Broken()) {
+                    _ = try await target.store(RottenReader(descriptor: other, failsWhenReread: true))
+                }
+            }
+            #expect(registry.count("PUT") == 2)
+            #expect(registry.store.openUploads == 0)
+        }
+    }
+
+    @Test("After a 416 the upload goes on where the registry says it is")
+    func resynchronizes() async throws {
+        let result = try await upload { registry in
+            registry.script(RequestMatch("PUT", .uploads), .resetUpload(afterBytes: 1 << 20))
+            registry.script(RequestMatch("PATCH", .uploads), .error(416, "BLOB_UPLOAD_INVALID"))
+        }
+        #expect(result.isThere)
+        #expect(result.transcript.filter { $0.hasPrefix("POST") }.count == 1)
+        #expect(result.transcript.filter { $0 == "GET 204" }.count == 2)
+    }
+
+    @Test("Chunks are no smaller than the registry wants them", arguments: [nil, 2 << 20, 3 << 20, .max] as [Int?])
+    func keepsMinimumChunk(minimum: Int?) async throws {
+        let result = try await upload { registry in
+            registry.options.minimumChunk = minimum
+            registry.script(RequestMatch("PUT", .uploads), .replyEarly(.error(413, "SIZE_INVALID")))
+        }
+        #expect(result.isThere)
+        let chunks = result.requests.filter { $0.method == "PATCH" }
+        #expect(chunks.map(\.bodyByteCount).reduce(0, +) == Self.source.count)
+        #expect(chunks.dropLast().allSatisfy { $0.bodyByteCount >= max(1 << 20, minimum ?? 0) })
+        #expect(chunks.allSatisfy { $0.headers["content-range"]?.hasPrefix("bytes") == false })
+        #expect(chunks.count == (minimum == nil ? 3 : minimum == 2 << 20 ? 2 : 1))
+    }
+
+    @Test("A minimum that cannot be met and a position beyond all bounds do no harm")
+    func survivesHugeNumbers() async throws {
+        let result = try await upload { registry in
+            registry.options.minimumChunk = .max
+            registry.script(RequestMatch("PUT", .uploads), .replyEarly(.error(413, "SIZE_INVALID")))
+            registry.script(RequestMatch("PATCH", .uploads), .resetUpload(afterBytes: 1 << 20))
+            registry.script(RequestMatch("GET", .uploads), .header("Range", "0-\(Int64.max)"))
+        }
+        #expect(result.isThere)
+    }
+
+    @Test(
+        "An answer that comes before the body is read ends the sending",
+        arguments: [(413, "PATCH"), (500, "PUT"), (401, "PUT")]
+    )
+    func takesEarlyAnswers(status: Int, next: String) async throws {
+        for isClosing in [false, true] {
+            let reply = Reply.error(status, "UNKNOWN", headers: ["WWW-Authenticate": "Basic realm=\"x\""])
+            let fault: Action = isClosing ? .replyEarlyAndClose(reply) : .replyEarly(reply)
+            let result = try await upload(
+                { $0.script(RequestMatch("PUT", .uploads), fault) },
+                credentials: { $0.passwordVariables("ci", "pw") }
+            )
+            #expect(result.isThere, "\(status)")
+            #expect(result.transcript.contains { $0.hasPrefix(next) })
+        }
+    }
+
+    @Test("A password is asked for in mid-upload: the same request is sent again with it")
+    func authorizesUploads() async throws {
+        let result = try await upload(
+            authentication: .basic(username: "ci", password: "pw"),
+            credentials: { $0.passwordVariables("ci", "pw") }
+        )
+        #expect(result.isThere)
+        #expect(result.transcript == ["POST 401", "POST 202", "PUT 201"])
+    }
+
+    @Test("A registry that stored the blob and hung up without an answer is not sent it again")
+    func findsStoredBlobs() async throws {
+        let result = try await upload { $0.script(RequestMatch("PUT", .uploads), .closeBeforeHead) }
+        #expect(result.isThere)
+        #expect(result.sent == 3 << 20)
+        #expect(result.transcript.last == "HEAD 200")
+    }
+
+    @Test("A registry that hung up and stored nothing is sent it again", arguments: [true, false])
+    func sendsLostBlobsAgain(keepsPart: Bool) async throws {
+        let result = try await upload { registry in
+            registry.options.keepsPartialUploads = keepsPart
+            registry.script(RequestMatch("PUT", .uploads), .resetUpload(afterBytes: 3 << 20))
+        }
+        #expect(result.isThere)
+        #expect(result.transcript.filter { $0.hasPrefix("POST") }.count == (keepsPart ? 1 : 2))
+    }
+
+    @Test("A refused mount that does not say where its session is does no harm")
+    func mountsWithoutPlace() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("POST", .uploads), .header("Location", nil))
+            let outcome = try await withClient {
+                try await $0.push(registry).store(SampleReader(Self.source), mountFrom: "library/base")
+            }
+            #expect(outcome == .stored(bytes: 3 << 20))
+        }
+    }
+
+    @Test("An upload whose answer does not come in time is given up and tried again")
+    func cutsStalls() async throws {
+        let gate = Gate()
+        let clock = ManualClock()
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("PUT", .uploads), .holdHead(gate))
+            // Healthy requests that the hurried clock hits as well are tried again.
+            try await withClient(retry: RetryPolicy(attempts: 50), timeoutClock: clock) { client in
+                async let outcome = client.push(registry).store(SampleReader(Self.source))
+                try await gate.waitForArrivals()
+                // The sender may learn later than the registry that all is sent; then its watch begins anew.
+                while registry.requests.count == 2, clock.now.offset < .seconds(100_000) {
+                    try await clock.waitForSleepers()
+                    clock.advance(by: .seconds(20))
+                    for _ in 0..<100 { await Task.yield() }
+                }
+                _ = try await outcome
+            }
+            #expect(registry.store.blob(Self.source.descriptor.digest, in: "library/app") != nil)
+            #expect(clock.now.offset > .seconds(60))
+            gate.open()
+        }
+    }
+}
+
+/// Gives other bytes than its descriptor says, and perhaps notices when it is read again.
+private final class RottenReader: BlobReader {
+    let descriptor: Descriptor
+    private let failsWhenReread: Bool
+    private let starts = Mutex(0)
+
+    init(descriptor: Descriptor, failsWhenReread: Bool) {
+        self.descriptor = descriptor
+        self.failsWhenReread = failsWhenReread
+    }
+
+    func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
+        let isReread = starts.withLock { starts in
+            if offset == 0 { starts += 1 }
+            return starts > 1
+        }
+        if isReread, failsWhenReread { throw SampleReader.Broken() }
+        return ByteBuffer(repeating: 7, count: min(count, Int(descriptor.size - offset)))
+    }
+}
