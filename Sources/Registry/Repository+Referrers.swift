@@ -1,15 +1,6 @@
 import NIOHTTP1
 package import OCI
 
-extension Digest {
-    /// The tag of the index that lists what refers to a manifest, where the registry keeps no such list itself.
-    ///
-    /// OCI distribution-spec 1.1.1, "Referrers Tag Schema": at most 64 digits of the hash.
-    package var referrersTag: TagName {
-        get throws(ReferenceError) { try TagName("\(algorithm.rawValue)-\(hex.prefix(64))") }
-    }
-}
-
 extension Repository {
     private static let maximumReferrers = 10_000
 

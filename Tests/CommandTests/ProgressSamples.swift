@@ -39,7 +39,8 @@ enum Sample {
         digest: Digest? = nil,
         bytes: ByteTally = ByteTally(),
         reason: String? = nil,
-        drifted: Bool? = nil
+        drifted: Bool? = nil,
+        referrers: Int = 0
     ) throws -> SyncReport.Row {
         SyncReport.Row(
             entry: entry,
@@ -52,7 +53,8 @@ enum Sample {
             sourceDigest: digest,
             bytes: bytes,
             reason: reason,
-            drifted: drifted
+            drifted: drifted,
+            referrers: referrers
         )
     }
 

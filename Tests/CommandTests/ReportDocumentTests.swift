@@ -73,6 +73,7 @@ struct ReportDocumentTests {
     func valid() throws {
         var report = try Sample.report(synced: 2, upToDate: 1, failed: 1)
         report.isDryRun = true
+        report.rows.append(try Sample.row(.synced, referrers: 3))
         report.rows.append(try Sample.row(.failed, entry: 3, tag: nil, reason: "no such repository", drifted: true))
         let document = ReportDocument(
             report,
@@ -87,6 +88,7 @@ struct ReportDocumentTests {
         #expect(try problems(ReportDocument(SyncReport(), started: started, hooks: []).text) == [])
         let json = try JSONValue(parsing: Array(document.text.utf8))
         #expect(json["rows"]?.elements?.last?["drifted"]?.bool == true)
+        #expect(json["rows"]?.elements?.map { $0["referrers"]?.integer } == [nil, nil, nil, nil, 3, nil])
         #expect(json["rows"]?.elements?.last?.members?.contains { $0.key == "source_tag" && $0.value.isNull } == true)
         #expect(json["hooks"]?.elements?.last?["ignored"]?.bool == true)
         #expect(json["run"]?["status"]?.string == "failure")

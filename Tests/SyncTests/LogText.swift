@@ -1,15 +1,20 @@
 import Logging
 import Synchronization
 
-/// Keeps everything that is logged from `notice` up, as text.
+/// Keeps everything that is logged from a level up, as text.
 final class LogText: Sendable {
     private let lines = Mutex<[String]>([])
+    private let level: Logger.Level
+
+    init(level: Logger.Level = .notice) {
+        self.level = level
+    }
 
     var text: String { lines.withLock { $0.joined(separator: "\n") } }
 
     var logger: Logger {
         var logger = Logger(label: "test") { _ in Handler(log: self) }
-        logger.logLevel = .notice
+        logger.logLevel = level
         return logger
     }
 

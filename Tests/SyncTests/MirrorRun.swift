@@ -10,6 +10,12 @@ struct MirrorRun: Sendable {
     let cacheDirectory: String
     /// Plays Docker Hub and its API, where there is one.
     var hub: ScriptedRegistry?
+    /// Further sections of the configuration.
+    var sections = ""
+    /// Environment variables with credentials.
+    var credentials: [String: String] = [:]
+    /// How often the cache asks again for what came wrong.
+    var cacheAttempts = 3
     var log = LogText()
 
     /// Runs a body with a cache of its own.
@@ -20,18 +26,24 @@ struct MirrorRun: Sendable {
     }
 
     func run(_ entries: String...) async throws -> SyncReport {
-        let text = "sync:\n  entries:\n" + entries.map { "    - {\($0)}\n" }.joined()
+        let text = "sync:\n  entries:\n" + entries.map { "    - {\($0)}\n" }.joined() + sections
         let configuration = try Configuration(yaml: text, file: "imglife.yaml")
         var hosts: [RegistryHost: HostSettings] = [:]
         if let hub { hosts[.dockerHub] = HostSettings(endpoint: hub.url, hubAPI: hub.url) }
         let registries = RegistryConfiguration(
             hosts: hosts,
+            credentials: try CredentialStore(environment: credentials, home: nil),
             retry: RetryPolicy(attempts: 2),
             logger: log.logger,
             clock: TestClock()
         )
+        let cache = CacheConfiguration(
+            directory: cacheDirectory,
+            retry: RetryPolicy(attempts: cacheAttempts),
+            clock: TestClock()
+        )
         return try await RegistryClient.with(registries) { client in
-            try await ContentCache.with(CacheConfiguration(directory: cacheDirectory)) { cache in
+            try await ContentCache.with(cache) { cache in
                 try await Syncer(
                     configuration: configuration,
                     client: client,

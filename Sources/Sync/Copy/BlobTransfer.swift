@@ -13,7 +13,10 @@ extension ImageCopy {
         while true {
             do {
                 return try await attempt(blob, lookingFirst: lookingFirst)
-            } catch let error as CacheError where error.isRepaired && attempts < Self.repairAttempts {
+            } catch let error as CacheError where attempts < Self.repairAttempts {
+                // With a single attempt the cache gives up a mirror's wrong bytes before the host has been asked.
+                let isElsewhere = error.kind == .digestMismatch && source.hasAlternative(for: blob.digest)
+                guard error.isRepaired || isElsewhere else { throw error }
                 attempts += 1
             }
         }

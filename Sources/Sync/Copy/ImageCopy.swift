@@ -10,7 +10,7 @@ struct ImageCopy: Sendable {
     static let repairAttempts = 4
 
     let job: CopyJob
-    let source: Repository
+    let source: any ImageSource
     let target: Repository
     let cache: ContentCache
     let ledger: TargetLedger

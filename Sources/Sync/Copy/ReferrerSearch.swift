@@ -17,7 +17,7 @@ struct ReferrerSearch: Sendable {
     private static let parallelism = 6
     private static let suffixes = ["sig", "att", "sbom"]
 
-    let source: Repository
+    let source: any ImageSource
     let cache: ContentCache
     /// The source's tags under which referrers are kept.
     let tags: Set<TagName>

@@ -3,8 +3,8 @@ import OCI
 
 /// A run's report as other programs read it: JSON of version 1, described by `docs/schema/report.schema.json`.
 ///
-/// Keys stand in a fixed order and are all there, with `null` for what is not known; only `drifted`, `lifecycle` and
-/// `hooks` are left out when there is nothing to say. Control and direction characters come out escaped.
+/// Keys stand in a fixed order and are all there, with `null` for what is not known; only `drifted`, `referrers`,
+/// `lifecycle` and `hooks` are left out when there is nothing to say. Control and direction characters come out escaped.
 package struct ReportDocument: Sendable {
     /// How many tags are past their end of life, or soon will be.
     package struct Lifecycle: Hashable, Sendable {
@@ -115,6 +115,7 @@ package struct ReportDocument: Sendable {
                 ("bytes", tree(row.bytes)),
                 ("reason", .optional(row.reason)),
             ] + (row.drifted.map { [("drifted", .bool($0))] } ?? [])
+                + (row.referrers > 0 ? [("referrers", .integer(Int64(row.referrers)))] : [])
         )
     }
 

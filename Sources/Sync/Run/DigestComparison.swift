@@ -5,31 +5,62 @@ import Registry
 /// Whether a target's tag is what a copy would push there, at the price of one HEAD a side.
 struct DigestComparison {
     let entry: Configuration.Entry
-    let source: Repository
+    let source: any ImageSource
     let target: Repository
     let cache: ContentCache?
 
-    /// - Throws: ``CopyError`` when the source lacks the tag; `RegistryError`; `DocumentError`.
-    func compare(_ tag: EntryPlan.Tag) async throws -> (isEqual: Bool, expected: Digest) {
-        async let present = target.resolve(.tag(tag.target))
-        let expected = try await expectedDigest(of: tag)
-        return (try await present?.digest == expected, expected)
+    /// What a copy would push, with its bytes where they are at hand.
+    private struct Expected {
+        let digest: Digest
+        var document: Manifest?
+
+        init(_ digest: Digest) { self.digest = digest }
+
+        init(_ document: Manifest) {
+            digest = document.descriptor.digest
+            self.document = document
+        }
     }
 
-    private func expectedDigest(of tag: EntryPlan.Tag) async throws -> Digest {
+    /// - Returns: whether they are equal, and what the target's tag is to be, in the target's algorithm if it is.
+    /// - Throws: ``CopyError`` when the source lacks the tag; `RegistryError`; `DocumentError`.
+    func compare(_ tag: EntryPlan.Tag) async throws -> (isEqual: Bool, expected: Digest) {
+        async let resolved = target.resolve(.tag(tag.target))
+        let expected = try await expected(of: tag)
+        guard let present = try await resolved?.digest, present != expected.digest else {
+            return (try await resolved != nil, expected.digest)
+        }
+        guard present.algorithm != expected.digest.algorithm, let document = try await document(of: expected),
+            Digest.of(document.bytes, algorithm: present.algorithm) == present
+        else { return (false, expected.digest) }
+        return (true, present)
+    }
+
+    /// Digests of different algorithms tell nothing about each other: the bytes do, which are fetched once.
+    private func document(of expected: Expected) async throws -> Manifest? {
+        if let document = try expected.document ?? cache?.manifest(expected.digest) { return document }
+        guard let document = try await source.manifest(.digest(expected.digest)) else { return nil }
+        try await cache?.store(document, from: entry.source)
+        return document
+    }
+
+    private func expected(of tag: EntryPlan.Tag) async throws -> Expected {
+        var reference = Reference.tag(tag.source)
         if let listed = tag.listedDigest {
-            guard !entry.platforms.isEmpty else { return listed }
-            if let cached = try cache?.manifest(listed) { return try reducedDigest(of: cached) }
+            guard !entry.platforms.isEmpty else { return Expected(listed) }
+            if let cached = try cache?.manifest(listed) { return try reduced(cached) }
         } else if entry.platforms.isEmpty || cache != nil {
             let descriptor = try await sourceDescriptor(of: tag)
-            guard !entry.platforms.isEmpty else { return descriptor.digest }
-            if let cached = try cache?.manifest(descriptor) { return try reducedDigest(of: cached) }
+            guard !entry.platforms.isEmpty else { return Expected(descriptor.digest) }
+            if let cached = try cache?.manifest(descriptor) { return try reduced(cached) }
+            // By tag it would be kept under its sha256, and not be found the next time.
+            if descriptor.digest.algorithm != .sha256 { reference = .digest(descriptor.digest) }
         }
-        guard let document = try await source.manifest(.tag(tag.source)) else {
+        guard let document = try await source.manifest(reference) else {
             throw CopyError(.missingTag(.tag(tag.source), entry.source))
         }
         try await cache?.store(document, from: entry.source)
-        return try reducedDigest(of: document)
+        return try reduced(document)
     }
 
     private func sourceDescriptor(of tag: EntryPlan.Tag) async throws -> Descriptor {
@@ -39,13 +70,13 @@ struct DigestComparison {
         return descriptor
     }
 
-    /// The digest that a copy would push: reducing an index gives the same bytes every time.
-    private func reducedDigest(of document: Manifest) throws -> Digest {
-        guard case .index(let index) = document.content else { return document.descriptor.digest }
+    /// What a copy would push of a document: reducing an index gives the same bytes every time.
+    private func reduced(_ document: Manifest) throws -> Expected {
+        guard case .index(let index) = document.content else { return Expected(document) }
         switch try document.selection(of: entry.platforms, from: index).selection {
-        case .single(let descriptor): return descriptor.digest
-        case .reduced(let manifest): return manifest.descriptor.digest
-        case .whole: return document.descriptor.digest
+        case .single(let descriptor): return Expected(descriptor.digest)
+        case .reduced(let manifest): return Expected(manifest)
+        case .whole: return Expected(document)
         }
     }
 }

@@ -14,6 +14,7 @@ struct DriftCheck {
             let mirrored = try await cache.resolve(.tag(tag.source), in: entry.source)
         else { return nil }
         if mirrored.digest == listed { return false }
+        guard mirrored.digest.algorithm == listed.algorithm else { return nil }
         guard !entry.platforms.isEmpty else { return true }
         // What was pushed is one of the tag's images, or an index of some of them that has a digest of its own.
         guard !tag.listedImages.isEmpty else { return nil }

@@ -6,15 +6,15 @@ import Registry
 /// Lists, selects, names and decides the tags of one entry, with one listing a side.
 struct EntryPlanner {
     let entry: Configuration.Entry
-    let source: Repository
+    let source: any ImageSource
     let target: Repository
     let listing: SourceListing
     let naming: TargetNaming
     let dates: ImageDates
 
-    init(entry: Configuration.Entry, client: RegistryClient, cache: ContentCache?) {
+    init(entry: Configuration.Entry, source: any ImageSource, client: RegistryClient, cache: ContentCache?) {
         self.entry = entry
-        source = client.repository(entry.source, for: .pull)
+        self.source = source
         target = client.repository(entry.target, for: .push)
         listing = SourceListing(source: source, client: client)
         naming = TargetNaming(source: source, cache: cache)

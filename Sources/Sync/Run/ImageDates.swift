@@ -8,7 +8,7 @@ struct ImageDates {
     /// How many configs are asked for at a time.
     private static let parallelism = 8
 
-    let source: Repository
+    let source: any ImageSource
     let cache: ContentCache?
 
     /// The listing with the dates of these tags, which cost a few small requests each.

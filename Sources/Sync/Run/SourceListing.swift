@@ -3,7 +3,7 @@ import Registry
 
 /// Lists a source's tags: by Docker Hub's API where there is one, else by the registry itself.
 struct SourceListing: Sendable {
-    let source: Repository
+    let source: any ImageSource
     let client: RegistryClient
 
     /// - Returns: the tags in any order; a warning when Docker Hub's API failed and the registry listed them instead.

@@ -36,7 +36,12 @@ extension Syncer {
     private func lines(of position: Int) async throws -> [String]? {
         let entry = configuration.entries[position]
         do {
-            let selection = try await EntryPlanner(entry: entry, client: client, cache: cache).selection()
+            let selection = try await EntryPlanner(
+                entry: entry,
+                source: source(of: entry),
+                client: client,
+                cache: cache
+            ).selection()
             for warning in selection.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
             return selection.tags.map { "\(entry.source):\($0.source.name) -> \(entry.target):\($0.target)" }
         } catch let error where !error.isCancellation {

@@ -20,7 +20,7 @@ extension Syncer {
             case .compare:
                 let comparison = try await DigestComparison(
                     entry: entry,
-                    source: client.repository(entry.source, for: .pull),
+                    source: source(of: entry),
                     target: client.repository(entry.target, for: .push),
                     cache: cache
                 )
@@ -63,7 +63,7 @@ extension Syncer {
         )
         let copy = ImageCopy(
             job: job,
-            source: client.repository(entry.source, for: .pull),
+            source: source(of: entry),
             target: client.repository(entry.target, for: .push),
             cache: cache,
             ledger: ledger,

@@ -30,6 +30,7 @@ package struct Syncer: Sendable {
     let logger: Logger
     package let progress = SyncProgress()
     let ledger = TargetLedger()
+    let mirrorHealth: MirrorHealth
 
     /// - Parameters:
     ///   - configuration: what to mirror.
@@ -49,6 +50,7 @@ package struct Syncer: Sendable {
         self.cache = cache
         self.options = options
         self.logger = logger
+        mirrorHealth = MirrorHealth(logger: logger)
     }
 
     /// Runs every entry and returns when the last has ended.
@@ -116,7 +118,8 @@ package struct Syncer: Sendable {
         let entry = configuration.entries[position]
         outlets.collector.begin(entry: position)
         do {
-            let plan = try await EntryPlanner(entry: entry, client: client, cache: cache).plan()
+            let plan = try await EntryPlanner(entry: entry, source: source(of: entry), client: client, cache: cache)
+                .plan()
             for warning in plan.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
             progress.planned(tags: plan.tags.count)
             if outlets.collector.expect(plan.tags.count, of: position) { outlets.ended.yield(position) }

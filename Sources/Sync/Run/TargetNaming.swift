@@ -4,7 +4,7 @@ import Registry
 
 /// The names that tags get at the target: their own, or with `os_normalize` their version in front.
 struct TargetNaming {
-    let source: Repository
+    let source: any ImageSource
     let cache: ContentCache?
 
     /// Whether a fixed tag can only be named with a listing of its siblings.

@@ -63,24 +63,3 @@ package enum TagSelector {
         return TagChoice(tags: Array(sorted.prefix(limit)), undated: undated, warnings: [])
     }
 }
-
-extension TagName {
-    /// Whether it follows the schemes under which referrers are kept where there is no referrers API.
-    ///
-    /// OCI distribution-spec 1.1.1, "Referrers Tag Schema"; cosign's `sha256-<hex>.sig`, `.att` and `.sbom`.
-    package var isReferrerTag: Bool {
-        let text = description.utf8
-        return Digest.Algorithm.allCases.contains { algorithm in
-            let prefix = "\(algorithm.rawValue)-".utf8
-            let length = prefix.count + algorithm.byteCount * 2
-            guard text.starts(with: prefix), text.count == length || text.count > length else { return false }
-            let rest = text.dropFirst(length)
-            return text.dropFirst(prefix.count).prefix(algorithm.byteCount * 2).allSatisfy(\.isHexDigit)
-                && (rest.isEmpty || rest.first == UInt8(ascii: "."))
-        }
-    }
-}
-
-extension UInt8 {
-    fileprivate var isHexDigit: Bool { isASCIIDigit || (0x61...0x66).contains(self) }
-}

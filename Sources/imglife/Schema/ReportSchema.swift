@@ -109,6 +109,11 @@ enum ReportSchema {
                 "drifted": {
                   "description": "Whether the target's tag differed from upstream's; absent when not compared.",
                   "type": "boolean"
+                },
+                "referrers": {
+                  "description": "How many signatures, attestations and the like were copied with it; absent when none.",
+                  "type": "integer",
+                  "minimum": 1
                 }
               }
             },

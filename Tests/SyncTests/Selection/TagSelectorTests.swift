@@ -77,19 +77,22 @@ struct TagSelectorTests {
         #expect(choice.undated.isEmpty)
     }
 
-    @Test("A pattern never picks the tags under which referrers are kept, a fixed tag may")
-    func referrers() throws {
+    @Test(
+        "A pattern never picks the tags under which referrers are kept, a fixed tag may",
+        arguments: Digest.Algorithm.allCases
+    )
+    func referrers(algorithm: Digest.Algorithm) throws {
         let hex = String(repeating: "a", count: 64)
         let listed = try Self.listed(
-            "sha256-\(hex)",
-            "sha256-\(hex).sig",
-            "sha256-\(hex).att",
-            "sha256-\(hex)x",
-            "sha256-abc"
+            "\(algorithm)-\(hex)",
+            "\(algorithm)-\(hex).sig",
+            "\(algorithm)-\(hex).att",
+            "\(algorithm)-\(hex)x",
+            "\(algorithm)-abc"
         )
         let choice = try TagSelector.select(from: listed, for: Self.entry(.pattern(TagPattern(".*"))))
-        #expect(Set(choice.tags.map(\.name.description)) == ["sha256-\(hex)x", "sha256-abc"])
-        let fixed = try TagSelector.select(from: listed, for: Self.entry(.tag(TagName("sha256-\(hex).sig"))))
+        #expect(Set(choice.tags.map(\.name.description)) == ["\(algorithm)-\(hex)x", "\(algorithm)-abc"])
+        let fixed = try TagSelector.select(from: listed, for: Self.entry(.tag(TagName("\(algorithm)-\(hex).sig"))))
         #expect(fixed.tags.count == 1)
     }
 }

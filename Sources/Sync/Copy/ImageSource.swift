@@ -1,0 +1,28 @@
+import OCI
+import Registry
+
+/// Where tags and their images are read from: a repository, or a repository with mirrors before it.
+protocol ImageSource: ContentSource {
+    /// The repository that the configuration names.
+    var location: RepositoryReference { get }
+
+    /// All tags of the repository.
+    func tags() async throws -> TagListing
+
+    /// What a reference stands for at the moment; `nil` when there is no such manifest.
+    func resolve(_ reference: Reference) async throws -> Descriptor?
+
+    /// The manifest that a reference stands for; `nil` when there is none.
+    func manifest(_ reference: Reference) async throws -> Manifest?
+
+    /// What refers to a manifest, as the registry's own interface lists it; `nil` when it has none.
+    func listedReferrers(of digest: Digest) async throws -> [Descriptor]?
+
+    /// Whether a blob that came with wrong bytes may come right when it is read again from its beginning, because
+    /// somebody else is asked then.
+    func hasAlternative(for digest: Digest) -> Bool
+}
+
+extension Repository: ImageSource {
+    func hasAlternative(for digest: Digest) -> Bool { false }
+}

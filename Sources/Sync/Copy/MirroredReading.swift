@@ -1,0 +1,90 @@
+import NIOCore
+import OCI
+import Registry
+
+/// One blob on its way from mirrors and the host behind them; each goes on where the one before stopped.
+///
+/// Small blobs are compared with their digest before any byte of them is delivered. Of larger ones the reader tells by
+/// reading again from the beginning that they were wrong: then the host is asked first, and who sent them not at all.
+struct MirroredReading {
+    /// Up to this size a mirror's bytes are held until they are known to be right.
+    static let verifiedSize: Int64 = 1 << 20
+
+    private let descriptor: Descriptor
+    private let source: MirroredSource
+    /// The next byte to deliver.
+    private var offset: Int64
+
+    init(descriptor: Descriptor, offset: Int64, source: MirroredSource) {
+        self.descriptor = descriptor
+        self.offset = offset
+        self.source = source
+    }
+
+    /// What the reader threw, which is no failure of the source.
+    private struct ReaderFailure: Error {
+        let error: any Error
+    }
+
+    mutating func run(_ deliver: (ByteBuffer) async throws -> Void) async throws {
+        var refusal: (any Error)?
+        for origin in order() {
+            do {
+                return try await read(at: origin, deliver)
+            } catch let failure as ReaderFailure {
+                throw failure.error
+            } catch {
+                try Task.checkCancellation()
+                if isMirror(origin) {
+                    source.health.failed(origin.location, error)
+                } else {
+                    refusal = error
+                }
+            }
+        }
+        if let refusal { throw refusal }
+    }
+
+    private func isMirror(_ origin: Repository) -> Bool { origin.location != source.location }
+
+    private func order() -> [Repository] {
+        let mirrors = source.health.reachable(source.mirrors)
+        guard offset == 0, !isVerified else { return mirrors + [source.host] }
+        let rejected = source.health.begin(descriptor.digest)
+        guard !rejected.isEmpty else { return mirrors + [source.host] }
+        return [source.host] + mirrors.filter { !rejected.contains($0.location) }
+    }
+
+    private var isVerified: Bool { offset == 0 && descriptor.size <= Self.verifiedSize }
+
+    private mutating func read(at origin: Repository, _ deliver: (ByteBuffer) async throws -> Void) async throws {
+        if isMirror(origin), isVerified { return try await readVerified(at: origin, deliver) }
+        var offset = offset
+        defer { self.offset = offset }
+        try await origin.readBlob(descriptor, from: offset) { piece in
+            if isMirror(origin) { source.health.sends(descriptor.digest, origin.location) }
+            do {
+                try await deliver(piece)
+            } catch {
+                throw ReaderFailure(error: error)
+            }
+            offset += Int64(piece.readableBytes)
+        }
+    }
+
+    private mutating func readVerified(
+        at mirror: Repository,
+        _ deliver: (ByteBuffer) async throws -> Void
+    ) async throws {
+        var bytes = ByteBuffer()
+        try await mirror.readBlob(descriptor, from: 0) { bytes.writeImmutableBuffer($0) }
+        guard Digest.of(bytes, algorithm: descriptor.digest.algorithm) == descriptor.digest else {
+            throw DocumentError(.digestMismatch, "\(mirror.place) sends other bytes than \(descriptor.digest)")
+        }
+        do {
+            try await deliver(bytes)
+        } catch {
+            throw ReaderFailure(error: error)
+        }
+    }
+}

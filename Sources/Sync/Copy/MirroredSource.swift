@@ -1,0 +1,126 @@
+import NIOCore
+import OCI
+import Registry
+
+/// A repository with mirrors before it, which are asked first for everything that a digest names.
+///
+/// What tags there are and what they point at is the host's to say. Only while it cannot be reached the mirrors are
+/// asked for that too. What refers to an image is never asked of them: a mirror's list may lack what the host has.
+struct MirroredSource: ImageSource {
+    let host: Repository
+    /// In the order in which they are asked; none is the host itself.
+    let mirrors: [Repository]
+    let health: MirrorHealth
+
+    var location: RepositoryReference { host.location }
+    var place: String { host.place }
+
+    func manifest(_ descriptor: Descriptor) async throws -> Manifest {
+        if let found = try await fromMirrors({ try await $0.manifest(descriptor) }) { return found.value }
+        return try await host.manifest(descriptor)
+    }
+
+    func manifest(_ reference: Reference) async throws -> Manifest? {
+        guard case .tag = reference else { return try await fromAnywhere { try await $0.manifest(reference) } }
+        return try await hostFirst {
+            guard let digest = try await tagDigest(reference) else { return try await host.manifest(reference) }
+            if let found = try await fromMirrors({ try await $0.manifest(.digest(digest)) }) { return found.value }
+            return try await host.manifest(reference)
+        } orMirrors: {
+            try await $0.manifest(reference)
+        }
+    }
+
+    func resolve(_ reference: Reference) async throws -> Descriptor? {
+        guard case .tag = reference else { return try await fromAnywhere { try await $0.resolve(reference) } }
+        return try await hostFirst {
+            try await host.resolve(reference)
+        } orMirrors: {
+            try await $0.resolve(reference)
+        }
+    }
+
+    func tags() async throws -> TagListing {
+        try await hostFirst {
+            try await host.tags()
+        } orMirrors: { mirror in
+            let listing = try await mirror.tags()
+            return listing == .missing ? nil : listing
+        } ?? .missing
+    }
+
+    func listedReferrers(of digest: Digest) async throws -> [Descriptor]? {
+        try await host.listedReferrers(of: digest)
+    }
+
+    func readBlob(
+        _ descriptor: Descriptor,
+        from offset: Int64,
+        deliver: (ByteBuffer) async throws -> Void
+    ) async throws {
+        guard offset < descriptor.size else { return }
+        var reading = MirroredReading(descriptor: descriptor, offset: offset, source: self)
+        try await reading.run(deliver)
+    }
+
+    func hasAlternative(for digest: Digest) -> Bool {
+        health.hasSender(of: digest)
+    }
+}
+
+extension MirroredSource {
+    /// What the tag points at, where a mirror may be asked for it by that.
+    ///
+    /// Of another algorithm than sha256 it is not: what is fetched by tag is known by its sha256 everywhere else.
+    private func tagDigest(_ reference: Reference) async throws -> Digest? {
+        guard !health.reachable(mirrors).isEmpty else { return nil }
+        let digest = try await host.resolve(reference)?.digest
+        return digest?.algorithm == .sha256 ? digest : nil
+    }
+
+    private func fromAnywhere<Value>(_ ask: (Repository) async throws -> Value?) async throws -> Value? {
+        if let found = try await fromMirrors(ask) { return found.value }
+        return try await ask(host)
+    }
+
+    private func hostFirst<Value>(
+        _ atHost: () async throws -> Value?,
+        orMirrors ask: (Repository) async throws -> Value?
+    ) async throws -> Value? {
+        do {
+            return try await atHost()
+        } catch let error as RegistryError where error.isUnreachable {
+            guard let found = try await fromMirrors(ask) else { throw error }
+            health.stoodIn(found.mirror, for: location, error)
+            return found.value
+        }
+    }
+
+    private func fromMirrors<Value>(
+        _ ask: (Repository) async throws -> Value?
+    ) async throws -> (value: Value, mirror: RepositoryReference)? {
+        for mirror in health.reachable(mirrors) {
+            do {
+                if let value = try await ask(mirror) { return (value, mirror.location) }
+                health.lacks(mirror.location)
+            } catch {
+                try Task.checkCancellation()
+                health.failed(mirror.location, error)
+            }
+        }
+        return nil
+    }
+}
+
+extension RegistryError {
+    /// The registry gives no answer of its own.
+    ///
+    /// A wrong certificate is one: it may be somebody else's.
+    var isUnreachable: Bool {
+        switch kind {
+        case .unavailable, .timeout, .rateLimited: true
+        case .connection(let connection): connection != .certificate
+        default: false
+        }
+    }
+}

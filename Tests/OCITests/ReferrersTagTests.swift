@@ -1,0 +1,17 @@
+import NIOCore
+import OCI
+import Testing
+
+struct ReferrersTagTests {
+    @Test("The tag has at most 64 digits of the hash, and is known as one again", arguments: Digest.Algorithm.allCases)
+    func tag(algorithm: Digest.Algorithm) throws {
+        let digest = Digest.of(ByteBuffer(string: "subject"), algorithm: algorithm)
+        let tag = try digest.referrersTag
+        #expect(tag.description == "\(algorithm)-\(digest.hex.prefix(64))")
+        #expect(tag.isReferrerTag)
+        #expect(try TagName("\(tag).sig").isReferrerTag)
+        #expect(try !TagName("\(tag)0").isReferrerTag)
+        #expect(try !TagName("\(tag.description.dropLast())").isReferrerTag)
+        #expect(try !TagName("\(tag.description.dropLast())F").isReferrerTag)
+    }
+}

@@ -1,0 +1,85 @@
+import OCI
+import Sync
+import TestSupport
+import Testing
+
+struct MirrorBlobTests {
+    private let image = SampleImage.image(layers: [.init(seed: 1, size: 3_000_000), .init(seed: 2, size: 1000)])
+
+    private var layer: Digest {
+        get throws { try #require(image.blobs.max { $0.descriptor.size < $1.descriptor.size }).descriptor.digest }
+    }
+
+    private func requests(of digest: Digest, at registry: ScriptedRegistry) -> [RecordedRequest] {
+        registry.requests.filter { $0.path.hasSuffix("/blobs/\(digest)") }
+    }
+
+    @Test("A blob that breaks off at a mirror goes on where it stopped at the host")
+    func broken() async throws {
+        try await MirrorFixture.with(image) { fixture in
+            let layer = try layer
+            fixture.mirror.script(RequestMatch("GET", .blob(layer)), .close(afterBytes: 1_500_000))
+            fixture.mirror.script(RequestMatch("GET", .blob(layer), times: nil), .status(502))
+            let report = try await fixture.sync()
+            #expect(report.rows.map(\.reason) == [nil])
+            #expect(fixture.targetHolds(image))
+            let ranges = requests(of: layer, at: fixture.host).map { $0.headers["range"] }
+            #expect(ranges.count == 1 && ranges.first != nil && ranges.first != "bytes=0-")
+            #expect(report.bytes.downloaded == image.blobSize)
+            #expect(fixture.warnings("a mirror fails") == 1)
+        }
+    }
+
+    @Test(
+        "A blob of wrong bytes from a mirror comes from the host instead",
+        arguments: [3_000_000, 1000],
+        [1, 3]
+    )
+    func wrongBytes(size: Int64, cacheAttempts: Int) async throws {
+        try await MirrorFixture.with(image) { fixture in
+            var fixture = fixture
+            fixture.run.cacheAttempts = cacheAttempts
+            let digest = try #require(image.blobs.first { $0.descriptor.size == size }).descriptor.digest
+            fixture.mirror.script(RequestMatch("GET", .blob(digest), times: nil), .corruptByte(at: 10))
+            let report = try await fixture.sync()
+            #expect(report.rows.map(\.reason) == [nil])
+            #expect(fixture.targetHolds(image))
+            #expect(requests(of: digest, at: fixture.mirror).count == 1)
+            #expect(requests(of: digest, at: fixture.host).map { $0.headers["range"] } == [nil])
+            #expect(fixture.warnings("a mirror") == 1)
+        }
+    }
+
+    @Test("A beginning of wrong bytes from a mirror does not spoil what the host sends")
+    func wrongBeginning() async throws {
+        try await MirrorFixture.with(image) { fixture in
+            let layer = try layer
+            let broken = Action.all([.corruptByte(at: 10), .close(afterBytes: 1_500_000)])
+            fixture.mirror.script(RequestMatch("GET", .blob(layer)), broken)
+            fixture.mirror.script(RequestMatch("GET", .blob(layer), times: nil), .status(502))
+            let report = try await fixture.sync()
+            #expect(report.rows.map(\.reason) == [nil])
+            #expect(fixture.targetHolds(image))
+            let ranges = requests(of: layer, at: fixture.host).map { $0.headers["range"] != nil }
+            #expect(ranges == [true, false])
+        }
+    }
+
+    @Test("Where the host sends wrong bytes too, the copy fails and does not go on for ever", arguments: [1, 3])
+    func wrongEverywhere(cacheAttempts: Int) async throws {
+        try await MirrorFixture.with(image) { fixture in
+            var fixture = fixture
+            fixture.run.cacheAttempts = cacheAttempts
+            let layer = try layer
+            for registry in [fixture.mirror, fixture.host] {
+                registry.script(RequestMatch("GET", .blob(layer), times: nil), .corruptByte(at: 10))
+            }
+            let report = try await fixture.sync()
+            #expect(report.rows.map(\.status) == [.failed])
+            #expect(report.rows.first?.reason?.contains("\(fixture.host.host)/library/app") == true)
+            #expect(requests(of: layer, at: fixture.mirror).count == 1)
+            // The upload may begin again a few times while the bytes behind it change.
+            #expect((1...10).contains(requests(of: layer, at: fixture.host).count))
+        }
+    }
+}

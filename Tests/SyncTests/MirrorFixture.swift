@@ -1,0 +1,53 @@
+import OCI
+import Sync
+import TestSupport
+
+/// A source with a mirror before it, and a target.
+struct MirrorFixture {
+    static let repository: RepositoryName = "library/app"
+    /// Nobody listens there.
+    static let refusing: RegistryHost = "127.0.0.1:1"
+
+    let host: ScriptedRegistry
+    let mirror: ScriptedRegistry
+    let target: ScriptedRegistry
+    var run: MirrorRun
+
+    /// Runs a body with an image that host and mirror have; only the host has its tag.
+    static func with(_ image: SampleImage = .image(), _ body: (MirrorFixture) async throws -> Void) async throws {
+        try await ScriptedRegistry.with { host in
+            try await ScriptedRegistry.with { mirror in
+                try await ScriptedRegistry.with { target in
+                    host.load(image, repository: repository, tag: "v1")
+                    mirror.load(image, repository: repository)
+                    try await MirrorRun.with { run in
+                        try await body(MirrorFixture(host: host, mirror: mirror, target: target, run: run))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Mirrors the tag with the fixture's mirror before the source, or with others.
+    func sync(
+        _ tags: String = "tag: v1",
+        from source: RegistryHost? = nil,
+        mirrors: [RegistryHost] = []
+    ) async throws
+        -> SyncReport
+    {
+        let source = source ?? host.host
+        let list = (mirrors.isEmpty ? [mirror.host] : mirrors).map { "'\($0)'" }.joined(separator: ", ")
+        var run = run
+        run.sections = "registries: {'\(source)': {mirrors: [\(list)]}}\n"
+        return try await run.run("source: '\(source)/library/app', target: '\(target.host)/app', \(tags)")
+    }
+
+    func targetHolds(_ image: SampleImage) -> Bool {
+        target.store.holds(image, repository: "app") && target.store.digest(of: "v1", in: "app") == image.digest
+    }
+
+    func warnings(_ text: String) -> Int {
+        run.log.text.split(separator: "\n").count { $0.hasPrefix("warning") && $0.contains(text) }
+    }
+}
