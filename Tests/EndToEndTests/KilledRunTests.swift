@@ -61,7 +61,8 @@ struct KilledRunTests {
             }
             #expect(try files.images() == Self.expected(upstream))
             #expect(try files.wrongBlobs() == [])
-            #expect(try files.partials() == [])
+            // A manifest that was being written at the kill has no name to be resumed by; it goes after a day.
+            #expect(try files.partials().filter { !$0.hasPrefix("anon-") } == [])
             #expect(try Files.list("\(workspace.cache)/leases") == [])
         }
     }
