@@ -51,7 +51,10 @@ struct ConfigurationGuideTests {
 
     @Test("It has every command and every option", arguments: ["", "sync", "eol", "cache gc", "schema"])
     func options(command: String) async throws {
-        let help = try await Tool.run(Tool.builtProduct("imglife"), ["help"] + command.split(separator: " ").map(String.init))
+        let help = try await Tool.run(
+            Tool.builtProduct("imglife"),
+            ["help"] + command.split(separator: " ").map(String.init)
+        )
         let options = help.output.matches(of: /--[a-z][a-z-]+/).map { String($0.output) }
         #expect(help.status == 0 && options.contains("--help"))
         for option in options { #expect(guide.contains("`\(option)"), "\(option)") }
