@@ -1,6 +1,8 @@
 /// What the server tells about itself beside its own counters.
 package struct StatusSource: Sendable {
-    /// Why requests cannot be served properly now; `nil` when they can. The reason is logged, not told to clients.
+    /// Why requests cannot be served properly now; `nil` when they can.
+    ///
+    /// The reason is logged, not told to clients.
     package var readiness: @Sendable () async -> String?
     /// Figures of others, for the metrics.
     package var gauges: @Sendable () async -> [ServeMetrics.Gauge]

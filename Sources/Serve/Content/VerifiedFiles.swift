@@ -12,7 +12,7 @@ final class VerifiedFiles: Sendable {
     private static let pieceSize = 256 << 10
 
     private struct State {
-        /// When each was verified. Two generations, so that forgetting costs nothing: the older one goes as a whole.
+        // When each was verified. Two generations, so that forgetting costs nothing: the older one goes as a whole.
         var recent: [BlobFile.Identity: ContinuousClock.Instant] = [:]
         var older: [BlobFile.Identity: ContinuousClock.Instant] = [:]
     }

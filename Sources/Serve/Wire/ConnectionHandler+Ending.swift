@@ -14,7 +14,8 @@ struct ProgressWatch {
         self = ProgressWatch()
     }
 
-    /// - Parameter waiting: bytes that the client has not taken, and how many were sent to it until now.
+    /// Takes note of the bytes that wait for the client, and of how many were sent to it until now.
+    ///
     /// - Returns: whether it took none for all of the deadline.
     mutating func hasStopped(waiting: Int, sent: Int64) -> Bool {
         let mark = waiting &+ Int(truncatingIfNeeded: sent) << 1
