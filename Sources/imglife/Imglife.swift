@@ -12,7 +12,12 @@ struct Imglife: AsyncParsableCommand {
         discussion: "One YAML file says what is mirrored; every blob is downloaded from upstream at most once.",
         version: Version.current,
         subcommands: [
-            SyncCommand.self, CacheCommand.self, EOLCommand.self, ClientConfigCommand.self, SchemaCommand.self,
+            SyncCommand.self,
+            ServeCommand.self,
+            CacheCommand.self,
+            EOLCommand.self,
+            ClientConfigCommand.self,
+            SchemaCommand.self,
             CompletionCommand.self,
         ]
     )

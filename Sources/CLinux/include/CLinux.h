@@ -3,6 +3,7 @@
 
 // Linux system calls that Swift's Glibc overlay hides behind _GNU_SOURCE.
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -23,6 +24,13 @@ int clinux_openat(int directory, const char *name, int flags, mode_t mode);
 
 /// fcntl(2) with F_DUPFD_CLOEXEC. A descriptor, or -1 with errno set.
 int clinux_duplicate(int fd);
+
+/// preadv2(2) with RWF_NOWAIT: reads what is in the page cache. Bytes read, or -1 with errno set: EAGAIN when the disk
+/// would have to be waited for, EOPNOTSUPP when the file system cannot tell.
+int64_t clinux_read_resident(int fd, void *memory, size_t count, int64_t offset);
+
+/// crypt_r(3): the password's hash by the method and salt of another hash, as text that ends with NUL. 0 or an errno.
+int clinux_crypt(const char *password, const char *setting, char *result, size_t capacity);
 
 /// Keeps the heap close to what is in use: two arenas, and what is free at their ends goes back to the system. Buffers of
 /// a transfer's size (256 KiB) stay on the heap: mapping each anew costs a quarter of the processor time of a large copy
