@@ -1,4 +1,3 @@
-import NIOCore
 package import OCI
 
 /// How much the cache holds.
@@ -15,6 +14,15 @@ package struct CacheUsage: Hashable, Sendable {
     package var unreferencedBytes: Int64 = 0
 
     package init() {}
+
+    init(_ graph: ReferenceGraph, _ images: [TaggedImage]) {
+        let present = graph.nodes.indices.filter { graph.nodes[$0].isOnDisk }
+        blobs = present.count
+        bytes = graph.bytes(of: present)
+        tags = graph.tags.count
+        for image in images { logicalBytes += graph.bytes(of: image.closure) * Int64(image.tags.count) }
+        unreferencedBytes = bytes - graph.bytes(of: graph.closure(of: graph.tags.map(\.node)))
+    }
 
     /// Bytes that sharing saves.
     package var savedBytes: Int64 { logicalBytes - (bytes - unreferencedBytes) }
@@ -41,14 +49,7 @@ extension ContentCache {
     /// - Throws: ``CacheError``.
     package func usage() async throws -> CacheUsage {
         let graph = try await currentGraph()
-        var usage = CacheUsage()
-        let present = graph.nodes.indices.filter { graph.nodes[$0].isOnDisk }
-        usage.blobs = present.count
-        usage.bytes = graph.bytes(of: present)
-        usage.tags = graph.tags.count
-        for image in graph.images() { usage.logicalBytes += graph.bytes(of: image.closure) * Int64(image.tags.count) }
-        usage.unreferencedBytes = usage.bytes - graph.bytes(of: graph.closure(of: graph.tags.map(\.node)))
-        return usage
+        return CacheUsage(graph, graph.images())
     }
 
     /// The images that tags name, sorted by their first references; reads manifests and configs.
@@ -73,7 +74,7 @@ extension ContentCache {
                 CachedImage(
                     references: image.tags.map(\.reference),
                     descriptor: descriptor,
-                    platforms: try await blocking { [self] in try platforms(of: descriptor) },
+                    platforms: try await blocking { [self] in try details(of: descriptor).platforms },
                     uniqueBytes: unique,
                     sharedBytes: all - unique,
                     lastUse: image.lastUse
@@ -85,39 +86,5 @@ extension ContentCache {
 
     private func currentGraph() async throws -> ReferenceGraph {
         try await blocking { [index, directory] in try index.graph(files: directory.storedFiles()) }
-    }
-
-    private func platforms(of descriptor: Descriptor) throws -> [Platform] {
-        guard let manifest = try readable(descriptor) else { return [] }
-        switch manifest.content {
-        case .image(let image): return try platform(config: image.config).map { [$0] } ?? []
-        case .index(let index):
-            let here = index.entries.filter { contains($0.descriptor) }
-            return here.compactMap(\.platform).filter { !$0.isUnknown }
-        }
-    }
-
-    /// A manifest that cannot be understood only lacks its platforms here.
-    private func readable(_ descriptor: Descriptor) throws -> Manifest? {
-        do {
-            return try manifest(descriptor)
-        } catch is DocumentError {
-            return nil
-        }
-    }
-
-    private func platform(config: Descriptor) throws -> Platform? {
-        guard config.size <= Manifest.maximumSize, let file = try directory.openBlob(config.digest, size: config.size)
-        else { return nil }
-        let bytes: ByteBuffer
-        do throws(SystemError) {
-            bytes = try file.read(at: 0, atMost: max(1, Int(config.size)))
-        } catch {
-            throw CacheError(error, "read \(config.digest)", path: directory.path, digest: config.digest)
-        }
-        guard let root = try? JSONValue(parsing: bytes), let os = root["os"]?.string,
-            let architecture = root["architecture"]?.string
-        else { return nil }
-        return Platform(os: os, architecture: architecture, variant: root["variant"]?.string)
     }
 }

@@ -23,6 +23,9 @@ final class Downloads: Sendable {
         (stream, continuation) = AsyncStream.makeStream()
     }
 
+    /// Those under way now, in any order.
+    var active: [Download] { state.withLock { Array($0.active.values) } }
+
     /// The download of a digest, which begins now if there is none.
     ///
     /// - Throws: ``CacheError``: `closed`; `conflict` when the one under way has another size.

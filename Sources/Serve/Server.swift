@@ -24,11 +24,13 @@ package struct Server: Sendable {
         _ content: any ServedContent,
         metrics: ServeMetrics = ServeMetrics(),
         status: StatusSource = StatusSource(),
+        page source: PageSource? = nil,
         _ body: (Server) async throws -> R
     ) async throws -> R {
         let access = try Access(configuration)
         let (requests, pending) = AsyncStream<PendingRequest>.makeStream()
         let state = ServerState(limits: configuration.limits, metrics: metrics, pending: pending)
+        let page = try source.map { try Page($0, metrics, configuration) }
         let responder = Responder(
             content: content,
             hosts: KnownHosts(configuration.hosts),
@@ -36,11 +38,13 @@ package struct Server: Sendable {
             authenticator: access.authenticator,
             metrics: metrics,
             status: status,
+            page: page,
             scope: configuration.metricsListen == nil ? .everything : .content,
             logger: configuration.logger
         )
         let result: Result<R, any Error> = await withTaskGroup(of: Void.self) { group in
             group.addTask { await answer(requests, state) }
+            if let page { group.addTask { await page.run() } }
             let result: Result<R, any Error>
             do {
                 result = .success(try await listen(configuration, access, responder, state, body))

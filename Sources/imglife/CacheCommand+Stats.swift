@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cache
+import OCI
 
 /// `imglife cache stats`.
 struct CacheStatsCommand: AsyncParsableCommand {

@@ -1,5 +1,6 @@
 import Cache
 import Logging
+import OCI
 import Sync
 
 extension Session {

@@ -1,3 +1,4 @@
+import OCI
 import Sync
 
 /// A line now and then, for runs that nobody watches on a terminal.

@@ -86,7 +86,12 @@ struct ServeCommand: AsyncParsableCommand {
             readiness: { await cache.unreadiness() },
             gauges: { await cache.gauges() }
         )
-        try await Server.with(configuration(access, logger), CachedContent(cache), status: status) { server in
+        try await Server.with(
+            configuration(access, logger),
+            CachedContent(cache),
+            status: status,
+            page: access.page(about: cache)
+        ) { server in
             var metadata: Logger.Metadata = [
                 "address": "\(server.address)", "cache": "\(access.configuration.directory)",
             ]

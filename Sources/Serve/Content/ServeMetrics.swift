@@ -72,6 +72,25 @@ package final class ServeMetrics: Sendable {
         }
     }
 
+    /// The sums that people look at.
+    struct Totals: Hashable, Sendable {
+        var requests: Int64 = 0
+        /// Of bodies.
+        var sentBytes: Int64 = 0
+        var blobHits: Int64 = 0
+        var blobMisses: Int64 = 0
+    }
+
+    var totals: Totals {
+        let state = state.withLock { $0 }
+        return Totals(
+            requests: state.answers.values.reduce(0, +),
+            sentBytes: state.bytes,
+            blobHits: state.events[.blobHit] ?? 0,
+            blobMisses: state.events[.blobMiss] ?? 0
+        )
+    }
+
     func connectionOpened() { state.withLock { $0.connections += 1 } }
     func connectionClosed() { state.withLock { $0.connections -= 1 } }
     func connectionRefused() { state.withLock { $0.refusedConnections += 1 } }

@@ -11,6 +11,7 @@ struct Responder: Sendable {
     let authenticator: Authenticator?
     let metrics: ServeMetrics
     let status: StatusSource
+    let page: Page?
     let scope: Scope
     let logger: Logger
 
@@ -32,6 +33,7 @@ struct Responder: Sendable {
             authenticator: nil,
             metrics: metrics,
             status: status,
+            page: nil,
             scope: .status,
             logger: logger
         )
@@ -85,6 +87,7 @@ struct Responder: Sendable {
                 [("Content-Type", ServeMetrics.contentType)],
                 json: metrics.text(await status.gauges())
             )
+        case .page: return try await page?.answer(to: request, target) ?? Self.notFound
         case .catalog: return try await catalog(target)
         case .uploads: return Response(404, .blobUploadUnknown, "nothing can be uploaded here")
         case .tags(let name):

@@ -13,12 +13,15 @@ enum Route: Hashable, Sendable {
     case health
     case readiness
     case metrics
+    /// For people.
+    case page
 
     /// - Returns: `nil` for a path that leads nowhere.
     init?(_ components: [String]) {
         guard components.first == "v2" else {
             guard components.count == 1 else { return nil }
             switch components[0] {
+            case "": self = .page
             case "healthz": self = .health
             case "readyz": self = .readiness
             case "metrics": self = .metrics
@@ -63,6 +66,7 @@ enum Route: Hashable, Sendable {
         case .health: "healthz"
         case .readiness: "readyz"
         case .metrics: "metrics"
+        case .page: "page"
         }
     }
 

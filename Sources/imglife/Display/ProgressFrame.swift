@@ -1,3 +1,4 @@
+import OCI
 import Sync
 
 /// What the live display shows at one instant: a line for each running transfer, and one for the whole run.

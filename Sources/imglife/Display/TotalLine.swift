@@ -1,3 +1,4 @@
+import OCI
 import Sync
 
 /// How far the whole run is, in one line.

@@ -1,16 +1,16 @@
 /// A number of bytes in binary units: `512 B`, `3.4 MiB`.
-struct ByteCount: CustomStringConvertible {
+package struct ByteCount: Hashable, Sendable, CustomStringConvertible {
     private static let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
 
-    let description: String
+    package let description: String
 
-    init(_ bytes: Int64) {
+    package init(_ bytes: Int64) {
         let (unit, divisor) = Self.unit(for: bytes)
         description = "\(Self.number(bytes, divisor)) \(unit)"
     }
 
     /// A part and the whole in the whole's unit: `1.0/29.1 MiB`.
-    init(_ part: Int64, of whole: Int64) {
+    package init(_ part: Int64, of whole: Int64) {
         let (unit, divisor) = Self.unit(for: whole)
         description = "\(Self.number(part, divisor))/\(Self.number(whole, divisor)) \(unit)"
     }

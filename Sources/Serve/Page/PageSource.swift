@@ -1,0 +1,67 @@
+package import Cache
+package import OCI
+
+/// What the page for people tells about.
+package struct PageSource: Sendable {
+    /// How long the release that a tag names is supported; `nil` where nothing is known.
+    package typealias Support = @Sendable (RepositoryReference, TagName) -> SupportEnd?
+
+    let overview: @Sendable () async throws -> CacheOverview
+    let details: @Sendable ([Digest]) async throws -> [Digest: ImageDetails]
+    let downloads: @Sendable () -> [RunningDownload]
+    let statistics: @Sendable () -> CacheStatistics
+    /// Asked for once a snapshot.
+    let support: @Sendable () async -> Support
+    /// The wall clock, in seconds since 1970.
+    var now: @Sendable () -> Int64 = CacheConfiguration.systemTime
+    /// Measures the age of snapshots.
+    var clock: any Clock<Duration> = ContinuousClock()
+
+    /// The page about a cache.
+    ///
+    /// - Parameters:
+    ///   - cache: what it is about.
+    ///   - support: reads what is known about releases; must ask no service, because a page waits for it.
+    package init(_ cache: ContentCache, support: @escaping @Sendable () async -> Support = { { _, _ in nil } }) {
+        self.init(
+            overview: { try await cache.overview() },
+            details: { try await cache.details(of: $0) },
+            downloads: { cache.runningDownloads },
+            statistics: { cache.statistics },
+            support: support
+        )
+    }
+
+    init(
+        overview: @escaping @Sendable () async throws -> CacheOverview,
+        details: @escaping @Sendable ([Digest]) async throws -> [Digest: ImageDetails] = { _ in [:] },
+        downloads: @escaping @Sendable () -> [RunningDownload] = { [] },
+        statistics: @escaping @Sendable () -> CacheStatistics = { CacheStatistics() },
+        support: @escaping @Sendable () async -> Support = { { _, _ in nil } }
+    ) {
+        self.overview = overview
+        self.details = details
+        self.downloads = downloads
+        self.statistics = statistics
+        self.support = support
+    }
+}
+
+/// When the support of a release ends.
+package struct SupportEnd: Hashable, Sendable {
+    /// How it stands today.
+    package enum Standing: Hashable, Sendable {
+        case ended
+        case endsSoon
+        case supported
+    }
+
+    package let standing: Standing
+    /// Such as `2027-05-01`; `nil` when only the standing is known.
+    package let date: String?
+
+    package init(_ standing: Standing, date: String?) {
+        self.standing = standing
+        self.date = date
+    }
+}

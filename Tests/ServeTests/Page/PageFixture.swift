@@ -1,0 +1,113 @@
+import Cache
+import Logging
+import NIOCore
+import OCI
+import Synchronization
+import TestSupport
+
+@testable import Serve
+
+/// A page about what a test says.
+struct PageFixture: Sendable {
+    static let now: Int64 = 1_790_000_000
+
+    /// What the page is told; may change while it is shown.
+    let images: Mutable<[CacheOverview.Image]>
+    let downloads = Mutable<[RunningDownload]>([])
+    let details = Mutable<[Digest: ImageDetails]>([:])
+    let clock = ManualClock()
+    let snapshotsTaken = Mutable(0)
+    var support: PageSource.Support = { _, _ in nil }
+
+    init(_ images: [CacheOverview.Image]) {
+        self.images = Mutable(images)
+    }
+
+    /// Images of 1000 bytes of their own and 500 shared ones, by their names.
+    init(_ names: [[String]]) throws {
+        self.init(
+            try names.enumerated().map { number, names in
+                CacheOverview.Image(
+                    references: try names.map { try ImageReference($0) },
+                    digest: Self.digest(number),
+                    uniqueBytes: 1000,
+                    sharedBytes: 500,
+                    lastUse: Self.now - 7200
+                )
+            }
+        )
+    }
+
+    static func digest(_ number: Int) -> Digest { Digest.of(ByteBuffer(string: "\(number)")) }
+
+    /// A server with that page.
+    func serve<R>(
+        passwordFile: String? = nil,
+        metricsListen: ListenAddress? = nil,
+        _ body: (Server) async throws -> R
+    ) async throws -> R {
+        guard let listen = ListenAddress("127.0.0.1:0") else { preconditionFailure("a literal in a test") }
+        var configuration = ServerConfiguration(listen: listen, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        configuration.passwordFile = passwordFile
+        configuration.metricsListen = metricsListen
+        return try await Server.with(configuration, NoContent(), page: source, body)
+    }
+
+    /// One answer to a GET.
+    func get(_ uri: String, _ headers: HeaderList = [:]) async throws -> RawAnswer {
+        try await serve { server in
+            try await RawClient(RegistryHost(server.address)).get(uri, headers)
+        }
+    }
+
+    var source: PageSource {
+        var source = PageSource(
+            overview: {
+                snapshotsTaken.update { $0 += 1 }
+                var usage = CacheUsage()
+                usage.blobs = 5
+                usage.bytes = 3 << 30
+                usage.tags = images.value.reduce(0) { $0 + $1.references.count }
+                usage.logicalBytes = 10 << 30
+                return CacheOverview(usage: usage, images: images.value, freeBytes: 7 << 40)
+            },
+            details: { digests in details.value.filter { digests.contains($0.key) } },
+            downloads: { downloads.value },
+            statistics: {
+                var statistics = CacheStatistics()
+                statistics.downloads = 42
+                return statistics
+            },
+            support: { support }
+        )
+        source.now = { Self.now }
+        source.clock = clock
+        return source
+    }
+}
+
+/// A value behind a lock.
+final class Mutable<Value: Sendable>: Sendable {
+    private let state: Mutex<Value>
+
+    init(_ value: Value) {
+        state = Mutex(value)
+    }
+
+    var value: Value { state.withLock { $0 } }
+
+    func update(_ change: (inout Value) -> Void) {
+        state.withLock { change(&$0) }
+    }
+}
+
+/// Nothing to pull.
+private struct NoContent: ServedContent {
+    func manifest(_ reference: Reference, of repository: RepositoryReference) async throws -> ServedManifest? { nil }
+    func blobAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> BlobFile? { nil }
+    func blob(_ digest: Digest, of repository: RepositoryReference, isHead: Bool) async throws -> ServedBlob? { nil }
+    func tags(of repository: RepositoryReference) async throws -> [TagName]? { nil }
+    func repositories() async throws -> [RepositoryReference] { [] }
+    func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> [Referrer] { [] }
+    func quarantine(_ blob: BlobFile) async {}
+}
