@@ -6,7 +6,7 @@ FLAGS = --explicit-target-dependency-import-check error
 SOURCES = Package.swift Sources Tests
 
 BUILD_PACKAGES = libsqlite3-dev zlib1g-dev libre2-dev libstdc++-12-dev
-TEST_PACKAGES = docker-registry skopeo apache2-utils openssl strace
+TEST_PACKAGES = docker-registry skopeo apache2-utils openssl strace tmux
 DEMO_PACKAGES = docker-registry skopeo
 BENCH_PACKAGES = docker-registry skopeo nginx wrk hyperfine openssl curl procps python3 python3-matplotlib
 
