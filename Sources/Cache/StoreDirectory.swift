@@ -90,7 +90,10 @@ extension StoreDirectory {
         var prefix = path.hasPrefix("/") ? "/" : ""
         for component in path.split(separator: "/") {
             prefix += component
-            if mkdir(prefix, 0o700) != 0 {
+            if mkdir(prefix, 0o700) == 0 {
+                // What can be searched but not read cannot be synced; nothing more can be done then.
+                try? Directory(path: prefix + "/..").sync()
+            } else {
                 let code = errno
                 var status = stat()
                 guard stat(prefix, &status) == 0 else { throw SystemError(call: "mkdir", code: code) }
