@@ -28,9 +28,9 @@ enum CacheProbe {
 
     private static func download(_ count: Int, _ size: Int, into cache: ContentCache) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for seed in 1...count {
+            for seed in 0..<count {
                 group.addTask {
-                    let source = GeneratedSource(bytes: .random(seed: UInt64(seed), count: size))
+                    let source = GeneratedSource(bytes: .random(seed: UInt64(seed + 1), count: size))
                     let descriptor = Descriptor(mediaType: .octetStream, bytes: source.bytes.buffer)
                     try await cache.follow(descriptor, from: source).whenCommitted()
                     acknowledge(descriptor)
