@@ -7,6 +7,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -31,6 +32,16 @@ int64_t clinux_filesystem_magic(int fd) {
 int64_t clinux_free_bytes(int fd) {
     struct statfs status;
     return fstatfs(fd, &status) == 0 ? (int64_t)status.f_bavail * status.f_bsize : -1;
+}
+
+int64_t clinux_total_bytes(int fd) {
+    struct statfs status;
+    return fstatfs(fd, &status) == 0 ? (int64_t)status.f_blocks * status.f_bsize : -1;
+}
+
+void clinux_idle_io_priority(void) {
+    // IOPRIO_WHO_PROCESS with 0 is the calling thread; the class stands above bit 13.
+    syscall(SYS_ioprio_set, 1, 0, 3 << 13);
 }
 
 int clinux_openat(int directory, const char *name, int flags, mode_t mode) {

@@ -6,9 +6,9 @@ import TestSupport
 enum BlobWork {
     static func download(_ count: Int, _ size: Int, into cache: ContentCache) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for seed in 1...count {
+            for seed in 0..<count {
                 group.addTask {
-                    let bytes = ByteSource.random(seed: UInt64(seed), count: size)
+                    let bytes = ByteSource.random(seed: UInt64(seed + 1), count: size)
                     let descriptor = Descriptor(mediaType: .octetStream, bytes: bytes.buffer)
                     let source = GeneratedSource(contents: [descriptor.digest: bytes])
                     try await cache.follow(descriptor, from: source).whenCommitted()

@@ -19,6 +19,12 @@ int64_t clinux_filesystem_magic(int fd);
 /// fstatfs(2): bytes that an unprivileged process may still allocate, or -1 with errno set.
 int64_t clinux_free_bytes(int fd);
 
+/// fstatfs(2): bytes that the file system has in all, or -1 with errno set.
+int64_t clinux_total_bytes(int fd);
+
+/// ioprio_set(2): the calling thread reads only when nobody else wants to. Only speed depends on it.
+void clinux_idle_io_priority(void);
+
 /// openat(2), which is variadic in C. A descriptor, or -1 with errno set.
 int clinux_openat(int directory, const char *name, int flags, mode_t mode);
 
