@@ -15,6 +15,9 @@ extension CacheIndex {
         migrator.registerMigration("3 leases") { db in
             try db.execute(sql: leases)
         }
+        migrator.registerMigration("4 imports") { db in
+            try db.execute(sql: imports)
+        }
         return migrator
     }
 
