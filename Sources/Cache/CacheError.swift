@@ -32,6 +32,8 @@ package struct CacheError: Error, Sendable, CustomStringConvertible {
         case missing
         /// Two descriptors give one digest different sizes.
         case conflict
+        /// An archive that may not be imported: malformed, hostile, incomplete, or not signed as demanded.
+        case refusedArchive
         /// The cache's scope has ended.
         case closed
     }

@@ -77,6 +77,7 @@ extension CacheIndex {
                     \(Self.keepers)
                     SELECT EXISTS (SELECT 1 FROM keepers JOIN tags USING (digest))
                         OR EXISTS (SELECT 1 FROM keepers JOIN lease_items USING (digest))
+                        OR EXISTS (SELECT 1 FROM keepers JOIN import_items USING (digest))
                         OR EXISTS (
                             SELECT 1 FROM keepers JOIN blobs USING (digest) WHERE max(committed_at, used_at) > ?2
                         )
@@ -103,7 +104,11 @@ extension CacheIndex {
         try write { db in
             let isLeased = try Bool.fetchOne(
                 db,
-                sql: "\(Self.keepers) SELECT EXISTS (SELECT 1 FROM keepers JOIN lease_items USING (digest))",
+                sql: """
+                    \(Self.keepers)
+                    SELECT EXISTS (SELECT 1 FROM keepers JOIN lease_items USING (digest))
+                        OR EXISTS (SELECT 1 FROM keepers JOIN import_items USING (digest))
+                    """,
                 arguments: [digest.key]
             )
             let current = try Row.fetchAll(

@@ -22,6 +22,9 @@ extension CacheIndex {
         migrator.registerMigration("5 reservations") { db in
             try db.execute(sql: reservations)
         }
+        migrator.registerMigration("6 imports") { db in
+            try db.execute(sql: imports)
+        }
         return migrator
     }
 

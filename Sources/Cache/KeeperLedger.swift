@@ -89,8 +89,14 @@ struct KeeperLedger {
         return try Bool.fetchOne(statement, arguments: [key]) == true
     }
 
+    /// Whether a running command, or a set of volumes that is not complete, needs it.
     private func isLeased(_ key: Data) throws -> Bool {
-        let statement = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM lease_items WHERE digest = ?)")
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT EXISTS (SELECT 1 FROM lease_items WHERE digest = ?1)
+                    OR EXISTS (SELECT 1 FROM import_items WHERE digest = ?1)
+                """
+        )
         return try Bool.fetchOne(statement, arguments: [key]) == true
     }
 

@@ -14,6 +14,8 @@ struct Imglife: AsyncParsableCommand {
         subcommands: [
             SyncCommand.self,
             ServeCommand.self,
+            ImportCommand.self,
+            ReceiptCommand.self,
             CacheCommand.self,
             EOLCommand.self,
             ClientConfigCommand.self,

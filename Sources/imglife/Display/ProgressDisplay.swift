@@ -27,8 +27,10 @@ struct ProgressDisplay: Sendable {
     var terminal = Terminal.standardError
     var clock: any Clock<Duration> = ContinuousClock()
 
+    var form: Form { Self.form(mode, environment: environment, terminal: terminal) }
+
     /// A terminal without a name, or with the name `dumb`, is not trusted to move its cursor.
-    var form: Form {
+    static func form(_ mode: Mode, environment: [String: String], terminal: Terminal) -> Form {
         switch mode {
         case .none: return .nothing
         case .plain: return .plain
