@@ -22,6 +22,8 @@ struct ProgressDisplay: Sendable {
     let mode: Mode
     let progress: SyncProgress
     let environment: [String: String]
+    /// Of plain lines.
+    var format = GlobalOptions.LogFormat.text
     var terminal = Terminal.standardError
     var clock: any Clock<Duration> = ContinuousClock()
 
@@ -44,7 +46,8 @@ struct ProgressDisplay: Sendable {
         case .nothing: try await work()
         case .live: try await LiveProgress(progress: progress, terminal: terminal, clock: clock).showing(work)
         case .plain:
-            try await PlainProgress(progress: progress, clock: clock, tell: { terminal.write($0) }).showing(work)
+            try await PlainProgress(progress: progress, format: format, clock: clock, tell: { terminal.write($0) })
+                .showing(work)
         }
     }
 }
