@@ -6,8 +6,9 @@ FLAGS = --explicit-target-dependency-import-check error
 SOURCES = Package.swift Sources Tests
 
 BUILD_PACKAGES = libsqlite3-dev zlib1g-dev libre2-dev libstdc++-12-dev
-TEST_PACKAGES = docker-registry skopeo apache2-utils openssl strace
+TEST_PACKAGES = docker-registry skopeo apache2-utils openssl strace tmux
 DEMO_PACKAGES = docker-registry skopeo
+BENCH_PACKAGES = docker-registry skopeo nginx wrk hyperfine openssl curl procps python3 python3-matplotlib
 
 # Installs those of its packages that dpkg does not know as installed; asks nothing when all are there.
 define install_packages
@@ -20,7 +21,8 @@ if [ -n "$$missing" ]; then \
 	$$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; fi
 endef
 
-.PHONY: build release test lint format demo install clean build-packages test-packages demo-packages
+.PHONY: build release test lint format demo bench install clean
+.PHONY: build-packages test-packages demo-packages bench-packages
 
 build: build-packages
 	$(SWIFT) build $(FLAGS)
@@ -42,6 +44,9 @@ format:
 demo: release demo-packages
 	Tests/Demo/run "$$($(SWIFT) build -c release $(FLAGS) --show-bin-path)/imglife"
 
+bench: release bench-packages
+	Benchmarks/run "$$($(SWIFT) build -c release $(FLAGS) --show-bin-path)/imglife" $(BENCH)
+
 install: release
 	install -D -m 0755 "$$($(SWIFT) build -c release $(FLAGS) --show-bin-path)/imglife" $(DESTDIR)$(PREFIX)/bin/imglife
 
@@ -53,6 +58,9 @@ build-packages:
 
 test-packages:
 	$(call install_packages,$(TEST_PACKAGES))
+
+bench-packages:
+	$(call install_packages,$(BENCH_PACKAGES))
 
 demo-packages:
 	$(call install_packages,$(DEMO_PACKAGES))

@@ -1,10 +1,15 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <crypt.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -30,6 +35,16 @@ int64_t clinux_free_bytes(int fd) {
     return fstatfs(fd, &status) == 0 ? (int64_t)status.f_bavail * status.f_bsize : -1;
 }
 
+int64_t clinux_total_bytes(int fd) {
+    struct statfs status;
+    return fstatfs(fd, &status) == 0 ? (int64_t)status.f_blocks * status.f_bsize : -1;
+}
+
+void clinux_idle_io_priority(void) {
+    // IOPRIO_WHO_PROCESS with 0 is the calling thread; the class stands above bit 13.
+    syscall(SYS_ioprio_set, 1, 0, 3 << 13);
+}
+
 int clinux_openat(int directory, const char *name, int flags, mode_t mode) {
     return openat(directory, name, flags, mode);
 }
@@ -42,7 +57,33 @@ int clinux_duplicate(int fd) {
     return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
+int64_t clinux_read_resident(int fd, void *memory, size_t count, int64_t offset) {
+    struct iovec part = {memory, count};
+    ssize_t result;
+    do {
+        result = preadv2(fd, &part, 1, offset, RWF_NOWAIT);
+    } while (result < 0 && errno == EINTR);
+    return result;
+}
+
+int clinux_crypt(const char *password, const char *setting, char *result, size_t capacity) {
+    struct crypt_data *data = calloc(1, sizeof *data);
+    if (data == NULL) return ENOMEM;
+    const char *hash = crypt_r(password, setting, data);
+    int code = 0;
+    // libxcrypt tells of a setting it does not know by a hash that begins with '*'.
+    if (hash == NULL || hash[0] == '*' || strlen(hash) >= capacity) {
+        code = EINVAL;
+    } else {
+        strcpy(result, hash);
+    }
+    explicit_bzero(data, sizeof *data);
+    free(data);
+    return code;
+}
+
 void clinux_limit_heap(void) {
     mallopt(M_ARENA_MAX, 2);
-    mallopt(M_MMAP_THRESHOLD, 32 << 10);
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }

@@ -34,6 +34,8 @@ package struct CacheError: Error, Sendable, CustomStringConvertible {
         case exists
         /// Two descriptors give one digest different sizes.
         case conflict
+        /// An archive that may not be imported: malformed, hostile, incomplete, or not signed as demanded.
+        case refusedArchive
         /// The cache's scope has ended.
         case closed
     }

@@ -1,3 +1,4 @@
+import GRDB
 import NIOCore
 package import OCI
 
@@ -35,20 +36,32 @@ package struct CachedImage: Sendable {
     package let lastUse: Int64
 }
 
+extension CacheIndex {
+    fileprivate func usage() throws(CacheError) -> CacheUsage {
+        try read { db in
+            var usage = CacheUsage()
+            if let row = try Row.fetchOne(db, sql: "SELECT blobs, bytes FROM totals") {
+                usage.blobs = row["blobs"]
+                usage.bytes = row["bytes"]
+            }
+            if let row = try Row.fetchOne(db, sql: "SELECT count(*) AS tags, total(bytes) AS bytes FROM tags") {
+                usage.tags = row["tags"]
+                let logicalBytes: Double = row["bytes"]
+                usage.logicalBytes = Int64(logicalBytes)
+            }
+            var ledger = KeeperLedger(db, .tags)
+            usage.unreferencedBytes = try ledger.removeGarbage().bytes
+            return usage
+        }
+    }
+}
+
 extension ContentCache {
-    /// Counts what the cache holds; reads no content.
+    /// Counts what the index knows of; looks at no file, and at no more rows than there are tags and unneeded blobs.
     ///
     /// - Throws: ``CacheError``.
     package func usage() async throws -> CacheUsage {
-        let graph = try await currentGraph()
-        var usage = CacheUsage()
-        let present = graph.nodes.indices.filter { graph.nodes[$0].isOnDisk }
-        usage.blobs = present.count
-        usage.bytes = graph.bytes(of: present)
-        usage.tags = graph.tags.count
-        for image in graph.images() { usage.logicalBytes += graph.bytes(of: image.closure) * Int64(image.tags.count) }
-        usage.unreferencedBytes = usage.bytes - graph.bytes(of: graph.closure(of: graph.tags.map(\.node)))
-        return usage
+        try await blocking { [index] in try index.usage() }
     }
 
     /// The images that tags name, sorted by their first references; reads manifests and configs.

@@ -116,7 +116,7 @@ struct ExportCommand: AsyncParsableCommand {
         request.platforms = platforms
         request.volumeSize = volumeSize?.bytes
         request.receipts = try receipts.map { try Receipt(file: $0) }
-        request.signingKey = try sign.map(ArchiveKeys.signingKey)
+        request.signingKey = try sign.map(ArchiveKeyFile.signingKey)
         return request
     }
 

@@ -12,8 +12,17 @@ struct Imglife: AsyncParsableCommand {
         discussion: "One YAML file says what is mirrored; every blob is downloaded from upstream at most once.",
         version: Version.current,
         subcommands: [
-            SyncCommand.self, ExportCommand.self, KeygenCommand.self, CacheCommand.self, EOLCommand.self,
+            SyncCommand.self,
+            ServeCommand.self,
+            ExportCommand.self,
+            ImportCommand.self,
+            ReceiptCommand.self,
+            KeygenCommand.self,
+            CacheCommand.self,
+            EOLCommand.self,
+            ClientConfigCommand.self,
             SchemaCommand.self,
+            CompletionCommand.self,
         ]
     )
 

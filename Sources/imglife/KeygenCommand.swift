@@ -24,8 +24,8 @@ struct KeygenCommand: AsyncParsableCommand {
             let key = ArchiveSigningKey()
             let publicFile = "\(file).pub"
             guard access(publicFile, F_OK) != 0 else { throw KeyFileError(path: publicFile, code: EEXIST) }
-            try ArchiveKeys.write(key.pem, to: file, mode: 0o600)
-            try ArchiveKeys.write(key.verificationKey.pem, to: publicFile, mode: 0o644)
+            try ArchiveKeyFile.write(key.pem, to: file, mode: 0o600)
+            try ArchiveKeyFile.write(key.verificationKey.pem, to: publicFile, mode: 0o644)
             try StandardOutput.write(
                 "\(file.displaySafe(limit: 1024)): private, signs with 'export --sign'\n"
                     + "\(publicFile.displaySafe(limit: 1024)): public, checks with 'import --verify-key'\n"

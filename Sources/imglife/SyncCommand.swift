@@ -100,12 +100,14 @@ struct SyncCommand: AsyncParsableCommand {
         document.lifecycle = lifecycle.map(ReportDocument.Lifecycle.init)
         guard !report.hooks.isEmpty else { return document }
         document.hooks = report.hooks.map { record in
-            ReportDocument.Hook(
+            var hook = ReportDocument.Hook(
                 entry: record.entry,
                 name: record.outcome.name,
                 failure: record.outcome.isFailure ? "\(record.outcome)" : nil,
                 isIgnored: record.outcome.hook.continuesOnError
             )
+            hook.isSkipped = record.outcome.result == .skipped
+            return hook
         }
         return document
     }
@@ -132,7 +134,8 @@ struct SyncCommand: AsyncParsableCommand {
         _ options: Syncer.Options
     ) async throws -> SyncReport {
         let syncer = session.syncer(client, cache, options)
-        let display = ProgressDisplay(mode: progress, progress: syncer.progress, environment: session.environment)
+        var display = ProgressDisplay(mode: progress, progress: syncer.progress, environment: session.environment)
+        display.format = session.logFormat
         return try await display.showing { try await syncer.run() }
     }
 

@@ -3,6 +3,7 @@
 
 // Linux system calls that Swift's Glibc overlay hides behind _GNU_SOURCE.
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -18,6 +19,12 @@ int64_t clinux_filesystem_magic(int fd);
 /// fstatfs(2): bytes that an unprivileged process may still allocate, or -1 with errno set.
 int64_t clinux_free_bytes(int fd);
 
+/// fstatfs(2): bytes that the file system has in all, or -1 with errno set.
+int64_t clinux_total_bytes(int fd);
+
+/// ioprio_set(2): the calling thread reads only when nobody else wants to. Only speed depends on it.
+void clinux_idle_io_priority(void);
+
 /// openat(2), which is variadic in C. A descriptor, or -1 with errno set.
 int clinux_openat(int directory, const char *name, int flags, mode_t mode);
 
@@ -27,8 +34,32 @@ int clinux_rename_new(int directory, const char *from, const char *to);
 /// fcntl(2) with F_DUPFD_CLOEXEC. A descriptor, or -1 with errno set.
 int clinux_duplicate(int fd);
 
-/// Keeps the heap close to what is in use: two arenas, and buffers of a transfer's size go back to the system when they
-/// are freed. Call it before the first thread starts.
+/// preadv2(2) with RWF_NOWAIT: reads what is in the page cache. Bytes read, or -1 with errno set: EAGAIN when the disk
+/// would have to be waited for, EOPNOTSUPP when the file system cannot tell.
+int64_t clinux_read_resident(int fd, void *memory, size_t count, int64_t offset);
+
+/// crypt_r(3): the password's hash by the method and salt of another hash, as text that ends with NUL. 0 or an errno.
+int clinux_crypt(const char *password, const char *setting, char *result, size_t capacity);
+
+/// Keeps the heap close to what is in use: two arenas, and what is free at their ends goes back to the system. Buffers of
+/// a transfer's size (256 KiB) stay on the heap: mapping each anew costs a quarter of the processor time of a large copy
+/// in page faults. Call it before the first thread starts.
 void clinux_limit_heap(void);
+
+/// A running decompression of gzip data through zlib.
+struct clinux_inflation;
+
+/// Begins a decompression; NULL when there is no memory. End it with clinux_inflation_end.
+struct clinux_inflation *clinux_inflation_begin(void);
+
+/// Decompresses from `input` to `output`. `*consumed` and `*produced` tell how much of both was used. The checksum of
+/// a member is verified at its end. 0: go on; 1: a gzip member has ended, more may follow; -1: the data is damaged.
+int clinux_inflation_step(struct clinux_inflation *inflation, const void *input, size_t input_size, size_t *consumed,
+                          void *output, size_t output_size, size_t *produced);
+
+/// Makes it ready for a further member. 0 or -1.
+int clinux_inflation_reset(struct clinux_inflation *inflation);
+
+void clinux_inflation_end(struct clinux_inflation *inflation);
 
 #endif

@@ -8,7 +8,7 @@ import OCI
 /// Holds two pieces of a blob at a time. While one is hashed, it is written and the next one is read.
 struct ArchiveWriter {
     /// How much of a blob is read at a time, in bytes.
-    private static let pieceSize = 1 << 20
+    private static let pieceSize = 512 << 10
     /// Smaller things are gathered to be written together, in bytes.
     private static let gatheredSize = 256 << 10
     /// How many bytes are written before the system is asked to begin writing them out.

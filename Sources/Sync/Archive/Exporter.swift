@@ -34,7 +34,7 @@ package struct Exporter: Sendable {
     ///   Safe to repeat: volumes of the same set that are there and whole are left as they are.
     package func run(_ request: ExportRequest) async throws -> ExportReport {
         if request.volumeSize == nil { try ContentCache.check(request.destination) }
-        let (images, downloaded) = try await images(request)
+        let images = try await images(request)
         let all = try await HeldReferrers(cache: cache).adding(to: images)
         var contents = ArchiveContents(images: all.images)
         contents.referrers = all.referrers
@@ -51,12 +51,12 @@ package struct Exporter: Sendable {
             bytes: plan.blobs.reduce(0) { $0 + $1.size },
             omittedBlobs: plan.omitted.count,
             omittedBytes: plan.omitted.reduce(0) { $0 + $1.blob.size },
-            downloadedBytes: downloaded,
+            downloadedBytes: cache.statistics.downloadedBytes,
             set: plan.volumes[0].document.volume?.set
         )
     }
 
-    private func images(_ request: ExportRequest) async throws -> ([ArchiveDocument.Image], downloaded: Int64) {
+    private func images(_ request: ExportRequest) async throws -> [ArchiveDocument.Image] {
         progress.expect(entries: 1)
         let choices = try await ExportSelection(
             configuration: configuration,
@@ -69,18 +69,15 @@ package struct Exporter: Sendable {
         let outcomes = try await keepingLayout { try await assemble(choices, request.platforms) }
         var images: [ArchiveDocument.Image] = []
         var missing: [(image: ImageReference, digests: [Digest])] = []
-        var downloaded: Int64 = 0
         for choice in choices {
             switch outcomes[choice] {
-            case .whole(let descriptor, let bytes):
-                images.append(.init(reference: choice.reference, descriptor: descriptor))
-                downloaded += bytes
+            case .whole(let descriptor): images.append(.init(reference: choice.reference, descriptor: descriptor))
             case .missing(let digests): missing.append((choice.reference, digests))
             case nil: break
             }
         }
         guard missing.isEmpty else { throw ExportError(.missing(missing)) }
-        return (images, downloaded)
+        return images
     }
 
     private func assemble(

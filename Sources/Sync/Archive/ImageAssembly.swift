@@ -8,7 +8,7 @@ struct ImageAssembly: Sendable {
 
     /// What became of it.
     enum Outcome: Sendable {
-        case whole(Descriptor, downloaded: Int64)
+        case whole(Descriptor)
         /// Offline, and this is not in the cache; nothing where even the tag is unknown.
         case missing([Digest])
     }
@@ -50,7 +50,7 @@ struct ImageAssembly: Sendable {
             if choice.top.descriptor != document.descriptor { try await cache.store(choice.top, from: location) }
             let closure = try await cache.closure(of: choice.top.descriptor)
             guard closure.missing.isEmpty else { return .missing(closure.missing.map(\.digest)) }
-            return .whole(choice.top.descriptor, downloaded: 0)
+            return .whole(choice.top.descriptor)
         } catch let error as HeldImages.Missing {
             return .missing([error.digest])
         }
@@ -66,7 +66,7 @@ struct ImageAssembly: Sendable {
             throw CopyError(.missingTag(.tag(tag), location))
         }
         let outcome = try await complete(document, platforms, from: source)
-        if isRecorded, case .whole(let descriptor, _) = outcome {
+        if isRecorded, case .whole(let descriptor) = outcome {
             if document.descriptor != descriptor { try await cache.store(document, from: location) }
             try await cache.record(tag, of: location, as: descriptor)
         }
@@ -91,7 +91,7 @@ struct ImageAssembly: Sendable {
             try await group.waitForAll()
         }
         for manifest in graph.children + [graph.top] { try await cache.store(manifest, from: location) }
-        return .whole(graph.top.descriptor, downloaded: missing.reduce(0) { $0 + $1.size })
+        return .whole(graph.top.descriptor)
     }
 
     private func fetch(_ descriptor: Descriptor, from source: any ImageSource) async throws {

@@ -30,13 +30,14 @@ struct ImageCopy: Sendable {
         }
         var referrers = 0
         if job.includesReferrers {
-            let copied = try await ReferrerCopy(copy: self).run(for: subjects(graph, document: document))
+            let copied = try await ReferrerCopy(copy: self).run(for: subjects(graph))
             bytes += copied.bytes
             referrers = copied.count
             try await target.store(graph.top, as: job.tag)
         }
         try await record(graph)
-        // A later comparison can then tell what would be pushed without asking for the index again.
+        // A later comparison can then tell what would be pushed without asking for the indexes again.
+        for index in graph.nested { try await cache.store(index, from: job.source) }
         if document.descriptor != graph.top.descriptor { try await cache.store(document, from: job.source) }
         try await recordTag(graph)
         return CopyOutcome(
@@ -49,10 +50,8 @@ struct ImageCopy: Sendable {
     }
 
     /// The manifests that something at the source may refer to: all but an index made here.
-    private func subjects(_ graph: ImageGraph, document: Manifest) -> [Digest] {
-        let top = graph.top.descriptor
-        let isOfSource = top == document.descriptor || document.references.contains(top)
-        return ((isOfSource ? [top] : []) + graph.children.map(\.descriptor)).map(\.digest)
+    private func subjects(_ graph: ImageGraph) -> [Digest] {
+        ((graph.isMade ? [] : [graph.top]) + graph.children).map(\.descriptor.digest)
     }
 
     /// Pushes an image, its topmost manifest last and as the caller stores it.

@@ -4,8 +4,7 @@ import FoundationEssentials
 import Glibc
 import OCI
 
-/// The files that hold the keys archives are signed with.
-enum ArchiveKeys {
+extension ArchiveKeyFile {
     /// Reads a private key in PEM.
     ///
     /// - Throws: `ValidationError` that names the file and shows nothing of it.
@@ -24,17 +23,12 @@ enum ArchiveKeys {
     ///
     /// - Throws: ``KeyFileError``, also when there is such a file.
     static func write(_ text: String, to path: String, mode: mode_t) throws {
-        // Glibc's open is variadic and hidden; the mode is set before anything is written.
-        let descriptor = creat(path)
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw KeyFileError(path: path, code: errno) }
         defer { close(descriptor) }
         guard fchmod(descriptor, mode) == 0 else { throw KeyFileError(path: path, code: errno) }
         try StandardOutput.write(text, to: descriptor)
         guard fsync(descriptor) == 0 else { throw KeyFileError(path: path, code: errno) }
-    }
-
-    private static func creat(_ path: String) -> CInt {
-        open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     }
 }
 

@@ -1,0 +1,242 @@
+"""Copies between two registries: imglife and skopeo in turn, each from the same state."""
+
+import os
+import shutil
+import subprocess
+
+from . import corpora, measure
+from .registry import Registry
+
+SKOPEO_CACHE = "/var/lib/containers/cache"
+
+
+class Bench:
+    """Two registries, the corpora, and the tools that copy."""
+
+    def __init__(self, imglife, work, scale=1.0):
+        self.imglife = imglife
+        self.work = work
+        self.scale = scale
+        self.source = Registry(os.path.join(work, "source"))
+        self.target = Registry(os.path.join(work, "target"))
+        self.cache = os.path.join(work, "cache")
+        self.made = {}
+
+    def corpus(self, name):
+        if name not in self.made:
+            count = lambda full: max(2, round(full * self.scale))
+            make = {
+                "small": lambda: corpora.small(self.source.directory, tags=count(200)),
+                "typical": lambda: corpora.typical(self.source.directory, tags=count(40)),
+                "big": lambda: corpora.big(self.source.directory, size=count(1024) << 20),
+                "tiny": lambda: corpora.tiny_blobs(self.source.directory),
+            }[name]
+            self.made[name] = make()
+        return self.made[name]
+
+    def configuration(self, corpus, targets=("mirror",)):
+        return corpora.write_configuration(
+            os.path.join(self.work, "imglife.yaml"),
+            [(f"{self.source.host}/{corpus.repository}", f"{self.target.host}/{name}/{corpus.name}") for name in targets],
+        )
+
+    def forget_cache(self):
+        shutil.rmtree(self.cache, ignore_errors=True)
+
+    # One measured run each. The registries' own CPU is told apart: it is the same work for every tool.
+
+    def measured(self, corpus, action, targets=("mirror",)):
+        measure.drop_caches()
+        self.source.forget_requests()
+        self.target.forget_requests()
+        before = self.source.cpu() + self.target.cpu()
+        sample = action()
+        sample.counts["registries_cpu"] = self.source.cpu() + self.target.cpu() - before
+        sample.counts["source_requests"], sample.counts["source_bytes"] = self.source.requests()
+        sample.counts["target_requests"], _ = self.target.requests()
+        for name in targets:
+            self.check(corpus, f"{name}/{corpus.name}")
+        return sample
+
+    def check(self, corpus, repository):
+        """A copy that is not the same is no result."""
+        for tag in list(corpus.tags)[:: max(1, len(corpus.tags) // 10)]:
+            found = self.target.head(repository, tag)
+            if found != corpus.tags[tag]:
+                raise SystemExit(f"{repository}:{tag} is {found} at the target instead of {corpus.tags[tag]}")
+
+    def sync(self, parallelism=None):
+        environment = {"IMGLIFE_SYNC_PARALLELISM": str(parallelism)} if parallelism else {}
+        command = [self.imglife, "--log-level", "error", "--config", os.path.join(self.work, "imglife.yaml")]
+        return measure.run(command + ["--cache-dir", self.cache, "sync", "--progress", "none"], env=environment)
+
+    def skopeo_each(self, corpus, name, processes):
+        """One `skopeo copy` a tag, several at a time."""
+        tags = "\n".join(corpus.tags)
+        source, target = f"docker://{self.source.host}/{corpus.repository}", f"docker://{self.target.host}/{name}/{corpus.name}"
+        script = (
+            f"printf '%s\\n' \"$TAGS\" | xargs -P {processes} -I @ skopeo copy --quiet --all "
+            f"--src-tls-verify=false --dest-tls-verify=false {source}:@ {target}:@"
+        )
+        return measure.run(["sh", "-c", script], env={"TAGS": tags})
+
+    def skopeo_sync(self, corpus, name):
+        """All tags in one process, one after the other."""
+        command = ["skopeo", "sync", "--all", "--src", "docker", "--dest", "docker", "--src-tls-verify=false"]
+        command += ["--dest-tls-verify=false", f"{self.source.host}/{corpus.repository}", f"{self.target.host}/{name}"]
+        return measure.run(command)
+
+    def skopeo(self, corpus, way, name="mirror"):
+        return self.skopeo_sync(corpus, name) if way == "sync" else self.skopeo_each(corpus, name, int(way))
+
+    def cold(self):
+        self.forget_cache()
+        shutil.rmtree(SKOPEO_CACHE, ignore_errors=True)
+        self.target.wipe()
+
+    def best_skopeo(self, corpus, ways):
+        """skopeo at its best setting: each way once, the fastest is the peer."""
+        timings = {}
+        for way in ways:
+            self.cold()
+            timings[way] = self.measured(corpus, lambda: self.skopeo(corpus, way)).wall
+        return min(timings, key=timings.get), timings
+
+
+def describe(way):
+    return "skopeo sync" if way == "sync" else f"skopeo copy, {way} at a time"
+
+
+def cold_copy(bench, name, rounds):
+    """Both tools onto an empty target with nothing cached, A B A B."""
+    corpus = bench.corpus(name)
+    ways = ["1"] if len(corpus.tags) == 1 else ["sync", "2", "4", "8"]
+    way, timings = bench.best_skopeo(corpus, ways)
+    samples = {"imglife": [], "skopeo": []}
+    for _ in range(rounds):
+        bench.cold()
+        bench.configuration(corpus)
+        samples["imglife"].append(bench.measured(corpus, bench.sync))
+        bench.cold()
+        samples["skopeo"].append(bench.measured(corpus, lambda: bench.skopeo(corpus, way)))
+    return {
+        "title": f"{name}, cold: {len(corpus.tags)} tags, {len(corpus.blobs)} blobs, {corpus.unique_bytes >> 20} MiB",
+        "samples": samples,
+        "peer": describe(way),
+        "note": "skopeo's ways, once each: " + ", ".join(f"{describe(k)} {v:.2f} s" for k, v in timings.items()),
+        "unique_bytes": corpus.unique_bytes,
+    }
+
+
+def no_op(bench, rounds):
+    """Everything is at the target already, and both tools have run before."""
+    corpus = bench.corpus("small")
+    bench.cold()
+    bench.configuration(corpus)
+    bench.sync()
+    ways = {way: bench.skopeo(corpus, way).wall for way in ("sync", "4")}
+    way = min(ways, key=ways.get)
+    samples = {"imglife": [], "skopeo": []}
+    for _ in range(rounds):
+        samples["imglife"].append(bench.measured(corpus, bench.sync))
+        samples["skopeo"].append(bench.measured(corpus, lambda: bench.skopeo(corpus, way)))
+    return {"title": f"no-op: {len(corpus.tags)} tags up to date", "samples": samples, "peer": describe(way)}
+
+
+def two_targets(bench, rounds):
+    """One upstream, two repositories of the target; the upstream's bytes tell whether it was asked twice."""
+    corpus = bench.corpus("typical")
+    names = ("mirror", "second")
+    samples = {"imglife": [], "skopeo": []}
+    for _ in range(rounds):
+        bench.cold()
+        bench.configuration(corpus, names)
+        samples["imglife"].append(bench.measured(corpus, bench.sync, names))
+        bench.cold()
+
+        def both():
+            first = bench.skopeo(corpus, "4", "mirror")
+            second = bench.skopeo(corpus, "4", "second")
+            return measure.Sample(first.wall + second.wall, first.cpu + second.cpu, max(first.rss, second.rss))
+
+        samples["skopeo"].append(bench.measured(corpus, both, names))
+    return {
+        "title": f"two targets, cold: {len(corpus.tags)} tags, {corpus.unique_bytes >> 20} MiB each",
+        "samples": samples,
+        "peer": "skopeo copy, 4 at a time, twice",
+        "unique_bytes": corpus.unique_bytes,
+    }
+
+
+def target_emptied(bench, rounds):
+    """The target is lost and filled again: imglife from its cache, skopeo from upstream."""
+    corpus = bench.corpus("typical")
+    bench.cold()
+    bench.configuration(corpus)
+    bench.sync()
+    samples = {"imglife": [], "skopeo": []}
+    for _ in range(rounds):
+        bench.target.wipe()
+        bench.configuration(corpus)
+        samples["imglife"].append(bench.measured(corpus, bench.sync))
+        shutil.rmtree(SKOPEO_CACHE, ignore_errors=True)
+        bench.target.wipe()
+        samples["skopeo"].append(bench.measured(corpus, lambda: bench.skopeo(corpus, "4")))
+    return {
+        "title": f"target emptied, cache warm: {len(corpus.tags)} tags, {corpus.unique_bytes >> 20} MiB",
+        "samples": samples,
+        "peer": "skopeo copy, 4 at a time",
+        "unique_bytes": corpus.unique_bytes,
+    }
+
+
+def into_cache(bench, rounds):
+    """1 GiB from a registry to the disk, verified and fsynced, against `skopeo copy … dir:`."""
+    corpus = bench.corpus("big")
+    bench.configuration(corpus)
+    samples = {"imglife": [], "skopeo": []}
+    directory = os.path.join(bench.work, "dir")
+    reference = f"{bench.source.host}/{corpus.repository}:1.0"
+    for _ in range(rounds):
+        bench.forget_cache()
+        measure.drop_caches()
+        command = [bench.imglife, "--log-level", "error", "--config", os.path.join(bench.work, "imglife.yaml")]
+        command += ["--cache-dir", bench.cache, "export", "-o", "-", "--progress", "none", reference]
+        samples["imglife"].append(measure.run(command))
+        shutil.rmtree(directory, ignore_errors=True)
+        measure.drop_caches()
+        samples["skopeo"].append(
+            measure.run(["skopeo", "copy", "--quiet", "--src-tls-verify=false", f"docker://{reference}", f"dir:{directory}"])
+        )
+    shutil.rmtree(directory, ignore_errors=True)
+    return {
+        "title": "1 GiB into the cache alone (imglife export to a pipe that drops it; skopeo copy to dir:)",
+        "samples": samples,
+        "peer": "skopeo copy dir:",
+    }
+
+
+def parallelism(bench, name="small"):
+    """Wall time by the number of images at a time."""
+    corpus = bench.corpus(name)
+    points = []
+    for width in (1, 2, 4, 8, 16, 32, 64):
+        bench.cold()
+        bench.configuration(corpus)
+        sample = bench.measured(corpus, lambda: bench.sync(width))
+        points.append({"x": width, "wall": sample.wall, "cpu": sample.cpu, "rss": sample.rss})
+    return {"title": f"{name}, cold, by IMGLIFE_SYNC_PARALLELISM", "x": "images at a time", "points": points}
+
+
+def versions():
+    def first_line(command):
+        answer = subprocess.run(command, capture_output=True, text=True)
+        return (answer.stdout + answer.stderr).strip().splitlines()[0]
+
+    return {
+        "skopeo": first_line(["skopeo", "--version"]),
+        "docker-registry": first_line(["docker-registry", "--version"]),
+        "nginx": first_line(["nginx", "-v"]),
+        "openssl": first_line(["openssl", "version"]),
+        "tar": first_line(["tar", "--version"]),
+    }

@@ -1,0 +1,69 @@
+"""Commands measured: wall time, CPU seconds, peak memory; and what several of them come to."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Sample:
+    """One run of one command, with whatever counts its case adds (requests, bytes)."""
+
+    wall: float
+    cpu: float
+    rss: int
+    counts: dict = field(default_factory=dict)
+
+
+def run(command, *, cwd=None, env=None, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, ok=(0,)):
+    """Runs a command and its waited-for children to their end.
+
+    Peak memory is that of the largest single process. A command that fails ends the benchmark: a figure of a
+    failed run is worth nothing.
+    """
+    environment = dict(os.environ, **(env or {}))
+    with open("/tmp/imglife-bench.err", "wb") as errors:
+        start = time.perf_counter()
+        child = subprocess.Popen(command, cwd=cwd, env=environment, stdout=stdout, stdin=stdin, stderr=errors)
+        _, status, usage = os.wait4(child.pid, 0)
+        wall = time.perf_counter() - start
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode not in ok:
+        with open("/tmp/imglife-bench.err", errors="replace") as text:
+            sys.exit(f"{' '.join(map(str, command))[:400]}\nfailed with {child.returncode}:\n{text.read()[-4000:]}")
+    return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+
+
+def process_cpu(pid):
+    """CPU seconds that a living process has used, its threads included and its children not."""
+    with open(f"/proc/{pid}/stat") as text:
+        fields = text.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_memory(pid):
+    """The largest resident size that a living process has had, in bytes."""
+    with open(f"/proc/{pid}/status") as text:
+        for line in text:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def median(samples, value):
+    return statistics.median(value(sample) for sample in samples)
+
+
+def spread(samples, value):
+    """Half of the range, relative to the median."""
+    values = [value(sample) for sample in samples]
+    middle = statistics.median(values)
+    return (max(values) - min(values)) / 2 / middle if middle else 0.0
+
+
+def drop_caches():
+    """Writes dirty pages back, so that one run does not pay for the one before it."""
+    os.sync()

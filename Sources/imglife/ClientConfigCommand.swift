@@ -1,0 +1,67 @@
+import ArgumentParser
+import OCI
+import Serve
+import Sync
+
+extension ClientKind: ExpressibleByArgument {}
+
+/// `imglife client-config`: prints the lines that make a client pull through `imglife serve`.
+struct ClientConfigCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "client-config",
+        abstract: "Print the lines that make a client use this mirror.",
+        discussion: """
+            The registries are those of --upstream, else the sources of the configuration where there is one, else \
+            docker.io. Nothing is asked and nothing is written.
+            """
+    )
+
+    @ParentCommand var parent: Imglife
+
+    @Argument(help: "The client: \(ClientKind.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var client: ClientKind
+
+    @Option(help: ArgumentHelp("Where clients reach 'imglife serve'.", valueName: "url"))
+    var url = "http://127.0.0.1:5050"
+
+    @Option(help: ArgumentHelp("A registry to pull through the mirror. Repeatable.", valueName: "host"))
+    var upstream: [String] = []
+
+    @Option(help: ArgumentHelp("The mirror's certificate authority, as the client finds it.", valueName: "file"))
+    var ca: String?
+
+    func run() async throws {
+        let mirror = try valid("--url", url) { text throws(ReferenceError) in try MirrorAddress(text) }
+        try await Failure.exiting {
+            let lines = ClientConfiguration(client, mirror: mirror, upstreams: try upstreams(), authorityFile: ca)
+            for hint in lines.hints { StandardOutput.writeError("\(hint)\n") }
+            try StandardOutput.write(lines.text)
+        }
+    }
+
+    private func upstreams() throws -> [RegistryHost] {
+        if !upstream.isEmpty {
+            return try upstream.map { name in
+                try valid("--upstream", name) { text throws(ReferenceError) in try RegistryHost(text) }
+            }
+        }
+        do {
+            let entries = try Session(options: parent.options).configuration.entries
+            return Set(entries.map(\.source.host)).sorted { $0.description < $1.description }
+        } catch let error as MissingConfiguration where error.isAbsent && parent.options.config == nil {
+            return [.dockerHub]
+        }
+    }
+
+    private func valid<Value>(
+        _ option: String,
+        _ text: String,
+        _ make: (String) throws(ReferenceError) -> Value
+    ) throws -> Value {
+        do {
+            return try make(text)
+        } catch {
+            throw ValidationError("\(option) '\(text.displaySafe)': \(error)")
+        }
+    }
+}

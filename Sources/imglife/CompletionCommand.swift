@@ -1,0 +1,32 @@
+import ArgumentParser
+
+/// `imglife completion`: prints the script with which a shell completes imglife's commands and options.
+struct CompletionCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "completion",
+        abstract: "Print a shell's completion script.",
+        discussion: "For instance: imglife completion bash > /etc/bash_completion.d/imglife"
+    )
+
+    /// The shells that swift-argument-parser writes scripts for.
+    enum Shell: String, CaseIterable, ExpressibleByArgument {
+        case bash
+        case zsh
+        case fish
+    }
+
+    @ParentCommand var parent: Imglife
+
+    @Argument(help: "bash, zsh or fish.")
+    var shell: Shell
+
+    func run() async throws {
+        let shell: CompletionShell =
+            switch shell {
+            case .bash: .bash
+            case .zsh: .zsh
+            case .fish: .fish
+            }
+        try StandardOutput.write(Imglife.completionScript(for: shell) + "\n")
+    }
+}

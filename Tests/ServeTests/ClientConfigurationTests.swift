@@ -1,0 +1,129 @@
+import OCI
+import Testing
+
+@testable import Serve
+
+struct ClientConfigurationTests {
+    private func configuration(
+        _ client: ClientKind,
+        _ mirror: String = "http://10.0.0.7:5050",
+        _ upstreams: [String] = ["docker.io", "quay.io"],
+        authority: String? = nil
+    ) throws -> ClientConfiguration {
+        ClientConfiguration(
+            client,
+            mirror: try MirrorAddress(mirror),
+            upstreams: try upstreams.map { try RegistryHost($0) },
+            authorityFile: authority
+        )
+    }
+
+    @Test("containerd gets one hosts.toml for each registry, and asks Docker Hub itself by its real name")
+    func containerd() throws {
+        #expect(
+            try configuration(.containerd, "https://mirror.internal", authority: "/etc/ssl/mirror.crt").text == """
+                # /etc/containerd/certs.d/docker.io/hosts.toml
+                # (containerd's config.toml must say config_path = "/etc/containerd/certs.d")
+                server = "https://registry-1.docker.io"
+
+                [host."https://mirror.internal"]
+                  capabilities = ["pull", "resolve"]
+                  ca = "/etc/ssl/mirror.crt"
+
+                # /etc/containerd/certs.d/quay.io/hosts.toml
+                # (containerd's config.toml must say config_path = "/etc/containerd/certs.d")
+                server = "https://quay.io"
+
+                [host."https://mirror.internal"]
+                  capabilities = ["pull", "resolve"]
+                  ca = "/etc/ssl/mirror.crt"
+
+                """
+        )
+    }
+
+    @Test("dockerd gets plain JSON, and is told about what it cannot mirror")
+    func docker() throws {
+        let configuration = try configuration(.docker)
+        #expect(
+            configuration.text == """
+                {
+                  "registry-mirrors": ["http://10.0.0.7:5050"],
+                  "insecure-registries": ["10.0.0.7:5050"]
+                }
+
+                """
+        )
+        #expect(configuration.hints.contains { $0.contains("10.0.0.7:5050/quay.io") })
+    }
+
+    @Test(
+        "dockerd trusts loopback mirrors and those with TLS without being told",
+        arguments: ["http://127.0.0.1:5050", "https://m"]
+    )
+    func dockerTrust(mirror: String) throws {
+        #expect(!(try configuration(.docker, mirror).text.contains("insecure")))
+    }
+
+    @Test("podman's mirror carries the registry's name in its path")
+    func podman() throws {
+        #expect(
+            try configuration(.podman, "http://127.0.0.1:5050", ["quay.io"]).text == """
+                # /etc/containers/registries.conf.d/50-imglife.conf (podman, buildah, skopeo, CRI-O)
+                [[registry]]
+                prefix = "quay.io"
+                location = "quay.io"
+
+                [[registry.mirror]]
+                location = "127.0.0.1:5050/quay.io"
+                insecure = true
+
+
+                """
+        )
+    }
+
+    @Test("k3s gets a mirror for each registry, and the mirror's authority")
+    func k3s() throws {
+        #expect(
+            try configuration(.k3s, "https://m:5050", authority: "/ca.crt").text == """
+                # /etc/rancher/k3s/registries.yaml; then restart k3s
+                mirrors:
+                  "docker.io":
+                    endpoint:
+                      - "https://m:5050"
+                  "quay.io":
+                    endpoint:
+                      - "https://m:5050"
+                configs:
+                  "m:5050":
+                    tls:
+                      ca_file: "/ca.crt"
+
+                """
+        )
+    }
+
+    @Test("BuildKit is told when the mirror speaks plain HTTP")
+    func buildkit() throws {
+        #expect(
+            try configuration(.buildkit, "http://10.0.0.7:5050", ["docker.io"]).text == """
+                # /etc/buildkit/buildkitd.toml
+                [registry."docker.io"]
+                  mirrors = ["10.0.0.7:5050"]
+
+                [registry."10.0.0.7:5050"]
+                  http = true
+
+                """
+        )
+    }
+
+    @Test(
+        "A mirror's address is a scheme and a host",
+        arguments: ["ftp://x", "http://", "http://a b", "https://x/y", ""]
+    )
+    func malformed(text: String) {
+        #expect(throws: ReferenceError.self) { try MirrorAddress(text) }
+    }
+}
