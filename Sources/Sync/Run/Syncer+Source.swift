@@ -6,6 +6,7 @@ extension Syncer {
     ///
     /// A mirror has them under the same repository name. Its credentials are its own.
     func source(of entry: Configuration.Entry) -> any ImageSource {
+        if options.isOffline, let cache { return CachedSource(location: entry.source, cache: cache) }
         let host = client.repository(entry.source, for: .pull)
         let mirrors = configuration.registries[entry.source.host]?.mirrors ?? []
         guard !mirrors.isEmpty else { return host }
