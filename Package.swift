@@ -5,7 +5,10 @@ import PackageDescription
 // `--explicit-target-dependency-import-check error`, so an import that is not declared here does not compile.
 let package = Package(
     name: "imglife",
-    products: [.executable(name: "imglife", targets: ["imglife"])],
+    products: [
+        .executable(name: "imglife", targets: ["imglife"]),
+        .library(name: "FaultShim", type: .dynamic, targets: ["FaultShim"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
@@ -48,6 +51,7 @@ let package = Package(
             dependencies: [
                 "CLinux", "OCI",
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -122,6 +126,19 @@ let package = Package(
             dependencies: ["Cache", "OCI", "TestSupport", .product(name: "NIOCore", package: "swift-nio")],
             path: "Tests/CacheProbe"
         ),
+        .target(name: "FaultShim", path: "Tests/FaultShim"),
+        .target(
+            name: "FaultRig",
+            dependencies: [
+                "Cache", "CacheProbe", "OCI", "TestSupport", "imglife",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Tests/FaultRig"
+        ),
+        .executableTarget(name: "Torture", dependencies: ["FaultRig"], path: "Tests/Torture"),
+        .testTarget(name: "FaultTests", dependencies: ["FaultRig", "TestSupport"]),
         .testTarget(
             name: "CacheTests",
             dependencies: [

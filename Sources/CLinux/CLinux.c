@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -33,8 +35,22 @@ int64_t clinux_free_bytes(int fd) {
     return fstatfs(fd, &status) == 0 ? (int64_t)status.f_bavail * status.f_bsize : -1;
 }
 
+int64_t clinux_total_bytes(int fd) {
+    struct statfs status;
+    return fstatfs(fd, &status) == 0 ? (int64_t)status.f_blocks * status.f_bsize : -1;
+}
+
+void clinux_idle_io_priority(void) {
+    // IOPRIO_WHO_PROCESS with 0 is the calling thread; the class stands above bit 13.
+    syscall(SYS_ioprio_set, 1, 0, 3 << 13);
+}
+
 int clinux_openat(int directory, const char *name, int flags, mode_t mode) {
     return openat(directory, name, flags, mode);
+}
+
+int clinux_rename_new(int directory, const char *from, const char *to) {
+    return renameat2(directory, from, directory, to, RENAME_NOREPLACE) == 0 ? 0 : errno;
 }
 
 int clinux_duplicate(int fd) {

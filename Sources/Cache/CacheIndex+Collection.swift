@@ -61,8 +61,8 @@ extension CacheIndex {
             )
             graph.add(try TagName(row["tag"] as String), of: location, as: digest, updatedAt: row["updated_at"])
         }
-        for key in try Data.fetchAll(db, sql: "SELECT DISTINCT digest FROM lease_items") {
-            if let digest = Digest(key: key) { graph.add(leased: digest) }
+        for key in try Data.fetchAll(db, sql: "SELECT digest FROM import_items") {
+            if let digest = Digest(key: key) { graph.add(awaited: digest) }
         }
     }
 
@@ -80,6 +80,7 @@ extension CacheIndex {
                     \(Self.keepers)
                     SELECT EXISTS (SELECT 1 FROM keepers JOIN tags USING (digest))
                         OR EXISTS (SELECT 1 FROM keepers JOIN lease_items USING (digest))
+                        OR EXISTS (SELECT 1 FROM keepers JOIN import_items USING (digest))
                         OR EXISTS (
                             SELECT 1 FROM keepers JOIN blobs USING (digest) WHERE max(committed_at, used_at) > ?2
                         )
@@ -106,7 +107,11 @@ extension CacheIndex {
         try write { db in
             let isLeased = try Bool.fetchOne(
                 db,
-                sql: "\(Self.keepers) SELECT EXISTS (SELECT 1 FROM keepers JOIN lease_items USING (digest))",
+                sql: """
+                    \(Self.keepers)
+                    SELECT EXISTS (SELECT 1 FROM keepers JOIN lease_items USING (digest))
+                        OR EXISTS (SELECT 1 FROM keepers JOIN import_items USING (digest))
+                    """,
                 arguments: [digest.key]
             )
             let current = try Row.fetchAll(

@@ -7,6 +7,8 @@ struct TagRow: Sendable {
     let location: RepositoryReference
     let tag: TagName
     let descriptor: Descriptor
+
+    var reference: ImageReference { ImageReference(location: location, tag: tag) }
 }
 
 extension CacheIndex {
@@ -82,14 +84,16 @@ extension CacheIndex {
     ) throws {
         try db.execute(
             sql: """
-                INSERT INTO tags (host, repository, tag, digest, updated_at) VALUES (?, ?, ?, ?, ?)
-                ON CONFLICT (host, repository, tag) DO UPDATE SET digest = excluded.digest, updated_at = excluded.updated_at
+                INSERT INTO tags (host, repository, tag, digest, updated_at, bytes)
+                VALUES (?1, ?2, ?3, ?4, ?5, \(imageBytes(of: "?4")))
+                ON CONFLICT (host, repository, tag) DO UPDATE SET digest = excluded.digest,
+                    updated_at = excluded.updated_at, bytes = excluded.bytes
                 """,
             arguments: [location.host.description, location.repository.description, tag.description, digest.key, now]
         )
     }
 
-    private static func tagDigest(_ db: Database, _ tag: TagName, _ location: RepositoryReference) throws -> Digest? {
+    static func tagDigest(_ db: Database, _ tag: TagName, _ location: RepositoryReference) throws -> Digest? {
         try Data.fetchOne(
             db,
             sql: "SELECT digest FROM tags WHERE host = ? AND repository = ? AND tag = ?",

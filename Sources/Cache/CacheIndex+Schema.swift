@@ -15,6 +15,16 @@ extension CacheIndex {
         migrator.registerMigration("3 leases") { db in
             try db.execute(sql: leases)
         }
+        migrator.registerMigration("4 keepers") { db in
+            try db.execute(sql: keeperCounts)
+            try db.execute(sql: "UPDATE tags SET bytes = \(imageBytes(of: "tags.digest"))")
+        }
+        migrator.registerMigration("5 reservations") { db in
+            try db.execute(sql: reservations)
+        }
+        migrator.registerMigration("6 imports") { db in
+            try db.execute(sql: imports)
+        }
         return migrator
     }
 
@@ -90,5 +100,13 @@ extension CacheIndex {
             PRIMARY KEY (lease, digest)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX lease_items_digest ON lease_items (digest);
+        """
+
+    private static let reservations = """
+        CREATE TABLE reservations (
+            digest BLOB NOT NULL PRIMARY KEY,
+            lease TEXT NOT NULL REFERENCES leases (id) ON DELETE CASCADE,
+            bytes INTEGER NOT NULL CHECK (bytes >= 0)
+        ) STRICT, WITHOUT ROWID;
         """
 }

@@ -14,10 +14,12 @@ final class CacheIndex: Sendable {
     private let writes = Mutex(0)
 
     /// Opens the database, creating an empty file when it is missing; it has no tables before ``migrate()``.
-    init(path: String) throws(CacheError) {
+    ///
+    /// Read-only it must be there, and nothing is ever written.
+    init(path: String, isReadOnly: Bool = false) throws(CacheError) {
         self.path = path
         do {
-            queue = try DatabaseQueue(path: path, configuration: Self.configuration)
+            queue = try DatabaseQueue(path: path, configuration: Self.configuration(isReadOnly: isReadOnly))
         } catch {
             throw Self.error(error, "open the index", path)
         }
@@ -58,6 +60,15 @@ final class CacheIndex: Sendable {
             throw error
         } catch {
             throw Self.error(error, "read the index", path)
+        }
+    }
+
+    /// Runs SQLite's backup, which holds other writers off while it copies.
+    func backUp(_ body: (DatabaseQueue) throws -> Void) throws(CacheError) {
+        do {
+            try body(queue)
+        } catch {
+            throw Self.error(error, "back up the index", path)
         }
     }
 
@@ -126,20 +137,21 @@ extension CacheIndex {
         )
     }
 
-    private static var configuration: Configuration {
+    private static func configuration(isReadOnly: Bool) -> Configuration {
         var configuration = Configuration()
+        configuration.readonly = isReadOnly
         configuration.label = "cache index"
         configuration.busyMode = .timeout(10)
         configuration.foreignKeysEnabled = true
         configuration.prepareDatabase { db in
-            for pragma in pragmas { try db.execute(sql: pragma) }
+            for pragma in isReadOnly ? checks : durability + checks { try db.execute(sql: pragma) }
         }
         return configuration
     }
 
-    private static let pragmas = [
-        "PRAGMA journal_mode = TRUNCATE",
-        "PRAGMA synchronous = EXTRA",
+    private static let durability = ["PRAGMA journal_mode = TRUNCATE", "PRAGMA synchronous = EXTRA"]
+
+    private static let checks = [
         "PRAGMA temp_store = MEMORY",
         "PRAGMA mmap_size = 0",
         "PRAGMA trusted_schema = OFF",

@@ -1,3 +1,4 @@
+import GRDB
 package import OCI
 
 /// How much the cache holds.
@@ -14,15 +15,6 @@ package struct CacheUsage: Hashable, Sendable {
     package var unreferencedBytes: Int64 = 0
 
     package init() {}
-
-    init(_ graph: ReferenceGraph, _ images: [TaggedImage]) {
-        let present = graph.nodes.indices.filter { graph.nodes[$0].isOnDisk }
-        blobs = present.count
-        bytes = graph.bytes(of: present)
-        tags = graph.tags.count
-        for image in images { logicalBytes += graph.bytes(of: image.closure) * Int64(image.tags.count) }
-        unreferencedBytes = bytes - graph.bytes(of: graph.closure(of: graph.tags.map(\.node)))
-    }
 
     /// Bytes that sharing saves.
     package var savedBytes: Int64 { logicalBytes - (bytes - unreferencedBytes) }
@@ -43,13 +35,32 @@ package struct CachedImage: Sendable {
     package let lastUse: Int64
 }
 
+extension CacheIndex {
+    func usage() throws(CacheError) -> CacheUsage {
+        try read { db in
+            var usage = CacheUsage()
+            if let row = try Row.fetchOne(db, sql: "SELECT blobs, bytes FROM totals") {
+                usage.blobs = row["blobs"]
+                usage.bytes = row["bytes"]
+            }
+            if let row = try Row.fetchOne(db, sql: "SELECT count(*) AS tags, total(bytes) AS bytes FROM tags") {
+                usage.tags = row["tags"]
+                let logicalBytes: Double = row["bytes"]
+                usage.logicalBytes = Int64(logicalBytes)
+            }
+            var ledger = KeeperLedger(db, .tags)
+            usage.unreferencedBytes = try ledger.removeGarbage().bytes
+            return usage
+        }
+    }
+}
+
 extension ContentCache {
-    /// Counts what the cache holds; reads no content.
+    /// Counts what the index knows of; looks at no file, and at no more rows than there are tags and unneeded blobs.
     ///
     /// - Throws: ``CacheError``.
     package func usage() async throws -> CacheUsage {
-        let graph = try await currentGraph()
-        return CacheUsage(graph, graph.images())
+        try await blocking { [index] in try index.usage() }
     }
 
     /// The images that tags name, sorted by their first references; reads manifests and configs.

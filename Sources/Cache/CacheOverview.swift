@@ -70,6 +70,7 @@ extension ContentCache {
             let free = clinux_free_bytes(directory.root.file.descriptor)
             return CacheOverview(
                 try index.graph(files: directory.storedFiles()),
+                usage: try index.usage(),
                 freeBytes: free >= 0 ? free : nil
             )
         }
@@ -90,13 +91,13 @@ extension ContentCache {
 }
 
 extension CacheOverview {
-    fileprivate init(_ graph: ReferenceGraph, freeBytes: Int64?) {
+    fileprivate init(_ graph: ReferenceGraph, usage: CacheUsage, freeBytes: Int64?) {
         let images = graph.images()
         var counts = [Int](repeating: 0, count: graph.nodes.count)
         for image in images {
             for node in image.closure { counts[node] += 1 }
         }
-        usage = CacheUsage(graph, images)
+        self.usage = usage
         self.images = images.map { image in
             let unique = graph.bytes(of: image.closure.lazy.filter { counts[$0] == 1 })
             return Image(

@@ -8,12 +8,20 @@ package struct CollectionOptions: Sendable {
     /// Bytes that the cache may hold; beyond 90 % of it the least recently used images are removed until 80 % are left.
     package var maximumSize: Int64?
     package var grace: Duration
+    /// Tags that are not removed, however large the cache is and however long ago they were used.
+    package var pins: Set<ImageReference>
     /// Find out everything, remove nothing.
     package var isDryRun: Bool
 
-    package init(maximumSize: Int64? = nil, grace: Duration = defaultGrace, isDryRun: Bool = false) {
+    package init(
+        maximumSize: Int64? = nil,
+        grace: Duration = defaultGrace,
+        pins: Set<ImageReference> = [],
+        isDryRun: Bool = false
+    ) {
         self.maximumSize = maximumSize
         self.grace = grace
+        self.pins = pins
         self.isDryRun = isDryRun
     }
 }

@@ -13,53 +13,49 @@ extension ContentCache {
     /// - Throws: ``CacheError``; `CancellationError`, between two blobs.
     package func collect(_ options: CollectionOptions = CollectionOptions()) async throws -> CollectionReport {
         let cutoff = configuration.now() - options.grace.components.seconds
-        let (graph, partials) = try await blocking { [self] in
+        let (plan, partials) = try await blocking { [self] in
             if !options.isDryRun { try removeDeadLeases() }
-            let files = try directory.storedFiles()
-            return (try index.graph(files: files), try removeOldPartials(isDryRun: options.isDryRun))
+            let strays = try strayFiles()
+            let plan = try index.read { try CollectionPlan($0, strays: strays, cutoff: cutoff, options) }
+            return (plan, try removeOldPartials(isDryRun: options.isDryRun))
         }
-        let plan = CollectionPlan(graph, cutoff: cutoff, maximumSize: options.maximumSize)
         var report = CollectionReport()
         report.partials = partials.count
         report.partialBytes = partials.reduce(0, +)
         if options.isDryRun {
-            report.foresee(plan, graph)
+            report.foresee(plan)
         } else {
-            try await sweep(plan.garbage, of: graph, cutoff, &report)
-            try await evict(plan.evictions, from: graph, cutoff, &report)
+            try await sweep(plan.garbage, cutoff, &report)
+            try await evict(plan.evictions, cutoff, &report)
             if !report.evictedTags.isEmpty { try await writeLayout() }
-            report.remainingBytes = graph.bytes(of: graph.nodes.indices) - report.bytes
+            report.remainingBytes = plan.totalBytes - report.bytes
         }
         return report
     }
 
     private func evict(
         _ evictions: [CollectionPlan.Eviction],
-        from graph: ReferenceGraph,
         _ cutoff: Int64,
         _ report: inout CollectionReport
     ) async throws {
         for eviction in evictions {
             try Task.checkCancellation()
-            let digest = graph.nodes[eviction.image.node].digest
             let isEvicted = try await blocking { [index, now = configuration.now] in
-                try index.evict(eviction.image.tags, naming: digest, at: now())
+                try index.evict(eviction.tags, naming: eviction.digest, at: now())
             }
             guard isEvicted else { continue }
-            report.evictedTags += eviction.image.tags.map(\.reference)
-            try await sweep(eviction.blobs, of: graph, cutoff, &report)
+            report.evictedTags += eviction.tags.map(\.reference)
+            try await sweep(eviction.blobs, cutoff, &report)
         }
     }
 
     private func sweep(
-        _ members: [Int],
-        of graph: ReferenceGraph,
+        _ blobs: [ReferenceGraph.Node],
         _ cutoff: Int64,
         _ report: inout CollectionReport
     ) async throws {
-        for member in members {
+        for blob in blobs {
             try Task.checkCancellation()
-            let blob = graph.nodes[member]
             guard try await remove(blob, cutoff: cutoff) else { continue }
             report.blobs += 1
             report.bytes += blob.size
@@ -131,11 +127,11 @@ extension ReferenceGraph.Tag {
 
 extension CollectionReport {
     /// Counts what a plan would remove.
-    fileprivate mutating func foresee(_ plan: CollectionPlan, _ graph: ReferenceGraph) {
+    fileprivate mutating func foresee(_ plan: CollectionPlan) {
         let members = plan.garbage + plan.evictions.flatMap(\.blobs)
         blobs = members.count
-        bytes = graph.bytes(of: members)
-        evictedTags = plan.evictions.flatMap { $0.image.tags.map(\.reference) }
+        bytes = members.bytes
+        evictedTags = plan.evictions.flatMap { $0.tags.map(\.reference) }
         remainingBytes = plan.remainingBytes
     }
 }

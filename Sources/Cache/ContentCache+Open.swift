@@ -34,7 +34,8 @@ extension ContentCache {
     private static func openIndex(_ directory: StoreDirectory) async throws -> CacheIndex? {
         try await blocking { () -> CacheIndex? in
             guard try directory.root.status(CacheIndex.fileName) != nil,
-                try directory.root.status("oci-layout") != nil, try directory.root.status("index.json") != nil
+                try directory.root.status("oci-layout") != nil, try directory.root.status("index.json") != nil,
+                try !directory.isIndexSuspect()
             else { return nil }
             do {
                 let index = try CacheIndex(path: "\(directory.path)/\(CacheIndex.fileName)")
@@ -49,6 +50,11 @@ extension ContentCache {
 
     /// Ends what the scope held; failures are logged, because what matters is durable already.
     func close(_ storeLock: OpenFile) async {
+        do {
+            if index.writeCount > 0 { try await backUpIndex() }
+        } catch {
+            configuration.logger.warning("the index was not backed up", metadata: ["error": "\(error)"])
+        }
         do {
             try await blocking { [self] in
                 if lease.end() { try index.release([lease.id]) }

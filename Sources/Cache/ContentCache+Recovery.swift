@@ -5,14 +5,12 @@ import Logging
 import OCI
 
 extension ContentCache {
-    /// A partial that nobody has touched for this many seconds is given up.
-    static let partialLifetime: Int64 = 24 * 3600
-
     /// Tidies what processes left behind that died.
     ///
     /// Quick, whatever the cache holds, and safe to repeat.
     func recover() throws {
         try removeDeadLeases()
+        try index.expireImports(at: configuration.now())
         _ = try removeOldPartials(isDryRun: false)
         try settleDeletions()
     }
@@ -39,7 +37,7 @@ extension ContentCache {
         let now = configuration.now()
         return try directory.ingest.names().compactMap { name in
             guard let status = try directory.ingest.status(name), status.isRegular,
-                now - status.modifiedAt > Self.partialLifetime,
+                now - status.modifiedAt > Partial.lifetime(of: name),
                 let lock = try Self.lockIfFree(name, in: directory.ingest)
             else { return nil }
             defer { lock.unlock() }
@@ -112,6 +110,7 @@ extension CacheIndex {
                     \(Self.keepers)
                     SELECT EXISTS (SELECT 1 FROM keepers JOIN tags USING (digest))
                         OR EXISTS (SELECT 1 FROM keepers JOIN lease_items USING (digest))
+                        OR EXISTS (SELECT 1 FROM keepers JOIN import_items USING (digest))
                     """,
                 arguments: [digest.key]
             )

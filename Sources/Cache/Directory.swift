@@ -20,13 +20,20 @@ struct Directory: Sendable {
         self.path = path
     }
 
-    /// Opens a subdirectory, creating it with mode 0700 when it is missing.
+    /// Opens a subdirectory, creating it durably with mode 0700 when it is missing.
     func subdirectory(_ name: String) throws(SystemError) -> Directory {
-        if mkdirat(descriptor, name, 0o700) != 0, errno != EEXIST {
+        if mkdirat(descriptor, name, 0o700) == 0 {
+            try sync()
+        } else if errno != EEXIST {
             throw SystemError(call: "mkdir", code: errno)
         }
         let file = try openFile(name, flags: O_RDONLY | O_DIRECTORY)
         return Directory(file: file, path: "\(path)/\(name)")
+    }
+
+    /// Opens a subdirectory that is there.
+    func existing(_ name: String) throws(SystemError) -> Directory {
+        Directory(file: try openFile(name, flags: O_RDONLY | O_DIRECTORY), path: "\(path)/\(name)")
     }
 
     /// Opens a file in the directory; `mode` is for one that is created.
@@ -65,6 +72,19 @@ struct Directory: Sendable {
 
     /// The names in it, without order.
     func names() throws(SystemError) -> [String] {
+        var names: [String] = []
+        try forEachName { names.append($0) }
+        return names
+    }
+
+    func isEmpty() throws(SystemError) -> Bool {
+        var isEmpty = true
+        try forEachName(while: { isEmpty }, { _ in isEmpty = false })
+        return isEmpty
+    }
+
+    /// Goes through the names without keeping them.
+    func forEachName(while goesOn: () -> Bool = { true }, _ body: (String) -> Void) throws(SystemError) {
         let copy = try openFile(".", flags: O_RDONLY | O_DIRECTORY)
         let duplicate = try SystemError.check("dup") { clinux_duplicate(copy.descriptor) }
         guard let stream = fdopendir(duplicate) else {
@@ -73,14 +93,12 @@ struct Directory: Sendable {
             throw SystemError(call: "opendir", code: code)
         }
         defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
+        while goesOn(), let entry = readdir(stream) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if name != ".", name != ".." { names.append(name) }
+            if name != ".", name != ".." { body(name) }
         }
-        return names
     }
 
     func sync() throws(SystemError) {

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import GRDB
+import Glibc
 import Logging
 import NIOCore
 import OCI
@@ -7,47 +8,89 @@ import OCI
 extension Initialization {
     private static let scratchName = "index.rebuild.sqlite"
 
-    /// Makes an index out of the blobs and the tags that `index.json` names, beside its place, then moves it there.
+    /// Makes an index out of the newest good backup, the blobs and the tags that `index.json` names, beside its place,
+    /// then moves it there.
     ///
     /// Blobs are taken over by their names, unverified; manifests are hashed and read. A stopped rebuild leaves nothing
     /// that counts.
-    func rebuiltIndex() throws -> CacheIndex {
+    ///
+    /// - Parameter former: the names that the index had, as far as it could still be read.
+    func rebuiltIndex(former: Set<ImageReference>) throws -> CacheIndex {
         for suffix in ["", "-journal"] { try directory.root.remove(Self.scratchName + suffix) }
-        let scratch = try CacheIndex(path: "\(directory.path)/\(Self.scratchName)")
+        let scratchPath = "\(directory.path)/\(Self.scratchName)"
+        let backup = try IndexBackups(directory: directory.backup, logger: configuration.logger)
+            .restore(into: scratchPath)
+        let scratch = try CacheIndex(path: scratchPath)
         try scratch.migrate()
-        let tags = try layoutTags()
         let blobs = try Digest.Algorithm.allCases.flatMap(blobsOnDisk)
-        if !blobs.isEmpty || !tags.isEmpty { try fill(scratch, blobs, tags) }
+        let layout = try layoutTags()
+        if backup != nil || !blobs.isEmpty || !layout.isEmpty {
+            try fill(scratch, blobs, try preferred(layout, over: backup))
+            try tell(scratch, backup, blobs.count, former: former.union(layout.map(\.reference)))
+        }
         try scratch.close()
         // Closed in order, its journal is empty; it would stay behind under the old name.
         try directory.root.remove(Self.scratchName + "-journal")
+        // A journal of the index that was lost would be played back into the new one.
+        try moveAside(["\(CacheIndex.fileName)-journal"])
         try directory.root.rename(Self.scratchName, to: directory.root, CacheIndex.fileName)
         try directory.root.sync()
         return try CacheIndex(path: "\(directory.path)/\(CacheIndex.fileName)")
     }
 
-    private func fill(_ index: CacheIndex, _ blobs: [Descriptor], _ tags: [TagRow]) throws {
+    /// Tags, and whether they replace what a backup says.
+    private struct LayoutTags {
+        let tags: [TagRow]
+        let areNewer: Bool
+    }
+
+    /// Both are written at the end of a run; whichever is newer knows what the last one did.
+    private func preferred(_ tags: [TagRow], over backup: IndexBackups.Copy?) throws -> LayoutTags {
+        guard let backup, let copied = try directory.backup.status(backup.name)?.modifiedAt,
+            let written = try directory.root.status("index.json")?.modifiedAt
+        else { return LayoutTags(tags: tags, areNewer: true) }
+        return LayoutTags(tags: tags, areNewer: written >= copied)
+    }
+
+    private func fill(_ index: CacheIndex, _ blobs: [Descriptor], _ layout: LayoutTags) throws {
         let now = configuration.now()
         try index.write { db in
-            for blob in blobs {
+            // Whoever held one is gone: nobody else has the store open now.
+            try db.execute(sql: "DELETE FROM leases")
+            let present = try Self.presentRows(db)
+            for blob in blobs where present[blob.digest] != blob.size {
                 let manifest = readManifest(blob)
                 try CacheIndex.upsertBlob(db, blob, verifiedAt: manifest == nil ? nil : now, now: now)
                 if let manifest { try CacheIndex.upsert(db, manifest) }
             }
-            for tag in tags {
-                let isKnown = try Bool.fetchOne(
-                    db,
-                    sql: "SELECT EXISTS (SELECT 1 FROM manifests WHERE digest = ?)",
-                    arguments: [tag.descriptor.digest.key]
-                )
-                guard isKnown == true else { continue }
-                try CacheIndex.upsertTag(db, tag.tag, tag.location, tag.descriptor.digest, now)
+            let onDisk = Set(blobs.map(\.digest))
+            for lost in present.keys where !onDisk.contains(lost) {
+                let sql = "UPDATE blobs SET state = 'missing', verified_at = NULL WHERE digest = ?"
+                try db.execute(sql: sql, arguments: [lost.key])
             }
+            for tag in layout.tags { try Self.restore(tag, db, replacing: layout.areNewer, now) }
         }
-        configuration.logger.notice(
-            "the index has been rebuilt",
-            metadata: ["blobs": "\(blobs.count)", "tags": "\(tags.count)"]
+    }
+
+    private static func presentRows(_ db: Database) throws -> [Digest: Int64] {
+        var present: [Digest: Int64] = [:]
+        let rows = try Row.fetchCursor(db, sql: "SELECT digest, size FROM blobs WHERE state = 'ok'")
+        while let row = try rows.next() {
+            if let digest = Digest(key: row["digest"]) { present[digest] = row["size"] }
+        }
+        return present
+    }
+
+    private static func restore(_ tag: TagRow, _ db: Database, replacing: Bool, _ now: Int64) throws {
+        let isKnown = try Bool.fetchOne(
+            db,
+            sql: "SELECT EXISTS (SELECT 1 FROM manifests WHERE digest = ?)",
+            arguments: [tag.descriptor.digest.key]
         )
+        guard isKnown == true else { return }
+        let current = try CacheIndex.tagDigest(db, tag.tag, tag.location)
+        guard current == nil || replacing && current != tag.descriptor.digest else { return }
+        try CacheIndex.upsertTag(db, tag.tag, tag.location, tag.descriptor.digest, now)
     }
 
     private func layoutTags() throws -> [TagRow] {
@@ -72,5 +115,34 @@ extension Initialization {
             bytes.getInteger(at: bytes.readerIndex, as: UInt8.self) == UInt8(ascii: "{")
         else { return nil }
         return try? Manifest(bytes: bytes, contentType: nil, expected: blob)
+    }
+}
+
+extension Initialization {
+    /// Says what was restored and which names were not, in the log and for ``ContentCache/restoration()``.
+    private func tell(
+        _ index: CacheIndex,
+        _ backup: IndexBackups.Copy?,
+        _ blobs: Int,
+        former: Set<ImageReference>
+    ) throws {
+        let tags = try index.tags()
+        let lost = former.subtracting(tags.map(\.reference)).map(\.description).sorted()
+        let restoration = IndexRestoration(
+            restoredAt: configuration.now(),
+            source: backup?.name ?? "index.json",
+            lostNames: lost
+        )
+        try index.record(restoration)
+        configuration.logger.notice(
+            "the index has been rebuilt",
+            metadata: ["blobs": "\(blobs)", "tags": "\(tags.count)", "from": "\(restoration.source)"]
+        )
+        guard !lost.isEmpty else { return }
+        let shown = lost.prefix(20).joined(separator: ", ") + (lost.count > 20 ? ", …" : "")
+        configuration.logger.warning(
+            "names were lost with the index; the next sync brings them back",
+            metadata: ["count": "\(lost.count)", "names": "\(shown)"]
+        )
     }
 }

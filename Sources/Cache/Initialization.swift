@@ -12,7 +12,8 @@ struct Initialization: Sendable {
 
     func run() throws -> CacheIndex {
         let isNew = try directory.root.status(CacheIndex.fileName) == nil
-        let index = try isNew ? rebuiltIndex() : checkedIndex()
+        let index = try isNew ? rebuiltIndex(former: []) : checkedIndex()
+        try directory.clearSuspicion()
         let layout = ByteBuffer(bytes: try ImageLayout.index(of: index.tags()))
         do throws(SystemError) {
             if try directory.root.status("oci-layout") == nil {
@@ -28,30 +29,46 @@ struct Initialization: Sendable {
     }
 
     private func checkedIndex() throws -> CacheIndex {
+        var former: Set<ImageReference> = []
         do {
             let index = try CacheIndex(path: path)
-            if try index.schemaState() == .outdated { try index.migrate() }
-            if try index.wasClosedCleanly() || index.passesQuickCheck() { return index }
+            if try isSound(index) { return index }
+            former = index.readableNames()
             try index.close()
         } catch let error as CacheError where error.kind == .damagedIndex {
             configuration.logger.debug("the index is unusable", metadata: ["error": "\(error)"])
         }
-        try moveAside()
-        return try rebuiltIndex()
+        let time = try moveAside([CacheIndex.fileName, "\(CacheIndex.fileName)-journal"])
+        configuration.logger.warning(
+            "the index was damaged; it is rebuilt from its backup, the blobs and index.json",
+            metadata: ["aside": "\(directory.quarantine.path)/\(CacheIndex.fileName).\(time)"]
+        )
+        return try rebuiltIndex(former: former)
+    }
+
+    private func isSound(_ index: CacheIndex) throws -> Bool {
+        do {
+            if try index.schemaState() == .outdated { try index.migrate() }
+            if try directory.isIndexSuspect() { return try index.passesIntegrityCheck() }
+            return try index.wasClosedCleanly() || index.passesQuickCheck()
+        } catch let error as CacheError where error.kind == .damagedIndex {
+            configuration.logger.debug("the index is unusable", metadata: ["error": "\(error)"])
+            return false
+        }
     }
 
     private var path: String { "\(directory.path)/\(CacheIndex.fileName)" }
 
-    private func moveAside() throws {
+    /// Keeps files as evidence, the index before its journal: without the journal it would be taken for another state.
+    ///
+    /// - Returns: the time that their new names end in.
+    @discardableResult
+    func moveAside(_ names: [String]) throws -> Int64 {
         let time = configuration.now()
-        for name in [CacheIndex.fileName, "\(CacheIndex.fileName)-journal"]
-        where try directory.root.status(name) != nil {
+        for name in names where try directory.root.status(name) != nil {
             try directory.root.rename(name, to: directory.quarantine, "\(name).\(time)")
         }
         try directory.root.sync()
-        configuration.logger.warning(
-            "the index was damaged; it is rebuilt from the blobs and index.json, older tags may be lost",
-            metadata: ["aside": "\(directory.quarantine.path)/\(CacheIndex.fileName).\(time)"]
-        )
+        return time
     }
 }

@@ -141,6 +141,8 @@ struct FileStatus: Sendable {
     let links: UInt64
     /// Seconds since 1970.
     let modifiedAt: Int64
+    /// When content or status changed last, as the system writes it.
+    private let changedAt: [Int]
 
     init(_ status: stat) {
         device = UInt64(status.st_dev)
@@ -150,6 +152,7 @@ struct FileStatus: Sendable {
         mode = status.st_mode
         links = UInt64(status.st_nlink)
         modifiedAt = Int64(status.st_mtim.tv_sec)
+        changedAt = [status.st_mtim, status.st_ctim].flatMap { [$0.tv_sec, $0.tv_nsec] }
     }
 
     var isRegular: Bool { mode & S_IFMT == S_IFREG }
@@ -158,5 +161,10 @@ struct FileStatus: Sendable {
     /// Whether both are the same file, under whatever names.
     func isSameFile(as other: FileStatus) -> Bool {
         device == other.device && inode == other.inode
+    }
+
+    /// Whether it is the same file with the same content, as far as the system notes changes.
+    func isUnchanged(since earlier: FileStatus) -> Bool {
+        isSameFile(as: earlier) && size == earlier.size && changedAt == earlier.changedAt
     }
 }

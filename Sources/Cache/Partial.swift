@@ -11,6 +11,14 @@ struct Partial: Sendable {
     let name: String
     let ingest: Directory
 
+    /// Begins the names of an archive's parts of blobs, which wait for the others.
+    static let partPrefix = "part-"
+
+    /// A file that nobody has touched for this many seconds is given up.
+    static func lifetime(of name: String) -> Int64 {
+        name.hasPrefix(partPrefix) ? CacheIndex.importLifetime : 24 * 3600
+    }
+
     static func name(_ digest: Digest) -> String {
         "\(digest.algorithm.rawValue)-\(digest.hex)"
     }

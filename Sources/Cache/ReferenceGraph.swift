@@ -27,8 +27,8 @@ struct ReferenceGraph: Sendable {
 
     private(set) var nodes: [Node] = []
     private(set) var tags: [Tag] = []
-    /// The nodes that a lease names.
-    private(set) var leased: Set<Int> = []
+    /// What archives have brought for images whose other volumes are still to come.
+    private(set) var awaited: Set<Int> = []
     /// What each node keeps.
     private var kept: [[Int]] = []
     private var positions: [Digest: Int] = [:]
@@ -51,11 +51,9 @@ struct ReferenceGraph: Sendable {
         tags.append(Tag(location: location, tag: tag, node: node, updatedAt: updatedAt))
     }
 
-    mutating func add(leased digest: Digest) {
-        if let node = positions[digest] { leased.insert(node) }
+    mutating func add(awaited digest: Digest) {
+        if let node = positions[digest] { awaited.insert(node) }
     }
-
-    func position(of digest: Digest) -> Int? { positions[digest] }
 
     /// All that some nodes keep, themselves included.
     func closure(of roots: some Sequence<Int>) -> Set<Int> {
@@ -69,26 +67,6 @@ struct ReferenceGraph: Sendable {
 
     func bytes(of members: some Sequence<Int>) -> Int64 {
         members.reduce(0) { $0 + nodes[$1].size }
-    }
-
-    /// Some nodes, each before what it keeps, so that nothing that still refers to a blob outlives it.
-    func keepersFirst(_ members: Set<Int>) -> [Int] {
-        var finished: [Int] = []
-        var seen: Set<Int> = []
-        for root in members.sorted() where seen.insert(root).inserted {
-            var path = [(node: root, next: 0)]
-            while let last = path.last {
-                guard last.next < kept[last.node].count else {
-                    finished.append(last.node)
-                    path.removeLast()
-                    continue
-                }
-                path[path.count - 1].next += 1
-                let child = kept[last.node][last.next]
-                if members.contains(child), seen.insert(child).inserted { path.append((child, 0)) }
-            }
-        }
-        return finished.reversed()
     }
 }
 

@@ -7,6 +7,7 @@ import OCI
 /// ```
 /// oci-layout  index.json  index.sqlite  blobs/<algorithm>/<hex>
 /// ingest/<algorithm>-<hex>  locks/store, locks/00…ff  leases/<id>  quarantine/<algorithm>-<hex>.<time>
+/// backup/index-<n>.sqlite
 /// ```
 struct StoreDirectory: Sendable {
     let path: String
@@ -15,6 +16,7 @@ struct StoreDirectory: Sendable {
     let locks: Directory
     let leases: Directory
     let quarantine: Directory
+    let backup: Directory
     private let sha256: Directory
     private let sha512: Directory
 
@@ -36,6 +38,7 @@ struct StoreDirectory: Sendable {
         locks = try open("locks", root)
         leases = try open("leases", root)
         quarantine = try open("quarantine", root)
+        backup = try open("backup", root)
     }
 
     /// Where committed blobs of an algorithm are.
@@ -90,7 +93,10 @@ extension StoreDirectory {
         var prefix = path.hasPrefix("/") ? "/" : ""
         for component in path.split(separator: "/") {
             prefix += component
-            if mkdir(prefix, 0o700) != 0 {
+            if mkdir(prefix, 0o700) == 0 {
+                // What can be searched but not read cannot be synced; nothing more can be done then.
+                try? Directory(path: prefix + "/..").sync()
+            } else {
                 let code = errno
                 var status = stat()
                 guard stat(prefix, &status) == 0 else { throw SystemError(call: "mkdir", code: code) }

@@ -105,6 +105,8 @@ package struct ImageIndex: Sendable {
         package let annotations: [String: String]
         /// Where its descriptor stands in the index's bytes.
         package let range: Range<Int>
+        /// Where the value of its `platform` stands in the index's bytes, even if that is `null`.
+        package let platformRange: Range<Int>?
     }
 
     /// In the index's order.

@@ -53,7 +53,8 @@ struct ManifestReader {
                 descriptor: try Self.descriptor(value, path: "manifests[\(index)]"),
                 platform: try Self.platform(value, path: "manifests[\(index)].platform"),
                 annotations: try Self.annotations(value),
-                range: value.range
+                range: value.range,
+                platformRange: value.members?.first { $0.key.utf8.elementsEqual("platform".utf8) }?.value.range
             )
         }
         return ImageIndex(

@@ -1,5 +1,3 @@
-import NIOCore
-
 /// What remains of an index when only some platforms are wanted.
 package enum PlatformSelection: Sendable {
     /// One manifest, which takes the index's place.
@@ -44,30 +42,8 @@ extension Manifest {
         if kept.count == index.entries.count {
             return PlatformSelectionResult(selection: .whole, missing: missing)
         }
-        let reduced = try Manifest(bytes: bytes(keeping: kept, of: index), contentType: descriptor.mediaType)
+        let parts = kept.map { (position: $0, bytes: slice(index.entries[$0].range)) }
+        let reduced = try Manifest(bytes: bytes(of: index, keeping: parts), contentType: descriptor.mediaType)
         return PlatformSelectionResult(selection: .reduced(reduced), missing: missing)
-    }
-
-    /// The index's bytes without the other entries.
-    ///
-    /// What stands before the first entry, after the last one, and between a kept entry and its predecessor stays as it
-    /// is, white space included.
-    private func bytes(keeping kept: [Int], of index: ImageIndex) -> ByteBuffer {
-        var result = ByteBuffer()
-        let ranges = index.entries.map(\.range)
-        append(0..<(ranges.first?.lowerBound ?? 0), to: &result)
-        for position in kept {
-            if position != kept.first {
-                append(ranges[position - 1].upperBound..<ranges[position].lowerBound, to: &result)
-            }
-            append(ranges[position], to: &result)
-        }
-        append((ranges.last?.upperBound ?? 0)..<bytes.readableBytes, to: &result)
-        return result
-    }
-
-    private func append(_ range: Range<Int>, to result: inout ByteBuffer) {
-        guard let slice = bytes.getSlice(at: bytes.readerIndex + range.lowerBound, length: range.count) else { return }
-        result.writeImmutableBuffer(slice)
     }
 }

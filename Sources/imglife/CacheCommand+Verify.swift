@@ -1,62 +1,102 @@
 import ArgumentParser
 import Cache
 import OCI
+import Registry
+import Sync
 
 /// `imglife cache verify`.
 struct CacheVerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Hash every blob again and put aside what is wrong.",
-        discussion:
-            "The next sync of an affected image downloads it again. Exit codes: 0 all sound; 1 something is bad."
+        discussion: """
+            The next sync of an affected image downloads it again, and --repair does so now. An interrupted verification \
+            is continued by the next one. Exit codes: 0 all sound, or repaired; 1 something is bad.
+            """
     )
 
     @ParentCommand var parent: Imglife
+
+    @Flag(help: "Fetch what is bad or missing again: from where it came, its mirrors, or the targets.")
+    var repair = false
+
+    @Option(
+        help: ArgumentHelp("Only the n-th of t parts of the cache.", valueName: "n/t"),
+        transform: { text in
+            let numbers = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+            guard numbers.count == 2, let number = numbers[0], let count = numbers[1],
+                let subset = VerificationOptions.Subset(number, of: count)
+            else { throw ValidationError("'\(text.displaySafe)' must be a part and how many there are, such as 1/7") }
+            return subset
+        }
+    )
+    var subset: VerificationOptions.Subset?
+
+    @Option(
+        help: ArgumentHelp("Begin no blob after this time; the next verification goes on there.", valueName: "time"),
+        transform: { text in
+            do {
+                return try Duration(goDuration: text)
+            } catch {
+                throw ValidationError("\(error)")
+            }
+        }
+    )
+    var maxDuration: Duration?
+
+    @Flag(help: "Begin at the first blob, wherever an earlier verification stopped.")
+    var restart = false
 
     @Option(help: "Text, or one JSON document.")
     var output = CacheCommand.Output.text
 
     func run() async throws {
-        try await CacheAccess.run(parent.options) { [output] cache, _ in
-            let report = try await cache.verify()
+        try await CacheAccess.run(parent.options) { [self] cache, access in
+            let options = VerificationOptions(subset: subset, maximumDuration: maxDuration, startsOver: restart)
+            let progress = VerificationProgress()
+            let display = WorkProgress(environment: access.environment) { Self.line(progress.snapshot, after: $0) }
+            let report = try await display.showing { try await cache.verify(options, progress: progress) }
+            let repaired = repair ? try await Self.repair(report, cache, access) : nil
+            let result = VerificationResult(report, repaired)
             switch output {
-            case .text: try StandardOutput.write(Self.text(report))
-            case .json: try StandardOutput.write(CacheDocument.text(Document(report)))
+            case .text: try StandardOutput.write(result.text)
+            case .json: try StandardOutput.write(CacheDocument.text(result))
             }
-            if !report.findings.isEmpty { throw Failure.failed }
+            if result.isBad { throw Failure.failed }
         }
     }
 
-    private static func text(_ report: VerificationReport) -> String {
-        let findings = report.findings.map { finding in
-            let affected = finding.affected.map(\.description).joined(separator: ", ")
-            return "\(finding.fault.rawValue) \(finding.digest): \(affected.isEmpty ? "no tag needs it" : affected)\n"
-        }
-        let blobs = "\(report.blobs) \(report.blobs == 1 ? "blob" : "blobs")"
-        return findings.joined() + "verified \(blobs), \(ByteCount(report.bytes)); \(report.findings.count) bad\n"
-    }
-
-    private struct Document: Encodable {
-        let blobs: Int
-        let bytes: Int64
-        let bad: [Finding]
-
-        init(_ report: VerificationReport) {
-            blobs = report.blobs
-            bytes = report.bytes
-            bad = report.findings.map(Finding.init)
+    private static func repair(
+        _ report: VerificationReport,
+        _ cache: ContentCache,
+        _ access: CacheAccess
+    ) async throws -> RepairReport {
+        guard !report.findings.isEmpty else { return RepairReport() }
+        return try await RegistryClient.with(access.registries()) { client in
+            let repair = CacheRepair(
+                cache: cache,
+                client: client,
+                configuration: access.session?.configuration,
+                logger: access.configuration.logger
+            )
+            return try await repair.run(report.findings)
         }
     }
 
-    private struct Finding: Encodable {
-        let digest: String
-        let fault: String
-        let affected: [String]
-
-        init(_ finding: VerificationReport.Finding) {
-            digest = finding.digest.description
-            fault = finding.fault.rawValue
-            affected = finding.affected.map(\.description)
+    private static func line(_ progress: VerificationProgress.Snapshot, after time: Duration) -> String? {
+        guard progress.totalBlobs > 0 else { return nil }
+        var parts = [
+            "verified \(progress.blobs) of \(progress.totalBlobs) blobs",
+            "\(ByteCount(progress.bytes, of: progress.totalBytes))",
+        ]
+        let seconds = time / .seconds(1)
+        if seconds > 0, progress.bytes > 0 {
+            let rate = Double(progress.bytes) / seconds
+            parts.append("\(ByteCount(Int64(rate)))/s")
+            let left = Double(progress.totalBytes - progress.bytes) / rate
+            parts.append("ETA \(Elapsed(wholeSecondsOf: .seconds(left)))")
         }
+        if progress.bad > 0 { parts.append("\(progress.bad) bad") }
+        return parts.joined(separator: " · ")
     }
 }

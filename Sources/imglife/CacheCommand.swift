@@ -3,6 +3,7 @@ import Cache
 import FoundationEssentials
 import Logging
 import OCI
+import Registry
 import Sync
 
 /// `imglife cache`: looks after the cache.
@@ -10,7 +11,7 @@ struct CacheCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cache",
         abstract: "Look after the cache: what it holds, whether it is sound, and what can go.",
-        discussion: "No registry is asked. With --cache-dir or IMGLIFE_CACHE_DIR no configuration is needed.",
+        discussion: "Only 'verify --repair' asks registries. With --cache-dir or IMGLIFE_CACHE_DIR no configuration is needed.",
         subcommands: [
             CacheStatsCommand.self, CacheListCommand.self, CacheVerifyCommand.self, CacheCollectCommand.self,
             CacheRemoveCommand.self,
@@ -32,10 +33,10 @@ struct CacheAccess: Sendable {
     /// `cache.max_size`, in bytes.
     let maximumSize: Int64?
     let environment: [String: String]
-    /// The registries of the configuration; none without one.
-    let hosts: Set<RegistryHost>
-    /// `nil` without a configuration.
+    /// `nil` where there is no configuration.
     let session: Session?
+    /// The registries of the configuration; none without one.
+    var hosts: Set<RegistryHost> { session?.sourceHosts ?? [] }
 
     /// - Throws: what ``Session`` throws, except for a missing file where the cache's directory is named otherwise.
     init(options: GlobalOptions) throws {
@@ -44,7 +45,6 @@ struct CacheAccess: Sendable {
             configuration = session.cache
             maximumSize = session.configuration.cache.maximumSize?.bytes
             environment = session.environment
-            hosts = session.sourceHosts
             self.session = session
         } catch let error as MissingConfiguration {
             environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
@@ -56,9 +56,22 @@ struct CacheAccess: Sendable {
                 logger: try options.logger(environment: environment)
             )
             maximumSize = nil
-            hosts = []
             session = nil
         }
+    }
+
+    /// How registries are reached; without a configuration as the environment alone says.
+    ///
+    /// - Throws: `SettingsError`, `CredentialError`, `ProxyError`.
+    func registries() throws -> RegistryConfiguration {
+        if let session { return session.registries }
+        return RegistryConfiguration(
+            credentials: try CredentialStore(environment: environment, home: environment["HOME"]),
+            retry: try RuntimeSettings(environment: environment).retry,
+            proxies: try ProxySettings(environment: environment),
+            userAgent: "imglife/\(Version.current)",
+            logger: configuration.logger
+        )
     }
 
     /// Opens the cache that the options name and ends the process as ``Failure`` says.

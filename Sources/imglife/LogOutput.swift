@@ -27,12 +27,20 @@ struct LogOutput: LogHandler {
             let level = event.level.rawValue.uppercased()
             StandardOutput.writeError("\(time) \(level) \(event.message.description.displaySafe)\(fields)\n")
         case .json:
-            let fields = all.map { ",\(JSONText.quoted($0.key)):\(JSONText.quoted($0.value.description))" }.joined()
-            StandardOutput.writeError(
-                "{\"time\":\"\(time)\",\"level\":\"\(event.level.rawValue)\","
-                    + "\"message\":\(JSONText.quoted(event.message.description))\(fields)}\n"
-            )
+            let fields = all.map { ($0.key, JSONText.quoted($0.value.description)) }
+            StandardOutput.writeError(Self.jsonLine(event.level, event.message.description, fields, at: time))
         }
+    }
+
+    /// One event as a line of JSON; the fields' values are JSON already.
+    static func jsonLine(
+        _ level: Logger.Level,
+        _ message: String,
+        _ fields: [(key: String, value: String)],
+        at time: Timestamp = .now
+    ) -> String {
+        "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"message\":\(JSONText.quoted(message))"
+            + fields.map { ",\(JSONText.quoted($0.key)):\($0.value)" }.joined() + "}\n"
     }
 
     private static func quoted(_ value: Logger.MetadataValue) -> String {

@@ -1,9 +1,12 @@
+import Logging
 import OCI
 import Sync
 
 /// A line now and then, for runs that nobody watches on a terminal.
 struct PlainProgress: Sendable {
     let progress: SyncProgress
+    /// As the log lines that it stands between.
+    var format = GlobalOptions.LogFormat.text
     var interval: Duration = .seconds(10)
     var clock: any Clock<Duration> = ContinuousClock()
     /// Takes one line, which ends in a line feed and holds no other control character.
@@ -17,18 +20,37 @@ struct PlainProgress: Sendable {
 
     /// Silent as long as nothing changes.
     private func report(_ clock: some Clock<Duration>) async {
-        var last = line(SyncProgress.Snapshot.atStart)
+        var last = figures(SyncProgress.Snapshot.atStart)
         while (try? await clock.sleep(for: interval)) != nil {
-            let line = line(progress.snapshot)
-            if line != last { tell(line) }
-            last = line
+            let snapshot = progress.snapshot
+            let figures = figures(snapshot)
+            if figures != last { tell(line(snapshot)) }
+            last = figures
         }
     }
 
+    private func figures(_ snapshot: SyncProgress.Snapshot) -> [Int64] {
+        let counts = [snapshot.tags, snapshot.finishedTags, snapshot.failedTags, snapshot.transfers.count]
+        return [snapshot.bytes] + counts.map(Int64.init)
+    }
+
     private func line(_ snapshot: SyncProgress.Snapshot) -> String {
-        let failed = snapshot.failedTags > 0 ? ", \(snapshot.failedTags) failed" : ""
-        return "\(snapshot.finishedTags) of \(snapshot.tags) tags\(failed), \(ByteCount(snapshot.bytes)) transferred, "
-            + "\(snapshot.transfers.count) under way\n"
+        switch format {
+        case .text:
+            let failed = snapshot.failedTags > 0 ? ", \(snapshot.failedTags) failed" : ""
+            return "\(snapshot.finishedTags) of \(snapshot.tags) tags\(failed), "
+                + "\(ByteCount(snapshot.bytes)) transferred, \(snapshot.transfers.count) under way\n"
+        case .json:
+            return LogOutput.jsonLine(
+                .info,
+                "progress",
+                [
+                    ("tags", "\(snapshot.tags)"), ("finished", "\(snapshot.finishedTags)"),
+                    ("failed", "\(snapshot.failedTags)"), ("bytes", "\(snapshot.bytes)"),
+                    ("transfers", "\(snapshot.transfers.count)"),
+                ]
+            )
+        }
     }
 }
 

@@ -16,12 +16,14 @@ struct Session: Sendable {
     let proxies: ProxySettings
     let cacheDirectory: String
     let environment: [String: String]
+    let logFormat: GlobalOptions.LogFormat
     let logger: Logger
 
     /// - Throws: ``MissingConfiguration``, `ConfigurationError`, `SettingsError`, `CredentialError`.
     init(options: GlobalOptions) throws {
         environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
         logger = try options.logger(environment: environment)
+        logFormat = options.format(environment: environment)
         file = options.config ?? environment["IMGLIFE_CONFIG"] ?? "imglife.yaml"
         let text = try ConfigurationFile.read(file)
         configuration = try Configuration(yaml: text, file: file == "-" ? "<stdin>" : file)
@@ -68,6 +70,13 @@ struct Session: Sendable {
 }
 
 extension GlobalOptions {
+    private static let formatVariable = "IMGLIFE_LOG_FORMAT"
+
+    /// How log lines are written, where the environment holds no nonsense.
+    func format(environment: [String: String]) -> LogFormat {
+        logFormat ?? environment[Self.formatVariable].flatMap { LogFormat(rawValue: $0.lowercased()) } ?? .text
+    }
+
     /// A logger that writes to standard error as the options and the environment say.
     func logger(environment: [String: String]) throws(SettingsError) -> Logger {
         var problems: [String] = []
@@ -80,7 +89,7 @@ extension GlobalOptions {
             return nil
         }
         let level = logLevel ?? value("IMGLIFE_LOG_LEVEL") ?? LogLevel.info
-        let format = logFormat ?? value("IMGLIFE_LOG_FORMAT") ?? LogFormat.text
+        let format = logFormat ?? value(Self.formatVariable) ?? LogFormat.text
         guard problems.isEmpty else { throw SettingsError(problems: problems) }
         return Logger(label: "imglife") { _ in LogOutput(format: format, level: level.level) }
     }

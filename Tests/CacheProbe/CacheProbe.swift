@@ -1,73 +1,51 @@
 import Cache
 import Glibc
-import NIOCore
+import Logging
 import OCI
-import TestSupport
 
-/// A process that tests can kill, trace and starve: downloads generated blobs and prints each one's digest when the
-/// cache has acknowledged it.
+/// A process that tests can kill, trace and starve: does to a cache what its arguments say, and prints what the cache
+/// has acknowledged, line by line, at once.
 @main
 enum CacheProbe {
+    private static let usage = """
+        usage: CacheProbe DIRECTORY COUNT SIZE            download that many generated blobs
+               CacheProbe DIRECTORY images SEED COUNT     store that many images with tags, and replace some
+               CacheProbe DIRECTORY collect GRACE         collect garbage older than so many seconds
+               CacheProbe DIRECTORY verify                hash everything again
+               CacheProbe DIRECTORY mixed SEED COUNT      that many operations of all kinds
+        """
+
     static func main() async throws {
-        let arguments = CommandLine.arguments.dropFirst()
-        guard arguments.count == 3, let directory = arguments.first, let count = Int(arguments[2]),
-            let size = Int(arguments[3])
-        else {
-            print("usage: CacheProbe DIRECTORY COUNT SIZE")
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        guard let directory = arguments.first, let operation = operation(arguments.dropFirst()) else {
+            print(usage)
             exit(2)
         }
         do {
-            try await ContentCache.with(CacheConfiguration(directory: directory)) { cache in
-                try await download(count, size, into: cache)
-            }
+            var configuration = CacheConfiguration(directory: directory)
+            configuration.logger.logLevel = .error
+            try await ContentCache.with(configuration, operation)
         } catch {
             print("error: \(error)")
             exit(1)
         }
     }
 
-    private static func download(_ count: Int, _ size: Int, into cache: ContentCache) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for seed in 1...count {
-                group.addTask {
-                    let source = GeneratedSource(bytes: .random(seed: UInt64(seed), count: size))
-                    let descriptor = Descriptor(mediaType: .octetStream, bytes: source.bytes.buffer)
-                    try await cache.follow(descriptor, from: source).whenCommitted()
-                    acknowledge(descriptor)
-                }
-            }
-            try await group.waitForAll()
+    private static func operation(_ arguments: ArraySlice<String>) -> ((ContentCache) async throws -> Void)? {
+        let numbers = arguments.compactMap(Int.init)
+        switch (arguments.first, numbers.count) {
+        case ("images", 2): return { try await ImageWork($0, seed: numbers[0]).storeImages(numbers[1]) }
+        case ("mixed", 2): return { try await ImageWork($0, seed: numbers[0]).mixed(numbers[1]) }
+        case ("collect", 1): return { _ = try await $0.collect(CollectionOptions(grace: .seconds(numbers[0]))) }
+        case ("verify", 0): return { try await ImageWork($0, seed: 0).verify() }
+        case (_, 2): return { try await BlobWork.download(numbers[0], numbers[1], into: $0) }
+        default: return nil
         }
     }
 
-    /// At once and whole, because the process may be killed right afterwards.
-    private static func acknowledge(_ descriptor: Descriptor) {
-        let line = Array("\(descriptor.digest)\n".utf8)
-        _ = Glibc.write(1, line, line.count)
-    }
-}
-
-private struct GeneratedSource: ContentSource {
-    let bytes: ByteSource
-    let place = "registry.example.com/generated"
-
-    struct NoManifests: Error {}
-
-    func manifest(_ descriptor: Descriptor) async throws -> Manifest {
-        throw NoManifests()
-    }
-
-    func readBlob(
-        _ descriptor: Descriptor,
-        from offset: Int64,
-        deliver: (ByteBuffer) async throws -> Void
-    ) async throws {
-        var position = Int(offset)
-        while position < bytes.count {
-            let piece = bytes.read(at: position, count: min(64 << 10, bytes.count - position))
-            try await deliver(piece)
-            position += piece.readableBytes
-            await Task.yield()
-        }
+    /// Prints a line at once and whole, because the process may be killed right afterwards.
+    static func say(_ line: String) {
+        let bytes = Array("\(line)\n".utf8)
+        _ = Glibc.write(1, bytes, bytes.count)
     }
 }

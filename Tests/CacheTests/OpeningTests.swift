@@ -17,7 +17,8 @@ struct OpeningTests {
     func layout() async throws {
         try await withCache { (_, path) async throws -> Void in
             let expected = [
-                "blobs", "index.json", "index.sqlite", "ingest", "leases", "locks", "oci-layout", "quarantine",
+                "backup", "blobs", "index.json", "index.sqlite", "ingest", "leases", "locks", "oci-layout",
+                "quarantine",
             ]
             #expect(try names(path).filter { $0 != "index.sqlite-journal" } == expected)
             for name in ["", "/blobs", "/blobs/sha256", "/ingest", "/locks", "/leases"] {

@@ -1,3 +1,5 @@
+import NIOCore
+import OCI
 import Synchronization
 import Testing
 
@@ -118,6 +120,48 @@ struct ProgressDisplayTests {
                 "2 of 4 tags, 1 failed, 4.0 KiB transferred, 1 under way\n",
             ]
         )
+    }
+
+    @Test("Plain progress between log lines of JSON is JSON too")
+    func json() async throws {
+        let told = Mutex<[String]>([])
+        let clock = SteppedClock()
+        let progress = SyncProgress()
+        let display = PlainProgress(
+            progress: progress,
+            format: .json,
+            clock: clock,
+            tell: { line in told.withLock { $0.append(line) } }
+        )
+        try await display.showing {
+            progress.expect(entries: 1)
+            progress.planned(tags: 4)
+            progress.advance(progress.begin("a", size: 5000), to: 4096)
+            progress.finished(failed: true)
+            await clock.step(by: .seconds(10))
+            await clock.step(by: .seconds(10))
+        }
+        let line = try #require(told.withLock { $0.count == 1 ? $0.first : nil })
+        let value = try JSONValue(parsing: ByteBuffer(string: line))
+        #expect(line.hasSuffix("}\n") && value["time"]?.string != nil && value["level"]?.string == "info")
+        #expect(value["message"]?.string == "progress")
+        let figures = ["tags", "finished", "failed", "bytes", "transfers"].map { value[$0]?.integer }
+        #expect(figures == [4, 1, 1, 4096, 1])
+    }
+
+    @Test("A blob that waits for a free connection is no bar yet, but counts as work that is left")
+    func waiting() {
+        let progress = SyncProgress()
+        let first = progress.begin("first", size: 1000)
+        let second = progress.begin("second", size: 500)
+        #expect(progress.snapshot.transfers.isEmpty && progress.snapshot.waitingBytes == 1500)
+        progress.advance(second, to: 10)
+        #expect(progress.snapshot.transfers.map(\.name) == ["second"] && progress.snapshot.waitingBytes == 1000)
+        progress.end(first)
+        #expect(progress.snapshot.transfers.map(\.name) == ["second"] && progress.snapshot.waitingBytes == 0)
+        progress.advance(first, to: 20)
+        progress.end(second)
+        #expect(progress.snapshot.transfers.isEmpty && progress.snapshot.bytes == 10)
     }
 
     @Test(

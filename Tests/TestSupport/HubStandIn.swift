@@ -35,7 +35,7 @@ package final class HubStandIn: Sendable {
         let parts = repository.split(separator: "/")
         path = "/v2/namespaces/\(parts[0])/repositories/\(parts[1])/tags"
         state = Mutex(State(rows: rows))
-        registry.script(RequestMatch("GET", .containing("/v2/namespaces/"), times: nil), .flip { self.page($0) })
+        registry.script(RequestMatch("GET", .containing(path), times: nil), .flip { self.page($0) })
         registry.script(RequestMatch("POST", .exactly("/v2/auth/token"), times: nil), .flip { _ in self.logIn() })
         registry.script(RequestMatch("POST", .exactly("/v2/users/login"), times: nil), .flip { _ in self.logIn() })
     }

@@ -30,8 +30,8 @@ package struct SampleImage: Sendable {
     package let blobs: [Part]
     /// Manifests and indexes, children before their parents; the image itself comes last.
     package let manifests: [Part]
-    /// What it is for, where that is known.
-    package let platform: Platform?
+    /// What it is for, where that is known; an index's descriptor of it says so.
+    package var platform: Platform?
     /// What a parent's descriptor of it carries.
     package var descriptorAnnotations: [String: String] = [:]
 

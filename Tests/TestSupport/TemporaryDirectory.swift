@@ -4,14 +4,18 @@ import Glibc
 /// A directory for one test.
 package enum TemporaryDirectory {
     /// Makes a directory under the system's temporary directory and removes it, with all that is in it, at the end.
-    package static func with<R>(_ body: (_ path: String) async throws -> R) async throws -> R {
-        let path = try make()
+    ///
+    /// - Parameters:
+    ///   - base: where else it is made.
+    ///   - body: gets its path, absolute and without links if `base` is.
+    package static func with<R>(in base: String? = nil, _ body: (_ path: String) async throws -> R) async throws -> R {
+        let path = try make(in: base)
         defer { remove(path) }
         return try await body(path)
     }
 
-    static func make() throws -> String {
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    static func make(in place: String? = nil) throws -> String {
+        let base = place ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(base)/imglife-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw FileError("mkdtemp", base) }
         return template.withUnsafeBufferPointer {

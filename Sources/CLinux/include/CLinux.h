@@ -19,8 +19,17 @@ int64_t clinux_filesystem_magic(int fd);
 /// fstatfs(2): bytes that an unprivileged process may still allocate, or -1 with errno set.
 int64_t clinux_free_bytes(int fd);
 
+/// fstatfs(2): bytes that the file system has in all, or -1 with errno set.
+int64_t clinux_total_bytes(int fd);
+
+/// ioprio_set(2): the calling thread reads only when nobody else wants to. Only speed depends on it.
+void clinux_idle_io_priority(void);
+
 /// openat(2), which is variadic in C. A descriptor, or -1 with errno set.
 int clinux_openat(int directory, const char *name, int flags, mode_t mode);
+
+/// renameat2(2) with RENAME_NOREPLACE within one directory. 0 or an errno.
+int clinux_rename_new(int directory, const char *from, const char *to);
 
 /// fcntl(2) with F_DUPFD_CLOEXEC. A descriptor, or -1 with errno set.
 int clinux_duplicate(int fd);
@@ -36,5 +45,21 @@ int clinux_crypt(const char *password, const char *setting, char *result, size_t
 /// a transfer's size (256 KiB) stay on the heap: mapping each anew costs a quarter of the processor time of a large copy
 /// in page faults. Call it before the first thread starts.
 void clinux_limit_heap(void);
+
+/// A running decompression of gzip data through zlib.
+struct clinux_inflation;
+
+/// Begins a decompression; NULL when there is no memory. End it with clinux_inflation_end.
+struct clinux_inflation *clinux_inflation_begin(void);
+
+/// Decompresses from `input` to `output`. `*consumed` and `*produced` tell how much of both was used. The checksum of
+/// a member is verified at its end. 0: go on; 1: a gzip member has ended, more may follow; -1: the data is damaged.
+int clinux_inflation_step(struct clinux_inflation *inflation, const void *input, size_t input_size, size_t *consumed,
+                          void *output, size_t output_size, size_t *produced);
+
+/// Makes it ready for a further member. 0 or -1.
+int clinux_inflation_reset(struct clinux_inflation *inflation);
+
+void clinux_inflation_end(struct clinux_inflation *inflation);
 
 #endif

@@ -7,12 +7,19 @@ import Synchronization
 extension ImageCopy {
     /// Brings one blob to the target: not at all, by a mount, from the cache, or while it arrives from the source.
     ///
-    /// A download that began again, and a copy in the cache that turned out damaged, make the upload begin again too.
+    /// A download that began again, and a copy in the cache that turned out damaged, make the upload begin again too;
+    /// after the former only once the download has ended, so that a blob which is wrong everywhere is not asked for anew.
     func send(_ blob: Descriptor, lookingFirst: Bool) async throws -> ByteTally {
         var attempts = 0
         while true {
+            let followed = FollowedBlob(descriptor: blob, source: source, cache: cache)
             do {
-                return try await attempt(blob, lookingFirst: lookingFirst)
+                do {
+                    return try await attempt(followed, lookingFirst: lookingFirst)
+                } catch let error as CacheError where error.kind == .restarted {
+                    try await followed.finish()
+                    throw error
+                }
             } catch let error as CacheError where attempts < Self.repairAttempts {
                 // With a single attempt the cache gives up a mirror's wrong bytes before the host has been asked.
                 let isElsewhere = error.kind == .digestMismatch && source.hasAlternative(for: blob.digest)
@@ -22,8 +29,8 @@ extension ImageCopy {
         }
     }
 
-    private func attempt(_ blob: Descriptor, lookingFirst: Bool) async throws -> ByteTally {
-        let followed = FollowedBlob(descriptor: blob, source: source, cache: cache)
+    private func attempt(_ followed: FollowedBlob, lookingFirst: Bool) async throws -> ByteTally {
+        let blob = followed.descriptor
         let outcome = try await ledger.ensure(blob.digest, in: job.target) {
             if lookingFirst, try await target.contains(blob) { return .alreadyThere }
             let home = ledger.home(of: blob.digest, near: job.target) ?? neighbouringSource
@@ -73,6 +80,11 @@ private final class FollowedBlob: BlobReader {
 
     func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
         try await followed().read(at: offset, atMost: count)
+    }
+
+    /// Waits until the cache holds the blob; throws what the download fails with.
+    func finish() async throws {
+        try await blob.withLock { $0 }?.whenCommitted()
     }
 
     /// What reading it has cost so far.

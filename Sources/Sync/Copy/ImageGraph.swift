@@ -14,6 +14,10 @@ struct ImageGraph: Sendable {
     let blobs: [Descriptor]
     /// Platforms that were asked for and are not there while others are.
     let missingPlatforms: [PlatformPattern]
+    /// Whether the top is an index made here, which the source does not have.
+    var isMade = false
+    /// Indexes of the source that were read to choose platforms and do not reach the target.
+    var nested: [Manifest] = []
 
     /// Everything that must be kept for the image, for a lease.
     var descriptors: [Descriptor] {

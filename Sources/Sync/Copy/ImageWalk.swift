@@ -24,33 +24,26 @@ struct ImageWalk {
     ///
     /// - Throws: ``CopyError`` when no platform matches; ``DocumentError``; what the source throws.
     mutating func graph(of document: Manifest, platforms: [PlatformPattern]) async throws -> ImageGraph {
-        let choice = try await choose(platforms, from: document)
-        try await visit(choice.top, depth: 0)
-        return ImageGraph(
-            top: choice.top,
+        let choice = try await PlatformChoice(of: platforms, from: document) { try await manifest($0) }
+        let top: Manifest
+        switch choice.top {
+        case .document(let whole):
+            try await check(whole, against: platforms)
+            top = whole
+        case .child(let descriptor): top = try await manifest(descriptor)
+        case .made(let index): top = index
+        }
+        try await visit(top, depth: 0)
+        var graph = ImageGraph(
+            top: top,
             source: document.descriptor,
             children: children,
             blobs: blobs,
             missingPlatforms: choice.missing
         )
-    }
-
-    /// The manifest that takes the document's place for the platforms asked for.
-    func choose(
-        _ platforms: [PlatformPattern],
-        from document: Manifest
-    ) async throws -> (top: Manifest, missing: [PlatformPattern]) {
-        guard !platforms.isEmpty else { return (document, []) }
-        guard case .index(let index) = document.content else {
-            try await check(document, against: platforms)
-            return (document, [])
-        }
-        let result = try document.selection(of: platforms, from: index)
-        switch result.selection {
-        case .whole: return (document, result.missing)
-        case .reduced(let reduced): return (reduced, result.missing)
-        case .single(let descriptor): return (try await manifest(descriptor), result.missing)
-        }
+        if case .made = choice.top { graph.isMade = true }
+        graph.nested = choice.nested
+        return graph
     }
 
     private mutating func visit(_ manifest: Manifest, depth: Int) async throws {
@@ -81,20 +74,11 @@ struct ImageWalk {
 
     /// A single-platform source says in its config which platform it is for.
     private func check(_ document: Manifest, against platforms: [PlatformPattern]) async throws {
-        guard case .image(let image) = document.content, image.config.mediaType.isImageConfig else { return }
+        guard !platforms.isEmpty, case .image(let image) = document.content, image.config.mediaType.isImageConfig else {
+            return
+        }
         let config = try await ImageConfig.read(image.config, from: source, through: cache)
         guard let platform = config.platform, !platforms.contains(where: { $0.matches(platform) }) else { return }
         throw CopyError(.noPlatform(wanted: platforms, offered: [platform.description.displaySafe]))
-    }
-}
-
-extension Manifest {
-    /// What remains of this index for the platforms asked for.
-    ///
-    /// - Throws: ``CopyError`` when none of them is there, saying which ones are.
-    func selection(of platforms: [PlatformPattern], from index: ImageIndex) throws -> PlatformSelectionResult {
-        if let result = try selecting(platforms) { return result }
-        let offered = Set(index.entries.compactMap { $0.platform?.description.displaySafe }).sorted()
-        throw CopyError(.noPlatform(wanted: platforms, offered: offered))
     }
 }

@@ -4,9 +4,17 @@ import Registry
 import Synchronization
 
 /// What this run has learnt about mirrors, for all sources that have some.
+///
+/// One that refuses connections is not asked again, nor is one that gives no answer, or answers 5xx, several times in a
+/// row: each time costs all the tries and waits of an operation.
 final class MirrorHealth: Sendable {
+    /// How many operations in a row a mirror may fail.
+    static let maximumFailures = 3
+
     private struct State {
         var unreachable: Set<RegistryHost> = []
+        /// How many operations in a row each mirror has failed.
+        var failures: [RegistryHost: Int] = [:]
         var told: Set<RegistryHost> = []
         /// Hosts for which a mirror has told tags.
         var replaced: Set<RegistryHost> = []
@@ -32,21 +40,30 @@ final class MirrorHealth: Sendable {
     func failed(_ mirror: RepositoryReference, _ error: any Error) {
         let kind = (error as? RegistryError)?.kind
         if kind == .notFound { return lacks(mirror) }
-        let isUnreachable = kind == .connection(.refused)
-        let isFirst = state.withLock { state in
-            if isUnreachable { state.unreachable.insert(mirror.host) }
-            return state.told.insert(mirror.host).inserted
+        let outage = (error as? RegistryError)?.isOutage ?? false
+        let (isFirst, isLast) = state.withLock { state in
+            if outage { state.failures[mirror.host, default: 0] += 1 }
+            let isOver =
+                kind == .connection(.refused) || state.failures[mirror.host, default: 0] >= Self.maximumFailures
+            let isLast = isOver && state.unreachable.insert(mirror.host).inserted
+            return (state.told.insert(mirror.host).inserted, isLast)
         }
-        let rest = isUnreachable ? "; it is not asked again in this run" : ""
+        let rest = isLast ? "; it is not asked again in this run" : ""
         logger.log(
-            level: isFirst ? .warning : .debug,
+            level: isFirst ? .warning : isLast ? .notice : .debug,
             "a mirror fails, so the next source is asked\(rest)",
             metadata: ["mirror": "\(mirror)", "error": "\(error)"]
         )
     }
 
+    /// Takes note that a mirror has answered.
+    func answered(_ mirror: RepositoryReference) {
+        state.withLock { $0.failures[mirror.host] = nil }
+    }
+
     /// Takes note that a mirror does not have what it was asked for.
     func lacks(_ mirror: RepositoryReference) {
+        answered(mirror)
         logger.debug("a mirror lacks it, so the next source is asked", metadata: ["mirror": "\(mirror)"])
     }
 
@@ -88,5 +105,15 @@ extension MirrorHealth {
     /// Whether a mirror sent bytes of the blob since it was last read from its beginning.
     func hasSender(of digest: Digest) -> Bool {
         state.withLock { $0.senders[digest] != nil }
+    }
+}
+
+extension RegistryError {
+    /// The registry as a whole is not well, rather than what it was asked for.
+    fileprivate var isOutage: Bool {
+        switch kind {
+        case .unavailable, .timeout, .rateLimited, .connection: true
+        default: false
+        }
     }
 }

@@ -30,7 +30,9 @@ struct MirroredReading {
         var refusal: (any Error)?
         for origin in order() {
             do {
-                return try await read(at: origin, deliver)
+                try await read(at: origin, deliver)
+                if isMirror(origin) { source.health.answered(origin.location) }
+                return
             } catch let failure as ReaderFailure {
                 throw failure.error
             } catch {

@@ -101,8 +101,12 @@ extension MirroredSource {
     ) async throws -> (value: Value, mirror: RepositoryReference)? {
         for mirror in health.reachable(mirrors) {
             do {
-                if let value = try await ask(mirror) { return (value, mirror.location) }
-                health.lacks(mirror.location)
+                guard let value = try await ask(mirror) else {
+                    health.lacks(mirror.location)
+                    continue
+                }
+                health.answered(mirror.location)
+                return (value, mirror.location)
             } catch {
                 try Task.checkCancellation()
                 health.failed(mirror.location, error)

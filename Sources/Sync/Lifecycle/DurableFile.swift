@@ -15,8 +15,12 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 /// A small file that is read and replaced as a whole.
-struct DurableFile {
+package struct DurableFile {
     let path: String
+
+    package init(path: String) {
+        self.path = path
+    }
 
     /// - Returns: at most so many bytes; `nil` when there is no such file.
     func read(upTo limit: Int) throws(FileError) -> [UInt8]? {
@@ -42,8 +46,8 @@ struct DurableFile {
 
     /// Writes a file beside it, syncs that, renames it, and syncs the directory.
     ///
-    /// A symbolic link stays one.
-    func replace(with bytes: [UInt8]) throws(FileError) {
+    /// A symbolic link stays one. Blocks; safe to repeat.
+    package func replace(with bytes: [UInt8]) throws(FileError) {
         let target = resolved
         let slash = target.lastIndex(of: "/")
         let directory = slash.map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."

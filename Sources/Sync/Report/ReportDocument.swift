@@ -30,6 +30,8 @@ package struct ReportDocument: Sendable {
         package let failure: String?
         /// Whether a failure of it does not count: `continue_on_error`.
         package let isIgnored: Bool
+        /// Whether it did not run, because one before it failed.
+        package var isSkipped = false
 
         package init(entry: Int?, name: String, failure: String?, isIgnored: Bool = false) {
             self.entry = entry
@@ -132,7 +134,7 @@ package struct ReportDocument: Sendable {
         .object([
             ("entry", hook.entry.map { .integer(Int64($0)) } ?? .null),
             ("name", .string(hook.name)),
-            ("status", .string(hook.failure == nil ? "success" : "failure")),
+            ("status", .string(hook.isSkipped ? "skipped" : hook.failure == nil ? "success" : "failure")),
             ("ignored", .bool(hook.failure != nil && hook.isIgnored)),
             ("reason", .optional(hook.failure)),
         ])

@@ -48,35 +48,43 @@ struct DigestComparison {
         var reference = Reference.tag(tag.source)
         if let listed = tag.listedDigest {
             guard !entry.platforms.isEmpty else { return Expected(listed) }
-            if let cached = try cache?.manifest(listed) { return try reduced(cached) }
+            if let cached = try cache?.manifest(listed) { return try await reduced(cached) }
         } else if entry.platforms.isEmpty || cache != nil {
             let descriptor = try await sourceDescriptor(of: tag)
             guard !entry.platforms.isEmpty else { return Expected(descriptor.digest) }
-            if let cached = try cache?.manifest(descriptor) { return try reduced(cached) }
+            if let cached = try cache?.manifest(descriptor) { return try await reduced(cached) }
             // By tag it would be kept under its sha256, and not be found the next time.
             if descriptor.digest.algorithm != .sha256 { reference = .digest(descriptor.digest) }
         }
         guard let document = try await source.manifest(reference) else {
-            throw CopyError(.missingTag(.tag(tag.source), entry.source))
+            throw source.absence(of: .tag(tag.source))
         }
         try await cache?.store(document, from: entry.source)
-        return try reduced(document)
+        return try await reduced(document)
     }
 
     private func sourceDescriptor(of tag: EntryPlan.Tag) async throws -> Descriptor {
         guard let descriptor = try await source.resolve(.tag(tag.source)) else {
-            throw CopyError(.missingTag(.tag(tag.source), entry.source))
+            throw source.absence(of: .tag(tag.source))
         }
         return descriptor
     }
 
     /// What a copy would push of a document: reducing an index gives the same bytes every time.
-    private func reduced(_ document: Manifest) throws -> Expected {
-        guard case .index(let index) = document.content else { return Expected(document) }
-        switch try document.selection(of: entry.platforms, from: index).selection {
-        case .single(let descriptor): return Expected(descriptor.digest)
-        case .reduced(let manifest): return Expected(manifest)
-        case .whole: return Expected(document)
+    private func reduced(_ document: Manifest) async throws -> Expected {
+        let choice = try await PlatformChoice(of: entry.platforms, from: document) { try await index($0) }
+        switch choice.top {
+        case .document(let whole): return Expected(whole)
+        case .child(let descriptor): return Expected(descriptor.digest)
+        case .made(let manifest): return Expected(manifest)
         }
+    }
+
+    /// An index within an index, kept so that the next comparison needs no request for it.
+    private func index(_ descriptor: Descriptor) async throws -> Manifest {
+        if let cached = try cache?.manifest(descriptor) { return cached }
+        let document = try await source.manifest(descriptor)
+        try await cache?.store(document, from: entry.source)
+        return document
     }
 }

@@ -25,12 +25,15 @@ package final class SyncProgress: Sendable {
         package var pendingEntries = 0
         /// Bytes of the blobs that ended, and of those under way.
         package var bytes: Int64 = 0
-        /// Under way now, oldest first.
+        /// Under way now, in the order in which their first bytes passed.
         package var transfers: [Transfer] = []
+        /// Bytes of the blobs that have begun and of which none has passed yet: they wait for a free connection.
+        package var waitingBytes: Int64 = 0
     }
 
-    private struct State {
+    fileprivate struct State {
         var snapshot = Snapshot()
+        var waiting: [Int: Transfer] = [:]
         var nextID = 0
     }
 
@@ -60,10 +63,12 @@ package final class SyncProgress: Sendable {
         }
     }
 
+    /// - Returns: a number for the transfer, which is shown as soon as it moves.
     func begin(_ name: String, size: Int64) -> Int {
         state.withLock { state in
             state.nextID += 1
-            state.snapshot.transfers.append(Transfer(id: state.nextID, name: name, size: size))
+            state.waiting[state.nextID] = Transfer(id: state.nextID, name: name, size: size)
+            state.snapshot.waitingBytes += size
             return state.nextID
         }
     }
@@ -71,6 +76,7 @@ package final class SyncProgress: Sendable {
     /// Moves a transfer on; an upload that starts again moves it back.
     func advance(_ id: Int, to sent: Int64) {
         state.withLock { state in
+            if let transfer = state.stopWaiting(id) { state.snapshot.transfers.append(transfer) }
             guard let index = state.snapshot.transfers.firstIndex(where: { $0.id == id }) else { return }
             state.snapshot.bytes += max(0, sent - state.snapshot.transfers[index].sent)
             state.snapshot.transfers[index].sent = sent
@@ -78,6 +84,17 @@ package final class SyncProgress: Sendable {
     }
 
     func end(_ id: Int) {
-        state.withLock { $0.snapshot.transfers.removeAll { $0.id == id } }
+        state.withLock { state in
+            guard state.stopWaiting(id) == nil else { return }
+            state.snapshot.transfers.removeAll { $0.id == id }
+        }
+    }
+}
+
+extension SyncProgress.State {
+    fileprivate mutating func stopWaiting(_ id: Int) -> SyncProgress.Transfer? {
+        guard let transfer = waiting.removeValue(forKey: id) else { return nil }
+        snapshot.waitingBytes -= transfer.size
+        return transfer
     }
 }

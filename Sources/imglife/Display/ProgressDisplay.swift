@@ -22,11 +22,15 @@ struct ProgressDisplay: Sendable {
     let mode: Mode
     let progress: SyncProgress
     let environment: [String: String]
+    /// Of plain lines.
+    var format = GlobalOptions.LogFormat.text
     var terminal = Terminal.standardError
     var clock: any Clock<Duration> = ContinuousClock()
 
+    var form: Form { Self.form(mode, environment: environment, terminal: terminal) }
+
     /// A terminal without a name, or with the name `dumb`, is not trusted to move its cursor.
-    var form: Form {
+    static func form(_ mode: Mode, environment: [String: String], terminal: Terminal) -> Form {
         switch mode {
         case .none: return .nothing
         case .plain: return .plain
@@ -42,7 +46,8 @@ struct ProgressDisplay: Sendable {
         case .nothing: try await work()
         case .live: try await LiveProgress(progress: progress, terminal: terminal, clock: clock).showing(work)
         case .plain:
-            try await PlainProgress(progress: progress, clock: clock, tell: { terminal.write($0) }).showing(work)
+            try await PlainProgress(progress: progress, format: format, clock: clock, tell: { terminal.write($0) })
+                .showing(work)
         }
     }
 }

@@ -36,6 +36,7 @@ enum RemainingTime {
 
     private static func secondsOfTransfers(_ snapshot: SyncProgress.Snapshot, rate: Double?) -> Double? {
         guard let rate, rate > 0, !snapshot.transfers.isEmpty else { return nil }
-        return snapshot.transfers.reduce(0) { $0 + Double(max(0, $1.size - $1.sent)) } / rate
+        let left = snapshot.transfers.reduce(0) { $0 + Double(max(0, $1.size - $1.sent)) }
+        return (left + Double(snapshot.waitingBytes)) / rate
     }
 }

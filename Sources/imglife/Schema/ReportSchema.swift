@@ -127,7 +127,7 @@ enum ReportSchema {
                   "minimum": 0
                 },
                 "name": { "description": "Its place in the configuration.", "type": "string" },
-                "status": { "enum": ["success", "failure"] },
+                "status": { "enum": ["success", "failure", "skipped"] },
                 "ignored": { "description": "It failed, and continue_on_error is set.", "type": "boolean" },
                 "reason": { "description": "Why it failed.", "type": ["string", "null"] }
               }

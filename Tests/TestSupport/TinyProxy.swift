@@ -1,14 +1,13 @@
 import NIOCore
 import NIOPosix
-import TestSupport
 
 /// A proxy that leads every request to one port of this machine, whatever host is asked for.
 ///
 /// Understands `CONNECT` and requests with an absolute target, one for each connection.
-final class TinyProxy: Sendable {
+package final class TinyProxy: Sendable {
     private let state = Watched<[String]>([])
     /// Where it listens.
-    let port: Int
+    package let port: Int
     fileprivate let upstream: Int
     /// The head that is sent instead of doing what was asked.
     fileprivate let refusal: String?
@@ -20,11 +19,12 @@ final class TinyProxy: Sendable {
     }
 
     /// The heads of all requests so far.
-    var heads: [String] { state.value }
+    package var heads: [String] { state.value }
 
     fileprivate func record(_ head: String) { state.update { $0.append(head) } }
 
-    static func with<R>(
+    /// Runs a body with a proxy; with a refusal it answers every request with that head.
+    package static func with<R>(
         to upstream: Int,
         refusal: String? = nil,
         _ body: (TinyProxy) async throws -> R

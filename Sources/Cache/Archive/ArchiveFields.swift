@@ -1,0 +1,101 @@
+import NIOCore
+import OCI
+
+/// An object of one of the archive's JSON texts, read strictly.
+struct ArchiveFields {
+    private let value: JSONValue
+    /// The file and the place within it, for messages.
+    private let path: String
+
+    private init(_ value: JSONValue, path: String) throws(DocumentError) {
+        guard value.members != nil else { throw DocumentError(.structure, "\(path): it is not an object") }
+        self.value = value
+        self.path = path
+    }
+
+    /// Parses a whole text.
+    init(_ bytes: ByteBuffer, name: String, limit: Int) throws(DocumentError) {
+        guard bytes.readableBytes <= limit else {
+            throw DocumentError(.tooLarge, "\(name) has more than \(limit) bytes")
+        }
+        let root: JSONValue
+        do {
+            root = try JSONValue(parsing: bytes)
+        } catch {
+            throw DocumentError(error.kind, "\(name): \(error.reason)")
+        }
+        try self.init(root, path: name)
+    }
+
+    func checkVersion(_ version: Int64) throws(DocumentError) {
+        let found = try integer("version")
+        guard found == version else {
+            throw DocumentError(.unsupported, "\(path): version \(found) is not known; use a newer imglife")
+        }
+    }
+
+    /// An unknown member may change what the others mean.
+    func allowOnly(_ keys: String...) throws(DocumentError) {
+        if let other = value.members?.first(where: { !keys.contains($0.key) }) {
+            throw DocumentError(.structure, "\(path): '\(other.key.displaySafe)' is not known")
+        }
+    }
+
+    func has(_ key: String) -> Bool { value[key] != nil }
+
+    func object(_ key: String) throws(DocumentError) -> ArchiveFields {
+        guard let member = value[key] else { throw malformed(key) }
+        return try ArchiveFields(member, path: "\(path) \(key)")
+    }
+
+    func list<Element>(
+        _ key: String,
+        _ element: (ArchiveFields) throws(DocumentError) -> Element
+    ) throws(DocumentError) -> [Element] {
+        guard let elements = value[key]?.elements else { throw malformed(key) }
+        var result: [Element] = []
+        result.reserveCapacity(elements.count)
+        for (position, value) in elements.enumerated() {
+            result.append(try element(ArchiveFields(value, path: "\(path) \(key)[\(position)]")))
+        }
+        return result
+    }
+
+    func string(_ key: String) throws(DocumentError) -> String {
+        guard let text = value[key]?.string else { throw malformed(key) }
+        return text
+    }
+
+    func integer(_ key: String) throws(DocumentError) -> Int64 {
+        guard let number = value[key]?.integer, number >= 0 else { throw malformed(key) }
+        return number
+    }
+
+    func digest(_ key: String) throws(DocumentError) -> Digest {
+        guard let digest = try? Digest(string(key)) else { throw malformed(key) }
+        return digest
+    }
+
+    /// Only the full spelling is taken, so that one image has one name.
+    func reference(_ key: String) throws(DocumentError) -> ImageReference {
+        let text = try string(key)
+        guard let reference = try? ImageReference(text), reference.description.utf8.elementsEqual(text.utf8) else {
+            throw malformed(key)
+        }
+        return reference
+    }
+
+    func descriptor() throws(DocumentError) -> Descriptor {
+        let text = try string("mediaType")
+        guard let type = try? MediaType(text), type.description.utf8.elementsEqual(text.utf8) else {
+            throw malformed("mediaType")
+        }
+        guard let descriptor = Descriptor(mediaType: type, digest: try digest("digest"), size: try integer("size"))
+        else { throw malformed("size") }
+        return descriptor
+    }
+
+    func malformed(_ key: String) -> DocumentError {
+        DocumentError(.structure, "\(path): '\(key)' is missing or malformed")
+    }
+}

@@ -1,0 +1,121 @@
+import NIOCore
+import OCI
+
+/// The images of a `docker save` archive: `manifest.json` says which members are configs and layers.
+///
+/// Such an archive has no manifests; each image gets one that is made from its config and layers alone, so that the same
+/// image always has the same digest.
+struct DockerImages {
+    /// A member, by the digest of its bytes.
+    struct File {
+        let digest: Digest
+        let size: Int64
+        /// Its first bytes.
+        let head: [UInt8]
+    }
+
+    /// An image with the manifest that was made for it.
+    struct Image {
+        let root: ImportRoot
+        let manifest: Manifest
+    }
+
+    static let maximumImages = 1000
+
+    /// Where members are found by their names, links resolved.
+    let file: (String) -> File?
+    /// The bytes of a small one.
+    let contents: (File) throws -> ByteBuffer?
+
+    /// Reads `manifest.json`.
+    ///
+    /// - Throws: ``ArchiveRefusal``; what `contents` throws.
+    func images(_ bytes: ByteBuffer) throws -> [Image] {
+        let root = try Self.parse(bytes, "manifest.json")
+        guard let elements = root.elements, elements.count <= Self.maximumImages else {
+            throw ArchiveRefusal("manifest.json", "is not a list, or of more than \(Self.maximumImages) images")
+        }
+        return try elements.map(image)
+    }
+
+    private func image(_ value: JSONValue) throws -> Image {
+        guard let configName = value["Config"]?.string, let layerNames = value["Layers"]?.elements?.map(\.string),
+            layerNames.count <= Manifest.maximumChildren
+        else { throw ArchiveRefusal("manifest.json", "lists an image without Config or Layers") }
+        let config = try find(configName)
+        let layers = try layerNames.map { name in
+            guard let name else { throw ArchiveRefusal("manifest.json", "names a layer by something else than a text") }
+            return try find(name)
+        }
+        try check(config, configName, layers)
+        let manifest = try Self.manifest(config, layers)
+        var root = ImportRoot(descriptor: manifest.descriptor)
+        for tag in value["RepoTags"]?.elements ?? [] {
+            guard let text = tag.string else {
+                throw ArchiveRefusal("manifest.json", "names an image by something else than a text")
+            }
+            root.references.append(try ImportRoot.reference(text))
+        }
+        return Image(root: root, manifest: manifest)
+    }
+
+    private func find(_ name: String) throws(ArchiveRefusal) -> File {
+        guard let file = file(name) else {
+            throw ArchiveRefusal("manifest.json", "names '\(name.displaySafe)', which is not in the archive")
+        }
+        return file
+    }
+
+    /// The config says what its layers are: what does not fit is another image's.
+    private func check(_ config: File, _ name: String, _ layers: [File]) throws {
+        guard config.size <= Manifest.maximumSize, let bytes = try contents(config) else {
+            throw ArchiveRefusal(name, "is larger than a config may be, \(Manifest.maximumSize) bytes")
+        }
+        let root = try Self.parse(bytes, name)
+        guard let identifiers = root["rootfs"]?["diff_ids"]?.elements?.map(\.string), root["os"]?.string != nil else {
+            throw ArchiveRefusal(name, "is no image's config")
+        }
+        guard identifiers.count == layers.count else {
+            throw ArchiveRefusal(name, "is of \(identifiers.count) layers, but manifest.json lists \(layers.count)")
+        }
+        for (identifier, layer) in zip(identifiers, layers)
+        where Self.isPlain(layer) && identifier != layer.digest.description {
+            throw ArchiveRefusal(
+                name,
+                "names the layer '\((identifier ?? "").displaySafe)', but the archive has \(layer.digest)"
+            )
+        }
+    }
+
+    private static func parse(_ bytes: ByteBuffer, _ name: String) throws(ArchiveRefusal) -> JSONValue {
+        do throws(DocumentError) {
+            return try JSONValue(parsing: bytes)
+        } catch {
+            throw ArchiveRefusal(name, "is \(error)")
+        }
+    }
+
+    private static func isPlain(_ layer: File) -> Bool {
+        Compression(ByteBuffer(bytes: layer.head)) == nil
+    }
+
+    /// The same bytes for the same config and layers.
+    private static func manifest(_ config: File, _ layers: [File]) throws -> Manifest {
+        let layerTexts = try layers.map { layer in
+            switch Compression(ByteBuffer(bytes: layer.head)) {
+            case nil: text(layer, "application/vnd.oci.image.layer.v1.tar")
+            case .gzip: text(layer, "application/vnd.oci.image.layer.v1.tar+gzip")
+            case .zstd: text(layer, "application/vnd.oci.image.layer.v1.tar+zstd")
+            case let other?: throw ArchiveRefusal("one of its layers is compressed with \(other.rawValue)")
+            }
+        }
+        let json =
+            #"{"schemaVersion":2,"mediaType":"\#(MediaType.ociManifest)","config":"#
+            + text(config, "\(MediaType.ociConfig)") + #","layers":["# + layerTexts.joined(separator: ",") + "]}"
+        return try Manifest(bytes: ByteBuffer(string: json), contentType: nil)
+    }
+
+    private static func text(_ file: File, _ type: String) -> String {
+        #"{"mediaType":"\#(type)","digest":"\#(file.digest)","size":\#(file.size)}"#
+    }
+}

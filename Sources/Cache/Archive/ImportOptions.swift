@@ -1,0 +1,60 @@
+package import OCI
+
+/// What is taken from an archive, and under which conditions.
+package struct ImportOptions: Sendable {
+    /// Globs; only references that one of them matches are applied. Empty: all.
+    package var only: [String] = []
+    /// The repository for names that are a tag alone; its tag is for an image that has no name.
+    package var name: ImageReference?
+    /// When there are any, the archive must be signed with one of them.
+    package var keys: [ArchiveVerificationKey] = []
+    /// Told how many bytes of the archive have passed.
+    package var onBytes: @Sendable (Int) -> Void = { _ in }
+
+    package init() {}
+}
+
+/// What an import did.
+package struct ImportReport: Sendable {
+    /// What became of one reference.
+    package enum Outcome: Hashable, Sendable {
+        /// The cache did not know the name.
+        case added
+        /// The name stood for another image.
+        case moved(from: Digest)
+        case unchanged
+        /// Volumes that it needs are still to come.
+        case waiting
+    }
+
+    /// One reference of the archive.
+    package struct Image: Sendable {
+        package let reference: ImageReference
+        package let descriptor: Descriptor
+        package let outcome: Outcome
+    }
+
+    /// A set of which volumes are still to come.
+    package struct Volumes: Hashable, Sendable {
+        package let set: Digest
+        /// Sorted.
+        package let missing: [Int]
+        package let count: Int
+    }
+
+    /// Sorted by reference.
+    package var images: [Image] = []
+    /// Blobs that the cache did not have, and their bytes.
+    package var blobs = 0
+    package var bytes: Int64 = 0
+    /// Blobs of the archive that were there already.
+    package var presentBlobs = 0
+    /// `nil` when nothing is missing.
+    package var volumes: Volumes?
+    /// References that were left out because no pattern matches them.
+    package var skipped: [ImageReference] = []
+    /// Images that were left out because they have no name.
+    package var unnamed = 0
+
+    package init() {}
+}

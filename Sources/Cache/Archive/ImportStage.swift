@@ -1,0 +1,149 @@
+import Glibc
+import NIOCore
+import OCI
+
+/// The blobs of an archive on their way: written to `ingest/` and hashed, and nothing of them visible.
+final class ImportStage {
+    let cache: ContentCache
+    /// Verified and waiting, by digest.
+    private(set) var files: [Digest: StagedFile] = [:]
+    /// In the cache already and held there until its scope ends.
+    private(set) var present: Set<Digest> = []
+    /// Blobs for which the cache was asked, whatever it answered.
+    private var asked: Set<Digest> = []
+    /// Names in `ingest/` that this import wrote.
+    private var own: Set<String> = []
+
+    init(_ cache: ContentCache) {
+        self.cache = cache
+    }
+
+    private var ingest: Directory { cache.directory.ingest }
+
+    /// Whether a blob that was left out is here.
+    func holds(_ blob: ArchiveDocument.Blob) -> Bool {
+        Descriptor(mediaType: .octetStream, digest: blob.digest, size: blob.size).map(contains) ?? false
+    }
+
+    /// Asks the cache for many blobs at once.
+    func hold(_ blobs: [ArchiveDocument.Blob]) async throws {
+        let descriptors = blobs.compactMap {
+            Descriptor(mediaType: .octetStream, digest: $0.digest, size: $0.size)
+        }
+        present.formUnion(try await cache.hold(descriptors))
+        asked.formUnion(blobs.map(\.digest))
+    }
+
+    /// Whether a blob is verified and waiting, or in the cache.
+    func contains(_ descriptor: Descriptor) -> Bool {
+        files[descriptor.digest].map { $0.size == descriptor.size } ?? cache.contains(descriptor)
+    }
+
+    /// Whether the cache has the blob; it is then held there.
+    func isPresent(_ digest: Digest, size: Int64) async throws -> Bool {
+        guard let descriptor = Descriptor(mediaType: .octetStream, digest: digest, size: size) else { return false }
+        if asked.insert(digest).inserted, cache.contains(descriptor) {
+            present.formUnion(try await cache.hold([descriptor]))
+        }
+        return present.contains(digest) && cache.contains(descriptor)
+    }
+
+    /// Takes over what an import that was interrupted left, after hashing it again.
+    ///
+    /// - Returns: whether it was whole.
+    func takeOver(_ digest: Digest, size: Int64) async throws -> Bool {
+        if let file = try await leftover(Partial.name(digest), digest, size: size) { files[digest] = file }
+        return files[digest] != nil
+    }
+
+    /// A file of `ingest/` that has the digest's bytes.
+    func leftover(_ name: String, _ digest: Digest, size: Int64) async throws -> StagedFile? {
+        guard let descriptor = Descriptor(mediaType: .octetStream, digest: digest, size: size),
+            let status = try ingest.status(name), status.isRegular, status.size == size,
+            let file = try StageWriter.claim(name, in: ingest)
+        else { return nil }
+        defer { file.unlock() }
+        let partial = Partial(descriptor: descriptor, file: file, name: name, ingest: ingest)
+        guard try await partial.rehash().hasher.finalize() == digest else { return nil }
+        let head = try file.read(at: 0, atMost: 8)
+        return StagedFile(
+            digest: digest,
+            size: size,
+            name: name,
+            status: try file.status(),
+            head: Array(head.readableBytesView)
+        )
+    }
+
+    /// Begins a file of `ingest/`.
+    ///
+    /// - Parameter wanted: its name unless another process has it; a random one without it.
+    func writer(_ wanted: String?, algorithm: Digest.Algorithm = .sha256, size: Int64) throws -> StageWriter {
+        let writer = try StageWriter(wanted: wanted, algorithm: algorithm, size: size, in: ingest)
+        own.insert(writer.name)
+        return writer
+    }
+
+    /// Takes a complete file.
+    func add(_ file: StagedFile) {
+        files[file.digest] = file
+    }
+
+    /// Takes a complete file whose digest was not known before; one more copy of it goes.
+    func addUnnamed(_ file: StagedFile) async throws {
+        if try await isPresent(file.digest, size: file.size) || files[file.digest] != nil {
+            try ingest.remove(file.name)
+            own.remove(file.name)
+        } else {
+            add(try renamed(file))
+        }
+    }
+
+    /// Under its digest's name it takes the place of what an earlier import left.
+    private func renamed(_ file: StagedFile) throws -> StagedFile {
+        let name = Partial.name(file.digest)
+        guard let taken = try StageWriter.claim(name, in: ingest) else { return file }
+        defer { taken.unlock() }
+        try ingest.rename(file.name, to: ingest, name)
+        own.remove(file.name)
+        own.insert(name)
+        guard let status = try ingest.status(name) else { return file }
+        return StagedFile(digest: file.digest, size: file.size, name: name, status: status, head: file.head)
+    }
+
+    /// A small blob's bytes, waiting or in the cache; `nil` when it is nowhere.
+    func manifest(_ descriptor: Descriptor) throws -> Manifest? {
+        guard let file = files[descriptor.digest] else { return try cache.manifest(descriptor) }
+        guard let bytes = try file.contents(in: ingest, limit: Manifest.maximumSize) else {
+            throw DocumentError(.tooLarge, "the manifest has more than \(Manifest.maximumSize) bytes")
+        }
+        return try Manifest(bytes: bytes, contentType: nil, expected: descriptor)
+    }
+
+    /// The bytes of a small blob that is not a manifest.
+    func contents(_ digest: Digest, limit: Int) throws -> ByteBuffer? {
+        guard let file = files[digest] else {
+            return try cache.directory.blobs(digest.algorithm).contents(digest.hex, limit: Int64(limit))
+        }
+        return try file.contents(in: ingest, limit: limit)
+    }
+
+    /// Lets go of files that have become blobs.
+    func forget(_ committed: [StagedFile]) {
+        for file in committed {
+            files[file.digest] = nil
+            own.remove(file.name)
+            present.insert(file.digest)
+        }
+    }
+
+    /// Removes what is waiting and some parts, unless another process has taken it; what was there before stays.
+    func discard(_ parts: [StagedFile] = []) {
+        for file in Array(files.values) + parts where own.contains(file.name) {
+            guard let opened = try? file.reopen(in: ingest) else { continue }
+            try? ingest.remove(file.name)
+            opened.unlock()
+        }
+        files = [:]
+    }
+}

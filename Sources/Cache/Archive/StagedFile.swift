@@ -1,0 +1,125 @@
+import Glibc
+import NIOCore
+import OCI
+
+/// A file in `ingest/` whose bytes have been hashed, waiting for the archive to be found good.
+///
+/// It is not kept open: an archive can have more blobs than a process may have files. What another process did to it
+/// meanwhile is seen by its status.
+struct StagedFile: Sendable {
+    let digest: Digest
+    let size: Int64
+    /// Its name in `ingest/`.
+    let name: String
+    let status: FileStatus
+    /// Its first bytes, which tell how a layer is compressed.
+    let head: [UInt8]
+
+    /// Opens and locks it again, unchanged.
+    ///
+    /// - Returns: `nil` when another process has it, or has changed it.
+    func reopen(in ingest: Directory) throws(SystemError) -> OpenFile? {
+        do throws(SystemError) {
+            let file = try ingest.openFile(name, flags: O_RDWR)
+            guard try file.tryLock(.exclusive), try file.status().isUnchanged(since: status) else { return nil }
+            return file
+        } catch {
+            guard error.code == ENOENT || error.code == EACCES else { throw error }
+            return nil
+        }
+    }
+
+    /// Reads a small one whole; what changed meanwhile is found by whoever checks the digest.
+    func contents(in ingest: Directory, limit: Int) throws(SystemError) -> ByteBuffer? {
+        try ingest.contents(name, limit: Int64(limit))
+    }
+}
+
+/// Writes one blob of an archive into `ingest/`, hashing on the way.
+///
+/// Under the name of its digest where that is known and free, so that a download or import that is interrupted can be
+/// continued; else under a random one.
+struct StageWriter {
+    let name: String
+    private let ingest: Directory
+    private let file: OpenFile
+    private let size: Int64
+    private var hasher: DigestHasher
+    private var offset: Int64 = 0
+    private var started: Int64 = 0
+    private var head: [UInt8] = []
+
+    /// Takes a name in `ingest/` and reserves the room.
+    ///
+    /// - Parameter wanted: the name to be used unless another process has it.
+    init(
+        wanted: String?,
+        algorithm: Digest.Algorithm,
+        size: Int64,
+        in ingest: Directory
+    ) throws(SystemError) {
+        self.ingest = ingest
+        self.size = size
+        hasher = DigestHasher(algorithm)
+        let taken = try wanted.flatMap { name throws(SystemError) in
+            try Self.claim(name, in: ingest).map { (name: name, file: $0) }
+        }
+        if let taken {
+            (name, file) = taken
+        } else {
+            name = "anon-\(String(UInt64.random(in: .min ... .max), radix: 16))"
+            file = try ingest.openFile(name, flags: O_RDWR | O_CREAT | O_EXCL)
+            _ = try file.tryLock(.exclusive)
+        }
+        do throws(SystemError) {
+            try file.setMode(0o600)
+            try file.truncate(to: 0)
+            try file.reserve(size)
+        } catch {
+            remove()
+            throw error
+        }
+    }
+
+    /// Opens and locks a file of `ingest/`, making it where there is none.
+    ///
+    /// - Returns: `nil` when another process has it.
+    static func claim(_ name: String, in ingest: Directory) throws(SystemError) -> OpenFile? {
+        let file = try Partial.open(name, in: ingest)
+        guard try file.tryLock(.exclusive), let status = try ingest.status(name),
+            try file.status().isSameFile(as: status)
+        else { return nil }
+        return file
+    }
+
+    mutating func write(_ bytes: ByteBuffer) throws(SystemError) {
+        if head.count < 8 { head += bytes.readableBytesView.prefix(8 - head.count) }
+        hasher.update(bytes)
+        try file.write(bytes, at: offset)
+        offset += Int64(bytes.readableBytes)
+        if offset - started >= Transfer.writebackStep {
+            file.startWriteback(at: started, length: offset - started)
+            started = offset
+        }
+    }
+
+    /// Ends the file; the lock is freed with this value.
+    func finish() throws(SystemError) -> StagedFile {
+        StagedFile(
+            digest: hasher.finalize(),
+            size: offset,
+            name: name,
+            status: try file.status(),
+            head: head
+        )
+    }
+
+    /// Makes what was written last.
+    func sync() throws(SystemError) {
+        try file.sync()
+    }
+
+    func remove() {
+        try? ingest.remove(name)
+    }
+}

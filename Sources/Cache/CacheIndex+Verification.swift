@@ -1,0 +1,102 @@
+import FoundationEssentials
+import GRDB
+import OCI
+
+extension CacheIndex {
+    private static func placeKey(_ subset: VerificationOptions.Subset?) -> String {
+        "verified up to" + (subset.map { " in \($0)" } ?? "")
+    }
+
+    /// The last blob of those that an interrupted verification hashed.
+    func verificationPlace(_ subset: VerificationOptions.Subset?) throws(CacheError) -> Digest? {
+        try read { db in
+            try String.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [Self.placeKey(subset)])
+        }.flatMap { try? Digest($0) }
+    }
+
+    /// Notes that blobs were right, and how far the verification is.
+    func record(
+        verified: [Digest],
+        place: Digest?,
+        _ subset: VerificationOptions.Subset?,
+        _ now: Int64
+    ) throws(CacheError) {
+        try write { db in
+            let update = try db.makeStatement(sql: "UPDATE blobs SET verified_at = ? WHERE digest = ? AND state = 'ok'")
+            for digest in verified { try update.execute(arguments: [now, digest.key]) }
+            guard let place else { return }
+            try db.execute(
+                sql: "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                arguments: [Self.placeKey(subset), place.description]
+            )
+        }
+    }
+
+    /// The next verification begins at the first blob.
+    func forgetVerificationPlace(_ subset: VerificationOptions.Subset?) throws(CacheError) {
+        guard try verificationPlace(subset) != nil else { return }
+        try write { db in
+            try db.execute(sql: "DELETE FROM meta WHERE key = ?", arguments: [Self.placeKey(subset)])
+        }
+    }
+
+    /// The blobs that have no file and should have: those said to be there, and those that a tag's image consists of.
+    ///
+    /// - Parameter files: what is on the disk, sorted by digest.
+    func blobsWithout(files: [StoredFile]) throws(CacheError) -> [Digest] {
+        try read { db in
+            var lost: [Digest] = []
+            var position = 0
+            let rows = try Data.fetchCursor(db, sql: "SELECT digest FROM blobs WHERE state = 'ok' ORDER BY digest")
+            while let key = try rows.next() {
+                guard let digest = Digest(key: key) else { continue }
+                while position < files.count, files[position].digest < digest { position += 1 }
+                if position == files.count || files[position].digest != digest { lost.append(digest) }
+            }
+            return lost + (try Self.neededButAbsent(db))
+        }
+    }
+
+    private static func neededButAbsent(_ db: Database) throws -> [Digest] {
+        try Data.fetchAll(
+            db,
+            sql: """
+                WITH RECURSIVE needed (digest) AS (
+                    SELECT digest FROM tags
+                    UNION
+                    SELECT edges.child FROM edges JOIN needed ON edges.parent = needed.digest
+                    WHERE edges.kind <> 'subject'
+                )
+                SELECT digest FROM needed LEFT JOIN blobs USING (digest)
+                WHERE state IS NULL OR state = 'missing'
+                """
+        ).compactMap(Digest.init(key:))
+    }
+
+    /// The blobs that a tag's image consists of and that are not recorded as there.
+    func neededButAbsent() throws(CacheError) -> [Digest] {
+        try read { try Self.neededButAbsent($0) }
+    }
+
+    /// The tags whose images need a blob, sorted by repository and tag.
+    func tags(needing digest: Digest) throws(CacheError) -> [ImageReference] {
+        try read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    \(Self.keepers)
+                    SELECT host, repository, tag FROM keepers JOIN tags USING (digest) ORDER BY host, repository, tag
+                    """,
+                arguments: [digest.key]
+            ).map { row in
+                ImageReference(
+                    location: RepositoryReference(
+                        host: try RegistryHost(row["host"] as String),
+                        repository: try RepositoryName(row["repository"] as String)
+                    ),
+                    tag: try TagName(row["tag"] as String)
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import GRDB
+import Glibc
+import Logging
+import OCI
+
+/// Copies of the index in `backup/`, the newest few, from which a lost one is restored.
+struct IndexBackups: Sendable {
+    /// How many are kept.
+    static let limit = 3
+
+    let directory: Directory
+    let logger: Logger
+
+    /// A copy, by its number; a higher one is newer.
+    struct Copy: Hashable, Sendable {
+        let number: Int
+        var name: String { "index-\(number).sqlite" }
+    }
+
+    /// The copies, newest first.
+    func copies() throws(SystemError) -> [Copy] {
+        try directory.names().compactMap { name in
+            guard name.hasPrefix("index-"), name.hasSuffix(".sqlite") else { return nil }
+            return Int(name.dropFirst("index-".count).dropLast(".sqlite".count)).map { Copy(number: $0) }
+        }.sorted { $0.number > $1.number }
+    }
+
+    /// Adds a copy and removes the oldest; a reader of the directory sees it whole or not at all.
+    ///
+    /// Only with the lock `backup`.
+    func add(_ index: CacheIndex) throws {
+        for name in try directory.names() where name.hasPrefix(".") { try directory.remove(name) }
+        let temporary = ".index.\(String(UInt64.random(in: .min ... .max), radix: 16))"
+        do {
+            try index.copy(to: "\(directory.path)/\(temporary)")
+            let old = try copies()
+            // SQLite has closed it, so that nobody's locks on it are lost by this.
+            let file = try directory.openFile(temporary, flags: O_RDWR)
+            try file.setMode(0o600)
+            try file.sync()
+            try directory.rename(temporary, to: directory, Copy(number: (old.first?.number ?? 0) + 1).name)
+            try directory.sync()
+            for copy in old.dropFirst(Self.limit - 1) { try directory.remove(copy.name) }
+        } catch {
+            try? directory.remove(temporary)
+            throw error
+        }
+    }
+
+    /// Fills an empty index from the newest copy that is sound and not of a newer version.
+    ///
+    /// - Returns: the copy; `nil` when there is none.
+    func restore(into scratch: String) throws -> Copy? {
+        for copy in try copies() {
+            do {
+                let backup = try CacheIndex(path: "\(directory.path)/\(copy.name)", isReadOnly: true)
+                defer { try? backup.close() }
+                _ = try backup.schemaState()
+                guard try backup.passesIntegrityCheck() else { continue }
+                try backup.copy(to: scratch)
+                return copy
+            } catch {
+                logger.warning("a backup of the index is unusable", metadata: ["error": "\(error)"])
+            }
+        }
+        return nil
+    }
+}
+
+extension CacheIndex {
+    /// Copies everything as it is at one moment into a new file, which is not synced.
+    func copy(to path: String) throws(CacheError) {
+        try backUp { queue in
+            var configuration = Configuration()
+            configuration.prepareDatabase { db in
+                try db.execute(sql: "PRAGMA journal_mode = OFF")
+                try db.execute(sql: "PRAGMA synchronous = OFF")
+            }
+            let target = try DatabaseQueue(path: path, configuration: configuration)
+            try queue.backup(to: target)
+            try target.close()
+        }
+    }
+
+    /// Whether SQLite finds nothing wrong, the agreement of tables and their indexes included.
+    func passesIntegrityCheck() throws(CacheError) -> Bool {
+        try read { try String.fetchOne($0, sql: "PRAGMA integrity_check(1)") } == "ok"
+    }
+}
+
+extension ContentCache {
+    /// Copies the index to `backup/`, unless another process is doing so.
+    ///
+    /// Done at the end of each scope that wrote; a scope that lives long does so now and then. Safe to repeat.
+    ///
+    /// - Throws: ``CacheError``.
+    package func backUpIndex() async throws {
+        guard let lock = try locks.tryAcquire("backup", .exclusive) else { return }
+        defer { lock.unlock() }
+        let backups = IndexBackups(directory: directory.backup, logger: configuration.logger)
+        do {
+            try await blocking { [index] in try backups.add(index) }
+        } catch let error as SystemError {
+            throw CacheError(error, "back up the index", path: directory.backup.path)
+        }
+    }
+}

@@ -1,0 +1,131 @@
+package import Cache
+package import Logging
+import OCI
+package import Registry
+
+/// Fetches again what a verification found bad or missing.
+///
+/// Asked in this order: where the blob came from and the repositories whose tags need it, each by way of its mirrors,
+/// then the targets that these are mirrored to.
+package struct CacheRepair: Sendable {
+    /// How many blobs are fetched at a time; the registries' own limits apply below that.
+    private static let parallelism = 8
+
+    let cache: ContentCache
+    let client: RegistryClient
+    let configuration: Configuration?
+    let mirrorHealth: MirrorHealth
+    let logger: Logger
+
+    /// - Parameter configuration: names mirrors and targets; without one only where things came from is asked.
+    package init(cache: ContentCache, client: RegistryClient, configuration: Configuration?, logger: Logger) {
+        self.cache = cache
+        self.client = client
+        self.configuration = configuration
+        self.logger = logger
+        mirrorHealth = MirrorHealth(logger: logger)
+    }
+
+    /// Repairs what was found, and what turns out to be missing when a manifest is there again.
+    ///
+    /// Safe to repeat; what is there already is not fetched.
+    ///
+    /// - Throws: `CacheError` when the cache itself cannot be used; `CancellationError`.
+    package func run(_ findings: [VerificationReport.Finding]) async throws -> RepairReport {
+        var report = RepairReport()
+        var seen = Set(findings.map(\.digest))
+        var open = findings
+        while !open.isEmpty {
+            try await cache.hold(cache.lost(open.map(\.digest)).map(\.descriptor))
+            report.rows += try await repair(open)
+            let revealed = try await cache.neededButAbsent().filter { seen.insert($0).inserted }
+            open = []
+            for digest in revealed {
+                open.append(.init(digest: digest, fault: .missing, affected: try await cache.tags(needing: digest)))
+            }
+        }
+        report.rows.sort { $0.digest < $1.digest }
+        return report
+    }
+
+    private func repair(_ findings: [VerificationReport.Finding]) async throws -> [RepairReport.Row] {
+        try await withThrowingTaskGroup(of: RepairReport.Row.self) { group in
+            var rows: [RepairReport.Row] = []
+            for (position, finding) in findings.enumerated() {
+                if position >= Self.parallelism, let row = try await group.next() { rows.append(row) }
+                group.addTask { try await repair(finding) }
+            }
+            for try await row in group { rows.append(row) }
+            return rows
+        }
+    }
+
+    private func repair(_ finding: VerificationReport.Finding) async throws -> RepairReport.Row {
+        // A manifest that was damaged may only now be known to be needed.
+        let affected = try await cache.tags(needing: finding.digest)
+        let outcome: RepairReport.Outcome
+        switch try await fetch(finding.digest) {
+        case .success(let place): outcome = .repaired(from: place)
+        case .failure where affected.isEmpty: outcome = .unneeded
+        case .failure(let failure): outcome = .unrepaired(reason: failure.reason)
+        }
+        return RepairReport.Row(digest: finding.digest, fault: finding.fault, affected: affected, outcome: outcome)
+    }
+
+    private struct Unavailable: Error {
+        let reason: String
+    }
+
+    /// - Returns: who gave it.
+    private func fetch(_ digest: Digest) async throws -> Result<String, Unavailable> {
+        guard let blob = try await cache.lost([digest]).first else {
+            return .failure(Unavailable(reason: "nothing says where it came from"))
+        }
+        var reasons: [String] = []
+        for place in places(of: blob) {
+            do {
+                try await fetch(blob.descriptor, from: source(place), location: place)
+                return .success(place.description)
+            } catch {
+                try Task.checkCancellation()
+                logger.debug("a repair failed", metadata: ["digest": "\(digest)", "error": "\(error)"])
+                reasons.append("\(error)")
+            }
+        }
+        let reason = reasons.isEmpty ? "nothing says where it came from" : reasons.joined(separator: "; ")
+        return .failure(Unavailable(reason: reason))
+    }
+
+    private func fetch(
+        _ descriptor: Descriptor,
+        from source: any ImageSource,
+        location: RepositoryReference
+    ) async throws {
+        if descriptor.mediaType.isManifest {
+            try await cache.store(source.manifest(descriptor), from: location)
+        } else {
+            try await cache.follow(descriptor, from: source).whenCommitted()
+        }
+    }
+
+    /// Where a blob may be had: its origins, then the targets of the entries that mirror these.
+    private func places(of blob: LostBlob) -> [RepositoryReference] {
+        let entries = configuration?.entries ?? []
+        let targets = entries.filter { blob.origins.contains($0.source) }.map(\.target)
+        var seen: Set<RepositoryReference> = []
+        return (blob.origins + targets).filter { seen.insert($0).inserted }
+    }
+
+    private func source(_ location: RepositoryReference) -> any ImageSource {
+        let host = client.repository(location, for: .pull)
+        let mirrors = configuration?.registries[location.host]?.mirrors ?? []
+        guard !mirrors.isEmpty else { return host }
+        return MirroredSource(
+            host: host,
+            mirrors: mirrors.map { mirror in
+                client.repository(RepositoryReference(host: mirror, repository: location.repository), for: .pull)
+            },
+            health: mirrorHealth
+        )
+    }
+}

@@ -1,0 +1,116 @@
+import ArgumentParser
+import Cache
+import FoundationEssentials
+import OCI
+
+/// `imglife import`: takes images from archives into the cache.
+struct ImportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import",
+        abstract: "Take the images of archives into the cache.",
+        discussion: """
+            Reads OCI image layouts (tar, tar.gz or directory) and what 'docker save' and 'podman save' write. Every \
+            digest is verified before anything becomes visible. Exit codes: 0 all imported, or further volumes \
+            awaited; 1 an archive was refused or could not be read; 64 bad usage.
+            """
+    )
+
+    @ParentCommand var parent: Imglife
+
+    @Argument(help: ArgumentHelp("An archive, or a directory; '-' is standard input.", valueName: "file"))
+    var files: [String]
+
+    @Option(
+        name: .customLong("as"),
+        help: ArgumentHelp(
+            "The repository for images that are named by a tag alone; with a tag, the name of a single nameless image.",
+            valueName: "repository"
+        ),
+        transform: { text in
+            try ImportCommand.usage {
+                let name = try ImageReference(text)
+                guard name.digest == nil else { throw ValidationError("'\(text.displaySafe)' must not have a digest") }
+                return name
+            }
+        }
+    )
+    var name: ImageReference?
+
+    @Option(
+        name: .customLong("only"),
+        parsing: .singleValue,
+        help: ArgumentHelp("Only images whose name matches the glob; repeatable.", valueName: "pattern")
+    )
+    var only: [String] = []
+
+    @Option(
+        name: .customLong("verify-key"),
+        parsing: .singleValue,
+        help: ArgumentHelp("Refuse archives that are not signed with this public key; repeatable.", valueName: "file")
+    )
+    var keys: [String] = []
+
+    @Option(help: ArgumentHelp("Afterwards write what the cache holds, for 'export --since'.", valueName: "file"))
+    var receipt: String?
+
+    @Option(help: "Text, or one JSON document.")
+    var output = CacheCommand.Output.text
+
+    @Option(help: "Progress on standard error: auto (one line on a terminal), plain (a line now and then) or none.")
+    var progress = ProgressDisplay.Mode.auto
+
+    func validate() throws {
+        guard files.count(where: { $0 == "-" }) <= 1 else {
+            throw ValidationError("standard input can be read once only")
+        }
+    }
+
+    func run() async throws {
+        try await CacheAccess.run(parent.options) { [self] cache, access in
+            var options = ImportOptions()
+            options.only = only
+            options.name = name
+            options.keys = try keys.map(ArchiveKeyFile.verificationKey)
+            var rows: [ImportDocument.Archive] = []
+            for file in files { rows.append(try await row(file, cache, access, options)) }
+            switch output {
+            case .text: for row in rows { try StandardOutput.write(row.text) }
+            case .json: try StandardOutput.write(CacheDocument.text(ImportDocument(rows)))
+            }
+            for row in rows {
+                if let error = row.error { StandardOutput.writeError("error: \(error)\n") }
+            }
+            if let receipt { try await ReceiptCommand.write(cache, to: receipt) }
+            if rows.contains(where: { $0.error != nil }) { throw Failure.failed }
+        }
+    }
+
+    /// One archive that is refused does not keep the others from being imported.
+    private func row(
+        _ file: String,
+        _ cache: ContentCache,
+        _ access: CacheAccess,
+        _ options: ImportOptions
+    ) async throws -> ImportDocument.Archive {
+        let source = file == "-" ? ArchiveSource.standardInput : .path(file)
+        let bytes = ByteProgress("imported \(source.name.displaySafe):", total: source.size)
+        var options = options
+        options.onBytes = { bytes.add($0) }
+        do {
+            let report = try await bytes.showing(progress, environment: access.environment) {
+                try await cache.importArchive(from: source, options)
+            }
+            return ImportDocument.Archive(source.name, report)
+        } catch let error as CacheError {
+            return ImportDocument.Archive(source.name, error)
+        }
+    }
+
+    private static func usage<Value>(_ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch let error as ReferenceError {
+            throw ValidationError("\(error)")
+        }
+    }
+}

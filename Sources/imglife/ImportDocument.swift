@@ -1,0 +1,101 @@
+import Cache
+import OCI
+
+/// What `imglife import` did, for `--output json` and as text.
+struct ImportDocument: Encodable {
+    struct Image: Encodable {
+        let reference: String
+        let digest: String
+        /// `added`, `moved`, `unchanged` or `waiting`.
+        let status: String
+        /// What the name stood for before.
+        let previous: String?
+    }
+
+    struct Volumes: Encodable {
+        let set: String
+        let count: Int
+        let missing: [Int]
+    }
+
+    struct Archive: Encodable {
+        let file: String
+        let error: String?
+        let images: [Image]
+        let skipped: [String]
+        let unnamed: Int
+        let blobs: Int
+        let bytes: Int64
+        let presentBlobs: Int
+        let volumes: Volumes?
+    }
+
+    var version = 1
+    let archives: [Archive]
+
+    init(_ archives: [Archive]) {
+        self.archives = archives
+    }
+}
+
+extension ImportDocument.Image {
+    fileprivate init(_ image: ImportReport.Image) {
+        reference = image.reference.description
+        digest = image.descriptor.digest.description
+        switch image.outcome {
+        case .added: (status, previous) = ("added", nil)
+        case .moved(let from): (status, previous) = ("moved", from.description)
+        case .unchanged: (status, previous) = ("unchanged", digest)
+        case .waiting: (status, previous) = ("waiting", nil)
+        }
+    }
+
+    fileprivate var text: String {
+        switch (status, previous) {
+        case ("moved", let previous?): "\(reference)  \(digest)  was \(previous)"
+        default: "\(reference)  \(digest)  \(status)"
+        }
+    }
+}
+
+extension ImportDocument.Archive {
+    init(_ file: String, _ error: CacheError) {
+        self.init(file: file, error: error.description, ImportReport())
+    }
+
+    init(_ file: String, _ report: ImportReport) {
+        self.init(file: file, error: nil, report)
+    }
+
+    private init(file: String, error: String?, _ report: ImportReport) {
+        self.init(
+            file: file,
+            error: error,
+            images: report.images.map(ImportDocument.Image.init),
+            skipped: report.skipped.map(\.description),
+            unnamed: report.unnamed,
+            blobs: report.blobs,
+            bytes: report.bytes,
+            presentBlobs: report.presentBlobs,
+            volumes: report.volumes.map { volumes in
+                ImportDocument.Volumes(set: "\(volumes.set)", count: volumes.count, missing: volumes.missing)
+            }
+        )
+    }
+
+    /// Nothing for an archive that was refused.
+    var text: String {
+        guard error == nil else { return "" }
+        var lines = images.map(\.text)
+        var summary = "\(file.displaySafe): \(blobs) new \(blobs == 1 ? "blob" : "blobs"), \(ByteCount(bytes))"
+        if presentBlobs > 0 { summary += "; \(presentBlobs) were there already" }
+        if !skipped.isEmpty { summary += "; \(skipped.count) names left out" }
+        if unnamed > 0 { summary += "; \(unnamed) images without a name left out" }
+        lines.append(summary)
+        if let volumes {
+            let missing = volumes.missing.map(String.init).joined(separator: ", ")
+            lines.append("still missing of \(volumes.count) volumes: \(missing); import them in any order")
+        }
+        return lines.map { $0 + "\n" }.joined()
+    }
+}

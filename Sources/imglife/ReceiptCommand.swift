@@ -1,0 +1,36 @@
+import ArgumentParser
+import Cache
+import Sync
+
+/// `imglife receipt`: what this side of an air gap holds.
+struct ReceiptCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "receipt",
+        abstract: "Write what the cache holds, for 'export --since' on the other side.",
+        discussion: "No registry is asked. With --cache-dir or IMGLIFE_CACHE_DIR no configuration is needed."
+    )
+
+    @ParentCommand var parent: Imglife
+
+    @Option(
+        name: [.customShort("o"), .customLong("output-file")],
+        help: ArgumentHelp("Where to; '-' is standard output.", valueName: "file")
+    )
+    var file = "-"
+
+    func run() async throws {
+        try await CacheAccess.run(parent.options) { [file] cache, _ in
+            try await Self.write(cache, to: file)
+        }
+    }
+
+    /// Writes a receipt, whole or not at all.
+    static func write(_ cache: ContentCache, to file: String) async throws {
+        let bytes = try await cache.receipt().bytes
+        if file == "-" {
+            try StandardOutput.write(String(decoding: bytes, as: UTF8.self))
+        } else {
+            try DurableFile(path: file).replace(with: bytes)
+        }
+    }
+}

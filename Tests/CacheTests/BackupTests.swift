@@ -1,0 +1,166 @@
+import Cache
+import GRDB
+import Glibc
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+struct BackupTests {
+    private let first = SampleImage.image(layers: [.init(seed: 901, size: 5000)])
+    private let second = SampleImage.image(layers: [.init(seed: 902, size: 7000)], labels: ["a": "b"])
+
+    private func damage(_ path: String) throws {
+        try remove(path)
+        try write(ByteBuffer(repeating: 0x41, count: 50_000), to: path)
+    }
+
+    private func tags(_ cache: ContentCache) async throws -> [String] {
+        try await cache.tags(of: RepositoryReference("a")).map { "\($0.0)" }
+    }
+
+    @Test("A scope that wrote leaves a backup, one that only read does not, and three are kept")
+    func kept() async throws {
+        try await TimedCache.with { timed in
+            for number in 1...5 {
+                try await timed.open { try await NamesTests.store(first, in: $0, as: "v\(number)", of: "a") }
+                try await timed.open { _ = try await tags($0) }
+            }
+            let expected = ["index-3.sqlite", "index-4.sqlite", "index-5.sqlite"]
+            #expect(try names("\(timed.path)/backup") == expected)
+        }
+    }
+
+    @Test("A lost index comes back with what only it knew, and with what was written since", arguments: [false, true])
+    func restored(isDamaged: Bool) async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(first, in: cache, as: "1", of: "a")
+                #expect(try await cache.restoration() == nil)
+            }
+            let moment = timed.now.value
+            timed.advance(hours: 1)
+            let backup = try contents("\(timed.path)/backup/index-1.sqlite")
+            try await timed.open { cache async throws in
+                try await NamesTests.store(second, in: cache, as: "2", of: "a")
+                try await cache.writeLayout()
+            }
+            for name in try names("\(timed.path)/backup") { try remove("\(timed.path)/backup/\(name)") }
+            try write(backup, to: "\(timed.path)/backup/index-1.sqlite")
+            if isDamaged { try damage("\(timed.path)/index.sqlite") } else { try remove("\(timed.path)/index.sqlite") }
+            try await timed.open { cache async throws in
+                #expect(try await tags(cache) == ["1", "2"])
+                #expect(try await cache.hold(first.all + second.all) == first.digests.union(second.digests))
+                let restoration = try await cache.restoration()
+                #expect(restoration?.source == "index-1.sqlite")
+                #expect(restoration?.lostNames == [])
+            }
+            // Only a backup knows that.
+            #expect(try timed.count("blobs WHERE committed_at = \(moment)") == first.digests.count)
+            #expect(try timed.count("blob_sources") > 0)
+        }
+    }
+
+    @Test("A damaged backup is passed over for the one before it")
+    func older() async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { try await NamesTests.store(first, in: $0, as: "1", of: "a") }
+            try await timed.open { try await NamesTests.store(second, in: $0, as: "2", of: "a") }
+            let newest = try #require(try names("\(timed.path)/backup").last)
+            try damage("\(timed.path)/backup/\(newest)")
+            try remove("\(timed.path)/index.sqlite")
+            try await timed.open { cache async throws in
+                #expect(try await tags(cache) == ["1"])
+                #expect(try await cache.restoration()?.source == "index-1.sqlite")
+            }
+        }
+    }
+
+    @Test("Names that cannot be restored are told")
+    func lost() async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(first, in: cache, as: "1", of: "a")
+                try await cache.writeLayout()
+            }
+            for name in try names("\(timed.path)/backup") { try remove("\(timed.path)/backup/\(name)") }
+            try remove("\(timed.path)/index.sqlite")
+            try remove(file(first.digest, in: timed.path))
+            try await timed.open { cache async throws in
+                #expect(try await tags(cache).isEmpty)
+                let restoration = try #require(try await cache.restoration())
+                #expect(restoration.lostNames == ["docker.io/library/a:1"])
+                #expect(restoration.source == "index.json")
+            }
+        }
+    }
+
+    @Test("A journal that a lost index left behind is not played back into the new one")
+    func journal() async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { try await NamesTests.store(first, in: $0, as: "1", of: "a") }
+            try remove("\(timed.path)/index.sqlite")
+            try write(bytes(4096), to: "\(timed.path)/index.sqlite-journal")
+            try await timed.open { cache async throws in #expect(try await tags(cache) == ["1"]) }
+            #expect(try names("\(timed.path)/quarantine").contains { $0.hasPrefix("index.sqlite-journal.") })
+        }
+    }
+
+    @Test(
+        "Killed at any step of restoring, the next opening comes to the same state",
+        // Needs the program strace.
+        .enabled(if: Tool.isInstalled("strace")),
+        arguments: ["renameat", "unlinkat", "fsync", "fdatasync", "openat", "pwrite64"]
+    )
+    func killed(call: String) async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(first, in: cache, as: "1", of: "a")
+                try await NamesTests.store(second, in: cache, as: "2", of: "a")
+                try await cache.writeLayout()
+            }
+            try damage("\(timed.path)/index.sqlite")
+            try await TemporaryDirectory.with { path in
+                let expected = try await reopened(timed.path, as: "\(path)/whole", killedAt: nil)
+                var position = 1
+                var kills = 0
+                // Every step where they are few, ever fewer where they are many.
+                while let state = try await reopened(timed.path, as: "\(path)/\(position)", killedAt: (call, position)) {
+                    #expect(state == expected, "\(call) \(position)")
+                    kills += 1
+                    position += max(1, position / 4)
+                }
+                #expect(kills > 0)
+            }
+        }
+    }
+
+    /// Opens a copy of a cache with a process that is killed at its n-th system call of a kind, and then as usual.
+    ///
+    /// - Returns: what is in the index then; `nil` when it was over before.
+    private func reopened(_ origin: String, as path: String, killedAt: (String, Int)?) async throws -> [String]? {
+        try #require(await Tool.run("cp", ["-a", origin, path]).status == 0)
+        if let (call, position) = killedAt {
+            let injection = "inject=\(call):signal=KILL:when=\(position)"
+            let tracer = ["strace", "-f", "-qq", "-e", "trace=\(call)", "-e", injection, "-o", "/dev/null"]
+            guard try await Probe.run(path, count: 0, size: 0, wrappedIn: tracer).status != 0 else { return nil }
+        }
+        let copy = TimedCache(path: path)
+        try await copy.open { _ in }
+        let columns = [
+            "hex(digest) || size || state FROM blobs", "hex(digest) || media_type FROM manifests",
+            "hex(parent) || kind || position || hex(child) FROM edges", "host || repository || tag FROM tags",
+            "hex(digest) || host FROM blob_sources", "lease FROM lease_items",
+        ]
+        return try columns.flatMap { try copy.rows("SELECT \($0)") }
+    }
+}
+
+extension TimedCache {
+    /// The first column of a query's rows, sorted.
+    func rows(_ sql: String) throws -> [String] {
+        let queue = try DatabaseQueue(path: "\(path)/index.sqlite")
+        defer { try? queue.close() }
+        return try queue.read { try String.fetchAll($0, sql: sql) }.sorted()
+    }
+}

@@ -1,0 +1,87 @@
+import TestSupport
+
+extension Campaign {
+    /// After every change of a recorded piece of work, each disk that a power failure could leave is made and checked.
+    ///
+    /// Needs no rights. Finds what ext4 hides, which makes more safe than it must.
+    ///
+    /// - Parameters:
+    ///   - work: of `CacheProbe`, on a new cache.
+    ///   - step: only each so many-th change.
+    ///   - control: built in and to be seen by the rig; then nothing else is asked.
+    package static func crashStates(
+        _ work: CrashWork,
+        stride step: Int,
+        control: Control? = nil
+    ) async throws -> Figures {
+        let ledger = Ledger(control.map { "control, crash states: \($0.rawValue)" } ?? "crash states: \(work.rawValue)")
+        try await Scratch.with { directory async throws in
+            let root = "\(directory)/cache"
+            var program = FaultedProgram(.probe, [root] + work.arguments, cache: root)
+            program.trace = "\(directory)/trace"
+            program.faults = control.map { [$0.fault] } ?? []
+            let result = try await program.run()
+            guard result.status == 0 else { throw RigError("\(work): \(result.output)\(result.errors)") }
+            let walk = CrashWalk(trace: try Trace("\(directory)/trace"), root: root, work: work)
+            let found = control == nil ? ledger : Ledger("control")
+            try await walk.check(in: directory, stride: step, found)
+            let states = found.figures.cases
+            if control != nil {
+                for _ in 0..<states { ledger.countCase() }
+                for _ in 0..<found.figures.problemCount { ledger.control(caught: true) }
+                ledger.control(caught: false)
+            }
+            ledger.remark("\(walk.trace.changes.count) changes, \(states) disks")
+        }
+        return ledger.figures
+    }
+
+    /// What is recorded.
+    package enum CrashWork: String, CaseIterable, Sendable {
+        case images
+        case mixed
+
+        fileprivate var arguments: [String] {
+            switch self {
+            case .images: ["images", "1", "3"]
+            case .mixed: ["mixed", "7", "14"]
+            }
+        }
+    }
+}
+
+private struct CrashWalk: Sendable {
+    let trace: Trace
+    let root: String
+    let work: Campaign.CrashWork
+
+    func check(in directory: String, stride step: Int, _ ledger: Ledger) async throws {
+        let size = trace.changes.count
+        // Two halves of the positions, so that both cores have something to do.
+        try await onTwoLanes(0..<2) { lane in
+            var disk = DiskModel()
+            var said = ""
+            for (position, change) in trace.changes.enumerated() {
+                disk.apply(change)
+                if case .say(let bytes) = change { said += String(decoding: bytes, as: UTF8.self) }
+                guard position % (2 * step) == lane * step || position == size - 1 - lane else { continue }
+                for survival in DiskModel.Survival.allCases {
+                    let copy = "\(directory)/\(lane)"
+                    try disk.write(root, to: copy, survival)
+                    try await examine(copy, "change \(position + 1), \(survival) survives", said, ledger)
+                    try Files.remove(copy)
+                }
+            }
+        }
+    }
+
+    private func examine(_ copy: String, _ place: String, _ said: String, _ ledger: Ledger) async throws {
+        var acknowledged = Acknowledged()
+        acknowledged.read(said)
+        if work == .mixed { acknowledged.allowCollection() }
+        ledger.countCase()
+        ledger.enter(place, try Examination(copy), acknowledged)
+        try await Campaign.recover(copy, place, ledger)
+        ledger.enter("\(place), recovered", try Examination(copy), acknowledged)
+    }
+}

@@ -1,0 +1,43 @@
+/// What goes wrong in a program that runs with the shim, and where; positions count from 1.
+enum Fault: Sendable, CustomStringConvertible {
+    /// The system calls that can fail.
+    enum Call: String, CaseIterable, Sendable {
+        case write, sync, open, rename, unlink, truncate, allocate, mkdir
+    }
+
+    /// SIGKILL right before a change to the file system.
+    case kill(before: Int)
+    /// SIGKILL after a time.
+    case killLater(microseconds: Int)
+    /// The machine loses its power right before a change to the file system.
+    case powerCut(before: Int)
+    /// The machine loses its power right after a line on standard output.
+    case powerCutAfterLine(Int)
+    case powerCutLater(microseconds: Int)
+    /// A call fails with an error, once or from there on.
+    case error(Call, CInt, at: Int, persists: Bool)
+    case shortWrite(at: Int)
+    /// Control: files are not synced.
+    case noFileSync
+    /// Control: directories are not synced.
+    case noDirectorySync
+    /// Control: the index is committed before a file is renamed.
+    case lateRename
+
+    /// As the shim reads it.
+    var description: String {
+        switch self {
+        case .kill(let position): "kill:\(position)"
+        case .killLater(let time): "after:\(time)"
+        case .powerCut(let position): "cut:\(position)"
+        case .powerCutAfterLine(let number): "cutack:\(number)"
+        case .powerCutLater(let time): "cutafter:\(time)"
+        case .error(let call, let code, let position, let persists):
+            "\(call.rawValue):\(code):\(position)\(persists ? "+" : "")"
+        case .shortWrite(let position): "short:\(position)"
+        case .noFileSync: "nofsync"
+        case .noDirectorySync: "nodirfsync"
+        case .lateRename: "laterename"
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import Cache
+import Logging
+import TestSupport
+
+extension Campaign {
+    /// What is killed at random times; another command that changes a cache belongs here.
+    private enum Victim: CaseIterable {
+        case images, images2, blobs, sync, collect, verify
+
+        func program(_ work: SyncWork, in directory: String, round: Int) throws -> FaultedProgram {
+            let cache = "\(directory)/cache"
+            switch self {
+            case .images, .images2: return FaultedProgram(.probe, [cache, "images", "\(round % 3)", "6"], cache: cache)
+            case .blobs: return FaultedProgram(.probe, [cache, "\(4 + round % 8)", "150000"], cache: cache)
+            case .sync: return try work.program(in: directory, target: round)
+            case .collect: return Self.imglife(["gc", "--grace", "0s"], cache)
+            case .verify: return Self.imglife(["verify"], cache)
+            }
+        }
+
+        private static func imglife(_ arguments: [String], _ cache: String) -> FaultedProgram {
+            FaultedProgram(.imglife, ["cache"] + arguments + ["--cache-dir", cache], cache: cache)
+        }
+
+        /// Kills come in this time, in microseconds: about what the work takes.
+        var duration: Int {
+            switch self {
+            case .images, .images2, .blobs: 70_000
+            case .sync: 180_000
+            case .collect, .verify: 90_000
+            }
+        }
+    }
+
+    /// Programs are killed at random times, many times over one cache, with recovery and a whole check after each.
+    package static func randomKills(_ count: Int, seed: Int = 1) async throws -> Figures {
+        let ledger = Ledger("kill -9 at random times")
+        let perCache = min(20, max(1, count / 2))
+        try await SyncWork.with { work async throws in
+            try await onTwoLanes(0..<((count + perCache - 1) / perCache)) { session in
+                try await Scratch.with { directory async throws in
+                    try await killSession(work, session * perCache, perCache, in: directory, seed: seed, ledger)
+                }
+            }
+        }
+        ledger.remark("\(Victim.allCases.count - 1) kinds of work, \(perCache) kills for each cache")
+        return ledger.figures
+    }
+
+    private static func killSession(
+        _ work: SyncWork,
+        _ start: Int,
+        _ count: Int,
+        in directory: String,
+        seed: Int,
+        _ ledger: Ledger
+    ) async throws {
+        let cache = "\(directory)/cache"
+        var generator = SeededGenerator(seed &+ start)
+        var acknowledged = Acknowledged()
+        for round in start..<(start + count) {
+            let victim = Victim.allCases.randomElement(using: &generator) ?? .images
+            let time = Int.random(in: 1000...victim.duration, using: &generator)
+            // A collection that was killed goes on when the cache is opened next.
+            if victim == .collect { acknowledged.allowCollection() }
+            let result = try await victim.program(work, in: directory, round: round)
+                .with(.killLater(microseconds: time)).run()
+            let place = "\(victim) killed after \(time) µs (round \(round))"
+            if !result.wasKilled, let oddity = result.oddity { ledger.problem("\(place): \(oddity)") }
+            acknowledged.read(result.output)
+            ledger.countCase()
+            ledger.enter(place, try Examination(cache), acknowledged)
+            try await recover(cache, place, ledger)
+            let examination = try Examination(cache)
+            ledger.enter("\(place), recovered", examination, acknowledged)
+            acknowledged.settle(examination)
+            _ = try work.takeTarget(round)
+        }
+        try await work.expectSuccess("after \(count) kills", in: directory, target: start, ledger)
+    }
+
+    /// Opens a cache, which tidies what was left, and hashes everything through its own eyes.
+    static func recover(_ cache: String, _ place: String, _ ledger: Ledger) async throws {
+        var logger = Logger(label: "rig")
+        logger.logLevel = .critical
+        do {
+            let report = try await ContentCache.with(CacheConfiguration(directory: cache, logger: logger)) {
+                try await $0.verify()
+            }
+            for finding in report.findings {
+                ledger.repair("\(place): verify finds \(finding.fault) \(finding.digest), \(finding.affected)")
+            }
+        } catch {
+            ledger.repair("\(place): recovery: \(error)")
+        }
+    }
+}

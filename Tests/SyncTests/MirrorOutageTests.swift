@@ -1,0 +1,100 @@
+import Logging
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+@testable import Registry
+@testable import Sync
+
+/// Mirrors that fail again and again, and readers that fail.
+struct MirrorOutageTests {
+    @Test(
+        "A mirror that gives no good answer three times in a row is left out for the rest of the run",
+        arguments: [Action.status(500), .status(503), .resetBeforeHead]
+    )
+    func leftOut(action: Action) async throws {
+        try await MirrorFixture.with { fixture in
+            for number in 1...20 {
+                let image = SampleImage.image(layers: [.init(seed: UInt64(number), size: 5000)])
+                fixture.host.load(image, repository: MirrorFixture.repository, tag: try TagName("v1.\(number)"))
+            }
+            fixture.mirror.script(RequestMatch(times: nil), action)
+            let report = try await fixture.sync("tag_regex: '^v1[.]'")
+            #expect(report.rows.map(\.reason) == Array(repeating: nil, count: 20))
+            // Four images are under way at once, and every operation is tried twice.
+            #expect((6...24).contains(fixture.mirror.requests.count), "\(fixture.mirror.requests.count)")
+            #expect(fixture.warnings("a mirror fails") == 1)
+            #expect(fixture.run.log.text.split(separator: "not asked again").count == 2)
+        }
+    }
+
+    @Test(
+        "Only failures in a row count, and only those that are the mirror's own",
+        arguments: [
+            ([.timeout, .timeout, .timeout], false), ([.unavailable, .connection(.reset), .timeout], false),
+            ([.connection(.refused)], false), ([.timeout, .timeout], true),
+            ([.timeout, .timeout, nil, .timeout, .unavailable], true),
+            ([.timeout, .timeout, .notFound, .timeout, .timeout], true),
+            ([.forbidden, .forbidden, .forbidden, .digestMismatch, .protocolViolation], true),
+        ] as [([RegistryError.Kind?], Bool)]
+    )
+    func counting(kinds: [RegistryError.Kind?], isAsked: Bool) async throws {
+        let location = try RepositoryReference("mirror.example.com/library/app")
+        try await RegistryClient.with(try configuration) { client in
+            let health = MirrorHealth(logger: LogText().logger)
+            for kind in kinds {
+                if let kind {
+                    health.failed(location, RegistryError(kind, .readBlob, location, detail: "no"))
+                } else {
+                    health.answered(location)
+                }
+            }
+            #expect(health.reachable([client.repository(location, for: .pull)]).count == (isAsked ? 1 : 0))
+        }
+    }
+
+    private var configuration: RegistryConfiguration {
+        get throws {
+            RegistryConfiguration(
+                credentials: try CredentialStore(environment: [:], home: nil),
+                logger: LogText().logger,
+                clock: TestClock()
+            )
+        }
+    }
+
+    private struct ReaderError: Error {}
+
+    @Test(
+        "What the reader throws comes out as it is, is no failure of a mirror, and nobody else is asked then",
+        arguments: [3_000_000, 1000],
+        [true, false]
+    )
+    func readerFails(size: Int, atMirror: Bool) async throws {
+        let image = SampleImage.image(layers: [.init(seed: 1, size: size)])
+        let blob = image.blobs[1].descriptor
+        try await MirrorFixture.with(image) { fixture in
+            if !atMirror { fixture.mirror.store.remove(blob.digest, from: MirrorFixture.repository) }
+            try await RegistryClient.with(try configuration) { client in
+                let log = LogText()
+                func repository(_ registry: ScriptedRegistry) -> Repository {
+                    let place = RepositoryReference(host: registry.host, repository: MirrorFixture.repository)
+                    return client.repository(place, for: .pull)
+                }
+                let source = MirroredSource(
+                    host: repository(fixture.host),
+                    mirrors: [repository(fixture.mirror)],
+                    health: MirrorHealth(logger: log.logger)
+                )
+                await #expect(throws: ReaderError.self) {
+                    try await source.readBlob(blob, from: 0) { _ in throw ReaderError() }
+                }
+                #expect(fixture.host.count("GET") == (atMirror ? 0 : 1))
+                // What a mirror lacks is asked for twice, as it may only be late.
+                #expect(fixture.mirror.count("GET") == (atMirror ? 1 : 2))
+                #expect(log.text.isEmpty)
+            }
+        }
+    }
+}
