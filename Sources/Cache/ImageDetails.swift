@@ -39,7 +39,8 @@ extension ContentCache {
         case .index(let index):
             let here = index.entries.filter { contains($0.descriptor) }
             details.platforms = here.compactMap(\.platform).filter { !$0.isUnknown }
-            guard let first = here.first, case .image(let image)? = try readable({ try self.manifest(first.descriptor) })?.content
+            guard let first = here.first,
+                case .image(let image)? = try readable({ try self.manifest(first.descriptor) })?.content
             else { break }
             details.created = try config(image.config)?["created"]?.string
         }

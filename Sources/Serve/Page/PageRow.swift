@@ -5,6 +5,7 @@ extension PageView.Row {
     /// - Parameters:
     ///   - image: what the row tells about.
     ///   - tags: those of its tags that are shown.
+    ///   - repository: whose image it is.
     ///   - context: what rows of a page have in common.
     init(
         _ image: PageSnapshot.Image,

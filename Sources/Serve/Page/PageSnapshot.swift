@@ -74,7 +74,11 @@ final class PageSnapshot: Sendable {
             }
         }
         return byLocation.map { location, images in
-            Repository(reference: location, name: Addressing.listedName(of: location), images: images.sorted(by: precedes))
+            Repository(
+                reference: location,
+                name: Addressing.listedName(of: location),
+                images: images.sorted(by: precedes)
+            )
         }
         .sorted { $0.name < $1.name }
     }

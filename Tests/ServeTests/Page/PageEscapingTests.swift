@@ -24,9 +24,13 @@ struct PageEscapingTests {
         fixture.downloads.update { $0 = [RunningDownload(digest: digest, place: text, size: 1, arrived: 0)] }
         fixture.support = { _, _ in SupportEnd(.ended, date: text) }
         let plain = try await Self.shape(of: fixture, saying: "plain")
-        let encoded = text.utf8.filter { $0 >= 0x20 && $0 != 0x7F }.map { "%\(String($0 >> 4, radix: 16))\(String($0 & 15, radix: 16))" }
-            .joined()
-        for uri in ["/", "/?q=\(encoded)", "/?repository=\(encoded)", "/?repository=docker.io/library/alpine&q=\(encoded)"] {
+        let encoded = text.utf8.filter { $0 >= 0x20 && $0 != 0x7F }.map {
+            "%\(String($0 >> 4, radix: 16))\(String($0 & 15, radix: 16))"
+        }
+        .joined()
+        for uri in [
+            "/", "/?q=\(encoded)", "/?repository=\(encoded)", "/?repository=docker.io/library/alpine&q=\(encoded)",
+        ] {
             let html = try await fixture.get(uri).text
             let shown = html.unicodeScalars.filter { $0.isUnsafeToDisplay && $0 != "\n" }
             #expect(shown.isEmpty, "\(uri)")

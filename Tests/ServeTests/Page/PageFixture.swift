@@ -47,7 +47,10 @@ struct PageFixture: Sendable {
         _ body: (Server) async throws -> R
     ) async throws -> R {
         guard let listen = ListenAddress("127.0.0.1:0") else { preconditionFailure("a literal in a test") }
-        var configuration = ServerConfiguration(listen: listen, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        var configuration = ServerConfiguration(
+            listen: listen,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
         configuration.passwordFile = passwordFile
         configuration.metricsListen = metricsListen
         return try await Server.with(configuration, NoContent(), page: source, body)

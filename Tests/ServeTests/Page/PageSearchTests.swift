@@ -18,7 +18,8 @@ struct PageSearchTests {
         "A search finds what has every word in its name or tag, in upper or lower case",
         arguments: [
             ("alpine", ["3.22", "3.21", "RC1-Alpine"]), ("ALPINE", ["3.22", "3.21", "RC1-Alpine"]), ("3.21", ["3.21"]),
-            ("alpine:3.2", ["3.22", "3.21"]), ("alpine+21", ["3.21"]), ("alpine%2021", ["3.21"]), ("21+alpine", ["3.21"]),
+            ("alpine:3.2", ["3.22", "3.21"]), ("alpine+21", ["3.21"]), ("alpine%2021", ["3.21"]),
+            ("21+alpine", ["3.21"]),
             ("node", ["v1.9.1"]), ("prometheus+v1", ["v1.9.1"]), ("nothing", []), ("quay.io+alpine", []),
             ("", ["3.22", "3.21", "RC1-Alpine", "v1.9.1"]), ("++", ["3.22", "3.21", "RC1-Alpine", "v1.9.1"]),
         ]
@@ -79,10 +80,14 @@ struct PageSearchTests {
         #expect(some.contains("shown are those with “1.7”: 11 tags of 11 images."))
     }
 
-    @Test("Versions are in their order, the highest first", arguments: [
-        ["3.21", "3.9", "3.9-slim", "3"], ["v10", "v9", "v1"], ["latest", "edge", "3"], ["2024.10.01", "2024.9.30"],
-        ["1.07", "1.6"],
-    ])
+    @Test(
+        "Versions are in their order, the highest first",
+        arguments: [
+            ["3.21", "3.9", "3.9-slim", "3"], ["v10", "v9", "v1"], ["latest", "edge", "3"],
+            ["2024.10.01", "2024.9.30"],
+            ["1.07", "1.6"],
+        ]
+    )
     func order(tags: [String]) {
         #expect(tags.shuffled().sorted(by: VersionOrder.isNewer) == tags)
     }

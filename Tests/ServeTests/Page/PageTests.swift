@@ -32,9 +32,11 @@ struct PageTests {
                 + "base-uri 'none'; frame-ancestors 'none'"
         )
         #expect(!answer.text.contains("<script") && !answer.text.contains("style=") && !answer.text.contains("{{"))
-        #expect(answer.text.matches(of: /(?:src|href|action)="([^"]*)"/).allSatisfy { match in
-            match.1.hasPrefix("/") || match.1.hasPrefix("#") || match.1.hasPrefix("data:image/svg+xml,")
-        })
+        #expect(
+            answer.text.matches(of: /(?:src|href|action)="([^"]*)"/).allSatisfy { match in
+                match.1.hasPrefix("/") || match.1.hasPrefix("#") || match.1.hasPrefix("data:image/svg+xml,")
+            }
+        )
     }
 
     @Test("HEAD answers as GET does, without the document")
@@ -118,7 +120,11 @@ struct PageTests {
         #expect(text.contains("<h1>docker.io/library/alpine</h1>"))
         #expect(text.contains("3 tags of 2 images."))
         for tag in ["3.21", "3.9", "3"] {
-            #expect(text.contains(#"<code class="pull">docker pull mirror.lan:5050/docker.io/library/alpine:\#(tag)</code>"#))
+            #expect(
+                text.contains(
+                    #"<code class="pull">docker pull mirror.lan:5050/docker.io/library/alpine:\#(tag)</code>"#
+                )
+            )
         }
         #expect(text.contains(#"<code title="\#(PageFixture.digest(0))">\#(PageFixture.digest(0).short)</code>"#))
         let ported = try await fixture.get("/?repository=registry.example.com_5000/team/app", ["Host": "m:1"]).text
@@ -146,7 +152,8 @@ struct PageTests {
         "Where clients pull from is a host that they understand, whatever the visitor's browser says",
         arguments: [
             ("mirror.lan", false, "mirror.lan"), ("mirror", false, "mirror:80"), ("mirror", true, "mirror:443"),
-            ("MIRROR:5050", false, "mirror:5050"), ("[::1]:5050", false, "[::1]:5050"), ("localhost", false, "localhost"),
+            ("MIRROR:5050", false, "mirror:5050"), ("[::1]:5050", false, "[::1]:5050"),
+            ("localhost", false, "localhost"),
             ("a\"b", false, "127.0.0.1:5050"), ("<b>", false, "127.0.0.1:5050"), ("", true, "127.0.0.1:5050"),
             ("a b", false, "127.0.0.1:5050"), ("a/b", false, "127.0.0.1:5050"),
         ]
