@@ -15,6 +15,9 @@ extension CacheIndex {
         migrator.registerMigration("3 leases") { db in
             try db.execute(sql: leases)
         }
+        migrator.registerMigration("pulled names") { db in
+            try db.execute(sql: pulledNames)
+        }
         return migrator
     }
 

@@ -126,7 +126,12 @@ private struct Locked {
 }
 
 extension ReferenceGraph.Tag {
-    var reference: ImageReference { ImageReference(location: location, tag: tag) }
+    var reference: ImageReference {
+        switch name {
+        case .tag(let tag): ImageReference(location: location, tag: tag)
+        case .digest(let digest): ImageReference(location: location, digest: digest)
+        }
+    }
 }
 
 extension CollectionReport {

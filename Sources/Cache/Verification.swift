@@ -127,7 +127,7 @@ extension CacheIndex {
                 sql: """
                     \(Self.keepers)
                     SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = ?1 AND state = 'ok')
-                        OR EXISTS (SELECT 1 FROM keepers JOIN tags USING (digest))
+                        OR EXISTS (SELECT 1 FROM keepers JOIN names USING (digest))
                     """,
                 arguments: [digest.key]
             )
