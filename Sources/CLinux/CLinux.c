@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -35,6 +36,15 @@ int clinux_openat(int directory, const char *name, int flags, mode_t mode) {
 
 int clinux_duplicate(int fd) {
     return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+int64_t clinux_read_resident(int fd, void *memory, size_t count, int64_t offset) {
+    struct iovec part = {memory, count};
+    ssize_t result;
+    do {
+        result = preadv2(fd, &part, 1, offset, RWF_NOWAIT);
+    } while (result < 0 && errno == EINTR);
+    return result;
 }
 
 void clinux_limit_heap(void) {

@@ -52,6 +52,13 @@ package final class CachedBlob: BlobReader {
     /// How many bytes its download has asked of the source until now; the rest was there from an earlier attempt.
     package var fetched: Int64 { arrival.fetched }
 
+    /// The file behind it once it is committed.
+    var committedOpenFile: OpenFile? {
+        let view = arrival.view
+        if case .committed = view.phase { return view.file }
+        return nil
+    }
+
     /// Waits until it is complete, verified, committed and recorded.
     ///
     /// - Throws: what ended the download; `CancellationError`.

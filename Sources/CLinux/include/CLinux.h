@@ -3,6 +3,7 @@
 
 // Linux system calls that Swift's Glibc overlay hides behind _GNU_SOURCE.
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -23,6 +24,10 @@ int clinux_openat(int directory, const char *name, int flags, mode_t mode);
 
 /// fcntl(2) with F_DUPFD_CLOEXEC. A descriptor, or -1 with errno set.
 int clinux_duplicate(int fd);
+
+/// preadv2(2) with RWF_NOWAIT: reads what is in the page cache. Bytes read, or -1 with errno set: EAGAIN when the disk
+/// would have to be waited for, EOPNOTSUPP when the file system cannot tell.
+int64_t clinux_read_resident(int fd, void *memory, size_t count, int64_t offset);
 
 /// Keeps the heap close to what is in use: two arenas, and buffers of a transfer's size go back to the system when they
 /// are freed. Call it before the first thread starts.

@@ -1,0 +1,93 @@
+import CLinux
+import Glibc
+package import NIOCore
+package import OCI
+
+/// A committed blob as an open file, for reading any part of it at any time.
+///
+/// What it holds was right when it was committed; whether it still is only a reader can tell who hashes it.
+package struct BlobFile: Sendable {
+    /// What changes when the file is replaced or written to.
+    package struct Identity: Hashable, Sendable {
+        let device: UInt64
+        let inode: UInt64
+        let size: Int64
+        /// Nanoseconds since 1970.
+        let modifiedAt: Int64
+        /// Nanoseconds since 1970.
+        let changedAt: Int64
+    }
+
+    package let digest: Digest
+    package let identity: Identity
+    let file: OpenFile
+
+    init(_ digest: Digest, _ file: OpenFile) throws(CacheError) {
+        self.digest = digest
+        self.file = file
+        var status = stat()
+        do throws(SystemError) {
+            try SystemError.check("fstat") { fstat(file.descriptor, &status) }
+        } catch {
+            throw CacheError(error, "read \(digest)", digest: digest)
+        }
+        identity = Identity(
+            device: UInt64(status.st_dev),
+            inode: UInt64(status.st_ino),
+            size: Int64(status.st_size),
+            modifiedAt: Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec),
+            changedAt: Int64(status.st_ctim.tv_sec) * 1_000_000_000 + Int64(status.st_ctim.tv_nsec)
+        )
+    }
+
+    /// In bytes.
+    package var size: Int64 { identity.size }
+
+    /// Reads at an offset; blocks while the disk works.
+    ///
+    /// - Returns: up to `count` bytes; none only at the end of the file.
+    /// - Throws: ``CacheError``.
+    package func read(at offset: Int64, atMost count: Int) throws(CacheError) -> ByteBuffer {
+        do throws(SystemError) {
+            return try file.read(at: offset, atMost: count)
+        } catch {
+            throw CacheError(error, "read \(digest)", digest: digest)
+        }
+    }
+
+    /// Reads at an offset what the system has in memory, without waiting for the disk.
+    ///
+    /// - Returns: the bytes appended; 0 when they have to be read from the disk first, with ``read(at:atMost:)``.
+    package func readResident(at offset: Int64, atMost count: Int, into buffer: inout ByteBuffer) -> Int {
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { memory in
+            let count = min(count, memory.count)
+            return max(0, Int(clinux_read_resident(file.descriptor, memory.baseAddress, count, offset)))
+        }
+    }
+}
+
+extension ContentCache {
+    /// A committed blob by its digest alone; looks at the file system alone.
+    ///
+    /// - Returns: `nil` when it is not there.
+    /// - Throws: ``CacheError`` when the file cannot be opened.
+    package func blobFile(_ digest: Digest) throws(CacheError) -> BlobFile? {
+        guard let file = try directory.openBlob(digest, size: nil) else { return nil }
+        return try BlobFile(digest, file)
+    }
+
+    /// Puts a blob aside whose bytes turned out wrong, unless another file has taken its place already; blocks.
+    package func quarantine(_ blob: BlobFile) {
+        quarantine(blob.file, blob.digest)
+    }
+}
+
+extension CachedBlob {
+    /// Its file, once it is complete, verified and committed; `nil` before.
+    package var committedFile: BlobFile? {
+        get throws(CacheError) {
+            guard let file = committedOpenFile else { return nil }
+            return try BlobFile(descriptor.digest, file)
+        }
+    }
+}

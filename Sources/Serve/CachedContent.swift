@@ -1,0 +1,90 @@
+package import Cache
+package import OCI
+
+/// What the cache holds, and nothing else: no registry is asked.
+package struct CachedContent: ServedContent {
+    private let cache: ContentCache
+
+    package init(_ cache: ContentCache) {
+        self.cache = cache
+    }
+
+    @concurrent
+    package func manifest(
+        _ reference: Reference,
+        of repository: RepositoryReference
+    ) async throws -> ServedManifest? {
+        switch reference {
+        case .digest(let digest):
+            return try manifest(digest).map { ServedManifest($0) }
+        case .tag:
+            guard let descriptor = try await cache.resolve(reference, in: repository),
+                let manifest = try cache.manifest(descriptor)
+            else { return nil }
+            return ServedManifest(manifest)
+        }
+    }
+
+    package func blobAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> BlobFile? {
+        try cache.blobFile(digest)
+    }
+
+    package func blob(
+        _ digest: Digest,
+        of repository: RepositoryReference,
+        isHead: Bool
+    ) async throws -> ServedBlob? {
+        try cache.blobFile(digest).map(ServedBlob.stored)
+    }
+
+    package func tags(of repository: RepositoryReference) async throws -> [TagName]? {
+        let tags = try await cache.tags(of: repository).map(\.0)
+        return tags.isEmpty ? nil : tags
+    }
+
+    package func repositories() async throws -> [RepositoryReference] {
+        try await cache.locations()
+    }
+
+    package func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> [Referrer] {
+        try await listReferrers(of: digest, in: repository)
+    }
+
+    @concurrent
+    package func quarantine(_ blob: BlobFile) async {
+        cache.quarantine(blob)
+    }
+
+    /// A blob of another kind under that digest is not a manifest, and no error.
+    private func manifest(_ digest: Digest) throws -> Manifest? {
+        do {
+            return try cache.manifest(digest)
+        } catch is DocumentError {
+            return nil
+        }
+    }
+
+    /// Those of the index, and those that the fallback tag lists: an upstream without the API has no others.
+    ///
+    /// OCI distribution-spec 1.1.1, "Referrers Tag Schema".
+    @concurrent
+    private func listReferrers(of digest: Digest, in repository: RepositoryReference) async throws -> [Referrer] {
+        var listed: Set<Digest> = []
+        var referrers: [Referrer] = []
+        for descriptor in try await cache.referrers(of: digest) {
+            guard let found = try manifest(descriptor.digest), listed.insert(descriptor.digest).inserted else {
+                continue
+            }
+            referrers.append(Referrer(found))
+        }
+        let tag = Reference.tag(try digest.referrersTag)
+        guard let descriptor = try await cache.resolve(tag, in: repository),
+            case .index(let index)? = try manifest(descriptor.digest)?.content
+        else { return referrers }
+        for entry in index.entries where listed.insert(entry.descriptor.digest).inserted {
+            guard let found = try manifest(entry.descriptor.digest) else { continue }
+            referrers.append(Referrer(found))
+        }
+        return referrers
+    }
+}

@@ -1,0 +1,98 @@
+package import Cache
+package import OCI
+
+/// What the routes serve: the cache alone, or the cache with upstreams behind it.
+///
+/// Every method may be called by many tasks at once. What does not exist is `nil`; whoever cannot tell whether it
+/// exists throws ``ServeError``, which never becomes a 404. A task that asks is cancelled when its client leaves.
+package protocol ServedContent: Sendable {
+    /// The manifest that a tag or digest of a repository names.
+    ///
+    /// - Returns: `nil` when there is none.
+    func manifest(_ reference: Reference, of repository: RepositoryReference) async throws -> ServedManifest?
+
+    /// A blob that is there and may be served to everybody, without waiting for anything but opening its file.
+    ///
+    /// Called on an event loop for each request of a blob, before ``blob(_:of:)``.
+    ///
+    /// - Returns: `nil` when only ``blob(_:of:)`` can tell.
+    func blobAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> BlobFile?
+
+    /// A blob, perhaps while it arrives; with `isHead` only its size is asked for, so nothing needs to be downloaded.
+    ///
+    /// - Returns: `nil` when there is none.
+    func blob(_ digest: Digest, of repository: RepositoryReference, isHead: Bool) async throws -> ServedBlob?
+
+    /// The tags of a repository, in any order.
+    ///
+    /// - Returns: `nil` when there is no such repository.
+    func tags(of repository: RepositoryReference) async throws -> [TagName]?
+
+    /// The repositories that are known, in any order.
+    func repositories() async throws -> [RepositoryReference]
+
+    /// What names a manifest as its subject, in the order in which it is listed; empty for a manifest nobody knows.
+    func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> [Referrer]
+
+    /// Puts a blob aside whose bytes turned out wrong.
+    func quarantine(_ blob: BlobFile) async
+}
+
+/// A manifest as it is served.
+package struct ServedManifest: Sendable {
+    package let manifest: Manifest
+    /// The whole value of a `Warning` header, such as `110 - "Response is Stale"` (RFC 7234, 5.5).
+    package let warning: String?
+
+    package init(_ manifest: Manifest, warning: String? = nil) {
+        self.manifest = manifest
+        self.warning = warning
+    }
+}
+
+/// A blob as it is served.
+package enum ServedBlob: Sendable {
+    /// It is in the cache.
+    case stored(BlobFile)
+    /// It still arrives, or did when it was asked for.
+    case arriving(CachedBlob)
+    /// It exists and has that many bytes; the answer to a HEAD alone.
+    case known(size: Int64)
+
+    /// In bytes.
+    package var size: Int64 {
+        switch self {
+        case .stored(let file): file.size
+        case .arriving(let blob): blob.descriptor.size
+        case .known(let size): size
+        }
+    }
+}
+
+/// One entry of the referrers API's answer.
+///
+/// OCI distribution-spec 1.1.1, "Listing Referrers".
+package struct Referrer: Hashable, Sendable {
+    package let descriptor: Descriptor
+    package let artifactType: String?
+    package let annotations: [String: String]
+
+    package init(descriptor: Descriptor, artifactType: String?, annotations: [String: String]) {
+        self.descriptor = descriptor
+        self.artifactType = artifactType
+        self.annotations = annotations
+    }
+
+    /// As the manifest itself says: its `artifactType`, else its config's media type; an index may have none.
+    package init(_ manifest: Manifest) {
+        descriptor = manifest.descriptor
+        switch manifest.content {
+        case .image(let image):
+            artifactType = image.artifactType ?? image.config.mediaType.description
+            annotations = image.annotations
+        case .index(let index):
+            artifactType = index.artifactType
+            annotations = index.annotations
+        }
+    }
+}
