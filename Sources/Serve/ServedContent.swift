@@ -26,13 +26,13 @@ package protocol ServedContent: Sendable {
     /// The tags of a repository, in any order.
     ///
     /// - Returns: `nil` when there is no such repository.
-    func tags(of repository: RepositoryReference) async throws -> [TagName]?
+    func tags(of repository: RepositoryReference) async throws -> ServedList<TagName>?
 
     /// The repositories that are known, in any order.
     func repositories() async throws -> [RepositoryReference]
 
     /// What names a manifest as its subject, in the order in which it is listed; empty for a manifest nobody knows.
-    func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> [Referrer]
+    func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> ServedList<Referrer>
 
     /// Puts a blob aside whose bytes turned out wrong.
     func quarantine(_ blob: BlobFile) async
@@ -46,6 +46,18 @@ package struct ServedManifest: Sendable {
 
     package init(_ manifest: Manifest, warning: String? = nil) {
         self.manifest = manifest
+        self.warning = warning
+    }
+}
+
+/// A list as it is served.
+package struct ServedList<Element: Sendable>: Sendable {
+    package let elements: [Element]
+    /// The whole value of a `Warning` header, where the list may be older than it should be, or lack something.
+    package let warning: String?
+
+    package init(_ elements: [Element], warning: String? = nil) {
+        self.elements = elements
         self.warning = warning
     }
 }
