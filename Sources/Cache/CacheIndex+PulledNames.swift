@@ -81,6 +81,19 @@ extension CacheIndex {
         }
     }
 
+    /// The repositories that have tags or other names, sorted.
+    func anyLocations() throws(CacheError) -> [RepositoryReference] {
+        try read { db in
+            try Row.fetchAll(db, sql: "SELECT DISTINCT host, repository FROM names ORDER BY host, repository")
+                .map { row in
+                    try RepositoryReference(
+                        host: RegistryHost(row["host"] as String),
+                        repository: RepositoryName(row["repository"] as String)
+                    )
+                }
+        }
+    }
+
     /// Every manifest that has a name, whether all of it is there or not.
     func namedDescriptors() throws(CacheError) -> [Descriptor] {
         try read { db in

@@ -31,6 +31,11 @@ extension ContentCache {
         try await blocking { [index] in try index.anyTags(of: location) }
     }
 
+    /// The repositories that the cache holds images of, whole or in parts; sorted.
+    package func anyLocations() async throws -> [RepositoryReference] {
+        try await blocking { [index] in try index.anyLocations() }
+    }
+
     /// The size that a repository's manifests give a blob, in bytes.
     ///
     /// - Returns: `nil` when none tells, or they contradict each other.
