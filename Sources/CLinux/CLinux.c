@@ -1,9 +1,12 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <crypt.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -45,6 +48,22 @@ int64_t clinux_read_resident(int fd, void *memory, size_t count, int64_t offset)
         result = preadv2(fd, &part, 1, offset, RWF_NOWAIT);
     } while (result < 0 && errno == EINTR);
     return result;
+}
+
+int clinux_crypt(const char *password, const char *setting, char *result, size_t capacity) {
+    struct crypt_data *data = calloc(1, sizeof *data);
+    if (data == NULL) return ENOMEM;
+    const char *hash = crypt_r(password, setting, data);
+    int code = 0;
+    // libxcrypt tells of a setting it does not know by a hash that begins with '*'.
+    if (hash == NULL || hash[0] == '*' || strlen(hash) >= capacity) {
+        code = EINVAL;
+    } else {
+        strcpy(result, hash);
+    }
+    explicit_bzero(data, sizeof *data);
+    free(data);
+    return code;
 }
 
 void clinux_limit_heap(void) {

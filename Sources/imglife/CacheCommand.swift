@@ -2,6 +2,7 @@ import ArgumentParser
 import Cache
 import FoundationEssentials
 import Logging
+import OCI
 import Sync
 
 /// `imglife cache`: looks after the cache.
@@ -31,6 +32,8 @@ struct CacheAccess: Sendable {
     /// `cache.max_size`, in bytes.
     let maximumSize: Int64?
     let environment: [String: String]
+    /// The registries of the configuration; none without one.
+    let hosts: Set<RegistryHost>
 
     /// - Throws: what ``Session`` throws, except for a missing file where the cache's directory is named otherwise.
     init(options: GlobalOptions) throws {
@@ -39,6 +42,7 @@ struct CacheAccess: Sendable {
             configuration = session.cache
             maximumSize = session.configuration.cache.maximumSize?.bytes
             environment = session.environment
+            hosts = session.sourceHosts
         } catch let error as MissingConfiguration {
             environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
             guard error.isAbsent, options.config == nil, environment["IMGLIFE_CONFIG"] == nil,
@@ -49,6 +53,7 @@ struct CacheAccess: Sendable {
                 logger: try options.logger(environment: environment)
             )
             maximumSize = nil
+            hosts = []
         }
     }
 

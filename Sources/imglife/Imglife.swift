@@ -11,7 +11,9 @@ struct Imglife: AsyncParsableCommand {
         abstract: "Mirrors container images into a private registry through a content-addressed local cache.",
         discussion: "One YAML file says what is mirrored; every blob is downloaded from upstream at most once.",
         version: Version.current,
-        subcommands: [SyncCommand.self, CacheCommand.self, EOLCommand.self, SchemaCommand.self]
+        subcommands: [
+            SyncCommand.self, ServeCommand.self, CacheCommand.self, EOLCommand.self, SchemaCommand.self,
+        ]
     )
 
     @OptionGroup var options: GlobalOptions

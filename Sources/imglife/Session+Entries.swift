@@ -4,6 +4,9 @@ import OCI
 import Sync
 
 extension Session {
+    /// The registries that images come from.
+    var sourceHosts: Set<RegistryHost> { Set(configuration.entries.map(\.source.host)) }
+
     /// The positions of the entries whose source or target matches one of the globs; all of them when there is none.
     ///
     /// - Throws: `ValidationError` when no entry matches.

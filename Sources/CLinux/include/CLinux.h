@@ -29,6 +29,9 @@ int clinux_duplicate(int fd);
 /// would have to be waited for, EOPNOTSUPP when the file system cannot tell.
 int64_t clinux_read_resident(int fd, void *memory, size_t count, int64_t offset);
 
+/// crypt_r(3): the password's hash by the method and salt of another hash, as text that ends with NUL. 0 or an errno.
+int clinux_crypt(const char *password, const char *setting, char *result, size_t capacity);
+
 /// Keeps the heap close to what is in use: two arenas, and buffers of a transfer's size go back to the system when they
 /// are freed. Call it before the first thread starts.
 void clinux_limit_heap(void);

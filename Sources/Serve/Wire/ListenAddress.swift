@@ -5,6 +5,19 @@ package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     /// 0 lets the system choose.
     package let port: Int
 
+    /// `127.0.0.1:5050`.
+    package static let standard = ListenAddress(host: "127.0.0.1", port: 5050)
+
+    private init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// Whether only this machine can reach it.
+    package var isLoopback: Bool {
+        host == "localhost" || host == "::1" || host.hasPrefix("127.") && host.allSatisfy { $0 == "." || $0.isNumber }
+    }
+
     /// - Returns: `nil` for text without a port of 0 to 65535, or with a host that is neither a name nor an address.
     package init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":") else { return nil }

@@ -1,0 +1,45 @@
+import NIOCore
+import NIOSSL
+import OCI
+import Synchronization
+
+/// The TLS that new connections get; can be replaced while the server runs.
+final class TLSContext: Sendable {
+    private let context: Mutex<NIOSSLContext>
+    private let files: TLSFiles
+
+    /// - Throws: ``ServerError`` when the certificate or key cannot be used.
+    init(_ files: TLSFiles) throws {
+        self.files = files
+        context = Mutex(try Self.load(files))
+    }
+
+    /// Reads the files again; connections there are stay as they are.
+    func reload() throws {
+        let fresh = try Self.load(files)
+        context.withLock { $0 = fresh }
+    }
+
+    func makeHandler() -> NIOSSLServerHandler {
+        NIOSSLServerHandler(context: context.withLock { $0 })
+    }
+
+    private static func load(_ files: TLSFiles) throws -> NIOSSLContext {
+        do {
+            let chain = try NIOSSLCertificate.fromPEMFile(files.certificate).map(NIOSSLCertificateSource.certificate)
+            let key = try NIOSSLPrivateKey(file: files.key, format: .pem)
+            var configuration = TLSConfiguration.makeServerConfiguration(
+                certificateChain: chain,
+                privateKey: .privateKey(key)
+            )
+            configuration.minimumTLSVersion = .tlsv12
+            configuration.applicationProtocols = ["http/1.1"]
+            return try NIOSSLContext(configuration: configuration)
+        } catch {
+            throw ServerError(
+                "cannot use the certificate \(files.certificate.displaySafe) with the key \(files.key.displaySafe): "
+                    + "\("\(error)".displaySafe); both must be PEM files and belong together"
+            )
+        }
+    }
+}

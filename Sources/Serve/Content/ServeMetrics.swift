@@ -1,0 +1,105 @@
+import Synchronization
+
+/// What the server has done since it was started, as Prometheus reads it.
+package final class ServeMetrics: Sendable {
+    /// Something that is counted.
+    package enum Event: String, CaseIterable, Sendable {
+        /// A blob was served from the cache.
+        case blobHit = "imglife_serve_blob_hits_total"
+        /// A blob had to be downloaded, or was being downloaded, when it was asked for.
+        case blobMiss = "imglife_serve_blob_misses_total"
+        /// An upstream was asked something.
+        case upstreamRequest = "imglife_serve_upstream_requests_total"
+        /// An upstream could not be asked, or answered with an error.
+        case upstreamFailure = "imglife_serve_upstream_failures_total"
+        /// A tag was served as it was known, because its upstream could not be asked.
+        case staleTag = "imglife_serve_stale_tags_total"
+
+        fileprivate var help: String {
+            switch self {
+            case .blobHit: "Blobs served from the cache."
+            case .blobMiss: "Blobs that had to be downloaded when they were asked for."
+            case .upstreamRequest: "Requests to upstream registries."
+            case .upstreamFailure: "Requests to upstream registries that failed."
+            case .staleTag: "Tags served without asking their upstream, because it did not answer."
+            }
+        }
+    }
+
+    /// A figure that goes up and down.
+    package struct Gauge: Sendable {
+        let name: String
+        let help: String
+        let value: Int64
+
+        package init(name: String, help: String, value: Int64) {
+            self.name = name
+            self.help = help
+            self.value = value
+        }
+    }
+
+    /// The media type of ``text(_:)``.
+    static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+
+    private struct Answer: Hashable {
+        let route: String
+        let status: Int
+    }
+
+    private struct State {
+        var answers: [Answer: Int64] = [:]
+        var events: [Event: Int64] = [:]
+        var bytes: Int64 = 0
+        var connections: Int64 = 0
+        var refusedConnections: Int64 = 0
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// Counts something that happened.
+    package func count(_ event: Event, by amount: Int64 = 1) {
+        state.withLock { $0.events[event, default: 0] += amount }
+    }
+
+    /// Counts an answer with the bytes of its body that were sent.
+    func count(_ route: String, status: Int, bytes: Int64) {
+        state.withLock { state in
+            state.answers[Answer(route: route, status: status), default: 0] += 1
+            state.bytes += bytes
+        }
+    }
+
+    func connectionOpened() { state.withLock { $0.connections += 1 } }
+    func connectionClosed() { state.withLock { $0.connections -= 1 } }
+    func connectionRefused() { state.withLock { $0.refusedConnections += 1 } }
+
+    /// Everything in Prometheus' text format, with the gauges of others after the server's own.
+    func text(_ gauges: [Gauge]) -> String {
+        let state = state.withLock { $0 }
+        var lines = Self.header("imglife_serve_requests_total", "counter", "Answered requests.")
+        let answers = state.answers.sorted { ($0.key.route, $0.key.status) < ($1.key.route, $1.key.status) }
+        for (answer, count) in answers {
+            lines.append("imglife_serve_requests_total{route=\"\(answer.route)\",status=\"\(answer.status)\"} \(count)")
+        }
+        lines += Self.value("imglife_serve_sent_bytes_total", "counter", "Bytes of bodies sent.", state.bytes)
+        for event in Event.allCases {
+            lines += Self.value(event.rawValue, "counter", event.help, state.events[event] ?? 0)
+        }
+        let refused = "Connections refused because there were too many."
+        lines += Self.value("imglife_serve_refused_connections_total", "counter", refused, state.refusedConnections)
+        lines += Self.value("imglife_serve_connections", "gauge", "Open connections.", state.connections)
+        for gauge in gauges { lines += Self.value(gauge.name, "gauge", gauge.help, gauge.value) }
+        return lines.map { $0 + "\n" }.joined()
+    }
+
+    private static func header(_ name: String, _ type: String, _ help: String) -> [String] {
+        ["# HELP \(name) \(help)", "# TYPE \(name) \(type)"]
+    }
+
+    private static func value(_ name: String, _ type: String, _ help: String, _ value: Int64) -> [String] {
+        header(name, type, help) + ["\(name) \(value)"]
+    }
+}

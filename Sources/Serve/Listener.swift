@@ -1,0 +1,102 @@
+import Logging
+import NIOCore
+import NIOPosix
+import OCI
+
+/// Accepts connections and gives each its handlers.
+struct Listener: Sendable {
+    private static let backlog: CInt = 512
+    private let state: ServerState
+    private let logger: Logger
+    private let group = MultiThreadedEventLoopGroup.singleton
+    private let resources: [ObjectIdentifier: NIOLoopBoundBox<LoopResources?>]
+
+    init(state: ServerState, logger: Logger) {
+        self.state = state
+        self.logger = logger
+        var resources: [ObjectIdentifier: NIOLoopBoundBox<LoopResources?>] = [:]
+        for loop in group.makeIterator() {
+            resources[ObjectIdentifier(loop)] = .makeEmptyBox(valueType: LoopResources.self, eventLoop: loop)
+        }
+        self.resources = resources
+    }
+
+    /// Listens until the channel is closed.
+    ///
+    /// - Throws: ``ServerError``.
+    func bind(_ address: ListenAddress, _ tls: TLSContext?, _ responder: Responder) async throws -> any Channel {
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: Self.backlog)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try prepare(channel, tls, responder) }
+            }
+        do {
+            guard address.host.isEmpty else {
+                return try await bootstrap.bind(host: address.host, port: address.port).get()
+            }
+            do {
+                // Takes IPv4 too, where the system has both.
+                return try await bootstrap.bind(host: "::", port: address.port).get()
+            } catch {
+                return try await bootstrap.bind(host: "0.0.0.0", port: address.port).get()
+            }
+        } catch {
+            throw ServerError(
+                "cannot listen on \(address): \("\(error)".displaySafe); choose another address with --listen, "
+                    + "or end what uses this one"
+            )
+        }
+    }
+
+    private func prepare(_ channel: any Channel, _ tls: TLSContext?, _ responder: Responder) throws {
+        let pipeline = channel.pipeline.syncOperations
+        guard state.admit(channel) else {
+            try pipeline.addHandler(CrowdHandler(isPlain: tls == nil))
+            return
+        }
+        if let tls { try pipeline.addHandler(tls.makeHandler()) }
+        try pipeline.addHandler(ConnectionHandler(state, responder, loopResources(channel.eventLoop), logger: logger))
+    }
+
+    private func loopResources(_ loop: any EventLoop) -> LoopResources {
+        guard let box = resources[ObjectIdentifier(loop)] else { return LoopResources() }
+        if let present = box.value { return present }
+        let fresh = LoopResources()
+        box.value = fresh
+        return fresh
+    }
+}
+
+/// Sends away a connection for which there is no room.
+private final class CrowdHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let isPlain: Bool
+
+    init(isPlain: Bool) {
+        self.isPlain = isPlain
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        guard isPlain else { return context.close(promise: nil) }
+        var buffer = ByteBuffer()
+        var encoder = ResponseEncoder()
+        let message = "there are too many connections; try again"
+        let response = Response(503, .tooManyRequests, message, [("Retry-After", "1")])
+        encoder.write(response, isLast: true, into: &buffer)
+        if case .bytes(var body) = response.body { buffer.writeBuffer(&body) }
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        context.close(promise: nil)
+    }
+}
+
+extension ListenAddress {
+    /// An address as ``ListenAddress`` would be written.
+    static func text(_ address: SocketAddress) -> String {
+        let host = address.ipAddress ?? ""
+        return "\(host.contains(":") ? "[\(host)]" : host):\(address.port ?? 0)"
+    }
+}

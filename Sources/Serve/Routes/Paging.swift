@@ -1,0 +1,63 @@
+import OCI
+
+/// The part of a sorted list that a request asks for.
+///
+/// OCI distribution-spec 1.1.1, "Listing Tags".
+struct Paging: Hashable {
+    /// What a page holds at most when the client asks for more.
+    static let maximum = 1000
+    /// What a page holds when the client names no number.
+    static let unasked = 10_000
+
+    let count: Int
+    /// The last name of the page before; it need not exist.
+    let last: String?
+
+    /// - Returns: `nil` when `n` is not a number.
+    init?(_ target: RequestTarget) {
+        last = target["last"]
+        guard let text = target["n"] else {
+            count = Self.unasked
+            return
+        }
+        guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        count = min(Int(text) ?? Self.maximum, Self.maximum)
+    }
+
+    /// The page of names that are sorted by their bytes, and whether more follow.
+    func page(of names: [String]) -> (names: ArraySlice<String>, hasMore: Bool) {
+        guard count > 0 else { return ([], false) }
+        let rest =
+            last.map { last in
+                names.drop { !last.utf8.lexicographicallyPrecedes($0.utf8) }
+            } ?? names[...]
+        return (rest.prefix(count), rest.count > count)
+    }
+
+    /// The value of a `Link` header field to the next page, relative to this server.
+    func link(path: String, after last: String, _ target: RequestTarget) -> String {
+        var query = ["n=\(count)", "last=\(PercentEncoding.encoded(last))"]
+        if let namespace = target["ns"] { query.append("ns=\(PercentEncoding.encoded(namespace))") }
+        return "<\(path)?\(query.joined(separator: "&"))>; rel=\"next\""
+    }
+}
+
+/// RFC 3986, 2.1.
+enum PercentEncoding {
+    /// The text as a query's value or a path's component.
+    static func encoded(_ text: some StringProtocol) -> String {
+        var result = ""
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                result.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let digits = String(byte, radix: 16, uppercase: true)
+                result += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
+            }
+        }
+        return result
+    }
+}

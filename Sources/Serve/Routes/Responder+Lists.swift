@@ -1,0 +1,59 @@
+import NIOCore
+import OCI
+
+extension Responder {
+    private static let badCount = Response(400, .unsupported, "n must be a whole number")
+
+    func tags(of address: Address, _ target: RequestTarget) async throws -> Response {
+        guard let paging = Paging(target) else { return Self.badCount }
+        guard let tags = try await content.tags(of: address.repository) else {
+            return Response(
+                404,
+                .nameUnknown,
+                "there is no repository \(address.repository.description.displaySafe) here"
+            )
+        }
+        let path = "/v2/" + address.name.split(separator: "/").map(PercentEncoding.encoded).joined(separator: "/")
+        return list(
+            "tags",
+            of: tags.sorted().map(\.description),
+            paging,
+            target,
+            path: path + "/tags/list",
+            before: "\"name\":\(JSONText.quoted(address.name)),"
+        )
+    }
+
+    /// Every repository with its host in front, or one host's with `ns`.
+    func catalog(_ target: RequestTarget) async throws -> Response {
+        guard let paging = Paging(target) else { return Self.badCount }
+        let repositories = try await content.repositories()
+        var names = repositories.map(Addressing.listedName)
+        if let namespace = target["ns"] {
+            try await hosts.refresh(from: content)
+            guard let host = try? RegistryHost(namespace), hosts.addressing.hosts.contains(host) else {
+                return Self.answer(to: .unknownHost(namespace))
+            }
+            names = repositories.filter { $0.host == host }.map(\.repository.description)
+        }
+        names.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        var response = list("repositories", of: names, paging, target, path: "/v2/_catalog", before: "")
+        if let namespace = target["ns"] { response.fields.append(("OCI-Namespace", namespace)) }
+        return response
+    }
+
+    private func list(
+        _ key: String,
+        of names: [String],
+        _ paging: Paging,
+        _ target: RequestTarget,
+        path: String,
+        before: String
+    ) -> Response {
+        let (page, hasMore) = paging.page(of: names)
+        var fields: [(name: StaticString, value: String)] = []
+        if hasMore, let last = page.last { fields.append(("Link", paging.link(path: path, after: last, target))) }
+        let elements = page.map(JSONText.quoted).joined(separator: ",")
+        return Response(200, fields, json: "{\(before)\"\(key)\":[\(elements)]}\n")
+    }
+}

@@ -1,0 +1,129 @@
+import Logging
+import NIOCore
+import NIOPosix
+import OCI
+
+/// The HTTP face of some content: a read-only OCI registry.
+///
+/// OCI distribution-spec 1.1.1, the "Pull" and "Content Discovery" categories.
+package struct Server: Sendable {
+    /// Where it listens, with the ports that the system chose.
+    package let address: String
+    package let metricsAddress: String?
+    private let access: Access
+    private let logger: Logger
+
+    /// Listens for the duration of `body`; then lets answers under way finish, within the limit for it.
+    ///
+    /// When the task is cancelled all connections are cut at once.
+    ///
+    /// - Throws: what `body` throws; ``ServerError`` when it cannot listen or use its certificate;
+    ///   ``PasswordFileError``.
+    package static func with<R>(
+        _ configuration: ServerConfiguration,
+        _ content: any ServedContent,
+        metrics: ServeMetrics = ServeMetrics(),
+        status: StatusSource = StatusSource(),
+        _ body: (Server) async throws -> R
+    ) async throws -> R {
+        let access = try Access(configuration)
+        let (requests, pending) = AsyncStream<PendingRequest>.makeStream()
+        let state = ServerState(limits: configuration.limits, metrics: metrics, pending: pending)
+        let responder = Responder(
+            content: content,
+            hosts: KnownHosts(configuration.hosts),
+            verified: VerifiedFiles(lifetime: configuration.verificationLifetime),
+            authenticator: access.authenticator,
+            metrics: metrics,
+            status: status,
+            scope: configuration.metricsListen == nil ? .everything : .content,
+            logger: configuration.logger
+        )
+        let result: Result<R, any Error> = await withTaskGroup(of: Void.self) { group in
+            group.addTask { await answer(requests, state) }
+            let result: Result<R, any Error>
+            do {
+                result = .success(try await listen(configuration, access, responder, state, body))
+            } catch {
+                result = .failure(error)
+            }
+            pending.finish()
+            group.cancelAll()
+            await group.waitForAll()
+            return result
+        }
+        await access.close()
+        return try result.get()
+    }
+
+    /// Reads the password file, certificate and key again; what cannot be used is logged, and what was stays.
+    package func reload() async {
+        do {
+            try await access.reload()
+            logger.notice("passwords and certificate were read again")
+        } catch {
+            logger.error("passwords and certificate stay as they were", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private static func answer(
+        _ requests: AsyncStream<PendingRequest>,
+        _ state: ServerState
+    ) async {
+        await withDiscardingTaskGroup { group in
+            for await request in requests {
+                group.addTask { await request.run(state) }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private static func listen<R>(
+        _ configuration: ServerConfiguration,
+        _ access: Access,
+        _ responder: Responder,
+        _ state: ServerState,
+        _ body: (Server) async throws -> R
+    ) async throws -> R {
+        let listener = Listener(state: state, logger: configuration.logger)
+        var channels = [try await listener.bind(configuration.listen, access.tls, responder)]
+        do {
+            if let address = configuration.metricsListen {
+                channels.append(try await listener.bind(address, nil, responder.forStatus))
+            }
+            let addresses = channels.map { $0.localAddress.map(ListenAddress.text) ?? "" }
+            let server = Server(
+                address: addresses[0],
+                metricsAddress: addresses.count > 1 ? addresses[1] : nil,
+                access: access,
+                logger: configuration.logger
+            )
+            let result = try await body(server)
+            await close(channels, state)
+            return result
+        } catch {
+            await close(channels, state)
+            throw error
+        }
+    }
+
+    private static func close(_ listeners: [any Channel], _ state: ServerState) async {
+        for listener in listeners { try? await listener.close().get() }
+        let connections = state.drain()
+        let (ended, end) = AsyncStream<Never>.makeStream()
+        let closings = connections.map(\.closeFuture)
+        if let loop = closings.first?.eventLoop {
+            EventLoopFuture.andAllComplete(closings, on: loop).whenComplete { _ in end.finish() }
+        } else {
+            end.finish()
+        }
+        // A cancelled task waits for nothing.
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in ended {} }
+            group.addTask { try? await Task.sleep(for: state.limits.drain) }
+            await group.next()
+            group.cancelAll()
+        }
+        for connection in connections { connection.close(promise: nil) }
+    }
+}

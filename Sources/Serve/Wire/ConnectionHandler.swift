@@ -1,0 +1,192 @@
+import Logging
+import NIOCore
+import OCI
+
+/// One client's connection: reads requests one after the other, and sends their answers.
+///
+/// The state machine of HTTP/1.1 on the server's side (RFC 9112). Answers that need no waiting never leave the event
+/// loop; others come from a task as ``ResponsePart``s.
+final class ConnectionHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ResponsePart
+    typealias OutboundOut = ByteBuffer
+
+    enum Phase {
+        /// Waiting for a request, or in the middle of its head.
+        case reading
+        case answering
+        /// The last answer is on its way, or has been sent.
+        case closing
+    }
+
+    let state: ServerState
+    let responder: Responder
+    let resources: LoopResources
+    let logger: Logger
+    var phase = Phase.reading
+    var exchange: Exchange?
+    var pump: FilePump?
+    var deadline = Deadline()
+    var encoder = ResponseEncoder()
+    var progress = ProgressWatch()
+    var context: ChannelHandlerContext?
+    /// Bytes of a request's body that are still to be thrown away.
+    var toSkip = 0
+    private var inbox = ByteBuffer()
+    private var parser = RequestParser()
+    private var requests = 0
+    private var isDraining = false
+    private var isAdvancing = false
+    private var hasDeferredRead = false
+
+    init(_ state: ServerState, _ responder: Responder, _ resources: LoopResources, logger: Logger) {
+        self.state = state
+        self.responder = responder
+        self.resources = resources
+        self.logger = logger
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        isDraining = state.isDraining
+        setDeadline(.head, state.limits.head)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        deadline.cancel()
+        self.context = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard phase != .closing else { return }
+        var bytes = unwrapInboundIn(data)
+        if inbox.readableBytes == 0 { inbox = bytes } else { inbox.writeBuffer(&bytes) }
+        advance()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        deadline.cancel()
+        abandon()
+        phase = .closing
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        logger.debug("a connection failed", metadata: ["error": "\("\(error)".displaySafe)"])
+        context.close(promise: nil)
+    }
+
+    /// A client that sends ahead of its turn has to wait.
+    func read(context: ChannelHandlerContext) {
+        if phase == .answering, inbox.readableBytes >= ConnectionLimits.maximumAhead {
+            hasDeferredRead = true
+        } else {
+            context.read()
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable {
+            pumpFile()
+            advance()
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event is DrainEvent else { return context.fireUserInboundEventTriggered(event) }
+        isDraining = true
+        switch phase {
+        case .reading: context.close(promise: nil)
+        case .answering: exchange?.isLast = true
+        case .closing: break
+        }
+    }
+
+    /// Takes requests from what has arrived, as long as their answers go out.
+    func advance() {
+        guard !isAdvancing, let context else { return }
+        isAdvancing = true
+        defer { isAdvancing = false }
+        while phase == .reading, context.channel.isWritable {
+            if toSkip > 0 {
+                let count = min(toSkip, inbox.readableBytes)
+                inbox.moveReaderIndex(forwardBy: count)
+                toSkip -= count
+                if toSkip > 0 { break }
+            }
+            do throws(RefusedRequest) {
+                guard let head = try parser.next(from: &inbox) else { break }
+                begin(Request(head))
+            } catch {
+                refuse(error)
+            }
+        }
+        if phase == .reading { awaitRequest(context) }
+    }
+
+    private func awaitRequest(_ context: ChannelHandlerContext) {
+        if parser.isInHead || toSkip > 0 {
+            if deadline.kind != .head { setDeadline(.head, state.limits.head) }
+        } else {
+            if requests > 0, deadline.kind != .idle { setDeadline(.idle, state.limits.idle) }
+            if inbox.readableBytes == 0 { inbox = ByteBuffer() }
+        }
+        guard hasDeferredRead else { return }
+        hasDeferredRead = false
+        context.read()
+    }
+
+    private func begin(_ request: Request) {
+        requests += 1
+        var isLast = !request.head.allowsAnother || requests >= state.limits.requests || isDraining
+        switch request.head.body {
+        case .none: break
+        case .bytes(let count) where count <= ConnectionLimits.maximumBody && request.head.fields.expect == nil:
+            toSkip = count
+        case .bytes, .chunked: isLast = true
+        }
+        phase = .answering
+        deadline.clear()
+        exchange = Exchange(request: request, began: .now, isLast: isLast)
+        if let response = responder.answerAtOnce(to: request) {
+            send(response)
+        } else {
+            ask(request)
+        }
+    }
+
+    /// Leaves the answer to a task of the server.
+    private func ask(_ request: Request) {
+        guard let channel = context?.channel else { return }
+        let (departure, continuation) = AsyncStream<Never>.makeStream()
+        exchange?.departure = continuation
+        state.pending.yield(
+            PendingRequest(request: request, responder: responder, channel: channel, departure: departure)
+        )
+    }
+
+    private func refuse(_ refused: RefusedRequest) {
+        phase = .answering
+        let head = RequestHead(method: .other("-"), target: "-", isHTTP10: false)
+        exchange = Exchange(request: Request(head), began: .now, isLast: true)
+        send(Response(refused))
+    }
+
+    /// Whoever has sent nothing hears nothing.
+    func headTookTooLong() {
+        guard parser.isInHead else {
+            context?.close(promise: nil)
+            return
+        }
+        refuse(RefusedRequest(status: 408, message: "the request's head took too long"))
+    }
+
+    /// Says that nobody waits for the answer any longer.
+    private func abandon() {
+        if pump != nil { state.streamEnded() }
+        pump = nil
+        exchange?.departure?.finish()
+        if exchange != nil { finishExchange() }
+    }
+}

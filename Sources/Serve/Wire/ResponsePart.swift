@@ -1,0 +1,17 @@
+import NIOCore
+
+/// What a task tells the connection whose request it answers.
+enum ResponsePart: Sendable {
+    /// A whole answer whose body the connection sends itself.
+    case whole(Response)
+    /// The head of an answer whose body follows in pieces.
+    case start(Response)
+    case piece(ByteBuffer)
+    /// The body is complete.
+    case end
+    /// The body cannot be completed: the connection is cut, so that the client sees a short one.
+    case broken
+}
+
+/// Tells connections that the server is about to stop.
+struct DrainEvent: Sendable {}

@@ -1,0 +1,92 @@
+import NIOCore
+import Synchronization
+
+/// What all connections of a server share.
+final class ServerState: Sendable {
+    let limits: ConnectionLimits
+    let metrics: ServeMetrics
+    /// Requests that need more than an event loop can do at once.
+    let pending: AsyncStream<PendingRequest>.Continuation
+
+    private struct State {
+        var open: [ObjectIdentifier: any Channel] = [:]
+        var perClient: [String: Int] = [:]
+        var isDraining = false
+    }
+
+    private let state = Mutex(State())
+    private let streams = Atomic(0)
+
+    /// The memory that the pieces on their way to clients may take together, in bytes.
+    private static let streamMemory = 32 << 20
+
+    init(limits: ConnectionLimits, metrics: ServeMetrics, pending: AsyncStream<PendingRequest>.Continuation) {
+        self.limits = limits
+        self.metrics = metrics
+        self.pending = pending
+    }
+
+    var isDraining: Bool { state.withLock { $0.isDraining } }
+
+    /// Takes a connection in until its channel closes.
+    ///
+    /// - Returns: whether there is room for it.
+    func admit(_ channel: any Channel) -> Bool {
+        let address = channel.remoteAddress
+        let client = address?.isLoopback == true ? nil : address?.ipAddress
+        let isAdmitted = state.withLock { state in
+            guard !state.isDraining, state.open.count < limits.connections else { return false }
+            if let client {
+                guard state.perClient[client, default: 0] < limits.connectionsPerClient else { return false }
+                state.perClient[client, default: 0] += 1
+            }
+            state.open[ObjectIdentifier(channel)] = channel
+            return true
+        }
+        guard isAdmitted else {
+            metrics.connectionRefused()
+            return false
+        }
+        metrics.connectionOpened()
+        channel.closeFuture.whenComplete { _ in self.release(channel, client) }
+        return true
+    }
+
+    private func release(_ channel: any Channel, _ client: String?) {
+        metrics.connectionClosed()
+        state.withLock { state in
+            state.open[ObjectIdentifier(channel)] = nil
+            guard let client, let count = state.perClient[client] else { return }
+            state.perClient[client] = count > 1 ? count - 1 : nil
+        }
+    }
+
+    /// Lets no more connections in, and asks those there are to end after their answers.
+    ///
+    /// - Returns: the connections.
+    func drain() -> [any Channel] {
+        let channels = state.withLock { state in
+            state.isDraining = true
+            return Array(state.open.values)
+        }
+        for channel in channels { channel.pipeline.fireUserInboundEventTriggered(DrainEvent()) }
+        return channels
+    }
+
+    func streamBegan() { streams.add(1, ordering: .relaxed) }
+    func streamEnded() { streams.subtract(1, ordering: .relaxed) }
+
+    /// How many bytes of a blob are read at once: fewer the more clients there are, so that memory stays bounded.
+    var pieceSize: Int {
+        let share = Self.streamMemory / max(1, streams.load(ordering: .relaxed))
+        return min(256 << 10, max(16 << 10, share))
+    }
+}
+
+extension SocketAddress {
+    /// Whether it is this machine's own.
+    var isLoopback: Bool {
+        guard let address = ipAddress else { return true }
+        return address.hasPrefix("127.") || address == "::1" || address.hasPrefix("::ffff:127.")
+    }
+}

@@ -1,0 +1,154 @@
+import ArgumentParser
+import Cache
+import Logging
+import OCI
+import Serve
+
+/// `imglife serve`: the cache as a read-only registry.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve the cache as a read-only OCI registry.",
+        discussion: """
+            With --cache-dir or IMGLIFE_CACHE_DIR no configuration is needed. TERM or INT lets answers under way finish, \
+            for 30 s at most; HUP reads the passwords and the certificate again. Exit codes: 0 stopped in order; 1 it \
+            could not be started.
+            """
+    )
+
+    @ParentCommand var parent: Imglife
+
+    @Option(
+        help: ArgumentHelp("Where to listen; ':5050' is every interface, port 0 any free one.", valueName: "address"),
+        transform: ServeCommand.address
+    )
+    var listen = ListenAddress.standard
+
+    @Option(
+        help: ArgumentHelp(
+            "Tell /metrics here instead of on the main address, to everybody.",
+            valueName: "address"
+        ),
+        transform: ServeCommand.address
+    )
+    var metricsListen: ListenAddress?
+
+    @Option(help: ArgumentHelp("The certificate and its issuers, as a PEM file; with --tls-key.", valueName: "file"))
+    var tlsCert: String?
+
+    @Option(help: ArgumentHelp("The certificate's key, as a PEM file.", valueName: "file"))
+    var tlsKey: String?
+
+    @Option(help: ArgumentHelp("Who may pull: a password file made by 'htpasswd -B'.", valueName: "file"))
+    var htpasswd: String?
+
+    @Flag(help: "Everybody may pull, also where credentials are used upstream and others can reach the address.")
+    var allowAnonymous = false
+
+    @Option(help: ArgumentHelp("Connections at once.", valueName: "n"))
+    var maxConnections = ConnectionLimits().connections
+
+    @Option(help: ArgumentHelp("Connections at once from one address other than this machine.", valueName: "n"))
+    var maxConnectionsPerClient = ConnectionLimits().connectionsPerClient
+
+    func validate() throws {
+        guard (tlsCert == nil) == (tlsKey == nil) else {
+            throw ValidationError("--tls-cert and --tls-key must be given together")
+        }
+        guard maxConnections > 0, maxConnectionsPerClient > 0 else {
+            throw ValidationError("--max-connections and --max-connections-per-client must be at least 1")
+        }
+        guard htpasswd == nil || !allowAnonymous else {
+            throw ValidationError("--htpasswd and --allow-anonymous contradict each other")
+        }
+    }
+
+    func run() async throws {
+        try await Failure.exiting {
+            let access = try CacheAccess(options: parent.options)
+            let logger = access.configuration.logger
+            try await Stopping.run(logger: logger) { stop in
+                try await ContentCache.with(access.configuration) { cache in
+                    try await serve(cache, access, logger, until: stop)
+                }
+            }
+        }
+    }
+
+    private func serve(
+        _ cache: ContentCache,
+        _ access: CacheAccess,
+        _ logger: Logger,
+        until stop: Stopping
+    ) async throws {
+        warnOfStrangers(logger)
+        let status = StatusSource(
+            readiness: { await cache.unreadiness() },
+            gauges: { await cache.gauges() }
+        )
+        try await Server.with(configuration(access, logger), CachedContent(cache), status: status) { server in
+            var metadata: Logger.Metadata = [
+                "address": "\(server.address)", "cache": "\(access.configuration.directory)",
+            ]
+            if let address = server.metricsAddress { metadata["metrics"] = "\(address)" }
+            logger.notice("listening", metadata: metadata)
+            await stop.wait { await server.reload() }
+        }
+        logger.notice("stopped")
+    }
+
+    private func configuration(_ access: CacheAccess, _ logger: Logger) -> ServerConfiguration {
+        var configuration = ServerConfiguration(listen: listen, logger: logger)
+        configuration.metricsListen = metricsListen
+        configuration.hosts = access.hosts
+        configuration.passwordFile = htpasswd
+        if let tlsCert, let tlsKey { configuration.tls = TLSFiles(certificate: tlsCert, key: tlsKey) }
+        configuration.limits.connections = maxConnections
+        configuration.limits.connectionsPerClient = maxConnectionsPerClient
+        return configuration
+    }
+
+    private func warnOfStrangers(_ logger: Logger) {
+        guard !listen.isLoopback else { return }
+        if htpasswd == nil, !allowAnonymous {
+            logger.warning(
+                "everybody who can reach the address may pull everything; use --htpasswd, or --allow-anonymous to say so",
+                metadata: ["address": "\(listen)"]
+            )
+        }
+        if tlsCert == nil {
+            logger.warning(
+                "content and passwords cross the network in the clear; use --tls-cert and --tls-key, or a proxy that does TLS",
+                metadata: ["address": "\(listen)"]
+            )
+        }
+    }
+
+    private static func address(_ text: String) throws -> ListenAddress {
+        guard let address = ListenAddress(text) else {
+            throw ValidationError("'\(text.displaySafe)' is not an address such as 127.0.0.1:5050 or :5050")
+        }
+        return address
+    }
+}
+
+extension ContentCache {
+    /// Why the cache cannot be served from now; `nil` when it can.
+    fileprivate func unreadiness() async -> String? {
+        do {
+            _ = try await locations()
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    fileprivate func gauges() async -> [ServeMetrics.Gauge] {
+        guard let usage = try? await usage() else { return [] }
+        return [
+            .init(name: "imglife_cache_blobs", help: "Blobs in the cache.", value: Int64(usage.blobs)),
+            .init(name: "imglife_cache_bytes", help: "Bytes in the cache.", value: usage.bytes),
+            .init(name: "imglife_cache_tags", help: "Tags in the cache.", value: Int64(usage.tags)),
+        ]
+    }
+}
