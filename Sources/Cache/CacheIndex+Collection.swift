@@ -51,7 +51,8 @@ extension CacheIndex {
     private static func addRoots(_ db: Database, to graph: inout ReferenceGraph) throws {
         let tags = try Row.fetchAll(
             db,
-            sql: "SELECT host, repository, reference, digest, updated_at FROM names ORDER BY host, repository, reference"
+            sql:
+                "SELECT host, repository, reference, digest, updated_at FROM names ORDER BY host, repository, reference"
         )
         for row in tags {
             guard let digest = Digest(key: row["digest"]) else { continue }

@@ -34,6 +34,8 @@ struct CacheAccess: Sendable {
     let environment: [String: String]
     /// The registries of the configuration; none without one.
     let hosts: Set<RegistryHost>
+    /// `nil` without a configuration.
+    let session: Session?
 
     /// - Throws: what ``Session`` throws, except for a missing file where the cache's directory is named otherwise.
     init(options: GlobalOptions) throws {
@@ -43,6 +45,7 @@ struct CacheAccess: Sendable {
             maximumSize = session.configuration.cache.maximumSize?.bytes
             environment = session.environment
             hosts = session.sourceHosts
+            self.session = session
         } catch let error as MissingConfiguration {
             environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
             guard error.isAbsent, options.config == nil, environment["IMGLIFE_CONFIG"] == nil,
@@ -54,6 +57,7 @@ struct CacheAccess: Sendable {
             )
             maximumSize = nil
             hosts = []
+            session = nil
         }
     }
 

@@ -42,38 +42,40 @@ struct PullThroughUpstreams: Sendable {
         return false
     }
 
+    /// What has been asked and received so far.
+    typealias Traffic = @Sendable () -> [TrafficCounters]
+
     /// Makes the upstreams usable for the duration of `body`.
     ///
     /// - Throws: `RegistryConfigurationError`; what `body` throws.
-    func with<R>(_ body: (Upstreams) async throws -> R) async throws -> R {
-        try await repositories(session.credentials) { own in
+    func with<R>(_ body: (Upstreams, @escaping Traffic) async throws -> R) async throws -> R {
+        try await repositories(session.credentials) { own, ownTraffic in
             guard !lendsCredentials else {
-                return try await body(Upstreams(hosts: hosts) { own.upstream(of: $0) })
+                return try await body(Upstreams(hosts: hosts) { own.upstream(of: $0) }, ownTraffic)
             }
-            return try await repositories(.anonymous) { anonymous in
+            return try await repositories(.anonymous) { anonymous, anonymousTraffic in
                 let mirrored = Set(session.configuration.entries.map(\.source))
                 let upstreams = Upstreams(hosts: hosts) { location in
                     (mirrored.contains(location) ? own : anonymous).upstream(of: location)
                 }
-                return try await body(upstreams)
+                return try await body(upstreams) { ownTraffic() + anonymousTraffic() }
             }
         }
     }
 
     private func repositories<R>(
         _ credentials: CredentialStore,
-        _ body: (UpstreamRepositories) async throws -> R
+        _ body: (UpstreamRepositories, @escaping Traffic) async throws -> R
     ) async throws -> R {
         try await RegistryClient.with(questions(credentials)) { questions in
             try await RegistryClient.with(content(credentials)) { content in
-                try await body(
-                    UpstreamRepositories(
-                        session.configuration,
-                        questions: questions,
-                        content: content,
-                        logger: session.logger
-                    )
+                let repositories = UpstreamRepositories(
+                    session.configuration,
+                    questions: questions,
+                    content: content,
+                    logger: session.logger
                 )
+                return try await body(repositories) { [questions.traffic, content.traffic] }
             }
         }
     }

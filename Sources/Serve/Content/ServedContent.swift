@@ -66,8 +66,8 @@ package struct ServedList<Element: Sendable>: Sendable {
 package enum ServedBlob: Sendable {
     /// It is in the cache.
     case stored(BlobFile)
-    /// It still arrives, or did when it was asked for.
-    case arriving(CachedBlob)
+    /// It still arrives, or did when it was asked for; it is read in order, perhaps from an offset on.
+    case arriving(any BlobReader)
     /// It exists and has that many bytes; the answer to a HEAD alone.
     case known(size: Int64)
 

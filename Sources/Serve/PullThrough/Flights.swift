@@ -64,16 +64,12 @@ final class Flights<Key: Hashable & Sendable, Value: Sendable>: Sendable {
                 land(key, .failure(error))
             }
         }
-        if !hasBegun { land(key, .failure(Self.busy)) }
+        if !hasBegun { land(key, .failure(ServeError.busy)) }
         return nil
     }
 
     private func land(_ key: Key, _ outcome: Outcome) {
         let flight = state.withLock { $0.flights.removeValue(forKey: key) }
         for waiter in flight?.waiters.values ?? [:].values { waiter.resume(returning: outcome) }
-    }
-
-    private static var busy: ServeError {
-        ServeError(.cacheUnavailable, "too many requests to upstreams are under way; try again")
     }
 }

@@ -12,10 +12,9 @@ extension PullThroughContent {
         guard let upstream = upstreams.upstream(of: repository) else { return nil }
         let name = ImageReference(location: repository, digest: digest)
         guard absentBlobs[name] == nil else {
-            counting.count(\.remembered)
+            metrics.count(.rememberedAbsence)
             return nil
         }
-        counting.count(\.misses)
         do {
             // That a manifest names it does not say that the upstream still has it.
             if isHead { return try await size(name, digest, at: upstream).map(ServedBlob.known) }
@@ -48,9 +47,16 @@ extension PullThroughContent {
 
     /// A reader of a blob of which at least the beginning is there: until then its absence can still be told.
     private func arriving(_ descriptor: Descriptor, from upstream: any Upstream) async throws -> ServedBlob {
-        let blob = try await cache.follow(descriptor, from: upstream)
-        noteChange()
-        _ = try await blob.read(at: 0, atMost: 1)
-        return .arriving(blob)
+        do {
+            let blob = try await cache.follow(descriptor, from: upstream)
+            _ = try await blob.read(at: 0, atMost: 1)
+            return .arriving(blob)
+        } catch let error as CacheError where error.kind == .diskFull {
+            configuration.logger.warning("a blob is served, but not cached", metadata: ["error": "\(error)"])
+            metrics.count(.uncachedBlob)
+            guard let blob = PassingBlob(descriptor, from: upstream, work) else { throw ServeError.busy }
+            _ = try await blob.read(at: 0, atMost: 1)
+            return .arriving(blob)
+        }
     }
 }

@@ -4,12 +4,15 @@ import OCI
 extension PullThroughContent {
     /// What a client is told of a failure; never that something does not exist.
     func failure(_ error: any Error) -> any Error {
-        counting.count(\.failures)
+        metrics.count(.upstreamFailure)
         return ServeError(pulling: error)
     }
 }
 
 extension ServeError {
+    /// There is no room for more work.
+    static let busy = ServeError(.cacheUnavailable, "too many requests to upstreams are under way; try again")
+
     /// Says what a failure to fetch means for the client.
     ///
     /// What an upstream refuses us is 403, never 401: that would ask the client for credentials, which go to this
@@ -29,7 +32,8 @@ extension ServeError {
     private static func kind(_ kind: UpstreamError.Kind) -> Kind {
         switch kind {
         case .denied: .upstreamDenied
-        case .rateLimited(let delay): .upstreamRateLimited(retryAfter: delay.map { Int(clamping: $0.components.seconds) })
+        case .rateLimited(let delay):
+            .upstreamRateLimited(retryAfter: delay.map { Int(clamping: $0.components.seconds) })
         case .timeout: .upstreamTimedOut
         case .notFound, .unavailable, .unusable: .upstreamFailed
         }

@@ -19,7 +19,7 @@ extension PullThroughContent {
         } catch {
             try Task.checkCancellation()
             guard !own.isEmpty else { throw failure(error) }
-            counting.count(\.stale)
+            metrics.count(.staleTag)
             return ServedList(own, warning: Self.staleWarning)
         }
     }
@@ -50,7 +50,7 @@ extension PullThroughContent {
             try Task.checkCancellation()
             // An empty list would say that there is no signature.
             guard !own.elements.isEmpty else { throw failure(error) }
-            counting.count(\.stale)
+            metrics.count(.staleTag)
             return ServedList(own.elements, warning: Self.staleWarning)
         }
     }

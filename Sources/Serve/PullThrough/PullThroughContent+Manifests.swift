@@ -23,7 +23,7 @@ extension PullThroughContent {
         case (.current, let known?): return hit(known)
         case (.failing, let known?): return stale(known)
         case (.absent, _):
-            counting.count(\.remembered)
+            metrics.count(.rememberedAbsence)
             return nil
         default: break
         }
@@ -33,7 +33,7 @@ extension PullThroughContent {
             }
             guard let manifest = fetched.manifest else { return nil }
             guard fetched.isNew else { return hit(manifest) }
-            counting.count(\.misses)
+            metrics.count(.manifestMiss)
             return used(ServedManifest(manifest))
         } catch {
             try Task.checkCancellation()
@@ -51,7 +51,7 @@ extension PullThroughContent {
         if let known = try await cached.manifest(.digest(digest), of: repository) { return hit(known.manifest) }
         let name = ImageReference(location: repository, digest: digest)
         guard knowledge[name] == nil else {
-            counting.count(\.remembered)
+            metrics.count(.rememberedAbsence)
             return nil
         }
         do {
@@ -60,7 +60,7 @@ extension PullThroughContent {
                 await keep(manifest, as: .digest(digest), of: repository)
                 return Fetched(manifest: manifest, isNew: true)
             }
-            counting.count(\.misses)
+            metrics.count(.manifestMiss)
             return fetched.manifest.map { used(ServedManifest($0)) }
         } catch {
             try Task.checkCancellation()
@@ -159,7 +159,7 @@ extension PullThroughContent {
     }
 
     private func hit(_ manifest: Manifest) -> ServedManifest {
-        counting.count(\.hits)
+        metrics.count(.manifestHit)
         return used(ServedManifest(manifest))
     }
 
@@ -172,7 +172,7 @@ extension PullThroughContent {
     }
 
     private func stale(_ manifest: Manifest) -> ServedManifest {
-        counting.count(\.stale)
+        metrics.count(.staleTag)
         return used(ServedManifest(manifest, warning: Self.staleWarning))
     }
 }

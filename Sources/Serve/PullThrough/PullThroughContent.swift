@@ -25,7 +25,7 @@ package final class PullThroughContent: ServedContent {
     let upstreams: Upstreams
     let configuration: PullThroughConfiguration
     let time: MonotonicTime
-    let counting = PullThroughCounting()
+    let metrics: ServeMetrics
     let work = DetachedWork()
     let manifests: Flights<ImageReference, Fetched>
     let sizes: Flights<ImageReference, Int64?>
@@ -37,10 +37,16 @@ package final class PullThroughContent: ServedContent {
     let knownReferrers: Memory<ImageReference, ServedList<Referrer>>
     let usage = Mutex(Usage())
 
-    private init(_ cache: ContentCache, _ upstreams: Upstreams, _ configuration: PullThroughConfiguration) {
+    private init(
+        _ cache: ContentCache,
+        _ upstreams: Upstreams,
+        _ configuration: PullThroughConfiguration,
+        _ metrics: ServeMetrics
+    ) {
         self.cache = cache
         self.upstreams = upstreams
         self.configuration = configuration
+        self.metrics = metrics
         cached = CachedContent(cache)
         time = MonotonicTime(configuration.clock)
         manifests = Flights(work)
@@ -60,9 +66,10 @@ package final class PullThroughContent: ServedContent {
         _ cache: ContentCache,
         _ upstreams: Upstreams,
         _ configuration: PullThroughConfiguration,
+        metrics: ServeMetrics = ServeMetrics(),
         _ body: (PullThroughContent) async throws -> R
     ) async throws -> R {
-        let content = PullThroughContent(cache, upstreams, configuration)
+        let content = PullThroughContent(cache, upstreams, configuration, metrics)
         let result: Result<R, any Error> = await withTaskGroup(of: Void.self) { group in
             group.addTask { await content.work.run() }
             group.addTask { await content.keepUp() }
@@ -79,9 +86,6 @@ package final class PullThroughContent: ServedContent {
         await content.tend()
         return try result.get()
     }
-
-    /// What it has done since it began.
-    package var counters: PullThroughCounters { counting.value }
 
     package func manifest(
         _ reference: Reference,
@@ -100,7 +104,6 @@ package final class PullThroughContent: ServedContent {
     package func blobAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> BlobFile? {
         guard let file = try cached.blobAtHand(digest, of: repository) else { return nil }
         note(used: digest)
-        counting.count(\.hits)
         return file
     }
 

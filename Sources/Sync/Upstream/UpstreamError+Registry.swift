@@ -22,7 +22,8 @@ extension UpstreamError {
         switch error.kind {
         case .unauthorized, .forbidden: .denied
         case .notFound: .notFound
-        case .rateLimited(let until): .rateLimited(retryAfter: .seconds(max(1, until.timeIntervalSinceNow.rounded(.up))))
+        case .rateLimited(let until):
+            .rateLimited(retryAfter: .seconds(max(1, until.timeIntervalSinceNow.rounded(.up))))
         case .unavailable: error.status == 429 ? .rateLimited(retryAfter: nil) : .unavailable
         case .timeout: .timeout
         case .connection: .unavailable

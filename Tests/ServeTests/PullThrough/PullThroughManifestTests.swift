@@ -67,7 +67,7 @@ struct PullThroughManifestTests {
             fixture.upstream.change { $0.failure = nil }
             fixture.clock.advance(by: .seconds(11))
             #expect(try await fixture.manifest("1")?.warning == nil)
-            #expect(fixture.content.counters.stale == 3)
+            #expect(fixture.content.metrics[.staleTag] == 3)
         }
     }
 

@@ -40,7 +40,9 @@ struct PullThroughUpkeepTests {
             #expect(fixture.cache.contains(image.top))
             #expect(fixture.cache.contains(other.top))
             let listed = try await fixture.cache.images().flatMap(\.references)
-            #expect(listed.map(\.description) == ["registry.example.com/app:1", "registry.example.com/app@\(other.digest)"])
+            #expect(
+                listed.map(\.description) == ["registry.example.com/app:1", "registry.example.com/app@\(other.digest)"]
+            )
         }
     }
 
