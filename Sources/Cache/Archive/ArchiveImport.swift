@@ -32,6 +32,7 @@ final class ArchiveImport {
         }
         try await publish(images.filter(\.image.missing.isEmpty))
         try await keep(volume, images.filter { !$0.image.missing.isEmpty })
+        for name in joined { try cache.directory.ingest.remove(name) }
         return report
     }
 
@@ -102,12 +103,14 @@ extension ArchiveImport {
         let known = Set(named.flatMap(\.image.members.keys))
         for root in selection.unnamed {
             let image = try closure.image(root.descriptor)
+            // Another volume may have the manifest that says what it belongs to.
+            let isAwaited = reading.document?.volume != nil && image.missing.contains(root.descriptor)
             // A referrer belongs to its subject; anything else without a name was not asked for.
-            guard let subject = image.subject, known.contains(subject.digest) else {
+            if isAwaited || image.subject.map({ known.contains($0.digest) }) == true {
+                images.append(Examined(root: root, image: image))
+            } else if reading.document == nil {
                 report.unnamed += 1
-                continue
             }
-            images.append(Examined(root: root, image: image))
         }
         return images
     }
@@ -156,7 +159,6 @@ extension ArchiveImport {
             try await commit(files, as: Dictionary(uniqueKeysWithValues: level.map { ($0.descriptor.digest, $0) }))
             for manifest in level { try await cache.store(manifest, from: nil) }
         }
-        try removeJoined()
         for image in images { try await tag(image.root) }
         try await cache.writeLayout()
     }
@@ -188,11 +190,6 @@ extension ArchiveImport {
         return levels
     }
 
-    private func removeJoined() throws {
-        for name in joined { try cache.directory.ingest.remove(name) }
-        joined = []
-    }
-
     private func tag(_ root: ImportRoot) async throws {
         for reference in root.references {
             guard let tag = reference.tag else { continue }
@@ -215,7 +212,6 @@ extension ArchiveImport {
             return
         }
         try await commit(Array(stage.files.values))
-        try removeJoined()
         let kept = document.blobs + document.omitted.map(\.blob) + document.parts.map(\.blob)
         let present = try await blocking { [cache] in
             try cache.directory.ingest.sync()
