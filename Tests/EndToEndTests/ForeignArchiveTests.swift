@@ -21,7 +21,10 @@ struct ForeignArchiveTests {
         }
     }
 
-    @Test("What skopeo copies to an archive or a directory has the registry's digest here", arguments: ["oci-archive", "oci"])
+    @Test(
+        "What skopeo copies to an archive or a directory has the registry's digest here",
+        arguments: ["oci-archive", "oci"]
+    )
     func layout(transport: String) async throws {
         try await Self.with { workspace, files, source async throws in
             try await Skopeo.copy(source, "\(transport):\(workspace.path)/a:example.com/x/app:1")

@@ -52,9 +52,11 @@ final class ArchiveImport {
         guard let listing = reading.texts[.dockerManifest] else {
             throw ArchiveRefusal("it is no image archive: it has neither an index.json nor a manifest.json")
         }
-        let images = try DockerImages(file: dockerFile, contents: { [stage] file in
-            try stage.contents(file.digest, limit: Manifest.maximumSize)
-        }).images(listing)
+        let docker = DockerImages(
+            file: dockerFile,
+            contents: { [stage] file in try stage.contents(file.digest, limit: Manifest.maximumSize) }
+        )
+        let images = try docker.images(listing)
         for image in images { made[image.manifest.descriptor.digest] = image.manifest }
         return try images.map(\.root).named(as: name)
     }
@@ -174,7 +176,7 @@ extension ArchiveImport {
     private func levels(_ descriptors: [Descriptor]) throws -> [[Manifest]] {
         var waiting = try descriptors.sorted { $0.digest < $1.digest }.map { descriptor in
             guard let manifest = try made[descriptor.digest] ?? stage.manifest(descriptor) else {
-                throw ArchiveRefusal("\(ArchiveEntryName.blob(descriptor.digest))", "was removed meanwhile; import again")
+                throw ArchiveRefusal("\(descriptor.digest) was removed from the cache meanwhile; import again")
             }
             return manifest
         }
