@@ -57,7 +57,15 @@ struct Listener: Sendable {
             return
         }
         if let tls { try pipeline.addHandler(tls.makeHandler()) }
-        try pipeline.addHandler(ConnectionHandler(state, responder, loopResources(channel.eventLoop), logger: logger))
+        try pipeline.addHandler(
+            ConnectionHandler(
+                state,
+                responder,
+                loopResources(channel.eventLoop),
+                isPlain: tls == nil,
+                logger: logger
+            )
+        )
     }
 
     private func loopResources(_ loop: any EventLoop) -> LoopResources {

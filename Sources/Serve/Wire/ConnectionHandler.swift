@@ -22,6 +22,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     let state: ServerState
     let responder: Responder
     let resources: LoopResources
+    /// Nothing stands between this handler and the socket, so that the system can send files itself.
+    let isPlain: Bool
     let logger: Logger
     var phase = Phase.reading
     var exchange: Exchange?
@@ -39,7 +41,14 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var isAdvancing = false
     private var hasDeferredRead = false
 
-    init(_ state: ServerState, _ responder: Responder, _ resources: LoopResources, logger: Logger) {
+    init(
+        _ state: ServerState,
+        _ responder: Responder,
+        _ resources: LoopResources,
+        isPlain: Bool,
+        logger: Logger
+    ) {
+        self.isPlain = isPlain
         self.state = state
         self.responder = responder
         self.resources = resources
@@ -148,7 +157,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         }
         phase = .answering
         deadline.clear()
-        exchange = Exchange(request: request, began: .now, isLast: isLast)
+        exchange = Exchange(request, isLast: isLast)
         if let response = responder.answerAtOnce(to: request) {
             send(response)
         } else {
@@ -169,7 +178,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private func refuse(_ refused: RefusedRequest) {
         phase = .answering
         let head = RequestHead(method: .other("-"), target: "-", isHTTP10: false)
-        exchange = Exchange(request: Request(head), began: .now, isLast: true)
+        exchange = Exchange(Request(head), isLast: true)
         send(Response(refused))
     }
 
@@ -185,6 +194,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Says that nobody waits for the answer any longer.
     private func abandon() {
         if pump != nil { state.streamEnded() }
+        pump?.close()
         pump = nil
         exchange?.departure?.finish()
         if exchange != nil { finishExchange() }
