@@ -36,7 +36,9 @@ struct ServeTests {
                 try await Skopeo.copy("docker://\(host)/\(name):1", "oci:\(target):x")
                 #expect(try await Skopeo.inspectRaw("oci:\(target):x", options: []) == Self.image.topBytes)
                 for part in Self.image.blobs {
-                    #expect(try Files.read("\(target)/blobs/sha256/\(part.descriptor.digest.hex)") == part.source.buffer)
+                    #expect(
+                        try Files.read("\(target)/blobs/sha256/\(part.descriptor.digest.hex)") == part.source.buffer
+                    )
                 }
             }
             let answer = try await RawClient(host).get("/v2/library/app/manifests/1?ns=docker.io")

@@ -24,7 +24,10 @@ struct AccessTests {
         #expect("\(error.map { "\($0)" } ?? "")".contains("bbbb") == false)
     }
 
-    @Test("Only who is in the password file may pull; health is told to everybody", .enabled(if: Tool.isInstalled("htpasswd")))
+    @Test(
+        "Only who is in the password file may pull; health is told to everybody",
+        .enabled(if: Tool.isInstalled("htpasswd"))
+    )
     func basic() async throws {
         try await TemporaryDirectory.with { path async throws in
             let file = "\(path)/users"
@@ -40,8 +43,14 @@ struct AccessTests {
                 for good in ["alice:se:cret", "bob:pässword", "alice:se:cret"] {
                     #expect(try await served.client(credentials: good).get("/v2/app/manifests/1").status == 200)
                 }
-                for bad in ["alice:secret", "alice:", "alice:se:cret ", "Alice:se:cret", "mallory:se:cret", ":", "bob:se:cret", "alice:se:cret\0"] {
-                    #expect(try await served.client(credentials: bad).get("/v2/app/manifests/1").status == 401, "\(bad)")
+                for bad in [
+                    "alice:secret", "alice:", "alice:se:cret ", "Alice:se:cret", "mallory:se:cret", ":", "bob:se:cret",
+                    "alice:se:cret\0",
+                ] {
+                    #expect(
+                        try await served.client(credentials: bad).get("/v2/app/manifests/1").status == 401,
+                        "\(bad)"
+                    )
                 }
                 for field in ["Basic", "Basic !!", "Bearer x", "basic YWxpY2U=", String(repeating: "x", count: 9000)] {
                     #expect(try await served.get("/v2/", ["Authorization": field]).status == 401, "\(field.prefix(30))")
@@ -50,7 +59,10 @@ struct AccessTests {
         }
     }
 
-    @Test("A password file that is read again counts at once; one that is broken changes nothing", .enabled(if: Tool.isInstalled("htpasswd")))
+    @Test(
+        "A password file that is read again counts at once; one that is broken changes nothing",
+        .enabled(if: Tool.isInstalled("htpasswd"))
+    )
     func reload() async throws {
         try await TemporaryDirectory.with { path async throws in
             let file = "\(path)/users"
@@ -85,10 +97,14 @@ struct AccessTests {
             }
             let old = try await Tool.run("openssl", ["s_client", "-connect", "\(try served.host)", "-tls1_1"])
             #expect(old.status != 0)
-            #expect(RawAnswer(try await RawConnection.with(to: served.host) { connection async throws in
-                connection.send("GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n")
-                return try await connection.waitForEnd()
-            }).status == 0)
+            #expect(
+                RawAnswer(
+                    try await RawConnection.with(to: served.host) { connection async throws in
+                        connection.send("GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n")
+                        return try await connection.waitForEnd()
+                    }
+                ).status == 0
+            )
         }
     }
 

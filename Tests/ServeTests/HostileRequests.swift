@@ -117,7 +117,10 @@ struct HostileRequest: Sendable, CustomTestStringConvertible {
         HostileRequest("a space before the method", " GET /v2/ HTTP/1.1\r\nHost: a" + end),
         HostileRequest("a space in the target", "GET /v2/ x HTTP/1.1\r\nHost: a" + end),
         HostileRequest("a bracket in the method", "GET( /v2/ HTTP/1.1\r\nHost: a" + end),
-        HostileRequest("a method of a thousand letters", String(repeating: "A", count: 1000) + " / HTTP/1.1\r\nHost: a" + end),
+        HostileRequest(
+            "a method of a thousand letters",
+            String(repeating: "A", count: 1000) + " / HTTP/1.1\r\nHost: a" + end
+        ),
         HostileRequest("a version in lower case", "GET /v2/ http/1.1\r\nHost: a" + end),
         HostileRequest("version 1.2", "GET /v2/ HTTP/1.2\r\nHost: a" + end, 505),
         HostileRequest("version 2.0", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
@@ -145,7 +148,11 @@ struct HostileRequest: Sendable, CustomTestStringConvertible {
     ]
 
     private static let sizes = [
-        HostileRequest("a target of 9 KiB", "GET /" + String(repeating: "a", count: 9 << 10) + " HTTP/1.1\r\nHost: a" + end, 414),
+        HostileRequest(
+            "a target of 9 KiB",
+            "GET /" + String(repeating: "a", count: 9 << 10) + " HTTP/1.1\r\nHost: a" + end,
+            414
+        ),
         HostileRequest("a target of 1 MiB", "GET /" + String(repeating: "a", count: 1 << 20), 414),
         HostileRequest("a field of 40 KiB", get("X: " + String(repeating: "a", count: 40 << 10)), 431),
         HostileRequest(

@@ -1,16 +1,21 @@
 import Logging
-import Synchronization
+import TestSupport
 
 /// Keeps everything that is logged from a level up, as text.
 final class LogText: Sendable {
-    private let lines = Mutex<[String]>([])
+    private let lines = Watched<[String]>([])
     private let level: Logger.Level
 
     init(level: Logger.Level = .notice) {
         self.level = level
     }
 
-    var text: String { lines.withLock { $0.joined(separator: "\n") } }
+    var text: String { lines.value.joined(separator: "\n") }
+
+    /// Waits for a line that holds a text.
+    func wait(for text: String) async throws {
+        try await lines.wait { $0.contains { $0.contains(text) } }
+    }
 
     var logger: Logger {
         var logger = Logger(label: "test") { _ in Handler(log: self) }
@@ -29,7 +34,7 @@ final class LogText: Sendable {
         }
 
         func log(event: LogEvent) {
-            log.lines.withLock { $0.append("\(event.level) \(event.message) \(event.metadata ?? [:])") }
+            log.lines.update { $0.append("\(event.level) \(event.message) \(event.metadata ?? [:])") }
         }
     }
 }

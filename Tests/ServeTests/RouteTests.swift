@@ -29,7 +29,8 @@ struct RouteTests {
     @Test(
         "Other paths lead nowhere",
         arguments: [
-            "/", "/v1/", "/v2/a", "/v2/tags/list", "/v2/a/tags", "/v2/a/tags/list/", "/v2/a/manifests/1/", "/v3/a/tags/list",
+            "/", "/v1/", "/v2/a", "/v2/tags/list", "/v2/a/tags", "/v2/a/tags/list/", "/v2/a/manifests/1/",
+            "/v3/a/tags/list",
             "/healthz/", "/v2/_catalog/", "//v2/", "/v2/a/../b/tags/list", "/v2/a/./tags/list", "/v2/a%2Fb/tags/list",
             "/v2/a%00/tags/list", "/v2/a%/tags/list", "/v2/a%zz/tags/list", "/v2/%ff/tags/list", "/v2/%2e%2e/tags/list",
         ]
@@ -78,9 +79,10 @@ struct RouteTests {
         "Hosts that nobody knows and names outside of the grammar are told apart",
         arguments: [
             ("evil.example/a", nil, .unknownHost("evil.example")), ("localhost/a", nil, .unknownHost("localhost")),
-            ("registry:5001/a", nil, .unknownHost("registry:5001")), ("a", "evil.example", .unknownHost("evil.example")),
-            ("a", "", .unknownHost("")), ("a", "quay.io/x", .unknownHost("quay.io/x")), ("A", nil, .invalidName("library/A")),
-            ("quay.io/A", nil, .invalidName("A")), ("a//b", nil, .invalidName("a//b")), ("-a", nil, .invalidName("library/-a")),
+            ("registry:5001/a", nil, .unknownHost("registry:5001")),
+            ("a", "evil.example", .unknownHost("evil.example")),
+            ("a", "", .unknownHost("")), ("a", "quay.io/x", .unknownHost("quay.io/x")), ("A", nil, .invalidName("A")),
+            ("quay.io/A", nil, .invalidName("A")), ("a//b", nil, .invalidName("a//b")), ("-a", nil, .invalidName("-a")),
             ("a b/c", nil, .invalidName("a b/c")), ("x:y/a", nil, .invalidName("x:y")),
         ] as [(String, String?, AddressError)]
     )
@@ -89,7 +91,10 @@ struct RouteTests {
         #expect(throws: error) { try Addressing(hosts: Self.hosts).address(components, namespace: namespace) }
     }
 
-    @Test("A listed name leads back to its repository", arguments: ["docker.io/a/b", "quay.io/a", "registry:5000/a", "127.0.0.1:5001/a"])
+    @Test(
+        "A listed name leads back to its repository",
+        arguments: ["docker.io/a/b", "quay.io/a", "registry:5000/a", "127.0.0.1:5001/a"]
+    )
     func listedNames(place: String) throws {
         let repository = try RepositoryReference(place)
         let components = Addressing.listedName(of: repository).split(separator: "/").map(String.init)
@@ -99,14 +104,16 @@ struct RouteTests {
     @Test(
         "A range is whole, a part, or cannot be satisfied",
         arguments: [
-            (nil, 10, .whole), ("bytes=0-4", 10, .part(0..<5)), ("bytes=5-", 10, .part(5..<10)), ("bytes=-3", 10, .part(7..<10)),
+            (nil, 10, .whole), ("bytes=0-4", 10, .part(0..<5)), ("bytes=5-", 10, .part(5..<10)),
+            ("bytes=-3", 10, .part(7..<10)),
             ("bytes=-30", 10, .part(0..<10)), ("bytes=0-99", 10, .part(0..<10)), ("bytes=9-9", 10, .part(9..<10)),
             ("bytes=10-", 10, .unsatisfiable), ("bytes=10-12", 10, .unsatisfiable), ("bytes=5-4", 10, .unsatisfiable),
             ("bytes=500-0", 1000, .unsatisfiable), ("bytes=-0", 10, .unsatisfiable), ("bytes=0-", 0, .unsatisfiable),
             ("bytes=-1", 0, .unsatisfiable), ("bytes=99999999999999999999-", 10, .unsatisfiable),
             ("bytes=0-99999999999999999999", 10, .part(0..<10)), ("bytes=-99999999999999999999", 10, .part(0..<10)),
             ("bytes=9223372036854775807-9223372036854775807", 10, .unsatisfiable), ("BYTES=0-1", 10, .part(0..<2)),
-            ("bytes=0-1,3-4", 10, .whole), ("bytes=0-0,0-0,0-0", 10, .whole), ("bytes=", 10, .whole), ("bytes=-", 10, .whole),
+            ("bytes=0-1,3-4", 10, .whole), ("bytes=0-0,0-0,0-0", 10, .whole), ("bytes=", 10, .whole),
+            ("bytes=-", 10, .whole),
             ("bytes=a-b", 10, .whole), ("bytes=1", 10, .whole), ("bytes=+1-2", 10, .whole), ("bytes=0x1-2", 10, .whole),
             ("items=0-1", 10, .whole), ("bytes 0-1", 10, .whole), ("bytes=1--2", 10, .whole), ("", 10, .whole),
         ] as [(String?, Int64, RangeRequest)]

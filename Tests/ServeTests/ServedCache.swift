@@ -76,7 +76,12 @@ extension ContentCache {
         let source = ImageBlobs(image: image)
         for blob in image.blobs { try await follow(blob.descriptor, from: source).whenCommitted() }
         for part in image.manifests {
-            try await store(Manifest(bytes: part.source.buffer, contentType: part.descriptor.mediaType), from: nil)
+            let manifest = try Manifest(
+                bytes: part.source.buffer,
+                contentType: part.descriptor.mediaType,
+                algorithm: part.descriptor.digest.algorithm
+            )
+            try await store(manifest, from: nil)
         }
         guard let tag = reference.tag else { return }
         try await record(tag, of: reference.location, as: image.top)

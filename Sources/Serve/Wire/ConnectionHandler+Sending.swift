@@ -66,7 +66,7 @@ extension ConnectionHandler {
         exchange.status = response.status
         let isSmall = (body?.readableBytes ?? 0) <= Self.smallBody
         var buffer = context.channel.allocator.buffer(capacity: 512 + (isSmall ? body?.readableBytes ?? 0 : 0))
-        encoder.write(response, isLast: exchange.isLast, into: &buffer)
+        encoder.write(response, exchange, into: &buffer)
         if let body, isSmall { buffer.writeImmutableBuffer(body) }
         context.write(wrapOutboundOut(buffer), promise: nil)
         if let body, !isSmall { context.write(wrapOutboundOut(body), promise: nil) }
@@ -79,7 +79,7 @@ extension ConnectionHandler {
         let count = Int(pump.remaining)
         var buffer = resources.takeBuffer(512 + count)
         defer { resources.giveBack(buffer) }
-        encoder.write(response, isLast: exchange.isLast, into: &buffer)
+        encoder.write(response, exchange, into: &buffer)
         guard pump.file.readResident(at: pump.offset, atMost: count, into: &buffer) == count else { return false }
         exchange.status = response.status
         exchange.sent = Int64(count)
@@ -96,8 +96,10 @@ extension ConnectionHandler {
 
     /// Sends pieces of the file until the client has enough for now.
     func pumpFile() {
-        guard let context, let pump, !pump.isReading else { return }
-        if pump.remaining == 0 { return endPump() }
+        // A write can tell synchronously that there is room again; the loop below sees that itself.
+        guard let context, pump?.isReading == false, !isPumping else { return }
+        isPumping = true
+        defer { isPumping = false }
         var turn = Self.turn
         while let pump = self.pump, pump.remaining > 0, context.channel.isWritable {
             guard turn > 0 else {
@@ -109,7 +111,7 @@ extension ConnectionHandler {
             turn -= count
             advancePump(by: count)
         }
-        if self.pump?.remaining == 0 { endPump() }
+        if pump?.remaining == 0 { endPump() }
     }
 
     private func advancePump(by count: Int) {
@@ -162,7 +164,7 @@ extension ConnectionHandler {
             self.pump?.isReading = false
             self.advancePump(by: bytes.readableBytes)
             context.writeAndFlush(self.wrapOutboundOut(bytes), promise: nil)
-            self.pumpFile()
+            if self.pump?.remaining == 0 { self.endPump() } else { self.pumpFile() }
         }
     }
 

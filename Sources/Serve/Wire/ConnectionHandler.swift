@@ -32,6 +32,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var encoder = ResponseEncoder()
     var progress = ProgressWatch()
     var context: ChannelHandlerContext?
+    var isPumping = false
+    private(set) var client = "-"
     /// Bytes of a request's body that are still to be thrown away.
     var toSkip = 0
     private var inbox = ByteBuffer()
@@ -57,6 +59,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        client = context.remoteAddress?.ipAddress ?? "-"
         isDraining = state.isDraining
         setDeadline(.head, state.limits.head)
     }
@@ -92,6 +95,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
         } else {
             context.read()
         }
+    }
+
+    /// Reads on where a client had to wait.
+    func resumeReading() {
+        guard hasDeferredRead else { return }
+        hasDeferredRead = false
+        context?.read()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -131,19 +141,17 @@ final class ConnectionHandler: ChannelDuplexHandler {
                 refuse(error)
             }
         }
-        if phase == .reading { awaitRequest(context) }
+        if phase == .reading { awaitRequest() }
     }
 
-    private func awaitRequest(_ context: ChannelHandlerContext) {
+    private func awaitRequest() {
         if parser.isInHead || toSkip > 0 {
             if deadline.kind != .head { setDeadline(.head, state.limits.head) }
         } else {
             if requests > 0, deadline.kind != .idle { setDeadline(.idle, state.limits.idle) }
             if inbox.readableBytes == 0 { inbox = ByteBuffer() }
         }
-        guard hasDeferredRead else { return }
-        hasDeferredRead = false
-        context.read()
+        resumeReading()
     }
 
     private func begin(_ request: Request) {

@@ -64,7 +64,9 @@ struct FieldReader {
         _ value: UnsafeRawBufferPointer,
         _ field: WritableKeyPath<RequestFields, String?>
     ) throws(RefusedRequest) {
-        guard fields[keyPath: field] == nil else { throw .malformed("the header field \(name.rawValue) is given twice") }
+        guard fields[keyPath: field] == nil else {
+            throw .malformed("the header field \(name.rawValue) is given twice")
+        }
         fields[keyPath: field] = String(decoding: value, as: UTF8.self)
     }
 
