@@ -92,7 +92,9 @@ extension ConnectionHandler {
 
     /// Sends pieces of the file until the client has enough for now.
     func pumpFile() {
-        guard let context, var pump, !pump.isReading else { return }
+        guard let context, var pump, !pump.isReading, !isPumping else { return }
+        isPumping = true
+        defer { isPumping = false }
         var sent = 0
         while pump.remaining > 0, context.channel.isWritable {
             guard sent < Self.turn else {
@@ -113,6 +115,8 @@ extension ConnectionHandler {
         }
         exchange?.sent += Int64(sent)
         self.pump = pump
+        // The next answer may begin now.
+        isPumping = false
         if pump.remaining == 0 { endPump() }
     }
 

@@ -26,6 +26,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var phase = Phase.reading
     var exchange: Exchange?
     var pump: FilePump?
+    /// Pieces of the file are being sent; a write can call back that the connection takes more.
+    var isPumping = false
     var deadline = Deadline()
     var encoder = ResponseEncoder()
     var progress = ProgressWatch()
