@@ -33,7 +33,7 @@ extension Responder {
         var names = repositories.map(Addressing.listedName)
         if let namespace = target["ns"] {
             try await hosts.refresh(from: content)
-            guard let host = try? RegistryHost(namespace), hosts.addressing.hosts.contains(host) else {
+            guard let host = try? RegistryHost(namespace), hosts.hosts.contains(host) else {
                 return Self.answer(to: .unknownHost(namespace))
             }
             names = repositories.filter { $0.host == host }.map(\.repository.description)
