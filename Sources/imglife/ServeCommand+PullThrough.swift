@@ -43,7 +43,7 @@ extension ServeCommand {
 
     /// Runs `body` with what the cache holds, and with upstreams behind it if that was asked for.
     ///
-    /// - Parameter body: gets the content, the registries behind it, and the figures of what they were asked.
+    /// It gets the content, the registries behind it, and the figures of what they were asked.
     func withContent(
         _ cache: ContentCache,
         _ access: CacheAccess,

@@ -38,7 +38,7 @@ extension PullThroughContent {
         } catch {
             try Task.checkCancellation()
             guard let known else { throw failure(error) }
-            return stale(known, because: error, name)
+            return stale(known)
         }
     }
 
@@ -97,6 +97,10 @@ extension PullThroughContent {
             return Fetched(manifest: manifest, isNew: known == nil)
         } catch {
             knowledge.remember(.failing, of: name, for: restPeriod(after: error))
+            configuration.logger.warning(
+                "an upstream cannot say what a tag points at; what the cache has is served",
+                metadata: ["image": "\(name)", "error": "\(error)"]
+            )
             throw error
         }
     }
@@ -161,14 +165,6 @@ extension PullThroughContent {
     private func hit(_ manifest: Manifest) -> ServedManifest {
         metrics.count(.manifestHit)
         return used(ServedManifest(manifest))
-    }
-
-    private func stale(_ manifest: Manifest, because error: any Error, _ name: ImageReference) -> ServedManifest {
-        configuration.logger.warning(
-            "the upstream fails, so an older answer is served",
-            metadata: ["image": "\(name)", "error": "\(error)"]
-        )
-        return stale(manifest)
     }
 
     private func stale(_ manifest: Manifest) -> ServedManifest {

@@ -111,6 +111,8 @@ extension ConnectionHandler {
             turn -= count
             advancePump(by: count)
         }
+        // The next answer may begin within.
+        isPumping = false
         if pump?.remaining == 0 { endPump() }
     }
 

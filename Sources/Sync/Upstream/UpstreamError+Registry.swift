@@ -21,6 +21,8 @@ extension UpstreamError {
     private static func kind(_ error: RegistryError) -> Kind {
         switch error.kind {
         case .unauthorized, .forbidden: .denied
+        // Not of our rate: it asks everybody to come back later.
+        case .rateLimited where error.status == 503: .unavailable
         case .notFound: .notFound
         case .rateLimited(let until):
             .rateLimited(retryAfter: .seconds(max(1, until.timeIntervalSinceNow.rounded(.up))))

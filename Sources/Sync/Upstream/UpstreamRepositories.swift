@@ -19,9 +19,7 @@ package final class UpstreamRepositories: Sendable {
     private let logger: Logger
     private let health: Mutex<Health>
 
-    /// - Parameters:
-    ///   - questions: asks about tags, manifests and sizes; its retries should end soon.
-    ///   - content: reads blobs.
+    /// `questions` asks about tags, manifests and sizes, so that its retries should end soon; `content` reads blobs.
     package init(
         _ configuration: Configuration,
         questions: RegistryClient,

@@ -20,25 +20,25 @@ struct PullThroughFixture: Sendable {
 
     static func with<R>(
         upstream: FakeUpstream = FakeUpstream(),
-        _ change: (inout PullThroughConfiguration) -> Void = { _ in },
+        maintain: @escaping @Sendable () async -> Void = {},
         _ body: (PullThroughFixture) async throws -> R
     ) async throws -> R {
         try await TemporaryDirectory.with { path in
-            try await with(upstream, in: "\(path)/cache", change, body)
+            try await with(upstream, in: "\(path)/cache", maintain: maintain, body)
         }
     }
 
     static func with<R>(
         _ upstream: FakeUpstream,
         in path: String,
-        _ change: (inout PullThroughConfiguration) -> Void = { _ in },
+        maintain: @escaping @Sendable () async -> Void = {},
         _ body: (PullThroughFixture) async throws -> R
     ) async throws -> R {
         let clock = ManualClock()
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         var configuration = PullThroughConfiguration(logger: logger, clock: clock)
-        change(&configuration)
+        configuration.maintain = maintain
         let cacheConfiguration = CacheConfiguration(directory: path, logger: logger, clock: TestClock())
         let upstreams = Upstreams(hosts: [host]) { $0 == repository ? upstream : nil }
         return try await ContentCache.with(cacheConfiguration) { cache in

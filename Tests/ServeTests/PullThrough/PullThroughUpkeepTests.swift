@@ -64,7 +64,8 @@ struct PullThroughUpkeepTests {
     @Test("After downloads the cache's limit is looked at, and only then")
     func limit() async throws {
         let calls = Watched(0)
-        try await PullThroughFixture.with({ $0.maintain = { calls.update { $0 += 1 } } }) { fixture in
+        let count: @Sendable () async -> Void = { calls.update { $0 += 1 } }
+        try await PullThroughFixture.with(maintain: count) { fixture in
             try fixture.upstream.load(image, as: "1")
             await fixture.content.tend()
             #expect(calls.value == 0)
