@@ -30,6 +30,8 @@ package struct CacheError: Error, Sendable, CustomStringConvertible {
         case restarted
         /// Something is named that the cache does not hold.
         case missing
+        /// A file of that name is there and must not be replaced.
+        case exists
         /// Two descriptors give one digest different sizes.
         case conflict
         /// An archive that may not be imported: malformed, hostile, incomplete, or not signed as demanded.

@@ -3,7 +3,7 @@ import Cache
 import FoundationEssentials
 import OCI
 
-/// The files that hold the keys archives are checked with.
+/// The files that hold the keys archives are signed and checked with.
 enum ArchiveKeyFile {
     /// Reads a public key in PEM.
     ///

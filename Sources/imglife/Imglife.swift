@@ -14,8 +14,10 @@ struct Imglife: AsyncParsableCommand {
         subcommands: [
             SyncCommand.self,
             ServeCommand.self,
+            ExportCommand.self,
             ImportCommand.self,
             ReceiptCommand.self,
+            KeygenCommand.self,
             CacheCommand.self,
             EOLCommand.self,
             ClientConfigCommand.self,

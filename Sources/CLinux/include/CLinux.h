@@ -28,6 +28,9 @@ void clinux_idle_io_priority(void);
 /// openat(2), which is variadic in C. A descriptor, or -1 with errno set.
 int clinux_openat(int directory, const char *name, int flags, mode_t mode);
 
+/// renameat2(2) with RENAME_NOREPLACE within one directory. 0 or an errno.
+int clinux_rename_new(int directory, const char *from, const char *to);
+
 /// fcntl(2) with F_DUPFD_CLOEXEC. A descriptor, or -1 with errno set.
 int clinux_duplicate(int fd);
 

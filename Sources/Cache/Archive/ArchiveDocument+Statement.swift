@@ -25,7 +25,14 @@ extension ArchiveDocument {
 
     /// What names a set of volumes: a digest over all that its volumes hold together, and how many they are.
     ///
-    /// - Parameter blobs: those of all volumes, the ones that are split included.
+    /// - Parameters:
+    ///   - images: see ``images``.
+    ///   - referrers: see ``referrers``.
+    ///   - blobs: those of all volumes, the ones that are split included.
+    ///   - omitted: see ``omitted``.
+    ///   - volumeCount: how many archives the set has.
+    /// - Returns: a sha256 digest.
+    /// - Throws: ``DocumentError`` where no document could say this.
     package static func set(
         images: [Image],
         referrers: [Referrer],

@@ -1,0 +1,81 @@
+package import Cache
+package import OCI
+
+/// What is to be exported, as the command line says it.
+package struct ExportRequest: Sendable {
+    /// Which images are meant.
+    package enum Wish: Sendable {
+        /// A tag, or every tag of a repository that the cache holds.
+        case reference(ImageReference)
+        /// Every tag of the cache whose full name matches: `docker.io/library/*:3.*`.
+        case glob(String)
+        /// The tags that an entry of the configuration selects, by its position.
+        case entry(Int)
+    }
+
+    /// Everything that the cache has a tag for, when there is none.
+    package var wishes: [Wish] = []
+    /// Which platforms of each image; all that it has when there is none.
+    package var platforms: [PlatformPattern] = []
+    package var receipts: [Receipt] = []
+    /// In bytes.
+    package var volumeSize: Int64?
+    package var signingKey: ArchiveSigningKey?
+    package var destination: ArchiveDestination
+
+    package init(destination: ArchiveDestination) {
+        self.destination = destination
+    }
+}
+
+extension ExportRequest.Wish {
+    /// A reference, or a glob when it has one of the characters `*`, `?` and `[`.
+    ///
+    /// - Throws: `ReferenceError`, also for a digest: what is exported has a name.
+    package init(_ text: String) throws(ReferenceError) {
+        if text.contains(where: { "*?[".contains($0) }) {
+            self = .glob(text)
+            return
+        }
+        let reference = try ImageReference(text)
+        guard reference.digest == nil else {
+            throw ReferenceError(.reference, text, "an archive names images by tags; leave the digest out")
+        }
+        self = .reference(reference)
+    }
+}
+
+/// Why nothing was exported, where neither a registry nor the cache is to blame.
+package struct ExportError: Error, Sendable, CustomStringConvertible {
+    /// What is wrong.
+    package enum Kind: Sendable {
+        /// The cache lacks these: an image, and what of it; nothing where even the tag is unknown.
+        case missing([(image: ImageReference, digests: [Digest])])
+        /// No tag is meant.
+        case nothing
+        /// A set of archives cannot go to standard output.
+        case volumesToStandardOutput(count: Int)
+    }
+
+    package let kind: Kind
+
+    init(_ kind: Kind) {
+        self.kind = kind
+    }
+
+    package var description: String {
+        switch kind {
+        case .missing(let missing):
+            "the cache does not hold " + missing.map(Self.text).joined(separator: ", nor ")
+                + ": sync or import it first, or leave --offline out"
+        case .nothing: "there is nothing to export: no tag of the cache is meant"
+        case .volumesToStandardOutput(let count):
+            "the export takes \(count) volumes, and only one can be written to standard output: name a file with -o"
+        }
+    }
+
+    private static func text(_ item: (image: ImageReference, digests: [Digest])) -> String {
+        guard !item.digests.isEmpty else { return "\(item.image)" }
+        return item.digests.map(\.description).joined(separator: ", ") + " of \(item.image)"
+    }
+}

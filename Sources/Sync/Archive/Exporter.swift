@@ -1,0 +1,174 @@
+package import Cache
+package import Logging
+import OCI
+package import Registry
+import Synchronization
+
+/// Brings images together in the cache and writes them into archives.
+package struct Exporter: Sendable {
+    /// How many images are looked at, and fetched where need be, at a time.
+    private static let parallelism = 4
+
+    /// Says which tags entries select, which platforms they want, and how hosts are reached; may be missing.
+    let configuration: Configuration?
+    let cache: ContentCache
+    /// `nil` for an export that asks nobody.
+    let client: RegistryClient?
+    let logger: Logger
+    package let progress = SyncProgress()
+    private let mirrorHealth: MirrorHealth
+
+    package init(configuration: Configuration?, cache: ContentCache, client: RegistryClient?, logger: Logger) {
+        self.configuration = configuration
+        self.cache = cache
+        self.client = client
+        self.logger = logger
+        mirrorHealth = MirrorHealth(logger: logger)
+    }
+
+    /// Writes what is asked for; nothing is written before all of it is in the cache.
+    ///
+    /// A tag that the cache holds is exported as it is there, without a request; others are fetched and kept.
+    ///
+    /// - Throws: ``ExportError``, ``CopyError``, `RegistryError`, `CacheError`, `DocumentError`, `CancellationError`.
+    ///   Safe to repeat: volumes of the same set that are there and whole are left as they are.
+    package func run(_ request: ExportRequest) async throws -> ExportReport {
+        if request.volumeSize == nil { try ContentCache.check(request.destination) }
+        let images = try await images(request)
+        let all = try await HeldReferrers(cache: cache).adding(to: images)
+        var contents = ArchiveContents(images: all.images)
+        contents.referrers = all.referrers
+        contents.receipts = request.receipts
+        contents.volumeSize = request.volumeSize
+        contents.platforms = request.platforms
+        var plan = try await cache.plan(contents)
+        if let key = request.signingKey { try plan.sign(with: key) }
+        let archives = try await write(plan, request.destination)
+        return ExportReport(
+            archives: archives,
+            images: plan.volumes[0].document.images,
+            blobs: plan.blobs.count,
+            bytes: plan.blobs.reduce(0) { $0 + $1.size },
+            omittedBlobs: plan.omitted.count,
+            omittedBytes: plan.omitted.reduce(0) { $0 + $1.blob.size },
+            downloadedBytes: cache.statistics.downloadedBytes,
+            set: plan.volumes[0].document.volume?.set
+        )
+    }
+
+    private func images(_ request: ExportRequest) async throws -> [ArchiveDocument.Image] {
+        progress.expect(entries: 1)
+        let choices = try await ExportSelection(
+            configuration: configuration,
+            cache: cache,
+            client: client,
+            mirrorHealth: mirrorHealth,
+            logger: logger
+        ).choices(request.wishes)
+        progress.planned(tags: choices.count)
+        let outcomes = try await keepingLayout { try await assemble(choices, request.platforms) }
+        var images: [ArchiveDocument.Image] = []
+        var missing: [(image: ImageReference, digests: [Digest])] = []
+        for choice in choices {
+            switch outcomes[choice] {
+            case .whole(let descriptor): images.append(.init(reference: choice.reference, descriptor: descriptor))
+            case .missing(let digests): missing.append((choice.reference, digests))
+            case nil: break
+            }
+        }
+        guard missing.isEmpty else { throw ExportError(.missing(missing)) }
+        return images
+    }
+
+    private func assemble(
+        _ choices: [ExportSelection.Choice],
+        _ platforms: [PlatformPattern]
+    ) async throws -> [ExportSelection.Choice: ImageAssembly.Outcome] {
+        try await withThrowingTaskGroup(of: (ExportSelection.Choice, ImageAssembly.Outcome).self) { group in
+            var outcomes: [ExportSelection.Choice: ImageAssembly.Outcome] = [:]
+            for (position, choice) in choices.enumerated() {
+                if position >= Self.parallelism, let (choice, outcome) = try await group.next() {
+                    outcomes[choice] = outcome
+                }
+                group.addTask {
+                    let outcome = try await assembly(choice.location, platforms).image(choice.tag)
+                    progress.finished(failed: false)
+                    return (choice, outcome)
+                }
+            }
+            for try await (choice, outcome) in group { outcomes[choice] = outcome }
+            return outcomes
+        }
+    }
+
+    private func assembly(_ location: RepositoryReference, _ platforms: [PlatformPattern]) -> ImageAssembly {
+        let source: (any ImageSource)? = client.map { client in
+            configuration?.source(at: location, client, mirrorHealth) ?? client.repository(location, for: .pull)
+        }
+        return ImageAssembly(
+            cache: cache,
+            location: location,
+            source: source,
+            platforms: platforms,
+            wantedPlatforms: configuration?.entries.first { $0.source == location }?.platforms ?? [],
+            progress: progress
+        )
+    }
+
+    /// The cache's own `index.json` follows the tags that were fetched, whatever became of the others.
+    private func keepingLayout<Result>(_ body: () async throws -> Result) async throws -> Result {
+        guard client != nil else { return try await body() }
+        do {
+            let result = try await body()
+            try await cache.writeLayout()
+            return result
+        } catch {
+            try? await cache.writeLayout()
+            throw error
+        }
+    }
+
+    private func write(_ plan: ArchivePlan, _ destination: ArchiveDestination) async throws -> [ExportReport.Archive] {
+        guard case .file(let path, let overwrites) = destination else {
+            guard let volume = plan.volumes.first, plan.volumes.count == 1 else {
+                throw ExportError(.volumesToStandardOutput(count: plan.volumes.count))
+            }
+            try await write(volume, to: destination, named: "-")
+            return [.init(path: "-", bytes: volume.size, wasThere: false)]
+        }
+        let count = plan.volumes.count
+        var archives: [(volume: ArchiveVolume, destination: ArchiveDestination, archive: ExportReport.Archive)] = []
+        for (position, volume) in plan.volumes.enumerated() {
+            let path = VolumeName.path(path, number: position + 1, of: count)
+            let destination = ArchiveDestination.file(path: path, overwrites: overwrites)
+            let isThere = count > 1 && !overwrites && ContentCache.isWritten(volume, at: path)
+            if !isThere { try ContentCache.check(destination) }
+            archives.append((volume, destination, .init(path: path, bytes: volume.size, wasThere: isThere)))
+        }
+        for item in archives where !item.archive.wasThere {
+            try await write(item.volume, to: item.destination, named: item.archive.path)
+        }
+        return archives.map(\.archive)
+    }
+
+    private func write(_ volume: ArchiveVolume, to destination: ArchiveDestination, named name: String) async throws {
+        let transfer = progress.begin(name.displaySafe, size: volume.size)
+        defer { progress.end(transfer) }
+        let done = Counter()
+        try await cache.write(volume, to: destination) { count in
+            progress.advance(transfer, to: done.add(count))
+        }
+    }
+}
+
+/// Bytes that have passed.
+private final class Counter: Sendable {
+    private let sum = Mutex<Int64>(0)
+
+    func add(_ count: Int64) -> Int64 {
+        sum.withLock { sum in
+            sum += count
+            return sum
+        }
+    }
+}

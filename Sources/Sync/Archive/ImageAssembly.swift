@@ -1,0 +1,114 @@
+import Cache
+import OCI
+
+/// Finds one image in the cache, fetching what it lacks unless that is not wanted.
+struct ImageAssembly: Sendable {
+    /// How many blobs of one image are fetched at a time.
+    private static let blobParallelism = 8
+
+    /// What became of it.
+    enum Outcome: Sendable {
+        case whole(Descriptor)
+        /// Offline, and this is not in the cache; nothing where even the tag is unknown.
+        case missing([Digest])
+    }
+
+    let cache: ContentCache
+    let location: RepositoryReference
+    /// `nil` asks nobody.
+    let source: (any ImageSource)?
+    /// What the archive gets of the image; all that there is where empty.
+    let platforms: [PlatformPattern]
+    /// What is fetched of an image that is not there.
+    let wantedPlatforms: [PlatformPattern]
+    let progress: SyncProgress
+
+    private var held: HeldImages { HeldImages(location: location, cache: cache) }
+
+    /// - Throws: ``CopyError`` for a missing tag or platform, `RegistryError`, `CacheError`, `DocumentError`,
+    ///   `CancellationError`.
+    func image(_ tag: TagName) async throws -> Outcome {
+        guard let source else { return try await offline(tag) }
+        if let document = try await held.manifest(.tag(tag)) {
+            do {
+                return try await complete(document, platforms, from: source)
+            } catch let error as CopyError {
+                // The cache may hold other platforms of the image than those asked for.
+                guard case .noPlatform = error.kind else { throw error }
+                return try await fetch(tag, platforms, from: source, isRecorded: false)
+            }
+        }
+        let wanted = platforms.isEmpty ? wantedPlatforms : platforms
+        return try await fetch(tag, wanted, from: source, isRecorded: true)
+    }
+
+    private func offline(_ tag: TagName) async throws -> Outcome {
+        guard let descriptor = try await held.resolve(.tag(tag)) else { return .missing([]) }
+        do {
+            let document = try await held.manifest(descriptor)
+            let choice = try await ImageWalk(source: held, cache: cache).choose(platforms, from: document)
+            if choice.top.descriptor != document.descriptor { try await cache.store(choice.top, from: location) }
+            let closure = try await cache.closure(of: choice.top.descriptor)
+            guard closure.missing.isEmpty else { return .missing(closure.missing.map(\.digest)) }
+            return .whole(choice.top.descriptor)
+        } catch let error as HeldImages.Missing {
+            return .missing([error.digest])
+        }
+    }
+
+    private func fetch(
+        _ tag: TagName,
+        _ platforms: [PlatformPattern],
+        from source: any ImageSource,
+        isRecorded: Bool
+    ) async throws -> Outcome {
+        guard let document = try await source.manifest(.tag(tag)) else {
+            throw CopyError(.missingTag(.tag(tag), location))
+        }
+        let outcome = try await complete(document, platforms, from: source)
+        if isRecorded, case .whole(let descriptor) = outcome {
+            if document.descriptor != descriptor { try await cache.store(document, from: location) }
+            try await cache.record(tag, of: location, as: descriptor)
+        }
+        return outcome
+    }
+
+    /// Brings all of an image into the cache, its manifests last.
+    private func complete(
+        _ document: Manifest,
+        _ platforms: [PlatformPattern],
+        from source: any ImageSource
+    ) async throws -> Outcome {
+        var walk = ImageWalk(source: source, cache: cache)
+        let graph = try await walk.graph(of: document, platforms: platforms)
+        try await cache.hold(graph.descriptors)
+        let missing = graph.blobs.filter { !cache.contains($0) }.sorted { $0.size > $1.size }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (position, blob) in missing.enumerated() {
+                if position >= Self.blobParallelism { try await group.next() }
+                group.addTask { try await fetch(blob, from: source) }
+            }
+            try await group.waitForAll()
+        }
+        for manifest in graph.children + [graph.top] { try await cache.store(manifest, from: location) }
+        return .whole(graph.top.descriptor)
+    }
+
+    private func fetch(_ descriptor: Descriptor, from source: any ImageSource) async throws {
+        let transfer = progress.begin("\(location.repository) \(descriptor.digest.short)", size: descriptor.size)
+        defer { progress.end(transfer) }
+        let blob = try await cache.follow(descriptor, from: source)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await blob.whenCommitted() }
+            group.addTask {
+                while true {
+                    progress.advance(transfer, to: blob.arrived)
+                    try await Task.sleep(for: .milliseconds(100))
+                }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+        progress.advance(transfer, to: descriptor.size)
+    }
+}

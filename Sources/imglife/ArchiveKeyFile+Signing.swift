@@ -1,0 +1,44 @@
+import ArgumentParser
+import Cache
+import FoundationEssentials
+import Glibc
+import OCI
+
+extension ArchiveKeyFile {
+    /// Reads a private key in PEM.
+    ///
+    /// - Throws: `ValidationError` that names the file and shows nothing of it.
+    static func signingKey(_ path: String) throws -> ArchiveSigningKey {
+        guard let data = try? Data(contentsOf: URL(filePath: path)).prefix(64 << 10) else {
+            throw ValidationError("cannot read the key \(path.displaySafe)")
+        }
+        do throws(DocumentError) {
+            return try ArchiveSigningKey(pem: String(decoding: data, as: UTF8.self))
+        } catch {
+            throw ValidationError("\(path.displaySafe): \(error)")
+        }
+    }
+
+    /// Writes a new file durably.
+    ///
+    /// - Throws: ``KeyFileError``, also when there is such a file.
+    static func write(_ text: String, to path: String, mode: mode_t) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw KeyFileError(path: path, code: errno) }
+        defer { close(descriptor) }
+        guard fchmod(descriptor, mode) == 0 else { throw KeyFileError(path: path, code: errno) }
+        try StandardOutput.write(text, to: descriptor)
+        guard fsync(descriptor) == 0 else { throw KeyFileError(path: path, code: errno) }
+    }
+}
+
+/// A key could not be written.
+struct KeyFileError: Error, CustomStringConvertible {
+    let path: String
+    let code: CInt
+
+    var description: String {
+        let advice = code == EEXIST ? "; keys are not replaced, name another file with -o" : ""
+        return "cannot write \(path.displaySafe(limit: 1024)): \(String(cString: strerror(code)))\(advice)"
+    }
+}

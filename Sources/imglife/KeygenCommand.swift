@@ -1,0 +1,36 @@
+import ArgumentParser
+import Cache
+import Glibc
+import OCI
+
+/// `imglife keygen`: makes a pair of keys for archives.
+struct KeygenCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "keygen",
+        abstract: "Make a key that signs archives, and the one that checks them.",
+        discussion: "Ed25519 in PEM, as openssl reads and writes it. The private key stays on the side that exports."
+    )
+
+    @ParentCommand var parent: Imglife
+
+    @Option(
+        name: [.customShort("o"), .customLong("file")],
+        help: ArgumentHelp("The private key's file; the public one's has '.pub' added.", valueName: "key")
+    )
+    var file = "imglife.key"
+
+    func run() async throws {
+        try await Failure.exiting {
+            let key = ArchiveSigningKey()
+            let publicFile = "\(file).pub"
+            guard access(publicFile, F_OK) != 0 else { throw KeyFileError(path: publicFile, code: EEXIST) }
+            try ArchiveKeyFile.write(key.pem, to: file, mode: 0o600)
+            try ArchiveKeyFile.write(key.verificationKey.pem, to: publicFile, mode: 0o644)
+            try StandardOutput.write(
+                "\(file.displaySafe(limit: 1024)): private, signs with 'export --sign'\n"
+                    + "\(publicFile.displaySafe(limit: 1024)): public, checks with 'import --verify-key'\n"
+                    + "key \(key.verificationKey.digest)\n"
+            )
+        }
+    }
+}
