@@ -23,7 +23,7 @@ if [ -n "$$missing" ]; then \
 	$$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; fi
 endef
 
-.PHONY: build release test lint format demo bench install clean
+.PHONY: build release test torture lint format demo bench install clean
 .PHONY: build-packages test-packages demo-packages bench-packages
 
 build: build-packages
@@ -36,6 +36,10 @@ test: build-packages test-packages
 	$(SWIFT) build --build-tests $(FLAGS)
 	$(SWIFT) test --skip-build --skip EndToEndTests
 	$(SWIFT) test --skip-build --filter EndToEndTests
+
+torture: build-packages
+	$(SWIFT) build $(FLAGS)
+	"$$($(SWIFT) build $(FLAGS) --show-bin-path)/Torture" $(CAMPAIGNS)
 
 lint:
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)

@@ -22,14 +22,13 @@ package struct BlobFile: Sendable {
     package let identity: Identity
     let file: OpenFile
 
-    init(_ digest: Digest, _ file: OpenFile) throws(CacheError) {
+    init(_ digest: Digest, _ file: OpenFile) throws(SystemError) {
         self.digest = digest
         self.file = file
         var status = stat()
-        do throws(SystemError) {
-            try SystemError.check("fstat") { fstat(file.descriptor, &status) }
-        } catch {
-            throw CacheError(error, "read \(digest)", digest: digest)
+        try SystemError.check("fstat") { fstat(file.descriptor, &status) }
+        guard status.st_mode & S_IFMT == S_IFREG, status.st_nlink <= 2 else {
+            throw SystemError(call: "open", code: ELOOP)
         }
         identity = Identity(
             device: UInt64(status.st_dev),
@@ -55,6 +54,25 @@ package struct BlobFile: Sendable {
         }
     }
 
+    /// The file for sendfile(2), under a descriptor of its own that must be closed.
+    ///
+    /// - Throws: ``CacheError``.
+    package func makeFileHandle() throws(CacheError) -> NIOFileHandle {
+        do throws(SystemError) {
+            let descriptor = try SystemError.check("dup") { clinux_duplicate(file.descriptor) }
+            return NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: descriptor)
+        } catch {
+            throw CacheError(error, "read \(digest)", digest: digest)
+        }
+    }
+
+    /// Whether the system has both ends of a part in memory, and so most likely all of it.
+    package func isResident(_ range: Range<Int64>) -> Bool {
+        var byte: UInt8 = 0
+        return clinux_read_resident(file.descriptor, &byte, 1, range.lowerBound) == 1
+            && clinux_read_resident(file.descriptor, &byte, 1, range.upperBound - 1) == 1
+    }
+
     /// Reads at an offset what the system has in memory, without waiting for the disk.
     ///
     /// - Returns: the bytes appended; 0 when they have to be read from the disk first, with ``read(at:atMost:)``.
@@ -72,8 +90,14 @@ extension ContentCache {
     /// - Returns: `nil` when it is not there.
     /// - Throws: ``CacheError`` when the file cannot be opened.
     package func blobFile(_ digest: Digest) throws(CacheError) -> BlobFile? {
-        guard let file = try directory.openBlob(digest, size: nil) else { return nil }
-        return try BlobFile(digest, file)
+        let directory = directory.blobs(digest.algorithm)
+        do throws(SystemError) {
+            let file = try directory.openFile(digest.hex, flags: O_RDONLY)
+            return try BlobFile(digest, file)
+        } catch {
+            guard error.code != ENOENT else { return nil }
+            throw CacheError(error, "open", path: "\(directory.path)/\(digest.hex)", digest: digest)
+        }
     }
 
     /// Puts a blob aside whose bytes turned out wrong, unless another file has taken its place already; blocks.
@@ -87,7 +111,11 @@ extension CachedBlob {
     package var committedFile: BlobFile? {
         get throws(CacheError) {
             guard let file = committedOpenFile else { return nil }
-            return try BlobFile(descriptor.digest, file)
+            do throws(SystemError) {
+                return try BlobFile(descriptor.digest, file)
+            } catch {
+                throw CacheError(error, "read \(descriptor.digest)", digest: descriptor.digest)
+            }
         }
     }
 }

@@ -51,7 +51,8 @@ extension CacheIndex {
     private static func addRoots(_ db: Database, to graph: inout ReferenceGraph) throws {
         let tags = try Row.fetchAll(
             db,
-            sql: "SELECT host, repository, tag, digest, updated_at FROM tags ORDER BY host, repository, tag"
+            sql:
+                "SELECT host, repository, reference, digest, updated_at FROM names ORDER BY host, repository, reference"
         )
         for row in tags {
             guard let digest = Digest(key: row["digest"]) else { continue }
@@ -59,7 +60,7 @@ extension CacheIndex {
                 host: try RegistryHost(row["host"] as String),
                 repository: try RepositoryName(row["repository"] as String)
             )
-            graph.add(try TagName(row["tag"] as String), of: location, as: digest, updatedAt: row["updated_at"])
+            graph.add(try Reference(name: row["reference"]), of: location, as: digest, updatedAt: row["updated_at"])
         }
         for key in try Data.fetchAll(db, sql: "SELECT digest FROM import_items") {
             if let digest = Digest(key: key) { graph.add(awaited: digest) }
@@ -78,7 +79,7 @@ extension CacheIndex {
                 db,
                 sql: """
                     \(Self.keepers)
-                    SELECT EXISTS (SELECT 1 FROM keepers JOIN tags USING (digest))
+                    SELECT EXISTS (SELECT 1 FROM keepers JOIN names USING (digest))
                         OR EXISTS (SELECT 1 FROM keepers JOIN lease_items USING (digest))
                         OR EXISTS (SELECT 1 FROM keepers JOIN import_items USING (digest))
                         OR EXISTS (
@@ -116,38 +117,43 @@ extension CacheIndex {
             )
             let current = try Row.fetchAll(
                 db,
-                sql: "SELECT tag, updated_at FROM tags WHERE digest = ?",
+                sql: "SELECT updated_at FROM names WHERE digest = ?",
                 arguments: [digest.key]
             )
             guard isLeased == false, current.count == tags.count,
                 current.reduce(0, { max($0, $1["updated_at"]) }) <= tags.reduce(0, { max($0, $1.updatedAt) })
             else { return false }
-            for tag in tags { _ = try Self.deleteTag(db, tag.tag, tag.location, now) }
+            for tag in tags { _ = try Self.deleteName(db, tag.name, tag.location, naming: digest, now) }
             return true
         }
     }
 
     /// - Returns: whether there was such a tag.
     func remove(_ tag: TagName, of location: RepositoryReference, at now: Int64) throws(CacheError) -> Bool {
-        try write { try Self.deleteTag($0, tag, location, now) }
+        try write { try Self.deleteName($0, .tag(tag), location, naming: nil, now) }
     }
 
-    private static func deleteTag(
+    private static func deleteName(
         _ db: Database,
-        _ tag: TagName,
+        _ name: Reference,
         _ location: RepositoryReference,
+        naming digest: Digest?,
         _ now: Int64
     ) throws -> Bool {
-        let row = "host = ? AND repository = ? AND tag = ?"
-        let arguments: [String] = [location.host.description, location.repository.description, tag.description]
+        let place = "host = ?1 AND repository = ?2 AND (?4 IS NULL OR digest = ?4)"
+        let arguments: StatementArguments = [
+            location.host.description, location.repository.description, name.description, digest?.key,
+        ]
         try db.execute(
             sql: """
                 INSERT INTO tag_history (host, repository, tag, digest, since, until)
-                SELECT host, repository, tag, digest, updated_at, ? FROM tags WHERE \(row)
+                SELECT host, repository, tag, digest, updated_at, ?5 FROM tags WHERE \(place) AND tag = ?3
                 """,
-            arguments: [now] + StatementArguments(arguments)
+            arguments: arguments + [now]
         )
-        try db.execute(sql: "DELETE FROM tags WHERE \(row)", arguments: StatementArguments(arguments))
-        return db.changesCount > 0
+        try db.execute(sql: "DELETE FROM tags WHERE \(place) AND tag = ?3", arguments: arguments)
+        let wasTag = db.changesCount > 0
+        try db.execute(sql: "DELETE FROM pulled_names WHERE \(place) AND reference = ?3", arguments: arguments)
+        return wasTag || db.changesCount > 0
     }
 }

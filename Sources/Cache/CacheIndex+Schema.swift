@@ -25,6 +25,9 @@ extension CacheIndex {
         migrator.registerMigration("6 imports") { db in
             try db.execute(sql: imports)
         }
+        migrator.registerMigration("7 pulled names") { db in
+            try db.execute(sql: pulledNames)
+        }
         return migrator
     }
 

@@ -85,7 +85,8 @@ extension CacheIndex {
                 db,
                 sql: """
                     \(Self.keepers)
-                    SELECT host, repository, tag FROM keepers JOIN tags USING (digest) ORDER BY host, repository, tag
+                    SELECT host, repository, reference FROM keepers JOIN names USING (digest)
+                    ORDER BY host, repository, reference
                     """,
                 arguments: [digest.key]
             ).map { row in
@@ -94,7 +95,7 @@ extension CacheIndex {
                         host: try RegistryHost(row["host"] as String),
                         repository: try RepositoryName(row["repository"] as String)
                     ),
-                    tag: try TagName(row["tag"] as String)
+                    reference: try Reference(name: row["reference"])
                 )
             }
         }

@@ -73,8 +73,8 @@ extension ContentCache {
         for image in images {
             for node in image.closure { counts[node] += 1 }
         }
-        let descriptors = try await blocking { [index] in try index.tags() }
-            .reduce(into: [:]) { $0[$1.descriptor.digest] = $1.descriptor }
+        let descriptors = try await blocking { [index] in try index.namedDescriptors() }
+            .reduce(into: [:]) { $0[$1.digest] = $1 }
         var result: [CachedImage] = []
         for image in images {
             // A tag that was changed since is told of by the next call.

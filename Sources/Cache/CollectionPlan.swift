@@ -80,8 +80,8 @@ private struct EvictionCandidate {
         let rows = try Row.fetchCursor(
             db,
             sql: """
-                SELECT host, repository, tag, digest, updated_at, max(committed_at, used_at) AS last_use
-                FROM tags JOIN blobs USING (digest) ORDER BY host, repository, tag
+                SELECT host, repository, reference, digest, updated_at, max(committed_at, used_at) AS last_use
+                FROM names JOIN blobs USING (digest) ORDER BY host, repository, reference
                 """
         )
         while let row = try rows.next() {
@@ -92,7 +92,7 @@ private struct EvictionCandidate {
                     host: try RegistryHost(row["host"] as String),
                     repository: try RepositoryName(row["repository"] as String)
                 ),
-                tag: try TagName(row["tag"] as String),
+                name: try Reference(name: row["reference"]),
                 node: 0,
                 updatedAt: row["updated_at"]
             )

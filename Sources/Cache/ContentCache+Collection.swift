@@ -122,7 +122,7 @@ private struct Locked {
 }
 
 extension ReferenceGraph.Tag {
-    var reference: ImageReference { ImageReference(location: location, tag: tag) }
+    var reference: ImageReference { ImageReference(location: location, reference: name) }
 }
 
 extension CollectionReport {

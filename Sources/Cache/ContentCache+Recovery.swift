@@ -108,7 +108,7 @@ extension CacheIndex {
                 db,
                 sql: """
                     \(Self.keepers)
-                    SELECT EXISTS (SELECT 1 FROM keepers JOIN tags USING (digest))
+                    SELECT EXISTS (SELECT 1 FROM keepers JOIN names USING (digest))
                         OR EXISTS (SELECT 1 FROM keepers JOIN lease_items USING (digest))
                         OR EXISTS (SELECT 1 FROM keepers JOIN import_items USING (digest))
                     """,

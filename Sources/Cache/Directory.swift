@@ -20,11 +20,9 @@ struct Directory: Sendable {
         self.path = path
     }
 
-    /// Opens a subdirectory, creating it durably with mode 0700 when it is missing.
+    /// Opens a subdirectory, creating it with mode 0700 when it is missing.
     func subdirectory(_ name: String) throws(SystemError) -> Directory {
-        if mkdirat(descriptor, name, 0o700) == 0 {
-            try sync()
-        } else if errno != EEXIST {
+        if mkdirat(descriptor, name, 0o700) != 0, errno != EEXIST {
             throw SystemError(call: "mkdir", code: errno)
         }
         let file = try openFile(name, flags: O_RDONLY | O_DIRECTORY)

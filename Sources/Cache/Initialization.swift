@@ -16,6 +16,8 @@ struct Initialization: Sendable {
         try directory.clearSuspicion()
         let layout = ByteBuffer(bytes: try ImageLayout.index(of: index.tags()))
         do throws(SystemError) {
+            // Without its own name a directory loses all that is durable in it; the cache's own is synced with its files.
+            try Directory(path: "\(directory.path)/blobs").sync()
             if try directory.root.status("oci-layout") == nil {
                 try directory.root.replace("oci-layout", with: ByteBuffer(string: ImageLayout.marker))
             }

@@ -6,9 +6,9 @@ import OCI
 struct KeeperLedger {
     /// What stays although no manifest keeps it.
     enum Protection {
-        /// Tags alone.
+        /// Names alone.
         case tags
-        /// Tags, what is leased, and what was used after the cutoff, in seconds since 1970.
+        /// Names, what is leased, and what was used after the cutoff, in seconds since 1970.
         case collecting(cutoff: Int64)
     }
 
@@ -37,7 +37,7 @@ struct KeeperLedger {
             db,
             sql: """
                 SELECT digest FROM blobs
-                WHERE keepers = 0 AND NOT EXISTS (SELECT 1 FROM tags WHERE tags.digest = blobs.digest)
+                WHERE keepers = 0 AND NOT EXISTS (SELECT 1 FROM names WHERE names.digest = blobs.digest)
                 """
         )
         return try remove(roots)
@@ -85,7 +85,7 @@ struct KeeperLedger {
     }
 
     private func isNamed(_ key: Data) throws -> Bool {
-        let statement = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM tags WHERE digest = ?)")
+        let statement = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM names WHERE digest = ?)")
         return try Bool.fetchOne(statement, arguments: [key]) == true
     }
 

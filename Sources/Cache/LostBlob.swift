@@ -60,7 +60,7 @@ extension CacheIndex {
                 SELECT host, repository, min(place) AS place FROM (
                     SELECT host, repository, 0 AS place FROM blob_sources WHERE digest = ?1
                     UNION ALL
-                    SELECT host, repository, 1 FROM keepers JOIN tags USING (digest)
+                    SELECT host, repository, 1 FROM keepers JOIN names USING (digest)
                     UNION ALL
                     SELECT host, repository, 2 FROM keepers JOIN blob_sources USING (digest)
                 ) GROUP BY host, repository ORDER BY place, host, repository

@@ -16,10 +16,10 @@ struct ReferenceGraph: Sendable {
         let isOnDisk: Bool
     }
 
-    /// One tag, and which node it names.
+    /// One tag, or another name that a client used, and which node it names.
     struct Tag: Sendable {
         let location: RepositoryReference
-        let tag: TagName
+        let name: Reference
         let node: Int
         /// Seconds since 1970.
         let updatedAt: Int64
@@ -46,9 +46,9 @@ struct ReferenceGraph: Sendable {
         kept[keeper].append(blob)
     }
 
-    mutating func add(_ tag: TagName, of location: RepositoryReference, as digest: Digest, updatedAt: Int64) {
+    mutating func add(_ name: Reference, of location: RepositoryReference, as digest: Digest, updatedAt: Int64) {
         guard let node = positions[digest] else { return }
-        tags.append(Tag(location: location, tag: tag, node: node, updatedAt: updatedAt))
+        tags.append(Tag(location: location, name: name, node: node, updatedAt: updatedAt))
     }
 
     mutating func add(awaited digest: Digest) {

@@ -32,18 +32,22 @@ package struct Digest: Hashable, Sendable {
 
     /// Parses `algorithm:hex`, with lower-case hexadecimal digits as the specification demands.
     package init(_ text: some StringProtocol) throws(ReferenceError) {
-        let parts = text.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2 else { throw ReferenceError(.digest, text, "expected algorithm:hex") }
-        guard let algorithm = Algorithm.allCases.first(where: { $0.rawValue.utf8.elementsEqual(parts[0]) }) else {
+        let characters = Array(text.utf8)
+        guard let colon = characters.firstIndex(of: UInt8(ascii: ":")) else {
+            throw ReferenceError(.digest, text, "expected algorithm:hex")
+        }
+        let name = characters[..<colon]
+        let hex = characters[(colon + 1)...]
+        guard let algorithm = Algorithm.allCases.first(where: { $0.rawValue.utf8.elementsEqual(name) }) else {
             throw ReferenceError(.digest, text, "the algorithm is not one of sha256, sha512")
         }
-        guard parts[1].count == algorithm.byteCount * 2 else {
+        guard hex.count == algorithm.byteCount * 2 else {
             throw ReferenceError(.digest, text, "expected \(algorithm.byteCount * 2) hexadecimal digits")
         }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(algorithm.byteCount)
         var high: UInt8?
-        for character in parts[1] {
+        for character in hex {
             guard let value = character.lowerHexValue else {
                 throw ReferenceError(.digest, text, "only the digits 0-9 and a-f are allowed")
             }

@@ -67,6 +67,14 @@ package struct ImageReference: Hashable, Sendable {
         self.init(location: try RepositoryReference(String(rest)), tag: tag, digest: digest)
     }
 
+    /// A repository and what is asked for of it.
+    package init(location: RepositoryReference, reference: Reference) {
+        switch reference {
+        case .tag(let tag): self.init(location: location, tag: tag)
+        case .digest(let digest): self.init(location: location, digest: digest)
+        }
+    }
+
     /// What the reference asks for; `nil` when it names the repository alone.
     package var reference: Reference? {
         digest.map(Reference.digest) ?? tag.map(Reference.tag)

@@ -57,7 +57,15 @@ struct Listener: Sendable {
             return
         }
         if let tls { try pipeline.addHandler(tls.makeHandler()) }
-        try pipeline.addHandler(ConnectionHandler(state, responder, loopResources(channel.eventLoop), logger: logger))
+        try pipeline.addHandler(
+            ConnectionHandler(
+                state,
+                responder,
+                loopResources(channel.eventLoop),
+                isPlain: tls == nil,
+                logger: logger
+            )
+        )
     }
 
     private func loopResources(_ loop: any EventLoop) -> LoopResources {
@@ -86,7 +94,8 @@ private final class CrowdHandler: ChannelInboundHandler {
         var encoder = ResponseEncoder()
         let message = "there are too many connections; try again"
         let response = Response(503, .tooManyRequests, message, [("Retry-After", "1")])
-        encoder.write(response, isLast: true, into: &buffer)
+        let head = RequestHead(method: .other("-"), target: "-", isHTTP10: false)
+        encoder.write(response, Exchange(Request(head), isLast: true), into: &buffer)
         if case .bytes(var body) = response.body { buffer.writeBuffer(&body) }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
         context.close(promise: nil)

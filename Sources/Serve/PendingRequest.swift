@@ -46,7 +46,7 @@ struct PendingRequest: Sendable {
     }
 
     private func send(
-        _ blob: CachedBlob,
+        _ blob: any BlobReader,
         _ range: Range<Int64>,
         _ state: ServerState
     ) async throws {
@@ -63,7 +63,8 @@ struct PendingRequest: Sendable {
         }
         try await pieces.finish()
         // What was downloaded just now was hashed on its way in.
-        if blob.provenance != .cached, let file = try blob.committedFile { responder.verified.insert(file) }
+        guard let blob = blob as? CachedBlob, blob.provenance != .cached else { return }
+        if let file = try blob.committedFile { responder.verified.insert(file) }
     }
 
     /// Hashes a file while it is sent, and keeps its end back until its bytes have turned out right.

@@ -13,7 +13,7 @@ struct ReceiptCommand: AsyncParsableCommand {
     @ParentCommand var parent: Imglife
 
     @Option(
-        name: [.customShort("o"), .customLong("output-file")],
+        name: [.customShort("o"), .customLong("file")],
         help: ArgumentHelp("Where to; '-' is standard output.", valueName: "file")
     )
     var file = "-"

@@ -45,6 +45,8 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(help: "Everybody may pull, also where credentials are used upstream and others can reach the address.")
     var allowAnonymous = false
 
+    @OptionGroup var pulling: PullThroughOptions
+
     @Option(help: ArgumentHelp("Connections at once.", valueName: "n"))
     var maxConnections = ConnectionLimits().connections
 
@@ -82,22 +84,28 @@ struct ServeCommand: AsyncParsableCommand {
         until stop: Stopping
     ) async throws {
         warnOfStrangers(logger)
-        let status = StatusSource(
-            readiness: { await cache.unreadiness() },
-            gauges: { await cache.gauges() }
-        )
-        try await Server.with(
-            configuration(access, logger),
-            CachedContent(cache),
-            status: status,
-            page: access.page(about: cache)
-        ) { server in
-            var metadata: Logger.Metadata = [
-                "address": "\(server.address)", "cache": "\(access.configuration.directory)",
-            ]
-            if let address = server.metricsAddress { metadata["metrics"] = "\(address)" }
-            logger.notice("listening", metadata: metadata)
-            await stop.wait { await server.reload() }
+        let metrics = ServeMetrics()
+        try await withContent(cache, access, metrics) { content, hosts, figures in
+            let status = StatusSource(
+                readiness: { await cache.unreadiness() },
+                gauges: { await cache.gauges() + figures() }
+            )
+            var configuration = configuration(access, logger)
+            configuration.hosts.formUnion(hosts)
+            try await Server.with(
+                configuration,
+                content,
+                metrics: metrics,
+                status: status,
+                page: access.page(about: cache)
+            ) { server in
+                var metadata: Logger.Metadata = [
+                    "address": "\(server.address)", "cache": "\(access.configuration.directory)",
+                ]
+                if let address = server.metricsAddress { metadata["metrics"] = "\(address)" }
+                logger.notice("listening", metadata: metadata)
+                await stop.wait { await server.reload() }
+            }
         }
         logger.notice("stopped")
     }

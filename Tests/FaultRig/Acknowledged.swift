@@ -8,11 +8,13 @@ import OCI
 /// tag NAME DIGEST       it does
 /// will untag NAME       the name may be gone from now on
 /// untag NAME            it is
+/// evicted NAME          it is, to make room, whatever else is said of it
 /// ```
 struct Acknowledged: Sendable {
     private(set) var blobs: Set<Digest> = []
     /// What each name may mean; `nil` is that it is gone.
     private(set) var names: [String: Set<Digest?>] = [:]
+    private var evicted: Set<String> = []
 
     init() {}
 
@@ -24,6 +26,7 @@ struct Acknowledged: Sendable {
             case (let text?, 1): if let digest = try? Digest(text) { blobs.insert(digest) }
             case ("tag", 3): names[words[1]] = [try? Digest(words[2])]
             case ("untag", 2): names[words[1]] = [nil]
+            case ("evicted", 2): evicted.insert(words[1])
             case ("will", 4): names[words[2], default: [nil]].insert(try? Digest(words[3]))
             case ("will", 3): names[words[2], default: [nil]].insert(nil)
             default: break
@@ -40,7 +43,10 @@ struct Acknowledged: Sendable {
     }
 
     func lost(_ examination: Examination) -> [String] {
-        let wrong = names.filter { !$0.value.contains(examination.tags[$0.key]) }
+        let wrong = names.filter { name, meanings in
+            let found = examination.tags[name]
+            return !meanings.contains(found) && !(found == nil && evicted.contains(name))
+        }
         return blobs.subtracting(examination.blobs).sorted().map { "acknowledged, but lost: \($0)" }
             + wrong.map { "\($0.key) is \(String(describing: examination.tags[$0.key])), not one of \($0.value)" }
             .sorted()

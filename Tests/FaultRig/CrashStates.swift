@@ -1,14 +1,11 @@
 import TestSupport
 
 extension Campaign {
-    /// After every change of a recorded piece of work, each disk that a power failure could leave is made and checked.
+    /// After each so many-th change of a recorded piece of work, the disks that a power failure could leave are made
+    /// and checked.
     ///
-    /// Needs no rights. Finds what ext4 hides, which makes more safe than it must.
-    ///
-    /// - Parameters:
-    ///   - work: of `CacheProbe`, on a new cache.
-    ///   - step: only each so many-th change.
-    ///   - control: built in and to be seen by the rig; then nothing else is asked.
+    /// Needs no rights. Finds what ext4 hides, which makes more safe than it must. With a control it is only asked
+    /// whether the rig sees the mistake.
     package static func crashStates(
         _ work: CrashWork,
         stride step: Int,

@@ -68,12 +68,9 @@ struct DiskModel {
         for (path, entry) in names where isIn(path) { syncedNames[path] = entry }
     }
 
-    /// Makes real what would be found after the power failed now.
+    /// Makes real, in another place, what would be found in the trace's directory after the power failed now.
     ///
-    /// - Parameters:
-    ///   - root: the directory of the trace, whose own name is safe.
-    ///   - copy: where it is made instead.
-    ///   - survival: what of the rest has reached the disk.
+    /// The directory's own name is taken to be safe.
     func write(_ root: String, to copy: String, _ survival: Survival) throws {
         try Files.makeDirectory(copy)
         let found = survival.hasNames ? names : syncedNames

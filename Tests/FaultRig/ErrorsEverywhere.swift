@@ -2,9 +2,7 @@ import Glibc
 import TestSupport
 
 extension Campaign {
-    /// System calls of a sync fail with errors at many positions.
-    ///
-    /// - Parameter count: how many cases, spread over calls, errors and positions.
+    /// System calls of a sync fail with errors: so many cases, spread over calls, errors and positions.
     package static func errorsEverywhere(_ count: Int, seed: Int = 1) async throws -> Figures {
         let ledger = Ledger("system errors in a sync")
         let faults = errorFaults(count, seed: seed)

@@ -15,6 +15,8 @@ struct FaultedProgram: Sendable {
     /// Where it runs.
     var directory = "/"
     var faults: [Fault] = []
+    /// What else it finds in its environment.
+    var environment: [String: String] = [:]
     /// A file that gets every change, in order.
     var trace: String?
     /// A file that gets the number of changes.
@@ -41,7 +43,7 @@ struct FaultedProgram: Sendable {
         return try await Tool.run(
             command[0],
             Array(command.dropFirst()),
-            environment: environment,
+            environment: environment.merging(self.environment) { $1 },
             inheritsEnvironment: false,
             limit: .seconds(120)
         )

@@ -1,11 +1,9 @@
 import TestSupport
 
 extension Campaign {
-    /// A sync of 20 blobs is killed before each of its changes to the file system, and again while it recovers.
+    /// A sync of 20 blobs is killed before each so many-th of its changes to the file system, and again in recovery.
     ///
-    /// - Parameters:
-    ///   - stride: only each so many-th position.
-    ///   - seed: chooses where the recovery is killed.
+    /// The seed chooses where the recovery is killed.
     package static func killEverywhere(stride step: Int, seed: Int = 1) async throws -> Figures {
         let ledger = Ledger("kill before each change of a sync")
         try await SyncWork.with { work async throws in

@@ -58,12 +58,7 @@ final class Ledger: Sendable {
         }
     }
 
-    /// Puts down what an examination found.
-    ///
-    /// - Parameters:
-    ///   - place: where, for the text.
-    ///   - examination: of the cache.
-    ///   - acknowledged: what a program had said is safe.
+    /// Puts down what an examination found, of the cache itself and beside what programs had said is safe.
     func enter(_ place: String, _ examination: Examination, _ acknowledged: Acknowledged = Acknowledged()) {
         let lost = acknowledged.lost(examination)
         state.withLock { figures in

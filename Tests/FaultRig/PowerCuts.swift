@@ -4,7 +4,7 @@ import TestSupport
 extension Campaign {
     /// The power fails under a cache on an ext4 of its own, at random and right after acknowledgements.
     ///
-    /// - Parameter control: built in and to be seen by the rig; then nothing else is asked.
+    /// With a control it is only asked whether the rig sees the mistake.
     package static func powerCuts(_ count: Int, control: Control? = nil, seed: Int = 1) async throws -> Figures {
         let ledger = Ledger(control.map { "control, power cuts: \($0.rawValue)" } ?? "power cuts")
         guard await PowerRig.isPossible() else {

@@ -5,12 +5,13 @@ import TestSupport
 extension Campaign {
     /// What is killed at random times; another command that changes a cache belongs here.
     private enum Victim: CaseIterable {
-        case images, images2, blobs, sync, collect, verify
+        case images, mixed, blobs, sync, collect, verify
 
         func program(_ work: SyncWork, in directory: String, round: Int) throws -> FaultedProgram {
             let cache = "\(directory)/cache"
             switch self {
-            case .images, .images2: return FaultedProgram(.probe, [cache, "images", "\(round % 3)", "6"], cache: cache)
+            case .images: return FaultedProgram(.probe, [cache, "images", "\(round % 3)", "6"], cache: cache)
+            case .mixed: return FaultedProgram(.probe, [cache, "mixed", "\(round % 3)", "8"], cache: cache)
             case .blobs: return FaultedProgram(.probe, [cache, "\(4 + round % 8)", "150000"], cache: cache)
             case .sync: return try work.program(in: directory, target: round)
             case .collect: return Self.imglife(["gc", "--grace", "0s"], cache)
@@ -25,7 +26,7 @@ extension Campaign {
         /// Kills come in this time, in microseconds: about what the work takes.
         var duration: Int {
             switch self {
-            case .images, .images2, .blobs: 70_000
+            case .images, .mixed, .blobs: 70_000
             case .sync: 180_000
             case .collect, .verify: 90_000
             }
@@ -43,7 +44,7 @@ extension Campaign {
                 }
             }
         }
-        ledger.remark("\(Victim.allCases.count - 1) kinds of work, \(perCache) kills for each cache")
+        ledger.remark("\(Victim.allCases.count) kinds of work, \(perCache) kills for each cache")
         return ledger.figures
     }
 
@@ -62,7 +63,7 @@ extension Campaign {
             let victim = Victim.allCases.randomElement(using: &generator) ?? .images
             let time = Int.random(in: 1000...victim.duration, using: &generator)
             // A collection that was killed goes on when the cache is opened next.
-            if victim == .collect { acknowledged.allowCollection() }
+            if victim == .collect || victim == .mixed { acknowledged.allowCollection() }
             let result = try await victim.program(work, in: directory, round: round)
                 .with(.killLater(microseconds: time)).run()
             let place = "\(victim) killed after \(time) µs (round \(round))"

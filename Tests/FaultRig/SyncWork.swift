@@ -7,9 +7,10 @@ struct SyncWork: Sendable {
     let images: [SampleImage]
     private let source: RepositoryName = "up/app"
 
-    /// As many images as are asked for, each with a config and four layers.
+    /// As many images as are asked for, each with a config and so many layers.
     static func with<R>(
         images count: Int = 4,
+        layers: Int = 4,
         layerSize: Int = 30_000,
         _ body: (SyncWork) async throws -> R
     ) async throws -> R {
@@ -18,7 +19,7 @@ struct SyncWork: Sendable {
             registry.options.mounts = false
             let images = (1...count).map { number in
                 SampleImage.image(
-                    layers: (1...4).map { .init(seed: UInt64(number * 10 + $0), size: layerSize + $0 * 1000) },
+                    layers: (1...layers).map { .init(seed: UInt64(number * 10 + $0), size: layerSize + $0 * 1000) },
                     labels: ["number": "\(number)"]
                 )
             }

@@ -58,6 +58,9 @@ package final class Valve: Sendable {
         try await state.wait { $0.stalls >= count }
     }
 
+    /// Whether some bytes may not pass yet.
+    package var isNarrow: Bool { allowance < .max }
+
     var allowance: Int { state.value.allowance }
 
     func wait(beyond offset: Int, _ proceed: @escaping @Sendable () -> Void) {

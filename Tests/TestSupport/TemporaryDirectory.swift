@@ -3,11 +3,8 @@ import Glibc
 
 /// A directory for one test.
 package enum TemporaryDirectory {
-    /// Makes a directory under the system's temporary directory and removes it, with all that is in it, at the end.
-    ///
-    /// - Parameters:
-    ///   - base: where else it is made.
-    ///   - body: gets its path, absolute and without links if `base` is.
+    /// Makes a directory under the system's temporary directory, or another one, and removes it, with all that is in
+    /// it, at the end.
     package static func with<R>(in base: String? = nil, _ body: (_ path: String) async throws -> R) async throws -> R {
         let path = try make(in: base)
         defer { remove(path) }

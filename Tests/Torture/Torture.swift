@@ -1,30 +1,31 @@
 import FaultRig
+import Glibc
 
+/// All campaigns at their full length, and a table of what they found.
+///
+/// `Torture [--quick] [NAME…]`: all, or those whose names begin so.
 @main
 enum Torture {
     static func main() async throws {
-        var figures: [Figures] = []
-        let names = CommandLine.arguments.dropFirst()
-        for (name, run) in campaigns where names.isEmpty || names.contains(name) {
-            let start = ContinuousClock.now
-            let result = try await run()
-            print(name, ContinuousClock.now - start, result)
-            figures.append(result)
+        let arguments = CommandLine.arguments.dropFirst()
+        let names = arguments.filter { !$0.hasPrefix("--") }
+        let plan = Plan(scale: arguments.contains("--quick") ? 20 : 1)
+        let start = ContinuousClock.now
+        var all: [Figures] = []
+        say(Table.head)
+        for step in plan.steps where names.isEmpty || names.contains(where: { step.name.hasPrefix($0) }) {
+            let begin = ContinuousClock.now
+            let figures = try await step.run()
+            all.append(figures)
+            say(Table.row(step.name, figures, ContinuousClock.now - begin))
         }
+        say(Table.summary(all, ContinuousClock.now - start))
+        if !all.allSatisfy(\.isGood) { exit(1) }
     }
 
-    private static let campaigns: [(String, @Sendable () async throws -> Figures)] = [
-        ("F1", { try await Campaign.randomKills(40) }),
-        ("F2", { try await Campaign.killEverywhere(stride: 20) }),
-        ("F3", { try await Campaign.powerCuts(20) }),
-        ("F3a", { try await Campaign.powerCuts(5, control: .noFileSync) }),
-        ("F3b", { try await Campaign.powerCuts(5, control: .noDirectorySync) }),
-        ("F3c", { try await Campaign.powerCuts(20, control: .lateRename) }),
-        ("F3d", { try await Campaign.crashStates(.images, stride: 20) }),
-        ("F3e", { try await Campaign.crashStates(.mixed, stride: 40) }),
-        ("F3f", { try await Campaign.crashStates(.images, stride: 20, control: .noFileSync) }),
-        ("F3g", { try await Campaign.crashStates(.images, stride: 20, control: .noDirectorySync) }),
-        ("F3h", { try await Campaign.crashStates(.images, stride: 5, control: .lateRename) }),
-        ("F4", { try await Campaign.errorsEverywhere(60) }),
-    ]
+    /// Prints at once, because it takes long until there is more.
+    private static func say(_ text: String) {
+        let bytes = Array("\(text)\n".utf8)
+        _ = write(1, bytes, bytes.count)
+    }
 }

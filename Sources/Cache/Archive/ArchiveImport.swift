@@ -32,6 +32,7 @@ final class ArchiveImport {
         }
         try await publish(images.filter(\.image.missing.isEmpty))
         try await keep(volume, images.filter { !$0.image.missing.isEmpty })
+        for name in joined { try cache.directory.ingest.remove(name) }
         return report
     }
 
@@ -51,9 +52,11 @@ final class ArchiveImport {
         guard let listing = reading.texts[.dockerManifest] else {
             throw ArchiveRefusal("it is no image archive: it has neither an index.json nor a manifest.json")
         }
-        let images = try DockerImages(file: dockerFile, contents: { [stage] file in
-            try stage.contents(file.digest, limit: Manifest.maximumSize)
-        }).images(listing)
+        let docker = DockerImages(
+            file: dockerFile,
+            contents: { [stage] file in try stage.contents(file.digest, limit: Manifest.maximumSize) }
+        )
+        let images = try docker.images(listing)
         for image in images { made[image.manifest.descriptor.digest] = image.manifest }
         return try images.map(\.root).named(as: name)
     }
@@ -102,12 +105,14 @@ extension ArchiveImport {
         let known = Set(named.flatMap(\.image.members.keys))
         for root in selection.unnamed {
             let image = try closure.image(root.descriptor)
+            // Another volume may have the manifest that says what it belongs to.
+            let isAwaited = reading.document?.volume != nil && image.missing.contains(root.descriptor)
             // A referrer belongs to its subject; anything else without a name was not asked for.
-            guard let subject = image.subject, known.contains(subject.digest) else {
+            if isAwaited || image.subject.map({ known.contains($0.digest) }) == true {
+                images.append(Examined(root: root, image: image))
+            } else if reading.document == nil {
                 report.unnamed += 1
-                continue
             }
-            images.append(Examined(root: root, image: image))
         }
         return images
     }
@@ -156,7 +161,6 @@ extension ArchiveImport {
             try await commit(files, as: Dictionary(uniqueKeysWithValues: level.map { ($0.descriptor.digest, $0) }))
             for manifest in level { try await cache.store(manifest, from: nil) }
         }
-        try removeJoined()
         for image in images { try await tag(image.root) }
         try await cache.writeLayout()
     }
@@ -172,7 +176,7 @@ extension ArchiveImport {
     private func levels(_ descriptors: [Descriptor]) throws -> [[Manifest]] {
         var waiting = try descriptors.sorted { $0.digest < $1.digest }.map { descriptor in
             guard let manifest = try made[descriptor.digest] ?? stage.manifest(descriptor) else {
-                throw ArchiveRefusal("\(ArchiveEntryName.blob(descriptor.digest))", "was removed meanwhile; import again")
+                throw ArchiveRefusal("\(descriptor.digest) was removed from the cache meanwhile; import again")
             }
             return manifest
         }
@@ -186,11 +190,6 @@ extension ArchiveImport {
             levels.append(ready)
         }
         return levels
-    }
-
-    private func removeJoined() throws {
-        for name in joined { try cache.directory.ingest.remove(name) }
-        joined = []
     }
 
     private func tag(_ root: ImportRoot) async throws {
@@ -215,7 +214,6 @@ extension ArchiveImport {
             return
         }
         try await commit(Array(stage.files.values))
-        try removeJoined()
         let kept = document.blobs + document.omitted.map(\.blob) + document.parts.map(\.blob)
         let present = try await blocking { [cache] in
             try cache.directory.ingest.sync()

@@ -77,8 +77,8 @@ final class ArchiveInput {
 
     /// Waits away from the cooperative threads where nothing is there yet.
     private func isReadable() async throws -> Bool {
-        if file.poll(forMilliseconds: 0) { return true }
-        return try await blocking { [file] in file.poll(forMilliseconds: Self.patience) }
+        if file.isReadable(within: 0) { return true }
+        return try await blocking { [file] in file.isReadable(within: Self.patience) }
     }
 }
 
@@ -123,8 +123,8 @@ extension OpenFile {
     }
 
     /// Whether a read would not wait; errors and ends count as such, because the read tells them.
-    func poll(forMilliseconds time: CInt) -> Bool {
+    func isReadable(within milliseconds: CInt) -> Bool {
         var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return Glibc.poll(&request, 1, time) != 0
+        return Glibc.poll(&request, 1, milliseconds) != 0
     }
 }

@@ -65,8 +65,9 @@ extension CacheIndex {
 
     /// Forgets the sets whose remaining volumes have not come in time.
     func expireImports(at now: Int64) throws(CacheError) {
-        let isDue = try read {
-            try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 FROM import_sets WHERE expires_at < ?)", arguments: [now])
+        let isDue = try read { db in
+            let sql = "SELECT EXISTS (SELECT 1 FROM import_sets WHERE expires_at < ?)"
+            return try Bool.fetchOne(db, sql: sql, arguments: [now])
         }
         guard isDue == true else { return }
         try write { try $0.execute(sql: "DELETE FROM import_sets WHERE expires_at < ?", arguments: [now]) }

@@ -2,7 +2,7 @@ package import OCI
 
 /// What is taken from an archive, and under which conditions.
 package struct ImportOptions: Sendable {
-    /// Globs; only references that one of them matches are applied. Empty: all.
+    /// Globs, one of which a reference must match to be applied; all are when there is none.
     package var only: [String] = []
     /// The repository for names that are a tag alone; its tag is for an image that has no name.
     package var name: ImageReference?

@@ -75,9 +75,7 @@ final class ImportStage {
         )
     }
 
-    /// Begins a file of `ingest/`.
-    ///
-    /// - Parameter wanted: its name unless another process has it; a random one without it.
+    /// Begins a file of `ingest/`: under the wanted name unless another process has it, else under a random one.
     func writer(_ wanted: String?, algorithm: Digest.Algorithm = .sha256, size: Int64) throws -> StageWriter {
         let writer = try StageWriter(wanted: wanted, algorithm: algorithm, size: size, in: ingest)
         own.insert(writer.name)

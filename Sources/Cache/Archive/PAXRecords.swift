@@ -64,7 +64,8 @@ struct PAXRecords: Hashable {
 
     /// Digits alone, few enough to fit.
     private static func decimal(_ digits: ArraySlice<UInt8>) -> Int64? {
-        guard (1...18).contains(digits.count), digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+        let numerals = UInt8(ascii: "0")...UInt8(ascii: "9")
+        guard (1...18).contains(digits.count), digits.allSatisfy(numerals.contains)
         else { return nil }
         return digits.reduce(Int64(0)) { $0 * 10 + Int64($1 - UInt8(ascii: "0")) }
     }

@@ -49,9 +49,7 @@ struct StageWriter {
     private var started: Int64 = 0
     private var head: [UInt8] = []
 
-    /// Takes a name in `ingest/` and reserves the room.
-    ///
-    /// - Parameter wanted: the name to be used unless another process has it.
+    /// Takes a name in `ingest/`, the wanted one unless another process has it, and reserves the room.
     init(
         wanted: String?,
         algorithm: Digest.Algorithm,

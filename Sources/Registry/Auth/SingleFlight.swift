@@ -24,6 +24,9 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         case wait
     }
 
+    /// How many values are kept.
+    private static var capacity: Int { 4096 }
+
     private let state = Mutex(State())
 
     /// The value for a key, fetched unless it is there and still good.
@@ -58,6 +61,11 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         state.withLock { state in
             if let value = state.values[key], isGood(value) { return .done(value) }
             if state.flights[key] != nil { return .wait }
+            // Whoever serves others for months asks for values of ever new keys.
+            if state.values.count >= Self.capacity {
+                state.values = state.values.filter { isGood($0.value) }
+                if state.values.count >= Self.capacity { state.values.removeAll() }
+            }
             state.flights[key] = [:]
             return .fetch
         }

@@ -37,17 +37,20 @@ package struct CachedContent: ServedContent {
         try cache.blobFile(digest).map(ServedBlob.stored)
     }
 
-    package func tags(of repository: RepositoryReference) async throws -> [TagName]? {
+    package func tags(of repository: RepositoryReference) async throws -> ServedList<TagName>? {
         let tags = try await cache.tags(of: repository).map(\.0)
-        return tags.isEmpty ? nil : tags
+        return tags.isEmpty ? nil : ServedList(tags)
     }
 
     package func repositories() async throws -> [RepositoryReference] {
         try await cache.locations()
     }
 
-    package func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> [Referrer] {
-        try await listReferrers(of: digest, in: repository)
+    package func referrers(
+        of digest: Digest,
+        in repository: RepositoryReference
+    ) async throws -> ServedList<Referrer> {
+        ServedList(try await listReferrers(of: digest, in: repository))
     }
 
     @concurrent

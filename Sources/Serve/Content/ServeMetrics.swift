@@ -8,10 +8,16 @@ package final class ServeMetrics: Sendable {
         case blobHit = "imglife_serve_blob_hits_total"
         /// A blob had to be downloaded, or was being downloaded, when it was asked for.
         case blobMiss = "imglife_serve_blob_misses_total"
-        /// An upstream was asked something.
-        case upstreamRequest = "imglife_serve_upstream_requests_total"
-        /// An upstream could not be asked, or answered with an error.
+        /// A manifest was served from the cache.
+        case manifestHit = "imglife_serve_manifest_hits_total"
+        /// A manifest had to be fetched, or was being fetched, when it was asked for.
+        case manifestMiss = "imglife_serve_manifest_misses_total"
+        /// A request failed because its upstream could not be asked, or answered with an error.
         case upstreamFailure = "imglife_serve_upstream_failures_total"
+        /// What was asked for had been asked for in vain just before.
+        case rememberedAbsence = "imglife_serve_remembered_absences_total"
+        /// A blob was passed on without being stored.
+        case uncachedBlob = "imglife_serve_uncached_blobs_total"
         /// A tag was served as it was known, because its upstream could not be asked.
         case staleTag = "imglife_serve_stale_tags_total"
 
@@ -19,23 +25,28 @@ package final class ServeMetrics: Sendable {
             switch self {
             case .blobHit: "Blobs served from the cache."
             case .blobMiss: "Blobs that had to be downloaded when they were asked for."
-            case .upstreamRequest: "Requests to upstream registries."
-            case .upstreamFailure: "Requests to upstream registries that failed."
+            case .manifestHit: "Manifests served from the cache by a server that pulls through."
+            case .manifestMiss: "Manifests that had to be fetched when they were asked for."
+            case .upstreamFailure: "Requests that failed because an upstream registry did."
+            case .rememberedAbsence: "Requests for what an upstream registry had just said not to have."
+            case .uncachedBlob: "Blobs passed on without being stored, because the disk is full."
             case .staleTag: "Tags served without asking their upstream, because it did not answer."
             }
         }
     }
 
-    /// A figure that goes up and down.
+    /// A figure of somebody else's: one that goes up and down, or a counter that only grows.
     package struct Gauge: Sendable {
         let name: String
         let help: String
         let value: Int64
+        let isCounter: Bool
 
-        package init(name: String, help: String, value: Int64) {
+        package init(name: String, help: String, value: Int64, isCounter: Bool = false) {
             self.name = name
             self.help = help
             self.value = value
+            self.isCounter = isCounter
         }
     }
 
@@ -63,6 +74,9 @@ package final class ServeMetrics: Sendable {
     package func count(_ event: Event, by amount: Int64 = 1) {
         state.withLock { $0.events[event, default: 0] += amount }
     }
+
+    /// How often something has happened.
+    package subscript(event: Event) -> Int64 { state.withLock { $0.events[event] ?? 0 } }
 
     /// Counts an answer with the bytes of its body that were sent.
     func count(_ route: String, status: Int, bytes: Int64) {
@@ -110,7 +124,9 @@ package final class ServeMetrics: Sendable {
         let refused = "Connections refused because there were too many."
         lines += Self.value("imglife_serve_refused_connections_total", "counter", refused, state.refusedConnections)
         lines += Self.value("imglife_serve_connections", "gauge", "Open connections.", state.connections)
-        for gauge in gauges { lines += Self.value(gauge.name, "gauge", gauge.help, gauge.value) }
+        for gauge in gauges {
+            lines += Self.value(gauge.name, gauge.isCounter ? "counter" : "gauge", gauge.help, gauge.value)
+        }
         return lines.map { $0 + "\n" }.joined()
     }
 

@@ -26,13 +26,13 @@ package protocol ServedContent: Sendable {
     /// The tags of a repository, in any order.
     ///
     /// - Returns: `nil` when there is no such repository.
-    func tags(of repository: RepositoryReference) async throws -> [TagName]?
+    func tags(of repository: RepositoryReference) async throws -> ServedList<TagName>?
 
     /// The repositories that are known, in any order.
     func repositories() async throws -> [RepositoryReference]
 
     /// What names a manifest as its subject, in the order in which it is listed; empty for a manifest nobody knows.
-    func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> [Referrer]
+    func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> ServedList<Referrer>
 
     /// Puts a blob aside whose bytes turned out wrong.
     func quarantine(_ blob: BlobFile) async
@@ -50,12 +50,24 @@ package struct ServedManifest: Sendable {
     }
 }
 
+/// A list as it is served.
+package struct ServedList<Element: Sendable>: Sendable {
+    package let elements: [Element]
+    /// The whole value of a `Warning` header, where the list may be older than it should be, or lack something.
+    package let warning: String?
+
+    package init(_ elements: [Element], warning: String? = nil) {
+        self.elements = elements
+        self.warning = warning
+    }
+}
+
 /// A blob as it is served.
 package enum ServedBlob: Sendable {
     /// It is in the cache.
     case stored(BlobFile)
-    /// It still arrives, or did when it was asked for.
-    case arriving(CachedBlob)
+    /// It still arrives, or did when it was asked for; it is read in order, perhaps from an offset on.
+    case arriving(any BlobReader)
     /// It exists and has that many bytes; the answer to a HEAD alone.
     case known(size: Int64)
 

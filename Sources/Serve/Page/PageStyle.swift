@@ -67,6 +67,8 @@ enum PageStyle {
         tbody th{font-weight:600;min-width:12rem}
         .number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
         .tags{min-width:10rem}
+        .lines{width:44%}
+        .lines li+li{margin-top:.25rem}
         .tag{font-weight:600}
         .nowrap{white-space:nowrap}
         ul{list-style:none;margin:0;padding:0}
@@ -87,6 +89,7 @@ enum PageStyle {
         th,td{padding:.125rem 0}
         td{display:grid;grid-template-columns:7.5rem minmax(0,1fr);gap:0 .5rem}
         td::before{content:attr(data-label);color:var(--quiet);font-size:.875rem}
+        .lines{width:auto}
         td.empty{display:none}
         td.wide{display:block}
         td.wide::before{content:none}

@@ -103,7 +103,7 @@ struct PageTemplate: Sendable {
         <tr><td data-label="Download"><code title="{{wholeDigest}}">{{cutDigest}}</code></td>\
         <td data-label="From">{{place}}</td>\
         <td data-label="Arrived"><span><progress max="{{size}}" value="{{arrived}}" \
-        aria-label="Arrived of {{cutDigest}}"></progress> {{share}}</span></td></tr>
+        aria-label="Arrived of {{cutDigest}}"></progress> <span class="nowrap">{{share}}</span></span></td></tr>
         {{/downloads}}
         </tbody>
         </table>
@@ -155,10 +155,10 @@ struct PageTemplate: Sendable {
         <th scope="col">Last used</th><th scope="col">Built</th><th scope="col">End of life</th></tr></thead>
         <tbody>
         {{#rows}}
-        <tr><td class="tags wide" data-label="Tags"><ul>{{#tags}}<li><span class="tag">{{tag}}</span> \
+        <tr><td class="tags lines wide" data-label="Tags"><ul>{{#tags}}<li><span class="tag">{{tag}}</span> \
         <code class="pull">{{pull}}</code></li>{{/tags}}\
         {{#untagged}}<li>No tag <code class="pull">{{digestPull}}</code></li>{{/untagged}}</ul></td>\
-        <td data-label="Digest"><code title="{{wholeDigest}}">{{cutDigest}}</code></td>\
+        <td class="nowrap" data-label="Digest"><code title="{{wholeDigest}}">{{cutDigest}}</code></td>\
         \(facts)</tr>
         {{/rows}}
         </tbody>

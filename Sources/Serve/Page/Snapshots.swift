@@ -32,14 +32,14 @@ final class Snapshots<Snapshot: Sendable>: Sendable {
     }
 
     private let make: @Sendable () async throws -> Snapshot
-    private let elapsed: @Sendable () -> Duration
+    private let time: MonotonicTime
     private let state = Mutex(State())
     private let wishes: AsyncStream<Void>
     private let wish: AsyncStream<Void>.Continuation
 
     init(clock: any Clock<Duration>, make: @escaping @Sendable () async throws -> Snapshot) {
         self.make = make
-        elapsed = Self.elapsed(clock)
+        time = MonotonicTime(clock)
         (wishes, wish) = AsyncStream.makeStream()
     }
 
@@ -47,7 +47,7 @@ final class Snapshots<Snapshot: Sendable>: Sendable {
     ///
     /// - Throws: what making it throws, unless there is one that is not too old; `CancellationError`.
     func current() async throws -> Snapshot {
-        let now = elapsed()
+        let now = time.now()
         let kept = state.withLock { state -> Snapshot? in
             guard let kept = state.kept else { return nil }
             let age = now - kept.madeAt
@@ -62,14 +62,14 @@ final class Snapshots<Snapshot: Sendable>: Sendable {
     /// Makes what is asked for until the task is cancelled.
     func run() async {
         for await _ in wishes {
-            let began = elapsed()
+            let began = time.now()
             let result: Result<Snapshot, any Error>
             do {
                 result = .success(try await make())
             } catch {
                 result = .failure(error)
             }
-            let ended = elapsed()
+            let ended = time.now()
             settle { state in
                 if case .success(let snapshot) = result {
                     state.kept = Kept(snapshot: snapshot, madeAt: began, cost: ended - began)
@@ -118,10 +118,5 @@ final class Snapshots<Snapshot: Sendable>: Sendable {
             let waiter = state.withLock { $0.waiters.removeValue(forKey: id) }
             waiter?.resume(throwing: CancellationError())
         }
-    }
-
-    private static func elapsed<C: Clock>(_ clock: C) -> @Sendable () -> Duration where C.Duration == Duration {
-        let start = clock.now
-        return { start.duration(to: clock.now) }
     }
 }

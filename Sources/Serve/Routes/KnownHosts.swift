@@ -9,7 +9,12 @@ final class KnownHosts: Sendable {
     private struct State {
         var hosts: Set<RegistryHost>
         var readAt: ContinuousClock.Instant?
+        /// Names that were asked for before, by their path.
+        var addresses: [[String]: Address] = [:]
     }
+
+    /// How many names are remembered.
+    private static let capacity = 1024
 
     private let configured: Set<RegistryHost>
     private let state: Mutex<State>
@@ -19,7 +24,27 @@ final class KnownHosts: Sendable {
         state = Mutex(State(hosts: self.configured))
     }
 
-    var addressing: Addressing { Addressing(hosts: state.withLock { $0.hosts }) }
+    var hosts: Set<RegistryHost> { state.withLock { $0.hosts } }
+
+    /// The repository that a name leads to, as far as the hosts known now tell.
+    func address(_ name: [String], namespace: String?) throws(AddressError) -> Address {
+        let hosts: Set<RegistryHost>
+        if namespace == nil {
+            let (known, found) = state.withLock { ($0.hosts, $0.addresses[name]) }
+            if let found { return found }
+            hosts = known
+        } else {
+            hosts = self.hosts
+        }
+        let address = try Addressing(hosts: hosts).address(name, namespace: namespace)
+        guard namespace == nil else { return address }
+        state.withLock { state in
+            guard state.hosts == hosts else { return }
+            if state.addresses.count >= Self.capacity { state.addresses = [:] }
+            state.addresses[name] = address
+        }
+        return address
+    }
 
     /// Asks the content which hosts there are, unless that was done just now.
     func refresh(from content: any ServedContent) async throws {
@@ -27,7 +52,9 @@ final class KnownHosts: Sendable {
         if let readAt, readAt.duration(to: .now) < Self.staleness { return }
         let hosts = try await content.repositories().map(\.host)
         state.withLock { state in
-            state.hosts = configured.union(hosts)
+            let known = configured.union(hosts)
+            if known != state.hosts { state.addresses = [:] }
+            state.hosts = known
             state.readAt = .now
         }
     }

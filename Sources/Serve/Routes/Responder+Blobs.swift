@@ -11,7 +11,7 @@ extension Responder {
     /// The answer for a blob that is in the cache and known to be right.
     func blobAtHand(_ request: RequestHead, _ target: RequestTarget, _ name: [String], _ digest: String) -> Response? {
         guard let digest = try? Digest(digest),
-            let address = try? hosts.addressing.address(name, namespace: target["ns"]),
+            let address = try? hosts.address(name, namespace: target["ns"]),
             let file = try? content.blobAtHand(digest, of: address.repository)
         else { return nil }
         guard var response = answerAtOnce(file, request) else { return nil }

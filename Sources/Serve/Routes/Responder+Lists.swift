@@ -6,7 +6,7 @@ extension Responder {
 
     func tags(of address: Address, _ target: RequestTarget) async throws -> Response {
         guard let paging = Paging(target) else { return Self.badCount }
-        guard let tags = try await content.tags(of: address.repository) else {
+        guard let served = try await content.tags(of: address.repository) else {
             return Response(
                 404,
                 .nameUnknown,
@@ -14,14 +14,16 @@ extension Responder {
             )
         }
         let path = "/v2/" + address.name.split(separator: "/").map(PercentEncoding.encoded).joined(separator: "/")
-        return list(
+        var response = list(
             "tags",
-            of: tags.sorted().map(\.description),
+            of: served.elements.sorted().map(\.description),
             paging,
             target,
             path: path + "/tags/list",
             before: "\"name\":\(JSONText.quoted(address.name)),"
         )
+        if let warning = served.warning { response.fields.append(("Warning", warning)) }
+        return response
     }
 
     /// Every repository with its host in front, or one host's with `ns`.
@@ -31,7 +33,7 @@ extension Responder {
         var names = repositories.map(Addressing.listedName)
         if let namespace = target["ns"] {
             try await hosts.refresh(from: content)
-            guard let host = try? RegistryHost(namespace), hosts.addressing.hosts.contains(host) else {
+            guard let host = try? RegistryHost(namespace), hosts.hosts.contains(host) else {
                 return Self.answer(to: .unknownHost(namespace))
             }
             names = repositories.filter { $0.host == host }.map(\.repository.description)

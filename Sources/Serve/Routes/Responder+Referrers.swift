@@ -12,8 +12,10 @@ extension Responder {
         guard let digest = try? Digest(text) else {
             return Response(400, .digestInvalid, "'\(text.displaySafe)' is not a digest such as sha256:<64 hex digits>")
         }
-        var referrers = try await content.referrers(of: digest, in: address.repository)
+        let served = try await content.referrers(of: digest, in: address.repository)
+        var referrers = served.elements
         var fields: [(name: StaticString, value: String)] = [("Content-Type", MediaType.ociIndex.description)]
+        if let warning = served.warning { fields.append(("Warning", warning)) }
         if let type = target["artifactType"] {
             referrers.removeAll { $0.artifactType != type }
             fields.append(("OCI-Filters-Applied", "artifactType"))

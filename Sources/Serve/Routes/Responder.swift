@@ -182,11 +182,11 @@ extension Responder {
 
     private func address(_ name: [String], _ target: RequestTarget) async throws -> Address {
         do throws(AddressError) {
-            return try hosts.addressing.address(name, namespace: target["ns"])
+            return try hosts.address(name, namespace: target["ns"])
         } catch {
             guard case .unknownHost = error else { throw error }
             try await hosts.refresh(from: content)
-            return try hosts.addressing.address(name, namespace: target["ns"])
+            return try hosts.address(name, namespace: target["ns"])
         }
     }
 

@@ -39,10 +39,14 @@ extension ConnectionHandler {
         }
     }
 
+    /// What is counted and logged for a request whose client left before there was an answer.
+    private static let clientLeft = 499
+
     /// Counts and logs an answer, complete or not.
     func finishExchange() {
         guard let exchange else { return }
         self.exchange = nil
+        if exchange.status == 0 { exchange.status = Self.clientLeft }
         let label = exchange.request.route?.label ?? "none"
         state.metrics.count(label, status: exchange.status, bytes: exchange.sent)
         guard logger.logLevel <= .info else { return }
@@ -55,7 +59,7 @@ extension ConnectionHandler {
         let path = head.target.prefix { $0 != "?" }
         let milliseconds = (ContinuousClock.now - exchange.began) / .milliseconds(1)
         return [
-            "client": "\(context?.remoteAddress?.ipAddress ?? "-")",
+            "client": "\(client)",
             "method": "\(head.method.name)",
             "path": "\(path.displaySafe)",
             "status": "\(exchange.status)",
@@ -70,6 +74,7 @@ extension ConnectionHandler {
         guard let context else { return }
         phase = .closing
         watchProgress()
+        resumeReading()
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolated().whenComplete { result in
             guard case .success = result, let context = self.context else { return }

@@ -6,7 +6,7 @@ extension ConnectionHandler {
     /// Bodies up to this many bytes leave in one write with their heads.
     private static let smallBody: Int64 = 32 << 10
     /// Bytes that one connection sends before others of its event loop get their turn.
-    private static let turn = 2 << 20
+    private static let turn = 1 << 20
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         guard phase == .answering, exchange != nil else {
@@ -35,20 +35,24 @@ extension ConnectionHandler {
 
     /// Sends a whole answer.
     func send(_ response: Response) {
-        guard let context, let request = exchange?.request.head else { return }
-        guard request.method != .head, let body = response.body, response.status != 304 else {
+        guard let context, let exchange else { return }
+        guard exchange.request.head.method != .head, let body = response.body, response.status != 304 else {
             writeHead(of: response, flush: true)
             return finish()
         }
         switch body {
         case .bytes(let bytes):
-            exchange?.sent = Int64(bytes.readableBytes)
+            exchange.sent = Int64(bytes.readableBytes)
             writeHead(of: response, flush: false, appending: bytes)
             context.flush()
             finish()
         case .file(let file, let range):
-            let pump = FilePump(file: file, offset: range.lowerBound, end: range.upperBound)
-            if pump.remaining <= Self.smallBody, sendSmall(response, pump) { return finish() }
+            var pump = FilePump(file: file, offset: range.lowerBound, end: range.upperBound)
+            if pump.remaining <= Self.smallBody {
+                if sendSmall(response, pump) { return finish() }
+            } else if isPlain {
+                pump.handle = try? file.makeFileHandle()
+            }
             writeHead(of: response, flush: false)
             start(pump)
         case .unverified, .arriving:
@@ -59,10 +63,10 @@ extension ConnectionHandler {
 
     private func writeHead(of response: Response, flush: Bool, appending body: ByteBuffer? = nil) {
         guard let context, let exchange else { return }
-        self.exchange?.status = response.status
+        exchange.status = response.status
         let isSmall = (body?.readableBytes ?? 0) <= Self.smallBody
         var buffer = context.channel.allocator.buffer(capacity: 512 + (isSmall ? body?.readableBytes ?? 0 : 0))
-        encoder.write(response, isLast: exchange.isLast, into: &buffer)
+        encoder.write(response, exchange, into: &buffer)
         if let body, isSmall { buffer.writeImmutableBuffer(body) }
         context.write(wrapOutboundOut(buffer), promise: nil)
         if let body, !isSmall { context.write(wrapOutboundOut(body), promise: nil) }
@@ -75,10 +79,10 @@ extension ConnectionHandler {
         let count = Int(pump.remaining)
         var buffer = resources.takeBuffer(512 + count)
         defer { resources.giveBack(buffer) }
-        encoder.write(response, isLast: exchange.isLast, into: &buffer)
+        encoder.write(response, exchange, into: &buffer)
         guard pump.file.readResident(at: pump.offset, atMost: count, into: &buffer) == count else { return false }
-        self.exchange?.status = response.status
-        self.exchange?.sent = Int64(count)
+        exchange.status = response.status
+        exchange.sent = Int64(count)
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
         return true
     }
@@ -92,39 +96,67 @@ extension ConnectionHandler {
 
     /// Sends pieces of the file until the client has enough for now.
     func pumpFile() {
-        guard let context, var pump, !pump.isReading else { return }
-        var sent = 0
-        while pump.remaining > 0, context.channel.isWritable {
-            guard sent < Self.turn else {
+        // A write can tell synchronously that there is room again; the loop below sees that itself.
+        guard let context, pump?.isReading == false, !isPumping else { return }
+        isPumping = true
+        defer { isPumping = false }
+        var turn = Self.turn
+        while let pump = self.pump, pump.remaining > 0, context.channel.isWritable {
+            guard turn > 0 else {
                 context.eventLoop.assumeIsolated().execute { self.pumpFile() }
-                break
+                return
             }
-            let wish = Int(min(Int64(state.pieceSize), pump.remaining))
-            var buffer = resources.takeBuffer(wish)
-            let count = pump.file.readResident(at: pump.offset, atMost: wish, into: &buffer)
-            guard count > 0 else {
-                resources.giveBack(buffer)
-                return readElsewhere(pump, wish)
-            }
-            pump.offset += Int64(count)
-            sent += count
-            context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
-            resources.giveBack(buffer)
+            let count = pump.handle.map { sendRegion(pump, $0, context) } ?? copyPiece(pump, context)
+            guard count > 0 else { return readElsewhere(pump, context) }
+            turn -= count
+            advancePump(by: count)
         }
-        exchange?.sent += Int64(sent)
-        self.pump = pump
-        if pump.remaining == 0 { endPump() }
+        // The next answer may begin within.
+        isPumping = false
+        if pump?.remaining == 0 { endPump() }
+    }
+
+    private func advancePump(by count: Int) {
+        pump?.offset += Int64(count)
+        exchange?.sent += Int64(count)
+    }
+
+    /// Has the system send a piece.
+    ///
+    /// - Returns: its bytes; 0 when the disk would have to be waited for.
+    private func sendRegion(_ pump: FilePump, _ handle: NIOFileHandle, _ context: ChannelHandlerContext) -> Int {
+        let end = min(pump.end, pump.offset + Int64(Self.turn))
+        guard pump.file.isResident(pump.offset..<end) else { return 0 }
+        let region = FileRegion(fileHandle: handle, readerIndex: Int(pump.offset), endIndex: Int(end))
+        guard end == pump.end else {
+            context.writeAndFlush(NIOAny(region), promise: nil)
+            return region.readableBytes
+        }
+        self.pump?.handle = nil
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.whenComplete { _ in try? handle.close() }
+        context.writeAndFlush(NIOAny(region), promise: sent)
+        return region.readableBytes
+    }
+
+    /// Reads a piece and sends it.
+    ///
+    /// - Returns: its bytes; 0 when the disk would have to be waited for.
+    private func copyPiece(_ pump: FilePump, _ context: ChannelHandlerContext) -> Int {
+        let wish = Int(min(Int64(state.pieceSize), pump.remaining))
+        var buffer = resources.takeBuffer(wish)
+        defer { resources.giveBack(buffer) }
+        let count = pump.file.readResident(at: pump.offset, atMost: wish, into: &buffer)
+        if count > 0 { context.writeAndFlush(wrapOutboundOut(buffer), promise: nil) }
+        return count
     }
 
     /// Has another thread wait for the disk.
-    private func readElsewhere(_ pump: FilePump, _ count: Int) {
-        guard let context else { return }
-        var pump = pump
-        exchange?.sent += pump.offset - (self.pump?.offset ?? pump.offset)
-        pump.isReading = true
-        self.pump = pump
+    private func readElsewhere(_ pump: FilePump, _ context: ChannelHandlerContext) {
+        self.pump?.isReading = true
         let file = pump.file
         let offset = pump.offset
+        let count = Int(min(Int64(state.pieceSize), pump.remaining))
         NIOThreadPool.singleton.runIfActive(eventLoop: context.eventLoop) {
             try file.read(at: offset, atMost: count)
         }.assumeIsolated().whenComplete { result in
@@ -132,14 +164,14 @@ extension ConnectionHandler {
             // A file that ends too early was changed by somebody else.
             guard case .success(let bytes) = result, bytes.readableBytes > 0 else { return context.close(promise: nil) }
             self.pump?.isReading = false
-            self.pump?.offset += Int64(bytes.readableBytes)
-            self.exchange?.sent += Int64(bytes.readableBytes)
+            self.advancePump(by: bytes.readableBytes)
             context.writeAndFlush(self.wrapOutboundOut(bytes), promise: nil)
             if self.pump?.remaining == 0 { self.endPump() } else { self.pumpFile() }
         }
     }
 
     private func endPump() {
+        pump?.close()
         pump = nil
         state.streamEnded()
         finish()

@@ -22,6 +22,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     let state: ServerState
     let responder: Responder
     let resources: LoopResources
+    /// Nothing stands between this handler and the socket, so that the system can send files itself.
+    let isPlain: Bool
     let logger: Logger
     var phase = Phase.reading
     var exchange: Exchange?
@@ -30,6 +32,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var encoder = ResponseEncoder()
     var progress = ProgressWatch()
     var context: ChannelHandlerContext?
+    var isPumping = false
+    private(set) var client = "-"
     /// Bytes of a request's body that are still to be thrown away.
     var toSkip = 0
     private var inbox = ByteBuffer()
@@ -39,7 +43,14 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var isAdvancing = false
     private var hasDeferredRead = false
 
-    init(_ state: ServerState, _ responder: Responder, _ resources: LoopResources, logger: Logger) {
+    init(
+        _ state: ServerState,
+        _ responder: Responder,
+        _ resources: LoopResources,
+        isPlain: Bool,
+        logger: Logger
+    ) {
+        self.isPlain = isPlain
         self.state = state
         self.responder = responder
         self.resources = resources
@@ -48,6 +59,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        client = context.remoteAddress?.ipAddress ?? "-"
         isDraining = state.isDraining
         setDeadline(.head, state.limits.head)
     }
@@ -83,6 +95,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
         } else {
             context.read()
         }
+    }
+
+    /// Reads on where a client had to wait.
+    func resumeReading() {
+        guard hasDeferredRead else { return }
+        hasDeferredRead = false
+        context?.read()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -122,19 +141,17 @@ final class ConnectionHandler: ChannelDuplexHandler {
                 refuse(error)
             }
         }
-        if phase == .reading { awaitRequest(context) }
+        if phase == .reading { awaitRequest() }
     }
 
-    private func awaitRequest(_ context: ChannelHandlerContext) {
+    private func awaitRequest() {
         if parser.isInHead || toSkip > 0 {
             if deadline.kind != .head { setDeadline(.head, state.limits.head) }
         } else {
             if requests > 0, deadline.kind != .idle { setDeadline(.idle, state.limits.idle) }
             if inbox.readableBytes == 0 { inbox = ByteBuffer() }
         }
-        guard hasDeferredRead else { return }
-        hasDeferredRead = false
-        context.read()
+        resumeReading()
     }
 
     private func begin(_ request: Request) {
@@ -148,7 +165,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         }
         phase = .answering
         deadline.clear()
-        exchange = Exchange(request: request, began: .now, isLast: isLast)
+        exchange = Exchange(request, isLast: isLast)
         if let response = responder.answerAtOnce(to: request) {
             send(response)
         } else {
@@ -169,7 +186,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private func refuse(_ refused: RefusedRequest) {
         phase = .answering
         let head = RequestHead(method: .other("-"), target: "-", isHTTP10: false)
-        exchange = Exchange(request: Request(head), began: .now, isLast: true)
+        exchange = Exchange(Request(head), isLast: true)
         send(Response(refused))
     }
 
@@ -185,6 +202,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Says that nobody waits for the answer any longer.
     private func abandon() {
         if pump != nil { state.streamEnded() }
+        pump?.close()
         pump = nil
         exchange?.departure?.finish()
         if exchange != nil { finishExchange() }

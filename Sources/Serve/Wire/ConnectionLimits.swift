@@ -12,6 +12,7 @@ package struct ConnectionLimits: Hashable, Sendable {
     package var connections = 512
     /// Connections at once from one address; this machine's own are not limited, because proxies connect from there.
     package var connectionsPerClient = 64
+    package var exemptsThisMachine = true
     /// How long answers under way may take after the server was told to stop.
     package var drain = Duration.seconds(30)
 

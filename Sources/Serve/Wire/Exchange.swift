@@ -1,7 +1,9 @@
 /// One request of a connection that is being answered.
-struct Exchange {
+///
+/// A class, because a copy of all that a request holds for each look at it would cost more than the look.
+final class Exchange {
     let request: Request
-    let began: ContinuousClock.Instant
+    let began = ContinuousClock.now
     /// The connection ends with this answer.
     var isLast: Bool
     var status = 0
@@ -9,4 +11,9 @@ struct Exchange {
     var sent: Int64 = 0
     /// Ends when the client leaves before its answer is complete.
     var departure: AsyncStream<Never>.Continuation?
+
+    init(_ request: Request, isLast: Bool) {
+        self.request = request
+        self.isLast = isLast
+    }
 }

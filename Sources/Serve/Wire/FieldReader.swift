@@ -1,5 +1,3 @@
-import NIOCore
-
 /// Reads the header fields of a request (RFC 9112, 5 and 6).
 struct FieldReader {
     private static let maximumCount = 100
@@ -11,7 +9,7 @@ struct FieldReader {
     private var hasTransferEncoding = false
 
     /// Takes in one line, without its end.
-    mutating func read(_ line: ByteBufferView) throws(RefusedRequest) {
+    mutating func read(_ line: UnsafeRawBufferPointer) throws(RefusedRequest) {
         count += 1
         guard count <= Self.maximumCount else {
             throw RefusedRequest(status: 431, message: "there are more than \(Self.maximumCount) header fields")
@@ -19,18 +17,19 @@ struct FieldReader {
         guard let first = line.first, first != UInt8(ascii: " "), first != UInt8(ascii: "\t") else {
             throw .malformed("a header field is folded")
         }
-        guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex else {
+        guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > 0 else {
             throw .malformed("a header field has no name")
         }
-        let name = line[..<colon]
+        let name = UnsafeRawBufferPointer(rebasing: line[..<colon])
         guard name.allSatisfy(\.isTokenCharacter) else {
             throw .malformed("a header field's name is not a token directly followed by ':'")
         }
-        let value = line[line.index(after: colon)...]
+        let value = line[(colon + 1)...]
         guard value.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == UInt8(ascii: "\t") }) else {
             throw .malformed("a control character in a header field")
         }
-        try set(String(decoding: name, as: UTF8.self).lowercased(), Self.trimmed(value))
+        guard let field = Field(name) else { return }
+        try set(field, UnsafeRawBufferPointer(rebasing: Self.trimmed(value)))
     }
 
     /// - Throws: ``RefusedRequest`` when the fields contradict each other or one is missing.
@@ -45,48 +44,49 @@ struct FieldReader {
         return fields
     }
 
-    private mutating func set(_ name: String, _ value: ByteBufferView) throws(RefusedRequest) {
-        switch name {
-        case "host": try setHost(value)
-        case "content-length": try setLength(value)
-        case "transfer-encoding": try setEncoding(value)
-        case "connection": try append(value, to: \.connection)
-        case "expect": try once(name, value, \.expect)
-        case "authorization": try once(name, value, \.authorization)
-        case "range": try once(name, value, \.range)
-        case "if-range": try once(name, value, \.ifRange)
-        case "if-none-match": try append(value, to: \.ifNoneMatch)
-        case "user-agent": try once(name, value, \.userAgent)
-        default: break
+    private mutating func set(_ field: Field, _ value: UnsafeRawBufferPointer) throws(RefusedRequest) {
+        switch field {
+        case .host: try setHost(value)
+        case .contentLength: try setLength(value)
+        case .transferEncoding: try setEncoding(value)
+        case .connection: append(value, to: \.connection)
+        case .expect: try once(field, value, \.expect)
+        case .authorization: try once(field, value, \.authorization)
+        case .range: try once(field, value, \.range)
+        case .ifRange: try once(field, value, \.ifRange)
+        case .ifNoneMatch: append(value, to: \.ifNoneMatch)
+        case .userAgent: try once(field, value, \.userAgent)
         }
     }
 
     private mutating func once(
-        _ name: String,
-        _ value: ByteBufferView,
+        _ name: Field,
+        _ value: UnsafeRawBufferPointer,
         _ field: WritableKeyPath<RequestFields, String?>
     ) throws(RefusedRequest) {
-        guard fields[keyPath: field] == nil else { throw .malformed("the header field \(name) is given twice") }
+        guard fields[keyPath: field] == nil else {
+            throw .malformed("the header field \(name.rawValue) is given twice")
+        }
         fields[keyPath: field] = String(decoding: value, as: UTF8.self)
     }
 
     /// RFC 9110, 5.3: fields that are lists may be spread over several lines.
     private mutating func append(
-        _ value: ByteBufferView,
+        _ value: UnsafeRawBufferPointer,
         to field: WritableKeyPath<RequestFields, String?>
-    ) throws(RefusedRequest) {
+    ) {
         let text = String(decoding: value, as: UTF8.self)
         fields[keyPath: field] = fields[keyPath: field].map { "\($0), \(text)" } ?? text
     }
 
-    private mutating func setHost(_ value: ByteBufferView) throws(RefusedRequest) {
+    private mutating func setHost(_ value: UnsafeRawBufferPointer) throws(RefusedRequest) {
         guard value.allSatisfy({ $0.isTokenCharacter || ":[]".utf8.contains($0) }) else {
             throw .malformed("the Host header field is not a host name with an optional port")
         }
-        try once("host", value, \.host)
+        try once(.host, value, \.host)
     }
 
-    private mutating func setLength(_ value: ByteBufferView) throws(RefusedRequest) {
+    private mutating func setLength(_ value: UnsafeRawBufferPointer) throws(RefusedRequest) {
         guard fields.contentLength == nil else { throw .malformed("Content-Length is given twice") }
         guard !value.isEmpty, value.allSatisfy({ (0x30...0x39).contains($0) }) else {
             throw .malformed("Content-Length is not a number")
@@ -97,7 +97,7 @@ struct FieldReader {
         fields.contentLength = length
     }
 
-    private mutating func setEncoding(_ value: ByteBufferView) throws(RefusedRequest) {
+    private mutating func setEncoding(_ value: UnsafeRawBufferPointer) throws(RefusedRequest) {
         guard !hasTransferEncoding, String(decoding: value, as: UTF8.self).lowercased() == "chunked" else {
             throw .malformed("Transfer-Encoding is not exactly 'chunked'")
         }
@@ -105,10 +105,47 @@ struct FieldReader {
         fields.isChunked = true
     }
 
-    private static func trimmed(_ value: ByteBufferView) -> ByteBufferView {
+    private static func trimmed(_ value: Slice<UnsafeRawBufferPointer>) -> Slice<UnsafeRawBufferPointer> {
         let isSpace: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
         guard let first = value.firstIndex(where: { !isSpace($0) }), let last = value.lastIndex(where: { !isSpace($0) })
         else { return value[value.endIndex...] }
         return value[first...last]
+    }
+}
+
+extension FieldReader {
+    /// The fields that are looked at.
+    private enum Field: String {
+        case host
+        case connection
+        case contentLength = "content-length"
+        case transferEncoding = "transfer-encoding"
+        case expect
+        case authorization
+        case range
+        case ifRange = "if-range"
+        case ifNoneMatch = "if-none-match"
+        case userAgent = "user-agent"
+
+        /// - Returns: `nil` for every other name; made without a copy of it, because most are.
+        init?(_ name: UnsafeRawBufferPointer) {
+            let candidates: [Field] =
+                switch name.count {
+                case 4: [.host]
+                case 5: [.range]
+                case 6: [.expect]
+                case 8: [.ifRange]
+                case 10: [.userAgent, .connection]
+                case 13: [.authorization, .ifNoneMatch]
+                case 14: [.contentLength]
+                case 17: [.transferEncoding]
+                default: []
+                }
+            let match = candidates.first { candidate in
+                zip(name, candidate.rawValue.utf8).allSatisfy { $0 | 0x20 == $1 }
+            }
+            guard let match else { return nil }
+            self = match
+        }
     }
 }

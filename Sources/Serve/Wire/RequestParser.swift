@@ -14,7 +14,6 @@ struct RequestParser {
 
     private var scanned = 0
     private var lineStart = 0
-    private var isFirstLine = true
     private var skippedEmptyLine = false
 
     /// Whether some bytes of a head have arrived, but not all.
@@ -26,10 +25,20 @@ struct RequestParser {
     /// - Throws: ``RefusedRequest``; the connection cannot be used any further.
     mutating func next(from buffer: inout ByteBuffer) throws(RefusedRequest) -> RequestHead? {
         guard skipEmptyLine(&buffer) else { return nil }
-        guard let length = try scan(buffer) else { return nil }
-        defer { self = RequestParser() }
-        guard let head = buffer.readSlice(length: length) else { return nil }
-        return try Self.parse(head)
+        let outcome = buffer.withUnsafeReadableBytes { read($0) }
+        guard let (head, length) = try outcome.get() else { return nil }
+        buffer.moveReaderIndex(forwardBy: length)
+        self = RequestParser()
+        return head
+    }
+
+    private mutating func read(_ bytes: UnsafeRawBufferPointer) -> Result<(RequestHead, Int)?, RefusedRequest> {
+        do throws(RefusedRequest) {
+            guard let end = try scan(bytes) else { return .success(nil) }
+            return .success((try Self.parse(bytes[..<end]), end))
+        } catch {
+            return .failure(error)
+        }
     }
 
     /// RFC 9112, 2.2: one empty line before the request line is no error.
@@ -47,53 +56,44 @@ struct RequestParser {
     }
 
     /// - Returns: the head's length with its empty line, once it is complete.
-    private mutating func scan(_ buffer: ByteBuffer) throws(RefusedRequest) -> Int? {
-        var refusal: RefusedRequest?
-        let end = buffer.withUnsafeReadableBytes { bytes in
-            do throws(RefusedRequest) {
-                return try scan(bytes)
-            } catch {
-                refusal = error
-                return nil
-            }
-        }
-        if let refusal { throw refusal }
-        return end
-    }
-
     private mutating func scan(_ bytes: UnsafeRawBufferPointer) throws(RefusedRequest) -> Int? {
-        while scanned < bytes.count {
-            let byte = bytes[scanned]
-            let previous = scanned > lineStart ? bytes[scanned - 1] : 0
+        var position = scanned
+        defer { scanned = position }
+        while position < bytes.count {
+            let byte = bytes[position]
+            let isAfterReturn = position > lineStart && bytes[position - 1] == UInt8(ascii: "\r")
             if byte == UInt8(ascii: "\n") {
-                guard previous == UInt8(ascii: "\r") else { throw .malformed("a line does not end with CRLF") }
-                if scanned - lineStart == 1 { return scanned + 1 }
-                lineStart = scanned + 1
-                isFirstLine = false
-            } else if byte == 0 || previous == UInt8(ascii: "\r") {
+                guard isAfterReturn else { throw .malformed("a line does not end with CRLF") }
+                if position - lineStart == 1 { return position + 1 }
+                lineStart = position + 1
+            } else if byte == 0 || isAfterReturn {
                 throw .malformed("a control character in the head")
             }
-            scanned += 1
-            if isFirstLine, scanned > Self.maximumTarget + Self.lineAllowance {
+            position += 1
+            if position > Self.maximumTarget + Self.lineAllowance, lineStart == 0 {
                 throw RefusedRequest(status: 414, message: "the request target is longer than 8 KiB")
             }
-            if scanned > Self.maximumHead {
+            if position > Self.maximumHead {
                 throw RefusedRequest(status: 431, message: "the request head is longer than 32 KiB")
             }
         }
         return nil
     }
 
-    private static func parse(_ head: ByteBuffer) throws(RefusedRequest) -> RequestHead {
-        var lines = head.readableBytesView.split(
-            separator: UInt8(ascii: "\n"),
-            omittingEmptySubsequences: false
-        ).map { $0.dropLast() }[...]
-        guard let first = lines.popFirst(), !first.isEmpty else { throw .malformed("there is no request line") }
+    /// Reads a head whose line ends are known to be right.
+    private static func parse(_ head: Slice<UnsafeRawBufferPointer>) throws(RefusedRequest) -> RequestHead {
+        var rest = head
+        guard let first = line(&rest), !first.isEmpty else { throw .malformed("there is no request line") }
         var request = try RequestLine.parse(first)
         var reader = FieldReader()
-        for line in lines where !line.isEmpty { try reader.read(line) }
+        while let field = line(&rest), !field.isEmpty { try reader.read(field) }
         request.fields = try reader.finish(isHTTP10: request.isHTTP10)
         return request
+    }
+
+    private static func line(_ rest: inout Slice<UnsafeRawBufferPointer>) -> UnsafeRawBufferPointer? {
+        guard let end = rest.firstIndex(of: UInt8(ascii: "\r")) else { return nil }
+        defer { rest = rest[(end + 2)...] }
+        return UnsafeRawBufferPointer(rebasing: rest[..<end])
     }
 }

@@ -8,26 +8,44 @@ struct RequestTarget: Hashable, Sendable {
     /// - Returns: `nil` for a target that no route can have: broken percent signs, bytes that are not UTF-8, an encoded
     ///   slash or control character, `.` and `..`.
     init?(_ target: String) {
-        guard target.utf8.first == UInt8(ascii: "/") else { return nil }
-        let parts = target.dropFirst().split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        var target = target
+        let parts = target.withUTF8 { bytes -> (path: [String], query: [(name: String, value: String)])? in
+            guard bytes.first == UInt8(ascii: "/") else { return nil }
+            let end = bytes.firstIndex(of: UInt8(ascii: "?")) ?? bytes.endIndex
+            guard let path = Self.components(bytes[1..<end]) else { return nil }
+            guard end < bytes.endIndex else { return (path, []) }
+            return Self.pairs(bytes[(end + 1)...]).map { (path, $0) }
+        }
+        guard let parts else { return nil }
+        components = parts.path
+        query = parts.query
+    }
+
+    private static func components(_ path: Slice<UnsafeBufferPointer<UInt8>>) -> [String]? {
         var components: [String] = []
-        for raw in parts[0].split(separator: "/", omittingEmptySubsequences: false) {
-            guard let component = Self.decoded(raw), component != ".", component != "..",
+        components.reserveCapacity(8)
+        var start = path.startIndex
+        while true {
+            let end = path[start...].firstIndex(of: UInt8(ascii: "/")) ?? path.endIndex
+            guard let component = decoded(path[start..<end]), component != ".", component != "..",
                 !component.utf8.contains(UInt8(ascii: "/"))
             else { return nil }
             components.append(component)
+            guard end < path.endIndex else { return components }
+            start = end + 1
         }
-        self.components = components
-        var query: [(name: String, value: String)] = []
-        if parts.count == 2 {
-            for pair in parts[1].split(separator: "&") {
-                let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                guard let name = Self.decoded(sides[0]), let value = sides.count == 2 ? Self.decoded(sides[1]) : ""
-                else { return nil }
-                query.append((name, value))
-            }
+    }
+
+    private static func pairs(_ query: Slice<UnsafeBufferPointer<UInt8>>) -> [(name: String, value: String)]? {
+        var pairs: [(name: String, value: String)] = []
+        for pair in query.split(separator: UInt8(ascii: "&")) {
+            let equals = pair.firstIndex(of: UInt8(ascii: "="))
+            guard let name = decoded(pair[..<(equals ?? pair.endIndex)]),
+                let value = equals.map({ decoded(pair[($0 + 1)...]) }) ?? ""
+            else { return nil }
+            pairs.append((name, value))
         }
-        self.query = query
+        return pairs
     }
 
     /// The first value of a query's parameter.
@@ -35,10 +53,11 @@ struct RequestTarget: Hashable, Sendable {
         query.first { $0.name == name }?.value
     }
 
-    private static func decoded(_ text: Substring) -> String? {
-        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
+    private static func decoded(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> String? {
+        // A request line has passed with visible ASCII alone.
+        guard text.contains(UInt8(ascii: "%")) else { return String(decoding: text, as: UTF8.self) }
         var bytes: [UInt8] = []
-        var rest = text.utf8[...]
+        var rest = text
         while let byte = rest.popFirst() {
             guard byte == UInt8(ascii: "%") else {
                 bytes.append(byte)

@@ -12,7 +12,7 @@ struct Response: Sendable {
         /// A whole file that is hashed on the way.
         case unverified(BlobFile)
         /// A part of a blob that may still be arriving.
-        case arriving(CachedBlob, Range<Int64>)
+        case arriving(any BlobReader, Range<Int64>)
 
         /// In bytes.
         var length: Int64 {

@@ -7,7 +7,7 @@ struct ResponseEncoder {
     private var date = ""
 
     /// Appends the head with its empty line.
-    mutating func write(_ response: Response, isLast: Bool, into buffer: inout ByteBuffer) {
+    mutating func write(_ response: Response, _ exchange: Exchange, into buffer: inout ByteBuffer) {
         buffer.writeStaticString("HTTP/1.1 ")
         buffer.writeString(String(response.status))
         buffer.writeStaticString(" ")
@@ -24,7 +24,11 @@ struct ResponseEncoder {
             buffer.writeStaticString(": ")
             buffer.writeString(field.value)
         }
-        if isLast { buffer.writeStaticString("\r\nConnection: close") }
+        if exchange.isLast {
+            buffer.writeStaticString("\r\nConnection: close")
+        } else if exchange.request.head.isHTTP10 {
+            buffer.writeStaticString("\r\nConnection: keep-alive")
+        }
         buffer.writeStaticString("\r\n\r\n")
     }
 

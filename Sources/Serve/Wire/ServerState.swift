@@ -33,7 +33,7 @@ final class ServerState: Sendable {
     /// - Returns: whether there is room for it.
     func admit(_ channel: any Channel) -> Bool {
         let address = channel.remoteAddress
-        let client = address?.isLoopback == true ? nil : address?.ipAddress
+        let client = limits.exemptsThisMachine && address?.isLoopback == true ? nil : address?.ipAddress
         let isAdmitted = state.withLock { state in
             guard !state.isDraining, state.open.count < limits.connections else { return false }
             if let client {

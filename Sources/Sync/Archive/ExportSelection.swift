@@ -72,7 +72,7 @@ struct ExportSelection: Sendable {
             for warning in listing.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
             listed = listing.tags
         } else {
-            source = HeldImages(location: entry.source, cache: cache)
+            source = CachedSource(location: entry.source, cache: cache)
             listed = try await cache.tags(of: entry.source).map { ListedTag(name: $0.0) }
         }
         var choice = try TagSelector.select(from: listed, for: entry)

@@ -23,7 +23,7 @@ struct ImageAssembly: Sendable {
     let wantedPlatforms: [PlatformPattern]
     let progress: SyncProgress
 
-    private var held: HeldImages { HeldImages(location: location, cache: cache) }
+    private var held: CachedSource { CachedSource(location: location, cache: cache) }
 
     /// - Throws: ``CopyError`` for a missing tag or platform, `RegistryError`, `CacheError`, `DocumentError`,
     ///   `CancellationError`.
@@ -45,14 +45,26 @@ struct ImageAssembly: Sendable {
     private func offline(_ tag: TagName) async throws -> Outcome {
         guard let descriptor = try await held.resolve(.tag(tag)) else { return .missing([]) }
         do {
-            let document = try await held.manifest(descriptor)
-            let choice = try await ImageWalk(source: held, cache: cache).choose(platforms, from: document)
-            if choice.top.descriptor != document.descriptor { try await cache.store(choice.top, from: location) }
-            let closure = try await cache.closure(of: choice.top.descriptor)
-            guard closure.missing.isEmpty else { return .missing(closure.missing.map(\.digest)) }
-            return .whole(choice.top.descriptor)
-        } catch let error as HeldImages.Missing {
-            return .missing([error.digest])
+            let top = try await topmost(of: try await held.manifest(descriptor))
+            let closure = try await cache.closure(of: top)
+            return closure.missing.isEmpty ? .whole(top) : .missing(closure.missing.map(\.digest))
+        } catch let error as CopyError {
+            guard case .notInCache(.digest(let digest), _) = error.kind else { throw error }
+            return .missing([digest])
+        }
+    }
+
+    /// What the archive gets of an image in the cache; an index of some of its platforms is stored.
+    private func topmost(of document: Manifest) async throws -> Descriptor {
+        let choice = try await PlatformChoice(of: platforms, from: document) { try await held.manifest($0) }
+        switch choice.top {
+        case .document(let whole):
+            try await ImageWalk(source: held, cache: cache).check(whole, against: platforms)
+            return whole.descriptor
+        case .child(let descriptor): return descriptor
+        case .made(let index):
+            try await cache.store(index, from: location)
+            return index.descriptor
         }
     }
 

@@ -63,5 +63,9 @@ struct CachedSource: ImageSource {
         try await cache.referrers(of: digest)
     }
 
+    func blobSize(_ digest: Digest) async throws -> Int64? {
+        try cache.blobFile(digest)?.size
+    }
+
     func hasAlternative(for digest: Digest) -> Bool { false }
 }

@@ -24,6 +24,9 @@ protocol ImageSource: ContentSource {
     /// What refers to a manifest, as the registry's own interface lists it; `nil` when it has none.
     func listedReferrers(of digest: Digest) async throws -> [Descriptor]?
 
+    /// The size of a blob by its digest alone; `nil` when there is none.
+    func blobSize(_ digest: Digest) async throws -> Int64?
+
     /// Whether a blob that came with wrong bytes may come right when it is read again from its beginning, because
     /// somebody else is asked then.
     func hasAlternative(for digest: Digest) -> Bool

@@ -73,7 +73,9 @@ struct ImageWalk {
     }
 
     /// A single-platform source says in its config which platform it is for.
-    private func check(_ document: Manifest, against platforms: [PlatformPattern]) async throws {
+    ///
+    /// - Throws: ``CopyError`` when that is none of those asked for.
+    func check(_ document: Manifest, against platforms: [PlatformPattern]) async throws {
         guard !platforms.isEmpty, case .image(let image) = document.content, image.config.mediaType.isImageConfig else {
             return
         }

@@ -53,6 +53,10 @@ struct MirroredSource: ImageSource {
         try await host.listedReferrers(of: digest)
     }
 
+    func blobSize(_ digest: Digest) async throws -> Int64? {
+        try await fromAnywhere { try await $0.blobSize(digest) }
+    }
+
     func readBlob(
         _ descriptor: Descriptor,
         from offset: Int64,

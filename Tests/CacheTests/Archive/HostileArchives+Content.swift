@@ -123,14 +123,14 @@ extension HostileArchive {
             manifest(#"{"schemaVersion":2,"config":\#(text(image.top)),"layers":[]}"#)
         },
         HostileArchive("a layer that is a manifest", "which no blob can be") {
-            manifest(#"{"schemaVersion":2,"config":\#(text(image.blobs[0].descriptor)),"layers":[\#(text(image.top))]}"#)
+            manifest(#"{"schemaVersion":2,"config":\#(config),"layers":[\#(text(image.top))]}"#)
         },
         HostileArchive("a layer of another size", "is referred to as two different things") {
             let layers = [text(layer.descriptor), text(shortLayer)].joined(separator: ",")
-            return manifest(#"{"schemaVersion":2,"config":\#(text(image.blobs[0].descriptor)),"layers":[\#(layers)]}"#)
+            return manifest(#"{"schemaVersion":2,"config":\#(config),"layers":[\#(layers)]}"#)
         },
         HostileArchive("a layer that is a config's size", "needs sha256:") {
-            manifest(#"{"schemaVersion":2,"config":\#(text(image.blobs[0].descriptor)),"layers":[\#(text(shortLayer))]}"#)
+            manifest(#"{"schemaVersion":2,"config":\#(config),"layers":[\#(text(shortLayer))]}"#)
         },
         HostileArchive("an index of a manifest that is a layer", "is no manifest that may be used") {
             root(described(layer.descriptor.digest, size: layer.descriptor.size, as: .ociManifest), [])
@@ -187,6 +187,8 @@ extension HostileArchive {
         for bytes in more { tar.add(TestTar.name(.of(bytes)), Array(bytes.readableBytesView)) }
         return tar.finished
     }
+
+    private static var config: String { text(image.blobs[0].descriptor) }
 
     /// The layer with a size that it does not have.
     private static var shortLayer: Descriptor {

@@ -41,7 +41,9 @@ extension HostileArchive {
         HostileArchive("an absolute name", adding: "'/etc/passwd' has an absolute name") {
             $0.add("/etc/passwd", text: "root")
         },
-        HostileArchive("an absolute blob", adding: "has an absolute name") { $0.add("/blobs/sha256/\(hex)", text: "x") },
+        HostileArchive("an absolute blob", adding: "has an absolute name") {
+            $0.add("/blobs/sha256/\(hex)", text: "x")
+        },
         HostileArchive("a directory that leads out", adding: "leads out of the archive") {
             $0.add("../up/") { $0.type = UInt8(ascii: "5") }
         },
@@ -57,7 +59,7 @@ extension HostileArchive {
         HostileArchive("a blob in upper case", adding: "in upper and lower case only") {
             $0.add("blobs/sha256/\(hex.uppercased())", text: "x")
         },
-        HostileArchive("INDEX.JSON beside index.json", adding: "differs from 'index.json' in upper and lower case only") {
+        HostileArchive("INDEX.JSON beside index.json", adding: "differs from 'index.json' in upper and lower case") {
             $0.add("INDEX.JSON", text: "{}")
         },
         HostileArchive("a digest that is too short", adding: "has no place") { $0.add("blobs/sha256/abcd", text: "x") },
@@ -104,7 +106,9 @@ extension HostileArchive {
         HostileArchive("a sparse file", adding: "is a sparse file") {
             $0.add("blobs/sha256/\(hex)") { ($0.type, $0.magic) = (UInt8(ascii: "S"), Array("ustar  \u{0}".utf8)) }
         },
-        HostileArchive("a continued file", adding: "is the continuation") { $0.add("x") { $0.type = UInt8(ascii: "M") } },
+        HostileArchive("a continued file", adding: "is the continuation") {
+            $0.add("x") { $0.type = UInt8(ascii: "M") }
+        },
         HostileArchive("a volume label", adding: "is a volume label") { $0.add("x") { $0.type = UInt8(ascii: "V") } },
         HostileArchive("an unknown type", adding: "is of the unknown type 0x7a") {
             $0.add("x") { $0.type = UInt8(ascii: "z") }

@@ -12,7 +12,8 @@ struct ImportTests {
     @Test("An archive's images have their digests and all of their bytes, and importing it again changes nothing")
     func whole() async throws {
         try await withCache { cache, path in
-            let sample = ArchiveSample(images: [(Self.image, "a.example.com/x:1"), (Self.second, "b.example.com/y/z:2")])
+            let names = ["a.example.com/x:1", "b.example.com/y/z:2"]
+            let sample = ArchiveSample(images: [(Self.image, names[0]), (Self.second, names[1])])
             let report = try await cache.importing(sample.archive(), at: path)
             #expect(report.images.map(\.outcome) == [.added, .added])
             #expect(report.blobs == sample.parts.count && report.presentBlobs == 0 && report.volumes == nil)
@@ -21,7 +22,7 @@ struct ImportTests {
             for part in sample.parts {
                 #expect(try contents(file(part.descriptor.digest, in: path)) == part.source.buffer)
             }
-            #expect(try names("\(path)/ingest").isEmpty)
+            #expect(try CacheTests.names("\(path)/ingest").isEmpty)
             let index = String(buffer: try contents("\(path)/index.json"))
             #expect(index.contains("a.example.com/x:1"))
 
@@ -92,8 +93,11 @@ struct ImportTests {
             try Files.write("{}", to: "\(path)-outside")
             let manager = FileManager.default
             try manager.createSymbolicLink(atPath: "\(layout)/index.json", withDestinationPath: "\(path)-outside")
-            let error = await #expect(throws: CacheError.self) { _ = try await cache.importArchive(from: .path(layout)) }
-            #expect(error?.kind == .refusedArchive && "\(error.map { "\($0)" } ?? "")".contains("'index.json' is a symbolic"))
+            let error = await #expect(throws: CacheError.self) {
+                _ = try await cache.importArchive(from: .path(layout))
+            }
+            let text = "\(error.map { "\($0)" } ?? "")"
+            #expect(error?.kind == .refusedArchive && text.contains("'index.json' is a symbolic"))
         }
     }
 

@@ -103,8 +103,8 @@ extension TestTar {
     static func index(_ entries: [(Descriptor, name: String?)], key: String = "io.containerd.image.name") -> String {
         let texts = entries.map { descriptor, name in
             let annotations = name.map { #","annotations":{"\#(key)":"\#($0)"}"# } ?? ""
-            return #"{"mediaType":"\#(descriptor.mediaType)","digest":"\#(descriptor.digest)","size":\#(descriptor.size)"#
-                + annotations + "}"
+            return #"{"mediaType":"\#(descriptor.mediaType)","digest":"\#(descriptor.digest)","#
+                + #""size":\#(descriptor.size)"# + annotations + "}"
         }
         return #"{"schemaVersion":2,"manifests":["# + texts.joined(separator: ",") + "]}"
     }

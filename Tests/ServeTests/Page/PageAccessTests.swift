@@ -32,7 +32,7 @@ struct PageAccessTests {
     @Test("The listener of the metrics has no page")
     func metricsListener() async throws {
         let fixture = try PageFixture([["alpine:1"]])
-        try await fixture.serve(metricsListen: ListenAddress("127.0.0.1:0")) { server in
+        try await fixture.serve(metricsListen: .anyPort) { server in
             let address = try #require(server.metricsAddress)
             #expect(try await RawClient(RegistryHost(address)).get("/").status == 404)
         }

@@ -1,5 +1,4 @@
 import Cache
-import Logging
 import NIOCore
 import OCI
 import Synchronization
@@ -46,11 +45,7 @@ struct PageFixture: Sendable {
         metricsListen: ListenAddress? = nil,
         _ body: (Server) async throws -> R
     ) async throws -> R {
-        guard let listen = ListenAddress("127.0.0.1:0") else { preconditionFailure("a literal in a test") }
-        var configuration = ServerConfiguration(
-            listen: listen,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        )
+        var configuration = ServerConfiguration(listen: .anyPort, logger: LogText().logger)
         configuration.passwordFile = passwordFile
         configuration.metricsListen = metricsListen
         return try await Server.with(configuration, NoContent(), page: source, body)
@@ -109,8 +104,10 @@ private struct NoContent: ServedContent {
     func manifest(_ reference: Reference, of repository: RepositoryReference) async throws -> ServedManifest? { nil }
     func blobAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> BlobFile? { nil }
     func blob(_ digest: Digest, of repository: RepositoryReference, isHead: Bool) async throws -> ServedBlob? { nil }
-    func tags(of repository: RepositoryReference) async throws -> [TagName]? { nil }
+    func tags(of repository: RepositoryReference) async throws -> ServedList<TagName>? { nil }
     func repositories() async throws -> [RepositoryReference] { [] }
-    func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> [Referrer] { [] }
+    func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> ServedList<Referrer> {
+        ServedList([])
+    }
     func quarantine(_ blob: BlobFile) async {}
 }

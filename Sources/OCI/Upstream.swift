@@ -1,0 +1,70 @@
+/// One remote repository, as a server needs it that stands in front of it.
+///
+/// All operations are safe to repeat. They throw ``UpstreamError`` and `CancellationError`; that something is not there
+/// is a return value.
+package protocol Upstream: ContentSource {
+    /// What a tag points at now, without fetching it where the registry allows that.
+    ///
+    /// OCI distribution-spec 1.1.1, end-3 with HEAD.
+    ///
+    /// - Returns: `nil` when there is no such tag, or no such repository.
+    func resolve(_ tag: TagName) async throws -> Descriptor?
+
+    /// The manifest that a reference stands for.
+    ///
+    /// OCI distribution-spec 1.1.1, end-3. The digest is computed from the bytes, and is the reference's if it has one.
+    ///
+    /// - Returns: `nil` when there is no such manifest.
+    func manifest(_ reference: Reference) async throws -> Manifest?
+
+    /// The size of a blob, in bytes, for blobs that no known manifest tells of.
+    ///
+    /// OCI distribution-spec 1.1.1, end-2 with HEAD.
+    ///
+    /// - Returns: `nil` when there is no such blob.
+    func size(ofBlob digest: Digest) async throws -> Int64?
+
+    /// All tags, in the registry's order.
+    ///
+    /// OCI distribution-spec 1.1.1, end-8a and end-8b.
+    ///
+    /// - Returns: `nil` when there is no such repository.
+    func tags() async throws -> [TagName]?
+
+    /// What refers to a manifest: the registry's own list, else the index under the tag that stands in for it.
+    ///
+    /// OCI distribution-spec 1.1.1, end-12a and "Referrers Tag Schema".
+    ///
+    /// - Returns: an empty list also for a manifest that is not there.
+    func referrers(of digest: Digest) async throws -> [Descriptor]
+}
+
+/// Why an upstream does not give what it was asked for.
+package struct UpstreamError: Error, Sendable, CustomStringConvertible {
+    /// What it means to somebody who stands behind the server.
+    package enum Kind: Hashable, Sendable {
+        /// It is not there, although a manifest names it.
+        case notFound
+        /// The upstream wants credentials, or others than those it was given, or they do not suffice.
+        case denied
+        /// It wants no request for that long, where it says so.
+        case rateLimited(retryAfter: Duration?)
+        /// It cannot be reached, or fails.
+        case unavailable
+        /// It gave no answer, or made no progress, in time.
+        case timeout
+        /// Its answer cannot be used.
+        case unusable
+    }
+
+    package let kind: Kind
+    /// One line, safe to display, without secrets: whose registry, what failed.
+    package let description: String
+    package let cause: (any Error)?
+
+    package init(_ kind: Kind, _ description: String, cause: (any Error)? = nil) {
+        self.kind = kind
+        self.description = description
+        self.cause = cause
+    }
+}

@@ -1,0 +1,68 @@
+import Cache
+import Logging
+import OCI
+import Synchronization
+
+extension PullThroughContent {
+    /// What has happened since it was last recorded.
+    struct Usage: Sendable {
+        var digests: Set<Digest> = []
+        /// Whether something came that may have made an image whole.
+        var hasChanged = false
+        /// Blobs downloaded when the cache's limit was last looked at.
+        var downloads = 0
+    }
+
+    /// A set that is written every minute need not be larger.
+    private static let maximumUsage = 100_000
+
+    func note(used digest: Digest) {
+        usage.withLock { usage in
+            if usage.digests.count < Self.maximumUsage { usage.digests.insert(digest) }
+        }
+    }
+
+    func noteChange() {
+        usage.withLock { $0.hasChanged = true }
+    }
+
+    func used(_ manifest: ServedManifest) -> ServedManifest {
+        note(used: manifest.manifest.descriptor.digest)
+        return manifest
+    }
+
+    /// Tends the cache now and then, until the task is cancelled.
+    func keepUp() async {
+        while !Task.isCancelled {
+            do {
+                try await time.sleep(configuration.upkeepInterval)
+            } catch {
+                return
+            }
+            await tend()
+        }
+    }
+
+    /// Records what was used, makes tags of what has come whole, and keeps the limit after downloads.
+    ///
+    /// What cannot be recorded now is harmless to lose.
+    func tend() async {
+        let downloads = cache.statistics.downloads
+        let (digests, hasChanged, hasDownloaded) = usage.withLock { usage in
+            defer {
+                usage.digests.removeAll()
+                usage.hasChanged = false
+                usage.downloads = downloads
+            }
+            let hasDownloaded = usage.downloads != downloads
+            return (usage.digests, usage.hasChanged || hasDownloaded, hasDownloaded)
+        }
+        do {
+            try await cache.touch(digests)
+            if hasChanged { try await cache.settlePulledNames() }
+        } catch {
+            configuration.logger.warning("the use of the cache could not be recorded", metadata: ["error": "\(error)"])
+        }
+        if hasDownloaded { await configuration.maintain() }
+    }
+}

@@ -1,0 +1,26 @@
+package import OCI
+
+/// The registries that may be asked for what the cache lacks: a closed list, whatever a request names.
+package struct Upstreams: Sendable {
+    /// Nobody is asked.
+    package static let none = Upstreams(hosts: []) { _ in nil }
+
+    /// Whom the configuration names.
+    package let hosts: Set<RegistryHost>
+    private let open: @Sendable (RepositoryReference) -> (any Upstream)?
+
+    /// - Parameters:
+    ///   - hosts: the registries; no other is ever asked.
+    ///   - open: makes a repository of one of them usable; sends nothing yet. `nil` for one that is not to be asked.
+    package init(hosts: Set<RegistryHost>, open: @escaping @Sendable (RepositoryReference) -> (any Upstream)?) {
+        self.hosts = hosts
+        self.open = open
+    }
+
+    /// The repository at its registry.
+    ///
+    /// - Returns: `nil` when its registry is not one of ``hosts``.
+    package func upstream(of repository: RepositoryReference) -> (any Upstream)? {
+        hosts.contains(repository.host) ? open(repository) : nil
+    }
+}

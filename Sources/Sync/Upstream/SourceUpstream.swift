@@ -1,0 +1,60 @@
+import NIOCore
+import OCI
+import Registry
+
+/// A source of images as a server needs it that stands in front of it.
+///
+/// Questions and content go by two clients, so that an answer need not wait until a blob has come.
+struct SourceUpstream: Upstream {
+    /// Fails soon: somebody waits for the answer, and may have an older one.
+    let questions: any ImageSource
+    /// Perseveres: what has come already is being passed on.
+    let content: any ImageSource
+
+    var place: String { content.place }
+
+    func resolve(_ tag: TagName) async throws -> Descriptor? {
+        try await UpstreamError.mapping { try await questions.resolve(.tag(tag)) }
+    }
+
+    func manifest(_ reference: Reference) async throws -> Manifest? {
+        try await UpstreamError.mapping { try await questions.manifest(reference) }
+    }
+
+    func manifest(_ descriptor: Descriptor) async throws -> Manifest {
+        try await UpstreamError.mapping { try await questions.manifest(descriptor) }
+    }
+
+    func size(ofBlob digest: Digest) async throws -> Int64? {
+        try await UpstreamError.mapping { try await questions.blobSize(digest) }
+    }
+
+    func tags() async throws -> [TagName]? {
+        try await UpstreamError.mapping {
+            switch try await questions.tags() {
+            case .missing: nil
+            case .found(let tags): tags
+            }
+        }
+    }
+
+    func referrers(of digest: Digest) async throws -> [Descriptor] {
+        try await UpstreamError.mapping {
+            if let listed = try await questions.listedReferrers(of: digest) { return listed }
+            guard case .index(let index)? = try await questions.manifest(.tag(digest.referrersTag))?.content else {
+                return []
+            }
+            return index.entries.map(\.descriptor)
+        }
+    }
+
+    func readBlob(
+        _ descriptor: Descriptor,
+        from offset: Int64,
+        deliver: (ByteBuffer) async throws -> Void
+    ) async throws {
+        try await UpstreamError.mapping {
+            try await content.readBlob(descriptor, from: offset, deliver: deliver)
+        }
+    }
+}

@@ -1,0 +1,36 @@
+import FoundationEssentials
+import OCI
+import Registry
+
+extension UpstreamError {
+    /// Runs a request to a registry and says what its failure means to somebody behind a server; other errors pass.
+    static func mapping<Result>(_ body: () async throws -> Result) async throws -> Result {
+        do {
+            return try await body()
+        } catch let error as RegistryError {
+            throw UpstreamError(error)
+        } catch let error as DocumentError {
+            throw UpstreamError(.unusable, "the upstream's manifest cannot be used: \(error)", cause: error)
+        }
+    }
+
+    private init(_ error: RegistryError) {
+        self.init(Self.kind(error), "\(error)", cause: error)
+    }
+
+    private static func kind(_ error: RegistryError) -> Kind {
+        switch error.kind {
+        case .unauthorized, .forbidden: .denied
+        // Not of our rate: it asks everybody to come back later.
+        case .rateLimited where error.status == 503: .unavailable
+        case .notFound: .notFound
+        case .rateLimited(let until):
+            .rateLimited(retryAfter: .seconds(max(1, until.timeIntervalSinceNow.rounded(.up))))
+        case .unavailable: error.status == 429 ? .rateLimited(retryAfter: nil) : .unavailable
+        case .timeout: .timeout
+        case .connection: .unavailable
+        case .protocolViolation, .digestMismatch, .tooLarge, .unsupported, .rejected, .configuration: .unusable
+        case .blobUnknown, .uploadLost: .unusable
+        }
+    }
+}

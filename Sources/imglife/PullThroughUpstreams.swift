@@ -1,0 +1,100 @@
+import Logging
+import OCI
+import Registry
+import Serve
+import Sync
+
+/// The registries that `serve --pull-through` asks, and with whose credentials.
+///
+/// A server that knows its clients, or was told that it may serve anybody, presents the process's credentials for every
+/// repository of a configured host. Any other presents them only for the repositories that entries name as sources, and
+/// asks for all else as anybody could: a client then sees nothing through it that nobody meant to mirror.
+struct PullThroughUpstreams: Sendable {
+    /// What an upstream may ask for patience at most while clients wait for a blob.
+    private static let maximumRetryAfter = Duration.seconds(30)
+
+    let session: Session
+    /// Whether every client of the server may see what the process's credentials can.
+    let lendsCredentials: Bool
+
+    /// The hosts that may be asked: the sources of entries, and those that `registries` says something about.
+    var hosts: Set<RegistryHost> {
+        Set(session.configuration.entries.map(\.source.host)).union(session.configuration.registries.keys)
+    }
+
+    /// Whether the process has credentials for any of the hosts, as far as can be told without asking them.
+    func haveCredentials() async -> Bool {
+        let sources = session.configuration.entries.map(\.source)
+        for host in hosts {
+            var locations = sources.filter { $0.host == host }
+            if let name = try? RepositoryName("library/any") {
+                locations.append(RepositoryReference(host: host, repository: name))
+            }
+            for location in locations {
+                do {
+                    if try await session.credentials.credential(for: location) != nil { return true }
+                } catch {
+                    // They are configured, although they cannot be had now.
+                    return true
+                }
+            }
+        }
+        return false
+    }
+
+    /// What has been asked and received so far.
+    typealias Traffic = @Sendable () -> [TrafficCounters]
+
+    /// Makes the upstreams usable for the duration of `body`.
+    ///
+    /// - Throws: `RegistryConfigurationError`; what `body` throws.
+    func with<R>(_ body: (Upstreams, @escaping Traffic) async throws -> R) async throws -> R {
+        try await repositories(session.credentials) { own, ownTraffic in
+            guard !lendsCredentials else {
+                return try await body(Upstreams(hosts: hosts) { own.upstream(of: $0) }, ownTraffic)
+            }
+            return try await repositories(.anonymous) { anonymous, anonymousTraffic in
+                let mirrored = Set(session.configuration.entries.map(\.source))
+                let upstreams = Upstreams(hosts: hosts) { location in
+                    (mirrored.contains(location) ? own : anonymous).upstream(of: location)
+                }
+                return try await body(upstreams) { ownTraffic() + anonymousTraffic() }
+            }
+        }
+    }
+
+    private func repositories<R>(
+        _ credentials: CredentialStore,
+        _ body: (UpstreamRepositories, @escaping Traffic) async throws -> R
+    ) async throws -> R {
+        try await RegistryClient.with(questions(credentials)) { questions in
+            try await RegistryClient.with(content(credentials)) { content in
+                let repositories = UpstreamRepositories(
+                    session.configuration,
+                    questions: questions,
+                    content: content,
+                    logger: session.logger
+                )
+                return try await body(repositories) { [questions.traffic, content.traffic] }
+            }
+        }
+    }
+
+    /// Tries twice, and does not wait for a registry that wants to be left alone: somebody waits for the answer.
+    private func questions(_ credentials: CredentialStore) -> RegistryConfiguration {
+        var registries = session.registries
+        registries.credentials = credentials
+        registries.retry.attempts = min(2, session.settings.retry.attempts)
+        registries.retry.initialDelay = min(.milliseconds(200), session.settings.retry.initialDelay)
+        registries.retry.timeout = min(.seconds(15), session.settings.retry.timeout)
+        registries.retry.maximumRetryAfter = .zero
+        return registries
+    }
+
+    private func content(_ credentials: CredentialStore) -> RegistryConfiguration {
+        var registries = session.registries
+        registries.credentials = credentials
+        registries.retry.maximumRetryAfter = Self.maximumRetryAfter
+        return registries
+    }
+}

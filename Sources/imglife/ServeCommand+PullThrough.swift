@@ -1,0 +1,86 @@
+import ArgumentParser
+import Cache
+import Logging
+import OCI
+import Registry
+import Serve
+import Sync
+
+/// The options of `serve` that let it fetch what the cache lacks.
+struct PullThroughOptions: ParsableArguments {
+    @Flag(help: "Fetch what the cache lacks from the registries of the configuration, and keep it.")
+    var pullThrough = false
+
+    @Option(
+        help: ArgumentHelp(
+            "How long what a tag points at is believed without asking its registry, such as 30s or 1h. (default: 5m)",
+            valueName: "duration"
+        ),
+        transform: PullThroughOptions.duration
+    )
+    var tagTTL = Duration.seconds(300)
+
+    private static func duration(_ text: String) throws -> Duration {
+        do {
+            let duration = try Duration(goDuration: text)
+            guard duration >= .zero else { throw ValidationError("'\(text.displaySafe)' is less than nothing") }
+            return duration
+        } catch let error as QuantityError {
+            throw ValidationError("\(error)")
+        }
+    }
+}
+
+extension ServeCommand {
+    /// Whether a server that others can reach must be refused: it would lend the process's credentials to anybody.
+    func refuseToLend(_ upstreams: PullThroughUpstreams) async throws {
+        guard !listen.isLoopback, htpasswd == nil, !allowAnonymous, await upstreams.haveCredentials() else { return }
+        throw ValidationError(
+            "credentials are configured for an upstream registry, and everybody who can reach \(listen) could read with "
+                + "them what they can read: say with --htpasswd who may pull, or with --allow-anonymous that all may"
+        )
+    }
+
+    /// Runs `body` with what the cache holds, and with upstreams behind it if that was asked for.
+    ///
+    /// It gets the content, the registries behind it, and the figures of what they were asked.
+    func withContent(
+        _ cache: ContentCache,
+        _ access: CacheAccess,
+        _ metrics: ServeMetrics,
+        _ body: (
+            any ServedContent, Set<RegistryHost>, _ figures: @escaping @Sendable () -> [ServeMetrics.Gauge]
+        ) async throws -> Void
+    ) async throws {
+        guard pulling.pullThrough else { return try await body(CachedContent(cache), []) { [] } }
+        guard let session = access.session else {
+            throw ValidationError("--pull-through needs a configuration, which says which registries may be asked")
+        }
+        let registries = PullThroughUpstreams(session: session, lendsCredentials: htpasswd != nil || allowAnonymous)
+        try await refuseToLend(registries)
+        var configuration = PullThroughConfiguration(tagLifetime: pulling.tagTTL, logger: session.logger)
+        configuration.maintain = { await session.keepQuota(of: cache) }
+        try await registries.with { upstreams, traffic in
+            try await PullThroughContent.with(cache, upstreams, configuration, metrics: metrics) { content in
+                try await body(content, registries.hosts) { Self.figures(traffic()) }
+            }
+        }
+    }
+
+    private static func figures(_ traffic: [TrafficCounters]) -> [ServeMetrics.Gauge] {
+        [
+            .init(
+                name: "imglife_serve_upstream_requests_total",
+                help: "Requests to upstream registries, redirects and tokens included.",
+                value: traffic.reduce(0) { $0 + $1.requests },
+                isCounter: true
+            ),
+            .init(
+                name: "imglife_serve_upstream_received_bytes_total",
+                help: "Bytes of answers' bodies from upstream registries.",
+                value: traffic.reduce(0) { $0 + $1.bytesReceived },
+                isCounter: true
+            ),
+        ]
+    }
+}

@@ -1,0 +1,107 @@
+import OCI
+import TestSupport
+import Testing
+
+/// The whole way: a cache with a network, media, a cache without one, a registry over there.
+struct AirGapTests {
+    private static let images = (1...3).map { SampleImage.multiPlatform(seed: UInt64($0), layerSize: 70_000) }
+
+    /// The two sides in one directory, with a configuration that both use.
+    private struct Sides {
+        let workspace: Workspace
+        let upstream: ScriptedRegistry
+        let target: ScriptedRegistry
+
+        /// Runs on the side that has a network.
+        func near(_ arguments: String) async throws -> ToolResult { try await run(arguments, cache: "near") }
+
+        /// Runs on the side that has none.
+        func far(_ arguments: String) async throws -> ToolResult { try await run(arguments, cache: "far") }
+
+        var far: CacheFiles { CacheFiles(path: "\(workspace.path)/far") }
+
+        private func run(_ arguments: String, cache: String) async throws -> ToolResult {
+            let result = try await workspace.shell("\"$imglife\" --cache-dir \(cache) \(arguments) --progress none")
+            #expect(result.status == 0, "\(arguments): \(result.output)\(result.errors)")
+            return result
+        }
+
+        /// Mirrors on the near side, into a registry that is there alone.
+        func sync() async throws {
+            try await ScriptedRegistry.with { nearby async throws in
+                let entry = Entry(upstream.place("up/app"), to: nearby.place("down/app"), Entry.all)
+                try Files.write("sync:\n  entries:\n\(entry.text)", to: "\(workspace.path)/near.yaml")
+                _ = try await near("sync -c near.yaml")
+            }
+        }
+
+        func expectMirrored(_ images: [SampleImage]) async throws {
+            upstream.forgetRequests()
+            _ = try await far("sync --offline")
+            #expect(upstream.requests.isEmpty)
+            for (number, image) in images.enumerated() {
+                #expect(target.store.digest(of: try TagName("1.\(number)"), in: "down/app") == image.digest)
+            }
+        }
+    }
+
+    private static func with(_ body: (Sides) async throws -> Void) async throws {
+        try await ScriptedRegistry.with { upstream async throws in
+            for (number, image) in images.dropLast().enumerated() {
+                upstream.load(image, repository: "up/app", tag: try TagName("1.\(number)"))
+            }
+            try await ScriptedRegistry.with { target async throws in
+                try await Workspace.with { workspace async throws in
+                    try workspace.configure(Entry(upstream.place("up/app"), to: target.place("down/app"), Entry.all))
+                    let sides = Sides(workspace: workspace, upstream: upstream, target: target)
+                    try await sides.sync()
+                    try await body(sides)
+                }
+            }
+        }
+    }
+
+    @Test("An archive brings the tags to the far registry; the next one, made with the receipt, brings what is new")
+    func incremental() async throws {
+        try await Self.with { sides async throws in
+            _ = try await sides.near("export -o first.tar")
+            _ = try await sides.far("import first.tar --receipt held.json")
+            try await sides.expectMirrored(Array(Self.images.dropLast()))
+
+            sides.upstream.load(Self.images[2], repository: "up/app", tag: "1.2")
+            try await sides.sync()
+            _ = try await sides.near("export -o second.tar --since held.json")
+            let lines = try await Tool.check("tar", ["-tf", "\(sides.workspace.path)/second.tar"]).output
+            let new = Self.images[2].blobs + Self.images[2].manifests
+            #expect(lines.split(separator: "\n").count { $0.hasPrefix("blobs/") && $0.utf8.count > 20 } == new.count)
+            let result = try await sides.far("import second.tar")
+            #expect(result.output.contains("second.tar: \(new.count) new blobs, "), "\(result.output)")
+            try await sides.expectMirrored(Self.images)
+            #expect(try sides.far.wrongBlobs() == [])
+
+            // Where the first one never came, the second names what it lacks.
+            let elsewhere = try await sides.workspace.run("--cache-dir", "elsewhere", "import", "second.tar")
+            #expect(elsewhere.status == 1)
+            #expect(elsewhere.errors.contains("blobs that this cache does not have, because of the receipt sha256:"))
+            #expect(try CacheFiles(path: "\(sides.workspace.path)/elsewhere").digests().isEmpty)
+        }
+    }
+
+    @Test("Signed volumes, cut smaller than a layer, may come in any order")
+    func volumes() async throws {
+        try await Self.with { sides async throws in
+            _ = try await sides.workspace.run("keygen", "-o", "mirror.key")
+            _ = try await sides.near("export -o set.tar --volume-size 64KiB --sign mirror.key")
+            let names = try Files.list(sides.workspace.path).filter { $0.hasPrefix("set.") }
+            #expect(names.count > 3)
+            for (number, name) in names.reversed().enumerated() {
+                let result = try await sides.far("import \(name) --verify-key mirror.key.pub")
+                let isLast = number == names.count - 1
+                #expect(result.output.contains("still missing of \(names.count) volumes") != isLast, "\(result.output)")
+            }
+            #expect(try sides.far.images().values.sorted() == Self.images.dropLast().map(\.digest).sorted())
+            #expect(try sides.far.partials() == [])
+            try await sides.expectMirrored(Array(Self.images.dropLast()))
+        }
+    }
+}

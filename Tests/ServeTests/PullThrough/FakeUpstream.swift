@@ -1,0 +1,107 @@
+import NIOCore
+import OCI
+import TestSupport
+
+/// A repository in memory that does what a test tells it to, and remembers what it was asked.
+final class FakeUpstream: Upstream {
+    struct State: Sendable {
+        var tags: [TagName: Digest] = [:]
+        var manifests: [Digest: Manifest] = [:]
+        var blobs: [Digest: ByteBuffer] = [:]
+        var referrers: [Descriptor] = []
+        /// What every request fails with.
+        var failure: UpstreamError?
+        /// How many bytes of blobs may leave in all; the next one waits.
+        var allowance = Int.max
+        /// Where a blob's transfer breaks off.
+        var breaksAt: Int?
+        /// Whether questions wait.
+        var isSlow = false
+        var requests: [String] = []
+        var sent = 0
+    }
+
+    let place = "registry.example.com/app"
+    private let state = Watched(State())
+
+    var requests: [String] { state.value.requests }
+    /// Bytes of blobs that have left.
+    var sent: Int { state.value.sent }
+
+    func change(_ body: (inout State) -> Void) { state.update(body) }
+
+    func wait(until isSatisfied: @escaping @Sendable (State) -> Bool) async throws {
+        try await state.wait(until: isSatisfied)
+    }
+
+    func load(_ image: SampleImage, as tag: TagName? = nil) throws {
+        let manifests = try image.manifests.map { part in
+            try Manifest(bytes: part.source.buffer, contentType: part.descriptor.mediaType)
+        }
+        state.update { state in
+            for manifest in manifests { state.manifests[manifest.descriptor.digest] = manifest }
+            for blob in image.blobs { state.blobs[blob.descriptor.digest] = blob.source.buffer }
+            if let tag { state.tags[tag] = image.digest }
+        }
+    }
+
+    func resolve(_ tag: TagName) async throws -> Descriptor? {
+        let state = try await ask("HEAD \(tag)")
+        return state.tags[tag].flatMap { state.manifests[$0]?.descriptor }
+    }
+
+    func manifest(_ reference: Reference) async throws -> Manifest? {
+        let state = try await ask("GET \(reference)")
+        switch reference {
+        case .tag(let tag): return state.tags[tag].flatMap { state.manifests[$0] }
+        case .digest(let digest): return state.manifests[digest]
+        }
+    }
+
+    func manifest(_ descriptor: Descriptor) async throws -> Manifest {
+        guard let manifest = try await manifest(.digest(descriptor.digest)) else {
+            throw UpstreamError(.notFound, "no manifest")
+        }
+        return manifest
+    }
+
+    func size(ofBlob digest: Digest) async throws -> Int64? {
+        try await ask("HEAD \(digest)").blobs[digest].map { Int64($0.readableBytes) }
+    }
+
+    func tags() async throws -> [TagName]? {
+        let tags = try await ask("TAGS").tags
+        return tags.isEmpty ? nil : Array(tags.keys)
+    }
+
+    func referrers(of digest: Digest) async throws -> [Descriptor] {
+        try await ask("REFERRERS \(digest)").referrers
+    }
+
+    func readBlob(
+        _ descriptor: Descriptor,
+        from offset: Int64,
+        deliver: (ByteBuffer) async throws -> Void
+    ) async throws {
+        let state = try await ask("GET \(descriptor.digest) from \(offset)")
+        guard let bytes = state.blobs[descriptor.digest] else { throw UpstreamError(.notFound, "no such blob") }
+        var position = Int(offset)
+        while position < bytes.readableBytes {
+            let count = min(64 << 10, bytes.readableBytes - position, (self.state.value.breaksAt ?? .max) - position)
+            guard count > 0 else { throw UpstreamError(.unavailable, "the transfer broke off") }
+            try await self.state.wait { $0.sent + count <= $0.allowance }
+            guard let piece = bytes.getSlice(at: position, length: count) else { return }
+            self.state.update { $0.sent += count }
+            try await deliver(piece)
+            position += count
+        }
+    }
+
+    private func ask(_ request: String) async throws -> State {
+        state.update { $0.requests.append(request) }
+        try await state.wait { !$0.isSlow }
+        let state = state.value
+        if let failure = state.failure { throw failure }
+        return state
+    }
+}

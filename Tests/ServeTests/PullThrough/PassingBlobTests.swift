@@ -1,0 +1,69 @@
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+@testable import Serve
+
+struct PassingBlobTests {
+    private static let size = 3 << 20
+    private let image = SampleImage.image(layers: [.init(seed: 5, size: size)])
+    private var layer: SampleImage.Part { image.blobs[1] }
+
+    private func withBlob(
+        content: ByteBuffer? = nil,
+        _ body: (PassingBlob) async throws -> Void
+    ) async throws {
+        let upstream = FakeUpstream()
+        try upstream.load(image)
+        if let content { upstream.change { $0.blobs[layer.descriptor.digest] = content } }
+        let work = DetachedWork()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await work.run() }
+            defer { group.cancelAll() }
+            try await body(try #require(PassingBlob(layer.descriptor, from: upstream, work)))
+        }
+    }
+
+    private func read(_ blob: PassingBlob, from offset: Int) async throws -> ByteBuffer {
+        var result = ByteBuffer()
+        while true {
+            var piece = try await blob.read(at: Int64(offset + result.readableBytes), atMost: 100_000)
+            guard piece.readableBytes > 0 else { return result }
+            result.writeBuffer(&piece)
+        }
+    }
+
+    @Test("A blob passes whole, or from an offset on", arguments: [0, 1, 2_000_000, 3 << 20])
+    func passes(offset: Int) async throws {
+        try await withBlob { blob in
+            _ = try await blob.read(at: 0, atMost: 1)
+            let bytes = try await read(blob, from: offset)
+            #expect(bytes == layer.source.buffer.getSlice(at: offset, length: Self.size - offset))
+        }
+    }
+
+    @Test("The end of wrong bytes is held back")
+    func wrongBytes() async throws {
+        try await withBlob(content: ByteSource.random(seed: 6, count: Self.size).buffer) { blob in
+            await #expect(throws: UpstreamError.self) { _ = try await read(blob, from: 0) }
+        }
+    }
+
+    @Test("A transfer whose client has left ends, so that there is room for others")
+    func room() async throws {
+        let upstream = FakeUpstream()
+        try upstream.load(image)
+        let work = DetachedWork()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await work.run() }
+            for _ in 0..<DetachedWork.limit { _ = PassingBlob(layer.descriptor, from: upstream, work) }
+            var blob: PassingBlob?
+            while blob == nil {
+                await Task.yield()
+                blob = PassingBlob(layer.descriptor, from: upstream, work)
+            }
+            group.cancelAll()
+        }
+    }
+}

@@ -1,0 +1,186 @@
+import Cache
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+@testable import Serve
+
+struct PullThroughBlobTests {
+    private static let size = 3 << 20
+    private let image = SampleImage.image(layers: [.init(seed: 5, size: size)])
+    private var layer: SampleImage.Part { image.blobs[1] }
+    private var digest: Digest { layer.descriptor.digest }
+
+    @Test("A hundred clients of one blob cause one download, and each reads all of it from where it wants")
+    func oneDownload() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            _ = try await fixture.manifest("1")
+            fixture.upstream.change { $0.allowance = 1 << 20 }
+            try await withThrowingTaskGroup(of: Bool.self) { group in
+                for number in 0..<100 {
+                    let offset = Int64(number % 3) * 1_000_000
+                    group.addTask {
+                        let expected = layer.source.buffer.getSlice(at: Int(offset), length: Self.size - Int(offset))
+                        return try await fixture.read(digest, from: offset) == expected
+                    }
+                }
+                try await fixture.upstream.wait { $0.sent == 1 << 20 }
+                fixture.upstream.change { $0.allowance = .max }
+                for try await isRight in group { #expect(isRight) }
+            }
+            #expect(fixture.upstream.requests.filter { $0.hasPrefix("GET \(digest)") } == ["GET \(digest) from 0"])
+            #expect(fixture.cache.contains(layer.descriptor))
+            _ = try await fixture.read(digest)
+            #expect(fixture.upstream.sent == Self.size)
+        }
+    }
+
+    @Test("Clients read what has come while the rest has not, and the end only when it is right")
+    func streaming() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            _ = try await fixture.manifest("1")
+            fixture.upstream.change { $0.allowance = 1 << 20 }
+            let blob = try #require(try await fixture.content.blob(digest, of: fixture.repository, isHead: false))
+            let beginning = try await blob.read(at: 500_000)
+            #expect(beginning.readableBytes > 0)
+            #expect(!fixture.cache.contains(layer.descriptor))
+            fixture.upstream.change { $0.allowance = .max }
+            #expect(try await fixture.read(digest) == layer.source.buffer)
+        }
+    }
+
+    @Test("A client that leaves does not stop the download")
+    func clientLeaves() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            _ = try await fixture.manifest("1")
+            fixture.upstream.change { $0.allowance = 1 << 20 }
+            let left = try await leaving {
+                try await fixture.upstream.wait { $0.sent == 1 << 20 }
+            } _: {
+                try await fixture.read(digest)
+            }
+            #expect(throws: (any Error).self) { _ = try left?.get() }
+            fixture.upstream.change { $0.allowance = .max }
+            #expect(try await fixture.read(digest) == layer.source.buffer)
+            #expect(fixture.upstream.requests.filter { $0.hasPrefix("GET \(digest)") }.count == 1)
+        }
+    }
+
+    @Test("A download that breaks off ends every client's answer short, and the next request continues it")
+    func broken() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            _ = try await fixture.manifest("1")
+            fixture.upstream.change { $0.breaksAt = 2 << 20 }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<10 {
+                    group.addTask {
+                        await #expect(throws: UpstreamError.self) { _ = try await fixture.read(digest) }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(!fixture.cache.contains(layer.descriptor))
+            fixture.upstream.change { $0.breaksAt = nil }
+            #expect(try await fixture.read(digest) == layer.source.buffer)
+            #expect(fixture.upstream.requests.last == "GET \(digest) from \(2 << 20)")
+        }
+    }
+
+    @Test("A blob that is gone upstream is not there, although a manifest names it, and for a HEAD neither")
+    func gone() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            _ = try await fixture.manifest("1")
+            fixture.upstream.change { $0.blobs[digest] = nil }
+            #expect(try await fixture.content.blob(digest, of: fixture.repository, isHead: true) == nil)
+            fixture.clock.advance(by: .seconds(11))
+            #expect(try await fixture.content.blob(digest, of: fixture.repository, isHead: false) == nil)
+            let count = fixture.upstream.requests.count
+            #expect(try await fixture.content.blob(digest, of: fixture.repository, isHead: false) == nil)
+            #expect(fixture.upstream.requests.count == count)
+        }
+    }
+
+    @Test("A HEAD tells the upstream's size and downloads nothing")
+    func head() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image)
+            let blob = try await fixture.content.blob(digest, of: fixture.repository, isHead: true)
+            #expect(blob?.size == Int64(Self.size))
+            #expect(fixture.upstream.requests == ["HEAD \(digest)"])
+        }
+    }
+
+    @Test("A blob that no known manifest names is fetched by the size that the upstream tells")
+    func unknownSize() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image)
+            #expect(try await fixture.read(digest) == layer.source.buffer)
+            #expect(fixture.upstream.requests == ["HEAD \(digest)", "GET \(digest) from 0"])
+        }
+    }
+
+    @Test("Wrong bytes are neither stored nor served to their end")
+    func wrongBytes() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            _ = try await fixture.manifest("1")
+            let wrong = ByteSource.random(seed: 99, count: Self.size).buffer
+            fixture.upstream.change { $0.blobs[digest] = wrong }
+            await #expect(throws: (any Error).self) { _ = try await fixture.read(digest) }
+            #expect(!fixture.cache.contains(layer.descriptor))
+        }
+    }
+
+    @Test("With the upstream down an image that was pulled once is served whole")
+    func offline() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            _ = try await fixture.manifest("1")
+            for blob in image.blobs { _ = try await fixture.read(blob.descriptor.digest) }
+            fixture.upstream.change { $0.failure = .down }
+            fixture.clock.advance(by: .seconds(1000))
+            #expect(try await fixture.manifest("1")?.manifest.descriptor == image.top)
+            for blob in image.blobs {
+                #expect(try await fixture.read(blob.descriptor.digest) == blob.source.buffer)
+            }
+        }
+    }
+
+    @Test("A blob that another process has removed is fetched again")
+    func removed() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            _ = try await fixture.manifest("1")
+            _ = try await fixture.read(digest)
+            try Files.remove("\(fixture.path)/blobs/sha256/\(digest.hex)")
+            #expect(try await fixture.read(digest) == layer.source.buffer)
+            #expect(fixture.upstream.sent == 2 * Self.size)
+        }
+    }
+
+    @Test("What had come when the server died is not asked for again by the next one")
+    func restarted() async throws {
+        try await TemporaryDirectory.with { path in
+            let upstream = FakeUpstream()
+            try upstream.load(image, as: "1")
+            upstream.change { $0.allowance = 1 << 20 }
+            try await PullThroughFixture.with(upstream, in: "\(path)/cache") { fixture in
+                _ = try await fixture.manifest("1")
+                let blob = try await fixture.content.blob(digest, of: fixture.repository, isHead: false)
+                _ = try await blob?.read(at: 900_000)
+            }
+            upstream.change { $0.allowance = .max }
+            try await PullThroughFixture.with(upstream, in: "\(path)/cache") { fixture in
+                let bytes = try await fixture.read(digest)
+                #expect(bytes == layer.source.buffer)
+            }
+            #expect(upstream.requests.last == "GET \(digest) from \(1 << 20)")
+        }
+    }
+}

@@ -1,0 +1,197 @@
+import Cache
+import OCI
+import TestSupport
+import Testing
+
+@testable import Serve
+
+struct PullThroughManifestTests {
+    private let old = SampleImage.image(layers: [.init(seed: 1, size: 5000)])
+    private let new = SampleImage.image(layers: [.init(seed: 2, size: 5000)])
+
+    @Test("A tag is asked for once, then believed for its lifetime")
+    func lifetime() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(old, as: "1")
+            for _ in 0..<3 {
+                let served = try #require(try await fixture.manifest("1"))
+                #expect(served.manifest.descriptor == old.top)
+                #expect(served.warning == nil)
+            }
+            #expect(fixture.upstream.requests == ["HEAD 1", "GET \(old.digest)"])
+            fixture.clock.advance(by: .seconds(299))
+            _ = try await fixture.manifest("1")
+            #expect(fixture.upstream.requests.count == 2)
+            fixture.clock.advance(by: .seconds(2))
+            _ = try await fixture.manifest("1")
+            #expect(fixture.upstream.requests == ["HEAD 1", "GET \(old.digest)", "HEAD 1"])
+        }
+    }
+
+    @Test("A tag that moved upstream is served as it is now, once its lifetime is over")
+    func moved() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(old, as: "1")
+            _ = try await fixture.manifest("1")
+            try fixture.upstream.load(new, as: "1")
+            #expect(try await fixture.manifest("1")?.manifest.descriptor == old.top)
+            fixture.clock.advance(by: .seconds(301))
+            #expect(try await fixture.manifest("1")?.manifest.descriptor == new.top)
+            // And back again: the older name in the cache must not win.
+            try fixture.upstream.load(old, as: "1")
+            fixture.clock.advance(by: .seconds(301))
+            #expect(try await fixture.manifest("1")?.manifest.descriptor == old.top)
+            #expect(fixture.upstream.requests.filter { $0.hasPrefix("GET") }.count == 2)
+        }
+    }
+
+    @Test(
+        "While the upstream fails the older answer is served with a warning, and the upstream is left alone for a while",
+        arguments: [
+            UpstreamError(.unavailable, "down"), UpstreamError(.timeout, "slow"),
+            UpstreamError(.rateLimited(retryAfter: nil), "limit"), UpstreamError(.denied, "revoked"),
+        ]
+    )
+    func stale(failure: UpstreamError) async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(old, as: "1")
+            _ = try await fixture.manifest("1")
+            fixture.upstream.change { $0.failure = failure }
+            fixture.clock.advance(by: .seconds(301))
+            for _ in 0..<3 {
+                let served = try #require(try await fixture.manifest("1"))
+                #expect(served.warning == "110 - \"Response is Stale\"")
+                #expect(served.manifest.descriptor == old.top)
+            }
+            #expect(fixture.upstream.requests.count == 3)
+            fixture.upstream.change { $0.failure = nil }
+            fixture.clock.advance(by: .seconds(11))
+            #expect(try await fixture.manifest("1")?.warning == nil)
+            #expect(fixture.content.metrics[.staleTag] == 3)
+        }
+    }
+
+    @Test("An upstream that says for how long it is to be left alone is left alone")
+    func retryAfter() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(old, as: "1")
+            _ = try await fixture.manifest("1")
+            fixture.upstream.change { $0.failure = UpstreamError(.rateLimited(retryAfter: .seconds(60)), "limit") }
+            fixture.clock.advance(by: .seconds(301))
+            _ = try await fixture.manifest("1")
+            fixture.clock.advance(by: .seconds(50))
+            _ = try await fixture.manifest("1")
+            #expect(fixture.upstream.requests.count == 3)
+            fixture.clock.advance(by: .seconds(11))
+            _ = try await fixture.manifest("1")
+            #expect(fixture.upstream.requests.count == 4)
+        }
+    }
+
+    @Test("A slow upstream is waited for only as long as there is nothing older to serve")
+    func patience() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(old, as: "1")
+            _ = try await fixture.manifest("1")
+            fixture.upstream.change { $0.isSlow = true }
+            fixture.clock.advance(by: .seconds(301))
+            async let served = fixture.manifest("1")
+            // One sleeper is the upkeep, the other the patience.
+            try await fixture.clock.waitForSleepers(2)
+            try await fixture.upstream.wait { $0.requests.count == 3 }
+            fixture.clock.advance(by: .seconds(5))
+            #expect(try await served?.warning != nil)
+        }
+    }
+
+    @Test(
+        "Where nothing is cached a failing upstream is told of, and it is not said that the image does not exist",
+        arguments: [
+            (UpstreamError(.unavailable, "down"), 502), (UpstreamError(.timeout, "slow"), 504),
+            (UpstreamError(.rateLimited(retryAfter: .seconds(7)), "limit"), 429), (UpstreamError(.denied, "no"), 403),
+            (UpstreamError(.unusable, "junk"), 502),
+        ]
+    )
+    func nothingCached(failure: UpstreamError, status: Int) async throws {
+        try await PullThroughFixture.with { fixture in
+            fixture.upstream.change { $0.failure = failure }
+            let error = await #expect(throws: ServeError.self) { _ = try await fixture.manifest("1") }
+            #expect(error?.status == status)
+            #expect(error?.description.contains("does not say whether") == true)
+            // The failure is not kept.
+            fixture.upstream.change { $0.failure = nil }
+            try fixture.upstream.load(old, as: "1")
+            #expect(try await fixture.manifest("1")?.manifest.descriptor == old.top)
+        }
+    }
+
+    @Test("That a tag does not exist is remembered for some seconds only")
+    func absence() async throws {
+        try await PullThroughFixture.with { fixture in
+            for _ in 0..<3 { #expect(try await fixture.manifest("1") == nil) }
+            #expect(fixture.upstream.requests == ["HEAD 1"])
+            try fixture.upstream.load(old, as: "1")
+            fixture.clock.advance(by: .seconds(11))
+            #expect(try await fixture.manifest("1") != nil)
+        }
+    }
+
+    @Test("A tag that was deleted upstream is gone, although the cache has it")
+    func deleted() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(old, as: "1")
+            _ = try await fixture.manifest("1")
+            fixture.upstream.change { $0.tags["1"] = nil }
+            fixture.clock.advance(by: .seconds(301))
+            #expect(try await fixture.manifest("1") == nil)
+        }
+    }
+
+    @Test("A manifest by digest is fetched once and never checked again")
+    func byDigest() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(old)
+            _ = try await fixture.manifest(named: old.digest)
+            fixture.clock.advance(by: .seconds(1000))
+            #expect(try await fixture.manifest(named: old.digest)?.manifest.descriptor == old.top)
+            #expect(fixture.upstream.requests == ["GET \(old.digest)"])
+            #expect(try await fixture.manifest(named: new.digest) == nil)
+            #expect(try await fixture.manifest(named: new.digest) == nil)
+            #expect(fixture.upstream.requests.count == 2)
+        }
+    }
+
+    @Test("Many clients of one tag cause one check, also when the first of them leaves")
+    func oneCheck() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(old, as: "1")
+            fixture.upstream.change { $0.isSlow = true }
+            try await withThrowingTaskGroup(of: Descriptor?.self) { group in
+                let first = try await leaving {
+                    try await fixture.upstream.wait { $0.requests.count == 1 }
+                    for _ in 0..<50 {
+                        group.addTask { try await fixture.manifest("1")?.manifest.descriptor }
+                    }
+                } _: {
+                    try await fixture.manifest("1")
+                }
+                #expect(throws: CancellationError.self) { _ = try first?.get() }
+                fixture.upstream.change { $0.isSlow = false }
+                for try await descriptor in group { #expect(descriptor == old.top) }
+            }
+            #expect(fixture.upstream.requests == ["HEAD 1", "GET \(old.digest)"])
+        }
+    }
+
+    @Test("A host that is not configured is never asked, and what the cache has of it is served")
+    func closedList() async throws {
+        let foreign = RepositoryReference(host: "evil.example.com", repository: "app")
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(old, as: "1")
+            #expect(try await fixture.content.manifest(.tag("1"), of: foreign) == nil)
+            #expect(try await fixture.content.blob(old.blobs[0].descriptor.digest, of: foreign, isHead: false) == nil)
+            #expect(try await fixture.content.tags(of: foreign) == nil)
+            #expect(fixture.upstream.requests.isEmpty)
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import Cache
+import OCI
+import TestSupport
+import Testing
+
+@testable import Serve
+
+struct PullThroughUpkeepTests {
+    private let image = SampleImage.image(layers: [.init(seed: 1, size: 5000)])
+
+    @Test("An image that came in parts becomes a tag of the cache when all of it is there, and not before")
+    func settling() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            _ = try await fixture.manifest("1")
+            _ = try await fixture.read(image.blobs[0].descriptor.digest)
+            await fixture.content.tend()
+            #expect(try await fixture.cache.tags(of: fixture.repository).isEmpty)
+            _ = try await fixture.read(image.blobs[1].descriptor.digest)
+            await fixture.content.tend()
+            let tags = try await fixture.cache.tags(of: fixture.repository)
+            #expect(tags.map(\.0) == ["1"])
+            #expect(tags.map(\.1) == [image.top])
+            let layout = try Files.text("\(fixture.path)/index.json")
+            #expect(layout.contains(image.digest.description))
+        }
+    }
+
+    @Test("A collection keeps what came in parts, and what was pulled by its digest")
+    func collection() async throws {
+        let other = SampleImage.image(layers: [.init(seed: 2, size: 5000)])
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            try fixture.upstream.load(other)
+            _ = try await fixture.manifest("1")
+            _ = try await fixture.read(image.blobs[1].descriptor.digest)
+            _ = try await fixture.manifest(named: other.digest)
+            let report = try await fixture.cache.collect(CollectionOptions(grace: .seconds(-10)))
+            #expect(report.blobs == 0)
+            #expect(fixture.cache.contains(image.top))
+            #expect(fixture.cache.contains(other.top))
+            let listed = try await fixture.cache.images().flatMap(\.references)
+            #expect(
+                listed.map(\.description) == ["registry.example.com/app:1", "registry.example.com/app@\(other.digest)"]
+            )
+        }
+    }
+
+    @Test("What came in parts gives way to the cache's limit as other images do")
+    func eviction() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            _ = try await fixture.manifest("1")
+            _ = try await fixture.read(image.blobs[1].descriptor.digest)
+            let report = try await fixture.cache.collect(CollectionOptions(maximumSize: 100, grace: .seconds(-10)))
+            #expect(report.evictedTags.map(\.description) == ["registry.example.com/app:1"])
+            #expect(!fixture.cache.contains(image.top))
+            #expect(try await fixture.cache.anyTags(of: fixture.repository).isEmpty)
+            // And comes back when it is asked for.
+            #expect(try await fixture.manifest("1")?.manifest.descriptor == image.top)
+        }
+    }
+
+    @Test("After downloads the cache's limit is looked at, and only then")
+    func limit() async throws {
+        let calls = Watched(0)
+        let count: @Sendable () async -> Void = { calls.update { $0 += 1 } }
+        try await PullThroughFixture.with(maintain: count) { fixture in
+            try fixture.upstream.load(image, as: "1")
+            await fixture.content.tend()
+            #expect(calls.value == 0)
+            _ = try await fixture.read(image.blobs[1].descriptor.digest)
+            try await fixture.clock.waitForSleepers()
+            fixture.clock.advance(by: .seconds(61))
+            try await calls.wait { $0 == 1 }
+            await fixture.content.tend()
+            #expect(calls.value == 1)
+        }
+    }
+
+    @Test("What is remembered of names has a bound")
+    func bound() {
+        let clock = ManualClock()
+        let memory = Memory<Int, Bool>(capacity: 100, time: MonotonicTime(clock))
+        for number in 0..<100 { memory.remember(true, of: number, for: .seconds(number < 50 ? 1 : 100)) }
+        clock.advance(by: .seconds(2))
+        memory.remember(true, of: 100, for: .seconds(100))
+        #expect(memory.count == 51)
+        #expect(memory[10] == nil)
+        #expect(memory[60] == true)
+        for number in 200..<10_000 { memory.remember(true, of: number, for: .seconds(100)) }
+        #expect(memory.count <= 100)
+    }
+}
