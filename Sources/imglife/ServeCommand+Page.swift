@@ -36,7 +36,7 @@ extension Session {
     }
 }
 
-extension TagSelection {
+extension Configuration.TagSelection {
     fileprivate func selects(_ tag: TagName) -> Bool {
         switch self {
         case .tag(let wanted): tag == wanted

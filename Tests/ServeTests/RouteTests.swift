@@ -18,7 +18,7 @@ struct RouteTests {
             ("/v2/a/referrers/x", .referrers(name: ["a"], digest: "x")),
             ("/v2/a/blobs/uploads/", .uploads), ("/v2/a/blobs/uploads", .uploads), ("/v2/a/blobs/uploads/1", .uploads),
             ("/v2/%61/tags/list", .tags(name: ["a"])), ("/v2//manifests/1", .manifest(name: [""], reference: "1")),
-            ("/healthz", .health), ("/readyz", .readiness), ("/metrics", .metrics),
+            ("/healthz", .health), ("/readyz", .readiness), ("/metrics", .metrics), ("/", .page), ("/?q=a&page=2", .page),
         ] as [(String, Route)]
     )
     func routes(path: String, route: Route) throws {

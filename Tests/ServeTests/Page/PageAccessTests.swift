@@ -13,7 +13,7 @@ struct PageAccessTests {
         let fixture = try PageFixture([["secret-project:1"]])
         try await TemporaryDirectory.with { path async throws in
             try Files.write(Self.passwords, to: "\(path)/htpasswd")
-            try await fixture.serve(passwordFile: "\(path)/htpasswd") { server in
+            try await fixture.serve(passwordFile: "\(path)/htpasswd") { server async throws in
                 let host = try RegistryHost(server.address)
                 for uri in ["/", "/?q=secret", "/?repository=docker.io/library/secret-project"] {
                     let refused = try await RawClient(host).get(uri)
@@ -32,7 +32,7 @@ struct PageAccessTests {
     @Test("The listener of the metrics has no page")
     func metricsListener() async throws {
         let fixture = try PageFixture([["alpine:1"]])
-        try await fixture.serve(metricsListen: .anyPort) { server in
+        try await fixture.serve(metricsListen: .anyPort) { server async throws in
             let address = try #require(server.metricsAddress)
             #expect(try await RawClient(RegistryHost(address)).get("/").status == 404)
         }

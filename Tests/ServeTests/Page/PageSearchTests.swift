@@ -42,7 +42,7 @@ struct PageSearchTests {
     func paging() async throws {
         let names = (0..<250).map { ["quay.io/team/app\(String($0 + 1000)):1"] }
         let fixture = try PageFixture(names)
-        try await fixture.serve { server in
+        try await fixture.serve { server async throws in
             let client = RawClient(try RegistryHost(server.address))
             let expected: [(uri: String, first: Int, count: Int, previous: String?, next: String?)] = [
                 ("/", 1000, 100, nil, "/?page=2"), ("/?page=2", 1100, 100, "/", "/?page=3"),
@@ -67,7 +67,7 @@ struct PageSearchTests {
         let list = try await fixture.get("/").text
         #expect(Self.rows(list) == (112..<120).reversed().map { "x\($0)" } + ["1.129", "1.128", "1.127", "1.126"])
         #expect(list.contains("and 112 more") && list.contains(">126 more images</a>"))
-        try await fixture.serve { server in
+        try await fixture.serve { server async throws in
             let client = RawClient(try RegistryHost(server.address))
             var tags: Set<String> = []
             for page in 1...2 {

@@ -41,7 +41,7 @@ struct PageTests {
 
     @Test("HEAD answers as GET does, without the document")
     func head() async throws {
-        try await fixture.serve { server in
+        try await fixture.serve { server async throws in
             let client = RawClient(try RegistryHost(server.address))
             let whole = try await client.get("/?repository=docker.io/library/alpine")
             let head = try await client.request("HEAD", "/?repository=docker.io/library/alpine")

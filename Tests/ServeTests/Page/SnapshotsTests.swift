@@ -34,7 +34,7 @@ struct SnapshotsTests {
 
     @Test("Everybody who asks at once gets the one snapshot that is made")
     func singleFlight() async throws {
-        try await numbered.with { snapshots in
+        try await numbered.with { snapshots async throws in
             let all = try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<100 { group.addTask { try await snapshots.current() } }
                 try await numbered.gate.value.waitForArrivals()
@@ -49,7 +49,7 @@ struct SnapshotsTests {
     @Test("It is as good as new for five seconds, then another is made and waited for")
     func age() async throws {
         numbered.gate.value.open()
-        try await numbered.with { snapshots in
+        try await numbered.with { snapshots async throws in
             #expect(try await snapshots.current() == 1)
             numbered.clock.advance(by: .milliseconds(4999))
             #expect(try await snapshots.current() == 1)
@@ -62,7 +62,7 @@ struct SnapshotsTests {
     func slow() async throws {
         numbered.gate.value.open()
         numbered.cost.update { $0 = .seconds(3) }
-        try await numbered.with { snapshots in
+        try await numbered.with { snapshots async throws in
             #expect(try await snapshots.current() == 1)
             numbered.clock.advance(by: .seconds(56))
             #expect(try await snapshots.current() == 1)
@@ -84,7 +84,7 @@ struct SnapshotsTests {
     func failure() async throws {
         numbered.gate.value.open()
         numbered.fails.update { $0 = true }
-        try await numbered.with { snapshots in
+        try await numbered.with { snapshots async throws in
             await #expect(throws: Failure.self) { try await snapshots.current() }
             numbered.fails.update { $0 = false }
             #expect(try await snapshots.current() == 1)
@@ -93,7 +93,7 @@ struct SnapshotsTests {
 
     @Test("Whoever leaves does not stop it")
     func leaving() async throws {
-        try await numbered.with { snapshots in
+        try await numbered.with { snapshots async throws in
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { _ = try? await snapshots.current() }
                 try? await numbered.gate.value.waitForArrivals()
