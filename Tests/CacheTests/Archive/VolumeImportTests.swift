@@ -63,11 +63,11 @@ struct VolumeImportTests {
             let kept = try names("\(path)/cache/blobs/sha256").count
             #expect(kept > 0)
             clock.advance(days: 29)
-            try await ContentCache.with(options) { cache in
+            try await ContentCache.with(options) { cache async throws in
                 #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 0)
             }
             clock.advance(days: 2)
-            try await ContentCache.with(options) { cache in
+            try await ContentCache.with(options) { cache async throws in
                 #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == kept)
             }
         }
