@@ -3,6 +3,8 @@
 SWIFT ?= swift
 PREFIX ?= /usr/local
 FLAGS = --explicit-target-dependency-import-check error
+# Swift's own libraries go into the binary: it runs where there is no Swift, and takes less memory.
+RELEASE = -c release --static-swift-stdlib $(FLAGS)
 SOURCES = Package.swift Sources Tests
 
 BUILD_PACKAGES = libsqlite3-dev zlib1g-dev libre2-dev libstdc++-12-dev
@@ -28,7 +30,7 @@ build: build-packages
 	$(SWIFT) build $(FLAGS)
 
 release: build-packages
-	$(SWIFT) build -c release --product imglife $(FLAGS)
+	$(SWIFT) build --product imglife $(RELEASE)
 
 test: build-packages test-packages
 	$(SWIFT) build --build-tests $(FLAGS)
@@ -42,13 +44,13 @@ format:
 	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
 
 demo: release demo-packages
-	Tests/Demo/run "$$($(SWIFT) build -c release $(FLAGS) --show-bin-path)/imglife"
+	Tests/Demo/run "$$($(SWIFT) build $(RELEASE) --show-bin-path)/imglife"
 
 bench: release bench-packages
-	Benchmarks/run "$$($(SWIFT) build -c release $(FLAGS) --show-bin-path)/imglife" $(BENCH)
+	Benchmarks/run "$$($(SWIFT) build $(RELEASE) --show-bin-path)/imglife" $(BENCH)
 
 install: release
-	install -D -m 0755 "$$($(SWIFT) build -c release $(FLAGS) --show-bin-path)/imglife" $(DESTDIR)$(PREFIX)/bin/imglife
+	install -D -s -m 0755 "$$($(SWIFT) build $(RELEASE) --show-bin-path)/imglife" $(DESTDIR)$(PREFIX)/bin/imglife
 
 clean:
 	rm -rf .build var/demo

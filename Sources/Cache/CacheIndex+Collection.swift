@@ -61,6 +61,9 @@ extension CacheIndex {
             )
             graph.add(try TagName(row["tag"] as String), of: location, as: digest, updatedAt: row["updated_at"])
         }
+        for key in try Data.fetchAll(db, sql: "SELECT digest FROM import_items") {
+            if let digest = Digest(key: key) { graph.add(awaited: digest) }
+        }
     }
 
     /// Begins a blob's deletion, unless something needs it or was used lately that keeps it.

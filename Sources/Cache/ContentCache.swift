@@ -57,6 +57,9 @@ package final class ContentCache: Sendable {
         return try result.get()
     }
 
+    /// Where it is, for messages.
+    package var path: String { directory.path }
+
     /// What has been done since the cache was opened.
     package var statistics: CacheStatistics { counters.withLock { $0 } }
 

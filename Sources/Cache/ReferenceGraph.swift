@@ -27,6 +27,8 @@ struct ReferenceGraph: Sendable {
 
     private(set) var nodes: [Node] = []
     private(set) var tags: [Tag] = []
+    /// What archives have brought for images whose other volumes are still to come.
+    private(set) var awaited: Set<Int> = []
     /// What each node keeps.
     private var kept: [[Int]] = []
     private var positions: [Digest: Int] = [:]
@@ -47,6 +49,10 @@ struct ReferenceGraph: Sendable {
     mutating func add(_ tag: TagName, of location: RepositoryReference, as digest: Digest, updatedAt: Int64) {
         guard let node = positions[digest] else { return }
         tags.append(Tag(location: location, tag: tag, node: node, updatedAt: updatedAt))
+    }
+
+    mutating func add(awaited digest: Digest) {
+        if let node = positions[digest] { awaited.insert(node) }
     }
 
     /// All that some nodes keep, themselves included.

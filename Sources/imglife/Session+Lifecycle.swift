@@ -26,9 +26,11 @@ extension Session {
     /// The service is asked in a hurry, by a client of its own: it must not hold a sync up. What it does not tell is a
     /// warning in the log. A dry run leaves the data file as it is.
     ///
+    /// Offline the data file alone is read.
+    ///
     /// - Returns: `nil` when no entry of the run has `lifecycle`.
     /// - Throws: `CancellationError` only.
-    func lifecycleFigures(of report: SyncReport) async throws -> LifecycleFigures? {
+    func lifecycleFigures(of report: SyncReport, isOffline: Bool) async throws -> LifecycleFigures? {
         guard report.rows.contains(where: { configuration.entries[$0.entry].lifecycle != nil }) else { return nil }
         let today = Self.today
         let products = report.lifecycleProducts(configuration)
@@ -37,7 +39,7 @@ extension Session {
         do {
             let result = try await RegistryClient.with(hurriedRegistries) { client in
                 try await LifecycleUpdate(
-                    provider: configuration.lifecycle.provider,
+                    provider: isOffline ? .local : configuration.lifecycle.provider,
                     source: BoundedLifecycleSource(lifecycleSource(client), within: Self.lifecyclePatience),
                     today: today
                 )

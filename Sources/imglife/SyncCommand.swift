@@ -29,6 +29,9 @@ struct SyncCommand: AsyncParsableCommand {
     @Flag(help: "Print the tags that would be synced, and exit.")
     var list = false
 
+    @Flag(help: "Use only what the cache holds: ask no upstream and push from the cache.")
+    var offline = false
+
     @Option(
         name: .customLong("entry"),
         parsing: .singleValue,
@@ -49,10 +52,11 @@ struct SyncCommand: AsyncParsableCommand {
             let options = try options(for: session)
             try await Interruption.run(logger: session.logger) {
                 try await RegistryClient.with(session.registries) { client in
+                    let source = offline ? try OfflineCache(session) : nil
                     if list {
-                        try await printList(session, client, options)
+                        try await source.opened { try await printList(session, client, $0, options) }
                     } else {
-                        try await sync(session, client, options)
+                        try await sync(session, client, source, options)
                     }
                 }
             }
@@ -63,16 +67,22 @@ struct SyncCommand: AsyncParsableCommand {
         var options = Syncer.Options()
         options.parallelism = session.settings.parallelism
         options.isDryRun = dryRun
+        options.isOffline = offline
         options.hooks = HookRunner(environment: ProcessInfo.processInfo.environment, logger: session.logger)
         guard !entries.isEmpty else { return options }
         options.entries = try Set(session.positions(matching: entries))
         return options
     }
 
-    private func sync(_ session: Session, _ client: RegistryClient, _ options: Syncer.Options) async throws {
+    private func sync(
+        _ session: Session,
+        _ client: RegistryClient,
+        _ source: OfflineCache?,
+        _ options: Syncer.Options
+    ) async throws {
         let report =
             if dryRun {
-                try await run(session, client, nil, options)
+                try await source.opened { try await run(session, client, $0, options) }
             } else {
                 try await ContentCache.with(session.cache) { cache in
                     let report = try await Self.keepingLayout(of: cache) {
@@ -82,7 +92,7 @@ struct SyncCommand: AsyncParsableCommand {
                     return report
                 }
             }
-        let lifecycle = try await session.lifecycleFigures(of: report)
+        let lifecycle = try await session.lifecycleFigures(of: report, isOffline: offline)
         switch output {
         case .text:
             var summary = SummaryText(report: report, style: .standardOutput(session.environment))
@@ -139,8 +149,13 @@ struct SyncCommand: AsyncParsableCommand {
         return try await display.showing { try await syncer.run() }
     }
 
-    private func printList(_ session: Session, _ client: RegistryClient, _ options: Syncer.Options) async throws {
-        let listing = try await session.syncer(client, nil, options).list()
+    private func printList(
+        _ session: Session,
+        _ client: RegistryClient,
+        _ cache: ContentCache?,
+        _ options: Syncer.Options
+    ) async throws {
+        let listing = try await session.syncer(client, cache, options).list()
         for line in listing.lines { try StandardOutput.write(line + "\n") }
         if listing.failures > 0 { throw Failure.failed }
     }

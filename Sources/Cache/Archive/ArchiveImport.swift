@@ -23,7 +23,7 @@ final class ArchiveImport {
         try await joinParts()
         var images = try examine(selection)
         let held = try await cache.hold(images.flatMap(\.image.members.values))
-        for position in images.indices { images[position].loseUnless(held, stage) }
+        for position in images.indices { images[position].lose { !isHere($0, held) } }
         try checkOmitted(images)
         guard let volume = reading.document?.volume else {
             for image in images { try checkComplete(image) }
@@ -33,6 +33,10 @@ final class ArchiveImport {
         try await publish(images.filter(\.image.missing.isEmpty))
         try await keep(volume, images.filter { !$0.image.missing.isEmpty })
         return report
+    }
+
+    private func isHere(_ digest: Digest, _ held: Set<Digest>) -> Bool {
+        held.contains(digest) || stage.files[digest] != nil || made[digest] != nil
     }
 
     private func roots() throws -> [ImportRoot] {
@@ -78,11 +82,10 @@ extension ArchiveImport {
         var image: ImportClosure.Image
 
         /// A file without a row, or one that a collection has just removed, cannot be relied on.
-        fileprivate mutating func loseUnless(_ held: Set<Digest>, _ stage: ImportStage) {
+        fileprivate mutating func lose(_ isLost: (Digest) -> Bool) {
             let known = Set(image.missing.map(\.digest))
-            image.missing += image.members.values.filter { member in
-                stage.files[member.digest] == nil && !held.contains(member.digest) && !known.contains(member.digest)
-            }.sorted { $0.digest < $1.digest }
+            image.missing += image.members.values.filter { !known.contains($0.digest) && isLost($0.digest) }
+                .sorted { $0.digest < $1.digest }
         }
     }
 

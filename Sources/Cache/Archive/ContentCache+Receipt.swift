@@ -14,7 +14,7 @@ extension ContentCache {
             return (try index.graph(files: files), files, try index.tags())
         }
         let sizes = Dictionary(files.map { ($0.digest, $0.size) }) { first, _ in first }
-        let kept = graph.closure(of: graph.leased.union(graph.tags.map(\.node)))
+        let kept = graph.closure(of: graph.awaited.union(graph.tags.map(\.node)))
         return try Receipt(
             blobs: kept.compactMap { node in
                 let digest = graph.nodes[node].digest

@@ -9,6 +9,7 @@ package struct CopyError: Error, Sendable, CustomStringConvertible {
         case noPlatform(wanted: [PlatformPattern], offered: [String])
         case sameTarget(TagName, sources: [TagName])
         case notInCache(Reference, RepositoryReference)
+        case nothingInCache(RepositoryReference)
         /// What refers to an image cannot be mirrored with it.
         case referrer(String, subject: Digest, reason: String)
         case tooManyReferrers
@@ -33,8 +34,12 @@ package struct CopyError: Error, Sendable, CustomStringConvertible {
         case .sameTarget(let target, let sources):
             "the tags \(sources.map(\.description).joined(separator: ", ")) would all become '\(target)' at the "
                 + "target: narrow 'tag_regex', or leave 'os_normalize' out"
-        case .notInCache(let reference, let location):
-            "the cache does not hold \(location):\(reference): sync or import it first, or leave --offline out"
+        case .notInCache(.tag(let tag), let location):
+            "the cache does not hold \(location):\(tag): sync or import it first, or leave --offline out"
+        case .notInCache(.digest(let digest), let location):
+            "the cache does not hold \(location)@\(digest): sync or import it first, or leave --offline out"
+        case .nothingInCache(let location):
+            "the cache holds no tag of \(location): sync or import it first, or leave --offline out"
         case .referrer(let referrer, let subject, let reason):
             "the image is not mirrored without its referrers, and \(referrer) of \(subject) fails: \(reason)"
         case .tooManyReferrers:

@@ -19,11 +19,12 @@ struct ImageCopy: Sendable {
     /// - Throws: ``CopyError``, `RegistryError`, `CacheError`, `DocumentError`, `CancellationError`. Safe to repeat.
     func run() async throws -> CopyOutcome {
         guard let document = try await source.manifest(job.reference) else {
-            throw CopyError(.missingTag(job.reference, job.source))
+            throw source.absence(of: job.reference)
         }
         var walk = ImageWalk(source: source, cache: cache)
         let graph = try await walk.graph(of: document, platforms: job.platforms)
         try await cache.hold(graph.descriptors)
+        try requireIfOffline(graph)
         var bytes = try await push(graph) {
             try await target.store(graph.top, as: job.includesReferrers ? nil : job.tag)
             ledger.note(graph.top.descriptor.digest, in: job.target)
@@ -35,11 +36,7 @@ struct ImageCopy: Sendable {
             referrers = copied.count
             try await target.store(graph.top, as: job.tag)
         }
-        try await record(graph)
-        // A later comparison can then tell what would be pushed without asking for the indexes again.
-        for index in graph.nested { try await cache.store(index, from: job.source) }
-        if document.descriptor != graph.top.descriptor { try await cache.store(document, from: job.source) }
-        try await recordTag(graph)
+        if !source.isCache { try await record(graph, of: document) }
         return CopyOutcome(
             source: graph.source,
             pushed: graph.top.descriptor,
@@ -47,6 +44,21 @@ struct ImageCopy: Sendable {
             missingPlatforms: graph.missingPlatforms,
             referrers: referrers
         )
+    }
+
+    /// Finds out whether the cache, as the source, holds all of the image; writes nothing.
+    ///
+    /// - Throws: as ``run()``.
+    func rehearse() async throws {
+        guard let document = try await source.manifest(job.reference) else { throw source.absence(of: job.reference) }
+        var walk = ImageWalk(source: source, cache: cache)
+        try requireIfOffline(try await walk.graph(of: document, platforms: job.platforms))
+    }
+
+    /// - Throws: ``CopyError`` when the cache is the source and lacks a blob.
+    func requireIfOffline(_ graph: ImageGraph) throws {
+        guard source.isCache, let lost = graph.blobs.first(where: { !cache.contains($0) }) else { return }
+        throw source.absence(of: .digest(lost.digest))
     }
 
     /// The manifests that something at the source may refer to: all but an index made here.
@@ -100,7 +112,11 @@ struct ImageCopy: Sendable {
         }
     }
 
-    private func recordTag(_ graph: ImageGraph) async throws {
+    private func record(_ graph: ImageGraph, of document: Manifest) async throws {
+        try await record(graph)
+        // A later comparison can then tell what would be pushed without asking for the indexes again.
+        for index in graph.nested { try await cache.store(index, from: job.source) }
+        if document.descriptor != graph.top.descriptor { try await cache.store(document, from: job.source) }
         guard case .tag(let tag) = job.reference, graph.blobs.allSatisfy(cache.contains) else { return }
         try await cache.record(tag, of: job.source, as: graph.top.descriptor)
     }

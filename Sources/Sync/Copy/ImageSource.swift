@@ -6,6 +6,12 @@ protocol ImageSource: ContentSource {
     /// The repository that the configuration names.
     var location: RepositoryReference { get }
 
+    /// Whether it is the cache, so that nobody is asked.
+    var isCache: Bool { get }
+
+    /// Why there is nothing behind a reference, or no such repository where that is `nil`.
+    func absence(of reference: Reference?) -> CopyError
+
     /// All tags of the repository.
     func tags() async throws -> TagListing
 
@@ -21,6 +27,14 @@ protocol ImageSource: ContentSource {
     /// Whether a blob that came with wrong bytes may come right when it is read again from its beginning, because
     /// somebody else is asked then.
     func hasAlternative(for digest: Digest) -> Bool
+}
+
+extension ImageSource {
+    var isCache: Bool { false }
+
+    func absence(of reference: Reference?) -> CopyError {
+        CopyError(reference.map { .missingTag($0, location) } ?? .missingRepository(location))
+    }
 }
 
 extension Repository: ImageSource {

@@ -57,7 +57,7 @@ struct DigestComparison {
             if descriptor.digest.algorithm != .sha256 { reference = .digest(descriptor.digest) }
         }
         guard let document = try await source.manifest(reference) else {
-            throw CopyError(.missingTag(.tag(tag.source), entry.source))
+            throw source.absence(of: .tag(tag.source))
         }
         try await cache?.store(document, from: entry.source)
         return try await reduced(document)
@@ -65,7 +65,7 @@ struct DigestComparison {
 
     private func sourceDescriptor(of tag: EntryPlan.Tag) async throws -> Descriptor {
         guard let descriptor = try await source.resolve(.tag(tag.source)) else {
-            throw CopyError(.missingTag(.tag(tag.source), entry.source))
+            throw source.absence(of: .tag(tag.source))
         }
         return descriptor
     }

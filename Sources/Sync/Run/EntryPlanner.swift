@@ -48,12 +48,17 @@ struct EntryPlanner {
     func selection() async throws -> EntrySelection {
         if case .tag(let tag) = entry.selection, !naming.needsSiblings(tag, entry: entry) {
             guard try await source.resolve(.tag(tag)) != nil else {
-                throw CopyError(.missingTag(.tag(tag), entry.source))
+                throw source.absence(of: .tag(tag))
             }
             return EntrySelection(tags: [(ListedTag(name: tag), naming.plainName(of: tag, entry: entry))])
         }
         let (listed, listingWarnings) = try await listing.tags()
-        var choice = try TagSelector.select(from: listed, for: entry)
+        var choice: TagChoice
+        do {
+            choice = try TagSelector.select(from: listed, for: entry)
+        } catch {
+            throw source.isCache ? source.absence(of: .tag(error.tag)) : error
+        }
         if !choice.undated.isEmpty {
             let dated = try await dates.adding(to: listed, for: choice.undated)
             choice = try TagSelector.select(from: dated, for: entry)

@@ -1,7 +1,7 @@
 import OCI
 import Registry
 
-/// Lists a source's tags: by Docker Hub's API where there is one, else by the registry itself.
+/// Lists a source's tags: by Docker Hub's API where there is one, else by the registry itself; or those of the cache.
 struct SourceListing: Sendable {
     let source: any ImageSource
     let client: RegistryClient
@@ -9,6 +9,11 @@ struct SourceListing: Sendable {
     /// - Returns: the tags in any order; a warning when Docker Hub's API failed and the registry listed them instead.
     /// - Throws: ``CopyError`` when there is no such repository, `RegistryError`, `CancellationError`.
     func tags() async throws -> (tags: [ListedTag], warnings: [String]) {
+        if let cached = source as? CachedSource {
+            let tags = try await cached.listed()
+            guard !tags.isEmpty else { throw source.absence(of: nil) }
+            return (tags, [])
+        }
         let listed: [HubTag]?
         do {
             listed = try await client.hubTags(of: source.location)
@@ -22,7 +27,7 @@ struct SourceListing: Sendable {
 
     private func plainTags() async throws -> [ListedTag] {
         switch try await source.tags() {
-        case .missing: throw CopyError(.missingRepository(source.location))
+        case .missing: throw source.absence(of: nil)
         case .found(let tags): return tags.map { ListedTag(name: $0) }
         }
     }

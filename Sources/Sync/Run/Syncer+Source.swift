@@ -2,9 +2,10 @@ import OCI
 import Registry
 
 extension Syncer {
-    /// Where an entry's images are read from.
+    /// Where an entry's images are read from: the cache alone when nobody is to be asked.
     func source(of entry: Configuration.Entry) -> any ImageSource {
-        configuration.source(at: entry.source, client, mirrorHealth)
+        if options.isOffline, let cache { return CachedSource(location: entry.source, cache: cache) }
+        return configuration.source(at: entry.source, client, mirrorHealth)
     }
 }
 

@@ -38,7 +38,7 @@ extension Syncer {
 
     /// Tells of a tag that is kept as it is though upstream's has moved.
     private func drift(of work: TagWork) async -> Bool? {
-        guard let cache else { return nil }
+        guard let cache, !options.isOffline else { return nil }
         let entry = configuration.entries[work.entry]
         let drifted = try? await DriftCheck(entry: entry, cache: cache).hasDrifted(work.tag)
         if drifted == true {
@@ -50,7 +50,7 @@ extension Syncer {
 
     private func copy(_ work: TagWork, repositoryIsEmpty: Bool) async throws -> SyncReport.Row {
         let entry = configuration.entries[work.entry]
-        guard !options.isDryRun, let cache else { return row(work, .synced) }
+        guard let cache, !options.isDryRun || options.isOffline else { return row(work, .synced) }
         let job = CopyJob(
             source: entry.source,
             reference: .tag(work.tag.source),
@@ -69,6 +69,10 @@ extension Syncer {
             ledger: ledger,
             progress: progress
         )
+        guard !options.isDryRun else {
+            try await copy.rehearse()
+            return row(work, .synced)
+        }
         let outcome = try await copy.run()
         for platform in outcome.missingPlatforms {
             logger.warning("the image lacks a platform", metadata: metadata(work, ["platform": "\(platform)"]))

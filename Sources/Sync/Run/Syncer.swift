@@ -12,6 +12,8 @@ package struct Syncer: Sendable {
         package var parallelism = 4
         /// Decide everything, write nothing.
         package var isDryRun = false
+        /// Ask no upstream: the cache is the source. It needs one, also in a dry run.
+        package var isOffline = false
         /// Positions of the entries to run; `nil` runs all.
         package var entries: Set<Int>?
         /// Runs the configuration's hooks; `nil` runs none, and a dry run never does.

@@ -116,7 +116,7 @@ extension HostileArchive {
         HostileArchive("a manifest of schema 1", "schema 1 is not mirrored") {
             manifest(#"{"schemaVersion":1,"fsLayers":[]}"#)
         },
-        HostileArchive("a manifest that says another type", "calls itself") {
+        HostileArchive("a manifest that says another type", "are not mirrored") {
             manifest(#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.config.v1+json","layers":[]}"#)
         },
         HostileArchive("a config that is a manifest", "which no blob can be") {

@@ -1,0 +1,67 @@
+import Cache
+import NIOCore
+import OCI
+import Registry
+
+/// A repository as the cache holds it, for runs that ask no upstream.
+///
+/// Its tags are those that a sync or an import has recorded. What a tag points at is what was mirrored of it, so it may
+/// lack platforms that upstream has.
+struct CachedSource: ImageSource {
+    /// How much of a blob is read at a time, in bytes.
+    private static let pieceSize = 256 << 10
+
+    let location: RepositoryReference
+    let cache: ContentCache
+
+    var place: String { "the cache in \(cache.path.displaySafe)" }
+    var isCache: Bool { true }
+
+    func absence(of reference: Reference?) -> CopyError {
+        CopyError(reference.map { .notInCache($0, location) } ?? .nothingInCache(location))
+    }
+
+    func tags() async throws -> TagListing {
+        let tags = try await listed().map(\.name)
+        return tags.isEmpty ? .missing : .found(tags)
+    }
+
+    /// All tags of the repository with their digests, sorted.
+    func listed() async throws -> [ListedTag] {
+        try await cache.tags(of: location).map { ListedTag(name: $0, digest: $1.digest) }
+    }
+
+    func resolve(_ reference: Reference) async throws -> Descriptor? {
+        try await cache.resolve(reference, in: location)
+    }
+
+    func manifest(_ reference: Reference) async throws -> Manifest? {
+        guard let descriptor = try await resolve(reference) else { return nil }
+        return try await manifest(descriptor)
+    }
+
+    func manifest(_ descriptor: Descriptor) async throws -> Manifest {
+        guard let manifest = try cache.manifest(descriptor) else { throw absence(of: .digest(descriptor.digest)) }
+        return manifest
+    }
+
+    func readBlob(
+        _ descriptor: Descriptor,
+        from offset: Int64,
+        deliver: (ByteBuffer) async throws -> Void
+    ) async throws {
+        guard let blob = try cache.blob(descriptor) else { throw absence(of: .digest(descriptor.digest)) }
+        var offset = offset
+        while offset < descriptor.size {
+            let piece = try await blob.read(at: offset, atMost: Self.pieceSize)
+            offset += Int64(piece.readableBytes)
+            try await deliver(piece)
+        }
+    }
+
+    func listedReferrers(of digest: Digest) async throws -> [Descriptor]? {
+        try await cache.referrers(of: digest)
+    }
+
+    func hasAlternative(for digest: Digest) -> Bool { false }
+}
