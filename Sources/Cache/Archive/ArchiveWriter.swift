@@ -164,7 +164,7 @@ extension OpenFile {
             } catch {
                 guard error.code == EAGAIN else { throw error }
                 var wish = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                _ = poll(&wish, 1, 1000)
+                _ = Glibc.poll(&wish, 1, 1000)
             }
         }
     }

@@ -45,12 +45,16 @@ struct ImageAssembly: Sendable {
     private func offline(_ tag: TagName) async throws -> Outcome {
         guard let descriptor = try await held.resolve(.tag(tag)) else { return .missing([]) }
         do {
-            let document = try await held.manifest(descriptor)
-            let choice = try await ImageWalk(source: held, cache: cache).choose(platforms, from: document)
-            if choice.top.descriptor != document.descriptor { try await cache.store(choice.top, from: location) }
-            let closure = try await cache.closure(of: choice.top.descriptor)
+            var top = descriptor
+            if !platforms.isEmpty {
+                var walk = ImageWalk(source: held, cache: cache)
+                let graph = try await walk.graph(of: held.manifest(descriptor), platforms: platforms)
+                top = graph.top.descriptor
+                if graph.isMade { try await cache.store(graph.top, from: location) }
+            }
+            let closure = try await cache.closure(of: top)
             guard closure.missing.isEmpty else { return .missing(closure.missing.map(\.digest)) }
-            return .whole(choice.top.descriptor)
+            return .whole(top)
         } catch let error as HeldImages.Missing {
             return .missing([error.digest])
         }
