@@ -111,7 +111,7 @@ package struct ImageIndex: Sendable {
 
     /// In the index's order.
     package let entries: [Entry]
-    /// Where the `manifests` array stands in the index's bytes, brackets included.
+    /// Where the `manifests` array stands in the index's bytes, brackets included; or `null`, which is an empty one.
     package let range: Range<Int>
     package let annotations: [String: String]
     package let artifactType: String?

@@ -99,7 +99,11 @@ extension ManifestReader {
         return root.members?.contains { $0.key.utf8.elementsEqual(key.utf8) } ?? false
     }
 
+    /// A list; `null` is an empty one, as Go writes it where a tool has put nothing into it.
     private func array(named key: String) throws(DocumentError) -> JSONValue {
+        if try member(key) == nil, let null = root.members?.first(where: { $0.key.utf8.elementsEqual(key.utf8) }) {
+            return null.value
+        }
         guard let value = try member(key), let elements = value.elements else {
             throw DocumentError(.structure, "'\(key)' is not a list")
         }

@@ -143,13 +143,16 @@ final class HostConnection: Sendable {
                 status: answer.status
             )
         }
-        return retrier.failure(
+        let failure = retrier.failure(
             answer,
             call.context,
             credential: authorization.credential,
             secrets: authorization.secrets,
             gate: gate
         )
+        guard var error = failure as? RegistryError, authorization.token != nil else { return failure }
+        error.isTokenRefused = true
+        return error
     }
 }
 

@@ -78,6 +78,8 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     /// Their user's name.
     package var user: String?
     package var cause: (any Error)?
+    /// Whether a token was refused that the registry's own token service has just given.
+    var isTokenRefused = false
     /// Whether the connection ended before an answer began: one more try is free, as kept connections go stale.
     var isBeforeAnswer = false
     /// Whether one more try is worth it, though the answer looks final.

@@ -16,6 +16,8 @@ extension RegistryError {
 
     private var refusal: String {
         switch credential {
+        case .some where isTokenRefused:
+            "refused the token that its token service gave\(user.map { " user '\($0.displaySafe)'" } ?? "")"
         case nil: "asks for credentials to \(action.rawValue) of \(location.repository)"
         case .environment where user == nil, .file where user == nil, .program where user == nil: "refused the token"
         default: "refused the password of user '\((user ?? "").displaySafe)'"
@@ -31,6 +33,8 @@ extension RegistryError {
 
     private var credentialAdvice: String {
         switch credential {
+        case .some where isTokenRefused:
+            "check that \(location.repository) is there and that these credentials may \(action.rawValue)"
         case nil:
             "set \(prefix)_USERNAME and _PASSWORD, or \(prefix)_TOKEN"
         case .environment(let prefix):

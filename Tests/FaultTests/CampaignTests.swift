@@ -24,7 +24,7 @@ struct CampaignTests {
 
     @Test("The rig sees a store that does not sync, or commits too early", arguments: Campaign.Control.allCases)
     func controls(_ control: Campaign.Control) async throws {
-        expectGood(try await Campaign.crashStates(.images, stride: control == .lateRename ? 2 : 20, control: control))
+        expectGood(try await Campaign.crashStates(.images, stride: control == .lateRename ? 5 : 20, control: control))
     }
 
     @Test("Power cuts show that files are not synced")

@@ -150,6 +150,15 @@ struct ManifestTests {
         #expect(chosen.descriptor.digest == expected.digest)
     }
 
+    @Test("A list that is null is empty, as Go writes it")
+    func acceptsNullLists() throws {
+        #expect(try Fixture.parse(Fixture.image(layers: "null")).references.count == 1)
+        let index = try Fixture.parse(Fixture.index("null"))
+        #expect(index.references.isEmpty && index.descriptor.mediaType == .ociIndex)
+        #expect(String(buffer: index.bytes) == Fixture.index("null"))
+        #expect(try index.selecting([PlatformPattern("linux/amd64")]) == nil)
+    }
+
     @Test("A document may have every byte, and every child, that the bounds allow")
     func acceptsBounds() throws {
         let text = Fixture.index()

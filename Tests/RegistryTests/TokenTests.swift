@@ -121,6 +121,21 @@ struct TokenTests {
         } throws: { "\($0)".contains("answers without a token") && "\($0)".contains("/library/app") }
     }
 
+    @Test("A token that is refused again is told of as that, and not as a wrong password")
+    func reportsRefusedTokens() async throws {
+        await #expect {
+            _ = try await read(.bearer(issuer())) { registry in
+                let field = "Bearer realm=\"\(registry.url)/token\",scope=\"repository:library/app:pull\""
+                let refusal = Action.error(401, "UNAUTHORIZED", headers: ["WWW-Authenticate": field])
+                registry.script(RequestMatch("GET", .manifests, times: nil), refusal)
+            }
+        } throws: { error in
+            let text = "\(error)"
+            return text.contains("refused the token that its token service gave user 'ci'")
+                && text.contains("check that library/app is there") && !text.contains("password")
+        }
+    }
+
     @Test("A token service that takes too long is given up in time")
     func limitsTokenServices() async throws {
         let gate = Gate()

@@ -33,7 +33,7 @@ struct AccessTests {
             let file = "\(path)/users"
             try await Tool.check("htpasswd", ["-cbBC", "4", file, "alice", "se:cret"])
             try await Tool.check("htpasswd", ["-bBC", "4", file, "bob", "pässword"])
-            try await ServedCache.with(Self.images, configure: { $0.passwordFile = file }) { served async throws in
+            try await ServedCache.with(Self.images, configuration: .test(passwordFile: file)) { served async throws in
                 for uri in ["/v2/", "/v2/_catalog", "/v2/app/tags/list", "/v2/app/manifests/1", "/metrics", "/nope"] {
                     let answer = try await served.get(uri)
                     #expect(answer.status == 401 && answer.text.contains("UNAUTHORIZED"), "\(uri)")
@@ -67,7 +67,7 @@ struct AccessTests {
         try await TemporaryDirectory.with { path async throws in
             let file = "\(path)/users"
             try await Tool.check("htpasswd", ["-cbBC", "4", file, "alice", "one"])
-            try await ServedCache.with(configure: { $0.passwordFile = file }) { served async throws in
+            try await ServedCache.with(configuration: .test(passwordFile: file)) { served async throws in
                 let status = { (credentials: String) async throws in
                     try await served.client(credentials: credentials).get("/v2/").status
                 }
@@ -88,7 +88,7 @@ struct AccessTests {
     func tls() async throws {
         let certificates = try await TestCertificates.shared()
         let files = TLSFiles(certificate: certificates.server.certificateFile, key: certificates.server.keyFile)
-        try await ServedCache.with(Self.images, configure: { $0.tls = files }) { served async throws in
+        try await ServedCache.with(Self.images, configuration: .test(tls: files)) { served async throws in
             let client = try served.client(authorityFile: certificates.authorityFile)
             let part = Self.image.blobs[1]
             for _ in 0..<2 {
@@ -112,7 +112,7 @@ struct AccessTests {
     func badCertificate() async throws {
         let files = TLSFiles(certificate: "/nowhere/cert.pem", key: "/nowhere/key.pem")
         let error = await #expect(throws: ServerError.self) {
-            try await ServedCache.with(configure: { $0.tls = files }) { _ async throws in }
+            try await ServedCache.with(configuration: .test(tls: files)) { _ async throws in }
         }
         #expect(error?.description.contains("/nowhere/cert.pem") == true)
     }
@@ -122,7 +122,7 @@ struct AccessTests {
         try await ServedCache.with { served async throws in
             let address = try #require(ListenAddress(served.server.address))
             let error = await #expect(throws: ServerError.self) {
-                try await ServedCache.with(configure: { $0.listen = address }) { _ async throws in }
+                try await ServedCache.with(configuration: .test(listen: address)) { _ async throws in }
             }
             #expect(error?.description.contains("--listen") == true)
         }
@@ -130,7 +130,7 @@ struct AccessTests {
 
     @Test("The metrics have a listener of their own where one is asked for, which tells nothing else")
     func metricsListener() async throws {
-        try await ServedCache.with(Self.images, configure: { $0.metricsListen = .anyPort }) { served async throws in
+        try await ServedCache.with(Self.images, configuration: .test(metricsListen: .anyPort)) { served async throws in
             #expect(try await served.get("/metrics").status == 404)
             #expect(try await served.get("/v2/app/manifests/1").status == 200)
             let address = try #require(served.server.metricsAddress)

@@ -18,15 +18,15 @@ struct ServedCache: Sendable {
         hosts: Set<RegistryHost> = [],
         limits: ConnectionLimits = ConnectionLimits(),
         status: StatusSource = StatusSource(),
-        configure: (inout ServerConfiguration) -> Void = { _ in },
+        configuration: ServerConfiguration = .test(),
         _ body: (ServedCache) async throws -> R
     ) async throws -> R {
         let log = LogText(level: .info)
         let metrics = ServeMetrics()
-        var configuration = ServerConfiguration(listen: .anyPort, logger: log.logger)
+        var configuration = configuration
+        configuration.logger = log.logger
         configuration.hosts = hosts
         configuration.limits = limits
-        configure(&configuration)
         return try await TemporaryDirectory.with { path async throws in
             let place = CacheConfiguration(directory: "\(path)/cache", logger: log.logger)
             return try await ContentCache.with(place) { cache async throws in
@@ -64,6 +64,22 @@ struct ServedCache: Sendable {
 
     /// Where a blob lies in the cache.
     func file(_ digest: Digest) -> String { "\(path)/blobs/\(digest.algorithm.rawValue)/\(digest.hex)" }
+}
+
+extension ServerConfiguration {
+    /// A server of its own port.
+    static func test(
+        listen: ListenAddress = .anyPort,
+        metricsListen: ListenAddress? = nil,
+        tls: TLSFiles? = nil,
+        passwordFile: String? = nil
+    ) -> ServerConfiguration {
+        var configuration = ServerConfiguration(listen: listen, logger: Logger(label: "test"))
+        configuration.metricsListen = metricsListen
+        configuration.tls = tls
+        configuration.passwordFile = passwordFile
+        return configuration
+    }
 }
 
 extension ListenAddress {

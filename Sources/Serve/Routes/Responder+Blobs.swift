@@ -21,7 +21,7 @@ extension Responder {
     }
 
     private func answerAtOnce(_ file: BlobFile, _ request: RequestHead) -> Response? {
-        if request.method == .head { return head(file.digest, size: file.size) }
+        if request.method == .head { return head(file.digest, size: file.size, request) }
         let isVerified = verified.contains(file)
         if !isVerified, file.size <= Self.smallSize {
             guard let bytes = try? file.read(at: 0, atMost: max(1, Int(file.size))),
@@ -42,7 +42,7 @@ extension Responder {
         for _ in 0..<2 {
             let found = try await content.blob(digest, of: address.repository, isHead: request.method == .head)
             guard let found else { return Self.blobUnknown(digest) }
-            if request.method == .head { return head(digest, size: found.size) }
+            if request.method == .head { return head(digest, size: found.size, request) }
             switch found {
             case .stored(let file):
                 metrics.count(.blobHit)
@@ -99,8 +99,10 @@ extension Responder {
         }
     }
 
-    private func head(_ digest: Digest, size: Int64) -> Response {
-        var response = Response(200, Self.fields(digest, EntityTag(digest)))
+    private func head(_ digest: Digest, size: Int64, _ request: RequestHead) -> Response {
+        let tag = EntityTag(digest)
+        if tag.matches(request.fields.ifNoneMatch) { return Response(304, Self.fields(digest, tag)) }
+        var response = Response(200, Self.fields(digest, tag))
         response.length = size
         return response
     }

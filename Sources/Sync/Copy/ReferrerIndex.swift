@@ -20,6 +20,10 @@ enum ReferrerIndex {
             }
             bytes = Array(present.bytes.readableBytesView)
             end = index.range.upperBound - 1
+            if bytes[index.range.lowerBound] != UInt8(ascii: "[") {
+                bytes.replaceSubrange(index.range, with: "[]".utf8)
+                end = index.range.lowerBound + 1
+            }
             listed = Set(index.entries.map(\.descriptor.digest))
         }
         var isEmpty = listed.isEmpty

@@ -12,7 +12,7 @@ package struct Syncer: Sendable {
         package var parallelism = 4
         /// Decide everything, write nothing.
         package var isDryRun = false
-        /// Ask no upstream: the cache is the source. It needs one, also in a dry run.
+        /// Ask no upstream: the cache is the source, also in a dry run.
         package var isOffline = false
         /// Positions of the entries to run; `nil` runs all.
         package var entries: Set<Int>?

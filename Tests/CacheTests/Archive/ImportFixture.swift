@@ -109,7 +109,7 @@ extension ContentCache {
     ) async throws -> ImportReport {
         var options = ImportOptions()
         change(&options)
-        try write(bytes, to: "\(path).tar")
+        try Files.write(bytes, to: "\(path).tar")
         return try await importArchive(from: .path("\(path).tar"), options)
     }
 
