@@ -169,7 +169,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "OCI", "Sync", "TestSupport", "imglife",
+                "OCI", "Serve", "Sync", "TestSupport", "imglife",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),

@@ -18,7 +18,8 @@ struct RouteTests {
             ("/v2/a/referrers/x", .referrers(name: ["a"], digest: "x")),
             ("/v2/a/blobs/uploads/", .uploads), ("/v2/a/blobs/uploads", .uploads), ("/v2/a/blobs/uploads/1", .uploads),
             ("/v2/%61/tags/list", .tags(name: ["a"])), ("/v2//manifests/1", .manifest(name: [""], reference: "1")),
-            ("/healthz", .health), ("/readyz", .readiness), ("/metrics", .metrics), ("/", .page), ("/?q=a&page=2", .page),
+            ("/healthz", .health), ("/readyz", .readiness), ("/metrics", .metrics), ("/", .page),
+            ("/?q=a&page=2", .page),
         ] as [(String, Route)]
     )
     func routes(path: String, route: Route) throws {
@@ -29,7 +30,8 @@ struct RouteTests {
     @Test(
         "Other paths lead nowhere",
         arguments: [
-            "/v1/", "//", "/favicon.ico", "/v2/a", "/v2/tags/list", "/v2/a/tags", "/v2/a/tags/list/", "/v2/a/manifests/1/",
+            "/v1/", "//", "/favicon.ico", "/v2/a", "/v2/tags/list", "/v2/a/tags", "/v2/a/tags/list/",
+            "/v2/a/manifests/1/",
             "/v3/a/tags/list",
             "/healthz/", "/v2/_catalog/", "//v2/", "/v2/a/../b/tags/list", "/v2/a/./tags/list", "/v2/a%2Fb/tags/list",
             "/v2/a%00/tags/list", "/v2/a%/tags/list", "/v2/a%zz/tags/list", "/v2/%ff/tags/list", "/v2/%2e%2e/tags/list",

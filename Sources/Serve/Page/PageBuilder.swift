@@ -76,7 +76,10 @@ struct PageBuilder {
             link: PageQuery.link(repository: repository.name),
             span: span
         )
-        let more = PageView.More(moreText: "\(Page.grouped(Int64(further))) more images", moreLink: link)
+        let more = PageView.More(
+            moreText: Self.counted(further, "more image", "more images"),
+            moreLink: link
+        )
         return PageView.Group(rows: rows, more: further > 0 ? more : nil)
     }
 

@@ -109,8 +109,12 @@ enum VersionOrder {
                 right.removeFirst()
             }
         }
-        // 3.21 before 3.21-slim.
-        return left.isEmpty && !right.isEmpty
+        // 3.21.3 before 3.21, and that before 3.21-slim.
+        return switch (left.first, right.first) {
+        case (nil, let next?): next < UInt8(ascii: ".")
+        case (let next?, nil): next >= UInt8(ascii: ".")
+        default: false
+        }
     }
 
     /// The digits at the beginning, without zeros before them.

@@ -64,7 +64,7 @@ enum PageStyle {
         thead th{font-size:.8125rem;font-weight:600;color:var(--quiet);border-bottom:1px solid var(--line);
         white-space:nowrap;vertical-align:bottom}
         tbody{border-bottom:1px solid var(--line)}
-        tbody th{font-weight:600;min-width:12rem}
+        tbody th{font-weight:600;min-width:17rem}
         .number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
         .tags{min-width:10rem}
         .lines{width:44%}
