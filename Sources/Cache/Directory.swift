@@ -29,6 +29,11 @@ struct Directory: Sendable {
         return Directory(file: file, path: "\(path)/\(name)")
     }
 
+    /// Opens a subdirectory that is there.
+    func existing(_ name: String) throws(SystemError) -> Directory {
+        Directory(file: try openFile(name, flags: O_RDONLY | O_DIRECTORY), path: "\(path)/\(name)")
+    }
+
     /// Opens a file in the directory; `mode` is for one that is created.
     func openFile(_ name: String, flags: CInt, mode: mode_t = 0o600) throws(SystemError) -> OpenFile {
         let descriptor = try SystemError.check("open") {

@@ -49,7 +49,10 @@ struct ConfigurationGuideTests {
         }
     }
 
-    @Test("It has every command and every option", arguments: ["", "sync", "eol", "cache gc", "schema"])
+    @Test(
+        "It has every command and every option",
+        arguments: ["", "sync", "eol", "cache gc", "cache verify", "schema"]
+    )
     func options(command: String) async throws {
         let help = try await Tool.run(
             Tool.builtProduct("imglife"),
