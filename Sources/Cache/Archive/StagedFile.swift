@@ -65,7 +65,8 @@ struct StageWriter {
         if let taken {
             (name, file) = taken
         } else {
-            name = "anon-\(String(UInt64.random(in: .min ... .max), radix: 16))"
+            // Not as `anonymousFile()`: what is staged is not locked all the time, and must outlive that.
+            name = "staged-\(String(UInt64.random(in: .min ... .max), radix: 16))"
             file = try ingest.openFile(name, flags: O_RDWR | O_CREAT | O_EXCL)
             _ = try file.tryLock(.exclusive)
         }
