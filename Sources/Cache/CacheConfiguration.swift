@@ -14,6 +14,12 @@ package struct CacheConfiguration: Sendable {
     package var clock: any Clock<Duration>
     /// How long a lock of another process is waited for, and a download of another process without progress.
     package var lockTimeout: Duration
+    /// How many bytes stay free on the disk; `nil` means 5 % of it and at least 1 GiB, but never more than a tenth.
+    package var minimumFree: Int64?
+    /// What is collected when the disk is full; only garbage unless it is set.
+    package var collection: @Sendable (ContentCache) async throws -> CollectionOptions
+    /// Whether a cache that cannot be written is opened for reading: then nothing is recovered, locked or noted.
+    package var mayBeReadOnly: Bool
     /// The time in seconds since 1970, for rows and the age of files.
     package var now: @Sendable () -> Int64
 
@@ -23,6 +29,8 @@ package struct CacheConfiguration: Sendable {
         logger: Logger = Logger(label: "cache"),
         clock: any Clock<Duration> = ContinuousClock(),
         lockTimeout: Duration = .seconds(60),
+        minimumFree: Int64? = nil,
+        mayBeReadOnly: Bool = false,
         now: @escaping @Sendable () -> Int64 = CacheConfiguration.systemTime
     ) {
         self.directory = directory
@@ -30,6 +38,9 @@ package struct CacheConfiguration: Sendable {
         self.logger = logger
         self.clock = clock
         self.lockTimeout = lockTimeout
+        self.minimumFree = minimumFree
+        self.mayBeReadOnly = mayBeReadOnly
+        collection = { _ in CollectionOptions() }
         self.now = now
     }
 }

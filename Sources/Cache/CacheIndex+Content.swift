@@ -10,6 +10,8 @@ extension CacheIndex {
                 try Self.upsertBlob(db, item.descriptor, verifiedAt: now, now: now)
                 if let manifest = item.manifest { try Self.upsert(db, manifest) }
                 if let origin = item.origin { try Self.insertSource(db, item.descriptor.digest, origin) }
+                let key = item.descriptor.digest.key
+                try db.execute(sql: "DELETE FROM reservations WHERE digest = ?", arguments: [key])
             }
         }
     }

@@ -18,13 +18,7 @@ extension CacheIndex {
     /// - Returns: the states of those that have a row.
     func hold(_ digests: [Digest], lease: String, at now: Int64) throws(CacheError) -> [Digest: BlobState] {
         try write { db in
-            try db.execute(
-                sql: """
-                    INSERT INTO leases (id, created_at, expires_at) VALUES (?, ?, ?)
-                    ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at
-                    """,
-                arguments: [lease, now, now + Self.leaseDuration]
-            )
+            try Self.upsertLease(db, lease, now)
             var states: [Digest: BlobState] = [:]
             for digest in digests {
                 try db.execute(
@@ -40,6 +34,16 @@ extension CacheIndex {
             }
             return states
         }
+    }
+
+    static func upsertLease(_ db: Database, _ lease: String, _ now: Int64) throws {
+        try db.execute(
+            sql: """
+                INSERT INTO leases (id, created_at, expires_at) VALUES (?, ?, ?)
+                ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at
+                """,
+            arguments: [lease, now, now + leaseDuration]
+        )
     }
 
     /// Removes leases; their items go with them.

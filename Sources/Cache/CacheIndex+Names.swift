@@ -75,6 +75,28 @@ extension CacheIndex {
         }
     }
 
+    func noteUse(of references: some Sequence<ImageReference>, at now: Int64) throws(CacheError) {
+        let stale = try read { db in
+            let statement = try db.makeStatement(
+                sql: """
+                    SELECT digest FROM tags JOIN blobs USING (digest)
+                    WHERE host = ? AND repository = ? AND tag = ? AND used_at < ?
+                    """
+            )
+            return try references.compactMap { reference -> Data? in
+                guard let tag = reference.tag else { return nil }
+                let location = reference.location
+                let key = [location.host.description, location.repository.description, tag.description]
+                return try Data.fetchOne(statement, arguments: StatementArguments(key) + [now - 3600])
+            }
+        }
+        guard !stale.isEmpty else { return }
+        try write { db in
+            let statement = try db.makeStatement(sql: "UPDATE blobs SET used_at = ? WHERE digest = ?")
+            for key in stale { try statement.execute(arguments: [now, key]) }
+        }
+    }
+
     static func upsertTag(
         _ db: Database,
         _ tag: TagName,

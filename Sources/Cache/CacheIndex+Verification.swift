@@ -26,7 +26,10 @@ extension CacheIndex {
             for digest in verified { try update.execute(arguments: [now, digest.key]) }
             guard let place else { return }
             try db.execute(
-                sql: "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                sql: """
+                    INSERT INTO meta (key, value) VALUES (?, ?)
+                    ON CONFLICT (key) DO UPDATE SET value = excluded.value
+                    """,
                 arguments: [Self.placeKey(subset), place.description]
             )
         }
@@ -42,7 +45,7 @@ extension CacheIndex {
 
     /// The blobs that have no file and should have: those said to be there, and those that a tag's image consists of.
     ///
-    /// - Parameter files: what is on the disk, sorted by digest.
+    /// The files are what is on the disk, sorted by digest.
     func blobsWithout(files: [StoredFile]) throws(CacheError) -> [Digest] {
         try read { db in
             var lost: [Digest] = []

@@ -1,4 +1,5 @@
 import GRDB
+import Glibc
 import OCI
 import Synchronization
 
@@ -11,13 +12,23 @@ final class CacheIndex: Sendable {
 
     let path: String
     private let queue: DatabaseQueue
+    private let isReadOnly: Bool
     private let writes = Mutex(0)
+    private let handlers = Mutex(Handlers())
+
+    /// What is done about errors beside throwing them.
+    private struct Handlers {
+        var onError: @Sendable (CacheError) -> Void = { _ in }
+        /// Frees a little space; returns whether it did.
+        var onFull: @Sendable () -> Bool = { false }
+    }
 
     /// Opens the database, creating an empty file when it is missing; it has no tables before ``migrate()``.
     ///
     /// Read-only it must be there, and nothing is ever written.
     init(path: String, isReadOnly: Bool = false) throws(CacheError) {
         self.path = path
+        self.isReadOnly = isReadOnly
         do {
             queue = try DatabaseQueue(path: path, configuration: Self.configuration(isReadOnly: isReadOnly))
         } catch {
@@ -38,6 +49,36 @@ final class CacheIndex: Sendable {
 
     /// Runs one durable transaction (`BEGIN IMMEDIATE`).
     func write<Value>(_ body: (Database) throws -> Value) throws(CacheError) -> Value {
+        guard !isReadOnly else {
+            throw CacheError(
+                .permission,
+                "write the index",
+                path: path,
+                "the cache is read-only here; run this where it can be written"
+            )
+        }
+        do {
+            return try writeOnce(body)
+        } catch {
+            guard error.kind == .diskFull, handlers.withLock({ $0.onFull })() else { throw error }
+        }
+        return try writeOnce(body)
+    }
+
+    /// Sets what is done about errors beside throwing them.
+    func handle(
+        onError: @escaping @Sendable (CacheError) -> Void,
+        onFull: @escaping @Sendable () -> Bool
+    ) {
+        handlers.withLock { $0 = Handlers(onError: onError, onFull: onFull) }
+    }
+
+    private func note(_ error: CacheError) -> CacheError {
+        handlers.withLock { $0.onError }(error)
+        return error
+    }
+
+    private func writeOnce<Value>(_ body: (Database) throws -> Value) throws(CacheError) -> Value {
         do {
             let value = try queue.write { db in
                 let value = try body(db)
@@ -49,7 +90,7 @@ final class CacheIndex: Sendable {
         } catch let error as CacheError {
             throw error
         } catch {
-            throw Self.error(error, "write the index", path)
+            throw note(Self.error(error, "write the index", path))
         }
     }
 
@@ -59,7 +100,7 @@ final class CacheIndex: Sendable {
         } catch let error as CacheError {
             throw error
         } catch {
-            throw Self.error(error, "read the index", path)
+            throw note(Self.error(error, "read the index", path))
         }
     }
 
@@ -161,6 +202,17 @@ extension CacheIndex {
     private static func error(_ error: any Error, _ action: String, _ path: String) -> CacheError {
         guard let database = error as? DatabaseError else {
             return CacheError(.inputOutput, action, path: path, "\(error)", cause: error)
+        }
+        if database.resultCode == .SQLITE_IOERR {
+            let text = database.message?.displaySafe ?? "disk I/O error"
+            return CacheError(
+                .inputOutput,
+                action,
+                path: path,
+                code: EIO,
+                "\(text); check the disk and its file system",
+                cause: error
+            )
         }
         let message = database.message?.displaySafe ?? "SQLite error \(database.extendedResultCode.rawValue)"
         let make = { (kind: CacheError.Kind, advice: String) in

@@ -1,3 +1,4 @@
+import Glibc
 package import NIOCore
 package import OCI
 import Synchronization
@@ -31,14 +32,15 @@ package final class CachedBlob: BlobReader {
     package let descriptor: Descriptor
     package let provenance: Provenance
     private let arrival: Arrival
-    private let onCorruption: @Sendable (OpenFile) -> Void
+    /// Gets the file, and the error where the system could not read it.
+    private let onCorruption: @Sendable (OpenFile, CacheError?) -> Void
     private let progress = Mutex(Progress())
 
     init(
         _ descriptor: Descriptor,
         _ provenance: Provenance,
         _ arrival: Arrival,
-        onCorruption: @escaping @Sendable (OpenFile) -> Void
+        onCorruption: @escaping @Sendable (OpenFile, CacheError?) -> Void
     ) {
         self.descriptor = descriptor
         self.provenance = provenance
@@ -119,7 +121,9 @@ package final class CachedBlob: BlobReader {
         do throws(SystemError) {
             buffer = try file.read(at: offset, atMost: count)
         } catch {
-            throw CacheError(error, "read \(descriptor.digest)", digest: descriptor.digest)
+            let failure = CacheError(error, "read \(descriptor.digest)", digest: descriptor.digest)
+            guard error.code == EIO, case .committed = view.phase, !view.isForeign else { throw failure }
+            throw corruption(of: file, isForeign: false, failure)
         }
         guard arrival.view.generation == view.generation else { return nil }
         if buffer.readableBytes == 0 {
@@ -146,14 +150,16 @@ package final class CachedBlob: BlobReader {
         if let digest, digest != descriptor.digest { throw corruption(of: file, isForeign: view.isForeign) }
     }
 
-    private func corruption(of file: OpenFile, isForeign: Bool) -> CacheError {
+    private func corruption(of file: OpenFile, isForeign: Bool, _ failure: CacheError? = nil) -> CacheError {
         guard !isForeign else { return restarted }
-        onCorruption(file)
+        onCorruption(file, failure)
         return CacheError(
             .corrupt,
             "read \(descriptor.digest)",
             digest: descriptor.digest,
-            "the cache's copy holds other bytes; it has been put aside and will be downloaded again by the next run"
+            "the cache's copy \(failure == nil ? "holds other bytes" : "cannot be read"); it has been put aside and will "
+                + "be downloaded again by the next run",
+            cause: failure
         )
     }
 

@@ -24,9 +24,8 @@ struct CollectionPlan: Sendable {
     /// Decides: what was used after `cutoff` (seconds since 1970) stays with all that it keeps, and images go where
     /// there is a limit in bytes and it is exceeded.
     ///
-    /// Reads what is removed and its neighbours; and all tags, where images have to go.
-    ///
-    /// - Parameter strays: files that the index does not know.
+    /// Reads what is removed and its neighbours; and all tags, where images have to go. Strays are files that the index
+    /// does not know.
     init(_ db: Database, strays: [StoredFile], cutoff: Int64, _ options: CollectionOptions) throws {
         var ledger = KeeperLedger(db, .collecting(cutoff: cutoff))
         for stray in strays where try ledger.isGarbage(stray, cutoff: cutoff) { garbage.append(stray.node) }

@@ -8,6 +8,7 @@ struct CommitBatch: Sendable {
     let directory: StoreDirectory
     let locks: StoreLocks
     let index: CacheIndex
+    let health: StoreHealth
     let now: @Sendable () -> Int64
 
     /// One outcome for each item, in order; what fails does not keep the others from being committed.
@@ -88,7 +89,14 @@ struct CommitBatch: Sendable {
     }
 
     private func failure(_ error: SystemError, _ item: PendingCommit) -> any Error {
-        CacheError(error, "store \(item.descriptor.digest)", path: directory.path, digest: item.descriptor.digest)
+        let failure = CacheError(
+            error,
+            "store \(item.descriptor.digest)",
+            path: directory.path,
+            digest: item.descriptor.digest
+        )
+        health.note(failure)
+        return failure
     }
 }
 

@@ -22,9 +22,11 @@ extension ContentCache {
             do {
                 let file = try Partial.open(name, in: directory.ingest)
                 if let claim = try tryClaim(file, name, descriptor) { return claim }
-                let length = try file.length()
-                download.arrival.observe(file, length: length)
-                guard patience.allowsWaiting(at: length, for: Self.pollInterval) else { throw stalled(descriptor) }
+                let status = try file.status()
+                download.arrival.observe(file, length: status.size)
+                guard patience.allowsWaiting(at: status, for: Self.pollInterval) else {
+                    throw stalled(descriptor, LockHolder.process(of: file))
+                }
             } catch let error as SystemError {
                 throw CacheError(error, "open the partial download", path: "\(directory.ingest.path)/\(name)")
             }
@@ -47,12 +49,13 @@ extension ContentCache {
         return .partial(Partial(descriptor: descriptor, file: file, name: name, ingest: directory.ingest))
     }
 
-    private func stalled(_ descriptor: Descriptor) -> CacheError {
+    private func stalled(_ descriptor: Descriptor, _ holder: Int?) -> CacheError {
         CacheError(
             .locked,
             "download \(descriptor.digest)",
             digest: descriptor.digest,
-            "another imglife process is downloading it without progress; end that process, or raise --lock-timeout"
+            "another imglife process\(holder.map { " (\($0))" } ?? "") is downloading it without progress; end that "
+                + "process, or raise --lock-timeout"
         )
     }
 }
@@ -62,10 +65,12 @@ private struct Patience {
     let limit: Duration
     var waited = Duration.zero
     var length: Int64 = -1
+    var modifiedAt: Int64 = -1
 
-    mutating func allowsWaiting(at length: Int64, for interval: Duration) -> Bool {
-        if length != self.length {
-            self.length = length
+    mutating func allowsWaiting(at status: FileStatus, for interval: Duration) -> Bool {
+        if status.size != length || status.modifiedAt != modifiedAt {
+            length = status.size
+            modifiedAt = status.modifiedAt
             waited = .zero
         }
         waited += interval

@@ -3,23 +3,28 @@ import OCI
 import Synchronization
 
 extension ContentCache {
-    /// Brings one blob into the cache: takes its partial over, fetches what is missing, verifies and commits.
+    /// Brings one blob into the cache; once in the scope room is made for one that does not fit.
     func ingest(_ download: Download) async throws {
+        try await descriptors.withTurn {
+            do {
+                try await withDescriptors { try await ingestOnce(download) }
+            } catch let error as CacheError where error.kind == .diskFull {
+                guard try await makeRoom() else { throw error }
+                download.arrival.restart()
+                try await ingestOnce(download)
+            }
+        }
+    }
+
+    /// Takes its partial over, fetches what is missing, verifies and commits.
+    private func ingestOnce(_ download: Download) async throws {
+        try health.check()
         switch try await claim(download) {
         case .committed(let file):
             download.arrival.commit(file, size: download.descriptor.size)
         case .partial(let partial):
             defer { partial.file.unlock() }
-            do throws(SystemError) {
-                try reserve(partial)
-            } catch {
-                throw CacheError(
-                    error,
-                    "download \(partial.descriptor.digest) of \(partial.descriptor.size) bytes into",
-                    path: directory.path,
-                    digest: partial.descriptor.digest
-                )
-            }
+            try await reserve(partial)
             try await fetch(partial, download)
             try await commit(
                 PendingCommit(
@@ -32,16 +37,6 @@ extension ContentCache {
             )
             counters.withLock { $0.downloads += 1 }
             download.arrival.commit(partial.file, size: partial.descriptor.size)
-        }
-    }
-
-    /// A disk that cannot hold the blob is found out before anything is downloaded.
-    private func reserve(_ partial: Partial) throws(SystemError) {
-        do throws(SystemError) {
-            try partial.file.reserve(partial.descriptor.size)
-        } catch {
-            if (try? partial.file.length()) == 0 { partial.remove() }
-            throw error
         }
     }
 
@@ -69,7 +64,14 @@ extension ContentCache {
                 try await configuration.clock.sleep(for: configuration.retry.jitteredDelay(afterAttempt: failures))
             } catch let error as SystemError {
                 partial.remove()
-                throw CacheError(error, "store \(descriptor.digest)", path: directory.path, digest: descriptor.digest)
+                let failure = CacheError(
+                    error,
+                    "store \(descriptor.digest)",
+                    path: directory.path,
+                    digest: descriptor.digest
+                )
+                health.note(failure)
+                throw failure
             }
         }
     }

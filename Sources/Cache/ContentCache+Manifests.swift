@@ -33,6 +33,11 @@ extension ContentCache {
     ///   - origin: where it came from, and can be fetched again.
     /// - Throws: ``CacheError``.
     package func store(_ manifest: Manifest, from origin: RepositoryReference?) async throws {
+        try health.check()
+        try await withDescriptors { try await storeOnce(manifest, from: origin) }
+    }
+
+    private func storeOnce(_ manifest: Manifest, from origin: RepositoryReference?) async throws {
         let digest = manifest.descriptor.digest
         if try verifiedBytes(digest, size: manifest.descriptor.size) != nil {
             try await blocking { [index, now = configuration.now] in
@@ -41,25 +46,27 @@ extension ContentCache {
             }
             return
         }
-        let name = "anon-\(String(UInt64.random(in: .min ... .max), radix: 16))"
-        let file: OpenFile
-        do throws(SystemError) {
-            file = try write(manifest.bytes, to: name)
-        } catch {
-            try? directory.ingest.remove(name)
-            throw CacheError(error, "store \(digest)", path: directory.path, digest: digest)
-        }
+        let (name, file) = try write(manifest)
         defer { file.unlock() }
         try await commit(
             PendingCommit(descriptor: manifest.descriptor, file: file, name: name, manifest: manifest, origin: origin)
         )
     }
 
-    private func write(_ bytes: ByteBuffer, to name: String) throws(SystemError) -> OpenFile {
-        let file = try directory.ingest.openFile(name, flags: O_RDWR | O_CREAT | O_EXCL)
-        _ = try file.tryLock(.exclusive)
-        try file.write(bytes, at: 0)
-        return file
+    private func write(_ manifest: Manifest) throws -> (name: String, file: OpenFile) {
+        var name: String?
+        do throws(SystemError) {
+            let new = try directory.ingest.anonymousFile()
+            name = new.name
+            try new.file.write(manifest.bytes, at: 0)
+            return new
+        } catch {
+            if let name { try? directory.ingest.remove(name) }
+            let digest = manifest.descriptor.digest
+            let failure = CacheError(error, "store \(digest)", path: directory.path, digest: digest)
+            health.note(failure)
+            throw failure
+        }
     }
 
     /// Reads a small blob whole.
@@ -82,6 +89,22 @@ extension ContentCache {
             return bytes
         } catch {
             throw CacheError(error, "read \(digest)", path: directory.path, digest: digest)
+        }
+    }
+}
+
+extension Directory {
+    /// A new, locked file for content whose digest is not known yet.
+    ///
+    /// Another process may take it for a dead one's between its creation and the lock, and remove it; then it is
+    /// created again.
+    func anonymousFile() throws(SystemError) -> (name: String, file: OpenFile) {
+        while true {
+            let name = Partial.anonymousPrefix + String(UInt64.random(in: .min ... .max), radix: 16)
+            let file = try openFile(name, flags: O_RDWR | O_CREAT | O_EXCL)
+            if try file.tryLock(.exclusive), let status = try status(name), try file.status().isSameFile(as: status) {
+                return (name, file)
+            }
         }
     }
 }

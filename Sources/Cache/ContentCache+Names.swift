@@ -12,6 +12,7 @@ extension ContentCache {
         of location: RepositoryReference,
         as descriptor: Descriptor
     ) async throws {
+        try health.check()
         guard contains(descriptor) else {
             throw CacheError(
                 .missing,
@@ -34,6 +35,13 @@ extension ContentCache {
         try await blocking { [index, now = configuration.now] in
             try index.remove(tag, of: location, at: now())
         }
+    }
+
+    /// Notes that what tags name is used, so that it is not the first to make room; at most one transaction.
+    ///
+    /// What was used within the last hour is left as it is. Tags that the cache does not hold are not an error.
+    package func noteUse(of references: some Sequence<ImageReference> & Sendable) async throws {
+        try await blocking { [index, now = configuration.now] in try index.noteUse(of: references, at: now()) }
     }
 
     /// The tags that the cache holds of a repository, sorted.
@@ -66,6 +74,8 @@ extension ContentCache {
     @discardableResult
     package func hold(_ descriptors: [Descriptor]) async throws -> Set<Digest> {
         guard !descriptors.isEmpty else { return [] }
+        try health.check()
+        guard !isReadOnly else { return Set(descriptors.filter(contains).map(\.digest)) }
         try lease.begin()
         let digests = Set(descriptors.map(\.digest)).sorted()
         let hold = { @Sendable [index, lease, now = configuration.now] (digests: [Digest]) in

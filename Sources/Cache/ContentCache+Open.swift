@@ -8,6 +8,9 @@ extension ContentCache {
     ///
     /// - Returns: the cache, and the shared store lock.
     static func open(_ configuration: CacheConfiguration) async throws -> (ContentCache, OpenFile) {
+        if configuration.mayBeReadOnly, isOutOfReach(configuration.directory) {
+            return try await openForReading(configuration)
+        }
         let directory = try StoreDirectory(path: configuration.directory)
         let locks = StoreLocks(
             directory: directory.locks,
@@ -51,13 +54,16 @@ extension ContentCache {
     /// Ends what the scope held; failures are logged, because what matters is durable already.
     func close(_ storeLock: OpenFile) async {
         do {
-            if index.writeCount > 0 { try await backUpIndex() }
+            if index.writeCount > 0, !health.isFailed { try await backUpIndex() }
         } catch {
             configuration.logger.warning("the index was not backed up", metadata: ["error": "\(error)"])
         }
         do {
             try await blocking { [self] in
-                if lease.end() { try index.release([lease.id]) }
+                let hadLease = lease.end()
+                // The next process that opens it finds out what is left to do.
+                guard !health.isFailed else { return }
+                if hadLease { try index.release([lease.id]) }
                 // Whoever can have the lock alone is the last user.
                 if index.writeCount > 0, try storeLock.tryLock(.exclusive) { try index.markClean() }
                 try index.close()

@@ -9,6 +9,12 @@ extension ContentCache {
     /// Puts a damaged blob aside, unless another file has taken its place already.
     func quarantine(_ file: OpenFile, _ digest: Digest) {
         let blobs = directory.blobs(digest.algorithm)
+        guard !isReadOnly else {
+            return configuration.logger.warning(
+                "a blob is damaged, and cannot be put aside because the cache is only read",
+                metadata: ["digest": "\(digest)"]
+            )
+        }
         do {
             guard let lock = try waitForShard(digest) else { return }
             defer { lock.unlock() }

@@ -13,6 +13,7 @@ extension ContentCache {
         try index.expireImports(at: configuration.now())
         _ = try removeOldPartials(isDryRun: false)
         try settleDeletions()
+        layBallast()
     }
 
     /// Removes the leases of owners that died; what they protected is anybody's again.
@@ -30,14 +31,15 @@ extension ContentCache {
         try index.release(dead.filter(recorded.contains) + recorded.filter { !files.contains($0) })
     }
 
-    /// Removes partials that nobody works on and nobody has touched for long.
+    /// Removes partials that nobody works on and nobody has touched for long, and those that nobody could go on with.
     ///
     /// - Returns: the bytes of each.
     func removeOldPartials(isDryRun: Bool) throws -> [Int64] {
         let now = configuration.now()
         return try directory.ingest.names().compactMap { name in
+            let isAnonymous = name.hasPrefix(Partial.anonymousPrefix)
             guard let status = try directory.ingest.status(name), status.isRegular,
-                now - status.modifiedAt > Partial.lifetime(of: name),
+                isAnonymous || now - status.modifiedAt > Partial.lifetime(of: name),
                 let lock = try Self.lockIfFree(name, in: directory.ingest)
             else { return nil }
             defer { lock.unlock() }

@@ -29,7 +29,8 @@ extension ContentCache {
         try await lanes.run(
             judge: { try self.judge($0, $1, faults, progress) },
             open: { [directory] in try directory.openBlob($0, size: nil) },
-            record: { [index, configuration] batch in
+            record: { [index, configuration, isReadOnly] batch in
+                guard !isReadOnly else { return }
                 try index.record(verified: batch.verified, place: batch.position, options.subset, configuration.now())
             }
         )
@@ -83,9 +84,9 @@ extension ContentCache {
         _ subset: VerificationOptions.Subset?,
         isComplete: Bool
     ) async throws -> [VerificationReport.Finding] {
-        try await blocking { [index, directory] in
+        try await blocking { [index, directory, isReadOnly] in
             var faults = faults
-            if isComplete { try index.forgetVerificationPlace(subset) }
+            if isComplete, !isReadOnly { try index.forgetVerificationPlace(subset) }
             let missing = try index.blobsWithout(files: files)
             for digest in missing where faults[digest] == nil && subset?.contains(digest) ?? true {
                 // It may have come since the files were listed.
@@ -93,7 +94,7 @@ extension ContentCache {
             }
             // One that was downloaded again meanwhile is right.
             let bad = faults.keys.sorted()
-            try index.markMissing(bad.filter { try directory.openBlob($0, size: nil) == nil })
+            if !isReadOnly { try index.markMissing(bad.filter { try directory.openBlob($0, size: nil) == nil }) }
             return try bad.map { digest in
                 .init(digest: digest, fault: faults[digest] ?? .missing, affected: try index.tags(needing: digest))
             }

@@ -10,6 +10,8 @@ package final class ContentCache: Sendable {
     /// How often a lock or file of another process is looked at.
     static let pollInterval = Duration.milliseconds(100)
 
+    /// Whether it was opened for reading alone, because it cannot be written.
+    package let isReadOnly: Bool
     let configuration: CacheConfiguration
     let directory: StoreDirectory
     let locks: StoreLocks
@@ -18,16 +20,40 @@ package final class ContentCache: Sendable {
     let downloads = Downloads()
     let lanes = LaneBudget()
     let counters = Mutex(CacheStatistics())
+    let health = StoreHealth()
+    /// Whether making room freed anything; `nil` before it was tried.
+    let room = Mutex<Bool?>(nil)
+    let descriptors = DescriptorLimit()
     private let committer: Committer
 
-    init(_ configuration: CacheConfiguration, _ directory: StoreDirectory, _ locks: StoreLocks, _ index: CacheIndex) {
+    init(
+        _ configuration: CacheConfiguration,
+        _ directory: StoreDirectory,
+        _ locks: StoreLocks,
+        _ index: CacheIndex,
+        isReadOnly: Bool = false
+    ) {
+        self.isReadOnly = isReadOnly
         self.configuration = configuration
         self.directory = directory
         self.locks = locks
         self.index = index
-        let batch = CommitBatch(directory: directory, locks: locks, index: index, now: configuration.now)
+        let batch = CommitBatch(
+            directory: directory,
+            locks: locks,
+            index: index,
+            health: health,
+            now: configuration.now
+        )
         committer = Committer(commitBatch: batch.run)
         lease = Lease(directory.leases)
+        let root = directory.root
+        index.handle { [health] error in
+            if !isReadOnly, error.kind == .damagedIndex || error.kind == .inputOutput { try? directory.suspectIndex() }
+            health.note(error)
+        } onFull: {
+            Self.dropBallast(in: root)
+        }
     }
 
     /// Opens a cache, creating it if need be, for the duration of `body`, and owns all downloads that begin in it.
@@ -90,7 +116,8 @@ package final class ContentCache: Sendable {
     /// - Returns: the reader; what goes wrong with the download is thrown by its methods.
     /// - Throws: ``CacheError`` (`closed`, `conflict`, or the file cannot be opened).
     package func follow(_ descriptor: Descriptor, from source: any ContentSource) async throws -> CachedBlob {
-        if let blob = try blob(descriptor) {
+        try health.check()
+        if let blob = try await withDescriptors({ try blob(descriptor) }) {
             counters.withLock { counters in
                 counters.hits += 1
                 counters.cachedBytes += descriptor.size
@@ -111,8 +138,9 @@ package final class ContentCache: Sendable {
         _ provenance: CachedBlob.Provenance,
         _ arrival: Arrival
     ) -> CachedBlob {
-        CachedBlob(descriptor, provenance, arrival) { [self] file in
+        CachedBlob(descriptor, provenance, arrival) { [self] file, error in
             quarantine(file, descriptor.digest)
+            if let error { health.noteUnreadable(descriptor.digest, error) }
         }
     }
 }

@@ -28,7 +28,10 @@ extension CacheIndex {
         let text = String(decoding: try JSONEncoder().encode(restoration), as: UTF8.self)
         try write { db in
             try db.execute(
-                sql: "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                sql: """
+                    INSERT INTO meta (key, value) VALUES (?, ?)
+                    ON CONFLICT (key) DO UPDATE SET value = excluded.value
+                    """,
                 arguments: [Self.restorationKey, text]
             )
         }

@@ -12,9 +12,7 @@ extension Initialization {
     /// then moves it there.
     ///
     /// Blobs are taken over by their names, unverified; manifests are hashed and read. A stopped rebuild leaves nothing
-    /// that counts.
-    ///
-    /// - Parameter former: the names that the index had, as far as it could still be read.
+    /// that counts. `former` are the names that the index had, as far as it could still be read.
     func rebuiltIndex(former: Set<ImageReference>) throws -> CacheIndex {
         for suffix in ["", "-journal"] { try directory.root.remove(Self.scratchName + suffix) }
         let scratchPath = "\(directory.path)/\(Self.scratchName)"

@@ -47,7 +47,9 @@ extension CacheIndex {
             )
             guard let row else { return nil }
             let mediaType = try (row["media_type"] as String?).map { try MediaType($0) } ?? .octetStream
-            guard let descriptor = Descriptor(mediaType: mediaType, digest: digest, size: row["size"]) else { return nil }
+            guard let descriptor = Descriptor(mediaType: mediaType, digest: digest, size: row["size"]) else {
+                return nil
+            }
             return LostBlob(descriptor: descriptor, origins: try Self.origins(db, digest))
         }
     }

@@ -73,6 +73,11 @@ final class OpenFile: Sendable {
         try SystemError.check("ftruncate") { ftruncate(descriptor, off_t(length)) }
     }
 
+    /// Sets its times to now, as a sign of life for whoever waits for it; a failure is none.
+    func touch() {
+        _ = futimens(descriptor, nil)
+    }
+
     func setMode(_ mode: mode_t) throws(SystemError) {
         try SystemError.check("fchmod") { fchmod(descriptor, mode) }
     }
@@ -87,12 +92,16 @@ final class OpenFile: Sendable {
     /// Reserves blocks for `length` bytes without changing the length.
     ///
     /// A file system that cannot reserve is not an error.
-    func reserve(_ length: Int64) throws(SystemError) {
-        guard length > 0 else { return }
+    ///
+    /// - Returns: whether they are reserved.
+    @discardableResult
+    func reserve(_ length: Int64) throws(SystemError) -> Bool {
+        guard length > 0 else { return true }
         let code = clinux_reserve(descriptor, length)
         guard code == 0 || code == EOPNOTSUPP || code == ENOSYS || code == EINVAL else {
             throw SystemError(call: "fallocate", code: code)
         }
+        return code == 0
     }
 
     /// Asks the system to begin writing a range out; only speed depends on it.

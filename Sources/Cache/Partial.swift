@@ -11,6 +11,8 @@ struct Partial: Sendable {
     let name: String
     let ingest: Directory
 
+    /// What the names of files begin with whose digest is not known yet; nobody goes on with them.
+    static let anonymousPrefix = "anon-"
     /// Begins the names of an archive's parts of blobs, which wait for the others.
     static let partPrefix = "part-"
 
@@ -54,6 +56,8 @@ struct Partial: Sendable {
             (offset, hasher) = try await blocking { [file, offset, hasher] in
                 try file.hash(offset..<end, with: hasher)
             }
+            // Who waits for this download sees that it is not at a standstill.
+            file.touch()
         }
         return (length, hasher)
     }

@@ -41,6 +41,30 @@ struct StoreDirectory: Sendable {
         backup = try open("backup", root)
     }
 
+    /// Opens the directories of a cache that cannot be written, whoever owns it; what is read is hashed anyway.
+    ///
+    /// A part that is missing or closed to this user is taken for empty.
+    ///
+    /// - Throws: ``CacheError``.
+    init(readOnly path: String) throws(CacheError) {
+        self.path = path
+        do throws(SystemError) {
+            root = try Directory(path: path)
+            let blobs = try root.existing("blobs")
+            sha256 = try blobs.existing("sha256")
+            sha512 = (try? blobs.existing("sha512")) ?? root
+        } catch {
+            throw CacheError(error, Self.action, path: path)
+        }
+        let root = self.root
+        let part = { (name: String) in (try? root.existing(name)) ?? root }
+        ingest = part("ingest")
+        locks = part("locks")
+        leases = part("leases")
+        quarantine = part("quarantine")
+        backup = part("backup")
+    }
+
     /// Where committed blobs of an algorithm are.
     func blobs(_ algorithm: Digest.Algorithm) -> Directory {
         switch algorithm {

@@ -64,7 +64,8 @@ struct StoreLocks: Sendable {
 
     private func busy(_ name: String, _ file: OpenFile) -> CacheError {
         let digits = (try? file.read(at: 0, atMost: 20)).map { String(buffer: $0).prefix { $0.isNumber } } ?? ""
-        let holder = digits.isEmpty ? "" : " (process \(digits) held it last)"
+        let note = digits.isEmpty ? "" : " (process \(digits) held it last)"
+        let holder = LockHolder.process(of: file).map { " (process \($0))" } ?? note
         return CacheError(
             .locked,
             "lock",

@@ -60,9 +60,7 @@ final class VerificationLanes: Sendable {
 
     /// Hashes until all is done, the time is over, the disk fails or the task is cancelled.
     ///
-    /// - Parameters:
-    ///   - judge: told of each file, on the thread that hashed it.
-    ///   - record: given each batch, the last one too.
+    /// `judge` is told of each file, on the thread that hashed it; `record` is given each batch, the last one too.
     func run(
         judge: @escaping @Sendable (StoredFile, Hashed?) throws -> Outcome,
         open: @escaping @Sendable (Digest) throws -> OpenFile?,

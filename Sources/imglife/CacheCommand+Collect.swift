@@ -36,11 +36,10 @@ struct CacheCollectCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await CacheAccess.run(parent.options) { [self] cache, access in
-            let options = CollectionOptions(
-                maximumSize: maxSize?.bytes ?? access.maximumSize,
-                grace: grace ?? CollectionOptions.defaultGrace,
-                isDryRun: dryRun
-            )
+            var options = try await access.configuration.collection(cache)
+            options.maximumSize = maxSize?.bytes ?? options.maximumSize
+            options.grace = grace ?? options.grace
+            options.isDryRun = dryRun
             let report = try await cache.collect(options)
             switch output {
             case .text: try StandardOutput.write(text(report))

@@ -19,7 +19,7 @@ struct CacheListCommand: AsyncParsableCommand {
     var output = CacheCommand.Output.text
 
     func run() async throws {
-        try await CacheAccess.run(parent.options) { [output] cache, _ in
+        try await CacheAccess.run(parent.options, mayBeReadOnly: true) { [output] cache, _ in
             let images = try await cache.images()
             switch output {
             case .text: try StandardOutput.write(Self.text(images))

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cache
+import FoundationEssentials
 import OCI
 
 /// `imglife cache stats`.
@@ -15,16 +16,17 @@ struct CacheStatsCommand: AsyncParsableCommand {
     var output = CacheCommand.Output.text
 
     func run() async throws {
-        try await CacheAccess.run(parent.options) { [output] cache, _ in
+        try await CacheAccess.run(parent.options, mayBeReadOnly: true) { [output] cache, _ in
             let usage = try await cache.usage()
+            let restoration = try await cache.restoration()
             switch output {
-            case .text: try StandardOutput.write(Self.text(usage))
-            case .json: try StandardOutput.write(CacheDocument.text(Document(usage)))
+            case .text: try StandardOutput.write(Self.text(usage, restoration))
+            case .json: try StandardOutput.write(CacheDocument.text(Document(usage, restoration)))
             }
         }
     }
 
-    private static func text(_ usage: CacheUsage) -> String {
+    private static func text(_ usage: CacheUsage, _ restoration: IndexRestoration?) -> String {
         let rows = [
             ("Tags", "\(usage.tags)"),
             ("Blobs", "\(usage.blobs)"),
@@ -35,7 +37,13 @@ struct CacheStatsCommand: AsyncParsableCommand {
         ]
         return rows.map { label, value in
             label + String(repeating: " ", count: max(1, 30 - label.count - value.count)) + value + "\n"
-        }.joined()
+        }.joined() + (restoration.map(text) ?? "")
+    }
+
+    private static func text(_ restoration: IndexRestoration) -> String {
+        let names = restoration.lostNames.map { "  lost: \($0.displaySafe(limit: 1024))\n" }.joined()
+        let time = Date(timeIntervalSince1970: Double(restoration.restoredAt)).formatted(.iso8601)
+        return "The index was lost, and restored from \(restoration.source) at \(time)\n" + names
     }
 
     private struct Document: Encodable {
@@ -45,8 +53,11 @@ struct CacheStatsCommand: AsyncParsableCommand {
         let logicalBytes: Int64
         let savedBytes: Int64
         let unreferencedBytes: Int64
+        /// Left out when the index was never lost.
+        let restored: IndexRestoration?
 
-        init(_ usage: CacheUsage) {
+        init(_ usage: CacheUsage, _ restoration: IndexRestoration?) {
+            restored = restoration
             tags = usage.tags
             blobs = usage.blobs
             bytes = usage.bytes

@@ -51,7 +51,7 @@ struct CacheVerifyCommand: AsyncParsableCommand {
     var output = CacheCommand.Output.text
 
     func run() async throws {
-        try await CacheAccess.run(parent.options) { [self] cache, access in
+        try await CacheAccess.run(parent.options, mayBeReadOnly: !repair) { [self] cache, access in
             let options = VerificationOptions(subset: subset, maximumDuration: maxDuration, startsOver: restart)
             let progress = VerificationProgress()
             let display = WorkProgress(environment: access.environment) { Self.line(progress.snapshot, after: $0) }

@@ -11,7 +11,8 @@ struct CacheCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cache",
         abstract: "Look after the cache: what it holds, whether it is sound, and what can go.",
-        discussion: "Only 'verify --repair' asks registries. With --cache-dir or IMGLIFE_CACHE_DIR no configuration is needed.",
+        discussion: "Only 'verify --repair' asks registries. "
+            + "With --cache-dir or IMGLIFE_CACHE_DIR no configuration is needed.",
         subcommands: [
             CacheStatsCommand.self, CacheListCommand.self, CacheVerifyCommand.self, CacheCollectCommand.self,
             CacheRemoveCommand.self,
@@ -30,8 +31,6 @@ struct CacheCommand: AsyncParsableCommand {
 /// Where the cache is and how large it may be, with or without a configuration.
 struct CacheAccess: Sendable {
     let configuration: CacheConfiguration
-    /// `cache.max_size`, in bytes.
-    let maximumSize: Int64?
     let environment: [String: String]
     /// `nil` where there is no configuration.
     let session: Session?
@@ -43,7 +42,6 @@ struct CacheAccess: Sendable {
         do {
             let session = try Session(options: options)
             configuration = session.cache
-            maximumSize = session.configuration.cache.maximumSize?.bytes
             environment = session.environment
             self.session = session
         } catch let error as MissingConfiguration {
@@ -53,9 +51,9 @@ struct CacheAccess: Sendable {
             else { throw error }
             configuration = CacheConfiguration(
                 directory: directory,
-                logger: try options.logger(environment: environment)
+                logger: try options.logger(environment: environment),
+                lockTimeout: try options.lockPatience(environment: environment)
             )
-            maximumSize = nil
             session = nil
         }
     }
@@ -75,14 +73,19 @@ struct CacheAccess: Sendable {
     }
 
     /// Opens the cache that the options name and ends the process as ``Failure`` says.
+    ///
+    /// With `mayBeReadOnly` the work is also good for a cache that cannot be written.
     static func run(
         _ options: GlobalOptions,
+        mayBeReadOnly: Bool = false,
         _ body: @escaping @Sendable (ContentCache, CacheAccess) async throws -> Void
     ) async throws {
         try await Failure.exiting {
             let access = try CacheAccess(options: options)
             try await Interruption.run(logger: access.configuration.logger) {
-                try await ContentCache.with(access.configuration) { cache in try await body(cache, access) }
+                var configuration = access.configuration
+                configuration.mayBeReadOnly = mayBeReadOnly
+                try await ContentCache.with(configuration) { cache in try await body(cache, access) }
             }
         }
     }

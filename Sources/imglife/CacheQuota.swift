@@ -8,7 +8,7 @@ extension Session {
     func keepQuota(of cache: ContentCache) async {
         guard let limit = configuration.cache.maximumSize?.bytes else { return }
         do {
-            let report = try await cache.collect(CollectionOptions(maximumSize: limit))
+            let report = try await cache.collect(configuration.collection(of: cache))
             if report.blobs > 0 {
                 logger.info(
                     "the cache was cleaned up",
@@ -17,12 +17,26 @@ extension Session {
             }
             if report.remainingBytes > limit {
                 logger.warning(
-                    "the cache is larger than cache.max_size, because what was used lately is kept",
+                    "the cache is larger than cache.max_size, because what was used lately and what the entries select is kept",
                     metadata: ["size": "\(ByteCount(report.remainingBytes))", "limit": "\(ByteCount(limit))"]
                 )
             }
         } catch {
             logger.warning("the cache could not be cleaned up", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+extension Session {
+    /// Notes that the tags of a run are in use, also those that needed no copy; losing that is harmless.
+    func noteUse(_ report: SyncReport, in cache: ContentCache) async {
+        let used = report.rows.filter { $0.status != .failed }.compactMap { row in
+            row.sourceTag.map { ImageReference(location: row.source, tag: $0) }
+        }
+        do {
+            try await cache.noteUse(of: used)
+        } catch {
+            logger.debug("the use of tags was not noted", metadata: ["error": "\(error)"])
         }
     }
 }

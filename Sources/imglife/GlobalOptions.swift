@@ -1,5 +1,7 @@
 import ArgumentParser
 import Logging
+import OCI
+import Sync
 
 /// The options that every command takes, before or after its name.
 struct GlobalOptions: ParsableArguments {
@@ -38,6 +40,22 @@ struct GlobalOptions: ParsableArguments {
         )
     )
     var cacheDir: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long another process is waited for that holds a lock of the cache, or downloads the same blob without "
+                + "progress. Environment: IMGLIFE_LOCK_TIMEOUT. (default: 60s)",
+            valueName: "time"
+        ),
+        transform: { text in
+            do {
+                return try Duration(goDuration: text)
+            } catch {
+                throw ValidationError("\(error)")
+            }
+        }
+    )
+    var lockTimeout: Duration?
 }
 
 /// The levels of `--log-level`.
@@ -58,5 +76,23 @@ enum LogLevel: String, CaseIterable, ExpressibleByArgument {
         case .warning: .warning
         case .error: .error
         }
+    }
+}
+
+extension GlobalOptions {
+    /// How long locks are waited for.
+    ///
+    /// - Throws: `SettingsError` for a variable that is no duration.
+    func lockPatience(environment: [String: String]) throws(SettingsError) -> Duration {
+        if let lockTimeout { return lockTimeout }
+        guard let text = environment["IMGLIFE_LOCK_TIMEOUT"] else { return .seconds(60) }
+        guard let duration = try? Duration(goDuration: text), duration >= .zero else {
+            throw SettingsError(
+                problems: [
+                    "IMGLIFE_LOCK_TIMEOUT must be a duration with its unit, such as 60s, not '\(text.displaySafe)'"
+                ]
+            )
+        }
+        return duration
     }
 }

@@ -15,6 +15,7 @@ struct Session: Sendable {
     let credentials: CredentialStore
     let proxies: ProxySettings
     let cacheDirectory: String
+    let lockTimeout: Duration
     let environment: [String: String]
     let logFormat: GlobalOptions.LogFormat
     let logger: Logger
@@ -33,12 +34,21 @@ struct Session: Sendable {
         cacheDirectory =
             options.cacheDir ?? environment["IMGLIFE_CACHE_DIR"]
             ?? configuration.resolve(configuration.cache.path ?? "var/cache")
+        lockTimeout = try options.lockPatience(environment: environment)
         for warning in configuration.warnings { logger.warning("\(warning)") }
     }
 
     /// The cache, for ``ContentCache``.
     var cache: CacheConfiguration {
-        CacheConfiguration(directory: cacheDirectory, retry: settings.retry, logger: logger)
+        var cache = CacheConfiguration(
+            directory: cacheDirectory,
+            retry: settings.retry,
+            logger: logger,
+            lockTimeout: lockTimeout,
+            minimumFree: configuration.cache.minimumFree?.bytes
+        )
+        cache.collection = { [configuration] in try await configuration.collection(of: $0) }
+        return cache
     }
 
     /// A run over the configuration.

@@ -88,6 +88,7 @@ struct SyncCommand: AsyncParsableCommand {
                     let report = try await Self.keepingLayout(of: cache) {
                         try await run(session, client, cache, options)
                     }
+                    await session.noteUse(report, in: cache)
                     await session.keepQuota(of: cache)
                     return report
                 }

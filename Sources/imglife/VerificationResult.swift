@@ -26,7 +26,7 @@ struct VerificationResult: Encodable {
     /// Those that tags still lack; left out when nothing was to be repaired.
     let unrepaired: Int?
 
-    /// - Parameter repair: `nil` when nothing was to be repaired.
+    /// Joins what was found with what became of it; `repair` is `nil` when nothing was to be repaired.
     init(_ report: VerificationReport, _ repair: RepairReport?) {
         blobs = report.blobs
         bytes = report.bytes

@@ -125,7 +125,8 @@ struct BackupTests {
                 var position = 1
                 var kills = 0
                 // Every step where they are few, ever fewer where they are many.
-                while let state = try await reopened(timed.path, as: "\(path)/\(position)", killedAt: (call, position)) {
+                while let state = try await reopened(timed.path, as: "\(path)/\(position)", killedAt: (call, position))
+                {
                     #expect(state == expected, "\(call) \(position)")
                     kills += 1
                     position += max(1, position / 4)

@@ -51,7 +51,9 @@ struct ConfigurationGuideTests {
 
     @Test(
         "It has every command and every option",
-        arguments: ["", "sync", "serve", "export", "keygen", "import", "receipt", "eol", "cache gc", "schema"]
+        arguments: [
+            "", "sync", "serve", "export", "keygen", "import", "receipt", "eol", "cache gc", "cache verify", "schema",
+        ]
     )
     func options(command: String) async throws {
         let help = try await Tool.run(

@@ -110,7 +110,7 @@ struct ImportRunTests {
             #expect(try files.images() == expected)
             #expect(try files.wrongBlobs() == [])
             #expect(try files.digests().isSuperset(of: images.flatMap(\.blobs).map(\.descriptor.digest)))
-            #expect(try files.partials().filter { !$0.hasPrefix("anon-") } == [])
+            #expect(try files.partials().filter { !$0.hasPrefix("staged-") } == [])
             #expect(try Files.list("\(files.path)/leases") == [])
         }
     }

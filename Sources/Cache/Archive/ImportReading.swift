@@ -64,7 +64,7 @@ final class ImportReading {
     /// - Parameter keepsPartial: whether what has a name of its own stays for the next run.
     func abandon(keepsPartial: Bool) {
         guard case .stage(let writer) = sink else { return }
-        if !keepsPartial || writer.name.hasPrefix("anon-") { writer.remove() }
+        if !keepsPartial || writer.isAnonymous { writer.remove() }
         sink = .discard
     }
 

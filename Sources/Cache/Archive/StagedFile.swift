@@ -40,6 +40,9 @@ struct StagedFile: Sendable {
 /// Under the name of its digest where that is known and free, so that a download or import that is interrupted can be
 /// continued; else under a random one.
 struct StageWriter {
+    // Not as `Directory.anonymousFile()` names them: what is staged is not locked all the time, and must outlive that.
+    private static let anonymousPrefix = "staged-"
+
     let name: String
     private let ingest: Directory
     private let file: OpenFile
@@ -48,6 +51,9 @@ struct StageWriter {
     private var offset: Int64 = 0
     private var started: Int64 = 0
     private var head: [UInt8] = []
+
+    /// Whether no later run can know what it was.
+    var isAnonymous: Bool { name.hasPrefix(Self.anonymousPrefix) }
 
     /// Takes a name in `ingest/`, the wanted one unless another process has it, and reserves the room.
     init(
@@ -65,7 +71,7 @@ struct StageWriter {
         if let taken {
             (name, file) = taken
         } else {
-            name = "anon-\(String(UInt64.random(in: .min ... .max), radix: 16))"
+            name = "\(Self.anonymousPrefix)\(String(UInt64.random(in: .min ... .max), radix: 16))"
             file = try ingest.openFile(name, flags: O_RDWR | O_CREAT | O_EXCL)
             _ = try file.tryLock(.exclusive)
         }

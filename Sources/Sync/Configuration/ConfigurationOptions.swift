@@ -6,10 +6,13 @@ package struct CacheOptions: Hashable, Sendable {
     package var path: String?
     /// `nil` sets no limit.
     package var maximumSize: ByteSize?
+    /// What stays free on the disk; `nil` leaves the cache's own rule.
+    package var minimumFree: ByteSize?
 
-    package init(path: String? = nil, maximumSize: ByteSize? = nil) {
+    package init(path: String? = nil, maximumSize: ByteSize? = nil, minimumFree: ByteSize? = nil) {
         self.path = path
         self.maximumSize = maximumSize
+        self.minimumFree = minimumFree
     }
 }
 

@@ -36,8 +36,12 @@ extension FieldReader {
     }
 
     private mutating func readCache(_ field: Field) -> CacheOptions {
-        guard let fields = mapping(field, keys: ["path", "max_size"]) else { return CacheOptions() }
-        return CacheOptions(path: string(fields["path"]), maximumSize: byteSize(fields["max_size"]))
+        guard let fields = mapping(field, keys: ["path", "max_size", "min_free"]) else { return CacheOptions() }
+        return CacheOptions(
+            path: string(fields["path"]),
+            maximumSize: byteSize(fields["max_size"]),
+            minimumFree: byteSize(fields["min_free"])
+        )
     }
 
     private mutating func readLifecycle(_ field: Field) -> LifecycleOptions {

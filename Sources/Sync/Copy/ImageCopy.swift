@@ -26,6 +26,8 @@ struct ImageCopy: Sendable {
         try await cache.hold(graph.descriptors)
         try requireIfOffline(graph)
         var bytes = try await push(graph) {
+            // Before the tag: a run that is stopped after it finds the target up to date and records nothing.
+            if !source.isCache { try await record(graph, of: document) }
             try await target.store(graph.top, as: job.includesReferrers ? nil : job.tag)
             ledger.note(graph.top.descriptor.digest, in: job.target)
         }
@@ -36,7 +38,6 @@ struct ImageCopy: Sendable {
             referrers = copied.count
             try await target.store(graph.top, as: job.tag)
         }
-        if !source.isCache { try await record(graph, of: document) }
         return CopyOutcome(
             source: graph.source,
             pushed: graph.top.descriptor,

@@ -17,7 +17,7 @@ package struct CacheRepair: Sendable {
     let mirrorHealth: MirrorHealth
     let logger: Logger
 
-    /// - Parameter configuration: names mirrors and targets; without one only where things came from is asked.
+    /// Makes a repair; the configuration names mirrors and targets, without one only where things came from is asked.
     package init(cache: ContentCache, client: RegistryClient, configuration: Configuration?, logger: Logger) {
         self.cache = cache
         self.client = client

@@ -51,6 +51,8 @@ extension Syncer {
     private func copy(_ work: TagWork, repositoryIsEmpty: Bool) async throws -> SyncReport.Row {
         let entry = configuration.entries[work.entry]
         guard let cache, !options.isDryRun || options.isOffline else { return row(work, .synced) }
+        // Once the disk fails nothing can be copied; each tag says so without asking a registry.
+        try cache.checkUsable()
         let job = CopyJob(
             source: entry.source,
             reference: .tag(work.tag.source),

@@ -5,7 +5,7 @@ struct WorkProgress: Sendable {
     var clock: any Clock<Duration> = ContinuousClock()
     /// Between two lines where nobody watches on a terminal.
     var interval: Duration = .seconds(10)
-    /// How far it is; `nil` while there is nothing to tell. Gets the time since the beginning.
+    /// Tells how far it is, given the time since the beginning; `nil` while there is nothing to tell.
     let line: @Sendable (Duration) -> String?
 
     /// Runs the work and shows its progress meanwhile; nothing of it is left on a terminal afterwards.

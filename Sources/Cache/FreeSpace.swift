@@ -1,0 +1,128 @@
+import CLinux
+import FoundationEssentials
+import GRDB
+import Glibc
+import Logging
+import OCI
+import Synchronization
+
+/// How much of the disk the cache leaves to others.
+enum FreeSpace {
+    /// The floor where none is configured, in bytes: 5 % of the disk and at least 1 GiB, but never more than a tenth.
+    static func standardFloor(total: Int64) -> Int64 {
+        min(max(1 << 30, total / 20), total / 10)
+    }
+}
+
+extension ContentCache {
+    static let ballastName = "ballast"
+    private static let ballastSize: Int64 = 1 << 20
+    /// Smaller downloads cost more to reserve than they are worth.
+    private static let reservedSize: Int64 = 1 << 20
+
+    /// The bytes that stay free on the disk; no download begins that would take them.
+    private var floor: Int64 {
+        configuration.minimumFree
+            ?? FreeSpace.standardFloor(total: clinux_total_bytes(directory.root.file.descriptor))
+    }
+
+    /// A disk that cannot hold the blob is found out before anything is downloaded.
+    func reserve(_ partial: Partial) async throws {
+        let length: Int64
+        do throws(SystemError) {
+            length = try partial.file.length()
+            let isAllocated = try partial.file.reserve(partial.descriptor.size)
+            let free = clinux_free_bytes(directory.root.file.descriptor)
+            let rest = isAllocated ? 0 : max(0, partial.descriptor.size - length)
+            guard free < 0 || free - rest >= floor else { throw SystemError(call: "floor", code: ENOSPC) }
+        } catch {
+            giveBack(partial)
+            throw full(error, partial.descriptor)
+        }
+        guard partial.descriptor.size - length >= Self.reservedSize else { return }
+        try lease.begin()
+        try await blocking { [index, lease, now = configuration.now] in
+            try index.reserve(partial.descriptor.size - length, for: partial.descriptor.digest, lease.id, at: now())
+        }
+    }
+
+    private func giveBack(_ partial: Partial) {
+        guard let length = try? partial.file.length(), length > 0 else { return partial.remove() }
+        // Blocks behind the end go with a truncation to the same length.
+        try? partial.file.truncate(to: length)
+    }
+
+    private func full(_ error: SystemError, _ descriptor: Descriptor) -> CacheError {
+        let action = "download \(descriptor.digest) of \(descriptor.size) bytes into"
+        guard error.call == "floor" else {
+            return CacheError(error, action, path: directory.path, digest: descriptor.digest)
+        }
+        return CacheError(
+            .diskFull,
+            action,
+            path: directory.path,
+            digest: descriptor.digest,
+            code: ENOSPC,
+            "\(floor) bytes are kept free on its disk; free some space, run 'imglife cache gc', put the cache on a "
+                + "larger disk with --cache-dir, or lower cache.min_free"
+        )
+    }
+
+    /// Collects garbage, and what the configured limit asks for, once in this scope.
+    ///
+    /// - Returns: whether that freed anything.
+    func makeRoom() async throws -> Bool {
+        // Also between tasks: each opens the lock's file anew.
+        let lock = try await locks.acquire("room", .exclusive)
+        defer { lock.unlock() }
+        if let isFreed = room.withLock({ $0 }) { return isFreed }
+        room.withLock { $0 = false }
+        let report = try await collect(configuration.collection(self))
+        configuration.logger.notice(
+            "the disk is full; what nothing needs has been removed",
+            metadata: ["bytes": "\(report.bytes + report.partialBytes)"]
+        )
+        let isFreed = report.bytes + report.partialBytes > 0
+        room.withLock { $0 = isFreed }
+        return isFreed
+    }
+}
+
+extension ContentCache {
+    /// Sets a little space aside, with which the index and a collection can work when there is no other.
+    func layBallast() {
+        let root = directory.root
+        let descriptor = root.file.descriptor
+        guard (try? root.status(Self.ballastName)) == nil,
+            clinux_total_bytes(descriptor) >= 64 * Self.ballastSize,
+            clinux_free_bytes(descriptor) >= floor + 2 * Self.ballastSize
+        else { return }
+        do throws(SystemError) {
+            try root.openFile(Self.ballastName, flags: O_RDWR | O_CREAT).reserve(Self.ballastSize)
+        } catch {
+            try? root.remove(Self.ballastName)
+        }
+    }
+
+    /// - Returns: whether there was any.
+    static func dropBallast(in root: Directory) -> Bool {
+        guard let status = try? root.status(ballastName), status.isRegular else { return false }
+        return (try? root.remove(ballastName)) != nil
+    }
+}
+
+extension CacheIndex {
+    /// Notes that a download is going to take space, for as long as its lease lives or until it is recorded.
+    func reserve(_ bytes: Int64, for digest: Digest, _ lease: String, at now: Int64) throws(CacheError) {
+        try write { db in
+            try Self.upsertLease(db, lease, now)
+            try db.execute(
+                sql: """
+                    INSERT INTO reservations (digest, lease, bytes) VALUES (?, ?, ?)
+                    ON CONFLICT (digest) DO UPDATE SET lease = excluded.lease, bytes = excluded.bytes
+                    """,
+                arguments: [digest.key, lease, bytes]
+            )
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import Glibc
+import OCI
+import TestSupport
+import Testing
+
+@testable import Cache
+
+struct StoreHealthTests {
+    private func failure(_ code: CInt, _ kind: CacheError.Kind = .inputOutput) -> CacheError {
+        CacheError(kind, "test", code: code, "text")
+    }
+
+    @Test("A failed write or a damaged index ends the use of the cache; a full disk does not")
+    func writes() throws {
+        let health = StoreHealth()
+        health.note(failure(ENOSPC, .diskFull))
+        try health.check()
+        health.note(failure(EIO))
+        health.note(failure(0, .damagedIndex))
+        let error = try #require(throws: CacheError.self) { try health.check() }
+        #expect(error.code == EIO)
+        let other = StoreHealth()
+        other.note(failure(0, .damagedIndex))
+        #expect(other.isFailed)
+    }
+
+    @Test("Three different files that cannot be read end it; one file three times does not")
+    func reads() throws {
+        let digests = try (1...3).map { try Digest("sha256:" + String(repeating: "\($0)", count: 64)) }
+        let health = StoreHealth()
+        for _ in 1...3 { health.noteUnreadable(digests[0], failure(EIO)) }
+        health.noteUnreadable(digests[1], failure(EIO))
+        try health.check()
+        health.noteUnreadable(digests[2], failure(EIO))
+        #expect(health.isFailed)
+    }
+
+    @Test("The holder of a lock is found in the system's table")
+    func holder() async throws {
+        let table = """
+            1: POSIX  ADVISORY  READ  10 fd:00:77 0 EOF
+            2: FLOCK  ADVISORY  WRITE 11 fd:01:77 0 EOF
+            3: FLOCK  ADVISORY  WRITE 12 fd:00:78 0 EOF
+            3: -> FLOCK  ADVISORY  WRITE 14 fd:00:77 0 EOF
+            4: FLOCK  ADVISORY  WRITE 13 fd:00:77 0 EOF
+            """
+        #expect(LockHolder.process(in: table, device: 0xFD00, inode: 77) == 13)
+        #expect(LockHolder.process(in: table, device: 0xFD00, inode: 79) == nil)
+        try await TemporaryDirectory.with { path in
+            let file = try Directory(path: path).openFile("lock", flags: O_RDWR | O_CREAT)
+            #expect(LockHolder.process(of: file) == nil)
+            #expect(try file.tryLock(.exclusive))
+            // Some file systems go by another device number there.
+            #expect([nil, Int(getpid())].contains(LockHolder.process(of: file)))
+        }
+    }
+
+    @Test(
+        "The floor is 5 % of the disk and at least 1 GiB, but never more than a tenth",
+        arguments: [
+            (64 << 20, 6_710_886), (10 << 30, 1 << 30), (15 << 30, 1 << 30), (100 << 30, 5 << 30),
+        ] as [(Int64, Int64)]
+    )
+    func floor(total: Int64, expected: Int64) {
+        #expect(FreeSpace.standardFloor(total: total) == expected)
+    }
+}

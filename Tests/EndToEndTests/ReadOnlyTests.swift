@@ -1,0 +1,83 @@
+import Glibc
+import OCI
+import TestSupport
+import Testing
+
+/// A cache on a disk that cannot be written.
+@Suite(
+    // Mounting takes root and unshare.
+    .enabled(if: geteuid() == 0 && Tool.isInstalled("unshare"))
+)
+struct ReadOnlyTests {
+    /// Runs the program on a read-only view of the cache; `nil` where mounting is not allowed.
+    private func run(_ mirror: Mirror, _ command: String) async throws -> ToolResult? {
+        let mount = "mount --bind var/cache var/cache && mount -o remount,ro,bind var/cache"
+        let probe = try await mirror.workspace.launch(["unshare", "-m", "sh", "-c", mount])
+        guard probe.status == 0 else { return nil }
+        let script = "\(mount) && exec \"$imglife\" \(command)"
+        return try await mirror.workspace.shell("export imglife; exec unshare -m sh -c '\(script)'")
+    }
+
+    @Test("stats, ls and verify read it, and change nothing", arguments: ["stats", "ls", "verify"])
+    func reading(command: String) async throws {
+        try await Mirror.with { mirror async throws in
+            try await mirror.expectSuccess()
+            let expected = try await mirror.workspace.run("cache", command)
+            guard let result = try await run(mirror, "cache \(command)") else { return }
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.output == expected.output)
+        }
+    }
+
+    @Test("What has to write says that it cannot", arguments: ["cache gc", "cache rm a:1", "sync"])
+    func writing(command: String) async throws {
+        try await Mirror.with { mirror async throws in
+            try await mirror.expectSuccess()
+            guard let result = try await run(mirror, command) else { return }
+            #expect(result.status == 1, "\(result.output)\(result.errors)")
+            #expect(result.errors.contains("Read-only file system; mount it writable"), "\(result.errors)")
+        }
+    }
+
+    @Test("A damaged blob is told of, and stays where it is")
+    func damaged() async throws {
+        try await Mirror.with { mirror async throws in
+            try await mirror.expectSuccess()
+            let path = "\(mirror.workspace.cache)/blobs/sha256/\(mirror.layer.hex)"
+            try Files.remove(path)
+            try Files.write("rotten", to: path)
+            guard let result = try await run(mirror, "cache verify") else { return }
+            #expect(result.status == 1)
+            #expect(result.output.hasPrefix("damaged \(mirror.layer): "))
+            #expect(Files.exists(path))
+        }
+    }
+
+    @Test("An interrupted write to the index is told of instead of being read as it is")
+    func hotJournal() async throws {
+        try await Mirror.with { mirror async throws in
+            try await mirror.expectSuccess()
+            let index = "\(mirror.workspace.cache)/index.sqlite"
+            let script = """
+                import os, sqlite3
+                database = sqlite3.connect("\(index)", isolation_level=None)
+                database.execute("PRAGMA cache_size = 1")
+                database.execute("BEGIN IMMEDIATE")
+                database.execute("CREATE TABLE junk (x)")
+                for i in range(200): database.execute("INSERT INTO junk VALUES (randomblob(4000))")
+                os._exit(0)
+                """
+            // Needs the program python3.
+            guard Tool.isInstalled("python3") else { return }
+            let killed = try await mirror.workspace.launch(["python3", "-c", script])
+            try #require(killed.status == 0, "\(killed.errors)")
+            guard let result = try await run(mirror, "cache stats") else { return }
+            #expect(result.status == 1)
+            #expect(
+                result.errors.contains("a write to its index was interrupted and must be undone"),
+                "\(result.errors)"
+            )
+            #expect(try await mirror.workspace.run("cache", "stats").status == 0)
+        }
+    }
+}
