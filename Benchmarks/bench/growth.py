@@ -83,7 +83,8 @@ def blobs(bench, command, title):
     for count in (1000, 10_000, 100_000, 1_000_000):
         cache = os.path.join(bench.work, f"blobs-{count}")
         if not os.path.exists(cache):
-            subprocess.run([os.path.join(HERE, "million-blobs"), bench.imglife, cache, str(count)], check=True)
+            subprocess.run([bench.imglife, "--cache-dir", cache, "cache", "stats"], check=True, capture_output=True)
+            subprocess.run([os.path.join(HERE, "million-blobs"), cache, str(count)], check=True, capture_output=True)
         sample = measure.run([bench.imglife, "--log-level", "error", "--cache-dir", cache, "cache"] + command)
         points.append({"x": count, "wall": sample.wall, "cpu": sample.cpu, "rss": sample.rss})
     return {"title": title, "x": "blobs in the index", "points": points}

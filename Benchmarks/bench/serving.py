@@ -93,9 +93,8 @@ class Servers:
 
     def start_imglife(self):
         self.plain["imglife"], self.tls["imglife"] = free_port(), free_port()
-        # An empty name stands for the registry that the corpora came from.
         common = [self.bench.imglife, "--log-level", "error", "--config", os.path.join(self.bench.work, "imglife.yaml")]
-        common += ["--cache-dir", self.bench.cache, "serve", "--max-connections-per-address", "2000"]
+        common += ["--cache-dir", self.bench.cache, "serve", "--max-connections", "2000"]
         self.imglife = subprocess.Popen(common + ["--listen", f"127.0.0.1:{self.plain['imglife']}"])
         secure = ["--tls-cert", f"{self.work}/tls.crt", "--tls-key", f"{self.work}/tls.key"]
         over_tls = subprocess.Popen(common + ["--listen", f"127.0.0.1:{self.tls['imglife']}"] + secure)
