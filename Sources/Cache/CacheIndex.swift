@@ -14,6 +14,7 @@ final class CacheIndex: Sendable {
     private let queue: DatabaseQueue
     private let isReadOnly: Bool
     private let writes = Mutex(0)
+    private let isSumVoid = Mutex(false)
     private let handlers = Mutex(Handlers())
 
     /// What is done about errors beside throwing them.
@@ -78,7 +79,23 @@ final class CacheIndex: Sendable {
         return error
     }
 
+    /// Before this process writes first, nothing on the disk may say any more what the file holds.
+    ///
+    /// Synced also when another process has removed it: perhaps it has not come to that.
+    private func voidSum() throws(CacheError) {
+        do throws(SystemError) {
+            try isSumVoid.withLock { isVoid throws(SystemError) in
+                guard !isVoid else { return }
+                try IndexSum.remove(besideIndex: path)
+                isVoid = true
+            }
+        } catch {
+            throw CacheError(error, "write the index", path: path)
+        }
+    }
+
     private func writeOnce<Value>(_ body: (Database) throws -> Value) throws(CacheError) -> Value {
+        try voidSum()
         do {
             let value = try queue.write { db in
                 let value = try body(db)
@@ -139,6 +156,7 @@ final class CacheIndex: Sendable {
 
     /// Creates or upgrades the tables; only under the exclusive store lock.
     func migrate() throws(CacheError) {
+        try voidSum()
         do {
             try Self.migrator.migrate(queue)
         } catch {

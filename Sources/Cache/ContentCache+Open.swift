@@ -17,20 +17,46 @@ extension ContentCache {
             clock: configuration.clock,
             timeout: configuration.lockTimeout
         )
-        var lock = try await locks.acquire("store", .shared)
-        var opened = try await openIndex(directory)
+        var (lock, isAltered) = try await compareIndex(directory, locks)
+        var opened = isAltered ? nil : try await openIndex(directory)
         if opened == nil {
-            lock.unlock()
-            lock = try await locks.acquire("store", .exclusive)
-            let initialization = Initialization(directory: directory, configuration: configuration)
+            if !isAltered {
+                lock.unlock()
+                lock = try await locks.acquire("store", .exclusive)
+            }
+            let initialization = Initialization(
+                directory: directory,
+                configuration: configuration,
+                isAltered: isAltered
+            )
             opened = try await blocking { try initialization.run() }
-            // Not atomic: another process may initialise in between, and finds everything done.
-            if try !lock.tryLock(.shared) { lock = try await locks.acquire("store", .shared) }
+            lock = try await shared(lock, locks)
         }
         guard let opened else { preconditionFailure("an initialised index is open") }
         let cache = ContentCache(configuration, directory, locks, opened)
         try await blocking { try cache.recover() }
         return (cache, lock)
+    }
+
+    /// Compares the index with its sum, if there is one and nobody else has the cache open.
+    ///
+    /// Whoever has it open was alone once, or came after one that was.
+    ///
+    /// - Returns: the store's lock, shared, or exclusive when the index is not what the last process left.
+    private static func compareIndex(
+        _ directory: StoreDirectory,
+        _ locks: StoreLocks
+    ) async throws -> (OpenFile, isAltered: Bool) {
+        guard try directory.hasIndexSum(), let lock = try locks.tryAcquire("store", .exclusive) else {
+            return (try await locks.acquire("store", .shared), false)
+        }
+        if try await blocking({ try directory.isIndexAltered() }) { return (lock, true) }
+        return (try await shared(lock, locks), false)
+    }
+
+    /// Not atomic: another process may initialise in between, and finds everything done.
+    private static func shared(_ lock: OpenFile, _ locks: StoreLocks) async throws -> OpenFile {
+        try lock.tryLock(.shared) ? lock : try await locks.acquire("store", .shared)
     }
 
     /// - Returns: `nil` when the index is missing, outdated, damaged or perhaps damaged.
@@ -65,8 +91,10 @@ extension ContentCache {
                 guard !health.isFailed else { return }
                 if hadLease { try index.release([lease.id]) }
                 // Whoever can have the lock alone is the last user.
-                if index.writeCount > 0, try storeLock.tryLock(.exclusive) { try index.markClean() }
+                let isLast = try index.writeCount > 0 && storeLock.tryLock(.exclusive)
+                if isLast { try index.markClean() }
                 try index.close()
+                if isLast { try directory.writeIndexSum() }
             }
         } catch {
             configuration.logger.warning("the cache was not closed in order", metadata: ["error": "\(error)"])

@@ -49,7 +49,9 @@ package final class ContentCache: Sendable {
         lease = Lease(directory.leases)
         let root = directory.root
         index.handle { [health] error in
-            if !isReadOnly, error.kind == .damagedIndex || error.kind == .inputOutput { try? directory.suspectIndex() }
+            if !isReadOnly, error.kind == .damagedIndex || error.kind == .inputOutput {
+                try? directory.suspectIndex(error)
+            }
             health.note(error)
         } onFull: {
             Self.dropBallast(in: root)

@@ -30,6 +30,7 @@ extension Initialization {
         // Closed in order, its journal is empty; it would stay behind under the old name.
         try directory.root.remove(Self.scratchName + "-journal")
         // A journal of the index that was lost would be played back into the new one.
+        try directory.root.remove(IndexSum.fileName)
         try moveAside(["\(CacheIndex.fileName)-journal"])
         try directory.root.rename(Self.scratchName, to: directory.root, CacheIndex.fileName)
         try directory.root.sync()

@@ -9,6 +9,8 @@ import OCI
 struct Initialization: Sendable {
     let directory: StoreDirectory
     let configuration: CacheConfiguration
+    /// Whether the index is not what the last process left.
+    let isAltered: Bool
 
     func run() throws -> CacheIndex {
         let isNew = try directory.root.status(CacheIndex.fileName) == nil
@@ -34,7 +36,7 @@ struct Initialization: Sendable {
         var former: Set<ImageReference> = []
         do {
             let index = try CacheIndex(path: path)
-            if try isSound(index) { return index }
+            if try !isAltered && !directory.isIndexCondemned() && isSound(index) { return index }
             former = index.readableNames()
             try index.close()
         } catch let error as CacheError where error.kind == .damagedIndex {
@@ -52,6 +54,7 @@ struct Initialization: Sendable {
         do {
             if try index.schemaState() == .outdated { try index.migrate() }
             if try directory.isIndexSuspect() { return try index.passesIntegrityCheck() }
+            _ = try index.tags()
             return try index.wasClosedCleanly() || index.passesQuickCheck()
         } catch let error as CacheError where error.kind == .damagedIndex {
             configuration.logger.debug("the index is unusable", metadata: ["error": "\(error)"])

@@ -121,7 +121,9 @@ struct ExportCommand: AsyncParsableCommand {
     }
 
     private func export(_ request: ExportRequest, _ session: ExportSession, _ client: RegistryClient?) async throws {
-        try await ContentCache.with(session.cache) { cache in
+        var configuration = session.cache
+        configuration.mayBeReadOnly = true
+        try await ContentCache.with(configuration) { cache in
             let exporter = Exporter(
                 configuration: session.configuration,
                 cache: cache,

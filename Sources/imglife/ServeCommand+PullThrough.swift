@@ -53,6 +53,9 @@ extension ServeCommand {
         ) async throws -> Void
     ) async throws {
         guard pulling.pullThrough else { return try await body(CachedContent(cache), []) { [] } }
+        guard !cache.isReadOnly else {
+            throw ValidationError("--pull-through keeps what it fetches, and the cache cannot be written; leave it out")
+        }
         guard let session = access.session else {
             throw ValidationError("--pull-through needs a configuration, which says which registries may be asked")
         }

@@ -70,7 +70,9 @@ struct ServeCommand: AsyncParsableCommand {
             let access = try CacheAccess(options: parent.options)
             let logger = access.configuration.logger
             try await Stopping.run(logger: logger) { stop in
-                try await ContentCache.with(access.configuration) { cache in
+                var configuration = access.configuration
+                configuration.mayBeReadOnly = true
+                try await ContentCache.with(configuration) { cache in
                     try await serve(cache, access, logger, until: stop)
                 }
             }

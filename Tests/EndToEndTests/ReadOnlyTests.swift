@@ -39,6 +39,25 @@ struct ReadOnlyTests {
         }
     }
 
+    @Test("An archive is written from it, without a registry")
+    func export() async throws {
+        try await Mirror.with { mirror async throws in
+            try await mirror.expectSuccess()
+            guard let result = try await run(mirror, "export --offline -o images.tar") else { return }
+            #expect(result.status == 0, "\(result.errors)")
+        }
+    }
+
+    @Test("Pull-through is refused, because nothing can be kept")
+    func pullThrough() async throws {
+        try await Mirror.with { mirror async throws in
+            try await mirror.expectSuccess()
+            guard let result = try await run(mirror, "serve --pull-through --listen 127.0.0.1:0") else { return }
+            #expect(result.status == 64, "\(result.errors)")
+            #expect(result.errors.contains("the cache cannot be written"), "\(result.errors)")
+        }
+    }
+
     @Test("A damaged blob is told of, and stays where it is")
     func damaged() async throws {
         try await Mirror.with { mirror async throws in

@@ -11,7 +11,13 @@ extension PullThroughContent {
         var hasChanged = false
         /// Blobs downloaded when the cache's limit was last looked at.
         var downloads = 0
+        /// Transactions when the index was last copied, and when that was.
+        var copiedTransactions = 0
+        var copiedAt = Duration.zero
     }
+
+    /// How often the index is copied while the server lives.
+    static let backupInterval = Duration.seconds(3600)
 
     /// A set that is written every minute need not be larger.
     private static let maximumUsage = 100_000
@@ -64,5 +70,26 @@ extension PullThroughContent {
             configuration.logger.warning("the use of the cache could not be recorded", metadata: ["error": "\(error)"])
         }
         if hasDownloaded { await configuration.maintain() }
+        await backUp()
+    }
+
+    /// Copies the index when it was written, at most hourly: the end of the scope, which does so too, may be months away.
+    private func backUp() async {
+        let now = time.now()
+        let transactions = cache.transactionCount
+        let isDue = usage.withLock { usage in
+            guard transactions != usage.copiedTransactions, now - usage.copiedAt >= Self.backupInterval else {
+                return false
+            }
+            usage.copiedTransactions = transactions
+            usage.copiedAt = now
+            return true
+        }
+        guard isDue else { return }
+        do {
+            try await cache.backUpIndex()
+        } catch {
+            configuration.logger.warning("the index was not backed up", metadata: ["error": "\(error)"])
+        }
     }
 }

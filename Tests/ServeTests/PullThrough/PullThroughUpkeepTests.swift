@@ -78,6 +78,20 @@ struct PullThroughUpkeepTests {
         }
     }
 
+    @Test("The index is copied while the server lives, an hour after it began and not before")
+    func backup() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            _ = try await fixture.manifest("1")
+            await fixture.content.tend()
+            #expect(try Files.list("\(fixture.path)/backup").isEmpty)
+            fixture.clock.advance(by: PullThroughContent.backupInterval)
+            // The server's own upkeep may be the one that does it.
+            for _ in 1...100_000 where try Files.list("\(fixture.path)/backup").isEmpty { await fixture.content.tend() }
+            #expect(try Files.list("\(fixture.path)/backup").isEmpty == false)
+        }
+    }
+
     @Test("What is remembered of names has a bound")
     func bound() {
         let clock = ManualClock()
