@@ -104,4 +104,44 @@ struct AirGapTests {
             try await sides.expectMirrored(Array(Self.images.dropLast()))
         }
     }
+
+    @Test(
+        "What refers to an image goes along, whether a sync or the export fetched it, and is pushed on the far side",
+        arguments: [true, false],
+        [true, false]
+    )
+    func referrers(isSynced: Bool, hasInterface: Bool) async throws {
+        let image = Self.images[0]
+        let signature = SampleImage.artifact(of: image.top)
+        var configuration = ScriptedRegistry.Configuration()
+        configuration.options.referrersAPI = true
+        try await ScriptedRegistry.with(configuration) { upstream async throws in
+            upstream.load(image, repository: "up/app", tag: "1.0")
+            upstream.load(signature, repository: "up/app")
+            configuration.options.referrersAPI = hasInterface
+            try await ScriptedRegistry.with(configuration) { target async throws in
+                try await Workspace.with { workspace async throws in
+                    let entry = Entry(
+                        upstream.place("up/app"),
+                        to: target.place("down/app"),
+                        "tag: '1.0'",
+                        "referrers: true"
+                    )
+                    try workspace.configure(entry)
+                    let sides = Sides(workspace: workspace, upstream: upstream, target: target)
+                    if isSynced { _ = try await sides.near("sync") }
+                    _ = try await sides.near("export --entry '*/up/app' -o bundle.tar")
+                    for name in target.store.repositories { target.store.remove(try RepositoryName(name)) }
+                    _ = try await sides.far("import bundle.tar")
+                    upstream.forgetRequests()
+                    _ = try await sides.far("sync --offline")
+                    #expect(upstream.requests.isEmpty)
+                    let holdsAll = [image, signature].allSatisfy { target.store.holds($0, repository: "down/app") }
+                    #expect(holdsAll)
+                    let fallback = try image.digest.referrersTag
+                    #expect((target.store.digest(of: fallback, in: "down/app") == nil) == hasInterface)
+                }
+            }
+        }
+    }
 }

@@ -87,26 +87,6 @@ struct CommandLineTests {
         }
     }
 
-    @Test("The flag wins over the environment, the environment over the file")
-    func precedence() async throws {
-        try await Self.with { workspace, registry async throws in
-            let entry = Entry(registry.place("up/app"), to: registry.place("down/app"), Entry.all)
-            try workspace.configure(entry, head: "cache: {path: from-file}\n")
-            let variable = ["IMGLIFE_CACHE_DIR": "from-environment"]
-            _ = try await workspace.run("sync", "--cache-dir", "from-flag", environment: variable)
-            #expect(try Files.list(workspace.path).filter { $0.hasPrefix("from") } == ["from-flag"])
-            _ = try await workspace.run("sync", environment: variable)
-            #expect(
-                try Files.list(workspace.path).filter { $0.hasPrefix("from") } == ["from-environment", "from-flag"]
-            )
-            _ = try await workspace.run("sync")
-            #expect(
-                try Files.list(workspace.path).filter { $0.hasPrefix("from") }
-                    == ["from-environment", "from-file", "from-flag"]
-            )
-        }
-    }
-
     @Test("Paths of a configuration elsewhere are relative to it, and IMGLIFE_CONFIG names it")
     func configurationElsewhere() async throws {
         try await Self.with { workspace, _ async throws in

@@ -43,6 +43,7 @@ extension GuideMirror {
         cache:
           path: mirror-cache
           max_size: 1GiB
+          min_free: 1MiB
 
         registries:
           registry.example.com:

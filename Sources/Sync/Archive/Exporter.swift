@@ -111,6 +111,7 @@ package struct Exporter: Sendable {
             source: source,
             platforms: platforms,
             wantedPlatforms: configuration?.entries.first { $0.source == location }?.platforms ?? [],
+            wantsReferrers: configuration?.entries.contains { $0.source == location && $0.includesReferrers } ?? false,
             progress: progress
         )
     }

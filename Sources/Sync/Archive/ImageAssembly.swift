@@ -21,6 +21,8 @@ struct ImageAssembly: Sendable {
     let platforms: [PlatformPattern]
     /// What is fetched of an image that is not there.
     let wantedPlatforms: [PlatformPattern]
+    /// Whether what refers to an image is fetched with it.
+    let wantsReferrers: Bool
     let progress: SyncProgress
 
     private var held: CachedSource { CachedSource(location: location, cache: cache) }
@@ -80,13 +82,15 @@ struct ImageAssembly: Sendable {
         let outcome = try await complete(document, platforms, from: source)
         if isRecorded, case .whole(let descriptor) = outcome {
             if document.descriptor != descriptor { try await cache.store(document, from: location) }
+            // Before the tag is known: an export that breaks off here tries again.
+            if wantsReferrers { try await fetchReferrers(of: descriptor, from: source) }
             try await cache.record(tag, of: location, as: descriptor)
         }
         return outcome
     }
 
     /// Brings all of an image into the cache, its manifests last.
-    private func complete(
+    func complete(
         _ document: Manifest,
         _ platforms: [PlatformPattern],
         from source: any ImageSource

@@ -1,0 +1,33 @@
+import Cache
+import OCI
+import Registry
+
+extension ImageAssembly {
+    /// Brings into the cache what refers to an image or to one of its manifests, and what refers to that.
+    ///
+    /// - Throws: as ``image(_:)``; safe to repeat.
+    func fetchReferrers(of top: Descriptor, from source: any ImageSource) async throws {
+        var level = try await cache.closure(of: top).manifests.map(\.digest)
+        var seen = Set(level)
+        let search = ReferrerSearch(source: source, cache: cache, tags: try await Self.referrerTags(of: source))
+        for _ in 0..<ReferrerCopy.maximumDepth where !level.isEmpty {
+            let referrers = try await search.referrers(of: level).flatMap(\.referrers)
+            level = []
+            for referrer in referrers where seen.insert(referrer.manifest.descriptor.digest).inserted {
+                guard seen.count <= ReferrerCopy.maximumCount else { throw CopyError(.tooManyReferrers) }
+                _ = try await complete(referrer.manifest, [], from: source)
+                if let tag = referrer.tag {
+                    try await cache.record(tag, of: location, as: referrer.manifest.descriptor)
+                }
+                level.append(referrer.manifest.descriptor.digest)
+            }
+        }
+    }
+
+    private static func referrerTags(of source: any ImageSource) async throws -> Set<TagName> {
+        switch try await source.tags() {
+        case .missing: return []
+        case .found(let tags): return Set(tags.filter(\.isReferrerTag))
+        }
+    }
+}
