@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -41,19 +40,24 @@ class Registry:
     def __init__(self, directory):
         self.directory = directory
         self.process = None
+        self.storages = 0
         os.makedirs(directory, exist_ok=True)
 
     @property
     def host(self):
         return f"127.0.0.1:{self.port}"
 
-    def start(self, delete=False):
+    @property
+    def storage(self):
+        return os.path.join(self.directory, f"storage-{self.storages}" if self.storages else "storage")
+
+    def start(self):
         self.port = free_port()
         configuration = os.path.join(self.directory, "configuration.yml")
         with open(configuration, "w") as file:
             file.write(
                 "version: 0.1\nlog: {level: error}\n"
-                f"storage: {{filesystem: {{rootdirectory: {self.directory}/storage, maxthreads: 256}}}}\n"
+                f"storage: {{filesystem: {{rootdirectory: {self.storage}, maxthreads: 256}}}}\n"
                 f'http: {{addr: "127.0.0.1:{self.port}"}}\n'
             )
         self.log = open(os.path.join(self.directory, "access.log"), "wb")
@@ -71,9 +75,10 @@ class Registry:
             self.process = None
 
     def wipe(self):
-        """An empty registry on the same port is what a first run meets."""
+        """An empty registry is what a first run meets; see `Bench.forget_cache` for why the old one is left."""
         self.stop()
-        shutil.rmtree(os.path.join(self.directory, "storage"), ignore_errors=True)
+        measure.delete_large_files(self.storage)
+        self.storages += 1
         return self.start()
 
     def cpu(self):

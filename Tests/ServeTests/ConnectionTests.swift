@@ -111,7 +111,7 @@ struct ConnectionTests {
     )
     func slowHead(text: String) async throws {
         var limits = ConnectionLimits()
-        limits.head = .milliseconds(150)
+        limits.head = .seconds(3)
         try await ServedCache.with(limits: limits) { served async throws in
             let received = try await RawConnection.with(to: served.host) { connection async throws in
                 connection.send(text)

@@ -16,7 +16,7 @@ struct ServedCache: Sendable {
     static func with<R>(
         _ images: [(name: String, image: SampleImage)] = [],
         hosts: Set<RegistryHost> = [],
-        limits: ConnectionLimits = ConnectionLimits(),
+        limits: ConnectionLimits = .patient,
         status: StatusSource = StatusSource(),
         configuration: ServerConfiguration = .test(),
         _ body: (ServedCache) async throws -> R
@@ -125,5 +125,15 @@ private struct ImageBlobs: ContentSource {
             try await deliver(piece)
             offset += piece.readableBytes
         }
+    }
+}
+
+extension ConnectionLimits {
+    /// For tests that are not about time: a loaded machine can take long between connecting and sending.
+    static var patient: ConnectionLimits {
+        var limits = ConnectionLimits()
+        limits.head = .seconds(300)
+        limits.idle = .seconds(300)
+        return limits
     }
 }

@@ -46,6 +46,7 @@ struct PageFixture: Sendable {
         _ body: (Server) async throws -> R
     ) async throws -> R {
         var configuration = ServerConfiguration(listen: .anyPort, logger: LogText().logger)
+        configuration.limits = .patient
         configuration.passwordFile = passwordFile
         configuration.metricsListen = metricsListen
         return try await Server.with(configuration, NoContent(), page: source, body)

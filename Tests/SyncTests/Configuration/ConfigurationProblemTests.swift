@@ -189,7 +189,7 @@ struct ConfigurationProblemTests {
             "cache: {max_size: 0}",
             "2:19: cache.max_size: must be a size of at least one byte, such as 50GiB or 500MB, not '0'"
         ),
-        .top("cache: {dir: x}", "2:9: cache.dir: unknown key; the keys here are path, max_size"),
+        .top("cache: {dir: x}", "2:9: cache.dir: unknown key; the keys here are path, max_size, min_free"),
         .top("registries: []", "2:13: registries: must be a mapping, not a list"),
         .top(
             "registries: {a_b: {}}",
