@@ -29,10 +29,11 @@ package struct Server: Sendable {
         let access = try Access(configuration)
         let (requests, pending) = AsyncStream<PendingRequest>.makeStream()
         let state = ServerState(limits: configuration.limits, metrics: metrics, pending: pending)
+        let verified = VerifiedFiles(lifetime: configuration.verificationLifetime, metrics: metrics)
         let responder = Responder(
             content: content,
             hosts: KnownHosts(configuration.hosts),
-            verified: VerifiedFiles(lifetime: configuration.verificationLifetime),
+            verified: verified,
             authenticator: access.authenticator,
             metrics: metrics,
             status: status,
@@ -41,6 +42,7 @@ package struct Server: Sendable {
         )
         let result: Result<R, any Error> = await withTaskGroup(of: Void.self) { group in
             group.addTask { await answer(requests, state) }
+            group.addTask { await verified.run() }
             let result: Result<R, any Error>
             do {
                 result = .success(try await listen(configuration, access, responder, state, body))

@@ -69,9 +69,11 @@ struct ServeCommand: AsyncParsableCommand {
         try await Failure.exiting {
             let access = try CacheAccess(options: parent.options)
             let logger = access.configuration.logger
-            try await Stopping.run(logger: logger) { stop in
-                try await ContentCache.with(access.configuration) { cache in
-                    try await serve(cache, access, logger, until: stop)
+            try await Terminal.standardError.gathering {
+                try await Stopping.run(logger: logger) { stop in
+                    try await ContentCache.with(access.configuration) { cache in
+                        try await serve(cache, access, logger, until: stop)
+                    }
                 }
             }
         }
@@ -87,7 +89,7 @@ struct ServeCommand: AsyncParsableCommand {
         let metrics = ServeMetrics()
         try await withContent(cache, access, metrics) { content, hosts, figures in
             let status = StatusSource(
-                readiness: { await cache.unreadiness() },
+                readiness: { [pullsThrough = pulling.pullThrough] in await cache.unreadiness(pullsThrough) },
                 gauges: { await cache.gauges() + figures() }
             )
             var configuration = configuration(access, logger)
@@ -141,10 +143,10 @@ struct ServeCommand: AsyncParsableCommand {
 
 extension ContentCache {
     /// Why the cache cannot be served from now; `nil` when it can.
-    fileprivate func unreadiness() async -> String? {
+    fileprivate func unreadiness(_ pullsThrough: Bool) async -> String? {
         do {
             _ = try await locations()
-            return nil
+            return pullsThrough && lacksSpace ? "the disk has less free space than cache.min_free" : nil
         } catch {
             return "\(error)"
         }
