@@ -26,6 +26,14 @@ extension ContentCache {
             ?? FreeSpace.standardFloor(total: clinux_total_bytes(directory.root.file.descriptor))
     }
 
+    /// Whether less is free on the disk than has to stay so: every download is refused then.
+    ///
+    /// `false` where the system does not tell.
+    package var lacksSpace: Bool {
+        let free = clinux_free_bytes(directory.root.file.descriptor)
+        return free >= 0 && free < floor
+    }
+
     /// A disk that cannot hold the blob is found out before anything is downloaded.
     func reserve(_ partial: Partial) async throws {
         let length: Int64

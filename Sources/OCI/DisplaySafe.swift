@@ -10,6 +10,8 @@ extension StringProtocol {
 
     /// The text as ``displaySafe`` shows it, cut after `limit` characters.
     package func displaySafe(limit: Int) -> String {
+        // Nearly every text is plain, and busy servers log many.
+        if utf8.count <= limit, utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return String(self) }
         var result = ""
         var count = 0
         for scalar in unicodeScalars {

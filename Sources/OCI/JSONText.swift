@@ -2,6 +2,8 @@
 package enum JSONText {
     /// The text in quotes; control and direction characters are escaped, so a terminal can show it too.
     package static func quoted(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy { (0x20..<0x7F).contains($0) && $0 != 0x22 && $0 != 0x5C }
+        if isPlain { return "\"\(text)\"" }
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

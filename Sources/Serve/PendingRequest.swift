@@ -67,10 +67,10 @@ struct PendingRequest: Sendable {
         if let file = try blob.committedFile { responder.verified.insert(file) }
     }
 
-    /// Hashes a file while it is sent, and keeps its end back until its bytes have turned out right.
+    /// Sends a file while it is hashed, and keeps its end back until its bytes have turned out right.
     private func sendUnverified(_ file: BlobFile, _ state: ServerState) async throws {
+        async let isRight = responder.verified.verify(file)
         var pieces = PieceSender(channel: channel)
-        var hasher = DigestHasher(file.digest.algorithm)
         var offset: Int64 = 0
         while offset < file.size {
             try Task.checkCancellation()
@@ -78,9 +78,11 @@ struct PendingRequest: Sendable {
             if file.size - offset - count < Self.heldBack { count = min(file.size - offset, count + Self.heldBack) }
             let piece = try file.read(at: offset, atMost: Int(count))
             guard piece.readableBytes > 0 else { throw ShortBody() }
-            hasher.update(piece)
             offset += Int64(piece.readableBytes)
-            if offset == file.size { try await accept(file, hasher.finalize()) }
+            if offset == file.size, try await !isRight {
+                await responder.content.quarantine(file)
+                throw ShortBody()
+            }
             try await pieces.send(piece)
         }
         try await pieces.finish()
@@ -88,14 +90,6 @@ struct PendingRequest: Sendable {
 
     /// What is kept back of a file until all of it has been hashed, in bytes, at least.
     private static let heldBack: Int64 = 64 << 10
-
-    private func accept(_ file: BlobFile, _ digest: Digest) async throws {
-        guard digest == file.digest else {
-            await responder.content.quarantine(file)
-            throw ShortBody()
-        }
-        responder.verified.insert(file)
-    }
 }
 
 /// A body that cannot be completed.

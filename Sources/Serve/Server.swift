@@ -31,10 +31,11 @@ package struct Server: Sendable {
         let (requests, pending) = AsyncStream<PendingRequest>.makeStream()
         let state = ServerState(limits: configuration.limits, metrics: metrics, pending: pending)
         let page = try source.map { try Page($0, metrics, configuration) }
+        let verified = VerifiedFiles(lifetime: configuration.verificationLifetime, metrics: metrics)
         let responder = Responder(
             content: content,
             hosts: KnownHosts(configuration.hosts),
-            verified: VerifiedFiles(lifetime: configuration.verificationLifetime),
+            verified: verified,
             authenticator: access.authenticator,
             metrics: metrics,
             status: status,
@@ -45,6 +46,7 @@ package struct Server: Sendable {
         let result: Result<R, any Error> = await withTaskGroup(of: Void.self) { group in
             group.addTask { await answer(requests, state) }
             if let page { group.addTask { await page.run() } }
+            group.addTask { await verified.run() }
             let result: Result<R, any Error>
             do {
                 result = .success(try await listen(configuration, access, responder, state, body))

@@ -2,7 +2,7 @@ import Glibc
 import Logging
 import OCI
 
-/// Writes log events to standard error, one line each.
+/// Writes log events to standard error, one line each; those up to `info` may wait for others.
 struct LogOutput: LogHandler {
     let format: GlobalOptions.LogFormat
     var logLevel: Logger.Level
@@ -19,16 +19,22 @@ struct LogOutput: LogHandler {
     }
 
     func log(event: LogEvent) {
-        let all = metadata.merging(event.metadata ?? [:]) { _, new in new }.sorted { $0.key < $1.key }
-        let time = Timestamp.now
+        let line = line(of: event)
+        // What somebody should look at must be there even if the process is killed next.
+        if event.level > .info { Terminal.standardError.write(line) } else { Terminal.standardError.writeSoon(line) }
+    }
+
+    private func line(of event: LogEvent) -> String {
+        let own = event.metadata ?? [:]
+        let all = (metadata.isEmpty ? own : metadata.merging(own) { _, new in new }).sorted { $0.key < $1.key }
         switch format {
         case .text:
-            let fields = all.map { " \($0.key)=\(Self.quoted($0.value))" }.joined()
-            let level = event.level.rawValue.uppercased()
-            StandardOutput.writeError("\(time) \(level) \(event.message.description.displaySafe)\(fields)\n")
+            var line = "\(Timestamp.now) \(event.level.rawValue.uppercased()) \(event.message.description.displaySafe)"
+            for (key, value) in all { line += " \(key)=\(Self.quoted(value))" }
+            return line + "\n"
         case .json:
             let fields = all.map { ($0.key, JSONText.quoted($0.value.description)) }
-            StandardOutput.writeError(Self.jsonLine(event.level, event.message.description, fields, at: time))
+            return Self.jsonLine(event.level, event.message.description, fields)
         }
     }
 
@@ -45,7 +51,7 @@ struct LogOutput: LogHandler {
 
     private static func quoted(_ value: Logger.MetadataValue) -> String {
         let text = value.description.displaySafe(limit: 1024)
-        guard text.isEmpty || text.contains(where: { $0 == " " || $0 == "\"" }) else { return text }
+        guard text.isEmpty || text.utf8.contains(where: { $0 == 0x20 || $0 == 0x22 }) else { return text }
         return "\"\(text.replacing("\"", with: "\\\""))\""
     }
 }

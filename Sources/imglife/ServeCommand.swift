@@ -69,11 +69,13 @@ struct ServeCommand: AsyncParsableCommand {
         try await Failure.exiting {
             let access = try CacheAccess(options: parent.options)
             let logger = access.configuration.logger
-            try await Stopping.run(logger: logger) { stop in
-                var configuration = access.configuration
-                configuration.mayBeReadOnly = true
-                try await ContentCache.with(configuration) { cache in
-                    try await serve(cache, access, logger, until: stop)
+            try await Terminal.standardError.gathering {
+                try await Stopping.run(logger: logger) { stop in
+                    var configuration = access.configuration
+                    configuration.mayBeReadOnly = true
+                    try await ContentCache.with(configuration) { cache in
+                        try await serve(cache, access, logger, until: stop)
+                    }
                 }
             }
         }
@@ -89,7 +91,7 @@ struct ServeCommand: AsyncParsableCommand {
         let metrics = ServeMetrics()
         try await withContent(cache, access, metrics) { content, hosts, figures in
             let status = StatusSource(
-                readiness: { await cache.unreadiness() },
+                readiness: { [pullsThrough = pulling.pullThrough] in await cache.unreadiness(pullsThrough) },
                 gauges: { await cache.gauges() + figures() }
             )
             var configuration = configuration(access, logger)
@@ -149,10 +151,10 @@ struct ServeCommand: AsyncParsableCommand {
 
 extension ContentCache {
     /// Why the cache cannot be served from now; `nil` when it can.
-    fileprivate func unreadiness() async -> String? {
+    fileprivate func unreadiness(_ pullsThrough: Bool) async -> String? {
         do {
             _ = try await locations()
-            return nil
+            return pullsThrough && lacksSpace ? "the disk has less free space than cache.min_free" : nil
         } catch {
             return "\(error)"
         }

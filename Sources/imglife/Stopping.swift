@@ -40,7 +40,10 @@ struct Stopping: Sendable {
                 reloads.continuation.yield()
                 continue
             }
-            if isStopping { _exit(signal == .sigint ? 130 : 143) }
+            if isStopping {
+                Terminal.standardError.flush()
+                _exit(signal == .sigint ? 130 : 143)
+            }
             isStopping = true
             logger.notice("stopping; answers under way may finish", metadata: ["signal": "\(signal)"])
             stops.continuation.yield()

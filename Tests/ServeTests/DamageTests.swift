@@ -1,6 +1,7 @@
 import Glibc
 import NIOCore
 import OCI
+import Serve
 import TestSupport
 import Testing
 
@@ -66,6 +67,23 @@ struct DamageTests {
                 let answer = try await served.get(uri(part))
                 #expect(answer.status == 404 || answer.body.readableBytes < part.source.count)
             }
+        }
+    }
+
+    @Test(
+        "Many clients at once have a file hashed once, whole or in parts",
+        arguments: [[:], ["Range": "bytes=0-9"]] as [HeaderList]
+    )
+    func once(headers: HeaderList) async throws {
+        try await Self.with { served async throws in
+            let before = served.metrics[.verification]
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<50 {
+                    group.addTask { try await served.get(uri(Self.large), headers).body.readableBytes }
+                }
+                for try await count in group { #expect(count == (headers == [:] ? 20_000_000 : 10)) }
+            }
+            #expect(served.metrics[.verification] == before + 1)
         }
     }
 

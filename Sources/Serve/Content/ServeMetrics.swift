@@ -20,6 +20,8 @@ package final class ServeMetrics: Sendable {
         case uncachedBlob = "imglife_serve_uncached_blobs_total"
         /// A tag was served as it was known, because its upstream could not be asked.
         case staleTag = "imglife_serve_stale_tags_total"
+        /// A file was read whole and hashed, because it had not been since the start or since it changed.
+        case verification = "imglife_serve_verifications_total"
 
         fileprivate var help: String {
             switch self {
@@ -31,6 +33,7 @@ package final class ServeMetrics: Sendable {
             case .rememberedAbsence: "Requests for what an upstream registry had just said not to have."
             case .uncachedBlob: "Blobs passed on without being stored, because the disk is full."
             case .staleTag: "Tags served without asking their upstream, because it did not answer."
+            case .verification: "Files hashed before their first answer was completed."
             }
         }
     }

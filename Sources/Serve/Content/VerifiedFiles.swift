@@ -18,10 +18,20 @@ final class VerifiedFiles: Sendable {
     }
 
     private let lifetime: Duration
+    private let metrics: ServeMetrics
+    private let work = DetachedWork()
+    private let verifications: Flights<BlobFile.Identity, Bool>
     private let state = Mutex(State())
 
-    init(lifetime: Duration) {
+    init(lifetime: Duration, metrics: ServeMetrics) {
         self.lifetime = lifetime
+        self.metrics = metrics
+        verifications = Flights(work)
+    }
+
+    /// Runs the verifications that are begun, until the task is cancelled.
+    func run() async {
+        await work.run()
     }
 
     func contains(_ file: BlobFile) -> Bool {
@@ -39,12 +49,22 @@ final class VerifiedFiles: Sendable {
         }
     }
 
-    /// Reads a file whole and hashes it, unless that has been done.
+    /// Reads a file whole and hashes it, unless that has been done; once for all who ask at the same time.
+    ///
+    /// It goes on when they leave, so that nobody can have the same file hashed again and again.
     ///
     /// - Returns: whether its bytes are right.
-    @concurrent
+    /// - Throws: ``CacheError``; ``ServeError`` when too many are under way; `CancellationError`.
     func verify(_ file: BlobFile) async throws -> Bool {
         if contains(file) { return true }
+        return try await verifications.value(for: file.identity) { try await self.hash(file) }
+    }
+
+    @concurrent
+    private func hash(_ file: BlobFile) async throws -> Bool {
+        // Whoever asked between the end of one flight and its note joins a second one.
+        if contains(file) { return true }
+        metrics.count(.verification)
         var hasher = DigestHasher(file.digest.algorithm)
         var offset: Int64 = 0
         while offset < file.size {

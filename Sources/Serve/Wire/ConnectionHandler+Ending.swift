@@ -59,13 +59,13 @@ extension ConnectionHandler {
         let path = head.target.prefix { $0 != "?" }
         let milliseconds = (ContinuousClock.now - exchange.began) / .milliseconds(1)
         return [
-            "client": "\(client)",
-            "method": "\(head.method.name)",
-            "path": "\(path.displaySafe)",
+            "client": .string(client),
+            "method": .string(head.method.name),
+            "path": .string(path.displaySafe),
             "status": "\(exchange.status)",
             "bytes": "\(exchange.sent)",
             "ms": "\(Int(milliseconds.rounded()))",
-            "agent": "\((head.fields.userAgent ?? "-").displaySafe(limit: 128))",
+            "agent": .string((head.fields.userAgent ?? "-").displaySafe(limit: 128)),
         ]
     }
 
