@@ -163,15 +163,15 @@ def two_targets(bench, rounds):
         bench.cold()
 
         def both():
-            first = bench.skopeo(corpus, "4", "mirror")
-            second = bench.skopeo(corpus, "4", "second")
+            first = bench.skopeo(corpus, "sync", "mirror")
+            second = bench.skopeo(corpus, "sync", "second")
             return measure.Sample(first.wall + second.wall, first.cpu + second.cpu, max(first.rss, second.rss))
 
         samples["skopeo"].append(bench.measured(corpus, both, names))
     return {
         "title": f"two targets, cold: {len(corpus.tags)} tags, {corpus.unique_bytes >> 20} MiB each",
         "samples": samples,
-        "peer": "skopeo copy, 4 at a time, twice",
+        "peer": "skopeo sync, twice",
         "unique_bytes": corpus.unique_bytes,
     }
 
@@ -189,11 +189,11 @@ def target_emptied(bench, rounds):
         samples["imglife"].append(bench.measured(corpus, bench.sync))
         shutil.rmtree(SKOPEO_CACHE, ignore_errors=True)
         bench.target.wipe()
-        samples["skopeo"].append(bench.measured(corpus, lambda: bench.skopeo(corpus, "4")))
+        samples["skopeo"].append(bench.measured(corpus, lambda: bench.skopeo(corpus, "sync")))
     return {
         "title": f"target emptied, cache warm: {len(corpus.tags)} tags, {corpus.unique_bytes >> 20} MiB",
         "samples": samples,
-        "peer": "skopeo copy, 4 at a time",
+        "peer": "skopeo sync",
         "unique_bytes": corpus.unique_bytes,
     }
 

@@ -84,6 +84,21 @@ def curve(case):
     return lines + [""]
 
 
+def read(directory):
+    """The cases of an earlier run, to add others to them."""
+    path = os.path.join(directory, "results.json")
+    if not os.path.exists(path):
+        return []
+    with open(path) as file:
+        cases = json.load(file)["cases"]
+    for case in cases:
+        for tool, rows in case.get("samples", {}).items():
+            case["samples"][tool] = [
+                measure.Sample(row.pop("wall"), row.pop("cpu"), row.pop("rss"), row) for row in rows
+            ]
+    return cases
+
+
 def plain(case):
     """The figures of a case, for the JSON document."""
     if "samples" not in case:
