@@ -113,9 +113,8 @@ struct ConnectionTests {
         var limits = ConnectionLimits()
         limits.head = .seconds(3)
         try await ServedCache.with(limits: limits) { served async throws in
-            let received = try await RawConnection.with(to: served.host) { connection async throws in
-                connection.send(text)
-                return try await connection.waitForEnd()
+            let received = try await RawConnection.with(to: served.host, greeting: text) { connection async throws in
+                try await connection.waitForEnd()
             }
             #expect(RawAnswer(received).status == (text.isEmpty ? 0 : 408))
         }

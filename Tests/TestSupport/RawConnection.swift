@@ -27,12 +27,14 @@ package final class RawConnection: Sendable {
     /// - Parameters:
     ///   - host: where to.
     ///   - authorityFile: speaks TLS and trusts this authority; `nil` is plain TCP.
+    ///   - greeting: what is sent at once, before a loaded machine gets round to `body`.
     ///   - body: what to do with the connection.
     /// - Returns: what `body` returned.
     /// - Throws: what connecting or `body` threw.
     package static func with<R>(
         to host: RegistryHost,
         authorityFile: String? = nil,
+        greeting: String = "",
         _ body: (RawConnection) async throws -> R
     ) async throws -> R {
         let state = Watched(Received())
@@ -47,7 +49,7 @@ package final class RawConnection: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
                     if let tls { try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: name)) }
-                    try pipeline.addHandler(Collector(state))
+                    try pipeline.addHandler(Collector(state, greeting))
                 }
             }
             .connect(host: "127.0.0.1", port: host.port ?? 80).get()
@@ -85,8 +87,17 @@ private final class Collector: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private let state: Watched<RawConnection.Received>
+    private let greeting: String
 
-    init(_ state: Watched<RawConnection.Received>) { self.state = state }
+    init(_ state: Watched<RawConnection.Received>, _ greeting: String) {
+        self.state = state
+        self.greeting = greeting
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if !greeting.isEmpty { context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: greeting)), promise: nil) }
+        context.fireChannelActive()
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
