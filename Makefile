@@ -8,7 +8,7 @@ RELEASE = -c release --static-swift-stdlib $(FLAGS)
 SOURCES = Package.swift Sources Tests
 
 BUILD_PACKAGES = libsqlite3-dev zlib1g-dev libre2-dev libstdc++-12-dev
-TEST_PACKAGES = docker-registry skopeo apache2-utils openssl strace tmux
+TEST_PACKAGES = docker-registry skopeo podman buildah apache2-utils iproute2 openssl strace tmux
 DEMO_PACKAGES = docker-registry skopeo
 BENCH_PACKAGES = docker-registry skopeo nginx wrk hyperfine openssl curl procps python3 python3-matplotlib
 
