@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cache
 import FoundationEssentials
+import Logging
 import OCI
 
 /// `imglife import`: takes images from archives into the cache.
@@ -100,9 +101,24 @@ struct ImportCommand: AsyncParsableCommand {
             let report = try await bytes.showing(progress, environment: access.environment) {
                 try await cache.importArchive(from: source, options)
             }
+            Self.warn(report, access.configuration.logger)
             return ImportDocument.Archive(source.name, report)
         } catch let error as CacheError {
             return ImportDocument.Archive(source.name, error)
+        }
+    }
+
+    private static func warn(_ report: ImportReport, _ logger: Logger) {
+        for image in report.images {
+            guard let narrowing = image.narrowing else { continue }
+            let list = { (platforms: [Platform]) in platforms.map(\.description.displaySafe).joined(separator: " ") }
+            logger.warning(
+                "the archive has some platforms only of what the name stands for; it now stands for those",
+                metadata: [
+                    "image": "\(image.reference)", "index": "\(narrowing.index)", "holds": "\(list(narrowing.held))",
+                    "lacks": "\(narrowing.absent.isEmpty ? "attestations" : list(narrowing.absent))",
+                ]
+            )
         }
     }
 

@@ -10,6 +10,8 @@ struct ImportDocument: Encodable {
         let status: String
         /// What the name stood for before.
         let previous: String?
+        /// Platforms that the archive's index names and the archive lacks; `nil` when the index is whole.
+        let absentPlatforms: [String]?
     }
 
     struct Volumes: Encodable {
@@ -42,6 +44,7 @@ extension ImportDocument.Image {
     fileprivate init(_ image: ImportReport.Image) {
         reference = image.reference.description
         digest = image.descriptor.digest.description
+        absentPlatforms = image.narrowing?.absent.map(\.description)
         switch image.outcome {
         case .added: (status, previous) = ("added", nil)
         case .moved(let from): (status, previous) = ("moved", from.description)

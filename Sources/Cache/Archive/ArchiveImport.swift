@@ -81,8 +81,10 @@ final class ArchiveImport {
 extension ArchiveImport {
     /// An image and all that it needs.
     struct Examined {
-        let root: ImportRoot
+        var root: ImportRoot
         var image: ImportClosure.Image
+        /// What the archive lacks of the index that the root was.
+        var narrowing: ImportReport.Narrowing?
 
         /// A file without a row, or one that a collection has just removed, cannot be relied on.
         fileprivate mutating func lose(_ isLost: (Digest) -> Bool) {
@@ -93,14 +95,10 @@ extension ArchiveImport {
     }
 
     private func examine(_ selection: ImportSelection) throws -> [Examined] {
-        let (stage, made) = (stage, made)
-        var closure = ImportClosure(
-            read: { descriptor in
-                try made[descriptor.digest] ?? (stage.contains(descriptor) ? stage.manifest(descriptor) : nil)
-            },
-            holds: { stage.contains($0) }
-        )
-        let named = try selection.named.map { try Examined(root: $0, image: closure.image($0.descriptor)) }
+        var closure = ImportClosure(read: { try self.manifest($0) }, holds: { self.stage.contains($0) })
+        let named = try selection.named.map { root in
+            try narrowed(Examined(root: root, image: closure.image(root.descriptor)), &closure)
+        }
         var images = named
         let known = Set(named.flatMap(\.image.members.keys))
         for root in selection.unnamed {
@@ -115,6 +113,33 @@ extension ArchiveImport {
             }
         }
         return images
+    }
+
+    /// A manifest that is here, or was made here.
+    private func manifest(_ descriptor: Descriptor) throws -> Manifest? {
+        try made[descriptor.digest] ?? (stage.contains(descriptor) ? stage.manifest(descriptor) : nil)
+    }
+
+    /// What is whole of an index that another program saved in part takes its place.
+    private func narrowed(_ examined: Examined, _ closure: inout ImportClosure) throws -> Examined {
+        guard reading.document == nil, !examined.image.missing.isEmpty,
+            let document = try manifest(examined.root.descriptor), case .index(let index) = document.content,
+            let sparse = try SparseIndex(document, index, isWhole: { try closure.image($0).missing.isEmpty })
+        else { return examined }
+        let descriptor: Descriptor
+        switch sparse.remainder {
+        case .single(let child): descriptor = child
+        case .made(let reduced):
+            descriptor = reduced.descriptor
+            made[descriptor.digest] = reduced
+        }
+        var root = ImportRoot(descriptor: descriptor)
+        root.references = examined.root.references
+        return Examined(
+            root: root,
+            image: try closure.image(descriptor),
+            narrowing: .init(index: document.descriptor.digest, held: sparse.held, absent: sparse.absent)
+        )
     }
 
     private func checkOmitted(_ images: [Examined]) throws(ArchiveRefusal) {
@@ -144,7 +169,8 @@ extension ArchiveImport {
         throw ArchiveRefusal(
             "it is incomplete: \(name) needs \(first.digest) of \(first.size) bytes"
                 + (examined.image.missing.count > 1 ? " and \(examined.image.missing.count - 1) more" : "")
-                + ", which is neither in it nor in the cache; write it again with all platforms and layers"
+                + ", which is neither in it nor in the cache; write it again with all that it needs, for example with "
+                + "'skopeo copy --all', or one platform with 'docker save --platform'"
         )
     }
 }
@@ -161,7 +187,7 @@ extension ArchiveImport {
             try await commit(files, as: Dictionary(uniqueKeysWithValues: level.map { ($0.descriptor.digest, $0) }))
             for manifest in level { try await cache.store(manifest, from: nil) }
         }
-        for image in images { try await tag(image.root) }
+        for image in images { try await tag(image) }
         try await cache.writeLayout()
     }
 
@@ -192,7 +218,8 @@ extension ArchiveImport {
         return levels
     }
 
-    private func tag(_ root: ImportRoot) async throws {
+    private func tag(_ examined: Examined) async throws {
+        let root = examined.root
         for reference in root.references {
             guard let tag = reference.tag else { continue }
             let earlier = try await cache.resolve(.tag(tag), in: reference.location)
@@ -203,7 +230,14 @@ extension ArchiveImport {
                 case root.descriptor.digest: .unchanged
                 case let digest?: .moved(from: digest)
                 }
-            report.images.append(.init(reference: reference, descriptor: root.descriptor, outcome: outcome))
+            report.images.append(
+                .init(
+                    reference: reference,
+                    descriptor: root.descriptor,
+                    outcome: outcome,
+                    narrowing: examined.narrowing
+                )
+            )
         }
     }
 
@@ -230,7 +264,7 @@ extension ArchiveImport {
         for examined in waiting {
             for reference in examined.root.references {
                 report.images.append(
-                    .init(reference: reference, descriptor: examined.root.descriptor, outcome: .waiting)
+                    .init(reference: reference, descriptor: examined.root.descriptor, outcome: .waiting, narrowing: nil)
                 )
             }
         }

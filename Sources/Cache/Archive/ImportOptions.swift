@@ -27,11 +27,22 @@ package struct ImportReport: Sendable {
         case waiting
     }
 
+    /// An index of which the archive has some platforms only; the name stands for those.
+    package struct Narrowing: Hashable, Sendable {
+        /// The index's digest.
+        package let index: Digest
+        /// In its order, as remote text; without attestations.
+        package let held: [Platform]
+        package let absent: [Platform]
+    }
+
     /// One reference of the archive.
     package struct Image: Sendable {
         package let reference: ImageReference
         package let descriptor: Descriptor
         package let outcome: Outcome
+        /// `nil` when the name stands for what the archive says.
+        package let narrowing: Narrowing?
     }
 
     /// A set of which volumes are still to come.
