@@ -93,6 +93,7 @@ struct ExportCommand: AsyncParsableCommand {
             let request = try request(session)
             try await Interruption.run(logger: session.logger) {
                 if offline {
+                    _ = try OfflineCache(session.cache)
                     try await export(request, session, nil)
                 } else {
                     try await RegistryClient.with(session.registries) { client in

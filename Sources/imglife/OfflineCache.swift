@@ -8,8 +8,16 @@ struct OfflineCache: Sendable {
 
     /// - Throws: ``MissingCache``.
     init(_ session: Session) throws(MissingCache) {
-        configuration = session.cache
-        let directory = session.cacheDirectory
+        try self.init(session.cache, named: session.cacheDirectory)
+    }
+
+    /// - Throws: ``MissingCache``.
+    init(_ configuration: CacheConfiguration) throws(MissingCache) {
+        try self.init(configuration, named: configuration.directory)
+    }
+
+    private init(_ configuration: CacheConfiguration, named directory: String) throws(MissingCache) {
+        self.configuration = configuration
         guard access("\(directory)/oci-layout", F_OK) == 0 else { throw MissingCache(directory: directory) }
     }
 }

@@ -36,8 +36,9 @@ package struct Exporter: Sendable {
         if request.volumeSize == nil { try ContentCache.check(request.destination) }
         let images = try await images(request)
         let all = try await HeldReferrers(cache: cache).adding(to: images)
-        var contents = ArchiveContents(images: all.images)
-        contents.referrers = all.referrers
+        warn(ofIncomplete: all.incomplete)
+        var contents = ArchiveContents(images: Array(all.images))
+        contents.referrers = Array(all.referrers)
         contents.receipts = request.receipts
         contents.volumeSize = request.volumeSize
         contents.platforms = request.platforms
@@ -53,6 +54,15 @@ package struct Exporter: Sendable {
             omittedBytes: plan.omitted.reduce(0) { $0 + $1.blob.size },
             downloadedBytes: cache.statistics.downloadedBytes,
             set: plan.volumes[0].document.volume?.set
+        )
+    }
+
+    private func warn(ofIncomplete referrers: Set<Digest>) {
+        guard !referrers.isEmpty else { return }
+        let shown = referrers.sorted().prefix(3).map(\.description).joined(separator: " ")
+        logger.warning(
+            "signatures and the like that the cache does not hold whole are left out of the archive",
+            metadata: ["count": "\(referrers.count)", "digests": "\(shown)\(referrers.count > 3 ? " …" : "")"]
         )
     }
 

@@ -7,12 +7,17 @@ struct HeldReferrers {
 
     let cache: ContentCache
 
+    /// Images with what refers to them.
+    struct Found {
+        fileprivate(set) var images: Set<ArchiveDocument.Image>
+        fileprivate(set) var referrers: Set<ArchiveDocument.Referrer> = []
+        /// Of these the cache lacks something.
+        fileprivate(set) var incomplete: Set<Digest> = []
+    }
+
     /// Adds to some images what refers to them or to one of their manifests, and what refers to that.
-    func adding(
-        to images: [ArchiveDocument.Image]
-    ) async throws -> (images: [ArchiveDocument.Image], referrers: [ArchiveDocument.Referrer]) {
-        var result = images
-        var referrers: [ArchiveDocument.Referrer] = []
+    func adding(to images: [ArchiveDocument.Image]) async throws -> Found {
+        var found = Found(images: Set(images))
         for (location, images) in Dictionary(grouping: images, by: \.reference.location).sorted(by: { $0.key < $1.key })
         {
             let tags = Dictionary(
@@ -24,21 +29,22 @@ struct HeldReferrers {
             for _ in 0...ReferrerCopy.maximumDepth where !level.isEmpty {
                 var next: [Descriptor] = []
                 for manifest in try await manifests(of: level) where seen.insert(manifest.digest).inserted {
-                    for (tag, descriptor) in Self.tagged(manifest.digest, tags) where try await isWhole(descriptor) {
+                    for (tag, descriptor) in Self.tagged(manifest.digest, tags)
+                    where try await isWhole(descriptor, &found) {
                         let reference = ImageReference(location: location, tag: tag)
-                        result.append(.init(reference: reference, descriptor: descriptor))
+                        found.images.insert(.init(reference: reference, descriptor: descriptor))
                         next.append(descriptor)
                     }
-                    for descriptor in try await cache.referrers(of: manifest.digest) where try await isWhole(descriptor)
-                    {
-                        referrers.append(.init(repository: location, descriptor: descriptor))
+                    for descriptor in try await cache.referrers(of: manifest.digest)
+                    where try await isWhole(descriptor, &found) {
+                        found.referrers.insert(.init(repository: location, descriptor: descriptor))
                         next.append(descriptor)
                     }
                 }
                 level = next
             }
         }
-        return (Array(Set(result)), Array(Set(referrers)))
+        return found
     }
 
     private func manifests(of tops: [Descriptor]) async throws -> [Descriptor] {
@@ -47,12 +53,14 @@ struct HeldReferrers {
         return manifests
     }
 
-    private func isWhole(_ descriptor: Descriptor) async throws -> Bool {
+    private func isWhole(_ descriptor: Descriptor, _ found: inout Found) async throws -> Bool {
         do {
-            return try await cache.closure(of: descriptor).missing.isEmpty
+            if try await cache.closure(of: descriptor).missing.isEmpty { return true }
         } catch is DocumentError {
-            return false
+            // Nothing that could be followed.
         }
+        found.incomplete.insert(descriptor.digest)
+        return false
     }
 
     private static func tagged(

@@ -46,14 +46,27 @@ struct ImageAssembly: Sendable {
 
     private func offline(_ tag: TagName) async throws -> Outcome {
         guard let descriptor = try await held.resolve(.tag(tag)) else { return .missing([]) }
-        do {
-            let top = try await topmost(of: try await held.manifest(descriptor))
-            let closure = try await cache.closure(of: top)
-            return closure.missing.isEmpty ? .whole(top) : .missing(closure.missing.map(\.digest))
-        } catch let error as CopyError {
-            guard case .notInCache(.digest(let digest), _) = error.kind else { throw error }
-            return .missing([digest])
+        let missing = Set(try await missing(of: descriptor, depth: 0))
+        guard missing.isEmpty else { return .missing(missing.sorted()) }
+        return .whole(try await topmost(of: try await held.manifest(descriptor)))
+    }
+
+    /// All that the cache lacks of the platforms asked for, as far as the manifests that it holds tell.
+    private func missing(of descriptor: Descriptor, depth: Int) async throws -> [Digest] {
+        guard !platforms.isEmpty, depth < ImageWalk.maximumDepth, descriptor.mediaType.isIndex,
+            let document = try cache.manifest(descriptor), case .index(let index) = document.content
+        else { return try await cache.closure(of: descriptor).missing.map(\.digest) }
+        var missing: [Digest] = []
+        for entry in index.entries where isWanted(entry, isNested: depth > 0) {
+            missing += try await self.missing(of: entry.descriptor, depth: depth + 1)
         }
+        return missing
+    }
+
+    /// An index without a platform may hold any; what lies in an index takes the platform of that one.
+    private func isWanted(_ entry: ImageIndex.Entry, isNested: Bool) -> Bool {
+        entry.platform.map { platform in platforms.contains { $0.matches(platform) } }
+            ?? (isNested || entry.descriptor.mediaType.isIndex)
     }
 
     /// What the archive gets of an image in the cache; an index of some of its platforms is stored.

@@ -1,0 +1,82 @@
+import OCI
+import TestSupport
+import Testing
+
+/// Offline exports of what the cache does not hold whole.
+struct ExportMissingTests {
+    private static let index = ExportTests.index
+    private static let single = ExportTests.single
+
+    /// Removes the manifest of linux/amd64 and the layer of linux/arm64, and of the other image the config and a layer.
+    private static func damage(_ workspace: Workspace) throws {
+        for digest in [child, layer] + others { try Files.remove("\(workspace.cache)/blobs/sha256/\(digest.hex)") }
+    }
+
+    private static let child = index.manifests[0].descriptor.digest
+    private static let layer = index.blobs[4].descriptor.digest
+    private static let others = single.blobs.prefix(2).map(\.descriptor.digest)
+
+    @Test(
+        "Everything that is missing of all images is named at once, as far as the platforms asked for need it",
+        arguments: [
+            ([], [child, layer]), (["linux/arm64"], [layer]), (["linux/amd64", "linux/arm64"], [child, layer]),
+            (["linux/amd64"], [child]),
+        ]
+    )
+    func named(platforms: [String], missing: [Digest]) async throws {
+        try await ExportTests.with { workspace, upstream async throws in
+            #expect(try await workspace.run("export", "-o", "a.tar", "--progress", "none").status == 0)
+            try Self.damage(workspace)
+            upstream.forgetRequests()
+            let names = ["up/app:1", "up/app:2"].map(upstream.place)
+            let options = platforms.flatMap { ["--platform", $0] }
+            let result = try await workspace.launch(
+                [Workspace.program, "export", "-o", "b.tar", "--offline", "--progress", "none"] + options + names
+            )
+            #expect(result.status == 1)
+            #expect(result.errorLines.count == 1)
+            let all = [Self.child, Self.layer] + Self.others
+            let told = Set(all.filter { result.errors.contains("\($0)") })
+            #expect(told == Set(missing + Self.others), "\(result.errors)")
+            for name in names { #expect(result.errors.contains(name)) }
+            #expect(!Files.exists("\(workspace.path)/b.tar") && upstream.requests.isEmpty)
+        }
+    }
+
+    @Test("Where there is no cache an offline export says so and makes none")
+    func noCache() async throws {
+        try await Workspace.with { workspace async throws in
+            let result = try await workspace.run("export", "--cache-dir", "none", "-o", "a.tar", "--offline")
+            #expect(result.status == 1)
+            #expect(result.errors.contains("there is no cache in none: import into it first"), "\(result.errors)")
+            #expect(try Files.list(workspace.path).isEmpty)
+        }
+    }
+
+    @Test("A signature that the cache does not hold whole is left out, and a line says so")
+    func referrers() async throws {
+        let signature = SampleImage.artifact(of: Self.index.top)
+        var configuration = ScriptedRegistry.Configuration()
+        configuration.options.referrersAPI = true
+        try await ScriptedRegistry.with(configuration) { upstream async throws in
+            upstream.load(Self.index, repository: "up/app", tag: "1")
+            upstream.load(signature, repository: "up/app")
+            try await Workspace.with { workspace async throws in
+                try workspace.configure(
+                    Entry(upstream.place("up/app"), to: upstream.place("down/app"), "tag: '1'", "referrers: true")
+                )
+                #expect(try await workspace.run("export", "-o", "first.tar", "--progress", "none").status == 0)
+                let whole = try await workspace.run("export", "-o", "a.tar", "--offline", "--progress", "none")
+                #expect(whole.status == 0 && whole.errors.isEmpty, "\(whole.errors)")
+                let payload = try #require(signature.blobs.last).descriptor.digest
+                try Files.remove("\(workspace.cache)/blobs/sha256/\(payload.hex)")
+                let result = try await workspace.run("export", "-o", "b.tar", "--offline", "--progress", "none")
+                #expect(result.status == 0, "\(result.errors)")
+                #expect(result.errorLines.count == 1, "\(result.errors)")
+                #expect(result.errors.contains("\(signature.digest)") && result.errors.contains("left out"))
+                let names = try await ExportTests.unpack("b.tar", in: workspace)
+                #expect(names.count { $0.hasPrefix("blobs/") } == (Self.index.blobs + Self.index.manifests).count)
+            }
+        }
+    }
+}
