@@ -43,6 +43,7 @@ struct DockerImages {
             layerNames.count <= Manifest.maximumChildren
         else { throw ArchiveRefusal("manifest.json", "lists an image without Config or Layers") }
         let config = try find(configName)
+        try Self.check(config, against: configName)
         let layers = try layerNames.map { name in
             guard let name else { throw ArchiveRefusal("manifest.json", "names a layer by something else than a text") }
             return try find(name)
@@ -64,6 +65,14 @@ struct DockerImages {
             throw ArchiveRefusal("manifest.json", "names '\(name.displaySafe)', which is not in the archive")
         }
         return file
+    }
+
+    /// A config is called by its digest; anything else has just a name.
+    private static func check(_ config: File, against name: String) throws(ArchiveRefusal) {
+        let stem = name.hasSuffix(".json") ? name.dropLast(5) : name[...]
+        guard let digest = (try? Digest(stem)) ?? (try? Digest("sha256:\(stem)")), digest != config.digest
+        else { return }
+        throw ArchiveRefusal(name, "holds other bytes than its name says: expected \(digest), got \(config.digest)")
     }
 
     /// The config says what its layers are: what does not fit is another image's.

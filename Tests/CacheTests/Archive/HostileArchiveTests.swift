@@ -61,15 +61,16 @@ struct HostileArchiveTests {
 
     @Test("An archive that is cut at any block is refused, compressed or not, and the whole one is not")
     func truncated() async throws {
-        let whole = TestTar.good.finished
-        for length in stride(from: 512, through: whole.readableBytes - 512, by: 512) {
-            let bytes = try #require(whole.getSlice(at: 0, length: length))
-            try await Self.expectRefusal(bytes, "too early")
-        }
-        try await withCache { cache, path in
-            try write(whole, to: "\(path).tar")
-            let report = try await cache.importArchive(from: .path("\(path).tar"))
-            #expect(report.images.map(\.descriptor.digest) == [TestTar.image.digest])
+        let own = try ArchiveSample(images: [(TestTar.image, TestTar.name)]).archive()
+        for whole in [TestTar.good.finished, own, HostileArchive.goodDocker] {
+            for length in stride(from: 512, through: whole.readableBytes - 512, by: 512) {
+                let bytes = try #require(whole.getSlice(at: 0, length: length))
+                try await Self.expectRefusal(bytes, "too early")
+            }
+            try await withCache { cache, path async throws in
+                try await cache.importing(whole, at: path)
+                #expect(try await cache.tagged().keys.sorted() == [TestTar.name])
+            }
         }
     }
 

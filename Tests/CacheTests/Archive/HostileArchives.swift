@@ -24,7 +24,7 @@ struct HostileArchive: Sendable, CustomTestStringConvertible {
         }
     }
 
-    static let all = names + types + sizes + extensions + endings + contents + manifests
+    static let all = names + types + sizes + extensions + endings + contents + manifests + docker
 }
 
 private let hex = String(repeating: "ab", count: 32)
