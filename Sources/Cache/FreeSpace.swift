@@ -21,7 +21,7 @@ extension ContentCache {
     private static let reservedSize: Int64 = 1 << 20
 
     /// The bytes that stay free on the disk; no download begins that would take them.
-    private var floor: Int64 {
+    var floor: Int64 {
         configuration.minimumFree
             ?? FreeSpace.standardFloor(total: clinux_total_bytes(directory.root.file.descriptor))
     }
@@ -86,11 +86,14 @@ extension ContentCache {
         if let isFreed = room.withLock({ $0 }) { return isFreed }
         room.withLock { $0 = false }
         let report = try await collect(configuration.collection(self))
-        configuration.logger.notice(
-            "the disk is full; what nothing needs has been removed",
-            metadata: ["bytes": "\(report.bytes + report.partialBytes)"]
-        )
-        let isFreed = report.bytes + report.partialBytes > 0
+        let freed = report.bytes + report.partialBytes
+        let isFreed = freed > 0
+        if isFreed {
+            configuration.logger.notice(
+                "the disk is full; what nothing needs has been removed",
+                metadata: ["bytes": "\(freed)"]
+            )
+        }
         room.withLock { $0 = isFreed }
         return isFreed
     }
@@ -124,13 +127,17 @@ extension CacheIndex {
     func reserve(_ bytes: Int64, for digest: Digest, _ lease: String, at now: Int64) throws(CacheError) {
         try write { db in
             try Self.upsertLease(db, lease, now)
-            try db.execute(
-                sql: """
-                    INSERT INTO reservations (digest, lease, bytes) VALUES (?, ?, ?)
-                    ON CONFLICT (digest) DO UPDATE SET lease = excluded.lease, bytes = excluded.bytes
-                    """,
-                arguments: [digest.key, lease, bytes]
-            )
+            try Self.upsertReservation(db, bytes, for: digest, lease)
         }
+    }
+
+    static func upsertReservation(_ db: Database, _ bytes: Int64, for digest: Digest, _ lease: String) throws {
+        try db.execute(
+            sql: """
+                INSERT INTO reservations (digest, lease, bytes) VALUES (?, ?, ?)
+                ON CONFLICT (digest) DO UPDATE SET lease = excluded.lease, bytes = excluded.bytes
+                """,
+            arguments: [digest.key, lease, bytes]
+        )
     }
 }

@@ -58,11 +58,13 @@ extension ContentCache {
             try await reading.run(source)
             let report = try await ArchiveImport(reading).run()
             stage.discard()
+            try await stage.releaseRoom()
             return report
         } catch {
             let isInterrupted = error is CancellationError
             reading.abandon(keepsPartial: isInterrupted)
             if !isInterrupted { stage.discard(reading.parts.values.compactMap(\.self)) }
+            try? await stage.releaseRoom()
             switch error {
             case let refusal as ArchiveRefusal: throw CacheError(refusal, archive: source.name)
             case let error as SystemError: throw importFailure(error)

@@ -10,7 +10,9 @@ extension ImportReading {
         case .document: return try text(meaning, member, limit: ArchiveDocument.maximumSize)
         case .blob(let digest): return try await sink(for: digest, member)
         case .part(let digest, let index): return try await sink(forPart: try part(digest, index, member))
-        case .dockerFile: return .stage(try stage.writer(nil, size: member.size))
+        case .dockerFile:
+            try await stage.cache.makeRoom(forImportOf: member.size)
+            return .stage(try stage.writer(nil, size: member.size))
         case .dockerLink, .ignored: return .discard
         }
     }
@@ -25,6 +27,7 @@ extension ImportReading {
             throw ArchiveRefusal(member.name, "is in it twice, with different content")
         }
         if try await isHere(digest, size: member.size) { return .hash(DigestHasher(digest.algorithm), head: []) }
+        try await stage.reserve(digest, size: member.size)
         let name = Partial.name(digest)
         return .stage(try stage.writer(name, algorithm: digest.algorithm, size: member.size))
     }

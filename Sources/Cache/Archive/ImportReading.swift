@@ -151,6 +151,7 @@ final class ImportReading {
         try checkSignature(document)
         self.document = document
         try await stage.hold(document.blobs + document.omitted.map(\.blob) + document.parts.map(\.blob))
+        try await stage.reserve(document)
     }
 
     /// Checks that the archive is signed as the options demand.

@@ -13,9 +13,11 @@ final class ImportStage {
     private var asked: Set<Digest> = []
     /// Names in `ingest/` that this import wrote.
     private var own: Set<String> = []
+    private var room: ImportRoom
 
     init(_ cache: ContentCache) {
         self.cache = cache
+        room = ImportRoom(cache)
     }
 
     private var ingest: Directory { cache.directory.ingest }
@@ -32,6 +34,39 @@ final class ImportStage {
         }
         present.formUnion(try await cache.hold(descriptors))
         asked.formUnion(blobs.map(\.digest))
+    }
+
+    /// Finds room for all that an archive says it holds and that is not here, before any of it is written.
+    ///
+    /// - Throws: ``CacheError`` (`diskFull`).
+    func reserve(_ document: ArchiveDocument) async throws {
+        var written: Int64 = 0
+        var wanted: [ArchiveDocument.Blob] = []
+        func want(_ blob: ArchiveDocument.Blob, as name: String) throws {
+            wanted.append(blob)
+            written += min(try ingest.status(name)?.size ?? 0, blob.size)
+        }
+        for blob in document.blobs where !present.contains(blob.digest) && files[blob.digest] == nil {
+            try want(blob, as: Partial.name(blob.digest))
+        }
+        for part in document.parts where !present.contains(part.blob.digest) {
+            let bytes = ArchiveDocument.Blob(digest: part.digest, size: part.length)
+            try want(bytes, as: partName(part, of: document))
+        }
+        try await room.reserve(wanted, written: written)
+    }
+
+    /// Finds room for one blob unless that has been done.
+    ///
+    /// - Throws: ``CacheError`` (`diskFull`).
+    func reserve(_ digest: Digest, size: Int64) async throws {
+        guard !room.has(digest) else { return }
+        try await room.reserve([ArchiveDocument.Blob(digest: digest, size: size)])
+    }
+
+    /// Frees the room of what has not been committed.
+    func releaseRoom() async throws {
+        try await room.release()
     }
 
     /// Whether a blob is verified and waiting, or in the cache.

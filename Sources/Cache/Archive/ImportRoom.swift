@@ -1,0 +1,108 @@
+import CLinux
+import GRDB
+import Glibc
+import OCI
+
+/// The room on the disk that an import needs: looked for before its bytes are written, and reserved while they are.
+struct ImportRoom {
+    /// Smaller blobs cost more to reserve than they are worth.
+    private static let reservedSize: Int64 = 1 << 20
+
+    private let cache: ContentCache
+    /// Blobs for which room has been found already.
+    private var announced: Set<Digest> = []
+    /// Those with a row.
+    private var reserved: Set<Digest> = []
+
+    init(_ cache: ContentCache) {
+        self.cache = cache
+    }
+
+    /// Whether room has been found for a blob.
+    func has(_ digest: Digest) -> Bool { announced.contains(digest) }
+
+    /// Finds room for blobs that are not there yet, and reserves it against the limit on the cache's size.
+    ///
+    /// Once in the cache's scope what nothing needs is removed for it.
+    ///
+    /// - Parameters:
+    ///   - blobs: what is going to be written.
+    ///   - written: how many bytes of it an interrupted import has left.
+    /// - Throws: ``CacheError`` (`diskFull`).
+    mutating func reserve(_ blobs: [ArchiveDocument.Blob], written: Int64 = 0) async throws {
+        try await cache.makeRoom(forImportOf: Self.sum(blobs) - written)
+        announced.formUnion(blobs.map(\.digest))
+        let large = blobs.filter { $0.size >= Self.reservedSize }
+        guard !large.isEmpty else { return }
+        let lease = cache.lease
+        try lease.begin()
+        try await blocking { [index = cache.index, now = cache.configuration.now] in
+            try index.reserve(large, lease.id, at: now())
+        }
+        reserved.formUnion(large.map(\.digest))
+    }
+
+    /// Frees what has not been committed.
+    mutating func release() async throws {
+        guard !reserved.isEmpty else { return }
+        try await blocking { [index = cache.index, id = cache.lease.id, reserved] in
+            try index.release(reserved, id)
+        }
+        reserved = []
+    }
+
+    /// - Returns: as much as there can be at most where the sizes make no sense.
+    private static func sum(_ blobs: [ArchiveDocument.Blob]) -> Int64 {
+        blobs.reduce(0) { sum, blob in
+            let (next, overflows) = sum.addingReportingOverflow(blob.size)
+            return overflows ? .max : next
+        }
+    }
+}
+
+extension ContentCache {
+    /// Looks for room without taking it.
+    ///
+    /// - Throws: ``CacheError`` (`diskFull`).
+    func makeRoom(forImportOf bytes: Int64) async throws {
+        guard bytes > 0, !hasRoom(for: bytes) else { return }
+        if try await makeRoom(), hasRoom(for: bytes) { return }
+        let free = max(0, clinux_free_bytes(directory.root.file.descriptor))
+        throw CacheError(
+            .diskFull,
+            "import into",
+            path: directory.path,
+            code: ENOSPC,
+            "it takes \(ByteCount(bytes)) there, \(ByteCount(free)) are free on its disk, and \(ByteCount(floor)) of "
+                + "them stay free; free some space, run 'imglife cache gc', put the cache on a larger disk with "
+                + "--cache-dir, or lower cache.min_free"
+        )
+    }
+
+    private func hasRoom(for bytes: Int64) -> Bool {
+        let free = clinux_free_bytes(directory.root.file.descriptor)
+        return free < 0 || free - bytes >= floor
+    }
+}
+
+extension CacheIndex {
+    /// Notes that an import is going to take space, for as long as its lease lives or until it is recorded.
+    func reserve(_ blobs: [ArchiveDocument.Blob], _ lease: String, at now: Int64) throws(CacheError) {
+        try write { db in
+            try Self.upsertLease(db, lease, now)
+            for blob in blobs { try Self.upsertReservation(db, blob.size, for: blob.digest, lease) }
+        }
+    }
+
+    /// Forgets reservations of a lease.
+    func release(_ digests: Set<Digest>, _ lease: String) throws(CacheError) {
+        try write { db in
+            for digest in digests {
+                try db.execute(
+                    sql: "DELETE FROM reservations WHERE digest = ? AND lease = ?",
+                    arguments: [digest.key, lease]
+                )
+            }
+        }
+    }
+}
