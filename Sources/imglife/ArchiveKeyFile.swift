@@ -13,7 +13,9 @@ enum ArchiveKeyFile {
         do {
             text = String(decoding: try Data(contentsOf: URL(filePath: path)).prefix(64 << 10), as: UTF8.self)
         } catch {
-            throw ValidationError("cannot read the key \(path.displaySafe)")
+            throw ValidationError(
+                "cannot read the key \(path.displaySafe); name the public one that 'imglife keygen' wrote, KEY.pub"
+            )
         }
         do throws(DocumentError) {
             return try ArchiveVerificationKey(pem: text)

@@ -18,10 +18,12 @@ struct ArchiveDraft {
         let whole = blobs.reduce(fixed) { $0 + ArchivePacking.cost(of: $1) }
         if whole <= limit { return [ArchivePacking.Share(blobs: blobs)] }
         // A part needs a header, a directory and a line beside its bytes.
-        guard limit - fixed >= ArchivePacking.minimumPart + 8 * TarHeader.blockSize else {
+        let smallest = fixed + ArchivePacking.minimumPart + 8 * TarHeader.blockSize
+        guard limit >= smallest else {
             throw DocumentError(
                 .tooLarge,
-                "a volume of \(limit) bytes is too small: what each says of the whole set takes \(fixed) of them"
+                "a volume of \(limit) bytes is too small: it takes at least \(smallest), of which \(fixed) are for what "
+                    + "each says of the whole set"
             )
         }
         let shares = ArchivePacking(capacity: limit - fixed).shares(of: blobs)
