@@ -74,6 +74,33 @@ struct ImportRunTests {
         }
     }
 
+    @Test("An index of which some platforms are there is imported with a warning that names the others")
+    func sparse() async throws {
+        try await Self.withArchive { workspace, files async throws in
+            try Files.remove("\(workspace.path)/layout/blobs/sha256/\(Self.image.manifests[1].descriptor.digest.hex)")
+            let result = try await workspace.run("import", "layout", "--output", "json", "--progress", "none")
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.errorLines.count == 1 && result.errors.contains("WARNING"), "\(result.errors)")
+            #expect(result.errors.contains("holds=linux/amd64") && result.errors.contains("lacks=linux/arm64/v8"))
+            let image = try JSONValue(parsing: result.stdout)["archives"]?.elements?.first?["images"]?.elements?.first
+            #expect(image?["absent_platforms"]?.elements?.map(\.string) == ["linux/arm64/v8"])
+            #expect(try files.images() == ["\(Self.name):0": Self.image.manifests[0].descriptor.digest])
+        }
+    }
+
+    @Test("The limit on the cache's size is kept after an import too")
+    func limit() async throws {
+        try await Self.withArchive { workspace, files async throws in
+            let entry = Entry("registry.example.com/up/app", to: "registry.example.com/down/app", Entry.all)
+            try workspace.configure(entry, head: "cache: {max_size: 100KiB}\n")
+            let result = try await workspace.run("import", "a.tar", "--progress", "none")
+            #expect(result.status == 0)
+            // What has just been imported stays.
+            #expect(result.errors.contains("the cache is larger than cache.max_size"), "\(result.errors)")
+            #expect(try files.images().count == 1)
+        }
+    }
+
     @Test(
         "Bad usage ends with 64",
         arguments: [["import"], ["import", "-", "-"], ["import", "a", "--as", "Not A Name"], ["receipt", "-o"]]
