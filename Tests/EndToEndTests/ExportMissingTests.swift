@@ -43,6 +43,30 @@ struct ExportMissingTests {
         }
     }
 
+    @Test(
+        "Every image that has none of the platforms asked for is named, with those that it has",
+        arguments: [true, false]
+    )
+    func platforms(isOffline: Bool) async throws {
+        try await ExportTests.with { workspace, upstream async throws in
+            #expect(try await workspace.run("export", "-o", "a.tar", "--progress", "none").status == 0)
+            if isOffline { try Self.damage(workspace) }
+            let platform = ["--platform", "linux/s390x"] + (isOffline ? ["--offline"] : [])
+            let export = [Workspace.program, "export", "-o", "b.tar", "--progress", "none"]
+            let result = try await workspace.launch(export + platform)
+            #expect(result.status == 1 && result.errorLines.count == 1, "\(result.errors)")
+            for name in ["up/app:1", "up/other:1"].map(upstream.place) {
+                let text = "none of the platforms linux/s390x is in the image, which has linux/amd64, linux/arm64"
+                #expect(result.errors.contains("\(name): \(text)"), "\(result.errors)")
+            }
+            // Of the other one the config that would tell is gone.
+            let other = upstream.place("up/app:2")
+            #expect(result.errors.contains("\(other): none of the platforms") != isOffline, "\(result.errors)")
+            #expect(Self.others.allSatisfy { result.errors.contains("\($0)") } == isOffline, "\(result.errors)")
+            #expect(!Files.exists("\(workspace.path)/b.tar"))
+        }
+    }
+
     @Test("Where there is no cache an offline export says so and makes none")
     func noCache() async throws {
         try await Workspace.with { workspace async throws in

@@ -51,6 +51,11 @@ package struct ExportError: Error, Sendable, CustomStringConvertible {
     package enum Kind: Sendable {
         /// The cache lacks these: an image, and what of it; nothing where even the tag is unknown.
         case missing([(image: ImageReference, digests: [Digest])])
+        /// These have none of the platforms asked for, each with what it has; others may be missing besides.
+        case unsuitable(
+            [(image: ImageReference, reason: String)],
+            missing: [(image: ImageReference, digests: [Digest])]
+        )
         /// No tag is meant.
         case nothing
         /// A set of archives cannot go to standard output.
@@ -65,13 +70,19 @@ package struct ExportError: Error, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch kind {
-        case .missing(let missing):
-            "the cache does not hold " + missing.map(Self.text).joined(separator: ", nor ")
-                + ": sync or import it first, or leave --offline out"
+        case .missing(let missing): Self.text(missing)
+        case .unsuitable(let images, let missing):
+            (images.map { "\($0.image): \($0.reason)" } + (missing.isEmpty ? [] : [Self.text(missing)]))
+                .joined(separator: "; ")
         case .nothing: "there is nothing to export: no tag of the cache is meant"
         case .volumesToStandardOutput(let count):
             "the export takes \(count) volumes, and only one can be written to standard output: name a file with -o"
         }
+    }
+
+    private static func text(_ missing: [(image: ImageReference, digests: [Digest])]) -> String {
+        "the cache does not hold " + missing.map(Self.text).joined(separator: ", nor ")
+            + ": sync or import it first, or leave --offline out"
     }
 
     private static func text(_ item: (image: ImageReference, digests: [Digest])) -> String {

@@ -79,13 +79,16 @@ package struct Exporter: Sendable {
         let outcomes = try await keepingLayout { try await assemble(choices, request.platforms) }
         var images: [ArchiveDocument.Image] = []
         var missing: [(image: ImageReference, digests: [Digest])] = []
+        var unsuitable: [(image: ImageReference, reason: String)] = []
         for choice in choices {
             switch outcomes[choice] {
             case .whole(let descriptor): images.append(.init(reference: choice.reference, descriptor: descriptor))
             case .missing(let digests): missing.append((choice.reference, digests))
+            case .unsuitable(let reason): unsuitable.append((choice.reference, reason))
             case nil: break
             }
         }
+        guard unsuitable.isEmpty else { throw ExportError(.unsuitable(unsuitable, missing: missing)) }
         guard missing.isEmpty else { throw ExportError(.missing(missing)) }
         return images
     }

@@ -11,6 +11,8 @@ struct ImageAssembly: Sendable {
         case whole(Descriptor)
         /// Offline, and this is not in the cache; nothing where even the tag is unknown.
         case missing([Digest])
+        /// It has none of the platforms asked for; the reason says which it has.
+        case unsuitable(String)
     }
 
     let cache: ContentCache
@@ -27,9 +29,17 @@ struct ImageAssembly: Sendable {
 
     private var held: CachedSource { CachedSource(location: location, cache: cache) }
 
-    /// - Throws: ``CopyError`` for a missing tag or platform, `RegistryError`, `CacheError`, `DocumentError`,
-    ///   `CancellationError`.
+    /// - Throws: ``CopyError`` for a missing tag, `RegistryError`, `CacheError`, `DocumentError`, `CancellationError`.
     func image(_ tag: TagName) async throws -> Outcome {
+        do {
+            return try await wholeImage(tag)
+        } catch let error as CopyError {
+            guard case .noPlatform = error.kind else { throw error }
+            return .unsuitable("\(error)")
+        }
+    }
+
+    private func wholeImage(_ tag: TagName) async throws -> Outcome {
         guard let source else { return try await offline(tag) }
         if let document = try await held.manifest(.tag(tag)) {
             do {
