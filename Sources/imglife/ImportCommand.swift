@@ -112,7 +112,10 @@ struct ImportCommand: AsyncParsableCommand {
     private static func warn(_ report: ImportReport, _ logger: Logger) {
         for image in report.images {
             guard let narrowing = image.narrowing else { continue }
-            let list = { (platforms: [Platform]) in platforms.map(\.description.displaySafe).joined(separator: " ") }
+            let list = { (platforms: [Platform]) in
+                platforms.prefix(12).map(\.description.displaySafe).joined(separator: " ")
+                    + (platforms.count > 12 ? " …" : "")
+            }
             logger.warning(
                 "the archive has some platforms only of what the name stands for; it now stands for those",
                 metadata: [
