@@ -33,6 +33,8 @@ package struct Syncer: Sendable {
     package let progress = SyncProgress()
     let ledger = TargetLedger()
     let mirrorHealth: MirrorHealth
+    /// Those of the entries, in their order.
+    let routes: [SyncReport.Route]
 
     /// - Parameters:
     ///   - configuration: what to mirror.
@@ -53,6 +55,7 @@ package struct Syncer: Sendable {
         self.options = options
         self.logger = logger
         mirrorHealth = MirrorHealth(logger: logger)
+        routes = configuration.entries.map { SyncReport.Route(source: $0.source, target: $0.target) }
     }
 
     /// Runs every entry and returns when the last has ended.
@@ -68,7 +71,7 @@ package struct Syncer: Sendable {
         try await runEntries(chosen, collector)
         try Task.checkCancellation()
         var report = SyncReport()
-        report.rows = collector.rows
+        report.rows = collector.takeRows()
         report.isDryRun = options.isDryRun
         report.started = started
         report.duration = ContinuousClock.now - start
