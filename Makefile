@@ -10,7 +10,7 @@ SOURCES = Package.swift Sources Tests
 BUILD_PACKAGES = libsqlite3-dev zlib1g-dev libre2-dev libstdc++-12-dev
 TEST_PACKAGES = docker-registry skopeo podman buildah apache2-utils iproute2 openssl strace tmux
 DEMO_PACKAGES = docker-registry skopeo
-BENCH_PACKAGES = docker-registry skopeo nginx wrk hyperfine openssl curl procps python3 python3-matplotlib
+BENCH_PACKAGES = docker-registry skopeo nginx wrk hyperfine openssl curl procps time python3 python3-matplotlib
 
 # Installs those of its packages that dpkg does not know as installed; asks nothing when all are there.
 define install_packages

@@ -7,6 +7,8 @@ import sys
 import time
 from dataclasses import dataclass, field
 
+PEAK = "/tmp/imglife-bench.peak"
+
 
 @dataclass
 class Sample:
@@ -21,20 +23,22 @@ class Sample:
 def run(command, *, cwd=None, env=None, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, ok=(0,)):
     """Runs a command and its waited-for children to their end.
 
-    Peak memory is that of the largest single process. A command that fails ends the benchmark: a figure of a
-    failed run is worth nothing.
+    Peak memory is that of the largest single process, as `time` tells it: a child of this one inherits the peak that
+    this one has had. A command that fails ends the benchmark: a figure of a failed run is worth nothing.
     """
     environment = dict(os.environ, **(env or {}))
+    timed = ["time", "--quiet", "--format", "%M", "--output", PEAK] + command
     with open("/tmp/imglife-bench.err", "wb") as errors:
         start = time.perf_counter()
-        child = subprocess.Popen(command, cwd=cwd, env=environment, stdout=stdout, stdin=stdin, stderr=errors)
+        child = subprocess.Popen(timed, cwd=cwd, env=environment, stdout=stdout, stdin=stdin, stderr=errors)
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.perf_counter() - start
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode not in ok:
         with open("/tmp/imglife-bench.err", errors="replace") as text:
             sys.exit(f"{' '.join(map(str, command))[:400]}\nfailed with {child.returncode}:\n{text.read()[-4000:]}")
-    return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    with open(PEAK) as text:
+        return Sample(wall, usage.ru_utime + usage.ru_stime, int(text.read().split()[-1]) * 1024)
 
 
 def process_cpu(pid):

@@ -11,7 +11,7 @@ extension CacheIndex {
                 if let manifest = item.manifest { try Self.upsert(db, manifest) }
                 if let origin = item.origin { try Self.insertSource(db, item.descriptor.digest, origin) }
                 let key = item.descriptor.digest.key
-                try db.execute(sql: "DELETE FROM reservations WHERE digest = ?", arguments: [key])
+                try db.executeCached(sql: "DELETE FROM reservations WHERE digest = ?", arguments: [key])
             }
         }
     }
@@ -29,16 +29,20 @@ extension CacheIndex {
     func isRecorded(_ digest: Digest, from origin: RepositoryReference?) throws(CacheError) -> Bool {
         try read { db in
             let isKnown = try Bool.fetchOne(
-                db,
-                sql: """
-                    SELECT EXISTS (SELECT 1 FROM manifests JOIN blobs USING (digest) WHERE digest = ? AND state = 'ok')
-                    """,
+                db.cachedStatement(
+                    sql: """
+                        SELECT EXISTS (
+                            SELECT 1 FROM manifests JOIN blobs USING (digest) WHERE digest = ? AND state = 'ok'
+                        )
+                        """
+                ),
                 arguments: [digest.key]
             )
             guard isKnown == true, let origin else { return isKnown == true }
             return try Bool.fetchOne(
-                db,
-                sql: "SELECT EXISTS (SELECT 1 FROM blob_sources WHERE digest = ? AND host = ? AND repository = ?)",
+                db.cachedStatement(
+                    sql: "SELECT EXISTS (SELECT 1 FROM blob_sources WHERE digest = ? AND host = ? AND repository = ?)"
+                ),
                 arguments: [digest.key, origin.host.description, origin.repository.description]
             ) == true
         }
@@ -63,7 +67,7 @@ extension CacheIndex {
         guard !digests.isEmpty else { return }
         try write { db in
             for digest in digests {
-                try db.execute(
+                try db.executeCached(
                     sql: "UPDATE blobs SET state = 'missing', verified_at = NULL WHERE digest = ?",
                     arguments: [digest.key]
                 )
@@ -72,7 +76,7 @@ extension CacheIndex {
     }
 
     static func upsertBlob(_ db: Database, _ descriptor: Descriptor, verifiedAt: Int64?, now: Int64) throws {
-        try db.execute(
+        try db.executeCached(
             sql: """
                 INSERT INTO blobs (digest, size, state, verified_at, committed_at, used_at) VALUES (?, ?, 'ok', ?, ?, ?)
                 ON CONFLICT (digest) DO UPDATE SET size = excluded.size, state = 'ok',
@@ -90,7 +94,7 @@ extension CacheIndex {
             case .image(let image): image.artifactType
             case .index(let index): index.artifactType
             }
-        try db.execute(
+        try db.executeCached(
             sql: """
                 INSERT INTO manifests (digest, media_type, artifact_type) VALUES (?, ?, ?)
                 ON CONFLICT (digest) DO UPDATE SET media_type = excluded.media_type
@@ -98,7 +102,7 @@ extension CacheIndex {
             arguments: [key, manifest.descriptor.mediaType.description, artifactType]
         )
         for edge in manifest.edges {
-            try db.execute(
+            try db.executeCached(
                 sql: """
                     INSERT INTO edges (parent, kind, position, child, media_type, size) VALUES (?, ?, ?, ?, ?, ?)
                     ON CONFLICT (parent, kind, position) DO NOTHING
@@ -112,7 +116,7 @@ extension CacheIndex {
     }
 
     private static func insertSource(_ db: Database, _ digest: Digest, _ origin: RepositoryReference) throws {
-        try db.execute(
+        try db.executeCached(
             sql: "INSERT INTO blob_sources (digest, host, repository) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             arguments: [digest.key, origin.host.description, origin.repository.description]
         )

@@ -21,14 +21,13 @@ extension CacheIndex {
             try Self.upsertLease(db, lease, now)
             var states: [Digest: BlobState] = [:]
             for digest in digests {
-                try db.execute(
+                try db.executeCached(
                     sql: "INSERT INTO lease_items (lease, digest) VALUES (?, ?) ON CONFLICT DO NOTHING",
                     arguments: [lease, digest.key]
                 )
-                try db.execute(sql: "UPDATE blobs SET used_at = ? WHERE digest = ?", arguments: [now, digest.key])
+                try db.executeCached(sql: "UPDATE blobs SET used_at = ? WHERE digest = ?", arguments: [now, digest.key])
                 states[digest] = try String.fetchOne(
-                    db,
-                    sql: "SELECT state FROM blobs WHERE digest = ?",
+                    db.cachedStatement(sql: "SELECT state FROM blobs WHERE digest = ?"),
                     arguments: [digest.key]
                 ).flatMap(BlobState.init)
             }
@@ -37,7 +36,7 @@ extension CacheIndex {
     }
 
     static func upsertLease(_ db: Database, _ lease: String, _ now: Int64) throws {
-        try db.execute(
+        try db.executeCached(
             sql: """
                 INSERT INTO leases (id, created_at, expires_at) VALUES (?, ?, ?)
                 ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at
@@ -50,7 +49,7 @@ extension CacheIndex {
     func release(_ leases: [String]) throws(CacheError) {
         guard !leases.isEmpty else { return }
         try write { db in
-            for lease in leases { try db.execute(sql: "DELETE FROM leases WHERE id = ?", arguments: [lease]) }
+            for lease in leases { try db.executeCached(sql: "DELETE FROM leases WHERE id = ?", arguments: [lease]) }
         }
     }
 

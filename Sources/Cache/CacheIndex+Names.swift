@@ -24,7 +24,7 @@ extension CacheIndex {
         try read { try Self.tagDigest($0, tag, location) } == digest
             ? false
             : write { db in
-                try db.execute(
+                try db.executeCached(
                     sql: """
                         INSERT INTO tag_history (host, repository, tag, digest, since, until)
                         SELECT host, repository, tag, digest, updated_at, ? FROM tags
@@ -104,7 +104,7 @@ extension CacheIndex {
         _ digest: Digest,
         _ now: Int64
     ) throws {
-        try db.execute(
+        try db.executeCached(
             sql: """
                 INSERT INTO tags (host, repository, tag, digest, updated_at, bytes)
                 VALUES (?1, ?2, ?3, ?4, ?5, \(imageBytes(of: "?4")))
@@ -117,8 +117,7 @@ extension CacheIndex {
 
     static func tagDigest(_ db: Database, _ tag: TagName, _ location: RepositoryReference) throws -> Digest? {
         try Data.fetchOne(
-            db,
-            sql: "SELECT digest FROM tags WHERE host = ? AND repository = ? AND tag = ?",
+            db.cachedStatement(sql: "SELECT digest FROM tags WHERE host = ? AND repository = ? AND tag = ?"),
             arguments: [location.host.description, location.repository.description, tag.description]
         ).flatMap(Digest.init(key:))
     }

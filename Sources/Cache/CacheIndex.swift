@@ -188,7 +188,7 @@ final class CacheIndex: Sendable {
 
 extension CacheIndex {
     private static func markUnclean(_ db: Database) throws {
-        try db.execute(
+        try db.executeCached(
             sql: """
                 INSERT INTO meta (key, value) VALUES ('clean', '0')
                 ON CONFLICT (key) DO UPDATE SET value = '0' WHERE value <> '0'
@@ -245,5 +245,12 @@ extension CacheIndex {
             return make(.permission, "give this user write access to it, or choose another --cache-dir")
         default: return make(.inputOutput, "check the disk and its file system")
         }
+    }
+}
+
+extension Database {
+    /// Runs one statement that is compiled once: with the triggers in it, compiling takes longer than running.
+    func executeCached(sql: String, arguments: StatementArguments = []) throws {
+        try cachedStatement(sql: sql).execute(arguments: arguments)
     }
 }

@@ -39,7 +39,9 @@ extension ContentCache {
         let length: Int64
         do throws(SystemError) {
             length = try partial.file.length()
-            let isAllocated = try partial.file.reserve(partial.descriptor.size)
+            // Blocks that are set aside for a small file cost more than they spare.
+            let isLarge = partial.descriptor.size >= Self.reservedSize
+            let isAllocated = isLarge ? try partial.file.reserve(partial.descriptor.size) : false
             let free = clinux_free_bytes(directory.root.file.descriptor)
             let rest = isAllocated ? 0 : max(0, partial.descriptor.size - length)
             guard free < 0 || free - rest >= floor else { throw SystemError(call: "floor", code: ENOSPC) }

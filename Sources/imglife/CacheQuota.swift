@@ -30,8 +30,8 @@ extension Session {
 extension Session {
     /// Notes that the tags of a run are in use, also those that needed no copy; losing that is harmless.
     func noteUse(_ report: SyncReport, in cache: ContentCache) async {
-        let used = report.rows.filter { $0.status != .failed }.compactMap { row in
-            row.sourceTag.map { ImageReference(location: row.source, tag: $0) }
+        let used = report.rows.compactMap { row in
+            row.status == .failed ? nil : row.sourceTag.map { ImageReference(location: row.source, tag: $0) }
         }
         do {
             try await cache.noteUse(of: used)

@@ -42,20 +42,23 @@ enum Sample {
         drifted: Bool? = nil,
         referrers: Int = 0
     ) throws -> SyncReport.Row {
-        SyncReport.Row(
+        var row = SyncReport.Row(
             entry: entry,
-            source: try RepositoryReference("docker.io/library/alpine"),
-            target: try RepositoryReference("registry.example.com:5000/mirrors/alpine"),
+            route: SyncReport.Route(
+                source: try RepositoryReference("docker.io/library/alpine"),
+                target: try RepositoryReference("registry.example.com:5000/mirrors/alpine")
+            ),
             sourceTag: try tag.map { try TagName($0) },
             targetTag: try tag.map { try TagName($0) },
-            status: status,
-            digest: digest,
-            sourceDigest: digest,
-            bytes: bytes,
-            reason: reason,
-            drifted: drifted,
-            referrers: referrers
+            status: status
         )
+        row.digest = digest
+        row.sourceDigest = digest
+        row.bytes = bytes
+        row.reason = reason
+        row.drifted = drifted
+        row.referrers = referrers
+        return row
     }
 
     static func report(synced: Int = 0, upToDate: Int = 0, failed: Int = 0) throws -> SyncReport {

@@ -27,8 +27,10 @@ struct EOLFiguresTests {
     ) throws -> SyncReport.Row {
         SyncReport.Row(
             entry: entry,
-            source: configuration.entries[entry].source,
-            target: configuration.entries[entry].target,
+            route: SyncReport.Route(
+                source: configuration.entries[entry].source,
+                target: configuration.entries[entry].target
+            ),
             sourceTag: try (source ?? tag).map { try TagName($0) },
             targetTag: try tag.map { try TagName($0) },
             status: status

@@ -42,7 +42,9 @@ final class Transport: Sendable {
     /// ``ReaderFailure`` and `CancellationError`.
     func fetch(_ request: WireRequest, limit: Int) async throws -> Answer {
         if case .blob(let reader, let range) = request.body {
-            return try await upload(request, reader: reader, range: range, limit: limit)
+            return range.count > Self.pieceSize
+                ? try await upload(request, reader: reader, range: range, limit: limit)
+                : try await fetch(whole(request, reader: reader, range: range), limit: limit)
         }
         return try await mapping {
             try await timer.limit(timeout) { [self] in
@@ -191,6 +193,22 @@ extension Transport {
         }
         progress.awaitsAnswer()
         pipe.finish()
+    }
+
+    /// A request with the bytes themselves: what is one piece needs no task that feeds it while it is sent.
+    private func whole(
+        _ request: WireRequest,
+        reader: any BlobReader,
+        range: Range<Int64>
+    ) async throws -> WireRequest {
+        var bytes = try await readPiece(reader, at: range.lowerBound, upTo: range.upperBound)
+        while bytes.readableBytes < range.count {
+            let offset = range.lowerBound + Int64(bytes.readableBytes)
+            bytes.writeImmutableBuffer(try await readPiece(reader, at: offset, upTo: range.upperBound))
+        }
+        var request = request
+        request.body = .bytes(bytes)
+        return request
     }
 
     /// Waits until every event loop has done what it was given before.

@@ -2,13 +2,9 @@ import Synchronization
 
 /// Gathers rows as they end, gives them back in the configuration's order, and knows when an entry is complete.
 final class RowCollector: Sendable {
-    fileprivate struct Place: Hashable {
-        let entry: Int
-        let order: Int
-    }
-
-    fileprivate struct State {
-        var gathered: [Place: SyncReport.Row] = [:]
+    private struct State {
+        /// Each entry's rows at their places.
+        var gathered: [Int: [SyncReport.Row?]] = [:]
         var outstanding: [Int: Int] = [:]
         var starts: [Int: ContinuousClock.Instant] = [:]
         var hooks: [SyncReport.HookRecord] = []
@@ -24,14 +20,17 @@ final class RowCollector: Sendable {
     ///
     /// - Returns: whether it is complete already, because it has none.
     func expect(_ count: Int, of entry: Int) -> Bool {
-        state.withLock { $0.outstanding[entry] = count }
+        state.withLock { state in
+            state.outstanding[entry] = count
+            state.gathered[entry] = Array(repeating: nil, count: count)
+        }
         return count == 0
     }
 
     /// - Returns: whether this was the entry's last row.
     func add(_ row: SyncReport.Row, order: Int) -> Bool {
         state.withLock { state in
-            state.gathered[Place(entry: row.entry, order: order)] = row
+            state.gathered[row.entry]?[order] = row
             let rest = (state.outstanding[row.entry] ?? 0) - 1
             state.outstanding[row.entry] = rest
             return rest == 0
@@ -48,21 +47,23 @@ final class RowCollector: Sendable {
     func report(of entry: Int) -> SyncReport {
         state.withLock { state in
             var report = SyncReport()
-            report.rows = state.rows { $0.entry == entry }
+            report.rows = state.gathered[entry]?.compactMap(\.self) ?? []
             report.duration = state.starts[entry].map { .now - $0 } ?? .zero
             return report
         }
     }
 
-    var rows: [SyncReport.Row] { state.withLock { state in state.rows { _ in true } } }
+    /// All rows, which are handed over: a long listing has as many of them as it has tags.
+    func takeRows() -> [SyncReport.Row] {
+        state.withLock { state in
+            var rows: [SyncReport.Row] = []
+            rows.reserveCapacity(state.gathered.values.reduce(0) { $0 + $1.count })
+            for entry in state.gathered.keys.sorted() {
+                for case let row? in state.gathered.removeValue(forKey: entry) ?? [] { rows.append(row) }
+            }
+            return rows
+        }
+    }
 
     var hooks: [SyncReport.HookRecord] { state.withLock { $0.hooks } }
-}
-
-extension RowCollector.State {
-    fileprivate func rows(where isWanted: (RowCollector.Place) -> Bool) -> [SyncReport.Row] {
-        gathered.filter { isWanted($0.key) }
-            .sorted { ($0.key.entry, $0.key.order) < ($1.key.entry, $1.key.order) }
-            .map(\.value)
-    }
 }

@@ -1,5 +1,4 @@
 package import FoundationEssentials
-package import OCI
 
 /// What one run came to: a row for every tag of every entry.
 package struct SyncReport: Sendable {
@@ -8,28 +7,6 @@ package struct SyncReport: Sendable {
         case synced
         case upToDate = "up-to-date"
         case failed
-    }
-
-    /// One tag of one entry, or a whole entry that failed before its tags were known.
-    package struct Row: Sendable {
-        /// The entry's position in the configuration, from 0.
-        package let entry: Int
-        package let source: RepositoryReference
-        package let target: RepositoryReference
-        /// `nil` when the entry failed before its tags were known.
-        package let sourceTag: TagName?
-        package let targetTag: TagName?
-        package let status: Status
-        /// What the target's tag points at, where the run has learnt it.
-        package var digest: Digest?
-        package var sourceDigest: Digest?
-        package var bytes = ByteTally()
-        /// Why it failed, or why nothing was done; one line, safe to show.
-        package var reason: String?
-        /// Whether the target's tag held something else than upstream's did; `nil` when the two were not compared.
-        package var drifted: Bool?
-        /// How many referrers were copied with the image: signatures, attestations and the like.
-        package var referrers = 0
     }
 
     /// In the order of the configuration, and within an entry newest tag first.

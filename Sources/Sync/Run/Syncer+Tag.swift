@@ -13,7 +13,7 @@ extension Syncer {
             switch work.tag.decision {
             case .upToDate:
                 var row = row(work, .upToDate)
-                row.drifted = await drift(of: work)
+                if let drifted = await drift(of: work) { row.drifted = drifted }
                 return row
             case .copy(let repositoryIsEmpty):
                 return try await copy(work, repositoryIsEmpty: repositoryIsEmpty)
@@ -89,11 +89,9 @@ extension Syncer {
     }
 
     private func row(_ work: TagWork, _ status: SyncReport.Status) -> SyncReport.Row {
-        let entry = configuration.entries[work.entry]
-        return SyncReport.Row(
+        SyncReport.Row(
             entry: work.entry,
-            source: entry.source,
-            target: entry.target,
+            route: routes[work.entry],
             sourceTag: work.tag.source,
             targetTag: work.tag.target,
             status: status
@@ -113,8 +111,7 @@ extension Syncer {
         logger.error("failed", metadata: metadata)
         var row = SyncReport.Row(
             entry: position,
-            source: entry.source,
-            target: entry.target,
+            route: routes[position],
             sourceTag: tag?.source,
             targetTag: tag?.target,
             status: .failed

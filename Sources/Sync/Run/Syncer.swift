@@ -33,6 +33,8 @@ package struct Syncer: Sendable {
     package let progress = SyncProgress()
     let ledger = TargetLedger()
     let mirrorHealth: MirrorHealth
+    /// Those of the entries, in their order.
+    let routes: [SyncReport.Route]
 
     /// - Parameters:
     ///   - configuration: what to mirror.
@@ -53,6 +55,7 @@ package struct Syncer: Sendable {
         self.options = options
         self.logger = logger
         mirrorHealth = MirrorHealth(logger: logger)
+        routes = configuration.entries.map { SyncReport.Route(source: $0.source, target: $0.target) }
     }
 
     /// Runs every entry and returns when the last has ended.
@@ -68,7 +71,7 @@ package struct Syncer: Sendable {
         try await runEntries(chosen, collector)
         try Task.checkCancellation()
         var report = SyncReport()
-        report.rows = collector.rows
+        report.rows = collector.takeRows()
         report.isDryRun = options.isDryRun
         report.started = started
         report.duration = ContinuousClock.now - start
@@ -81,7 +84,7 @@ package struct Syncer: Sendable {
 
     /// Plans, copies and runs the hooks of entries, each entry at its own pace.
     private func runEntries(_ chosen: [Int], _ collector: RowCollector) async throws {
-        let (work, feed) = AsyncStream<TagWork>.makeStream()
+        let (work, feed) = AsyncStream<PlannedEntry>.makeStream()
         let (ended, end) = AsyncStream<Int>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -125,9 +128,7 @@ package struct Syncer: Sendable {
             for warning in plan.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
             progress.planned(tags: plan.tags.count)
             if outlets.collector.expect(plan.tags.count, of: position) { outlets.ended.yield(position) }
-            for (order, tag) in plan.tags.enumerated() {
-                outlets.work.yield(TagWork(entry: position, order: order, tag: tag, referrerTags: plan.referrerTags))
-            }
+            outlets.work.yield(PlannedEntry(position: position, plan: plan))
         } catch let error where !error.isCancellation {
             progress.planned(tags: 1)
             progress.finished(failed: true)
@@ -136,19 +137,21 @@ package struct Syncer: Sendable {
         }
     }
 
-    private func copyAll(_ work: AsyncStream<TagWork>, _ outlets: Outlets) async throws {
+    private func copyAll(_ work: AsyncStream<PlannedEntry>, _ outlets: Outlets) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             var underWay = 0
-            for await item in work {
-                if underWay >= options.parallelism {
-                    try await group.next()
-                    underWay -= 1
-                }
-                underWay += 1
-                group.addTask {
-                    let row = try await perform(item)
-                    progress.finished(failed: row.status == .failed)
-                    outlets.add(row, order: item.order)
+            for await entry in work {
+                for item in entry.tags {
+                    if underWay >= options.parallelism {
+                        try await group.next()
+                        underWay -= 1
+                    }
+                    underWay += 1
+                    group.addTask {
+                        let row = try await perform(item)
+                        progress.finished(failed: row.status == .failed)
+                        outlets.add(row, order: item.order)
+                    }
                 }
             }
             try await group.waitForAll()
@@ -158,13 +161,25 @@ package struct Syncer: Sendable {
 
 /// Where planning and copying put what they have.
 private struct Outlets: Sendable {
-    let work: AsyncStream<TagWork>.Continuation
+    let work: AsyncStream<PlannedEntry>.Continuation
     /// Entries whose last tag has ended.
     let ended: AsyncStream<Int>.Continuation
     let collector: RowCollector
 
     func add(_ row: SyncReport.Row, order: Int) {
         if collector.add(row, order: order) { ended.yield(row.entry) }
+    }
+}
+
+/// An entry whose tags are to be brought to their ends.
+private struct PlannedEntry: Sendable {
+    let position: Int
+    let plan: EntryPlan
+
+    var tags: some Sequence<TagWork> {
+        plan.tags.enumerated().lazy.map { order, tag in
+            TagWork(entry: position, order: order, tag: tag, referrerTags: plan.referrerTags)
+        }
     }
 }
 

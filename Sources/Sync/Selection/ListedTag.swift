@@ -26,19 +26,20 @@ package struct ListedTag: Hashable, Sendable {
 package enum TagOrder {
     /// The tags from the newest to the oldest.
     package static func sorted(_ tags: some Sequence<ListedTag>) -> [ListedTag] {
-        let keyed = tags.map { Key(tag: $0, version: TagVersion($0.name)) }
+        let keyed = tags.map { Key(tag: $0, rank: TagVersion($0.name)?.rank) }
         return keyed.sorted(by: precedes).map(\.tag)
     }
 
     private struct Key {
         let tag: ListedTag
-        let version: TagVersion?
+        /// Its version's; the version itself takes several times the memory.
+        let rank: [UInt8]?
     }
 
     private static func precedes(_ left: Key, _ right: Key) -> Bool {
-        switch (left.version, right.version) {
-        case (let leftVersion?, let rightVersion?):
-            if leftVersion != rightVersion { return leftVersion > rightVersion }
+        switch (left.rank, right.rank) {
+        case (let leftRank?, let rightRank?):
+            if leftRank != rightRank { return rightRank.lexicographicallyPrecedes(leftRank) }
         case (.some, nil):
             return true
         case (nil, .some):

@@ -22,8 +22,8 @@ package struct TagVersion: Hashable, Sendable {
     /// What follows them, with its separator; empty for a plain release.
     package let suffix: String
 
-    private let numbers: [DecimalNumber]
-    private let pieces: [VersionPiece]
+    /// What the order compares, byte by byte: a long listing has as many of them as it has tags.
+    let rank: [UInt8]
 
     /// - Returns: `nil` for a tag that does not start with a version. Not an error.
     package init?(_ tag: TagName) {
@@ -41,8 +41,16 @@ package struct TagVersion: Hashable, Sendable {
         guard !parts.isEmpty else { return nil }
         self.parts = parts
         suffix = String(rest)
-        numbers = (0..<4).map { DecimalNumber($0 < parts.count ? parts[$0] : "0") }
-        pieces = VersionPiece.pieces(of: suffix)
+        rank = Self.rank(of: parts, suffix)
+    }
+
+    private static func rank(of parts: [String], _ suffix: String) -> [UInt8] {
+        var rank: [UInt8] = []
+        rank.reserveCapacity(suffix.utf8.count + 16)
+        for position in 0..<4 { DecimalNumber(position < parts.count ? parts[position] : "0").appendRank(to: &rank) }
+        for piece in VersionPiece.pieces(of: suffix) { piece.appendRank(to: &rank) }
+        rank.append(UInt8(parts.count))
+        return rank
     }
 
     /// Whether the version is nothing but numbers.
@@ -60,19 +68,15 @@ package struct TagVersion: Hashable, Sendable {
 
 extension TagVersion: Comparable {
     package static func < (left: TagVersion, right: TagVersion) -> Bool {
-        if left.numbers != right.numbers { return left.numbers.lexicographicallyPrecedes(right.numbers) }
-        if left.pieces != right.pieces { return left.pieces.lexicographicallyPrecedes(right.pieces) }
-        return left.parts.count < right.parts.count
+        left.rank.lexicographicallyPrecedes(right.rank)
     }
 
     /// Equal in the order, though perhaps not in letters: `22.04` and `22.4`.
     package static func == (left: TagVersion, right: TagVersion) -> Bool {
-        left.numbers == right.numbers && left.pieces == right.pieces && left.parts.count == right.parts.count
+        left.rank == right.rank
     }
 
     package func hash(into hasher: inout Hasher) {
-        hasher.combine(numbers)
-        hasher.combine(pieces)
-        hasher.combine(parts.count)
+        hasher.combine(rank)
     }
 }

@@ -1,22 +1,22 @@
-/// A natural number of any length.
-struct DecimalNumber: Hashable, Comparable {
+/// A natural number of as many digits as a tag can have.
+struct DecimalNumber: Hashable {
     /// Without leading zeros; empty for zero.
     private let digits: [UInt8]
 
-    /// - Parameter text: ASCII digits.
-    init(_ text: some StringProtocol) {
+    /// - Parameter text: ASCII digits, fewer than 256.
+    init(_ text: String) {
         digits = Array(text.utf8.drop { $0 == UInt8(ascii: "0") })
     }
 
-    static func < (left: DecimalNumber, right: DecimalNumber) -> Bool {
-        left.digits.count == right.digits.count
-            ? left.digits.lexicographicallyPrecedes(right.digits)
-            : left.digits.count < right.digits.count
+    /// Appends bytes that compare as the numbers do: how many digits, then the digits.
+    func appendRank(to rank: inout [UInt8]) {
+        rank.append(UInt8(digits.count))
+        rank += digits
     }
 }
 
 /// A piece of what follows a version's numbers; the cases rise in the order of versions.
-enum VersionPiece: Hashable, Comparable {
+enum VersionPiece: Hashable {
     /// A word for something before the release, with its stage.
     case preRelease(stage: Int, word: String)
     case word(String)
@@ -54,6 +54,23 @@ enum VersionPiece: Hashable, Comparable {
             result.append(isDigit ? .number(DecimalNumber(text)) : word(text, isFirst: start == 0, numberFollows))
         }
         return result + [.end]
+    }
+
+    /// Appends bytes that compare as the pieces do.
+    ///
+    /// A zero ends a word, so that it precedes those that go on; a word has letters only.
+    func appendRank(to rank: inout [UInt8]) {
+        switch self {
+        case .preRelease(let stage, let word):
+            rank += [1, UInt8(stage)] + word.utf8 + [0]
+        case .word(let word):
+            rank += [2] + word.utf8 + [0]
+        case .end:
+            rank.append(3)
+        case .number(let number):
+            rank.append(4)
+            number.appendRank(to: &rank)
+        }
     }
 
     private static func word(_ text: String, isFirst: Bool, _ numberFollows: Bool) -> VersionPiece {
