@@ -35,6 +35,19 @@ struct ImportTests {
         }
     }
 
+    @Test("An image whose foreign layer is elsewhere is whole without it")
+    func foreignLayer() async throws {
+        try await withCache { cache, path in
+            let image = SampleImage.withForeignLayer().image
+            let sample = ArchiveSample(images: [(image, "a.example.com/x:1")])
+            let report = try await cache.importing(sample.archive(), at: path)
+            #expect(report.images.map(\.outcome) == [.added])
+            #expect(try await cache.closure(of: image.top).missing.isEmpty)
+            #expect(try await cache.verify().findings.isEmpty)
+            #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 0)
+        }
+    }
+
     @Test("Members may come in any order, under './', with directories, as PAX, GNU or base-256 headers")
     func shapes() async throws {
         try await withCache { cache, path in
