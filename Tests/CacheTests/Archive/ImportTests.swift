@@ -76,6 +76,22 @@ struct ImportTests {
         }
     }
 
+    @Test("A name that is the image's digest, as containerd writes it, adds none; a tag beside it is one")
+    func digestNames() async throws {
+        try await withCache { cache, path in
+            let digest = Self.second.digest
+            var tar = TestTar()
+            tar.add("oci-layout", text: TestTar.marker)
+            let names = ["a.example.com/x@\(digest)", "a.example.com/x:2@\(digest)", "\(digest)", "@\(digest)"]
+            let index = TestTar.index([(Self.image.top, "a.example.com/x:1")] + names.map { (Self.second.top, $0) })
+            tar.add("index.json", text: index)
+            tar.add(Self.image)
+            tar.add(Self.second)
+            try await cache.importing(tar.finished, at: path)
+            #expect(try await cache.tagged() == ["a.example.com/x:1": Self.image.digest, "a.example.com/x:2": digest])
+        }
+    }
+
     @Test("A directory is read as far as its index leads")
     func directory() async throws {
         try await withCache { cache, path in
