@@ -135,8 +135,10 @@ extension Manifest {
         var edges: [Edge] =
             switch content {
             case .image(let image):
+                // Foreign layers are no part of what must be here, so nothing misses or keeps them.
                 [Edge(kind: "config", position: 0, child: image.config)]
-                    + image.layers.enumerated().map { Edge(kind: "layer", position: $0.offset, child: $0.element) }
+                    + image.layers.enumerated().filter { !image.foreignLayers.contains($0.offset) }
+                    .map { Edge(kind: "layer", position: $0.offset, child: $0.element) }
             case .index(let index):
                 index.entries.enumerated().map {
                     Edge(kind: "child", position: $0.offset, child: $0.element.descriptor)

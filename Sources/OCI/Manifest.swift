@@ -67,9 +67,13 @@ package struct Manifest: Sendable {
     }
 
     /// What it refers to that must be stored before it: an index's children, an image's config and layers.
+    ///
+    /// Not ``ImageManifest/foreignLayers``.
     package var references: [Descriptor] {
         switch content {
-        case .image(let image): [image.config] + image.layers
+        case .image(let image):
+            [image.config]
+                + image.layers.enumerated().filter { !image.foreignLayers.contains($0.offset) }.map(\.element)
         case .index(let index): index.entries.map(\.descriptor)
         }
     }
@@ -92,6 +96,10 @@ package struct ImageManifest: Sendable {
     package let config: Descriptor
     /// In order, base first; an artifact's need not be layers.
     package let layers: [Descriptor]
+    /// The positions of layers that registries need not hold: their licence forbids it, and `urls` say who has them.
+    ///
+    /// OCI image-spec 1.1.1, "Non-Distributable Layers"; Docker calls them foreign. The client fetches them itself.
+    package let foreignLayers: Set<Int>
     package let annotations: [String: String]
     package let artifactType: String?
 }

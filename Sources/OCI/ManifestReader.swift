@@ -41,9 +41,22 @@ struct ManifestReader {
             layers: try layers.enumerated().map { index, value throws(DocumentError) in
                 try Self.blob(value, path: "layers[\(index)]")
             },
+            foreignLayers: try foreignLayers(layers),
             annotations: try Self.annotations(root),
             artifactType: try string(named: "artifactType")
         )
+    }
+
+    private func foreignLayers(_ layers: [JSONValue]) throws(DocumentError) -> Set<Int> {
+        var positions: Set<Int> = []
+        for (position, layer) in layers.enumerated() {
+            guard let text = try Self.member("mediaType", of: layer, path: "layers[\(position)].")?.string,
+                try Self.mediaType(text).isNonDistributable,
+                let urls = try Self.member("urls", of: layer, path: "layers[\(position)].")?.elements, !urls.isEmpty
+            else { continue }
+            positions.insert(position)
+        }
+        return positions
     }
 
     func index() throws(DocumentError) -> ImageIndex {

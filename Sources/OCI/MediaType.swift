@@ -46,6 +46,13 @@ extension MediaType {
     /// Whether a descriptor of this type points at a document that ``Manifest`` reads, rather than at a blob.
     package var isManifest: Bool { Self.manifests.contains(self) }
 
+    /// Whether it is a layer's that registries may be forbidden to hold, compressed in whatever way.
+    var isNonDistributable: Bool {
+        description.hasPrefix("application/vnd.oci.image.layer.nondistributable.v1.tar")
+            || description == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+            || description == "application/vnd.docker.image.rootfs.foreign.diff.tar"
+    }
+
     package var isSchema1: Bool { self == .dockerSchema1 || self == .dockerSchema1Signed }
 }
 

@@ -71,9 +71,12 @@ extension Repository {
         return try await connection.retrier.run(call.context) { () async throws -> Manifest? in
             let answer = try await connection.attempt(call, accepting: [200, 404])
             if answer.status == 404 { return nil }
-            var algorithm = Digest.Algorithm.sha256
-            if case .digest(let digest) = reference { algorithm = digest.algorithm }
-            let manifest = try document(answer, expected: expected, algorithm: algorithm, call.context)
+            let manifest = try document(
+                answer,
+                expected: expected,
+                algorithm: reference.algorithm(answer),
+                call.context
+            )
             if case .digest(let digest) = reference, manifest.descriptor.digest != digest {
                 throw call.context.error(.digestMismatch, "asked for \(digest), got \(manifest.descriptor.digest)")
             }
@@ -136,5 +139,13 @@ extension Repository {
         case .unsupported: .unsupported
         case .syntax, .structure, .confusion: .protocolViolation
         }
+    }
+}
+
+extension Reference {
+    /// Which digest names the manifest: the one asked for; for a tag the registry says, else sha256.
+    fileprivate func algorithm(_ answer: Answer) -> Digest.Algorithm {
+        if case .digest(let digest) = self { return digest.algorithm }
+        return answer.header("Docker-Content-Digest").flatMap { try? Digest($0) }?.algorithm ?? .sha256
     }
 }

@@ -21,11 +21,33 @@ struct ManifestTests {
         #expect(manifest.references == [image.config] + image.layers)
     }
 
-    @Test("A Docker image is read; where a foreign layer could be found elsewhere is ignored")
+    @Test("A Docker image is read; a foreign layer, which registries need not hold, is none of what must be stored")
     func readsDockerImage() throws {
         let manifest = try Fixture.parse(Fixture.dockerImage)
+        guard case .image(let image) = manifest.content else {
+            Issue.record("not an image")
+            return
+        }
         #expect(manifest.descriptor.mediaType == .dockerManifest)
-        #expect(manifest.references.map(\.size) == [1472, 1_718_332_879, 2_806_054])
+        #expect(image.layers.map(\.size) == [1_718_332_879, 2_806_054])
+        #expect(image.foreignLayers == [0])
+        #expect(manifest.references.map(\.size) == [1472, 2_806_054])
+    }
+
+    @Test(
+        "Only a layer that may not be distributed and says where it is counts as foreign",
+        arguments: [
+            ("application/vnd.oci.image.layer.nondistributable.v1.tar", #","urls":["https://x.example/1"]"#, true),
+            ("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", #","urls":["https://x.example/1"]"#, true),
+            ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", #","urls":[]"#, false),
+            ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", "", false),
+            ("application/vnd.oci.image.layer.v1.tar+gzip", #","urls":["https://x.example/1"]"#, false),
+        ]
+    )
+    func tellsForeignLayers(type: String, urls: String, isForeign: Bool) throws {
+        let layer = Fixture.descriptor(type, Fixture.digest("f"), more: urls)
+        let manifest = try Fixture.parse(Fixture.image(layers: "[\(Fixture.layer),\(layer)]"))
+        #expect(manifest.references.count == (isForeign ? 2 : 3))
     }
 
     @Test("A Docker manifest list is read with its platforms")

@@ -40,6 +40,21 @@ struct RepositoryTests {
         }
     }
 
+    @Test("A tag's manifest has the digest that the registry calls it by, whatever the algorithm")
+    func keepsTheAlgorithm() async throws {
+        let image = SampleImage.image(algorithm: .sha512)
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            try await withClient { client in
+                let repository = client.pull(registry)
+                let manifest = try await repository.manifest(.tag("v1"))
+                let resolved = try await repository.resolve(.tag("v1"))
+                #expect(manifest?.descriptor == image.top)
+                #expect(resolved == image.top)
+            }
+        }
+    }
+
     @Test("Where HEAD is not served or says too little, GET answers")
     func fallsBackToGet() async throws {
         for status in [405, 501] {

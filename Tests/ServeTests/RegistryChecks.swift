@@ -352,5 +352,8 @@ extension RegistryTests {
             ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "get"].map { method in
                 Check(method: method, uri: uri, status: 405, expected: ["Allow": "GET, HEAD"], text: "UNSUPPORTED")
             }
-        } + [Check(method: "GET", uri: "/v2/app/blobs/uploads/1", status: 404)]
+        } + [
+            Check(method: "GET", uri: "/v2/app/blobs/uploads/1", status: 404),
+            Check(method: "PUT", uri: "/v2/app/manifests/sha256:totallywrong", status: 400, text: "DIGEST_INVALID"),
+        ]
 }

@@ -47,6 +47,41 @@ extension SampleImage {
         return SampleImage(blobs: [configPart] + layerParts, manifests: [], top: top, platform: platform)
     }
 
+    /// A Windows image of old: its base layer is Microsoft's, who alone may hand it out.
+    ///
+    /// - Returns: the image and the foreign layer, which is none of the image's blobs.
+    package static func withForeignLayer() -> (image: SampleImage, foreign: Descriptor) {
+        let own = part(
+            .random(seed: 21, count: 2000),
+            "application/vnd.docker.image.rootfs.diff.tar.gzip",
+            .sha256
+        )
+        let foreign = part(
+            .random(seed: 22, count: 3000),
+            "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+            .sha256
+        ).descriptor
+        let platform = Platform(os: "windows", architecture: "amd64")
+        let digests = [foreign.digest, own.descriptor.digest]
+        let text = config(platform, digests, labels: [:], created: "2019-01-02T03:04:05Z")
+        let configPart = part(text: text, .dockerConfig, .sha256)
+        let urls = JSONText.array([JSONText.string("https://layers.example/\(foreign.digest)")])
+        let layer = JSONText.object([
+            "mediaType": JSONText.string(foreign.mediaType.description),
+            "digest": JSONText.string(foreign.digest.description),
+            "size": "\(foreign.size)",
+            "urls": urls,
+        ])
+        let manifest = JSONText.object([
+            "schemaVersion": "2",
+            "mediaType": JSONText.string(MediaType.dockerManifest.description),
+            "config": json(configPart.descriptor),
+            "layers": JSONText.array([layer, json(own.descriptor)]),
+        ])
+        let top = part(text: manifest, .dockerManifest, .sha256)
+        return (SampleImage(blobs: [configPart, own], manifests: [], top: top, platform: platform), foreign)
+    }
+
     /// An index of images, indexes and attestations.
     ///
     /// - Parameters:

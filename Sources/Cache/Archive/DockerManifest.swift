@@ -52,9 +52,9 @@ extension ContentCache {
         var document = DockerManifest()
         for image in images {
             let chosen = try self.image(of: image.descriptor, platforms: platforms, depth: 0)
-            guard let chosen, chosen.config.mediaType == .ociConfig || chosen.config.mediaType == .dockerConfig else {
-                continue
-            }
+            guard let chosen, chosen.foreignLayers.isEmpty,
+                chosen.config.mediaType == .ociConfig || chosen.config.mediaType == .dockerConfig
+            else { continue }
             document.add(chosen, as: image.reference)
         }
         return document.items.isEmpty ? nil : try document.text()

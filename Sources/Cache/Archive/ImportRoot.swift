@@ -39,11 +39,28 @@ extension ImportRoot {
     private init(_ entry: ImageIndex.Entry) throws(ArchiveRefusal) {
         descriptor = entry.descriptor
         if let name = entry.annotations[Self.containerdName] {
-            references = [try Self.reference(name)]
+            references = try Self.references(name, to: descriptor)
         } else if let name = entry.annotations[Self.referenceName] {
             // Many programs write the tag alone.
-            if let tag = try? TagName(name) { self.tag = tag } else { references = [try Self.reference(name)] }
+            if let tag = try? TagName(name) {
+                self.tag = tag
+            } else {
+                references = try Self.references(name, to: descriptor)
+            }
         }
+    }
+
+    /// What a name adds to the digest beside it: containerd names what was pulled by a digest by that digest.
+    private static func references(
+        _ text: String,
+        to descriptor: Descriptor
+    ) throws(ArchiveRefusal) -> [ImageReference] {
+        if text == "\(descriptor.digest)" || text == "@\(descriptor.digest)" { return [] }
+        guard let name = try? ImageReference(text), let digest = name.digest else { return [try reference(text)] }
+        guard digest == descriptor.digest else {
+            throw ArchiveRefusal("its name '\(text.displaySafe)' is that of another image than \(descriptor.digest)")
+        }
+        return name.tag.map { [ImageReference(location: name.location, tag: $0)] } ?? []
     }
 
     /// The images of an archive that imglife wrote.

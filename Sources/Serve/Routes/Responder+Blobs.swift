@@ -35,9 +35,7 @@ extension Responder {
     }
 
     func blob(_ text: String, of address: Address, _ request: RequestHead) async throws -> Response {
-        guard let digest = try? Digest(text) else {
-            return Response(400, .digestInvalid, "'\(text.displaySafe)' is not a digest such as sha256:<64 hex digits>")
-        }
+        guard let digest = try? Digest(text) else { return Self.invalidDigest(text) }
         // What turns out damaged is put aside, and asked for once more: it may be elsewhere.
         for _ in 0..<2 {
             let found = try await content.blob(digest, of: address.repository, isHead: request.method == .head)

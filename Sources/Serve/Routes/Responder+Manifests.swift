@@ -5,13 +5,7 @@ extension Responder {
     func manifest(_ text: String, of address: Address, _ request: RequestHead) async throws -> Response {
         let reference: Reference
         if text.contains(":") {
-            guard let digest = try? Digest(text) else {
-                return Response(
-                    400,
-                    .digestInvalid,
-                    "'\(text.displaySafe)' is not a digest such as sha256:<64 hex digits>"
-                )
-            }
+            guard let digest = try? Digest(text) else { return Self.invalidDigest(text) }
             reference = .digest(digest)
         } else {
             // The conformance suite asks for a tag outside of the grammar, and wants to hear that it does not exist.
@@ -22,6 +16,16 @@ extension Responder {
             return Self.manifestUnknown(text, address)
         }
         return answer(served, reference, request)
+    }
+
+    /// - Returns: `nil` for a digest and for what may be a tag.
+    static func digestRefusal(_ text: String) -> Response? {
+        guard text.contains(":"), (try? Digest(text)) == nil else { return nil }
+        return invalidDigest(text)
+    }
+
+    static func invalidDigest(_ text: String) -> Response {
+        Response(400, .digestInvalid, "'\(text.displaySafe)' is not a digest such as sha256:<64 hex digits>")
     }
 
     private func answer(_ served: ServedManifest, _ reference: Reference, _ request: RequestHead) -> Response {

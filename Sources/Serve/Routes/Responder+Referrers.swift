@@ -9,9 +9,7 @@ extension Responder {
     ///
     /// OCI distribution-spec 1.1.1, "Listing Referrers".
     func referrers(of text: String, in address: Address, _ target: RequestTarget) async throws -> Response {
-        guard let digest = try? Digest(text) else {
-            return Response(400, .digestInvalid, "'\(text.displaySafe)' is not a digest such as sha256:<64 hex digits>")
-        }
+        guard let digest = try? Digest(text) else { return Self.invalidDigest(text) }
         let served = try await content.referrers(of: digest, in: address.repository)
         var referrers = served.elements
         var fields: [(name: StaticString, value: String)] = [("Content-Type", MediaType.ociIndex.description)]

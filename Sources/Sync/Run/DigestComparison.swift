@@ -45,7 +45,6 @@ struct DigestComparison {
     }
 
     private func expected(of tag: EntryPlan.Tag) async throws -> Expected {
-        var reference = Reference.tag(tag.source)
         if let listed = tag.listedDigest {
             guard !entry.platforms.isEmpty else { return Expected(listed) }
             if let cached = try cache?.manifest(listed) { return try await reduced(cached) }
@@ -53,10 +52,8 @@ struct DigestComparison {
             let descriptor = try await sourceDescriptor(of: tag)
             guard !entry.platforms.isEmpty else { return Expected(descriptor.digest) }
             if let cached = try cache?.manifest(descriptor) { return try await reduced(cached) }
-            // By tag it would be kept under its sha256, and not be found the next time.
-            if descriptor.digest.algorithm != .sha256 { reference = .digest(descriptor.digest) }
         }
-        guard let document = try await source.manifest(reference) else {
+        guard let document = try await source.manifest(.tag(tag.source)) else {
             throw source.absence(of: .tag(tag.source))
         }
         try await cache?.store(document, from: entry.source)

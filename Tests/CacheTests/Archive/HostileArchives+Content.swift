@@ -87,6 +87,10 @@ extension HostileArchive {
         HostileArchive("a name without a tag", "is not a repository with a tag") {
             TestTar.layout([(image, "registry.example.com/up/app")]).finished
         },
+        HostileArchive("a name with another image's digest", "is that of another image") {
+            TestTar.layout([(image, "registry.example.com/up/app@sha256:\(String(repeating: "0", count: 64))")])
+                .finished
+        },
         HostileArchive("a tag alone", "say which repository that is of with --as REPOSITORY") {
             TestTar.layout([(image, "3.20")], key: "org.opencontainers.image.ref.name").finished
         },

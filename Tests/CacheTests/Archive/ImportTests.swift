@@ -35,6 +35,19 @@ struct ImportTests {
         }
     }
 
+    @Test("An image whose foreign layer is elsewhere is whole without it")
+    func foreignLayer() async throws {
+        try await withCache { cache, path in
+            let image = SampleImage.withForeignLayer().image
+            let sample = ArchiveSample(images: [(image, "a.example.com/x:1")])
+            let report = try await cache.importing(sample.archive(), at: path)
+            #expect(report.images.map(\.outcome) == [.added])
+            #expect(try await cache.closure(of: image.top).missing.isEmpty)
+            #expect(try await cache.verify().findings.isEmpty)
+            #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 0)
+        }
+    }
+
     @Test("Members may come in any order, under './', with directories, as PAX, GNU or base-256 headers")
     func shapes() async throws {
         try await withCache { cache, path in
@@ -60,6 +73,22 @@ struct ImportTests {
             tar.add("oci-layout", text: TestTar.marker)
             try await cache.importing(tar.finished, at: path)
             #expect(try await cache.tagged() == ["a.example.com/x:1": Self.image.digest])
+        }
+    }
+
+    @Test("A name that is the image's digest, as containerd writes it, adds none; a tag beside it is one")
+    func digestNames() async throws {
+        try await withCache { cache, path in
+            let digest = Self.second.digest
+            var tar = TestTar()
+            tar.add("oci-layout", text: TestTar.marker)
+            let names = ["a.example.com/x@\(digest)", "a.example.com/x:2@\(digest)", "\(digest)", "@\(digest)"]
+            let index = TestTar.index([(Self.image.top, "a.example.com/x:1")] + names.map { (Self.second.top, $0) })
+            tar.add("index.json", text: index)
+            tar.add(Self.image)
+            tar.add(Self.second)
+            try await cache.importing(tar.finished, at: path)
+            #expect(try await cache.tagged() == ["a.example.com/x:1": Self.image.digest, "a.example.com/x:2": digest])
         }
     }
 
