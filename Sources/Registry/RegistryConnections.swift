@@ -26,7 +26,8 @@ package final class RegistryConnections: Sendable {
 
     /// Runs a body and closes the connections afterwards, in every case; clients that use them must have ended by then.
     ///
-    /// - Parameter configuration: its hosts, proxies, time limit and clock are what counts here.
+    /// Of the configuration its hosts, proxies, time limit and clock are what counts here.
+    ///
     /// - Throws: ``RegistryConfigurationError`` for settings that can't be used; otherwise what the body throws.
     package static func with<R>(
         _ configuration: RegistryConfiguration,

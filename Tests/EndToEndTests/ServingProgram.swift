@@ -45,7 +45,7 @@ final class ServingProgram: Sendable {
 
     /// Serves at a free port while a closure runs, then stops in order.
     ///
-    /// - Parameter launcher: what runs the program, with the program's own command line after it.
+    /// `launcher` is what runs the program, with the program's own command line after it.
     static func with<R>(
         _ workspace: Workspace,
         _ arguments: [String] = [],

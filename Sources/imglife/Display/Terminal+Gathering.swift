@@ -59,8 +59,7 @@ extension Terminal {
     ///
     /// For servers, which would spend more time on writing one line after the other than on their answers. Nobody waits
     /// for a reader that does not read: what waits for it has a limit, and what comes beyond that is lost and counted.
-    ///
-    /// - Parameter tellLoss: makes the line that stands for a number of lost ones.
+    /// `tellLoss` makes the line that stands for a number of lost ones.
     func gathering<R>(
         tellLoss: @escaping @Sendable (Int) -> String,
         _ body: () async throws -> R
