@@ -50,7 +50,8 @@ struct PullThroughLimitTests {
                     }
                 }
             }
-            #expect(upstream.connectionCount <= 3)
+            // One may have been replaced; clients with connections of their own would open eight.
+            #expect(upstream.connectionCount <= 4)
         }
     }
 
