@@ -63,6 +63,9 @@ final class HostConnection: Sendable {
     let gate: HostGate
     let retrier: Retrier
     let transport: Transport
+    /// What the host has places for, whichever client asks.
+    private let places: RegistryConnections.Places?
+    private let leavesRoom: Bool
     private let authorizer: Authorizer
     private let endpoint: Mutex<Endpoint>
 
@@ -77,6 +80,8 @@ final class HostConnection: Sendable {
         self.host = host
         self.transport = transport
         self.endpoint = Mutex(endpoint)
+        places = configuration.connections?.places(at: host)
+        leavesRoom = configuration.leavesRoom
         gate = HostGate(limit: settings.maxConnections ?? HostGate.defaultLimit, timer: timer)
         retrier = Retrier(
             policy: configuration.retry,
@@ -118,13 +123,20 @@ final class HostConnection: Sendable {
         accepting accepted: Set<Int>,
         _ use: (Reply) async throws -> Result
     ) async throws -> Result {
-        try await gate.pass(call.lane) {
+        try await atPlace(call.lane) {
             let (reply, authorization) = try await authorized(call)
             if reply.status != 429, reply.status != 503 { gate.answered() }
             if !accepted.contains(reply.status), case .whole(let answer) = reply {
                 throw failure(answer, call, authorization)
             }
             return try await use(reply)
+        }
+    }
+
+    private func atPlace<Result>(_ lane: Lane, _ body: () async throws -> Result) async throws -> Result {
+        try await gate.pass(lane) {
+            guard let places else { return try await body() }
+            return try await places.take(lane, isContent: leavesRoom, body)
         }
     }
 

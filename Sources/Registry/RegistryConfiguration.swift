@@ -46,6 +46,10 @@ package struct RegistryConfiguration: Sendable {
     package var timeoutClock: any Clock<Duration>
     /// The wall clock, for `Retry-After` dates.
     package var date: @Sendable () -> Date
+    /// Connections that are shared with other clients, and whose limits hold for all; `nil` for own ones.
+    package var connections: RegistryConnections?
+    /// Whether the client leaves one of a host's shared places to others, because it fetches what can be large.
+    package var leavesRoom = false
 
     package init(
         hosts: [RegistryHost: HostSettings] = [:],

@@ -19,22 +19,27 @@ struct LogOutput: LogHandler {
     }
 
     func log(event: LogEvent) {
-        let line = line(of: event)
+        let own = event.metadata ?? [:]
+        let all = metadata.isEmpty ? own : metadata.merging(own) { _, new in new }
+        let line = line(event.level, event.message.description, all)
         // What somebody should look at must be there even if the process is killed next.
         if event.level > .info { Terminal.standardError.write(line) } else { Terminal.standardError.writeSoon(line) }
     }
 
-    private func line(of event: LogEvent) -> String {
-        let own = event.metadata ?? [:]
-        let all = (metadata.isEmpty ? own : metadata.merging(own) { _, new in new }).sorted { $0.key < $1.key }
+    /// The line in the place of log lines that nobody read in time.
+    func loss(of count: Int) -> String {
+        line(.warning, "log lines were lost, because nobody read them", ["lines": "\(count)"])
+    }
+
+    private func line(_ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata) -> String {
+        let all = metadata.sorted { $0.key < $1.key }
         switch format {
         case .text:
-            var line = "\(Timestamp.now) \(event.level.rawValue.uppercased()) \(event.message.description.displaySafe)"
+            var line = "\(Timestamp.now) \(level.rawValue.uppercased()) \(message.displaySafe)"
             for (key, value) in all { line += " \(key)=\(Self.quoted(value))" }
             return line + "\n"
         case .json:
-            let fields = all.map { ($0.key, JSONText.quoted($0.value.description)) }
-            return Self.jsonLine(event.level, event.message.description, fields)
+            return Self.jsonLine(level, message, all.map { ($0.key, JSONText.quoted($0.value.description)) })
         }
     }
 

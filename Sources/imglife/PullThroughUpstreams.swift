@@ -49,11 +49,20 @@ struct PullThroughUpstreams: Sendable {
     ///
     /// - Throws: `RegistryConfigurationError`; what `body` throws.
     func with<R>(_ body: (Upstreams, @escaping Traffic) async throws -> R) async throws -> R {
-        try await repositories(session.credentials) { own, ownTraffic in
+        try await RegistryConnections.with(session.registries) { connections in
+            try await with(connections, body)
+        }
+    }
+
+    private func with<R>(
+        _ connections: RegistryConnections,
+        _ body: (Upstreams, @escaping Traffic) async throws -> R
+    ) async throws -> R {
+        try await repositories(session.credentials, connections) { own, ownTraffic in
             guard !lendsCredentials else {
                 return try await body(Upstreams(hosts: hosts) { own.upstream(of: $0) }, ownTraffic)
             }
-            return try await repositories(.anonymous) { anonymous, anonymousTraffic in
+            return try await repositories(.anonymous, connections) { anonymous, anonymousTraffic in
                 let mirrored = Set(session.configuration.entries.map(\.source))
                 let upstreams = Upstreams(hosts: hosts) { location in
                     (mirrored.contains(location) ? own : anonymous).upstream(of: location)
@@ -65,10 +74,11 @@ struct PullThroughUpstreams: Sendable {
 
     private func repositories<R>(
         _ credentials: CredentialStore,
+        _ connections: RegistryConnections,
         _ body: (UpstreamRepositories, @escaping Traffic) async throws -> R
     ) async throws -> R {
-        try await RegistryClient.with(questions(credentials)) { questions in
-            try await RegistryClient.with(content(credentials)) { content in
+        try await RegistryClient.with(questions(credentials, connections)) { questions in
+            try await RegistryClient.with(content(credentials, connections)) { content in
                 let repositories = UpstreamRepositories(
                     session.configuration,
                     questions: questions,
@@ -81,8 +91,12 @@ struct PullThroughUpstreams: Sendable {
     }
 
     /// Tries twice, and does not wait for a registry that wants to be left alone: somebody waits for the answer.
-    private func questions(_ credentials: CredentialStore) -> RegistryConfiguration {
+    private func questions(
+        _ credentials: CredentialStore,
+        _ connections: RegistryConnections
+    ) -> RegistryConfiguration {
         var registries = session.registries
+        registries.connections = connections
         registries.credentials = credentials
         registries.retry.attempts = min(2, session.settings.retry.attempts)
         registries.retry.initialDelay = min(.milliseconds(200), session.settings.retry.initialDelay)
@@ -91,8 +105,13 @@ struct PullThroughUpstreams: Sendable {
         return registries
     }
 
-    private func content(_ credentials: CredentialStore) -> RegistryConfiguration {
+    private func content(
+        _ credentials: CredentialStore,
+        _ connections: RegistryConnections
+    ) -> RegistryConfiguration {
         var registries = session.registries
+        registries.connections = connections
+        registries.leavesRoom = true
         registries.credentials = credentials
         registries.retry.maximumRetryAfter = Self.maximumRetryAfter
         return registries

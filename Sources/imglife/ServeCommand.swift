@@ -69,7 +69,8 @@ struct ServeCommand: AsyncParsableCommand {
         try await Failure.exiting {
             let access = try CacheAccess(options: parent.options)
             let logger = access.configuration.logger
-            try await Terminal.standardError.gathering {
+            let output = LogOutput(format: parent.options.format(environment: access.environment), level: .warning)
+            try await Terminal.standardError.gathering(tellLoss: { output.loss(of: $0) }) {
                 try await Stopping.run(logger: logger) { stop in
                     var configuration = access.configuration
                     configuration.mayBeReadOnly = true

@@ -18,7 +18,7 @@ final class ServingProgram: Sendable {
         /// Where it listens, once it does.
         var address: String? {
             lines.lazy.filter { $0.contains("listening") }.compactMap { line in
-                line.split(separator: " ").first { $0.hasPrefix("address=") }.map { String($0.dropFirst(8)) }
+                line.firstMatch(of: /address(?:=|":")([0-9.:]+)/).map { String($0.output.1) }
             }.first
         }
     }
@@ -44,17 +44,20 @@ final class ServingProgram: Sendable {
     }
 
     /// Serves at a free port while a closure runs, then stops in order.
+    ///
+    /// `launcher` is what runs the program, with the program's own command line after it.
     static func with<R>(
         _ workspace: Workspace,
         _ arguments: [String] = [],
         environment: [String: String] = [:],
+        launcher: [String] = [],
         _ body: (ServingProgram) async throws -> R
     ) async throws -> R {
         let state = Watched(State())
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 defer { state.update { $0.isOver = true } }
-                try await run(workspace, arguments, environment, state)
+                try await run(workspace, launcher, arguments, environment, state)
             }
             defer { state.update { if case .run = $0.wish { $0.wish = .end(.terminate) } } }
             try await state.wait { $0.isOver || $0.address != nil }
@@ -67,12 +70,13 @@ final class ServingProgram: Sendable {
 
     private static func run(
         _ workspace: Workspace,
+        _ launcher: [String],
         _ arguments: [String],
         _ environment: [String: String],
         _ state: Watched<State>
     ) async throws {
         let variables = workspace.environment.merging(environment) { $1 }.map { "\($0)=\($1)" }
-        let command = [Workspace.program, "serve", "--listen", "127.0.0.1:0"] + arguments
+        let command = launcher + [Workspace.program, "serve", "--listen", "127.0.0.1:0"] + arguments
         _ = try await Subprocess.run(
             .name("env"),
             arguments: Arguments(["--ignore-environment", "--chdir=\(workspace.path)"] + variables + command),

@@ -17,6 +17,8 @@ final class Transport: Sendable {
     let timeout: Duration
     let traffic = Traffic()
     private let clients: HTTPClients
+    /// Whether the clients are somebody else's, who closes them.
+    private let isSharing: Bool
     private let trust: TrustStore
     private let proxies: ProxySettings
     private let userAgent: String
@@ -28,12 +30,13 @@ final class Transport: Sendable {
         proxies = configuration.proxies
         userAgent = configuration.userAgent
         logger = configuration.logger
-        trust = try TrustStore(configuration.hosts)
-        clients = HTTPClients(configuration)
+        isSharing = configuration.connections != nil
+        trust = try configuration.connections?.trust ?? TrustStore(configuration.hosts)
+        clients = configuration.connections?.clients ?? HTTPClients(configuration)
     }
 
     func shutdown() async {
-        await clients.shutdown(logger: logger)
+        if !isSharing { await clients.shutdown(logger: logger) }
     }
 
     /// Sends a request and takes in its whole answer, within the time of one control operation.

@@ -1,6 +1,7 @@
 import Cache
 import Logging
 import OCI
+import Synchronization
 
 extension PullThroughContent {
     /// What a question about a manifest came to.
@@ -87,14 +88,12 @@ extension PullThroughContent {
     @concurrent
     private func check(_ name: ImageReference, _ tag: TagName, at upstream: any Upstream) async throws -> Fetched {
         do {
-            guard let descriptor = try await upstream.resolve(tag) else { return absent(name) }
-            let known = try storedManifest(descriptor)
-            var manifest = known
-            if manifest == nil { manifest = try await fetch(descriptor, tag, from: upstream) }
-            guard let manifest else { return absent(name) }
+            guard let fetched = try await ask(name, tag, at: upstream), let manifest = fetched.manifest else {
+                return absent(name)
+            }
             await keep(manifest, as: .tag(tag), of: name.location)
             knowledge.remember(.current, of: name, for: configuration.tagLifetime)
-            return Fetched(manifest: manifest, isNew: known == nil)
+            return fetched
         } catch {
             knowledge.remember(.failing, of: name, for: restPeriod(after: error))
             configuration.logger.warning(
@@ -103,6 +102,19 @@ extension PullThroughContent {
             )
             throw error
         }
+    }
+
+    /// - Returns: `nil` where the tag does not exist.
+    private func ask(_ name: ImageReference, _ tag: TagName, at upstream: any Upstream) async throws -> Fetched? {
+        let host = name.location.host
+        guard let descriptor = try await upstream.resolve(tag) else {
+            // Nexus, among others, answers HEAD for every manifest with 404.
+            guard !answeringHEAD.withLock({ $0.contains(host) }) else { return nil }
+            return try await upstream.manifest(.tag(tag)).map { Fetched(manifest: $0, isNew: true) }
+        }
+        answeringHEAD.withLock { _ = $0.insert(host) }
+        if let known = try storedManifest(descriptor) { return Fetched(manifest: known, isNew: false) }
+        return try await fetch(descriptor, tag, from: upstream).map { Fetched(manifest: $0, isNew: true) }
     }
 
     /// By its digest, so that mirrors can be asked; by its tag where the upstream does not give it by that.

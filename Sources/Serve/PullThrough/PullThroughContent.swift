@@ -36,6 +36,8 @@ package final class PullThroughContent: ServedContent {
     let knownTags: Memory<RepositoryReference, [TagName]>
     let knownReferrers: Memory<ImageReference, ServedList<Referrer>>
     let usage = Mutex(Usage())
+    /// Hosts that have told by HEAD what a tag points at, so that their 404 to one can be believed.
+    let answeringHEAD = Mutex<Set<RegistryHost>>([])
 
     private init(
         _ cache: ContentCache,

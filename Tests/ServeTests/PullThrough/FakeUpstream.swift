@@ -17,6 +17,8 @@ final class FakeUpstream: Upstream {
         var breaksAt: Int?
         /// Whether questions wait.
         var isSlow = false
+        /// Whether HEAD finds manifests.
+        var answersHEAD = true
         var requests: [String] = []
         var sent = 0
     }
@@ -47,7 +49,7 @@ final class FakeUpstream: Upstream {
 
     func resolve(_ tag: TagName) async throws -> Descriptor? {
         let state = try await ask("HEAD \(tag)")
-        return state.tags[tag].flatMap { state.manifests[$0]?.descriptor }
+        return state.answersHEAD ? state.tags[tag].flatMap { state.manifests[$0]?.descriptor } : nil
     }
 
     func manifest(_ reference: Reference) async throws -> Manifest? {

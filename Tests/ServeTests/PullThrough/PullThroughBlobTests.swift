@@ -70,6 +70,35 @@ struct PullThroughBlobTests {
         }
     }
 
+    @Test("Two hundred clients that leave in the middle do no harm to one that stays, nor to the cache")
+    func manyLeave() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            _ = try await fixture.manifest("1")
+            fixture.upstream.change { $0.allowance = 1 << 20 }
+            try await withThrowingTaskGroup(of: ByteBuffer?.self) { group in
+                group.addTask { try await fixture.read(digest) }
+                try await withThrowingTaskGroup(of: Void.self) { leaving in
+                    for number in 0..<200 {
+                        // Some have read a part, and some are cut off while they wait for the rest.
+                        leaving.addTask {
+                            let blob = try await fixture.content.blob(digest, of: fixture.repository, isHead: false)
+                            _ = try await blob?.read(at: Int64(number * 4000))
+                            if number.isMultiple(of: 2) { _ = try await fixture.read(digest) }
+                        }
+                    }
+                    for _ in 0..<100 { try await leaving.next() }
+                    leaving.cancelAll()
+                    while let result = await leaving.nextResult() { _ = result }
+                }
+                fixture.upstream.change { $0.allowance = .max }
+                for try await bytes in group { #expect(bytes == layer.source.buffer) }
+            }
+            #expect(fixture.upstream.requests.filter { $0.hasPrefix("GET \(digest)") }.count == 1)
+            #expect(fixture.cache.contains(layer.descriptor))
+        }
+    }
+
     @Test("A download that breaks off ends every client's answer short, and the next request continues it")
     func broken() async throws {
         try await PullThroughFixture.with { fixture in

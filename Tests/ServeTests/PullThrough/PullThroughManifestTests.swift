@@ -129,10 +129,27 @@ struct PullThroughManifestTests {
     func absence() async throws {
         try await PullThroughFixture.with { fixture in
             for _ in 0..<3 { #expect(try await fixture.manifest("1") == nil) }
-            #expect(fixture.upstream.requests == ["HEAD 1"])
+            #expect(fixture.upstream.requests == ["HEAD 1", "GET 1"])
             try fixture.upstream.load(old, as: "1")
             fixture.clock.advance(by: .seconds(11))
             #expect(try await fixture.manifest("1") != nil)
+            // A registry that has told something by HEAD is believed.
+            for _ in 0..<3 { #expect(try await fixture.manifest("2") == nil) }
+            #expect(fixture.upstream.requests.suffix(2) == ["GET \(old.digest)", "HEAD 2"])
+        }
+    }
+
+    @Test("A tag of a registry that answers HEAD with 404 is found by GET, which counts for the tag's lifetime")
+    func withoutHEAD() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(old, as: "1")
+            try fixture.upstream.load(new)
+            fixture.upstream.change { $0.answersHEAD = false }
+            for _ in 0..<3 { #expect(try await fixture.manifest("1")?.manifest.descriptor == old.top) }
+            #expect(fixture.upstream.requests == ["HEAD 1", "GET 1"])
+            fixture.upstream.change { $0.tags["1"] = new.digest }
+            fixture.clock.advance(by: .seconds(301))
+            #expect(try await fixture.manifest("1")?.manifest.descriptor == new.top)
         }
     }
 
