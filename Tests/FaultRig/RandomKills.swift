@@ -5,17 +5,19 @@ import TestSupport
 extension Campaign {
     /// What is killed at random times; another command that changes a cache belongs here.
     private enum Victim: CaseIterable {
-        case images, mixed, blobs, sync, collect, verify
+        case images, mixed, blobs, sync, collect, verify, take, serve
 
-        func program(_ work: SyncWork, in directory: String, round: Int) throws -> FaultedProgram {
+        /// `nil` for what needs more than to be run.
+        func program(_ work: SyncWork, in directory: String, round: Int) throws -> FaultedProgram? {
             let cache = "\(directory)/cache"
-            switch self {
-            case .images: return FaultedProgram(.probe, [cache, "images", "\(round % 3)", "6"], cache: cache)
-            case .mixed: return FaultedProgram(.probe, [cache, "mixed", "\(round % 3)", "8"], cache: cache)
-            case .blobs: return FaultedProgram(.probe, [cache, "\(4 + round % 8)", "150000"], cache: cache)
-            case .sync: return try work.program(in: directory, target: round)
-            case .collect: return Self.imglife(["gc", "--grace", "0s"], cache)
-            case .verify: return Self.imglife(["verify"], cache)
+            return switch self {
+            case .images: FaultedProgram(.probe, [cache, "images", "\(round % 3)", "6"], cache: cache)
+            case .mixed: FaultedProgram(.probe, [cache, "mixed", "\(round % 3)", "8"], cache: cache)
+            case .blobs: FaultedProgram(.probe, [cache, "\(4 + round % 8)", "150000"], cache: cache)
+            case .sync: try work.program(in: directory, target: round)
+            case .collect: Self.imglife(["gc", "--grace", "0s"], cache)
+            case .verify: Self.imglife(["verify"], cache)
+            case .take, .serve: nil
             }
         }
 
@@ -29,6 +31,8 @@ extension Campaign {
             case .images, .mixed, .blobs: 70_000
             case .sync: 180_000
             case .collect, .verify: 90_000
+            case .take: 120_000
+            case .serve: 300_000
             }
         }
     }
@@ -64,9 +68,15 @@ extension Campaign {
             let time = Int.random(in: 1000...victim.duration, using: &generator)
             // A collection that was killed goes on when the cache is opened next.
             if victim == .collect || victim == .mixed { acknowledged.allowCollection() }
-            let result = try await victim.program(work, in: directory, round: round)
-                .with(.killLater(microseconds: time)).run()
             let place = "\(victim) killed after \(time) µs (round \(round))"
+            let archive = victim == .take ? try await ArchiveWork(round, in: directory) : nil
+            let fault: Fault = .killLater(microseconds: time)
+            let result =
+                if let program = try archive?.program(cache) ?? victim.program(work, in: directory, round: round) {
+                    try await program.with(fault).run()
+                } else {
+                    try await PullWork(work, round, in: directory, [fault]).untilKilled(place, ledger)
+                }
             if !result.wasKilled, let oddity = result.oddity { ledger.problem("\(place): \(oddity)") }
             acknowledged.read(result.output)
             ledger.countCase()
@@ -75,8 +85,10 @@ extension Campaign {
             let examination = try Examination(cache)
             ledger.enter("\(place), recovered", examination, acknowledged)
             acknowledged.settle(examination)
+            try await archive?.expectSuccess(place, cache, ledger)
             _ = try work.takeTarget(round)
         }
+        try await PullWork(work, start, in: directory, []).expectSuccess("after \(count) kills", ledger)
         try await work.expectSuccess("after \(count) kills", in: directory, target: start, ledger)
     }
 
