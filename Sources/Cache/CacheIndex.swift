@@ -212,6 +212,8 @@ extension CacheIndex {
 
     private static let checks = [
         "PRAGMA temp_store = MEMORY",
+        // In KiB, where the index of a very large cache is walked through; what is not needed is not taken.
+        "PRAGMA cache_size = -32768",
         "PRAGMA mmap_size = 0",
         "PRAGMA trusted_schema = OFF",
         "PRAGMA cell_size_check = ON",

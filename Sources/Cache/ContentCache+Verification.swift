@@ -34,7 +34,9 @@ extension ContentCache {
             open: { [directory] in try directory.openBlob($0, size: nil) },
             record: { [index, configuration, isReadOnly] batch in
                 guard !isReadOnly else { return }
-                try index.record(verified: batch, since: start ?? now, options.subset, configuration.now())
+                try Self.unlessFull {
+                    try index.record(verified: batch, since: start ?? now, options.subset, configuration.now())
+                }
             }
         )
         var report = VerificationReport()
@@ -44,6 +46,13 @@ extension ContentCache {
         if lanes.isFailing { report.stop = .failingDisk } else if lanes.begun < files.count { report.stop = .duration }
         report.findings = try await findings(faults.all, all, options.subset, isComplete: report.stop == nil)
         return report
+    }
+
+    /// Notes what another verification finds out again: on a full disk nothing is lost without it.
+    private static func unlessFull(_ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let error as CacheError where error.kind == .diskFull {}
     }
 
     /// What the lanes found.
@@ -89,7 +98,7 @@ extension ContentCache {
     ) async throws -> [VerificationReport.Finding] {
         try await blocking { [index, directory, isReadOnly] in
             var faults = faults
-            if isComplete, !isReadOnly { try index.forgetVerification(subset) }
+            if isComplete, !isReadOnly { try Self.unlessFull { try index.forgetVerification(subset) } }
             let missing = try index.blobsWithout(files: files)
             for digest in missing where faults[digest] == nil && subset?.contains(digest) ?? true {
                 // It may have come since the files were listed.
@@ -97,7 +106,8 @@ extension ContentCache {
             }
             // One that was downloaded again meanwhile is right.
             let bad = faults.keys.sorted()
-            if !isReadOnly { try index.markMissing(bad.filter { try directory.openBlob($0, size: nil) == nil }) }
+            let gone = try bad.filter { try directory.openBlob($0, size: nil) == nil }
+            if !isReadOnly { try Self.unlessFull { try index.markMissing(gone) } }
             return try bad.map { digest in
                 .init(digest: digest, fault: faults[digest] ?? .missing, affected: try index.tags(needing: digest))
             }

@@ -31,10 +31,15 @@ struct PullWork: Sendable {
     }
 
     /// Pulls with several clients until the server dies, and tells of every answer that was not what it said to be.
-    func untilKilled(_ place: String, _ ledger: Ledger) async throws -> ToolResult {
+    func untilKilled(
+        _ place: String,
+        _ ledger: Ledger,
+        served: @escaping @Sendable (_ whole: Bool) -> Void
+    ) async throws -> ToolResult {
         try await program.serving { host, server in
             while !server.value.isOver {
                 try await pull(from: host) { answer, part in
+                    if answer.status == 200 { served(answer.body.readableBytes == part.source.count) }
                     if let wrong = Self.wrong(answer, part) { ledger.wrong("\(place): served \(wrong)") }
                 }
             }
@@ -53,7 +58,9 @@ struct PullWork: Sendable {
         }
         let expected = Self.clients * (image.blobs.count + image.manifests.count)
         if result.status != 0 || answers.value != expected {
-            ledger.repair("\(place): the next serve: \(result.status), \(answers.value) answers \(result.output.suffix(300))")
+            ledger.repair(
+                "\(place): the next serve: \(result.status), \(answers.value) answers \(result.output.suffix(300))"
+            )
         }
     }
 
