@@ -30,6 +30,7 @@ class Bench:
                 "small": lambda: corpora.small(self.source.directory, tags=count(200)),
                 "typical": lambda: corpora.typical(self.source.directory, tags=count(40)),
                 "big": lambda: corpora.big(self.source.directory, size=count(1024) << 20),
+                "layered": lambda: corpora.layered(self.source.directory, size=count(128) << 20),
                 "tiny": lambda: corpora.tiny_blobs(self.source.directory),
             }[name]
             self.made[name] = make()

@@ -111,6 +111,18 @@ def big(directory, size=1 << 30):
     return corpus
 
 
+def layered(directory, layers=8, size=128 << 20):
+    """Large layers that several processors can share: one blob can only be hashed by one."""
+    corpus = Corpus("layered", directory)
+    stack = []
+    for _ in range(layers):
+        digest, length = corpus.storage.big_blob(size)
+        corpus.blobs[digest] = length
+        stack.append({"mediaType": LAYER, "digest": digest, "size": length})
+    corpus.image(stack, "amd64", tag="1.0")
+    return corpus
+
+
 def tiny_blobs(directory, count=1000, size=4096):
     """Blobs of 4 KiB in one image's layers, for requests per second."""
     corpus = Corpus("tiny", directory)

@@ -21,10 +21,13 @@ package struct BlobFile: Sendable {
     package let digest: Digest
     package let identity: Identity
     let file: OpenFile
+    /// Is told when the system cannot read it.
+    private let health: StoreHealth?
 
-    init(_ digest: Digest, _ file: OpenFile) throws(SystemError) {
+    init(_ digest: Digest, _ file: OpenFile, _ health: StoreHealth? = nil) throws(SystemError) {
         self.digest = digest
         self.file = file
+        self.health = health
         var status = stat()
         try SystemError.check("fstat") { fstat(file.descriptor, &status) }
         guard status.st_mode & S_IFMT == S_IFREG, status.st_nlink <= 2 else {
@@ -50,7 +53,22 @@ package struct BlobFile: Sendable {
         do throws(SystemError) {
             return try file.read(at: offset, atMost: count)
         } catch {
-            throw CacheError(error, "read \(digest)", digest: digest)
+            let failure = CacheError(error, "read \(digest)", digest: digest)
+            if failure.code == EIO { health?.noteUnreadable(digest, failure) }
+            throw failure
+        }
+    }
+
+    /// Reads at an offset; blocks while the disk works.
+    ///
+    /// - Returns: as ``read(at:atMost:)`` does; `nil` when the disk cannot give back what was written to it.
+    /// - Throws: ``CacheError``.
+    package func readUnlessLost(at offset: Int64, atMost count: Int) throws(CacheError) -> ByteBuffer? {
+        do throws(CacheError) {
+            return try read(at: offset, atMost: count)
+        } catch {
+            guard error.code == EIO else { throw error }
+            return nil
         }
     }
 
@@ -88,12 +106,13 @@ extension ContentCache {
     /// A committed blob by its digest alone; looks at the file system alone.
     ///
     /// - Returns: `nil` when it is not there.
-    /// - Throws: ``CacheError`` when the file cannot be opened.
+    /// - Throws: ``CacheError`` when the file cannot be opened, or several others could not be read.
     package func blobFile(_ digest: Digest) throws(CacheError) -> BlobFile? {
+        try health.check()
         let directory = directory.blobs(digest.algorithm)
         do throws(SystemError) {
             let file = try directory.openFile(digest.hex, flags: O_RDONLY)
-            return try BlobFile(digest, file)
+            return try BlobFile(digest, file, health)
         } catch {
             guard error.code != ENOENT else { return nil }
             throw CacheError(error, "open", path: "\(directory.path)/\(digest.hex)", digest: digest)
@@ -101,7 +120,10 @@ extension ContentCache {
     }
 
     /// Puts a blob aside whose bytes turned out wrong, unless another file has taken its place already; blocks.
+    ///
+    /// Nothing is put aside any more once the disk fails: what it says of a file then need not be so.
     package func quarantine(_ blob: BlobFile) {
+        guard !health.isFailed else { return }
         quarantine(blob.file, blob.digest)
     }
 }

@@ -12,7 +12,9 @@ package struct CacheConfiguration: Sendable {
     package var logger: Logger
     /// Measures back-off and polling.
     package var clock: any Clock<Duration>
-    /// How long a lock of another process is waited for, and a download of another process without progress.
+    /// Measures the time between the signs of life that a download gives.
+    package var pulse: any Clock<Duration>
+    /// How long a lock of another process is waited for, and a download of another process that gives no sign of life.
     package var lockTimeout: Duration
     /// How many bytes stay free on the disk; `nil` means 5 % of it and at least 1 GiB, but never more than a tenth.
     package var minimumFree: Int64?
@@ -40,6 +42,7 @@ package struct CacheConfiguration: Sendable {
         self.lockTimeout = lockTimeout
         self.minimumFree = minimumFree
         self.mayBeReadOnly = mayBeReadOnly
+        pulse = ContinuousClock()
         collection = { _ in CollectionOptions() }
         self.now = now
     }

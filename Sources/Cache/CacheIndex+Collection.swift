@@ -101,39 +101,15 @@ extension CacheIndex {
         }
     }
 
-    /// Removes an image's tags, all of them or none, unless a lease keeps it or one was changed meanwhile.
-    ///
-    /// - Returns: whether they were removed.
-    func evict(_ tags: [ReferenceGraph.Tag], naming digest: Digest, at now: Int64) throws(CacheError) -> Bool {
-        try write { db in
-            let isLeased = try Bool.fetchOne(
-                db,
-                sql: """
-                    \(Self.keepers)
-                    SELECT EXISTS (SELECT 1 FROM keepers JOIN lease_items USING (digest))
-                        OR EXISTS (SELECT 1 FROM keepers JOIN import_items USING (digest))
-                    """,
-                arguments: [digest.key]
-            )
-            let current = try Row.fetchAll(
-                db,
-                sql: "SELECT updated_at FROM names WHERE digest = ?",
-                arguments: [digest.key]
-            )
-            guard isLeased == false, current.count == tags.count,
-                current.reduce(0, { max($0, $1["updated_at"]) }) <= tags.reduce(0, { max($0, $1.updatedAt) })
-            else { return false }
-            for tag in tags { _ = try Self.deleteName(db, tag.name, tag.location, naming: digest, now) }
-            return true
-        }
-    }
-
     /// - Returns: whether there was such a tag.
     func remove(_ tag: TagName, of location: RepositoryReference, at now: Int64) throws(CacheError) -> Bool {
         try write { try Self.deleteName($0, .tag(tag), location, naming: nil, now) }
     }
 
-    private static func deleteName(
+    /// Forgets a name, where it names a digest or any.
+    ///
+    /// - Returns: whether there was such a name.
+    static func deleteName(
         _ db: Database,
         _ name: Reference,
         _ location: RepositoryReference,

@@ -3,43 +3,66 @@ import GRDB
 import OCI
 
 extension CacheIndex {
-    private static func placeKey(_ subset: VerificationOptions.Subset?) -> String {
-        "verified up to" + (subset.map { " in \($0)" } ?? "")
+    private static func passKey(_ subset: VerificationOptions.Subset?) -> String {
+        "verifying since" + (subset.map { " in \($0)" } ?? "")
     }
 
-    /// The last blob of those that an interrupted verification hashed.
-    func verificationPlace(_ subset: VerificationOptions.Subset?) throws(CacheError) -> Digest? {
+    /// When the verification began that was interrupted, in seconds since 1970.
+    func interruptedVerification(_ subset: VerificationOptions.Subset?) throws(CacheError) -> Int64? {
         try read { db in
-            try String.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [Self.placeKey(subset)])
-        }.flatMap { try? Digest($0) }
+            try String.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [Self.passKey(subset)])
+        }.flatMap { Int64($0) }
     }
 
-    /// Notes that blobs were right, and how far the verification is.
+    /// Notes that blobs were right, and since when they are looked at.
     func record(
         verified: [Digest],
-        place: Digest?,
+        since start: Int64,
         _ subset: VerificationOptions.Subset?,
         _ now: Int64
     ) throws(CacheError) {
         try write { db in
             let update = try db.makeStatement(sql: "UPDATE blobs SET verified_at = ? WHERE digest = ? AND state = 'ok'")
             for digest in verified { try update.execute(arguments: [now, digest.key]) }
-            guard let place else { return }
             try db.execute(
                 sql: """
                     INSERT INTO meta (key, value) VALUES (?, ?)
                     ON CONFLICT (key) DO UPDATE SET value = excluded.value
                     """,
-                arguments: [Self.placeKey(subset), place.description]
+                arguments: [Self.passKey(subset), "\(start)"]
             )
         }
     }
 
-    /// The next verification begins at the first blob.
-    func forgetVerificationPlace(_ subset: VerificationOptions.Subset?) throws(CacheError) {
-        guard try verificationPlace(subset) != nil else { return }
+    /// The next verification leaves nothing out.
+    func forgetVerification(_ subset: VerificationOptions.Subset?) throws(CacheError) {
+        guard try interruptedVerification(subset) != nil else { return }
         try write { db in
-            try db.execute(sql: "DELETE FROM meta WHERE key = ?", arguments: [Self.placeKey(subset)])
+            try db.execute(sql: "DELETE FROM meta WHERE key = ?", arguments: [Self.passKey(subset)])
+        }
+    }
+
+    /// Those of some files, sorted by digest, whose bytes were not found right since a time.
+    ///
+    /// Times to come count for nothing: the clock was wrong.
+    func unverified(_ files: [StoredFile], since start: Int64, _ now: Int64) throws(CacheError) -> [StoredFile] {
+        try read { db in
+            var unverified: [StoredFile] = []
+            var position = 0
+            let rows = try Data.fetchCursor(
+                db,
+                sql: "SELECT digest FROM blobs WHERE verified_at BETWEEN ? AND ? AND state = 'ok' ORDER BY digest",
+                arguments: [start, now]
+            )
+            while position < files.count, let key = try rows.next() {
+                guard let digest = Digest(key: key) else { continue }
+                while position < files.count, files[position].digest < digest {
+                    unverified.append(files[position])
+                    position += 1
+                }
+                if position < files.count, files[position].digest == digest { position += 1 }
+            }
+            return unverified + files[position...]
         }
     }
 

@@ -15,6 +15,7 @@ final class CacheIndex: Sendable {
     private let isReadOnly: Bool
     private let writes = Mutex(0)
     private let isSumVoid = Mutex(false)
+    private let checked = Mutex(false)
     private let handlers = Mutex(Handlers())
 
     /// What is done about errors beside throwing them.
@@ -39,6 +40,15 @@ final class CacheIndex: Sendable {
 
     /// Transactions that wrote, since it was opened.
     var writeCount: Int { writes.withLock { $0 } }
+
+    /// Whether it was found sound after somebody had not closed it in order, so that this need not be done again.
+    var wasChecked: Bool { checked.withLock { $0 } }
+
+    /// Itself, once it was found sound.
+    var afterCheck: CacheIndex {
+        checked.withLock { $0 = true }
+        return self
+    }
 
     func close() throws(CacheError) {
         do {
@@ -212,6 +222,8 @@ extension CacheIndex {
 
     private static let checks = [
         "PRAGMA temp_store = MEMORY",
+        // In KiB, where the index of a very large cache is walked through; what is not needed is not taken.
+        "PRAGMA cache_size = -32768",
         "PRAGMA mmap_size = 0",
         "PRAGMA trusted_schema = OFF",
         "PRAGMA cell_size_check = ON",

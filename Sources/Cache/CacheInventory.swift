@@ -49,7 +49,7 @@ extension CacheIndex {
                 usage.logicalBytes = Int64(logicalBytes)
             }
             var ledger = KeeperLedger(db, .tags)
-            usage.unreferencedBytes = try ledger.removeGarbage().bytes
+            try ledger.removeGarbage { usage.unreferencedBytes += $0.size }
             return usage
         }
     }

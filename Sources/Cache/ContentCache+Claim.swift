@@ -12,7 +12,9 @@ enum Claim {
 extension ContentCache {
     /// Takes over a digest's partial, or waits while another process downloads it, showing its progress.
     ///
-    /// - Throws: ``CacheError`` (`locked`) when the other process makes no progress for the lock timeout.
+    /// One that waits itself, because a registry told it to, is waited for as long as it lives.
+    ///
+    /// - Throws: ``CacheError`` (`locked`) when the other process gives no sign of life for the lock timeout.
     func claim(_ download: Download) async throws -> Claim {
         let descriptor = download.descriptor
         let name = Partial.name(descriptor.digest)
@@ -54,7 +56,7 @@ extension ContentCache {
             .locked,
             "download \(descriptor.digest)",
             digest: descriptor.digest,
-            "another imglife process\(holder.map { " (\($0))" } ?? "") is downloading it without progress; end that "
+            "another imglife process\(holder.map { " (\($0))" } ?? "") is downloading it, and stands still; end that "
                 + "process, or raise --lock-timeout"
         )
     }
@@ -64,13 +66,11 @@ extension ContentCache {
 private struct Patience {
     let limit: Duration
     var waited = Duration.zero
-    var length: Int64 = -1
-    var modifiedAt: Int64 = -1
+    var status: FileStatus?
 
     mutating func allowsWaiting(at status: FileStatus, for interval: Duration) -> Bool {
-        if status.size != length || status.modifiedAt != modifiedAt {
-            length = status.size
-            modifiedAt = status.modifiedAt
+        if self.status.map({ !status.isUnchanged(since: $0) }) ?? true {
+            self.status = status
             waited = .zero
         }
         waited += interval

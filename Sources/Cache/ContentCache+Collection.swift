@@ -3,6 +3,8 @@ import Logging
 import OCI
 
 extension ContentCache {
+    private static let sweepSize = 10_000
+
     /// Removes what nothing needs, and the least recently used images where the cache is too large.
     ///
     /// Tags, leases of living scopes and downloads under way are kept with all that they need, and so is what was used
@@ -23,9 +25,10 @@ extension ContentCache {
         report.partials = partials.count
         report.partialBytes = partials.reduce(0, +)
         if options.isDryRun {
-            report.foresee(plan)
+            try await foresee(plan, &report)
         } else {
-            try await sweep(plan.garbage, cutoff, &report)
+            try await sweep(plan.strays.map(\.node), cutoff, &report)
+            try await sweepGarbage(cutoff, &report)
             try await evict(plan.evictions, cutoff, &report)
             if !report.evictedTags.isEmpty { try await writeLayout() }
             report.remainingBytes = plan.totalBytes - report.bytes
@@ -33,19 +36,42 @@ extension ContentCache {
         return report
     }
 
+    /// Counts what a plan would remove.
+    private func foresee(_ plan: CollectionPlan, _ report: inout CollectionReport) async throws {
+        report.blobs = plan.garbage.blobs + plan.evicted.blobs
+        report.bytes = plan.garbage.bytes + plan.evicted.bytes
+        report.evictedTags = try await blocking { [index] in
+            try index.read { db in try plan.evictions.flatMap { try $0.references(db) } }
+        }
+        report.remainingBytes = plan.remainingBytes
+    }
+
+    /// Removes what nothing keeps, so much at a time that a list of it is small.
+    private func sweepGarbage(_ cutoff: Int64, _ report: inout CollectionReport) async throws {
+        while true {
+            let garbage = try await blocking { [index] in
+                try index.garbage(limit: Self.sweepSize, cutoff: cutoff)
+            }
+            let earlier = report.blobs
+            try await sweep(garbage, cutoff, &report)
+            // What could not be removed would be listed again.
+            guard garbage.count >= Self.sweepSize, report.blobs > earlier else { return }
+        }
+    }
+
     private func evict(
-        _ evictions: [CollectionPlan.Eviction],
+        _ evictions: [EvictionCandidate],
         _ cutoff: Int64,
         _ report: inout CollectionReport
     ) async throws {
         for eviction in evictions {
             try Task.checkCancellation()
-            let isEvicted = try await blocking { [index, now = configuration.now] in
-                try index.evict(eviction.tags, naming: eviction.digest, at: now())
+            let (names, blobs) = try await blocking { [index, now = configuration.now] in
+                let names = try index.evict(eviction, at: now())
+                return (names, names.isEmpty ? [] : try index.garbage(from: eviction, cutoff: cutoff))
             }
-            guard isEvicted else { continue }
-            report.evictedTags += eviction.tags.map(\.reference)
-            try await sweep(eviction.blobs, cutoff, &report)
+            report.evictedTags += names
+            try await sweep(blobs, cutoff, &report)
         }
     }
 
@@ -119,19 +145,4 @@ extension ContentCache {
 
 private struct Locked {
     let file: OpenFile?
-}
-
-extension ReferenceGraph.Tag {
-    var reference: ImageReference { ImageReference(location: location, reference: name) }
-}
-
-extension CollectionReport {
-    /// Counts what a plan would remove.
-    fileprivate mutating func foresee(_ plan: CollectionPlan) {
-        let members = plan.garbage + plan.evictions.flatMap(\.blobs)
-        blobs = members.count
-        bytes = members.bytes
-        evictedTags = plan.evictions.flatMap { $0.tags.map(\.reference) }
-        remainingBytes = plan.remainingBytes
-    }
 }

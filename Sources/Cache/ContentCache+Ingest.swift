@@ -25,7 +25,7 @@ extension ContentCache {
         case .partial(let partial):
             defer { partial.file.unlock() }
             try await reserve(partial)
-            try await fetch(partial, download)
+            try await givingSigns(of: partial.file) { try await fetch(partial, download) }
             try await commit(
                 PendingCommit(
                     descriptor: partial.descriptor,
@@ -37,6 +37,20 @@ extension ContentCache {
             )
             counters.withLock { $0.downloads += 1 }
             download.arrival.commit(partial.file, size: partial.descriptor.size)
+        }
+    }
+
+    /// Shows other processes that this one works on a file, also while it is told to wait by a registry.
+    private func givingSigns(of file: OpenFile, _ body: () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [pulse = configuration.pulse] in
+                while true {
+                    try await pulse.sleep(for: Self.signInterval)
+                    file.touch()
+                }
+            }
+            defer { group.cancelAll() }
+            try await body()
         }
     }
 

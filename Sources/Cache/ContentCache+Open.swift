@@ -70,7 +70,7 @@ extension ContentCache {
                 let index = try CacheIndex(path: "\(directory.path)/\(CacheIndex.fileName)")
                 guard try index.schemaState() == .current else { return nil }
                 if try index.wasClosedCleanly() { return index }
-                return try index.passesQuickCheck() ? index : nil
+                return try index.passesQuickCheck() ? index.afterCheck : nil
             } catch let error as CacheError where error.kind == .damagedIndex {
                 return nil
             }
@@ -91,7 +91,7 @@ extension ContentCache {
                 guard !health.isFailed else { return }
                 if hadLease { try index.release([lease.id]) }
                 // Whoever can have the lock alone is the last user.
-                let isLast = try index.writeCount > 0 && storeLock.tryLock(.exclusive)
+                let isLast = try (index.writeCount > 0 || index.wasChecked) && storeLock.tryLock(.exclusive)
                 if isLast { try index.markClean() }
                 try index.close()
                 if isLast { try directory.writeIndexSum() }

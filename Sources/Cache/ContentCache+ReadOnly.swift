@@ -19,35 +19,50 @@ extension ContentCache {
             clock: configuration.clock,
             timeout: configuration.lockTimeout
         )
-        let index = try await blocking { try readableIndex(directory) }
+        // Also as a sign to writers that somebody reads, where that is possible.
+        let lock = try? directory.locks.openFile("store", flags: O_RDONLY)
+        let index = try await blocking {
+            if let lock, try lock.tryLock(.exclusive), try directory.isIndexAltered() {
+                throw refusal(.damagedIndex, directory, "its index is not what was written; \(repair)")
+            }
+            return try readableIndex(directory)
+        }
         configuration.logger.info(
             "the cache cannot be written, so it is only read",
             metadata: ["directory": "\(directory.path.displaySafe(limit: 1024))"]
         )
         let cache = ContentCache(configuration, directory, locks, index, isReadOnly: true)
-        // As a sign to writers that somebody reads, where that is possible.
-        let lock = try? directory.locks.openFile("store", flags: O_RDONLY)
         _ = try? lock?.tryLock(.shared)
         return (cache, lock ?? directory.root.file)
     }
 
     private static func readableIndex(_ directory: StoreDirectory) throws -> CacheIndex {
         let path = "\(directory.path)/\(CacheIndex.fileName)"
-        let refusal = { (reason: String) in
-            CacheError(.permission, "open the cache for reading", path: directory.path, reason)
-        }
         do {
             let index = try CacheIndex(path: path, isReadOnly: true)
             guard try index.schemaState() == .current else {
-                throw refusal("an older imglife wrote its index; open it once where it can be written")
+                throw refusal(.permission, directory, "an older imglife wrote its index; \(remedy)")
             }
             return index
         } catch let error as CacheError {
             let journal = try? directory.root.status("\(CacheIndex.fileName)-journal")
-            guard error.kind != .newerSchema, let journal, journal.size > 0 else { throw error }
-            throw refusal(
-                "a write to its index was interrupted and must be undone; open it once where it can be written"
-            )
+            if error.kind == .newerSchema { throw error }
+            if let journal, journal.size > 0 {
+                throw refusal(
+                    .permission,
+                    directory,
+                    "a write to its index was interrupted and must be undone; \(remedy)"
+                )
+            }
+            guard error.kind == .damagedIndex else { throw error }
+            throw refusal(.damagedIndex, directory, "its index is damaged; \(repair)")
         }
+    }
+
+    private static let remedy = "open it once where it can be written"
+    private static let repair = "\(remedy), which rebuilds it"
+
+    private static func refusal(_ kind: CacheError.Kind, _ directory: StoreDirectory, _ reason: String) -> CacheError {
+        CacheError(kind, "open the cache for reading", path: directory.path, reason)
     }
 }

@@ -5,9 +5,9 @@ import Synchronization
 extension ContentCache {
     /// Hashes blobs again; what is wrong is put aside, so that the next run downloads it again.
     ///
-    /// In the order of their digests, at the disk's or the processors' speed. Interrupted, or out of time, it remembers
-    /// its place, and the next one with the same subset goes on there. Safe beside other processes: what they remove
-    /// meanwhile is not reported. A bad blob that was put aside is told as missing by later calls, until it is
+    /// The largest first, at the disk's or the processors' speed. Interrupted, or out of time, it is continued by the next
+    /// one with the same subset, which leaves out what was right. Safe beside other processes: what they remove meanwhile
+    /// is not reported. A bad blob that was put aside is told as missing by later calls, until it is
     /// downloaded again or a collection forgets it.
     ///
     /// - Throws: ``CacheError``; `CancellationError`.
@@ -15,11 +15,14 @@ extension ContentCache {
         _ options: VerificationOptions = VerificationOptions(),
         progress: VerificationProgress = VerificationProgress()
     ) async throws -> VerificationReport {
-        let (all, place) = try await blocking { [directory, index] in
-            (try directory.storedFiles(), options.startsOver ? nil : try index.verificationPlace(options.subset))
+        let now = configuration.now()
+        let (all, start) = try await blocking { [directory, index] in
+            (try directory.storedFiles(), options.startsOver ? nil : try index.interruptedVerification(options.subset))
         }
         let chosen = all.filter { file in options.subset?.contains(file.digest) ?? true }
-        let files = place.map { place in chosen.filter { place < $0.digest } } ?? chosen
+        let files = try await blocking { [index] in
+            try (start.map { try index.unverified(chosen, since: $0, now) } ?? chosen).sorted { $0.size > $1.size }
+        }
         progress.update {
             $0.totalBlobs = files.count
             $0.totalBytes = files.reduce(0) { $0 + $1.size }
@@ -31,7 +34,9 @@ extension ContentCache {
             open: { [directory] in try directory.openBlob($0, size: nil) },
             record: { [index, configuration, isReadOnly] batch in
                 guard !isReadOnly else { return }
-                try index.record(verified: batch.verified, place: batch.position, options.subset, configuration.now())
+                try Self.unlessFull {
+                    try index.record(verified: batch, since: start ?? now, options.subset, configuration.now())
+                }
             }
         )
         var report = VerificationReport()
@@ -41,6 +46,13 @@ extension ContentCache {
         if lanes.isFailing { report.stop = .failingDisk } else if lanes.begun < files.count { report.stop = .duration }
         report.findings = try await findings(faults.all, all, options.subset, isComplete: report.stop == nil)
         return report
+    }
+
+    /// Notes what another verification finds out again: on a full disk nothing is lost without it.
+    private static func unlessFull(_ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let error as CacheError where error.kind == .diskFull {}
     }
 
     /// What the lanes found.
@@ -86,7 +98,7 @@ extension ContentCache {
     ) async throws -> [VerificationReport.Finding] {
         try await blocking { [index, directory, isReadOnly] in
             var faults = faults
-            if isComplete, !isReadOnly { try index.forgetVerificationPlace(subset) }
+            if isComplete, !isReadOnly { try Self.unlessFull { try index.forgetVerification(subset) } }
             let missing = try index.blobsWithout(files: files)
             for digest in missing where faults[digest] == nil && subset?.contains(digest) ?? true {
                 // It may have come since the files were listed.
@@ -94,7 +106,8 @@ extension ContentCache {
             }
             // One that was downloaded again meanwhile is right.
             let bad = faults.keys.sorted()
-            if !isReadOnly { try index.markMissing(bad.filter { try directory.openBlob($0, size: nil) == nil }) }
+            let gone = try bad.filter { try directory.openBlob($0, size: nil) == nil }
+            if !isReadOnly { try Self.unlessFull { try index.markMissing(gone) } }
             return try bad.map { digest in
                 .init(digest: digest, fault: faults[digest] ?? .missing, affected: try index.tags(needing: digest))
             }

@@ -9,6 +9,8 @@ import Synchronization
 package final class ContentCache: Sendable {
     /// How often a lock or file of another process is looked at.
     static let pollInterval = Duration.milliseconds(100)
+    /// How often a download shows that its process lives.
+    static let signInterval = Duration.seconds(1)
 
     /// Whether it was opened for reading alone, because it cannot be written.
     package let isReadOnly: Bool

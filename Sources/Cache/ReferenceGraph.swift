@@ -96,3 +96,7 @@ extension ReferenceGraph {
         }
     }
 }
+
+extension ReferenceGraph.Tag {
+    var reference: ImageReference { ImageReference(location: location, reference: name) }
+}

@@ -26,18 +26,11 @@ final class VerificationLanes: Sendable {
         case gone
     }
 
-    /// Results that nobody else has been told of.
-    struct Batch: Sendable {
-        var verified: [Digest] = []
-        var bytes: Int64 = 0
-        /// Everything up to this one is done.
-        var position: Digest?
-    }
-
     private struct State {
         var next = 0
-        var underWay: Set<Int> = []
-        var batch = Batch()
+        /// The right ones that nobody else has been told of, and the bytes hashed for them.
+        var verified: [Digest] = []
+        var bytes: Int64 = 0
         var unreadable = 0
         var isStopped = false
     }
@@ -47,7 +40,7 @@ final class VerificationLanes: Sendable {
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - files: sorted by digest.
+    ///   - files: in the order in which they are taken; with the largest first, all threads are done at about the same time.
     ///   - duration: no file is begun after it.
     init(_ files: [StoredFile], duration: Duration?) {
         self.files = files
@@ -60,11 +53,11 @@ final class VerificationLanes: Sendable {
 
     /// Hashes until all is done, the time is over, the disk fails or the task is cancelled.
     ///
-    /// `judge` is told of each file, on the thread that hashed it; `record` is given each batch, the last one too.
+    /// `judge` is told of each file, on the thread that hashed it; `record` is given the right ones in batches.
     func run(
         judge: @escaping @Sendable (StoredFile, Hashed?) throws -> Outcome,
         open: @escaping @Sendable (Digest) throws -> OpenFile?,
-        record: @escaping @Sendable (Batch) throws -> Void
+        record: @escaping @Sendable ([Digest]) throws -> Void
     ) async throws {
         let lanes = max(1, min(System.coreCount, files.count))
         let pool = NIOThreadPool(numberOfThreads: lanes)
@@ -98,7 +91,7 @@ final class VerificationLanes: Sendable {
     private func lane(
         _ judge: (StoredFile, Hashed?) throws -> Outcome,
         _ open: (Digest) throws -> OpenFile?,
-        _ record: (Batch) throws -> Void
+        _ record: ([Digest]) throws -> Void
     ) throws {
         clinux_idle_io_priority()
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.bufferSize, alignment: 4096)
@@ -123,7 +116,6 @@ final class VerificationLanes: Sendable {
             guard !state.isStopped, state.next < files.count, deadline.map({ .now < $0 }) ?? true,
                 state.unreadable < Self.unreadableLimit
             else { return nil }
-            state.underWay.insert(state.next)
             state.next += 1
             return state.next - 1
         }
@@ -131,21 +123,24 @@ final class VerificationLanes: Sendable {
 
     private func finish(_ position: Int, _ outcome: Outcome, _ length: Int64) {
         state.withLock { state in
-            state.underWay.remove(position)
-            if case .good = outcome { state.batch.verified.append(files[position].digest) }
-            if case .bad(.unreadable) = outcome { state.unreadable += 1 }
-            state.batch.bytes += length
-            let done = (state.underWay.min() ?? state.next) - 1
-            state.batch.position = done >= 0 ? files[done].digest : nil
+            switch outcome {
+            case .good: state.verified.append(files[position].digest)
+            case .bad(.unreadable): state.unreadable += 1
+            case .bad, .gone: break
+            }
+            state.bytes += length
         }
     }
 
-    private func takeBatch(always: Bool) -> Batch? {
+    private func takeBatch(always: Bool) -> [Digest]? {
         state.withLock { state in
-            let isFull = state.batch.verified.count >= Self.batchSize || state.batch.bytes >= Self.batchBytes
-            guard always || isFull, state.batch.position != nil || !state.batch.verified.isEmpty else { return nil }
-            defer { state.batch = Batch(position: state.batch.position) }
-            return state.batch
+            let isFull = state.verified.count >= Self.batchSize || state.bytes >= Self.batchBytes
+            guard always || isFull, !state.verified.isEmpty else { return nil }
+            defer {
+                state.verified = []
+                state.bytes = 0
+            }
+            return state.verified
         }
     }
 }

@@ -76,7 +76,10 @@ struct PendingRequest: Sendable {
             try Task.checkCancellation()
             var count = min(Int64(state.pieceSize), file.size - offset)
             if file.size - offset - count < Self.heldBack { count = min(file.size - offset, count + Self.heldBack) }
-            let piece = try file.read(at: offset, atMost: Int(count))
+            guard let piece = try file.readUnlessLost(at: offset, atMost: Int(count)) else {
+                await responder.content.quarantine(file)
+                throw ShortBody()
+            }
             guard piece.readableBytes > 0 else { throw ShortBody() }
             offset += Int64(piece.readableBytes)
             if offset == file.size, try await !isRight {

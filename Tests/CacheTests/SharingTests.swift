@@ -1,4 +1,5 @@
 import Cache
+import Glibc
 import NIOCore
 import OCI
 import TestSupport
@@ -58,19 +59,65 @@ struct SharingTests {
         }
     }
 
+    @Test("A download that pauses for longer than the lock timeout is waited for while its process lives")
+    func pausing() async throws {
+        let content = bytes(200_000)
+        let barrier = Barrier()
+        let source = FakeSource([content], [.stall(at: 100_000, barrier)])
+        try await TemporaryDirectory.with { path in
+            let pulse = ManualClock()
+            let poll = ManualClock()
+            var alive = configuration(path)
+            alive.pulse = pulse
+            try await ContentCache.with(alive) { one in
+                let writer = try await one.follow(blob(content), from: source)
+                try await barrier.arrivals()
+                try await ContentCache.with(configuration(path, clock: poll)) { other in
+                    let reader = try await other.follow(blob(content), from: FakeSource([content]))
+                    let partial = partial(blob(content).digest, in: path)
+                    for _ in 0..<100 {
+                        let earlier = try modification(partial)
+                        try await pulse.waitForSleepers()
+                        pulse.advance(by: .seconds(1))
+                        while try modification(partial) == earlier { await Task.yield() }
+                        for _ in 0..<10 {
+                            try await poll.waitForSleepers()
+                            poll.advance(by: .milliseconds(100))
+                        }
+                    }
+                    barrier.open()
+                    try await writer.whenCommitted()
+                    try await poll.waitForSleepers()
+                    poll.advance(by: .milliseconds(100))
+                    #expect(try await reader.all() == content)
+                }
+            }
+            #expect(source.offsets == [0])
+        }
+    }
+
+    /// When a file was written to, or touched, last: seconds and nanoseconds.
+    private func modification(_ path: String) throws -> [Int] {
+        var status = stat()
+        try #require(stat(path, &status) == 0)
+        return [status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
+    }
+
     @Test("A download of another process that stands still is given up after the lock timeout")
     func stalled() async throws {
         let content = bytes(200_000)
         let barrier = Barrier()
         try await TemporaryDirectory.with { path in
-            try await ContentCache.with(configuration(path)) { one in
+            var halted = configuration(path)
+            halted.pulse = ManualClock()
+            try await ContentCache.with(halted) { one in
                 _ = try await one.follow(blob(content), from: FakeSource([content], [.stall(at: 100_000, barrier)]))
                 try await barrier.arrivals()
                 try await ContentCache.with(configuration(path)) { other in
                     let reader = try await other.follow(blob(content), from: FakeSource([content]))
                     let error = await #expect(throws: CacheError.self) { try await reader.whenCommitted() }
                     #expect(error?.kind == .locked)
-                    #expect(error?.description.contains("without progress") == true)
+                    #expect(error?.description.contains("stands still") == true)
                 }
             }
         }

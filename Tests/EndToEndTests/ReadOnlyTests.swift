@@ -1,4 +1,5 @@
 import Glibc
+import NIOCore
 import OCI
 import TestSupport
 import Testing
@@ -69,6 +70,29 @@ struct ReadOnlyTests {
             #expect(result.status == 1)
             #expect(result.output.hasPrefix("damaged \(mirror.layer): "))
             #expect(Files.exists(path))
+        }
+    }
+
+    @Test("A damaged index is told of instead of being read", arguments: [0, 24, 6000])
+    func damagedIndex(position: Int) async throws {
+        try await Mirror.with { mirror async throws in
+            try await mirror.expectSuccess()
+            let index = "\(mirror.workspace.cache)/index.sqlite"
+            var bytes = try Files.read(index)
+            // What SQLite would read as an image less, or as nothing at all.
+            bytes.setRepeatingByte(0xA5, count: 3, at: bytes.readerIndex + position + (position == 24 ? 4 : 0))
+            try Files.write(bytes, to: index)
+            guard let result = try await run(mirror, "cache ls") else { return }
+            #expect(result.status == 1, "\(result.output)")
+            #expect(result.output.isEmpty)
+            #expect(
+                result.errors.contains("open it once where it can be written, which rebuilds it"),
+                "\(result.errors)"
+            )
+            let repaired = try await mirror.workspace.run("cache", "ls")
+            #expect(repaired.status == 0 && repaired.errors.contains("the index was damaged"), "\(repaired.errors)")
+            let again = try await run(mirror, "cache ls")
+            #expect(again?.output == repaired.output)
         }
     }
 

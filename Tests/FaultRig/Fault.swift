@@ -17,6 +17,8 @@ enum Fault: Sendable, CustomStringConvertible {
     /// A call fails with an error, once or from there on.
     case error(Call, CInt, at: Int, persists: Bool)
     case shortWrite(at: Int)
+    /// Reading a file fails with `EIO` whose path contains a text without commas.
+    case unreadable(String)
     /// Control: files are not synced.
     case noFileSync
     /// Control: directories are not synced.
@@ -35,6 +37,7 @@ enum Fault: Sendable, CustomStringConvertible {
         case .error(let call, let code, let position, let persists):
             "\(call.rawValue):\(code):\(position)\(persists ? "+" : "")"
         case .shortWrite(let position): "short:\(position)"
+        case .unreadable(let text): "unreadable:\(text)"
         case .noFileSync: "nofsync"
         case .noDirectorySync: "nodirfsync"
         case .lateRename: "laterename"

@@ -50,6 +50,14 @@ final class Ledger: Sendable {
 
     func problem(_ text: String) { state.withLock { Self.add(text, &$0) } }
 
+    /// Somebody was given wrong bytes.
+    func wrong(_ text: String) {
+        state.withLock { figures in
+            figures.corrupt += 1
+            Self.add(text, &figures)
+        }
+    }
+
     /// Something that only a person could have put right.
     func repair(_ text: String) {
         state.withLock { figures in

@@ -36,6 +36,8 @@ static size_t directory_length;
 static struct fault faults[max_faults];
 static int fault_count;
 static long kill_at, cut_at, cut_ack_at, kill_after, cut_after, short_at;
+static char unreadable[4][NAME_MAX + 1];
+static int unreadable_count;
 static int no_file_sync, no_directory_sync, late_rename;
 static int trace = -1;
 static long changes, writes, acknowledgements;
@@ -71,6 +73,10 @@ static void parse(char *text) {
         if (sscanf(item, "kill:%ld", &kill_at) == 1 || sscanf(item, "cut:%ld", &cut_at) == 1) continue;
         if (sscanf(item, "cutack:%ld", &cut_ack_at) == 1 || sscanf(item, "short:%ld", &short_at) == 1) continue;
         if (sscanf(item, "after:%ld", &kill_after) == 1 || sscanf(item, "cutafter:%ld", &cut_after) == 1) continue;
+        if (unreadable_count < 4 && sscanf(item, "unreadable:%255s", unreadable[unreadable_count]) == 1) {
+            unreadable_count++;
+            continue;
+        }
         if (strcmp(item, "nofsync") == 0) no_file_sync = 1;
         else if (strcmp(item, "nodirfsync") == 0) no_directory_sync = 1;
         else if (strcmp(item, "laterename") == 0) late_rename = 1;
@@ -216,6 +222,36 @@ static ssize_t change_bytes(int fd, const void *bytes, size_t count, off64_t at,
 ssize_t write(int fd, const void *bytes, size_t count) { return change_bytes(fd, bytes, count, 0, 0); }
 ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) { return change_bytes(fd, bytes, count, at, 1); }
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) { return change_bytes(fd, bytes, count, at, 1); }
+
+// Whether reading a file is to fail.
+static int is_unreadable(int fd) {
+    char path[PATH_MAX];
+    if (!unreadable_count || !fd_inside(fd, path)) return 0;
+    for (int i = 0; i < unreadable_count; i++) {
+        if (strstr(path, unreadable[i])) return 1;
+    }
+    return 0;
+}
+
+static ssize_t fail_to_read(void) {
+    errno = EIO;
+    return -1;
+}
+
+ssize_t pread64(int fd, void *bytes, size_t count, off64_t at) {
+    return is_unreadable(fd) ? fail_to_read() : syscall(SYS_pread64, fd, bytes, count, at);
+}
+ssize_t pread(int fd, void *bytes, size_t count, off_t at) { return pread64(fd, bytes, count, at); }
+ssize_t preadv64v2(int fd, const struct iovec *parts, int count, off64_t at, int flags) {
+    return is_unreadable(fd) ? fail_to_read() : syscall(SYS_preadv2, fd, parts, count, at, 0, flags);
+}
+ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
+    return preadv64v2(fd, parts, count, at, flags);
+}
+ssize_t sendfile64(int to, int fd, off64_t *at, size_t count) {
+    return is_unreadable(fd) ? fail_to_read() : syscall(SYS_sendfile, to, fd, at, count);
+}
+ssize_t sendfile(int to, int fd, off_t *at, size_t count) { return sendfile64(to, fd, at, count); }
 
 // What was held back appears once SQLite has committed: its journal has become empty and that is durable.
 static void rename_late(const char *synced) {

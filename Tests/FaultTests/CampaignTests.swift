@@ -14,6 +14,9 @@ struct CampaignTests {
     @Test("A system call that fails is told in a message, and the next run completes the work")
     func errors() async throws { expectGood(try await Campaign.errorsEverywhere(12)) }
 
+    @Test("What cannot be read is put aside and told of, is never taken for the whole, and comes back")
+    func unreadable() async throws { expectGood(try await Campaign.unreadableFiles()) }
+
     @Test("A power cut loses nothing that was acknowledged and leaves no wrong blob")
     func powerCuts() async throws { expectGood(try await Campaign.powerCuts(20)) }
 

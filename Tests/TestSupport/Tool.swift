@@ -28,6 +28,12 @@ package struct ToolResult: Sendable {
     package let stdout: [UInt8]
     package let stderr: [UInt8]
 
+    package init(status: Int, stdout: [UInt8], stderr: [UInt8]) {
+        self.status = status
+        self.stdout = stdout
+        self.stderr = stderr
+    }
+
     package var output: String { String(decoding: stdout, as: UTF8.self) }
     package var errors: String { String(decoding: stderr, as: UTF8.self) }
 }

@@ -53,7 +53,7 @@ final class VerifiedFiles: Sendable {
     ///
     /// It goes on when they leave, so that nobody can have the same file hashed again and again.
     ///
-    /// - Returns: whether its bytes are right.
+    /// - Returns: whether its bytes are right; not when the disk cannot give them back.
     /// - Throws: ``CacheError``; ``ServeError`` when too many are under way; `CancellationError`.
     func verify(_ file: BlobFile) async throws -> Bool {
         if contains(file) { return true }
@@ -69,8 +69,10 @@ final class VerifiedFiles: Sendable {
         var offset: Int64 = 0
         while offset < file.size {
             try Task.checkCancellation()
-            let piece = try file.read(at: offset, atMost: Int(min(Int64(Self.pieceSize), file.size - offset)))
-            guard piece.readableBytes > 0 else { return false }
+            let count = Int(min(Int64(Self.pieceSize), file.size - offset))
+            guard let piece = try file.readUnlessLost(at: offset, atMost: count), piece.readableBytes > 0 else {
+                return false
+            }
             hasher.update(piece)
             offset += Int64(piece.readableBytes)
         }

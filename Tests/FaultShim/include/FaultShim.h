@@ -13,6 +13,7 @@
 //   call:errno:n      the n-th call of a class fails with that error; n+: all from there on
 //                     classes: write sync open rename link unlink truncate allocate mkdir any
 //   short:n           the n-th write takes only half of the bytes
+//   unreadable:TEXT   reading a file whose path contains the text fails with EIO; up to four times
 //   nofsync           files in ingest/ are never synced, though the calls succeed
 //   nodirfsync        directories in blobs/ are never synced, though the calls succeed
 //   laterename        a file is renamed into blobs/ only after the index has been committed

@@ -189,6 +189,15 @@ struct ConfigurationProblemTests {
             "cache: {max_size: 0}",
             "2:19: cache.max_size: must be a size of at least one byte, such as 50GiB or 500MB, not '0'"
         ),
+        .top(
+            "cache: {min_free: lots}",
+            "2:19: cache.min_free: must be a size of at least one byte, such as 50GiB or 500MB, not 'lots'"
+        ),
+        .top(
+            "cache:\n  max_size: 5GiB\n  min_free: -1GiB",
+            "4:13: cache.min_free: must be a size of at least one byte, such as 50GiB or 500MB, not '-1GiB'"
+        ),
+        .top("cache: {min_free: [1GiB]}", "2:19: cache.min_free: must be a string, not a list"),
         .top("cache: {dir: x}", "2:9: cache.dir: unknown key; the keys here are path, max_size, min_free"),
         .top("registries: []", "2:13: registries: must be a mapping, not a list"),
         .top(
