@@ -25,7 +25,10 @@ extension CacheIndex {
                     sql: "INSERT INTO lease_items (lease, digest) VALUES (?, ?) ON CONFLICT DO NOTHING",
                     arguments: [lease, digest.key]
                 )
-                try db.executeCached(sql: "UPDATE blobs SET used_at = ? WHERE digest = ?", arguments: [now, digest.key])
+                try db.executeCached(
+                    sql: "UPDATE blobs SET used_at = ? WHERE digest = ?",
+                    arguments: [now, digest.key]
+                )
                 states[digest] = try String.fetchOne(
                     db.cachedStatement(sql: "SELECT state FROM blobs WHERE digest = ?"),
                     arguments: [digest.key]

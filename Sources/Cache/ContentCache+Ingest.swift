@@ -3,7 +3,7 @@ import OCI
 import Synchronization
 
 extension ContentCache {
-    /// Brings one blob into the cache; once in the scope room is made for one that does not fit.
+    /// Brings one blob into the cache; room is made for one that does not fit.
     func ingest(_ download: Download) async throws {
         try await descriptors.withTurn {
             do {

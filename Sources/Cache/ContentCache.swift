@@ -23,8 +23,8 @@ package final class ContentCache: Sendable {
     let lanes = LaneBudget()
     let counters = Mutex(CacheStatistics())
     let health = StoreHealth()
-    /// Whether making room freed anything; `nil` before it was tried.
-    let room = Mutex<Bool?>(nil)
+    /// When room was made last, and whether that freed anything; `nil` before it was tried.
+    let room = Mutex<(at: Int64, isFreed: Bool)?>(nil)
     let descriptors = DescriptorLimit()
     private let committer: Committer
 

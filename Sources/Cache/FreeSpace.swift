@@ -19,6 +19,8 @@ extension ContentCache {
     private static let ballastSize: Int64 = 1 << 20
     /// Smaller downloads cost more to reserve than they are worth.
     private static let reservedSize: Int64 = 1 << 20
+    /// In seconds: a server on a full disk must not do nothing but collect.
+    private static let roomInterval: Int64 = 600
 
     /// The bytes that stay free on the disk; no download begins that would take them.
     var floor: Int64 {
@@ -78,15 +80,16 @@ extension ContentCache {
         )
     }
 
-    /// Collects garbage, and what the configured limit asks for, once in this scope.
+    /// Collects garbage, and what the configured limit asks for, once in ten minutes.
     ///
     /// - Returns: whether that freed anything.
     func makeRoom() async throws -> Bool {
         // Also between tasks: each opens the lock's file anew.
         let lock = try await locks.acquire("room", .exclusive)
         defer { lock.unlock() }
-        if let isFreed = room.withLock({ $0 }) { return isFreed }
-        room.withLock { $0 = false }
+        let now = configuration.now()
+        if let last = room.withLock({ $0 }), now - last.at < Self.roomInterval { return last.isFreed }
+        room.withLock { $0 = (now, false) }
         let report = try await collect(configuration.collection(self))
         let freed = report.bytes + report.partialBytes
         let isFreed = freed > 0
@@ -96,7 +99,7 @@ extension ContentCache {
                 metadata: ["bytes": "\(freed)"]
             )
         }
-        room.withLock { $0 = isFreed }
+        room.withLock { $0 = (now, isFreed) }
         return isFreed
     }
 }

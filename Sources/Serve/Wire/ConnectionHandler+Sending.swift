@@ -22,7 +22,7 @@ extension ConnectionHandler {
             watchProgress()
             promise?.succeed()
         case .piece(let bytes):
-            exchange?.sent += Int64(bytes.readableBytes)
+            countSent(bytes.readableBytes)
             context.writeAndFlush(wrapOutboundOut(bytes), promise: promise)
         case .end:
             promise?.succeed()
@@ -118,7 +118,14 @@ extension ConnectionHandler {
 
     private func advancePump(by count: Int) {
         pump?.offset += Int64(count)
+        countSent(count)
+    }
+
+    private func countSent(_ count: Int) {
         exchange?.sent += Int64(count)
+        guard !isTrusted, let exchange, exchange.sent >= SendQueue.trust else { return }
+        isTrusted = true
+        context?.channel.setOption(.tcpOption(SendQueue.limit), value: SendQueue.whenTrusted).whenFailure { _ in }
     }
 
     /// Has the system send a piece.

@@ -33,6 +33,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var progress = ProgressWatch()
     var context: ChannelHandlerContext?
     var isPumping = false
+    /// See ``SendQueue``.
+    var isTrusted = false
     private(set) var client = "-"
     /// Bytes of a request's body that are still to be thrown away.
     var toSkip = 0
