@@ -244,7 +244,9 @@ extension CacheIndex {
                 cause: error
             )
         }
-        let message = database.message?.displaySafe ?? "SQLite error \(database.extendedResultCode.rawValue)"
+        // A backup's errors come with the text of the connection's last call, which went well.
+        let text = database.message.flatMap { $0 == "not an error" ? nil : $0.displaySafe }
+        let message = text ?? "SQLite error \(database.extendedResultCode)"
         let make = { (kind: CacheError.Kind, advice: String) in
             CacheError(kind, action, path: path, "\(message); \(advice)", cause: error)
         }

@@ -75,8 +75,8 @@ extension ContentCache {
             path: directory.path,
             digest: descriptor.digest,
             code: ENOSPC,
-            "\(floor) bytes are kept free on its disk; free some space, run 'imglife cache gc', put the cache on a "
-                + "larger disk with --cache-dir, or lower cache.min_free"
+            "the disk is full but for the \(floor) bytes that are kept free; free some space, run 'imglife cache gc', "
+                + "put the cache on a larger disk with --cache-dir, or lower cache.min_free"
         )
     }
 

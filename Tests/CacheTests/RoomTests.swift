@@ -17,7 +17,7 @@ struct RoomTests {
                 let reader = try await cache.follow(blob(content), from: source)
                 let error = try await #require(throws: CacheError.self) { try await reader.whenCommitted() }
                 #expect(error.kind == .diskFull)
-                #expect(error.description.contains("1152921504606846976 bytes are kept free on its disk; free some"))
+                #expect(error.description.contains("full but for the 1152921504606846976 bytes that are kept free"))
                 #expect(error.description.contains("cache.min_free"))
                 #expect(source.offsets.isEmpty)
                 #expect(try names("\(path)/cache/ingest").isEmpty)
