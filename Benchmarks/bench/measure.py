@@ -3,11 +3,14 @@
 import os
 import statistics
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 
 PEAK = "/tmp/imglife-bench.peak"
+
+
+class Failed(Exception):
+    """A command did not end as it should; what it printed says why."""
 
 
 @dataclass
@@ -36,7 +39,7 @@ def run(command, *, cwd=None, env=None, stdout=subprocess.DEVNULL, stdin=subproc
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode not in ok:
         with open("/tmp/imglife-bench.err", errors="replace") as text:
-            sys.exit(f"{' '.join(map(str, command))[:400]}\nfailed with {child.returncode}:\n{text.read()[-4000:]}")
+            raise Failed(f"{' '.join(map(str, command))[:400]}\nfailed with {child.returncode}:\n{text.read()[-4000:]}")
     with open(PEAK) as text:
         return Sample(wall, usage.ru_utime + usage.ru_stime, int(text.read().split()[-1]) * 1024)
 
