@@ -28,7 +28,6 @@ struct ArchiveWriter {
         self.output = output
         self.path = path
         self.onProgress = onProgress
-        output.widenPipe(to: CInt(2 * Self.pieceSize))
     }
 
     /// - Throws: ``CacheError``: what is wrong with the output, or `corrupt` or `missing` for a blob; a damaged one has
@@ -153,14 +152,6 @@ struct ArchiveWriter {
 }
 
 extension OpenFile {
-    /// Lets a pipe take whole pieces, where it is one: its 64 KiB cost a change of tasks each.
-    ///
-    /// As much as the system allows anybody is asked for; that it gives less is not an error.
-    fileprivate func widenPipe(to size: CInt) {
-        // F_SETPIPE_SZ, which Glibc's module does not name.
-        _ = fcntl(descriptor, 1031, size)
-    }
-
     /// Writes all readable bytes where the last write ended; waits where a pipe is full.
     func append(_ buffer: ByteBuffer) throws(SystemError) {
         var rest = buffer
