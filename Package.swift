@@ -123,6 +123,7 @@ let package = Package(
             path: "Tests/CacheProbe"
         ),
         .target(name: "FaultShim", path: "Tests/FaultShim"),
+        .target(name: "HeldChild", path: "Tests/HeldChild"),
         .target(
             name: "FaultRig",
             dependencies: [
@@ -139,7 +140,7 @@ let package = Package(
         .testTarget(
             name: "CacheTests",
             dependencies: [
-                "CLinux", "Cache", "CacheProbe", "OCI", "TestSupport",
+                "CLinux", "Cache", "CacheProbe", "HeldChild", "OCI", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

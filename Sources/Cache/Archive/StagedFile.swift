@@ -107,9 +107,10 @@ struct StageWriter {
         }
     }
 
-    /// Ends the file; the lock is freed with this value.
+    /// Ends the file, and frees its lock.
     func finish() throws(SystemError) -> StagedFile {
-        StagedFile(
+        defer { file.unlock() }
+        return StagedFile(
             digest: hasher.finalize(),
             size: offset,
             name: name,

@@ -1,17 +1,22 @@
 import CLinux
 import Glibc
 import NIOCore
+import Synchronization
 
-/// An open file or directory, closed when the last user lets go of it.
+/// An open file or directory, closed and unlocked when the last user lets go of it.
 final class OpenFile: Sendable {
     let descriptor: CInt
+    private let isLocked = Atomic(false)
 
     /// Takes ownership of an open descriptor.
     init(owning descriptor: CInt) {
         self.descriptor = descriptor
     }
 
+    /// Closing alone does not free a lock: a child that another task forks at this moment has a copy of the descriptor
+    /// until it runs its own program, and with it the lock.
     deinit {
+        if isLocked.load(ordering: .acquiring) { unlock() }
         _ = close(descriptor)
     }
 
@@ -109,12 +114,13 @@ final class OpenFile: Sendable {
         _ = clinux_start_writeback(descriptor, offset, length)
     }
 
-    /// Takes the file's lock if it is free; it ends with the last copy of this open file, or with ``unlock()``.
+    /// Takes the file's lock if it is free; it ends with ``unlock()``, or when the last user lets go of this open file.
     ///
     /// - Returns: whether it was free.
     func tryLock(_ mode: LockMode) throws(SystemError) -> Bool {
         do throws(SystemError) {
             try SystemError.check("flock") { flock(descriptor, mode.operation | LOCK_NB) }
+            isLocked.store(true, ordering: .releasing)
             return true
         } catch {
             guard error.code == EWOULDBLOCK else { throw error }
