@@ -12,50 +12,53 @@ package final class ContentCache: Sendable {
     /// How often a download shows that its process lives.
     static let signInterval = Duration.seconds(1)
 
-    /// Whether it was opened for reading alone, because it cannot be written.
-    package let isReadOnly: Bool
-    let configuration: CacheConfiguration
-    let directory: StoreDirectory
-    let locks: StoreLocks
-    let index: CacheIndex
-    let lease: Lease
+    /// The blobs themselves: whether one is here, committing, adopting, putting aside, holding.
+    package let blobs: BlobStore
+    /// Tags, names that were pulled, referrers.
+    package let names: Names
+    /// Garbage, eviction, the limit on the cache's size.
+    package let collection: Collector
+    /// Hashing again; what is missing and where it can be had.
+    package let verification: Verifier
+    /// What is here, for people: usage, images, the page's overview, `index.json`.
+    package let inventory: Inventory
+    /// Opening, closing, backups, what was restored.
+    package let recovery: Recovery
+
+    let store: Store
     let downloads = Downloads()
     let lanes = LaneBudget()
     let counters = Mutex(CacheStatistics())
-    let health = StoreHealth()
     /// When room was made last, and whether that freed anything; `nil` before it was tried.
     let room = Mutex<(at: Int64, isFreed: Bool)?>(nil)
     let descriptors = DescriptorLimit()
     private let committer: Committer
 
-    init(
-        _ configuration: CacheConfiguration,
-        _ directory: StoreDirectory,
-        _ locks: StoreLocks,
-        _ index: CacheIndex,
-        isReadOnly: Bool = false
-    ) {
-        self.isReadOnly = isReadOnly
-        self.configuration = configuration
-        self.directory = directory
-        self.locks = locks
-        self.index = index
+    /// Whether it was opened for reading alone, because it cannot be written.
+    package var isReadOnly: Bool { store.isReadOnly }
+
+    init(_ store: Store) {
+        self.store = store
+        blobs = BlobStore(store: store)
+        names = Names(store: store)
+        collection = Collector(store: store)
+        verification = Verifier(store: store)
+        inventory = Inventory(store: store)
+        recovery = Recovery(store: store)
         let batch = CommitBatch(
-            directory: directory,
-            locks: locks,
-            index: index,
-            health: health,
-            now: configuration.now
+            directory: store.directory,
+            locks: store.locks,
+            index: store.index,
+            health: store.health,
+            now: store.configuration.now
         )
         committer = Committer(commitBatch: batch.run)
-        lease = Lease(directory.leases)
-        let root = directory.root
-        index.handle { [health] error in
-            if !isReadOnly, error.kind == .damagedIndex || error.kind == .inputOutput {
-                try? directory.suspectIndex(error)
+        store.index.handle { [store] error in
+            if !store.isReadOnly, error.kind == .damagedIndex || error.kind == .inputOutput {
+                try? store.directory.suspectIndex(error)
             }
-            health.note(error)
-        } onFull: {
+            store.health.note(error)
+        } onFull: { [root = store.directory.root] in
             Self.dropBallast(in: root)
         }
     }
@@ -98,7 +101,7 @@ package final class ContentCache: Sendable {
 
     /// Whether a committed blob of that digest and size is there; looks at the file system alone.
     package func contains(_ descriptor: Descriptor) -> Bool {
-        directory.hasBlob(descriptor)
+        blobs.contains(descriptor)
     }
 
     /// A committed blob.
@@ -147,4 +150,14 @@ package final class ContentCache: Sendable {
             if let error { health.noteUnreadable(descriptor.digest, error) }
         }
     }
+}
+
+// For what has not moved into a component yet.
+extension ContentCache {
+    var configuration: CacheConfiguration { store.configuration }
+    var directory: StoreDirectory { store.directory }
+    var locks: StoreLocks { store.locks }
+    var index: CacheIndex { store.index }
+    var lease: Lease { store.lease }
+    var health: StoreHealth { store.health }
 }

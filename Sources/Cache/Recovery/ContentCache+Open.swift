@@ -33,7 +33,7 @@ extension ContentCache {
             lock = try await shared(lock, locks)
         }
         guard let opened else { preconditionFailure("an initialised index is open") }
-        let cache = ContentCache(configuration, directory, locks, opened)
+        let cache = ContentCache(Store(configuration, directory, locks, opened))
         try await blocking { try cache.recover() }
         return (cache, lock)
     }

@@ -31,7 +31,7 @@ extension ContentCache {
             "the cache cannot be written, so it is only read",
             metadata: ["directory": "\(directory.path.displaySafe(limit: 1024))"]
         )
-        let cache = ContentCache(configuration, directory, locks, index, isReadOnly: true)
+        let cache = ContentCache(Store(configuration, directory, locks, index, isReadOnly: true))
         _ = try? lock?.tryLock(.shared)
         return (cache, lock ?? directory.root.file)
     }

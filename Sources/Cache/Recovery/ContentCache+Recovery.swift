@@ -23,29 +23,12 @@ extension ContentCache {
         let files = Set(try directory.leases.names())
         for name in files {
             // Held while the file is removed, because its owner may be about to lock what it has just created.
-            guard let lock = try Self.lockIfFree(name, in: directory.leases) else { continue }
+            guard let lock = try directory.leases.lockIfFree(name) else { continue }
             try directory.leases.remove(name)
             lock.unlock()
             dead.append(name)
         }
         try index.release(dead.filter(recorded.contains) + recorded.filter { !files.contains($0) })
-    }
-
-    /// Removes partials that nobody works on and nobody has touched for long, and those that nobody could go on with.
-    ///
-    /// - Returns: the bytes of each.
-    func removeOldPartials(isDryRun: Bool) throws -> [Int64] {
-        let now = configuration.now()
-        return try directory.ingest.names().compactMap { name in
-            let isAnonymous = name.hasPrefix(Partial.anonymousPrefix)
-            guard let status = try directory.ingest.status(name), status.isRegular,
-                isAnonymous || now - status.modifiedAt > Partial.lifetime(of: name),
-                let lock = try Self.lockIfFree(name, in: directory.ingest)
-            else { return nil }
-            defer { lock.unlock() }
-            if !isDryRun { try directory.ingest.remove(name) }
-            return status.size
-        }
     }
 
     /// Finishes deletions that were begun, or takes them back where something refers to the blob again.
@@ -71,17 +54,6 @@ extension ContentCache {
             guard try index.isDeleting(digest), try !index.revertDeletion(digest, fileExists: exists) else { return }
             try directory.blobs(digest.algorithm).remove(digest.hex)
             try index.finishDeletion(digest)
-        }
-    }
-
-    /// - Returns: the file, locked; `nil` when another has the lock, or it is gone.
-    private static func lockIfFree(_ name: String, in directory: Directory) throws -> OpenFile? {
-        do throws(SystemError) {
-            let file = try directory.openFile(name, flags: O_RDONLY)
-            return try file.tryLock(.exclusive) ? file : nil
-        } catch {
-            guard error.code == ENOENT || error.code == ELOOP || error.code == EACCES else { throw error }
-            return nil
         }
     }
 }

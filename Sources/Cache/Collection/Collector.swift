@@ -1,0 +1,4 @@
+/// Removes what nothing needs, and what makes room.
+package struct Collector: Sendable {
+    let store: Store
+}

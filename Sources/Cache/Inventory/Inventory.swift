@@ -1,0 +1,4 @@
+/// What the cache holds, for people and other programs to read.
+package struct Inventory: Sendable {
+    let store: Store
+}

@@ -1,0 +1,36 @@
+/// What the rooms of one opened cache stand on: its directories, locks and index, and what is known of the disk.
+///
+/// A component (``ContentCache/names`` and the like) is a struct that holds it; none of them knows the facade.
+package struct Store: Sendable {
+    let configuration: CacheConfiguration
+    let directory: StoreDirectory
+    let locks: StoreLocks
+    let index: CacheIndex
+    /// What this scope needs, for as long as it lives.
+    let lease: Lease
+    let health: StoreHealth
+    /// Whether it was opened for reading alone, because it cannot be written.
+    let isReadOnly: Bool
+
+    /// The time in seconds since 1970.
+    var now: Int64 { configuration.now() }
+
+    /// The blobs, for the other rooms.
+    var blobs: BlobStore { BlobStore(store: self) }
+
+    init(
+        _ configuration: CacheConfiguration,
+        _ directory: StoreDirectory,
+        _ locks: StoreLocks,
+        _ index: CacheIndex,
+        isReadOnly: Bool = false
+    ) {
+        self.configuration = configuration
+        self.directory = directory
+        self.locks = locks
+        self.index = index
+        self.isReadOnly = isReadOnly
+        lease = Lease(directory.leases)
+        health = StoreHealth()
+    }
+}
