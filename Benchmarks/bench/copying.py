@@ -33,6 +33,9 @@ class Bench:
                 "big": lambda: corpora.big(self.source.directory, size=count(1024) << 20),
                 "layered": lambda: corpora.layered(self.source.directory, size=count(128) << 20),
                 "tiny": lambda: corpora.tiny_blobs(self.source.directory),
+                "far-small": lambda: corpora.small(self.source.directory, count(20), 8, "far-small"),
+                "far-typical": lambda: corpora.typical(self.source.directory, count(10), name="far-typical"),
+                "far-large": lambda: corpora.big(self.source.directory, count(200) << 20, "far-large"),
             }[name]
             self.made[name] = make()
         return self.made[name]

@@ -64,9 +64,9 @@ class Corpus:
         return self.add_manifest(document, tag)
 
 
-def small(directory, tags=200, layers=12):
+def small(directory, tags=200, layers=12, name="small"):
     """Many small layers, none shared: what a registry's round trips cost."""
-    corpus = Corpus("small", directory)
+    corpus = Corpus(name, directory)
     source = random.Random(1)
     for number in range(tags):
         stack = [corpus.add_layer(source.randbytes(source.randint(4 << 10, 64 << 10))) for _ in range(layers)]
@@ -74,9 +74,9 @@ def small(directory, tags=200, layers=12):
     return corpus
 
 
-def typical(directory, tags=40, own=3, shared=5):
+def typical(directory, tags=40, own=3, shared=5, name="typical"):
     """Releases for two platforms on a few bases: most layers are shared, some tags are new bytes."""
-    corpus = Corpus("typical", directory)
+    corpus = Corpus(name, directory)
     source = random.Random(2)
     bases = {}
     for number in range(tags):
@@ -101,9 +101,9 @@ def typical(directory, tags=40, own=3, shared=5):
     return corpus
 
 
-def big(directory, size=1 << 30):
+def big(directory, size=1 << 30, name="big"):
     """One layer of incompressible bytes that no tool has a reason to compress again."""
-    corpus = Corpus("big", directory)
+    corpus = Corpus(name, directory)
     digest, size = corpus.storage.big_blob(size)
     corpus.blobs[digest] = size
     corpus.image([{"mediaType": LAYER, "digest": digest, "size": size}], "amd64", tag="1.0")

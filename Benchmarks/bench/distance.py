@@ -1,0 +1,120 @@
+"""Copies with a registry far away: round trips, a rate for each connection, TLS as in life."""
+
+import os
+import subprocess
+import sys
+
+from . import corpora, copying, measure
+from .registry import free_port, wait_for_port
+
+ROUND_TRIPS = (0.02, 0.08, 0.2)
+LINK_RATE = 100e6
+LINK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "link.py")
+
+
+class Far:
+    """A registry behind a line; it has the registry's interface as far as a configuration needs it."""
+
+    def __init__(self, bench, registry, rtt, connection_rate=0):
+        self.registry = registry
+        self.port = free_port()
+        certificate, key = certificates(bench.work)
+        command = [sys.executable, LINK, str(self.port), str(registry.port), "--rtt", str(rtt)]
+        command += ["--connection-rate", str(connection_rate), "--link-rate", str(LINK_RATE)]
+        self.process = subprocess.Popen(command + ["--certificate", certificate, "--key", key])
+        self.ca_file = certificate
+        wait_for_port(self.port, self.process)
+
+    @property
+    def host(self):
+        return f"127.0.0.1:{self.port}"
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def certificates(work):
+    certificate, key = os.path.join(work, "far.crt"), os.path.join(work, "far.key")
+    if not os.path.exists(certificate):
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+        command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+        subprocess.run(command + ["-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return certificate, key
+
+
+class Route:
+    """Where a copy goes from and to; either end may be far."""
+
+    def __init__(self, bench, rtt, far, connection_rate=0):
+        self.bench = bench
+        self.lines = []
+        self.source = self.end(bench.source, "source" in far, rtt, connection_rate)
+        self.target = self.end(bench.target, "target" in far, rtt, connection_rate)
+
+    def end(self, registry, is_far, rtt, connection_rate):
+        if not is_far:
+            return registry
+        self.lines.append(Far(self.bench, registry, rtt, connection_rate))
+        return self.lines[-1]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for line in self.lines:
+            line.stop()
+
+    def sync(self, corpus):
+        extra = "registries:\n" + "".join(f"  '{line.host}': {{ca_file: {line.ca_file}}}\n" for line in self.lines)
+        configuration = corpora.write_configuration(
+            os.path.join(self.bench.work, "far.yaml"),
+            [(f"{self.source.host}/{corpus.repository}", f"{self.target.host}/mirror/{corpus.name}")],
+            extra,
+        )
+        command = [self.bench.imglife, "--log-level", "error", "--config", configuration, "--cache-dir", self.bench.cache]
+        return measure.run(command + ["sync", "--progress", "none"])
+
+    def skopeo(self, corpus, processes):
+        source, target = f"docker://{self.source.host}/{corpus.repository}", f"docker://{self.target.host}/mirror/{corpus.name}"
+        script = (
+            f"printf '%s\\n' \"$TAGS\" | xargs -P {processes} -I @ skopeo copy --quiet --all "
+            f"--src-tls-verify=false --dest-tls-verify=false {source}:@ {target}:@"
+        )
+        return measure.run(["sh", "-c", script], env={"TAGS": "\n".join(corpus.tags)})
+
+
+def far_copy(bench, name, rounds, rtt, far, connection_rate=0, processes=4, warm=False):
+    """imglife and skopeo in turn; the target is emptied on its own side of the line, its address stays."""
+    corpus = bench.corpus(name)
+    samples = {"imglife": [], "skopeo": []}
+
+    def once(tool, action):
+        if not warm:
+            bench.cold()
+        with Route(bench, rtt, far, connection_rate) as route:
+            samples[tool].append(bench.measured(corpus, lambda: action(route)))
+
+    if warm:
+        bench.cold()
+        bench.configuration(corpus)
+        bench.sync()
+    for _ in range(rounds):
+        once("imglife", lambda route: route.sync(corpus))
+        once("skopeo", lambda route: route.skopeo(corpus, processes))
+    ends = " and ".join(far)
+    rate = f", {connection_rate / 1e6:.0f} MB/s a connection" if connection_rate else ""
+    return {
+        "title": f"{'no-op, ' if warm else ''}{name}, {ends} at {rtt * 1000:.0f} ms{rate}: {len(corpus.tags)} tags, TLS",
+        "samples": samples,
+        "peer": copying.describe(str(processes)),
+    }
+
+
+def cases(bench, rounds):
+    for rtt in ROUND_TRIPS:
+        for far in (("source",), ("target",), ("source", "target")):
+            yield far_copy(bench, "far-small", rounds, rtt, far)
+        yield far_copy(bench, "far-typical", rounds, rtt, ("source",))
+        yield far_copy(bench, "far-small", rounds, rtt, ("source", "target"), warm=True)
+    yield far_copy(bench, "far-large", rounds, 0.08, ("source",), connection_rate=6e6, processes=1)
