@@ -1,7 +1,7 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
-// The arrows between modules: imglife → Sync → Registry, Cache → OCI. The Makefile builds with
+// The arrows between modules: imglife → Sync → Registry, Cache → OCI; Concurrency knows no domain. The Makefile builds with
 // `--explicit-target-dependency-import-check error`, so an import that is not declared here does not compile.
 let package = Package(
     name: "imglife",
@@ -30,10 +30,11 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ]
         ),
+        .target(name: "Concurrency", dependencies: [.product(name: "NIOCore", package: "swift-nio")]),
         .target(
             name: "Registry",
             dependencies: [
-                "OCI",
+                "Concurrency", "OCI",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -47,7 +48,7 @@ let package = Package(
         .target(
             name: "Cache",
             dependencies: [
-                "CLinux", "OCI",
+                "CLinux", "Concurrency", "OCI",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
@@ -60,7 +61,7 @@ let package = Package(
         .target(
             name: "Sync",
             dependencies: [
-                "CRE2", "Cache", "OCI", "Registry",
+                "CRE2", "Cache", "Concurrency", "OCI", "Registry",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
@@ -70,7 +71,7 @@ let package = Package(
         .target(
             name: "Serve",
             dependencies: [
-                "CLinux", "Cache", "OCI",
+                "CLinux", "Cache", "Concurrency", "OCI",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Mustache", package: "swift-mustache"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -104,6 +105,7 @@ let package = Package(
             name: "TestSupportTests",
             dependencies: ["OCI", "TestSupport", .product(name: "NIOCore", package: "swift-nio")]
         ),
+        .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency", "TestSupport"]),
         .testTarget(
             name: "OCITests",
             dependencies: ["OCI", "TestSupport", .product(name: "NIOCore", package: "swift-nio")]
@@ -111,7 +113,7 @@ let package = Package(
         .testTarget(
             name: "RegistryTests",
             dependencies: [
-                "OCI", "Registry", "TestSupport",
+                "Concurrency", "OCI", "Registry", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -1,12 +1,13 @@
+import Concurrency
 package import OCI
 import Synchronization
 
 /// The HTTP client of registries: connections, limits, tokens and what was learnt about each host.
 package final class RegistryClient: Sendable {
     private let configuration: RegistryConfiguration
-    private let transport: Transport
+    private let transport: HTTPTransport
     private let endpoints: [RegistryHost: Endpoint]
-    private let hosts = Mutex<[RegistryHost: HostConnection]>([:])
+    private let hosts = Mutex<[RegistryHost: HostClient]>([:])
     private let hubs: [RegistryHost: HubAPI]
     private let services: WebServices
 
@@ -15,7 +16,7 @@ package final class RegistryClient: Sendable {
         for (host, settings) in configuration.hosts { endpoints[host] = try Endpoint(host: host, settings: settings) }
         self.endpoints = endpoints
         self.configuration = configuration
-        transport = try Transport(configuration, timer: Timer(configuration.timeoutClock))
+        transport = try HTTPTransport(configuration, timer: Timer(configuration.timeoutClock))
         let services = WebServices(configuration, transport: transport)
         var hubs: [RegistryHost: HubAPI] = [:]
         for host in Set(configuration.hosts.keys).union([.dockerHub]) {
@@ -61,10 +62,10 @@ package final class RegistryClient: Sendable {
     /// Something else than a registry, asked by the same rules.
     func service(at origin: Origin) -> WebService { services[origin] }
 
-    private func connection(to host: RegistryHost) -> HostConnection {
+    private func connection(to host: RegistryHost) -> HostClient {
         hosts.withLock { hosts in
             if let connection = hosts[host] { return connection }
-            let connection = HostConnection(
+            let connection = HostClient(
                 host,
                 endpoint: endpoints[host] ?? Endpoint(host),
                 configuration: configuration,

@@ -6,7 +6,7 @@ struct ProxySettingsTests {
     private func isProxied(_ url: String, exceptions: String) throws -> Bool {
         let environment = ["HTTPS_PROXY": "http://proxy:3128", "http_proxy": "proxy", "NO_PROXY": exceptions]
         let settings = try ProxySettings(environment: environment)
-        return settings.proxy(for: try #require(WebAddress(url)).origin) != nil
+        return settings.proxy(for: try #require(HTTPURL(url)).origin) != nil
     }
 
     @Test(

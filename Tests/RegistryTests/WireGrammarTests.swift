@@ -18,7 +18,7 @@ struct WireGrammarTests {
         ] as [(String, String?)]
     )
     func parsesAddresses(text: String, expected: String?) {
-        #expect(WebAddress(text)?.text == expected)
+        #expect(HTTPURL(text)?.text == expected)
     }
 
     @Test(
@@ -31,15 +31,15 @@ struct WireGrammarTests {
         ] as [(String, String?)]
     )
     func resolves(reference: String, expected: String?) throws {
-        let base = try #require(WebAddress("https://h/v2/a/b?old"))
+        let base = try #require(HTTPURL("https://h/v2/a/b?old"))
         #expect(base.resolving(reference)?.text == expected)
     }
 
     @Test("A query item is added after the bytes that are there")
     func addsQueryItems() throws {
-        let address = try #require(WebAddress("https://h/u?_state=a%2Fb=="))
+        let address = try #require(HTTPURL("https://h/u?_state=a%2Fb=="))
         #expect(address.adding("digest", "sha256:ab").text == "https://h/u?_state=a%2Fb==&digest=sha256%3Aab")
-        let bare = try #require(WebAddress("https://h/u"))
+        let bare = try #require(HTTPURL("https://h/u"))
         #expect(bare.adding("n", "1").text == "https://h/u?n=1")
     }
 

@@ -1,3 +1,4 @@
+import Concurrency
 import FoundationEssentials
 import NIOHTTP1
 import OCI
@@ -173,16 +174,16 @@ extension Credential {
 
 /// A token service that a registry has named, after a look at the rules.
 struct TokenService: Hashable, Sendable {
-    let realm: WebAddress
+    let realm: HTTPURL
     let service: String?
     let maySeeCredentials: Bool
 
     init(_ challenge: Challenge, registry: Origin) throws(RealmRefused) {
         let text = challenge.parameters["realm"] ?? ""
-        guard let realm = WebAddress(text) else {
+        guard let realm = HTTPURL(text) else {
             throw RealmRefused(realm: text.prefix { $0 != "?" }.displaySafe, reason: "it is not an HTTP address")
         }
-        switch RealmRules.verdict(realm: realm.origin, registry: registry) {
+        switch RealmPolicy.verdict(realm: realm.origin, registry: registry) {
         case .credentials: maySeeCredentials = true
         case .anonymous: maySeeCredentials = false
         case .refused(let reason): throw RealmRefused(realm: realm.withoutQuery.displaySafe, reason: reason)

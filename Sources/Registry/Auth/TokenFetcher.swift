@@ -1,3 +1,4 @@
+import Concurrency
 import FoundationEssentials
 import NIOCore
 import NIOHTTP1
@@ -9,7 +10,7 @@ import OCI
 struct TokenFetcher: Sendable {
     private static let answerLimit = 64 << 10
 
-    let transport: Transport
+    let transport: HTTPTransport
     let retrier: Retrier
     let timer: Timer
     let gate: HostGate

@@ -1,3 +1,4 @@
+import Concurrency
 package import OCI
 
 /// Where the credentials of registries are looked for, first match first.

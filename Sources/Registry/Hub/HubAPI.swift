@@ -8,7 +8,7 @@ final class HubAPI: Sendable {
     /// Where Docker Hub answers when nothing else is configured.
     static let publicBase = "https://hub.docker.com"
 
-    let base: WebAddress
+    let base: HTTPURL
     let logger: Logger
     private let service: WebService
     private let login: HubLogin
@@ -16,7 +16,7 @@ final class HubAPI: Sendable {
     /// Why the API cannot be reached at all: what the tries of one listing found out, the next need not repeat.
     private let outage = Mutex<RegistryError?>(nil)
 
-    init(_ base: WebAddress, service: WebService, credentials: CredentialStore) {
+    init(_ base: HTTPURL, service: WebService, credentials: CredentialStore) {
         self.base = base
         self.service = service
         self.credentials = credentials
@@ -30,24 +30,24 @@ final class HubAPI: Sendable {
     /// is not what that place holds; then only an API that is configured too is asked.
     ///
     /// - Returns: `nil` when the host has none; its path ends with a slash.
-    static func base(of host: RegistryHost, settings: HostSettings?) throws(RegistryConfigurationError) -> WebAddress? {
+    static func base(of host: RegistryHost, settings: HostSettings?) throws(RegistryConfigurationError) -> HTTPURL? {
         let isPublic = host == .dockerHub && settings?.endpoint == nil
         guard let text = settings?.hubAPI ?? (isPublic ? publicBase : nil) else { return nil }
-        guard let address = WebAddress(text), address.query == nil else {
+        guard let address = HTTPURL(text), address.query == nil else {
             throw RegistryConfigurationError(
                 host: host,
                 reason: "'hub_api' must be an http or https URL without user, query and fragment"
             )
         }
         let path = address.path.hasSuffix("/") ? address.path : address.path + "/"
-        return WebAddress(origin: address.origin, path: path)
+        return HTTPURL(origin: address.origin, path: path)
     }
 
     /// One page.
     ///
     /// - Returns: `nil` when it is not there.
     /// - Throws: ``RegistryError``, `CancellationError`.
-    func page(at address: WebAddress, _ context: CallContext) async throws -> HubPage? {
+    func page(at address: HTTPURL, _ context: CallContext) async throws -> HubPage? {
         if let outage = outage.withLock(\.self) { throw outage }
         do {
             let credential = try await context.mapping { try await credentials.credential(for: context.location) }
@@ -73,7 +73,7 @@ final class HubAPI: Sendable {
         }
     }
 
-    private static func question(_ address: WebAddress, _ context: CallContext) -> WebService.Question {
+    private static func question(_ address: HTTPURL, _ context: CallContext) -> WebService.Question {
         let headers: HTTPHeaders = ["Accept": "application/json"]
         let request = WireRequest(method: .GET, address: address, headers: headers, lane: .read)
         return WebService.Question(request: request, context: context, limit: 16 << 20)

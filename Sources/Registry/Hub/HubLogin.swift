@@ -1,3 +1,4 @@
+import Concurrency
 import FoundationEssentials
 import NIOCore
 import NIOHTTP1
@@ -8,11 +9,11 @@ final class HubLogin: Sendable {
     private static let answerLimit = 64 << 10
 
     private let service: WebService
-    private let base: WebAddress
+    private let base: HTTPURL
     /// Kept for the client's life; the API says by a 401 that one has expired.
     private let tokens = SingleFlight<Credential, Secret>()
 
-    init(_ service: WebService, base: WebAddress) {
+    init(_ service: WebService, base: HTTPURL) {
         self.service = service
         self.base = base
     }
@@ -89,9 +90,9 @@ final class HubLogin: Sendable {
     }
 }
 
-extension WebAddress {
+extension HTTPURL {
     /// An address below this one, whose path ends with a slash.
-    func appending(_ path: String, query: String? = nil) -> WebAddress {
-        WebAddress(origin: origin, path: self.path + path, query: query)
+    func appending(_ path: String, query: String? = nil) -> HTTPURL {
+        HTTPURL(origin: origin, path: self.path + path, query: query)
     }
 }

@@ -29,7 +29,7 @@ struct HubListing: Sendable {
     private static let parallelism = 6
 
     private let hub: HubAPI
-    private let first: WebAddress
+    private let first: HTTPURL
     private let context: CallContext
 
     init?(_ hub: HubAPI, _ location: RepositoryReference, _ context: CallContext) {
@@ -111,7 +111,7 @@ struct HubListing: Sendable {
 
     private func follow(_ page: HubPage, into merged: inout MergedTags) async throws {
         var page = page
-        var visited: Set<WebAddress> = [first]
+        var visited: Set<HTTPURL> = [first]
         while let address = try next(of: page) {
             guard visited.insert(address).inserted, visited.count <= Self.maximumPages else {
                 throw context.error(.protocolViolation, "the pages of Docker Hub's API do not end")
@@ -127,7 +127,7 @@ struct HubListing: Sendable {
     }
 
     /// Where the next page is: nowhere but in the same list of the same API.
-    private func next(of page: HubPage) throws(RegistryError) -> WebAddress? {
+    private func next(of page: HubPage) throws(RegistryError) -> HTTPURL? {
         guard let text = page.next else { return nil }
         guard let address = first.resolving(text), address.origin == first.origin,
             address.path == first.path || address.path == first.path + "/"
@@ -156,11 +156,11 @@ private struct MergedTags {
 
 /// How the addresses of numbered pages are made from that of the second.
 private struct PageNumbering {
-    private let second: WebAddress
+    private let second: HTTPURL
     private let items: [Substring]
 
     /// - Returns: `nil` when the second page's address does not say that it is the second of pages of our size.
-    init?(second: WebAddress) {
+    init?(second: HTTPURL) {
         items = (second.query ?? "").split(separator: "&", omittingEmptySubsequences: false)
         guard items.count(where: { $0.hasPrefix("page=") }) == 1, items.contains("page=2"),
             items.contains("page_size=\(HubListing.pageSize)")
@@ -168,8 +168,8 @@ private struct PageNumbering {
         self.second = second
     }
 
-    func address(of number: Int) -> WebAddress {
+    func address(of number: Int) -> HTTPURL {
         let query = items.map { $0 == "page=2" ? "page=\(number)" : String($0) }.joined(separator: "&")
-        return WebAddress(origin: second.origin, path: second.path, query: query)
+        return HTTPURL(origin: second.origin, path: second.path, query: query)
     }
 }

@@ -27,7 +27,7 @@ extension RegistryClient {
     /// - Returns: the document, or why there is none to be had; neither is an error.
     /// - Throws: ``JSONFetchError``, `CancellationError`.
     package func fetchJSON(_ url: String, entityTag: String? = nil) async throws -> JSONAnswer {
-        guard let address = WebAddress(url) else {
+        guard let address = HTTPURL(url) else {
             throw JSONFetchError(url: url.prefix { $0 != "?" }.displaySafe, reason: "it is not an http or https URL")
         }
         do {
@@ -37,7 +37,7 @@ extension RegistryClient {
         }
     }
 
-    private func fetch(_ address: WebAddress, entityTag: String?) async throws -> JSONAnswer {
+    private func fetch(_ address: HTTPURL, entityTag: String?) async throws -> JSONAnswer {
         let service = service(at: address.origin)
         var headers: HTTPHeaders = ["Accept": "application/json"]
         // It comes from a file: one that no header can hold asks for the document anew.
@@ -79,7 +79,7 @@ extension RegistryClient {
     }
 
     /// The service in the place of a registry, for the rules that log where they are at work.
-    private static func context(_ address: WebAddress) throws -> CallContext {
+    private static func context(_ address: HTTPURL) throws -> CallContext {
         do {
             let host = try RegistryHost(address.origin.authority)
             let location = RepositoryReference(host: host, repository: try RepositoryName("documents"))

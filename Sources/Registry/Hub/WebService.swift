@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Concurrency
 import Logging
 import NIOHTTP1
 import OCI
@@ -10,10 +11,10 @@ import OCI
 final class WebService: Sendable {
     let origin: Origin
     let retrier: Retrier
-    private let transport: Transport
+    private let transport: HTTPTransport
     private let gate: HostGate
 
-    init(_ origin: Origin, transport: Transport, retrier: Retrier) {
+    init(_ origin: Origin, transport: HTTPTransport, retrier: Retrier) {
         self.origin = origin
         self.transport = transport
         self.retrier = retrier
@@ -70,7 +71,7 @@ final class WebService: Sendable {
             try await transport.timer.limit(transport.timeout) { [transport] in
                 let response = try await transport.open(request)
                 let isSuccess = (200..<300).contains(response.status.code)
-                let limit = isSuccess ? limit : min(limit, Transport.errorBodyLimit)
+                let limit = isSuccess ? limit : min(limit, HTTPTransport.errorBodyLimit)
                 return try await transport.collect(response, request: request, limit: limit)
             }
         }

@@ -1,13 +1,14 @@
+import Concurrency
 import OCI
 import Synchronization
 
 /// The web services of one client, each once.
 final class WebServices: Sendable {
     private let configuration: RegistryConfiguration
-    private let transport: Transport
+    private let transport: HTTPTransport
     private let services = Mutex<[Origin: WebService]>([:])
 
-    init(_ configuration: RegistryConfiguration, transport: Transport) {
+    init(_ configuration: RegistryConfiguration, transport: HTTPTransport) {
         self.configuration = configuration
         self.transport = transport
     }

@@ -14,7 +14,7 @@ extension Repository {
         call.headers = ["Accept": MediaType.ociIndex.description]
         call.limit = Manifest.maximumSize
         var found: [Descriptor] = []
-        var visited: Set<WebAddress> = []
+        var visited: Set<HTTPURL> = []
         while true {
             let answer = try await connection.fetch(call, accepting: [200, 400, 404, 405, 501])
             let type = answer.header("Content-Type").flatMap { try? MediaType($0) }

@@ -3,20 +3,20 @@ import OCI
 /// Where a registry is reached.
 struct Endpoint: Sendable {
     /// `https://host/`, or what the settings say; the path ends with a slash.
-    let base: WebAddress
+    let base: HTTPURL
     /// Whether the scheme was guessed, because the host is this machine and nothing is configured for it.
     let isGuess: Bool
 
     init(host: RegistryHost, settings: HostSettings) throws(RegistryConfigurationError) {
         if let text = settings.endpoint {
-            guard let address = WebAddress(text), address.query == nil else {
+            guard let address = HTTPURL(text), address.query == nil else {
                 throw RegistryConfigurationError(
                     host: host,
                     reason: "'endpoint' must be an http or https URL without user, query and fragment"
                 )
             }
             let path = address.path.hasSuffix("/") ? address.path : address.path + "/"
-            self.init(base: WebAddress(origin: address.origin, path: path), isGuess: false)
+            self.init(base: HTTPURL(origin: address.origin, path: path), isGuess: false)
             return
         }
         self.init(host, plainHTTP: settings.plainHTTP, hasAuthority: settings.caFile != nil)
@@ -26,10 +26,10 @@ struct Endpoint: Sendable {
     init(_ host: RegistryHost, plainHTTP: Bool = false, hasAuthority: Bool = false) {
         let isGuess = host.isLoopback && !plainHTTP && !hasAuthority
         let scheme: Origin.Scheme = plainHTTP || isGuess ? .http : .https
-        self.init(base: WebAddress(origin: Self.origin(host, scheme), path: "/"), isGuess: isGuess)
+        self.init(base: HTTPURL(origin: Self.origin(host, scheme), path: "/"), isGuess: isGuess)
     }
 
-    private init(base: WebAddress, isGuess: Bool) {
+    private init(base: HTTPURL, isGuess: Bool) {
         self.base = base
         self.isGuess = isGuess
     }
@@ -40,12 +40,12 @@ struct Endpoint: Sendable {
         let origin = base.origin
         let port = origin.port == Origin.Scheme.http.defaultPort ? Origin.Scheme.https.defaultPort : origin.port
         let secure = Origin(scheme: .https, host: origin.host, port: port)
-        return Endpoint(base: WebAddress(origin: secure, path: base.path), isGuess: false)
+        return Endpoint(base: HTTPURL(origin: secure, path: base.path), isGuess: false)
     }
 
     /// `<base>v2/<rest>`.
-    func address(_ rest: String, query: String? = nil) -> WebAddress {
-        WebAddress(origin: base.origin, path: "\(base.path)v2/\(rest)", query: query)
+    func address(_ rest: String, query: String? = nil) -> HTTPURL {
+        HTTPURL(origin: base.origin, path: "\(base.path)v2/\(rest)", query: query)
     }
 
     private static func origin(_ host: RegistryHost, _ scheme: Origin.Scheme) -> Origin {

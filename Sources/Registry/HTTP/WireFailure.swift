@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Concurrency
 import Glibc
 import NIOCore
 import NIOHTTP1

@@ -3,36 +3,40 @@ import Synchronization
 /// Values that many tasks ask for at once and only one of them fetches.
 ///
 /// The first to ask fetches within its own task; when that task is cancelled, the next one takes over. A failure is
-/// handed to all who were waiting for it, and forgotten.
-final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+/// handed to all who were waiting for it, and forgotten; a value is kept while it is good.
+package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private enum Arrival: Sendable {
         case value(Value)
         case failure(any Error)
-        /// Who fetched was cancelled, or the wait was: look again.
+        /// Who fetched was cancelled: look again.
         case again
     }
 
     private struct State {
         var values: [Key: Value] = [:]
-        var flights: [Key: [UInt64: CheckedContinuation<Arrival, Never>]] = [:]
-        var nextWaiter: UInt64 = 0
+        var flights: [Key: [Signal<Arrival>]] = [:]
     }
 
     private enum Role {
         case done(Value)
         case fetch
-        case wait
+        case wait(Signal<Arrival>)
     }
 
-    /// How many values are kept.
-    private static var capacity: Int { 4096 }
-
+    private let capacity: Int
     private let state = Mutex(State())
 
+    /// - Parameter capacity: how many values are kept: whoever serves others for months asks for ever new keys.
+    package init(capacity: Int = 4096) {
+        self.capacity = capacity
+    }
+
     /// The value for a key, fetched unless it is there and still good.
-    func value(
+    ///
+    /// - Throws: what the fetch throws; `CancellationError`.
+    package func value(
         for key: Key,
-        isGood: (Value) -> Bool,
+        isGood: (Value) -> Bool = { _ in false },
         fetch: () async throws -> Value
     ) async throws -> Value {
         while true {
@@ -40,18 +44,18 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             switch takeRole(key, isGood: isGood) {
             case .done(let value): return value
             case .fetch: return try await lead(key, fetch)
-            case .wait:
-                switch await arrival(key) {
+            case .wait(let signal):
+                switch await signal.value() {
                 case .value(let value): return value
                 case .failure(let error): throw error
-                case .again: continue
+                case .again, nil: continue
                 }
             }
         }
     }
 
     /// Forgets a value, unless it has been replaced already.
-    func forget(_ key: Key, if isBad: (Value) -> Bool) {
+    package func forget(_ key: Key, if isBad: (Value) -> Bool) {
         state.withLock { state in
             if let value = state.values[key], isBad(value) { state.values[key] = nil }
         }
@@ -60,13 +64,16 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private func takeRole(_ key: Key, isGood: (Value) -> Bool) -> Role {
         state.withLock { state in
             if let value = state.values[key], isGood(value) { return .done(value) }
-            if state.flights[key] != nil { return .wait }
-            // Whoever serves others for months asks for values of ever new keys.
-            if state.values.count >= Self.capacity {
-                state.values = state.values.filter { isGood($0.value) }
-                if state.values.count >= Self.capacity { state.values.removeAll() }
+            if state.flights[key] != nil {
+                let signal = Signal<Arrival>()
+                state.flights[key]?.append(signal)
+                return .wait(signal)
             }
-            state.flights[key] = [:]
+            if state.values.count >= capacity {
+                state.values = state.values.filter { isGood($0.value) }
+                if state.values.count >= capacity { state.values.removeAll() }
+            }
+            state.flights[key] = []
             return .fetch
         }
     }
@@ -90,27 +97,8 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private func land(_ key: Key, _ arrival: Arrival) {
         let waiters = state.withLock { state in
             if case .value(let value) = arrival { state.values[key] = value }
-            return state.flights.removeValue(forKey: key) ?? [:]
+            return state.flights.removeValue(forKey: key) ?? []
         }
-        for waiter in waiters.values { waiter.resume(returning: arrival) }
-    }
-
-    private func arrival(_ key: Key) async -> Arrival {
-        let id = state.withLock { state in
-            state.nextWaiter += 1
-            return state.nextWaiter
-        }
-        return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let isWaiting = state.withLock { state in
-                    guard state.flights[key] != nil, !Task.isCancelled else { return false }
-                    state.flights[key]?[id] = continuation
-                    return true
-                }
-                if !isWaiting { continuation.resume(returning: .again) }
-            }
-        } onCancel: {
-            state.withLock { $0.flights[key]?.removeValue(forKey: id) }?.resume(returning: .again)
-        }
+        for waiter in waiters { waiter.send(arrival) }
     }
 }

@@ -1,11 +1,12 @@
 import AsyncHTTPClient
+import Concurrency
 import Logging
 import NIOCore
 import NIOHTTP1
 import OCI
 
 /// Sends single requests and measures their time: no retries, no redirects, no authorization.
-final class Transport: Sendable {
+final class HTTPTransport: Sendable {
     /// What is read of the body of an answer that reports an error, in bytes.
     static let errorBodyLimit = 64 << 10
     /// Pieces of an upload, in bytes.
@@ -130,7 +131,7 @@ final class Transport: Sendable {
     }
 }
 
-extension Transport {
+extension HTTPTransport {
     private enum UploadEvent: Sendable {
         case answer(Answer)
         case allSent
@@ -143,7 +144,7 @@ extension Transport {
         range: Range<Int64>,
         limit: Int
     ) async throws -> Answer {
-        let pipe = BodyPipe()
+        let pipe = BoundedPipe<ByteBuffer>(maximumCount: 1)
         let progress = UploadProgress(timer: timer, limit: timeout, size: Int64(range.count))
         defer { pipe.close() }
         return try await mapping {
@@ -174,7 +175,7 @@ extension Transport {
     }
 
     private func feed(
-        _ pipe: BodyPipe,
+        _ pipe: BoundedPipe<ByteBuffer>,
         from reader: any BlobReader,
         range: Range<Int64>,
         progress: UploadProgress
@@ -186,7 +187,7 @@ extension Transport {
             let piece = try await readPiece(reader, at: offset, upTo: range.upperBound)
             progress.sends()
             offset += Int64(piece.readableBytes)
-            guard await pipe.send(piece) else { return }
+            guard (try? await pipe.send(piece)) != nil else { return }
             traffic.countSent(piece.readableBytes)
             unconfirmed += piece.readableBytes
             if unconfirmed >= Self.window {

@@ -8,9 +8,9 @@ package import OCI
 package struct Repository: ContentSource, ContentSink, Sendable {
     package let location: RepositoryReference
     package let access: Access
-    let connection: HostConnection
+    let connection: HostClient
 
-    init(location: RepositoryReference, access: Access, connection: HostConnection) {
+    init(location: RepositoryReference, access: Access, connection: HostClient) {
         self.location = location
         self.access = access
         self.connection = connection

@@ -1,3 +1,4 @@
+import Concurrency
 import OCI
 import Synchronization
 

@@ -4,7 +4,7 @@ import OCI
 ///
 /// A realm is chosen by the registry, or by whoever answers in its place: it must not lead a client to hand its
 /// password to a stranger, nor to knock at addresses of its own network.
-enum RealmRules {
+enum RealmPolicy {
     /// What may be done with a realm.
     enum Verdict: Hashable, Sendable {
         /// It belongs to the registry.

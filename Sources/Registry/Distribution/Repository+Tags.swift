@@ -42,7 +42,7 @@ private struct TagPages {
     private(set) var dropped = 0
     private(set) var nextCall: Call?
     private var seen: Set<TagName> = []
-    private var visited: Set<WebAddress> = []
+    private var visited: Set<HTTPURL> = []
 
     var isFirst: Bool { visited.isEmpty }
 

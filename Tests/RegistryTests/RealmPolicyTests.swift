@@ -5,9 +5,9 @@ import Testing
 
 struct RealmRulesTests {
     private func verdict(_ realm: String, _ registry: String) throws -> String {
-        let registry = try #require(WebAddress(registry)).origin
-        guard let realm = WebAddress(realm) else { return "refused" }
-        switch RealmRules.verdict(realm: realm.origin, registry: registry) {
+        let registry = try #require(HTTPURL(registry)).origin
+        guard let realm = HTTPURL(realm) else { return "refused" }
+        switch RealmPolicy.verdict(realm: realm.origin, registry: registry) {
         case .credentials: return "credentials"
         case .anonymous: return "anonymous"
         case .refused: return "refused"

@@ -1,3 +1,4 @@
+import Concurrency
 import Synchronization
 
 /// Tells a stalled upload from one that waits for its own source.

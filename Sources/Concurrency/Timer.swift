@@ -1,10 +1,10 @@
 /// The injected clock, reduced to what is used of it: a monotonic time and a sleep.
-struct Timer: Sendable {
+package struct Timer: Sendable {
     /// The time since the timer was made.
-    let now: @Sendable () -> Duration
-    let sleep: @Sendable (Duration) async throws -> Void
+    package let now: @Sendable () -> Duration
+    package let sleep: @Sendable (Duration) async throws -> Void
 
-    init(_ clock: any Clock<Duration>) {
+    package init(_ clock: any Clock<Duration>) {
         self = Self.make(clock)
     }
 
@@ -19,12 +19,14 @@ struct Timer: Sendable {
     }
 
     /// Thrown where an operation took longer than it may.
-    struct Expired: Error {}
+    package struct Expired: Error {
+        package init() {}
+    }
 
     /// Runs an operation that is cancelled after a time.
     ///
     /// - Throws: ``Expired``; otherwise what the operation throws.
-    func limit<Result: Sendable>(
+    package func limit<Result: Sendable>(
         _ limit: Duration,
         _ operation: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {

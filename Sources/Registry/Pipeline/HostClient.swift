@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Concurrency
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -12,7 +13,7 @@ struct Call: Sendable {
         /// Below `/v2/`.
         case path(String, query: String? = nil)
         /// Where the registry has sent us.
-        case address(WebAddress)
+        case address(HTTPURL)
     }
 
     let context: CallContext
@@ -22,7 +23,7 @@ struct Call: Sendable {
     var headers: HTTPHeaders = [:]
     var body: WireRequest.Body = .none
     /// How much of a successful answer's body is kept, in bytes.
-    var limit = Transport.errorBodyLimit
+    var limit = HTTPTransport.errorBodyLimit
     /// Whether a successful answer's body is read piece by piece.
     var isStreamed = false
 
@@ -32,7 +33,7 @@ struct Call: Sendable {
 /// An answer, whose body may still be on its way.
 enum Reply: Sendable {
     case whole(Answer)
-    case stream(HTTPClientResponse, WebAddress)
+    case stream(HTTPClientResponse, HTTPURL)
 
     var status: Int {
         switch self {
@@ -49,7 +50,7 @@ enum Reply: Sendable {
     }
 
     /// Who answers, after redirects.
-    var address: WebAddress {
+    var address: HTTPURL {
         switch self {
         case .whole(let answer): answer.address
         case .stream(_, let address): address
@@ -58,11 +59,11 @@ enum Reply: Sendable {
 }
 
 /// Everything that the repositories of one registry share: its place, limits and authorization.
-final class HostConnection: Sendable {
+final class HostClient: Sendable {
     let host: RegistryHost
     let gate: HostGate
     let retrier: Retrier
-    let transport: Transport
+    let transport: HTTPTransport
     /// What the host has places for, whichever client asks.
     private let places: RegistryConnections.Places?
     private let leavesRoom: Bool
@@ -73,7 +74,7 @@ final class HostConnection: Sendable {
         _ host: RegistryHost,
         endpoint: Endpoint,
         configuration: RegistryConfiguration,
-        transport: Transport
+        transport: HTTPTransport
     ) {
         let settings = configuration.hosts[host] ?? HostSettings()
         let timer = Timer(configuration.clock)
@@ -168,7 +169,7 @@ final class HostConnection: Sendable {
     }
 }
 
-extension HostConnection {
+extension HostClient {
     /// Answers a registry's challenge: once for not having known it, once for a token that has been refused, once for
     /// a token that allows too little.
     ///
@@ -289,7 +290,7 @@ extension HostConnection {
             return .whole(
                 try await transport.mapping {
                     try await transport.timer.limit(transport.timeout) { [transport] in
-                        try await transport.collect(response, request: request, limit: Transport.errorBodyLimit)
+                        try await transport.collect(response, request: request, limit: HTTPTransport.errorBodyLimit)
                     }
                 }
             )

@@ -11,7 +11,7 @@ struct Redirects: Sendable {
     let registry: Origin
     let context: CallContext
     private(set) var mayCarryCredentials = true
-    private var visited: Set<WebAddress> = []
+    private var visited: Set<HTTPURL> = []
     /// Whether the way has led over HTTPS: from there it may not lead back to HTTP.
     private var isSecured: Bool
 
@@ -22,12 +22,12 @@ struct Redirects: Sendable {
     }
 
     /// Takes in where the first request goes: a place that the registry has sent us to may be another's too.
-    mutating func start(at address: WebAddress) throws(RegistryError) {
+    mutating func start(at address: HTTPURL) throws(RegistryError) {
         try enter(address)
     }
 
     /// - Returns: where to go on; `nil` when the reply is no redirect.
-    mutating func next(_ reply: Reply, from request: WireRequest) throws(RegistryError) -> WebAddress? {
+    mutating func next(_ reply: Reply, from request: WireRequest) throws(RegistryError) -> HTTPURL? {
         guard [301, 302, 303, 307, 308].contains(reply.status), let text = reply.headers.first(name: "Location") else {
             return nil
         }
@@ -48,7 +48,7 @@ struct Redirects: Sendable {
         return target
     }
 
-    private mutating func enter(_ address: WebAddress) throws(RegistryError) {
+    private mutating func enter(_ address: HTTPURL) throws(RegistryError) {
         if address.origin.scheme == .http, isSecured {
             let hint =
                 address.origin.host == registry.host

@@ -24,7 +24,7 @@ struct Origin: Hashable, Sendable, CustomStringConvertible {
 ///
 /// RFC 3986 without user info and fragment: the first is refused, the second dropped. Signed URLs must not be
 /// re-encoded, so nothing here decodes percent signs.
-struct WebAddress: Hashable, Sendable {
+struct HTTPURL: Hashable, Sendable {
     let origin: Origin
     /// Starts with a slash.
     let path: String
@@ -63,29 +63,29 @@ struct WebAddress: Hashable, Sendable {
     private var target: String { query.map { "\(path)?\($0)" } ?? path }
 
     /// The same address with one more query item; the bytes that are there stay as they are.
-    func adding(_ name: String, _ value: String) -> WebAddress {
+    func adding(_ name: String, _ value: String) -> HTTPURL {
         let item = "\(name)=\(value.percentEncoded)"
         let query = query.flatMap { $0.isEmpty ? nil : "\($0)&\(item)" } ?? item
-        return WebAddress(origin: origin, path: path, query: query)
+        return HTTPURL(origin: origin, path: path, query: query)
     }
 }
 
-extension WebAddress {
+extension HTTPURL {
     /// The address that a `Location` or `Link` means, seen from this one.
     ///
     /// RFC 3986, 5.2. Beyond it: `v2/…` without a leading slash is taken as absolute, as some registries mean it.
     ///
     /// - Returns: `nil` when it isn't an HTTP address or holds characters that no URL may hold.
-    func resolving(_ reference: some StringProtocol) -> WebAddress? {
+    func resolving(_ reference: some StringProtocol) -> HTTPURL? {
         let text = reference.prefix { $0 != "#" }
-        if text.hasPrefix("//") { return WebAddress("\(origin.scheme):\(text)") }
-        if Self.hasScheme(text) { return WebAddress(text) }
-        if text.hasPrefix("/") { return WebAddress("\(origin)\(text)").map(\.withoutDots) }
-        if text.hasPrefix("v2/") { return WebAddress("\(origin)/\(text)").map(\.withoutDots) }
-        if text.hasPrefix("?") { return WebAddress("\(origin)\(path)\(text)") }
+        if text.hasPrefix("//") { return HTTPURL("\(origin.scheme):\(text)") }
+        if Self.hasScheme(text) { return HTTPURL(text) }
+        if text.hasPrefix("/") { return HTTPURL("\(origin)\(text)").map(\.withoutDots) }
+        if text.hasPrefix("v2/") { return HTTPURL("\(origin)/\(text)").map(\.withoutDots) }
+        if text.hasPrefix("?") { return HTTPURL("\(origin)\(path)\(text)") }
         if text.isEmpty { return self }
         let directory = path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex)
-        return WebAddress("\(origin)\(directory)/\(text)").map(\.withoutDots)
+        return HTTPURL("\(origin)\(directory)/\(text)").map(\.withoutDots)
     }
 
     private static func hasScheme(_ text: some StringProtocol) -> Bool {
@@ -94,7 +94,7 @@ extension WebAddress {
     }
 
     /// RFC 3986, 5.2.4.
-    private var withoutDots: WebAddress {
+    private var withoutDots: HTTPURL {
         var kept: [Substring] = []
         let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         for (index, segment) in segments.enumerated() {
@@ -107,7 +107,7 @@ extension WebAddress {
             default: kept.append(segment)
             }
         }
-        return WebAddress(origin: origin, path: "/" + kept.joined(separator: "/"), query: query)
+        return HTTPURL(origin: origin, path: "/" + kept.joined(separator: "/"), query: query)
     }
 }
 

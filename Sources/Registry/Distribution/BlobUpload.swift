@@ -106,7 +106,7 @@ struct BlobUpload {
         try repository.check(answer, against: digest, context)
     }
 
-    private func call(_ method: HTTPMethod, _ address: WebAddress, sending range: Range<Int64>) -> Call {
+    private func call(_ method: HTTPMethod, _ address: HTTPURL, sending range: Range<Int64>) -> Call {
         var call = repository.call(.storeBlob, method, "")
         call.target = .address(address)
         call.headers = ["Content-Type": "application/octet-stream"]
@@ -184,7 +184,7 @@ extension BlobUpload {
     }
 
     /// How much of a session the registry holds, and where it goes on.
-    private func status(of session: UploadSession) async -> (WebAddress, Int64)? {
+    private func status(of session: UploadSession) async -> (HTTPURL, Int64)? {
         var call = repository.call(.storeBlob, .GET, "")
         call.target = .address(session.address)
         guard let answer = try? await repository.connection.attempt(call, accepting: [200, 202, 204]),

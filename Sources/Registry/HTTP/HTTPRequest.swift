@@ -20,7 +20,7 @@ struct WireRequest: Sendable {
     }
 
     var method: HTTPMethod
-    var address: WebAddress
+    var address: HTTPURL
     var headers: HTTPHeaders = [:]
     var body: Body = .none
     var lane: Lane
@@ -35,7 +35,7 @@ struct Answer: Sendable {
     /// Whether the body had more bytes than the limit.
     let isCut: Bool
     /// What was asked, after redirects.
-    let address: WebAddress
+    let address: HTTPURL
 
     /// Single-valued header.
     func header(_ name: String) -> String? { headers.first(name: name) }

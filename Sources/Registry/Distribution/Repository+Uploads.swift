@@ -4,7 +4,7 @@ package import OCI
 /// An upload that a registry has opened and waits for.
 package struct UploadSession: Hashable, Sendable {
     /// Where the next request of the session goes.
-    let address: WebAddress
+    let address: HTTPURL
     /// The least size of a chunk, in bytes, when the registry names one.
     let minimumChunk: Int64
 }

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Concurrency
 import NIOCore
 import NIOHTTP1
 import OCI

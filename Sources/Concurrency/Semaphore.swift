@@ -1,0 +1,54 @@
+import NIOCore
+import Synchronization
+
+/// A number of places; who finds none waits, the longest wait first.
+package final class Semaphore: Sendable {
+    private struct State {
+        var free: Int
+        var waiters = CircularBuffer<Signal<Void>>()
+    }
+
+    private let state: Mutex<State>
+
+    /// - Parameter places: at least one.
+    package init(_ places: Int) {
+        state = Mutex(State(free: max(1, places)))
+    }
+
+    /// Runs a body in a place.
+    ///
+    /// - Throws: `CancellationError` when the task is cancelled before it has one; otherwise what the body throws.
+    package func withPlace<Result>(_ body: () async throws -> Result) async throws -> Result {
+        try await enter()
+        defer { leave() }
+        return try await body()
+    }
+
+    /// How many wait now; for displays and tests.
+    package var waiterCount: Int { state.withLock { $0.waiters.count } }
+
+    private func enter() async throws {
+        try Task.checkCancellation()
+        let signal = state.withLock { state -> Signal<Void>? in
+            guard state.free == 0 else {
+                state.free -= 1
+                return nil
+            }
+            let signal = Signal<Void>()
+            state.waiters.append(signal)
+            return signal
+        }
+        guard let signal, await signal.value() == nil else { return }
+        throw CancellationError()
+    }
+
+    /// Hands the place on to the first who still waits.
+    private func leave() {
+        state.withLock { state in
+            while let next = state.waiters.popFirst() {
+                if next.send(()) { return }
+            }
+            state.free += 1
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import Synchronization
+
+/// One word from one task to another that waits for it, or stops waiting because it is cancelled.
+///
+/// The one place that knows continuations: locks, semaphores and pipes are lists of signals. Waited for once.
+package final class Signal<Value: Sendable>: Sendable {
+    private enum State {
+        case idle
+        case waiting(CheckedContinuation<Value?, Never>)
+        case settled(Value?)
+    }
+
+    private let state = Mutex(State.idle)
+
+    package init() {}
+
+    /// Waits for the word.
+    ///
+    /// - Returns: `nil` when the waiting task was cancelled first; then ``send(_:)`` tells its sender so.
+    package func value() async -> Value? {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let early: Value?? = state.withLock { state in
+                    if case .settled(let value) = state { return .some(value) }
+                    state = .waiting(continuation)
+                    return nil
+                }
+                if let early { continuation.resume(returning: early) }
+            }
+        } onCancel: {
+            _ = settle(nil)
+        }
+    }
+
+    /// Gives the word, before or after it is waited for.
+    ///
+    /// - Returns: `false` when nobody will hear it: the other has been cancelled, or had one already.
+    @discardableResult
+    package func send(_ value: Value) -> Bool { settle(value) }
+
+    private func settle(_ value: Value?) -> Bool {
+        let (isFirst, waiter) = state.withLock { state in
+            switch state {
+            case .settled: return (false, CheckedContinuation<Value?, Never>?.none)
+            case .idle:
+                state = .settled(value)
+                return (true, nil)
+            case .waiting(let waiter):
+                state = .settled(value)
+                return (true, waiter)
+            }
+        }
+        waiter?.resume(returning: value)
+        return isFirst
+    }
+}

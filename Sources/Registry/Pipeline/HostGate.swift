@@ -1,0 +1,102 @@
+import Concurrency
+import Synchronization
+
+/// Limits the requests in flight to one host, and holds them all back while the host is rate limiting.
+///
+/// After a pause one request goes first; the others follow once it has been answered.
+final class HostGate: Sendable {
+    /// Requests in flight, for each lane, where the settings say nothing.
+    static let defaultLimit = 8
+
+    private struct State {
+        var nextProbe: UInt64 = 0
+        var resumesAt: Duration?
+        /// The request that goes first after a pause, until it has been answered.
+        var probe: UInt64?
+        var held: [Signal<Void>] = []
+    }
+
+    private enum Step {
+        case go(probe: UInt64?)
+        case sleep(Duration)
+        case hold(Signal<Void>)
+    }
+
+    private let lanes: [Semaphore]
+    private let state = Mutex(State())
+    private let timer: Timer
+
+    init(limit: Int, timer: Timer) {
+        self.timer = timer
+        lanes = Lane.allCases.map { _ in Semaphore(limit) }
+    }
+
+    /// Runs a request and whatever it streams once there is a place for it.
+    func pass<Result>(_ lane: Lane, _ body: () async throws -> Result) async throws -> Result {
+        try await lanes[lane.rawValue].withPlace {
+            let probe = try await passPause()
+            defer { if let probe { release { $0.probe == probe } } }
+            return try await body()
+        }
+    }
+
+    /// Holds all further requests back for a time.
+    ///
+    /// - Returns: whether the host was not paused already.
+    func beginPause(for delay: Duration) -> Bool {
+        let now = timer.now()
+        return state.withLock { state in
+            let isPaused = state.resumesAt.map { $0 > now } ?? false
+            state.resumesAt = max(state.resumesAt ?? .zero, now + delay)
+            return !isPaused
+        }
+    }
+
+    /// Holds all further requests back for a time.
+    func pause(for delay: Duration) { _ = beginPause(for: delay) }
+
+    /// Ends a pause that is over: the host has answered.
+    func answered() {
+        release { $0.probe != nil }
+    }
+
+    /// Lets go who was held back by the request that went first; a pause that has begun since keeps them.
+    private func release(if isDue: (State) -> Bool) {
+        let now = timer.now()
+        let held = state.withLock { state -> [Signal<Void>] in
+            guard isDue(state) else { return [] }
+            if let end = state.resumesAt, end <= now { state.resumesAt = nil }
+            state.probe = nil
+            defer { state.held = [] }
+            return state.held
+        }
+        for signal in held { signal.send(()) }
+    }
+
+    /// - Returns: a number for the request that goes first after a pause, `nil` for all others.
+    private func passPause() async throws -> UInt64? {
+        while true {
+            switch step() {
+            case .go(let probe): return probe
+            case .sleep(let time): try await timer.sleep(time)
+            case .hold(let signal): guard await signal.value() != nil else { throw CancellationError() }
+            }
+        }
+    }
+
+    private func step() -> Step {
+        let now = timer.now()
+        return state.withLock { state in
+            guard let end = state.resumesAt else { return .go(probe: nil) }
+            if now < end { return .sleep(end - now) }
+            if state.probe != nil {
+                let signal = Signal<Void>()
+                state.held.append(signal)
+                return .hold(signal)
+            }
+            state.nextProbe += 1
+            state.probe = state.nextProbe
+            return .go(probe: state.probe)
+        }
+    }
+}
