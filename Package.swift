@@ -126,6 +126,7 @@ let package = Package(
         ),
         .target(name: "FaultShim", path: "Tests/FaultShim"),
         .target(name: "HeldChild", path: "Tests/HeldChild"),
+        .target(name: "FailingCalls", path: "Tests/FailingCalls"),
         .target(
             name: "FaultRig",
             dependencies: [
@@ -142,7 +143,7 @@ let package = Package(
         .testTarget(
             name: "CacheTests",
             dependencies: [
-                "CLinux", "Cache", "CacheProbe", "HeldChild", "OCI", "TestSupport",
+                "CLinux", "Cache", "CacheProbe", "FailingCalls", "HeldChild", "OCI", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

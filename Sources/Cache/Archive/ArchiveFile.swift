@@ -40,11 +40,7 @@ struct ArchiveFile: Sendable {
         while true {
             try removeLeftover(name, in: directory)
             do throws(SystemError) {
-                let file = try directory.openFile(name, flags: O_RDWR | O_CREAT | O_EXCL, mode: 0o666)
-                guard try file.tryLock(.exclusive), let status = try directory.status(name),
-                    try file.status().isSameFile(as: status)
-                else { continue }
-                return file
+                return try directory.createLocked(mode: 0o666) { name }.file
             } catch {
                 guard error.code == EEXIST else { throw error }
             }
@@ -54,14 +50,15 @@ struct ArchiveFile: Sendable {
     private static func removeLeftover(_ name: String, in directory: Directory) throws(SystemError) {
         let left: OpenFile
         do throws(SystemError) {
-            left = try directory.openFile(name, flags: O_RDONLY | O_NONBLOCK)
+            left = try directory.openFile(name, flags: O_RDONLY)
         } catch {
             guard error.code == ENOENT else { throw error }
             return
         }
-        guard try left.tryLock(.exclusive) else { throw SystemError(call: "flock", code: EWOULDBLOCK) }
-        if let status = try directory.status(name), try left.status().isSameFile(as: status) {
-            try directory.remove(name)
+        switch try FileLock.attempt(on: left, named: name, in: directory) {
+        case .taken: try directory.remove(name)
+        case .busy: throw SystemError(call: "flock", code: EWOULDBLOCK)
+        case .moved: return
         }
     }
 

@@ -78,7 +78,7 @@ final class ArchiveInput {
     /// Waits away from the cooperative threads where nothing is there yet.
     private func isReadable() async throws -> Bool {
         if file.isReadable(within: 0) { return true }
-        return try await blocking { [file] in file.isReadable(within: Self.patience) }
+        return try await blocking(on: .streams) { [file] in file.isReadable(within: Self.patience) }
     }
 }
 

@@ -66,7 +66,7 @@ struct ArchiveWriter {
         }
         let source = Source(file: file, blob: blob, path: cache.directory.path, end: range.upperBound)
         var hasher = DigestHasher(algorithm)
-        var next = try await blocking { try source.piece(at: range.lowerBound) }
+        var next = try await blocking(on: .hashing) { try source.piece(at: range.lowerBound) }
         if range.upperBound - range.lowerBound < Self.gatheredSize {
             hasher.update(next)
             gathered.writeImmutableBuffer(next)
@@ -80,7 +80,7 @@ struct ArchiveWriter {
             let piece = next
             offset += Int64(piece.readableBytes)
             async let hashed = Self.hash(piece, hasher)
-            next = try await blocking { [output, path, offset] in
+            next = try await blocking(on: .streams) { [output, path, offset] in
                 try Self.append(piece, to: output, path: path)
                 return try source.piece(at: offset)
             }
@@ -123,7 +123,7 @@ struct ArchiveWriter {
         guard gathered.readableBytes > 0 else { return }
         let buffer = gathered
         gathered.clear(minimumCapacity: Self.gatheredSize)
-        try await blocking { [output, path] in try Self.append(buffer, to: output, path: path) }
+        try await blocking(on: .streams) { [output, path] in try Self.append(buffer, to: output, path: path) }
         advance(by: buffer.readableBytes)
     }
 

@@ -80,6 +80,6 @@ extension ContentCache {
         }
         var writer = ArchiveWriter(cache: self, output: file.file, path: file.path, onProgress: onProgress)
         try await writer.write(volume.members)
-        try await blocking { try file.finish() }
+        try await blocking(on: .syncing) { try file.finish() }
     }
 }

@@ -89,7 +89,7 @@ extension ImportReading {
         case .part(let blob, let index):
             let part = try part(blob, index, member)
             try check(file.digest, part.digest, member)
-            try await blocking { try writer.sync() }
+            try await blocking(on: .syncing) { try writer.sync() }
             note(part, file)
         case .dockerFile(let name):
             try note(name, DockerImages.File(digest: file.digest, size: file.size, head: file.head))

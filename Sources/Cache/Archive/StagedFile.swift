@@ -71,9 +71,9 @@ struct StageWriter {
         if let taken {
             (name, file) = taken
         } else {
-            name = "\(Self.anonymousPrefix)\(String(UInt64.random(in: .min ... .max), radix: 16))"
-            file = try ingest.openFile(name, flags: O_RDWR | O_CREAT | O_EXCL)
-            _ = try file.tryLock(.exclusive)
+            (name, file) = try ingest.createLocked {
+                "\(Self.anonymousPrefix)\(String(UInt64.random(in: .min ... .max), radix: 16))"
+            }
         }
         do throws(SystemError) {
             try file.setMode(0o600)
@@ -90,10 +90,8 @@ struct StageWriter {
     /// - Returns: `nil` when another process has it.
     static func claim(_ name: String, in ingest: Directory) throws(SystemError) -> OpenFile? {
         let file = try Partial.open(name, in: ingest)
-        guard try file.tryLock(.exclusive), let status = try ingest.status(name),
-            try file.status().isSameFile(as: status)
-        else { return nil }
-        return file
+        guard case .taken(let locked) = try FileLock.attempt(on: file, named: name, in: ingest) else { return nil }
+        return locked
     }
 
     mutating func write(_ bytes: ByteBuffer) throws(SystemError) {

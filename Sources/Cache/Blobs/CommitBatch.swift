@@ -50,7 +50,7 @@ struct CommitBatch: Sendable {
     /// After an error the file is given up: syncing it again could claim success for pages that were dropped.
     private func sync(_ item: PendingCommit) async throws {
         do {
-            try await blocking {
+            try await blocking(on: .syncing) {
                 try item.file.setMode(0o444)
                 try item.file.sync()
             }
@@ -80,7 +80,7 @@ struct CommitBatch: Sendable {
             guard let first = members.first else { continue }
             let blobs = directory.blobs(algorithm)
             do {
-                try await blocking { try blobs.sync() }
+                try await blocking(on: .syncing) { try blobs.sync() }
             } catch {
                 let cause = (error as? SystemError).map { failure($0, items[first]) } ?? error
                 for position in members { outcomes[position] = .failure(cause) }

@@ -95,16 +95,7 @@ extension ContentCache {
 
 extension Directory {
     /// A new, locked file for content whose digest is not known yet.
-    ///
-    /// Another process may take it for a dead one's between its creation and the lock, and remove it; then it is
-    /// created again.
     func anonymousFile() throws(SystemError) -> (name: String, file: OpenFile) {
-        while true {
-            let name = Partial.anonymousPrefix + String(UInt64.random(in: .min ... .max), radix: 16)
-            let file = try openFile(name, flags: O_RDWR | O_CREAT | O_EXCL)
-            if try file.tryLock(.exclusive), let status = try status(name), try file.status().isSameFile(as: status) {
-                return (name, file)
-            }
-        }
+        try createLocked { Partial.anonymousPrefix + String(UInt64.random(in: .min ... .max), radix: 16) }
     }
 }

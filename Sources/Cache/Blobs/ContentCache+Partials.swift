@@ -6,7 +6,7 @@ extension ContentCache {
     /// - Returns: the bytes of each.
     func removeOldPartials(isDryRun: Bool) throws -> [Int64] {
         let now = configuration.now()
-        return try directory.ingest.names().compactMap { name in
+        return try StoreDirectory.names(in: directory.ingest).compactMap { name in
             let isAnonymous = name.hasPrefix(Partial.anonymousPrefix)
             guard let status = try directory.ingest.status(name), status.isRegular,
                 isAnonymous || now - status.modifiedAt > Partial.lifetime(of: name),
@@ -15,19 +15,6 @@ extension ContentCache {
             defer { lock.unlock() }
             if !isDryRun { try directory.ingest.remove(name) }
             return status.size
-        }
-    }
-}
-
-extension Directory {
-    /// - Returns: the file, locked; `nil` when another has the lock, or it is gone.
-    func lockIfFree(_ name: String) throws(SystemError) -> OpenFile? {
-        do throws(SystemError) {
-            let file = try openFile(name, flags: O_RDONLY)
-            return try file.tryLock(.exclusive) ? file : nil
-        } catch {
-            guard error.code == ENOENT || error.code == ELOOP || error.code == EACCES else { throw error }
-            return nil
         }
     }
 }

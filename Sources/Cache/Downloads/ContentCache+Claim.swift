@@ -38,11 +38,8 @@ extension ContentCache {
 
     /// - Returns: `nil` when another process has it, or has just finished with it.
     private func tryClaim(_ file: OpenFile, _ name: String, _ descriptor: Descriptor) throws -> Claim? {
-        guard try file.tryLock(.exclusive) else { return nil }
         // The file may have become a blob or been removed between opening and locking it.
-        guard let status = try directory.ingest.status(name), try file.status().isSameFile(as: status) else {
-            return nil
-        }
+        guard case .taken = try FileLock.attempt(on: file, named: name, in: directory.ingest) else { return nil }
         if let blob = try directory.openBlob(descriptor.digest, size: descriptor.size) {
             try directory.ingest.remove(name)
             return .committed(blob)

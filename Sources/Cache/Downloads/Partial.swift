@@ -53,7 +53,7 @@ struct Partial: Sendable {
         while offset < length {
             try Task.checkCancellation()
             let end = min(length, offset + (16 << 20))
-            (offset, hasher) = try await blocking { [file, offset, hasher] in
+            (offset, hasher) = try await blocking(on: .hashing) { [file, offset, hasher] in
                 try file.hash(offset..<end, with: hasher)
             }
             // Who waits for this download sees that it is not at a standstill.

@@ -1,12 +1,53 @@
-import NIOPosix
+import NIOCore
+package import NIOPosix
 
-/// Runs blocking work on a thread of its own kind, away from the cooperative pool.
+/// Threads on which work waits that must not take one of the cooperative pool.
+///
+/// Each kind of waiting has its own, and none are NIO's: a disk that takes seconds over an fsync delays neither a
+/// question to the index nor a connection.
+package enum WaitingRoom: Sendable {
+    /// SQLite: one thread, as there is one connection.
+    case index
+    /// fsync and what goes with it: the disk takes several at a time.
+    case syncing
+    /// Reading and hashing content: one for each core.
+    case hashing
+    /// Other people's files, pipes and terminals, which may let one wait for as long as they like.
+    case streams
+
+    private static let indexThread = started(1)
+    private static let syncingThreads = started(4)
+    private static let hashingThreads = started(System.coreCount)
+    private static let streamThreads = started(4)
+
+    private static func started(_ count: Int) -> NIOThreadPool {
+        let pool = NIOThreadPool(numberOfThreads: count)
+        pool.start()
+        return pool
+    }
+
+    /// Lives as long as the process.
+    package var threads: NIOThreadPool {
+        switch self {
+        case .index: Self.indexThread
+        case .syncing: Self.syncingThreads
+        case .hashing: Self.hashingThreads
+        case .streams: Self.streamThreads
+        }
+    }
+}
+
+/// Runs blocking work on a thread of its kind, away from the cooperative pool.
 ///
 /// It runs to its end even when the task is cancelled: what it guards (fsync, transactions) must not be left half done.
+/// Work of the index never waits for a lock of the store, whose holder may itself be waiting for the index.
 @concurrent
-func blocking<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
+package func blocking<Result: Sendable>(
+    on room: WaitingRoom = .index,
+    _ work: @escaping @Sendable () throws -> Result
+) async throws -> Result {
     let outcome: Swift.Result<Result, any Error> = await withCheckedContinuation { continuation in
-        NIOThreadPool.singleton.submit { state in
+        room.threads.submit { state in
             switch state {
             case .active: continuation.resume(returning: Swift.Result { try work() })
             case .cancelled: continuation.resume(returning: .failure(CancellationError()))

@@ -2,15 +2,15 @@ import CLinux
 import Glibc
 
 /// An open directory; everything in it is reached through its descriptor, and symbolic links are never followed.
-struct Directory: Sendable {
-    let file: OpenFile
+package struct Directory: Sendable {
+    package let file: OpenFile
     /// For messages.
-    let path: String
+    package let path: String
 
     private var descriptor: CInt { file.descriptor }
 
     /// Opens an existing directory by its path, the one place where a path is used.
-    init(path: String) throws(SystemError) {
+    package init(path: String) throws(SystemError) {
         let descriptor = try SystemError.check("open") { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         self.init(file: OpenFile(owning: descriptor), path: path)
     }
@@ -21,7 +21,7 @@ struct Directory: Sendable {
     }
 
     /// Opens a subdirectory, creating it with mode 0700 when it is missing.
-    func subdirectory(_ name: String) throws(SystemError) -> Directory {
+    package func subdirectory(_ name: String) throws(SystemError) -> Directory {
         if mkdirat(descriptor, name, 0o700) != 0, errno != EEXIST {
             throw SystemError(call: "mkdir", code: errno)
         }
@@ -30,20 +30,22 @@ struct Directory: Sendable {
     }
 
     /// Opens a subdirectory that is there.
-    func existing(_ name: String) throws(SystemError) -> Directory {
+    package func existing(_ name: String) throws(SystemError) -> Directory {
         Directory(file: try openFile(name, flags: O_RDONLY | O_DIRECTORY), path: "\(path)/\(name)")
     }
 
     /// Opens a file in the directory; `mode` is for one that is created.
-    func openFile(_ name: String, flags: CInt, mode: mode_t = 0o600) throws(SystemError) -> OpenFile {
+    ///
+    /// What is no file after all is never waited for: opening a pipe that somebody has put there would last for ever.
+    package func openFile(_ name: String, flags: CInt, mode: UInt32 = 0o600) throws(SystemError) -> OpenFile {
         let descriptor = try SystemError.check("open") {
-            clinux_openat(self.descriptor, name, flags | O_NOFOLLOW | O_CLOEXEC, mode)
+            clinux_openat(self.descriptor, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode)
         }
         return OpenFile(owning: descriptor)
     }
 
     /// - Returns: `nil` when there is nothing of that name.
-    func status(_ name: String) throws(SystemError) -> FileStatus? {
+    package func status(_ name: String) throws(SystemError) -> FileStatus? {
         var status = stat()
         do throws(SystemError) {
             try SystemError.check("fstatat") { fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) }
@@ -55,12 +57,12 @@ struct Directory: Sendable {
     }
 
     /// Moves a file, replacing what has the new name.
-    func rename(_ name: String, to target: Directory, _ newName: String) throws(SystemError) {
+    package func rename(_ name: String, to target: Directory, _ newName: String) throws(SystemError) {
         try SystemError.check("rename") { renameat(descriptor, name, target.descriptor, newName) }
     }
 
     /// Removes a file; one that is gone already is not an error.
-    func remove(_ name: String) throws(SystemError) {
+    package func remove(_ name: String) throws(SystemError) {
         do throws(SystemError) {
             try SystemError.check("unlink") { unlinkat(descriptor, name, 0) }
         } catch {
@@ -69,20 +71,22 @@ struct Directory: Sendable {
     }
 
     /// The names in it, without order.
-    func names() throws(SystemError) -> [String] {
+    package func names() throws(SystemError) -> [String] {
         var names: [String] = []
         try forEachName { names.append($0) }
         return names
     }
 
-    func isEmpty() throws(SystemError) -> Bool {
+    package func isEmpty() throws(SystemError) -> Bool {
         var isEmpty = true
         try forEachName(while: { isEmpty }, { _ in isEmpty = false })
         return isEmpty
     }
 
     /// Goes through the names without keeping them.
-    func forEachName(while goesOn: () -> Bool = { true }, _ body: (String) -> Void) throws(SystemError) {
+    ///
+    /// - Throws: also when they could not be read to the end: then those that came may be any part of them.
+    package func forEachName(while goesOn: () -> Bool = { true }, _ body: (String) -> Void) throws(SystemError) {
         let copy = try openFile(".", flags: O_RDONLY | O_DIRECTORY)
         let duplicate = try SystemError.check("dup") { clinux_duplicate(copy.descriptor) }
         guard let stream = fdopendir(duplicate) else {
@@ -91,7 +95,14 @@ struct Directory: Sendable {
             throw SystemError(call: "opendir", code: code)
         }
         defer { closedir(stream) }
-        while goesOn(), let entry = readdir(stream) {
+        while goesOn() {
+            errno = 0
+            guard let entry = readdir(stream) else {
+                // The end looks like an error but for this.
+                let code = errno
+                guard code == 0 else { throw SystemError(call: "readdir", code: code) }
+                return
+            }
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
@@ -99,7 +110,7 @@ struct Directory: Sendable {
         }
     }
 
-    func sync() throws(SystemError) {
+    package func sync() throws(SystemError) {
         try file.sync()
     }
 }

@@ -1,15 +1,15 @@
 import CLinux
 import Glibc
-import NIOCore
+package import NIOCore
 import Synchronization
 
 /// An open file or directory, closed and unlocked when the last user lets go of it.
-final class OpenFile: Sendable {
-    let descriptor: CInt
+package final class OpenFile: Sendable {
+    package let descriptor: CInt
     private let isLocked = Atomic(false)
 
     /// Takes ownership of an open descriptor.
-    init(owning descriptor: CInt) {
+    package init(owning descriptor: CInt) {
         self.descriptor = descriptor
     }
 
@@ -20,21 +20,21 @@ final class OpenFile: Sendable {
         _ = close(descriptor)
     }
 
-    func status() throws(SystemError) -> FileStatus {
+    package func status() throws(SystemError) -> FileStatus {
         var status = stat()
         try SystemError.check("fstat") { fstat(descriptor, &status) }
         return FileStatus(status)
     }
 
     /// Its length at this moment, in bytes.
-    func length() throws(SystemError) -> Int64 {
+    package func length() throws(SystemError) -> Int64 {
         try status().size
     }
 
     /// Reads at an offset without moving anything.
     ///
     /// - Returns: up to `count` bytes; none at the end of the file.
-    func read(at offset: Int64, atMost count: Int) throws(SystemError) -> ByteBuffer {
+    package func read(at offset: Int64, atMost count: Int) throws(SystemError) -> ByteBuffer {
         var buffer = ByteBufferAllocator().buffer(capacity: count)
         var failure: SystemError?
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { memory in
@@ -52,7 +52,7 @@ final class OpenFile: Sendable {
     }
 
     /// Writes all readable bytes at an offset, from the buffer's own memory.
-    func write(_ buffer: ByteBuffer, at offset: Int64) throws(SystemError) {
+    package func write(_ buffer: ByteBuffer, at offset: Int64) throws(SystemError) {
         var failure: SystemError?
         buffer.withUnsafeReadableBytes { memory in
             do throws(SystemError) {
@@ -74,23 +74,23 @@ final class OpenFile: Sendable {
         if let failure { throw failure }
     }
 
-    func truncate(to length: Int64) throws(SystemError) {
+    package func truncate(to length: Int64) throws(SystemError) {
         try SystemError.check("ftruncate") { ftruncate(descriptor, off_t(length)) }
     }
 
     /// Sets its times to now, as a sign of life for whoever waits for it; a failure is none.
-    func touch() {
+    package func touch() {
         _ = futimens(descriptor, nil)
     }
 
-    func setMode(_ mode: mode_t) throws(SystemError) {
+    package func setMode(_ mode: UInt32) throws(SystemError) {
         try SystemError.check("fchmod") { fchmod(descriptor, mode) }
     }
 
     /// Makes content durable.
     ///
     /// After an error the file must be given up: a second try can claim success falsely.
-    func sync() throws(SystemError) {
+    package func sync() throws(SystemError) {
         try SystemError.check("fsync") { fsync(descriptor) }
     }
 
@@ -100,7 +100,7 @@ final class OpenFile: Sendable {
     ///
     /// - Returns: whether they are reserved.
     @discardableResult
-    func reserve(_ length: Int64) throws(SystemError) -> Bool {
+    package func reserve(_ length: Int64) throws(SystemError) -> Bool {
         guard length > 0 else { return true }
         let code = clinux_reserve(descriptor, length)
         guard code == 0 || code == EOPNOTSUPP || code == ENOSYS || code == EINVAL else {
@@ -109,15 +109,25 @@ final class OpenFile: Sendable {
         return code == 0
     }
 
+    /// Gives blocks back that were reserved behind the end; what it holds and its times stay.
+    package func giveBackReserve() throws(SystemError) {
+        var status = stat()
+        try SystemError.check("fstat") { fstat(descriptor, &status) }
+        // A truncation to the same length frees what is behind it (fallocate(2)).
+        try truncate(to: Int64(status.st_size))
+        let times = [status.st_atim, status.st_mtim]
+        try SystemError.check("futimens") { futimens(descriptor, times) }
+    }
+
     /// Asks the system to begin writing a range out; only speed depends on it.
-    func startWriteback(at offset: Int64, length: Int64) {
+    package func startWriteback(at offset: Int64, length: Int64) {
         _ = clinux_start_writeback(descriptor, offset, length)
     }
 
     /// Takes the file's lock if it is free; it ends with ``unlock()``, or when the last user lets go of this open file.
     ///
     /// - Returns: whether it was free.
-    func tryLock(_ mode: LockMode) throws(SystemError) -> Bool {
+    package func tryLock(_ mode: LockMode) throws(SystemError) -> Bool {
         do throws(SystemError) {
             try SystemError.check("flock") { flock(descriptor, mode.operation | LOCK_NB) }
             isLocked.store(true, ordering: .releasing)
@@ -128,13 +138,13 @@ final class OpenFile: Sendable {
         }
     }
 
-    func unlock() {
+    package func unlock() {
         _ = flock(descriptor, LOCK_UN)
     }
 }
 
 /// How a lock is held.
-enum LockMode {
+package enum LockMode: Sendable {
     case shared
     case exclusive
 
@@ -143,43 +153,5 @@ enum LockMode {
         case .shared: LOCK_SH
         case .exclusive: LOCK_EX
         }
-    }
-}
-
-/// What is known about a file without reading it.
-struct FileStatus: Sendable {
-    let device: UInt64
-    let inode: UInt64
-    let size: Int64
-    let owner: UInt32
-    let mode: UInt32
-    let links: UInt64
-    /// Seconds since 1970.
-    let modifiedAt: Int64
-    /// When content or status changed last, as the system writes it.
-    private let changedAt: [Int]
-
-    init(_ status: stat) {
-        device = UInt64(status.st_dev)
-        inode = UInt64(status.st_ino)
-        size = Int64(status.st_size)
-        owner = status.st_uid
-        mode = status.st_mode
-        links = UInt64(status.st_nlink)
-        modifiedAt = Int64(status.st_mtim.tv_sec)
-        changedAt = [status.st_mtim, status.st_ctim].flatMap { [$0.tv_sec, $0.tv_nsec] }
-    }
-
-    var isRegular: Bool { mode & S_IFMT == S_IFREG }
-    var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
-
-    /// Whether both are the same file, under whatever names.
-    func isSameFile(as other: FileStatus) -> Bool {
-        device == other.device && inode == other.inode
-    }
-
-    /// Whether it is the same file with the same content, as far as the system notes changes.
-    func isUnchanged(since earlier: FileStatus) -> Bool {
-        isSameFile(as: earlier) && size == earlier.size && changedAt == earlier.changedAt
     }
 }

@@ -91,6 +91,15 @@ struct StoreDirectory: Sendable {
         }
     }
 
+    /// The names in one of the cache's directories, without order.
+    static func names(in directory: Directory) throws(CacheError) -> [String] {
+        do throws(SystemError) {
+            return try directory.names()
+        } catch {
+            throw CacheError(error, "list", path: directory.path)
+        }
+    }
+
     /// Whether a committed blob of that size is there.
     func hasBlob(_ descriptor: Descriptor) -> Bool {
         guard let status = try? blobs(descriptor.digest.algorithm).status(descriptor.digest.hex) else { return false }

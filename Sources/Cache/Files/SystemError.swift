@@ -1,16 +1,22 @@
 import Glibc
 
 /// A system call that failed, with its error number.
-struct SystemError: Error, Hashable {
-    let call: String
-    let code: CInt
+package struct SystemError: Error, Hashable {
+    package let call: String
+    package let code: CInt
+
+    package init(call: String, code: CInt) {
+        self.call = call
+        self.code = code
+    }
 
     /// What the system says about the error number, such as `No space left on device`.
-    var reason: String { String(cString: strerror(code)) }
+    package var reason: String { String(cString: strerror(code)) }
 
     /// Runs a system call that answers -1 on failure; an interrupted one is repeated.
     @discardableResult
-    static func check<Result: SignedInteger>(_ call: String, _ body: () -> Result) throws(SystemError) -> Result {
+    package static func check<Result: SignedInteger>(_ call: String, _ body: () -> Result) throws(SystemError) -> Result
+    {
         while true {
             let result = body()
             if result != -1 { return result }

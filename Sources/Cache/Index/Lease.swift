@@ -19,10 +19,8 @@ final class Lease: Sendable {
                 while file == nil {
                     let new = try leases.openFile(id, flags: O_RDWR | O_CREAT)
                     // Another process may have found it before it was locked, and be removing it as a dead one's.
-                    if try new.tryLock(.exclusive), let status = try leases.status(id),
-                        try new.status().isSameFile(as: status)
-                    {
-                        file = new
+                    if case .taken(let locked) = try FileLock.attempt(on: new, named: id, in: leases) {
+                        file = locked
                     } else {
                         usleep(200)
                     }

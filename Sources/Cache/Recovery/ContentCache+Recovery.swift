@@ -20,7 +20,7 @@ extension ContentCache {
     func removeDeadLeases() throws {
         var dead: [String] = []
         let recorded = try index.leases()
-        let files = Set(try directory.leases.names())
+        let files = Set(try StoreDirectory.names(in: directory.leases))
         for name in files {
             // Held while the file is removed, because its owner may be about to lock what it has just created.
             guard let lock = try directory.leases.lockIfFree(name) else { continue }

@@ -1,0 +1,17 @@
+#ifndef FAILINGCALLS_H
+#define FAILINGCALLS_H
+
+// Makes system calls of this very process fail, or wait, where they concern certain files: for what no file system does on
+// demand. It stands in the test program in front of the C library.
+
+// The call ("readdir", "ftruncate", "fsync", "renameat", "unlinkat") fails with an errno, or waits for as long as the
+// rule stands where that is 0, on files whose path contains the text. For renameat it is the new name that counts.
+// Returns the rule, or -1 when there are too many.
+int failing_call_begin(const char *call, const char *path_part, int code);
+
+// How many calls the rule has met so far.
+int failing_call_count(int rule);
+
+void failing_call_end(int rule);
+
+#endif
