@@ -22,6 +22,8 @@ package struct CacheConfiguration: Sendable {
     package var collection: @Sendable (ContentCache) async throws -> CollectionOptions
     /// Whether a cache that cannot be written is opened for reading: then nothing is recovered, locked or noted.
     package var mayBeReadOnly: Bool
+    /// The program's version, noted in an index whose tables it makes.
+    package var version = "unknown"
     /// The time in seconds since 1970, for rows and the age of files.
     package var now: @Sendable () -> Int64
 

@@ -37,7 +37,7 @@ struct CacheRemoveCommand: AsyncParsableCommand {
             var document = Document()
             for reference in references {
                 guard let tag = reference.tag else { continue }
-                if try await cache.remove(tag, of: reference.location) {
+                if try await cache.names.remove(tag, of: reference.location) {
                     document.removed.append(reference.description)
                 } else {
                     document.missing.append(reference.description)

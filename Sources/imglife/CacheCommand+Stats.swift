@@ -18,7 +18,7 @@ struct CacheStatsCommand: AsyncParsableCommand {
     func run() async throws {
         try await CacheAccess.run(parent.options, mayBeReadOnly: true) { [output] cache, _ in
             let usage = try await cache.usage()
-            let restoration = try await cache.restoration()
+            let restoration = try await cache.recovery.restoration()
             switch output {
             case .text: try StandardOutput.write(Self.text(usage, restoration))
             case .json: try StandardOutput.write(CacheDocument.text(Document(usage, restoration)))

@@ -49,11 +49,13 @@ struct CacheAccess: Sendable {
             guard error.isAbsent, options.config == nil, environment["IMGLIFE_CONFIG"] == nil,
                 let directory = options.cacheDir ?? environment["IMGLIFE_CACHE_DIR"]
             else { throw error }
-            configuration = CacheConfiguration(
+            var configuration = CacheConfiguration(
                 directory: directory,
                 logger: try options.logger(environment: environment),
                 lockTimeout: try options.lockPatience(environment: environment)
             )
+            configuration.version = Version.current
+            self.configuration = configuration
             session = nil
         }
     }

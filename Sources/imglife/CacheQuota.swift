@@ -34,7 +34,7 @@ extension Session {
             row.status == .failed ? nil : row.sourceTag.map { ImageReference(location: row.source, tag: $0) }
         }
         do {
-            try await cache.noteUse(of: used)
+            try await cache.names.noteUse(of: used)
         } catch {
             logger.debug("the use of tags was not noted", metadata: ["error": "\(error)"])
         }

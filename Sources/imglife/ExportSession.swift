@@ -32,7 +32,9 @@ struct ExportSession: Sendable {
             let settings = try RuntimeSettings(environment: environment)
             logger = try options.logger(environment: environment)
             configuration = nil
-            cache = CacheConfiguration(directory: directory, retry: settings.retry, logger: logger)
+            var cache = CacheConfiguration(directory: directory, retry: settings.retry, logger: logger)
+            cache.version = Version.current
+            self.cache = cache
             registries = RegistryConfiguration(
                 credentials: try CredentialStore(environment: environment, home: environment["HOME"]),
                 retry: settings.retry,

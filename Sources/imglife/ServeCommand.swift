@@ -154,7 +154,7 @@ extension ContentCache {
     /// Why the cache cannot be served from now; `nil` when it can.
     fileprivate func unreadiness(_ pullsThrough: Bool) async -> String? {
         do {
-            _ = try await locations()
+            _ = try await names.locations()
             return pullsThrough && lacksSpace ? "the disk has less free space than cache.min_free" : nil
         } catch {
             return "\(error)"

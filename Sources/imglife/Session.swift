@@ -47,6 +47,7 @@ struct Session: Sendable {
             lockTimeout: lockTimeout,
             minimumFree: configuration.cache.minimumFree?.bytes
         )
+        cache.version = Version.current
         cache.collection = { [configuration] in try await configuration.collection(of: $0) }
         return cache
     }

@@ -63,7 +63,7 @@ struct ImageWork {
     private mutating func remove() async throws {
         let name = try randomName()
         CacheProbe.say("will untag \(location):\(name)")
-        _ = try await cache.remove(name, of: location)
+        _ = try await cache.names.remove(name, of: location)
         CacheProbe.say("untag \(location):\(name)")
     }
 
@@ -93,7 +93,7 @@ struct ImageWork {
         try await cache.store(manifest, from: location)
         CacheProbe.say("\(image.digest)")
         CacheProbe.say("will tag \(location):\(name) \(image.digest)")
-        try await cache.record(name, of: location, as: image.top)
+        try await cache.names.record(name, of: location, as: image.top)
         CacheProbe.say("tag \(location):\(name) \(image.digest)")
         for part in parts where !cache.contains(part.descriptor) {
             throw Lost(description: "\(location):\(name) has lost \(part.descriptor.digest)")

@@ -16,7 +16,7 @@ struct BackupTests {
     }
 
     private func tags(_ cache: ContentCache) async throws -> [String] {
-        try await cache.tags(of: RepositoryReference("a")).map { "\($0.0)" }
+        try await cache.names.tags(of: RepositoryReference("a")).map { "\($0.0)" }
     }
 
     @Test("A scope that wrote leaves a backup, one that only read does not, and three are kept")
@@ -36,7 +36,7 @@ struct BackupTests {
         try await TimedCache.with { timed in
             try await timed.open { cache async throws in
                 try await NamesTests.store(first, in: cache, as: "1", of: "a")
-                #expect(try await cache.restoration() == nil)
+                #expect(try await cache.recovery.restoration() == nil)
             }
             let moment = timed.now.value
             timed.advance(hours: 1)
@@ -51,7 +51,7 @@ struct BackupTests {
             try await timed.open { cache async throws in
                 #expect(try await tags(cache) == ["1", "2"])
                 #expect(try await cache.hold(first.all + second.all) == first.digests.union(second.digests))
-                let restoration = try await cache.restoration()
+                let restoration = try await cache.recovery.restoration()
                 #expect(restoration?.source == "index-1.sqlite")
                 #expect(restoration?.lostNames == [])
             }
@@ -71,7 +71,7 @@ struct BackupTests {
             try remove("\(timed.path)/index.sqlite")
             try await timed.open { cache async throws in
                 #expect(try await tags(cache) == ["1"])
-                #expect(try await cache.restoration()?.source == "index-1.sqlite")
+                #expect(try await cache.recovery.restoration()?.source == "index-1.sqlite")
             }
         }
     }
@@ -88,7 +88,7 @@ struct BackupTests {
             try remove(file(first.digest, in: timed.path))
             try await timed.open { cache async throws in
                 #expect(try await tags(cache).isEmpty)
-                let restoration = try #require(try await cache.restoration())
+                let restoration = try #require(try await cache.recovery.restoration())
                 #expect(restoration.lostNames == ["docker.io/library/a:1"])
                 #expect(restoration.source == "index.json")
             }

@@ -53,7 +53,7 @@ extension SampleImage {
 
 extension ContentCache {
     func remove(_ tag: String, of location: String) async throws -> Bool {
-        try await remove(TagName(tag), of: RepositoryReference(location))
+        try await names.remove(TagName(tag), of: RepositoryReference(location))
     }
 
     /// Downloads a blob that nothing refers to.
@@ -103,7 +103,7 @@ struct CollectionTests {
                 #expect(try await cache.remove("sig", of: "b"))
                 timed.advance(hours: 3)
                 #expect(try await cache.collect().blobs == 0)
-                try await cache.record("sig", of: RepositoryReference("b"), as: signature.top)
+                try await cache.names.record("sig", of: RepositoryReference("b"), as: signature.top)
                 #expect(try await cache.remove("1", of: "b"))
                 _ = try await cache.collect()
             }

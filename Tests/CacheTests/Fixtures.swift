@@ -18,7 +18,10 @@ func blob(_ bytes: ByteBuffer) -> Descriptor {
 func configuration(_ path: String, attempts: Int = 3, clock: any Clock<Duration> = TestClock()) -> CacheConfiguration {
     var logger = Logger(label: "test")
     logger.logLevel = .critical
-    return CacheConfiguration(directory: path, retry: RetryPolicy(attempts: attempts), logger: logger, clock: clock)
+    let retry = RetryPolicy(attempts: attempts)
+    var configuration = CacheConfiguration(directory: path, retry: retry, logger: logger, clock: clock)
+    configuration.version = "1.2.3"
+    return configuration
 }
 
 /// Runs a test on a new cache.

@@ -36,8 +36,8 @@ struct IndexSumTests {
         try await withStored { timed in
             try replace("stable", by: "steble", in: timed)
             try await timed.open { cache async throws in
-                #expect(try await cache.tags(of: RepositoryReference("a")).map { "\($0.0)" } == ["stable"])
-                #expect(try await cache.restoration()?.source == "index-1.sqlite")
+                #expect(try await cache.names.tags(of: RepositoryReference("a")).map { "\($0.0)" } == ["stable"])
+                #expect(try await cache.recovery.restoration()?.source == "index-1.sqlite")
             }
             #expect(try names("\(timed.path)/quarantine").contains { $0.hasPrefix("index.sqlite.") })
         }
@@ -60,11 +60,11 @@ struct IndexSumTests {
     func stale() async throws {
         try await withStored { timed in
             let queue = try DatabaseQueue(path: "\(timed.path)/index.sqlite")
-            try await queue.write { try $0.execute(sql: "UPDATE tags SET tag = 'other'") }
+            try await queue.write { try $0.execute(sql: "UPDATE names SET reference = 'other'") }
             try queue.close()
             try await timed.open { cache async throws in
-                #expect(try await cache.tags(of: RepositoryReference("a")).map { "\($0.0)" } == ["other"])
-                #expect(try await cache.restoration() == nil)
+                #expect(try await cache.names.tags(of: RepositoryReference("a")).map { "\($0.0)" } == ["other"])
+                #expect(try await cache.recovery.restoration() == nil)
             }
         }
     }
@@ -79,7 +79,7 @@ struct IndexSumTests {
             try remove(sum(timed))
             try write(ByteBuffer(string: bad), to: sum(timed))
             try await timed.open { cache async throws in
-                #expect(try await cache.restoration() == nil)
+                #expect(try await cache.recovery.restoration() == nil)
             }
         }
     }
@@ -92,7 +92,7 @@ struct IndexSumTests {
                 try cache.directory.suspectIndex(error)
             }
             try await timed.open { cache async throws in
-                #expect(try await cache.restoration() != nil)
+                #expect(try await cache.recovery.restoration() != nil)
             }
             let restored = try names("\(timed.path)/quarantine")
             try await timed.open { _ in }

@@ -14,7 +14,7 @@ struct InventoryTests {
             try await timed.open { cache async throws in
                 try await NamesTests.store(first, in: cache, as: "1", of: "a")
                 try await NamesTests.store(second, in: cache, as: "2", of: "a")
-                try await cache.record("latest", of: RepositoryReference("b"), as: second.top)
+                try await cache.names.record("latest", of: RepositoryReference("b"), as: second.top)
                 try await cache.add(bytes(900, seed: 31))
                 let images = try await cache.images()
                 #expect(

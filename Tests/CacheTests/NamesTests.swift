@@ -17,7 +17,7 @@ struct NamesTests {
             let manifest = try Manifest(bytes: part.source.buffer, contentType: part.descriptor.mediaType)
             try await cache.store(manifest, from: RepositoryReference(location))
         }
-        try await cache.record(TagName(tag), of: RepositoryReference(location), as: image.top)
+        try await cache.names.record(TagName(tag), of: RepositoryReference(location), as: image.top)
     }
 
     @Test("A stored image is found by tag and by digest, in this scope and in the next")
@@ -29,14 +29,14 @@ struct NamesTests {
                 try await Self.store(image, in: cache, as: "1.0", of: location.description)
             }
             try await ContentCache.with(configuration(path)) { cache in
-                #expect(try await cache.locations() == [location])
-                let tags = try await cache.tags(of: location)
+                #expect(try await cache.names.locations() == [location])
+                let tags = try await cache.names.tags(of: location)
                 #expect(tags.map(\.0.description) == ["1.0"])
                 #expect(tags.map(\.1) == [image.top])
                 let (old, new): (TagName, TagName) = ("1.0", "2.0")
-                #expect(try await cache.resolve(.tag(old), in: location) == image.top)
-                #expect(try await cache.resolve(.digest(image.digest), in: location) == image.top)
-                #expect(try await cache.resolve(.tag(new), in: location) == nil)
+                #expect(try await cache.names.resolve(.tag(old), in: location) == image.top)
+                #expect(try await cache.names.resolve(.digest(image.digest), in: location) == image.top)
+                #expect(try await cache.names.resolve(.tag(new), in: location) == nil)
                 #expect(try cache.manifest(image.top)?.bytes == image.topBytes)
                 #expect(try cache.manifest(image.digest)?.descriptor == image.top)
             }
@@ -75,7 +75,7 @@ struct NamesTests {
         let image = SampleImage.image()
         try await withCache { cache, _ in
             let error = await #expect(throws: CacheError.self) {
-                try await cache.record(TagName("1.0"), of: RepositoryReference("a"), as: image.top)
+                try await cache.names.record(TagName("1.0"), of: RepositoryReference("a"), as: image.top)
             }
             #expect(error?.kind == .missing)
         }
@@ -97,7 +97,7 @@ struct NamesTests {
             try await ContentCache.with(configuration(path)) { cache in
                 let tag: TagName = "1.0"
                 let location = try RepositoryReference("a")
-                #expect(try await cache.resolve(.tag(tag), in: location) == image.top)
+                #expect(try await cache.names.resolve(.tag(tag), in: location) == image.top)
                 let all = (image.blobs + image.manifests).map(\.descriptor)
                 let present = try await cache.hold(all)
                 #expect(present == Set(all.map(\.digest)))

@@ -37,7 +37,7 @@ struct QuotaTests {
                 #expect(try timed.stored() == images[2...].reduce(into: []) { $0.formUnion($1.digests) })
                 let again = try await cache.collect(CollectionOptions(maximumSize: total * 10 / 9 - 100))
                 #expect(again.blobs == 0)
-                #expect(try await cache.tags(of: RepositoryReference("a")).count == 8)
+                #expect(try await cache.names.tags(of: RepositoryReference("a")).count == 8)
             }
         }
     }
@@ -91,7 +91,7 @@ struct QuotaTests {
         try await TimedCache.with { timed async throws in
             let images = try await fill(timed, 2)
             try await timed.open { cache async throws in
-                try await cache.record("latest", of: RepositoryReference("b"), as: images[0].top)
+                try await cache.names.record("latest", of: RepositoryReference("b"), as: images[0].top)
                 timed.advance(hours: 3)
                 let report = try await cache.collect(CollectionOptions(maximumSize: 20_000))
                 #expect(report.evictedTags.map(\.tag?.description) == ["v1"])

@@ -74,9 +74,9 @@ struct RoomTests {
                 try await NamesTests.store(image, in: cache, as: "1", of: "a")
                 timed.advance(hours: 5)
                 let references = [try ImageReference("a:1"), try ImageReference("a:none")]
-                try await cache.noteUse(of: references)
+                try await cache.names.noteUse(of: references)
                 let transactions = cache.transactionCount
-                try await cache.noteUse(of: references)
+                try await cache.names.noteUse(of: references)
                 #expect(cache.transactionCount == transactions)
                 #expect(try await cache.images().first?.lastUse == timed.now.value)
             }

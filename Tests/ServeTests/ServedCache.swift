@@ -100,7 +100,7 @@ extension ContentCache {
             try await store(manifest, from: nil)
         }
         guard let tag = reference.tag else { return }
-        try await record(tag, of: reference.location, as: image.top)
+        try await names.record(tag, of: reference.location, as: image.top)
     }
 }
 

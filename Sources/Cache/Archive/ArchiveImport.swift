@@ -222,8 +222,8 @@ extension ArchiveImport {
         let root = examined.root
         for reference in root.references {
             guard let tag = reference.tag else { continue }
-            let earlier = try await cache.resolve(.tag(tag), in: reference.location)
-            try await cache.record(tag, of: reference.location, as: root.descriptor)
+            let earlier = try await cache.names.resolve(.tag(tag), in: reference.location)
+            try await cache.names.record(tag, of: reference.location, as: root.descriptor)
             let outcome: ImportReport.Outcome =
                 switch earlier?.digest {
                 case nil: .added

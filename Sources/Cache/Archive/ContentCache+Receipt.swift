@@ -11,7 +11,7 @@ extension ContentCache {
     package func receipt() async throws -> Receipt {
         let (graph, files, tags) = try await blocking { [index, directory] in
             let files = try directory.storedFiles()
-            return (try index.graph(files: files), files, try index.tags())
+            return (try index.graph(files: files), files, try index.read { try $0.names.tags() })
         }
         let sizes = Dictionary(files.map { ($0.digest, $0.size) }) { first, _ in first }
         let kept = graph.closure(of: graph.awaited.union(graph.tags.map(\.node)))

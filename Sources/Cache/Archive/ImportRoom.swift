@@ -36,17 +36,15 @@ struct ImportRoom {
         guard !large.isEmpty else { return }
         let lease = cache.lease
         try lease.begin()
-        try await blocking { [index = cache.index, now = cache.configuration.now] in
-            try index.reserve(large, lease.id, at: now())
-        }
+        try await cache.index.write { try $0.leases.reserve(large.map { ($0.digest, $0.size) }, for: lease.id) }
         reserved.formUnion(large.map(\.digest))
     }
 
     /// Frees what has not been committed.
     mutating func release() async throws {
         guard !reserved.isEmpty else { return }
-        try await blocking { [index = cache.index, id = cache.lease.id, reserved] in
-            try index.release(reserved, id)
+        try await cache.index.write { [id = cache.lease.id, reserved] in
+            try $0.leases.endReservations(of: reserved, for: id)
         }
         reserved = []
     }
@@ -82,27 +80,5 @@ extension ContentCache {
     private func hasRoom(for bytes: Int64) -> Bool {
         let free = clinux_free_bytes(directory.root.file.descriptor)
         return free < 0 || free - bytes >= floor
-    }
-}
-
-extension CacheIndex {
-    /// Notes that an import is going to take space, for as long as its lease lives or until it is recorded.
-    func reserve(_ blobs: [ArchiveDocument.Blob], _ lease: String, at now: Int64) throws(CacheError) {
-        try write { db in
-            try Self.upsertLease(db, lease, now)
-            for blob in blobs { try Self.upsertReservation(db, blob.size, for: blob.digest, lease) }
-        }
-    }
-
-    /// Forgets reservations of a lease.
-    func release(_ digests: Set<Digest>, _ lease: String) throws(CacheError) {
-        try write { db in
-            for digest in digests {
-                try db.execute(
-                    sql: "DELETE FROM reservations WHERE digest = ? AND lease = ?",
-                    arguments: [digest.key, lease]
-                )
-            }
-        }
     }
 }

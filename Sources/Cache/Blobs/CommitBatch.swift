@@ -22,7 +22,7 @@ struct CommitBatch: Sendable {
         let done = items.indices.filter { if case .success = outcomes[$0] { true } else { false } }
         guard !done.isEmpty else { return outcomes }
         let recorded = await Committer.Outcome { [index, now] in
-            try await blocking { try index.record(done.map { items[$0] }, at: now()) }
+            try await index.write { [now = now()] in try $0.blobs.record(done.map { items[$0] }, at: now) }
         }
         for position in done { outcomes[position] = recorded }
         return outcomes

@@ -13,21 +13,20 @@ extension ContentCache {
         guard !isReadOnly else { return Set(descriptors.filter(contains).map(\.digest)) }
         try lease.begin()
         let digests = Set(descriptors.map(\.digest)).sorted()
-        let hold = { @Sendable [index, lease, now = configuration.now] (digests: [Digest]) in
-            try index.hold(digests, lease: lease.id, at: now())
-        }
-        var states = try await blocking { try hold(digests) }
+        let now = configuration.now()
+        let lease = lease.id
+        var states = try await index.write { try $0.leases.hold(digests, for: lease, at: now) }
         // A collection may be between saying so and removing the file, which must not be taken for there.
         let leaving = digests.filter { states[$0] == .deleting }
         if !leaving.isEmpty {
             for digest in leaving { try await awaitDeletion(digest) }
-            let settled = try await blocking { try hold(leaving) }
+            let settled = try await index.write { try $0.leases.hold(leaving, for: lease, at: now) }
             for digest in leaving { states[digest] = settled[digest] }
         }
         let present = Set(descriptors.filter(contains).map(\.digest))
         let settled = states
         let lost = digests.filter { settled[$0] == .ok && !present.contains($0) }
-        try await blocking { [index] in try index.markMissing(lost) }
+        if !lost.isEmpty { try await index.write { try $0.blobs.markMissing(lost) } }
         return present.filter { settled[$0] == .ok }
     }
 }

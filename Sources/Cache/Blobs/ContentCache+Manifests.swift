@@ -19,7 +19,7 @@ extension ContentCache {
     package func manifest(_ digest: Digest) throws -> Manifest? {
         guard let bytes = try verifiedBytes(digest, size: nil) else { return nil }
         let declares = try JSONValue(parsing: bytes)["mediaType"] != nil
-        let type = declares ? nil : try index.manifestDescriptor(digest)?.mediaType
+        let type = declares ? nil : try index.read { try $0.manifests.descriptor(of: digest) }?.mediaType
         return try Manifest(bytes: bytes, contentType: type, algorithm: digest.algorithm)
     }
 
@@ -40,9 +40,11 @@ extension ContentCache {
     private func storeOnce(_ manifest: Manifest, from origin: RepositoryReference?) async throws {
         let digest = manifest.descriptor.digest
         if try verifiedBytes(digest, size: manifest.descriptor.size) != nil {
-            try await blocking { [index, now = configuration.now] in
-                guard try !index.isRecorded(digest, from: origin) else { return }
-                try index.record(manifest, from: origin, at: now())
+            guard try await !index.read({ try $0.manifests.isRecorded(digest, from: origin) }) else { return }
+            try await index.write { [now = configuration.now()] db in
+                try db.blobs.record(manifest.descriptor, verifiedAt: now, at: now)
+                try db.manifests.record(manifest)
+                if let origin { try db.blobs.add(origin, of: digest) }
             }
             return
         }

@@ -49,18 +49,18 @@ extension CacheIndex {
     }
 
     private static func addRoots(_ db: Database, to graph: inout ReferenceGraph) throws {
-        let tags = try Row.fetchAll(
+        let names = try Row.fetchCursor(
             db,
             sql:
                 "SELECT host, repository, reference, digest, updated_at FROM names ORDER BY host, repository, reference"
         )
-        for row in tags {
-            guard let digest = Digest(key: row["digest"]) else { continue }
-            let location = RepositoryReference(
-                host: try RegistryHost(row["host"] as String),
-                repository: try RepositoryName(row["repository"] as String)
+        while let row = try names.next() {
+            graph.add(
+                try row.decode(Reference.self, forColumn: "reference"),
+                of: try RepositoryReference(row: row),
+                as: try row.decode(Digest.self, forColumn: "digest"),
+                updatedAt: row["updated_at"]
             )
-            graph.add(try Reference(name: row["reference"]), of: location, as: digest, updatedAt: row["updated_at"])
         }
         for key in try Data.fetchAll(db, sql: "SELECT digest FROM import_items") {
             if let digest = Digest(key: key) { graph.add(awaited: digest) }
@@ -99,37 +99,5 @@ extension CacheIndex {
             try db.execute(sql: "DELETE FROM manifests WHERE digest = ?", arguments: [key])
             return true
         }
-    }
-
-    /// - Returns: whether there was such a tag.
-    func remove(_ tag: TagName, of location: RepositoryReference, at now: Int64) throws(CacheError) -> Bool {
-        try write { try Self.deleteName($0, .tag(tag), location, naming: nil, now) }
-    }
-
-    /// Forgets a name, where it names a digest or any.
-    ///
-    /// - Returns: whether there was such a name.
-    static func deleteName(
-        _ db: Database,
-        _ name: Reference,
-        _ location: RepositoryReference,
-        naming digest: Digest?,
-        _ now: Int64
-    ) throws -> Bool {
-        let place = "host = ?1 AND repository = ?2 AND (?4 IS NULL OR digest = ?4)"
-        let arguments: StatementArguments = [
-            location.host.description, location.repository.description, name.description, digest?.key,
-        ]
-        try db.execute(
-            sql: """
-                INSERT INTO tag_history (host, repository, tag, digest, since, until)
-                SELECT host, repository, tag, digest, updated_at, ?5 FROM tags WHERE \(place) AND tag = ?3
-                """,
-            arguments: arguments + [now]
-        )
-        try db.execute(sql: "DELETE FROM tags WHERE \(place) AND tag = ?3", arguments: arguments)
-        let wasTag = db.changesCount > 0
-        try db.execute(sql: "DELETE FROM pulled_names WHERE \(place) AND reference = ?3", arguments: arguments)
-        return wasTag || db.changesCount > 0
     }
 }

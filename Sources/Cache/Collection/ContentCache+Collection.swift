@@ -98,7 +98,7 @@ extension ContentCache {
             try withIdleFile(of: blob.digest) {
                 guard try index.beginDeletion(blob, cutoff: cutoff) else { return false }
                 try unlink(blob.digest)
-                try index.finishDeletion(blob.digest)
+                try index.write { try $0.blobs.finishDeletion(blob.digest) }
                 return true
             } ?? false
         }

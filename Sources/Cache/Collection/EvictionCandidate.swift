@@ -46,15 +46,7 @@ struct EvictionCandidate: Sendable {
         let statement = try db.cachedStatement(
             sql: "SELECT host, repository, reference FROM names WHERE digest = ? ORDER BY host, repository, reference"
         )
-        return try Row.fetchAll(statement, arguments: [key]).map { row in
-            ImageReference(
-                location: RepositoryReference(
-                    host: try RegistryHost(row[0] as String),
-                    repository: try RepositoryName(row[1] as String)
-                ),
-                reference: try Reference(name: row[2])
-            )
-        }
+        return try ImageReference.fetchAll(statement, arguments: [key])
     }
 }
 
@@ -83,7 +75,7 @@ extension CacheIndex {
             let references = try image.references(db)
             for name in references {
                 guard let reference = name.reference else { continue }
-                _ = try Self.deleteName(db, reference, name.location, naming: Digest(key: image.key), now)
+                _ = try db.names.remove(reference, of: name.location, naming: Digest(key: image.key), at: now)
             }
             return references
         }

@@ -53,8 +53,8 @@ extension ContentCache {
         }
         guard partial.descriptor.size - length >= Self.reservedSize else { return }
         try lease.begin()
-        try await blocking { [index, lease, now = configuration.now] in
-            try index.reserve(partial.descriptor.size - length, for: partial.descriptor.digest, lease.id, at: now())
+        try await index.write { [lease = lease.id, digest = partial.descriptor.digest] in
+            try $0.leases.reserve([(digest, partial.descriptor.size - length)], for: lease)
         }
     }
 
@@ -124,25 +124,5 @@ extension ContentCache {
     static func dropBallast(in root: Directory) -> Bool {
         guard let status = try? root.status(ballastName), status.isRegular else { return false }
         return (try? root.remove(ballastName)) != nil
-    }
-}
-
-extension CacheIndex {
-    /// Notes that a download is going to take space, for as long as its lease lives or until it is recorded.
-    func reserve(_ bytes: Int64, for digest: Digest, _ lease: String, at now: Int64) throws(CacheError) {
-        try write { db in
-            try Self.upsertLease(db, lease, now)
-            try Self.upsertReservation(db, bytes, for: digest, lease)
-        }
-    }
-
-    static func upsertReservation(_ db: Database, _ bytes: Int64, for digest: Digest, _ lease: String) throws {
-        try db.execute(
-            sql: """
-                INSERT INTO reservations (digest, lease, bytes) VALUES (?, ?, ?)
-                ON CONFLICT (digest) DO UPDATE SET lease = excluded.lease, bytes = excluded.bytes
-                """,
-            arguments: [digest.key, lease, bytes]
-        )
     }
 }

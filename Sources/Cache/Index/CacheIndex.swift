@@ -1,17 +1,17 @@
 import GRDB
-import Glibc
 import OCI
 import Synchronization
 
 /// The SQLite database beside the blobs: names, times, leases, and who refers to what.
 ///
-/// The files are the truth for content; losing the index loses names only. Methods block: call them through
-/// ``blocking(_:)``.
+/// The files are the truth for content; losing the index loses names only. What it holds is read and written through the
+/// rows of a `Database` (``BlobRows``, ``NameRows`` and the like), within one transaction each call of ``read(_:)`` or
+/// ``write(_:)``. From tasks these do not block; where there is no task they do.
 final class CacheIndex: Sendable {
     static let fileName = "index.sqlite"
 
     let path: String
-    private let queue: DatabaseQueue
+    let queue: DatabaseQueue
     private let isReadOnly: Bool
     private let writes = Mutex(0)
     private let isSumVoid = Mutex(false)
@@ -34,7 +34,7 @@ final class CacheIndex: Sendable {
         do {
             queue = try DatabaseQueue(path: path, configuration: Self.configuration(isReadOnly: isReadOnly))
         } catch {
-            throw Self.error(error, "open the index", path)
+            throw CacheError(index: error, "open the index", path)
         }
     }
 
@@ -54,11 +54,21 @@ final class CacheIndex: Sendable {
         do {
             try queue.close()
         } catch {
-            throw Self.error(error, "close the index", path)
+            throw CacheError(index: error, "close the index", path)
         }
     }
 
-    /// Runs one durable transaction (`BEGIN IMMEDIATE`).
+    /// Runs one durable transaction, away from the cooperative pool; to its end also when the task is cancelled.
+    func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        try await blocking { try self.write(body) }
+    }
+
+    /// Reads at one moment, away from the cooperative pool.
+    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        try await blocking { try self.read(body) }
+    }
+
+    /// Runs one durable transaction (`BEGIN IMMEDIATE`); blocks.
     func write<Value>(_ body: (Database) throws -> Value) throws(CacheError) -> Value {
         guard !isReadOnly else {
             throw CacheError(
@@ -92,7 +102,7 @@ final class CacheIndex: Sendable {
     /// Before this process writes first, nothing on the disk may say any more what the file holds.
     ///
     /// Synced also when another process has removed it: perhaps it has not come to that.
-    private func voidSum() throws(CacheError) {
+    func voidSum() throws(CacheError) {
         do throws(SystemError) {
             try isSumVoid.withLock { isVoid throws(SystemError) in
                 guard !isVoid else { return }
@@ -109,7 +119,7 @@ final class CacheIndex: Sendable {
         do {
             let value = try queue.write { db in
                 let value = try body(db)
-                try Self.markUnclean(db)
+                try db.meta.set(MetaRows.Key.clean, to: "0")
                 return value
             }
             writes.withLock { $0 += 1 }
@@ -117,17 +127,18 @@ final class CacheIndex: Sendable {
         } catch let error as CacheError {
             throw error
         } catch {
-            throw note(Self.error(error, "write the index", path))
+            throw note(CacheError(index: error, "write the index", path))
         }
     }
 
+    /// Reads at one moment; blocks.
     func read<Value>(_ body: (Database) throws -> Value) throws(CacheError) -> Value {
         do {
             return try queue.read(body)
         } catch let error as CacheError {
             throw error
         } catch {
-            throw note(Self.error(error, "read the index", path))
+            throw note(CacheError(index: error, "read the index", path))
         }
     }
 
@@ -136,76 +147,12 @@ final class CacheIndex: Sendable {
         do {
             try body(queue)
         } catch {
-            throw Self.error(error, "back up the index", path)
-        }
-    }
-
-    /// How the tables stand.
-    enum SchemaState {
-        case current
-        /// None or older ones: ``migrate()`` is due.
-        case outdated
-    }
-
-    /// - Throws: ``CacheError`` (`newerSchema`, `damagedIndex`).
-    func schemaState() throws(CacheError) -> SchemaState {
-        try read { db in
-            if try Self.migrator.hasBeenSuperseded(db) {
-                let version = try String.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'written_by'")
-                throw CacheError(
-                    .newerSchema,
-                    "open the cache's index",
-                    path: path,
-                    "it was written by a newer imglife\(version.map { " (\($0.displaySafe))" } ?? ""); use that version "
-                        + "or a later one, or choose another --cache-dir"
-                )
-            }
-            return try Self.migrator.hasCompletedMigrations(db) ? .current : .outdated
-        }
-    }
-
-    /// Creates or upgrades the tables; only under the exclusive store lock.
-    func migrate() throws(CacheError) {
-        try voidSum()
-        do {
-            try Self.migrator.migrate(queue)
-        } catch {
-            throw Self.error(error, "upgrade the index", path)
-        }
-    }
-
-    /// Whether the last process that used it closed it in order.
-    func wasClosedCleanly() throws(CacheError) -> Bool {
-        try read { try String.fetchOne($0, sql: "SELECT value FROM meta WHERE key = 'clean'") } != "0"
-    }
-
-    /// Whether SQLite finds the file's structure sound.
-    func passesQuickCheck() throws(CacheError) -> Bool {
-        try read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") } == "ok"
-    }
-
-    /// Notes that everything has been closed in order; only by the last process.
-    func markClean() throws(CacheError) {
-        do {
-            try queue.write { db in
-                try db.execute(sql: "UPDATE meta SET value = '1' WHERE key = 'clean'")
-            }
-        } catch {
-            throw Self.error(error, "write the index", path)
+            throw CacheError(index: error, "back up the index", path)
         }
     }
 }
 
 extension CacheIndex {
-    private static func markUnclean(_ db: Database) throws {
-        try db.executeCached(
-            sql: """
-                INSERT INTO meta (key, value) VALUES ('clean', '0')
-                ON CONFLICT (key) DO UPDATE SET value = '0' WHERE value <> '0'
-                """
-        )
-    }
-
     private static func configuration(isReadOnly: Bool) -> Configuration {
         var configuration = Configuration()
         configuration.readonly = isReadOnly
@@ -228,38 +175,6 @@ extension CacheIndex {
         "PRAGMA trusted_schema = OFF",
         "PRAGMA cell_size_check = ON",
     ]
-
-    private static func error(_ error: any Error, _ action: String, _ path: String) -> CacheError {
-        guard let database = error as? DatabaseError else {
-            return CacheError(.inputOutput, action, path: path, "\(error)", cause: error)
-        }
-        if database.resultCode == .SQLITE_IOERR {
-            let text = database.message?.displaySafe ?? "disk I/O error"
-            return CacheError(
-                .inputOutput,
-                action,
-                path: path,
-                code: EIO,
-                "\(text); check the disk and its file system",
-                cause: error
-            )
-        }
-        // A backup's errors come with the text of the connection's last call, which went well.
-        let text = database.message.flatMap { $0 == "not an error" ? nil : $0.displaySafe }
-        let message = text ?? "SQLite error \(database.extendedResultCode)"
-        let make = { (kind: CacheError.Kind, advice: String) in
-            CacheError(kind, action, path: path, "\(message); \(advice)", cause: error)
-        }
-        switch database.resultCode {
-        case .SQLITE_FULL: return make(.diskFull, "free some space, or put the cache on a larger disk with --cache-dir")
-        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
-            return make(.damagedIndex, "check the disk, then run again: the index is rebuilt from the blobs if need be")
-        case .SQLITE_BUSY, .SQLITE_LOCKED: return make(.locked, "another process keeps it busy; try again")
-        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_CANTOPEN:
-            return make(.permission, "give this user write access to it, or choose another --cache-dir")
-        default: return make(.inputOutput, "check the disk and its file system")
-        }
-    }
 }
 
 extension Database {

@@ -1,4 +1,99 @@
-/// What the cache knows of tags, of other names, and of who refers to whom.
+package import OCI
+
+/// What the cache knows of tags, of other names, and of who refers to whom; asks nobody else.
+///
+/// Its methods throw ``CacheError``.
 package struct Names: Sendable {
     let store: Store
+
+    /// Points a tag at a manifest, last of all and in a transaction of its own; what it was before is kept as history.
+    ///
+    /// The manifest must have been stored, and all that it refers to: a tag promises the whole image. Safe to repeat;
+    /// costs no transaction when nothing changes.
+    ///
+    /// - Throws: ``CacheError`` (`missing` when the manifest is not there).
+    package func record(_ tag: TagName, of location: RepositoryReference, as descriptor: Descriptor) async throws {
+        try store.health.check()
+        guard store.blobs.contains(descriptor) else {
+            throw CacheError(
+                .missing,
+                "record \(location):\(tag)",
+                digest: descriptor.digest,
+                "its manifest \(descriptor.digest) is not in the cache; store it first"
+            )
+        }
+        let digest = descriptor.digest
+        let known = try await store.index.read { try $0.names.digest(of: tag, in: location) }
+        guard known != digest else { return }
+        try await store.index.write { [now = store.now] in
+            try $0.names.record(tag, of: location, as: digest, at: now)
+        }
+    }
+
+    /// Forgets a tag, durably; what it was is kept as history, and its bytes until the next collection.
+    ///
+    /// `index.json` follows at the next ``ContentCache/writeLayout()``. Safe to repeat.
+    ///
+    /// - Returns: whether there was such a tag.
+    package func remove(_ tag: TagName, of location: RepositoryReference) async throws -> Bool {
+        try await store.index.write { [now = store.now] in
+            try $0.names.remove(.tag(tag), of: location, naming: nil, at: now)
+        }
+    }
+
+    /// Notes that what tags name is used, so that it is not the first to make room; at most one transaction.
+    ///
+    /// What was used within the last hour is left as it is. Tags that the cache does not hold are not an error.
+    package func noteUse(of references: some Sequence<ImageReference> & Sendable) async throws {
+        let now = store.now
+        let stale = try await store.index.read { try $0.names.unused(references, since: now - 3600) }
+        guard !stale.isEmpty else { return }
+        try await store.index.write { try $0.blobs.touch(stale, at: now) }
+    }
+
+    /// Notes that blobs were used, so that they are not the first to make room; one transaction.
+    ///
+    /// For a server, which cannot afford one for each request; losing some is harmless.
+    package func touch(_ digests: Set<Digest>) async throws {
+        guard !digests.isEmpty else { return }
+        try await store.index.write { [now = store.now] in try $0.blobs.touch(digests, at: now) }
+    }
+
+    /// The tags that the cache holds of a repository, sorted.
+    package func tags(of location: RepositoryReference) async throws -> [(TagName, Descriptor)] {
+        try await store.index.read { try $0.names.tags(of: location) }.map { ($0.tag, $0.descriptor) }
+    }
+
+    /// The repositories that the cache holds tags of, sorted.
+    package func locations() async throws -> [RepositoryReference] {
+        try await store.index.read { try $0.names.locations() }
+    }
+
+    /// What a tag or digest of a repository names in the cache.
+    ///
+    /// - Returns: `nil` when the cache does not know it.
+    package func resolve(_ reference: Reference, in location: RepositoryReference) async throws -> Descriptor? {
+        try await store.index.read { db in
+            switch reference {
+            case .tag(let tag):
+                try db.names.digest(of: tag, in: location).flatMap(db.manifests.descriptor)
+            case .digest(let digest):
+                try db.manifests.descriptor(of: digest)
+            }
+        }
+    }
+
+    /// What a tag stands for and stood for, the latest first; of earlier digests the last 64, for 400 days.
+    ///
+    /// - Returns: nothing for a tag that the cache never held.
+    package func history(of tag: TagName, in location: RepositoryReference) async throws -> [TagPeriod] {
+        try await store.index.read { try $0.history.periods(of: tag, in: location) }
+    }
+
+    /// The manifests of the cache that name a digest as their subject, sorted by digest.
+    ///
+    /// Whatever repository they came from; those whose files are gone are left out.
+    package func referrers(of subject: Digest) async throws -> [Descriptor] {
+        try await store.index.read { try $0.manifests.referrers(of: subject) }.filter(store.blobs.contains)
+    }
 }

@@ -73,7 +73,7 @@ extension ContentCache {
         for image in images {
             for node in image.closure { counts[node] += 1 }
         }
-        let descriptors = try await blocking { [index] in try index.namedDescriptors() }
+        let descriptors = try await index.read { try $0.names.descriptors() }
             .reduce(into: [:]) { $0[$1.digest] = $1 }
         var result: [CachedImage] = []
         for image in images {

@@ -87,10 +87,18 @@ extension ContentCache {
     ///
     /// Call it after each run, also after a failed one. Safe to repeat.
     package func writeLayout() async throws {
+        try await store.writeLayout()
+    }
+}
+
+extension Store {
+    /// What ``ContentCache/writeLayout()`` does.
+    func writeLayout() async throws {
         let lock = try await locks.acquire("layout", .exclusive)
         defer { lock.unlock() }
-        try await blocking { [index, root = directory.root] in
-            let bytes = ByteBuffer(bytes: try ImageLayout.index(of: index.tags()))
+        let tags = try await index.read { try $0.names.tags() }
+        try await blocking { [root = directory.root] in
+            let bytes = ByteBuffer(bytes: try ImageLayout.index(of: tags))
             do throws(SystemError) {
                 guard try root.contents("index.json", limit: 1 << 30) != bytes else { return }
                 try root.replace("index.json", with: bytes)

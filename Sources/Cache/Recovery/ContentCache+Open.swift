@@ -80,7 +80,7 @@ extension ContentCache {
     /// Ends what the scope held; failures are logged, because what matters is durable already.
     func close(_ storeLock: OpenFile) async {
         do {
-            if index.writeCount > 0, !health.isFailed { try await backUpIndex() }
+            if index.writeCount > 0, !health.isFailed { try await recovery.backUp() }
         } catch {
             configuration.logger.warning("the index was not backed up", metadata: ["error": "\(error)"])
         }
@@ -89,7 +89,7 @@ extension ContentCache {
                 let hadLease = lease.end()
                 // The next process that opens it finds out what is left to do.
                 guard !health.isFailed else { return }
-                if hadLease { try index.release([lease.id]) }
+                if hadLease { try index.write { try $0.leases.release([lease.id]) } }
                 // Whoever can have the lock alone is the last user.
                 let isLast = try (index.writeCount > 0 || index.wasChecked) && storeLock.tryLock(.exclusive)
                 if isLast { try index.markClean() }

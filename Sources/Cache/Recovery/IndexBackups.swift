@@ -88,20 +88,20 @@ extension CacheIndex {
     }
 }
 
-extension ContentCache {
+extension Recovery {
     /// Copies the index to `backup/`, unless another process is doing so.
     ///
     /// Done at the end of each scope that wrote; a scope that lives long does so now and then. Safe to repeat.
     ///
     /// - Throws: ``CacheError``.
-    package func backUpIndex() async throws {
-        guard let lock = try locks.tryAcquire("backup", .exclusive) else { return }
+    package func backUp() async throws {
+        guard let lock = try store.locks.tryAcquire("backup", .exclusive) else { return }
         defer { lock.unlock() }
-        let backups = IndexBackups(directory: directory.backup, logger: configuration.logger)
+        let backups = IndexBackups(directory: store.directory.backup, logger: store.configuration.logger)
         do {
-            try await blocking { [index] in try backups.add(index) }
+            try await blocking { [index = store.index] in try backups.add(index) }
         } catch let error as SystemError {
-            throw CacheError(error, "back up the index", path: directory.backup.path)
+            throw CacheError(error, "back up the index", path: store.directory.backup.path)
         }
     }
 }

@@ -19,7 +19,7 @@ extension Initialization {
         let backup = try IndexBackups(directory: directory.backup, logger: configuration.logger)
             .restore(into: scratchPath)
         let scratch = try CacheIndex(path: scratchPath)
-        try scratch.migrate()
+        try scratch.migrate(by: configuration.version)
         let blobs = try Digest.Algorithm.allCases.flatMap(blobsOnDisk)
         let layout = try layoutTags()
         if backup != nil || !blobs.isEmpty || !layout.isEmpty {
@@ -56,40 +56,23 @@ extension Initialization {
         try index.write { db in
             // Whoever held one is gone: nobody else has the store open now.
             try db.execute(sql: "DELETE FROM leases")
-            let present = try Self.presentRows(db)
+            let present = try db.blobs.sizes()
             for blob in blobs where present[blob.digest] != blob.size {
                 let manifest = readManifest(blob)
-                try CacheIndex.upsertBlob(db, blob, verifiedAt: manifest == nil ? nil : now, now: now)
-                if let manifest { try CacheIndex.upsert(db, manifest) }
+                try db.blobs.record(blob, verifiedAt: manifest == nil ? nil : now, at: now)
+                if let manifest { try db.manifests.record(manifest) }
             }
             let onDisk = Set(blobs.map(\.digest))
-            for lost in present.keys where !onDisk.contains(lost) {
-                let sql = "UPDATE blobs SET state = 'missing', verified_at = NULL WHERE digest = ?"
-                try db.execute(sql: sql, arguments: [lost.key])
-            }
+            try db.blobs.markMissing(present.keys.filter { !onDisk.contains($0) })
             for tag in layout.tags { try Self.restore(tag, db, replacing: layout.areNewer, now) }
         }
     }
 
-    private static func presentRows(_ db: Database) throws -> [Digest: Int64] {
-        var present: [Digest: Int64] = [:]
-        let rows = try Row.fetchCursor(db, sql: "SELECT digest, size FROM blobs WHERE state = 'ok'")
-        while let row = try rows.next() {
-            if let digest = Digest(key: row["digest"]) { present[digest] = row["size"] }
-        }
-        return present
-    }
-
     private static func restore(_ tag: TagRow, _ db: Database, replacing: Bool, _ now: Int64) throws {
-        let isKnown = try Bool.fetchOne(
-            db,
-            sql: "SELECT EXISTS (SELECT 1 FROM manifests WHERE digest = ?)",
-            arguments: [tag.descriptor.digest.key]
-        )
-        guard isKnown == true else { return }
-        let current = try CacheIndex.tagDigest(db, tag.tag, tag.location)
+        guard try db.manifests.descriptor(of: tag.descriptor.digest) != nil else { return }
+        let current = try db.names.digest(of: tag.tag, in: tag.location)
         guard current == nil || replacing && current != tag.descriptor.digest else { return }
-        try CacheIndex.upsertTag(db, tag.tag, tag.location, tag.descriptor.digest, now)
+        try db.names.record(tag.tag, of: tag.location, as: tag.descriptor.digest, at: now)
     }
 
     private func layoutTags() throws -> [TagRow] {
@@ -125,14 +108,14 @@ extension Initialization {
         _ blobs: Int,
         former: Set<ImageReference>
     ) throws {
-        let tags = try index.tags()
+        let tags = try index.read { try $0.names.tags() }
         let lost = former.subtracting(tags.map(\.reference)).map(\.description).sorted()
         let restoration = IndexRestoration(
             restoredAt: configuration.now(),
             source: backup?.name ?? "index.json",
             lostNames: lost
         )
-        try index.record(restoration)
+        try index.write { try $0.meta.record(restoration) }
         configuration.logger.notice(
             "the index has been rebuilt",
             metadata: ["blobs": "\(blobs)", "tags": "\(tags.count)", "from": "\(restoration.source)"]

@@ -16,7 +16,7 @@ struct Initialization: Sendable {
         let isNew = try directory.root.status(CacheIndex.fileName) == nil
         let index = try isNew ? rebuiltIndex(former: []) : checkedIndex()
         try directory.clearSuspicion()
-        let layout = ByteBuffer(bytes: try ImageLayout.index(of: index.tags()))
+        let layout = ByteBuffer(bytes: try ImageLayout.index(of: index.read { try $0.names.tags() }))
         do throws(SystemError) {
             // Without its own name a directory loses all that is durable in it; the cache's own is synced with its files.
             try Directory(path: "\(directory.path)/blobs").sync()
@@ -52,9 +52,9 @@ struct Initialization: Sendable {
 
     private func isSound(_ index: CacheIndex) throws -> Bool {
         do {
-            if try index.schemaState() == .outdated { try index.migrate() }
+            if try index.schemaState() == .outdated { try index.migrate(by: configuration.version) }
             if try directory.isIndexSuspect() { return try index.passesIntegrityCheck() }
-            _ = try index.tags()
+            _ = try index.read { try $0.names.tags() }
             return try index.wasClosedCleanly() || index.passesQuickCheck()
         } catch let error as CacheError where error.kind == .damagedIndex {
             configuration.logger.debug("the index is unusable", metadata: ["error": "\(error)"])

@@ -107,7 +107,7 @@ extension CacheIndex {
     /// The tags whose images need a blob, sorted by repository and tag.
     func tags(needing digest: Digest) throws(CacheError) -> [ImageReference] {
         try read { db in
-            try Row.fetchAll(
+            try ImageReference.fetchAll(
                 db,
                 sql: """
                     \(Self.keepers)
@@ -115,15 +115,7 @@ extension CacheIndex {
                     ORDER BY host, repository, reference
                     """,
                 arguments: [digest.key]
-            ).map { row in
-                ImageReference(
-                    location: RepositoryReference(
-                        host: try RegistryHost(row["host"] as String),
-                        repository: try RepositoryName(row["repository"] as String)
-                    ),
-                    reference: try Reference(name: row["reference"])
-                )
-            }
+            )
         }
     }
 }

@@ -107,7 +107,7 @@ extension ContentCache {
             // One that was downloaded again meanwhile is right.
             let bad = faults.keys.sorted()
             let gone = try bad.filter { try directory.openBlob($0, size: nil) == nil }
-            if !isReadOnly { try Self.unlessFull { try index.markMissing(gone) } }
+            if !isReadOnly { try Self.unlessFull { try index.write { try $0.blobs.markMissing(gone) } } }
             return try bad.map { digest in
                 .init(digest: digest, fault: faults[digest] ?? .missing, affected: try index.tags(needing: digest))
             }

@@ -55,7 +55,7 @@ extension CacheIndex {
     }
 
     private static func origins(_ db: Database, _ digest: Digest) throws -> [RepositoryReference] {
-        try Row.fetchAll(
+        try RepositoryReference.fetchAll(
             db,
             sql: """
                 \(keepers)
@@ -68,11 +68,6 @@ extension CacheIndex {
                 ) GROUP BY host, repository ORDER BY place, host, repository
                 """,
             arguments: [digest.key]
-        ).map { row in
-            try RepositoryReference(
-                host: RegistryHost(row["host"] as String),
-                repository: RepositoryName(row["repository"] as String)
-            )
-        }
+        )
     }
 }

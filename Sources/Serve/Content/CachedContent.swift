@@ -18,7 +18,7 @@ package struct CachedContent: ServedContent {
         case .digest(let digest):
             return try manifest(digest).map { ServedManifest($0) }
         case .tag:
-            guard let descriptor = try await cache.resolve(reference, in: repository),
+            guard let descriptor = try await cache.names.resolve(reference, in: repository),
                 let manifest = try cache.manifest(descriptor)
             else { return nil }
             return ServedManifest(manifest)
@@ -38,12 +38,12 @@ package struct CachedContent: ServedContent {
     }
 
     package func tags(of repository: RepositoryReference) async throws -> ServedList<TagName>? {
-        let tags = try await cache.tags(of: repository).map(\.0)
+        let tags = try await cache.names.tags(of: repository).map(\.0)
         return tags.isEmpty ? nil : ServedList(tags)
     }
 
     package func repositories() async throws -> [RepositoryReference] {
-        try await cache.locations()
+        try await cache.names.locations()
     }
 
     package func referrers(
@@ -74,14 +74,14 @@ package struct CachedContent: ServedContent {
     private func listReferrers(of digest: Digest, in repository: RepositoryReference) async throws -> [Referrer] {
         var listed: Set<Digest> = []
         var referrers: [Referrer] = []
-        for descriptor in try await cache.referrers(of: digest) {
+        for descriptor in try await cache.names.referrers(of: digest) {
             guard let found = try manifest(descriptor.digest), listed.insert(descriptor.digest).inserted else {
                 continue
             }
             referrers.append(Referrer(found))
         }
         let tag = Reference.tag(try digest.referrersTag)
-        guard let descriptor = try await cache.resolve(tag, in: repository),
+        guard let descriptor = try await cache.names.resolve(tag, in: repository),
             case .index(let index)? = try manifest(descriptor.digest)?.content
         else { return referrers }
         for entry in index.entries where listed.insert(entry.descriptor.digest).inserted {

@@ -18,7 +18,7 @@ extension PullThroughContent {
         do {
             // That a manifest names it does not say that the upstream still has it.
             if isHead { return try await size(name, digest, at: upstream).map(ServedBlob.known) }
-            var size = try await cache.size(of: digest, in: repository)
+            var size = try await cache.names.size(of: digest, in: repository)
             if size == nil { size = try await self.size(name, digest, at: upstream) }
             guard let size, let descriptor = Descriptor(mediaType: .octetStream, digest: digest, size: size) else {
                 return nil

@@ -11,7 +11,7 @@ extension PullThroughContent {
 
     package func tags(of repository: RepositoryReference) async throws -> ServedList<TagName>? {
         guard let upstream = upstreams.upstream(of: repository) else { return try await cached.tags(of: repository) }
-        let own = try await cache.anyTags(of: repository)
+        let own = try await cache.names.anyTags(of: repository)
         do {
             let listed = try await listing(of: repository, at: upstream)
             guard listed != nil || !own.isEmpty else { return nil }

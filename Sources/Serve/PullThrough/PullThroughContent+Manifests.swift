@@ -72,7 +72,7 @@ extension PullThroughContent {
     /// What the cache has for a tag, whole or in parts.
     @concurrent
     private func knownManifest(_ tag: TagName, of repository: RepositoryReference) async throws -> Manifest? {
-        guard let descriptor = try await cache.resolveAny(tag, in: repository) else { return nil }
+        guard let descriptor = try await cache.names.resolveAny(tag, in: repository) else { return nil }
         return try storedManifest(descriptor)
     }
 
@@ -131,7 +131,7 @@ extension PullThroughContent {
     private func keep(_ manifest: Manifest, as reference: Reference, of repository: RepositoryReference) async {
         do {
             try await cache.store(manifest, from: repository)
-            try await cache.recordPulled(reference, of: repository, as: manifest.descriptor)
+            try await cache.names.recordPulled(reference, of: repository, as: manifest.descriptor)
             noteChange()
         } catch {
             configuration.logger.warning(

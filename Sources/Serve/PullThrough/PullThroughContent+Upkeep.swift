@@ -64,8 +64,8 @@ extension PullThroughContent {
             return (usage.digests, usage.hasChanged || hasDownloaded, hasDownloaded)
         }
         do {
-            try await cache.touch(digests)
-            if hasChanged { try await cache.settlePulledNames() }
+            try await cache.names.touch(digests)
+            if hasChanged { try await cache.names.settlePulled() }
         } catch {
             configuration.logger.warning("the use of the cache could not be recorded", metadata: ["error": "\(error)"])
         }
@@ -87,7 +87,7 @@ extension PullThroughContent {
         }
         guard isDue else { return }
         do {
-            try await cache.backUpIndex()
+            try await cache.recovery.backUp()
         } catch {
             configuration.logger.warning("the index was not backed up", metadata: ["error": "\(error)"])
         }

@@ -110,7 +110,7 @@ package final class PullThroughContent: ServedContent {
     }
 
     package func repositories() async throws -> [RepositoryReference] {
-        try await cache.anyLocations()
+        try await cache.names.anyLocations()
     }
 
     package func quarantine(_ blob: BlobFile) async {

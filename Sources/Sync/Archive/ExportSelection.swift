@@ -45,13 +45,13 @@ struct ExportSelection: Sendable {
 
     private func all() async throws -> [Choice] {
         var choices: [Choice] = []
-        for location in try await cache.locations() { choices += try await held(location) }
+        for location in try await cache.names.locations() { choices += try await held(location) }
         return choices
     }
 
     /// Those that stand for an image of their own.
     private func held(_ location: RepositoryReference) async throws -> [Choice] {
-        try await cache.tags(of: location).map(\.0).filter { !$0.isReferrerTag }
+        try await cache.names.tags(of: location).map(\.0).filter { !$0.isReferrerTag }
             .map { Choice(location: location, tag: $0) }
     }
 
@@ -73,7 +73,7 @@ struct ExportSelection: Sendable {
             listed = listing.tags
         } else {
             source = CachedSource(location: entry.source, cache: cache)
-            listed = try await cache.tags(of: entry.source).map { ListedTag(name: $0.0) }
+            listed = try await cache.names.tags(of: entry.source).map { ListedTag(name: $0.0) }
         }
         var choice = try TagSelector.select(from: listed, for: entry)
         if !choice.undated.isEmpty {

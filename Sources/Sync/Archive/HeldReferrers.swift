@@ -21,7 +21,7 @@ struct HeldReferrers {
         for (location, images) in Dictionary(grouping: images, by: \.reference.location).sorted(by: { $0.key < $1.key })
         {
             let tags = Dictionary(
-                try await cache.tags(of: location).filter { $0.0.isReferrerTag }.map { ($0.0.description, $0) },
+                try await cache.names.tags(of: location).filter { $0.0.isReferrerTag }.map { ($0.0.description, $0) },
                 uniquingKeysWith: { first, _ in first }
             )
             var seen: Set<Digest> = []
@@ -35,7 +35,7 @@ struct HeldReferrers {
                         found.images.insert(.init(reference: reference, descriptor: descriptor))
                         next.append(descriptor)
                     }
-                    for descriptor in try await cache.referrers(of: manifest.digest)
+                    for descriptor in try await cache.names.referrers(of: manifest.digest)
                     where try await isWhole(descriptor, &found) {
                         found.referrers.insert(.init(repository: location, descriptor: descriptor))
                         next.append(descriptor)

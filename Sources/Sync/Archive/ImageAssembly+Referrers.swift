@@ -17,7 +17,7 @@ extension ImageAssembly {
                 guard seen.count <= ReferrerCopy.maximumCount else { throw CopyError(.tooManyReferrers) }
                 _ = try await complete(referrer.manifest, [], from: source)
                 if let tag = referrer.tag {
-                    try await cache.record(tag, of: location, as: referrer.manifest.descriptor)
+                    try await cache.names.record(tag, of: location, as: referrer.manifest.descriptor)
                 }
                 level.append(referrer.manifest.descriptor.digest)
             }

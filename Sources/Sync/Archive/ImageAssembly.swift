@@ -107,7 +107,7 @@ struct ImageAssembly: Sendable {
             if document.descriptor != descriptor { try await cache.store(document, from: location) }
             // Before the tag is known: an export that breaks off here tries again.
             if wantsReferrers { try await fetchReferrers(of: descriptor, from: source) }
-            try await cache.record(tag, of: location, as: descriptor)
+            try await cache.names.record(tag, of: location, as: descriptor)
         }
         return outcome
     }

@@ -28,11 +28,11 @@ struct CachedSource: ImageSource {
 
     /// All tags of the repository with their digests, sorted.
     func listed() async throws -> [ListedTag] {
-        try await cache.tags(of: location).map { ListedTag(name: $0, digest: $1.digest) }
+        try await cache.names.tags(of: location).map { ListedTag(name: $0, digest: $1.digest) }
     }
 
     func resolve(_ reference: Reference) async throws -> Descriptor? {
-        try await cache.resolve(reference, in: location)
+        try await cache.names.resolve(reference, in: location)
     }
 
     func manifest(_ reference: Reference) async throws -> Manifest? {
@@ -60,7 +60,7 @@ struct CachedSource: ImageSource {
     }
 
     func listedReferrers(of digest: Digest) async throws -> [Descriptor]? {
-        try await cache.referrers(of: digest)
+        try await cache.names.referrers(of: digest)
     }
 
     func blobSize(_ digest: Digest) async throws -> Int64? {

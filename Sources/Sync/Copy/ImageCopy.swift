@@ -119,7 +119,7 @@ struct ImageCopy: Sendable {
         for index in graph.nested { try await cache.store(index, from: job.source) }
         if document.descriptor != graph.top.descriptor { try await cache.store(document, from: job.source) }
         guard case .tag(let tag) = job.reference, graph.blobs.allSatisfy(cache.contains) else { return }
-        try await cache.record(tag, of: job.source, as: graph.top.descriptor)
+        try await cache.names.record(tag, of: job.source, as: graph.top.descriptor)
     }
 }
 

@@ -11,7 +11,7 @@ extension Configuration {
     package func collection(of cache: ContentCache) async throws -> CollectionOptions {
         var options = CollectionOptions(maximumSize: self.cache.maximumSize?.bytes)
         for entry in entries {
-            let held = try await cache.tags(of: entry.source).map { ListedTag(name: $0.0, digest: $0.1.digest) }
+            let held = try await cache.names.tags(of: entry.source).map { ListedTag(name: $0.0, digest: $0.1.digest) }
             guard let choice = try? TagSelector.select(from: held, for: entry) else { continue }
             for name in choice.tags.map(\.name) + choice.undated {
                 options.pins.insert(ImageReference(location: entry.source, tag: name))

@@ -11,7 +11,7 @@ struct DriftCheck {
     /// - Throws: `CacheError`.
     func hasDrifted(_ tag: EntryPlan.Tag) async throws -> Bool? {
         guard let listed = tag.listedDigest,
-            let mirrored = try await cache.resolve(.tag(tag.source), in: entry.source)
+            let mirrored = try await cache.names.resolve(.tag(tag.source), in: entry.source)
         else { return nil }
         if mirrored.digest == listed { return false }
         guard mirrored.digest.algorithm == listed.algorithm else { return nil }

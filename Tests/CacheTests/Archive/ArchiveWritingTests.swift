@@ -191,7 +191,7 @@ struct ArchiveWritingTests {
             for (location, tag) in [
                 ("docker.io/library/a", "1"), ("docker.io/library/a", "2"), ("localhost:5000/b/c", "1"),
             ] {
-                _ = try await cache.remove(TagName(tag), of: RepositoryReference(location))
+                _ = try await cache.names.remove(TagName(tag), of: RepositoryReference(location))
             }
             _ = try await cache.collect(CollectionOptions(grace: .zero))
             try await cache.write(plan.volumes[0], to: Self.out(path))

@@ -17,7 +17,7 @@ struct HostileArchiveTests {
             blobs = try Files.tree("\(path)/blobs")
             ingest = try names("\(path)/ingest")
             index = try contents("\(path)/index.json")
-            tags = try await cache.locations()
+            tags = try await cache.names.locations()
         }
     }
 

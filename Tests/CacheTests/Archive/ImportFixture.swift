@@ -116,8 +116,8 @@ extension ContentCache {
     /// The digests of all tags, by reference.
     func tagged() async throws -> [String: Digest] {
         var result: [String: Digest] = [:]
-        for location in try await locations() {
-            for (tag, descriptor) in try await tags(of: location) { result["\(location):\(tag)"] = descriptor.digest }
+        for location in try await names.locations() {
+            for (tag, descriptor) in try await names.tags(of: location) { result["\(location):\(tag)"] = descriptor.digest }
         }
         return result
     }

@@ -49,7 +49,7 @@ struct IncrementalImportTests {
             let place = "\(path)/cache"
             try await ContentCache.with(configuration(place)) { cache in
                 _ = try await cache.importing(Self.base.archive(), at: place)
-                _ = try await cache.remove(TagName("1"), of: RepositoryReference("a.example.com/x"))
+                _ = try await cache.names.remove(TagName("1"), of: RepositoryReference("a.example.com/x"))
             }
             let receipt = try await ContentCache.with(configuration(place)) { try await $0.receipt() }
             #expect(receipt.blobs.isEmpty)

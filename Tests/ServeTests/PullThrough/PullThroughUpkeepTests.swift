@@ -15,10 +15,10 @@ struct PullThroughUpkeepTests {
             _ = try await fixture.manifest("1")
             _ = try await fixture.read(image.blobs[0].descriptor.digest)
             await fixture.content.tend()
-            #expect(try await fixture.cache.tags(of: fixture.repository).isEmpty)
+            #expect(try await fixture.cache.names.tags(of: fixture.repository).isEmpty)
             _ = try await fixture.read(image.blobs[1].descriptor.digest)
             await fixture.content.tend()
-            let tags = try await fixture.cache.tags(of: fixture.repository)
+            let tags = try await fixture.cache.names.tags(of: fixture.repository)
             #expect(tags.map(\.0) == ["1"])
             #expect(tags.map(\.1) == [image.top])
             let layout = try Files.text("\(fixture.path)/index.json")
@@ -55,7 +55,7 @@ struct PullThroughUpkeepTests {
             let report = try await fixture.cache.collect(CollectionOptions(maximumSize: 100, grace: .seconds(-10)))
             #expect(report.evictedTags.map(\.description) == ["registry.example.com/app:1"])
             #expect(!fixture.cache.contains(image.top))
-            #expect(try await fixture.cache.anyTags(of: fixture.repository).isEmpty)
+            #expect(try await fixture.cache.names.anyTags(of: fixture.repository).isEmpty)
             // And comes back when it is asked for.
             #expect(try await fixture.manifest("1")?.manifest.descriptor == image.top)
         }

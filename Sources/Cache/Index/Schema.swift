@@ -1,9 +1,9 @@
 import GRDB
 
-extension CacheIndex {
-    /// The migrations, in order.
-    ///
-    /// Append only; a released one never changes.
+/// The tables, as migrations in order.
+///
+/// Append only; a released one never changes.
+enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1 content") { db in
@@ -16,17 +16,21 @@ extension CacheIndex {
             try db.execute(sql: leases)
         }
         migrator.registerMigration("4 keepers") { db in
-            try db.execute(sql: keeperCounts)
-            try db.execute(sql: "UPDATE tags SET bytes = \(imageBytes(of: "tags.digest"))")
+            try db.execute(sql: CacheIndex.keeperCounts)
+            try db.execute(sql: "UPDATE tags SET bytes = \(CacheIndex.imageBytes(of: "tags.digest"))")
         }
         migrator.registerMigration("5 reservations") { db in
             try db.execute(sql: reservations)
         }
         migrator.registerMigration("6 imports") { db in
-            try db.execute(sql: imports)
+            try db.execute(sql: CacheIndex.imports)
         }
         migrator.registerMigration("7 pulled names") { db in
             try db.execute(sql: pulledNames)
+        }
+        migrator.registerMigration("8 one table of names") { db in
+            try db.execute(sql: oneTableOfNames)
+            try db.execute(sql: unreadColumns)
         }
         return migrator
     }
@@ -111,5 +115,50 @@ extension CacheIndex {
             lease TEXT NOT NULL REFERENCES leases (id) ON DELETE CASCADE,
             bytes INTEGER NOT NULL CHECK (bytes >= 0)
         ) STRICT, WITHOUT ROWID;
+        """
+
+    private static let pulledNames = """
+        CREATE TABLE pulled_names (
+            host TEXT NOT NULL,
+            repository TEXT NOT NULL,
+            reference TEXT NOT NULL,
+            digest BLOB NOT NULL REFERENCES manifests (digest),
+            updated_at INTEGER NOT NULL,
+            PRIMARY KEY (host, repository, reference)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX pulled_names_digest ON pulled_names (digest);
+        CREATE VIEW names AS
+            SELECT host, repository, tag AS reference, digest, updated_at FROM tags
+            UNION ALL
+            SELECT host, repository, reference, digest, updated_at FROM pulled_names;
+        """
+
+    /// Tags and pulled names become one table; `tags` shows those of whole images.
+    private static let oneTableOfNames = """
+        DROP VIEW names;
+        CREATE TABLE names (
+            host TEXT NOT NULL,
+            repository TEXT NOT NULL,
+            reference TEXT NOT NULL,
+            is_whole INTEGER NOT NULL CHECK (is_whole IN (0, 1)),
+            digest BLOB NOT NULL REFERENCES manifests (digest),
+            updated_at INTEGER NOT NULL,
+            bytes INTEGER NOT NULL,
+            PRIMARY KEY (host, repository, reference, is_whole)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO names SELECT host, repository, tag, 1, digest, updated_at, bytes FROM tags;
+        INSERT INTO names SELECT host, repository, reference, 0, digest, updated_at, 0 FROM pulled_names;
+        CREATE INDEX names_digest ON names (digest);
+        DROP TABLE tags;
+        DROP TABLE pulled_names;
+        CREATE VIEW tags AS
+            SELECT host, repository, reference AS tag, digest, updated_at, bytes FROM names WHERE is_whole;
+        CREATE INDEX tag_history_until ON tag_history (until);
+        """
+
+    private static let unreadColumns = """
+        ALTER TABLE manifests DROP COLUMN artifact_type;
+        ALTER TABLE leases DROP COLUMN created_at;
+        ALTER TABLE leases DROP COLUMN expires_at;
         """
 }

@@ -1,0 +1,122 @@
+import GRDB
+import OCI
+
+/// What the index says of blobs: a file's size and state, when it was committed, verified and used, and where it came
+/// from.
+///
+/// The files are the truth; a row is a cache of it.
+struct BlobRows {
+    /// What the index says of a blob's file.
+    enum State: String, DatabaseValueConvertible {
+        case ok
+        case missing
+        case deleting
+    }
+
+    let db: Database
+
+    /// Records committed files and what came with them.
+    func record(_ items: [PendingCommit], at now: Int64) throws {
+        for item in items {
+            try record(item.descriptor, verifiedAt: now, at: now)
+            if let manifest = item.manifest { try db.manifests.record(manifest) }
+            if let origin = item.origin { try add(origin, of: item.descriptor.digest) }
+            try db.leases.endReservation(of: item.descriptor.digest)
+        }
+    }
+
+    /// Says that a file is there; `nil` when nobody has looked at its bytes.
+    func record(_ blob: Descriptor, verifiedAt: Int64?, at now: Int64) throws {
+        try db.executeCached(
+            sql: """
+                INSERT INTO blobs (digest, size, state, verified_at, committed_at, used_at) VALUES (?, ?, 'ok', ?, ?, ?)
+                ON CONFLICT (digest) DO UPDATE SET size = excluded.size, state = 'ok',
+                    verified_at = excluded.verified_at, committed_at = excluded.committed_at,
+                    used_at = max(used_at, excluded.used_at)
+                """,
+            arguments: [blob.digest, blob.size, verifiedAt, now, now]
+        )
+    }
+
+    /// Remembers where a blob came from, and can be fetched again.
+    func add(_ origin: RepositoryReference, of digest: Digest) throws {
+        try db.executeCached(
+            sql: "INSERT INTO blob_sources (digest, host, repository) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            arguments: [digest, origin.host, origin.repository]
+        )
+    }
+
+    /// - Returns: `nil` when there is no row.
+    func state(of digest: Digest) throws -> State? {
+        try State.fetchOne(
+            db.cachedStatement(sql: "SELECT state FROM blobs WHERE digest = ?"),
+            arguments: [digest]
+        )
+    }
+
+    /// Marks blobs whose files are gone.
+    func markMissing(_ digests: some Sequence<Digest>) throws {
+        for digest in digests {
+            try db.executeCached(
+                sql: "UPDATE blobs SET state = 'missing', verified_at = NULL WHERE digest = ?",
+                arguments: [digest]
+            )
+        }
+    }
+
+    /// Notes that blobs were used; never that they were used earlier than is known.
+    func touch(_ digests: some Sequence<Digest>, at now: Int64) throws {
+        for digest in digests {
+            try db.executeCached(
+                sql: "UPDATE blobs SET used_at = max(used_at, ?) WHERE digest = ?",
+                arguments: [now, digest]
+            )
+        }
+    }
+
+    /// The sizes of the files that are said to be there.
+    func sizes() throws -> [Digest: Int64] {
+        var sizes: [Digest: Int64] = [:]
+        let rows = try Row.fetchCursor(db, sql: "SELECT digest, size FROM blobs WHERE state = 'ok'")
+        while let row = try rows.next() {
+            sizes[try row.decode(Digest.self, atIndex: 0)] = try row.decode(Int64.self, atIndex: 1)
+        }
+        return sizes
+    }
+
+    /// Blobs whose deletion was begun.
+    func deletions() throws -> [Digest] {
+        try Digest.fetchAll(db, sql: "SELECT digest FROM blobs WHERE state = 'deleting' AND state <> 'ok'")
+    }
+
+    /// Takes a deletion back if a name, a lease, or something that one of them keeps needs the blob.
+    ///
+    /// - Returns: whether something does.
+    func revertDeletion(_ digest: Digest, fileExists: Bool) throws -> Bool {
+        let isNeeded = try Bool.fetchOne(
+            db,
+            sql: """
+                \(CacheIndex.keepers)
+                SELECT EXISTS (SELECT 1 FROM keepers JOIN names USING (digest))
+                    OR EXISTS (SELECT 1 FROM keepers JOIN lease_items USING (digest))
+                    OR EXISTS (SELECT 1 FROM keepers JOIN import_items USING (digest))
+                """,
+            arguments: [digest]
+        )
+        guard isNeeded == true else { return false }
+        try db.execute(
+            sql: "UPDATE blobs SET state = ? WHERE digest = ? AND state = 'deleting'",
+            arguments: [fileExists ? State.ok : .missing, digest]
+        )
+        return true
+    }
+
+    /// Forgets a blob whose file has been removed.
+    func finishDeletion(_ digest: Digest) throws {
+        try db.executeCached(sql: "DELETE FROM blobs WHERE digest = ? AND state = 'deleting'", arguments: [digest])
+    }
+}
+
+extension Database {
+    var blobs: BlobRows { BlobRows(db: self) }
+}

@@ -1,0 +1,35 @@
+import GRDB
+import Glibc
+import OCI
+
+extension CacheError {
+    /// Says what an error of the database, or of a row that cannot be understood, means for the cache.
+    init(index error: any Error, _ action: String, _ path: String) {
+        let (kind, reason) = Self.meaning(ofIndex: error)
+        let isDisk = (error as? DatabaseError)?.resultCode == .SQLITE_IOERR
+        self.init(kind, action, path: path, code: isDisk ? EIO : nil, reason, cause: error)
+    }
+
+    private static func meaning(ofIndex error: any Error) -> (Kind, reason: String) {
+        if error is RowDecodingError || error is DamagedRow {
+            return (.damagedIndex, "a row holds what nobody wrote; \(Self.damageAdvice)")
+        }
+        guard let error = error as? DatabaseError else { return (.inputOutput, "\(error)") }
+        // A backup's errors come with the text of the connection's last call, which went well.
+        let text = error.message.flatMap { $0 == "not an error" ? nil : $0.displaySafe }
+        let message = text ?? "SQLite error \(error.extendedResultCode)"
+        let (kind, advice): (Kind, String) =
+            switch error.resultCode {
+            case .SQLITE_FULL: (.diskFull, "free some space, or put the cache on a larger disk with --cache-dir")
+            case .SQLITE_CORRUPT, .SQLITE_NOTADB: (.damagedIndex, damageAdvice)
+            case .SQLITE_BUSY, .SQLITE_LOCKED: (.locked, "another process keeps it busy; try again")
+            case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_CANTOPEN:
+                (.permission, "give this user write access to it, or choose another --cache-dir")
+            default: (.inputOutput, "check the disk and its file system")
+            }
+        return (kind, "\(message); \(advice)")
+    }
+
+    private static let damageAdvice =
+        "check the disk, then run again: the index is rebuilt from the blobs if need be"
+}

@@ -1,0 +1,144 @@
+import GRDB
+import OCI
+
+/// Which blobs are manifests, and what each of them refers to.
+struct ManifestRows {
+    let db: Database
+
+    /// Records a manifest whose blob has a row.
+    func record(_ manifest: Manifest) throws {
+        try db.executeCached(
+            sql: """
+                INSERT INTO manifests (digest, media_type) VALUES (?, ?)
+                ON CONFLICT (digest) DO UPDATE SET media_type = excluded.media_type
+                """,
+            arguments: [manifest.descriptor.digest, manifest.descriptor.mediaType]
+        )
+        for edge in manifest.edges {
+            try db.executeCached(
+                sql: """
+                    INSERT INTO edges (parent, kind, position, child, media_type, size) VALUES (?, ?, ?, ?, ?, ?)
+                    ON CONFLICT (parent, kind, position) DO NOTHING
+                    """,
+                arguments: [
+                    manifest.descriptor.digest, edge.kind, edge.position, edge.child.digest, edge.child.mediaType,
+                    edge.child.size,
+                ]
+            )
+        }
+    }
+
+    /// Whether a manifest is recorded and its file there, with its origin if one is given.
+    func isRecorded(_ digest: Digest, from origin: RepositoryReference?) throws -> Bool {
+        let isKnown = try db.exists("manifests JOIN blobs USING (digest) WHERE digest = ? AND state = 'ok'", [digest])
+        guard isKnown, let origin else { return isKnown }
+        return try db.exists(
+            "blob_sources WHERE digest = ? AND host = ? AND repository = ?",
+            [digest, origin.host, origin.repository]
+        )
+    }
+
+    /// A manifest's type and size as recorded.
+    func descriptor(of digest: Digest) throws -> Descriptor? {
+        try Descriptor.fetchOne(
+            db.cachedStatement(
+                sql: "SELECT digest, media_type, size FROM manifests JOIN blobs USING (digest) WHERE digest = ?"
+            ),
+            arguments: [digest]
+        )
+    }
+
+    /// The manifests that name a digest as their subject, sorted by digest.
+    func referrers(of subject: Digest) throws -> [Descriptor] {
+        try Descriptor.fetchAll(
+            db,
+            sql: """
+                SELECT manifests.digest, manifests.media_type, blobs.size
+                FROM edges JOIN manifests ON manifests.digest = edges.parent JOIN blobs USING (digest)
+                WHERE edges.child = ? AND edges.kind = 'subject' AND blobs.state = 'ok'
+                ORDER BY manifests.digest
+                """,
+            arguments: [subject]
+        )
+    }
+
+    /// Whether a manifest is the child of another one that is recorded.
+    func isChild(_ digest: Digest) throws -> Bool {
+        try db.exists("edges WHERE child = ? AND kind = 'child'", [digest])
+    }
+
+    /// The sizes that a repository's manifests give a blob: one, unless they contradict each other.
+    func sizes(of digest: Digest, in location: RepositoryReference) throws -> [Int64] {
+        try Int64.fetchAll(
+            db,
+            sql: """
+                SELECT DISTINCT edges.size FROM edges JOIN blob_sources ON blob_sources.digest = edges.parent
+                WHERE edges.child = ? AND blob_sources.host = ? AND blob_sources.repository = ?
+                """,
+            arguments: [digest, location.host, location.repository]
+        )
+    }
+
+    /// All that an image consists of.
+    ///
+    /// - Returns: `nil` when some of it is not recorded as there.
+    func closure(of digest: Digest) throws -> [Descriptor]? {
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                WITH RECURSIVE closure (digest) AS (
+                    SELECT ?1
+                    UNION
+                    SELECT edges.child FROM edges JOIN closure ON edges.parent = closure.digest
+                    WHERE edges.kind <> 'subject'
+                )
+                SELECT digest, ?2 AS media_type, size, state FROM closure LEFT JOIN blobs USING (digest)
+                """,
+            arguments: [digest, MediaType.octetStream]
+        )
+        var found: [Descriptor] = []
+        for row in rows {
+            guard try row.decode(BlobRows.State?.self, forColumn: "state") == .ok else { return nil }
+            found.append(try Descriptor(row: row))
+        }
+        return found
+    }
+}
+
+extension Database {
+    var manifests: ManifestRows { ManifestRows(db: self) }
+
+    /// Whether there is a row; what is asked for is a table with its condition.
+    func exists(_ rows: String, _ arguments: StatementArguments) throws -> Bool {
+        try Bool.fetchOne(
+            cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM \(rows))"),
+            arguments: arguments
+        ) == true
+    }
+}
+
+extension Manifest {
+    /// One thing a manifest refers to.
+    fileprivate struct Edge {
+        let kind: String
+        let position: Int
+        let child: Descriptor
+    }
+
+    fileprivate var edges: [Edge] {
+        var edges: [Edge] =
+            switch content {
+            case .image(let image):
+                // Foreign layers are no part of what must be here, so nothing misses or keeps them.
+                [Edge(kind: "config", position: 0, child: image.config)]
+                    + image.layers.enumerated().filter { !image.foreignLayers.contains($0.offset) }
+                    .map { Edge(kind: "layer", position: $0.offset, child: $0.element) }
+            case .index(let index):
+                index.entries.enumerated().map {
+                    Edge(kind: "child", position: $0.offset, child: $0.element.descriptor)
+                }
+            }
+        if let subject { edges.append(Edge(kind: "subject", position: 0, child: subject)) }
+        return edges
+    }
+}

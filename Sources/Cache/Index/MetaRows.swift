@@ -1,0 +1,41 @@
+import GRDB
+
+/// What the index says of the cache as a whole.
+struct MetaRows {
+    /// What is noted. Verifications note more, under names of their own.
+    enum Key {
+        /// Whether the last process closed the index in order: `0` or `1`.
+        static let clean = "clean"
+        /// The program that made the tables what they are.
+        static let writtenBy = "written_by"
+        /// That the index was lost once, and what was lost with it.
+        static let restoration = "restoration"
+        /// That names were lost and no run has brought them back yet.
+        static let lacksNames = "lacks_names"
+    }
+
+    let db: Database
+
+    /// - Returns: `nil` when nothing is noted.
+    func value(of key: String) throws -> String? {
+        try String.fetchOne(db.cachedStatement(sql: "SELECT value FROM meta WHERE key = ?"), arguments: [key])
+    }
+
+    func set(_ key: String, to value: String) throws {
+        try db.executeCached(
+            sql: """
+                INSERT INTO meta (key, value) VALUES (?, ?)
+                ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE value <> excluded.value
+                """,
+            arguments: [key, value]
+        )
+    }
+
+    func remove(_ key: String) throws {
+        try db.executeCached(sql: "DELETE FROM meta WHERE key = ?", arguments: [key])
+    }
+}
+
+extension Database {
+    var meta: MetaRows { MetaRows(db: self) }
+}

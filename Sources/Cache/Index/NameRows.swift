@@ -1,0 +1,122 @@
+import GRDB
+import OCI
+
+/// What images are called: the tags of whole images, and what clients asked a server for that may lack parts.
+///
+/// Both kinds keep what is there of an image, and give way to the cache's limit. A tag that moves while it is pulled on
+/// demand stands for the old image, which is whole, and for the new one until that is whole too.
+struct NameRows {
+    let db: Database
+
+    /// Points a tag at a whole image, keeping what it was before as history.
+    func record(_ tag: TagName, of location: RepositoryReference, as digest: Digest, at now: Int64) throws {
+        try db.history.end(tag, of: location, unless: digest, at: now)
+        try insert(.tag(tag), location, digest, isWhole: true, now)
+    }
+
+    /// Names a manifest by what a client asked for, unless a tag names it so already.
+    func recordPulled(_ name: Reference, of location: RepositoryReference, as digest: Digest, at now: Int64) throws {
+        try db.executeCached(
+            sql: "DELETE FROM names WHERE host = ? AND repository = ? AND reference = ? AND NOT is_whole",
+            arguments: [location.host, location.repository, name]
+        )
+        guard case .tag(let tag) = name, try self.digest(of: tag, in: location) == digest else {
+            return try insert(name, location, digest, isWhole: false, now)
+        }
+    }
+
+    /// Whether a name stands for one manifest, and for none besides.
+    func stands(_ name: Reference, of location: RepositoryReference, for digest: Digest) throws -> Bool {
+        let digests = try Digest.fetchAll(
+            db.cachedStatement(sql: "SELECT digest FROM names WHERE host = ? AND repository = ? AND reference = ?"),
+            arguments: [location.host, location.repository, name]
+        )
+        return digests == [digest]
+    }
+
+    /// Forgets a name, where it names a digest or, with `nil`, whatever it names.
+    ///
+    /// - Returns: whether there was such a name.
+    func remove(
+        _ name: Reference,
+        of location: RepositoryReference,
+        naming digest: Digest?,
+        at now: Int64
+    ) throws -> Bool {
+        let isTag =
+            if case .tag(let tag) = name, let current = try self.digest(of: tag, in: location) {
+                digest == nil || current == digest
+            } else {
+                false
+            }
+        if isTag, case .tag(let tag) = name { try db.history.end(tag, of: location, unless: nil, at: now) }
+        try db.executeCached(
+            sql: """
+                DELETE FROM names
+                WHERE host = ?1 AND repository = ?2 AND reference = ?3 AND (?4 IS NULL OR digest = ?4)
+                """,
+            arguments: [location.host, location.repository, name, digest]
+        )
+        return db.changesCount > 0
+    }
+
+    /// What a tag stands for where all of it is there.
+    func digest(of tag: TagName, in location: RepositoryReference) throws -> Digest? {
+        try Digest.fetchOne(
+            db.cachedStatement(
+                sql: "SELECT digest FROM names WHERE host = ? AND repository = ? AND reference = ? AND is_whole"
+            ),
+            arguments: [location.host, location.repository, tag]
+        )
+    }
+
+    /// What a tag stands for, whether all of it is there or not; the name that was given last decides.
+    func anyDescriptor(of tag: TagName, in location: RepositoryReference) throws -> Descriptor? {
+        try Descriptor.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT digest, media_type, size FROM names JOIN manifests USING (digest) JOIN blobs USING (digest)
+                    WHERE host = ? AND repository = ? AND reference = ? ORDER BY updated_at DESC, is_whole LIMIT 1
+                    """
+            ),
+            arguments: [location.host, location.repository, tag]
+        )
+    }
+
+    /// The manifests that an image of these names consists of, which were not used after a time (seconds since 1970).
+    func unused(_ references: some Sequence<ImageReference>, since time: Int64) throws -> [Digest] {
+        let statement = try db.makeStatement(
+            sql: """
+                SELECT digest FROM names JOIN blobs USING (digest)
+                WHERE host = ? AND repository = ? AND reference = ? AND is_whole AND used_at < ?
+                """
+        )
+        return try references.compactMap { reference in
+            guard let tag = reference.tag else { return nil }
+            let location = reference.location
+            return try Digest.fetchOne(statement, arguments: [location.host, location.repository, tag, time])
+        }
+    }
+
+    private func insert(
+        _ name: Reference,
+        _ location: RepositoryReference,
+        _ digest: Digest,
+        isWhole: Bool,
+        _ now: Int64
+    ) throws {
+        try db.executeCached(
+            sql: """
+                INSERT INTO names (host, repository, reference, is_whole, digest, updated_at, bytes)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, CASE ?4 WHEN 1 THEN \(CacheIndex.imageBytes(of: "?5")) ELSE 0 END)
+                ON CONFLICT (host, repository, reference, is_whole) DO UPDATE SET digest = excluded.digest,
+                    updated_at = excluded.updated_at, bytes = excluded.bytes
+                """,
+            arguments: [location.host, location.repository, name, isWhole, digest, now]
+        )
+    }
+}
+
+extension Database {
+    var names: NameRows { NameRows(db: self) }
+}

@@ -1,0 +1,75 @@
+package import OCI
+
+// Names of images that a server brings in on demand, so that parts of them may be missing.
+
+extension Names {
+    /// Names a manifest by what a client asked for, although parts of its image may be missing.
+    ///
+    /// What is there of the image is kept as if a tag named it. The name does not appear in `index.json` and is no tag
+    /// before ``settlePulled()`` finds the image whole. The manifest must have been stored. A digest is worth recording
+    /// where no other manifest refers to it; otherwise nothing would keep it.
+    ///
+    /// Safe to repeat; costs no transaction when nothing changes.
+    package func recordPulled(
+        _ reference: Reference,
+        of location: RepositoryReference,
+        as descriptor: Descriptor
+    ) async throws {
+        let digest = descriptor.digest
+        let isKnown = try await store.index.read { db in
+            if case .digest(let child) = reference, try db.manifests.isChild(child) { return true }
+            return try db.names.stands(reference, of: location, for: digest)
+        }
+        guard !isKnown else { return }
+        try await store.index.write { [now = store.now] in
+            try $0.names.recordPulled(reference, of: location, as: digest, at: now)
+        }
+    }
+
+    /// What a tag names, also where parts of its image are missing.
+    ///
+    /// - Returns: `nil` when the cache does not know the tag; its manifest need not be whole, which
+    ///   ``ContentCache/manifest(_:)`` says.
+    package func resolveAny(_ tag: TagName, in location: RepositoryReference) async throws -> Descriptor? {
+        try await store.index.read { try $0.names.anyDescriptor(of: tag, in: location) }
+    }
+
+    /// The tags that the cache knows of a repository, also those of images that are not all there; in no order.
+    package func anyTags(of location: RepositoryReference) async throws -> [TagName] {
+        try await store.index.read { try $0.names.anyTags(of: location) }
+    }
+
+    /// The repositories that the cache holds images of, whole or in parts; sorted.
+    package func anyLocations() async throws -> [RepositoryReference] {
+        try await store.index.read { try $0.names.anyLocations() }
+    }
+
+    /// The size that a repository's manifests give a blob, in bytes.
+    ///
+    /// - Returns: `nil` when none tells, or they contradict each other.
+    package func size(of digest: Digest, in location: RepositoryReference) async throws -> Int64? {
+        let sizes = try await store.index.read { try $0.manifests.sizes(of: digest, in: location) }
+        return sizes.count == 1 ? sizes[0] : nil
+    }
+
+    /// Makes ordinary tags of the tags whose images have come whole; `index.json` follows.
+    ///
+    /// - Returns: how many.
+    @discardableResult
+    package func settlePulled() async throws -> Int {
+        var settled = 0
+        for name in try await store.index.read({ try $0.names.pulled() }) {
+            guard case .tag(let tag) = name.reference,
+                let closure = try await store.index.read({ try $0.manifests.closure(of: name.digest) }),
+                closure.allSatisfy(store.blobs.contains)
+            else { continue }
+            try await store.index.write { [now = store.now] db in
+                try db.names.record(tag, of: name.location, as: name.digest, at: now)
+                try db.names.recordPulled(name.reference, of: name.location, as: name.digest, at: now)
+            }
+            settled += 1
+        }
+        if settled > 0 { try await store.writeLayout() }
+        return settled
+    }
+}

@@ -1,0 +1,60 @@
+import GRDB
+import OCI
+
+extension CacheIndex {
+    /// How the tables stand.
+    enum SchemaState {
+        case current
+        /// None or older ones: ``migrate()`` is due.
+        case outdated
+    }
+
+    /// - Throws: ``CacheError`` (`newerSchema`, `damagedIndex`).
+    func schemaState() throws(CacheError) -> SchemaState {
+        try read { db in
+            if try Schema.migrator.hasBeenSuperseded(db) {
+                let version = try db.meta.value(of: MetaRows.Key.writtenBy)
+                throw CacheError(
+                    .newerSchema,
+                    "open the cache's index",
+                    path: path,
+                    "it was written by a newer imglife\(version.map { " (\($0.displaySafe))" } ?? ""); use that version "
+                        + "or a later one, or choose another --cache-dir"
+                )
+            }
+            return try Schema.migrator.hasCompletedMigrations(db) ? .current : .outdated
+        }
+    }
+
+    /// Creates or upgrades the tables, and notes who did; only under the exclusive store lock.
+    func migrate(by version: String) throws(CacheError) {
+        try voidSum()
+        do {
+            try Schema.migrator.migrate(queue)
+            try queue.write { try $0.meta.set(MetaRows.Key.writtenBy, to: version) }
+        } catch {
+            throw CacheError(index: error, "upgrade the index", path)
+        }
+    }
+
+    /// Whether the last process that used it closed it in order.
+    func wasClosedCleanly() throws(CacheError) -> Bool {
+        try read { try $0.meta.value(of: MetaRows.Key.clean) } != "0"
+    }
+
+    /// Whether SQLite finds the file's structure sound.
+    func passesQuickCheck() throws(CacheError) -> Bool {
+        try read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") } == "ok"
+    }
+
+    /// Notes that everything has been closed in order; only by the last process.
+    func markClean() throws(CacheError) {
+        do {
+            try queue.write { db in
+                try db.meta.set(MetaRows.Key.clean, to: "1")
+            }
+        } catch {
+            throw CacheError(index: error, "write the index", path)
+        }
+    }
+}
