@@ -1,6 +1,9 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
+/// Without symbols for others to link against, and with equal functions once, a release is 5 MB smaller.
+let smallBinary = ["-use-ld=lld", "-Xlinker", "--no-export-dynamic", "-Xlinker", "--icf=safe"]
+
 // The arrows between modules: imglife → Sync → Registry, Cache → OCI; Concurrency knows no domain. The Makefile builds with
 // `--explicit-target-dependency-import-check error`, so an import that is not declared here does not compile.
 let package = Package(
@@ -87,7 +90,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ]
+            ],
+            linkerSettings: [.unsafeFlags(smallBinary, .when(platforms: [.linux], configuration: .release))]
         ),
         .target(
             name: "TestSupport",
