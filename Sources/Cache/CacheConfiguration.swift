@@ -3,8 +3,17 @@ package import OCI
 
 /// How a cache is opened.
 package struct CacheConfiguration: Sendable {
-    /// The cache's directory; created when it is missing, with its parents.
+    /// What is done where there is no cache.
+    package enum Mode: Sendable {
+        /// One is made, in a directory that is missing or empty, or that holds an OCI image layout.
+        case create
+        /// That is an error: looking never creates.
+        case existing
+    }
+
+    /// The cache's directory; what becomes of one that holds no cache is for ``mode`` to say.
     package var directory: String
+    package var mode = Mode.create
     /// How often a download is tried again that brought other bytes than its digest names.
     ///
     /// Interrupted transfers are the source's own business.

@@ -32,6 +32,10 @@ package struct CacheError: Error, Sendable, CustomStringConvertible {
         case missing
         /// A file of that name is there and must not be replaced.
         case exists
+        /// A directory that holds somebody else's files.
+        case foreign
+        /// Names were lost with the index, so that nobody knows what is still needed.
+        case lostNames
         /// Two descriptors give one digest different sizes.
         case conflict
         /// An archive that may not be imported: malformed, hostile, incomplete, or not signed as demanded.

@@ -73,7 +73,7 @@ package final class ContentCache: Sendable {
         _ configuration: CacheConfiguration,
         _ body: (ContentCache) async throws -> R
     ) async throws -> R {
-        let (cache, storeLock) = try await open(configuration)
+        let (cache, storeLock) = try await Opening(configuration: configuration).run()
         let result: Result<R, any Error> = await withTaskGroup(of: Void.self) { group in
             group.addTask { await cache.downloads.run(cache.ingest) }
             let result: Result<R, any Error>

@@ -28,6 +28,9 @@ struct CacheCollectCommand: AsyncParsableCommand {
     )
     var grace: Duration?
 
+    @Flag(help: "Go on although names were lost with the index: what they needed is removed.")
+    var force = false
+
     @Flag(help: "Say what would be removed, and remove nothing.")
     var dryRun = false
 
@@ -40,6 +43,7 @@ struct CacheCollectCommand: AsyncParsableCommand {
             options.maximumSize = maxSize?.bytes ?? options.maximumSize
             options.grace = grace ?? options.grace
             options.isDryRun = dryRun
+            options.isForced = force
             let report = try await cache.collect(options)
             switch output {
             case .text: try StandardOutput.write(text(report))

@@ -76,10 +76,12 @@ struct CacheAccess: Sendable {
 
     /// Opens the cache that the options name and ends the process as ``Failure`` says.
     ///
-    /// With `mayBeReadOnly` the work is also good for a cache that cannot be written.
+    /// With `mayBeReadOnly` the work is also good for a cache that cannot be written. Looking never creates one: only a
+    /// command that fills it has the mode `create`.
     static func run(
         _ options: GlobalOptions,
         mayBeReadOnly: Bool = false,
+        mode: CacheConfiguration.Mode = .existing,
         _ body: @escaping @Sendable (ContentCache, CacheAccess) async throws -> Void
     ) async throws {
         try await Failure.exiting {
@@ -87,6 +89,7 @@ struct CacheAccess: Sendable {
             try await Interruption.run(logger: access.configuration.logger) {
                 var configuration = access.configuration
                 configuration.mayBeReadOnly = mayBeReadOnly
+                configuration.mode = mode
                 try await ContentCache.with(configuration) { cache in try await body(cache, access) }
             }
         }

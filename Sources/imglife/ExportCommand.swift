@@ -124,6 +124,8 @@ struct ExportCommand: AsyncParsableCommand {
     private func export(_ request: ExportRequest, _ session: ExportSession, _ client: RegistryClient?) async throws {
         var configuration = session.cache
         configuration.mayBeReadOnly = true
+        // What is fetched has to be kept somewhere; without a registry there is nothing to fetch.
+        configuration.mode = client == nil ? .existing : .create
         try await ContentCache.with(configuration) { cache in
             let exporter = Exporter(
                 configuration: session.configuration,

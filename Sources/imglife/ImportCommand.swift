@@ -67,7 +67,7 @@ struct ImportCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await CacheAccess.run(parent.options) { [self] cache, access in
+        try await CacheAccess.run(parent.options, mode: .create) { [self] cache, access in
             var options = ImportOptions()
             options.only = only
             options.name = name

@@ -1,24 +1,24 @@
 import Cache
-import Glibc
 import OCI
 
 /// The cache that a run without upstreams reads from; it must be there.
 struct OfflineCache: Sendable {
-    let configuration: CacheConfiguration
+    private(set) var configuration: CacheConfiguration
 
-    /// - Throws: ``MissingCache``.
-    init(_ session: Session) throws(MissingCache) {
+    /// - Throws: ``MissingCache``; `CacheError` when that cannot be found out.
+    init(_ session: Session) throws {
         try self.init(session.cache, named: session.cacheDirectory)
     }
 
-    /// - Throws: ``MissingCache``.
-    init(_ configuration: CacheConfiguration) throws(MissingCache) {
+    /// - Throws: ``MissingCache``; `CacheError` when that cannot be found out.
+    init(_ configuration: CacheConfiguration) throws {
         try self.init(configuration, named: configuration.directory)
     }
 
-    private init(_ configuration: CacheConfiguration, named directory: String) throws(MissingCache) {
+    private init(_ configuration: CacheConfiguration, named directory: String) throws {
         self.configuration = configuration
-        guard access("\(directory)/oci-layout", F_OK) == 0 else { throw MissingCache(directory: directory) }
+        self.configuration.mode = .existing
+        guard try ContentCache.isThere(directory) else { throw MissingCache(directory: directory) }
     }
 }
 

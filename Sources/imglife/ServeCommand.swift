@@ -74,6 +74,7 @@ struct ServeCommand: AsyncParsableCommand {
                 try await Stopping.run(logger: logger) { stop in
                     var configuration = access.configuration
                     configuration.mayBeReadOnly = true
+                    configuration.mode = .create
                     try await ContentCache.with(configuration) { cache in
                         try await serve(cache, access, logger, until: stop)
                     }

@@ -89,6 +89,7 @@ struct SyncCommand: AsyncParsableCommand {
                         try await run(session, client, cache, options)
                     }
                     await session.noteUse(report, in: cache)
+                    if entries.isEmpty, !offline, report.errors == 0 { try await cache.recovery.noteCompleteRun() }
                     await session.keepQuota(of: cache)
                     return report
                 }

@@ -12,6 +12,8 @@ package struct CollectionOptions: Sendable {
     package var pins: Set<ImageReference>
     /// Find out everything, remove nothing.
     package var isDryRun: Bool
+    /// Remove what nothing names even after names were lost with the index.
+    package var isForced = false
 
     package init(
         maximumSize: Int64? = nil,

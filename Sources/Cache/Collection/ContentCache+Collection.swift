@@ -14,6 +14,7 @@ extension ContentCache {
     /// - Returns: what was removed; in a dry run what would be.
     /// - Throws: ``CacheError``; `CancellationError`, between two blobs.
     package func collect(_ options: CollectionOptions = CollectionOptions()) async throws -> CollectionReport {
+        if !options.isForced, !options.isDryRun { try await recovery.checkNames() }
         let cutoff = configuration.now() - options.grace.components.seconds
         let (plan, partials) = try await blocking { [self] in
             if !options.isDryRun { try removeDeadLeases() }

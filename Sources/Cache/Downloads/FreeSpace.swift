@@ -90,7 +90,13 @@ extension ContentCache {
         let now = configuration.now()
         if let last = room.withLock({ $0 }), now - last.at < Self.roomInterval { return last.isFreed }
         room.withLock { $0 = (now, false) }
-        let report = try await collect(configuration.collection(self))
+        let report: CollectionReport
+        do {
+            report = try await collect(configuration.collection(self))
+        } catch let error as CacheError where error.kind == .lostNames {
+            configuration.logger.warning("the disk is full", metadata: ["error": "\(error)"])
+            return false
+        }
         let freed = report.bytes + report.partialBytes
         let isFreed = freed > 0
         if isFreed {

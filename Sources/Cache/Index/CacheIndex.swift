@@ -15,7 +15,6 @@ final class CacheIndex: Sendable {
     private let isReadOnly: Bool
     private let writes = Mutex(0)
     private let isSumVoid = Mutex(false)
-    private let checked = Mutex(false)
     private let handlers = Mutex(Handlers())
 
     /// What is done about errors beside throwing them.
@@ -40,15 +39,6 @@ final class CacheIndex: Sendable {
 
     /// Transactions that wrote, since it was opened.
     var writeCount: Int { writes.withLock { $0 } }
-
-    /// Whether it was found sound after somebody had not closed it in order, so that this need not be done again.
-    var wasChecked: Bool { checked.withLock { $0 } }
-
-    /// Itself, once it was found sound.
-    var afterCheck: CacheIndex {
-        checked.withLock { $0 = true }
-        return self
-    }
 
     func close() throws(CacheError) {
         do {
@@ -139,15 +129,6 @@ final class CacheIndex: Sendable {
             throw error
         } catch {
             throw note(CacheError(index: error, "read the index", path))
-        }
-    }
-
-    /// Runs SQLite's backup, which holds other writers off while it copies.
-    func backUp(_ body: (DatabaseQueue) throws -> Void) throws(CacheError) {
-        do {
-            try body(queue)
-        } catch {
-            throw CacheError(index: error, "back up the index", path)
         }
     }
 }

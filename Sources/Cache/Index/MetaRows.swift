@@ -2,7 +2,9 @@ import GRDB
 
 /// What the index says of the cache as a whole.
 struct MetaRows {
-    /// What is noted. Verifications note more, under names of their own.
+    /// What is noted.
+    ///
+    /// Verifications note more, under names of their own.
     enum Key {
         /// Whether the last process closed the index in order: `0` or `1`.
         static let clean = "clean"

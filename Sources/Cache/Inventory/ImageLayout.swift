@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Glibc
 import NIOCore
 import OCI
@@ -9,43 +8,80 @@ enum ImageLayout {
     static let referenceName = "org.opencontainers.image.ref.name"
     static let containerdName = "io.containerd.image.name"
 
-    /// The text of `index.json`: every tag, in the order given.
+    /// The text of an archive's `index.json`: every tag, in the order given.
     static func index(of tags: [TagRow]) throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return try Array(encoder.encode(Document(manifests: tags.map(Entry.init)))) + [UInt8(ascii: "\n")]
+        Array(LayoutIndex(tags: tags, keeping: nil).text.readableBytesView)
+    }
+}
+
+extension ContentCache {
+    /// Rewrites `index.json` from the tags, so that other tools find them; nothing is written when nothing changed.
+    ///
+    /// Entries that others have written there stay, and what they name is kept from collection. Call it after each run,
+    /// also after a failed one. Safe to repeat.
+    package func writeLayout() async throws {
+        try await store.writeLayout()
+    }
+}
+
+extension Store {
+    /// What ``ContentCache/writeLayout()`` does.
+    func writeLayout() async throws {
+        let lock = try await locks.acquire("layout", .exclusive)
+        defer { lock.unlock() }
+        let tags = try await index.read { try $0.names.tags() }
+        try await blocking { try self.replaceLayout(tags) }
     }
 
-    /// The tags that an `index.json` names; entries without a full name are left out.
-    static func tags(in bytes: ByteBuffer) -> [TagRow] {
-        guard let index = try? Manifest(bytes: bytes, contentType: .ociIndex), case .index(let content) = index.content
-        else { return [] }
-        return content.entries.compactMap { entry in
-            guard let name = entry.annotations[referenceName], let reference = try? ImageReference(name),
-                let tag = reference.tag
-            else { return nil }
-            return TagRow(location: reference.location, tag: tag, descriptor: entry.descriptor)
+    private func replaceLayout(_ tags: [TagRow]) throws {
+        let root = directory.root
+        let layout = LayoutIndex(tags: tags, keeping: try earlierLayout())
+        try keepForeign(layout)
+        do throws(SystemError) {
+            let text = layout.text
+            guard text.readableBytes <= LayoutIndex.limit else { throw SystemError(call: "write", code: EFBIG) }
+            if try root.contents(LayoutIndex.fileName, limit: LayoutIndex.limit) != text {
+                try root.replace(LayoutIndex.fileName, with: text)
+            }
+        } catch {
+            throw CacheError(error, "write", path: "\(root.path)/\(LayoutIndex.fileName)")
         }
     }
 
-    private struct Document: Encodable {
-        var schemaVersion = 2
-        var mediaType = MediaType.ociIndex.description
-        let manifests: [Entry]
+    private func earlierLayout() throws(CacheError) -> LayoutIndex? {
+        do throws(SystemError) {
+            return try LayoutIndex(directory.root)
+        } catch {
+            throw CacheError(error, "read", path: "\(directory.path)/\(LayoutIndex.fileName)")
+        }
     }
 
-    private struct Entry: Encodable {
-        let mediaType: String
-        let digest: String
-        let size: Int64
-        let annotations: [String: String]
-
-        init(_ row: TagRow) {
-            mediaType = row.descriptor.mediaType.description
-            digest = row.descriptor.digest.description
-            size = row.descriptor.size
-            let name = ImageReference(location: row.location, tag: row.tag).description
-            annotations = [ImageLayout.referenceName: name, ImageLayout.containerdName: name]
+    /// Writes the files that make a directory an image layout, where they are missing; other processes may be at work.
+    func completeLayout() async throws {
+        do throws(SystemError) {
+            let marker = try directory.root.status("oci-layout")
+            let list = try directory.root.status(LayoutIndex.fileName)
+            guard marker == nil || list == nil else { return }
+        } catch {
+            throw CacheError(error, "open the cache", path: directory.path)
+        }
+        let lock = try await locks.acquire("layout", .exclusive)
+        defer { lock.unlock() }
+        let tags = try await index.read { try $0.names.tags() }
+        try await blocking(on: .syncing) { [root = directory.root, path = directory.path] in
+            do throws(SystemError) {
+                // Without its own name a directory loses all that is durable in it; the cache's own is synced with its
+                // files.
+                try Directory(path: "\(path)/blobs").sync()
+                if try root.status("oci-layout") == nil {
+                    try root.replace("oci-layout", with: ByteBuffer(string: ImageLayout.marker))
+                }
+                if try root.status(LayoutIndex.fileName) == nil {
+                    try root.replace(LayoutIndex.fileName, with: LayoutIndex(tags: tags, keeping: nil).text)
+                }
+            } catch {
+                throw CacheError(error, "write the image layout", path: path)
+            }
         }
     }
 }
@@ -78,33 +114,6 @@ extension Directory {
         } catch {
             guard error.code == ENOENT else { throw error }
             return nil
-        }
-    }
-}
-
-extension ContentCache {
-    /// Rewrites `index.json` from the tags, so that other tools find them; nothing is written when nothing changed.
-    ///
-    /// Call it after each run, also after a failed one. Safe to repeat.
-    package func writeLayout() async throws {
-        try await store.writeLayout()
-    }
-}
-
-extension Store {
-    /// What ``ContentCache/writeLayout()`` does.
-    func writeLayout() async throws {
-        let lock = try await locks.acquire("layout", .exclusive)
-        defer { lock.unlock() }
-        let tags = try await index.read { try $0.names.tags() }
-        try await blocking { [root = directory.root] in
-            let bytes = ByteBuffer(bytes: try ImageLayout.index(of: tags))
-            do throws(SystemError) {
-                guard try root.contents("index.json", limit: 1 << 30) != bytes else { return }
-                try root.replace("index.json", with: bytes)
-            } catch {
-                throw CacheError(error, "write", path: "\(root.path)/index.json")
-            }
         }
     }
 }

@@ -49,6 +49,7 @@ extension CacheIndex {
 
     /// Notes that everything has been closed in order; only by the last process.
     func markClean() throws(CacheError) {
+        try voidSum()
         do {
             try queue.write { db in
                 try db.meta.set(MetaRows.Key.clean, to: "1")

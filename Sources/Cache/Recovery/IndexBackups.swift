@@ -50,9 +50,10 @@ struct IndexBackups: Sendable {
     /// Fills an empty index from the newest copy that is sound and not of a newer version.
     ///
     /// - Returns: the copy; `nil` when there is none.
-    func restore(into scratch: String) throws -> Copy? {
+    func restore(into scratch: String, of store: StoreDirectory) throws -> Copy? {
         for copy in try copies() {
             do {
+                guard try directory.checkDatabase(copy.name, in: store) else { continue }
                 let backup = try CacheIndex(path: "\(directory.path)/\(copy.name)", isReadOnly: true)
                 defer { try? backup.close() }
                 _ = try backup.schemaState()
@@ -68,17 +69,40 @@ struct IndexBackups: Sendable {
 }
 
 extension CacheIndex {
+    /// So many pages are copied before writers get their turn: 4 MiB, some milliseconds.
+    private static let pagesAtOnce: CInt = 1024
+    /// A copy begins again when another process has written meanwhile; after so many times it is given up.
+    private static let copyAttempts = 5
+
+    /// The index is being written all the time; a later copy will do.
+    struct Busy: Error {}
+
     /// Copies everything as it is at one moment into a new file, which is not synced.
-    func copy(to path: String) throws(CacheError) {
-        try backUp { queue in
+    ///
+    /// By a connection of its own, and little by little, so that no writer of any process waits for more than a part.
+    ///
+    /// - Throws: ``CacheError``; ``Busy``.
+    func copy(to path: String) throws {
+        do {
+            let source = try CacheIndex(path: self.path, isReadOnly: true)
+            defer { try? source.close() }
             var configuration = Configuration()
             configuration.prepareDatabase { db in
                 try db.execute(sql: "PRAGMA journal_mode = OFF")
                 try db.execute(sql: "PRAGMA synchronous = OFF")
             }
             let target = try DatabaseQueue(path: path, configuration: configuration)
-            try queue.backup(to: target)
+            var (left, starts) = (Int.max, 1)
+            try source.queue.backup(to: target, pagesPerStep: Self.pagesAtOnce) { progress in
+                if progress.remainingPageCount >= left { starts += 1 }
+                left = progress.remainingPageCount
+                guard starts <= Self.copyAttempts || progress.isCompleted else { throw Busy() }
+            }
             try target.close()
+        } catch let error where error is CacheError || error is Busy {
+            throw error
+        } catch {
+            throw CacheError(index: error, "back up the index", self.path)
         }
     }
 
@@ -99,7 +123,9 @@ extension Recovery {
         defer { lock.unlock() }
         let backups = IndexBackups(directory: store.directory.backup, logger: store.configuration.logger)
         do {
-            try await blocking { [index = store.index] in try backups.add(index) }
+            try await blocking(on: .syncing) { [index = store.index] in try backups.add(index) }
+        } catch is CacheIndex.Busy {
+            store.configuration.logger.debug("the index is written all the time; it is backed up later")
         } catch let error as SystemError {
             throw CacheError(error, "back up the index", path: store.directory.backup.path)
         }

@@ -117,7 +117,9 @@ extension ContentCache {
     func tagged() async throws -> [String: Digest] {
         var result: [String: Digest] = [:]
         for location in try await names.locations() {
-            for (tag, descriptor) in try await names.tags(of: location) { result["\(location):\(tag)"] = descriptor.digest }
+            for (tag, descriptor) in try await names.tags(of: location) {
+                result["\(location):\(tag)"] = descriptor.digest
+            }
         }
         return result
     }

@@ -11,9 +11,15 @@ extension ContentCache {
     func recover() throws {
         try removeDeadLeases()
         try index.expireImports(at: configuration.now())
+        try expireHistory(at: configuration.now())
         _ = try removeOldPartials(isDryRun: false)
         try settleDeletions()
         layBallast()
+    }
+
+    private func expireHistory(at now: Int64) throws {
+        guard try index.read({ try $0.history.isDue(at: now) }) else { return }
+        try index.write { try $0.history.expire(at: now) }
     }
 
     /// Removes the leases of owners that died; what they protected is anybody's again.

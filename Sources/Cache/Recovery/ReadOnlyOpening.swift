@@ -2,7 +2,10 @@ import Glibc
 import Logging
 import OCI
 
-extension ContentCache {
+/// Opens a cache that this user cannot write, for reading alone.
+struct ReadOnlyOpening: Sendable {
+    let configuration: CacheConfiguration
+
     /// Whether this user cannot write a cache that is there: its disk is read-only, or it is somebody else's.
     static func isOutOfReach(_ path: String) -> Bool {
         guard access("\(path)/\(CacheIndex.fileName)", F_OK) == 0 else { return false }
@@ -12,7 +15,7 @@ extension ContentCache {
     /// Opens a cache for reading alone: nothing is created, locked for others, recovered or noted.
     ///
     /// - Throws: ``CacheError``; also when only a writer could make the index readable.
-    static func openForReading(_ configuration: CacheConfiguration) async throws -> (ContentCache, OpenFile) {
+    func run() async throws -> (ContentCache, OpenFile) {
         let directory = try StoreDirectory(readOnly: configuration.directory)
         let locks = StoreLocks(
             directory: directory.locks,
@@ -23,9 +26,9 @@ extension ContentCache {
         let lock = try? directory.locks.openFile("store", flags: O_RDONLY)
         let index = try await blocking {
             if let lock, try lock.tryLock(.exclusive), try directory.isIndexAltered() {
-                throw refusal(.damagedIndex, directory, "its index is not what was written; \(repair)")
+                throw Self.refusal(.damagedIndex, directory, "its index is not what was written; \(Self.repair)")
             }
-            return try readableIndex(directory)
+            return try Self.readableIndex(directory)
         }
         configuration.logger.info(
             "the cache cannot be written, so it is only read",
@@ -37,25 +40,25 @@ extension ContentCache {
     }
 
     private static func readableIndex(_ directory: StoreDirectory) throws -> CacheIndex {
-        let path = "\(directory.path)/\(CacheIndex.fileName)"
+        _ = try directory.checkIndexFiles()
         do {
-            let index = try CacheIndex(path: path, isReadOnly: true)
+            let index = try CacheIndex(path: directory.indexPath, isReadOnly: true)
             guard try index.schemaState() == .current else {
-                throw refusal(.permission, directory, "an older imglife wrote its index; \(remedy)")
+                throw Self.refusal(.permission, directory, "an older imglife wrote its index; \(remedy)")
             }
             return index
         } catch let error as CacheError {
             let journal = try? directory.root.status("\(CacheIndex.fileName)-journal")
             if error.kind == .newerSchema { throw error }
             if let journal, journal.size > 0 {
-                throw refusal(
+                throw Self.refusal(
                     .permission,
                     directory,
                     "a write to its index was interrupted and must be undone; \(remedy)"
                 )
             }
             guard error.kind == .damagedIndex else { throw error }
-            throw refusal(.damagedIndex, directory, "its index is damaged; \(repair)")
+            throw Self.refusal(.damagedIndex, directory, "its index is damaged; \(repair)")
         }
     }
 

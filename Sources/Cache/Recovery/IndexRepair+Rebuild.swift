@@ -5,7 +5,7 @@ import Logging
 import NIOCore
 import OCI
 
-extension Initialization {
+extension IndexRepair {
     private static let scratchName = "index.rebuild.sqlite"
 
     /// Makes an index out of the newest good backup, the blobs and the tags that `index.json` names, beside its place,
@@ -13,18 +13,19 @@ extension Initialization {
     ///
     /// Blobs are taken over by their names, unverified; manifests are hashed and read. A stopped rebuild leaves nothing
     /// that counts. `former` are the names that the index had, as far as it could still be read.
-    func rebuiltIndex(former: Set<ImageReference>) throws -> CacheIndex {
+    func rebuild(former: Set<ImageReference>) throws {
         for suffix in ["", "-journal"] { try directory.root.remove(Self.scratchName + suffix) }
         let scratchPath = "\(directory.path)/\(Self.scratchName)"
         let backup = try IndexBackups(directory: directory.backup, logger: configuration.logger)
-            .restore(into: scratchPath)
+            .restore(into: scratchPath, of: directory)
         let scratch = try CacheIndex(path: scratchPath)
         try scratch.migrate(by: configuration.version)
         let blobs = try Digest.Algorithm.allCases.flatMap(blobsOnDisk)
-        let layout = try layoutTags()
-        if backup != nil || !blobs.isEmpty || !layout.isEmpty {
-            try fill(scratch, blobs, try preferred(layout, over: backup))
-            try tell(scratch, backup, blobs.count, former: former.union(layout.map(\.reference)))
+        let layout = try readLayout()
+        if backup != nil || !blobs.isEmpty || !layout.tags.isEmpty {
+            try fill(scratch, blobs, try preferred(layout.tags, over: backup))
+            try scratch.write { try $0.foreignEntries.replace(with: layout.foreignDigests) }
+            try tell(scratch, backup, blobs.count, layout, former: former.union(layout.tags.map(\.reference)))
         }
         try scratch.close()
         // Closed in order, its journal is empty; it would stay behind under the old name.
@@ -34,7 +35,6 @@ extension Initialization {
         try moveAside(["\(CacheIndex.fileName)-journal"])
         try directory.root.rename(Self.scratchName, to: directory.root, CacheIndex.fileName)
         try directory.root.sync()
-        return try CacheIndex(path: "\(directory.path)/\(CacheIndex.fileName)")
     }
 
     /// Tags, and whether they replace what a backup says.
@@ -58,7 +58,7 @@ extension Initialization {
             try db.execute(sql: "DELETE FROM leases")
             let present = try db.blobs.sizes()
             for blob in blobs where present[blob.digest] != blob.size {
-                let manifest = readManifest(blob)
+                let manifest = directory.readManifest(blob)
                 try db.blobs.record(blob, verifiedAt: manifest == nil ? nil : now, at: now)
                 if let manifest { try db.manifests.record(manifest) }
             }
@@ -75,37 +75,33 @@ extension Initialization {
         try db.names.record(tag.tag, of: tag.location, as: tag.descriptor.digest, at: now)
     }
 
-    private func layoutTags() throws -> [TagRow] {
-        guard let bytes = try directory.root.contents("index.json", limit: 64 << 20) else { return [] }
-        return ImageLayout.tags(in: bytes)
+    /// A file that is missing or cut short names less than there was.
+    private func readLayout() throws -> LayoutIndex {
+        do throws(SystemError) {
+            return try LayoutIndex(directory.root) ?? LayoutIndex(parsing: ByteBuffer())
+        } catch {
+            throw CacheError(error, "read", path: "\(directory.path)/\(LayoutIndex.fileName)")
+        }
     }
 
     private func blobsOnDisk(_ algorithm: Digest.Algorithm) throws -> [Descriptor] {
         let blobs = directory.blobs(algorithm)
-        return try blobs.names().sorted().compactMap { name in
+        return try StoreDirectory.names(in: blobs).sorted().compactMap { name in
             guard let digest = try? Digest("\(algorithm.rawValue):\(name)"), let status = try blobs.status(name),
                 status.isRegular
             else { return nil }
             return Descriptor(mediaType: .octetStream, digest: digest, size: status.size)
         }
     }
-
-    /// - Returns: `nil` for a blob that is no manifest, or not the one it is named after.
-    private func readManifest(_ blob: Descriptor) -> Manifest? {
-        let blobs = directory.blobs(blob.digest.algorithm)
-        guard blob.size > 0, let bytes = try? blobs.contents(blob.digest.hex, limit: Int64(Manifest.maximumSize)),
-            bytes.getInteger(at: bytes.readerIndex, as: UInt8.self) == UInt8(ascii: "{")
-        else { return nil }
-        return try? Manifest(bytes: bytes, contentType: nil, expected: blob)
-    }
 }
 
-extension Initialization {
+extension IndexRepair {
     /// Says what was restored and which names were not, in the log and for ``ContentCache/restoration()``.
     private func tell(
         _ index: CacheIndex,
         _ backup: IndexBackups.Copy?,
         _ blobs: Int,
+        _ layout: LayoutIndex,
         former: Set<ImageReference>
     ) throws {
         let tags = try index.read { try $0.names.tags() }
@@ -115,11 +111,19 @@ extension Initialization {
             source: backup?.name ?? "index.json",
             lostNames: lost
         )
-        try index.write { try $0.meta.record(restoration) }
+        // What cannot be told is missing as well where what names it cannot be read.
+        let lacksNames = !lost.isEmpty || !layout.isWhole
+        try index.write { db in
+            try db.meta.record(restoration)
+            if lacksNames { try db.meta.set(MetaRows.Key.lacksNames, to: "1") }
+        }
         configuration.logger.notice(
             "the index has been rebuilt",
             metadata: ["blobs": "\(blobs)", "tags": "\(tags.count)", "from": "\(restoration.source)"]
         )
+        if lacksNames, lost.isEmpty {
+            configuration.logger.warning("index.json could not be read, so that names may be lost with the index")
+        }
         guard !lost.isEmpty else { return }
         let shown = lost.prefix(20).joined(separator: ", ") + (lost.count > 20 ? ", …" : "")
         configuration.logger.warning(

@@ -1,0 +1,93 @@
+import GRDB
+import NIOCore
+import OCI
+
+/// What the entries of others in `index.json` name, kept from collection like what an archive's volumes have brought:
+/// as a set of its own, which does not expire and goes with the entries.
+struct ForeignEntries {
+    private static let set = Digest.of(ByteBuffer(string: LayoutIndex.fileName))
+
+    let db: Database
+
+    func all() throws -> Set<Digest> {
+        try Set(Digest.fetchAll(db, sql: "SELECT digest FROM import_items WHERE set_id = ?", arguments: [Self.set]))
+    }
+
+    func replace(with digests: Set<Digest>) throws {
+        try db.execute(sql: "DELETE FROM import_sets WHERE id = ?", arguments: [Self.set])
+        guard !digests.isEmpty else { return }
+        try db.execute(
+            sql: "INSERT INTO import_sets (id, expires_at) VALUES (?, ?)",
+            arguments: [Self.set, Int64.max]
+        )
+        for digest in digests {
+            try db.executeCached(
+                sql: "INSERT INTO import_items (set_id, digest) VALUES (?, ?)",
+                arguments: [Self.set, digest]
+            )
+        }
+    }
+}
+
+extension Database {
+    var foreignEntries: ForeignEntries { ForeignEntries(db: self) }
+}
+
+extension LayoutIndex {
+    /// What the entries of others name.
+    var foreignDigests: Set<Digest> { Set(foreign.compactMap(\.digest)) }
+}
+
+extension Store {
+    /// Keeps what the entries of others name, with all that it consists of; costs no transaction when that is known.
+    ///
+    /// Blocks.
+    func keepForeign(_ layout: LayoutIndex) throws {
+        let wanted = layout.foreignDigests
+        let known = try index.read { try $0.foreignEntries.all() }
+        guard wanted != known else { return }
+        let files = try directory.closure(of: wanted.subtracting(known))
+        try index.write { [now] db in
+            for (blob, manifest) in files where try db.blobs.state(of: blob.digest) == nil {
+                try db.blobs.record(blob, verifiedAt: manifest == nil ? nil : now, at: now)
+                if let manifest { try db.manifests.record(manifest) }
+            }
+            try db.foreignEntries.replace(with: wanted)
+        }
+    }
+}
+
+extension StoreDirectory {
+    /// The files that some manifests consist of, as far as they are there.
+    fileprivate func closure(of roots: Set<Digest>) throws -> [(blob: Descriptor, manifest: Manifest?)] {
+        var found: [(blob: Descriptor, manifest: Manifest?)] = []
+        var seen = roots
+        var open = Array(roots)
+        while let digest = open.popLast() {
+            guard let status = try blobs(digest.algorithm).status(digest.hex), status.isRegular,
+                let blob = Descriptor(mediaType: .octetStream, digest: digest, size: status.size)
+            else { continue }
+            let manifest = readManifest(blob)
+            found.append((manifest?.descriptor ?? blob, manifest))
+            let needed: [Descriptor] =
+                switch manifest?.content {
+                case .image(let image): [image.config] + image.layers
+                case .index(let index): index.entries.map(\.descriptor)
+                case nil: []
+                }
+            open += needed.map(\.digest).filter { seen.insert($0).inserted }
+        }
+        return found
+    }
+
+    /// Reads a blob as a manifest.
+    ///
+    /// - Returns: `nil` for one that is no manifest, or not the one it is named after.
+    func readManifest(_ blob: Descriptor) -> Manifest? {
+        let blobs = blobs(blob.digest.algorithm)
+        guard blob.size > 0, let bytes = try? blobs.contents(blob.digest.hex, limit: Int64(Manifest.maximumSize)),
+            bytes.getInteger(at: bytes.readerIndex, as: UInt8.self) == UInt8(ascii: "{")
+        else { return nil }
+        return try? Manifest(bytes: bytes, contentType: nil, expected: blob)
+    }
+}

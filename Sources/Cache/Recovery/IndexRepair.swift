@@ -1,0 +1,80 @@
+import Glibc
+import Logging
+import OCI
+
+/// Makes the index right while nobody else has the cache open: makes, upgrades, checks or replaces it.
+///
+/// Runs under the exclusive store lock; stopped at any point it can be run again. Nothing of it is open afterwards.
+struct IndexRepair: Sendable {
+    let directory: StoreDirectory
+    let configuration: CacheConfiguration
+
+    func run() throws {
+        if try directory.checkIndexFiles() {
+            try check()
+        } else {
+            try rebuild(former: [])
+        }
+        try directory.clearSuspicion()
+    }
+
+    private func check() throws {
+        var former: Set<ImageReference> = []
+        // Compared before SQLite opens it.
+        let isAltered = try directory.isIndexAltered()
+        do {
+            let index = try CacheIndex(path: directory.indexPath)
+            defer { try? index.close() }
+            if try !isAltered && !directory.isIndexCondemned() && isSound(index) { return }
+            former = index.readableNames()
+        } catch let error as CacheError where error.kind == .damagedIndex {
+            configuration.logger.debug("the index is unusable", metadata: ["error": "\(error)"])
+        }
+        let time = try moveAside([CacheIndex.fileName, "\(CacheIndex.fileName)-journal"])
+        configuration.logger.warning(
+            "the index was damaged; it is rebuilt from its backup, the blobs and index.json",
+            metadata: ["aside": "\(directory.quarantine.path)/\(CacheIndex.fileName).\(time)"]
+        )
+        try rebuild(former: former)
+    }
+
+    /// Checks as much as there is reason for, and notes that it need not be done again.
+    private func isSound(_ index: CacheIndex) throws -> Bool {
+        do {
+            if try index.schemaState() == .outdated { try index.migrate(by: configuration.version) }
+            if try directory.isIndexSuspect() {
+                _ = try index.read { try $0.names.tags() }
+                return try index.passesIntegrityCheck()
+            }
+            guard try !index.wasClosedCleanly() else { return true }
+            guard try index.passesQuickCheck() else { return false }
+            try markChecked(index)
+            return true
+        } catch let error as CacheError where error.kind == .damagedIndex {
+            configuration.logger.debug("the index is unusable", metadata: ["error": "\(error)"])
+            return false
+        }
+    }
+
+    /// A full disk is no reason not to open: then the next process checks again.
+    private func markChecked(_ index: CacheIndex) throws {
+        do throws(CacheError) {
+            try index.markClean()
+        } catch {
+            guard error.kind == .diskFull else { throw error }
+        }
+    }
+
+    /// Keeps files as evidence, the index before its journal: without the journal it would be taken for another state.
+    ///
+    /// - Returns: the time that their new names end in.
+    @discardableResult
+    func moveAside(_ names: [String]) throws -> Int64 {
+        let time = configuration.now()
+        for name in names where try directory.root.status(name) != nil {
+            try directory.root.rename(name, to: directory.quarantine, "\(name).\(time)")
+        }
+        try directory.root.sync()
+        return time
+    }
+}

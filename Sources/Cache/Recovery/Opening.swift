@@ -1,0 +1,145 @@
+import Glibc
+import Logging
+import OCI
+
+/// What happens when a cache is opened, also after a crash, from top to bottom in ``run()``.
+///
+/// Killed at any point it is done again by the next opening, with the same outcome. Whoever has the store's lock alone
+/// looks at the index thoroughly and mends it (``IndexRepair``); beside others the index is only opened, because they
+/// looked when they came, and a check would hold up their writing.
+struct Opening: Sendable {
+    let configuration: CacheConfiguration
+
+    /// - Returns: the cache, and the shared store lock.
+    func run() async throws -> (ContentCache, OpenFile) {
+        if configuration.mayBeReadOnly, ReadOnlyOpening.isOutOfReach(configuration.directory) {
+            return try await ReadOnlyOpening(configuration: configuration).run()
+        }
+        // Looking creates nothing, and nothing foreign is written over.
+        try CachePlace.check(configuration.directory, configuration.mode)
+        let directory = try StoreDirectory(path: configuration.directory)
+        let locks = StoreLocks(
+            directory: directory.locks,
+            clock: configuration.clock,
+            timeout: configuration.lockTimeout
+        )
+        let (index, lock) = try await openIndex(directory, locks)
+        let cache = ContentCache(Store(configuration, directory, locks, index))
+        try await cache.store.completeLayout()
+        // Leases and partials of processes that died, deletions that they began.
+        try await blocking { try cache.recover() }
+        return (cache, lock)
+    }
+
+    /// Opens the index under the shared store lock; mended before, if nobody else has the cache open.
+    private func openIndex(_ directory: StoreDirectory, _ locks: StoreLocks) async throws -> (CacheIndex, OpenFile) {
+        var lock: OpenFile
+        if let alone = try locks.tryAcquire("store", .exclusive) {
+            lock = try await repair(directory, locks, alone)
+        } else {
+            lock = try await locks.acquire("store", .shared)
+        }
+        for _ in 0..<2 {
+            switch try await blocking({ try usableIndex(directory) }) {
+            case .usable(let index): return (index, lock)
+            case .unusable(let reason):
+                lock.unlock()
+                lock = try await repair(directory, locks, alone(locks, reason))
+            }
+        }
+        throw CacheError(
+            .damagedIndex,
+            "open the cache",
+            path: directory.path,
+            "its index is damaged again right after it was mended; check the disk and its file system"
+        )
+    }
+
+    private func repair(
+        _ directory: StoreDirectory,
+        _ locks: StoreLocks,
+        _ alone: OpenFile
+    ) async throws -> OpenFile {
+        let repair = IndexRepair(directory: directory, configuration: configuration)
+        try await blocking { try repair.run() }
+        // Not atomic: another process may look at the index in between, and finds everything done.
+        return try alone.tryLock(.shared) ? alone : try await locks.acquire("store", .shared)
+    }
+
+    /// Waits until nobody else has the cache open.
+    private func alone(_ locks: StoreLocks, _ reason: String) async throws -> OpenFile {
+        do {
+            return try await locks.acquire("store", .exclusive)
+        } catch let error as CacheError where error.kind == .locked {
+            throw CacheError(
+                .locked,
+                "open the cache",
+                path: configuration.directory,
+                "its index \(reason), which is only done while nobody else has the cache open; \(error.reason)",
+                cause: error
+            )
+        }
+    }
+}
+
+extension Opening {
+    private enum Found: Sendable {
+        case usable(CacheIndex)
+        /// Says what is wrong and will be done.
+        case unusable(String)
+    }
+
+    /// Opens the index without looking at more of it than tells that it can be used.
+    private func usableIndex(_ directory: StoreDirectory) throws -> Found {
+        guard try directory.checkIndexFiles() else { return .unusable("is missing and must be rebuilt") }
+        guard try !directory.isIndexCondemned() else { return .unusable("was found damaged and must be rebuilt") }
+        do {
+            let index = try CacheIndex(path: directory.indexPath)
+            guard try index.schemaState() == .current else {
+                return .unusable("is of an older version and must be upgraded")
+            }
+            // One that failed once may be sound: a thorough check is for whoever comes alone.
+            if try directory.isIndexSuspect() { _ = try index.read { try $0.names.tags() } }
+            return .usable(index)
+        } catch let error as CacheError where error.kind == .damagedIndex {
+            return .unusable("is damaged and must be rebuilt")
+        }
+    }
+}
+
+extension StoreDirectory {
+    var indexPath: String { "\(path)/\(CacheIndex.fileName)" }
+
+    /// Whether there is an index; refuses what SQLite must not open by its name.
+    func checkIndexFiles() throws(CacheError) -> Bool {
+        _ = try root.checkDatabase("\(CacheIndex.fileName)-journal", in: self)
+        return try root.checkDatabase(CacheIndex.fileName, in: self)
+    }
+}
+
+extension Directory {
+    /// Whether there is a database of that name; SQLite follows links and takes whatever it finds, so that what is no
+    /// regular file with this one name, of this user, of root or of the cache's owner, is refused.
+    func checkDatabase(_ name: String, in store: StoreDirectory) throws(CacheError) -> Bool {
+        let place = "\(path)/\(name)"
+        do throws(SystemError) {
+            guard let status = try status(name) else { return false }
+            let owners = [geteuid(), 0, try store.root.file.status().owner]
+            guard status.isRegular, status.links == 1, owners.contains(status.owner) else {
+                throw SystemError(call: "open", code: ELOOP)
+            }
+            return true
+        } catch {
+            guard error.code == ELOOP else { throw CacheError(error, "open", path: place) }
+            throw CacheError(
+                .untrusted,
+                "open",
+                path: place,
+                code: error.code,
+                "it must be a regular file with no other name, of this user or of the cache's owner; remove it, and the "
+                    + "next command restores it",
+                cause: error
+            )
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import Glibc
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+/// Looking never creates: what the commands do where there is no cache.
+struct LookingTests {
+    private static let looking = [
+        "cache stats", "cache ls", "cache verify", "cache verify --repair", "cache gc", "cache gc --force --dry-run",
+        "cache rm a:1", "receipt", "export --offline -o out.tar a:1",
+    ]
+
+    @Test("It says that there is none, exits 1 and creates nothing", arguments: looking)
+    func absent(command: String) async throws {
+        try await Workspace.with { workspace async throws in
+            try #require(mkdir("\(workspace.path)/empty", 0o700) == 0)
+            for place in ["absent/cache", "empty"] {
+                let result = try await workspace.shell(
+                    "exec \"$imglife\" --cache-dir \(place) \(command)"
+                )
+                #expect(result.status == 1, "\(result.output)\(result.errors)")
+                #expect(result.errors.contains("there is no cache"), "\(result.errors)")
+                #expect(result.output == "")
+            }
+            #expect(try Files.list(workspace.path) == ["empty"])
+            #expect(try Files.list("\(workspace.path)/empty").isEmpty)
+        }
+    }
+
+    @Test("A cache of another user is denied, not absent", .enabled(if: geteuid() == 0), arguments: looking)
+    func denied(command: String) async throws {
+        try await Workspace.with { workspace async throws in
+            for path in ["", "/private"] { _ = mkdir(workspace.path + path, 0o755) }
+            try #require(chmod(workspace.path, 0o755) == 0)
+            try #require(chmod("\(workspace.path)/private", 0o700) == 0)
+            let other = "exec setpriv --reuid=65534 --regid=65534 --clear-groups"
+            try #require(await workspace.shell("cp \"$imglife\" program").status == 0)
+            let result = try await workspace.shell("\(other) ./program --cache-dir private/cache \(command)")
+            #expect(result.status == 1, "\(result.output)\(result.errors)")
+            #expect(result.errors.contains("Permission denied"), "\(result.errors)")
+            #expect(!result.errors.contains("there is no cache"), "\(result.errors)")
+        }
+    }
+
+    @Test("What fills a cache makes one, but not among somebody else's files")
+    func filling() async throws {
+        try await Mirror.with { mirror async throws in
+            let workspace = mirror.workspace
+            try Files.write("x", to: "\(workspace.path)/full/letter.txt")
+            for command in ["sync", "import a.tar", "serve --listen 127.0.0.1:0"] {
+                let result = try await workspace.shell("exec \"$imglife\" --cache-dir full \(command)")
+                #expect(result.status == 1, "\(result.output)\(result.errors)")
+                #expect(result.errors.contains("choose an empty directory"), "\(result.errors)")
+            }
+            #expect(try Files.list("\(workspace.path)/full") == ["letter.txt"])
+            try #require(await workspace.run("sync").status == 0)
+            try #require(await workspace.run("export", "--offline", "-o", "a.tar").status == 0)
+            let result = try await workspace.run("--cache-dir", "new/cache", "import", "a.tar")
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(try await workspace.run("--cache-dir", "new/cache", "cache", "verify").status == 0)
+        }
+    }
+
+    @Test(
+        "skopeo's layout keeps its entries when images are imported beside them",
+        .enabled(if: Tool.isInstalled("skopeo"))
+    )
+    func skopeo() async throws {
+        try await Mirror.with { mirror async throws in
+            let workspace = mirror.workspace
+            try #require(await workspace.run("sync").status == 0)
+            try #require(await workspace.run("export", "--offline", "-o", "a.tar").status == 0)
+            let names = try CacheFiles(path: workspace.cache).images().keys.sorted()
+            let name = try #require(names.first)
+            let copy = "skopeo copy -q --insecure-policy"
+            let made = try await workspace.shell("\(copy) 'oci:var/cache:\(name)' oci:layout:mine")
+            try #require(made.status == 0, "\(made.errors)")
+            let result = try await workspace.run("--cache-dir", "layout", "import", "a.tar")
+            #expect(result.status == 0, "\(result.errors)")
+            let gc = try await workspace.run("--cache-dir", "layout", "cache", "gc", "--grace", "0s")
+            #expect(gc.status == 0, "\(gc.errors)")
+            for tag in ["mine", name] {
+                let read = try await workspace.shell("rm -rf out; \(copy) 'oci:layout:\(tag)' dir:out")
+                #expect(read.status == 0, "\(read.errors)")
+            }
+        }
+    }
+
+    @Test("After names were lost a collection waits for a sync, or is forced")
+    func lostNames() async throws {
+        try await Mirror.with { mirror async throws in
+            let workspace = mirror.workspace
+            let cache = workspace.cache
+            try #require(await workspace.run("sync").status == 0)
+            for forced in [false, true] {
+                try #require(await workspace.shell("rm -rf \(cache)/index.sqlite* \(cache)/backup").status == 0)
+                try Files.write("{", to: "\(cache)/index.json")
+                let refused = try await workspace.run("cache", "gc", "--grace", "0s")
+                #expect(refused.status == 1)
+                #expect(refused.errors.contains("names were lost with its index"), "\(refused.errors)")
+                let before = try Files.list("\(cache)/blobs/sha256")
+                #expect(!before.isEmpty)
+                if forced {
+                    #expect(try await workspace.run("cache", "gc", "--grace", "0s", "--force").status == 0)
+                    #expect(try Files.list("\(cache)/blobs/sha256").isEmpty)
+                } else {
+                    mirror.target.store.remove("down/app")
+                    try #require(await workspace.run("sync").status == 0)
+                    #expect(try await workspace.run("cache", "gc", "--grace", "0s").status == 0)
+                    #expect(try Files.list("\(cache)/blobs/sha256") == before)
+                }
+            }
+        }
+    }
+}
