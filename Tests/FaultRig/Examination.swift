@@ -64,10 +64,11 @@ struct Examination: Sendable {
         let queue = try DatabaseQueue(path: path)
         defer { try? queue.close() }
         return try queue.read { db in
-            guard try db.tableExists("tags") else { return ([], [:]) }
+            guard try db.tableExists("names") else { return ([], [:]) }
             let recorded = try Data.fetchAll(db, sql: "SELECT digest FROM blobs WHERE state = 'ok'").map(digest)
             var tags: [String: Digest] = [:]
-            for row in try Row.fetchAll(db, sql: "SELECT host || '/' || repository || ':' || tag, digest FROM tags") {
+            let wholes = "SELECT host || '/' || repository || ':' || reference, digest FROM names WHERE is_whole"
+            for row in try Row.fetchAll(db, sql: wholes) {
                 tags[row[0]] = try digest(row[1])
             }
             return (Set(recorded), tags)
