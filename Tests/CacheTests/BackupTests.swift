@@ -6,6 +6,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct BackupTests {
     private let first = SampleImage.image(layers: [.init(seed: 901, size: 5000)])
     private let second = SampleImage.image(layers: [.init(seed: 902, size: 7000)], labels: ["a": "b"])
@@ -108,8 +109,7 @@ struct BackupTests {
 
     @Test(
         "Killed at any step of restoring, the next opening comes to the same state",
-        // Needs the program strace.
-        .enabled(if: Tool.isInstalled("strace")),
+        .requires(.tool("strace")),
         arguments: ["renameat", "unlinkat", "fsync", "fdatasync", "openat", "pwrite64"]
     )
     func killed(call: String) async throws {

@@ -63,6 +63,7 @@ extension ContentCache {
     }
 }
 
+@Suite(.timeLimit(.minutes(10)))
 struct CollectionTests {
     private let index = SampleImage.multiPlatform(seed: 11)
     private let image = SampleImage.image(layers: [.init(seed: 21, size: 5000)], labels: ["a": "b"])

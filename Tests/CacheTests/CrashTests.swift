@@ -5,7 +5,7 @@ import OCI
 import TestSupport
 import Testing
 
-@Suite(.serialized)
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct CrashTests {
     @Test("kill -9 at any time loses no acknowledged blob and shows no partial one")
     func kills() async throws {
@@ -38,8 +38,7 @@ struct CrashTests {
 
     @Test(
         "A blob is synced before it is renamed, and its directory before it is acknowledged",
-        // Needs the program strace.
-        .enabled(if: Tool.isInstalled("strace")),
+        .requires(.tool("strace")),
         arguments: [2000, 2_000_000]
     )
     func order(size: Int) async throws {
@@ -64,8 +63,7 @@ struct CrashTests {
 
     @Test(
         "A disk without room for the blob is found out before anything is downloaded",
-        // Needs the right to mount a tmpfs.
-        .enabled("needs the right to mount") { await canMount() }
+        .requires(.mounting)
     )
     func diskFull() async throws {
         try await TemporaryDirectory.with { path in
@@ -90,10 +88,4 @@ struct CrashTests {
             #expect(try await Probe.run(path, count: 1, size: 5_000_000).status == 0)
         }
     }
-}
-
-/// Whether this user may mount file systems in a namespace of its own.
-private func canMount() async -> Bool {
-    guard geteuid() == 0 else { return false }
-    return (try? await Tool.run("unshare", ["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]))?.status == 0
 }

@@ -4,6 +4,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct FollowTests {
     @Test("A followed blob is committed, readable and recorded", arguments: [0, 1, 70_000, 1 << 20, 5_000_001])
     func endToEnd(size: Int) async throws {

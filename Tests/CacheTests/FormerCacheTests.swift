@@ -7,6 +7,7 @@ import Testing
 
 /// A cache as version 0.1.0 wrote it, before its names were one table: three tags, one of which has moved, an image
 /// that a server brought without its layer, and one volume of an archive of four.
+@Suite(.timeLimit(.minutes(10)))
 struct FormerCacheTests {
     /// A moment after it was made, in seconds since 1970.
     private static let now: Int64 = 1_795_672_000

@@ -7,6 +7,7 @@ import Testing
 
 @testable import Cache
 
+@Suite(.timeLimit(.minutes(10)))
 struct IndexSumTests {
     private let image = SampleImage.image(layers: [.init(seed: 911, size: 5000)])
 

@@ -4,6 +4,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct InventoryTests {
     @Test("Unique bytes are what removing an image frees, shared ones what others need too")
     func sharing() async throws {
@@ -61,6 +62,7 @@ struct InventoryTests {
     }
 }
 
+@Suite(.timeLimit(.minutes(10)))
 struct VerificationTests {
     private let image = SampleImage.image(layers: [.init(seed: 801, size: 50_000)])
     private let other = SampleImage.image(layers: [.init(seed: 802, size: 3_000_000)], labels: ["a": "b"])

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 /// The figures that triggers keep are those that counting gives.
+@Suite(.timeLimit(.minutes(10)))
 struct KeeperTests {
     private let first = SampleImage.image(layers: [.init(seed: 951, size: 5000)])
     private let second = SampleImage.image(layers: [.init(seed: 952, size: 7000)], labels: ["a": "b"])

@@ -4,6 +4,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct MismatchTests {
     @Test(
         "Wrong bytes are never committed; a fresh attempt repairs them",

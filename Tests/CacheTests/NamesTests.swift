@@ -4,6 +4,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct NamesTests {
     private static func location(_ text: String) throws -> RepositoryReference {
         try RepositoryReference(text)
@@ -109,8 +110,7 @@ struct NamesTests {
 
     @Test(
         "skopeo finds each tag in the directory as it lies",
-        // Needs the program skopeo.
-        .enabled(if: Tool.isInstalled("skopeo")),
+        .requires(.tool("skopeo")),
         arguments: ["docker.io/library/alpine", "registry.example.com:5000/a/b-c", "localhost:5000/x"]
     )
     func skopeo(location: String) async throws {

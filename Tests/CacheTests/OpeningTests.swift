@@ -6,6 +6,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct OpeningTests {
     private func failure(_ path: String) async throws -> CacheError {
         try #require(

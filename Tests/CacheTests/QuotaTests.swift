@@ -4,6 +4,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct QuotaTests {
     /// Images of about 10 000 bytes that share nothing, each used an hour after the one before.
     private func fill(_ timed: TimedCache, _ count: Int) async throws -> [SampleImage] {

@@ -5,6 +5,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct RoomTests {
     @Test("No download begins that would leave less free than the floor, and the text names it")
     func floor() async throws {

@@ -5,6 +5,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct SharingTests {
     @Test("Two caches on one directory download a blob once, and the waiting one's readers see it arrive")
     func shared() async throws {

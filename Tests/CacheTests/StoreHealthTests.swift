@@ -5,6 +5,7 @@ import Testing
 
 @testable import Cache
 
+@Suite(.timeLimit(.minutes(10)))
 struct StoreHealthTests {
     private func failure(_ code: CInt, _ kind: CacheError.Kind = .inputOutput) -> CacheError {
         CacheError(kind, "test", code: code, "text")

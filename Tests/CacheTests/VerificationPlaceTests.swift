@@ -4,6 +4,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct VerificationPlaceTests {
     private func fill(_ cache: ContentCache, _ count: Int, size: Int = 2000) async throws -> Set<Digest> {
         let contents = (0..<count).map { bytes(size, seed: UInt64($0 + 900)) }

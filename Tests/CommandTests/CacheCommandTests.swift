@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 /// The commands as a user runs them, on a cache that a run has filled.
+@Suite(.timeLimit(.minutes(10)))
 struct CacheCommandTests {
     /// A directory with a filled cache and no configuration.
     private struct Filled {

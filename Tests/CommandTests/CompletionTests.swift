@@ -3,6 +3,7 @@ import Testing
 
 @testable import imglife
 
+@Suite(.timeLimit(.minutes(10)))
 struct CompletionTests {
     @Test(
         "The completion script of every shell knows the commands and their options",

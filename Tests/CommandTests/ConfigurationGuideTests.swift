@@ -8,6 +8,7 @@ import Testing
 @testable import imglife
 
 /// What `docs/configuration.md` says is what the program does.
+@Suite(.timeLimit(.minutes(10)))
 struct ConfigurationGuideTests {
     private let guide: String
 

@@ -6,6 +6,7 @@ import Testing
 @testable import imglife
 
 /// The documents here are JSON, which is YAML too.
+@Suite(.timeLimit(.minutes(10)))
 struct ConfigurationSchemaTests {
     private static let unknown = "zzzzzzzzzzzzzzzz"
 

@@ -3,6 +3,7 @@ import Sync
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct EOLBoundedSourceTests {
     /// Answers at once, or after so long by the test's clock, or never.
     private struct Service: LifecycleSource {

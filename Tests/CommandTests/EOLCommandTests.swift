@@ -2,6 +2,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct EOLCommandTests {
     /// `eol` of a target that holds these tags.
     private func withMirror(

@@ -2,6 +2,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct EOLSyncTests {
     private static let line = "End of life: 2 of 4 tracked tags · 1 more within 90 days\n"
 

@@ -4,6 +4,7 @@ import Testing
 @testable import imglife
 
 /// Log lines that are written together.
+@Suite(.timeLimit(.minutes(10)))
 struct GatheredLinesTests {
     /// A pipe, and a terminal that writes to it: a write to a full one waits, as to a program that does not read.
     private struct Pipe {

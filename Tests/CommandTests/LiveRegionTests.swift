@@ -2,6 +2,7 @@ import Testing
 
 @testable import imglife
 
+@Suite(.timeLimit(.minutes(10)))
 struct LiveRegionTests {
     @Test("Log lines stay above the live lines, whole and in order", arguments: [20, 40, 80, 300])
     func aboveTheBars(columns: Int) {

@@ -6,6 +6,7 @@ import Testing
 
 @testable import imglife
 
+@Suite(.timeLimit(.minutes(10)))
 struct PageSupportTests {
     private static let configuration = """
         lifecycle: {eol_provider: endoflife, eol_data_file: eol.yaml, eol_url: "http://127.0.0.1:1"}

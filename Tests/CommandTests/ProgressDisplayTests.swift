@@ -1,16 +1,17 @@
 import NIOCore
 import OCI
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Sync
 @testable import imglife
 
+@Suite(.timeLimit(.minutes(10)))
 struct ProgressDisplayTests {
-    /// Needs /dev/ptmx and /dev/pts.
     @Test(
         "A recorded run leaves its log lines on the screen and no bars",
-        .enabled(if: PseudoTerminal.isAvailable),
+        .requires(.pseudoTerminal),
         arguments: [20, 40, 80, 200]
     )
     func recordedRun(columns: UInt16) async throws {
@@ -52,7 +53,7 @@ struct ProgressDisplayTests {
         #expect(screen.unknown.isEmpty)
     }
 
-    @Test("The bars are gone when the work fails", .enabled(if: PseudoTerminal.isAvailable))
+    @Test("The bars are gone when the work fails", .requires(.pseudoTerminal))
     func failure() async throws {
         let tty = try #require(PseudoTerminal(columns: 40, rows: 8))
         let clock = SteppedClock()
@@ -73,7 +74,7 @@ struct ProgressDisplayTests {
         #expect(screen.isCursorVisible)
     }
 
-    @Test("A frame is written only when something has changed", .enabled(if: PseudoTerminal.isAvailable))
+    @Test("A frame is written only when something has changed", .requires(.pseudoTerminal))
     func onlyChanges() async throws {
         let tty = try #require(PseudoTerminal(columns: 40, rows: 8))
         let clock = SteppedClock()
@@ -166,7 +167,7 @@ struct ProgressDisplayTests {
 
     @Test(
         "Bars need a terminal that is known to move its cursor",
-        .enabled(if: PseudoTerminal.isAvailable),
+        .requires(.pseudoTerminal),
         arguments: [
             (.auto, "xterm", true, .live), (.auto, "dumb", true, .plain), (.auto, nil, true, .plain),
             (.auto, "xterm", false, .plain), (.plain, "xterm", true, .plain), (.none, "xterm", true, .nothing),

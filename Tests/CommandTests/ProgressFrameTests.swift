@@ -3,6 +3,7 @@ import Testing
 
 @testable import imglife
 
+@Suite(.timeLimit(.minutes(10)))
 struct ProgressFrameTests {
     private func frame(
         _ snapshot: SyncProgress.Snapshot,
@@ -117,6 +118,7 @@ struct ProgressFrameTests {
     }
 }
 
+@Suite(.timeLimit(.minutes(10)))
 struct RemainingTimeTests {
     private let blob = Sample.transfer(1, "a", 25, of: 125)
 
@@ -144,6 +146,7 @@ struct RemainingTimeTests {
     }
 }
 
+@Suite(.timeLimit(.minutes(10)))
 struct TransferRateTests {
     @Test("The rate is that of the last five seconds, and unknown in the first")
     func smoothed() {

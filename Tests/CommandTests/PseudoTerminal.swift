@@ -6,8 +6,6 @@ final class PseudoTerminal {
     private static let number: UInt = 0x8004_5430
     private static let lock: UInt = 0x4004_5431
 
-    static let isAvailable = PseudoTerminal(columns: 80, rows: 24) != nil
-
     /// Where the program writes.
     let descriptor: CInt
     private let master: CInt

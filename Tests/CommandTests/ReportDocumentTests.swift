@@ -5,6 +5,7 @@ import Testing
 @testable import Sync
 @testable import imglife
 
+@Suite(.timeLimit(.minutes(10)))
 struct ReportDocumentTests {
     private let started = Date(timeIntervalSince1970: 1_767_225_600)
     private let digest = "sha256:" + String(repeating: "ab", count: 32)

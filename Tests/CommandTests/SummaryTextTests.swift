@@ -4,6 +4,7 @@ import Testing
 @testable import Sync
 @testable import imglife
 
+@Suite(.timeLimit(.minutes(10)))
 struct SummaryTextTests {
     private let plain = TextStyle(isColoured: false)
     private let nothing = "Downloaded 0 B · from cache 0 B · mounted 0 B · pushed 0 B\n"

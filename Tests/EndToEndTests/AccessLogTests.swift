@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 /// What `imglife serve` writes of each request.
+@Suite(.timeLimit(.minutes(10)))
 struct AccessLogTests {
     private static let count = 400
 

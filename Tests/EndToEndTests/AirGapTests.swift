@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 /// The whole way: a cache with a network, media, a cache without one, a registry over there.
+@Suite(.timeLimit(.minutes(10)))
 struct AirGapTests {
     private static let images = (1...3).map { SampleImage.multiPlatform(seed: UInt64($0), layerSize: 70_000) }
 

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 /// An export of two repositories, three tags and two platforms, as other programs read it.
+@Suite(.timeLimit(.minutes(10)))
 struct ArchiveReaderTests {
     private static let architectures = ["amd64", "arm64"]
     private static let tags = ["app:1", "app:2", "other:1"]
@@ -63,10 +64,9 @@ struct ArchiveReaderTests {
         ["--root", "\(workspace.path)/root", "--runroot", "\(workspace.path)/run", "--storage-driver", "vfs"]
     }
 
-    // Needs root and podman.
     @Test(
         "podman loads every tag; its images are the configs of linux/amd64, or of the platform that was exported",
-        .enabled(if: getuid() == 0 && Tool.isInstalled("podman")),
+        .requires(.root, .tool("podman")),
         arguments: [[], ["--platform", "linux/arm64"]]
     )
     func podman(platform: [String]) async throws {
@@ -83,10 +83,9 @@ struct ArchiveReaderTests {
         }
     }
 
-    // Needs root and podman.
     @Test(
         "podman loads an archive of a single image with the original digests",
-        .enabled(if: getuid() == 0 && Tool.isInstalled("podman"))
+        .requires(.root, .tool("podman"))
     )
     func podmanSingle() async throws {
         try await Self.withArchive(only: ["app:2"]) { workspace, archive, place async throws in
@@ -100,10 +99,10 @@ struct ArchiveReaderTests {
         }
     }
 
-    // Needs root and podman or buildah.
     @Test(
         "podman and buildah pull every tag out of the archive with the original digests of index, manifest and config",
-        arguments: ["podman", "buildah"].filter { getuid() == 0 && Tool.isInstalled($0) }
+        .requires(.root, .tool("podman"), .tool("buildah")),
+        arguments: ["podman", "buildah"]
     )
     func pull(program: String) async throws {
         try await Self.withArchive { workspace, archive, place async throws in
@@ -129,10 +128,9 @@ struct ArchiveReaderTests {
         }
     }
 
-    // Needs skopeo.
     @Test(
         "skopeo copies every tag with all its platforms, and inspects either platform in docker's form",
-        .enabled(if: Tool.isInstalled("skopeo"))
+        .requires(.tool("skopeo"))
     )
     func skopeo() async throws {
         try await Self.withArchive { workspace, archive, place async throws in

@@ -2,10 +2,8 @@ import TestSupport
 import Testing
 
 /// The summary's colours, in a terminal made by `script`.
+@Suite(.timeLimit(.minutes(10)))
 struct ColourTests {
-    // Needs script, of bsdutils.
-    private static let hasTerminal = Tool.isInstalled("script")
-
     /// What a first run writes to a terminal.
     private static func summary(_ command: String, _ environment: [String: String] = [:]) async throws -> String {
         var text = ""
@@ -22,7 +20,7 @@ struct ColourTests {
 
     @Test(
         "A terminal gets colours, unless NO_COLOR holds something or the terminal is dumb",
-        .enabled(if: hasTerminal),
+        .requires(.tool("script")),
         arguments: [
             ([:], true), (["NO_COLOR": ""], true), (["NO_COLOR": "1"], false), (["NO_COLOR": "0"], false),
             (["TERM": "dumb"], false),
@@ -34,7 +32,7 @@ struct ColourTests {
         #expect(text.contains("\u{1B}[") == isColoured, "\(text)")
     }
 
-    @Test("Output that goes elsewhere has no colours, though errors go to a terminal", .enabled(if: hasTerminal))
+    @Test("Output that goes elsewhere has no colours, though errors go to a terminal", .requires(.tool("script")))
     func elsewhere() async throws {
         let text = try await Self.summary(#""$imglife" sync --progress none --log-level error | cat"#)
         #expect(text.contains("Sync Summary"), "\(text)")

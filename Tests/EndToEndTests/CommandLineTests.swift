@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 /// The command lines, against a registry whose two tags nobody has mirrored yet.
+@Suite(.timeLimit(.minutes(10)))
 struct CommandLineTests {
     private static func with(_ body: (Workspace, ScriptedRegistry) async throws -> Void) async throws {
         try await ScriptedRegistry.with { registry async throws in

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 /// Offline exports of what the cache does not hold whole.
+@Suite(.timeLimit(.minutes(10)))
 struct ExportMissingTests {
     private static let index = ExportTests.index
     private static let single = ExportTests.single

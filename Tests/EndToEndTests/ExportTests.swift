@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 /// `imglife export`, as a user runs it and as other programs read what it writes.
+@Suite(.timeLimit(.minutes(10)))
 struct ExportTests {
     static let index = SampleImage.multiPlatform(seed: 1, layerSize: 90_000)
     static let single = SampleImage.image(layers: [.init(seed: 5, size: 50_000), .init(seed: 6, size: 70_000)])
@@ -58,8 +59,7 @@ struct ExportTests {
         }
     }
 
-    // Needs skopeo.
-    @Test("skopeo reads every tag of the archive, by both of its forms", .enabled(if: Tool.isInstalled("skopeo")))
+    @Test("skopeo reads every tag of the archive, by both of its forms", .requires(.tool("skopeo")))
     func skopeo() async throws {
         try await Self.with { workspace, upstream async throws in
             #expect(try await workspace.run("export", "-o", "a.tar").status == 0)
@@ -176,7 +176,7 @@ struct ExportTests {
         }
     }
 
-    @Test("Keys are made once, private and public, and sign", .enabled(if: Tool.isInstalled("openssl")))
+    @Test("Keys are made once, private and public, and sign", .requires(.tool("openssl")))
     func keys() async throws {
         try await Self.with { workspace, _ async throws in
             #expect(try await workspace.run("keygen", "-o", "k").status == 0)

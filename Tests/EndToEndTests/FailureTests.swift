@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 /// Entries that fail beside one that does not: one clear line each, exit 1, and the rest is done.
+@Suite(.timeLimit(.minutes(10)))
 struct FailureTests {
     /// Runs one entry that is in order and one that is not.
     private static func failing(
@@ -62,7 +63,7 @@ struct FailureTests {
 
     @Test(
         "A wrong password names the user and the variables, not the password",
-        .enabled(if: Tool.isInstalled("docker-registry") && Tool.isInstalled("htpasswd"))
+        .requires(.tool("docker-registry"), .tool("htpasswd"))
     )
     func wrongPassword() async throws {
         try await ExternalRegistry.with(htpasswd: ("me", "right")) { target async throws in
@@ -81,7 +82,7 @@ struct FailureTests {
         }
     }
 
-    @Test("An authority that nobody trusts", .enabled(if: Tool.isInstalled("openssl")))
+    @Test("An authority that nobody trusts", .requires(.tool("openssl")))
     func unknownAuthority() async throws {
         let certificates = try await TestCertificates.shared()
         try await ScriptedRegistry.with(tls: certificates.server) { target async throws in
@@ -118,6 +119,7 @@ struct FailureTests {
 }
 
 /// A cache that cannot be used, and a standard output that cannot be written.
+@Suite(.timeLimit(.minutes(10)))
 struct LocalFailureTests {
     private static func with(_ body: (Workspace, ScriptedRegistry) async throws -> Void) async throws {
         try await ScriptedRegistry.with { registry async throws in
@@ -152,7 +154,7 @@ struct LocalFailureTests {
     @Test(
         "A cache directory without permission is one clear line",
         // setpriv takes root's privileges away.
-        .enabled(if: geteuid() != 0 || Tool.isInstalled("setpriv")),
+        .requires(.tool("setpriv")),
         arguments: ["0000", "0500"]
     )
     func noPermission(_ mode: String) async throws {

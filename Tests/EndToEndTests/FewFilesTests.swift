@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 /// Runs that may open only a few files.
+@Suite(.timeLimit(.minutes(10)))
 struct FewFilesTests {
     @Test("With few files to open a run takes longer, and is complete", arguments: [48, 64])
     func sync(limit: Int) async throws {

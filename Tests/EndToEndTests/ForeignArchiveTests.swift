@@ -5,8 +5,8 @@ import Testing
 
 /// Archives that other programs write.
 @Suite(
-    // Needs the program skopeo.
-    .enabled(if: Tool.isInstalled("skopeo"))
+    .requires(.tool("skopeo")),
+    .timeLimit(.minutes(10))
 )
 struct ForeignArchiveTests {
     private static let image = SampleImage.multiPlatform(layerSize: 60_000)

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Whole configurations as the guide describes them, run as a user would.
-@Suite(.enabled(if: Tool.isInstalled("openssl")))  // Needs openssl.
+@Suite(.requires(.tool("openssl")), .timeLimit(.minutes(10)))
 struct GuideTests {
     @Test("A configuration that holds every field mirrors the right tags, and its second run copies nothing")
     func everyField() async throws {

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 /// Every shape of image that registries hold, byte for byte.
+@Suite(.timeLimit(.minutes(10)))
 struct ImageShapeTests {
     struct Shape: Sendable, CustomTestStringConvertible {
         let testDescription: String
@@ -56,7 +57,7 @@ struct ImageShapeTests {
         }
     }
 
-    @Test("A real registry accepts every shape", .enabled(if: Tool.isInstalled("docker-registry")))
+    @Test("A real registry accepts every shape", .requires(.tool("docker-registry")))
     func realRegistry() async throws {
         let shapes = Self.shapes
         try await ScriptedRegistry.with { upstream async throws in

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 /// Runs that are killed, stopped or doubled in the middle of a large blob.
+@Suite(.timeLimit(.minutes(10)))
 struct InterruptionTests {
     private static let size = 64 << 20
     private static let image = SampleImage.image(layers: [.init(seed: 77, size: size)])

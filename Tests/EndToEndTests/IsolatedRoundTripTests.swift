@@ -5,10 +5,8 @@ import Testing
 
 /// The whole way between real registries; the far side has no network but loopback.
 @Suite(
-    // Needs root, unshare, ip and docker-registry.
-    .enabled(
-        if: getuid() == 0 && ["unshare", "ip", "docker-registry"].allSatisfy { Tool.isInstalled($0) }
-    )
+    .requires(.ownNetwork, .tool("docker-registry")),
+    .timeLimit(.minutes(10))
 )
 struct IsolatedRoundTripTests {
     /// Two platforms each; all share their first layer.

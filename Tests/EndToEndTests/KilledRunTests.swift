@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 /// One cache through many crashes and many processes.
+@Suite(.timeLimit(.minutes(10)))
 struct KilledRunTests {
     private static let images = (1...3).map { number in
         SampleImage.multiPlatform(number == 2 ? .docker : .oci, seed: UInt64(number), layerSize: 70_000)

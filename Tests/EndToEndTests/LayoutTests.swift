@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 /// The cache as other programs see it: an OCI image layout at all times.
+@Suite(.timeLimit(.minutes(10)))
 struct LayoutTests {
     @Test("Tags that failed are not in the layout, those that did not are")
     func partialFailure() async throws {
@@ -93,7 +94,7 @@ struct LayoutTests {
         }
     }
 
-    @Test("skopeo reads an index and its children where they lie", .enabled(if: Tool.isInstalled("skopeo")))
+    @Test("skopeo reads an index and its children where they lie", .requires(.tool("skopeo")))
     func skopeo() async throws {
         try await Mirror.with { mirror async throws in
             try await mirror.expectSuccess()

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 /// Listings of many pages, and what is selected from them.
+@Suite(.timeLimit(.minutes(10)))
 struct ListingTests {
     private static func with(
         tags: [String],

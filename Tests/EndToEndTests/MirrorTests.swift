@@ -5,8 +5,8 @@ import Testing
 
 /// Whole mirrors between real registries: every tag the same at both ends, every blob fetched once.
 @Suite(
-    // An independent server, its password file, and a private authority.
-    .enabled(if: ["docker-registry", "htpasswd", "openssl", "skopeo"].allSatisfy(Tool.isInstalled))
+    .requires(.tool("docker-registry"), .tool("htpasswd"), .tool("openssl"), .tool("skopeo")),
+    .timeLimit(.minutes(10))
 )
 struct MirrorTests {
     private static let amd64 = Platform(os: "linux", architecture: "amd64")

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 /// A run in which some things go wrong and everything else is done.
+@Suite(.timeLimit(.minutes(10)))
 struct MixedRunTests {
     @Test("A bad entry, a failing hook and a moved tag: exit 1, the right counts and report, everything else done")
     func mixed() async throws {

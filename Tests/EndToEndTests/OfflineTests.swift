@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 /// `sync --offline`: from the cache to the targets, with nobody else there.
+@Suite(.timeLimit(.minutes(10)))
 struct OfflineTests {
     private static let alpine = (1...4).map { number in
         SampleImage.multiPlatform(
@@ -183,11 +184,7 @@ struct OfflineTests {
         }
     }
 
-    private static let canIsolate =
-        getuid() == 0 && ["unshare", "ip", "docker-registry"].allSatisfy { Tool.isInstalled($0) }
-
-    // Needs root, unshare, ip and docker-registry.
-    @Test("It works where there is no network but loopback", .enabled(if: canIsolate))
+    @Test("It works where there is no network but loopback", .requires(.ownNetwork, .tool("docker-registry")))
     func isolated() async throws {
         try await Mirror.with { mirror async throws in
             let workspace = mirror.workspace

@@ -2,6 +2,7 @@ import TestSupport
 import Testing
 
 /// The flag wins over the environment, the environment over the file, the file over what is built in.
+@Suite(.timeLimit(.minutes(10)))
 struct PrecedenceTests {
     /// A flag's value, a variable's, and what comes of them.
     struct Case: Sendable, CustomTestStringConvertible {

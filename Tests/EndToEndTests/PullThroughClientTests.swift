@@ -3,13 +3,14 @@ import TestSupport
 import Testing
 
 /// Real clients and credentials in front of `imglife serve --pull-through`.
+@Suite(.timeLimit(.minutes(10)))
 struct PullThroughClientTests {
     private let image = SampleImage.multiPlatform(layerSize: 300_000)
 
     @Test(
         "skopeo copies an image through an empty cache by either of its names, and again when the upstream is gone",
         // skopeo is the client here.
-        .enabled(if: Tool.isInstalled("skopeo"))
+        .requires(.tool("skopeo"))
     )
     func skopeo() async throws {
         try await ScriptedRegistry.with { hub async throws in

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 /// `imglife serve --pull-through` where something is short: connections, disk space, what a registry understands.
+@Suite(.timeLimit(.minutes(10)))
 struct PullThroughLimitTests {
     private static let size = 12 << 20
     private static let image = SampleImage.image(layers: [.init(seed: 3, size: size)])
@@ -75,8 +76,7 @@ struct PullThroughLimitTests {
 
     @Test(
         "On a full disk clients get what they ask for and the log says why it is not kept; with space again it is kept",
-        // Mounting a small file system takes root, unshare and dd.
-        .enabled(if: geteuid() == 0 && Tool.isInstalled("unshare")),
+        .requires(.mounting),
         .timeLimit(.minutes(3)),
         arguments: ["count=20", "count=1000"]
     )
@@ -85,8 +85,6 @@ struct PullThroughLimitTests {
             upstream.load(Self.image, repository: "up/app", tag: "1")
             try await Workspace.with { workspace async throws in
                 let mount = "mkdir -p small && mount -t tmpfs -o size=28m none small"
-                let probe = try await workspace.launch(["unshare", "-m", "sh", "-c", mount])
-                guard probe.status == 0 else { return }
                 try workspace.configure(Entry(upstream.place("up/app"), to: "127.0.0.1:1/down", Entry.all))
                 let launcher = ["unshare", "-m", "sh", "-c", "\(mount) && echo $$ >pid && exec \"$0\" \"$@\""]
                 let arguments = ["--pull-through", "--cache-dir", "small/cache"]

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 /// `imglife serve --pull-through` between clients and a registry.
+@Suite(.timeLimit(.minutes(10)))
 struct PullThroughTests {
     private static let size = 20 << 20
     private static let image = SampleImage.image(layers: [.init(seed: 7, size: size)])

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 /// `cache verify --repair` on a cache that a run has filled.
+@Suite(.timeLimit(.minutes(10)))
 struct RepairTests {
     private static func spoil(_ digest: Digest, in mirror: Mirror) throws {
         let path = "\(mirror.workspace.cache)/blobs/sha256/\(digest.hex)"

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 /// How many requests a mirror costs.
+@Suite(.timeLimit(.minutes(10)))
 struct RequestEconomyTests {
     /// Six tags of one platform, which share one layer and have one of their own.
     private static let images = (1...6).map { number in

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 /// Credentials are nowhere but in requests to their own registry and its token service.
+@Suite(.timeLimit(.minutes(10)))
 struct SecretTests {
     /// What must not be found, in every form in which it could be written down.
     private struct Secret: Sendable {

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 /// `imglife serve` as clients of registries use it.
+@Suite(.timeLimit(.minutes(10)))
 struct ServeTests {
     private static let image = SampleImage.multiPlatform(layerSize: 200_000)
 
@@ -26,7 +27,7 @@ struct ServeTests {
         }
     }
 
-    @Test("skopeo copies and lists by every way of naming a repository", .enabled(if: Tool.isInstalled("skopeo")))
+    @Test("skopeo copies and lists by every way of naming a repository", .requires(.tool("skopeo")))
     func skopeo() async throws {
         let result = try await Self.serving { workspace, host, program async throws in
             for (number, name) in ["docker.io/library/app", "library/app", "app"].enumerated() {

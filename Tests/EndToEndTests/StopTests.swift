@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 /// Runs that are told to stop while they wait for something.
+@Suite(.timeLimit(.minutes(10)))
 struct StopTests {
     /// Runs, waits until the registries have seen what is to be waited for, sends a signal, and expects a prompt end.
     private static func stop(

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 /// Targets that misbehave: transient faults leave no trace, permanent ones are one clear line.
+@Suite(.timeLimit(.minutes(10)))
 struct TargetFaultTests {
     private static let transientFaults = [
         Fault(testDescription: "500 to a blob's PUT", match: .init("PUT", .uploads), action: .status(500)),

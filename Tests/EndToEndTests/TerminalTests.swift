@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 /// The built program in a real terminal multiplexer, as a person would see it.
+@Suite(.timeLimit(.minutes(10)))
 struct TerminalTests {
     /// Layers that arrive as slowly as a valve lets them, over two connections at most.
     private static func slowMirror(_ valve: Valve, _ body: (Mirror) async throws -> Void) async throws {
@@ -19,10 +20,9 @@ struct TerminalTests {
         }
     }
 
-    // Needs tmux.
     @Test(
         "Bars are readable in a terminal, none is longer than it is wide, and nothing of them is left",
-        .enabled(if: Tool.isInstalled("tmux")),
+        .requires(.tool("tmux")),
         .timeLimit(.minutes(3)),
         arguments: [40, 100]
     )

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 /// Runs with little or nothing to do, and what they cost.
+@Suite(.timeLimit(.minutes(10)))
 struct UpToDateTests {
     private static let count = 200
 

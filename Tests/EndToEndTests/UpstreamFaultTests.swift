@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 /// Upstreams that misbehave: transient faults leave no trace, permanent ones are one clear line.
+@Suite(.timeLimit(.minutes(10)))
 struct UpstreamFaultTests {
     private static let transientFaults = [
         Fault(testDescription: "500 to the manifest", match: .init("GET", .manifests), action: .status(500)),

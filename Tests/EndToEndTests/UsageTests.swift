@@ -2,6 +2,7 @@ import TestSupport
 import Testing
 
 /// What ends a run before it begins.
+@Suite(.timeLimit(.minutes(10)))
 struct UsageTests {
     private static let valid = Entry("registry.example.com/a", to: "mirror.example.com/a", "tag: '1'")
 

@@ -1,14 +1,11 @@
-import Glibc
 import TestSupport
 
 extension Campaign {
     /// A sync meets a disk of too few KiB, says so, and is completed when there is room; it takes about 700.
     package static func fullDisks(_ sizes: [Int]) async throws -> Figures {
         let ledger = Ledger("full disks")
-        guard geteuid() == 0, Tool.isInstalled("unshare"),
-            try await Tool.run("unshare", ["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).status == 0
-        else {
-            ledger.skip("needs root and unshare")
+        guard await Requirement.mounting.isMet() else {
+            ledger.skip("needs \(Requirement.mounting)")
             return ledger.figures
         }
         try await SyncWork.with { work async throws in

@@ -17,14 +17,14 @@ package struct Figures: Sendable {
     package var problemCount = 0
     /// More figures, for people.
     package var remark = ""
-    /// Why nothing was done.
+    /// Why nothing was done, or not all.
     package var skipped: String?
     /// For a negative control: how often the rig saw the fault that was built in.
     package var caught: Int?
 
-    /// Whether the campaign reached its goal; a control must be caught, and everything else find nothing.
+    /// Whether the campaign ran and reached its goal; a control must be caught, and everything else find nothing.
     package var isGood: Bool {
-        if skipped != nil { return true }
+        if skipped != nil { return false }
         return caught.map { $0 > 0 } ?? (problemCount == 0 && cases > 0)
     }
 }

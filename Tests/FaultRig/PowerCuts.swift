@@ -1,4 +1,3 @@
-import Glibc
 import TestSupport
 
 extension Campaign {
@@ -51,7 +50,7 @@ struct PowerRig: Sendable {
 
     /// Whether this user may mount loop devices here.
     static func isPossible() async -> Bool {
-        guard geteuid() == 0, Tool.isInstalled("unshare"), Tool.isInstalled("mkfs.ext4") else { return false }
+        guard await Requirement.mounting.isMet(), Tool.isInstalled("mkfs.ext4") else { return false }
         let works: Bool? = try? await Scratch.with { directory async throws in
             let rig = PowerRig(directory: directory)
             try await rig.makeDisk()

@@ -2,6 +2,7 @@ import NIOCore
 import OCI
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct DisplaySafeTests {
     @Test(
         "What could move the cursor, forge a line or hide is escaped",
@@ -53,6 +54,7 @@ struct DisplaySafeTests {
     }
 }
 
+@Suite(.timeLimit(.minutes(10)))
 struct DistributionErrorTests {
     @Test(
         "Errors in the specified form are read",

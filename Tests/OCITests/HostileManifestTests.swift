@@ -2,6 +2,7 @@ import NIOCore
 import OCI
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct HostileManifestTests {
     @Test("A hostile or ambiguous document is refused for what is wrong with it", arguments: HostileDocument.all)
     func refuses(document: HostileDocument) throws {

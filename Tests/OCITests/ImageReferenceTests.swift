@@ -1,6 +1,7 @@
 import OCI
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct ImageReferenceTests {
     private static let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 

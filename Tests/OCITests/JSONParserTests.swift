@@ -2,6 +2,7 @@ import NIOCore
 import OCI
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct JSONParserTests {
     @Test(
         "A text of RFC 8259 parses",

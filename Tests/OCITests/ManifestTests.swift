@@ -2,6 +2,7 @@ import NIOCore
 import OCI
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct ManifestTests {
     @Test("An OCI image is read in order and kept to the byte")
     func readsOCIImage() throws {

@@ -3,6 +3,7 @@ import OCI
 import Testing
 
 /// Random changes to good texts: nothing may crash, and what is accepted must mean the same when read again.
+@Suite(.timeLimit(.minutes(10)))
 struct MutationTests {
     /// SplitMix64, so that a failure can be repeated.
     private struct Generator: RandomNumberGenerator {

@@ -1,6 +1,7 @@
 import OCI
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct TagNameTests {
     @Test(
         "A tag of the grammar parses and stays as it is",
@@ -35,6 +36,7 @@ struct TagNameTests {
     }
 }
 
+@Suite(.timeLimit(.minutes(10)))
 struct RepositoryNameTests {
     @Test(
         "A repository name of the grammar parses and stays as it is",
@@ -70,6 +72,7 @@ struct RepositoryNameTests {
     }
 }
 
+@Suite(.timeLimit(.minutes(10)))
 struct MediaTypeTests {
     @Test(
         "A media type is read without case, surrounding space and parameters",

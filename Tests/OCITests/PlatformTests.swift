@@ -1,6 +1,7 @@
 import OCI
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct PlatformTests {
     @Test(
         "A pattern is written in the specification's own names",

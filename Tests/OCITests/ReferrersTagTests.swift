@@ -2,6 +2,7 @@ import NIOCore
 import OCI
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct ReferrersTagTests {
     @Test("The tag has at most 64 digits of the hash, and is known as one again", arguments: Digest.Algorithm.allCases)
     func tag(algorithm: Digest.Algorithm) throws {

@@ -1,6 +1,7 @@
 import OCI
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct RegistryHostTests {
     @Test(
         "A host parses into a lower-case name and a port",

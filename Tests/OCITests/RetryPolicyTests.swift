@@ -1,6 +1,7 @@
 import OCI
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct RetryPolicyTests {
     @Test(
         "The delays grow by the factor up to the longest",

@@ -2,6 +2,7 @@ import NIOCore
 import OCI
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct SelectionTests {
     private static func select(_ text: String, _ patterns: [String]) throws -> PlatformSelectionResult? {
         try Fixture.parse(text).selecting(patterns.map { try PlatformPattern($0) })

@@ -4,6 +4,7 @@ import Registry
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct AuthorizationTests {
     private let image = SampleImage.image()
     private let password = "p4ssw0rd-\(UInt64.random(in: .min ... .max))"

@@ -4,6 +4,7 @@ import Registry
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct BlobDownloadTests {
     private static let source = ByteSource.random(seed: 7, count: 3 << 20)
 

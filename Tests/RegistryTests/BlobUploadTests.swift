@@ -4,6 +4,7 @@ import Registry
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct BlobUploadTests {
     private static let source = ByteSource.random(seed: 9, count: 3 << 20)
 

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 /// Credentials are random strings; whatever somebody does, they are found nowhere but at the registry itself.
+@Suite(.timeLimit(.minutes(10)))
 struct CanaryTests {
     /// A kind of credentials, and a registry that takes them.
     enum Kind: CaseIterable, Sendable {

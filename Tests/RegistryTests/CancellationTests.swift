@@ -6,6 +6,7 @@ import Testing
 @testable import Registry
 
 /// Tasks that wait for others are cancelled at any moment; nobody else may notice.
+@Suite(.timeLimit(.minutes(10)))
 struct CancellationTests {
     /// A small generator, so that a failing run can be repeated.
     private struct Random: RandomNumberGenerator {

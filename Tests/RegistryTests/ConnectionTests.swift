@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 // The certificates come from `openssl`, the independent server is Debian's `docker-registry`.
+@Suite(.timeLimit(.minutes(10)))
 struct ConnectionTests {
     private let image = SampleImage.image()
 
@@ -22,7 +23,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("A private authority is trusted where its file is named", .enabled(if: Tool.isInstalled("openssl")))
+    @Test("A private authority is trusted where its file is named", .requires(.tool("openssl")))
     func trustsCAFile() async throws {
         let certificates = try await TestCertificates.shared()
         try await withTLS(certificates.server) { try await read($0, HostSettings(caFile: certificates.authorityFile)) }
@@ -30,7 +31,7 @@ struct ConnectionTests {
 
     @Test(
         "Certificates of unknown authorities, other hosts or the past are refused",
-        .enabled(if: Tool.isInstalled("openssl"))
+        .requires(.tool("openssl"))
     )
     func refusesCertificates() async throws {
         let certificates = try await TestCertificates.shared()
@@ -52,7 +53,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("A registry on this machine that speaks TLS is found out", .enabled(if: Tool.isInstalled("openssl")))
+    @Test("A registry on this machine that speaks TLS is found out", .requires(.tool("openssl")))
     func correctsGuesses() async throws {
         let certificates = try await TestCertificates.shared()
         try await withTLS(certificates.server) { registry in
@@ -93,7 +94,7 @@ struct ConnectionTests {
 
     @Test(
         "An independent registry takes and gives an image, over TLS and with a password",
-        .enabled(if: Tool.isInstalled("docker-registry") && Tool.isInstalled("htpasswd") && Tool.isInstalled("openssl"))
+        .requires(.tool("docker-registry"), .tool("htpasswd"), .tool("openssl"))
     )
     func worksWithDockerRegistry() async throws {
         let certificates = try await TestCertificates.shared()

@@ -4,6 +4,7 @@ import Testing
 
 @testable import Registry
 
+@Suite(.timeLimit(.minutes(10)))
 struct CredentialTests {
     @Test(
         "The variable's name is the host in upper case with underscores",

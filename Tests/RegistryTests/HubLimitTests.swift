@@ -4,6 +4,7 @@ import Registry
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct HubLimitTests {
     /// The wall clock of ``withHubClient``: Tue, 14 Nov 2023 22:13:20 GMT.
     @Test(

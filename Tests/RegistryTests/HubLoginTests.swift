@@ -3,6 +3,7 @@ import Registry
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct HubLoginTests {
     private let password = "c4nary-passw0rd"
     private var user: [String: String] {

@@ -4,6 +4,7 @@ import Registry
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct HubTagsTests {
     private let digest: Digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 

@@ -4,6 +4,7 @@ import Registry
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct JSONFetchTests {
     private let path = "/api/alpine.json"
 

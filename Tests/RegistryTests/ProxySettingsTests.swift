@@ -2,6 +2,7 @@ import Testing
 
 @testable import Registry
 
+@Suite(.timeLimit(.minutes(10)))
 struct ProxySettingsTests {
     private func isProxied(_ url: String, exceptions: String) throws -> Bool {
         let environment = ["HTTPS_PROXY": "http://proxy:3128", "http_proxy": "proxy", "NO_PROXY": exceptions]

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 // The certificates come from `openssl`.
+@Suite(.timeLimit(.minutes(10)))
 struct ProxyTests {
     private let image = SampleImage.image()
 
@@ -52,7 +53,7 @@ struct ProxyTests {
 
     @Test(
         "HTTPS goes through a tunnel that sees neither the request nor the registry's password",
-        .enabled(if: Tool.isInstalled("openssl"))
+        .requires(.tool("openssl"))
     )
     func tunnels() async throws {
         let certificates = try await TestCertificates.shared()
@@ -76,7 +77,7 @@ struct ProxyTests {
 
     @Test(
         "A tunnel does not make another host's certificate good",
-        .enabled(if: Tool.isInstalled("openssl"))
+        .requires(.tool("openssl"))
     )
     func checksCertificates() async throws {
         let certificates = try await TestCertificates.shared()

@@ -3,6 +3,7 @@ import Registry
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct RateLimitTests {
     private let image = SampleImage.image()
 

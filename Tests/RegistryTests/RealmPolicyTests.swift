@@ -3,6 +3,7 @@ import Testing
 
 @testable import Registry
 
+@Suite(.timeLimit(.minutes(10)))
 struct RealmRulesTests {
     private func verdict(_ realm: String, _ registry: String) throws -> String {
         let registry = try #require(HTTPURL(registry)).origin

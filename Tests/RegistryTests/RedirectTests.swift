@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 // The certificates come from `openssl`.
+@Suite(.timeLimit(.minutes(10)))
 struct RedirectTests {
     private let image = SampleImage.image()
 
@@ -50,7 +51,7 @@ struct RedirectTests {
         }
     }
 
-    @Test("HTTPS does not lead to plain HTTP, not even by a detour", .enabled(if: Tool.isInstalled("openssl")))
+    @Test("HTTPS does not lead to plain HTTP, not even by a detour", .requires(.tool("openssl")))
     func refusesDowngrades() async throws {
         let certificates = try await TestCertificates.shared()
         try await ScriptedRegistry.with { plain in

@@ -4,6 +4,7 @@ import Registry
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct RepositoryTests {
     private let image = SampleImage.image()
 

@@ -4,6 +4,7 @@ import Testing
 
 @testable import Registry
 
+@Suite(.timeLimit(.minutes(10)))
 struct TransferPaceTests {
     /// Receives pieces of one size at equal distances; how many until it is called too slow.
     private func pieces(of size: Int, every delay: Duration, upTo limit: Int = 1000) -> Int? {

@@ -5,6 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct UploadFaultTests {
     private static let source = ByteSource.random(seed: 11, count: 3 << 20)
 

@@ -5,6 +5,7 @@ import Testing
 
 @testable import Registry
 
+@Suite(.timeLimit(.minutes(10)))
 struct WireGrammarTests {
     @Test(
         "A URL without user info and with a plain host is taken, anything else is not",

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 /// Who is let in: passwords and TLS.
+@Suite(.timeLimit(.minutes(10)))
 struct AccessTests {
     private static let image = SampleImage.image(layers: [.init(seed: 1, size: 3_000_000)])
     private static let images = [("docker.io/library/app:1", image)]
@@ -26,7 +27,7 @@ struct AccessTests {
 
     @Test(
         "Only who is in the password file may pull; health is told to everybody",
-        .enabled(if: Tool.isInstalled("htpasswd"))
+        .requires(.tool("htpasswd"))
     )
     func basic() async throws {
         try await TemporaryDirectory.with { path async throws in
@@ -61,7 +62,7 @@ struct AccessTests {
 
     @Test(
         "A password file that is read again counts at once; one that is broken changes nothing",
-        .enabled(if: Tool.isInstalled("htpasswd"))
+        .requires(.tool("htpasswd"))
     )
     func reload() async throws {
         try await TemporaryDirectory.with { path async throws in
@@ -84,7 +85,7 @@ struct AccessTests {
         }
     }
 
-    @Test("Blobs pass whole through TLS, and old versions of it are refused", .enabled(if: Tool.isInstalled("openssl")))
+    @Test("Blobs pass whole through TLS, and old versions of it are refused", .requires(.tool("openssl")))
     func tls() async throws {
         let certificates = try await TestCertificates.shared()
         let files = TLSFiles(certificate: certificates.server.certificateFile, key: certificates.server.keyFile)

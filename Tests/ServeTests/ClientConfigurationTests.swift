@@ -3,6 +3,7 @@ import Testing
 
 @testable import Serve
 
+@Suite(.timeLimit(.minutes(10)))
 struct ClientConfigurationTests {
     private func configuration(
         _ client: ClientKind,

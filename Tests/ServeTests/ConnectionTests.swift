@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 /// Connections: order, limits, deadlines, and clients that misbehave.
+@Suite(.timeLimit(.minutes(10)))
 struct ConnectionTests {
     private static let image = SampleImage.image(layers: [.init(seed: 1, size: 30_000_000), .init(seed: 2, size: 3000)])
     private static let images = [("docker.io/library/app:1", image)]

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 /// Blobs whose files went bad: what is wrong never leaves whole.
+@Suite(.timeLimit(.minutes(10)))
 struct DamageTests {
     private static let image = SampleImage.image(layers: [.init(seed: 1, size: 20_000_000), .init(seed: 2, size: 5000)])
     private static var large: SampleImage.Part { image.blobs[1] }

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 /// Every kind of document that registries hold, as the data of the conformance suite has them.
+@Suite(.timeLimit(.minutes(10)))
 struct DocumentKindTests {
     private static let subject = SampleImage.multiPlatform()
     private static let verbose = Dictionary(

@@ -2,6 +2,7 @@ import Testing
 
 @testable import Serve
 
+@Suite(.timeLimit(.minutes(10)))
 struct ListenAddressTests {
     @Test(
         "An address to listen on is a host and a port",

@@ -6,6 +6,7 @@ import Testing
 @testable import Serve
 
 /// The read-only half of the distribution specification, as its conformance suite looks at it, and some more.
+@Suite(.timeLimit(.minutes(10)))
 struct RegistryTests {
     @Test("Each request of the table gets its answer")
     func table() async throws {

@@ -5,6 +5,7 @@ import Testing
 @testable import Serve
 
 /// Requests as bytes: what is understood, and what is refused.
+@Suite(.timeLimit(.minutes(10)))
 struct RequestParserTests {
     private func parse(_ text: String) throws -> RequestHead? {
         var parser = RequestParser()

@@ -5,6 +5,7 @@ import Testing
 @testable import Serve
 
 /// Paths, names, ranges and pages, without a server.
+@Suite(.timeLimit(.minutes(10)))
 struct RouteTests {
     @Test(
         "A path is read from the right",

@@ -6,6 +6,7 @@ import Testing
 @testable import Serve
 
 /// Clients that take their time, and those who pull beside them.
+@Suite(.timeLimit(.minutes(10)))
 struct SlowClientTests {
     private static let image = SampleImage.image(layers: [.init(seed: 1, size: 30_000_000)])
     private static let images = [("docker.io/library/app:1", image)]

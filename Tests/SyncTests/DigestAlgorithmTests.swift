@@ -3,6 +3,7 @@ import Sync
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct DigestAlgorithmTests {
     /// A tag that its registry knows by its sha512.
     private func load(_ image: SampleImage, at source: ScriptedRegistry) throws {

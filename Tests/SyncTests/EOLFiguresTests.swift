@@ -3,6 +3,7 @@ import Testing
 
 @testable import Sync
 
+@Suite(.timeLimit(.minutes(10)))
 struct EOLFiguresTests {
     private let configuration: Configuration
 

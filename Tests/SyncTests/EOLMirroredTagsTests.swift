@@ -3,6 +3,7 @@ import Testing
 
 @testable import Sync
 
+@Suite(.timeLimit(.minutes(10)))
 struct EOLMirroredTagsTests {
     private func mirrored(_ selection: String, from present: [String]) throws -> [String] {
         let yaml = """

@@ -3,6 +3,7 @@ import Sync
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct ForeignLayerTests {
     @Test("An image with a foreign layer is copied without it, and its manifest byte for byte")
     func copies() async throws {

@@ -5,6 +5,7 @@ import Sync
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct HookEnvironmentTests {
     private let log = HookLog()
 

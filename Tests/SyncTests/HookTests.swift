@@ -5,6 +5,7 @@ import OCI
 import Sync
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct HookTests {
     private let log = HookLog()
     private let path = ["PATH": "/usr/local/bin:/usr/bin:/bin"]

@@ -4,6 +4,7 @@ import Sync
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct HubListingTests {
     private let repository: RepositoryName = "library/alpine"
 

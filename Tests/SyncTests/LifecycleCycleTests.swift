@@ -2,6 +2,7 @@ import OCI
 import Sync
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct LifecycleCycleTests {
     private static let november = CalendarDate("2026-11-01")
 

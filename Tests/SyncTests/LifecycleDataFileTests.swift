@@ -3,6 +3,7 @@ import OCI
 import Sync
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct LifecycleDataFileTests {
     private static func catalogue() throws -> LifecycleCatalogue {
         let date = try #require(CalendarDate("2026-11-01"))

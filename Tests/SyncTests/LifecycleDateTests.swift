@@ -2,6 +2,7 @@ import FoundationEssentials
 import Sync
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct LifecycleDateTests {
     @Test(
         "Texts that are days of the calendar, leap years included",

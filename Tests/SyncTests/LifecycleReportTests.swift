@@ -3,6 +3,7 @@ import OCI
 import Sync
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct LifecycleReportTests {
     private static func report(isStale: Bool = false) throws -> EOLReport {
         let today = try #require(CalendarDate("2026-11-21"))

@@ -2,6 +2,7 @@ import OCI
 import Sync
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct LifecycleStatusTests {
     private static func catalogue() throws -> LifecycleCatalogue {
         try LifecycleCatalogue(

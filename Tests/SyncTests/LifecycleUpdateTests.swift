@@ -29,6 +29,7 @@ private final class ScriptedSource: LifecycleSource {
     }
 }
 
+@Suite(.timeLimit(.minutes(10)))
 struct LifecycleUpdateTests {
     private let today: CalendarDate
     private let yesterday: CalendarDate

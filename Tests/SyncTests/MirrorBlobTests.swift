@@ -3,6 +3,7 @@ import Sync
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct MirrorBlobTests {
     private let image = SampleImage.image(layers: [.init(seed: 1, size: 3_000_000), .init(seed: 2, size: 1000)])
 

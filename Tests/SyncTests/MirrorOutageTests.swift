@@ -8,6 +8,7 @@ import Testing
 @testable import Sync
 
 /// Mirrors that fail again and again, and readers that fail.
+@Suite(.timeLimit(.minutes(10)))
 struct MirrorOutageTests {
     @Test(
         "A mirror that gives no good answer three times in a row is left out for the rest of the run",

@@ -4,6 +4,7 @@ import Sync
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct MirrorSourceTests {
     private let image = SampleImage.image()
 

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 /// Indexes that list indexes, mirrored for some platforms.
+@Suite(.timeLimit(.minutes(10)))
 struct NestedIndexTests {
     private static func image(_ architecture: String, variant: String? = nil) -> SampleImage {
         let platform = Platform(os: "linux", architecture: architecture, variant: variant)

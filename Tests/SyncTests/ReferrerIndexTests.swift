@@ -5,6 +5,7 @@ import Testing
 
 @testable import Sync
 
+@Suite(.timeLimit(.minutes(10)))
 struct ReferrerIndexTests {
     @Test("A list of referrers that holds null instead of an empty list can be added to")
     func null() throws {

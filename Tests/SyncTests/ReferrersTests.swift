@@ -5,6 +5,7 @@ import Sync
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct ReferrersTests {
     private let repository: RepositoryName = "app"
     private let mirrored: RepositoryName = "mirrors/app"

@@ -4,7 +4,7 @@ import Subprocess
 
 /// The programs that some tests need.
 package enum Tool {
-    /// Whether a program is found in `PATH`; for `.enabled(if:)`.
+    /// Whether a program is found in `PATH`; tests say ``Requirement/tool(_:)`` instead.
     package static func isInstalled(_ name: String) -> Bool {
         let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
         return path.split(separator: ":").contains { access("\($0)/\(name)", X_OK) == 0 }

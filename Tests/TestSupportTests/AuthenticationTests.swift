@@ -3,6 +3,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct AuthenticationTests {
     private func token(_ client: RawClient, _ scope: String, _ user: String? = nil) async throws -> String {
         var client = client

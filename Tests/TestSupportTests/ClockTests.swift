@@ -1,6 +1,7 @@
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct ClockTests {
     @Test("A sleep on the test clock ends at once, is recorded and moves the time on")
     func testClock() async throws {

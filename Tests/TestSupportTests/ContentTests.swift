@@ -3,6 +3,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct ContentTests {
     @Test("Random bytes are the same wherever a read starts", arguments: [0, 1, 7, 8, 65_535, 65_536, 65_540, 200_000])
     func randomBytes(offset: Int) {

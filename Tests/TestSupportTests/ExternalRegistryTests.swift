@@ -2,8 +2,7 @@ import OCI
 import TestSupport
 import Testing
 
-// Needs docker-registry; the last test htpasswd and openssl too.
-@Suite(.enabled(if: Tool.isInstalled("docker-registry")))
+@Suite(.requires(.tool("docker-registry")), .timeLimit(.minutes(10)))
 struct ExternalRegistryTests {
     @Test("It takes an image, logs the requests, and holds nothing after it was emptied")
     func lifeCycle() async throws {
@@ -59,7 +58,7 @@ struct ExternalRegistryTests {
 
     @Test(
         "It serves TLS and asks for a password",
-        .enabled(if: Tool.isInstalled("htpasswd") && Tool.isInstalled("openssl"))
+        .requires(.tool("htpasswd"), .tool("openssl"))
     )
     func tlsAndPassword() async throws {
         let certificates = try await TestCertificates.shared()

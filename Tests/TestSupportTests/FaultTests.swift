@@ -3,6 +3,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct FaultTests {
     private static let size = 500_000
     private let blob = ByteSource.random(seed: 9, count: Self.size)

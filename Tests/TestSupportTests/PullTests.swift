@@ -3,6 +3,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct PullTests {
     let image = SampleImage.image(layers: [.init(seed: 7, size: 300_000)])
 
@@ -91,8 +92,7 @@ struct PullTests {
         }
     }
 
-    // Needs openssl.
-    @Test("TLS works with the test authority's certificate", .enabled(if: Tool.isInstalled("openssl")))
+    @Test("TLS works with the test authority's certificate", .requires(.tool("openssl")))
     func tls() async throws {
         let certificates = try await TestCertificates.shared()
         try await ScriptedRegistry.with(tls: certificates.server, hostName: "localhost") { registry async throws in

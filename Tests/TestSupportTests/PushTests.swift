@@ -3,6 +3,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct PushTests {
     let blob = ByteSource.random(seed: 3, count: 100_000)
 

@@ -3,6 +3,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct ScriptTests {
     private let blob = ByteSource.random(seed: 9, count: 500_000)
 

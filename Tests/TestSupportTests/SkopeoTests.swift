@@ -2,8 +2,7 @@ import OCI
 import TestSupport
 import Testing
 
-// Needs skopeo.
-@Suite(.enabled(if: Tool.isInstalled("skopeo")))
+@Suite(.requires(.tool("skopeo")), .timeLimit(.minutes(10)))
 struct SkopeoTests {
     @Test("skopeo pushes to and pulls from the scripted registry without a byte's change", arguments: [true, false])
     func roundTrip(docker: Bool) async throws {

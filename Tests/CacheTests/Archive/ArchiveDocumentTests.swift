@@ -4,6 +4,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct ArchiveDocumentTests {
     static func descriptor(_ text: String, type: MediaType = .ociManifest) -> Descriptor {
         Descriptor(mediaType: type, bytes: ByteBuffer(string: text))

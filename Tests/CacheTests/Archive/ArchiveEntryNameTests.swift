@@ -2,6 +2,7 @@ import Cache
 import OCI
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct ArchiveEntryNameTests {
     private static let hex = String(repeating: "0123456789abcdef", count: 4)
 

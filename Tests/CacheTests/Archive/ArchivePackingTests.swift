@@ -4,6 +4,7 @@ import Testing
 
 @testable import Cache
 
+@Suite(.timeLimit(.minutes(10)))
 struct ArchivePackingTests {
     private static func blob(_ seed: UInt64, _ size: Int64) -> ArchiveDocument.Blob {
         let digest = Digest.of(ByteBuffer(integer: seed))

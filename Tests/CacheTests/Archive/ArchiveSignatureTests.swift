@@ -4,6 +4,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct ArchiveSignatureTests {
     @Test("A signature holds for the document that was signed and for no other, and for one key only")
     func verifies() throws {
@@ -54,8 +55,7 @@ struct ArchiveSignatureTests {
         #expect(throws: DocumentError.self) { try ArchiveVerificationKey(pem: ArchiveSigningKey().pem) }
     }
 
-    // Needs openssl.
-    @Test("Keys made by openssl sign, and openssl checks the signature", .enabled(if: Tool.isInstalled("openssl")))
+    @Test("Keys made by openssl sign, and openssl checks the signature", .requires(.tool("openssl")))
     func openssl() async throws {
         try await TemporaryDirectory.with { path in
             try await Tool.check("openssl", ["genpkey", "-algorithm", "ed25519", "-out", "\(path)/key"])
@@ -80,10 +80,9 @@ struct ArchiveSignatureTests {
         }
     }
 
-    // Needs openssl.
     @Test(
         "A key of another algorithm is refused",
-        .enabled(if: Tool.isInstalled("openssl")),
+        .requires(.tool("openssl")),
         arguments: ["x25519", "rsa", "ed448"]
     )
     func otherAlgorithm(name: String) async throws {

@@ -5,6 +5,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct ArchiveWritingTests {
     static let first = SampleImage.multiPlatform(seed: 1, layerSize: 700_000)
     static let second = SampleImage.image(layers: [.init(seed: 1, size: 100), .init(seed: 9, size: 300_000)])

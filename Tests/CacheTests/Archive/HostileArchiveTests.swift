@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 /// Archives that must leave no trace.
+@Suite(.timeLimit(.minutes(10)))
 struct HostileArchiveTests {
     /// What of a cache a refused import could have changed.
     private struct Traces: Equatable {

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 /// The room that an import needs.
+@Suite(.timeLimit(.minutes(10)))
 struct ImportRoomTests {
     private static let name = "a.example.com/x:1"
     private static let image = SampleImage.image(

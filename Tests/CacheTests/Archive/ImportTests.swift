@@ -5,6 +5,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct ImportTests {
     private static let image = SampleImage.multiPlatform(layerSize: 30_000)
     private static let second = SampleImage.image(.docker, layers: [.init(seed: 1000, size: 30_000)])

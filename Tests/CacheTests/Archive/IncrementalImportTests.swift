@@ -4,6 +4,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct IncrementalImportTests {
     private static let old = SampleImage.image(layers: [.init(seed: 1, size: 20_000), .init(seed: 2, size: 500)])
     private static let new = SampleImage.image(layers: [.init(seed: 1, size: 20_000), .init(seed: 3, size: 600)])

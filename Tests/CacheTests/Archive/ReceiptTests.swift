@@ -3,6 +3,7 @@ import NIOCore
 import OCI
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct ReceiptTests {
     private static func receipt() throws -> Receipt {
         try Receipt(

@@ -6,6 +6,7 @@ import Testing
 
 /// What `docker save` writes where docker keeps images in containerd's store: the whole index, and of its manifests those
 /// that had been pulled.
+@Suite(.timeLimit(.minutes(10)))
 struct SparseIndexTests {
     private static let name = "registry.example.com/up/app:1"
     private static let children = [

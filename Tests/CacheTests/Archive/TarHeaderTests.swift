@@ -5,6 +5,7 @@ import Testing
 
 @testable import Cache
 
+@Suite(.timeLimit(.minutes(10)))
 struct TarHeaderTests {
     private static let hex512 = String(repeating: "0123456789abcdef", count: 8)
 
@@ -31,8 +32,7 @@ struct TarHeaderTests {
         }
     }
 
-    // Needs python3.
-    @Test("Python reads names, lengths and modes as they were meant", .enabled(if: Tool.isInstalled("python3")))
+    @Test("Python reads names, lengths and modes as they were meant", .requires(.tool("python3")))
     func python() async throws {
         let headers = [
             TarHeader(name: "oci-layout", kind: .file, size: 30),
@@ -55,7 +55,7 @@ struct TarHeaderTests {
         )
     }
 
-    @Test("GNU tar reads them without a word", .enabled(if: Tool.isInstalled("tar")))
+    @Test("GNU tar reads them without a word", .requires(.tool("tar")))
     func gnu() async throws {
         let headers = [
             TarHeader(name: "blobs/sha512/\(Self.hex512)", kind: .file, size: 1),

@@ -4,6 +4,7 @@ import OCI
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct VolumeImportTests {
     private static let image = SampleImage.multiPlatform(layerSize: 30_000)
     private static let second = SampleImage.image(.docker, layers: [.init(seed: 77, size: 9000)])

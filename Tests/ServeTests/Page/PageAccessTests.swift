@@ -4,6 +4,7 @@ import Testing
 
 @testable import Serve
 
+@Suite(.timeLimit(.minutes(10)))
 struct PageAccessTests {
     /// `htpasswd -nbB -C 4 me pw`, as that program wrote it.
     private static let passwords = "me:$2y$04$WGtDytQ6Shu5rK4/zUMbBuR7HDavy8TYBNVkq6xvr.KPYpN0TFqnu\n"

@@ -5,6 +5,7 @@ import Testing
 
 @testable import Serve
 
+@Suite(.timeLimit(.minutes(10)))
 struct PageSearchTests {
     private static let names = [
         "alpine:3.21", "alpine:3.22", "quay.io/prometheus/node-exporter:v1.9.1", "ghcr.io/org/tool:RC1-Alpine",

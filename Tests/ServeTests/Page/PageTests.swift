@@ -6,6 +6,7 @@ import Testing
 
 @testable import Serve
 
+@Suite(.timeLimit(.minutes(10)))
 struct PageTests {
     private let fixture: PageFixture
 

@@ -3,6 +3,7 @@ import Testing
 
 @testable import Serve
 
+@Suite(.timeLimit(.minutes(10)))
 struct SnapshotsTests {
     private struct Failure: Error {}
 

@@ -5,6 +5,7 @@ import Testing
 
 @testable import Serve
 
+@Suite(.timeLimit(.minutes(10)))
 struct PassingBlobTests {
     private static let size = 3 << 20
     private let image = SampleImage.image(layers: [.init(seed: 5, size: size)])

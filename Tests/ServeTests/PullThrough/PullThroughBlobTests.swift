@@ -6,6 +6,7 @@ import Testing
 
 @testable import Serve
 
+@Suite(.timeLimit(.minutes(10)))
 struct PullThroughBlobTests {
     private static let size = 3 << 20
     private let image = SampleImage.image(layers: [.init(seed: 5, size: size)])

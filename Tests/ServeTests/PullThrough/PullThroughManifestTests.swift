@@ -5,6 +5,7 @@ import Testing
 
 @testable import Serve
 
+@Suite(.timeLimit(.minutes(10)))
 struct PullThroughManifestTests {
     private let old = SampleImage.image(layers: [.init(seed: 1, size: 5000)])
     private let new = SampleImage.image(layers: [.init(seed: 2, size: 5000)])

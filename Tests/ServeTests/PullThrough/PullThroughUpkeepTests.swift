@@ -5,6 +5,7 @@ import Testing
 
 @testable import Serve
 
+@Suite(.timeLimit(.minutes(10)))
 struct PullThroughUpkeepTests {
     private let image = SampleImage.image(layers: [.init(seed: 1, size: 5000)])
 

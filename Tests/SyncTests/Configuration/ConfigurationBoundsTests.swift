@@ -1,6 +1,7 @@
 import Sync
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct ConfigurationBoundsTests {
     /// `levels` lists of `width` aliases each to the list before.
     static func bomb(levels: Int, width: Int, end: String) -> String {

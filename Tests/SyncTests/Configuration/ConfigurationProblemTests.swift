@@ -25,6 +25,7 @@ struct ProblemCase: CustomTestStringConvertible, Sendable {
     var testDescription: String { expected }
 }
 
+@Suite(.timeLimit(.minutes(10)))
 struct ConfigurationProblemTests {
     static let documents: [ProblemCase] = [
         .init("", "1:1: the document is empty; expected a mapping with the key 'sync'"),

@@ -3,6 +3,7 @@ import Sync
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct ConfigurationTests {
     static let full = #"""
         sync:

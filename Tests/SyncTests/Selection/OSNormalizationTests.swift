@@ -4,6 +4,7 @@ import Sync
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct OSNormalizationTests {
     @Test(
         "Operating systems' names alone are bare tags",

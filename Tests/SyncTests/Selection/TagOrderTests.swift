@@ -3,6 +3,7 @@ import OCI
 import Sync
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct TagOrderTests {
     /// Lists as registries hold them, newest first.
     static let lists: [[String]] = [

@@ -2,6 +2,7 @@ import OCI
 import Sync
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct TagPatternTests {
     @Test(
         "A pattern is searched for, not anchored",

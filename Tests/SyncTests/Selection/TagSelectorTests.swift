@@ -4,6 +4,7 @@ import Sync
 import TestSupport
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct TagSelectorTests {
     static func entry(
         _ selection: Configuration.TagSelection,
@@ -97,6 +98,7 @@ struct TagSelectorTests {
     }
 }
 
+@Suite(.timeLimit(.minutes(10)))
 struct LifecycleTrackTests {
     @Test(
         "A tag's cycle has the parts that the track asks for, as written",

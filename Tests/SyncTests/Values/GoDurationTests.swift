@@ -1,6 +1,7 @@
 import Sync
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct GoDurationTests {
     static let durations: [(String, Duration)] = [
         ("500ms", .milliseconds(500)), ("2s", .seconds(2)), ("1m30s", .seconds(90)),
@@ -41,6 +42,7 @@ struct GoDurationTests {
     }
 }
 
+@Suite(.timeLimit(.minutes(10)))
 struct ByteSizeTests {
     static let sizes: [(String, Int64)] = [
         ("1", 1), ("1073741824", 1_073_741_824), ("50GiB", 53_687_091_200), ("50Gi", 53_687_091_200),

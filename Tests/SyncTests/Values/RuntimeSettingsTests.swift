@@ -2,6 +2,7 @@ import OCI
 import Sync
 import Testing
 
+@Suite(.timeLimit(.minutes(10)))
 struct RuntimeSettingsTests {
     @Test(
         "Without variables, and with empty ones, the documented defaults hold",
