@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 /// Where a cache is looked for, made, and refused.
+@Suite(.timeLimit(.minutes(10)))
 struct CachePlaceTests {
     private static func open(_ path: String, _ mode: CacheConfiguration.Mode) async throws {
         var configuration = configuration(path)

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 /// What stands in `index.json`, and what becomes of it.
+@Suite(.timeLimit(.minutes(10)))
 struct LayoutIndexTests {
     private static let image = SampleImage.image(layers: [.init(seed: 71, size: 900)])
     private static let other = SampleImage.image(layers: [.init(seed: 72, size: 800)], labels: ["a": "b"])

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 /// What opening does, and does not, while another process has the cache open.
+@Suite(.timeLimit(.minutes(10)))
 struct SharedOpeningTests {
     private static let image = SampleImage.image()
 

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 /// Looking never creates: what the commands do where there is no cache.
+@Suite(.timeLimit(.minutes(10)))
 struct LookingTests {
     private static let looking = [
         "cache stats", "cache ls", "cache verify", "cache verify --repair", "cache gc", "cache gc --force --dry-run",
@@ -28,7 +29,7 @@ struct LookingTests {
         }
     }
 
-    @Test("A cache of another user is denied, not absent", .enabled(if: geteuid() == 0), arguments: looking)
+    @Test("A cache of another user is denied, not absent", .requires(.root), arguments: looking)
     func denied(command: String) async throws {
         try await Workspace.with { workspace async throws in
             for path in ["", "/private"] { _ = mkdir(workspace.path + path, 0o755) }
@@ -64,7 +65,7 @@ struct LookingTests {
 
     @Test(
         "skopeo's layout keeps its entries when images are imported beside them",
-        .enabled(if: Tool.isInstalled("skopeo"))
+        .requires(.tool("skopeo"))
     )
     func skopeo() async throws {
         try await Mirror.with { mirror async throws in
