@@ -62,6 +62,43 @@ struct BackupTests {
         }
     }
 
+    @Test("A backup that is made while others write is whole, and nobody waits for all of it")
+    func beside() async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(first, in: cache, as: "1", of: "a")
+                // Some parts long.
+                try timed.execute(
+                    """
+                    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000)
+                    INSERT INTO names SELECT host, repository, 'v' || i || hex(zeroblob(60)), 1, digest, updated_at, bytes
+                    FROM names, n
+                    """
+                )
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await cache.recovery.backUp() }
+                    group.addTask {
+                        for _ in 0..<20 { try await NamesTests.store(second, in: cache, as: "2", of: "b") }
+                        _ = try await cache.names.remove("2", of: RepositoryReference("b"))
+                    }
+                    try await group.waitForAll()
+                }
+                try await cache.recovery.backUp()
+            }
+            let newest = try #require(try names("\(timed.path)/backup").last)
+            let queue = try DatabaseQueue(path: "\(timed.path)/backup/\(newest)")
+            defer { try? queue.close() }
+            let (check, count) = try await queue.read { db in
+                (
+                    try String.fetchOne(db, sql: "PRAGMA integrity_check"),
+                    try Int.fetchOne(db, sql: "SELECT count(*) FROM tags")
+                )
+            }
+            #expect(check == "ok")
+            #expect(count == 40_001)
+        }
+    }
+
     @Test("A damaged backup is passed over for the one before it")
     func older() async throws {
         try await TimedCache.with { timed in

@@ -92,17 +92,24 @@ extension CacheIndex {
                 try db.execute(sql: "PRAGMA synchronous = OFF")
             }
             let target = try DatabaseQueue(path: path, configuration: configuration)
-            var (left, starts) = (Int.max, 1)
-            try source.queue.backup(to: target, pagesPerStep: Self.pagesAtOnce) { progress in
-                if progress.remainingPageCount >= left { starts += 1 }
-                left = progress.remainingPageCount
-                guard starts <= Self.copyAttempts || progress.isCompleted else { throw Busy() }
+            // Not within a transaction, which would keep the lock that each part takes and gives back.
+            try source.queue.unsafeRead { db in
+                try target.writeWithoutTransaction { try Self.copy(db, to: $0) }
             }
             try target.close()
         } catch let error where error is CacheError || error is Busy {
             throw error
         } catch {
             throw CacheError(index: error, "back up the index", self.path)
+        }
+    }
+
+    private static func copy(_ source: Database, to target: Database) throws {
+        var (left, starts) = (Int.max, 1)
+        try source.backup(to: target, pagesPerStep: pagesAtOnce) { progress in
+            if progress.remainingPageCount >= left { starts += 1 }
+            left = progress.remainingPageCount
+            guard starts <= copyAttempts || progress.isCompleted else { throw Busy() }
         }
     }
 
