@@ -29,7 +29,7 @@ extension Campaign {
     /// How many calls of each kind such a sync makes, about.
     private static let positions: [(Fault.Call, Int)] = [
         (.write, 220), (.sync, 90), (.open, 90), (.rename, 30), (.unlink, 6), (.truncate, 12), (.allocate, 20),
-        (.mkdir, 8),
+        (.mkdir, 8), (.readdir, 20),
     ]
 
     private static func errorFaults(_ count: Int, seed: Int) -> [Fault] {

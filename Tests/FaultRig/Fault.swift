@@ -2,7 +2,7 @@
 enum Fault: Sendable, CustomStringConvertible {
     /// The system calls that can fail.
     enum Call: String, CaseIterable, Sendable {
-        case write, sync, open, rename, unlink, truncate, allocate, mkdir
+        case write, sync, open, rename, unlink, truncate, allocate, mkdir, readdir
     }
 
     /// SIGKILL right before a change to the file system.
@@ -17,6 +17,8 @@ enum Fault: Sendable, CustomStringConvertible {
     /// A call fails with an error, once or from there on.
     case error(Call, CInt, at: Int, persists: Bool)
     case shortWrite(at: Int)
+    /// Every call of a kind takes longer.
+    case slow(Call, milliseconds: Int)
     /// Reading a file fails with `EIO` whose path contains a text without commas.
     case unreadable(String)
     /// Control: files are not synced.
@@ -37,6 +39,7 @@ enum Fault: Sendable, CustomStringConvertible {
         case .error(let call, let code, let position, let persists):
             "\(call.rawValue):\(code):\(position)\(persists ? "+" : "")"
         case .shortWrite(let position): "short:\(position)"
+        case .slow(let call, let time): "slow:\(call.rawValue):\(time)"
         case .unreadable(let text): "unreadable:\(text)"
         case .noFileSync: "nofsync"
         case .noDirectorySync: "nodirfsync"

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "FaultShim.h"
 
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,7 +18,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { max_faults = 8, max_renames = 256 };
+enum { max_faults = 8, max_renames = 256, max_delays = 4 };
 
 struct fault {
     char call[16];
@@ -24,6 +26,11 @@ struct fault {
     long position;
     int persists;
     long seen;
+};
+
+struct delay {
+    char call[16];
+    long milliseconds;
 };
 
 struct rename {
@@ -35,6 +42,8 @@ static char directory[PATH_MAX];
 static size_t directory_length;
 static struct fault faults[max_faults];
 static int fault_count;
+static struct delay delays[max_delays];
+static int delay_count;
 static long kill_at, cut_at, cut_ack_at, kill_after, cut_after, short_at;
 static char unreadable[4][NAME_MAX + 1];
 static int unreadable_count;
@@ -73,6 +82,11 @@ static void parse(char *text) {
         if (sscanf(item, "kill:%ld", &kill_at) == 1 || sscanf(item, "cut:%ld", &cut_at) == 1) continue;
         if (sscanf(item, "cutack:%ld", &cut_ack_at) == 1 || sscanf(item, "short:%ld", &short_at) == 1) continue;
         if (sscanf(item, "after:%ld", &kill_after) == 1 || sscanf(item, "cutafter:%ld", &cut_after) == 1) continue;
+        struct delay delay = {0};
+        if (delay_count < max_delays && sscanf(item, "slow:%15[a-z]:%ld", delay.call, &delay.milliseconds) == 2) {
+            delays[delay_count++] = delay;
+            continue;
+        }
         if (unreadable_count < 4 && sscanf(item, "unreadable:%255s", unreadable[unreadable_count]) == 1) {
             unreadable_count++;
             continue;
@@ -161,6 +175,9 @@ static int error_for(const char *call) {
 
 // Begins a change, with the lock; 0 when it may go on, otherwise -1 with errno set.
 static int enter(const char *call) {
+    for (int i = 0; i < delay_count; i++) {
+        if (strcmp(delays[i].call, call) == 0) usleep(delays[i].milliseconds * 1000);
+    }
     pthread_mutex_lock(&lock);
     changes++;
     if (changes == kill_at) die(0);
@@ -252,6 +269,20 @@ ssize_t sendfile64(int to, int fd, off64_t *at, size_t count) {
     return is_unreadable(fd) ? fail_to_read() : syscall(SYS_sendfile, to, fd, at, count);
 }
 ssize_t sendfile(int to, int fd, off_t *at, size_t count) { return sendfile64(to, fd, at, count); }
+
+// Reading a directory changes nothing, so that it is not counted among the changes.
+struct dirent64 *readdir64(DIR *directory_stream) {
+    static struct dirent64 *(*next)(DIR *);
+    char path[PATH_MAX];
+    pthread_mutex_lock(&lock);
+    if (!next) *(void **)&next = dlsym(RTLD_NEXT, "readdir64");
+    int code = fd_inside(dirfd(directory_stream), path) ? error_for("readdir") : 0;
+    pthread_mutex_unlock(&lock);
+    if (!code) return next(directory_stream);
+    errno = code;
+    return NULL;
+}
+struct dirent *readdir(DIR *directory_stream) { return (struct dirent *)readdir64(directory_stream); }
 
 // What was held back appears once SQLite has committed: its journal has become empty and that is durable.
 static void rename_late(const char *synced) {

@@ -11,7 +11,8 @@
 //   cutack:n          power cut after the n-th write to standard output
 //   cutafter:us       power cut after so many microseconds
 //   call:errno:n      the n-th call of a class fails with that error; n+: all from there on
-//                     classes: write sync open rename link unlink truncate allocate mkdir any
+//                     classes: write sync open rename link unlink truncate allocate mkdir readdir any
+//   slow:call:ms      every call of a class takes so many milliseconds longer
 //   short:n           the n-th write takes only half of the bytes
 //   unreadable:TEXT   reading a file whose path contains the text fails with EIO; up to four times
 //   nofsync           files in ingest/ are never synced, though the calls succeed
