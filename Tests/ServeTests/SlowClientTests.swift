@@ -62,7 +62,10 @@ struct SlowClientTests {
                     #expect(other.open == 1)
                 }
                 var answer = try await served.get(Self.uri)
-                while answer.status != 200 { answer = try await served.get(Self.uri) }
+                while answer.status != 200 {
+                    try Task.checkCancellation()
+                    answer = try await served.get(Self.uri)
+                }
                 #expect(answer.body == Self.bytes)
             }
         }
