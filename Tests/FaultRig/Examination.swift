@@ -17,10 +17,13 @@ struct Examination: Sendable {
     private(set) var recorded: Set<Digest> = []
     /// Images that tags name.
     private(set) var tags: [String: Digest] = [:]
+    /// What recovery has put aside.
+    private(set) var suspicious: [String] = []
     /// What contradicts the order of commits: rows without files, tags without all that their images need.
     private(set) var broken: [String] = []
 
     init(_ path: String) throws {
+        if Files.exists("\(path)/quarantine") { suspicious = try Files.list("\(path)/quarantine") }
         guard Files.exists("\(path)/blobs") else { return }
         for algorithm in try Files.list("\(path)/blobs") {
             for name in try Files.list("\(path)/blobs/\(algorithm)") { try examine(name, algorithm, path) }
@@ -32,6 +35,19 @@ struct Examination: Sendable {
                 broken.append("\(tag) lacks \(missing)")
             }
         }
+    }
+
+    /// Files that the index does not know: a kill may leave them, but whoever comes next must take them in.
+    var unrecorded: Set<Digest> { blobs.subtracting(recorded) }
+
+    /// Takes a blob's row away, as a store would leave it that forgot to write it.
+    static func forget(_ digest: Digest, in path: String) throws {
+        var configuration = Configuration()
+        configuration.foreignKeysEnabled = false
+        let queue = try DatabaseQueue(path: "\(path)/index.sqlite", configuration: configuration)
+        defer { try? queue.close() }
+        let key = Data([digest.algorithm == .sha256 ? 1 : 2] + digest.bytes)
+        try queue.write { try $0.execute(sql: "DELETE FROM blobs WHERE digest = ?", arguments: [key]) }
     }
 
     private mutating func examine(_ name: String, _ algorithm: String, _ path: String) throws {

@@ -77,6 +77,16 @@ final class Ledger: Sendable {
         }
     }
 
+    /// As ``enter(_:_:_:)``, of a cache on which nothing has gone wrong since a command worked on it: files and index agree
+    /// in both directions.
+    func enterSettled(_ place: String, _ examination: Examination) {
+        enter(place, examination)
+        state.withLock { figures in
+            figures.lost += examination.unrecorded.count
+            for digest in examination.unrecorded.sorted() { Self.add("\(place): not recorded: \(digest)", &figures) }
+        }
+    }
+
     private static func add(_ text: String, _ figures: inout Figures) {
         figures.problemCount += 1
         if figures.problems.count < problemLimit { figures.problems.append(text) }

@@ -48,6 +48,9 @@ struct CampaignTests {
     @Test("A reader goes on while everything is collected")
     func readers() async throws { try expectGood(await Campaign.collectionBesideReaders(1)) }
 
+    @Test("The rig sees a blob whose row was not written")
+    func missingRows() async throws { try expectGood(await Campaign.missingRows(2)) }
+
     /// A campaign that did not run is not good: it is shown as skipped, or fails where nothing may be skipped.
     private func expectGood(_ figures: Figures) throws {
         if let reason = figures.skipped, !Requirement.isStrict { try Test.cancel("\(reason)") }

@@ -24,6 +24,7 @@ struct Plan {
             Step(name: "F11") { try await Campaign.manyProcesses(operations: some(200)) },
             Step(name: "F16.blobs") { try await Campaign.flippedBlobs(some(100)) },
             Step(name: "F16.index") { try await Campaign.flippedIndex(some(50)) },
+            Step(name: "F22") { try await Campaign.killedCommands(some(200)) },
             Step(name: "share") { try await Campaign.sharedDownloads(some(40)) },
             Step(name: "readers") { try await Campaign.collectionBesideReaders(some(10)) },
             Step(name: "full") { try await Campaign.fullDisks(Array(stride(from: 100, through: 900, by: 20 * scale))) },
@@ -33,6 +34,7 @@ struct Plan {
             Step(name: "control.2") { try await Campaign.crashStates(.images, stride: 4, control: .noFileSync) },
             Step(name: "control.3") { try await Campaign.crashStates(.images, stride: 4, control: .noDirectorySync) },
             Step(name: "control.4") { try await Campaign.crashStates(.images, stride: 1, control: .lateRename) },
+            Step(name: "control.5") { try await Campaign.missingRows(some(10)) },
         ]
         steps = work + controls
     }
