@@ -29,9 +29,16 @@ package struct Server: Sendable {
     ) async throws -> R {
         let access = try Access(configuration)
         let (requests, pending) = AsyncStream<PendingRequest>.makeStream()
-        let state = ServerState(limits: configuration.limits, metrics: metrics, pending: pending)
+        let threads = ServeThreads()
+        let state = ServerState(limits: configuration.limits, metrics: metrics, pending: pending, threads: threads)
         let page = try source.map { try Page($0, metrics, configuration) }
-        let verified = VerifiedFiles(lifetime: configuration.verificationLifetime, metrics: metrics)
+        let store = configuration.verifiedFile.map { VerifiedFilesStore(path: $0, logger: configuration.logger) }
+        let verified = VerifiedFiles(
+            lifetime: configuration.verificationLifetime,
+            metrics: metrics,
+            threads: threads,
+            known: store?.load() ?? [:]
+        )
         let responder = Responder(
             content: content,
             hosts: KnownHosts(configuration.hosts),
@@ -46,7 +53,7 @@ package struct Server: Sendable {
         let result: Result<R, any Error> = await withTaskGroup(of: Void.self) { group in
             group.addTask { await answer(requests, state) }
             if let page { group.addTask { await page.run() } }
-            group.addTask { await verified.run() }
+            if let store { group.addTask { await store.keep(verified) } }
             let result: Result<R, any Error>
             do {
                 result = .success(try await listen(configuration, access, responder, state, body))
@@ -59,6 +66,7 @@ package struct Server: Sendable {
             return result
         }
         await access.close()
+        await threads.close()
         return try result.get()
     }
 

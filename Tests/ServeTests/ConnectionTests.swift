@@ -92,6 +92,32 @@ struct ConnectionTests {
         }
     }
 
+    @Test("A client that ends its side after its requests gets all answers", arguments: [nil, "a"])
+    func halfClosed(close: String?) async throws {
+        try await ServedCache.with(Self.images) { served async throws in
+            let requests = [Self.large, "/v2/app/manifests/1", Self.small].map { Self.request($0) }.joined()
+            let received = try await RawConnection.with(to: served.host) { connection async throws in
+                connection.send(requests + (close == nil ? "" : Self.request("/v2/", "Connection: close")))
+                connection.sendEnd()
+                return try await connection.waitForEnd()
+            }
+            #expect(answers(received) == (close == nil ? 3 : 4))
+            #expect(received.bytes.readableBytes > 30_003_000)
+            #expect(received.error == nil)
+        }
+    }
+
+    @Test("A client that ends its side without a request, or within one, is let go", arguments: ["", "GET /v2/ HT"])
+    func endsEarly(text: String) async throws {
+        try await ServedCache.with { served async throws in
+            let received = try await RawConnection.with(to: served.host, greeting: text) { connection async throws in
+                connection.sendEnd()
+                return try await connection.waitForEnd()
+            }
+            #expect(received.bytes.readableBytes == 0)
+        }
+    }
+
     @Test("A connection ends after its last request", arguments: [1, 3])
     func requestLimit(limit: Int) async throws {
         var limits = ConnectionLimits()

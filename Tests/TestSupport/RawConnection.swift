@@ -28,6 +28,7 @@ package final class RawConnection: Sendable {
     ///   - host: where to.
     ///   - authorityFile: speaks TLS and trusts this authority; `nil` is plain TCP.
     ///   - greeting: what is sent at once, before a loaded machine gets round to `body`.
+    ///   - pauses: takes nothing until ``resume()``, with a small window.
     ///   - body: what to do with the connection.
     /// - Returns: what `body` returned.
     /// - Throws: what connecting or `body` threw.
@@ -35,6 +36,7 @@ package final class RawConnection: Sendable {
         to host: RegistryHost,
         authorityFile: String? = nil,
         greeting: String = "",
+        pauses: Bool = false,
         _ body: (RawConnection) async throws -> R
     ) async throws -> R {
         let state = Watched(Received())
@@ -44,7 +46,15 @@ package final class RawConnection: Sendable {
             return try NIOSSLContext(configuration: configuration)
         }
         let name = host.name == "localhost" ? host.name : nil
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        if pauses {
+            bootstrap = bootstrap.channelOption(.autoRead, value: false).channelOption(
+                .socketOption(.so_rcvbuf),
+                value: 4096
+            )
+        }
+        let channel =
+            try await bootstrap
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
@@ -67,6 +77,15 @@ package final class RawConnection: Sendable {
 
     /// Sends text.
     package func send(_ text: String) { send(ByteBuffer(string: text)) }
+
+    /// Sends what ends this side of the connection; the other one is still read.
+    package func sendEnd() { channel.close(mode: .output, promise: nil) }
+
+    /// Begins to take what comes.
+    package func resume() async throws {
+        try await channel.setOption(.autoRead, value: true).get()
+        channel.read()
+    }
 
     /// What has arrived so far.
     package var received: Received { state.value }

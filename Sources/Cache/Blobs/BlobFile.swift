@@ -72,16 +72,18 @@ package struct BlobFile: Sendable {
         }
     }
 
-    /// The file for sendfile(2), under a descriptor of its own that must be closed.
+    /// The file for sendfile(2), with the same descriptor.
     ///
-    /// - Throws: ``CacheError``.
-    package func makeFileHandle() throws(CacheError) -> NIOFileHandle {
-        do throws(SystemError) {
-            let descriptor = try SystemError.check("dup") { clinux_duplicate(file.descriptor) }
-            return NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: descriptor)
-        } catch {
-            throw CacheError(error, "read \(digest)", digest: digest)
-        }
+    /// Whoever has it takes the descriptor out of it (`takeDescriptorOwnership`) before letting go of this file, and never
+    /// closes it.
+    package func lendHandle() -> NIOFileHandle {
+        NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: file.descriptor)
+    }
+
+    /// Whether it is not shorter than it was when it was opened.
+    package var isWhole: Bool {
+        guard let length = try? file.length() else { return false }
+        return length >= size
     }
 
     /// Whether the system has both ends of a part in memory, and so most likely all of it.
@@ -139,5 +141,22 @@ extension CachedBlob {
                 throw CacheError(error, "read \(descriptor.digest)", digest: descriptor.digest)
             }
         }
+    }
+}
+
+extension BlobFile.Identity {
+    /// All of it, to be kept across processes.
+    package var words: (Int64, Int64, Int64, Int64, Int64) {
+        (Int64(bitPattern: device), Int64(bitPattern: inode), size, modifiedAt, changedAt)
+    }
+
+    package init(words: (Int64, Int64, Int64, Int64, Int64)) {
+        self.init(
+            device: UInt64(bitPattern: words.0),
+            inode: UInt64(bitPattern: words.1),
+            size: words.2,
+            modifiedAt: words.3,
+            changedAt: words.4
+        )
     }
 }

@@ -70,6 +70,8 @@ package final class ServeMetrics: Sendable {
     }
 
     private let state = Mutex(State())
+    /// Bodies of blobs that are being sent.
+    private let sending = Atomic(0)
 
     package init() {}
 
@@ -108,6 +110,10 @@ package final class ServeMetrics: Sendable {
         )
     }
 
+    func streamBegan() { sending.add(1, ordering: .relaxed) }
+    func streamEnded() { sending.subtract(1, ordering: .relaxed) }
+    var streams: Int { sending.load(ordering: .relaxed) }
+
     func connectionOpened() { state.withLock { $0.connections += 1 } }
     func connectionClosed() { state.withLock { $0.connections -= 1 } }
     func connectionRefused() { state.withLock { $0.refusedConnections += 1 } }
@@ -127,6 +133,7 @@ package final class ServeMetrics: Sendable {
         let refused = "Connections refused because there were too many."
         lines += Self.value("imglife_serve_refused_connections_total", "counter", refused, state.refusedConnections)
         lines += Self.value("imglife_serve_connections", "gauge", "Open connections.", state.connections)
+        lines += Self.value("imglife_serve_streams", "gauge", "Blobs that are being sent.", Int64(streams))
         for gauge in gauges {
             lines += Self.value(gauge.name, gauge.isCounter ? "counter" : "gauge", gauge.help, gauge.value)
         }

@@ -1,42 +1,47 @@
 import Cache
-import NIOCore
+import NIOPosix
 import OCI
 import Synchronization
 
 /// Which files have been hashed since they were last changed, so that they are served without hashing them again.
 ///
 /// A file is known by its device, inode, size and times; damage that leaves them all as they were is for
-/// `imglife cache verify` to find. Bounded in number and in time.
+/// `imglife cache verify` to find. Bounded in number and in time, and kept across restarts by ``VerifiedFilesStore``.
 final class VerifiedFiles: Sendable {
     private static let capacity = 1 << 16
-    private static let pieceSize = 256 << 10
+    /// Files whose hashing has begun and of which nobody may be left who waits for it: each is open.
+    private static let maximumBegun = 64
 
     private struct State {
         // When each was verified. Two generations, so that forgetting costs nothing: the older one goes as a whole.
-        var recent: [BlobFile.Identity: ContinuousClock.Instant] = [:]
-        var older: [BlobFile.Identity: ContinuousClock.Instant] = [:]
+        var recent: [BlobFile.Identity: WallTime] = [:]
+        var older: [BlobFile.Identity: WallTime] = [:]
+        /// In the order in which they began.
+        var begun: [Verification] = []
+        var changes = 0
     }
 
+    let threads: ServeThreads
     private let lifetime: Duration
     private let metrics: ServeMetrics
-    private let work = DetachedWork()
-    private let verifications: Flights<BlobFile.Identity, Bool>
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
-    init(lifetime: Duration, metrics: ServeMetrics) {
+    /// - Parameter known: what an earlier server had verified.
+    init(
+        lifetime: Duration,
+        metrics: ServeMetrics,
+        threads: ServeThreads,
+        known: [BlobFile.Identity: WallTime] = [:]
+    ) {
         self.lifetime = lifetime
         self.metrics = metrics
-        verifications = Flights(work)
-    }
-
-    /// Runs the verifications that are begun, until the task is cancelled.
-    func run() async {
-        await work.run()
+        self.threads = threads
+        state = Mutex(State(recent: known))
     }
 
     func contains(_ file: BlobFile) -> Bool {
         let verifiedAt = state.withLock { $0.recent[file.identity] ?? $0.older[file.identity] }
-        return verifiedAt.map { $0.duration(to: .now) < lifetime } ?? false
+        return verifiedAt.map { $0.isWithin(lifetime, of: .now) } ?? false
     }
 
     func insert(_ file: BlobFile) {
@@ -46,38 +51,57 @@ final class VerifiedFiles: Sendable {
                 state.recent = [:]
             }
             state.recent[file.identity] = .now
+            state.changes += 1
+            state.begun.removeAll { $0.file.identity == file.identity }
         }
     }
 
-    /// Reads a file whole and hashes it, unless that has been done; once for all who ask at the same time.
+    /// All that is believed now, and how often something was added.
+    var known: (files: [BlobFile.Identity: WallTime], changes: Int) {
+        state.withLock { state in
+            let now = WallTime.now
+            let all = state.older.merging(state.recent) { $1 }
+            return (all.filter { $0.value.isWithin(lifetime, of: now) }, state.changes)
+        }
+    }
+
+    /// The hashing of a file, which begins or goes on, once for all who need it.
     ///
-    /// It goes on when they leave, so that nobody can have the same file hashed again and again.
+    /// What has been hashed is kept when they leave, so that nobody can have the same bytes hashed again and again.
+    func verification(of file: BlobFile) -> Verification {
+        let (verification, isNew) = state.withLock { state in
+            if let begun = state.begun.first(where: { $0.file.identity == file.identity }) { return (begun, false) }
+            let fresh = Verification(file)
+            if state.begun.count >= Self.maximumBegun { state.begun.removeFirst() }
+            state.begun.append(fresh)
+            return (fresh, true)
+        }
+        if isNew { metrics.count(.verification) }
+        return verification
+    }
+
+    /// Hashes what has not been hashed yet.
     ///
-    /// - Returns: whether its bytes are right; not when the disk cannot give them back.
-    /// - Throws: ``CacheError``; ``ServeError`` when too many are under way; `CancellationError`.
+    /// - Returns: whether the file's bytes are right; not when the disk cannot give them back.
+    /// - Throws: `CacheError`; `CancellationError`.
+    func finish(_ verification: Verification) async throws -> Bool {
+        while true {
+            try Task.checkCancellation()
+            guard let isRight = try await threads.hashing.runIfActive({ try verification.step() }) else { continue }
+            if isRight { insert(verification.file) } else { forget(verification) }
+            return isRight
+        }
+    }
+
+    /// Whether a file's bytes are right, which may take as long as reading it.
+    ///
+    /// - Throws: as ``finish(_:)`` does.
     func verify(_ file: BlobFile) async throws -> Bool {
         if contains(file) { return true }
-        return try await verifications.value(for: file.identity) { try await self.hash(file) }
+        return try await finish(verification(of: file))
     }
 
-    @concurrent
-    private func hash(_ file: BlobFile) async throws -> Bool {
-        // Whoever asked between the end of one flight and its note joins a second one.
-        if contains(file) { return true }
-        metrics.count(.verification)
-        var hasher = DigestHasher(file.digest.algorithm)
-        var offset: Int64 = 0
-        while offset < file.size {
-            try Task.checkCancellation()
-            let count = Int(min(Int64(Self.pieceSize), file.size - offset))
-            guard let piece = try file.readUnlessLost(at: offset, atMost: count), piece.readableBytes > 0 else {
-                return false
-            }
-            hasher.update(piece)
-            offset += Int64(piece.readableBytes)
-        }
-        guard hasher.finalize() == file.digest else { return false }
-        insert(file)
-        return true
+    private func forget(_ verification: Verification) {
+        state.withLock { $0.begun.removeAll { $0 === verification } }
     }
 }

@@ -3,7 +3,7 @@ import NIOCore
 import OCI
 
 extension Responder {
-    /// Files up to this many bytes are hashed where they are asked for, and leave in one write with their head.
+    /// Files up to this many bytes are hashed where they are asked for when they are in memory.
     private static let smallSize: Int64 = 32 << 10
     /// Larger files are hashed while they are sent; up to this they are hashed before.
     private static let hashedBeforeSize: Int64 = 4 << 20
@@ -24,7 +24,8 @@ extension Responder {
         if request.method == .head { return head(file.digest, size: file.size, request) }
         let isVerified = verified.contains(file)
         if !isVerified, file.size <= Self.smallSize {
-            guard let bytes = try? file.read(at: 0, atMost: max(1, Int(file.size))),
+            var bytes = ByteBuffer()
+            guard file.readResident(at: 0, atMost: Int(file.size), into: &bytes) == file.size,
                 Digest.of(bytes, algorithm: file.digest.algorithm) == file.digest
             else { return nil }
             verified.insert(file)
@@ -61,14 +62,22 @@ extension Responder {
         let range = RangeRequest(request.fields.range, size: file.size)
         let isWhole = range == .whole || range == .part(0..<file.size)
         if !verified.contains(file) {
-            if isWhole, file.size > Self.hashedBeforeSize {
-                return body(file.digest, size: file.size, request) { range in
-                    range == 0..<file.size ? .unverified(file) : .file(file, range)
-                }
+            if isWhole, file.size > Self.hashedBeforeSize, let blob = unverified(file) {
+                return body(file.digest, size: file.size, request) { range in .arriving(blob, range) }
             }
             guard try await verified.verify(file) else { return nil }
         }
         return body(file.digest, size: file.size, request) { range in .file(file, range) }
+    }
+
+    private func unverified(_ file: BlobFile) -> UnverifiedBlob? {
+        Descriptor(mediaType: .octetStream, digest: file.digest, size: file.size).map { descriptor in
+            UnverifiedBlob(
+                descriptor: descriptor,
+                verification: verified.verification(of: file),
+                verified: verified
+            ) { await content.quarantine($0) }
+        }
     }
 
     /// The answer to GET: the whole, a part, or why not.

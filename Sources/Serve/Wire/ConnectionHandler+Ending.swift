@@ -70,7 +70,7 @@ extension ConnectionHandler {
     }
 
     /// The client hears the end of the answer before the connection is closed, also when it is still sending.
-    private func closeAfterLast() {
+    func closeAfterLast() {
         guard let context else { return }
         phase = .closing
         watchProgress()
@@ -78,6 +78,7 @@ extension ConnectionHandler {
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolated().whenComplete { result in
             guard case .success = result, let context = self.context else { return }
+            if self.hasInputEnded { return context.close(promise: nil) }
             self.setDeadline(.linger, ConnectionLimits.linger)
             context.close(mode: .output, promise: nil)
         }
@@ -101,13 +102,15 @@ extension ConnectionHandler {
         switch kind {
         case .head where phase == .reading: headTookTooLong()
         case .head: break
-        case .idle, .linger: context.close(promise: nil)
-        case .progress:
-            let waiting = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
-            if progress.hasStopped(waiting: waiting ?? 0, sent: exchange?.sent ?? 0) {
+        case .linger: context.close(promise: nil)
+        case .idle, .progress:
+            let waiting = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+            // Its last answer may still be on its way to a slow client.
+            let isIdle = kind == .idle && waiting == 0
+            if isIdle || progress.hasStopped(waiting: waiting, sent: exchange?.sent ?? 0) {
                 context.close(promise: nil)
             } else {
-                setDeadline(.progress, state.limits.progress / ProgressWatch.looks)
+                setDeadline(kind, state.limits.progress / ProgressWatch.looks)
             }
         }
     }

@@ -27,12 +27,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
     let logger: Logger
     var phase = Phase.reading
     var exchange: Exchange?
-    var pump: FilePump?
+    var sender: BlobSender?
     var deadline = Deadline()
     var encoder = ResponseEncoder()
     var progress = ProgressWatch()
     var context: ChannelHandlerContext?
-    var isPumping = false
     /// See ``SendQueue``.
     var isTrusted = false
     private(set) var client = "-"
@@ -44,6 +43,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var isDraining = false
     private var isAdvancing = false
     private var hasDeferredRead = false
+    /// The client sends nothing more; it may still read.
+    private(set) var hasInputEnded = false
 
     init(
         _ state: ServerState,
@@ -108,13 +109,14 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable {
-            pumpFile()
+            sender?.pump()
             advance()
         }
         context.fireChannelWritabilityChanged()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event { return inputEnded() }
         guard event is DrainEvent else { return context.fireUserInboundEventTriggered(event) }
         isDraining = true
         switch phase {
@@ -147,6 +149,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     private func awaitRequest() {
+        // What it had asked for has been answered.
+        if hasInputEnded, context?.channel.isWritable == true { return closeAfterLast() }
         if parser.isInHead || toSkip > 0 {
             if deadline.kind != .head { setDeadline(.head, state.limits.head) }
         } else {
@@ -201,11 +205,24 @@ final class ConnectionHandler: ChannelDuplexHandler {
         refuse(RefusedRequest(status: 408, message: "the request's head took too long"))
     }
 
+    /// A client that ends its side after its request is answered; one that left cannot be told from it at once.
+    private func inputEnded() {
+        hasInputEnded = true
+        switch phase {
+        case .reading: advance()
+        case .closing: context?.close(promise: nil)
+        case .answering:
+            guard let exchange, exchange.status == 0, let loop = context?.eventLoop else { return }
+            loop.assumeIsolated().scheduleTask(in: ConnectionLimits.halfClosed) {
+                if self.exchange === exchange, exchange.status == 0 { self.context?.close(promise: nil) }
+            }
+        }
+    }
+
     /// Says that nobody waits for the answer any longer.
     private func abandon() {
-        if pump != nil { state.streamEnded() }
-        pump?.close()
-        pump = nil
+        sender?.abandon()
+        sender = nil
         exchange?.departure?.finish()
         if exchange != nil { finishExchange() }
     }

@@ -1,3 +1,5 @@
+import NIOCore
+
 /// How long and how much a client may occupy a connection.
 package struct ConnectionLimits: Hashable, Sendable {
     /// From the first byte of a request, or from the connection's beginning, to the end of the request's head.
@@ -24,4 +26,6 @@ package struct ConnectionLimits: Hashable, Sendable {
     static let maximumAhead = 64 << 10
     /// How long is waited for a client's end of the connection after the last answer.
     static let linger = Duration.seconds(2)
+    /// How long an answer may take to begin for a client that sends nothing more: most of those have left.
+    static let halfClosed = TimeAmount.seconds(2)
 }

@@ -9,17 +9,22 @@ struct Response: Sendable {
         case bytes(ByteBuffer)
         /// A part of a file whose bytes are known to be right.
         case file(BlobFile, Range<Int64>)
-        /// A whole file that is hashed on the way.
-        case unverified(BlobFile)
-        /// A part of a blob that may still be arriving.
+        /// A part of a blob that a task reads: it may still be arriving, or has to be hashed on the way.
         case arriving(any BlobReader, Range<Int64>)
 
         /// In bytes.
         var length: Int64 {
             switch self {
             case .bytes(let buffer): Int64(buffer.readableBytes)
-            case .file(_, let range), .arriving(_, let range): range.upperBound - range.lowerBound
-            case .unverified(let file): file.size
+            case .file(_, let range), .arriving(_, let range): Int64(range.count)
+            }
+        }
+
+        /// The part of the blob.
+        var range: Range<Int64> {
+            switch self {
+            case .bytes(let buffer): 0..<Int64(buffer.readableBytes)
+            case .file(_, let range), .arriving(_, let range): range
             }
         }
     }

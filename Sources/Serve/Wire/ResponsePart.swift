@@ -4,11 +4,9 @@ import NIOCore
 enum ResponsePart: Sendable {
     /// A whole answer whose body the connection sends itself.
     case whole(Response)
-    /// The head of an answer whose body follows in pieces.
-    case start(Response)
+    /// An answer whose body the task reads, a piece for each wish.
+    case supplied(Response, AsyncStream<PieceWish>.Continuation)
     case piece(ByteBuffer)
-    /// The body is complete.
-    case end
     /// The body cannot be completed: the connection is cut, so that the client sees a short one.
     case broken
 }

@@ -7,6 +7,7 @@ final class ServerState: Sendable {
     let metrics: ServeMetrics
     /// Requests that need more than an event loop can do at once.
     let pending: AsyncStream<PendingRequest>.Continuation
+    let threads: ServeThreads
 
     private struct State {
         var open: [ObjectIdentifier: any Channel] = [:]
@@ -15,12 +16,17 @@ final class ServerState: Sendable {
     }
 
     private let state = Mutex(State())
-    private let streams = Atomic(0)
 
     /// The memory that the pieces on their way to clients may take together, in bytes.
     private static let streamMemory = 32 << 20
 
-    init(limits: ConnectionLimits, metrics: ServeMetrics, pending: AsyncStream<PendingRequest>.Continuation) {
+    init(
+        limits: ConnectionLimits,
+        metrics: ServeMetrics,
+        pending: AsyncStream<PendingRequest>.Continuation,
+        threads: ServeThreads
+    ) {
+        self.threads = threads
         self.limits = limits
         self.metrics = metrics
         self.pending = pending
@@ -73,12 +79,9 @@ final class ServerState: Sendable {
         return channels
     }
 
-    func streamBegan() { streams.add(1, ordering: .relaxed) }
-    func streamEnded() { streams.subtract(1, ordering: .relaxed) }
-
     /// How many bytes of a blob are read at once: fewer the more clients there are, so that memory stays bounded.
     var pieceSize: Int {
-        let share = Self.streamMemory / max(1, streams.load(ordering: .relaxed))
+        let share = Self.streamMemory / max(1, metrics.streams)
         return min(256 << 10, max(16 << 10, share))
     }
 }

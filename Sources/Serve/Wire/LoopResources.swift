@@ -1,24 +1,4 @@
-import Cache
 import NIOCore
-
-/// How far the sending of a file has come.
-struct FilePump {
-    let file: BlobFile
-    /// The file for sendfile(2); `nil` where the bytes have to pass through this process.
-    var handle: NIOFileHandle?
-    var offset: Int64
-    let end: Int64
-    /// A piece is being read by another thread.
-    var isReading = false
-
-    var remaining: Int64 { end - offset }
-
-    /// Lets go of the file, unless it was handed on with its last piece.
-    mutating func close() {
-        try? handle?.close()
-        handle = nil
-    }
-}
 
 /// What the connections of one event loop share: a buffer that is used again and again.
 ///

@@ -1,0 +1,81 @@
+import Cache
+import Glibc
+import Logging
+import NIOCore
+import OCI
+
+/// Keeps what is known of verified files in a small file beside the cache's content, so that a server that is started
+/// again need not hash everything before its first answers.
+///
+/// Its loss is harmless. A file that was changed meanwhile has other times, and one that was damaged without that is for
+/// `imglife cache verify` to find, as it is while one server runs.
+struct VerifiedFilesStore: Sendable {
+    /// Bytes of one file's record: five words of its identity and when it was verified.
+    private static let recordSize = 48
+    private static let maximumSize = 4 << 20
+    private static let interval = Duration.seconds(60)
+
+    let path: String
+    let logger: Logger
+
+    /// What an earlier server wrote; nothing when that cannot be used. Blocks.
+    func load() -> [BlobFile.Identity: WallTime] {
+        guard var bytes = read(), let digest = bytes.readSlice(length: 32), digest == Self.digest(of: bytes)
+        else { return [:] }
+        var known: [BlobFile.Identity: WallTime] = [:]
+        while let words = bytes.readMultipleIntegers(as: (Int64, Int64, Int64, Int64, Int64, Int64).self) {
+            let identity = BlobFile.Identity(words: (words.0, words.1, words.2, words.3, words.4))
+            known[identity] = WallTime(seconds: words.5)
+        }
+        return known
+    }
+
+    /// Writes now and then what has changed, until the task is cancelled, and once more then.
+    func keep(_ files: VerifiedFiles) async {
+        var written = 0
+        var isOver = false
+        while !isOver {
+            do { try await Task.sleep(for: Self.interval) } catch { isOver = true }
+            let (known, changes) = files.known
+            guard changes != written else { continue }
+            written = changes
+            save(known)
+        }
+    }
+
+    /// A cache that cannot be written is served all the same.
+    private func save(_ known: [BlobFile.Identity: WallTime]) {
+        var records = ByteBufferAllocator().buffer(capacity: known.count * Self.recordSize)
+        for (identity, time) in known {
+            let words = identity.words
+            records.writeMultipleIntegers(words.0, words.1, words.2, words.3, words.4, time.seconds)
+        }
+        var bytes = Self.digest(of: records)
+        bytes.writeImmutableBuffer(records)
+        let temporary = "\(path).\(getpid())"
+        let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard file >= 0 else { return logger.debug("verified files are not remembered: the cache cannot be written") }
+        let isWritten = bytes.withUnsafeReadableBytes { write(file, $0.baseAddress, $0.count) } == bytes.readableBytes
+        close(file)
+        if !isWritten || rename(temporary, path) != 0 { unlink(temporary) }
+    }
+
+    private func read() -> ByteBuffer? {
+        let file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var status = stat()
+        guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid(),
+            status.st_size <= Self.maximumSize
+        else { return nil }
+        var bytes = ByteBufferAllocator().buffer(capacity: Int(status.st_size))
+        let count = bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: Int(status.st_size)) { memory in
+            max(0, Glibc.read(file, memory.baseAddress, Int(status.st_size)))
+        }
+        return count == Int(status.st_size) ? bytes : nil
+    }
+
+    private static func digest(of bytes: ByteBuffer) -> ByteBuffer {
+        ByteBuffer(string: String(Digest.of(bytes).hex.prefix(32)))
+    }
+}

@@ -1,0 +1,96 @@
+import Cache
+import Logging
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+@testable import Serve
+
+/// What is known of files that were hashed.
+@Suite(.timeLimit(.minutes(2)))
+struct VerificationTests {
+    private static let image = SampleImage.image(layers: [.init(seed: 4, size: 6_000_000)])
+    private static var layer: SampleImage.Part { image.blobs[1] }
+    private static var uri: String { "/v2/app/blobs/\(layer.descriptor.digest)" }
+
+    private func withFile(_ body: (BlobFile, VerifiedFiles) async throws -> Void) async throws {
+        try await ServedCache.with([("docker.io/library/app:1", Self.image)]) { served async throws in
+            let file = try #require(try served.cache.blobFile(Self.layer.descriptor.digest))
+            let threads = ServeThreads()
+            let files = VerifiedFiles(lifetime: .seconds(60), metrics: served.metrics, threads: threads)
+            let result: Result<Void, any Error>
+            do { result = .success(try await body(file, files)) } catch { result = .failure(error) }
+            await threads.close()
+            try result.get()
+        }
+    }
+
+    @Test("Whoever needs to know goes on where a reader stands, and no byte is hashed twice")
+    func shared() async throws {
+        try await withFile { file, files in
+            let verification = files.verification(of: file)
+            #expect(files.verification(of: file) === verification)
+            var offset: Int64 = 0
+            while offset < 5_000_000 {
+                offset += Int64(try verification.read(at: offset, atMost: 300_000).readableBytes)
+            }
+            // Bytes that do not follow, and those that are known already, add nothing.
+            _ = try verification.read(at: 5_500_000, atMost: 100)
+            _ = try verification.read(at: 0, atMost: 100)
+            var steps = 0
+            while try verification.step() == nil { steps += 1 }
+            #expect(verification.isRight == true && steps <= 4)
+            #expect(try await files.finish(verification) && files.contains(file))
+        }
+    }
+
+    @Test("A reader in pieces of any size makes the hash complete, and the end is held back until it is")
+    func reader() async throws {
+        try await withFile { file, files in
+            let blob = UnverifiedBlob(
+                descriptor: Self.layer.descriptor,
+                verification: files.verification(of: file),
+                verified: files
+            ) { _ in Issue.record("nothing is wrong") }
+            var bytes = ByteBuffer()
+            while bytes.readableBytes < 6_000_000 {
+                let isAtEnd = bytes.readableBytes >= 6_000_000 - 65536
+                var piece = try await blob.read(at: Int64(bytes.readableBytes), atMost: 77_777)
+                #expect(files.contains(file) == isAtEnd)
+                bytes.writeBuffer(&piece)
+            }
+            #expect(bytes == Self.layer.source.buffer)
+        }
+    }
+
+    @Test("A server that is started again believes what the one before had hashed, and nothing of a changed file")
+    func restarts() async throws {
+        try await TemporaryDirectory.with { path async throws in
+            var configuration = ServerConfiguration.test()
+            configuration.verifiedFile = "\(path)/verified"
+            let place = CacheConfiguration(directory: "\(path)/cache", logger: Logger(label: "test"))
+            try await ContentCache.with(place) { [configuration] cache async throws in
+                try await cache.load(Self.image, as: ImageReference("docker.io/library/app:1"))
+                for (isChanged, count) in [(false, 1), (false, 0), (true, 1), (false, 0)] {
+                    let metrics = ServeMetrics()
+                    let file = "\(path)/cache/blobs/sha256/\(Self.layer.descriptor.digest.hex)"
+                    if isChanged {
+                        let bytes = try Files.read(file)
+                        try Files.remove(file)
+                        try Files.write(bytes, to: file)
+                    }
+                    try await Server.with(configuration, CachedContent(cache), metrics: metrics) { server in
+                        let client = RawClient(try RegistryHost(server.address))
+                        #expect(try await client.get(Self.uri).body == Self.layer.source.buffer)
+                    }
+                    #expect(metrics[.verification] == count)
+                }
+                // What somebody else wrote there is not believed.
+                try Files.write("nonsense", to: "\(path)/verified")
+                let store = VerifiedFilesStore(path: "\(path)/verified", logger: Logger(label: "test"))
+                #expect(store.load().isEmpty)
+            }
+        }
+    }
+}
