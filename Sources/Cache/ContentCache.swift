@@ -1,17 +1,11 @@
 import Logging
 package import OCI
-import Synchronization
 
 /// A crash-safe, content-addressed store in a directory that is also an OCI image layout (OCI image-spec 1.1.1).
 ///
 /// A file under `blobs/` always has the digest it is named by, whatever happened; many processes share one cache and
 /// download a blob once between them. Blobs are found by their path alone; the SQLite index holds names and times.
 package final class ContentCache: Sendable {
-    /// How often a lock or file of another process is looked at.
-    static let pollInterval = Duration.milliseconds(100)
-    /// How often a download shows that its process lives.
-    static let signInterval = Duration.seconds(1)
-
     /// The blobs themselves: whether one is here, committing, adopting, putting aside, holding.
     package let blobs: BlobStore
     /// Tags, names that were pulled, referrers.
@@ -26,13 +20,7 @@ package final class ContentCache: Sendable {
     package let recovery: Recovery
 
     let store: Store
-    let downloads = Downloads()
-    let lanes = LaneBudget()
-    let counters = Mutex(CacheStatistics())
-    /// When room was made last, and whether that freed anything; `nil` before it was tried.
-    let room = Mutex<(at: Int64, isFreed: Bool)?>(nil)
-    let descriptors = DescriptorLimit()
-    private let committer: Committer
+    let downloads: Downloads
 
     /// Whether it was opened for reading alone, because it cannot be written.
     package var isReadOnly: Bool { store.isReadOnly }
@@ -45,21 +33,14 @@ package final class ContentCache: Sendable {
         verification = Verifier(store: store)
         inventory = Inventory(store: store)
         recovery = Recovery(store: store)
-        let batch = CommitBatch(
-            directory: store.directory,
-            locks: store.locks,
-            index: store.index,
-            health: store.health,
-            now: store.configuration.now
-        )
-        committer = Committer(commitBatch: batch.run)
+        downloads = Downloads(store)
         store.index.handle { [store] error in
             if !store.isReadOnly, error.kind == .damagedIndex || error.kind == .inputOutput {
                 try? store.directory.suspectIndex(error)
             }
             store.health.note(error)
         } onFull: { [root = store.directory.root] in
-            Self.dropBallast(in: root)
+            FreeSpace.dropBallast(in: root)
         }
     }
 
@@ -75,7 +56,7 @@ package final class ContentCache: Sendable {
     ) async throws -> R {
         let (cache, storeLock) = try await Opening(configuration: configuration).run()
         let result: Result<R, any Error> = await withTaskGroup(of: Void.self) { group in
-            group.addTask { await cache.downloads.run(cache.ingest) }
+            group.addTask { await cache.downloads.run(reclaim: cache.reclaim) }
             let result: Result<R, any Error>
             do {
                 result = .success(try await body(cache))
@@ -91,13 +72,13 @@ package final class ContentCache: Sendable {
     }
 
     /// Where it is, for messages.
-    package var path: String { directory.path }
+    package var path: String { store.directory.path }
 
     /// What has been done since the cache was opened.
-    package var statistics: CacheStatistics { counters.withLock { $0 } }
+    package var statistics: CacheStatistics { downloads.statistics }
 
     /// Transactions that wrote to the index since it was opened.
-    package var transactionCount: Int { index.writeCount }
+    package var transactionCount: Int { store.index.writeCount }
 
     /// Whether a committed blob of that digest and size is there; looks at the file system alone.
     package func contains(_ descriptor: Descriptor) -> Bool {
@@ -109,13 +90,18 @@ package final class ContentCache: Sendable {
     /// - Returns: `nil` when it is not there, or not whole.
     /// - Throws: ``CacheError`` when the file cannot be opened.
     package func blob(_ descriptor: Descriptor) throws -> CachedBlob? {
-        guard let file = try directory.openBlob(descriptor.digest, size: descriptor.size) else { return nil }
-        let arrival = Arrival()
-        arrival.commit(file, size: descriptor.size)
-        return reader(descriptor, .cached, arrival)
+        try downloads.cached(descriptor)
     }
 
-    /// A reader of a blob, at once, while it arrives if it is not there yet.
+    /// A committed blob by its digest alone; looks at the file system alone.
+    ///
+    /// - Returns: `nil` when it is not there.
+    /// - Throws: ``CacheError`` when the file cannot be opened, or several others could not be read.
+    package func blobFile(_ digest: Digest) throws(CacheError) -> BlobFile? {
+        try blobs.file(digest)
+    }
+
+    /// A reader of a blob, at once, while it arrives if it is not there yet; an empty one is there when this returns.
     ///
     /// However many tasks and processes ask, the source is read once; a reader that fails or leaves does not stop the
     /// download, which ends with the cache's scope. An interrupted one is continued where it stopped.
@@ -123,31 +109,81 @@ package final class ContentCache: Sendable {
     /// - Returns: the reader; what goes wrong with the download is thrown by its methods.
     /// - Throws: ``CacheError`` (`closed`, `conflict`, or the file cannot be opened).
     package func follow(_ descriptor: Descriptor, from source: any ContentSource) async throws -> CachedBlob {
-        try health.check()
-        if let blob = try await withDescriptors({ try blob(descriptor) }) {
-            counters.withLock { counters in
-                counters.hits += 1
-                counters.cachedBytes += descriptor.size
+        try await downloads.follow(descriptor, from: source)
+    }
+
+    /// A committed manifest, read whole and hashed.
+    ///
+    /// - Returns: `nil` when it is not there or was damaged; a damaged one has been put aside.
+    /// - Throws: ``CacheError`` when the file cannot be read; `DocumentError` when the bytes are right, but are not
+    ///   what the descriptor says.
+    package func manifest(_ descriptor: Descriptor) throws -> Manifest? {
+        try store.manifests.manifest(descriptor)
+    }
+
+    /// A committed manifest by its digest alone; its type is the one it declares or was stored with.
+    ///
+    /// - Returns: `nil` when it is not there or was damaged; a damaged one has been put aside.
+    package func manifest(_ digest: Digest) throws -> Manifest? {
+        try store.manifests.manifest(digest)
+    }
+
+    /// Stores a manifest's bytes, and records what it refers to.
+    ///
+    /// By the same protocol as any blob. What it refers to need not be there. Safe to repeat; costs no transaction
+    /// when everything is there and recorded.
+    ///
+    /// - Parameters:
+    ///   - manifest: what to store.
+    ///   - origin: where it came from, and can be fetched again.
+    /// - Throws: ``CacheError``.
+    package func store(_ manifest: Manifest, from origin: RepositoryReference?) async throws {
+        try await store.manifests.store(manifest, from: origin)
+    }
+
+    /// Protects blobs from collection until the cache's scope ends, and notes that they are used.
+    ///
+    /// Call it once for an image, before asking for its blobs: it is one transaction.
+    ///
+    /// - Returns: the digests of those that are there, whole and recorded.
+    @discardableResult
+    package func hold(_ descriptors: [Descriptor]) async throws -> Set<Digest> {
+        try await blobs.hold(descriptors)
+    }
+
+    /// Puts a blob aside whose bytes turned out wrong, unless another file has taken its place already.
+    ///
+    /// Nothing is put aside any more once the disk fails: what it says of a file then need not be so. What cannot be put
+    /// aside is told in the log.
+    package func quarantine(_ blob: BlobFile) async {
+        await downloads.quarantine(blob.file, blob.digest)
+    }
+
+    /// Whether the cache can still be used.
+    ///
+    /// - Throws: ``CacheError``, the same each time, once the disk or the index has failed: then nothing else that is
+    ///   begun can succeed.
+    package func checkUsable() throws {
+        try store.health.check()
+    }
+
+    /// Whether less is free on the disk than has to stay so: every download is refused then.
+    ///
+    /// `false` where the system does not tell.
+    package var lacksSpace: Bool { FreeSpace(store: store).isLacking }
+
+    /// Collects garbage, and what the configured limit asks for, because the disk is full.
+    ///
+    /// - Returns: whether that freed anything.
+    func reclaim() async throws -> Bool {
+        try await downloads.reclaiming.run { [self] in
+            do {
+                let report = try await collect(store.configuration.collection(self))
+                return report.bytes + report.partialBytes
+            } catch let error as CacheError where error.kind == .lostNames {
+                store.configuration.logger.warning("the disk is full", metadata: ["error": "\(error)"])
+                return 0
             }
-            return blob
-        }
-        let (download, isNew) = try downloads.join(descriptor, source)
-        if !isNew { counters.withLock { $0.joins += 1 } }
-        return reader(descriptor, isNew ? .downloading : .joined, download.arrival)
-    }
-
-    func commit(_ item: PendingCommit) async throws {
-        try await committer.commit(item)
-    }
-
-    private func reader(
-        _ descriptor: Descriptor,
-        _ provenance: CachedBlob.Provenance,
-        _ arrival: Arrival
-    ) -> CachedBlob {
-        CachedBlob(descriptor, provenance, arrival) { [self] file, error in
-            quarantine(file, descriptor.digest)
-            if let error { health.noteUnreadable(descriptor.digest, error) }
         }
     }
 }

@@ -9,6 +9,8 @@ package struct Store: Sendable {
     /// What this scope needs, for as long as it lives.
     let lease: Lease
     let health: StoreHealth
+    let commits: GroupCommit
+    let looks = PendingLooks()
     /// Whether it was opened for reading alone, because it cannot be written.
     let isReadOnly: Bool
 
@@ -17,6 +19,9 @@ package struct Store: Sendable {
 
     /// The blobs, for the other rooms.
     var blobs: BlobStore { BlobStore(store: self) }
+
+    /// The manifests among them.
+    var manifests: StoredManifests { StoredManifests(store: self) }
 
     init(
         _ configuration: CacheConfiguration,
@@ -32,5 +37,13 @@ package struct Store: Sendable {
         self.isReadOnly = isReadOnly
         lease = Lease(directory.leases)
         health = StoreHealth()
+        let batch = CommitBatch(
+            directory: directory,
+            locks: locks,
+            index: index,
+            health: health,
+            configuration: configuration
+        )
+        commits = GroupCommit(commitBatch: batch.run)
     }
 }

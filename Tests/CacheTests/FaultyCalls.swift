@@ -1,11 +1,8 @@
 import FailingCalls
 import Testing
 
-/// Runs a test while a system call of this process fails on the files whose path contains a text.
-///
-/// - Parameters:
-///   - call: `readdir`, `ftruncate`, `fsync`, `renameat` or `unlinkat`.
-///   - code: the error; `nil` means that the call waits until `body` has ended.
+/// Runs a test while a system call of this process (`readdir`, `ftruncate`, `fsync`, `renameat`, `unlinkat`) fails on the
+/// files whose path contains a text; without a code it waits until `body` has ended.
 @discardableResult
 func withFaulty<R>(
     _ call: String,

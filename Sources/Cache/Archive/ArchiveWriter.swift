@@ -145,7 +145,7 @@ struct ArchiveWriter {
 
     private func damaged(_ blob: ArchiveDocument.Blob) -> CacheError {
         if let file = try? cache.directory.openBlob(blob.digest, size: blob.size) {
-            cache.quarantine(file, blob.digest)
+            Quarantine(store: cache.store).putAsideIfFree(file, blob.digest)
         }
         return .damaged(blob.digest)
     }

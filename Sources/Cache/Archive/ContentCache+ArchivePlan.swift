@@ -100,7 +100,7 @@ extension ContentCache {
                 )
             }
             guard whole.finalize() == blob.digest else {
-                quarantine(file, blob.digest)
+                await downloads.quarantine(file, blob.digest)
                 throw CacheError.damaged(blob.digest)
             }
         }

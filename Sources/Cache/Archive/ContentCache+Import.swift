@@ -104,18 +104,14 @@ extension ContentCache {
             if let file = try staged.reopen(in: directory.ingest) {
                 defer { file.unlock() }
                 let item = PendingCommit(
-                    descriptor: manifest?.descriptor ?? descriptor,
-                    file: file,
+                    manifest?.descriptor ?? descriptor,
+                    file,
                     name: staged.name,
-                    manifest: manifest,
-                    origin: nil
+                    manifest: manifest
                 )
-                return try await commit(item)
+                return try await blobs.commit(item)
             }
-            if contains(descriptor) {
-                if let manifest { try await store(manifest, from: nil) }
-                return
-            }
+            if try await blobs.adopt([manifest?.descriptor ?? descriptor]).contains(staged.digest) { return }
             guard waited < configuration.lockTimeout else {
                 throw CacheError(
                     .locked,
@@ -124,8 +120,8 @@ extension ContentCache {
                     "another imglife process has changed what was being imported; import again"
                 )
             }
-            try await configuration.clock.sleep(for: Self.pollInterval)
-            waited += Self.pollInterval
+            try await configuration.clock.sleep(for: Ingestion.pollInterval)
+            waited += Ingestion.pollInterval
         }
     }
 }

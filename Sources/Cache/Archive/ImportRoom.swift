@@ -64,21 +64,21 @@ extension ContentCache {
     /// - Throws: ``CacheError`` (`diskFull`).
     func makeRoom(forImportOf bytes: Int64) async throws {
         guard bytes > 0, !hasRoom(for: bytes) else { return }
-        if try await makeRoom(), hasRoom(for: bytes) { return }
-        let free = max(0, clinux_free_bytes(directory.root.file.descriptor))
+        if try await reclaim(), hasRoom(for: bytes) { return }
+        let free = max(0, FreeSpace(store: store).free)
         throw CacheError(
             .diskFull,
             "import into",
             path: directory.path,
             code: ENOSPC,
-            "it takes \(ByteCount(bytes)) there, \(ByteCount(free)) are free on its disk, and \(ByteCount(floor)) of "
+            "it takes \(ByteCount(bytes)) there, \(ByteCount(free)) are free on its disk, and \(ByteCount(FreeSpace(store: store).floor)) of "
                 + "them stay free; free some space, run 'imglife cache gc', put the cache on a larger disk with "
                 + "--cache-dir, or lower cache.min_free"
         )
     }
 
     private func hasRoom(for bytes: Int64) -> Bool {
-        let free = clinux_free_bytes(directory.root.file.descriptor)
-        return free < 0 || free - bytes >= floor
+        let free = FreeSpace(store: store).free
+        return free < 0 || free - bytes >= FreeSpace(store: store).floor
     }
 }

@@ -104,32 +104,6 @@ package struct BlobFile: Sendable {
     }
 }
 
-extension ContentCache {
-    /// A committed blob by its digest alone; looks at the file system alone.
-    ///
-    /// - Returns: `nil` when it is not there.
-    /// - Throws: ``CacheError`` when the file cannot be opened, or several others could not be read.
-    package func blobFile(_ digest: Digest) throws(CacheError) -> BlobFile? {
-        try health.check()
-        let directory = directory.blobs(digest.algorithm)
-        do throws(SystemError) {
-            let file = try directory.openFile(digest.hex, flags: O_RDONLY)
-            return try BlobFile(digest, file, health)
-        } catch {
-            guard error.code != ENOENT else { return nil }
-            throw CacheError(error, "open", path: "\(directory.path)/\(digest.hex)", digest: digest)
-        }
-    }
-
-    /// Puts a blob aside whose bytes turned out wrong, unless another file has taken its place already; blocks.
-    ///
-    /// Nothing is put aside any more once the disk fails: what it says of a file then need not be so.
-    package func quarantine(_ blob: BlobFile) {
-        guard !health.isFailed else { return }
-        quarantine(blob.file, blob.digest)
-    }
-}
-
 extension CachedBlob {
     /// Its file, once it is complete, verified and committed; `nil` before.
     package var committedFile: BlobFile? {

@@ -1,13 +1,105 @@
+import Glibc
 package import OCI
 
 /// The only writer below `blobs/`, and the only answer to "is it here?".
 ///
-/// The file is the truth; a row of the index is what is known of it.
+/// The file is the truth; a row of the index is what is known of it. A file without a row is adopted by whoever meets it.
 package struct BlobStore: Sendable {
     let store: Store
 
     /// Whether a committed blob of that digest and size is there; looks at the file system alone.
     package func contains(_ descriptor: Descriptor) -> Bool {
         store.directory.hasBlob(descriptor)
+    }
+
+    /// A committed blob by its digest alone; looks at the file system alone.
+    ///
+    /// - Returns: `nil` when it is not there.
+    /// - Throws: ``CacheError`` when the file cannot be opened, or several others could not be read.
+    package func file(_ digest: Digest) throws(CacheError) -> BlobFile? {
+        try store.health.check()
+        let directory = store.directory.blobs(digest.algorithm)
+        do throws(SystemError) {
+            return try BlobFile(digest, directory.openFile(digest.hex, flags: O_RDONLY), store.health)
+        } catch {
+            guard error.code != ENOENT else { return nil }
+            throw CacheError(error, "open", path: "\(directory.path)/\(digest.hex)", digest: digest)
+        }
+    }
+
+    /// Makes a complete and verified file durable, visible and recorded, with others that come at the same time.
+    ///
+    /// It goes on to its end when the task is cancelled; the file's lock stays the caller's to free.
+    ///
+    /// - Throws: ``CacheError``. A file that was renamed, but not recorded, is adopted when it is met again.
+    package func commit(_ item: PendingCommit) async throws {
+        try await store.commits.commit(item)
+    }
+
+    /// Records those of some blobs that are here and have no row, or one that does not say so.
+    ///
+    /// Costs one question to the index, and one transaction where something was lacking. Safe to repeat.
+    ///
+    /// - Returns: the digests of those that are here and recorded.
+    /// - Throws: ``CacheError`` (`locked` when another process works on one and does not end).
+    @discardableResult
+    package func adopt(_ descriptors: [Descriptor]) async throws -> Set<Digest> {
+        try await Adoption(store: store).run(descriptors)
+    }
+
+    /// Records what is here of an image and has no row: its manifests bring their edges, and these more of it.
+    func adoptImage(_ top: Descriptor) async throws {
+        guard !store.isReadOnly else { return }
+        var seen: Set<Digest> = []
+        var met = [top]
+        while true {
+            met += try await store.index.read { try $0.manifests.unrecorded(in: top.digest) }
+            let new = met.filter { contains($0) && seen.insert($0.digest).inserted }
+            guard !new.isEmpty else { return }
+            try await adopt(new)
+            met = []
+        }
+    }
+
+    /// Notes that a blob was met by its file alone; ``settleLooks()`` sees to its row.
+    func note(_ blob: Descriptor) {
+        if !store.isReadOnly { store.looks.note(blob) }
+    }
+
+    /// Adopts what was met since it was called last; at most one question and one transaction.
+    func settleLooks() async throws {
+        try await adopt(store.looks.take())
+    }
+
+    /// Protects blobs from collection until the cache's scope ends, and notes that they are used.
+    ///
+    /// Call it once for an image, before asking for its blobs: it is one transaction, and one more where files have to
+    /// be adopted.
+    ///
+    /// - Returns: the digests of those that are there, whole and recorded.
+    package func hold(_ descriptors: [Descriptor]) async throws -> Set<Digest> {
+        guard !descriptors.isEmpty else { return [] }
+        try store.health.check()
+        guard !store.isReadOnly else { return Set(descriptors.filter(contains).map(\.digest)) }
+        try store.lease.begin()
+        let digests = Set(descriptors.map(\.digest)).sorted()
+        let states = try await store.index.write { [lease = store.lease.id, now = store.now] in
+            try $0.leases.hold(digests, for: lease, at: now)
+        }
+        let present = descriptors.filter(contains)
+        var held = Set(present.map(\.digest).filter { states[$0] == .ok })
+        // A collection may be between saying so and removing the file: adopting waits for it.
+        held.formUnion(try await adopt(present.filter { !held.contains($0.digest) }))
+        let here = Set(present.map(\.digest))
+        try await markMissing(digests.filter { states[$0] == .ok && !here.contains($0) })
+        return held
+    }
+
+    /// Notes that files are gone, of those that still are.
+    func markMissing(_ digests: [Digest]) async throws {
+        guard !digests.isEmpty, !store.isReadOnly else { return }
+        try await store.index.write { [directory = store.directory] in
+            try $0.blobs.markMissing(digests, in: directory)
+        }
     }
 }

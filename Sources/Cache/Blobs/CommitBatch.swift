@@ -1,7 +1,10 @@
+import Logging
 import OCI
 
-/// Commits complete files together: all made durable, then all made visible, then all recorded.
+/// Commits files together: all made durable, then all made visible, then all recorded (`CommitProtocol.md`).
 struct CommitBatch: Sendable {
+    typealias Outcome = GroupCommit.Outcome
+
     /// How many files are synced at a time.
     private static let parallelSyncs = 4
 
@@ -9,34 +12,52 @@ struct CommitBatch: Sendable {
     let locks: StoreLocks
     let index: CacheIndex
     let health: StoreHealth
-    let now: @Sendable () -> Int64
+    let configuration: CacheConfiguration
 
     /// One outcome for each item, in order; what fails does not keep the others from being committed.
-    func run(_ items: [PendingCommit]) async -> [Committer.Outcome] {
+    func run(_ items: [PendingCommit]) async -> [Outcome] {
         var outcomes = await syncAll(items)
         for position in items.indices {
             guard case .success = outcomes[position] else { continue }
-            outcomes[position] = await Committer.Outcome { try await rename(items[position]) }
+            outcomes[position] = await Outcome { try await rename(items[position]) }
         }
         await syncDirectories(items, &outcomes)
         let done = items.indices.filter { if case .success = outcomes[$0] { true } else { false } }
         guard !done.isEmpty else { return outcomes }
-        let recorded = await Committer.Outcome { [index, now] in
-            try await index.write { [now = now()] in try $0.blobs.record(done.map { items[$0] }, at: now) }
+        do {
+            let recorded = try await record(done.map { items[$0] })
+            for (position, isThere) in zip(done, recorded) { outcomes[position] = .success(isThere) }
+        } catch {
+            for position in done { outcomes[position] = .failure(error) }
         }
-        for position in done { outcomes[position] = recorded }
         return outcomes
     }
 
-    private func syncAll(_ items: [PendingCommit]) async -> [Committer.Outcome] {
-        await withTaskGroup(of: (Int, Committer.Outcome).self) { group in
-            var outcomes = [Committer.Outcome](repeating: .success(()), count: items.count)
+    /// Whether a file that was met is still there is asked within the transaction: then whoever puts it aside says so
+    /// in a later one.
+    private func record(_ items: [PendingCommit]) async throws -> [Bool] {
+        try await index.write { [directory, now = configuration.now()] db in
+            try items.map { item in
+                guard item.isAdopted else {
+                    try db.blobs.record(item, at: now)
+                    return true
+                }
+                guard try directory.isBlob(item.descriptor.digest, item.file) else { return false }
+                try db.blobs.adopt(item, at: now)
+                return true
+            }
+        }
+    }
+
+    private func syncAll(_ items: [PendingCommit]) async -> [Outcome] {
+        await withTaskGroup(of: (Int, Outcome).self) { group in
+            var outcomes = [Outcome](repeating: .success(true), count: items.count)
             var next = 0
             func add() {
                 guard next < items.count else { return }
                 let position = next
                 next += 1
-                group.addTask { (position, await Committer.Outcome { try await sync(items[position]) }) }
+                group.addTask { (position, await Outcome { try await sync(items[position]) }) }
             }
             for _ in 0..<Self.parallelSyncs { add() }
             while let (position, outcome) = await group.next() {
@@ -49,29 +70,31 @@ struct CommitBatch: Sendable {
 
     /// After an error the file is given up: syncing it again could claim success for pages that were dropped.
     private func sync(_ item: PendingCommit) async throws {
+        guard case .ingest(let name) = item.place else { return }
         do {
             try await blocking(on: .syncing) {
                 try item.file.setMode(0o444)
                 try item.file.sync()
             }
         } catch let error as SystemError {
-            try? directory.ingest.remove(item.name)
+            directory.discard(name, configuration.logger)
             throw failure(error, item)
         }
     }
 
     private func rename(_ item: PendingCommit) async throws {
+        guard case .ingest(let name) = item.place else { return }
         let digest = item.descriptor.digest
         let lock = try await locks.acquire(StoreLocks.shard(digest), .exclusive)
         defer { lock.unlock() }
         do throws(SystemError) {
-            try directory.ingest.rename(item.name, to: directory.blobs(digest.algorithm), digest.hex)
+            try directory.ingest.rename(name, to: directory.blobs(digest.algorithm), digest.hex)
         } catch {
             throw failure(error, item)
         }
     }
 
-    private func syncDirectories(_ items: [PendingCommit], _ outcomes: inout [Committer.Outcome]) async {
+    private func syncDirectories(_ items: [PendingCommit], _ outcomes: inout [Outcome]) async {
         for algorithm in Digest.Algorithm.allCases {
             let members = items.indices.filter { position in
                 guard case .success = outcomes[position] else { return false }
@@ -89,22 +112,18 @@ struct CommitBatch: Sendable {
     }
 
     private func failure(_ error: SystemError, _ item: PendingCommit) -> any Error {
-        let failure = CacheError(
-            error,
-            "store \(item.descriptor.digest)",
-            path: directory.path,
-            digest: item.descriptor.digest
-        )
+        let digest = item.descriptor.digest
+        let failure = CacheError(error, "store \(digest)", path: directory.path, digest: digest)
         health.note(failure)
         return failure
     }
 }
 
-extension Result where Success == Void, Failure == any Error {
+extension Result where Success == Bool, Failure == any Error {
     fileprivate init(_ body: () async throws -> Void) async {
         do {
             try await body()
-            self = .success(())
+            self = .success(true)
         } catch {
             self = .failure(error)
         }

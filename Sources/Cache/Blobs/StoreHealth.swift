@@ -39,13 +39,3 @@ final class StoreHealth: Sendable {
         }
     }
 }
-
-extension ContentCache {
-    /// Whether the cache can still be used.
-    ///
-    /// - Throws: ``CacheError``, the same each time, once the disk or the index has failed: then nothing else that is
-    ///   begun can succeed.
-    package func checkUsable() throws {
-        try health.check()
-    }
-}

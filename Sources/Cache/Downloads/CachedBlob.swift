@@ -31,32 +31,32 @@ package final class CachedBlob: BlobReader {
 
     package let descriptor: Descriptor
     package let provenance: Provenance
-    private let arrival: Arrival
-    /// Gets the file, and the error where the system could not read it.
-    private let onCorruption: @Sendable (OpenFile, CacheError?) -> Void
+    private let state: DownloadState
+    /// Gets the file, and the error where the system could not read it; says whether it could put it aside.
+    private let onCorruption: @Sendable (OpenFile, CacheError?) async -> Bool
     private let progress = Mutex(Progress())
 
     init(
         _ descriptor: Descriptor,
         _ provenance: Provenance,
-        _ arrival: Arrival,
-        onCorruption: @escaping @Sendable (OpenFile, CacheError?) -> Void
+        _ state: DownloadState,
+        onCorruption: @escaping @Sendable (OpenFile, CacheError?) async -> Bool
     ) {
         self.descriptor = descriptor
         self.provenance = provenance
-        self.arrival = arrival
+        self.state = state
         self.onCorruption = onCorruption
     }
 
     /// How many of its bytes are on the disk, for progress; the last ones can be there before they may be read.
-    package var arrived: Int64 { arrival.view.arrived }
+    package var arrived: Int64 { state.view.arrived }
 
     /// How many bytes its download has asked of the source until now; the rest was there from an earlier attempt.
-    package var fetched: Int64 { arrival.fetched }
+    package var fetched: Int64 { state.fetched }
 
     /// The file behind it once it is committed.
     var committedOpenFile: OpenFile? {
-        let view = arrival.view
+        let view = state.view
         if case .committed = view.phase { return view.file }
         return nil
     }
@@ -66,11 +66,11 @@ package final class CachedBlob: BlobReader {
     /// - Throws: what ended the download; `CancellationError`.
     package func whenCommitted() async throws {
         while true {
-            let view = arrival.view
+            let view = state.view
             switch view.phase {
             case .committed: return
             case .failed(let error): throw error
-            case .arriving: try await arrival.wait(for: .max, generation: view.generation)
+            case .arriving: try await state.wait(for: .max, generation: view.generation)
             }
         }
     }
@@ -82,28 +82,28 @@ package final class CachedBlob: BlobReader {
     package func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
         precondition((0...descriptor.size).contains(offset) && count > 0, "reading outside of a blob")
         while true {
-            let view = arrival.view
+            let view = state.view
             if case .failed(let error) = view.phase { throw error }
             try checkGeneration(view, offset)
             let end = readableEnd(view)
             if case .committed = view.phase, offset == descriptor.size { return ByteBuffer() }
             if offset < end, let file = view.file,
-                let buffer = try readFile(file, offset, min(count, Int(end - offset)), view)
+                let buffer = try await readFile(file, offset, min(count, Int(end - offset)), view)
             {
                 return buffer
             }
             let wish = min(offset + min(Int64(count), Self.wakeStep), descriptor.size - Self.heldBack)
             let threshold = wish > max(offset, view.arrived) ? wish : .max
-            try await arrival.wait(for: threshold, generation: view.generation)
+            try await state.wait(for: threshold, generation: view.generation)
         }
     }
 
-    private func readableEnd(_ view: Arrival.View) -> Int64 {
+    private func readableEnd(_ view: DownloadState.View) -> Int64 {
         if case .committed = view.phase { return descriptor.size }
         return min(view.arrived, descriptor.size - Self.heldBack)
     }
 
-    private func checkGeneration(_ view: Arrival.View, _ offset: Int64) throws {
+    private func checkGeneration(_ view: DownloadState.View, _ offset: Int64) throws {
         try progress.withLock { progress in
             if offset == 0 || progress.generation == nil { progress.generation = view.generation }
             guard progress.generation == view.generation else { throw restarted }
@@ -115,27 +115,32 @@ package final class CachedBlob: BlobReader {
         _ file: OpenFile,
         _ offset: Int64,
         _ count: Int,
-        _ view: Arrival.View
-    ) throws -> ByteBuffer? {
+        _ view: DownloadState.View
+    ) async throws -> ByteBuffer? {
         let buffer: ByteBuffer
         do throws(SystemError) {
             buffer = try file.read(at: offset, atMost: count)
         } catch {
             let failure = CacheError(error, "read \(descriptor.digest)", digest: descriptor.digest)
             guard error.code == EIO, case .committed = view.phase, !view.isForeign else { throw failure }
-            throw corruption(of: file, isForeign: false, failure)
+            throw await corruption(of: file, isForeign: false, failure)
         }
-        guard arrival.view.generation == view.generation else { return nil }
+        guard state.view.generation == view.generation else { return nil }
         if buffer.readableBytes == 0 {
             // A file of another process can shrink before its poll says so.
             guard case .committed = view.phase else { return nil }
-            throw corruption(of: file, isForeign: view.isForeign)
+            throw await corruption(of: file, isForeign: view.isForeign)
         }
-        if provenance == .cached || view.isForeign { try verify(buffer, offset, file, view) }
+        if provenance == .cached || view.isForeign { try await verify(buffer, offset, file, view) }
         return buffer
     }
 
-    private func verify(_ buffer: ByteBuffer, _ offset: Int64, _ file: OpenFile, _ view: Arrival.View) throws {
+    private func verify(
+        _ buffer: ByteBuffer,
+        _ offset: Int64,
+        _ file: OpenFile,
+        _ view: DownloadState.View
+    ) async throws {
         let digest: Digest? = progress.withLock { progress in
             if offset == 0 {
                 progress.hasher = DigestHasher(descriptor.digest.algorithm)
@@ -147,18 +152,24 @@ package final class CachedBlob: BlobReader {
             progress.position = offset + Int64(buffer.readableBytes)
             return progress.position == descriptor.size ? progress.hasher?.finalize() : nil
         }
-        if let digest, digest != descriptor.digest { throw corruption(of: file, isForeign: view.isForeign) }
+        if let digest, digest != descriptor.digest { throw await corruption(of: file, isForeign: view.isForeign) }
     }
 
-    private func corruption(of file: OpenFile, isForeign: Bool, _ failure: CacheError? = nil) -> CacheError {
+    private func corruption(
+        of file: OpenFile,
+        isForeign: Bool,
+        _ failure: CacheError? = nil
+    ) async -> CacheError {
         guard !isForeign else { return restarted }
-        onCorruption(file, failure)
+        let isAside = await onCorruption(file, failure)
         return CacheError(
             .corrupt,
             "read \(descriptor.digest)",
             digest: descriptor.digest,
-            "the cache's copy \(failure == nil ? "holds other bytes" : "cannot be read"); it has been put aside and will "
-                + "be downloaded again by the next run",
+            "the cache's copy \(failure == nil ? "holds other bytes" : "cannot be read"); "
+                + (isAside
+                    ? "it has been put aside and will be downloaded again by the next run"
+                    : "it could not be put aside: run 'imglife cache verify --repair'"),
             cause: failure
         )
     }

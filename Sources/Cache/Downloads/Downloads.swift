@@ -1,12 +1,7 @@
+import Concurrency
+import Logging
 import OCI
 import Synchronization
-
-/// One blob on its way into the cache.
-struct Download: Sendable {
-    let descriptor: Descriptor
-    let source: any ContentSource
-    let arrival: Arrival
-}
 
 /// The downloads under way in this process: at most one for each digest, each a child of the cache's scope.
 final class Downloads: Sendable {
@@ -15,21 +10,79 @@ final class Downloads: Sendable {
         var isClosed = false
     }
 
+    let store: Store
+    /// The memory for all of them.
+    let lanes = LaneBudget()
+    let places = DescriptorLimit.semaphore()
+    let reclaiming: Reclaiming
+    private let counters = Mutex(CacheStatistics())
     private let state = Mutex(State())
     private let stream: AsyncStream<Download>
     private let continuation: AsyncStream<Download>.Continuation
 
-    init() {
+    init(_ store: Store) {
+        self.store = store
+        reclaiming = Reclaiming(store: store)
         (stream, continuation) = AsyncStream.makeStream()
     }
 
     /// Those under way now, in any order.
     var active: [Download] { state.withLock { Array($0.active.values) } }
 
+    var statistics: CacheStatistics { counters.withLock { $0 } }
+
+    func count(_ change: (inout CacheStatistics) -> Void) { counters.withLock { change(&$0) } }
+
+    /// A reader of a committed blob; `nil` when it is not there.
+    func cached(_ descriptor: Descriptor) throws -> CachedBlob? {
+        guard let file = try store.directory.openBlob(descriptor.digest, size: descriptor.size) else { return nil }
+        store.blobs.note(descriptor)
+        let state = DownloadState()
+        state.commit(file, size: descriptor.size)
+        return reader(descriptor, .cached, state)
+    }
+
+    /// A reader of a blob, which begins a download where it is neither there nor on its way.
+    ///
+    /// Nothing can be read of an empty one, so that nobody who needs it would wait for its commit: this does.
+    func follow(_ descriptor: Descriptor, from source: any ContentSource) async throws -> CachedBlob {
+        try store.health.check()
+        if let blob = try await store.withDescriptors({ try cached(descriptor) }) {
+            count { counters in
+                counters.hits += 1
+                counters.cachedBytes += descriptor.size
+            }
+            return blob
+        }
+        let (download, isNew) = try join(descriptor, source)
+        if !isNew { count { $0.joins += 1 } }
+        let blob = reader(descriptor, isNew ? .downloading : .joined, download.state)
+        if descriptor.size == 0 { try await blob.whenCommitted() }
+        return blob
+    }
+
+    /// Puts a file aside that turned out damaged; where that fails the log says so.
+    ///
+    /// - Returns: whether it is out of the way.
+    @discardableResult
+    func quarantine(_ file: OpenFile, _ digest: Digest) async -> Bool {
+        do {
+            let outcome = try await Quarantine(store: store).putAside(file, digest)
+            if case .kept = outcome { return false }
+            return true
+        } catch {
+            store.configuration.logger.warning(
+                "a damaged blob could not be put aside",
+                metadata: ["digest": "\(digest)", "error": "\(error)"]
+            )
+            return false
+        }
+    }
+
     /// The download of a digest, which begins now if there is none.
     ///
     /// - Throws: ``CacheError``: `closed`; `conflict` when the one under way has another size.
-    func join(_ descriptor: Descriptor, _ source: any ContentSource) throws -> (Download, isNew: Bool) {
+    private func join(_ descriptor: Descriptor, _ source: any ContentSource) throws -> (Download, isNew: Bool) {
         try state.withLock { state in
             guard !state.isClosed else { throw CacheError.closed("download \(descriptor.digest)") }
             if let active = state.active[descriptor.digest] {
@@ -43,24 +96,24 @@ final class Downloads: Sendable {
                 }
                 return (active, false)
             }
-            let download = Download(descriptor: descriptor, source: source, arrival: Arrival())
+            let download = Download(descriptor: descriptor, source: source, state: DownloadState())
             state.active[descriptor.digest] = download
             continuation.yield(download)
             return (download, true)
         }
     }
 
-    /// Runs downloads until the task is cancelled, then waits for them to stop.
-    func run(_ body: @escaping @Sendable (Download) async throws -> Void) async {
+    /// Runs downloads until the task is cancelled, then waits for them to stop; `reclaim` makes room on a full disk.
+    func run(reclaim: @escaping @Sendable () async throws -> Bool) async {
         await withDiscardingTaskGroup { group in
             for await download in stream {
                 group.addTask {
                     do {
-                        try await body(download)
+                        try await Ingestion(download: download, downloads: self, reclaim: reclaim).run()
                         self.remove(download)
                     } catch {
                         self.remove(download)
-                        download.arrival.fail(error)
+                        download.state.fail(error)
                     }
                 }
             }
@@ -70,10 +123,22 @@ final class Downloads: Sendable {
             state.isClosed = true
             return Array(state.active.values)
         }
-        for download in rest { download.arrival.fail(CancellationError()) }
+        for download in rest { download.state.fail(CancellationError()) }
     }
 
     private func remove(_ download: Download) {
         _ = state.withLock { $0.active.removeValue(forKey: download.descriptor.digest) }
+    }
+
+    private func reader(
+        _ descriptor: Descriptor,
+        _ provenance: CachedBlob.Provenance,
+        _ state: DownloadState
+    ) -> CachedBlob {
+        CachedBlob(descriptor, provenance, state) { [self] file, error in
+            let isAside = await quarantine(file, descriptor.digest)
+            if let error { store.health.noteUnreadable(descriptor.digest, error) }
+            return isAside
+        }
     }
 }

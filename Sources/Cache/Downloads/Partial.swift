@@ -1,4 +1,5 @@
 import Glibc
+import Logging
 import NIOCore
 import OCI
 
@@ -62,8 +63,21 @@ struct Partial: Sendable {
         return (length, hasher)
     }
 
-    func remove() {
-        try? ingest.remove(name)
+    /// Ends the work on it, whatever became of it: what is left of it stays for the next one, with no more space than it
+    /// holds, and its lock is freed.
+    func giveBack(_ logger: Logger) {
+        defer { file.unlock() }
+        do throws(SystemError) {
+            // Renamed it is a blob, and another process may have begun another file of its name.
+            guard let status = try ingest.status(name), try file.status().isSameFile(as: status) else { return }
+            guard status.size > 0 else { return try ingest.remove(name) }
+            if status.allocated > status.size { try file.giveBackReserve() }
+        } catch {
+            logger.warning(
+                "the space of a partial download was not given back",
+                metadata: ["file": "\(ingest.path)/\(name)", "error": "\(error.reason)"]
+            )
+        }
     }
 }
 

@@ -16,7 +16,7 @@ struct Transfer: Sendable {
 
     let partial: Partial
     let source: any ContentSource
-    let arrival: Arrival
+    let state: DownloadState
     let budget: LaneBudget
     let onDelivery: @Sendable (Int) -> Void
 
@@ -120,7 +120,7 @@ struct Transfer: Sendable {
 
     private func write(_ buffer: ByteBuffer, at offset: Int64) throws {
         try partial.file.write(buffer, at: offset)
-        arrival.advance(to: offset + Int64(buffer.readableBytes))
+        state.advance(to: offset + Int64(buffer.readableBytes))
     }
 
     private func check(_ buffer: ByteBuffer, at offset: Int64) throws {

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Logging
 import OCI
 
 /// The directories of one cache, opened once and reached only through their descriptors.
@@ -97,6 +98,24 @@ struct StoreDirectory: Sendable {
             return try directory.names()
         } catch {
             throw CacheError(error, "list", path: directory.path)
+        }
+    }
+
+    /// Whether an open file is still the one that a digest names.
+    func isBlob(_ digest: Digest, _ file: OpenFile) throws(SystemError) -> Bool {
+        guard let status = try blobs(digest.algorithm).status(digest.hex) else { return false }
+        return try file.status().isSameFile(as: status)
+    }
+
+    /// Removes a file of `ingest/` that has failed; where that fails too, what is left is found by the next opening.
+    func discard(_ name: String, _ logger: Logger) {
+        do throws(SystemError) {
+            try ingest.remove(name)
+        } catch {
+            logger.warning(
+                "a file could not be removed",
+                metadata: ["file": "\(ingest.path)/\(name)", "error": "\(error.reason)"]
+            )
         }
     }
 

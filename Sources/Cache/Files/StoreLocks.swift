@@ -40,6 +40,11 @@ struct StoreLocks: Sendable {
         String(digest.hex.prefix(2))
     }
 
+    /// The error of whoever has waited for a lock long enough.
+    func busy(_ name: String) throws(CacheError) -> CacheError {
+        busy(name, try open(name))
+    }
+
     private func open(_ name: String) throws(CacheError) -> OpenFile {
         do throws(SystemError) {
             return try directory.openFile(name, flags: O_RDWR | O_CREAT)

@@ -15,14 +15,31 @@ struct BlobRows {
 
     let db: Database
 
-    /// Records committed files and what came with them.
-    func record(_ items: [PendingCommit], at now: Int64) throws {
-        for item in items {
-            try record(item.descriptor, verifiedAt: now, at: now)
-            if let manifest = item.manifest { try db.manifests.record(manifest) }
-            if let origin = item.origin { try add(origin, of: item.descriptor.digest) }
-            try db.leases.endReservation(of: item.descriptor.digest)
+    /// Records a committed file and what came with it.
+    func record(_ item: PendingCommit, at now: Int64) throws {
+        try record(item.descriptor, verifiedAt: now, at: now)
+        try recordContent(of: item)
+    }
+
+    /// Records a file that was met without a row, or with one that does not say that it is there.
+    func adopt(_ item: PendingCommit, at now: Int64) throws {
+        let digest = item.descriptor.digest
+        if try state(of: digest) != .ok {
+            try record(item.descriptor, verifiedAt: item.manifest == nil ? nil : now, at: now)
         }
+        try recordContent(of: item)
+    }
+
+    private func recordContent(of item: PendingCommit) throws {
+        if let manifest = item.manifest { try db.manifests.record(manifest) }
+        if let origin = item.origin { try add(origin, of: item.descriptor.digest) }
+        try db.leases.endReservation(of: item.descriptor.digest)
+    }
+
+    /// Whether a blob is said to be there, and what it refers to is known if it is a manifest.
+    func isRecorded(_ blob: Descriptor) throws -> Bool {
+        guard try state(of: blob.digest) == .ok else { return false }
+        return try !blob.mediaType.isManifest || db.exists("manifests WHERE digest = ?", [blob.digest])
     }
 
     /// Says that a file is there; `nil` when nobody has looked at its bytes.
@@ -55,10 +72,13 @@ struct BlobRows {
     }
 
     /// Marks blobs whose files are gone.
-    func markMissing(_ digests: some Sequence<Digest>) throws {
-        for digest in digests {
+    ///
+    /// The files are looked at within the transaction: one that has come back meanwhile is recorded before it, and then
+    /// seen, or after it.
+    func markMissing(_ digests: some Sequence<Digest>, in directory: StoreDirectory) throws {
+        for digest in digests where try directory.blobs(digest.algorithm).status(digest.hex) == nil {
             try db.executeCached(
-                sql: "UPDATE blobs SET state = 'missing', verified_at = NULL WHERE digest = ?",
+                sql: "UPDATE blobs SET state = 'missing', verified_at = NULL WHERE digest = ? AND state = 'ok'",
                 arguments: [digest]
             )
         }

@@ -79,6 +79,27 @@ struct ManifestRows {
         )
     }
 
+    /// What an image consists of, as far as is known, and is not recorded as there.
+    func unrecorded(in digest: Digest) throws -> [Descriptor] {
+        try Descriptor.fetchAll(
+            db,
+            sql: """
+                WITH RECURSIVE closure (digest) AS (
+                    SELECT ?1
+                    UNION
+                    SELECT edges.child FROM edges JOIN closure ON edges.parent = closure.digest
+                    WHERE edges.kind <> 'subject'
+                )
+                SELECT DISTINCT edges.child AS digest, edges.media_type, edges.size
+                FROM closure JOIN edges ON edges.parent = closure.digest AND edges.kind <> 'subject'
+                    LEFT JOIN blobs ON blobs.digest = edges.child
+                WHERE blobs.state IS NULL OR blobs.state <> 'ok' OR edges.kind = 'child' AND NOT EXISTS
+                    (SELECT 1 FROM manifests WHERE manifests.digest = edges.child)
+                """,
+            arguments: [digest]
+        )
+    }
+
     /// All that an image consists of.
     ///
     /// - Returns: `nil` when some of it is not recorded as there.

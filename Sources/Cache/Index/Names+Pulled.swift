@@ -59,7 +59,11 @@ extension Names {
     package func settlePulled() async throws -> Int {
         var settled = 0
         for name in try await store.index.read({ try $0.names.pulled() }) {
-            guard case .tag(let tag) = name.reference,
+            guard case .tag(let tag) = name.reference else { continue }
+            if let top = try await store.index.read({ try $0.manifests.descriptor(of: name.digest) }) {
+                try await store.blobs.adoptImage(top)
+            }
+            guard
                 let closure = try await store.index.read({ try $0.manifests.closure(of: name.digest) }),
                 closure.allSatisfy(store.blobs.contains)
             else { continue }

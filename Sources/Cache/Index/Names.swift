@@ -23,6 +23,8 @@ package struct Names: Sendable {
             )
         }
         let digest = descriptor.digest
+        try await store.blobs.settleLooks()
+        try await store.blobs.adoptImage(descriptor)
         let known = try await store.index.read { try $0.names.digest(of: tag, in: location) }
         guard known != digest else { return }
         try await store.index.write { [now = store.now] in
@@ -56,6 +58,7 @@ package struct Names: Sendable {
     /// For a server, which cannot afford one for each request; losing some is harmless.
     package func touch(_ digests: Set<Digest>) async throws {
         guard !digests.isEmpty else { return }
+        try await store.blobs.settleLooks()
         try await store.index.write { [now = store.now] in try $0.blobs.touch(digests, at: now) }
     }
 

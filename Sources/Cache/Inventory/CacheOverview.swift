@@ -83,7 +83,7 @@ extension ContentCache {
                 digest: download.descriptor.digest,
                 place: download.source.place,
                 size: download.descriptor.size,
-                arrived: download.arrival.view.arrived
+                arrived: download.state.view.arrived
             )
         }
         .sorted { ($0.place, $0.digest) < ($1.place, $1.digest) }

@@ -4,6 +4,11 @@ extension ContentCache {
     /// Ends what the scope held; failures are logged, because what matters is durable already.
     func close(_ storeLock: OpenFile) async {
         do {
+            if !health.isFailed { try await blobs.settleLooks() }
+        } catch {
+            configuration.logger.warning("blobs that were met were not recorded", metadata: ["error": "\(error)"])
+        }
+        do {
             if index.writeCount > 0, !health.isFailed { try await recovery.backUp() }
         } catch {
             configuration.logger.warning("the index was not backed up", metadata: ["error": "\(error)"])

@@ -14,7 +14,7 @@ extension ContentCache {
         try expireHistory(at: configuration.now())
         _ = try removeOldPartials(isDryRun: false)
         try settleDeletions()
-        layBallast()
+        FreeSpace(store: store).layBallast()
     }
 
     private func expireHistory(at now: Int64) throws {
@@ -45,13 +45,6 @@ extension ContentCache {
             defer { lock.unlock() }
             try settleDeletion(digest)
         }
-    }
-
-    /// Waits for whoever is deleting a blob, and settles what one that died has left.
-    func awaitDeletion(_ digest: Digest) async throws {
-        let lock = try await locks.acquire(StoreLocks.shard(digest), .exclusive)
-        defer { lock.unlock() }
-        try await blocking { [self] in try settleDeletion(digest) }
     }
 
     /// Only with the lock of the digest's shard.

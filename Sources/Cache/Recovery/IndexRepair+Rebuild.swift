@@ -63,7 +63,7 @@ extension IndexRepair {
                 if let manifest { try db.manifests.record(manifest) }
             }
             let onDisk = Set(blobs.map(\.digest))
-            try db.blobs.markMissing(present.keys.filter { !onDisk.contains($0) })
+            try db.blobs.markMissing(present.keys.filter { !onDisk.contains($0) }, in: directory)
             for tag in layout.tags { try Self.restore(tag, db, replacing: layout.areNewer, now) }
         }
     }

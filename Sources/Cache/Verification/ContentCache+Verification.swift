@@ -78,7 +78,8 @@ extension ContentCache {
                 .unreadable
             }
         if let fault {
-            quarantine(hashed.file, stored.digest)
+            // What cannot be put aside would be taken for there by whoever repairs: then this fails.
+            try Quarantine(store: store).putAsideWaiting(hashed.file, stored.digest)
             faults.add(stored.digest, fault)
         }
         progress.update {
@@ -107,7 +108,7 @@ extension ContentCache {
             // One that was downloaded again meanwhile is right.
             let bad = faults.keys.sorted()
             let gone = try bad.filter { try directory.openBlob($0, size: nil) == nil }
-            if !isReadOnly { try Self.unlessFull { try index.write { try $0.blobs.markMissing(gone) } } }
+            if !isReadOnly { try Self.unlessFull { try index.write { try $0.blobs.markMissing(gone, in: directory) } } }
             return try bad.map { digest in
                 .init(digest: digest, fault: faults[digest] ?? .missing, affected: try index.tags(needing: digest))
             }

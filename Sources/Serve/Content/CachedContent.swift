@@ -55,7 +55,7 @@ package struct CachedContent: ServedContent {
 
     @concurrent
     package func quarantine(_ blob: BlobFile) async {
-        cache.quarantine(blob)
+        await cache.quarantine(blob)
     }
 
     /// A blob of another kind under that digest is not a manifest, and no error.

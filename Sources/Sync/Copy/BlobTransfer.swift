@@ -44,7 +44,10 @@ extension ImageCopy {
         switch outcome {
         case .alreadyThere: break
         case .mounted: bytes.mounted += blob.size
-        case .stored(let count): bytes.pushed += count
+        case .stored(let count):
+            bytes.pushed += count
+            // Of an empty blob nothing is read, so that nothing has asked the cache for it where a mount was refused.
+            if blob.size == 0 { try await followed.start() }
         }
         return bytes
     }

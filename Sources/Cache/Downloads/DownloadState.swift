@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// A generation is one run of bytes that only grows; when a download begins again the generation changes first, then
 /// the file, so a reader that sees the same generation before and after reading has read that generation's bytes.
-final class Arrival: Sendable {
+final class DownloadState: Sendable {
     enum Phase {
         case arriving
         case committed
@@ -121,7 +121,7 @@ final class Arrival: Sendable {
     }
 }
 
-extension Arrival.View {
+extension DownloadState.View {
     fileprivate func satisfies(_ threshold: Int64, _ generation: Int) -> Bool {
         if case .arriving = phase { return arrived >= threshold || self.generation != generation }
         return true

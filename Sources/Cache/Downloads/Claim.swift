@@ -9,46 +9,51 @@ enum Claim {
     case partial(Partial)
 }
 
-extension ContentCache {
+extension Ingestion {
+    /// How often a file of another process is looked at.
+    static let pollInterval = Duration.milliseconds(100)
+
     /// Takes over a digest's partial, or waits while another process downloads it, showing its progress.
     ///
     /// One that waits itself, because a registry told it to, is waited for as long as it lives.
     ///
     /// - Throws: ``CacheError`` (`locked`) when the other process gives no sign of life for the lock timeout.
-    func claim(_ download: Download) async throws -> Claim {
-        let descriptor = download.descriptor
+    func claim() async throws -> Claim {
+        let directory = store.directory
         let name = Partial.name(descriptor.digest)
-        var patience = Patience(limit: configuration.lockTimeout)
+        var patience = Patience(limit: store.configuration.lockTimeout)
         while true {
             if let file = try directory.openBlob(descriptor.digest, size: descriptor.size) { return .committed(file) }
             do {
                 let file = try Partial.open(name, in: directory.ingest)
-                if let claim = try tryClaim(file, name, descriptor) { return claim }
+                if let claim = try tryClaim(file, name) { return claim }
                 let status = try file.status()
-                download.arrival.observe(file, length: status.size)
+                download.state.observe(file, length: status.size)
                 guard patience.allowsWaiting(at: status, for: Self.pollInterval) else {
-                    throw stalled(descriptor, LockHolder.process(of: file))
+                    throw stalled(LockHolder.process(of: file))
                 }
             } catch let error as SystemError {
                 throw CacheError(error, "open the partial download", path: "\(directory.ingest.path)/\(name)")
             }
-            try await configuration.clock.sleep(for: Self.pollInterval)
+            try await store.configuration.clock.sleep(for: Self.pollInterval)
         }
     }
 
     /// - Returns: `nil` when another process has it, or has just finished with it.
-    private func tryClaim(_ file: OpenFile, _ name: String, _ descriptor: Descriptor) throws -> Claim? {
+    private func tryClaim(_ file: OpenFile, _ name: String) throws -> Claim? {
+        let directory = store.directory
         // The file may have become a blob or been removed between opening and locking it.
         guard case .taken = try FileLock.attempt(on: file, named: name, in: directory.ingest) else { return nil }
         if let blob = try directory.openBlob(descriptor.digest, size: descriptor.size) {
             try directory.ingest.remove(name)
+            file.unlock()
             return .committed(blob)
         }
         try file.setMode(0o600)
         return .partial(Partial(descriptor: descriptor, file: file, name: name, ingest: directory.ingest))
     }
 
-    private func stalled(_ descriptor: Descriptor, _ holder: Int?) -> CacheError {
+    private func stalled(_ holder: Int?) -> CacheError {
         CacheError(
             .locked,
             "download \(descriptor.digest)",

@@ -1,8 +1,10 @@
-import Glibc
 import NIOCore
 package import OCI
 
-extension ContentCache {
+/// The manifests among the blobs: small enough to be read whole and hashed each time.
+package struct StoredManifests: Sendable {
+    let store: Store
+
     /// A committed manifest, read whole and hashed.
     ///
     /// - Returns: `nil` when it is not there or was damaged; a damaged one has been put aside.
@@ -19,7 +21,7 @@ extension ContentCache {
     package func manifest(_ digest: Digest) throws -> Manifest? {
         guard let bytes = try verifiedBytes(digest, size: nil) else { return nil }
         let declares = try JSONValue(parsing: bytes)["mediaType"] != nil
-        let type = declares ? nil : try index.read { try $0.manifests.descriptor(of: digest) }?.mediaType
+        let type = declares ? nil : try store.index.read { try $0.manifests.descriptor(of: digest) }?.mediaType
         return try Manifest(bytes: bytes, contentType: type, algorithm: digest.algorithm)
     }
 
@@ -33,41 +35,50 @@ extension ContentCache {
     ///   - origin: where it came from, and can be fetched again.
     /// - Throws: ``CacheError``.
     package func store(_ manifest: Manifest, from origin: RepositoryReference?) async throws {
-        try health.check()
-        try await withDescriptors { try await storeOnce(manifest, from: origin) }
+        try store.health.check()
+        try await store.withDescriptors { try await storeOnce(manifest, from: origin) }
     }
 
     private func storeOnce(_ manifest: Manifest, from origin: RepositoryReference?) async throws {
-        let digest = manifest.descriptor.digest
-        if try verifiedBytes(digest, size: manifest.descriptor.size) != nil {
-            guard try await !index.read({ try $0.manifests.isRecorded(digest, from: origin) }) else { return }
-            try await index.write { [now = configuration.now()] db in
-                try db.blobs.record(manifest.descriptor, verifiedAt: now, at: now)
-                try db.manifests.record(manifest)
-                if let origin { try db.blobs.add(origin, of: digest) }
-            }
-            return
+        let blob = manifest.descriptor
+        while try verifiedBytes(blob.digest, size: blob.size) != nil {
+            if try await store.index.read({ try $0.manifests.isRecorded(blob.digest, from: origin) }) { return }
+            // Only what is recorded under the file's lock is safe from a collection that has just chosen it.
+            if try await Adoption(store: store).adopt(blob, as: manifest, from: origin) { return }
         }
         let (name, file) = try write(manifest)
         defer { file.unlock() }
-        try await commit(
-            PendingCommit(descriptor: manifest.descriptor, file: file, name: name, manifest: manifest, origin: origin)
-        )
+        try await store.commits.commit(PendingCommit(blob, file, name: name, manifest: manifest, origin: origin))
     }
 
     private func write(_ manifest: Manifest) throws -> (name: String, file: OpenFile) {
         var name: String?
         do throws(SystemError) {
-            let new = try directory.ingest.anonymousFile()
+            let new = try store.directory.ingest.anonymousFile()
             name = new.name
             try new.file.write(manifest.bytes, at: 0)
             return new
         } catch {
-            if let name { try? directory.ingest.remove(name) }
+            if let name { store.directory.discard(name, store.configuration.logger) }
             let digest = manifest.descriptor.digest
-            let failure = CacheError(error, "store \(digest)", path: directory.path, digest: digest)
-            health.note(failure)
+            let failure = CacheError(error, "store \(digest)", path: store.directory.path, digest: digest)
+            store.health.note(failure)
             throw failure
+        }
+    }
+
+    /// What a file that was met under `blobs/` says, if it is a manifest and the one that it is named after.
+    func content(of file: OpenFile, _ blob: Descriptor) throws -> Manifest? {
+        guard blob.size > 0, blob.size <= Manifest.maximumSize,
+            blob.mediaType.isManifest || blob.mediaType == .octetStream
+        else { return nil }
+        do throws(SystemError) {
+            var head = try file.read(at: 0, atMost: 1)
+            guard head.readInteger(as: UInt8.self) == UInt8(ascii: "{") else { return nil }
+            let bytes = try file.read(at: 0, atMost: Int(blob.size))
+            return try? Manifest(bytes: bytes, contentType: nil, expected: blob)
+        } catch {
+            throw CacheError(error, "read \(blob.digest)", path: store.directory.path, digest: blob.digest)
         }
     }
 
@@ -75,7 +86,7 @@ extension ContentCache {
     ///
     /// - Returns: `nil` when there is none of that size or its bytes are wrong; then it has been put aside.
     private func verifiedBytes(_ digest: Digest, size: Int64?) throws -> ByteBuffer? {
-        guard let file = try directory.openBlob(digest, size: size) else { return nil }
+        guard let file = try store.directory.openBlob(digest, size: size) else { return nil }
         do throws(SystemError) {
             let size = try file.length()
             guard size <= Manifest.maximumSize else { return nil }
@@ -85,12 +96,12 @@ extension ContentCache {
                 guard bytes.writeBuffer(&piece) > 0 else { break }
             }
             guard Digest.of(bytes, algorithm: digest.algorithm) == digest else {
-                quarantine(file, digest)
+                Quarantine(store: store).putAsideIfFree(file, digest)
                 return nil
             }
             return bytes
         } catch {
-            throw CacheError(error, "read \(digest)", path: directory.path, digest: digest)
+            throw CacheError(error, "read \(digest)", path: store.directory.path, digest: digest)
         }
     }
 }

@@ -1,22 +1,13 @@
 import OCI
 import Synchronization
 
-/// A complete and verified file in `ingest/` that is to become a blob.
-struct PendingCommit: Sendable {
-    let descriptor: Descriptor
-    let file: OpenFile
-    /// Its name in `ingest/`.
-    let name: String
-    let manifest: Manifest?
-    let origin: RepositoryReference?
-}
-
 /// Makes complete files durable and visible, many at a time where many wait.
 ///
 /// Whoever comes first leads: it commits its own file, and what came meanwhile is handed to one of those who wait. So a
 /// lone blob waits for nobody, and no task of its own is needed.
-final class Committer: Sendable {
-    typealias Outcome = Result<Void, any Error>
+final class GroupCommit: Sendable {
+    /// Whether the blob is here and recorded.
+    typealias Outcome = Result<Bool, any Error>
 
     private enum Turn: Sendable {
         case lead
@@ -41,7 +32,10 @@ final class Committer: Sendable {
     }
 
     /// Returns when the blob is durable, visible and recorded; goes on to the end when the task is cancelled.
-    func commit(_ item: PendingCommit) async throws {
+    ///
+    /// - Returns: `false` only for a file that was met without a row and has gone meanwhile.
+    @discardableResult
+    func commit(_ item: PendingCommit) async throws -> Bool {
         let turn = await withCheckedContinuation { continuation in
             let leads = state.withLock { state in
                 guard state.isLed else {
@@ -54,8 +48,8 @@ final class Committer: Sendable {
             if leads { continuation.resume(returning: .lead) }
         }
         switch turn {
-        case .done(let outcome): try outcome.get()
-        case .lead: try await lead(item).get()
+        case .done(let outcome): return try outcome.get()
+        case .lead: return try await lead(item).get()
         }
     }
 
@@ -65,7 +59,9 @@ final class Committer: Sendable {
             state.waiting = []
             return waiting
         }
-        let outcomes = await commitBatch([own] + others.map(\.item))
+        // In a task of its own, because the leader's may be cancelled, and the others' files are none of its business.
+        let batch = Task { [commitBatch] in await commitBatch([own] + others.map(\.item)) }
+        let outcomes = await batch.value
         for (entry, outcome) in zip(others, outcomes.dropFirst()) {
             entry.continuation.resume(returning: .done(outcome))
         }

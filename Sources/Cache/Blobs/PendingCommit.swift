@@ -1,0 +1,46 @@
+package import OCI
+
+/// A file that is to become a blob with a row.
+package struct PendingCommit: Sendable {
+    /// Where its bytes are.
+    enum Place: Sendable {
+        /// Complete and verified in `ingest/`, and locked.
+        case ingest(name: String)
+        /// Under `blobs/` already, and locked: its row was lost, or never written.
+        case blobs
+    }
+
+    let descriptor: Descriptor
+    let file: OpenFile
+    let place: Place
+    let manifest: Manifest?
+    let origin: RepositoryReference?
+
+    /// A complete and verified file of `ingest/`, locked by the caller.
+    package init(
+        _ descriptor: Descriptor,
+        _ file: OpenFile,
+        name: String,
+        manifest: Manifest? = nil,
+        origin: RepositoryReference? = nil
+    ) {
+        self.init(descriptor, file, .ingest(name: name), manifest, origin)
+    }
+
+    init(
+        _ descriptor: Descriptor,
+        _ file: OpenFile,
+        _ place: Place,
+        _ manifest: Manifest? = nil,
+        _ origin: RepositoryReference? = nil
+    ) {
+        self.descriptor = descriptor
+        self.file = file
+        self.place = place
+        self.manifest = manifest
+        self.origin = origin
+    }
+
+    /// Whether it was met under `blobs/`, where nobody has looked at its bytes unless it is a manifest.
+    var isAdopted: Bool { if case .blobs = place { true } else { false } }
+}

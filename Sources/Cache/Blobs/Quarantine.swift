@@ -1,0 +1,111 @@
+import Glibc
+import Logging
+import OCI
+
+/// Puts damaged blobs aside, as evidence that is never served.
+struct Quarantine: Sendable {
+    /// What became of a damaged file.
+    enum Outcome: Sendable {
+        case putAside
+        /// Another file has its name already, or none has.
+        case gone
+        /// It stays in its place, because the cache is only read or its disk has failed.
+        case kept
+    }
+
+    /// How many damaged files are kept.
+    static let limit = 32
+    /// Where nobody may be kept waiting, a shard's lock, which is held for milliseconds, is tried for so long.
+    private static let shortPatience = Duration.milliseconds(100)
+    private static let pause: UInt32 = 2000
+
+    let store: Store
+
+    /// Puts a file aside and says so in the index, waiting for whoever works on its shard.
+    ///
+    /// - Throws: ``CacheError`` (`locked`) where that lasts longer than the lock timeout: then the file is in its place.
+    @discardableResult
+    func putAside(_ file: OpenFile, _ digest: Digest) async throws -> Outcome {
+        guard isPossible(digest) else { return .kept }
+        let lock = try await store.locks.acquire(StoreLocks.shard(digest), .exclusive)
+        defer { lock.unlock() }
+        let outcome = try move(file, digest)
+        try await store.blobs.markMissing([digest])
+        return outcome
+    }
+
+    /// The same on a thread that may wait: not one of the cooperative pool, nor the index's.
+    @discardableResult
+    func putAsideWaiting(_ file: OpenFile, _ digest: Digest) throws -> Outcome {
+        try putAside(file, digest, within: store.configuration.lockTimeout)
+    }
+
+    /// The same where the caller goes on as if the blob were not there; one that cannot be put aside at once is found
+    /// again.
+    func putAsideIfFree(_ file: OpenFile, _ digest: Digest) {
+        do {
+            try putAside(file, digest, within: Self.shortPatience)
+        } catch {
+            store.configuration.logger.warning(
+                "a damaged blob could not be put aside",
+                metadata: ["digest": "\(digest)", "error": "\(error)"]
+            )
+        }
+    }
+
+    @discardableResult
+    private func putAside(_ file: OpenFile, _ digest: Digest, within patience: Duration) throws -> Outcome {
+        guard isPossible(digest) else { return .kept }
+        let name = StoreLocks.shard(digest)
+        let end = ContinuousClock.now + patience
+        while true {
+            if let lock = try store.locks.tryAcquire(name, .exclusive) {
+                defer { lock.unlock() }
+                return try move(file, digest)
+            }
+            guard .now < end else { throw try store.locks.busy(name) }
+            usleep(Self.pause)
+        }
+    }
+
+    private func isPossible(_ digest: Digest) -> Bool {
+        // Nothing is put aside once the disk fails: what it says of a file then need not be so.
+        guard !store.health.isFailed else { return false }
+        guard store.isReadOnly else { return true }
+        store.configuration.logger.warning(
+            "a blob is damaged, and cannot be put aside because the cache is only read",
+            metadata: ["digest": "\(digest)"]
+        )
+        return false
+    }
+
+    /// Only with the lock of the digest's shard.
+    private func move(_ file: OpenFile, _ digest: Digest) throws(CacheError) -> Outcome {
+        let directory = store.directory
+        let name = "\(Partial.name(digest)).\(store.now)"
+        do throws(SystemError) {
+            guard try directory.isBlob(digest, file) else { return .gone }
+            let blobs = directory.blobs(digest.algorithm)
+            try blobs.rename(digest.hex, to: directory.quarantine, name)
+            try blobs.sync()
+            try bound()
+        } catch {
+            throw CacheError(error, "put aside", path: directory.path, digest: digest)
+        }
+        store.configuration.logger.warning(
+            "a blob was damaged; it has been put aside",
+            metadata: ["digest": "\(digest)", "file": "\(directory.quarantine.path)/\(name)"]
+        )
+        return .putAside
+    }
+
+    private func bound() throws(SystemError) {
+        let quarantine = store.directory.quarantine
+        let names = try quarantine.names()
+        guard names.count > Self.limit else { return }
+        var byAge: [(name: String, age: Int64)] = []
+        for name in names { byAge.append((name, try quarantine.status(name)?.modifiedAt ?? 0)) }
+        byAge.sort { $0.age < $1.age }
+        for old in byAge.prefix(names.count - Self.limit) { try quarantine.remove(old.name) }
+    }
+}

@@ -1,0 +1,55 @@
+import Concurrency
+import Logging
+
+/// Makes room when the disk is full: one at a time, and rarely, as a server on a full disk must not do nothing else.
+final class Reclaiming: Sendable {
+    /// In seconds.
+    private static let interval: Int64 = 600
+    /// How often the lock of another process is looked at.
+    private static let pollInterval = Duration.milliseconds(100)
+
+    private struct Result: Sendable {
+        let at: Int64
+        let isFreed: Bool
+    }
+
+    private enum Only: Hashable, Sendable { case one }
+
+    private let store: Store
+    /// Everybody in this process who needs room waits for the one who makes it.
+    private let flight = SingleFlight<Only, Result>(capacity: 1)
+
+    init(store: Store) {
+        self.store = store
+    }
+
+    /// Reclaims space by a collection that tells the bytes it freed, unless that was tried within the last ten minutes;
+    /// tells whether that freed anything: not so either when another process is at it for longer than the lock timeout.
+    func run(_ collect: () async throws -> Int64) async throws -> Bool {
+        let now = store.now
+        let isRecent = { (result: Result) in now - result.at < Self.interval }
+        return try await flight.value(for: .one, isGood: isRecent) {
+            guard let lock = try await lock() else { return Result(at: 0, isFreed: false) }
+            defer { lock.unlock() }
+            let freed = try await collect()
+            if freed > 0 {
+                store.configuration.logger.notice(
+                    "the disk is full; what nothing needs has been removed",
+                    metadata: ["bytes": "\(freed)"]
+                )
+            }
+            return Result(at: now, isFreed: freed > 0)
+        }.isFreed
+    }
+
+    /// - Returns: `nil` when another process has it for too long: what is full is the disk then, not the cache in use.
+    private func lock() async throws -> OpenFile? {
+        var waited = Duration.zero
+        while true {
+            if let lock = try store.locks.tryAcquire("room", .exclusive) { return lock }
+            guard waited < store.configuration.lockTimeout else { return nil }
+            try await store.configuration.clock.sleep(for: Self.pollInterval)
+            waited += Self.pollInterval
+        }
+    }
+}

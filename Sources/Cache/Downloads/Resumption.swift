@@ -1,0 +1,88 @@
+import Logging
+import OCI
+
+/// Where a download goes on, and whether it begins again: the one place where a Range resume is decided
+/// (PROTOCOL.md, C.2, 4 and 6).
+///
+/// What is there is hashed again, because no hash state that was saved could be trusted to agree with the bytes after a
+/// crash; the source is asked for what is behind it. Wrong bytes after such a beginning may be the beginning's fault: they
+/// don't count as an attempt, once.
+struct Resumption: Sendable {
+    let partial: Partial
+    let ingestion: Ingestion
+
+    private var store: Store { ingestion.store }
+    private var download: Download { ingestion.download }
+
+    /// How an attempt failed that brought other bytes.
+    private struct Mismatch: Error {
+        let wasResumed: Bool
+        let actual: String
+    }
+
+    /// Attempts until the bytes are right.
+    ///
+    /// - Throws: ``CacheError`` (`digestMismatch` when the source keeps sending wrong ones; a failed disk); what the source
+    ///   throws: then what has arrived stays for the next.
+    func fetch() async throws {
+        var failures = 0
+        while true {
+            do {
+                do {
+                    return try await attempt()
+                } catch let mismatch as Mismatch {
+                    // One that cannot be emptied would bring the same again and again.
+                    download.state.restart()
+                    try partial.file.truncate(to: 0)
+                    if !mismatch.wasResumed { failures += 1 }
+                    guard failures < store.configuration.retry.attempts else { throw givenUp(mismatch) }
+                    if mismatch.wasResumed { continue }
+                }
+            } catch let error as SystemError {
+                throw unwritable(error)
+            }
+            store.configuration.logger.debug(
+                "a source sent wrong bytes; downloading again",
+                metadata: [
+                    "digest": "\(partial.descriptor.digest)", "source": "\(download.source.place.displaySafe)",
+                ]
+            )
+            try await store.configuration.clock.sleep(
+                for: store.configuration.retry.jitteredDelay(afterAttempt: failures)
+            )
+        }
+    }
+
+    private func attempt() async throws {
+        let (length, hasher) = try await partial.rehash()
+        ingestion.downloads.count { $0.resumedBytes += length }
+        download.state.begin(partial.file, arrived: length)
+        let transfer = Transfer(
+            partial: partial,
+            source: download.source,
+            state: download.state,
+            budget: ingestion.downloads.lanes
+        ) { [downloads = ingestion.downloads, state = download.state] count in
+            state.count(fetched: count)
+            downloads.count { $0.downloadedBytes += Int64(count) }
+        }
+        do {
+            try await transfer.run(from: length, hasher)
+        } catch let mismatch as Transfer.Mismatch {
+            throw Mismatch(wasResumed: length > 0, actual: mismatch.actual)
+        }
+    }
+
+    private func givenUp(_ mismatch: Mismatch) -> CacheError {
+        store.directory.discard(partial.name, store.configuration.logger)
+        return .digestMismatch(partial.descriptor, place: download.source.place, actual: mismatch.actual)
+    }
+
+    private func unwritable(_ error: SystemError) -> CacheError {
+        store.directory.discard(partial.name, store.configuration.logger)
+        let digest = partial.descriptor.digest
+        let failure = CacheError(error, "store \(digest)", path: store.directory.path, digest: digest)
+        store.health.note(failure)
+        return failure
+    }
+}
