@@ -27,11 +27,14 @@ package struct DistributionError: Error, Hashable, Sendable, CustomStringConvert
     package let code: Code?
     package let rawCode: String
     package let message: String
+    /// What some registries say beside the message, and often only there; may be empty.
+    package let detail: String
 
     package init(code: Code, message: String) {
         self.code = code
         self.rawCode = code.rawValue
         self.message = message
+        self.detail = ""
     }
 
     private init?(_ value: JSONValue) {
@@ -39,6 +42,17 @@ package struct DistributionError: Error, Hashable, Sendable, CustomStringConvert
         self.code = Code(rawValue: rawCode.uppercased())
         self.rawCode = rawCode
         self.message = value["message"]?.string ?? ""
+        self.detail = value["detail"].map(Self.text) ?? ""
+    }
+
+    /// A detail in one line: a text, an object's message, or its members.
+    private static func text(_ value: JSONValue) -> String {
+        if let text = value.string { return text }
+        if let text = ["message", "reason", "error"].lazy.compactMap({ value[$0]?.string }).first { return text }
+        let members = (value.members ?? []).prefix(8).compactMap { member in
+            member.value.string.map { "\(member.key): \($0)" }
+        }
+        return (members + (value.elements ?? []).prefix(8).map(text)).filter { !$0.isEmpty }.joined(separator: ", ")
     }
 
     package var description: String {

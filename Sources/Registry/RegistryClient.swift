@@ -8,16 +8,15 @@ package final class RegistryClient: Sendable {
     private let transport: HTTPTransport
     private let endpoints: [RegistryHost: Endpoint]
     private let hosts = Mutex<[RegistryHost: HostClient]>([:])
+    private let services: Services
     private let hubs: [RegistryHost: HubAPI]
-    private let services: WebServices
-
     private init(_ configuration: RegistryConfiguration) throws {
         var endpoints: [RegistryHost: Endpoint] = [:]
         for (host, settings) in configuration.hosts { endpoints[host] = try Endpoint(host: host, settings: settings) }
         self.endpoints = endpoints
         self.configuration = configuration
         transport = try HTTPTransport(configuration, timer: Timer(configuration.timeoutClock))
-        let services = WebServices(configuration, transport: transport)
+        let services = Services(configuration, transport)
         var hubs: [RegistryHost: HubAPI] = [:]
         for host in Set(configuration.hosts.keys).union([.dockerHub]) {
             guard let base = try HubAPI.base(of: host, settings: configuration.hosts[host]) else { continue }
@@ -50,7 +49,7 @@ package final class RegistryClient: Sendable {
     ///
     /// Sends nothing yet.
     package func repository(_ location: RepositoryReference, for access: Access) -> Repository {
-        Repository(location: location, access: access, connection: connection(to: location.host))
+        Repository(location: location, access: access, client: client(of: location.host))
     }
 
     /// What has been sent and received so far, over all hosts.
@@ -60,19 +59,40 @@ package final class RegistryClient: Sendable {
     func hub(for host: RegistryHost) -> HubAPI? { hubs[host] }
 
     /// Something else than a registry, asked by the same rules.
-    func service(at origin: Origin) -> WebService { services[origin] }
+    func service(at origin: Origin) -> HostClient { services[origin] }
 
-    private func connection(to host: RegistryHost) -> HostClient {
+    private func client(of host: RegistryHost) -> HostClient {
         hosts.withLock { hosts in
-            if let connection = hosts[host] { return connection }
-            let connection = HostClient(
+            if let client = hosts[host] { return client }
+            let client = HostClient(
                 host,
                 endpoint: endpoints[host] ?? Endpoint(host),
                 configuration: configuration,
                 transport: transport
             )
-            hosts[host] = connection
-            return connection
+            hosts[host] = client
+            return client
+        }
+    }
+}
+
+/// The services beside the registries, one for each origin, so that all requests to it share one gate.
+private final class Services: Sendable {
+    private let configuration: RegistryConfiguration
+    private let transport: HTTPTransport
+    private let clients = Mutex<[Origin: HostClient]>([:])
+
+    init(_ configuration: RegistryConfiguration, _ transport: HTTPTransport) {
+        self.configuration = configuration
+        self.transport = transport
+    }
+
+    subscript(origin: Origin) -> HostClient {
+        clients.withLock { clients in
+            if let client = clients[origin] { return client }
+            let client = HostClient(origin, configuration: configuration, transport: transport)
+            clients[origin] = client
+            return client
         }
     }
 }

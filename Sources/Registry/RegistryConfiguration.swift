@@ -15,19 +15,23 @@ package struct HostSettings: Hashable, Sendable {
     /// The base URL of a Docker Hub API that lists this host's tags; docker.io has `https://hub.docker.com` unless its
     /// `endpoint` leads elsewhere.
     package var hubAPI: String?
+    /// Hosts, with their ports where they have some, whose token services are this registry's.
+    package var authRealms: [RegistryHost]
 
     package init(
         endpoint: String? = nil,
         plainHTTP: Bool = false,
         caFile: String? = nil,
         maxConnections: Int? = nil,
-        hubAPI: String? = nil
+        hubAPI: String? = nil,
+        authRealms: [RegistryHost] = []
     ) {
         self.endpoint = endpoint
         self.plainHTTP = plainHTTP
         self.caFile = caFile
         self.maxConnections = maxConnections
         self.hubAPI = hubAPI
+        self.authRealms = authRealms
     }
 }
 
@@ -50,6 +54,8 @@ package struct RegistryConfiguration: Sendable {
     package var connections: RegistryConnections?
     /// Whether the client leaves one of a host's shared places to others, because it fetches what can be large.
     package var leavesRoom = false
+    /// Told once of each pause that a host has asked for, for displays; must return at once.
+    package var onWaiting: @Sendable (Waiting) -> Void = { _ in }
 
     package init(
         hosts: [RegistryHost: HostSettings] = [:],

@@ -84,6 +84,16 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     var isBeforeAnswer = false
     /// Whether one more try is worth it, though the answer looks final.
     var isRetriedOnce = false
+    /// Whether an upload broke off while its own source paused: no failure of this registry.
+    var isAwaitingSource = false
+    /// How long the registry wants to be left alone; nobody is let through before.
+    var pause: Duration?
+    /// How many tries were made, once there are to be no more.
+    var tries: Int?
+    /// To whom there is no connection, where that is not the registry itself: a token service, a content network.
+    var other: String?
+    /// Under whose name credentials were looked for, where that is not the registry's.
+    var account: RegistryHost?
 
     init(
         _ kind: Kind,

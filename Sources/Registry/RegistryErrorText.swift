@@ -10,7 +10,9 @@ extension RegistryError {
         case .rateLimited(let until):
             "\(location.host): rate limited until \(until.formatted(.iso8601))\(statusText)\(detailText): "
                 + "try again then, or use credentials with a higher limit"
-        default: "\(location): cannot \(action.rawValue): \(detail)\(statusText)\(advice.map { ": \($0)" } ?? "")"
+        default:
+            "\(location): cannot \(action.rawValue): \(otherText)\(detail)\(statusText)\(triesText)"
+                + (advice.map { ": \($0)" } ?? "")
         }
     }
 
@@ -23,6 +25,10 @@ extension RegistryError {
         default: "refused the password of user '\((user ?? "").displaySafe)'"
         }
     }
+
+    private var otherText: String { other.map { "\($0.displaySafe): " } ?? "" }
+
+    private var triesText: String { tries.map { $0 > 1 ? ", after \($0) tries" : "" } ?? "" }
 
     private var statusText: String {
         guard let status else { return "" }
@@ -38,12 +44,18 @@ extension RegistryError {
         case nil:
             "set \(prefix)_USERNAME and _PASSWORD, or \(prefix)_TOKEN"
         case .environment(let prefix):
-            user == nil ? "check \(prefix)_TOKEN" : "check \(prefix)_USERNAME and _PASSWORD"
+            user == nil
+                ? "check \(prefix)_TOKEN" + (location.host == .dockerHub ? Self.hubAdvice(prefix) : "")
+                : "check \(prefix)_USERNAME and _PASSWORD"
         case .continuousIntegration:
             "the job's token may not be allowed here; set \(prefix)_USERNAME and _PASSWORD"
         case .file(let path): "check the entry in \(path.displaySafe), or log in again"
         case .program(let name): "check what docker-credential-\(name.displaySafe) holds, or log in again"
         }
+    }
+
+    private static func hubAdvice(_ prefix: String) -> String {
+        "; a personal access token is a password: set \(prefix)_USERNAME beside it"
     }
 
     private var permissionAdvice: String {
@@ -54,13 +66,13 @@ extension RegistryError {
         }
     }
 
-    private var prefix: String { EnvironmentCredentials.prefix(location.host.description) }
+    private var prefix: String { EnvironmentCredentials.prefix((account ?? location.host).description) }
 
     private var advice: String? {
         switch kind {
         case .connection(.certificate):
-            "if its certificate is signed by a private authority, name that with 'ca_file' for this host"
-        case .connection(.tls): "if it speaks plain HTTP, say so for this host with 'plain_http: true'"
+            "if its certificate is signed by a private authority, name that with 'ca_file' for \(other ?? "this host")"
+        case .connection(.tls): "if it speaks plain HTTP, say so for \(other ?? "this host") with 'plain_http: true'"
         case .connection(.unknownHost): "check the host's name and the network"
         case .connection(.refused), .connection(.unreachable): "check that the registry is running and can be reached"
         case .notFound where action == .storeBlob || action == .storeManifest || action == .mountBlob:

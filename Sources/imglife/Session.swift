@@ -66,7 +66,8 @@ struct Session: Sendable {
                 plainHTTP: options.isPlainHTTP,
                 caFile: options.caFile.map(configuration.resolve),
                 maxConnections: options.maximumConnections,
-                hubAPI: options.hubAPI?.description
+                hubAPI: options.hubAPI?.description,
+                authRealms: options.authRealms
             )
         }
         return RegistryConfiguration(

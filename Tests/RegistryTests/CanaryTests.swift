@@ -99,7 +99,9 @@ struct CanaryTests {
         hostName: String
     ) async throws -> (home: String, other: String, written: String, tokens: [String]) {
         try await ScriptedRegistry.with(hostName: hostName) { other in
-            let elsewhere = other.url
+            // Names of this machine are one place: somebody else has a name that only the proxy knows.
+            let port = other.host.port ?? 0
+            let elsewhere = scenario.realm == nil ? other.url : "http://elsewhere.example:\(port)"
             other.script(RequestMatch(nil, .any, times: nil), .flip { _ in .reply(scenario.answer(elsewhere)) })
             let issuer = issuer()
             let guarded = authentication(kind, issuer, realm: scenario.realm?(elsewhere))
@@ -110,8 +112,13 @@ struct CanaryTests {
                 let log = LogRecorder()
                 let errors = try await TemporaryDirectory.with { directory in
                     let environment = try environment(kind, registry, in: "\(directory)")
-                    return try await withClient(credentials: environment, retry: RetryPolicy(attempts: 2), log: log) {
-                        await exercise($0, registry)
+                    return try await TinyProxy.with(to: port) { proxy in
+                        try await withClient(
+                            credentials: environment,
+                            retry: RetryPolicy(attempts: 2),
+                            proxies: try ProxySettings(environment: ["http_proxy": "http://127.0.0.1:\(proxy.port)"]),
+                            log: log
+                        ) { await exercise($0, registry) }
                     }
                 }
                 return (registry.received, other.received, log.text + errors, issuer.issuedTokens)

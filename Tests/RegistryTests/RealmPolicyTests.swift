@@ -4,7 +4,7 @@ import Testing
 @testable import Registry
 
 @Suite(.timeLimit(.minutes(10)))
-struct RealmRulesTests {
+struct RealmPolicyTests {
     private func verdict(_ realm: String, _ registry: String) throws -> String {
         let registry = try #require(HTTPURL(registry)).origin
         guard let realm = HTTPURL(realm) else { return "refused" }
@@ -49,7 +49,7 @@ struct RealmRulesTests {
     @Test("A registry on this machine may have its token service here, over plain HTTP if it is itself")
     func allowsLoopbackForLoopback() throws {
         #expect(try verdict("http://127.0.0.1:6000/t", "http://127.0.0.1:5000") == "credentials")
-        #expect(try verdict("http://localhost:6000/t", "http://127.0.0.1:5000") == "anonymous")
+        #expect(try verdict("http://localhost:6000/t", "http://127.0.0.1:5000") == "credentials")
         #expect(try verdict("http://127.0.0.1:6000/t", "https://127.0.0.1:5000") == "refused")
     }
 }

@@ -68,7 +68,7 @@ struct WireGrammarTests {
         ] as [(String, String?)]
     )
     func findsNextLink(field: String, expected: String?) {
-        #expect(LinkHeader.next(in: [field]) == expected)
+        #expect(Link.next(in: [field]) == expected)
     }
 
     @Test(

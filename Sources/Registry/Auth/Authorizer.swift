@@ -1,27 +1,12 @@
 import Concurrency
-import FoundationEssentials
 import NIOHTTP1
 import OCI
 import Synchronization
 
-/// What one request was authorized with.
-struct Authorization: Sendable {
-    /// The `Authorization` header's value.
-    var header: Secret?
-    /// The token within it, when it came from a token service.
-    var token: Token?
-    /// What that token was asked for.
-    var scope: Scope?
-    /// Whose credentials are behind it.
-    var credential: Credential?
-    /// The token service that was not given the credentials we have.
-    var withheldFrom: Origin?
-}
-
-/// Authorizes the requests to one registry.
+/// Knows how one registry wants to be asked, and who we are there.
 ///
-/// Learns from the first challenge how the registry wants to be asked; from then on requests for any of its
-/// repositories carry their authorization from the start.
+/// Learns from the first challenge; from then on requests for any of its repositories carry their authorization from
+/// the start.
 final class Authorizer: Sendable {
     /// How the registry wants to be asked.
     private enum Scheme: Hashable {
@@ -35,92 +20,163 @@ final class Authorizer: Sendable {
         let credential: Credential?
     }
 
-    private let host: RegistryHost
-    private let credentials: CredentialStore
-    private let fetcher: TokenFetcher
-    private let timer: Timer
-    private let scheme = Mutex<Scheme?>(nil)
-    private let tokens = SingleFlight<TokenKey, Token>()
-    /// Scopes for which the registry wanted wider ones; those that were asked for in vain stand for themselves.
-    private let wider = Mutex<[Scope: Scope]>([:])
+    private struct State {
+        var scheme: Scheme?
+        /// Scopes for which the registry wanted wider ones; those that were asked for in vain stand for themselves.
+        var wider: [Scope: Scope] = [:]
+        /// What a token of ours may still be good for, first choice first.
+        var roles: [Credential: [TokenRole]] = [:]
+        var hasAskedBase = false
+    }
 
-    init(host: RegistryHost, credentials: CredentialStore, fetcher: TokenFetcher, timer: Timer) {
+    private let host: RegistryHost
+    /// Under whose name credentials are looked for.
+    private let account: RegistryHost
+    private let credentials: CredentialStore
+    private let realms: [RegistryHost]
+    private let fetcher: TokenFetcher
+    private let state = Mutex(State())
+    private let tokens = SingleFlight<TokenKey, Token>()
+
+    init(
+        host: RegistryHost,
+        account: RegistryHost,
+        credentials: CredentialStore,
+        realms: [RegistryHost],
+        fetcher: TokenFetcher
+    ) {
         self.host = host
+        self.account = account
         self.credentials = credentials
+        self.realms = realms
         self.fetcher = fetcher
-        self.timer = timer
+    }
+
+    /// Who we are, as far as requests for a scope are concerned.
+    ///
+    /// After `refused` was presented in vain whoever knows the credentials is asked once more. Throws
+    /// ``CredentialError``.
+    func credential(for scope: Scope, refused: Credential? = nil) async throws -> Credential? {
+        let place = RepositoryReference(host: account, repository: scope.repository)
+        return try await credentials.credential(for: place, refused: refused)
     }
 
     /// What to send with a request, as far as it is known.
     ///
     /// - Throws: ``CredentialError``, ``RegistryError`` when no token can be had.
-    func authorization(for scope: Scope) async throws -> Authorization {
-        let location = RepositoryReference(host: host, repository: scope.repository)
-        let credential = try await credentials.credential(for: location)
-        if case .bearer(let token) = credential?.kind {
-            guard token.revealed.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-                throw CredentialError(
-                    "the token for \(host) has characters that no token can have, such as a line's end"
-                )
-            }
-            return Authorization(header: Secret("Bearer \(token.revealed)"), credential: credential)
+    func authorization(
+        for scope: Scope,
+        as credential: Credential?,
+        _ context: CallContext
+    ) async throws -> Authorization {
+        var authorization = Authorization(
+            credential: credential,
+            found: credential,
+            account: account == host ? nil : account
+        )
+        if case .bearer(let token) = credential?.kind, !token.isFitForHeader {
+            throw CredentialError(
+                "the token for \(account) has characters that no token can have, such as a line's end"
+            )
         }
-        switch scheme.withLock(\.self) {
-        case nil: return Authorization()
-        case .basic: return Authorization(header: credential?.basicHeader, credential: credential)
+        let (scheme, wanted) = state.withLock { ($0.scheme, $0.wider[scope] ?? scope) }
+        switch scheme {
+        case nil:
+            if case .bearer(let token) = credential?.kind { authorization.header = Secret("Bearer \(token.revealed)") }
+        case .basic:
+            authorization.header = (credential?.token(as: .password, at: account) ?? credential)?.basicHeader
         case .bearer(let service):
-            let scope = wider.withLock { $0[scope] ?? scope }
-            return try await authorization(service, scope, credential, location)
+            try await fill(&authorization, service, wanted, context)
         }
+        return authorization
     }
 
-    private func authorization(
+    private func fill(
+        _ authorization: inout Authorization,
         _ service: TokenService,
         _ scope: Scope,
-        _ credential: Credential?,
-        _ location: RepositoryReference
-    ) async throws -> Authorization {
-        let isWithheld = credential != nil && !service.maySeeCredentials
-        let presented = isWithheld ? nil : credential
-        let key = TokenKey(service: service, scope: scope, credential: presented)
-        let token = try await tokens.value(
-            for: key,
-            isGood: { timer.now() < $0.renewal },
-            fetch: {
-                try await fetcher.token(service, scope: scope, credential: presented, location: location)
+        _ context: CallContext
+    ) async throws {
+        guard let credential = authorization.credential, case .bearer(let ready) = credential.kind else {
+            return try await fill(&authorization, service, scope, as: authorization.credential, context)
+        }
+        for role in roles(of: credential) {
+            guard let presented = credential.token(as: role, at: account), role != .ready else {
+                authorization.header = Secret("Bearer \(ready.revealed)")
+                return
             }
-        )
-        return Authorization(
-            header: Secret("Bearer \(token.secret.revealed)"),
-            token: token,
-            scope: scope,
-            credential: presented,
-            withheldFrom: isWithheld ? service.realm.origin : nil
-        )
+            do {
+                return try await fill(&authorization, service, scope, as: presented, context)
+            } catch let error as RegistryError where error.isRefusalOfToken {
+                drop(role, of: credential)
+            }
+        }
     }
 
+    private func fill(
+        _ authorization: inout Authorization,
+        _ service: TokenService,
+        _ scope: Scope,
+        as credential: Credential?,
+        _ context: CallContext
+    ) async throws {
+        let isWithheld = credential != nil && !service.maySeeCredentials
+        let presented = isWithheld ? nil : credential
+        let token = try await tokens.value(
+            for: TokenKey(service: service, scope: scope, credential: presented),
+            isGood: { fetcher.isGood($0) },
+            fetch: { try await fetcher.token(service, scope: scope, credential: presented, context.step(.getToken)) }
+        )
+        authorization.header = Secret("Bearer \(token.secret.revealed)")
+        authorization.token = token
+        authorization.scope = scope
+        authorization.credential = presented
+        authorization.withheldFrom = isWithheld ? service.realm.origin : nil
+    }
+}
+
+extension Authorizer {
     /// Takes in the challenge of a 401 to a request that was sent with `used`.
     ///
     /// - Returns: whether there is something else to send than what was refused.
     /// - Throws: ``RealmRefused``.
-    func learn(_ headers: HTTPHeaders, used: Authorization, registry: Origin) throws -> Bool {
-        let challenges = Challenge.parse(headers["WWW-Authenticate"])
+    func learn(_ response: HTTPResponse, for scope: Scope, used: Authorization) throws -> Bool {
+        let challenges = Challenge.parse(response.headers["WWW-Authenticate"])
         if let bearer = challenges.first(where: { $0.scheme == "bearer" && $0.parameters["realm"] != nil }) {
-            if used.header != nil, used.token == nil, case .bearer = used.credential?.kind { return false }
-            let service = try TokenService(bearer, registry: registry)
-            scheme.withLock { $0 = .bearer(service) }
-            if let token = used.token, let scope = used.scope {
-                let key = TokenKey(service: service, scope: scope, credential: used.credential)
-                tokens.forget(key) { $0 == token }
-            }
-            return true
+            let service = try TokenService(bearer, at: response.url, trusted: realms)
+            return learn(service, bearer.parameters["scope"], for: scope, used)
         }
         guard challenges.contains(where: { $0.scheme == "basic" }) else { return false }
-        let wasBasic = scheme.withLock { scheme in
-            defer { scheme = .basic }
-            return scheme == .basic
+        let wasBasic = state.withLock { state in
+            defer { state.scheme = .basic }
+            return state.scheme == .basic
         }
-        return !(wasBasic && used.header != nil) && used.credential?.isBearer != true
+        return !(wasBasic && used.header != nil) && used.credential?.isReadyToken != true
+    }
+
+    private func learn(_ service: TokenService, _ asked: String?, for scope: Scope, _ used: Authorization) -> Bool {
+        state.withLock { state in
+            state.scheme = .bearer(service)
+            if let merged = asked.flatMap({ scope.merged(with: $0) }) { state.wider[scope] = merged }
+        }
+        if let token = used.token, let scope = used.scope {
+            tokens.forget(TokenKey(service: service, scope: scope, credential: used.credential)) { $0 == token }
+        } else if used.header != nil, let credential = used.credential, case .bearer = credential.kind {
+            // The token went out as it is: it is no ready one.
+            drop(.ready, of: credential)
+            return !roles(of: credential).isEmpty
+        }
+        return true
+    }
+
+    /// Whether the registry is to be asked at its base how it wants to be asked: once, when it hides what is there from
+    /// anonymous requests, and there are credentials that it has not seen.
+    func hasReasonToAskBase(after used: Authorization) -> Bool {
+        state.withLock { state in
+            guard used.credential != nil, used.header == nil, state.scheme == nil else { return false }
+            defer { state.hasAskedBase = true }
+            return !state.hasAskedBase
+        }
     }
 
     /// Takes in the challenge of a 403: some registries name the scope there that a token lacks.
@@ -130,71 +186,46 @@ final class Authorizer: Sendable {
         guard used.token != nil else { return false }
         let challenges = Challenge.parse(headers["WWW-Authenticate"]).filter { $0.scheme == "bearer" }
         let asked = challenges.lazy.compactMap { $0.parameters["scope"] }.first
-        return wider.withLock { wider in
-            if let known = wider[scope] { return known != scope && known != used.scope }
+        return state.withLock { state in
+            if let known = state.wider[scope] { return known != scope && known != used.scope }
             guard let widened = asked.flatMap({ scope.widened(by: $0) }) else { return false }
-            wider[scope] = widened
+            state.wider[scope] = widened
             return true
         }
     }
 
     /// Asks for no more than usual again, because more was of no use.
     func narrow(_ scope: Scope) {
-        wider.withLock { if $0[scope] != nil { $0[scope] = scope } }
+        state.withLock { if $0.wider[scope] != nil { $0.wider[scope] = scope } }
     }
-}
 
-extension Authorization {
-    /// What must not be shown when somebody repeats it.
-    var secrets: [Secret] {
-        [token?.secret, header.map { Secret(String($0.revealed.drop { $0 != " " }.dropFirst())) }].compactMap(\.self)
+    private func roles(of credential: Credential) -> [TokenRole] {
+        state.withLock { $0.roles[credential] } ?? (credential.isReadyToken ? [.ready] : TokenRole.allCases)
+    }
+
+    private func drop(_ role: TokenRole, of credential: Credential) {
+        let rest = roles(of: credential).filter { $0 != role }
+        state.withLock { $0.roles[credential] = rest }
     }
 }
 
 extension Credential {
-    fileprivate var isBearer: Bool {
-        if case .bearer = kind { true } else { false }
-    }
-
-    /// What must not be shown when somebody repeats it.
-    var secrets: [Secret] {
-        switch kind {
-        case .basic(_, let password):
-            [password, basicHeader.map { Secret(String($0.revealed.dropFirst(6))) }].compactMap(\.self)
-        case .bearer(let secret), .identity(let secret): [secret]
-        }
-    }
-
-    /// The value of an `Authorization` header; `nil` for what isn't a password.
-    var basicHeader: Secret? {
-        guard case .basic(let user, let password) = kind else { return nil }
-        return Secret("Basic " + Data("\(user):\(password.revealed)".utf8).base64EncodedString())
+    /// Whether it can be nothing but a ready Bearer token, as docker's `registrytoken`.
+    fileprivate var isReadyToken: Bool {
+        guard case .bearer = kind else { return false }
+        if case .environment = source { return false }
+        return true
     }
 }
 
-/// A token service that a registry has named, after a look at the rules.
-struct TokenService: Hashable, Sendable {
-    let realm: HTTPURL
-    let service: String?
-    let maySeeCredentials: Bool
-
-    init(_ challenge: Challenge, registry: Origin) throws(RealmRefused) {
-        let text = challenge.parameters["realm"] ?? ""
-        guard let realm = HTTPURL(text) else {
-            throw RealmRefused(realm: text.prefix { $0 != "?" }.displaySafe, reason: "it is not an HTTP address")
-        }
-        switch RealmPolicy.verdict(realm: realm.origin, registry: registry) {
-        case .credentials: maySeeCredentials = true
-        case .anonymous: maySeeCredentials = false
-        case .refused(let reason): throw RealmRefused(realm: realm.withoutQuery.displaySafe, reason: reason)
-        }
-        self.realm = realm
-        service = challenge.parameters["service"]
-    }
+extension Secret {
+    fileprivate var isFitForHeader: Bool { revealed.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } }
 }
 
-/// A token service that is not asked.
-struct RealmRefused: Error, Sendable {
-    let realm: String
-    let reason: String
+extension RegistryError {
+    /// The token service does not take a token in this role; another may be right.
+    fileprivate var isRefusalOfToken: Bool {
+        guard let status else { return false }
+        return (400..<500).contains(status) && ![408, 425, 429].contains(status)
+    }
 }

@@ -15,11 +15,29 @@ struct Scope: Hashable, Sendable {
     var source: RepositoryName?
     /// Actions that the registry has asked for beyond the usual ones, in order.
     var furtherActions: [String] = []
+    /// Scopes that the registry has asked for by other names, as proxies do that rewrite paths.
+    var further: [String] = []
 
     /// As they are asked for, `repository:<name>:<actions>`.
     var parameters: [String] {
-        ["repository:\(repository):\(actions.joined(separator: ","))"]
+        further + ["repository:\(repository):\(actions.joined(separator: ","))"]
             + (source.map { ["repository:\($0):pull"] } ?? [])
+    }
+
+    /// The scope with those that a challenge names besides, first: the registry knows itself by another name.
+    ///
+    /// - Parameter text: the challenge's `scope`, entries with blanks between.
+    /// - Returns: `nil` when it names nothing but this repository and what it is mounted from.
+    func merged(with text: String) -> Scope? {
+        let own = [repository, source].compactMap(\.self).map { "repository:\($0):" }
+        let named = text.prefix(2048).split(separator: " ").map(String.init).filter { entry in
+            !own.contains { entry.hasPrefix($0) } && entry.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+                && entry.split(separator: ":").count >= 3
+        }
+        guard (1...8).contains(named.count), named != further else { return nil }
+        var merged = self
+        merged.further = named
+        return merged
     }
 
     private var actions: [String] { (access == .push ? ["pull", "push"] : ["pull"]) + furtherActions }

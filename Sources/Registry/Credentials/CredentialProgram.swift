@@ -39,7 +39,7 @@ struct CredentialProgram: Sendable {
         }
         guard answer.isSuccess else {
             if answer.output.lowercased().contains("credentials not found in native keychain") { return nil }
-            throw error("failed when asked for '\(server.displaySafe)'")
+            throw error("failed when asked for '\(server.displaySafe)'\(words(answer))")
         }
         return try parse(answer.output)
     }
@@ -56,6 +56,16 @@ struct CredentialProgram: Sendable {
     private struct Answer: Sendable {
         let isSuccess: Bool
         let output: String
+        let words: String
+    }
+
+    /// What a program says of its failure, on its standard error or in place of an answer; never an answer's secret.
+    private func words(_ answer: Answer) -> String {
+        let root = try? JSONValue(parsing: Array(answer.output.utf8))
+        let secrets = [root?["Secret"]?.string].compactMap(\.self) + environment.filter { Self.isSecret($0.key) }.values
+        let said = answer.words.split(whereSeparator: \.isNewline).first { !$0.allSatisfy(\.isWhitespace) }
+        guard let text = said.map(String.init) ?? (root == nil ? answer.output : nil), !text.isEmpty else { return "" }
+        return ", saying '\(String(text.prefix(512)).hiding(secrets.map { Secret($0) }).displaySafe)'"
     }
 
     private func ask(_ server: String) async throws -> Answer {
@@ -68,17 +78,22 @@ struct CredentialProgram: Sendable {
             environment: .custom(
                 Dictionary(uniqueKeysWithValues: variables.map { (Environment.Key(rawValue: $0.key) ?? "", $0.value) })
             ),
-            input: ServerInput(bytes: Array("\(server)\n".utf8)),
+            input: ServerInput(bytes: Array(server.utf8)),
             output: .string(limit: Self.outputLimit),
-            error: .discarded
+            error: .string(limit: Self.outputLimit)
         )
-        return Answer(isSuccess: result.terminationStatus.isSuccess, output: result.standardOutput)
+        return Answer(
+            isSuccess: result.terminationStatus.isSuccess,
+            output: result.standardOutput,
+            words: result.standardError
+        )
     }
 
-    private func parse(_ output: String) throws -> Credential {
+    private func parse(_ output: String) throws -> Credential? {
         guard let root = try? JSONValue(parsing: Array(output.utf8)), let user = root["Username"]?.string,
             let secret = root["Secret"]?.string
         else { throw error("answers with something else than Username and Secret") }
+        if user.isEmpty, secret.isEmpty { return nil }
         let kind: Credential.Kind =
             user == "<token>" ? .identity(Secret(secret)) : .basic(user: user, password: Secret(secret))
         return Credential(kind: kind, source: .program(name))

@@ -4,8 +4,9 @@ package import OCI
 /// Where the credentials of registries are looked for, first match first.
 ///
 /// `IMGLIFE_<HOST>_USERNAME` and `_PASSWORD` or `_TOKEN`; `CI_JOB_TOKEN` for `$CI_REGISTRY`; `$REGISTRY_AUTH_FILE`;
-/// `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`; `~/.config/containers/auth.json`; otherwise anonymous.
-/// Files are read when they are first needed and then remembered, as are the answers of credential programs.
+/// `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`; `$XDG_RUNTIME_DIR/containers/auth.json`, where podman logs
+/// in; `~/.config/containers/auth.json`; otherwise anonymous. Files are read when they are first needed and then
+/// remembered, as are the answers of credential programs, until what they say is refused.
 package struct CredentialStore: Sendable {
     private let variables: EnvironmentCredentials
     private let environment: [String: String]
@@ -44,6 +45,9 @@ package struct CredentialStore: Sendable {
         } else if let home {
             files.append((home + "/.docker/config.json", false))
         }
+        if let directory = environment["XDG_RUNTIME_DIR"], !directory.isEmpty {
+            files.append((directory + "/containers/auth.json", false))
+        }
         if let home { files.append((home + "/.config/containers/auth.json", false)) }
         self.init(
             variables: try EnvironmentCredentials(environment),
@@ -67,15 +71,21 @@ package struct CredentialStore: Sendable {
 
     /// The credential for a repository.
     ///
+    /// After `refused` was presented in vain files and programs are asked once more.
+    ///
     /// - Returns: `nil` when none is configured, which is not an error.
     /// - Throws: ``CredentialError`` when the one that is configured cannot be had.
-    package func credential(for location: RepositoryReference) async throws -> Credential? {
+    package func credential(
+        for location: RepositoryReference,
+        refused: Credential? = nil
+    ) async throws -> Credential? {
         if let credential = variables.credential(for: location.host) { return credential }
         for file in files {
+            if refused != nil { configurations.forget(file.path) { _ in true } }
             switch try await configuration(file.path, isRequired: file.isRequired)?.find(location) {
             case .credential(let credential): return credential
             case .program(let name, let server):
-                if let credential = try await ask(name, server: server) { return credential }
+                if let credential = try await ask(name, server: server, refused: refused) { return credential }
             case nil: continue
             }
         }
@@ -96,14 +106,14 @@ package struct CredentialStore: Sendable {
         return configuration
     }
 
-    private func ask(_ name: String, server: String) async throws -> Credential? {
+    private func ask(_ name: String, server: String, refused: Credential?) async throws -> Credential? {
         let program = CredentialProgram(name: name, environment: environment, timer: timer)
+        let call = ProgramCall(name: name, server: server)
+        if let refused { answers.forget(call) { $0 == refused } }
         return try await answers.value(
-            for: ProgramCall(name: name, server: server),
+            for: call,
             isGood: { _ in true },
-            fetch: {
-                try await program.credential(server: server)
-            }
+            fetch: { try await program.credential(server: server) }
         )
     }
 }

@@ -91,7 +91,10 @@ struct DockerConfiguration: Sendable {
             return Credential(kind: .basic(user: user, password: Secret(password)), source: source)
         }
         guard let encoded = auth["auth"]?.string, !encoded.isEmpty else { return nil }
-        guard let data = Data(base64Encoded: encoded), let text = String(validating: data, as: UTF8.self),
+        // Some write a line's end after it, or leave the padding out.
+        let bare = encoded.filter { !$0.isWhitespace && $0 != "=" }
+        let padded = bare + String(repeating: "=", count: (4 - bare.utf8.count % 4) % 4)
+        guard let data = Data(base64Encoded: padded), let text = String(validating: data, as: UTF8.self),
             let colon = text.firstIndex(of: ":")
         else {
             throw CredentialError(

@@ -35,7 +35,13 @@ struct EnvironmentCredentials: Sendable {
         if let user = environment[prefix + "_USERNAME"], let password = environment[prefix + "_PASSWORD"] {
             return Credential(kind: .basic(user: user, password: Secret(password)), source: source)
         }
-        return environment[prefix + "_TOKEN"].map { Credential(kind: .bearer(Secret($0)), source: source) }
+        guard let token = environment[prefix + "_TOKEN"] else { return nil }
+        // A token beside a user's name is that user's password.
+        let user = environment[prefix + "_USERNAME"]
+        return Credential(
+            kind: user.map { .basic(user: $0, password: Secret(token)) } ?? .bearer(Secret(token)),
+            source: source
+        )
     }
 
     /// `IMGLIFE_<HOST>`, for Docker Hub also with its aliases.
@@ -59,7 +65,9 @@ struct EnvironmentCredentials: Sendable {
             for (suffix, other) in [("_USERNAME", "_PASSWORD"), ("_PASSWORD", "_USERNAME")] where name.hasSuffix(suffix)
             {
                 let missing = name.dropLast(suffix.count) + other
-                guard environment[String(missing)] == nil else { return nil }
+                let token = name.dropLast(suffix.count) + "_TOKEN"
+                guard environment[String(missing)] == nil, suffix == "_PASSWORD" || environment[String(token)] == nil
+                else { return nil }
                 return "\(name.displaySafe) is set, but \(String(missing).displaySafe) is not: set both or neither"
             }
             return nil

@@ -16,20 +16,12 @@ extension Repository {
     ///
     /// OCI distribution-spec 1.1.1, end-2 with HEAD; where that is refused, a GET whose body is not read.
     package func contains(_ descriptor: Descriptor) async throws -> Bool {
-        let path = "blobs/\(descriptor.digest)"
+        let context = context(.checkBlob)
         do {
-            let answer = try await connection.fetch(call(.checkBlob, .HEAD, path), accepting: [200, 404])
-            guard answer.status == 200 else { return false }
-            return answer.header("Content-Length").flatMap { Int64($0) }.map { $0 == descriptor.size } ?? true
+            guard let head = try await head(descriptor.digest, context) else { return false }
+            return head.contentLength.map { $0 == descriptor.size } ?? true
         } catch let error as RegistryError where error.isRefusalOfHEAD {
-            var call = call(.checkBlob, .GET, path)
-            call.headers = ["Range": "bytes=0-0"]
-            call.isStreamed = true
-            return try await connection.retrier.run(call.context) {
-                try await connection.perform(call, accepting: [200, 206, 404, 416]) { reply in
-                    reply.status != 404
-                }
-            }
+            return try await firstByte(descriptor.digest, context) { $0.status != 404 }
         }
     }
 
@@ -39,30 +31,43 @@ extension Repository {
     ///
     /// - Returns: `nil` when there is no such blob.
     package func blobSize(_ digest: Digest) async throws -> Int64? {
-        let path = "blobs/\(digest)"
+        let context = context(.checkBlob)
         do {
-            let answer = try await connection.fetch(call(.checkBlob, .HEAD, path), accepting: [200, 404])
-            if answer.status == 404 { return nil }
-            if let length = answer.header("Content-Length").flatMap({ Int64($0) }) { return length }
+            guard let head = try await head(digest, context) else { return nil }
+            if let length = head.contentLength { return length }
         } catch let error as RegistryError where error.isRefusalOfHEAD {}
-        var call = call(.checkBlob, .GET, path)
-        call.headers = ["Range": "bytes=0-0"]
-        call.isStreamed = true
-        return try await connection.retrier.run(call.context) {
-            try await connection.perform(call, accepting: [200, 206, 404, 416]) { reply in
-                if reply.status == 404 { return nil }
-                guard let size = Self.wholeSize(reply) else {
-                    throw call.context.error(.protocolViolation, "the answer does not tell the blob's size")
-                }
-                return size
+        return try await firstByte(digest, context) { response in
+            if response.status == 404 { return nil }
+            guard let size = Self.wholeSize(response) else {
+                throw context.error(.protocolViolation, "the answer does not tell the blob's size")
             }
+            return size
         }
     }
 
+    private func head(_ digest: Digest, _ context: CallContext) async throws -> HTTPResponse? {
+        var request = request(context, .HEAD, "blobs/\(digest)")
+        request.accepted = [200, 404]
+        let response = try await client.fetch(request)
+        return response.status == 200 ? response : nil
+    }
+
+    private func firstByte<Result>(
+        _ digest: Digest,
+        _ context: CallContext,
+        _ use: (HTTPResponse) throws -> Result
+    ) async throws -> Result {
+        var request = request(context.again(), .GET, "blobs/\(digest)")
+        request.headers = ["Range": "bytes=0-0"]
+        request.isStreamed = true
+        request.accepted = [200, 206, 404, 416]
+        return try await client.retry.run(request.context) { try await client.perform(request) { try use($0) } }
+    }
+
     /// The whole blob's size as the answer to a request of its first byte tells it.
-    private static func wholeSize(_ reply: Reply) -> Int64? {
-        if reply.status == 200 { return reply.headers.first(name: "Content-Length").flatMap { Int64($0) } }
-        switch reply.headers.first(name: "Content-Range").flatMap({ ContentRange($0) }) {
+    private static func wholeSize(_ response: HTTPResponse) -> Int64? {
+        if response.status == 200 { return response.contentLength }
+        switch response.header("Content-Range").flatMap({ ContentRange($0) }) {
         case .range(_, _, let size): return size
         case .unsatisfied(let size): return size
         case nil: return nil
@@ -73,6 +78,6 @@ extension Repository {
 extension RegistryError {
     /// Whether a GET may be answered where this HEAD was not; storage services sign their addresses for one method.
     fileprivate var isRefusalOfHEAD: Bool {
-        kind == .unauthorized || kind == .unsupported || kind == .rejected && (status == 401 || status == 403)
+        kind == .unauthorized || kind == .unsupported || [401, 403].contains(status)
     }
 }

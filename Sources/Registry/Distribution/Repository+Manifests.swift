@@ -8,16 +8,19 @@ extension Repository {
 
     /// What a reference stands for at the moment, without fetching it.
     ///
-    /// OCI distribution-spec 1.1.1, end-3 with HEAD; GET where the registry has no HEAD or its answer says too little.
+    /// OCI distribution-spec 1.1.1, end-3 with HEAD; GET where HEAD is refused or says too little. A source is asked by
+    /// GET also before something is called absent: some registries know HEAD for some things only.
     ///
     /// - Returns: `nil` when there is no such manifest.
     package func resolve(_ reference: Reference) async throws -> Descriptor? {
-        var call = call(.resolve, .HEAD, "manifests/\(reference)")
-        call.headers = ["Accept": Self.accept]
-        let answer = try await connection.fetch(call, accepting: [200, 404, 405, 501])
-        if answer.status == 404 { return nil }
-        if answer.status == 200, let descriptor = Self.descriptor(answer, reference) { return descriptor }
-        return try await manifest(reference)?.descriptor
+        let context = context(.resolve)
+        var request = request(context, .HEAD, "manifests/\(reference)")
+        request.headers = ["Accept": Self.accept]
+        request.accepted = [200, 403, 404, 405, 406, 412, 501]
+        let response = try await client.fetch(request)
+        if response.status == 404, access == .push { return nil }
+        if response.status == 200, let descriptor = Self.descriptor(response, reference) { return descriptor }
+        return try await read(reference, expected: nil, context)?.descriptor
     }
 
     /// The manifest that a reference stands for.
@@ -27,34 +30,38 @@ extension Repository {
     ///
     /// - Returns: `nil` when there is no such manifest.
     package func manifest(_ reference: Reference) async throws -> Manifest? {
-        try await read(reference, expected: nil, action: .readManifest)
+        try await read(reference, expected: nil, context(.readManifest))
     }
 
     package func manifest(_ descriptor: Descriptor) async throws -> Manifest {
-        guard let manifest = try await read(.digest(descriptor.digest), expected: descriptor, action: .readManifest)
-        else {
-            throw CallContext(action: .readManifest, location: location)
-                .error(.notFound, "\(descriptor.digest) is not there", status: 404)
+        let context = context(.readManifest)
+        guard let manifest = try await read(.digest(descriptor.digest), expected: descriptor, context) else {
+            throw context.error(.notFound, "\(descriptor.digest) is not there", status: 404)
         }
         return manifest
     }
 
     package func store(_ manifest: Manifest, as tag: TagName?) async throws {
-        let reference = tag.map(Reference.tag) ?? .digest(manifest.descriptor.digest)
-        var call = call(.storeManifest, .PUT, "manifests/\(reference)")
-        call.headers = ["Content-Type": manifest.descriptor.mediaType.description]
-        call.body = .bytes(manifest.bytes)
-        let answer = try await connection.fetch(call, accepting: [200, 201, 202, 204])
-        warn(ifUnusual: answer)
-        try check(answer, against: manifest.descriptor.digest, call.context)
+        _ = try await put(manifest, as: tag)
+    }
+
+    /// Stores a manifest that refers to another.
+    ///
+    /// OCI distribution-spec 1.1.1, "Pushing Manifests with Subject".
+    ///
+    /// - Returns: whether the registry lists it among the subject's referrers itself (`OCI-Subject`).
+    package func storeReferrer(_ manifest: Manifest, as tag: TagName?) async throws -> Bool {
+        let response = try await put(manifest, as: tag)
+        guard let subject = manifest.subject else { return false }
+        return response.header("OCI-Subject").flatMap { try? Digest($0) } == subject.digest
     }
 }
 
 extension Repository {
-    private static func descriptor(_ answer: Answer, _ reference: Reference) -> Descriptor? {
-        guard let digest = answer.header("Docker-Content-Digest").flatMap({ try? Digest($0) }),
-            let type = answer.header("Content-Type").flatMap({ try? MediaType($0) }), type.isManifest,
-            let size = answer.header("Content-Length").flatMap({ Int64($0) })
+    private static func descriptor(_ response: HTTPResponse, _ reference: Reference) -> Descriptor? {
+        guard let digest = response.header("Docker-Content-Digest").flatMap({ try? Digest($0) }),
+            let type = response.header("Content-Type").flatMap({ try? MediaType($0) }), type.isManifest,
+            let size = response.contentLength
         else { return nil }
         if case .digest(let wanted) = reference, wanted != digest { return nil }
         return Descriptor(mediaType: type, digest: digest, size: size)
@@ -63,72 +70,70 @@ extension Repository {
     private func read(
         _ reference: Reference,
         expected: Descriptor?,
-        action: RegistryError.Action
+        _ context: CallContext
     ) async throws -> Manifest? {
-        var call = call(action, .GET, "manifests/\(reference)")
-        call.headers = ["Accept": Self.accept]
-        call.limit = Manifest.maximumSize
-        return try await connection.retrier.run(call.context) { () async throws -> Manifest? in
-            let answer = try await connection.attempt(call, accepting: [200, 404])
-            if answer.status == 404 { return nil }
+        var request = request(context, .GET, "manifests/\(reference)")
+        request.headers = ["Accept": Self.accept]
+        request.limit = Manifest.maximumSize
+        request.accepted = [200, 404]
+        return try await client.retry.run(context) { () async throws -> Manifest? in
+            let response = try await client.attempt(request)
+            if response.status == 404 { return nil }
             let manifest = try document(
-                answer,
+                response,
                 expected: expected,
-                algorithm: reference.algorithm(answer),
-                call.context
+                algorithm: reference.algorithm(response),
+                context
             )
             if case .digest(let digest) = reference, manifest.descriptor.digest != digest {
-                throw call.context.error(.digestMismatch, "asked for \(digest), got \(manifest.descriptor.digest)")
+                throw context.error(.digestMismatch, "asked for \(digest), got \(manifest.descriptor.digest)")
             }
             return manifest
         }
     }
 
     private func document(
-        _ answer: Answer,
+        _ response: HTTPResponse,
         expected: Descriptor?,
         algorithm: Digest.Algorithm,
         _ context: CallContext
     ) throws(RegistryError) -> Manifest {
-        guard !answer.isCut else {
+        guard !response.isCut else {
             throw context.error(.tooLarge, "the manifest has more than \(Manifest.maximumSize) bytes")
         }
-        let type = answer.header("Content-Type").flatMap { try? MediaType($0) }
-        guard type?.description != "text/html" else {
-            var error = context.error(
-                .protocolViolation,
-                "the answer is a web page; a proxy or a login page may stand between",
-                status: answer.status
-            )
-            error.isRetriedOnce = true
-            throw error
-        }
+        guard !response.isWebPage else { throw context.notUnderstood(response, "") }
+        let type = response.header("Content-Type").flatMap { try? MediaType($0) }
         let manifest: Manifest
         do {
-            manifest = try Manifest(bytes: answer.body, contentType: type, expected: expected, algorithm: algorithm)
+            manifest = try Manifest(
+                bytes: response.bytes,
+                contentType: type,
+                expected: expected,
+                algorithm: algorithm
+            )
         } catch {
             // What cannot be read is worth one more try when the registry itself says that it has other bytes.
-            let came = Digest.of(answer.body, algorithm: expected?.digest.algorithm ?? algorithm)
-            try check(answer, against: came, context)
+            let came = Digest.of(response.bytes, algorithm: expected?.digest.algorithm ?? algorithm)
+            try check(response, against: came, context)
             throw context.error(Self.kind(error), error.reason, cause: error)
         }
-        try check(answer, against: manifest.descriptor.digest, context)
+        try check(response, against: manifest.descriptor.digest, context)
         return manifest
     }
 
     /// Compares what the registry says of the digest; another algorithm says nothing.
-    func check(_ answer: Answer, against digest: Digest, _ context: CallContext) throws(RegistryError) {
-        guard let said = answer.header("Docker-Content-Digest").flatMap({ try? Digest($0) }),
+    func check(_ response: HTTPResponse, against digest: Digest, _ context: CallContext) throws(RegistryError) {
+        guard let said = response.header("Docker-Content-Digest").flatMap({ try? Digest($0) }),
             said.algorithm == digest.algorithm, said != digest
         else { return }
         throw context.error(.digestMismatch, "the registry calls the bytes \(said), but they are \(digest)")
     }
 
-    func warn(ifUnusual answer: Answer) {
-        guard answer.status != 201 else { return }
-        connection.retrier.logger.debug(
+    func warn(ifUnusual response: HTTPResponse) {
+        guard response.status != 201 else { return }
+        client.retry.logger.debug(
             "a push was accepted with an unusual status",
-            metadata: ["place": "\(place)", "status": "\(answer.status)"]
+            metadata: ["place": "\(place)", "status": "\(response.status)"]
         )
     }
 
@@ -144,8 +149,8 @@ extension Repository {
 
 extension Reference {
     /// Which digest names the manifest: the one asked for; for a tag the registry says, else sha256.
-    fileprivate func algorithm(_ answer: Answer) -> Digest.Algorithm {
+    fileprivate func algorithm(_ response: HTTPResponse) -> Digest.Algorithm {
         if case .digest(let digest) = self { return digest.algorithm }
-        return answer.header("Docker-Content-Digest").flatMap { try? Digest($0) }?.algorithm ?? .sha256
+        return response.header("Docker-Content-Digest").flatMap { try? Digest($0) }?.algorithm ?? .sha256
     }
 }

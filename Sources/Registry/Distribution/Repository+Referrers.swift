@@ -10,53 +10,59 @@ extension Repository {
     ///
     /// - Returns: `nil` when the registry has no such interface; an empty list for what nothing refers to.
     package func listedReferrers(of digest: Digest) async throws -> [Descriptor]? {
-        var call = call(.listReferrers, .GET, "referrers/\(digest)")
-        call.headers = ["Accept": MediaType.ociIndex.description]
-        call.limit = Manifest.maximumSize
+        let context = context(.listReferrers)
+        var request = request(context, .GET, "referrers/\(digest)")
+        request.headers = ["Accept": MediaType.ociIndex.description]
+        request.limit = Manifest.maximumSize
+        request.accepted = [200, 204, 400, 404, 405, 501]
         var found: [Descriptor] = []
         var visited: Set<HTTPURL> = []
         while true {
-            let answer = try await connection.fetch(call, accepting: [200, 400, 404, 405, 501])
-            let type = answer.header("Content-Type").flatMap { try? MediaType($0) }
-            guard answer.status == 200, type == .ociIndex else {
+            let response = try await page(request)
+            let type = response?.header("Content-Type").flatMap { try? MediaType($0) }
+            guard let response, response.status == 200, type == .ociIndex else {
                 guard visited.isEmpty else {
-                    throw call.context.error(.protocolViolation, "a page of the list is missing", status: answer.status)
+                    throw context.error(.protocolViolation, "a page of the list is missing", status: response?.status)
                 }
                 return nil
             }
-            found += try Self.descriptors(answer, call.context)
-            visited.insert(answer.address)
-            guard let link = LinkHeader.next(in: answer.headers["Link"]) else { return found }
-            guard let next = answer.address.resolving(link), next.origin == answer.address.origin,
-                next.path == answer.address.path, !visited.contains(next), found.count < Self.maximumReferrers
-            else { throw call.context.error(.protocolViolation, "the pages of the list do not fit together") }
-            call.target = .address(next)
+            found += try Self.descriptors(response, context)
+            visited.insert(response.url)
+            guard let link = Link.next(in: response.headers["Link"]) else { return found }
+            guard let next = response.url.resolving(link), next.origin == response.url.origin,
+                next.path == response.url.path, !visited.contains(next), found.count < Self.maximumReferrers
+            else { throw context.error(.protocolViolation, "the pages of the list do not fit together") }
+            request.target = .url(next)
         }
     }
 
-    /// Stores a manifest that refers to another.
-    ///
-    /// OCI distribution-spec 1.1.1, "Pushing Manifests with Subject".
-    ///
-    /// - Returns: whether the registry lists it among the subject's referrers itself (`OCI-Subject`).
-    package func storeReferrer(_ manifest: Manifest, as tag: TagName?) async throws -> Bool {
-        let reference = tag.map(Reference.tag) ?? .digest(manifest.descriptor.digest)
-        var call = call(.storeManifest, .PUT, "manifests/\(reference)")
-        call.headers = ["Content-Type": manifest.descriptor.mediaType.description]
-        call.body = .bytes(manifest.bytes)
-        let answer = try await connection.fetch(call, accepting: [200, 201, 202, 204])
-        warn(ifUnusual: answer)
-        try check(answer, against: manifest.descriptor.digest, call.context)
-        guard let subject = manifest.subject else { return false }
-        return answer.header("OCI-Subject").flatMap { try? Digest($0) } == subject.digest
+    /// - Returns: `nil` when the registry, or who stands before it, knows no such question.
+    private func page(_ request: HTTPRequest) async throws -> HTTPResponse? {
+        do {
+            return try await client.fetch(request)
+        } catch let error as RegistryError where error.isLackOfReferrers {
+            return nil
+        }
     }
 
-    private static func descriptors(_ answer: Answer, _ context: CallContext) throws(RegistryError) -> [Descriptor] {
-        guard !answer.isCut else { throw context.error(.tooLarge, "the list of referrers is too large") }
+    private static func descriptors(
+        _ response: HTTPResponse,
+        _ context: CallContext
+    ) throws(RegistryError)
+        -> [Descriptor]
+    {
+        guard !response.isCut else { throw context.error(.tooLarge, "the list of referrers is too large") }
         do {
-            return try Manifest(bytes: answer.body, contentType: .ociIndex).references
+            return try Manifest(bytes: response.bytes, contentType: .ociIndex).references
         } catch {
             throw context.error(.protocolViolation, error.reason, cause: error)
         }
+    }
+}
+
+extension RegistryError {
+    fileprivate var isLackOfReferrers: Bool {
+        guard let status, action == .listReferrers else { return false }
+        return [401, 403, 406, 410, 415].contains(status) || (300..<400).contains(status)
     }
 }

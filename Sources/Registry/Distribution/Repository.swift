@@ -8,28 +8,34 @@ package import OCI
 package struct Repository: ContentSource, ContentSink, Sendable {
     package let location: RepositoryReference
     package let access: Access
-    let connection: HostClient
+    let client: HostClient
 
-    init(location: RepositoryReference, access: Access, connection: HostClient) {
+    init(location: RepositoryReference, access: Access, client: HostClient) {
         self.location = location
         self.access = access
-        self.connection = connection
+        self.client = client
     }
 
     package var place: String { location.description }
 
+    /// The beginning of an operation.
+    func context(_ action: RegistryError.Action) -> CallContext { client.retry.context(action, location) }
+
     /// A request below `/v2/<name>/`.
-    func call(
-        _ action: RegistryError.Action,
+    func request(
+        _ context: CallContext,
         _ method: HTTPMethod,
         _ path: String,
         query: String? = nil
-    ) -> Call {
-        Call(
-            context: CallContext(action: action, location: location),
-            scope: Scope(repository: location.repository, access: access),
-            method: method,
-            target: .path("\(location.repository)/\(path)", query: query)
-        )
+    ) -> HTTPRequest {
+        request(context, method, to: .path("\(location.repository)/\(path)", query: query))
+    }
+
+    /// A request to where the registry has sent us.
+    func request(_ context: CallContext, _ method: HTTPMethod, to target: HTTPRequest.Target) -> HTTPRequest {
+        var request = HTTPRequest(context: context, method: method, target: target)
+        request.scope = Scope(repository: location.repository, access: access)
+        request.lane = access == .push ? .write : .read
+        return request
     }
 }

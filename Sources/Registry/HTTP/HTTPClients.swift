@@ -70,10 +70,12 @@ final class HTTPClients: Sendable {
         // A body's idle time. Not for uploads: their answer may take longer, and they are watched by UploadProgress.
         if lane == .read { configuration.timeout.read = timeout.timeAmount }
         configuration.http1_1ConnectionDebugInitializer = { channel in
-            channel.setOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 65_536, maximum: 262_144)
-            )
+            channel.eventLoop.makeCompletedFuture { try HeadRepair.install(in: channel) }.flatMap {
+                channel.setOption(
+                    .recvAllocator,
+                    value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 65_536, maximum: 262_144)
+                )
+            }
         }
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }

@@ -9,45 +9,94 @@ enum Lane: Int, CaseIterable, Sendable {
     case write
 }
 
-/// One HTTP request as it goes out, authorization included.
-struct WireRequest: Sendable {
+/// One HTTP request, from the operation that needs it down to the wire; each handler fills in its part.
+struct HTTPRequest: Sendable {
+    /// Where it goes.
+    enum Target: Sendable {
+        /// Below the service's base: `/v2/` of a registry.
+        case path(String, query: String? = nil)
+        /// Where somebody has sent us.
+        case url(HTTPURL)
+    }
+
     /// What is sent after the head.
     enum Body: Sendable {
         case none
         case bytes(ByteBuffer)
         /// A range of a blob, read as it is sent.
         case blob(any BlobReader, Range<Int64>)
+
+        var isEmpty: Bool {
+            switch self {
+            case .none: true
+            case .bytes(let bytes): bytes.readableBytes == 0
+            case .blob(_, let range): range.isEmpty
+            }
+        }
     }
 
+    let context: CallContext
     var method: HTTPMethod
-    var address: HTTPURL
+    var target: Target
     var headers: HTTPHeaders = [:]
-    var body: Body = .none
-    var lane: Lane
+    var body = Body.none
+    var lane = Lane.read
+    /// The statuses that are answers; any other becomes an error.
+    var accepted: Set<Int> = [200]
+    /// How much of an accepted answer's body is kept, in bytes.
+    var limit = HTTPTransport.errorBodyLimit
+    /// Whether a successful answer's body is read piece by piece.
+    var isStreamed = false
+    /// What a token must allow; `nil` for services that know no tokens.
+    var scope: Scope?
+    /// Whom we say we are; only ever sent to `home`.
+    var authorization = Authorization()
+    /// Whose credentials these are: the service's own origin.
+    var home: Origin?
 }
 
-/// A whole answer.
-struct Answer: Sendable {
+/// An answer, whose body may still be on its way.
+struct HTTPResponse: Sendable {
+    enum Body: Sendable {
+        /// Cut at the limit that was asked for, if it is.
+        case whole(ByteBuffer, isCut: Bool)
+        case stream(HTTPBody)
+    }
+
     let status: Int
     let headers: HTTPHeaders
-    /// Cut at the limit that was asked for.
-    let body: ByteBuffer
-    /// Whether the body had more bytes than the limit.
-    let isCut: Bool
-    /// What was asked, after redirects.
-    let address: HTTPURL
+    let body: Body
+    /// Who answers, after redirects.
+    let url: HTTPURL
+    /// What was asked with.
+    var authorization = Authorization()
+    /// Whether the service itself answers, and not somebody to whom it has led.
+    var isHome = true
 
     /// Single-valued header.
     func header(_ name: String) -> String? { headers.first(name: name) }
+
+    /// The length that its head announces, in bytes.
+    var contentLength: Int64? { header("Content-Length").flatMap { Int64($0) } }
+
+    /// The body as far as it has been taken in.
+    var bytes: ByteBuffer { if case .whole(let bytes, _) = body { bytes } else { ByteBuffer() } }
+
+    /// Whether the body had more bytes than the limit.
+    var isCut: Bool { if case .whole(_, let isCut) = body { isCut } else { false } }
+
+    /// Whether it is a page for people: a portal, a log-in page or a proxy stands in between.
+    var isWebPage: Bool {
+        header("Content-Type")?.lowercased().hasPrefix("text/html") == true
+    }
 }
 
-/// Why an exchange came to no answer.
-struct WireFailure: Error, Sendable {
-    let kind: RegistryError.Kind
-    let detail: String
-    /// Whether the connection ended before the first byte of an answer, as a kept connection that went stale does.
-    var isBeforeAnswer = false
-    var cause: (any Error)?
+/// Sends a request, itself or by the next handler in the stack, and returns the answer.
+///
+/// Retries and places are beyond the stack, as they cover what is done with the answer too. Throws ``RegistryError``,
+/// ``ReaderFailure`` and `CancellationError`.
+protocol HTTPHandler: Sendable {
+    func send(_ request: HTTPRequest) async throws -> HTTPResponse
 }
 
 /// Carries a reader's error through the layers that would otherwise take it for the registry's.

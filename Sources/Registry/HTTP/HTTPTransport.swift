@@ -5,14 +5,15 @@ import NIOCore
 import NIOHTTP1
 import OCI
 
+typealias HTTPBody = HTTPClientResponse.Body
+
 /// Sends single requests and measures their time: no retries, no redirects, no authorization.
-final class HTTPTransport: Sendable {
+///
+/// A short answer comes whole within the time of one operation. Long ones, lists and documents as well as blobs, have
+/// that time for their head, and then go on as long as they move.
+final class HTTPTransport: HTTPHandler {
     /// What is read of the body of an answer that reports an error, in bytes.
     static let errorBodyLimit = 64 << 10
-    /// Pieces of an upload, in bytes.
-    private static let pieceSize = 256 << 10
-    /// How many bytes of an upload may be handed to the event loops before they have had a turn.
-    private static let window = 512 << 10
 
     let timer: Timer
     let timeout: Duration
@@ -40,91 +41,99 @@ final class HTTPTransport: Sendable {
         if !isSharing { await clients.shutdown(logger: logger) }
     }
 
-    /// Sends a request and takes in its whole answer, within the time of one control operation.
-    ///
-    /// Of a body `limit` bytes are kept; the rest is thrown away with the connection. Throws ``WireFailure``,
-    /// ``ReaderFailure`` and `CancellationError`.
-    func fetch(_ request: WireRequest, limit: Int) async throws -> Answer {
-        if case .blob(let reader, let range) = request.body {
-            return range.count > Self.pieceSize
-                ? try await upload(request, reader: reader, range: range, limit: limit)
-                : try await fetch(whole(request, reader: reader, range: range), limit: limit)
-        }
-        return try await mapping {
-            try await timer.limit(timeout) { [self] in
-                let response = try await execute(request, body: nil)
-                return try await collect(response, request: request, limit: limit)
+    func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try await request.context.mapping {
+            try await mapping(request) {
+                guard case .blob(let reader, let range) = request.body else { return try await exchange(request) }
+                guard range.count > BlobFeed.pieceSize else {
+                    var request = request
+                    request.body = .bytes(try await BlobFeed(reader: reader, range: range).whole())
+                    return try await exchange(request)
+                }
+                return try await upload(request, BlobFeed(reader: reader, range: range))
             }
         }
     }
 
-    /// Sends a request and returns as soon as the head of its answer is there; the body must be read or dropped.
-    ///
-    /// - Throws: ``WireFailure``, `CancellationError`.
-    func open(_ request: WireRequest) async throws -> HTTPClientResponse {
-        try await mapping {
-            try await timer.limit(timeout) { [self] in try await execute(request, body: nil) }
+    private func exchange(_ request: HTTPRequest) async throws -> HTTPResponse {
+        guard request.isStreamed || request.limit > Self.errorBodyLimit else {
+            return try await timer.limit(timeout) { [self] in
+                try await collect(try await execute(request, body: nil), request, limit: request.limit)
+            }
+        }
+        let response = try await timer.limit(timeout) { [self] in try await execute(request, body: nil) }
+        let head = HTTPResponse(response, body: .stream(response.body), url: request.url)
+        guard (200..<300).contains(head.status) else {
+            return try await timer.limit(timeout) { [self] in
+                try await collect(response, request, limit: Self.errorBodyLimit)
+            }
+        }
+        guard !request.isStreamed else { return head }
+        let progress = UploadProgress(timer: timer, limit: timeout, size: 0)
+        return try await progress.watching { [self] in
+            try await collect(response, request, limit: request.limit, progress)
         }
     }
 
-    /// Takes in the body of an answer that was opened.
-    func collect(_ response: HTTPClientResponse, request: WireRequest, limit: Int) async throws -> Answer {
+    /// Takes in the body of an answer; what is beyond the limit is thrown away with the connection.
+    private func collect(
+        _ response: HTTPClientResponse,
+        _ request: HTTPRequest,
+        limit: Int,
+        _ progress: UploadProgress? = nil
+    ) async throws -> HTTPResponse {
         var body = ByteBuffer()
         var isCut = false
+        var pace = TransferPace(timer: timer)
         if request.method != .HEAD {
-            for try await piece in response.body {
+            var iterator = response.body.makeAsyncIterator()
+            while !isCut {
+                pace.starts()
+                guard var piece = try await iterator.next(isolation: #isolation) else { break }
+                guard pace.isAcceptable(after: piece.readableBytes) else { throw Timer.Expired() }
+                progress?.sends()
                 traffic.countReceived(piece.readableBytes)
-                var piece = piece
-                guard body.readableBytes + piece.readableBytes <= limit else {
-                    if let part = piece.readSlice(length: limit - body.readableBytes) {
-                        body.writeImmutableBuffer(part)
-                    }
-                    isCut = true
-                    break
-                }
-                body.writeBuffer(&piece)
+                isCut = body.readableBytes + piece.readableBytes > limit
+                guard var part = isCut ? piece.readSlice(length: limit - body.readableBytes) : piece else { break }
+                body.writeBuffer(&part)
             }
         }
-        return Answer(
-            status: Int(response.status.code),
-            headers: response.headers,
-            body: body,
-            isCut: isCut,
-            address: request.address
-        )
+        return HTTPResponse(response, body: .whole(body, isCut: isCut), url: request.url)
     }
 
     /// Gives the errors of the layers below their meaning.
-    func mapping<Result>(_ body: () async throws -> Result) async throws -> Result {
+    private func mapping<Result>(_ request: HTTPRequest, _ body: () async throws -> Result) async throws -> Result {
         do {
             return try await body()
         } catch {
             if Task.isCancelled { throw CancellationError() }
-            throw WireFailure(error) ?? error
+            guard var failure = WireFailure(error) else { throw error }
+            let isElsewhere = request.context.action == .getToken || request.url.origin != request.home
+            if isElsewhere { failure.other = request.url.origin.authority }
+            throw failure
         }
     }
 
-    private func execute(_ request: WireRequest, body: HTTPClientRequest.Body?) async throws -> HTTPClientResponse {
-        var outgoing = HTTPClientRequest(url: request.address.text)
+    private func execute(_ request: HTTPRequest, body: HTTPClientRequest.Body?) async throws -> HTTPClientResponse {
+        let url = request.url
+        var outgoing = HTTPClientRequest(url: url.text)
         outgoing.method = request.method
         outgoing.headers = request.headers
         outgoing.headers.replaceOrAdd(name: "User-Agent", value: userAgent)
         outgoing.headers.replaceOrAdd(name: "Accept-Encoding", value: "identity")
-        outgoing.tlsConfiguration = trust.configuration(for: request.address.origin)
+        outgoing.tlsConfiguration = trust.configuration(for: url.origin)
         if case .bytes(let bytes) = request.body {
             outgoing.body = .bytes(bytes)
             traffic.countSent(bytes.readableBytes)
         }
         if let body { outgoing.body = body }
         traffic.countRequest()
-        let client = clients.client(request.lane, proxy: proxies.proxy(for: request.address.origin))
+        let client = clients.client(request.lane, proxy: proxies.proxy(for: url.origin))
         let response = try await client.execute(outgoing, deadline: .distantFuture)
         logger.trace(
             "registry request",
             metadata: [
-                "method": "\(request.method)",
-                "url": "\(request.address.withoutQuery)",
-                "status": "\(response.status.code)",
+                "method": "\(request.method)", "url": "\(url.withoutQuery)", "status": "\(response.status.code)",
             ]
         )
         return response
@@ -133,33 +142,27 @@ final class HTTPTransport: Sendable {
 
 extension HTTPTransport {
     private enum UploadEvent: Sendable {
-        case answer(Answer)
+        case answer(HTTPResponse)
         case allSent
     }
 
     /// Sends a blob's bytes as the request's body; an answer that comes before all is sent ends the sending.
-    private func upload(
-        _ request: WireRequest,
-        reader: any BlobReader,
-        range: Range<Int64>,
-        limit: Int
-    ) async throws -> Answer {
+    private func upload(_ request: HTTPRequest, _ feed: BlobFeed) async throws -> HTTPResponse {
         let pipe = BoundedPipe<ByteBuffer>(maximumCount: 1)
-        let progress = UploadProgress(timer: timer, limit: timeout, size: Int64(range.count))
-        defer { pipe.close() }
-        return try await mapping {
-            try await withThrowingTaskGroup(of: UploadEvent.self) { group in
+        let size = Int64(feed.range.count)
+        let progress = UploadProgress(timer: timer, limit: timeout, size: size)
+        do {
+            return try await withThrowingTaskGroup(of: UploadEvent.self) { group in
                 defer {
                     group.cancelAll()
                     pipe.close()
                 }
                 group.addTask { [self] in
-                    let body = HTTPClientRequest.Body.stream(pipe, length: .known(Int64(range.count)))
-                    let response = try await execute(request, body: body)
-                    return .answer(try await collect(response, request: request, limit: limit))
+                    let response = try await execute(request, body: .stream(pipe, length: .known(size)))
+                    return .answer(try await collect(response, request, limit: request.limit))
                 }
-                group.addTask { [self] in
-                    try await feed(pipe, from: reader, range: range, progress: progress)
+                group.addTask { [traffic] in
+                    try await feed.run(into: pipe, progress: progress) { traffic.countSent($0) }
                     return .allSent
                 }
                 group.addTask {
@@ -171,74 +174,24 @@ extension HTTPTransport {
                 }
                 throw CancellationError()
             }
-        }
-    }
-
-    private func feed(
-        _ pipe: BoundedPipe<ByteBuffer>,
-        from reader: any BlobReader,
-        range: Range<Int64>,
-        progress: UploadProgress
-    ) async throws {
-        var offset = range.lowerBound
-        var unconfirmed = 0
-        while offset < range.upperBound {
-            progress.awaitsSource()
-            let piece = try await readPiece(reader, at: offset, upTo: range.upperBound)
-            progress.sends()
-            offset += Int64(piece.readableBytes)
-            guard (try? await pipe.send(piece)) != nil else { return }
-            traffic.countSent(piece.readableBytes)
-            unconfirmed += piece.readableBytes
-            if unconfirmed >= Self.window {
-                try await takeTurns()
-                unconfirmed = 0
-            }
-        }
-        progress.awaitsAnswer()
-        pipe.finish()
-    }
-
-    /// A request with the bytes themselves: what is one piece needs no task that feeds it while it is sent.
-    private func whole(
-        _ request: WireRequest,
-        reader: any BlobReader,
-        range: Range<Int64>
-    ) async throws -> WireRequest {
-        var bytes = try await readPiece(reader, at: range.lowerBound, upTo: range.upperBound)
-        while bytes.readableBytes < range.count {
-            let offset = range.lowerBound + Int64(bytes.readableBytes)
-            bytes.writeImmutableBuffer(try await readPiece(reader, at: offset, upTo: range.upperBound))
-        }
-        var request = request
-        request.body = .bytes(bytes)
-        return request
-    }
-
-    /// Waits until every event loop has done what it was given before.
-    ///
-    /// The library asks a connection whether it is writable without waiting for its event loop, so on a busy machine it
-    /// takes pieces much faster than they are sent: 200 MiB of one upload were seen in memory.
-    private func takeTurns() async throws {
-        for loop in HTTPClient.defaultEventLoopGroup.makeIterator() {
-            try await loop.submit {}.get()
-        }
-    }
-
-    private func readPiece(_ reader: any BlobReader, at offset: Int64, upTo end: Int64) async throws -> ByteBuffer {
-        let piece: ByteBuffer
-        do {
-            piece = try await reader.read(at: offset, atMost: Int(min(Int64(Self.pieceSize), end - offset)))
-        } catch is CancellationError where Task.isCancelled {
-            throw CancellationError()
         } catch {
-            throw ReaderFailure(error: error)
+            guard progress.isAwaitingSource, var failure = WireFailure(error) else { throw error }
+            failure.isAwaitingSource = true
+            throw failure
         }
-        guard piece.readableBytes > 0 else {
-            throw ReaderFailure(
-                error: DocumentError(.structure, "\(reader.descriptor.digest) ends at byte \(offset) of \(end)")
-            )
-        }
-        return piece
+    }
+}
+
+extension HTTPRequest {
+    /// Where it goes, once that has been decided.
+    fileprivate var url: HTTPURL {
+        guard case .url(let url) = target else { preconditionFailure("the stack has decided where a request goes") }
+        return url
+    }
+}
+
+extension HTTPResponse {
+    fileprivate init(_ response: HTTPClientResponse, body: Body, url: HTTPURL) {
+        self.init(status: Int(response.status.code), headers: response.headers, body: body, url: url)
     }
 }

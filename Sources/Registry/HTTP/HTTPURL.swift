@@ -23,7 +23,7 @@ struct Origin: Hashable, Sendable, CustomStringConvertible {
 /// An absolute `http` or `https` URL whose path and query stay byte for byte as they were received.
 ///
 /// RFC 3986 without user info and fragment: the first is refused, the second dropped. Signed URLs must not be
-/// re-encoded, so nothing here decodes percent signs.
+/// re-encoded, so nothing here decodes percent signs, and a byte that no URL may hold is encoded alone.
 struct HTTPURL: Hashable, Sendable {
     let origin: Origin
     /// Starts with a slash.
@@ -39,7 +39,7 @@ struct HTTPURL: Hashable, Sendable {
 
     /// - Returns: `nil` for anything but an absolute `http` or `https` URL without user info.
     init?(_ text: some StringProtocol) {
-        guard text.utf8.count <= 16_384, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\\") }),
+        guard text.utf8.count <= 16_384, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\\") }),
             let colon = text.firstIndex(of: ":"), let scheme = Origin.Scheme(rawValue: text[..<colon].lowercased())
         else { return nil }
         let rest = text[text.index(after: colon)...]
@@ -50,8 +50,22 @@ struct HTTPURL: Hashable, Sendable {
         self.origin = origin
         let target = hierarchy.dropFirst(authority.count)
         let path = target.prefix { $0 != "?" }
-        self.path = path.isEmpty ? "/" : String(path)
-        query = path.count < target.count ? String(target.dropFirst(path.count + 1)) : nil
+        self.path = path.isEmpty ? "/" : Self.legal(path)
+        query = path.endIndex < target.endIndex ? Self.legal(target[path.endIndex...].dropFirst()) : nil
+    }
+
+    /// The text with those bytes encoded that no path or query may hold.
+    private static func legal(_ text: some StringProtocol) -> String {
+        let bytes = Array(text.utf8)
+        guard !bytes.allSatisfy(\.isLegal) else { return String(text) }
+        var result: [UInt8] = []
+        for (index, byte) in bytes.enumerated() {
+            let isEscape =
+                byte == UInt8(ascii: "%") && bytes.count > index + 2
+                && bytes[index + 1].isHexDigit && bytes[index + 2].isHexDigit
+            if byte.isLegal || isEscape { result.append(byte) } else { result += byte.percentEncoded.utf8 }
+        }
+        return String(decoding: result, as: UTF8.self)
     }
 
     /// The URL as it is sent.
@@ -77,7 +91,7 @@ extension HTTPURL {
     ///
     /// - Returns: `nil` when it isn't an HTTP address or holds characters that no URL may hold.
     func resolving(_ reference: some StringProtocol) -> HTTPURL? {
-        let text = reference.prefix { $0 != "#" }
+        let text = reference.trimmingBlanks.prefix { $0 != "#" }
         if text.hasPrefix("//") { return HTTPURL("\(origin.scheme):\(text)") }
         if Self.hasScheme(text) { return HTTPURL(text) }
         if text.hasPrefix("/") { return HTTPURL("\(origin)\(text)").map(\.withoutDots) }
@@ -154,6 +168,16 @@ extension UInt8 {
         (0x30...0x39).contains(self) || (0x61...0x7A).contains(self | 0x20)
     }
 
+    /// Whether it may stand in a path or query as it is; percent signs depend on what follows.
+    fileprivate var isLegal: Bool {
+        isLetterOrDigit || "-._~!$&'()*+,;=:@/?".utf8.contains(self)
+    }
+
+    fileprivate var percentEncoded: String {
+        let hex = String(self, radix: 16, uppercase: true)
+        return self < 16 ? "%0\(hex)" : "%\(hex)"
+    }
+
     fileprivate var isHostCharacter: Bool {
         isLetterOrDigit || self == UInt8(ascii: ".") || self == UInt8(ascii: "-") || self == UInt8(ascii: "_")
     }
@@ -167,8 +191,7 @@ extension StringProtocol {
             if byte.isLetterOrDigit || "-._~".utf8.contains(byte) {
                 result.unicodeScalars.append(Unicode.Scalar(byte))
             } else {
-                let hex = String(byte, radix: 16, uppercase: true)
-                result += byte < 16 ? "%0\(hex)" : "%\(hex)"
+                result += byte.percentEncoded
             }
         }
         return result

@@ -1,10 +1,10 @@
 /// The next page's address in `Link` headers.
 ///
 /// RFC 8288, and the form without angle brackets that old Quay sends.
-enum LinkHeader {
+enum Link {
     /// The first target whose relation is `next`, as written.
     static func next(in fields: [String]) -> String? {
-        for field in fields where field.utf8.count <= 16_384 {
+        for field in fields {
             for link in split(field) {
                 if let target = target(ifNext: link) { return target }
             }

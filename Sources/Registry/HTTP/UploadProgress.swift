@@ -36,6 +36,27 @@ final class UploadProgress: Sendable {
         phase.withLock { $0 = .awaitingAnswer(since: now) }
     }
 
+    /// Whether the next bytes have not come from the source yet: a break is then not the receiver's fault alone.
+    var isAwaitingSource: Bool {
+        phase.withLock { if case .awaitingSource = $0 { true } else { false } }
+    }
+
+    /// Runs an operation that ends when it stands still.
+    ///
+    /// - Throws: ``Timer/Expired``; otherwise what the operation throws.
+    func watching<Result: Sendable>(_ operation: @escaping @Sendable () async throws -> Result) async throws -> Result {
+        try await withThrowingTaskGroup(of: Result?.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { try await operation() }
+            group.addTask {
+                try await self.watch()
+                return nil
+            }
+            guard let first = try await group.next(), let result = first else { throw Timer.Expired() }
+            return result
+        }
+    }
+
     /// Returns only by throwing: ``Timer/Expired`` when the upload stalls.
     func watch() async throws {
         while true {

@@ -7,6 +7,19 @@ import NIOPosix
 import NIOSSL
 import OCI
 
+/// Why an exchange came to no answer.
+struct WireFailure: Error, Sendable {
+    let kind: RegistryError.Kind
+    let detail: String
+    /// Whether the connection ended before the first byte of an answer, as a kept connection that went stale does.
+    var isBeforeAnswer = false
+    /// Whether it ended while the request's own bytes had not come yet.
+    var isAwaitingSource = false
+    /// Whom it is about, where that is not the registry itself.
+    var other: String?
+    var cause: (any Error)?
+}
+
 extension WireFailure {
     /// What the errors of the HTTP library and the system mean.
     ///

@@ -10,17 +10,17 @@ final class HubAPI: Sendable {
 
     let base: HTTPURL
     let logger: Logger
-    private let service: WebService
+    let service: HostClient
     private let login: HubLogin
     private let credentials: CredentialStore
     /// Why the API cannot be reached at all: what the tries of one listing found out, the next need not repeat.
     private let outage = Mutex<RegistryError?>(nil)
 
-    init(_ base: HTTPURL, service: WebService, credentials: CredentialStore) {
+    init(_ base: HTTPURL, service: HostClient, credentials: CredentialStore) {
         self.base = base
         self.service = service
         self.credentials = credentials
-        logger = service.retrier.logger
+        logger = service.retry.logger
         login = HubLogin(service, base: base)
     }
 
@@ -47,18 +47,17 @@ final class HubAPI: Sendable {
     ///
     /// - Returns: `nil` when it is not there.
     /// - Throws: ``RegistryError``, `CancellationError`.
-    func page(at address: HTTPURL, _ context: CallContext) async throws -> HubPage? {
+    func page(at url: HTTPURL, _ context: CallContext) async throws -> HubPage? {
         if let outage = outage.withLock(\.self) { throw outage }
         do {
-            let credential = try await context.mapping { try await credentials.credential(for: context.location) }
-            var question = Self.question(address, context)
-            let token = try await login.token(for: credential, context)
-            question.authorize(token, credential)
+            let credential = try await self.credential(context)
             do {
-                return try await ask(question)
-            } catch let error as RegistryError where error.status == 401 && login.forget(token, of: credential) {
-                question.authorize(try await login.token(for: credential, context), credential)
-                return try await ask(question)
+                return try await ask(url, as: credential, context)
+            } catch let error as RegistryError where error.kind == .unauthorized {
+                guard let fresh = try await self.credential(context, refused: credential), fresh != credential else {
+                    throw error
+                }
+                return try await ask(url, as: fresh, context)
             }
         } catch let error as RegistryError {
             if error.isOutage { outage.withLock { $0 = error } }
@@ -66,17 +65,36 @@ final class HubAPI: Sendable {
         }
     }
 
-    private func ask(_ question: WebService.Question) async throws -> HubPage? {
-        try await service.retrier.run(question.context) {
-            let answer = try await service.attempt(question, accepting: [200, 404])
-            return answer.status == 404 ? nil : try HubPage(answer, question.context)
+    private func credential(_ context: CallContext, refused: Credential? = nil) async throws -> Credential? {
+        try await context.mapping { try await credentials.credential(for: context.location, refused: refused) }
+    }
+
+    /// Asks with a token, and once more with another when the first has expired.
+    private func ask(_ url: HTTPURL, as credential: Credential?, _ context: CallContext) async throws -> HubPage? {
+        let token = try await login.token(for: credential, context)
+        do {
+            return try await ask(url, token, credential, context)
+        } catch let error as RegistryError where error.status == 401 && login.forget(token, of: credential) {
+            return try await ask(url, try await login.token(for: credential, context), credential, context)
         }
     }
 
-    private static func question(_ address: HTTPURL, _ context: CallContext) -> WebService.Question {
-        let headers: HTTPHeaders = ["Accept": "application/json"]
-        let request = WireRequest(method: .GET, address: address, headers: headers, lane: .read)
-        return WebService.Question(request: request, context: context, limit: 16 << 20)
+    private func ask(
+        _ url: HTTPURL,
+        _ token: Secret?,
+        _ credential: Credential?,
+        _ context: CallContext
+    ) async throws -> HubPage? {
+        var request = HTTPRequest(context: context, method: .GET, target: .url(url))
+        request.headers = ["Accept": "application/json"]
+        request.limit = 16 << 20
+        request.accepted = [200, 404]
+        request.authorization.header = token.map { Secret("Bearer \($0.revealed)") }
+        request.authorization.credential = token == nil ? nil : credential
+        return try await service.retry.run(context) {
+            let response = try await service.attempt(request)
+            return response.status == 404 ? nil : try HubPage(response, context)
+        }
     }
 }
 
@@ -86,12 +104,5 @@ extension RegistryError {
         case .connection, .timeout: true
         default: false
         }
-    }
-}
-
-extension WebService.Question {
-    fileprivate mutating func authorize(_ token: Secret?, _ credential: Credential?) {
-        authorization = token.map { Secret("Bearer \($0.revealed)") }
-        self.credential = token == nil ? nil : credential
     }
 }

@@ -6,14 +6,12 @@ import OCI
 
 /// What Docker Hub's API is asked with: nothing, a token of ours, or one that a user's password was exchanged for.
 final class HubLogin: Sendable {
-    private static let answerLimit = 64 << 10
-
-    private let service: WebService
+    private let service: HostClient
     private let base: HTTPURL
     /// Kept for the client's life; the API says by a 401 that one has expired.
     private let tokens = SingleFlight<Credential, Secret>()
 
-    init(_ service: WebService, base: HTTPURL) {
+    init(_ service: HostClient, base: HTTPURL) {
         self.service = service
         self.base = base
     }
@@ -58,7 +56,7 @@ final class HubLogin: Sendable {
             let form = ["username": user, "password": password.revealed]
             answer = try await post("v2/users/login", form, credential, context, accepting: [200])
         }
-        let root = answer.isCut ? nil : try? JSONValue(parsing: answer.body)
+        let root = answer.isCut ? nil : try? JSONValue(parsing: answer.bytes)
         let text = ["access_token", "token"].lazy.compactMap { root?[$0]?.string }.first { !$0.isEmpty }
         guard let text, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw context.error(
@@ -76,17 +74,13 @@ final class HubLogin: Sendable {
         _ credential: Credential,
         _ context: CallContext,
         accepting accepted: Set<Int>
-    ) async throws -> Answer {
-        var request = WireRequest(method: .POST, address: base.appending(path), lane: .read)
+    ) async throws -> HTTPResponse {
+        var request = HTTPRequest(context: context.step(.getToken), method: .POST, target: .url(base.appending(path)))
         request.headers = ["Content-Type": "application/json", "Accept": "application/json"]
         request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(form)))
-        let question = WebService.Question(
-            request: request,
-            context: CallContext(action: .getToken, location: context.location),
-            limit: Self.answerLimit,
-            credential: credential
-        )
-        return try await service.fetch(question, accepting: accepted)
+        request.accepted = accepted
+        request.authorization.credential = credential
+        return try await service.retry.run(request.context, isProgress: false) { try await service.attempt(request) }
     }
 }
 

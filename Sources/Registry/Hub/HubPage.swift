@@ -27,16 +27,15 @@ struct HubPage: Sendable {
     var rowCount: Int { tags.count + dropped }
 
     /// - Throws: ``RegistryError``, worth one more try: proxies and login pages answer with something else.
-    init(_ answer: Answer, _ context: CallContext) throws(RegistryError) {
-        guard !answer.isCut else { throw context.error(.tooLarge, "a page of Docker Hub's API has more than 16 MiB") }
-        guard let root = try? JSONValue(parsing: answer.body), let rows = root["results"]?.elements else {
-            var error = context.error(
-                .protocolViolation,
-                "Docker Hub's API answers with something that is not a list of tags",
-                status: answer.status
+    init(_ response: HTTPResponse, _ context: CallContext) throws(RegistryError) {
+        guard !response.isCut else { throw context.error(.tooLarge, "a page of Docker Hub's API has more than 16 MiB") }
+        let root = try? JSONValue(parsing: response.bytes)
+        let results = root?.members?.first { $0.key == "results" }?.value
+        guard let root, let results, let rows = results.isNull ? [] : results.elements else {
+            throw context.notUnderstood(
+                response,
+                "Docker Hub's API answers with something that is not a list of tags"
             )
-            error.isRetriedOnce = true
-            throw error
         }
         count = root["count"]?.integer
         next = root["next"]?.string.flatMap { $0.isEmpty ? nil : $0 }

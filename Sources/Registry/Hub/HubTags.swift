@@ -12,7 +12,7 @@ extension RegistryClient {
     /// - Throws: ``RegistryError`` after the tries; `CancellationError`.
     package func hubTags(of location: RepositoryReference) async throws -> [HubTag]? {
         guard let hub = hub(for: location.host),
-            let listing = HubListing(hub, location, CallContext(action: .listTags, location: location))
+            let listing = HubListing(hub, location, hub.service.retry.context(.listTags, location))
         else { return nil }
         return try await listing.tags()
     }

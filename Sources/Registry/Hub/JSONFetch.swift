@@ -39,51 +39,44 @@ extension RegistryClient {
 
     private func fetch(_ address: HTTPURL, entityTag: String?) async throws -> JSONAnswer {
         let service = service(at: address.origin)
-        var headers: HTTPHeaders = ["Accept": "application/json"]
+        var request = HTTPRequest(
+            context: service.retry.context(.readDocument, try Self.location(address)),
+            method: .GET,
+            target: .url(address)
+        )
+        request.headers = ["Accept": "application/json"]
         // It comes from a file: one that no header can hold asks for the document anew.
         if let entityTag, entityTag.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) {
-            headers.add(name: "If-None-Match", value: entityTag)
+            request.headers.add(name: "If-None-Match", value: entityTag)
         }
-        let context = try Self.context(address)
-        let question = WebService.Question(
-            request: WireRequest(method: .GET, address: address, headers: headers, lane: .read),
-            context: context,
-            limit: Self.documentLimit
-        )
-        return try await service.retrier.run(context) {
-            let answer = try await service.attempt(
-                question,
-                accepting: entityTag == nil ? [200, 404] : [200, 304, 404]
-            )
-            switch answer.status {
+        request.limit = Self.documentLimit
+        request.accepted = entityTag == nil ? [200, 404] : [200, 304, 404]
+        return try await service.retry.run(request.context) {
+            let response = try await service.attempt(request)
+            switch response.status {
             case 404: return .missing
             case 304: return .notModified
-            default: return .document(try Self.document(answer, context), entityTag: answer.header("ETag"))
+            default:
+                let document = try Self.document(response, request.context)
+                return .document(document, entityTag: response.header("ETag"))
             }
         }
     }
 
-    private static func document(_ answer: Answer, _ context: CallContext) throws(RegistryError) -> ByteBuffer {
-        guard !answer.isCut else { throw context.error(.tooLarge, "the answer has more than \(documentLimit) bytes") }
-        let type = answer.header("Content-Type").flatMap { try? MediaType($0) }
-        guard type?.description != "text/html" else {
-            var error = context.error(
-                .protocolViolation,
-                "the answer is a web page; a proxy or a login page may stand between",
-                status: answer.status
-            )
-            error.isRetriedOnce = true
-            throw error
-        }
-        return answer.body
+    private static func document(
+        _ response: HTTPResponse,
+        _ context: CallContext
+    ) throws(RegistryError) -> ByteBuffer {
+        guard !response.isCut else { throw context.error(.tooLarge, "the answer has more than \(documentLimit) bytes") }
+        guard !response.isWebPage else { throw context.notUnderstood(response, "") }
+        return response.bytes
     }
 
     /// The service in the place of a registry, for the rules that log where they are at work.
-    private static func context(_ address: HTTPURL) throws -> CallContext {
+    private static func location(_ address: HTTPURL) throws -> RepositoryReference {
         do {
             let host = try RegistryHost(address.origin.authority)
-            let location = RepositoryReference(host: host, repository: try RepositoryName("documents"))
-            return CallContext(action: .readDocument, location: location)
+            return RepositoryReference(host: host, repository: try RepositoryName("documents"))
         } catch {
             throw JSONFetchError(url: address.withoutQuery.displaySafe, reason: error.description)
         }

@@ -1,29 +1,43 @@
-import NIOHTTP1
+import NIOCore
 import OCI
 
 extension RegistryError {
-    /// What an answer other than success means.
-    ///
-    /// `secrets` is what was sent besides the credential and must not be shown when the answer repeats it.
-    init(_ answer: Answer, _ context: CallContext, credential: Credential?, secrets: [Secret] = []) {
-        let errors = answer.isCut ? [] : DistributionError.parse(answer.body)
-        let kind = Self.kind(status: answer.status, errors: errors)
+    static let webPage = "the answer is a web page; a proxy or a login page may stand between"
+
+    /// What an answer other than those asked for means; secrets that it repeats are not shown.
+    init(_ response: HTTPResponse, _ context: CallContext) {
+        let errors = response.isCut ? [] : DistributionError.parse(response.bytes)
+        let authorization = response.authorization
         self.init(
-            kind,
+            Self.kind(status: response.status, errors: errors, response.bytes),
             context.action,
             context.location,
-            status: answer.status,
+            status: response.status,
             code: errors.first?.code,
-            detail: kind == .unauthorized
-                ? "" : Self.detail(answer, errors: errors, hiding: secrets + (credential?.secrets ?? [])),
-            credential: credential,
+            detail: "",
+            credential: authorization.credential,
             cause: errors.first
         )
-        isRetriedOnce = answer.status == 400 && [.unknown, .blobUploadInvalid].contains(errors.first?.code)
+        isRetriedOnce = response.status == 400 && [.unknown, .blobUploadInvalid].contains(errors.first?.code)
+        isTokenRefused = authorization.token != nil
+        account = authorization.account
+        if let realm = authorization.withheldFrom, response.status == 401 {
+            detail =
+                "its token service \(realm) is another organisation's, so the credentials were not sent there; "
+                + "if it is this registry's, name \(realm.authority) in 'auth_realms' for \(location.host)"
+        } else if [401, 403].contains(response.status), !response.isHome {
+            kind = .rejected
+            code = nil
+            detail = "it leads to \(response.url.origin), which refuses the request"
+            credential = nil
+        } else if kind != .unauthorized {
+            detail = response.isWebPage ? Self.webPage : Self.detail(response, errors)
+        }
     }
 
-    private static func kind(status: Int, errors: [DistributionError]) -> Kind {
+    private static func kind(status: Int, errors: [DistributionError], _ body: ByteBuffer) -> Kind {
         let codes = errors.compactMap(\.code)
+        if codes.contains(.tooManyRequests) { return .unavailable }
         if codes.contains(.manifestBlobUnknown) || codes.contains(.blobUnknown) && status == 400 {
             return .blobUnknown(errors.compactMap(\.digest))
         }
@@ -34,6 +48,8 @@ extension RegistryError {
         case 408, 425, 429, 499: return .unavailable
         case 405, 415, 501, 505: return .unsupported
         case 413: return .tooLarge
+        // GHCR says so of a request's body.
+        case 416 where String(buffer: body).lowercased().contains("too large"): return .tooLarge
         case 400 where codes.contains(.unsupported): return .unsupported
         case 500...: return .unavailable
         case 300..<400, ..<200: return .protocolViolation
@@ -41,17 +57,20 @@ extension RegistryError {
         }
     }
 
-    private static func detail(_ answer: Answer, errors: [DistributionError], hiding secrets: [Secret]) -> String {
-        guard let first = errors.first else { return "the registry answers \(answer.status)" }
+    private static func detail(_ response: HTTPResponse, _ errors: [DistributionError]) -> String {
+        guard let first = errors.first else { return "the registry answers \(response.status)" }
         let message = first.message.isEmpty ? first.rawCode : first.message
-        return "the registry says '\(message.hiding(secrets).displaySafe)'"
+        let text = first.detail.isEmpty || message.contains(first.detail) ? message : "\(message): \(first.detail)"
+        let authorization = response.authorization
+        let secrets = authorization.secrets + (authorization.credential?.secrets ?? [])
+        return "the registry says '\(text.hiding(secrets).displaySafe)'"
     }
 }
 
 extension DistributionError {
     /// The digest that the message names.
     fileprivate var digest: Digest? {
-        for word in message.split(whereSeparator: { " \"'=,;()[]{}<>".contains($0) }) {
+        for word in "\(message) \(detail)".split(whereSeparator: { " \"'=,;()[]{}<>".contains($0) }) {
             if let digest = try? Digest(word) { return digest }
         }
         return nil

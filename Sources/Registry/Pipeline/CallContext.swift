@@ -1,9 +1,21 @@
 import OCI
 
-/// What is being done and where: what every error says.
+/// What is being done and where, which every error says, and the tries that are left for it.
 struct CallContext: Sendable {
     let action: RegistryError.Action
     let location: RepositoryReference
+    let budget: RetryBudget
+
+    /// Another step of the same operation.
+    func step(_ action: RegistryError.Action) -> CallContext {
+        CallContext(action: action, location: location, budget: budget)
+    }
+
+    /// The same operation by another way, with all of its tries.
+    func again() -> CallContext {
+        budget.progressed()
+        return self
+    }
 
     func error(
         _ kind: RegistryError.Kind,
@@ -14,6 +26,17 @@ struct CallContext: Sendable {
         RegistryError(kind, action, location, status: status, detail: detail, cause: cause)
     }
 
+    /// An answer that is none: worth one more try, as proxies and services that are starting up say odd things.
+    func notUnderstood(_ response: HTTPResponse, _ detail: String) -> RegistryError {
+        var error = error(
+            .protocolViolation,
+            response.isWebPage ? RegistryError.webPage : detail,
+            status: response.status
+        )
+        error.isRetriedOnce = true
+        return error
+    }
+
     /// Turns failures of the wire into errors that say where.
     func mapping<Result>(_ body: () async throws -> Result) async throws -> Result {
         do {
@@ -21,6 +44,8 @@ struct CallContext: Sendable {
         } catch let failure as WireFailure {
             var error = error(failure.kind, failure.detail, cause: failure.cause)
             error.isBeforeAnswer = failure.isBeforeAnswer
+            error.isAwaitingSource = failure.isAwaitingSource
+            error.other = failure.other.flatMap { $0 == location.host.description ? nil : $0 }
             throw error
         } catch let refused as RealmRefused {
             throw error(.protocolViolation, "its token service \(refused.realm) is not used, because \(refused.reason)")

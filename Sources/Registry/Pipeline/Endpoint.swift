@@ -29,9 +29,20 @@ struct Endpoint: Sendable {
         self.init(base: HTTPURL(origin: Self.origin(host, scheme), path: "/"), isGuess: isGuess)
     }
 
-    private init(base: HTTPURL, isGuess: Bool) {
+    init(base: HTTPURL, isGuess: Bool = false) {
         self.base = base
         self.isGuess = isGuess
+    }
+
+    /// Under whose name credentials for a registry are looked for.
+    ///
+    /// Docker Hub's are for Docker Hub alone: what stands in its place is somebody else's, with accounts of its own.
+    func account(of host: RegistryHost) -> RegistryHost {
+        let isHub = ["docker.io", "docker.com"].contains {
+            base.origin.host == $0 || base.origin.host.hasSuffix(".\($0)")
+        }
+        guard host == .dockerHub, !isHub else { return host }
+        return (try? RegistryHost(base.origin.authority)) ?? host
     }
 
     /// The same place over TLS; only for a guess that turned out wrong.

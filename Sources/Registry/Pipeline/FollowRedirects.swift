@@ -1,67 +1,90 @@
 import NIOHTTP1
 import OCI
 
-/// Which redirects are followed, and with what.
+/// Follows redirects, and sends credentials to the service's own origin only.
 ///
-/// Credentials belong to the registry's origin and do not come back once a redirect has led away from it. HTTPS does
-/// never leads to HTTP. A request with a body follows within its origin only.
-struct Redirects: Sendable {
+/// They do not come back once a redirect has led away from it. HTTPS never leads to HTTP. A request with a body follows
+/// within its origin only.
+struct FollowRedirects: HTTPHandler {
+    let next: any HTTPHandler
+    /// Whether other origins are refused: where a token service sends clients is where attackers send them.
+    var staysHome = false
+
+    func send(_ first: HTTPRequest) async throws -> HTTPResponse {
+        guard case .url(var url) = first.target else { return try await next.send(first) }
+        var way = Way(first)
+        try way.enter(url)
+        while true {
+            var request = first
+            request.target = .url(url)
+            if way.mayCarryCredentials, let header = first.authorization.header {
+                request.headers.replaceOrAdd(name: "Authorization", value: header.revealed)
+            }
+            var response = try await next.send(request)
+            response.isHome = url.origin == first.home
+            guard let target = try way.target(of: response, staysHome: staysHome) else { return response }
+            url = target
+        }
+    }
+}
+
+/// Where the redirects of one request have led.
+private struct Way {
     private static let limit = 10
 
-    let registry: Origin
-    let context: CallContext
+    private let request: HTTPRequest
     private(set) var mayCarryCredentials = true
     private var visited: Set<HTTPURL> = []
     /// Whether the way has led over HTTPS: from there it may not lead back to HTTP.
     private var isSecured: Bool
 
-    init(registry: Origin, context: CallContext) {
-        self.registry = registry
-        self.context = context
-        isSecured = registry.scheme == .https
+    init(_ request: HTTPRequest) {
+        self.request = request
+        isSecured = request.home?.scheme == .https
     }
 
-    /// Takes in where the first request goes: a place that the registry has sent us to may be another's too.
-    mutating func start(at address: HTTPURL) throws(RegistryError) {
-        try enter(address)
-    }
+    private var context: CallContext { request.context }
 
-    /// - Returns: where to go on; `nil` when the reply is no redirect.
-    mutating func next(_ reply: Reply, from request: WireRequest) throws(RegistryError) -> HTTPURL? {
-        guard [301, 302, 303, 307, 308].contains(reply.status), let text = reply.headers.first(name: "Location") else {
+    /// - Returns: where to go on; `nil` when the response is no redirect.
+    mutating func target(of response: HTTPResponse, staysHome: Bool) throws(RegistryError) -> HTTPURL? {
+        guard [301, 302, 303, 307, 308].contains(response.status), let text = response.header("Location") else {
             return nil
         }
-        guard let target = request.address.resolving(text) else {
+        guard let target = response.url.resolving(text) else {
             throw context.error(.protocolViolation, "the registry redirects to something that is not an HTTP address")
         }
+        let isSameOrigin = target.origin == response.url.origin
+        guard isSameOrigin || !staysHome else {
+            throw context.error(.protocolViolation, "the token service redirects to another place, which is refused")
+        }
         let isReading = request.method == .GET || request.method == .HEAD
-        if !isReading {
-            guard reply.status >= 307, target.origin == request.address.origin else {
-                throw context.error(
-                    .protocolViolation,
-                    "the registry redirects a \(request.method) to \(target.origin), which is refused",
-                    status: reply.status
-                )
-            }
+        let isKept = response.status != 303 && (isSameOrigin || response.status >= 307 && request.body.isEmpty)
+        guard isReading || isKept && !staysHome else {
+            throw context.error(
+                .protocolViolation,
+                "the registry redirects a \(request.method) to \(target.origin), which is refused",
+                status: response.status
+            )
         }
         try enter(target)
         return target
     }
 
-    private mutating func enter(_ address: HTTPURL) throws(RegistryError) {
-        if address.origin.scheme == .http, isSecured {
+    /// Takes in a place, the first one too: an upload's may be another's.
+    mutating func enter(_ url: HTTPURL) throws(RegistryError) {
+        if url.origin.scheme == .http, isSecured {
             let hint =
-                address.origin.host == registry.host
+                url.origin.host == request.home?.host
                 ? "; a proxy in front of it may have to set X-Forwarded-Proto" : ""
             throw context.error(
                 .protocolViolation,
-                "the registry leads from HTTPS to plain HTTP at \(address.origin), which is refused\(hint)"
+                "the registry leads from HTTPS to plain HTTP at \(url.origin), which is refused\(hint)"
             )
         }
-        guard visited.insert(address).inserted, visited.count <= Self.limit + 1 else {
+        guard visited.insert(url).inserted, visited.count <= Self.limit + 1 else {
             throw context.error(.protocolViolation, "the registry redirects in a circle or too often")
         }
-        if address.origin.scheme == .https { isSecured = true }
-        if address.origin != registry { mayCarryCredentials = false }
+        if url.origin.scheme == .https { isSecured = true }
+        if url.origin != request.home { mayCarryCredentials = false }
     }
 }

@@ -1,102 +1,75 @@
 import Concurrency
-import FoundationEssentials
+package import FoundationEssentials
 import Logging
 import OCI
 
+/// A host that wants no requests for a time, as a display shows it.
+package struct Waiting: Hashable, Sendable {
+    /// Whom everybody waits for: `registry.example.com`.
+    package let host: String
+    /// Why, safe to display: `429 TOOMANYREQUESTS`.
+    package let reason: String
+    /// On the wall clock.
+    package let until: Date
+}
+
 /// Tries operations again, by the rules that tell which failures are worth it.
-struct Retrier: Sendable {
+struct Retry: Sendable {
     let policy: RetryPolicy
     let timer: Timer
     let date: @Sendable () -> Date
     let logger: Logger
+    private let report: @Sendable (Waiting) -> Void
 
-    /// A failed try whose registry said how long to wait; the wait happens at the gate and uses up no try.
-    struct Paused: Error {
-        let delay: Duration
-        let error: RegistryError
+    init(_ configuration: RegistryConfiguration) {
+        policy = configuration.retry
+        timer = Timer(configuration.clock)
+        date = configuration.date
+        logger = configuration.logger
+        report = configuration.onWaiting
     }
 
-    /// Counts the tries of one operation.
-    struct Count: Sendable {
-        fileprivate var failures = 0
-        fileprivate var waited = Duration.zero
-        fileprivate var hasUsedFreeTry = false
-
-        /// Progress was made: the tries start from the beginning.
-        mutating func reset() { failures = 0 }
+    /// The beginning of an operation.
+    func context(_ action: RegistryError.Action, _ location: RepositoryReference) -> CallContext {
+        CallContext(action: action, location: location, budget: RetryBudget(self))
     }
 
-    /// Runs an operation until it succeeds, fails for good, or its tries are used up.
+    /// Runs an operation, or a step of one, until it succeeds, fails for good, or the tries are used up.
     ///
     /// - Throws: what the last try threw.
-    func run<Result>(_ context: CallContext, _ attempt: () async throws -> Result) async throws -> Result {
-        var count = Count()
+    func run<Result>(
+        _ context: CallContext,
+        isProgress: Bool = true,
+        _ attempt: () async throws -> Result
+    ) async throws -> Result {
         while true {
             do {
-                return try await attempt()
+                let result = try await attempt()
+                if isProgress { context.budget.progressed() }
+                return result
             } catch {
-                try await wait(after: error, context, &count)
+                try await context.budget.wait(after: error, context)
             }
         }
     }
 
-    /// Waits until the next try.
-    ///
-    /// - Throws: the error, when there is to be none.
-    func wait(after error: any Error, _ context: CallContext, _ count: inout Count) async throws {
-        try Task.checkCancellation()
-        if let paused = error as? Paused {
-            count.waited += paused.delay
-            guard count.waited <= policy.maximumRetryAfter else { throw rateLimited(paused) }
-            return
-        }
-        guard let error = error as? RegistryError else { throw error }
-        if error.isBeforeAnswer, !count.hasUsedFreeTry {
-            count.hasUsedFreeTry = true
-            return
-        }
-        count.failures += 1
-        guard error.isRetryable || error.isRetriedOnce, count.failures < maximumTries(error) else { throw error }
-        let delay = policy.jitteredDelay(afterAttempt: count.failures)
-        logger.debug(
-            "trying again",
-            metadata: [
-                "action": "\(context.action.rawValue)", "place": "\(context.location)", "error": "\(error)",
-                "try": "\(count.failures + 1)",
-            ]
+    /// Tells once of a pause who waits for whom, why and until when.
+    func tell(_ host: String, _ reason: String, waits delay: Duration) {
+        let until = time(after: delay)
+        logger.notice(
+            "a registry wants no requests for a time",
+            metadata: ["host": "\(host)", "reason": "\(reason)", "until": "\(until.formatted(.iso8601))"]
         )
-        try await timer.sleep(delay)
+        report(Waiting(host: host, reason: reason, until: until))
     }
 
-    private func maximumTries(_ error: RegistryError) -> Int {
-        let isLimited = error.isRetriedOnce || error.kind == .connection(.unknownHost)
-        return isLimited ? min(2, policy.attempts) : policy.attempts
-    }
-
-    private func rateLimited(_ paused: Paused) -> RegistryError {
-        var error = paused.error
-        let (seconds, _) = paused.delay.components
-        error.kind = .rateLimited(until: date().addingTimeInterval(TimeInterval(seconds)))
+    func rateLimited(_ error: RegistryError, _ delay: Duration) -> RegistryError {
+        var error = error
+        error.kind = .rateLimited(until: time(after: delay))
         return error
     }
 
-    /// The error of an answer; a rate limit pauses the gate.
-    func failure(
-        _ answer: Answer,
-        _ context: CallContext,
-        credential: Credential?,
-        secrets: [Secret] = [],
-        gate: HostGate
-    ) -> any Error {
-        let error = RegistryError(answer, context, credential: credential, secrets: secrets)
-        guard answer.status == 429 || answer.status == 503 else { return error }
-        let text = answer.header("Retry-After") ?? answer.header("X-Retry-After")
-        if let delay = text.flatMap({ RetryAfter.delay($0, now: date()) }) {
-            // A longer one fails the operation at once, and must not keep others waiting either.
-            if delay <= policy.maximumRetryAfter { gate.pause(for: delay) }
-            return Paused(delay: delay, error: error)
-        }
-        if answer.status == 429 { gate.pause(for: policy.initialDelay) }
-        return error
+    private func time(after delay: Duration) -> Date {
+        date().addingTimeInterval(TimeInterval(delay.components.seconds))
     }
 }

@@ -30,6 +30,8 @@ package struct RegistryOptions: Hashable, Sendable {
     package var maximumConnections: Int?
     /// Hosts that are asked first, in this order; never the host itself.
     package var mirrors: [RegistryHost] = []
+    /// Hosts whose token services may be given the credentials for this one.
+    package var authRealms: [RegistryHost] = []
 
     package init() {}
 }

@@ -2,7 +2,7 @@ import OCI
 
 extension FieldReader {
     private static let registryKeys = [
-        "endpoint", "plain_http", "ca_file", "hub_api", "max_connections", "mirrors",
+        "endpoint", "plain_http", "ca_file", "hub_api", "max_connections", "mirrors", "auth_realms",
     ]
 
     /// `registries`: options by host.
@@ -42,6 +42,7 @@ extension FieldReader {
         options.caFile = string(fields["ca_file"])
         options.hubAPI = baseURL(fields["hub_api"])
         options.maximumConnections = count(fields["max_connections"])
+        options.authRealms = list(fields["auth_realms"], example: "[auth.example.com]").compactMap { self.host($0) }
         for element in list(fields["mirrors"], example: "[mirror.example.com]") {
             guard let mirror = self.host(element) else { continue }
             if mirror == host {

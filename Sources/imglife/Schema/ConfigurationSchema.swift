@@ -262,6 +262,11 @@ enum ConfigurationSchema {
                   "description": "Hosts that are asked first, in this order.",
                   "type": "array",
                   "items": { "$ref": "#/$defs/host" }
+                },
+                "auth_realms": {
+                  "description": "Hosts whose token services may be given the credentials for this one.",
+                  "type": "array",
+                  "items": { "$ref": "#/$defs/host" }
                 }
               }
             },

@@ -1,0 +1,76 @@
+import FoundationEssentials
+import OCI
+
+/// What one request was authorized with.
+struct Authorization: Sendable {
+    /// The `Authorization` header's value.
+    var header: Secret?
+    /// The token within it, when it came from a token service.
+    var token: Token?
+    /// What that token was asked for.
+    var scope: Scope?
+    /// Whose credentials are behind it.
+    var credential: Credential?
+    /// The same as they were found, where a token of ours went out in a role of its.
+    var found: Credential?
+    /// The token service that was not given the credentials we have.
+    var withheldFrom: Origin?
+    /// Under whose name credentials were looked for, where that is not the registry's.
+    var account: RegistryHost?
+
+    /// The credentials that were refused, if this was.
+    var presented: Credential? { found ?? credential }
+
+    /// What must not be shown when somebody repeats it.
+    var secrets: [Secret] {
+        [token?.secret, header.map { Secret(String($0.revealed.drop { $0 != " " }.dropFirst())) }].compactMap(\.self)
+    }
+}
+
+extension Credential {
+    /// What must not be shown when somebody repeats it.
+    var secrets: [Secret] {
+        switch kind {
+        case .basic(_, let password):
+            [password, basicHeader.map { Secret(String($0.revealed.dropFirst(6))) }].compactMap(\.self)
+        case .bearer(let secret), .identity(let secret): [secret]
+        }
+    }
+
+    /// The value of an `Authorization` header; `nil` for what isn't a password.
+    var basicHeader: Secret? {
+        guard case .basic(let user, let password) = kind else { return nil }
+        return Secret("Basic " + Data("\(user):\(password.revealed)".utf8).base64EncodedString())
+    }
+}
+
+/// What a token in `IMGLIFE_<HOST>_TOKEN` may be good for: registries call different things so.
+enum TokenRole: Hashable, Sendable, CaseIterable {
+    /// A password, such as an access token of GitHub, GitLab or Quay.
+    case password
+    /// An OAuth2 refresh token.
+    case refresh
+    /// A ready Bearer token.
+    case ready
+}
+
+extension Credential {
+    /// The token in another role; `nil` where the credential is none, or is said to be a ready Bearer token.
+    func token(as role: TokenRole, at host: RegistryHost) -> Credential? {
+        guard case .bearer(let token) = kind, case .environment = source else { return nil }
+        switch role {
+        case .password: return Credential(kind: .basic(user: Self.tokenUser(at: host), password: token), source: source)
+        case .refresh: return Credential(kind: .identity(token), source: source)
+        case .ready: return self
+        }
+    }
+
+    /// The user name that a registry's documentation gives for its tokens.
+    private static func tokenUser(at host: RegistryHost) -> String {
+        let isGoogle = host.name == "gcr.io" || host.name.hasSuffix(".gcr.io") || host.name.hasSuffix(".pkg.dev")
+        if isGoogle { return "oauth2accesstoken" }
+        if host.name == "quay.io" || host.name.hasSuffix(".quay.io") { return "$oauthtoken" }
+        if host.name.hasSuffix(".azurecr.io") { return "00000000-0000-0000-0000-000000000000" }
+        return "token"
+    }
+}

@@ -1,0 +1,93 @@
+import NIOHTTP1
+import OCI
+
+/// The pages of one listing of tags: what has come, and what to ask for next.
+///
+/// Registries page in ways of their own. Where the next page is said to be at another place, its query is asked at the
+/// place of this list; where that brings no page that is new, the list is asked for once more without a page size, which
+/// gives all of it. Nothing is asked of another origin.
+struct TagPages {
+    static let pageLimit = 16 << 20
+    private static let maximumPages = 10_000
+    private static let maximumTags = 1_000_000
+
+    /// Where a page is: the beginning of the list, with or without a page size, or an address.
+    enum Place: Hashable {
+        case sized
+        case whole
+        case page(HTTPURL)
+
+        var query: String? { self == .sized ? "n=1000" : nil }
+
+        var url: HTTPURL? { if case .page(let url) = self { url } else { nil } }
+    }
+
+    private(set) var tags: [TagName] = []
+    private(set) var dropped = 0
+    private(set) var next: Place? = .sized
+    private let context: CallContext
+    private var seen: Set<TagName> = []
+    private var visited: Set<HTTPURL> = []
+    private var hasAskedWhole = false
+
+    init(_ context: CallContext) {
+        self.context = context
+    }
+
+    /// Only the beginning of a list may be missing, and only a page size refused.
+    var accepted: Set<Int> {
+        switch next {
+        case .sized: [200, 400, 404]
+        case .whole: [200, 404]
+        case .page, nil: [200]
+        }
+    }
+
+    mutating func take(_ response: HTTPResponse) throws(RegistryError) {
+        let place = next
+        next = nil
+        if response.status == 400 { return askWhole() }
+        guard !response.isCut else { throw context.error(.tooLarge, "a page of tags has more than 16 MiB") }
+        try read(response)
+        guard tags.count <= Self.maximumTags else {
+            throw context.error(.tooLarge, "there are more than \(Self.maximumTags) tags")
+        }
+        visited.insert(response.url)
+        guard let link = Link.next(in: response.headers["Link"]) else { return }
+        guard let target = response.url.resolving(link) else {
+            throw context.error(.protocolViolation, "the next page of tags is said to be at no address")
+        }
+        let following = HTTPURL(origin: response.url.origin, path: response.url.path, query: target.query)
+        guard visited.contains(following) || place == .whole && following.query == nil else {
+            guard visited.count < Self.maximumPages else {
+                throw context.error(.protocolViolation, "the pages of tags do not end")
+            }
+            next = .page(following)
+            return
+        }
+        guard !hasAskedWhole else { throw context.error(.protocolViolation, "the pages of tags do not end") }
+        askWhole()
+    }
+
+    private mutating func askWhole() {
+        hasAskedWhole = true
+        next = .whole
+    }
+
+    private mutating func read(_ response: HTTPResponse) throws(RegistryError) {
+        let root = try? JSONValue(parsing: response.bytes)
+        let value = root?.members?.first { $0.key == "tags" }?.value
+        // Some leave the list out where there is none.
+        let isEmpty = value.map(\.isNull) ?? (root?.members != nil && root?["errors"] == nil)
+        guard isEmpty || value?.elements != nil else {
+            throw context.notUnderstood(response, "the answer is not a list of tags")
+        }
+        for element in value?.elements ?? [] {
+            guard let text = element.string, let tag = try? TagName(text) else {
+                dropped += 1
+                continue
+            }
+            if seen.insert(tag).inserted { tags.append(tag) }
+        }
+    }
+}

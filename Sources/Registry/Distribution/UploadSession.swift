@@ -1,0 +1,140 @@
+import OCI
+
+/// What to do next to bring one blob to a registry, from what its answers say; sends nothing itself.
+///
+/// OCI distribution-spec 1.1.1, end-4a, end-5, end-6: one PUT with everything. After an interruption it goes on where
+/// the registry says it is, or starts over in a new session; registries that refuse large requests get chunks.
+struct UploadSession: Sendable {
+    /// Chunk sizes to try, in bytes, when a request is refused as too large.
+    private static let chunkSizes: [Int64] = [16 << 20, 4 << 20, 1 << 20]
+    /// What counts as progress, in bytes.
+    private static let progress = Int64(1 << 20)
+
+    /// The next request.
+    enum Step: Hashable, Sendable {
+        /// POST: asks for a place.
+        case open
+        /// PATCH: a part.
+        case send(UploadPlace, Range<Int64>)
+        /// PUT: the digest and whatever has not been sent.
+        case finish(UploadPlace, Range<Int64>)
+    }
+
+    /// What comes after a failure.
+    enum Recovery: Hashable, Sendable {
+        /// Start over at once, in another way.
+        case startOver
+        /// Start over once our own bytes have proved right.
+        case check
+        /// Wait for another try, then find out what the registry holds.
+        case wait
+    }
+
+    let size: Int64
+    private(set) var place: UploadPlace?
+    /// How many bytes the registry holds.
+    private(set) var offset: Int64 = 0
+    /// `nil` while the blob is sent in one request.
+    private var chunkSize: Int64?
+    private var avoidsParts = false
+    private var hasChecked = false
+    /// The registry has said of a part that it holds something else; its word is not taken for it twice.
+    private var isDoubted = false
+    private var isDistrusted = false
+    private var start: Int64 = 0
+
+    init(size: Int64, place: UploadPlace?) {
+        self.size = size
+        self.place = place
+    }
+
+    var step: Step {
+        guard let place else { return .open }
+        if chunkSize == nil, offset == 0 { return .finish(place, 0..<size) }
+        guard offset < size else { return .finish(place, size..<size) }
+        let chunk = max(1, chunkSize.map { max($0, place.minimumChunk) } ?? size - offset)
+        return .send(place, offset..<(offset + min(chunk, size - offset)))
+    }
+
+    mutating func opened(_ place: UploadPlace) {
+        self.place = place
+        offset = 0
+        start = 0
+    }
+
+    /// Takes in the answer to a part.
+    ///
+    /// Some registries are wrong about what they have `held`, so the digest decides once.
+    ///
+    /// - Returns: whether to go on; otherwise the session is lost.
+    mutating func sent(_ range: Range<Int64>, held: Int64?, at place: UploadPlace) -> Bool {
+        self.place = place
+        if let held, held != range.upperBound, range.upperBound > 1 {
+            guard !isDistrusted else { return false }
+            isDoubted = true
+        }
+        offset = range.upperBound
+        return true
+    }
+
+    /// Decides after a failure; the caller gives the session up before it starts over.
+    mutating func failed(_ error: RegistryError?, during step: Step) -> Recovery {
+        if isDoubted, case .finish = step {
+            isDistrusted = true
+            isDoubted = false
+            return .startOver
+        }
+        if error?.kind == .tooLarge, let smaller = Self.chunkSizes.first(where: { $0 < current(step) }) {
+            chunkSize = smaller
+            return .startOver
+        }
+        if case .send = step, error?.isRefusalOfParts == true, !avoidsParts, chunkSize == nil {
+            avoidsParts = true
+            return .startOver
+        }
+        if error?.code == .digestInvalid, error?.status == 400, !hasChecked {
+            hasChecked = true
+            return .check
+        }
+        return .wait
+    }
+
+    /// Whether to ask the registry what it holds of the session.
+    func mayResume(after error: RegistryError?) -> Bool {
+        let isLost = error?.kind == .uploadLost && error?.status != 416
+        return place != nil && !isLost && !avoidsParts && !isDoubted
+    }
+
+    /// Goes on where the registry says it is.
+    ///
+    /// - Returns: whether that is progress.
+    mutating func resumes(at held: Int64, place: UploadPlace) -> Bool {
+        defer { start = held }
+        self.place = place
+        offset = held
+        return held - start >= Self.progress
+    }
+
+    /// Forgets the place: the next step opens another.
+    mutating func startOver() {
+        place = nil
+        offset = 0
+        start = 0
+    }
+
+    /// How large the request was, or how large requests are allowed to be already.
+    private func current(_ step: Step) -> Int64 {
+        switch step {
+        case .open: 0
+        case .send(_, let range), .finish(_, let range): min(chunkSize ?? size, max(Int64(range.count), 1))
+        }
+    }
+}
+
+extension RegistryError {
+    /// The registry takes no parts, though it may take a whole.
+    fileprivate var isRefusalOfParts: Bool {
+        guard let status else { return false }
+        return [400, 404, 405, 411, 415, 501].contains(status)
+    }
+}

@@ -1,0 +1,107 @@
+import NIOCore
+import NIOHTTP1
+
+/// Makes the heads of answers readable that the HTTP library's parser refuses, although their meaning is plain.
+///
+/// Blanks around a value do not belong to it (RFC 9110, 5.5); equal `Content-Length` fields mean one (RFC 9110, 8.6); an
+/// empty one says nothing. Different lengths stay, and are refused. Stands between the network and the parser, and lets
+/// bodies through untouched.
+final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    /// A longer head is left to the parser, which refuses it.
+    private static let limit = 256 << 10
+
+    private var head = ByteBuffer()
+    private var awaitsHead = false
+
+    /// Notices requests: with one under way at a time, an answer's head follows each of them.
+    final class RequestWatch: ChannelOutboundHandler {
+        typealias OutboundIn = HTTPClientRequestPart
+        typealias OutboundOut = HTTPClientRequestPart
+
+        private let repair: HeadRepair
+
+        init(_ repair: HeadRepair) { self.repair = repair }
+
+        func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+            if case .head = unwrapOutboundIn(data) { repair.awaitsHead = true }
+            context.write(data, promise: promise)
+        }
+    }
+
+    /// Puts itself before the parser of a connection that is ready, and its watch behind the request's encoder.
+    static func install(in channel: any Channel) throws {
+        let pipeline = channel.pipeline.syncOperations
+        let repair = HeadRepair()
+        let encoder = try pipeline.handler(type: HTTPRequestEncoder.self)
+        try pipeline.addHandler(repair, position: .before(encoder))
+        let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPResponseDecoder>.self)
+        try pipeline.addHandler(RequestWatch(repair), position: .after(decoder))
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard awaitsHead else { return context.fireChannelRead(data) }
+        head.writeImmutableBuffer(unwrapInboundIn(data))
+        while awaitsHead, let end = Self.end(of: head) {
+            guard let bytes = head.readSlice(length: end) else { break }
+            let repaired = Self.repaired(Array(bytes.readableBytesView))
+            // Another head follows an interim answer.
+            awaitsHead = repaired.isInterim
+            context.fireChannelRead(wrapInboundOut(repaired.bytes.map { ByteBuffer(bytes: $0) } ?? bytes))
+        }
+        if head.readableBytes > 0, !awaitsHead || head.readableBytes > Self.limit { pass(context) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if head.readableBytes > 0 { pass(context) }
+        context.fireChannelInactive()
+    }
+
+    private func pass(_ context: ChannelHandlerContext) {
+        awaitsHead = false
+        let rest = head
+        head = ByteBuffer()
+        context.fireChannelRead(wrapInboundOut(rest))
+    }
+
+    /// How long the head is, its empty line included.
+    private static func end(of buffer: ByteBuffer) -> Int? {
+        let bytes = buffer.readableBytesView
+        var index = bytes.startIndex
+        while let line = bytes[index...].firstIndex(of: UInt8(ascii: "\n")) {
+            index = line + 1
+            let rest = bytes[index...].prefix(2)
+            if rest.first == UInt8(ascii: "\n") { return index + 1 - bytes.startIndex }
+            if rest.elementsEqual([13, 10]) { return index + 2 - bytes.startIndex }
+        }
+        return nil
+    }
+
+    /// - Returns: the head as it should have been; no bytes when nothing is wrong with it.
+    static func repaired(_ head: [UInt8]) -> (bytes: [UInt8]?, isInterim: Bool) {
+        let lines = head.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        let status = lines.first?.split(separator: UInt8(ascii: " ")).dropFirst().first
+        var lengths: Set<[UInt8]> = []
+        let kept = lines.compactMap { line -> [UInt8]? in
+            let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+            // A folded line is none of ours.
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")), line.first?.isBlank == false else {
+                return Array(line)
+            }
+            let value = line[(colon + 1)...].drop(while: \.isBlank)
+            let end = value.lastIndex { !$0.isBlank }.map { $0 + 1 } ?? value.startIndex
+            let bare = Array(value[..<end])
+            let isLength = String(decoding: line[..<colon], as: UTF8.self).lowercased() == "content-length"
+            if isLength, bare.isEmpty || !lengths.insert(bare).inserted { return nil }
+            return line[...colon] + [UInt8(ascii: " ")] + bare
+        }
+        let bytes = Array(kept.joined(separator: [13, 10]))
+        return (bytes.count == head.count ? nil : bytes, status?.first == UInt8(ascii: "1"))
+    }
+}
+
+extension UInt8 {
+    fileprivate var isBlank: Bool { self == UInt8(ascii: " ") || self == UInt8(ascii: "\t") }
+}

@@ -1,0 +1,97 @@
+import NIOHTTP1
+import OCI
+
+/// Answers a registry's challenges: once for not having known it, once for a token that has been refused, once for a
+/// token that allows too little, once more when the credentials turn out to be others by now.
+///
+/// Challenges of others, to whom a redirect or an upload's place has led, are not answered.
+struct Authorize: HTTPHandler {
+    let next: any HTTPHandler
+    let authorizer: Authorizer
+
+    /// What has happened to one request so far.
+    private struct Round {
+        var refusal: HTTPResponse?
+        var refusedTokens = 0
+        var hasRenewed = false
+    }
+
+    func send(_ first: HTTPRequest) async throws -> HTTPResponse {
+        guard let scope = first.scope else { return try await next.send(first) }
+        var round = Round()
+        while true {
+            var request = first
+            do {
+                request.authorization = try await authorization(for: scope, first.context, &round)
+            } catch let error as RegistryError {
+                // A token for more may not be had at all; then the registry's own refusal says more.
+                guard let refusal = round.refusal, refusal.status == 403 else { throw error }
+                authorizer.narrow(scope)
+                return refusal
+            }
+            // Nothing to answer the challenge with: the refusal stands.
+            if var refusal = round.refusal, request.authorization.header == nil {
+                refusal.authorization = request.authorization
+                return refusal
+            }
+            var response = try await next.send(request)
+            response.authorization = request.authorization
+            guard try await goesOn(after: response, scope, first, &round) else { return response }
+            round.refusal = response
+        }
+    }
+
+    private func authorization(
+        for scope: Scope,
+        _ context: CallContext,
+        _ round: inout Round
+    ) async throws -> Authorization {
+        try await context.mapping {
+            let credential = try await authorizer.credential(for: scope)
+            do {
+                return try await authorizer.authorization(for: scope, as: credential, context)
+            } catch let error as RegistryError where error.kind == .unauthorized {
+                guard let fresh = try await renewed(credential, for: scope, &round) else { throw error }
+                return try await authorizer.authorization(for: scope, as: fresh, context)
+            }
+        }
+    }
+
+    /// Other credentials than those that were refused, if there are any by now; asked for once a request.
+    private func renewed(_ refused: Credential?, for scope: Scope, _ round: inout Round) async throws -> Credential? {
+        guard let refused, !round.hasRenewed else { return nil }
+        round.hasRenewed = true
+        let credential = try await authorizer.credential(for: scope, refused: refused)
+        return credential == refused ? nil : credential
+    }
+
+    /// Whether there is something else to send than what was refused.
+    private func goesOn(
+        after response: HTTPResponse,
+        _ scope: Scope,
+        _ request: HTTPRequest,
+        _ round: inout Round
+    ) async throws -> Bool {
+        guard response.isHome else { return false }
+        let used = response.authorization
+        switch response.status {
+        case 401:
+            if used.header != nil { round.refusedTokens += 1 }
+            let isNew = try await request.context.mapping { try authorizer.learn(response, for: scope, used: used) }
+            if isNew, round.refusedTokens < 2 { return true }
+            guard used.header != nil else { return false }
+            return try await request.context.mapping { try await renewed(used.presented, for: scope, &round) != nil }
+        case 403:
+            let isWider = authorizer.widen(scope, response.headers, used: used)
+            if !isWider { authorizer.narrow(scope) }
+            return isWider
+        case 404 where authorizer.hasReasonToAskBase(after: used):
+            var question = HTTPRequest(context: request.context, method: .GET, target: .path(""))
+            question.lane = request.lane
+            let base = try await next.send(question)
+            guard base.status == 401, base.isHome else { return false }
+            return try await request.context.mapping { try authorizer.learn(base, for: scope, used: used) }
+        default: return false
+        }
+    }
+}

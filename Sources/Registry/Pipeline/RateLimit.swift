@@ -1,0 +1,50 @@
+import FoundationEssentials
+import OCI
+
+/// Makes errors of the statuses that nobody has asked for, and pauses a host that wants no more requests.
+struct RateLimit: HTTPHandler {
+    let next: any HTTPHandler
+    let host: String
+    let gate: HostGate
+    let retry: Retry
+
+    func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let response = try await next.send(request)
+        guard !request.accepted.contains(response.status) else {
+            gate.answered()
+            return response
+        }
+        var error = RegistryError(response, request.context)
+        if response.status == 429 || response.status == 503 || error.code == .tooManyRequests {
+            pause(&error, response, request.context)
+        } else {
+            gate.answered()
+        }
+        throw error
+    }
+
+    /// What is told to wait less than the ordinary back-off, or under a second, waits for that and counts as a try.
+    private func pause(_ error: inout RegistryError, _ response: HTTPResponse, _ context: CallContext) {
+        let told = response.retryAfter(now: retry.date())
+        guard told != nil || response.status != 503 else { return }
+        let ordinary = context.budget.ordinaryDelay
+        let delay = max(told ?? .zero, ordinary)
+        let isOrdinary = delay == ordinary && told != ordinary || delay < .seconds(1)
+        // A wait that is too long fails the operation at once, and must not keep others waiting either.
+        if isOrdinary || delay <= retry.policy.maximumRetryAfter, gate.beginPause(for: delay) {
+            retry.tell(
+                host,
+                error.code.map { "\(response.status) \($0.rawValue)" } ?? "\(response.status)",
+                waits: delay
+            )
+        }
+        if !isOrdinary { error.pause = delay }
+    }
+}
+
+extension HTTPResponse {
+    /// How long it asks to be left alone.
+    fileprivate func retryAfter(now: Date) -> Duration? {
+        (header("Retry-After") ?? header("X-Retry-After")).flatMap { RetryAfter.delay($0, now: now) }
+    }
+}

@@ -1,0 +1,92 @@
+import Concurrency
+import FoundationEssentials
+import Logging
+import OCI
+import Synchronization
+
+/// The tries and the waiting of one operation, whatever it takes: requests, tokens, redirects, parts of a blob.
+///
+/// What is left of it is shared by all of its loops, so that loops within loops never multiply.
+final class RetryBudget: Sendable {
+    private struct State {
+        /// Tries in a row without progress.
+        var failures = 0
+        /// Requests that were answered with a time to wait.
+        var refusals = 0
+        var waited = Duration.zero
+        var hasUsedFreeTry = false
+    }
+
+    private enum Step {
+        /// Now, or as soon as the gate lets it through.
+        case again
+        case wait(Duration, next: Int)
+        case giveUp(RegistryError)
+    }
+
+    private let retry: Retry
+    private let state = Mutex(State())
+
+    init(_ retry: Retry) {
+        self.retry = retry
+    }
+
+    /// Progress was made: the tries start from the beginning.
+    func progressed() { state.withLock { $0.failures = 0 } }
+
+    /// The back-off that is due next, before jitter: no wait is shorter, whatever a registry says.
+    var ordinaryDelay: Duration {
+        state.withLock { retry.policy.delay(afterAttempt: $0.failures + $0.refusals + 1) }
+    }
+
+    /// Waits until the next try.
+    ///
+    /// - Throws: the error, with the number of tries, when there is to be none.
+    func wait(after error: any Error, _ context: CallContext) async throws {
+        try Task.checkCancellation()
+        guard let error = error as? RegistryError, error.tries == nil else { throw error }
+        switch state.withLock({ step(after: error, &$0) }) {
+        case .again: return
+        case .giveUp(let final): throw final
+        case .wait(let delay, let next):
+            retry.logger.warning(
+                "trying again",
+                metadata: [
+                    "try": "\(next) of \(retry.policy.attempts)", "action": "\(context.action.rawValue)",
+                    "place": "\(context.location)", "error": "\(error)", "wait": "\(delay)",
+                ]
+            )
+            try await retry.timer.sleep(delay)
+        }
+    }
+
+    private func step(after error: RegistryError, _ state: inout State) -> Step {
+        if error.isAwaitingSource { return .again }
+        if let pause = error.pause {
+            state.refusals += 1
+            state.waited += pause
+            return state.waited <= retry.policy.maximumRetryAfter
+                ? .again : .giveUp(final(retry.rateLimited(error, pause), state))
+        }
+        if error.isBeforeAnswer, !state.hasUsedFreeTry {
+            state.hasUsedFreeTry = true
+            return .again
+        }
+        state.failures += 1
+        guard error.isRetryable || error.isRetriedOnce, state.failures < maximumTries(error) else {
+            return .giveUp(final(error, state))
+        }
+        return .wait(retry.policy.jitteredDelay(afterAttempt: state.failures), next: state.failures + 1)
+    }
+
+    private func final(_ error: RegistryError, _ state: State) -> RegistryError {
+        var error = error
+        error.tries = max(1, state.failures + state.refusals)
+        return error
+    }
+
+    private func maximumTries(_ error: RegistryError) -> Int {
+        let isLimited = error.isRetriedOnce || error.kind == .connection(.unknownHost)
+        return isLimited ? min(2, retry.policy.attempts) : retry.policy.attempts
+    }
+}

@@ -1,0 +1,186 @@
+import OCI
+import Registry
+import TestSupport
+import Testing
+
+/// Credentials that change, hide, or are good for something else than their name says.
+@Suite(.timeLimit(.minutes(2)))
+struct CredentialAgeTests {
+    private let image = SampleImage.image()
+
+    /// Runs a body with variables that name docker's configuration with a credential program, and that program's place.
+    private func withProgram<R>(
+        _ script: String,
+        _ body: ([String: String], _ directory: String) async throws -> R
+    ) async throws -> R {
+        try await TemporaryDirectory.with { directory in
+            try Files.write("#!/bin/sh\ncd \(directory)\n\(script)\n", to: "\(directory)/docker-credential-fake")
+            try await Tool.check("chmod", ["+x", "\(directory)/docker-credential-fake"])
+            try Files.write(#"{"credsStore": "fake"}"#, to: "\(directory)/config.json")
+            return try await body(
+                ["PATH": "\(directory):/usr/bin:/bin", "DOCKER_CONFIG": "\(directory)"],
+                "\(directory)"
+            )
+        }
+    }
+
+    @Test("A secret that changes every few requests is asked for anew, and nothing is restarted")
+    func follows() async throws {
+        try await withProgram(#"echo "{\"Username\":\"AWS\",\"Secret\":\"$(cat secret)\"}""#) {
+            environment,
+            directory in
+            try await ScriptedRegistry.with { registry in
+                registry.load(image, repository: "library/app", tag: "v1")
+                var number = 0
+                try await withClient(credentials: environment) { client in
+                    for round in 0..<60 {
+                        if round % 12 == 0 {
+                            number += 1
+                            try Files.write("s3cret-\(number)", to: "\(directory)/secret")
+                            registry.authentication = .basic(username: "AWS", password: "s3cret-\(number)")
+                        }
+                        let found = try await client.pull(registry).resolve(.tag("v1"))
+                        #expect(found == image.top)
+                    }
+                }
+                #expect(registry.requests.count { $0.status == 401 } == 5)
+            }
+        }
+    }
+
+    @Test("The same at a token service, whose tokens expire with the secret")
+    func followsAtTokenServices() async throws {
+        try await withProgram(#"echo "{\"Username\":\"AWS\",\"Secret\":\"$(cat secret)\"}""#) {
+            environment,
+            directory in
+            let issuer = TokenIssuer(accounts: ["AWS": "s3cret-0"])
+            issuer.rules.anonymousActions = []
+            try await ScriptedRegistry.with(authentication: .bearer(issuer)) { registry in
+                registry.load(image, repository: "library/app", tag: "v1")
+                try await withClient(credentials: environment) { client in
+                    for round in 0..<4 {
+                        try Files.write("s3cret-\(round)", to: "\(directory)/secret")
+                        issuer.rules.accounts = ["AWS": "s3cret-\(round)"]
+                        issuer.expireAllTokens()
+                        let found = try await client.pull(registry).resolve(.tag("v1"))
+                        #expect(found == image.top)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("A program's own words are in the error, an empty answer means nobody, and it reads no line's end")
+    func hearsPrograms() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            _ = try await withProgram("echo 'the vault is locked' >&2; exit 1") { environment, _ in
+                await #expect {
+                    try await withClient(credentials: environment) {
+                        _ = try await $0.pull(registry).resolve(.tag("v1"))
+                    }
+                } throws: { "\($0)".contains("saying 'the vault is locked'") }
+            }
+            let empty = #"[ "$(od -An -c | grep -c '\\n')" = 0 ] && echo '{"Username":"","Secret":""}'"#
+            try await withProgram(empty) { environment, _ in
+                let found = try await withClient(credentials: environment) {
+                    try await $0.pull(registry).resolve(.tag("v1"))
+                }
+                #expect(found == image.top)
+            }
+        }
+    }
+
+    @Test("A registry that hides what it has from strangers is asked at its base how it wants to be asked, once")
+    func asksBase() async throws {
+        try await ScriptedRegistry.with(authentication: .basic(username: "ci", password: "p4ss")) { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            let isAnonymous: @Sendable (RecordedRequest) -> Bool = {
+                $0.headers["authorization"] == nil && $0.path != "/v2/"
+            }
+            registry.script(
+                RequestMatch(nil, .any, times: nil, authorizedOnly: false, where: isAnonymous),
+                .error(404, "NAME_UNKNOWN")
+            )
+            try await withClient(credentials: registry.host.passwordVariables("ci", "p4ss")) { client in
+                let tags = try await client.pull(registry).tags()
+                #expect(tags == .found(["v1"]))
+                _ = try await client.pull(registry).tags()
+            }
+            #expect(registry.requests.count { $0.path == "/v2/" } == 1)
+        }
+    }
+
+    @Test("The scope that a challenge names is asked for too, first")
+    func mergesScopes() async throws {
+        let issuer = TokenIssuer(accounts: ["ci": "p4ss"])
+        try await ScriptedRegistry.with(authentication: .bearer(issuer)) { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            let field = "Bearer realm=\"\(registry.url)/token\",scope=\"repository:proxy/library/app:pull\""
+            registry.script(
+                RequestMatch("GET", .manifests, authorizedOnly: false, where: { $0.headers["authorization"] == nil }),
+                .edit { $0.headers["WWW-Authenticate"] = field }
+            )
+            _ = try await withClient { try await $0.pull(registry).manifest(.tag("v1")) }
+            let token = try #require(registry.requests.first { $0.path == "/token" })
+            #expect(
+                token.query.all("scope") == ["repository:proxy/library/app:pull", "repository:library/app:pull"]
+            )
+        }
+    }
+
+    @Test("A token of ours is a password, a refresh token or a ready token, as the registry takes it")
+    func findsRoles() async throws {
+        let password = TokenIssuer(accounts: ["token": "t0ken"])
+        let refresh = TokenIssuer()
+        refresh.rules.refreshTokens = ["t0ken": "ci"]
+        for issuer in [password, refresh] { issuer.rules.anonymousActions = [] }
+        for authentication in [
+            Authentication.basic(username: "token", password: "t0ken"), .bearer(password), .bearer(refresh),
+        ] {
+            try await ScriptedRegistry.with(authentication: authentication) { registry in
+                registry.load(image, repository: "library/app", tag: "v1")
+                try await withClient(credentials: [registry.host.variablePrefix + "_TOKEN": "t0ken"]) { client in
+                    for _ in 0..<2 {
+                        let found = try await client.pull(registry).resolve(.tag("v1"))
+                        #expect(found == image.top)
+                    }
+                }
+                #expect(registry.requests.last?.status == 200 && registry.requests.count <= 5)
+            }
+        }
+    }
+
+    @Test("Docker Hub's password goes to Docker Hub alone; what stands in its place has accounts of its own")
+    func keepsHubPasswords() async throws {
+        try await ScriptedRegistry.with(authentication: .basic(username: "ci", password: "p4ss")) { registry in
+            registry.load(image, repository: "library/alpine", tag: "v1")
+            var credentials = ["IMGLIFE_DOCKER_IO_USERNAME": "me", "IMGLIFE_DOCKER_IO_PASSWORD": "hubs3cret"]
+            for own in [[:], registry.host.passwordVariables("ci", "p4ss")] {
+                credentials.merge(own) { $1 }
+                let found = try? await withClient(
+                    credentials: credentials,
+                    hosts: [.dockerHub: HostSettings(endpoint: registry.url)]
+                ) { try await $0.repository(.alpine, for: .pull).manifest(.tag("v1")) }
+                #expect((found != nil) == !own.isEmpty)
+            }
+            #expect(!registry.transcriptContains("hubs3cret"))
+        }
+    }
+
+    @Test("podman's file is read, and what others write as 'auth'", arguments: ["Y2k6cDRzcw==\\n", "Y2k6cDRzcw"])
+    func readsFiles(auth: String) async throws {
+        try await TemporaryDirectory.with { directory in
+            try await Tool.check("mkdir", ["\(directory)/containers"])
+            try await ScriptedRegistry.with(authentication: .basic(username: "ci", password: "p4ss")) { registry in
+                registry.load(image, repository: "library/app", tag: "v1")
+                let file = #"{"auths": {"\#(registry.host)": {"auth": "\#(auth)"}}}"#
+                try Files.write(file, to: "\(directory)/containers/auth.json")
+                let found = try await withClient(credentials: ["XDG_RUNTIME_DIR": "\(directory)"]) {
+                    try await $0.pull(registry).resolve(.tag("v1"))
+                }
+                #expect(found == image.top)
+            }
+        }
+    }
+}

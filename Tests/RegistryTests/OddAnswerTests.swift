@@ -1,0 +1,181 @@
+import NIOCore
+import OCI
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Registry
+
+/// Answers of registries in the field that are unusual, and that other clients cope with.
+@Suite(.timeLimit(.minutes(2)))
+struct OddAnswerTests {
+    private let image = SampleImage.image()
+    private static let source = ByteSource.random(seed: 31, count: 3 << 20)
+
+    private static let hasRange: @Sendable (RecordedRequest) -> Bool = { $0.headers["range"] != nil }
+
+    private static let rangeAnswers: [(String, Action)] =
+        [
+            ("another range", .header("Content-Range", "bytes 99-3145726/3145728")),
+            ("no unit", .header("Content-Range", "1000-3145727/3145728")),
+            ("no Content-Range", .header("Content-Range", nil)),
+            ("the whole under 206", .all([.ignoreRange, .edit { $0.status = 206 }])),
+            ("the rest under 200", .edit { $0.status = 200 }),
+            ("one too far", .header("Content-Range", "bytes 1000-3145728/3145728")),
+        ] + [400, 403, 405, 416, 500, 501].map { ("\($0)", .status($0)) }
+
+    @Test(
+        "A range that is answered oddly means no ranges: the blob comes from its beginning, once",
+        arguments: rangeAnswers
+    )
+    func healsRanges(name: String, answer: Action) async throws {
+        try await ScriptedRegistry.with { registry in
+            let descriptor = Self.source.descriptor
+            registry.store.putBlob(.bytes(Self.source), descriptor.digest, in: "library/app")
+            registry.script(RequestMatch("GET", .blobs, times: nil, where: Self.hasRange), answer)
+            let bytes = try await withClient(retry: RetryPolicy(attempts: 1)) {
+                try await $0.pull(registry).bytes(of: descriptor, from: 1000)
+            }
+            #expect(bytes == Self.source.read(at: 1000, count: Self.source.count))
+            #expect(registry.requests.map(Self.hasRange) == [true, false])
+        }
+    }
+
+    @Test("A part that is shorter than asked for is taken, and the next one asked for")
+    func takesParts() async throws {
+        try await ScriptedRegistry.with { registry in
+            let descriptor = Self.source.descriptor
+            registry.store.putBlob(.bytes(Self.source), descriptor.digest, in: "library/app")
+            let part = Reply(
+                206,
+                headers: ["Content-Range": "bytes 1000-1999/3145728"],
+                body: ByteSource(Self.source.read(at: 1000, count: 1000))
+            )
+            registry.script(RequestMatch("GET", .blobs), .reply(part))
+            let bytes = try await withClient { try await $0.pull(registry).bytes(of: descriptor, from: 1000) }
+            #expect(bytes == Self.source.read(at: 1000, count: Self.source.count))
+            #expect(registry.requests.map { $0.headers["range"] } == ["bytes=1000-", "bytes=2000-"])
+        }
+    }
+
+    @Test(
+        "A blob of the right length is taken whatever coding it is labelled with",
+        arguments: ["x-gzip", "gzip", "", "none", "aws-chunked"]
+    )
+    func takesLabels(coding: String) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.store.putBlob(.bytes(Self.source), Self.source.descriptor.digest, in: "library/app")
+            registry.script(RequestMatch("GET", .blobs), .header("Content-Encoding", coding))
+            let bytes = try await withClient { try await $0.pull(registry).bytes(of: Self.source.descriptor) }
+            #expect(bytes == Self.source.buffer)
+        }
+    }
+
+    private static let links = [
+        "</artifactory-less/tags/list?last=b&n=2>; rel=\"next\"",
+        "<https://example.com/v2/library/app/tags/list?last=b&n=2>; rel=next",
+        "<http://127.0.0.1/v2/library/app/tags/list?last=b&n=2>; rel=next",
+        "/v2/library/app/tags/list?last=b&n=2; rel=\"next\"",
+        "</v2/library/app/tags/list?n=1000>; rel=\"next\"",
+        "</v2/library/app/tags/list?x=a b|\"é\"&last=b>; rel=\"next\"",
+        "</v2/library/app/tags/list?pad=\(String(repeating: "x", count: 15_000))&last=b>; rel=\"next\"",
+    ]
+
+    @Test("Pages are followed at the list's own place, or all tags are asked for at once", arguments: links)
+    func followsLinks(link: String) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "a")
+            for tag in ["b", "c", "d"] as [TagName] { registry.store.tag(tag, image.digest, in: "library/app") }
+            registry.script(
+                RequestMatch("GET", .tags),
+                .reply(.json(200, #"{"tags":["a","b"]}"#, headers: ["Link": link]))
+            )
+            let tags = try await withClient { try await $0.pull(registry).tags() }
+            #expect(tags == .found(["a", "b", "c", "d"]))
+        }
+    }
+
+    @Test(
+        "A page size that is refused is left out, and a list without tags is empty",
+        arguments: [
+            (Action.error(400, "PAGINATION_NUMBER_INVALID"), ["a"]), (.reply(.json(200, #"{"name":"x"}"#)), []),
+            (.reply(.json(200, "{}")), []),
+        ] as [(Action, [TagName])]
+    )
+    func readsLists(answer: Action, expected: [TagName]) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "a")
+            registry.script(RequestMatch("GET", .tags), answer)
+            let tags = try await withClient { try await $0.pull(registry).tags() }
+            #expect(tags == .found(expected))
+        }
+    }
+
+    @Test(
+        "A source's HEAD that is refused, or says that nothing is there, is asked again by GET",
+        arguments: [403, 404, 405, 406, 412, 501]
+    )
+    func asksByGet(status: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            registry.script(RequestMatch("HEAD", .manifests), .status(status))
+            let found = try await withClient { try await $0.pull(registry).resolve(.tag("v1")) }
+            #expect(found == image.top)
+        }
+    }
+
+    @Test("A target that refuses to tell is unknown, and no failure", arguments: [400, 401, 403, 405, 406, 412, 500])
+    func asksTargets(status: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch(nil, .any, times: nil), .status(status))
+            try await withClient { client in
+                let target = client.push(registry)
+                for answer in [
+                    try await target.asking { _ = try await $0.tags() },
+                    try await target.asking { _ = try await $0.resolve(.tag("v1")) },
+                ] {
+                    guard case .unknown(let error) = answer else { throw SampleReader.Broken() }
+                    #expect(error.status == status)
+                }
+            }
+        }
+    }
+
+    @Test(
+        "Without the referrers interface, however that is said, the fallback is used",
+        arguments: [204, 400, 401, 403, 404, 405, 406, 410, 415, 501]
+    )
+    func fallsBack(status: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET", "/referrers/", times: nil), .status(status))
+            let listed = try await withClient { try await $0.pull(registry).listedReferrers(of: image.digest) }
+            #expect(listed == nil)
+        }
+    }
+
+    @Test(
+        "Heads are read as they were meant",
+        arguments: [
+            ("HTTP/1.1 200 OK\r\nA: b \t\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n\r\n"),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\ncontent-length:5\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+            ),
+            ("HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", nil),
+            ("HTTP/1.1 200 OK\r\n\r\n", nil),
+        ] as [(String, String?)]
+    )
+    func repairsHeads(head: String, expected: String?) {
+        #expect(HeadRepair.repaired(Array(head.utf8)).bytes.map { String(decoding: $0, as: UTF8.self) } == expected)
+    }
+
+    @Test(
+        "One byte that no URL may hold is encoded alone",
+        arguments: [
+            ("http://a/b?x=a b%2F|\"{é}", "http://a/b?x=a%20b%2F%7C%22%7B%C3%A9%7D"),
+            ("http://a/b?x=%zz%2f+", "http://a/b?x=%25zz%2f+"),
+        ]
+    )
+    func keepsBytes(text: String, expected: String) { #expect(HTTPURL(text)?.text == expected) }
+}

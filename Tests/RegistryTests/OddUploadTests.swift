@@ -1,0 +1,147 @@
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+@testable import Registry
+
+/// Answers to pushes that are unusual, and after which a push must succeed all the same.
+@Suite(.timeLimit(.minutes(2)))
+struct OddUploadTests {
+    private static let source = ByteSource.random(seed: 41, count: 6 << 20)
+
+    private func upload(_ script: (ScriptedRegistry) -> Void) async throws -> [String] {
+        try await ScriptedRegistry.with { registry in
+            script(registry)
+            _ = try await withClient { try await $0.push(registry).store(SampleReader(Self.source)) }
+            #expect(registry.store.blob(Self.source.descriptor.digest, in: "library/app")?.count == Self.source.count)
+            return registry.requests.map { "\($0.method) \($0.status ?? 0)" }
+        }
+    }
+
+    @Test("Where parts are refused the blob is sent whole in a new session", arguments: [400, 405, 501])
+    func avoidsParts(status: Int) async throws {
+        let transcript = try await upload { registry in
+            registry.script(RequestMatch("PUT", .uploads), .resetUpload(afterBytes: 2 << 20))
+            registry.script(RequestMatch("PATCH", .uploads, times: nil), .status(status))
+        }
+        #expect(transcript.filter { $0.hasPrefix("PATCH") }.count == 1)
+        #expect(transcript.last == "PUT 201")
+    }
+
+    @Test(
+        "A registry that is wrong about what it holds is given the rest; the digest decides",
+        arguments: ["0-0", "0-1048575"]
+    )
+    func doubtsRanges(range: String) async throws {
+        let transcript = try await upload { registry in
+            registry.script(RequestMatch("PUT", .uploads), .replyEarly(.error(413, "SIZE_INVALID")))
+            registry.script(RequestMatch("PATCH", .uploads, times: nil), .header("Range", range))
+        }
+        #expect(transcript.filter { $0.hasPrefix("POST") }.count == 2)
+    }
+
+    @Test("A 416 that says too large means smaller pieces")
+    func sendsSmallerPieces() async throws {
+        let transcript = try await upload { registry in
+            registry.script(
+                RequestMatch(nil, .uploads, times: nil),
+                .flip { request in
+                    guard (request.headers["content-length"].flatMap { Int($0) } ?? 0) > 4 << 20 else { return nil }
+                    return .replyEarly(Reply(416, body: "request body is too large"))
+                }
+            )
+        }
+        #expect(transcript.filter { $0 == "PATCH 202" }.count == 2)
+    }
+
+    @Test("An upload may be opened at another origin, without credentials there")
+    func followsPosts() async throws {
+        try await ScriptedRegistry.with { other in
+            try await ScriptedRegistry.with(authentication: .basic(username: "ci", password: "p4ss")) { registry in
+                registry.script(
+                    RequestMatch("POST", .uploads, times: nil),
+                    .flip { .redirect(307, to: other.url + $0.uri) }
+                )
+                _ = try await withClient(credentials: registry.host.passwordVariables("ci", "p4ss")) {
+                    try await $0.push(registry).store(SampleReader(Self.source))
+                }
+                #expect(other.store.blob(Self.source.descriptor.digest, in: "library/app") != nil)
+                #expect(other.requests.allSatisfy { $0.headers["authorization"] == nil })
+            }
+        }
+    }
+
+    @Test("A mount that fails, however, leads to one real upload", arguments: [400, 403, 404, 405, 500, 502])
+    func mountsOnce(status: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("POST", .uploads, where: { $0.query["mount"] != nil }), .status(status))
+            let outcome = try await withClient {
+                try await $0.push(registry).store(SampleReader(Self.source), mountFrom: "library/base")
+            }
+            #expect(outcome == .stored(bytes: 6 << 20))
+            #expect(registry.requests.count { $0.query["mount"] != nil } == 1)
+        }
+    }
+
+    @Test("A mount that brought nothing is not repeated: the blob is sent")
+    func doubtsMounts() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("POST", .uploads), .status(201))
+            try await withClient { client in
+                let target = client.push(registry)
+                let first = try await target.store(SampleReader(Self.source), mountFrom: "library/base")
+                let second = try await target.store(SampleReader(Self.source), mountFrom: "library/base")
+                #expect(first == .mounted(from: "library/base") && second == .stored(bytes: 6 << 20))
+            }
+        }
+    }
+
+    @Test("A token that is not given for a mount does not fail the push", arguments: [400, 401, 403, 404, 500])
+    func mountsWithoutToken(status: Int) async throws {
+        var rules = TokenIssuer.Rules()
+        rules.accounts = ["ci": "p4ss"]
+        try await ScriptedRegistry.with(authentication: .bearer(TokenIssuer(rules))) { registry in
+            registry.script(
+                RequestMatch("GET", .token, times: nil, where: { $0.uri.contains("base") }),
+                .status(status)
+            )
+            let outcome = try await withClient(credentials: registry.host.passwordVariables("ci", "p4ss")) {
+                try await $0.push(registry).store(SampleReader(Self.source), mountFrom: "library/base")
+            }
+            #expect(outcome == .stored(bytes: 6 << 20))
+        }
+    }
+
+    @Test(
+        "What was just pushed may be unknown for a moment",
+        arguments: [
+            (400, "MANIFEST_BLOB_UNKNOWN"), (404, "MANIFEST_UNKNOWN"), (404, "BLOB_UNKNOWN"), (400, "MANIFEST_INVALID"),
+        ]
+    )
+    func waitsForLag(status: Int, code: String) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.options.requiresChildren = false
+            registry.script(RequestMatch("PUT", .manifests, times: 3), .error(status, code))
+            let image = SampleImage.image()
+            let manifest = try Manifest(bytes: image.topBytes, contentType: image.top.mediaType)
+            let clock = TestClock()
+            try await withClient(retry: RetryPolicy(attempts: 1), clock: clock) { client in
+                try await client.push(registry).store(manifest, as: "v1")
+            }
+            #expect(clock.sleeps == [.milliseconds(500), .seconds(1), .seconds(2)])
+        }
+    }
+
+    @Test("A tag of a sha512 manifest stays one where the registry takes it so")
+    func tagsDigests() async throws {
+        let image = SampleImage.image(algorithm: .sha512)
+        try await ScriptedRegistry.with { registry in
+            registry.options.requiresChildren = false
+            registry.script(RequestMatch("PUT", .manifests), .header("OCI-Tag", "v1"))
+            let manifest = try Manifest(bytes: image.topBytes, contentType: image.top.mediaType, algorithm: .sha512)
+            try await withClient { try await $0.push(registry).store(manifest, as: "v1") }
+            #expect(registry.requests.map(\.uri) == ["/v2/library/app/manifests/\(image.digest)?tag=v1"])
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import OCI
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Registry
+
+struct WaitingTests {
+    @Test(
+        "A refused request that is told to come back at once is a try like any other",
+        arguments: ["0", "0.01", "0.5"]
+    )
+    func countsRefusals(told: String) async throws {
+        for status in [429, 503] {
+            try await ScriptedRegistry.with { registry in
+                registry.script(RequestMatch("GET", times: nil), .status(status, headers: ["Retry-After": told]))
+                let clock = TestClock()
+                await #expect {
+                    try await withClient(clock: clock) { _ = try await $0.pull(registry).tags() }
+                } throws: { "\($0)".contains("after 3 tries") && "\($0)".contains("\(status)") }
+                #expect(registry.requests.count == 3)
+                #expect(clock.now.offset >= .seconds(4))
+            }
+        }
+    }
+
+    @Test("Waits that are told end at their limit, with a time and the number of tries")
+    func endsWaits() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET", times: nil), .status(429, headers: ["Retry-After": "60"]))
+            let clock = TestClock()
+            await #expect {
+                try await withClient(clock: clock) { _ = try await $0.pull(registry).tags() }
+            } throws: {
+                if case .rateLimited = ($0 as? RegistryError)?.kind {
+                    ($0 as? RegistryError)?.tries == 16
+                } else {
+                    false
+                }
+            }
+            #expect(registry.requests.count == 16)
+        }
+    }
+
+    @Test("A rate limit under another status is one")
+    func knowsCodes() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET"), .error(400, "TOOMANYREQUESTS"))
+            registry.script(RequestMatch("GET"), .reply(.json(200, #"{"tags":["a"]}"#)))
+            let tags = try await withClient { try await $0.pull(registry).tags() }
+            #expect(tags == .found(["a"]))
+        }
+    }
+
+    @Test("A pause is told once, to the log and to displays, and a retry says which it is")
+    func tellsOfPauses() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET"), .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "30"]))
+            registry.script(RequestMatch("GET"), .status(500))
+            registry.script(RequestMatch("GET", times: nil), .reply(.json(200, #"{"tags":[]}"#)))
+            let log = LogRecorder()
+            let told = Watched<[Waiting]>([])
+            var configuration = RegistryConfiguration(logger: log.logger, clock: TestClock())
+            configuration.onWaiting = { waiting in told.update { $0.append(waiting) } }
+            try await RegistryClient.with(configuration) { _ = try await $0.pull(registry).tags() }
+            #expect(told.value.map(\.host) == [registry.host.description])
+            #expect(told.value.first?.reason == "429 TOOMANYREQUESTS")
+            #expect(log.text.contains("notice a registry wants no requests for a time"))
+            #expect(log.text.contains("warning trying again") && log.text.contains("2 of 3"))
+        }
+    }
+}
