@@ -22,6 +22,8 @@ struct FollowRedirects: HTTPHandler {
             }
             var response = try await next.send(request)
             response.isHome = url.origin == first.home
+            // What was presented decides what an error says, and what it must not repeat.
+            response.authorization = first.authorization
             guard let target = try way.target(of: response, staysHome: staysHome) else { return response }
             url = target
         }

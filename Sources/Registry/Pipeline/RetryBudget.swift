@@ -49,7 +49,9 @@ final class RetryBudget: Sendable {
         case .again: return
         case .giveUp(let final): throw final
         case .wait(let delay, let next):
-            retry.logger.warning(
+            // What is not there yet, or not at this mirror, worries nobody.
+            retry.logger.log(
+                level: error.kind == .notFound ? .debug : .warning,
                 "trying again",
                 metadata: [
                     "try": "\(next) of \(retry.policy.attempts)", "action": "\(context.action.rawValue)",
