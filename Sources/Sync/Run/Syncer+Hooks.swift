@@ -35,7 +35,7 @@ extension Syncer {
 
     /// - Returns: where it is; `nil` when it could not be written, which the log tells and the hooks survive.
     private func writeReport(_ report: SyncReport) async -> String? {
-        let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        let directory = getenv("TMPDIR").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
         let path = "\(directory)/imglife-report-\(getpid())-\(String(UInt64.random(in: .min ... .max), radix: 36)).json"
         do {
             try await ReportFile.write(ReportDocument(report, started: report.started).text, to: path)

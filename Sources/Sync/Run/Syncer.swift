@@ -24,6 +24,8 @@ package struct Syncer: Sendable {
 
     /// How many entries are listed at a time.
     static let planningParallelism = 8
+    /// How many entries' hooks run at a time; a program of its own is behind each.
+    static let hookParallelism = 8
 
     let configuration: Configuration
     let client: RegistryClient
@@ -98,7 +100,14 @@ package struct Syncer: Sendable {
                     try await inner.waitForAll()
                 }
             }
+            // The first task ends before the stream does, or with it; what is waited for beyond the bound may be it.
+            var underWay = 0
             for await entry in ended {
+                if underWay > Self.hookParallelism {
+                    try await group.next()
+                    underWay -= 1
+                }
+                underWay += 1
                 group.addTask {
                     let hooks = configuration.entries[entry].hooks
                     let outcomes = try await runHooks(hooks, after: collector.report(of: entry), of: entry)
