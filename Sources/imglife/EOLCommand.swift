@@ -110,6 +110,17 @@ struct EOLCommand: AsyncParsableCommand {
             hasFailed = true
         }
         guard let failWithin else { return hasFailed }
+        let unanswered = result.warnings.filter { warning in
+            [.unreachable, .unusableAnswer].contains(warning.kind)
+                && warning.product.map { result.catalogue.products[$0] == nil } ?? true
+        }
+        if !unanswered.isEmpty {
+            logger.error(
+                "--fail-within cannot tell: there is no end-of-life data; see the warnings, or give lifecycle.eol_data_file",
+                metadata: ["products": "\(unanswered.compactMap(\.product).joined(separator: ", ").displaySafe)"]
+            )
+            hasFailed = true
+        }
         let ending = report.ending(within: failWithin).count
         if ending > 0 {
             logger.error(
