@@ -50,7 +50,10 @@ extension Syncer {
 
     private func copy(_ work: TagWork, repositoryIsEmpty: Bool) async throws -> SyncReport.Row {
         let entry = configuration.entries[work.entry]
-        guard let cache, !options.isDryRun || options.isOffline else { return row(work, .synced) }
+        guard let cache, !options.isDryRun || options.isOffline else {
+            try await rehearse(work)
+            return row(work, .synced)
+        }
         // Once the disk fails nothing can be copied; each tag says so without asking a registry.
         try cache.checkUsable()
         let job = CopyJob(
@@ -86,6 +89,17 @@ extension Syncer {
         row.referrers = outcome.referrers
         logger.info("synced", metadata: metadata(work, ["digest": "\(outcome.pushed.digest)"]))
         return row
+    }
+
+    /// Reads what a copy would begin with, so that a dry run fails where a run would: a tag that is gone, a source that
+    /// is down, no matching platform.
+    private func rehearse(_ work: TagWork) async throws {
+        let entry = configuration.entries[work.entry]
+        let source = source(of: entry)
+        guard let document = try await source.manifest(.tag(work.tag.source)) else {
+            throw source.absence(of: .tag(work.tag.source))
+        }
+        _ = try await PlatformChoice(of: entry.platforms, from: document) { try await source.manifest($0) }
     }
 
     private func row(_ work: TagWork, _ status: SyncReport.Status) -> SyncReport.Row {
