@@ -78,7 +78,8 @@ struct ExportSelection: Sendable {
         var choice = try TagSelector.select(from: listed, for: entry)
         if !choice.undated.isEmpty {
             let dated = try await ImageDates(source: source, cache: cache).adding(to: listed, for: choice.undated)
-            choice = try TagSelector.select(from: dated, for: entry)
+            for warning in dated.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
+            choice = try TagSelector.select(from: dated.tags, for: entry)
         }
         for warning in choice.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
         return choice.tags.map(\.name)

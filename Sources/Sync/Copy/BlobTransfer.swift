@@ -32,7 +32,9 @@ extension ImageCopy {
     private func attempt(_ followed: FollowedBlob, lookingFirst: Bool) async throws -> ByteTally {
         let blob = followed.descriptor
         let outcome = try await ledger.ensure(blob.digest, in: job.target) {
-            if lookingFirst, try await target.contains(blob) { return .alreadyThere }
+            if lookingFirst, case .known(true) = try await target.asking({ try await $0.contains(blob) }) {
+                return .alreadyThere
+            }
             let home = ledger.home(of: blob.digest, near: job.target) ?? neighbouringSource
             if home == nil { try await followed.start() }
             let transfer = progress.begin("\(job.tag) \(blob.digest.short)", size: blob.size)

@@ -35,6 +35,18 @@ protocol ImageSource: ContentSource {
 extension ImageSource {
     var isCache: Bool { false }
 
+    /// What a reference stands for, by HEAD, and where that finds nothing or is refused by GET: some registries answer
+    /// HEAD with 404 or 403 for what they give to GET.
+    ///
+    /// - Returns: `nil` when neither finds it.
+    func find(_ reference: Reference) async throws -> Descriptor? {
+        do {
+            if let found = try await resolve(reference) { return found }
+            if isCache { return nil }
+        } catch let error as RegistryError where [401, 403, 405].contains(error.status) {}
+        return try await manifest(reference)?.descriptor
+    }
+
     func absence(of reference: Reference?) -> CopyError {
         CopyError(reference.map { .missingTag($0, location) } ?? .missingRepository(location))
     }

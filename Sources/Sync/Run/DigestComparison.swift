@@ -25,11 +25,13 @@ struct DigestComparison {
     /// - Returns: whether they are equal, and what the target's tag is to be, in the target's algorithm if it is.
     /// - Throws: ``CopyError`` when the source lacks the tag; `RegistryError`; `DocumentError`.
     func compare(_ tag: EntryPlan.Tag) async throws -> (isEqual: Bool, expected: Digest) {
-        async let resolved = target.resolve(.tag(tag.target))
+        async let asked = target.asking { try await $0.resolve(.tag(tag.target)) }
         let expected = try await expected(of: tag)
-        guard let present = try await resolved?.digest, present != expected.digest else {
-            return (try await resolved != nil, expected.digest)
+        // A target that refuses to tell is written to: nothing says that it is equal.
+        guard case .known(let resolved) = try await asked, let present = resolved?.digest else {
+            return (false, expected.digest)
         }
+        guard present != expected.digest else { return (true, expected.digest) }
         guard present.algorithm != expected.digest.algorithm, let document = try await document(of: expected),
             Digest.of(document.bytes, algorithm: present.algorithm) == present
         else { return (false, expected.digest) }
@@ -61,7 +63,7 @@ struct DigestComparison {
     }
 
     private func sourceDescriptor(of tag: EntryPlan.Tag) async throws -> Descriptor {
-        guard let descriptor = try await source.resolve(.tag(tag.source)) else {
+        guard let descriptor = try await source.find(.tag(tag.source)) else {
             throw source.absence(of: .tag(tag.source))
         }
         return descriptor

@@ -26,7 +26,7 @@ struct EntryPlanner {
         if case .tag(let tag) = entry.selection, !naming.needsSiblings(tag, entry: entry) {
             return try await plan(fixed: tag)
         }
-        async let offered = target.tags()
+        async let offered = target.asking { try await $0.tags() }
         let selection = try await selection()
         let present = try await PresentTags(offered)
         return EntryPlan(
@@ -47,12 +47,12 @@ struct EntryPlanner {
     /// The tags to mirror and their names at the target, without a look at the target itself.
     func selection() async throws -> EntrySelection {
         if case .tag(let tag) = entry.selection, !naming.needsSiblings(tag, entry: entry) {
-            guard try await source.resolve(.tag(tag)) != nil else {
+            guard try await source.find(.tag(tag)) != nil else {
                 throw source.absence(of: .tag(tag))
             }
             return EntrySelection(tags: [(ListedTag(name: tag), naming.plainName(of: tag, entry: entry))])
         }
-        let (listed, listingWarnings) = try await listing.tags()
+        var (listed, listingWarnings) = try await listing.tags()
         var choice: TagChoice
         do {
             choice = try TagSelector.select(from: listed, for: entry)
@@ -61,7 +61,8 @@ struct EntryPlanner {
         }
         if !choice.undated.isEmpty {
             let dated = try await dates.adding(to: listed, for: choice.undated)
-            choice = try TagSelector.select(from: dated, for: entry)
+            choice = try TagSelector.select(from: dated.tags, for: entry)
+            listingWarnings += dated.warnings
         }
         let named = try await naming.names(for: choice.tags, among: listed, entry: entry)
         if let collision = TargetCollision.find(among: named.tags.map { ($0.source.name, $0.target) }).first {
@@ -77,11 +78,12 @@ struct EntryPlanner {
     private func plan(fixed tag: TagName) async throws -> EntryPlan {
         let name = naming.plainName(of: tag, entry: entry)
         let decision: EntryPlan.Decision
-        if try await target.resolve(.tag(name)) != nil {
-            decision = entry.checksDigest ? .compare : .upToDate
-        } else {
-            let present = try await PresentTags(target.tags())
+        switch try await target.asking({ try await $0.resolve(.tag(name)) }) {
+        case .known(.some): decision = entry.checksDigest ? .compare : .upToDate
+        case .known(nil):
+            let present = try await PresentTags(target.asking { try await $0.tags() })
             decision = .copy(repositoryIsEmpty: present.isEmpty)
+        case .unknown: decision = .copy(repositoryIsEmpty: false)
         }
         return EntryPlan(
             tags: [EntryPlan.Tag(source: tag, target: name, decision: decision, listedDigest: nil)],
@@ -110,10 +112,12 @@ private struct PresentTags {
     /// The registry does not know the repository, so no blob can be in it.
     let isEmpty: Bool
 
-    init(_ listing: TagListing) {
+    /// A target that refuses to tell is not known to have any tag, and not known to be empty.
+    init(_ listing: Knowledge<TagListing>) {
         switch listing {
-        case .missing: (names, isEmpty) = ([], true)
-        case .found(let tags): (names, isEmpty) = (Set(tags), false)
+        case .known(.missing): (names, isEmpty) = ([], true)
+        case .known(.found(let tags)): (names, isEmpty) = (Set(tags), false)
+        case .unknown: (names, isEmpty) = ([], false)
         }
     }
 }

@@ -3,6 +3,15 @@ import FoundationEssentials
 import OCI
 import Registry
 
+extension Manifest {
+    fileprivate var annotations: [String: String] {
+        switch content {
+        case .image(let image): image.annotations
+        case .index(let index): index.annotations
+        }
+    }
+}
+
 /// When images were created, asked of their configs: the only date that a registry's own interface tells.
 struct ImageDates {
     /// How many configs are asked for at a time.
@@ -13,27 +22,50 @@ struct ImageDates {
 
     /// The listing with the dates of these tags, which cost a few small requests each.
     ///
-    /// A tag that vanished meanwhile, or whose config tells no date, stays without one; not an error.
-    func adding(to listed: [ListedTag], for undated: [TagName]) async throws -> [ListedTag] {
-        let dates = try await withThrowingTaskGroup(of: (TagName, Date).self) { group in
-            var dates: [TagName: Date] = [:]
+    /// A tag that vanished meanwhile, or whose image tells no date, stays without one. So does one that cannot be read,
+    /// with a warning: it must not keep its siblings from being mirrored.
+    ///
+    /// - Throws: `CancellationError` only.
+    func adding(
+        to listed: [ListedTag],
+        for undated: [TagName]
+    ) async throws -> (tags: [ListedTag], warnings: [String]) {
+        let answers = try await withThrowingTaskGroup(of: Answer.self) { group in
+            var answers: [Answer] = []
             for (position, tag) in undated.enumerated() {
-                if position >= Self.parallelism, let (tag, date) = try await group.next() { dates[tag] = date }
-                group.addTask { (tag, try await created(tag) ?? .distantPast) }
+                if position >= Self.parallelism, let answer = try await group.next() { answers.append(answer) }
+                group.addTask { try await answer(for: tag) }
             }
-            for try await (tag, date) in group { dates[tag] = date }
-            return dates
+            for try await answer in group { answers.append(answer) }
+            return answers
         }
-        return listed.map {
+        let dates = Dictionary(answers.map { ($0.tag, $0.date) }) { first, _ in first }
+        let tags = listed.map {
             ListedTag(name: $0.name, date: $0.date ?? dates[$0.name], digest: $0.digest, images: $0.images)
+        }
+        return (tags, answers.compactMap(\.warning).sorted())
+    }
+
+    private struct Answer: Sendable {
+        let tag: TagName
+        var date = Date.distantPast
+        var warning: String?
+    }
+
+    private func answer(for tag: TagName) async throws -> Answer {
+        do {
+            return Answer(tag: tag, date: try await created(tag) ?? .distantPast)
+        } catch let error where !error.isCancellation {
+            let warning = "the date of the tag '\(tag)' cannot be read, so it counts as the oldest: \(error)"
+            return Answer(tag: tag, warning: warning)
         }
     }
 
+    /// The config's date, else the one that an artifact's annotation tells (OCI image-spec 1.1.1, "Annotations").
     private func created(_ tag: TagName) async throws -> Date? {
-        guard let document = try await source.manifest(.tag(tag)),
-            let created = try await ImageConfig.first(of: document, from: source, through: cache)?.created
-        else { return nil }
-        return Self.date(created)
+        guard let document = try await source.manifest(.tag(tag)) else { return nil }
+        let config = try await ImageConfig.first(of: document, from: source, through: cache)
+        return (config?.created ?? document.annotations["org.opencontainers.image.created"]).flatMap(Self.date)
     }
 
     /// RFC 3339 with or without a fraction of a second.

@@ -19,7 +19,9 @@ struct TargetNaming {
     }
 
     /// - Returns: the tags in the same order with their names, and a warning for each that keeps its bare name.
-    /// - Throws: `RegistryError`.
+    /// A tag that cannot be read keeps its name as well; its siblings go on.
+    ///
+    /// - Throws: `CancellationError` only.
     func names(
         for tags: [ListedTag],
         among siblings: [ListedTag],
@@ -32,9 +34,15 @@ struct TargetNaming {
                 named.append((tag, plainName(of: tag.name, entry: entry)))
                 continue
             }
-            let found = try await versionedName(for: tag, among: siblings)
+            var found: TagName?
+            var reason = ""
+            do {
+                found = try await versionedName(for: tag, among: siblings)
+            } catch let error where !error.isCancellation {
+                reason = ": \(error)"
+            }
             if found == nil {
-                warnings.append("os_normalize finds no version for the tag '\(tag.name)'; its name stays")
+                warnings.append("os_normalize finds no version for the tag '\(tag.name)'; its name stays\(reason)")
             }
             named.append((tag, found ?? tag.name))
         }
@@ -54,7 +62,7 @@ struct TargetNaming {
 
     private func digest(of tag: TagName, listed: Digest?) async throws -> Digest? {
         if let listed { return listed }
-        return try await source.resolve(.tag(tag))?.digest
+        return try await source.find(.tag(tag))?.digest
     }
 
     /// The `org.opencontainers.image.version` of the manifest's annotations, else of the config's labels.

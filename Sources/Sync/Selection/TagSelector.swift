@@ -60,6 +60,14 @@ package enum TagSelector {
         let others = sorted.drop { TagVersion($0.name) != nil }
         let cutsIntoOthers = sorted.count - others.count < limit
         let undated = cutsIntoOthers ? others.filter { $0.date == nil }.map(\.name) : []
-        return TagChoice(tags: Array(sorted.prefix(limit)), undated: undated, warnings: [])
+        let (last, next) = (sorted[limit - 1], sorted[limit])
+        var warnings: [String] = []
+        if undated.isEmpty, TagOrder.isByName(last, next) {
+            warnings.append(
+                "dates do not tell which tags are newest, so names decide, the highest first: "
+                    + "'\(last.name)' is kept, '\(next.name)' is not"
+            )
+        }
+        return TagChoice(tags: Array(sorted.prefix(limit)), undated: undated, warnings: warnings)
     }
 }

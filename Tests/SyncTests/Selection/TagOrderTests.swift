@@ -76,7 +76,7 @@ struct TagOrderTests {
         #expect(sorted.map(\.name.description) == ["1.02.3", "1.2.3", "V1.2.3", "v1.2.3"])
     }
 
-    @Test("Other tags go by date, those without one last, then by name; dates do not move versions")
+    @Test("Other tags go by date, those without one last, then by name, highest first; dates do not move versions")
     func dates() throws {
         let tags = try [
             ("old", 1), ("new", 3), ("b-undated", nil), ("a-undated", nil), ("same-b", 2), ("same-a", 2), ("1.0", nil),
@@ -87,7 +87,7 @@ struct TagOrderTests {
         }
         #expect(
             TagOrder.sorted(tags).map(\.name.description) == [
-                "3.0", "2.0", "1.0", "new", "same-a", "same-b", "old", "a-undated", "b-undated",
+                "3.0", "2.0", "1.0", "new", "same-b", "same-a", "old", "b-undated", "a-undated",
             ]
         )
     }
