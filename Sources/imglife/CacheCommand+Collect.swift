@@ -4,7 +4,7 @@ import OCI
 import Sync
 
 /// `imglife cache gc`.
-struct CacheCollectCommand: AsyncParsableCommand {
+struct CacheCollectCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "gc",
         abstract: "Remove what no tag needs, and old images where the cache is too large.",

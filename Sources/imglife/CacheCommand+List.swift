@@ -3,7 +3,7 @@ import Cache
 import OCI
 
 /// `imglife cache ls`.
-struct CacheListCommand: AsyncParsableCommand {
+struct CacheListCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "ls",
         abstract: "List the images of the cache, their platforms and sizes.",

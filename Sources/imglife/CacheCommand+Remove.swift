@@ -3,7 +3,7 @@ import Cache
 import OCI
 
 /// `imglife cache rm`.
-struct CacheRemoveCommand: AsyncParsableCommand {
+struct CacheRemoveCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "rm",
         abstract: "Forget tags of the cache.",

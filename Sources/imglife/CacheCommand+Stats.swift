@@ -4,7 +4,7 @@ import FoundationEssentials
 import OCI
 
 /// `imglife cache stats`.
-struct CacheStatsCommand: AsyncParsableCommand {
+struct CacheStatsCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "stats",
         abstract: "Tell how much the cache holds, and how much sharing saves."

@@ -5,7 +5,7 @@ import Registry
 import Sync
 
 /// `imglife cache verify`.
-struct CacheVerifyCommand: AsyncParsableCommand {
+struct CacheVerifyCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Hash every blob again and put aside what is wrong.",

@@ -7,7 +7,7 @@ import Registry
 import Sync
 
 /// `imglife cache`: looks after the cache.
-struct CacheCommand: AsyncParsableCommand {
+struct CacheCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "cache",
         abstract: "Look after the cache: what it holds, whether it is sound, and what can go.",

@@ -6,7 +6,7 @@ import Sync
 extension ClientKind: ExpressibleByArgument {}
 
 /// `imglife client-config`: prints the lines that make a client pull through `imglife serve`.
-struct ClientConfigCommand: AsyncParsableCommand {
+struct ClientConfigCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "client-config",
         abstract: "Print the lines that make a client use this mirror.",

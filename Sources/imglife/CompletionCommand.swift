@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// `imglife completion`: prints the script with which a shell completes imglife's commands and options.
-struct CompletionCommand: AsyncParsableCommand {
+struct CompletionCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "completion",
         abstract: "Print a shell's completion script.",

@@ -5,7 +5,7 @@ import Registry
 import Sync
 
 /// `imglife eol`: how long the mirrored tags are supported.
-struct EOLCommand: AsyncParsableCommand {
+struct EOLCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "eol",
         abstract: "Tell when the mirrored tags reach their end of life.",
@@ -47,7 +47,6 @@ struct EOLCommand: AsyncParsableCommand {
     var output = SyncCommand.Output.text
 
     func run() async throws {
-        if parent.check { return try await parent.checkConfiguration() }
         try await Failure.exiting {
             let session = try Session(options: parent.options)
             let chosen = try session.positions(matching: entries).map { session.configuration.entries[$0] }

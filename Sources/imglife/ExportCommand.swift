@@ -6,7 +6,7 @@ import Registry
 import Sync
 
 /// `imglife export`: writes images of the cache into an archive.
-struct ExportCommand: AsyncParsableCommand {
+struct ExportCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
         abstract: "Write images into an archive for the other side of an air gap.",

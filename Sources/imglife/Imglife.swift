@@ -28,7 +28,7 @@ struct Imglife: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
 
-    @Flag(help: "Validate the configuration and run nothing.")
+    @Flag(help: "Validate the configuration and run nothing, whatever the command.")
     var check = false
 
     static func main() async {
@@ -36,7 +36,19 @@ struct Imglife: AsyncParsableCommand {
         // A reader that goes away is an error of that write, not the end of the process half-way.
         signal(SIGPIPE, SIG_IGN)
         clinux_limit_heap()
-        await main(nil)
+        do {
+            var command = try await asyncParseAsRoot()
+            if let checked = command as? any Subcommand, checked.parent.check {
+                // Whatever the command would do, it does nothing then.
+                try await checked.parent.checkConfiguration()
+            } else if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            exit(withError: error)
+        }
     }
 
     func run() async throws {
@@ -52,6 +64,11 @@ struct Imglife: AsyncParsableCommand {
             try StandardOutput.write("\(session.file): valid, \(count) \(count == 1 ? "entry" : "entries")\n")
         }
     }
+}
+
+/// A command below ``Imglife``, which knows the options that all of them share.
+protocol Subcommand: AsyncParsableCommand {
+    var parent: Imglife { get }
 }
 
 /// The version that `--version` and the User-Agent tell.

@@ -5,7 +5,7 @@ import Logging
 import OCI
 
 /// `imglife import`: takes images from archives into the cache.
-struct ImportCommand: AsyncParsableCommand {
+struct ImportCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
         abstract: "Take the images of archives into the cache.",

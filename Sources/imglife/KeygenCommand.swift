@@ -4,7 +4,7 @@ import Glibc
 import OCI
 
 /// `imglife keygen`: makes a pair of keys for archives.
-struct KeygenCommand: AsyncParsableCommand {
+struct KeygenCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "keygen",
         abstract: "Make a key that signs archives, and the one that checks them.",

@@ -3,7 +3,7 @@ import Cache
 import Sync
 
 /// `imglife receipt`: what this side of an air gap holds.
-struct ReceiptCommand: AsyncParsableCommand {
+struct ReceiptCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "receipt",
         abstract: "Write what the cache holds, for 'export --since' on the other side.",

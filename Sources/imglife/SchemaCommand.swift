@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// `imglife schema`: tells editors and other programs what the files look like.
-struct SchemaCommand: AsyncParsableCommand {
+struct SchemaCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "schema",
         abstract: "Print the JSON Schema of the configuration, or of the report.",

@@ -5,7 +5,7 @@ import OCI
 import Serve
 
 /// `imglife serve`: the cache as a read-only registry.
-struct ServeCommand: AsyncParsableCommand {
+struct ServeCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
         abstract: "Serve the cache as a read-only OCI registry.",

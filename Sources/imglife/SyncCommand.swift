@@ -8,7 +8,7 @@ import Registry
 import Sync
 
 /// `imglife sync`: mirrors what the configuration says.
-struct SyncCommand: AsyncParsableCommand {
+struct SyncCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "sync",
         abstract: "Mirror the images that the configuration names.",
@@ -46,7 +46,6 @@ struct SyncCommand: AsyncParsableCommand {
     var progress = ProgressDisplay.Mode.auto
 
     func run() async throws {
-        if parent.check { return try await parent.checkConfiguration() }
         try await Failure.exiting {
             let session = try Session(options: parent.options)
             let options = try options(for: session)

@@ -7,7 +7,7 @@ import Testing
 @testable import Cache
 
 /// Files under `blobs/` without a row, as a kill, a busy index or a full disk between the renaming and the row leaves them.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct AdoptionTests {
     private static let location = "registry.example.com/app"
     private let image = SampleImage.multiPlatform(seed: 31)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Cache
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct DirectoryTests {
     @Test("A directory that cannot be read to its end is an error, not a short one")
     func unreadable() async throws {

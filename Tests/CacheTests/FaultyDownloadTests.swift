@@ -6,7 +6,7 @@ import Testing
 
 @testable import Cache
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct FaultyDownloadTests {
     @Test("A download that ended without success holds no space: no reservation, and no blocks behind what it has")
     func reserve() async throws {

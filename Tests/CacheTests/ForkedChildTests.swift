@@ -9,7 +9,7 @@ import Testing
 
 /// Locks beside a child that somebody else has forked and that does not run its own program yet: it has a copy of every
 /// descriptor, so that closing one frees nothing.
-@Suite(.serialized, .timeLimit(.minutes(1)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct ForkedChildTests {
     @Test("A file's lock is free when its last user lets go of it", arguments: [LockMode.shared, .exclusive])
     func openFile(_ mode: LockMode) async throws {

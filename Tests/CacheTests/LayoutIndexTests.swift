@@ -16,7 +16,7 @@ struct LayoutIndexTests {
         try remove("\(timed.path)/index.sqlite")
     }
 
-    @Test("After the loss of index and backups 10,500 names come back from index.json", .timeLimit(.minutes(2)))
+    @Test("After the loss of index and backups 10,500 names come back from index.json", .timeLimit(.minutes(10)))
     func many() async throws {
         let location = try RepositoryReference(
             "registry.example.com/a/rather/long/name/so/that/the/file/of/all/names/is/larger/than/a/manifest/may/be"

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Cache
 
-@Suite(.serialized, .timeLimit(.minutes(1)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct WaitingRoomTests {
     @Test(
         "Work that takes long in one place delays none of another kind",

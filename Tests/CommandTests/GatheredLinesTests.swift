@@ -62,7 +62,7 @@ struct GatheredLinesTests {
         }
     }
 
-    @Test("What waits is written after a while without anything else happening", .timeLimit(.minutes(1)))
+    @Test("What waits is written after a while without anything else happening", .timeLimit(.minutes(10)))
     func patience() async throws {
         try await Pipe.with { pipe in
             await pipe.gathering {
@@ -106,7 +106,7 @@ struct GatheredLinesTests {
 
     @Test(
         "Nobody waits for a reader that does not read; what it misses is counted, and the end is not waited for either",
-        .timeLimit(.minutes(1))
+        .timeLimit(.minutes(10))
     )
     func blocked() async throws {
         try await Pipe.with { pipe in

@@ -13,7 +13,7 @@ struct PullThroughLimitTests {
 
     @Test(
         "A registry's limit counts for all that the server asks, named by entries or not, and questions pass by downloads",
-        .timeLimit(.minutes(2))
+        .timeLimit(.minutes(10))
     )
     func connections() async throws {
         let layers = (1...6).map { SampleImage.Layer(seed: UInt64($0), size: 400_000) }
@@ -77,7 +77,7 @@ struct PullThroughLimitTests {
     @Test(
         "On a full disk clients get what they ask for and the log says why it is not kept; with space again it is kept",
         .requires(.mounting),
-        .timeLimit(.minutes(3)),
+        .timeLimit(.minutes(10)),
         arguments: ["count=20", "count=1000"]
     )
     func fullDisk(filling: String) async throws {

@@ -23,7 +23,7 @@ struct TerminalTests {
     @Test(
         "Bars are readable in a terminal, none is longer than it is wide, and nothing of them is left",
         .requires(.tool("tmux")),
-        .timeLimit(.minutes(3)),
+        .timeLimit(.minutes(10)),
         arguments: [40, 100]
     )
     func recorded(columns: Int) async throws {

@@ -35,7 +35,15 @@ struct UsageTests {
 
     @Test(
         "A valid configuration is said to be so",
-        arguments: [["--check"], ["sync", "--check"], ["--check", "sync"]]
+        arguments: [
+            ["--check"], ["sync", "--check"], ["--check", "sync"], ["cache", "gc", "--grace", "0s", "--check"],
+            ["--check", "cache", "gc"], ["cache", "rm", "registry.example.com/a:1", "--check"],
+            ["cache", "ls", "--check"],
+            ["cache", "stats", "--check"], ["cache", "verify", "--repair", "--check"],
+            ["export", "-o", "a.tar", "--check"],
+            ["import", "a.tar", "--check"], ["receipt", "-o", "r.json", "--check"], ["keygen", "-o", "key", "--check"],
+            ["eol", "--update", "--check"], ["serve", "--check"], ["schema", "--check"],
+        ]
     )
     func checkValid(_ arguments: [String]) async throws {
         try await Workspace.with { workspace async throws in

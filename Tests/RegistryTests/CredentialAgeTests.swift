@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Credentials that change, hide, or are good for something else than their name says.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct CredentialAgeTests {
     private let image = SampleImage.image()
 

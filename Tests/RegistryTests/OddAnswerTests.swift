@@ -7,7 +7,7 @@ import Testing
 @testable import Registry
 
 /// Answers of registries in the field that are unusual, and that other clients cope with.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct OddAnswerTests {
     private let image = SampleImage.image()
     private static let source = ByteSource.random(seed: 31, count: 3 << 20)

@@ -6,7 +6,7 @@ import Testing
 @testable import Registry
 
 /// Answers to pushes that are unusual, and after which a push must succeed all the same.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct OddUploadTests {
     private static let source = ByteSource.random(seed: 41, count: 6 << 20)
 

@@ -15,7 +15,8 @@ struct WireGrammarTests {
             ("https://[::1]:5000/", "https://[::1]:5000/"),
             ("https://u:p@h/", nil), ("ftp://h/", nil), ("https:///x", nil), ("https://h:0/", nil),
             ("https://h:99999/", nil),
-            ("https://h\\@evil/", nil), ("https://h/a b", "https://h/a%20b"), ("/v2/", nil), ("https://h%41/", nil), ("", nil),
+            ("https://h\\@evil/", nil), ("https://h/a b", "https://h/a%20b"), ("/v2/", nil), ("https://h%41/", nil),
+            ("", nil),
         ] as [(String, String?)]
     )
     func parsesAddresses(text: String, expected: String?) {

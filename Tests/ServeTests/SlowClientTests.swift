@@ -35,7 +35,7 @@ struct SlowClientTests {
 
     @Test(
         "Behind one address that others have filled a client is told at once to come back, and is served when they are let go",
-        .timeLimit(.minutes(2)),
+        .timeLimit(.minutes(10)),
         arguments: [SlowClient.head, .body, .writing]
     )
     func sameAddress(client: SlowClient) async throws {
@@ -71,7 +71,7 @@ struct SlowClientTests {
         }
     }
 
-    @Test("A whole server's places are free again when slow clients' time is over", .timeLimit(.minutes(2)))
+    @Test("A whole server's places are free again when slow clients' time is over", .timeLimit(.minutes(10)))
     func wholeServer() async throws {
         var limits = ConnectionLimits()
         limits.connections = 20
@@ -91,7 +91,7 @@ struct SlowClientTests {
 
     @Test(
         "A body that comes byte by byte gains no time: its request is answered, and the connection ends soon",
-        .timeLimit(.minutes(2)),
+        .timeLimit(.minutes(10)),
         arguments: ["GET", "HEAD", "POST"]
     )
     func dribbledBody(method: String) async throws {

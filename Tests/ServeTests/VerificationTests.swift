@@ -8,7 +8,7 @@ import Testing
 @testable import Serve
 
 /// What is known of files that were hashed.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct VerificationTests {
     private static let image = SampleImage.image(layers: [.init(seed: 4, size: 6_000_000)])
     private static var layer: SampleImage.Part { image.blobs[1] }

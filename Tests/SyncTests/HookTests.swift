@@ -110,7 +110,7 @@ struct HookTests {
         for process in processes { #expect(await goesAway(process)) }
     }
 
-    @Test("A group that ignores TERM is killed after the grace period", .timeLimit(.minutes(1)))
+    @Test("A group that ignores TERM is killed after the grace period", .timeLimit(.minutes(10)))
     func ignoredTermination() async throws {
         let log = log
         let clock = GatedClock { await log.wait(for: "ready") }
@@ -121,14 +121,14 @@ struct HookTests {
         #expect(await goesAway(process))
     }
 
-    @Test("What a hook leaves in its group is killed, and its pipe waited for by nobody", .timeLimit(.minutes(1)))
+    @Test("What a hook leaves in its group is killed, and its pipe waited for by nobody", .timeLimit(.minutes(10)))
     func background() async throws {
         #expect(try await run("sleep 1000 & echo $!") == .succeeded)
         let process = try #require(log.lines.compactMap { pid_t($0) }.first)
         #expect(await goesAway(process))
     }
 
-    @Test("A process in a session of its own outlives the hook, which does not wait for it", .timeLimit(.minutes(1)))
+    @Test("A process in a session of its own outlives the hook, which does not wait for it", .timeLimit(.minutes(10)))
     func ownSession() async throws {
         // The shell in the new session says that it is there by taking the fifo's other end.
         let process = try await withTemporaryDirectory { directory in
@@ -141,7 +141,7 @@ struct HookTests {
         kill(process, SIGKILL)
     }
 
-    @Test("A hook that closes its output is waited for, and still has its timeout", .timeLimit(.minutes(1)))
+    @Test("A hook that closes its output is waited for, and still has its timeout", .timeLimit(.minutes(10)))
     func closedOutput() async throws {
         let outcomes = try await run([
             Hook(command: "exec >/dev/null 2>&1; sleep 0.1; exit 4", continuesOnError: true),
@@ -150,7 +150,7 @@ struct HookTests {
         #expect(outcomes.map(\.result) == [.exited(code: 4), .timedOut])
     }
 
-    @Test("Cancellation ends the group before it is thrown", .timeLimit(.minutes(1)))
+    @Test("Cancellation ends the group before it is thrown", .timeLimit(.minutes(10)))
     func cancellation() async throws {
         let log = log
         let runner = HookRunner(environment: path, logger: log.logger)
