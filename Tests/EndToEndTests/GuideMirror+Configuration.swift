@@ -49,6 +49,7 @@ extension GuideMirror {
           registry.example.com:
             endpoint: \(target.url)
             ca_file: private-ca.pem
+            auth_realms: [auth.example.com]
           quay.io:
             endpoint: \(quay.url)
             max_connections: 4

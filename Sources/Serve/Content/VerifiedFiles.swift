@@ -26,7 +26,7 @@ final class VerifiedFiles: Sendable {
     private let metrics: ServeMetrics
     private let state: Mutex<State>
 
-    /// - Parameter known: what an earlier server had verified.
+    /// With what an earlier server had verified.
     init(
         lifetime: Duration,
         metrics: ServeMetrics,

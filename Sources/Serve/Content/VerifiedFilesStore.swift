@@ -18,7 +18,7 @@ struct VerifiedFilesStore: Sendable {
     let path: String
     let logger: Logger
 
-    /// What an earlier server wrote; nothing when that cannot be used. Blocks.
+    /// What an earlier server wrote, or nothing when that cannot be used; blocks.
     func load() -> [BlobFile.Identity: WallTime] {
         guard var bytes = read(), let digest = bytes.readSlice(length: 32), digest == Self.digest(of: bytes)
         else { return [:] }
