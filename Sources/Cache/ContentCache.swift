@@ -188,6 +188,24 @@ package final class ContentCache: Sendable {
     }
 }
 
+extension ContentCache {
+    /// Removes what nothing needs, and what makes room; as ``Collector/collect(_:)``.
+    package func collect(_ options: CollectionOptions = CollectionOptions()) async throws -> CollectionReport {
+        try await collection.collect(options)
+    }
+
+    /// Hashes blobs again and puts aside what is wrong; as ``Verifier/verify(_:progress:)``.
+    package func verify(
+        _ options: VerificationOptions = VerificationOptions(),
+        progress: VerificationProgress = VerificationProgress()
+    ) async throws -> VerificationReport {
+        try await verification.verify(options, progress: progress)
+    }
+
+    /// What this process downloads now, by source and digest.
+    package var runningDownloads: [RunningDownload] { downloads.running }
+}
+
 // For what has not moved into a component yet.
 extension ContentCache {
     var configuration: CacheConfiguration { store.configuration }

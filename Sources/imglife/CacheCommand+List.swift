@@ -20,7 +20,7 @@ struct CacheListCommand: Subcommand {
 
     func run() async throws {
         try await CacheAccess.run(parent.options, mayBeReadOnly: true) { [output] cache, _ in
-            let images = try await cache.images()
+            let images = try await cache.inventory.images()
             switch output {
             case .text: try StandardOutput.write(Self.text(images))
             case .json: try StandardOutput.write(CacheDocument.text(Document(images: images.map(Image.init))))

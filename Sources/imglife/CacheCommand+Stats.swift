@@ -17,7 +17,7 @@ struct CacheStatsCommand: Subcommand {
 
     func run() async throws {
         try await CacheAccess.run(parent.options, mayBeReadOnly: true) { [output] cache, _ in
-            let usage = try await cache.usage()
+            let usage = try await cache.inventory.usage()
             let restoration = try await cache.recovery.restoration()
             switch output {
             case .text: try StandardOutput.write(Self.text(usage, restoration))

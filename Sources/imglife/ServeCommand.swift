@@ -164,7 +164,7 @@ extension ContentCache {
     }
 
     fileprivate func gauges() async -> [ServeMetrics.Gauge] {
-        guard let usage = try? await usage() else { return [] }
+        guard let usage = try? await inventory.usage() else { return [] }
         return [
             .init(name: "imglife_cache_blobs", help: "Blobs in the cache.", value: Int64(usage.blobs)),
             .init(name: "imglife_cache_bytes", help: "Bytes in the cache.", value: usage.bytes),

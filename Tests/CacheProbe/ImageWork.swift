@@ -38,8 +38,8 @@ struct ImageWork {
             case 13..<16: _ = try await cache.collect(CollectionOptions(grace: .zero))
             case 16: try await cache.writeLayout()
             case 17: try await verify()
-            case 18: _ = try await cache.images()
-            default: _ = try await cache.usage()
+            case 18: _ = try await cache.inventory.images()
+            default: _ = try await cache.inventory.usage()
             }
         }
     }

@@ -53,10 +53,10 @@ struct FormerCacheTests {
                 let pulled = try await cache.names.resolveAny("1", in: other)
                 #expect(pulled?.digest.hex.hasPrefix("a9cfec95") == true)
                 #expect(try await cache.names.tags(of: other).isEmpty)
-                let usage = try await cache.usage()
+                let usage = try await cache.inventory.usage()
                 #expect(usage.blobs == 17)
                 #expect(usage.tags == 3)
-                #expect(usage.logicalBytes == 1227 + 1427 + 1965)
+                #expect(usage.logicalBytes == 1227 + 1427 + 1965 + 401)
                 #expect(try await cache.verify().findings.isEmpty)
                 // What was awaited from the other volumes is kept as well.
                 let report = try await cache.collect(CollectionOptions(grace: .zero, isDryRun: true))

@@ -17,7 +17,7 @@ struct InventoryTests {
                 try await NamesTests.store(second, in: cache, as: "2", of: "a")
                 try await cache.names.record("latest", of: RepositoryReference("b"), as: second.top)
                 try await cache.add(bytes(900, seed: 31))
-                let images = try await cache.images()
+                let images = try await cache.inventory.images()
                 #expect(
                     images.map { $0.references.map(\.description) } == [
                         ["docker.io/library/a:1"], ["docker.io/library/a:2", "docker.io/library/b:latest"],
@@ -30,7 +30,7 @@ struct InventoryTests {
                         [Platform(os: "linux", architecture: "amd64")], [Platform(os: "linux", architecture: "amd64")],
                     ]
                 )
-                let usage = try await cache.usage()
+                let usage = try await cache.inventory.usage()
                 let held = first.bytes + second.bytes - 40_000
                 #expect(usage.bytes == held + 900)
                 #expect(usage.unreferencedBytes == 900)
@@ -55,7 +55,7 @@ struct InventoryTests {
             try await timed.open { cache async throws in
                 try await NamesTests.store(index, in: cache, as: "1", of: "a")
                 try remove(file(arm64.digest, in: timed.path))
-                let images = try await cache.images()
+                let images = try await cache.inventory.images()
                 #expect(images.first?.platforms == [Platform(os: "linux", architecture: "amd64")])
             }
         }

@@ -61,7 +61,9 @@ struct KeeperTests {
 
     @Test("They are counted when an older index is upgraded")
     func upgrade() async throws {
-        let usage = try await FormerCacheTests.withCopy { try await TimedCache(path: $0).open { try await $0.usage() } }
+        let usage = try await FormerCacheTests.withCopy {
+            try await TimedCache(path: $0).open { try await $0.inventory.usage() }
+        }
         try await FormerCacheTests.withCopy { path in
             let timed = TimedCache(path: path)
             try timed.execute(
@@ -72,7 +74,7 @@ struct KeeperTests {
                 DELETE FROM grdb_migrations WHERE identifier IN ('4 keepers', '5 reservations');
                 """
             )
-            let upgraded = try await timed.open { try await $0.usage() }
+            let upgraded = try await timed.open { try await $0.inventory.usage() }
             #expect(upgraded == usage)
             #expect(upgraded.tags == 3)
             try expectRight(timed)

@@ -79,7 +79,7 @@ struct RoomTests {
                 let transactions = cache.transactionCount
                 try await cache.names.noteUse(of: references)
                 #expect(cache.transactionCount == transactions)
-                #expect(try await cache.images().first?.lastUse == timed.now.value)
+                #expect(try await cache.inventory.images().first?.lastUse == timed.now.value)
             }
         }
     }

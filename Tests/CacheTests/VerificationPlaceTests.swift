@@ -139,7 +139,7 @@ struct VerificationPlaceTests {
                 let report = try await cache.verify()
                 #expect(report.findings.map(\.digest) == [layer])
                 #expect(report.findings.first?.affected.map(\.description) == ["docker.io/library/a:1"])
-                #expect(try await cache.lost([layer]).first?.descriptor.size == 50_000)
+                #expect(try await cache.verification.missing([layer]).first?.descriptor.size == 50_000)
             }
         }
     }

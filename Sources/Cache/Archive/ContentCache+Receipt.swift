@@ -9,18 +9,9 @@ extension ContentCache {
     /// - Throws: ``CacheError``.
     @concurrent
     package func receipt() async throws -> Receipt {
-        let (graph, files, tags) = try await blocking { [index, directory] in
-            let files = try directory.storedFiles()
-            return (try index.graph(files: files), files, try index.read { try $0.names.tags() })
-        }
-        let sizes = Dictionary(files.map { ($0.digest, $0.size) }) { first, _ in first }
-        let kept = graph.closure(of: graph.awaited.union(graph.tags.map(\.node)))
+        let tags = try await index.read { try $0.names.tags() }
         return try Receipt(
-            blobs: kept.compactMap { node in
-                let digest = graph.nodes[node].digest
-                guard graph.nodes[node].isOnDisk, let size = sizes[digest] else { return nil }
-                return ArchiveDocument.Blob(digest: digest, size: size)
-            },
+            blobs: await inventory.keptBlobs().map { ArchiveDocument.Blob(digest: $0.digest, size: $0.size) },
             images: tags.map { row in
                 Receipt.Image(
                     reference: ImageReference(location: row.location, tag: row.tag),

@@ -1,13 +1,13 @@
 import Glibc
 
-extension ContentCache {
+extension Store {
     /// Removes partials that nobody works on and nobody has touched for long, and those that nobody could go on with.
     ///
     /// Those that stay give back what was reserved behind their ends.
     ///
     /// - Returns: the bytes of each that was removed.
     func removeOldPartials(isDryRun: Bool) throws -> [Int64] {
-        let now = configuration.now()
+        let now = self.now
         return try StoreDirectory.names(in: directory.ingest).compactMap { name in
             guard let status = try directory.ingest.status(name), status.isRegular else { return nil }
             let isOld =

@@ -6,11 +6,6 @@ struct StoredFile: Sendable {
     let size: Int64
     /// Seconds since 1970.
     let modifiedAt: Int64
-
-    /// How it counts where the index has no row of it.
-    var node: ReferenceGraph.Node {
-        .init(digest: digest, size: size, lastUse: modifiedAt, isOnDisk: true)
-    }
 }
 
 extension StoreDirectory {

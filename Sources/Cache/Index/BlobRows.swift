@@ -63,6 +63,11 @@ struct BlobRows {
         )
     }
 
+    /// In bytes; `nil` when there is no row.
+    func size(of digest: Digest) throws -> Int64? {
+        try Int64.fetchOne(db.cachedStatement(sql: "SELECT size FROM blobs WHERE digest = ?"), arguments: [digest])
+    }
+
     /// - Returns: `nil` when there is no row.
     func state(of digest: Digest) throws -> State? {
         try State.fetchOne(
@@ -116,7 +121,7 @@ struct BlobRows {
         let isNeeded = try Bool.fetchOne(
             db,
             sql: """
-                \(CacheIndex.keepers)
+                \(References.keepers(of: "?1"))
                 SELECT EXISTS (SELECT 1 FROM keepers JOIN names USING (digest))
                     OR EXISTS (SELECT 1 FROM keepers JOIN lease_items USING (digest))
                     OR EXISTS (SELECT 1 FROM keepers JOIN import_items USING (digest))

@@ -108,7 +108,7 @@ struct NameRows {
         try db.executeCached(
             sql: """
                 INSERT INTO names (host, repository, reference, is_whole, digest, updated_at, bytes)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, CASE ?4 WHEN 1 THEN \(CacheIndex.imageBytes(of: "?5")) ELSE 0 END)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, CASE ?4 WHEN 1 THEN \(References.imageBytes(of: "?5")) ELSE 0 END)
                 ON CONFLICT (host, repository, reference, is_whole) DO UPDATE SET digest = excluded.digest,
                     updated_at = excluded.updated_at, bytes = excluded.bytes
                 """,

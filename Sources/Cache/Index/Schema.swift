@@ -16,8 +16,8 @@ enum Schema {
             try db.execute(sql: leases)
         }
         migrator.registerMigration("4 keepers") { db in
-            try db.execute(sql: CacheIndex.keeperCounts)
-            try db.execute(sql: "UPDATE tags SET bytes = \(CacheIndex.imageBytes(of: "tags.digest"))")
+            try db.execute(sql: References.counts)
+            try db.execute(sql: "UPDATE tags SET bytes = \(References.imageBytes(of: "tags.digest"))")
         }
         migrator.registerMigration("5 reservations") { db in
             try db.execute(sql: reservations)
@@ -31,6 +31,9 @@ enum Schema {
         migrator.registerMigration("8 one table of names") { db in
             try db.execute(sql: oneTableOfNames)
             try db.execute(sql: unreadColumns)
+        }
+        migrator.registerMigration("9 image bytes") { db in
+            try db.execute(sql: References.imageBytesKept)
         }
         return migrator
     }

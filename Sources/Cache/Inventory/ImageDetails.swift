@@ -11,7 +11,7 @@ package struct ImageDetails: Hashable, Sendable {
     package init() {}
 }
 
-extension ContentCache {
+extension Inventory {
     /// Reads the manifests and configs of some images.
     ///
     /// What is not here, or cannot be understood, only lacks its details.
@@ -20,13 +20,13 @@ extension ContentCache {
     package func details(of digests: [Digest]) async throws -> [Digest: ImageDetails] {
         try await blocking { [self] in
             try digests.reduce(into: [:]) { details, digest in
-                details[digest] = try readable { try manifest(digest) }.map(self.details)
+                details[digest] = try readable { try store.manifests.manifest(digest) }.map(self.details)
             }
         }
     }
 
     func details(of descriptor: Descriptor) throws -> ImageDetails {
-        try readable { try manifest(descriptor) }.map(details) ?? ImageDetails()
+        try readable { try store.manifests.manifest(descriptor) }.map(details) ?? ImageDetails()
     }
 
     private func details(of manifest: Manifest) throws -> ImageDetails {
@@ -37,10 +37,10 @@ extension ContentCache {
             details.created = config["created"]?.string
             if let platform = Platform(config: config) { details.platforms = [platform] }
         case .index(let index):
-            let here = index.entries.filter { contains($0.descriptor) }
+            let here = index.entries.filter { store.blobs.contains($0.descriptor) }
             details.platforms = here.compactMap(\.platform).filter { !$0.isUnknown }
             guard let first = here.first,
-                case .image(let image)? = try readable({ try self.manifest(first.descriptor) })?.content
+                case .image(let image)? = try readable({ try store.manifests.manifest(first.descriptor) })?.content
             else { break }
             details.created = try config(image.config)?["created"]?.string
         }
@@ -57,13 +57,14 @@ extension ContentCache {
     }
 
     private func config(_ config: Descriptor) throws -> JSONValue? {
-        guard config.size <= Manifest.maximumSize, let file = try directory.openBlob(config.digest, size: config.size)
+        guard config.size <= Manifest.maximumSize,
+            let file = try store.directory.openBlob(config.digest, size: config.size)
         else { return nil }
         do throws(SystemError) {
             let bytes = try file.read(at: 0, atMost: max(1, Int(config.size)))
             return try? JSONValue(parsing: bytes)
         } catch {
-            throw CacheError(error, "read \(config.digest)", path: directory.path, digest: config.digest)
+            throw CacheError(error, "read \(config.digest)", path: store.directory.path, digest: config.digest)
         }
     }
 }

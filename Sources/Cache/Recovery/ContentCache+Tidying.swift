@@ -9,10 +9,10 @@ extension ContentCache {
     ///
     /// Quick, whatever the cache holds, and safe to repeat.
     func recover() throws {
-        try removeDeadLeases()
+        try recovery.removeDeadLeases()
         try index.expireImports(at: configuration.now())
         try expireHistory(at: configuration.now())
-        _ = try removeOldPartials(isDryRun: false)
+        _ = try store.removeOldPartials(isDryRun: false)
         try settleDeletions()
         FreeSpace(store: store).layBallast()
     }
@@ -20,22 +20,6 @@ extension ContentCache {
     private func expireHistory(at now: Int64) throws {
         guard try index.read({ try $0.history.isDue(at: now) }) else { return }
         try index.write { try $0.history.expire(at: now) }
-    }
-
-    /// Removes the leases of owners that died; what they protected is anybody's again.
-    func removeDeadLeases() throws {
-        var dead: [String] = []
-        let recorded = try index.read { try $0.leases.all() }
-        let files = Set(try StoreDirectory.names(in: directory.leases))
-        for name in files {
-            // Held while the file is removed, because its owner may be about to lock what it has just created.
-            guard let lock = try directory.leases.lockIfFree(name) else { continue }
-            try directory.leases.remove(name)
-            lock.unlock()
-            dead.append(name)
-        }
-        let gone = dead.filter(recorded.contains) + recorded.filter { !files.contains($0) }
-        if !gone.isEmpty { try index.write { try $0.leases.release(gone) } }
     }
 
     /// Finishes deletions that were begun, or takes them back where something refers to the blob again.
@@ -49,7 +33,7 @@ extension ContentCache {
 
     /// Only with the lock of the digest's shard.
     private func settleDeletion(_ digest: Digest) throws {
-        _ = try withIdleFile(of: digest) {
+        _ = try store.withIdleFile(of: digest) {
             let exists = try directory.blobs(digest.algorithm).status(digest.hex) != nil
             guard try index.read({ try $0.blobs.state(of: digest) }) == .deleting,
                 try !index.write({ try $0.blobs.revertDeletion(digest, fileExists: exists) })
@@ -57,5 +41,23 @@ extension ContentCache {
             try directory.blobs(digest.algorithm).remove(digest.hex)
             try index.write { try $0.blobs.finishDeletion(digest) }
         }
+    }
+}
+
+extension Recovery {
+    /// Removes the leases of owners that died; what they protected is anybody's again.
+    func removeDeadLeases() throws {
+        var dead: [String] = []
+        let recorded = try store.index.read { try $0.leases.all() }
+        let files = Set(try StoreDirectory.names(in: store.directory.leases))
+        for name in files {
+            // Held while the file is removed, because its owner may be about to lock what it has just created.
+            guard let lock = try store.directory.leases.lockIfFree(name) else { continue }
+            try store.directory.leases.remove(name)
+            lock.unlock()
+            dead.append(name)
+        }
+        let gone = dead.filter(recorded.contains) + recorded.filter { !files.contains($0) }
+        if !gone.isEmpty { try store.index.write { try $0.leases.release(gone) } }
     }
 }

@@ -24,8 +24,8 @@ package struct PageSource: Sendable {
     ///   - support: reads what is known about releases; must ask no service, because a page waits for it.
     package init(_ cache: ContentCache, support: @escaping @Sendable () async -> Support = { { _, _ in nil } }) {
         self.init(
-            overview: { try await cache.overview() },
-            details: { try await cache.details(of: $0) },
+            overview: { try await cache.inventory.overview() },
+            details: { try await cache.inventory.details(of: $0) },
             downloads: { cache.runningDownloads },
             statistics: { cache.statistics },
             support: support

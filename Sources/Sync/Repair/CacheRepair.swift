@@ -36,12 +36,14 @@ package struct CacheRepair: Sendable {
         var seen = Set(findings.map(\.digest))
         var open = findings
         while !open.isEmpty {
-            try await cache.hold(cache.lost(open.map(\.digest)).map(\.descriptor))
+            try await cache.hold(cache.verification.missing(open.map(\.digest)).map(\.descriptor))
             report.rows += try await repair(open)
-            let revealed = try await cache.neededButAbsent().filter { seen.insert($0).inserted }
+            let revealed = try await cache.verification.neededButAbsent().filter { seen.insert($0).inserted }
             open = []
             for digest in revealed {
-                open.append(.init(digest: digest, fault: .missing, affected: try await cache.tags(needing: digest)))
+                open.append(
+                    .init(digest: digest, fault: .missing, affected: try await cache.verification.tags(needing: digest))
+                )
             }
         }
         report.rows.sort { $0.digest < $1.digest }
@@ -62,7 +64,7 @@ package struct CacheRepair: Sendable {
 
     private func repair(_ finding: VerificationReport.Finding) async throws -> RepairReport.Row {
         // A manifest that was damaged may only now be known to be needed.
-        let affected = try await cache.tags(needing: finding.digest)
+        let affected = try await cache.verification.tags(needing: finding.digest)
         let outcome: RepairReport.Outcome
         switch try await fetch(finding.digest) {
         case .success(let place): outcome = .repaired(from: place)
@@ -78,7 +80,7 @@ package struct CacheRepair: Sendable {
 
     /// - Returns: who gave it.
     private func fetch(_ digest: Digest) async throws -> Result<String, Unavailable> {
-        guard let blob = try await cache.lost([digest]).first else {
+        guard let blob = try await cache.verification.missing([digest]).first else {
             return .failure(Unavailable(reason: "nothing says where it came from"))
         }
         var reasons: [String] = []
@@ -109,7 +111,7 @@ package struct CacheRepair: Sendable {
     }
 
     /// Where a blob may be had: its origins, then the targets of the entries that mirror these.
-    private func places(of blob: LostBlob) -> [RepositoryReference] {
+    private func places(of blob: MissingBlob) -> [RepositoryReference] {
         let entries = configuration?.entries ?? []
         let targets = entries.filter { blob.origins.contains($0.source) }.map(\.target)
         var seen: Set<RepositoryReference> = []

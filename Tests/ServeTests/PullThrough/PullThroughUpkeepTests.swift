@@ -40,7 +40,7 @@ struct PullThroughUpkeepTests {
             #expect(report.blobs == 0)
             #expect(fixture.cache.contains(image.top))
             #expect(fixture.cache.contains(other.top))
-            let listed = try await fixture.cache.images().flatMap(\.references)
+            let listed = try await fixture.cache.inventory.images().flatMap(\.references)
             #expect(
                 listed.map(\.description) == ["registry.example.com/app:1", "registry.example.com/app@\(other.digest)"]
             )

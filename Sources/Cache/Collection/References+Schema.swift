@@ -1,10 +1,9 @@
-extension CacheIndex {
+extension References {
     /// Figures that triggers keep, so that neither the statistics nor a collection have to read everything.
     ///
     /// A blob's `keepers` are the references of manifests that keep it: as a child, config or layer, and as a referrer
-    /// of a subject that is here. Names and leases don't count. References form no circle, because each is a hash of
-    /// what it leads to, so what loses its last keeper and has no name is kept by nothing.
-    static let keeperCounts = """
+    /// of a subject that is here. Names and leases don't count.
+    static let counts = """
         ALTER TABLE blobs ADD COLUMN keepers INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE tags ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
         CREATE TABLE totals (
@@ -54,24 +53,46 @@ extension CacheIndex {
         END;
         """
 
-    /// All that a manifest keeps, itself included, as `closure (digest)`; the manifest is the expression given.
-    static func closure(of manifest: String) -> String {
+    /// The bytes of each name's image, as far as they are there; -1 where they have changed since they were summed.
+    ///
+    /// A name that is recorded has them summed; whatever changes below it makes them unknown, until ``ImageBytes`` sums
+    /// them again. What is being removed cannot be named meanwhile: recording the name fails.
+    static let imageBytesKept = """
+        CREATE INDEX edges_subjects ON edges (child) WHERE kind = 'subject';
+        UPDATE names SET bytes = -1 WHERE NOT is_whole OR digest IN (
+            WITH RECURSIVE changed (digest) AS (
+                SELECT child FROM edges WHERE kind = 'subject'
+                UNION
+                SELECT digest FROM blobs WHERE state = 'missing'
+                UNION
+                SELECT parent FROM edges JOIN changed ON edges.child = changed.digest WHERE kind <> 'subject'
+                UNION
+                SELECT child FROM edges JOIN changed ON edges.parent = changed.digest WHERE kind = 'subject'
+            )
+            SELECT digest FROM changed
+        );
+        CREATE INDEX names_unsummed ON names (digest) WHERE bytes = -1;
+        CREATE TRIGGER image_blob_added AFTER INSERT ON blobs
+            WHEN NEW.state <> 'missing' AND EXISTS (SELECT 1 FROM edges WHERE child = NEW.digest)
+        BEGIN \(forgetBytes(above: "NEW.digest")) END;
+        CREATE TRIGGER image_blob_changed AFTER UPDATE OF size, state ON blobs
+            WHEN OLD.size <> NEW.size OR (OLD.state = 'missing') <> (NEW.state = 'missing')
+        BEGIN \(forgetBytes(above: "NEW.digest")) END;
+        CREATE TRIGGER image_manifest_added AFTER INSERT ON manifests
+        BEGIN \(forgetBytes(above: "NEW.digest")) END;
+        CREATE TRIGGER image_referrer_added AFTER INSERT ON edges WHEN NEW.kind = 'subject'
+        BEGIN \(forgetBytes(above: "NEW.child")) END;
+        CREATE TRIGGER name_of_removed BEFORE INSERT ON names
+            WHEN EXISTS (SELECT 1 FROM blobs WHERE digest = NEW.digest AND state = 'deleting')
+        BEGIN SELECT RAISE(ABORT, 'the manifest is being removed'); END;
         """
-        WITH RECURSIVE closure (digest) AS (
-            SELECT \(manifest)
-            UNION
-            SELECT edges.child FROM edges JOIN closure ON edges.parent = closure.digest WHERE edges.kind <> 'subject'
-            UNION
-            SELECT edges.parent FROM edges JOIN closure ON edges.child = closure.digest WHERE edges.kind = 'subject'
-        )
-        """
-    }
 
-    /// The bytes of an image, in SQL; the manifest is the expression given.
-    static func imageBytes(of manifest: String) -> String {
+    /// The names of images that a blob belongs to don't know their bytes any more.
+    private static func forgetBytes(above blob: String) -> String {
         """
-        (\(closure(of: manifest))
-        SELECT coalesce(sum(size), 0) FROM closure JOIN blobs USING (digest) WHERE state <> 'missing')
+        UPDATE names SET bytes = -1 WHERE bytes <> -1 AND digest IN (
+            \(keepers(of: blob)) SELECT digest FROM keepers
+        );
         """
     }
 }

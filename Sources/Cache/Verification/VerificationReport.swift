@@ -42,11 +42,11 @@ package struct VerificationOptions: Sendable {
 package struct VerificationReport: Sendable {
     /// What is wrong with a blob.
     package enum Fault: String, Sendable {
-        /// Its bytes are not those that its name says; it has been put aside.
+        /// Its bytes are not those that its name says.
         case damaged
         /// The index knows it or a tag needs it, but its file is gone.
         case missing
-        /// The system could not read it to its end; it has been put aside.
+        /// The system could not read it to its end.
         case unreadable
     }
 
@@ -64,11 +64,14 @@ package struct VerificationReport: Sendable {
         package let fault: Fault
         /// The tags whose images need it, sorted by repository and tag.
         package let affected: [ImageReference]
+        /// Whether its bad file could not be put aside: then nothing can replace it, and it would be used as it is.
+        package let isInPlace: Bool
 
-        package init(digest: Digest, fault: Fault, affected: [ImageReference]) {
+        package init(digest: Digest, fault: Fault, affected: [ImageReference], isInPlace: Bool = false) {
             self.digest = digest
             self.fault = fault
             self.affected = affected
+            self.isInPlace = isInPlace
         }
     }
 

@@ -44,3 +44,20 @@ package struct CollectionReport: Hashable, Sendable {
 
     package init() {}
 }
+
+/// How much goes.
+struct CollectionTally: Hashable, Sendable {
+    var blobs = 0
+    /// In bytes.
+    var bytes: Int64 = 0
+
+    mutating func count(_ size: Int64) {
+        blobs += 1
+        bytes += size
+    }
+
+    static func += (left: inout CollectionTally, right: CollectionTally) {
+        left.blobs += right.blobs
+        left.bytes += right.bytes
+    }
+}

@@ -1,0 +1,229 @@
+import FoundationEssentials
+import GRDB
+import OCI
+
+/// Removes what nothing needs, and what makes room.
+///
+/// How a collection decides: what nothing keeps goes (``Garbage``, by the one model of ``References``), then, where the cache
+/// is larger than its ``Quota``, images that nothing but their names keeps, the least recently used first
+/// (``EvictionPlan``). A dry run goes through the same walks and counts; otherwise what they find is removed batch by
+/// batch, and decided again when it is (``Sweep``).
+package struct Collector: Sendable {
+    let store: Store
+
+    /// Removes what nothing needs, and the least recently used images where the cache is too large.
+    ///
+    /// Tags, leases of living scopes and downloads under way are kept with all that they need, and so is what was used
+    /// within the grace. Other processes may use the cache meanwhile. Stopped at any point it can be run again.
+    /// `index.json` follows.
+    ///
+    /// - Returns: what was removed; in a dry run what would be.
+    /// - Throws: ``CacheError``; `CancellationError`, between two batches.
+    package func collect(_ options: CollectionOptions = CollectionOptions()) async throws -> CollectionReport {
+        if !options.isForced, !options.isDryRun { try await Recovery(store: store).checkNames() }
+        let work = Work(store: store, options: options)
+        var report = CollectionReport()
+        let settled = options.isDryRun ? CollectionTally() : try await work.tidy()
+        let partials = try await blocking { [store] in
+            try store.removeOldPartials(isDryRun: options.isDryRun)
+        }
+        report.partials = partials.count
+        report.partialBytes = partials.reduce(0, +)
+        let orphans = try await Orphans(store: store).all()
+        let recorded = try await blocking { [index = store.index] in try index.totalBytes() }
+        let total = orphans.reduce(recorded) { $0 + $1.size }
+        let removed =
+            options.isDryRun
+            ? try await work.count(orphans, total, &report) : try await work.sweep(orphans, total, &report)
+        report.blobs = settled.blobs + removed.blobs
+        report.bytes = settled.bytes + removed.bytes
+        report.remainingBytes = total - removed.bytes
+        guard !options.isDryRun else { return report }
+        try await ImageBytes(index: store.index).sumUnknown()
+        if !report.evictedTags.isEmpty { try await store.writeLayout() }
+        return report
+    }
+
+    /// One collection.
+    fileprivate struct Work {
+        let store: Store
+        let options: CollectionOptions
+        let cutoff: Int64
+        let protection: References.Protection
+        let sweep: Sweep
+
+        init(store: Store, options: CollectionOptions) {
+            self.store = store
+            self.options = options
+            cutoff = store.now - options.grace.components.seconds
+            protection = .collecting(cutoff: cutoff)
+            sweep = Sweep(store: store, protection: protection)
+        }
+    }
+}
+
+extension Collector.Work {
+    /// Takes what processes that died left behind out of the way.
+    ///
+    /// - Returns: what of it was removed.
+    func tidy() async throws -> CollectionTally {
+        try await blocking { [store] in try Recovery(store: store).removeDeadLeases() }
+        return try await sweep.settle()
+    }
+
+    /// Counts what would go, and names the images that would make room.
+    func count(
+        _ orphans: [StoredFile],
+        _ total: Int64,
+        _ report: inout CollectionReport
+    ) async throws -> CollectionTally {
+        var removed = try await garbage(among: orphans).reduce(into: CollectionTally()) { $0.count($1.size) }
+        let start = (garbage: Garbage(protection), tally: CollectionTally())
+        let found = try await store.index.readPages(start) { state, db, page in
+            var tally = state.tally
+            defer { state.tally = tally }
+            return try state.garbage.run(db, page) { tally.count($0.size) }
+        }
+        removed += found.tally
+        let plan = try await evictions(used: total - removed.bytes, after: found.garbage.remainder)
+        removed += plan.freed
+        let keys = plan.evictions.map(\.key)
+        report.evictedTags = try await blocking { [index = store.index] in
+            try index.read { db in try keys.flatMap { try NamesOf.manifest(db, $0) } }
+        }
+        return removed
+    }
+
+    /// Removes garbage, and then what makes room.
+    func sweep(
+        _ orphans: [StoredFile],
+        _ total: Int64,
+        _ report: inout CollectionReport
+    ) async throws -> CollectionTally {
+        var removed = try await sweep.remove(garbage(among: orphans))
+        removed += try await sweepGarbage()
+        let plan = try await evictions(used: total - removed.bytes, after: Release(protection))
+        for start in stride(from: 0, to: plan.evictions.count, by: Self.evictionBatch) {
+            let end = min(start + Self.evictionBatch, plan.evictions.count)
+            removed += try await evict(Array(plan.evictions[start..<end]), &report)
+        }
+        return removed
+    }
+
+    /// Images that lose their names together.
+    private static let evictionBatch = 50
+    /// Blobs that are listed before they are removed.
+    private static let listSize = 4 * Sweep.size
+
+    /// Files without a row, which nothing refers to, and which are older than the grace.
+    private func garbage(among orphans: [StoredFile]) async throws -> [Sweep.Candidate] {
+        let start = (search: KeeperSearch(protection), position: 0, found: [Sweep.Candidate]())
+        return try await store.index.readPages(start) { [cutoff] state, db, page in
+            while state.position < orphans.count, !page.isOver {
+                let orphan = orphans[state.position]
+                state.position += 1
+                guard orphan.modifiedAt <= cutoff, try !state.search.isKept(db, orphan.digest.key) else { continue }
+                state.found.append(.init(digest: orphan.digest, size: orphan.size, lastUse: orphan.modifiedAt))
+            }
+            return state.position == orphans.count
+        }.found
+    }
+
+    /// Lists some of what nothing keeps and removes it, until there is no more.
+    private func sweepGarbage() async throws -> CollectionTally {
+        var removed = CollectionTally()
+        var garbage = Garbage(protection)
+        var isDone = false
+        while !isDone {
+            let start = (garbage: garbage, found: [Sweep.Candidate](), isDone: false)
+            let state = try await store.index.readPages(start) { state, db, page in
+                var found = state.found
+                defer { state.found = found }
+                state.isDone = try state.garbage.run(db, page, isEnough: { found.count >= Self.listSize }) {
+                    found.append(Sweep.Candidate($0))
+                }
+                return state.isDone || found.count >= Self.listSize
+            }
+            removed += try await sweep.remove(state.found)
+            garbage = state.garbage
+            garbage.forgetVisited()
+            isDone = state.isDone
+        }
+        return removed
+    }
+
+    /// What makes room where the limit asks for it.
+    private func evictions(used: Int64, after release: Release) async throws -> EvictionPlan {
+        let nothing = EvictionPlan([], after: release, excess: 0)
+        guard let limit = options.maximumSize else { return nothing }
+        let quota = Quota(limit)
+        let reserved = try await blocking { [index = store.index] in try index.reservedBytes() }
+        guard quota.isExceeded(by: used + reserved) else { return nothing }
+        let index = store.index
+        let all = EvictionCandidates(cutoff: cutoff, pins: options.pins)
+        let candidates = try await index.readPages(all) { try $0.run($1, $2) }.sorted
+        let plan = EvictionPlan(candidates, after: release, excess: used + reserved - quota.target)
+        return try await index.readPages(plan) { try $0.run($1, $2) }
+    }
+
+    /// Takes the names of some images away and removes what nothing keeps then.
+    private func evict(
+        _ images: [EvictionCandidate],
+        _ report: inout CollectionReport
+    ) async throws -> CollectionTally {
+        try Task.checkCancellation()
+        let (names, keys) = try await blocking { [store, protection] in
+            try store.index.write { db in
+                var search = KeeperSearch(protection)
+                var result = (names: [ImageReference](), keys: [Data]())
+                for image in images {
+                    let names = try image.unname(db, &search, at: store.now)
+                    result.names += names
+                    if !names.isEmpty { result.keys.append(image.key) }
+                }
+                return result
+            }
+        }
+        report.evictedTags += names
+        return try await sweep.remove(try await garbage(from: keys))
+    }
+
+    /// What nothing keeps now of images that have lost their names, and of what they kept.
+    private func garbage(from images: [Data]) async throws -> [Sweep.Candidate] {
+        let start = (release: Release(protection), position: 0, found: [Sweep.Candidate](), taken: Set<Data>())
+        return try await store.index.readPages(start) { state, db, page in
+            var (found, taken) = (state.found, state.taken)
+            defer { (state.found, state.taken) = (found, taken) }
+            let visit = { (blob: References.Blob) in
+                found.append(Sweep.Candidate(blob))
+                if blob.keeps { taken.insert(blob.key) }
+            }
+            while try state.release.run(db, page, visit), !page.isOver {
+                guard state.position < images.count else { return true }
+                // One may be the child of another.
+                let key = images[state.position]
+                if !taken.contains(key) { try state.release.takeUnkept(db, key) }
+                state.position += 1
+            }
+            return false
+        }.found
+    }
+}
+
+extension Sweep.Candidate {
+    init(_ blob: References.Blob) {
+        self.init(digest: blob.digest, size: blob.size, lastUse: blob.lastUse)
+    }
+}
+
+extension CacheIndex {
+    /// The bytes of all blobs that are recorded as there.
+    func totalBytes() throws(CacheError) -> Int64 {
+        try read { try Int64.fetchOne($0, sql: "SELECT bytes FROM totals") ?? 0 }
+    }
+
+    /// The bytes that downloads under way are going to take.
+    func reservedBytes() throws(CacheError) -> Int64 {
+        try read { try Int64.fetchOne($0, sql: "SELECT coalesce(sum(bytes), 0) FROM reservations") ?? 0 }
+    }
+}

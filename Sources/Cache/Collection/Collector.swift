@@ -1,4 +1,0 @@
-/// Removes what nothing needs, and what makes room.
-package struct Collector: Sendable {
-    let store: Store
-}

@@ -1,0 +1,97 @@
+import FoundationEssentials
+import GRDB
+
+/// Goes through all that nothing keeps, in short transactions.
+struct Garbage: Sendable {
+    /// So many rows are looked at together.
+    private static let chunk = 256
+
+    private let protection: References.Protection
+    private var release: Release
+    private var phase = Phase.circles(after: (Data(), Data()))
+    /// What may be to go and was not looked at closer yet.
+    private var candidates: [Data] = []
+    /// Members of circles that are gone already.
+    private var taken: Set<Data> = []
+
+    /// Where the walk stands.
+    private enum Phase {
+        /// Among referrers, one of which is in every circle; `nil` when all have been read.
+        case circles(after: (subject: Data, referrer: Data)?)
+        /// Among blobs without references.
+        case unreferenced(after: Data)
+        case end
+    }
+
+    init(_ protection: References.Protection) {
+        self.protection = protection
+        release = Release(protection)
+    }
+
+    /// Goes on, where what was visited has been removed from the index meanwhile.
+    mutating func forgetVisited() {
+        release = Release(protection)
+        taken = []
+    }
+
+    /// The walk over what is left, for taking away more when all garbage is gone.
+    var remainder: Release { release }
+
+    /// Visits garbage until the page is over, or `isEnough` says so after a whole image.
+    ///
+    /// - Returns: whether that was all.
+    mutating func run(
+        _ db: Database,
+        _ page: ReadPage,
+        isEnough: () -> Bool = { false },
+        _ visit: Release.Visitor
+    ) throws -> Bool {
+        while true {
+            let isSettled = try release.run(db, page) { blob in
+                if case .circles = phase, blob.keeps { taken.insert(blob.key) }
+                visit(blob)
+            }
+            guard isSettled, !page.isOver, !isEnough() else { return false }
+            if let key = candidates.popLast() {
+                if !taken.contains(key) { try release.takeUnkept(db, key) }
+                continue
+            }
+            switch phase {
+            case .circles(let start?): try readReferrers(db, after: start)
+            case .circles(nil): phase = .unreferenced(after: Data())
+            case .unreferenced(let start): try readUnreferenced(db, after: start)
+            case .end: return true
+            }
+        }
+    }
+
+    /// Every circle of references has a referrer that contains something which keeps something itself.
+    private mutating func readReferrers(_ db: Database, after start: (subject: Data, referrer: Data)) throws {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT child, parent, EXISTS (
+                    SELECT 1 FROM edges AS parts WHERE parts.parent = edges.parent AND parts.kind <> 'subject' AND (
+                        EXISTS (SELECT 1 FROM manifests WHERE manifests.digest = parts.child) OR EXISTS (
+                            SELECT 1 FROM edges AS others WHERE others.child = parts.child AND others.kind = 'subject'
+                        )
+                    )
+                ) FROM edges WHERE kind = 'subject' AND (child, parent) > (?, ?) ORDER BY child, parent LIMIT ?
+                """
+        )
+        let rows = try Row.fetchAll(statement, arguments: [start.subject, start.referrer, Self.chunk])
+        candidates = rows.filter { $0[2] }.map { $0[1] }
+        phase = .circles(after: rows.count == Self.chunk ? rows.last.map { ($0[0], $0[1]) } : nil)
+    }
+
+    private mutating func readUnreferenced(_ db: Database, after start: Data) throws {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT digest, EXISTS (SELECT 1 FROM names WHERE names.digest = blobs.digest)
+                FROM blobs WHERE keepers = 0 AND digest > ? ORDER BY digest LIMIT ?
+                """
+        )
+        let rows = try Row.fetchAll(statement, arguments: [start, Self.chunk])
+        candidates = rows.filter { !$0[1] }.map { $0[0] }
+        phase = rows.count == Self.chunk ? .unreferenced(after: rows[rows.count - 1][0]) : .end
+    }
+}

@@ -1,0 +1,162 @@
+import FoundationEssentials
+import GRDB
+import OCI
+
+/// What keeps what in the cache: the one model of it.
+///
+/// A manifest keeps its children, its config and its layers, and a subject its referrers; a referrer does not keep its
+/// subject. What is not recorded keeps nothing. A blob stays when something that is protected leads to it.
+///
+/// Triggers count the references to each blob (`blobs.keepers`), so that what nothing keeps is found without reading
+/// what stays. A count of none decides; one above it need not: containing leads from a hash to what was hashed and so
+/// never in a circle, but a subject's reference leads the other way. An index whose subject is its own child keeps it and
+/// is kept by it. Whether such a circle hangs on something that stays, ``KeeperSearch`` finds out.
+enum References {
+    /// What stays although no manifest keeps it.
+    enum Protection: Sendable {
+        /// What has a name.
+        case named
+        /// Also what volumes have brought whose set is not complete.
+        case lasting
+        /// Also what a lease holds, and what was used after the cutoff, in seconds since 1970.
+        case collecting(cutoff: Int64)
+    }
+
+    /// A blob, and all that decides whether it stays.
+    struct Blob: Sendable {
+        let key: Data
+        let digest: Digest
+        /// Bytes on the disk; none where the file is known to be missing.
+        let size: Int64
+        /// When it was committed or used last, in seconds since 1970.
+        let lastUse: Int64
+        /// The references that keep it.
+        let count: Int
+        let isNamed: Bool
+        let isLeased: Bool
+        let isAwaited: Bool
+        /// Whether it keeps anything itself.
+        let keeps: Bool
+
+        /// - Returns: `nil` for a key that is no digest's.
+        fileprivate init?(_ row: Row) {
+            guard let digest = Digest(key: row[0]) else { return nil }
+            key = row[0]
+            self.digest = digest
+            size = row[1]
+            lastUse = row[2]
+            count = row[3]
+            isNamed = row[4]
+            isLeased = row[5]
+            isAwaited = row[6]
+            keeps = row[7]
+        }
+
+        /// Whether it stays for its own sake; the names of images in `unnamed` don't count.
+        func isProtected(_ protection: Protection, unnamed: Set<Data>) -> Bool {
+            if isNamed, !unnamed.contains(key) { return true }
+            switch protection {
+            case .named: return false
+            case .lasting: return isAwaited
+            case .collecting(let cutoff): return isAwaited || isLeased || lastUse > cutoff
+            }
+        }
+    }
+
+    /// Only manifests have names: of other blobs the large tables need not be read.
+    private static let columns = """
+        blobs.digest, CASE state WHEN 'missing' THEN 0 ELSE size END, max(committed_at, used_at), keepers,
+        CASE WHEN manifests.media_type IS NULL THEN 0
+            ELSE EXISTS (SELECT 1 FROM names WHERE names.digest = blobs.digest) END,
+        EXISTS (SELECT 1 FROM lease_items WHERE lease_items.digest = blobs.digest),
+        EXISTS (SELECT 1 FROM import_items WHERE import_items.digest = blobs.digest),
+        manifests.media_type IS NOT NULL
+            OR EXISTS (SELECT 1 FROM edges WHERE edges.child = blobs.digest AND edges.kind = 'subject')
+        """
+
+    /// - Returns: `nil` for what has no row.
+    static func blob(_ db: Database, _ key: Data) throws -> Blob? {
+        let statement = try db.cachedStatement(
+            sql: "SELECT \(columns) FROM blobs LEFT JOIN manifests USING (digest) WHERE blobs.digest = ?"
+        )
+        return try Row.fetchOne(statement, arguments: [key]).flatMap(Blob.init)
+    }
+
+    /// What a blob keeps, as often as it refers to it.
+    static func kept(_ db: Database, by key: Data) throws -> [Blob] {
+        let statement = try db.cachedStatement(
+            sql: """
+                WITH kept (digest) AS (
+                    SELECT child FROM edges WHERE parent = ?1 AND kind <> 'subject'
+                    UNION ALL
+                    SELECT parent FROM edges WHERE child = ?1 AND kind = 'subject'
+                )
+                SELECT \(columns) FROM kept CROSS JOIN blobs ON blobs.digest = kept.digest
+                LEFT JOIN manifests ON manifests.digest = blobs.digest
+                """
+        )
+        var blobs: [Blob] = []
+        let rows = try Row.fetchCursor(statement, arguments: [key])
+        while let row = try rows.next() {
+            if let blob = Blob(row) { blobs.append(blob) }
+        }
+        return blobs
+    }
+
+    /// What keeps a blob, recorded or not, as often as it refers to it.
+    static func keepers(_ db: Database, of key: Data) throws -> [Blob] {
+        let statement = try db.cachedStatement(
+            sql: """
+                WITH above (digest) AS (
+                    SELECT parent FROM edges WHERE child = ?1 AND kind <> 'subject'
+                    UNION ALL
+                    SELECT child FROM edges WHERE parent = ?1 AND kind = 'subject'
+                )
+                SELECT \(columns) FROM above CROSS JOIN blobs ON blobs.digest = above.digest
+                LEFT JOIN manifests ON manifests.digest = blobs.digest
+                """
+        )
+        var blobs: [Blob] = []
+        let rows = try Row.fetchCursor(statement, arguments: [key])
+        while let row = try rows.next() {
+            if let blob = Blob(row) { blobs.append(blob) }
+        }
+        return blobs
+    }
+}
+
+extension References {
+    /// All that a manifest keeps, itself included, as the SQL table `closure (digest)`; the manifest is the expression given.
+    static func closure(of manifest: String) -> String {
+        """
+        WITH RECURSIVE closure (digest) AS (
+            SELECT \(manifest)
+            UNION
+            SELECT edges.child FROM edges JOIN closure ON edges.parent = closure.digest WHERE edges.kind <> 'subject'
+            UNION
+            SELECT edges.parent FROM edges JOIN closure ON edges.child = closure.digest WHERE edges.kind = 'subject'
+        )
+        """
+    }
+
+    /// All that keeps a blob, itself included, as the SQL table `keepers (digest)`; the blob is the expression given.
+    static func keepers(of blob: String) -> String {
+        """
+        WITH RECURSIVE keepers (digest) AS (
+            SELECT \(blob)
+            UNION
+            SELECT edges.parent FROM edges JOIN keepers ON edges.child = keepers.digest WHERE edges.kind <> 'subject'
+            UNION
+            SELECT edges.child FROM edges JOIN keepers ON edges.parent = keepers.digest WHERE edges.kind = 'subject'
+        )
+        """
+    }
+
+    /// The bytes of an image that are there, in SQL; the manifest is the expression given.
+    static func imageBytes(of manifest: String) -> String {
+        """
+        (\(closure(of: manifest))
+        SELECT coalesce(sum(size), 0) FROM closure JOIN blobs USING (digest) WHERE state <> 'missing')
+        """
+    }
+}

@@ -1,0 +1,156 @@
+import FoundationEssentials
+import GRDB
+import OCI
+
+/// Removes blobs, many at a time: first their rows say so, then the files go, then the rows.
+///
+/// Two transactions for all of them, and between these one shard's files after the other. Stopped at any point it leaves
+/// rows that say `deleting`, and perhaps their files: the next opening or ``settle()`` finishes or takes that back. Who
+/// needs a blob meanwhile waits for its shard's lock and finds it kept or gone.
+struct Sweep: Sendable {
+    /// Blobs of one batch, so that no transaction is long.
+    static let size = 500
+
+    /// A blob that nothing needed when it was looked at.
+    struct Candidate: Sendable {
+        let digest: Digest
+        /// In bytes.
+        let size: Int64
+        /// In seconds since 1970.
+        let lastUse: Int64
+    }
+
+    let store: Store
+    let protection: References.Protection
+
+    /// Removes those that nothing needs by now, in the order given; keepers come before what they keep.
+    ///
+    /// - Returns: how much was removed.
+    /// - Throws: ``CacheError``; `CancellationError`, between two batches.
+    func remove(_ candidates: [Candidate]) async throws -> CollectionTally {
+        var removed = CollectionTally()
+        var rest = candidates[...]
+        while !rest.isEmpty {
+            try Task.checkCancellation()
+            let (marked, count) = try await blocking { [rest] in try mark(rest.prefix(Self.size)) }
+            rest = rest.dropFirst(count)
+            removed += try await removeMarked(marked)
+        }
+        return removed
+    }
+
+    /// Finishes what others left behind that died while they removed it, or takes it back where it is needed again.
+    ///
+    /// - Returns: how much was removed.
+    func settle() async throws -> CollectionTally {
+        let marked = try await store.index.read { db in
+            try db.blobs.deletions().map {
+                Candidate(digest: $0, size: try db.blobs.size(of: $0) ?? 0, lastUse: 0)
+            }
+        }
+        var removed = CollectionTally()
+        for start in stride(from: 0, to: marked.count, by: Self.size) {
+            removed += try await removeMarked(Array(marked[start..<min(start + Self.size, marked.count)]))
+        }
+        return removed
+    }
+
+    /// Says of some blobs that they are being removed, unless something needs them.
+    ///
+    /// - Returns: those of which it says so, and how many were looked at before the time was over.
+    private func mark(_ candidates: ArraySlice<Candidate>) throws(CacheError) -> (marked: [Candidate], looked: Int) {
+        try store.index.write { db in
+            let page = ReadPage()
+            var search = KeeperSearch(protection)
+            var marked: [Candidate] = []
+            var looked = 0
+            for candidate in candidates where looked == 0 || !page.isOver {
+                looked += 1
+                guard try !search.isKept(db, candidate.digest.key) else { continue }
+                try db.executeCached(
+                    sql: """
+                        INSERT INTO blobs (digest, size, state, committed_at, used_at) VALUES (?1, ?2, 'deleting', ?3, ?3)
+                        ON CONFLICT (digest) DO UPDATE SET state = 'deleting'
+                        """,
+                    arguments: [candidate.digest.key, candidate.size, candidate.lastUse]
+                )
+                marked.append(candidate)
+            }
+            return (marked, looked)
+        }
+    }
+
+    /// Removes the files and the rows of what is marked.
+    private func removeMarked(_ marked: [Candidate]) async throws -> CollectionTally {
+        guard !marked.isEmpty else { return CollectionTally() }
+        var removed: [Candidate] = []
+        let shards = Dictionary(grouping: marked) { StoreLocks.shard($0.digest) }
+        for (shard, members) in shards {
+            let lock = try await store.locks.acquire(shard, .exclusive)
+            defer { lock.unlock() }
+            removed += try await blocking { try removeFiles(of: members) }
+        }
+        try await blocking { [removed] in try forget(removed) }
+        return removed.reduce(into: CollectionTally()) { $0.count($1.size) }
+    }
+
+    /// Removes files, only with the lock of their shard; what is needed again stays.
+    ///
+    /// - Returns: those whose files are gone.
+    private func removeFiles(of members: [Candidate]) throws -> [Candidate] {
+        let (due, needed) = try decideAgain(members)
+        try takeBack(needed)
+        return try due.filter { candidate in
+            let blobs = store.directory.blobs(candidate.digest.algorithm)
+            return try store.withIdleFile(of: candidate.digest) {
+                do throws(SystemError) {
+                    try blobs.remove(candidate.digest.hex)
+                    return true
+                } catch {
+                    let path = "\(blobs.path)/\(candidate.digest.hex)"
+                    throw CacheError(error, "remove", path: path, digest: candidate.digest)
+                }
+            } ?? false
+        }
+    }
+
+    private func decideAgain(
+        _ members: [Candidate]
+    ) throws(CacheError) -> (due: [Candidate], needed: [Candidate]) {
+        try store.index.read { db in
+            var search = KeeperSearch(protection)
+            let statement = try db.cachedStatement(sql: "SELECT state = 'deleting' FROM blobs WHERE digest = ?")
+            var (due, needed): ([Candidate], [Candidate]) = ([], [])
+            for member in members
+            where try Bool.fetchOne(statement, arguments: [member.digest.key]) == true {
+                if try search.isKept(db, member.digest.key) { needed.append(member) } else { due.append(member) }
+            }
+            return (due, needed)
+        }
+    }
+
+    private func takeBack(_ needed: [Candidate]) throws {
+        for candidate in needed {
+            let blobs = store.directory.blobs(candidate.digest.algorithm)
+            let exists = try blobs.status(candidate.digest.hex) != nil
+            try store.index.write { db in
+                try db.executeCached(
+                    sql: "UPDATE blobs SET state = ? WHERE digest = ? AND state = 'deleting'",
+                    arguments: [exists ? "ok" : "missing", candidate.digest.key]
+                )
+            }
+        }
+    }
+
+    private func forget(_ removed: [Candidate]) throws(CacheError) {
+        guard !removed.isEmpty else { return }
+        try store.index.write { db in
+            for candidate in removed {
+                try db.executeCached(
+                    sql: "DELETE FROM blobs WHERE digest = ? AND state = 'deleting'",
+                    arguments: [candidate.digest.key]
+                )
+            }
+        }
+    }
+}

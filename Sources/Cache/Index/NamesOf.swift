@@ -1,0 +1,32 @@
+import FoundationEssentials
+import GRDB
+import OCI
+
+/// Names as people write them.
+enum NamesOf {
+    /// Those of a manifest, sorted by repository and name.
+    static func manifest(_ db: Database, _ key: Data) throws -> [ImageReference] {
+        try read(
+            db,
+            "SELECT host, repository, reference FROM names WHERE digest = ? ORDER BY host, repository, reference",
+            key
+        )
+    }
+
+    /// Those of all images that a blob belongs to, sorted by repository and name.
+    static func images(_ db: Database, needing key: Data) throws -> [ImageReference] {
+        try read(
+            db,
+            """
+            \(References.keepers(of: "?1"))
+            SELECT host, repository, reference FROM keepers JOIN names USING (digest)
+            ORDER BY host, repository, reference
+            """,
+            key
+        )
+    }
+
+    private static func read(_ db: Database, _ sql: String, _ key: Data) throws -> [ImageReference] {
+        try ImageReference.fetchAll(db.cachedStatement(sql: sql), arguments: [key])
+    }
+}

@@ -1,0 +1,127 @@
+import FoundationEssentials
+import GRDB
+package import OCI
+
+/// One image of the cache, by whatever tags.
+package struct CachedImage: Sendable {
+    /// Sorted by repository and tag.
+    package let references: [ImageReference]
+    package let descriptor: Descriptor
+    /// What it can run on, as far as the manifests that are here say; empty for artifacts.
+    package let platforms: [Platform]
+    /// Bytes that removing it, with all of its tags, would free.
+    package let uniqueBytes: Int64
+    /// Bytes that other images need too.
+    package let sharedBytes: Int64
+    /// When it was used last, in seconds since 1970.
+    package let lastUse: Int64
+}
+
+extension Inventory {
+    /// The images that names lead to, sorted by their first references; reads manifests and configs.
+    ///
+    /// - Parameters:
+    ///   - last: only those whose first reference comes after it.
+    ///   - limit: not more than so many.
+    /// - Returns: those of one page.
+    /// - Throws: ``CacheError``.
+    package func images(after last: ImageReference? = nil, limit: Int = .max) async throws -> [CachedImage] {
+        let walk = ImageWalk(after: last, limit: limit)
+        let rows = try await store.index.readPages(walk) { try $0.run($1, $2) }.found
+        var images: [CachedImage] = []
+        for chunk in stride(from: 0, to: rows.count, by: 100) {
+            let rows = Array(rows[chunk..<min(chunk + 100, rows.count)])
+            images += try await blocking { [self] in
+                try rows.map { row in
+                    CachedImage(
+                        references: row.references,
+                        descriptor: row.descriptor,
+                        platforms: try details(of: row.descriptor).platforms,
+                        uniqueBytes: row.uniqueBytes,
+                        sharedBytes: row.sharedBytes,
+                        lastUse: row.lastUse
+                    )
+                }
+            }
+        }
+        return images
+    }
+}
+
+/// One image as the index alone knows it.
+struct ImageRow: Sendable {
+    /// Sorted by repository and name.
+    let references: [ImageReference]
+    let descriptor: Descriptor
+    let bytes: Int64
+    let lastUse: Int64
+    /// Bytes that nothing else keeps.
+    var uniqueBytes: Int64 = 0
+
+    var sharedBytes: Int64 { max(0, bytes - uniqueBytes) }
+
+    /// - Returns: `nil` for one that went meanwhile.
+    init?(_ db: Database, _ name: NameRow) throws {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT media_type, size, max(committed_at, used_at),
+                    (SELECT max(updated_at) FROM names WHERE names.digest = manifests.digest)
+                FROM manifests JOIN blobs USING (digest) WHERE manifests.digest = ?
+                """
+        )
+        guard let row = try Row.fetchOne(statement, arguments: [name.key]), let digest = Digest(key: name.key),
+            let descriptor = Descriptor(
+                mediaType: try MediaType(row[0] as String),
+                digest: digest,
+                size: row[1]
+            )
+        else { return nil }
+        self.descriptor = descriptor
+        references = try NamesOf.manifest(db, name.key)
+        bytes = try name.bytes ?? ImageBytes.sum(db, of: name.key)
+        let changed: Int64? = row[3]
+        lastUse = max(row[2], changed ?? 0)
+    }
+}
+
+/// Goes through the images in short transactions.
+struct ImageWalk: Sendable {
+    private let limit: Int
+    private var position: NameRow.Position?
+    /// What an image keeps alone is what goes with its names.
+    private var release = Release(.named, isThorough: true)
+    private var current: ImageRow?
+    private(set) var found: [ImageRow] = []
+
+    init(after last: ImageReference? = nil, limit: Int = .max) {
+        self.limit = limit
+        position =
+            last.map {
+                NameRow.Position(
+                    host: $0.location.host.description,
+                    repository: $0.location.repository.description,
+                    name: $0.reference?.description ?? ""
+                )
+            } ?? .start
+    }
+
+    /// - Returns: whether all have been looked at, or as many as were wanted.
+    mutating func run(_ db: Database, _ page: ReadPage) throws -> Bool {
+        while true {
+            if var image = current {
+                let isDone = try release.run(db, page) { image.uniqueBytes += $0.size }
+                current = isDone ? nil : image
+                guard isDone else { return false }
+                found.append(image)
+                release.startOver()
+            }
+            guard found.count < limit, let position else { return true }
+            guard !page.isOver else { return false }
+            guard let name = try NameRow.next(db, after: position, limit: 1).first else { return true }
+            self.position = name.position
+            guard try name.isFirst(db), let image = try ImageRow(db, name) else { continue }
+            current = image
+            _ = try release.takeNames(db, of: name.key)
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import GRDB
+import Glibc
+import OCI
+
+/// How much the cache holds.
+package struct CacheUsage: Hashable, Sendable {
+    /// Blobs on the disk.
+    package var blobs = 0
+    /// Their bytes.
+    package var bytes: Int64 = 0
+    /// Tags that name an image.
+    package var tags = 0
+    /// Bytes that the images of all names would take if none shared anything; what is not here of them takes none.
+    package var logicalBytes: Int64 = 0
+    /// Bytes that nothing refers to; a collection frees them once they are older than its grace.
+    package var unreferencedBytes: Int64 = 0
+    /// Downloads that were interrupted and that nobody goes on with now.
+    package var partials = 0
+    /// What they take on the disk, with what is set aside for their ends; not counted among ``bytes``.
+    package var partialBytes: Int64 = 0
+
+    package init() {}
+
+    /// Bytes that sharing saves.
+    package var savedBytes: Int64 { max(0, logicalBytes - (bytes - unreferencedBytes)) }
+}
+
+extension Inventory {
+    /// Counts what the index knows of; looks at no blob, and at no more rows than there are names and unneeded blobs.
+    ///
+    /// - Throws: ``CacheError``.
+    package func usage() async throws -> CacheUsage {
+        var usage = try await store.index.readPages(UsageWalk()) { try $0.run($1, $2) }.usage
+        let partials = try await blocking { [store] in try store.interruptedDownloads() }
+        usage.partials = partials.count
+        usage.partialBytes = partials.reduce(0, +)
+        return usage
+    }
+}
+
+/// Sums up the index in short transactions.
+private struct UsageWalk: Sendable {
+    var usage = CacheUsage()
+    private var garbage = Garbage(.named)
+    private var names: NameRow.Position? = .start
+
+    /// - Returns: whether everything has been read.
+    mutating func run(_ db: Database, _ page: ReadPage) throws -> Bool {
+        while let position = names {
+            guard !page.isOver else { return false }
+            let rows = try NameRow.next(db, after: position, limit: 256)
+            for row in rows {
+                usage.tags += row.isTag ? 1 : 0
+                usage.logicalBytes += try row.bytes ?? ImageBytes.sum(db, of: row.key)
+                names = row.position
+                if page.isOver { return false }
+            }
+            if rows.isEmpty { names = nil }
+        }
+        var unreferenced = usage.unreferencedBytes
+        defer { usage.unreferencedBytes = unreferenced }
+        guard try garbage.run(db, page, { unreferenced += $0.size }) else { return false }
+        if let row = try Row.fetchOne(db, sql: "SELECT blobs, bytes FROM totals") {
+            usage.blobs = row[0]
+            usage.bytes = row[1]
+        }
+        return true
+    }
+}
+
+extension Store {
+    /// What each download takes on the disk that was begun and that nobody goes on with now, in bytes.
+    fileprivate func interruptedDownloads() throws(CacheError) -> [Int64] {
+        let ingest = directory.ingest
+        do throws(SystemError) {
+            var sizes: [Int64] = []
+            for name in try ingest.names()
+            where !name.hasPrefix(Partial.anonymousPrefix) && !name.hasPrefix(Partial.partPrefix) {
+                guard let file = try ingest.lockIfFree(name) else { continue }
+                defer { file.unlock() }
+                let status = try file.status()
+                sizes.append(max(status.size, status.allocated))
+            }
+            return sizes
+        } catch {
+            throw CacheError(error, "list", path: ingest.path)
+        }
+    }
+}
