@@ -5,6 +5,7 @@ import Testing
 
 @testable import Registry
 
+@Suite(.timeLimit(.minutes(10)))
 struct WaitingTests {
     @Test(
         "A refused request that is told to come back at once is a try like any other",

@@ -8,19 +8,19 @@ struct TagOrderTests {
     /// Lists as registries hold them, newest first.
     static let lists: [[String]] = [
         // alpine
-        ["20240606", "3.21.3", "3.21.2", "3.21.0", "3.21", "3.20.10", "3.20.9", "3.9.6", "3", "2.7", "edge", "latest"],
+        ["20240606", "3.21.3", "3.21.2", "3.21.0", "3.21", "3.20.10", "3.20.9", "3.9.6", "3", "2.7", "latest", "edge"],
         // golang
         [
             "1.24.0", "1.24", "1.24-bookworm", "1.24-alpine3.21", "1.24-alpine3.9", "1.24-alpine", "1.24rc2",
-            "1.24rc2-alpine3.21", "1.24rc1", "1.24beta1", "1.23.10", "1.23.9", "1", "alpine", "bookworm", "latest",
+            "1.24rc2-alpine3.21", "1.24rc1", "1.24beta1", "1.23.10", "1.23.9", "1", "latest", "bookworm", "alpine",
         ],
         // node
         [
             "22.14.0", "22.14.0-slim", "22.14.0-bookworm", "22.14.0-bookworm-slim", "22.14.0-alpine3.21", "22", "8.9",
-            "jod", "lts",
+            "lts", "jod",
         ],
         // ubuntu
-        ["24.10", "24.04", "22.04", "20.04", "8.04", "focal", "jammy", "rolling"],
+        ["24.10", "24.04", "22.04", "20.04", "8.04", "rolling", "jammy", "focal"],
         // postgres
         [
             "17.4", "17.4-bookworm", "17.4-alpine", "17.0", "17", "17rc1", "17beta3", "17beta1", "16.10", "16.8",
@@ -28,8 +28,8 @@ struct TagOrderTests {
         ],
         // nginx
         [
-            "1.27.4", "1.27.4-perl", "1.27.4-otel", "1.27.4-alpine", "1.27.4-alpine-slim", "1.26.3", "mainline",
-            "stable",
+            "1.27.4", "1.27.4-perl", "1.27.4-otel", "1.27.4-alpine", "1.27.4-alpine-slim", "1.26.3", "stable",
+            "mainline",
         ],
         // dotnet
         [
@@ -55,7 +55,7 @@ struct TagOrderTests {
         // numbers of any length
         ["1.99999999999999999999999", "1.99999999999999999999998", "1.2"],
         // commit hashes are no versions
-        ["1.0", "7f3c2a1", "9e8d7c6b5a", "edge"],
+        ["1.0", "edge", "9e8d7c6b5a", "7f3c2a1"],
     ]
 
     @Test("Tags of the common styles come newest first, however they were listed", arguments: lists)

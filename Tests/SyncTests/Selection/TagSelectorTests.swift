@@ -57,7 +57,7 @@ struct TagSelectorTests {
     @Test(
         "Dates are needed only when keep_last must choose among tags that are no versions",
         arguments: [
-            (1, []), (2, []), (3, ["edge", "main"]), (4, ["edge", "main"]), (5, []), (9, []),
+            (1, []), (2, []), (3, ["main", "edge"]), (4, ["main", "edge"]), (5, []), (9, []),
         ]
     )
     func undated(keepLast: Int, expected: [String]) throws {
