@@ -27,5 +27,5 @@ package struct ConnectionLimits: Hashable, Sendable {
     /// How long is waited for a client's end of the connection after the last answer.
     static let linger = Duration.seconds(2)
     /// How long an answer may take to begin for a client that sends nothing more: most of those have left.
-    static let halfClosed = TimeAmount.seconds(2)
+    static let halfClosed = TimeAmount.seconds(20)
 }
