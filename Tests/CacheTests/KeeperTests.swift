@@ -13,8 +13,8 @@ struct KeeperTests {
     private static let wrong = """
         blobs WHERE keepers <>
             (SELECT count(*) FROM edges WHERE child = blobs.digest AND kind <> 'subject')
-            + (SELECT count(*) FROM edges JOIN blobs AS subjects ON subjects.digest = child
-                WHERE parent = blobs.digest AND kind = 'subject')
+            + (SELECT count(*) FROM referrers JOIN blobs AS subjects ON subjects.digest = subject
+                WHERE referrer = blobs.digest)
         """
     private static let wrongTotals = """
         totals WHERE blobs <> (SELECT count(*) FROM blobs WHERE state <> 'missing')

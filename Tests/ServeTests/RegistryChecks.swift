@@ -340,6 +340,13 @@ extension RegistryTests {
             status: 200,
             text: #""manifests":[]"#
         ),
+        // The same image in another repository, which has no signature of it.
+        Check(
+            method: "GET",
+            uri: "/v2/library/app/referrers/\(app.digest)",
+            status: 200,
+            text: #""manifests":[]"#
+        ),
         Check(method: "GET", uri: "/v2/library/app/referrers/sha256:zz", status: 400, text: "DIGEST_INVALID"),
         Check(method: "HEAD", uri: "/v2/library/app/referrers/\(app.digest)", status: 200),
     ]

@@ -188,7 +188,19 @@ extension ArchiveImport {
             for manifest in level { try await cache.store(manifest, from: nil) }
         }
         for image in images { try await tag(image) }
+        for image in images { try await list(image, among: images) }
         try await cache.writeLayout()
+    }
+
+    /// Lists a referrer in the repository that the archive names, or in those of the images that it belongs to.
+    private func list(_ referrer: Examined, among images: [Examined]) async throws {
+        guard referrer.root.references.isEmpty, let subject = referrer.image.subject?.digest else { return }
+        let locations =
+            referrer.root.repository.map { [$0] }
+            ?? images.filter { $0.image.members[subject] != nil }.flatMap(\.root.references).map(\.location)
+        for location in Set(locations) {
+            try await cache.names.addReferrers(of: subject, in: location, [referrer.root.descriptor])
+        }
     }
 
     private func commit(_ files: [StagedFile], as manifests: [Digest: Manifest] = [:]) async throws {

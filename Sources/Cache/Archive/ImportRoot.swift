@@ -8,6 +8,8 @@ struct ImportRoot {
     var references: [ImageReference] = []
     /// A name that is a tag alone.
     var tag: TagName?
+    /// The repository that lists it as referring to another image, where the archive says so.
+    var repository: RepositoryReference?
 }
 
 extension ImportRoot {
@@ -66,7 +68,7 @@ extension ImportRoot {
     /// The images of an archive that imglife wrote.
     static func roots(document: ArchiveDocument) -> [ImportRoot] {
         document.images.map { ImportRoot(descriptor: $0.descriptor, references: [$0.reference]) }
-            + document.referrers.map { ImportRoot(descriptor: $0.descriptor) }
+            + document.referrers.map { ImportRoot(descriptor: $0.descriptor, repository: $0.repository) }
     }
 
     /// A name as docker, podman and containerd write it; it must have a tag.

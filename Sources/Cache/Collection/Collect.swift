@@ -68,6 +68,7 @@ extension Collector.Work {
     /// - Returns: what of it was removed.
     func tidy() async throws -> CollectionTally {
         try await blocking { [store] in try Recovery(store: store).removeDeadLeases() }
+        try await Names(store: store).forgetNeedlessLists()
         return try await sweep.settle()
     }
 

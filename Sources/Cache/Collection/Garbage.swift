@@ -65,17 +65,17 @@ struct Garbage: Sendable {
         }
     }
 
-    /// Every circle of references has a referrer that contains something which keeps something itself.
+    /// Every circle of references has a referrer that keeps something which keeps something itself.
     private mutating func readReferrers(_ db: Database, after start: (subject: Data, referrer: Data)) throws {
         let statement = try db.cachedStatement(
             sql: """
-                SELECT child, parent, EXISTS (
-                    SELECT 1 FROM edges AS parts WHERE parts.parent = edges.parent AND parts.kind <> 'subject' AND (
-                        EXISTS (SELECT 1 FROM manifests WHERE manifests.digest = parts.child) OR EXISTS (
-                            SELECT 1 FROM edges AS others WHERE others.child = parts.child AND others.kind = 'subject'
-                        )
+                SELECT DISTINCT subject, referrer, EXISTS (
+                    SELECT 1 FROM edges AS parts WHERE parts.parent = listed.referrer AND parts.kind <> 'subject' AND (
+                        EXISTS (SELECT 1 FROM manifests WHERE manifests.digest = parts.child)
+                            OR EXISTS (SELECT 1 FROM referrers AS others WHERE others.subject = parts.child)
                     )
-                ) FROM edges WHERE kind = 'subject' AND (child, parent) > (?, ?) ORDER BY child, parent LIMIT ?
+                ) OR EXISTS (SELECT 1 FROM referrers AS others WHERE others.subject = listed.referrer)
+                FROM referrers AS listed WHERE (subject, referrer) > (?, ?) ORDER BY subject, referrer LIMIT ?
                 """
         )
         let rows = try Row.fetchAll(statement, arguments: [start.subject, start.referrer, Self.chunk])

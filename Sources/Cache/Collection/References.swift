@@ -4,12 +4,13 @@ import OCI
 
 /// What keeps what in the cache: the one model of it.
 ///
-/// A manifest keeps its children, its config and its layers, and a subject its referrers; a referrer does not keep its
-/// subject. What is not recorded keeps nothing. A blob stays when something that is protected leads to it.
+/// A manifest keeps its children, its config and its layers, and a subject what repositories list as referring to it; a
+/// referrer does not keep its subject. What is not recorded keeps nothing. A blob stays when something that is protected
+/// leads to it.
 ///
 /// Triggers count the references to each blob (`blobs.keepers`), so that what nothing keeps is found without reading
 /// what stays. A count of none decides; one above it need not: containing leads from a hash to what was hashed and so
-/// never in a circle, but a subject's reference leads the other way. An index whose subject is its own child keeps it and
+/// never in a circle, but a list of referrers leads the other way, or wherever an upstream says. An index whose subject is its own child keeps it and
 /// is kept by it. Whether such a circle hangs on something that stays, ``KeeperSearch`` finds out.
 enum References {
     /// What stays although no manifest keeps it.
@@ -71,7 +72,7 @@ enum References {
         EXISTS (SELECT 1 FROM lease_items WHERE lease_items.digest = blobs.digest),
         EXISTS (SELECT 1 FROM import_items WHERE import_items.digest = blobs.digest),
         manifests.media_type IS NOT NULL
-            OR EXISTS (SELECT 1 FROM edges WHERE edges.child = blobs.digest AND edges.kind = 'subject')
+            OR EXISTS (SELECT 1 FROM referrers WHERE referrers.subject = blobs.digest)
         """
 
     /// - Returns: `nil` for what has no row.
@@ -89,7 +90,7 @@ enum References {
                 WITH kept (digest) AS (
                     SELECT child FROM edges WHERE parent = ?1 AND kind <> 'subject'
                     UNION ALL
-                    SELECT parent FROM edges WHERE child = ?1 AND kind = 'subject'
+                    SELECT referrer FROM referrers WHERE subject = ?1
                 )
                 SELECT \(columns) FROM kept CROSS JOIN blobs ON blobs.digest = kept.digest
                 LEFT JOIN manifests ON manifests.digest = blobs.digest
@@ -110,7 +111,7 @@ enum References {
                 WITH above (digest) AS (
                     SELECT parent FROM edges WHERE child = ?1 AND kind <> 'subject'
                     UNION ALL
-                    SELECT child FROM edges WHERE parent = ?1 AND kind = 'subject'
+                    SELECT subject FROM referrers WHERE referrer = ?1
                 )
                 SELECT \(columns) FROM above CROSS JOIN blobs ON blobs.digest = above.digest
                 LEFT JOIN manifests ON manifests.digest = blobs.digest
@@ -126,36 +127,44 @@ enum References {
 }
 
 extension References {
+    /// Who refers to whom, as an SQL table of `subject` and `referrer`.
+    enum Lists: String {
+        /// What repositories list.
+        case listed = "referrers"
+        /// What manifests say of themselves, whoever lists them or not: what kept them before lists were recorded.
+        case claimed = "(SELECT child AS subject, parent AS referrer FROM edges WHERE kind = 'subject')"
+    }
+
     /// All that a manifest keeps, itself included, as the SQL table `closure (digest)`; the manifest is the expression given.
-    static func closure(of manifest: String) -> String {
+    static func closure(of manifest: String, _ lists: Lists = .listed) -> String {
         """
         WITH RECURSIVE closure (digest) AS (
             SELECT \(manifest)
             UNION
             SELECT edges.child FROM edges JOIN closure ON edges.parent = closure.digest WHERE edges.kind <> 'subject'
             UNION
-            SELECT edges.parent FROM edges JOIN closure ON edges.child = closure.digest WHERE edges.kind = 'subject'
+            SELECT lists.referrer FROM \(lists.rawValue) AS lists JOIN closure ON lists.subject = closure.digest
         )
         """
     }
 
     /// All that keeps a blob, itself included, as the SQL table `keepers (digest)`; the blob is the expression given.
-    static func keepers(of blob: String) -> String {
+    static func keepers(of blob: String, _ lists: Lists = .listed) -> String {
         """
         WITH RECURSIVE keepers (digest) AS (
             SELECT \(blob)
             UNION
             SELECT edges.parent FROM edges JOIN keepers ON edges.child = keepers.digest WHERE edges.kind <> 'subject'
             UNION
-            SELECT edges.child FROM edges JOIN keepers ON edges.parent = keepers.digest WHERE edges.kind = 'subject'
+            SELECT lists.subject FROM \(lists.rawValue) AS lists JOIN keepers ON lists.referrer = keepers.digest
         )
         """
     }
 
     /// The bytes of an image that are there, in SQL; the manifest is the expression given.
-    static func imageBytes(of manifest: String) -> String {
+    static func imageBytes(of manifest: String, _ lists: Lists = .listed) -> String {
         """
-        (\(closure(of: manifest))
+        (\(closure(of: manifest, lists))
         SELECT coalesce(sum(size), 0) FROM closure JOIN blobs USING (digest) WHERE state <> 'missing')
         """
     }

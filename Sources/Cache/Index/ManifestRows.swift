@@ -48,17 +48,11 @@ struct ManifestRows {
         )
     }
 
-    /// The manifests that name a digest as their subject, sorted by digest.
-    func referrers(of subject: Digest) throws -> [Descriptor] {
-        try Descriptor.fetchAll(
-            db,
-            sql: """
-                SELECT manifests.digest, manifests.media_type, blobs.size
-                FROM edges JOIN manifests ON manifests.digest = edges.parent JOIN blobs USING (digest)
-                WHERE edges.child = ? AND edges.kind = 'subject' AND blobs.state = 'ok'
-                ORDER BY manifests.digest
-                """,
-            arguments: [subject]
+    /// What a manifest says that it refers to.
+    func subject(of digest: Digest) throws -> Digest? {
+        try Digest.fetchOne(
+            db.cachedStatement(sql: "SELECT child FROM edges WHERE parent = ? AND kind = 'subject'"),
+            arguments: [digest]
         )
     }
 

@@ -16,13 +16,13 @@ struct NameRows {
 
     /// Names a manifest by what a client asked for, unless a tag names it so already.
     func recordPulled(_ name: Reference, of location: RepositoryReference, as digest: Digest, at now: Int64) throws {
+        guard case .tag(let tag) = name, try self.digest(of: tag, in: location) == digest else {
+            return try insert(name, location, digest, isWhole: false, now)
+        }
         try db.executeCached(
             sql: "DELETE FROM names WHERE host = ? AND repository = ? AND reference = ? AND NOT is_whole",
             arguments: [location.host, location.repository, name]
         )
-        guard case .tag(let tag) = name, try self.digest(of: tag, in: location) == digest else {
-            return try insert(name, location, digest, isWhole: false, now)
-        }
     }
 
     /// Whether a name stands for one manifest, and for none besides.
@@ -114,6 +114,10 @@ struct NameRows {
                 """,
             arguments: [location.host, location.repository, name, isWhole, digest, now]
         )
+        // As a registry lists whatever was pushed to it that refers to something.
+        if let subject = try db.manifests.subject(of: digest) {
+            try db.referrers.add(ReferrerRows.List(subject, [digest]), in: location)
+        }
     }
 }
 

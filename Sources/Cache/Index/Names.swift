@@ -92,11 +92,4 @@ package struct Names: Sendable {
     package func history(of tag: TagName, in location: RepositoryReference) async throws -> [TagPeriod] {
         try await store.index.read { try $0.history.periods(of: tag, in: location) }
     }
-
-    /// The manifests of the cache that name a digest as their subject, sorted by digest.
-    ///
-    /// Whatever repository they came from; those whose files are gone are left out.
-    package func referrers(of subject: Digest) async throws -> [Descriptor] {
-        try await store.index.read { try $0.manifests.referrers(of: subject) }.filter(store.blobs.contains)
-    }
 }

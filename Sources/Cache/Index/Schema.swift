@@ -17,7 +17,7 @@ enum Schema {
         }
         migrator.registerMigration("4 keepers") { db in
             try db.execute(sql: References.counts)
-            try db.execute(sql: "UPDATE tags SET bytes = \(References.imageBytes(of: "tags.digest"))")
+            try db.execute(sql: "UPDATE tags SET bytes = \(References.imageBytes(of: "tags.digest", .claimed))")
         }
         migrator.registerMigration("5 reservations") { db in
             try db.execute(sql: reservations)
@@ -34,6 +34,11 @@ enum Schema {
         }
         migrator.registerMigration("9 image bytes") { db in
             try db.execute(sql: References.imageBytesKept)
+        }
+        migrator.registerMigration("10 lists of referrers") { db in
+            try db.execute(sql: referrers)
+            try db.execute(sql: ReferrerRows.assumption(of: "TRUE"))
+            try db.execute(sql: References.listsKeep)
         }
         return migrator
     }
@@ -157,6 +162,20 @@ enum Schema {
         CREATE VIEW tags AS
             SELECT host, repository, reference AS tag, digest, updated_at, bytes FROM names WHERE is_whole;
         CREATE INDEX tag_history_until ON tag_history (until);
+        """
+
+    /// What repositories list as referring to a manifest, in their order; it need not be here.
+    private static let referrers = """
+        CREATE TABLE referrers (
+            host TEXT NOT NULL,
+            repository TEXT NOT NULL,
+            subject BLOB NOT NULL,
+            position INTEGER NOT NULL,
+            referrer BLOB NOT NULL CHECK (referrer <> subject),
+            PRIMARY KEY (host, repository, subject, position)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX referrers_subject ON referrers (subject, referrer);
+        CREATE INDEX referrers_referrer ON referrers (referrer);
         """
 
     private static let unreadColumns = """

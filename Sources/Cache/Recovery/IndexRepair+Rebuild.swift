@@ -57,14 +57,18 @@ extension IndexRepair {
             // Whoever held one is gone: nobody else has the store open now.
             try db.execute(sql: "DELETE FROM leases")
             let present = try db.blobs.sizes()
+            // Which repositories list them is not known: the backup is older than they are.
+            var referrers: [Digest] = []
             for blob in blobs where present[blob.digest] != blob.size {
                 let manifest = directory.readManifest(blob)
                 try db.blobs.record(blob, verifiedAt: manifest == nil ? nil : now, at: now)
                 if let manifest { try db.manifests.record(manifest) }
+                if manifest?.subject != nil { referrers.append(blob.digest) }
             }
             let onDisk = Set(blobs.map(\.digest))
             try db.blobs.markMissing(present.keys.filter { !onDisk.contains($0) }, in: directory)
             for tag in layout.tags { try Self.restore(tag, db, replacing: layout.areNewer, now) }
+            for referrer in referrers { try db.referrers.assume(referrer) }
         }
     }
 

@@ -74,7 +74,7 @@ package struct CachedContent: ServedContent {
     private func listReferrers(of digest: Digest, in repository: RepositoryReference) async throws -> [Referrer] {
         var listed: Set<Digest> = []
         var referrers: [Referrer] = []
-        for descriptor in try await cache.names.referrers(of: digest) {
+        for descriptor in try await cache.names.referrers(of: digest, in: repository) {
             guard let found = try manifest(descriptor.digest), listed.insert(descriptor.digest).inserted else {
                 continue
             }

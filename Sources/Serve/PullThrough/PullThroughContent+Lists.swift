@@ -38,16 +38,15 @@ extension PullThroughContent {
         of digest: Digest,
         in repository: RepositoryReference
     ) async throws -> ServedList<Referrer> {
-        let own = try await cached.referrers(of: digest, in: repository)
-        guard let upstream = upstreams.upstream(of: repository) else { return own }
+        guard let upstream = upstreams.upstream(of: repository) else {
+            return try await cached.referrers(of: digest, in: repository)
+        }
         let name = ImageReference(location: repository, digest: digest)
         do {
-            let found = try await referrers(name, digest, at: upstream)
-            let listed = Set(own.elements.map(\.descriptor.digest))
-            let further = found.elements.filter { !listed.contains($0.descriptor.digest) }
-            return ServedList(own.elements + further, warning: own.warning ?? found.warning)
+            return try await referrers(name, digest, at: upstream)
         } catch {
             try Task.checkCancellation()
+            let own = try await cached.referrers(of: digest, in: repository)
             // An empty list would say that there is no signature.
             guard !own.elements.isEmpty else { throw failure(error) }
             metrics.count(.staleTag)
@@ -63,6 +62,7 @@ extension PullThroughContent {
         if let known = knownReferrers[name] { return known }
         return try await searches.value(for: name) { [self] in
             let descriptors = try await upstream.referrers(of: digest)
+            try await cache.names.setReferrers(of: digest, in: name.location, to: descriptors)
             let isCut = descriptors.count > Self.maximumReferrers
             let found = ServedList(
                 try await read(Array(descriptors.prefix(Self.maximumReferrers)), name.location, at: upstream),

@@ -35,7 +35,7 @@ struct HeldReferrers {
                         found.images.insert(.init(reference: reference, descriptor: descriptor))
                         next.append(descriptor)
                     }
-                    for descriptor in try await cache.names.referrers(of: manifest.digest)
+                    for descriptor in try await cache.names.referrers(of: manifest.digest, in: location)
                     where try await isWhole(descriptor, &found) {
                         found.referrers.insert(.init(repository: location, descriptor: descriptor))
                         next.append(descriptor)

@@ -11,9 +11,9 @@ extension ImageAssembly {
         var seen = Set(level)
         let search = ReferrerSearch(source: source, cache: cache, tags: try await Self.referrerTags(of: source))
         for _ in 0..<ReferrerCopy.maximumDepth where !level.isEmpty {
-            let referrers = try await search.referrers(of: level).flatMap(\.referrers)
+            let found = try await search.referrers(of: level)
             level = []
-            for referrer in referrers where seen.insert(referrer.manifest.descriptor.digest).inserted {
+            for referrer in found.flatMap(\.referrers) where seen.insert(referrer.manifest.descriptor.digest).inserted {
                 guard seen.count <= ReferrerCopy.maximumCount else { throw CopyError(.tooManyReferrers) }
                 _ = try await complete(referrer.manifest, [], from: source)
                 if let tag = referrer.tag {
@@ -21,6 +21,7 @@ extension ImageAssembly {
                 }
                 level.append(referrer.manifest.descriptor.digest)
             }
+            try await cache.noteReferrers(found, in: location)
         }
     }
 

@@ -60,7 +60,7 @@ struct CachedSource: ImageSource {
     }
 
     func listedReferrers(of digest: Digest) async throws -> [Descriptor]? {
-        try await cache.names.referrers(of: digest)
+        try await cache.names.referrers(of: digest, in: location)
     }
 
     func blobSize(_ digest: Digest) async throws -> Int64? {

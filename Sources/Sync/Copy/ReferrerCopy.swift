@@ -37,6 +37,7 @@ struct ReferrerCopy: Sendable {
                 outcome.bytes += try await send(referrers, subject: subject)
                 level += referrers.map(\.manifest.descriptor.digest).filter { seen.insert($0).inserted }
             }
+            if !copy.source.isCache { try await copy.cache.noteReferrers(found, in: copy.job.source) }
         }
         return outcome
     }

@@ -9,6 +9,17 @@ struct Referrer: Sendable {
     var tag: TagName?
 }
 
+extension ContentCache {
+    /// Notes what a repository lists of these manifests; what has tags needs no list.
+    func noteReferrers(
+        _ found: [(subject: Digest, referrers: [Referrer])],
+        in location: RepositoryReference
+    ) async throws {
+        let lists = found.map { ($0, $1.filter { $0.tag == nil }.map(\.manifest.descriptor)) }
+        try await names.setReferrers(lists, in: location)
+    }
+}
+
 /// Finds what refers to manifests of a source.
 ///
 /// By the referrers interface, by the tags that stand in for it, and by cosign's tags; which of the tags there are is

@@ -66,4 +66,20 @@ struct PullThroughListTests {
             #expect(later.warning != nil)
         }
     }
+
+    @Test("Of referrers the upstream's own list is the answer: what it lists no more is not served either")
+    func removedReferrers() async throws {
+        let signatures = (0..<3).map { SampleImage.artifact(of: image.top, content: "\($0)") }
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            for signature in signatures { try fixture.upstream.load(signature) }
+            for numbers in [[2, 0], [1, 2], []] {
+                let list = numbers.map { signatures[$0].top }
+                fixture.upstream.change { $0.referrers = list }
+                fixture.clock.advance(by: .seconds(1000))
+                let listed = try await fixture.content.referrers(of: image.digest, in: fixture.repository)
+                #expect(listed.elements.map(\.descriptor) == list)
+            }
+        }
+    }
 }

@@ -1,0 +1,78 @@
+package import OCI
+
+// What refers to an image: its signatures, attestations and the like, by the repository that lists it.
+
+extension Names {
+    /// What a repository lists as referring to a manifest, in its order, as far as the cache holds it.
+    ///
+    /// What another repository lists of the same manifest is not told.
+    package func referrers(of subject: Digest, in location: RepositoryReference) async throws -> [Descriptor] {
+        try await store.index.read { try $0.referrers.descriptors(of: subject, in: location) }
+            .filter(store.blobs.contains)
+    }
+
+    /// Notes all that a repository lists as referring to some manifests, in its order.
+    ///
+    /// What is listed and here is kept as long as its subject is here and the repository has a name; what is listed no
+    /// more goes with the next collection. A list may name what is not here. Safe to repeat; costs no transaction when
+    /// nothing changes, and nothing is noted where the cache cannot be written.
+    package func setReferrers(
+        _ lists: [(subject: Digest, referrers: [Descriptor])],
+        in location: RepositoryReference
+    ) async throws {
+        let lists = lists.map { ReferrerRows.List($0.subject, $0.referrers.map(\.digest)) }
+        guard !store.isReadOnly else { return }
+        let changed = try await store.index.read { db in
+            try lists.filter { try db.referrers.listed(of: $0.subject, in: location) != $0.referrers }
+        }
+        guard !changed.isEmpty else { return }
+        try await store.index.write { db in
+            for list in changed { try db.referrers.set(list, in: location) }
+        }
+    }
+
+    /// Notes all that a repository lists as referring to a manifest; as ``setReferrers(_:in:)``.
+    package func setReferrers(
+        of subject: Digest,
+        in location: RepositoryReference,
+        to referrers: [Descriptor]
+    ) async throws {
+        try await setReferrers([(subject, referrers)], in: location)
+    }
+
+    /// Notes that a repository lists something as referring to a manifest, whatever else it lists.
+    ///
+    /// For what comes from elsewhere than the repository, an archive for example. Safe to repeat; costs no transaction
+    /// when nothing changes.
+    package func addReferrers(
+        of subject: Digest,
+        in location: RepositoryReference,
+        _ referrers: [Descriptor]
+    ) async throws {
+        let list = ReferrerRows.List(subject, referrers.map(\.digest))
+        let listed = try await store.index.read { try $0.referrers.listed(of: subject, in: location) }
+        guard !list.referrers.allSatisfy(listed.contains) else { return }
+        try await store.index.write { try $0.referrers.add(list, in: location) }
+    }
+
+    /// Forgets what is listed as referring to something where nothing is here of both.
+    func forgetNeedlessLists() async throws {
+        let start = (last: ReferrerRows.Pair(), needless: [ReferrerRows.Pair]())
+        let limit = 256
+        let needless = try await store.index.readPages(start) { state, db, page in
+            while !page.isOver {
+                let pairs = try db.referrers.pairs(after: state.last, limit: limit)
+                state.needless += pairs.filter { !$0.isNeeded }.map(\.pair)
+                guard pairs.count == limit, let last = pairs.last else { return true }
+                state.last = last.pair
+            }
+            return false
+        }.needless
+        for start in stride(from: 0, to: needless.count, by: limit) {
+            let some = needless[start..<min(start + limit, needless.count)]
+            try await store.index.write { db in
+                for pair in some { try db.referrers.remove(pair) }
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+import FoundationEssentials
+import GRDB
+import OCI
+
+/// What repositories list as referring to a manifest: its signatures, attestations and the like.
+///
+/// What one repository lists is not told for another, although both may have the manifest. A list names also what is not
+/// here; it keeps what is. Triggers take the lists of a repository away with its last name.
+struct ReferrerRows {
+    /// One list, or what is added to one.
+    struct List: Sendable {
+        let subject: Digest
+        let referrers: [Digest]
+
+        /// Each once, and never the subject itself.
+        init(_ subject: Digest, _ referrers: [Digest]) {
+            var seen: Set<Digest> = [subject]
+            self.subject = subject
+            self.referrers = referrers.filter { seen.insert($0).inserted }
+        }
+    }
+
+    /// The keys of a subject and of what is listed as referring to it.
+    struct Pair: Sendable {
+        var subject = Data()
+        var referrer = Data()
+    }
+
+    let db: Database
+
+    /// All that a repository lists, in its order.
+    func listed(of subject: Digest, in location: RepositoryReference) throws -> [Digest] {
+        try Digest.fetchAll(
+            db.cachedStatement(
+                sql:
+                    "SELECT referrer FROM referrers WHERE host = ? AND repository = ? AND subject = ? ORDER BY position"
+            ),
+            arguments: [location.host, location.repository, subject]
+        )
+    }
+
+    /// Of what a repository lists, the manifests that are recorded as there, in its order.
+    func descriptors(of subject: Digest, in location: RepositoryReference) throws -> [Descriptor] {
+        try Descriptor.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT manifests.digest, manifests.media_type, blobs.size
+                    FROM referrers JOIN manifests ON manifests.digest = referrer JOIN blobs USING (digest)
+                    WHERE host = ? AND repository = ? AND subject = ? AND blobs.state = 'ok' ORDER BY position
+                    """
+            ),
+            arguments: [location.host, location.repository, subject]
+        )
+    }
+
+    /// Replaces a repository's list: what it names no more is not kept by it any longer.
+    func set(_ list: List, in location: RepositoryReference) throws {
+        guard try listed(of: list.subject, in: location) != list.referrers else { return }
+        try db.executeCached(
+            sql: "DELETE FROM referrers WHERE host = ? AND repository = ? AND subject = ?",
+            arguments: [location.host, location.repository, list.subject]
+        )
+        for (position, referrer) in list.referrers.enumerated() {
+            try insert(referrer, of: list.subject, in: location, at: position)
+        }
+    }
+
+    /// Adds to the end of a repository's list what it does not name.
+    func add(_ list: List, in location: RepositoryReference) throws {
+        let listed = try listed(of: list.subject, in: location)
+        let new = list.referrers.filter { !listed.contains($0) }
+        for (position, referrer) in new.enumerated() {
+            try insert(referrer, of: list.subject, in: location, at: listed.count + position)
+        }
+    }
+
+    private func insert(
+        _ referrer: Digest,
+        of subject: Digest,
+        in location: RepositoryReference,
+        at position: Int
+    ) throws {
+        try db.executeCached(
+            sql: "INSERT INTO referrers (host, repository, subject, position, referrer) VALUES (?, ?, ?, ?, ?)",
+            arguments: [location.host, location.repository, subject, position, referrer]
+        )
+    }
+
+    /// Takes a manifest that says what it refers to as listed where that is said to be, as nobody knows better.
+    func assume(_ referrer: Digest) throws {
+        try db.execute(sql: Self.assumption(of: "edges.parent = ?"), arguments: [referrer])
+    }
+
+    /// Who is listed as referring to what, after one pair, and whether either of both is here.
+    func pairs(after pair: Pair, limit: Int) throws -> [(pair: Pair, isNeeded: Bool)] {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT DISTINCT subject, referrer, EXISTS (SELECT 1 FROM blobs WHERE digest IN (subject, referrer))
+                FROM referrers WHERE (subject, referrer) > (?, ?) ORDER BY subject, referrer LIMIT ?
+                """
+        )
+        return try Row.fetchAll(statement, arguments: [pair.subject, pair.referrer, limit])
+            .map { (Pair(subject: $0[0], referrer: $0[1]), $0[2]) }
+    }
+
+    /// Forgets that one thing is listed as referring to another.
+    func remove(_ pair: Pair) throws {
+        try db.executeCached(
+            sql: "DELETE FROM referrers WHERE subject = ? AND referrer = ?",
+            arguments: [pair.subject, pair.referrer]
+        )
+    }
+
+    /// Lists the manifests that a condition on `edges` chooses in the repositories whose names hold their subjects: those
+    /// that they came from, where that is known.
+    static func assumption(of referrers: String) -> String {
+        """
+        INSERT INTO referrers (host, repository, subject, position, referrer)
+        SELECT host, repository, subject, (
+                SELECT coalesce(max(position) + 1, 0) FROM referrers AS others
+                WHERE others.host = seen.host AND others.repository = seen.repository AND others.subject = seen.subject
+            ) + row_number() OVER (PARTITION BY host, repository, subject ORDER BY referrer) - 1, referrer
+        FROM (
+            SELECT DISTINCT names.host, names.repository, edges.child AS subject, edges.parent AS referrer
+            FROM edges CROSS JOIN names ON names.digest IN (
+                \(References.keepers(of: "edges.child", .claimed)) SELECT digest FROM keepers
+            )
+            WHERE edges.kind = 'subject' AND edges.child <> edges.parent AND (\(referrers)) AND (
+                NOT EXISTS (SELECT 1 FROM blob_sources WHERE blob_sources.digest = edges.parent)
+                OR EXISTS (
+                    SELECT 1 FROM blob_sources WHERE blob_sources.digest = edges.parent
+                        AND blob_sources.host = names.host AND blob_sources.repository = names.repository
+                )
+            )
+        ) AS seen
+        WHERE NOT EXISTS (
+            SELECT 1 FROM referrers AS others WHERE others.host = seen.host AND others.repository = seen.repository
+                AND others.subject = seen.subject AND others.referrer = seen.referrer
+        )
+        """
+    }
+}
+
+extension Database {
+    var referrers: ReferrerRows { ReferrerRows(db: self) }
+}
