@@ -39,7 +39,7 @@ struct ManifestReader {
         return ImageManifest(
             config: try Self.blob(config, path: "config"),
             layers: try layers.enumerated().map { index, value throws(DocumentError) in
-                try Self.blob(value, path: "layers[\(index)]")
+                try Self.layer(value, path: "layers[\(index)]")
             },
             foreignLayers: try foreignLayers(layers),
             annotations: try Self.annotations(root),
@@ -172,13 +172,23 @@ extension ManifestReader {
         return descriptor
     }
 
-    /// A descriptor of something that is not a manifest: other clients choose what to fetch by its type alone.
+    /// A descriptor of a config, which is not a manifest: other clients choose what to fetch by its type alone.
     private static func blob(_ value: JSONValue, path: String) throws(DocumentError) -> Descriptor {
         let descriptor = try descriptor(value, path: path)
         guard !descriptor.mediaType.isManifest else {
             throw DocumentError(.confusion, "'\(path)' is of type \(descriptor.mediaType), which no blob can be")
         }
         return descriptor
+    }
+
+    /// A layer is a blob, whatever it calls itself: zarf's packages have layers of a manifest's type.
+    ///
+    /// Nothing but the manifest's bytes says so to others, and those stay as they are; here nobody shall take it for a
+    /// manifest.
+    private static func layer(_ value: JSONValue, path: String) throws(DocumentError) -> Descriptor {
+        let descriptor = try descriptor(value, path: path)
+        guard descriptor.mediaType.isManifest else { return descriptor }
+        return Descriptor(mediaType: .ociLayer, digest: descriptor.digest, size: descriptor.size) ?? descriptor
     }
 
     /// A media type within a document, where other readers compare it byte by byte.

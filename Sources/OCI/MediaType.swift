@@ -27,6 +27,7 @@ extension MediaType {
     package static let ociManifest = MediaType(known: "application/vnd.oci.image.manifest.v1+json")
     package static let ociIndex = MediaType(known: "application/vnd.oci.image.index.v1+json")
     package static let ociConfig = MediaType(known: "application/vnd.oci.image.config.v1+json")
+    package static let ociLayer = MediaType(known: "application/vnd.oci.image.layer.v1.tar")
     package static let ociEmpty = MediaType(known: "application/vnd.oci.empty.v1+json")
     package static let dockerManifest = MediaType(known: "application/vnd.docker.distribution.manifest.v2+json")
     package static let dockerList = MediaType(known: "application/vnd.docker.distribution.manifest.list.v2+json")

@@ -147,8 +147,6 @@ extension HostileDocument {
         .init(.structure, config(#"{"mediaType":"a/b","size":7}"#)),
         .init(.structure, config(#"{"mediaType":"a/b","digest":"\#(Fixture.sha256)"}"#)),
         .init(.confusion, config(Fixture.child)),
-        .init(.confusion, Fixture.image(layers: "[\(Fixture.layer),\(Fixture.child)]")),
-        .init(.confusion, Fixture.image(layers: "[\(Fixture.descriptor(MediaType.dockerList.description))]")),
         .init(.confusion, Fixture.index("[\(Fixture.descriptor("application/vnd.OCI.image.manifest.v1+json"))]")),
         .init(.confusion, Fixture.index("[\(Fixture.descriptor("application/vnd.oci.image.index.v1+json;"))]")),
         .init(.structure, Fixture.image(more: #","subject":{}"#)),

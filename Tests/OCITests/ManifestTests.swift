@@ -51,6 +51,17 @@ struct ManifestTests {
         #expect(manifest.references.count == (isForeign ? 2 : 3))
     }
 
+    @Test(
+        "A layer of a manifest's type is a blob all the same, as zarf's packages have them",
+        arguments: [MediaType.ociManifest, .ociIndex, .dockerManifest, .dockerList]
+    )
+    func readsManifestsAsLayers(type: MediaType) throws {
+        let layer = Fixture.descriptor(type.description, Fixture.digest("f"))
+        let manifest = try Fixture.parse(Fixture.image(layers: "[\(layer)]"))
+        #expect(manifest.references.map(\.mediaType.isManifest) == [false, false])
+        #expect(manifest.references.last?.digest.description == Fixture.digest("f"))
+    }
+
     @Test("A Docker manifest list is read with its platforms")
     func readsDockerList() throws {
         let manifest = try Fixture.parse(Fixture.dockerList, type: .dockerList)

@@ -126,9 +126,6 @@ extension HostileArchive {
         HostileArchive("a config that is a manifest", "which no blob can be") {
             manifest(#"{"schemaVersion":2,"config":\#(text(image.top)),"layers":[]}"#)
         },
-        HostileArchive("a layer that is a manifest", "which no blob can be") {
-            manifest(#"{"schemaVersion":2,"config":\#(config),"layers":[\#(text(image.top))]}"#)
-        },
         HostileArchive("a layer of another size", "is referred to as two different things") {
             let layers = [text(layer.descriptor), text(shortLayer)].joined(separator: ",")
             return manifest(#"{"schemaVersion":2,"config":\#(config),"layers":[\#(layers)]}"#)
