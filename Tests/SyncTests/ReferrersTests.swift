@@ -169,7 +169,7 @@ struct ReferrersTests {
                 source.forgetRequests()
                 let again = try await mirror.run(entry)
                 #expect(again.rows.map(\.status) == [.upToDate])
-                #expect(source.count(pathContains: "/referrers/") == 0)
+                #expect(source.count(pathContains: "/referrers/") == 1)
             }
         }
     }

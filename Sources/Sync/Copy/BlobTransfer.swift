@@ -9,7 +9,7 @@ extension ImageCopy {
     ///
     /// A download that began again, and a copy in the cache that turned out damaged, make the upload begin again too;
     /// after the former only once the download has ended, so that a blob which is wrong everywhere is not asked for anew.
-    func send(_ blob: Descriptor, lookingFirst: Bool) async throws -> ByteTally {
+    func send(_ blob: Descriptor, lookingFirst: Bool) async throws {
         var attempts = 0
         while true {
             let followed = FollowedBlob(descriptor: blob, source: source, cache: cache)
@@ -29,29 +29,44 @@ extension ImageCopy {
         }
     }
 
-    private func attempt(_ followed: FollowedBlob, lookingFirst: Bool) async throws -> ByteTally {
+    private func attempt(_ followed: FollowedBlob, lookingFirst: Bool) async throws {
         let blob = followed.descriptor
-        let outcome = try await ledger.ensure(blob.digest, in: job.target) {
+        // Whatever becomes of it, these bytes have passed.
+        defer { bytes.add(followed.bytes) }
+        let outcome = try await known.ensure(blob.digest, as: .blob, in: job.target) {
             if lookingFirst, case .known(true) = try await target.asking({ try await $0.contains(blob) }) {
                 return .alreadyThere
             }
-            let home = ledger.home(of: blob.digest, near: job.target) ?? neighbouringSource
+            let home = known.home(of: blob.digest, near: job.target) ?? neighbouringSource
             if home == nil { try await followed.start() }
-            let transfer = progress.begin("\(job.tag) \(blob.digest.short)", size: blob.size)
+            let transfer = progress.begin("\(name) \(blob.digest.short)", size: blob.size)
             defer { progress.end(transfer) }
-            let reader = ObservedBlob(blob: followed, progress: progress, transfer: transfer)
-            return try await target.store(reader, mountFrom: home)
+            return try await store(ObservedBlob(blob: followed, progress: progress, transfer: transfer), from: home)
         }
-        var bytes = followed.bytes
-        switch outcome {
-        case .alreadyThere: break
-        case .mounted: bytes.mounted += blob.size
-        case .stored(let count):
-            bytes.pushed += count
-            // Of an empty blob nothing is read, so that nothing has asked the cache for it where a mount was refused.
-            if blob.size == 0 { try await followed.start() }
+        // Of an empty blob nothing is read, so that nothing has asked the cache for it where a mount was refused.
+        if case .stored = outcome, blob.size == 0 { try await followed.start() }
+    }
+
+    private func store(_ blob: ObservedBlob, from home: RepositoryName?) async throws -> StoreOutcome {
+        var passed = ByteTally()
+        defer { bytes.add(passed) }
+        do {
+            let outcome = try await target.store(blob, mountFrom: home)
+            switch outcome {
+            case .alreadyThere: break
+            case .mounted: passed.mounted = blob.descriptor.size
+            case .stored(let count): passed.pushed = count
+            }
+            return outcome
+        } catch {
+            passed.pushed = blob.blob.handedOut
+            throw error
         }
-        return bytes
+    }
+
+    /// What a person sees of the image: `alpine:3.21`.
+    private var name: String {
+        "\(job.target.repository.description.split(separator: "/").last ?? ""):\(job.tag)"
     }
 
     /// The source's repository where the target's registry can mount from it.
@@ -71,6 +86,7 @@ private final class FollowedBlob: BlobReader {
     private let source: any ContentSource
     private let cache: ContentCache
     private let blob = Mutex<CachedBlob?>(nil)
+    private let handed = Atomic<Int64>(0)
 
     init(descriptor: Descriptor, source: any ContentSource, cache: ContentCache) {
         self.descriptor = descriptor
@@ -84,8 +100,13 @@ private final class FollowedBlob: BlobReader {
     }
 
     func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
-        try await followed().read(at: offset, atMost: count)
+        let bytes = try await followed().read(at: offset, atMost: count)
+        handed.add(Int64(bytes.readableBytes), ordering: .relaxed)
+        return bytes
     }
+
+    /// How many bytes have been read of it, those that were read again included.
+    var handedOut: Int64 { handed.load(ordering: .relaxed) }
 
     /// Waits until the cache holds the blob; throws what the download fails with.
     func finish() async throws {
@@ -97,7 +118,7 @@ private final class FollowedBlob: BlobReader {
         var bytes = ByteTally()
         guard let blob = blob.withLock({ $0 }) else { return bytes }
         if case .downloading = blob.provenance { bytes.downloaded = blob.fetched }
-        bytes.cached = max(0, descriptor.size - bytes.downloaded)
+        bytes.cached = max(0, min(descriptor.size, handedOut) - bytes.downloaded)
         return bytes
     }
 

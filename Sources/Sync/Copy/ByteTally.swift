@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Where the bytes of some images came from and went to.
 package struct ByteTally: Hashable, Sendable {
     /// Fetched from upstream by this run.
@@ -17,4 +19,13 @@ package struct ByteTally: Hashable, Sendable {
         left.mounted += right.mounted
         left.pushed += right.pushed
     }
+}
+
+/// The bytes of one copy while it goes on: what passed before it failed counts too.
+final class ByteCounter: Sendable {
+    private let bytes = Mutex(ByteTally())
+
+    func add(_ more: ByteTally) { bytes.withLock { $0 += more } }
+
+    var total: ByteTally { bytes.withLock(\.self) }
 }

@@ -21,9 +21,10 @@ package struct CopyOutcome: Sendable {
     package let source: Descriptor
     /// What the target's tag points at now; another digest than the source's when platforms were chosen.
     package let pushed: Descriptor
-    package let bytes: ByteTally
     /// Platforms that were asked for and are not there while others are.
     package let missingPlatforms: [PlatformPattern]
     /// How many referrers were copied with it.
     package var referrers = 0
+    /// What a person should know of a copy that went well, one line each.
+    package var warnings: [String] = []
 }

@@ -1,4 +1,5 @@
 import Cache
+import Concurrency
 import OCI
 import Registry
 
@@ -13,8 +14,10 @@ struct ImageCopy: Sendable {
     let source: any ImageSource
     let target: Repository
     let cache: ContentCache
-    let ledger: TargetLedger
+    let known: KnownContent
     let progress: SyncProgress
+    /// What has passed so far, also of a copy that fails.
+    let bytes = ByteCounter()
 
     /// - Throws: ``CopyError``, `RegistryError`, `CacheError`, `DocumentError`, `CancellationError`. Safe to repeat.
     func run() async throws -> CopyOutcome {
@@ -25,25 +28,20 @@ struct ImageCopy: Sendable {
         let graph = try await walk.graph(of: document, platforms: job.platforms)
         try await cache.hold(graph.descriptors)
         try requireIfOffline(graph)
-        var bytes = try await push(graph) {
+        var referrers = ReferrerCopy.Outcome()
+        try await push(graph) {
             // Before the tag: a run that is stopped after it finds the target up to date and records nothing.
             if !source.isCache { try await record(graph, of: document) }
-            try await target.store(graph.top, as: job.includesReferrers ? nil : job.tag)
-            ledger.note(graph.top.descriptor.digest, in: job.target)
-        }
-        var referrers = 0
-        if job.includesReferrers {
-            let copied = try await ReferrerCopy(copy: self).run(for: subjects(graph))
-            bytes += copied.bytes
-            referrers = copied.count
+            if job.includesReferrers { referrers = try await ReferrerCopy(copy: self, graph: graph).run() }
             try await target.store(graph.top, as: job.tag)
+            known.note(graph.top.descriptor.digest, as: .manifest, in: job.target)
         }
         return CopyOutcome(
             source: graph.source,
             pushed: graph.top.descriptor,
-            bytes: bytes,
             missingPlatforms: graph.missingPlatforms,
-            referrers: referrers
+            referrers: referrers.count,
+            warnings: referrers.warnings
         )
     }
 
@@ -62,44 +60,39 @@ struct ImageCopy: Sendable {
         throw source.absence(of: .digest(lost.digest))
     }
 
-    /// The manifests that something at the source may refer to: all but an index made here.
-    private func subjects(_ graph: ImageGraph) -> [Digest] {
-        ((graph.isMade ? [] : [graph.top]) + graph.children).map(\.descriptor.digest)
-    }
-
     /// Pushes an image, its topmost manifest last and as the caller stores it.
-    func push(_ graph: ImageGraph, storingTop: () async throws -> Void) async throws -> ByteTally {
-        var bytes = try await sendBlobs(of: graph, lookingFirst: !job.targetIsEmpty)
+    func push(_ graph: ImageGraph, storingTop: () async throws -> Void) async throws {
+        try await sendBlobs(of: graph, lookingFirst: !job.targetIsEmpty)
         do {
             try await sendChildren(of: graph)
             try await storingTop()
         } catch let error as RegistryError where error.isMissingContent {
             // The registry answered HEAD with 200 for what it does not have, or lost it since: Artifactory does both.
-            ledger.forget(graph.descriptors.map(\.digest), in: job.target)
-            bytes += try await sendBlobs(of: graph, lookingFirst: false)
-            try await sendChildren(of: graph)
-            try await storingTop()
+            known.forget(graph, in: job.target)
+            try await sendBlobs(of: graph, lookingFirst: false)
+            do {
+                try await sendChildren(of: graph)
+                try await storingTop()
+            } catch let error as RegistryError where error.isMissingContent {
+                throw error.naming(foreignLayersOf: graph)
+            }
         }
-        return bytes
     }
 
-    private func sendBlobs(of graph: ImageGraph, lookingFirst: Bool) async throws -> ByteTally {
-        let blobs = graph.blobs.sorted { $0.size > $1.size }
-        return try await withThrowingTaskGroup(of: ByteTally.self) { group in
-            var total = ByteTally()
-            for (position, blob) in blobs.enumerated() {
-                if position >= Self.blobParallelism, let bytes = try await group.next() { total += bytes }
-                group.addTask { try await send(blob, lookingFirst: lookingFirst) }
-            }
-            for try await bytes in group { total += bytes }
-            return total
+    private func sendBlobs(of graph: ImageGraph, lookingFirst: Bool) async throws {
+        try await graph.blobs.sorted { $0.size > $1.size }.forEach(limit: Self.blobParallelism) { blob in
+            try await send(blob, lookingFirst: lookingFirst)
         }
     }
 
     private func sendChildren(of graph: ImageGraph) async throws {
         for child in graph.children {
-            _ = try await ledger.ensure(child.descriptor.digest, in: job.target) {
-                try await target.store(child, as: nil)
+            _ = try await known.ensure(child.descriptor.digest, as: .manifest, in: job.target) {
+                do {
+                    try await target.store(child, as: nil)
+                } catch let error as RegistryError {
+                    throw error.about(graph.name(of: child))
+                }
                 return .stored(bytes: child.descriptor.size)
             }
         }
@@ -127,5 +120,24 @@ extension RegistryError {
     /// The registry lacks something that a manifest refers to, whatever it said of it before.
     var isMissingContent: Bool {
         if case .blobUnknown = kind { true } else { false }
+    }
+
+    /// The same error, saying of which part of an image it is.
+    func about(_ part: String) -> RegistryError {
+        guard kind != .unauthorized else { return self }
+        var error = self
+        error.detail = detail.isEmpty ? part : "\(part): \(detail)"
+        return error
+    }
+
+    /// A registry that wants layers which their licence keeps out of registries says so in no other way.
+    fileprivate func naming(foreignLayersOf graph: ImageGraph) -> RegistryError {
+        let layers = (graph.children + [graph.top]).flatMap(\.foreignLayers)
+        guard !layers.isEmpty else { return self }
+        var error = self
+        error.detail +=
+            ", and wants layers that may not be distributed, which are not pushed: "
+            + layers.map(\.digest.description).joined(separator: ", ")
+        return error
     }
 }

@@ -23,4 +23,25 @@ struct ImageGraph: Sendable {
     var descriptors: [Descriptor] {
         [top.descriptor] + children.map(\.descriptor) + blobs
     }
+
+    /// The manifests that something at the source may refer to: all but an index made here.
+    var subjects: [Digest] { ((isMade ? [] : [top]) + children).map(\.descriptor.digest) }
+
+    /// A manifest of the image, as messages name it: `sha256:… (linux/arm64)`.
+    func name(of child: Manifest) -> String {
+        let digest = child.descriptor.digest
+        for case .index(let index) in ([top] + children).map(\.content) {
+            guard let entry = index.entries.first(where: { $0.descriptor.digest == digest }) else { continue }
+            return "\(digest)" + (entry.platform.map { " (\($0.description.displaySafe))" } ?? "")
+        }
+        return "\(digest)"
+    }
+}
+
+extension Manifest {
+    /// Layers that are not mirrored, as their licence forbids it.
+    var foreignLayers: [Descriptor] {
+        guard case .image(let image) = content else { return [] }
+        return image.foreignLayers.sorted().map { image.layers[$0] }
+    }
 }

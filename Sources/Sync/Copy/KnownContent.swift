@@ -1,3 +1,4 @@
+import Concurrency
 import OCI
 import Synchronization
 
@@ -6,29 +7,38 @@ import Synchronization
 /// Several images need the same blob at one registry at the same time; the first sends it, the others wait for the
 /// outcome, and another repository then takes it over by a mount. What was pushed, mounted or found is not asked for
 /// again.
-final class TargetLedger: Sendable {
-    fileprivate struct Copy: Hashable {
+final class KnownContent: Sendable {
+    /// Registries keep blobs and manifests apart: what is there as the one may be lacking as the other.
+    enum Kind: Hashable, Sendable {
+        case blob
+        case manifest
+    }
+
+    private struct Copy: Hashable {
         let repository: RepositoryReference
         let digest: Digest
+        let kind: Kind
 
-        var place: Place { Place(host: repository.host, digest: digest) }
+        var place: Place { Place(host: repository.host, digest: digest, kind: kind) }
     }
 
     /// One piece of content at one registry: there is one sender at a time.
-    fileprivate struct Place: Hashable {
+    private struct Place: Hashable {
         let host: RegistryHost
         let digest: Digest
+        let kind: Kind
     }
 
-    fileprivate struct State {
+    private struct State {
         var present: Set<Copy> = []
         var homes: [Place: [RepositoryName]] = [:]
-        var waiters: [Place: [Int: CheckedContinuation<Void, Never>]] = [:]
-        var nextWaiter = 0
     }
 
     /// The lists of what refers to content.
     let referrerIndexes = ReferrerIndexes()
+    /// The tags under which sources keep what refers to content, where no plan has listed them.
+    let referrerTags = SingleFlight<RepositoryReference, Set<TagName>>()
+    private let senders = KeyedLock<Place>()
     private let state = Mutex(State())
 
     /// Makes sure that the repository holds the digest, calling `send` unless that is known already.
@@ -39,97 +49,50 @@ final class TargetLedger: Sendable {
     /// - Returns: what `send` returned, or `.alreadyThere`.
     func ensure(
         _ digest: Digest,
+        as kind: Kind,
         in repository: RepositoryReference,
         send: () async throws -> StoreOutcome
     ) async throws -> StoreOutcome {
-        let copy = Copy(repository: repository, digest: digest)
-        while true {
-            try Task.checkCancellation()
-            switch claim(copy) {
-            case .present: return .alreadyThere
-            case .wait: await wait(for: copy.place)
-            case .mine:
-                var isPresent = false
-                defer { settle(copy, isPresent: isPresent) }
-                let outcome = try await send()
-                isPresent = true
-                return outcome
-            }
+        if isKnown(digest, as: kind, in: repository) { return .alreadyThere }
+        let copy = Copy(repository: repository, digest: digest, kind: kind)
+        return try await senders.withLock(copy.place) {
+            if isKnown(digest, as: kind, in: repository) { return .alreadyThere }
+            let outcome = try await send()
+            note(digest, as: kind, in: repository)
+            return outcome
         }
     }
 
-    /// Another repository of the same registry that holds the digest, to mount it from.
-    func home(of digest: Digest, near repository: RepositoryReference) -> RepositoryName? {
+    func isKnown(_ digest: Digest, as kind: Kind, in repository: RepositoryReference) -> Bool {
+        state.withLock { $0.present.contains(Copy(repository: repository, digest: digest, kind: kind)) }
+    }
+
+    /// Another repository of the same registry that holds the blob, to mount it from.
+    func home(of blob: Digest, near repository: RepositoryReference) -> RepositoryName? {
         state.withLock { state in
-            state.homes[Place(host: repository.host, digest: digest)]?.first { $0 != repository.repository }
+            state.homes[Place(host: repository.host, digest: blob, kind: .blob)]?.first { $0 != repository.repository }
         }
     }
 
     /// Notes that the repository holds the digest.
-    func note(_ digest: Digest, in repository: RepositoryReference) {
-        state.withLock { $0.add(Copy(repository: repository, digest: digest)) }
+    func note(_ digest: Digest, as kind: Kind, in repository: RepositoryReference) {
+        let copy = Copy(repository: repository, digest: digest, kind: kind)
+        state.withLock { state in
+            guard state.present.insert(copy).inserted else { return }
+            state.homes[copy.place, default: []].append(repository.repository)
+        }
     }
 
-    /// Forgets what is known of these digests in the repository, because its registry said otherwise.
-    func forget(_ digests: some Sequence<Digest>, in repository: RepositoryReference) {
+    /// Forgets what is known of an image's parts in the repository, because its registry said otherwise.
+    func forget(_ graph: ImageGraph, in repository: RepositoryReference) {
+        let manifests = (graph.children + [graph.top]).map { (digest: $0.descriptor.digest, kind: Kind.manifest) }
+        let blobs = graph.blobs.map { (digest: $0.digest, kind: Kind.blob) }
         state.withLock { state in
-            for digest in digests {
-                let copy = Copy(repository: repository, digest: digest)
+            for part in manifests + blobs {
+                let copy = Copy(repository: repository, digest: part.digest, kind: part.kind)
                 state.present.remove(copy)
                 state.homes[copy.place]?.removeAll { $0 == repository.repository }
             }
         }
-    }
-}
-
-extension TargetLedger {
-    private enum Claim {
-        case present
-        case wait
-        case mine
-    }
-
-    private func claim(_ copy: Copy) -> Claim {
-        state.withLock { state in
-            if state.present.contains(copy) { return .present }
-            if state.waiters[copy.place] != nil { return .wait }
-            state.waiters[copy.place] = [:]
-            return .mine
-        }
-    }
-
-    private func settle(_ copy: Copy, isPresent: Bool) {
-        let waiters = state.withLock { state in
-            if isPresent { state.add(copy) }
-            return state.waiters.removeValue(forKey: copy.place) ?? [:]
-        }
-        for waiter in waiters.values { waiter.resume() }
-    }
-
-    private func wait(for place: Place) async {
-        let id = state.withLock { state in
-            state.nextWaiter += 1
-            return state.nextWaiter
-        }
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let isOver = state.withLock { state in
-                    guard state.waiters[place] != nil, !Task.isCancelled else { return true }
-                    state.waiters[place]?[id] = continuation
-                    return false
-                }
-                if isOver { continuation.resume() }
-            }
-        } onCancel: {
-            state.withLock { $0.waiters[place]?.removeValue(forKey: id) }?.resume()
-        }
-    }
-}
-
-extension TargetLedger.State {
-    fileprivate mutating func add(_ copy: TargetLedger.Copy) {
-        present.insert(copy)
-        guard homes[copy.place]?.contains(copy.repository.repository) != true else { return }
-        homes[copy.place, default: []].append(copy.repository.repository)
     }
 }

@@ -4,93 +4,143 @@ import Registry
 
 /// Copies what refers to an image, what refers to that, and so on.
 ///
-/// Runs after the image's manifests have been pushed and before its tag is: an image whose referrers failed looks as
-/// absent as it was, and the next run tries again. What refers to a source's index is left out where the target gets an
-/// index of chosen platforms: its subject is not there. Tags such as `sha256-….sig` become at the target what they are
-/// at the source.
+/// Runs before the image's topmost manifest is stored, under its tag: an image whose referrers failed looks as absent as
+/// it was, and the next run tries again. What refers to a source's index is left out where the target gets an index of
+/// chosen platforms: its subject is not there. Tags such as `sha256-….sig` become at the target what they are at the
+/// source.
 struct ReferrerCopy: Sendable {
-    /// How far referrers of referrers are followed.
-    static let maximumDepth = 4
+    /// How far referrers of referrers are followed; what is cut off there is told.
+    static let maximumDepth = 64
     /// How many referrers one image may have in all.
     static let maximumCount = 1000
 
     let copy: ImageCopy
+    let graph: ImageGraph
 
     /// What it came to.
     struct Outcome: Sendable {
         var count = 0
-        var bytes = ByteTally()
+        /// One line each.
+        var warnings: [String] = []
     }
 
     /// - Throws: ``CopyError`` that names the referrer; `CancellationError`. Safe to repeat.
-    func run(for subjects: [Digest]) async throws -> Outcome {
-        let search = ReferrerSearch(source: copy.source, cache: copy.cache, tags: try await referrerTags())
+    func run() async throws -> Outcome {
+        let search = ReferrerSearch(source: copy.source, cache: copy.cache, tags: try await copy.referrerTags())
         var outcome = Outcome()
-        var seen = Set(subjects)
-        var level = subjects
+        var level = graph.subjects
+        var seen = Set(level)
         for _ in 0..<Self.maximumDepth where !level.isEmpty {
             let found = try await search.referrers(of: level)
             level = []
-            for (subject, referrers) in found where !referrers.isEmpty {
-                outcome.count += referrers.count
+            for found in found {
+                outcome.count += found.referrers.count
                 guard outcome.count <= Self.maximumCount else { throw CopyError(.tooManyReferrers) }
-                outcome.bytes += try await send(referrers, subject: subject)
-                level += referrers.map(\.manifest.descriptor.digest).filter { seen.insert($0).inserted }
+                outcome.warnings += try await send(found)
+                level += found.referrers.map(\.manifest.descriptor.digest).filter { seen.insert($0).inserted }
             }
             if !copy.source.isCache { try await copy.cache.noteReferrers(found, in: copy.job.source) }
+        }
+        if let last = level.first {
+            outcome.warnings.append("what refers to \(last) is left out: more than \(Self.maximumDepth) levels")
         }
         return outcome
     }
 
-    /// From the entry's listing; else from one listing of our own.
-    private func referrerTags() async throws -> Set<TagName> {
-        if let tags = copy.job.referrerTags { return tags }
-        switch try await copy.source.tags() {
-        case .missing: return []
-        case .found(let tags): return Set(tags.filter(\.isReferrerTag))
-        }
-    }
-
-    private func send(_ referrers: [Referrer], subject: Digest) async throws -> ByteTally {
-        var bytes = ByteTally()
-        for referrer in referrers {
+    /// - Returns: warnings.
+    private func send(_ found: FoundReferrers) async throws -> [String] {
+        for referrer in found.referrers {
             let name = referrer.tag?.description ?? referrer.manifest.descriptor.digest.description
-            try await CopyError.naming(name, of: subject) { bytes += try await send(referrer) }
+            try await CopyError.naming(name, of: found.subject) { try await send(referrer) }
         }
-        let listed = referrers.filter { $0.tag == nil }.map(\.manifest)
-        guard !listed.isEmpty, !copy.ledger.referrerIndexes.areKept(by: copy.job.target) else { return bytes }
-        try await CopyError.naming("the list of referrers", of: subject) { try await list(listed, subject: subject) }
-        return bytes
+        let gone = try await gone(found)
+        let warnings = try await CopyError.naming("the list of referrers", of: found.subject) {
+            try await list(found, without: Set(gone))
+        }
+        guard !copy.source.isCache else { return warnings }
+        let given = found.referrers.map(\.manifest.descriptor)
+        if found.hasList {
+            try await copy.cache.names.setReferrers(of: found.subject, in: copy.job.target, to: given)
+        } else {
+            try await copy.cache.names.addReferrers(of: found.subject, in: copy.job.target, given)
+        }
+        return warnings
     }
 
-    private func send(_ referrer: Referrer) async throws -> ByteTally {
+    /// What the target was given and the source does not list any more.
+    private func gone(_ found: FoundReferrers) async throws -> [Digest] {
+        guard !copy.source.isCache else { return [] }
+        for tag in found.subject.cosignTags where !found.referrers.contains(where: { $0.tag == tag }) {
+            guard try await copy.cache.names.resolve(.tag(tag), in: copy.job.source) != nil else { continue }
+            _ = try await copy.cache.names.remove(tag, of: copy.job.source)
+        }
+        guard found.hasList else { return [] }
+        let left = Set(found.referrers.map(\.manifest.descriptor.digest))
+        return try await copy.cache.names.referrers(of: found.subject, in: copy.job.target)
+            .filter { try copy.cache.manifest($0)?.subject?.digest == found.subject }
+            .map(\.digest).filter { !left.contains($0) }
+    }
+
+    private func send(_ referrer: Referrer) async throws {
         var walk = ImageWalk(source: copy.source, cache: copy.cache)
         let graph = try await walk.graph(of: referrer.manifest, platforms: [])
         try await copy.cache.hold(graph.descriptors)
-        let bytes = try await copy.push(graph) {
-            if let tag = referrer.tag { return try await copy.target.store(graph.top, as: tag) }
-            _ = try await copy.ledger.ensure(graph.top.descriptor.digest, in: copy.job.target) {
-                let isListed = try await copy.target.storeReferrer(graph.top, as: nil)
-                if isListed { copy.ledger.referrerIndexes.note(keptBy: copy.job.target) }
-                return .stored(bytes: graph.top.descriptor.size)
+        try await copy.push(graph) {
+            do {
+                try await store(graph.top, as: referrer.tag)
+            } catch let error as RegistryError where error.mayLackSubject && !hasTop {
+                // Against the specification some registries want the subject before what refers to it.
+                try await copy.target.store(self.graph.top, as: nil)
+                copy.known.note(self.graph.top.descriptor.digest, as: .manifest, in: copy.job.target)
+                try await store(graph.top, as: referrer.tag)
             }
         }
         try await copy.record(graph)
         if let tag = referrer.tag, copy.cache.contains(graph.top.descriptor) {
             try await copy.cache.names.record(tag, of: copy.job.source, as: graph.top.descriptor)
         }
-        return bytes
     }
 
-    /// Adds to the index that a target without the referrers interface keeps under a tag: read again just before it is
-    /// written, as others add to it too.
-    private func list(_ referrers: [Manifest], subject: Digest) async throws {
-        let tag = try subject.referrersTag
-        try await copy.ledger.referrerIndexes.exclusively(subject, in: copy.job.target) {
+    private func store(_ manifest: Manifest, as tag: TagName?) async throws {
+        if let tag { return try await copy.target.store(manifest, as: tag) }
+        _ = try await copy.known.ensure(manifest.descriptor.digest, as: .manifest, in: copy.job.target) {
+            let isListed = try await copy.target.storeReferrer(manifest, as: nil)
+            if isListed { copy.known.referrerIndexes.note(true, by: copy.job.target) }
+            return .stored(bytes: manifest.descriptor.size)
+        }
+    }
+
+    private var hasTop: Bool {
+        copy.known.isKnown(graph.top.descriptor.digest, as: .manifest, in: copy.job.target)
+    }
+
+    /// Brings the index up to date that a target without the referrers interface keeps under a tag: read again just
+    /// before it is written, as others add to it too.
+    ///
+    /// - Returns: warnings.
+    private func list(_ found: FoundReferrers, without gone: Set<Digest>) async throws -> [String] {
+        let listed = found.referrers.filter { $0.tag == nil }.map(\.manifest)
+        guard !listed.isEmpty || !gone.isEmpty else { return [] }
+        if copy.known.referrerIndexes.areKept(by: copy.job.target) == true {
+            return gone.sorted { $0.description < $1.description }.map {
+                "upstream does not list \($0) any more, which refers to \(found.subject); nothing is ever deleted at "
+                    + "\(copy.job.target), which goes on listing it"
+            }
+        }
+        let tag = try found.subject.referrersTag
+        try await copy.known.referrerIndexes.exclusively(found.subject, in: copy.job.target) {
             let present = try await copy.target.manifest(.tag(tag))
-            guard let index = try ReferrerIndex.adding(referrers, to: present) else { return }
+            guard let index = try ReferrerIndex.changing(present, adding: listed, removing: gone) else { return }
             try await copy.target.store(index, as: tag)
         }
+        return []
+    }
+}
+
+extension RegistryError {
+    /// Whether a manifest may have been refused because what it refers to is not there yet.
+    fileprivate var mayLackSubject: Bool {
+        kind == .notFound || isMissingContent || status == 400 || status == 422
     }
 }
 

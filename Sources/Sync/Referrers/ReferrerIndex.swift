@@ -6,11 +6,18 @@ import OCI
 ///
 /// OCI distribution-spec 1.1.1, "Pushing Manifests with Subject".
 enum ReferrerIndex {
-    /// The index with these referrers in it; what it holds already stays as it is, byte for byte.
+    /// The index with these referrers in it and those not; what else it holds stays as it is, byte for byte.
     ///
-    /// - Returns: `nil` when they are all in it.
+    /// - Returns: `nil` when nothing changes.
     /// - Throws: `DocumentError` when what is there is no index, or would become too large.
-    static func adding(_ referrers: [Manifest], to present: Manifest?) throws -> Manifest? {
+    static func changing(
+        _ present: Manifest?,
+        adding referrers: [Manifest],
+        removing gone: Set<Digest> = []
+    ) throws -> Manifest? {
+        if let kept = try present?.removing(gone) {
+            return try changing(kept, adding: referrers) ?? kept
+        }
         var bytes = Array(#"{"schemaVersion":2,"mediaType":"\#(MediaType.ociIndex)","manifests":[]}"#.utf8)
         var end = bytes.count - 2
         var listed: Set<Digest> = []
@@ -67,5 +74,18 @@ enum ReferrerIndex {
             annotations: annotations.isEmpty ? nil : annotations
         )
         return Array(try encoder.encode(entry))
+    }
+}
+
+extension Manifest {
+    /// The index without these entries; `nil` when it has none of them.
+    fileprivate func removing(_ gone: Set<Digest>) throws -> Manifest? {
+        guard case .index(let index) = content else { return nil }
+        let kept = index.entries.filter { !gone.contains($0.descriptor.digest) }
+        guard kept.count < index.entries.count else { return nil }
+        var text = Array(bytes.readableBytesView)
+        let entries = kept.map { text[$0.range] }.joined(separator: [UInt8(ascii: ",")])
+        text.replaceSubrange(index.range, with: [UInt8(ascii: "[")] + entries + [UInt8(ascii: "]")])
+        return try Manifest(bytes: ByteBuffer(bytes: text), contentType: descriptor.mediaType)
     }
 }

@@ -1,4 +1,5 @@
 import Cache
+import Concurrency
 import OCI
 import Registry
 
@@ -9,15 +10,15 @@ struct Referrer: Sendable {
     var tag: TagName?
 }
 
-extension ContentCache {
-    /// Notes what a repository lists of these manifests; what has tags needs no list.
-    func noteReferrers(
-        _ found: [(subject: Digest, referrers: [Referrer])],
-        in location: RepositoryReference
-    ) async throws {
-        let lists = found.map { ($0, $1.filter { $0.tag == nil }.map(\.manifest.descriptor)) }
-        try await names.setReferrers(lists, in: location)
-    }
+/// What refers to one manifest at a source.
+struct FoundReferrers: Sendable {
+    let subject: Digest
+    /// All that the source lists, by its interface and by the tag that stands in for it.
+    let listed: [Descriptor]
+    /// The same with their manifests, and what cosign's tags name.
+    let referrers: [Referrer]
+    /// Whether the source has a list at all: a refused question does not mean that nothing refers to the subject.
+    let hasList: Bool
 }
 
 /// Finds what refers to manifests of a source.
@@ -26,7 +27,6 @@ extension ContentCache {
 /// known from one listing, so none is asked for in vain.
 struct ReferrerSearch: Sendable {
     private static let parallelism = 6
-    private static let suffixes = ["sig", "att", "sbom"]
 
     let source: any ImageSource
     let cache: ContentCache
@@ -36,50 +36,52 @@ struct ReferrerSearch: Sendable {
     /// What refers to each of these manifests, in their order.
     ///
     /// - Throws: ``CopyError`` that names the referrer; `CancellationError`.
-    func referrers(of subjects: [Digest]) async throws -> [(subject: Digest, referrers: [Referrer])] {
-        let found = try await withThrowingTaskGroup(of: (Digest, [Referrer]).self) { group in
-            var found: [Digest: [Referrer]] = [:]
-            for (position, subject) in subjects.enumerated() {
-                if position >= Self.parallelism, let (subject, referrers) = try await group.next() {
-                    found[subject] = referrers
-                }
-                group.addTask { (subject, try await referrers(of: subject)) }
-            }
-            for try await (subject, referrers) in group { found[subject] = referrers }
-            return found
-        }
-        return subjects.map { ($0, found[$0] ?? []) }
+    func referrers(of subjects: [Digest]) async throws -> [FoundReferrers] {
+        try await subjects.map(limit: Self.parallelism) { try await referrers(of: $0) }
     }
 
-    private func referrers(of subject: Digest) async throws -> [Referrer] {
+    private func referrers(of subject: Digest) async throws -> FoundReferrers {
         try await CopyError.naming("what refers to it", of: subject) {
-            var listed = try await source.listedReferrers(of: subject) ?? []
+            let answer = try await source.listedReferrers(of: subject)
+            var listed = answer ?? []
             let index = try subject.referrersTag
             if tags.contains(index), let manifest = try await source.manifest(.tag(index)) {
                 listed += manifest.references
             }
-            var seen: Set<Digest> = []
+            var seen: Set<Digest> = [subject]
             listed.removeAll { !seen.insert($0.digest).inserted }
             guard listed.count <= ReferrerCopy.maximumCount else { throw CopyError(.tooManyReferrers) }
             var found: [Referrer] = []
             for descriptor in listed { found.append(Referrer(manifest: try await manifest(descriptor))) }
-            return found + (try await tagged(subject))
+            for tag in subject.cosignTags where tags.contains(tag) {
+                guard let manifest = try await source.manifest(.tag(tag)) else { continue }
+                found.append(Referrer(manifest: manifest, tag: tag))
+            }
+            return FoundReferrers(
+                subject: subject,
+                listed: listed,
+                referrers: found,
+                hasList: answer != nil || tags.contains(index)
+            )
         }
-    }
-
-    private func tagged(_ subject: Digest) async throws -> [Referrer] {
-        var found: [Referrer] = []
-        for suffix in Self.suffixes {
-            guard let tag = try? TagName("\(subject.algorithm.rawValue)-\(subject.hex).\(suffix)"), tags.contains(tag),
-                let manifest = try await source.manifest(.tag(tag))
-            else { continue }
-            found.append(Referrer(manifest: manifest, tag: tag))
-        }
-        return found
     }
 
     private func manifest(_ descriptor: Descriptor) async throws -> Manifest {
         if let cached = try cache.manifest(descriptor) { return cached }
         return try await source.manifest(descriptor)
+    }
+}
+
+extension Digest {
+    /// Where cosign keeps what refers to a manifest.
+    var cosignTags: [TagName] {
+        ["sig", "att", "sbom"].compactMap { try? TagName("\(algorithm.rawValue)-\(hex).\($0)") }
+    }
+}
+
+extension ContentCache {
+    /// Notes what a repository lists of these manifests; what has tags needs no list.
+    func noteReferrers(_ found: [FoundReferrers], in location: RepositoryReference) async throws {
+        try await names.setReferrers(found.filter(\.hasList).map { ($0.subject, $0.listed) }, in: location)
     }
 }

@@ -12,6 +12,7 @@ extension Syncer {
         do {
             switch work.tag.decision {
             case .upToDate:
+                if let row = try await newReferrers(of: work) { return row }
                 var row = row(work, .upToDate)
                 if let drifted = await drift(of: work) { row.drifted = drifted }
                 return row
@@ -26,6 +27,7 @@ extension Syncer {
                 )
                 .compare(work.tag)
                 guard comparison.isEqual else { return try await copy(work, repositoryIsEmpty: false) }
+                if let row = try await newReferrers(of: work) { return row }
                 var row = row(work, .upToDate)
                 row.digest = comparison.expected
                 row.drifted = false
@@ -49,13 +51,34 @@ extension Syncer {
     }
 
     private func copy(_ work: TagWork, repositoryIsEmpty: Bool) async throws -> SyncReport.Row {
-        let entry = configuration.entries[work.entry]
         guard let cache, !options.isDryRun || options.isOffline else {
             try await rehearse(work)
             return row(work, .synced)
         }
         // Once the disk fails nothing can be copied; each tag says so without asking a registry.
         try cache.checkUsable()
+        let copy = imageCopy(of: work, through: cache, repositoryIsEmpty: repositoryIsEmpty)
+        guard !options.isDryRun else {
+            try await copy.rehearse()
+            return row(work, .synced)
+        }
+        return try await bringing(work, copy) {
+            let outcome = try await copy.run()
+            for platform in outcome.missingPlatforms {
+                logger.warning("the image lacks a platform", metadata: metadata(work, ["platform": "\(platform)"]))
+            }
+            for warning in outcome.warnings { logger.warning("\(warning)", metadata: metadata(work, [:])) }
+            var row = row(work, .synced)
+            row.digest = outcome.pushed.digest
+            row.sourceDigest = outcome.source.digest
+            row.referrers = outcome.referrers
+            logger.info("synced", metadata: metadata(work, ["digest": "\(outcome.pushed.digest)"]))
+            return row
+        }
+    }
+
+    private func imageCopy(of work: TagWork, through cache: ContentCache, repositoryIsEmpty: Bool) -> ImageCopy {
+        let entry = configuration.entries[work.entry]
         let job = CopyJob(
             source: entry.source,
             reference: .tag(work.tag.source),
@@ -66,29 +89,60 @@ extension Syncer {
             includesReferrers: entry.includesReferrers,
             referrerTags: work.referrerTags
         )
-        let copy = ImageCopy(
+        return ImageCopy(
             job: job,
             source: source(of: entry),
             target: client.repository(entry.target, for: .push),
             cache: cache,
-            ledger: ledger,
+            known: known,
             progress: progress
         )
-        guard !options.isDryRun else {
-            try await copy.rehearse()
-            return row(work, .synced)
+    }
+
+    /// Copies something of a tag, and counts the bytes whatever becomes of it.
+    private func bringing(
+        _ work: TagWork,
+        _ copy: ImageCopy,
+        _ body: () async throws -> SyncReport.Row
+    ) async throws -> SyncReport.Row {
+        var row: SyncReport.Row
+        do {
+            row = try await body()
+        } catch let error where !error.isCancellation {
+            row = failure(of: configuration.entries[work.entry], position: work.entry, tag: work.tag, error: error)
         }
-        let outcome = try await copy.run()
-        for platform in outcome.missingPlatforms {
-            logger.warning("the image lacks a platform", metadata: metadata(work, ["platform": "\(platform)"]))
+        row.bytes = copy.bytes.total
+        return row
+    }
+
+    /// Brings what refers to an up-to-date image and came later, or went away, to the target.
+    ///
+    /// - Returns: `nil` when there is nothing of the kind, or when that cannot be told, which a warning says.
+    private func newReferrers(of work: TagWork) async throws -> SyncReport.Row? {
+        guard configuration.entries[work.entry].includesReferrers, let cache, !options.isOffline else { return nil }
+        let copy = imageCopy(of: work, through: cache, repositoryIsEmpty: false)
+        let mirrored: ImageGraph
+        do {
+            guard let graph = try await copy.mirrored() else { return nil }
+            let news = ReferrerNews(copy: copy, graph: graph, tags: try await copy.referrerTags())
+            guard try await news.isThere() else { return nil }
+            mirrored = graph
+        } catch let error where !error.isCancellation {
+            let text = "it cannot be told whether something new refers to the image"
+            logger.warning("\(text)", metadata: metadata(work, ["error": "\(error)"]))
+            return nil
         }
         var row = row(work, .synced)
-        row.digest = outcome.pushed.digest
-        row.sourceDigest = outcome.source.digest
-        row.bytes = outcome.bytes
-        row.referrers = outcome.referrers
-        logger.info("synced", metadata: metadata(work, ["digest": "\(outcome.pushed.digest)"]))
-        return row
+        row.digest = mirrored.top.descriptor.digest
+        row.reason = "referrers new"
+        guard !options.isDryRun else { return row }
+        return try await bringing(work, copy) {
+            let outcome = try await ReferrerCopy(copy: copy, graph: mirrored).run()
+            for warning in outcome.warnings { logger.warning("\(warning)", metadata: metadata(work, [:])) }
+            row.referrers = outcome.count
+            logger.info("synced what refers to the image", metadata: metadata(work, ["referrers": "\(outcome.count)"]))
+            return row
+        }
     }
 
     /// Reads what a copy would begin with, so that a dry run fails where a run would: a tag that is gone, a source that

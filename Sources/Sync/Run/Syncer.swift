@@ -33,7 +33,7 @@ package struct Syncer: Sendable {
     let options: Options
     let logger: Logger
     package let progress = SyncProgress()
-    let ledger = TargetLedger()
+    let known = KnownContent()
     let mirrorHealth: MirrorHealth
     /// Those of the entries, in their order.
     let routes: [SyncReport.Route]

@@ -1,0 +1,64 @@
+import OCI
+import Sync
+import TestSupport
+import Testing
+
+/// What a copy that fails tells.
+@Suite(.timeLimit(.minutes(10)))
+struct FailedCopyTests {
+    private func entry(_ source: ScriptedRegistry, _ target: ScriptedRegistry) -> String {
+        "source: '\(source.host)/app', target: '\(target.host)/app', tag: v1"
+    }
+
+    @Test("The bytes of a tag that fails are counted")
+    func bytes() async throws {
+        try await ScriptedRegistry.with { source in
+            try await ScriptedRegistry.with { target in
+                let image = SampleImage.image()
+                source.load(image, repository: "app", tag: "v1")
+                target.script(RequestMatch("PUT", .manifests, times: nil), .status(403))
+                try await MirrorRun.with { mirror in
+                    let report = try await mirror.run(entry(source, target))
+                    #expect(report.rows.map(\.status) == [.failed])
+                    let size = image.blobs.reduce(0) { $0 + $1.descriptor.size }
+                    #expect(report.bytes.pushed == size)
+                    #expect(report.bytes.downloaded == size)
+                }
+            }
+        }
+    }
+
+    @Test("Of an index the refused image is named with its platform")
+    func refusedChild() async throws {
+        try await ScriptedRegistry.with { source in
+            try await ScriptedRegistry.with { target in
+                let index = SampleImage.multiPlatform()
+                let child = try #require(index.manifests.first).descriptor
+                source.load(index, repository: "app", tag: "v1")
+                target.script(
+                    RequestMatch("PUT", .manifest(child.digest.description), times: nil),
+                    .error(400, "MANIFEST_INVALID")
+                )
+                try await MirrorRun.with { mirror in
+                    let reason = try #require(try await mirror.run(entry(source, target)).rows.first?.reason)
+                    #expect(reason.contains("\(child.digest) (linux/amd64): the registry says"))
+                }
+            }
+        }
+    }
+
+    @Test("A registry that wants layers which may not be distributed is told from others, and the layers are named")
+    func foreignLayer() async throws {
+        let (image, foreign) = SampleImage.withForeignLayer()
+        try await ScriptedRegistry.with { source in
+            try await ScriptedRegistry.with { target in
+                source.load(image, repository: "app", tag: "v1")
+                try await MirrorRun.with { mirror in
+                    let reason = try #require(try await mirror.run(entry(source, target)).rows.first?.reason)
+                    #expect(reason.contains("layers that may not be distributed"))
+                    #expect(reason.contains("\(foreign.digest)"))
+                }
+            }
+        }
+    }
+}

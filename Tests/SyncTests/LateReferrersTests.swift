@@ -1,0 +1,269 @@
+import NIOCore
+import OCI
+import Registry
+import Sync
+import TestSupport
+import Testing
+
+/// What refers to images that have been mirrored already: it comes later, or goes away.
+@Suite(.timeLimit(.minutes(10)))
+struct LateReferrersTests {
+    private let repository: RepositoryName = "app"
+    private let mirrored: RepositoryName = "mirrors/app"
+
+    private func entry(
+        _ source: ScriptedRegistry,
+        _ target: ScriptedRegistry,
+        _ more: String = "tag: v1",
+        from repository: String = "app",
+        to mirrored: String = "mirrors/app"
+    ) -> String {
+        "source: '\(source.host)/\(repository)', target: '\(target.host)/\(mirrored)', referrers: true, \(more)"
+    }
+
+    private func between(
+        interfaceAt source: Bool,
+        _ target: Bool,
+        _ body: (ScriptedRegistry, ScriptedRegistry) async throws -> Void
+    ) async throws {
+        try await ScriptedRegistry.with { from in
+            from.options.referrersAPI = source
+            try await ScriptedRegistry.with { to in
+                to.options.referrersAPI = target
+                try await body(from, to)
+            }
+        }
+    }
+
+    private func list(_ referrers: [SampleImage], of subject: Digest, at registry: ScriptedRegistry) throws {
+        let entries = referrers.map { referrer in
+            #"{"mediaType":"\#(referrer.top.mediaType)","digest":"\#(referrer.digest)","size":\#(referrer.top.size)}"#
+        }
+        let text = #"{"schemaVersion":2,"mediaType":"\#(MediaType.ociIndex)","manifests":\#(JSONText.array(entries))}"#
+        registry.store.put(.init(string: text), as: .ociIndex, in: repository, tag: try subject.referrersTag)
+    }
+
+    @Test(
+        "What is signed after the copy comes with the next run, at one request a tag",
+        arguments: ["tag: v1", "tag_regex: '^v'", "tag_regex: '^v', check_digest: true"]
+    )
+    func later(selection: String) async throws {
+        try await between(interfaceAt: true, true) { source, target in
+            let image = SampleImage.image()
+            source.load(image, repository: repository, tag: "v1")
+            try await MirrorRun.with { mirror in
+                let entry = entry(source, target, selection)
+                #expect(try await mirror.run(entry).rows.map(\.status) == [.synced])
+                let signature = SampleImage.artifact(of: image.top)
+                source.load(signature, repository: repository)
+                let second = try await mirror.run(entry)
+                #expect(second.rows.map(\.status) == [.synced])
+                #expect(second.rows.map(\.referrers) == [1])
+                #expect(target.store.holds(signature, repository: mirrored))
+                source.forgetRequests()
+                target.forgetRequests()
+                #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate])
+                #expect(source.count(pathContains: "/referrers/") == 1)
+                #expect(source.count(pathContains: "/tags/list") == 1)
+                #expect(source.count("GET", pathContains: "/manifests/") == 0)
+                #expect(target.count(pathContains: "/referrers/") == 0)
+                #expect(target.count("PUT") == 0)
+            }
+        }
+    }
+
+    @Test("Where the listing of tags proves that nothing changed, no tag costs a request")
+    func provenByListing() async throws {
+        try await between(interfaceAt: false, true) { source, target in
+            for tag: TagName in ["v1", "v2", "v3"] {
+                source.load(.image(labels: ["tag": tag.description]), repository: repository, tag: tag)
+            }
+            try await MirrorRun.with { mirror in
+                let entry = entry(source, target, "tag_regex: '^v'")
+                let first = try await mirror.run(entry)
+                #expect(first.synced == 3)
+                source.forgetRequests()
+                let second = try await mirror.run(entry)
+                #expect(second.upToDate == 3)
+                // One request tells that the registry has no referrers interface.
+                #expect(source.requests.count <= 1 + 3)
+                #expect(source.count(pathContains: "/manifests/") == 0)
+            }
+        }
+    }
+
+    @Test("Cosign's tag that appears later, and one that says something else, come with a later run")
+    func laterTag() async throws {
+        try await between(interfaceAt: false, true) { source, target in
+            let image = SampleImage.image()
+            source.load(image, repository: repository, tag: "v1")
+            let tag = try TagName("sha256-\(image.digest.hex).sig")
+            try await MirrorRun.with { mirror in
+                let entry = entry(source, target, "tag_regex: '^v'")
+                _ = try await mirror.run(entry)
+                let first = SampleImage.image(labels: ["kind": "signature"])
+                source.load(first, repository: repository, tag: tag)
+                #expect(try await mirror.run(entry).rows.map(\.referrers) == [1])
+                #expect(target.store.digest(of: tag, in: mirrored) == first.digest)
+                let second = SampleImage.image(labels: ["kind": "two signatures"])
+                source.load(second, repository: repository, tag: tag)
+                // The interface may be asked first, which finds out that there is none.
+                _ = try await mirror.run(entry)
+                _ = try await mirror.run(entry)
+                #expect(target.store.digest(of: tag, in: mirrored) == second.digest)
+            }
+        }
+    }
+
+    @Test("A list under a tag that grows is read, and what it names comes along")
+    func laterInTagList() async throws {
+        try await between(interfaceAt: false, false) { source, target in
+            let image = SampleImage.image()
+            let artifacts = (0..<2).map { SampleImage.artifact(of: image.top, content: "\($0)") }
+            source.load(image, repository: repository, tag: "v1")
+            for artifact in artifacts { source.load(artifact, repository: repository) }
+            try list([artifacts[0]], of: image.digest, at: source)
+            try await MirrorRun.with { mirror in
+                let entry = entry(source, target, "tag_regex: '^v'")
+                #expect(try await mirror.run(entry).rows.map(\.referrers) == [1])
+                try list(artifacts, of: image.digest, at: source)
+                #expect(try await mirror.run(entry).rows.map(\.referrers) == [2])
+                #expect(target.store.holds(artifacts[1], repository: mirrored))
+                #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate])
+            }
+        }
+    }
+
+    @Test("What upstream lists no more leaves the target's list; what others put there stays")
+    func deleted() async throws {
+        try await between(interfaceAt: true, false) { source, target in
+            let image = SampleImage.image()
+            let artifacts = (0..<2).map { SampleImage.artifact(of: image.top, content: "\($0)") }
+            source.load(image, repository: repository, tag: "v1")
+            for artifact in artifacts { source.load(artifact, repository: repository) }
+            try await MirrorRun.with { mirror in
+                let entry = entry(source, target)
+                #expect(try await mirror.run(entry).rows.map(\.referrers) == [2])
+                let own = SampleImage.artifact(of: image.top, content: "the target's own")
+                target.load(own, repository: mirrored)
+                let tag = try image.digest.referrersTag
+                let present = try #require(target.store.manifest(tag, in: mirrored)).bytes.buffer
+                let more = #",{"mediaType":"\#(own.top.mediaType)","digest":"\#(own.digest)","size":\#(own.top.size)}]"#
+                let text = String(buffer: present)
+                let end = try #require(text.lastIndex(of: "]"))
+                target.store.put(
+                    .init(string: text[..<end] + more + text[text.index(after: end)...]),
+                    as: .ociIndex,
+                    in: mirrored,
+                    tag: tag
+                )
+                source.store.remove(artifacts[0].digest, from: repository)
+                let report = try await mirror.run(entry)
+                #expect(report.rows.map(\.reason) == ["referrers new"])
+                let left = String(buffer: try #require(target.store.manifest(tag, in: mirrored)).bytes.buffer)
+                #expect(!left.contains(artifacts[0].digest.hex))
+                #expect(left.contains(artifacts[1].digest.hex) && left.contains(own.digest.hex))
+                #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate])
+            }
+        }
+    }
+
+    @Test("Each target of an image gets what came later, and one that refused it gets it with the next run")
+    func eachTarget() async throws {
+        try await between(interfaceAt: true, true) { source, target in
+            let image = SampleImage.image()
+            source.load(image, repository: repository, tag: "v1")
+            try await MirrorRun.with { mirror in
+                let entries = [entry(source, target), entry(source, target, to: "others/app")]
+                let first = try await mirror.run(entries[0], entries[1])
+                #expect(first.synced == 2)
+                let signature = SampleImage.artifact(of: image.top)
+                source.load(signature, repository: repository)
+                let refused = "/v2/others/app/manifests/\(signature.digest)"
+                target.script(RequestMatch("PUT", .exactly(refused)), .status(403))
+                let report = try await mirror.run(entries[0], entries[1])
+                #expect(report.rows.map(\.status) == [.synced, .failed])
+                #expect(target.store.holds(signature, repository: mirrored))
+                let healed = try await mirror.run(entries[0], entries[1])
+                #expect(healed.rows.map(\.status) == [.upToDate, .synced])
+                #expect(target.store.holds(signature, repository: "others/app"))
+            }
+        }
+    }
+
+    @Test("What refers to an image in one repository is not pushed for another that has the same image")
+    func otherRepository() async throws {
+        try await between(interfaceAt: true, true) { source, target in
+            let image = SampleImage.image()
+            let attestation = SampleImage.artifact(of: image.top)
+            for repository: RepositoryName in ["other", "pub"] {
+                source.load(image, repository: repository, tag: "v1")
+            }
+            source.load(attestation, repository: "other")
+            try await MirrorRun.with { mirror in
+                let entries = ["other", "pub"].map { entry(source, target, from: $0, to: "m/\($0)") }
+                let report = try await mirror.run(entries[0], entries[1])
+                #expect(report.rows.map(\.referrers) == [1, 0])
+                let again = try await mirror.run(entries[0], entries[1])
+                #expect(again.upToDate == 2)
+                #expect(target.store.manifest(attestation.digest, in: "m/pub") == nil)
+            }
+        }
+    }
+
+    @Test("Chains of referrers come whole")
+    func chain() async throws {
+        try await between(interfaceAt: true, true) { source, target in
+            let image = SampleImage.image()
+            source.load(image, repository: repository, tag: "v1")
+            var chain: [SampleImage] = []
+            for link in 0..<12 {
+                chain.append(.artifact(of: (chain.last ?? image).top, content: "\(link)"))
+                source.load(chain[link], repository: repository)
+            }
+            try await MirrorRun.with { mirror in
+                let report = try await mirror.run(entry(source, target))
+                #expect(report.rows.map(\.referrers) == [12])
+                for link in chain { #expect(target.store.holds(link, repository: mirrored)) }
+            }
+        }
+    }
+
+    @Test("The image's own manifest is stored once, under its tag and after what refers to it")
+    func storedOnce() async throws {
+        try await between(interfaceAt: true, true) { source, target in
+            let image = SampleImage.image()
+            let signature = SampleImage.artifact(of: image.top)
+            source.load(image, repository: repository, tag: "v1")
+            source.load(signature, repository: repository)
+            try await MirrorRun.with { mirror in
+                let report = try await mirror.run(entry(source, target))
+                #expect(report.rows.map(\.status) == [.synced])
+                let puts = target.requests.filter { $0.method == "PUT" && $0.path.contains("/manifests/") }.map(\.path)
+                #expect(puts == [signature.digest.description, "v1"].map { "/v2/mirrors/app/manifests/\($0)" })
+            }
+        }
+    }
+
+    @Test("A registry that wants the subject before what refers to it gets it")
+    func subjectFirst() async throws {
+        try await between(interfaceAt: true, true) { source, target in
+            let image = SampleImage.image()
+            let signature = SampleImage.artifact(of: image.top)
+            source.load(image, repository: repository, tag: "v1")
+            source.load(signature, repository: repository)
+            for _ in 0..<4 {
+                target.script(
+                    RequestMatch("PUT", .manifest(signature.digest.description)),
+                    .error(404, "MANIFEST_UNKNOWN")
+                )
+            }
+            try await MirrorRun.with { mirror in
+                let report = try await mirror.run(entry(source, target))
+                #expect(report.rows.map(\.referrers) == [1])
+                #expect(target.store.holds(signature, repository: mirrored))
+                #expect(target.store.digest(of: "v1", in: mirrored) == image.digest)
+            }
+        }
+    }
+}
