@@ -37,7 +37,7 @@ extension GuideMirror {
               target: registry.example.com/mirrors/one
               platforms: [linux/s390x]
               lifecycle: {product: tool, extract: major}
-            - {source: plain.lab.example/two, tag_regex: ., target: registry.example.com/mirrors/two}
+            - {source: plain.lab.example/two, tag_regex: ., tag_exclude: never, target: registry.example.com/mirrors/two}
             - {source: url.lab.example/three, tag_regex: ., target: registry.example.com/mirrors/three}
 
         cache:

@@ -2,8 +2,8 @@ import OCI
 
 extension FieldReader {
     private static let entryKeys = [
-        "source", "target", "tag", "tag_regex", "keep_last", "os_normalize", "check_digest", "platforms", "lifecycle",
-        "hooks", "referrers",
+        "source", "target", "tag", "tag_regex", "tag_exclude", "keep_last", "os_normalize", "check_digest", "platforms",
+        "lifecycle", "hooks", "referrers",
     ]
 
     /// One of `sync.entries`; `nil` when something that it cannot do without is wrong.
@@ -43,7 +43,8 @@ extension FieldReader {
 
     private mutating func readSelection(_ fields: Fields) -> Configuration.TagSelection? {
         let tag = reference(fields["tag"], as: "a tag") { text throws(ReferenceError) in try TagName(text) }
-        let pattern = pattern(fields["tag_regex"])
+        let exclusion = pattern(fields["tag_exclude"])
+        let pattern = pattern(fields["tag_regex"], excluding: exclusion)
         switch (fields["tag"], fields["tag_regex"]) {
         case (nil, nil):
             fail(fields.mapping, "one of the keys 'tag' and 'tag_regex' is missing")
@@ -52,13 +53,16 @@ extension FieldReader {
         default:
             break
         }
+        if fields["tag"] != nil, let field = fields["tag_exclude"] {
+            warn(field, "has no effect beside a fixed tag")
+        }
         return tag.map(Configuration.TagSelection.tag) ?? pattern.map(Configuration.TagSelection.pattern)
     }
 
-    private mutating func pattern(_ field: Field?) -> TagPattern? {
+    private mutating func pattern(_ field: Field?, excluding exclusion: TagPattern? = nil) -> TagPattern? {
         guard let text = string(field), let field else { return nil }
         do throws(PatternError) {
-            return try TagPattern(text)
+            return try TagPattern(text, excluding: exclusion)
         } catch {
             fail(field, error.description)
             return nil

@@ -9,6 +9,8 @@ package final class TagPattern: Sendable, CustomStringConvertible {
     package let description: String
     /// The compiled pattern's address: an integer, because pointers are not Sendable while RE2's matching is.
     private let address: UInt
+    /// What it leaves out of its matches.
+    private let exclusion: TagPattern?
 
     /// The longest pattern that is compiled, in bytes.
     package static let maximumLength = 1024
@@ -17,8 +19,11 @@ package final class TagPattern: Sendable, CustomStringConvertible {
 
     /// Compiles a pattern.
     ///
+    /// - Parameters:
+    ///   - pattern: RE2.
+    ///   - exclusion: tags in which this is found are never picked (`tag_exclude`).
     /// - Throws: ``PatternError`` with RE2's own words and the piece that it stumbled over.
-    package init(_ pattern: String) throws(PatternError) {
+    package init(_ pattern: String, excluding exclusion: TagPattern? = nil) throws(PatternError) {
         guard pattern.utf8.count <= Self.maximumLength else {
             throw PatternError(reason: "it is longer than \(Self.maximumLength) bytes")
         }
@@ -30,15 +35,16 @@ package final class TagPattern: Sendable, CustomStringConvertible {
         }
         description = pattern
         address = UInt(bitPattern: compiled)
+        self.exclusion = exclusion
     }
 
     deinit {
         if let pointer = OpaquePointer(bitPattern: address) { cre2_free(pointer) }
     }
 
-    /// Whether the pattern is found anywhere in the tag.
+    /// Whether the pattern is found anywhere in the tag, and what it leaves out is not.
     package func matches(_ tag: TagName) -> Bool {
-        guard let pointer = OpaquePointer(bitPattern: address) else { return false }
+        guard let pointer = OpaquePointer(bitPattern: address), exclusion?.matches(tag) != true else { return false }
         return withExtendedLifetime(self) {
             tag.description.utf8.withContiguousBytes { cre2_search(pointer, $0, $1) }
         }

@@ -137,6 +137,12 @@ enum ConfigurationSchema {
                   "minLength": 1,
                   "maxLength": 1024
                 },
+                "tag_exclude": {
+                  "description": "Of the tags that tag_regex picks, those are left out that this RE2 expression is found in.",
+                  "type": ["string", "number"],
+                  "minLength": 1,
+                  "maxLength": 1024
+                },
                 "keep_last": {
                   "description": "Only so many of the newest matching tags are selected. Nothing is ever deleted.",
                   "type": "integer",

@@ -72,6 +72,10 @@ struct ConfigurationProblemTests {
             "5:18: sync.entries[0].tag_regex: must be a regular expression that RE2 compiles: it is longer than 1024 bytes"
         ),
         .entry(
+            "tag_regex: a\ntag_exclude: '['",
+            "6:20: sync.entries[0].tag_exclude: must be a regular expression that RE2 compiles: missing ]: ["
+        ),
+        .entry(
             "tag: a\nkeep_last: 0",
             "6:18: sync.entries[0].keep_last: must be a whole number of at least 1, not '0'"
         ),

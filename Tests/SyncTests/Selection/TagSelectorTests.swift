@@ -45,6 +45,21 @@ struct TagSelectorTests {
         #expect(choice.warnings == ["no tag of a.io/b matches '^z'"])
     }
 
+    @Test("What is excluded does not count for keep_last")
+    func exclusion() throws {
+        let configuration = try Configuration(
+            yaml: """
+                sync:
+                  entries:
+                    - {source: a.io/b, target: c.io/d, tag_regex: '^3', tag_exclude: '-rc|^3\\.20', keep_last: 2}
+                """,
+            file: "imglife.yaml"
+        )
+        let listed = try Self.listed("3.21", "3.22-rc1", "3.20", "3.19", "3.18", "4.0")
+        let choice = try TagSelector.select(from: listed, for: configuration.entries[0])
+        #expect(choice.tags.map(\.name.description) == ["3.21", "3.19"])
+    }
+
     @Test("The newest matching versions are kept, each once")
     func keepLast() throws {
         let listed = try Self.listed("3.9.6", "3.21.3", "3.20.9", "latest", "3.21.3", "3.20.10", "3.21")
