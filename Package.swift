@@ -83,10 +83,11 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
         ),
+        .target(name: "Convert", dependencies: ["OCI", "Sync"]),
         .executableTarget(
             name: "imglife",
             dependencies: [
-                "CLinux", "Cache", "OCI", "Registry", "Serve", "Sync",
+                "CLinux", "Cache", "Convert", "OCI", "Registry", "Serve", "Sync",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -162,6 +163,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ]
         ),
+        .testTarget(name: "ConvertTests", dependencies: ["Convert", "OCI", "Sync", "TestSupport"]),
         .testTarget(
             name: "ServeTests",
             dependencies: [

@@ -6,9 +6,11 @@ import OCI
 enum ConfigurationFile {
     /// A larger file is not read to its end; the parser refuses it with its own words.
     private static let limit = (1 << 20) + 1
+    /// Other tools' files are larger: lists of materials above all.
+    static let foreignLimit = 256 << 20
 
     /// - Throws: ``MissingConfiguration``.
-    static func read(_ file: String) throws(MissingConfiguration) -> String {
+    static func read(_ file: String, limit: Int = Self.limit) throws(MissingConfiguration) -> String {
         let descriptor = file == "-" ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw MissingConfiguration(file: file, code: errno) }
         defer { if file != "-" { close(descriptor) } }
@@ -39,7 +41,9 @@ struct MissingConfiguration: Error, CustomStringConvertible {
     var description: String {
         let place = file == "-" ? "standard input" : "'\(file.displaySafe)'"
         switch code {
-        case ENOENT: return "there is no configuration at \(place): name it with --config or IMGLIFE_CONFIG"
+        case ENOENT:
+            return "there is no configuration at \(place): name it with --config or IMGLIFE_CONFIG, "
+                + "or begin one with 'imglife init'"
         case EILSEQ: return "the configuration at \(place) is not UTF-8 text"
         default: return "cannot read the configuration at \(place): \(String(cString: strerror(code)))"
         }

@@ -30,7 +30,7 @@ enum Failure {
         case let error as SettingsError:
             for problem in error.problems { StandardOutput.writeError("error: \(problem)\n") }
             return configuration
-        case is CredentialError, is ProxyError, is MissingConfiguration:
+        case is CredentialError, is ProxyError, is MissingConfiguration, is ForeignConfiguration:
             StandardOutput.writeError("error: \(error)\n")
             return configuration
         default:

@@ -21,6 +21,8 @@ struct Imglife: AsyncParsableCommand {
             CacheCommand.self,
             EOLCommand.self,
             ClientConfigCommand.self,
+            InitCommand.self,
+            ConvertCommand.self,
             SchemaCommand.self,
             CompletionCommand.self,
         ]

@@ -27,7 +27,7 @@ struct Session: Sendable {
         logFormat = options.format(environment: environment)
         file = options.config ?? environment["IMGLIFE_CONFIG"] ?? "imglife.yaml"
         let text = try ConfigurationFile.read(file)
-        configuration = try Configuration(yaml: text, file: file == "-" ? "<stdin>" : file)
+        configuration = try Configuration.recognizing(yaml: text, file: file)
         settings = try RuntimeSettings(environment: environment)
         credentials = try CredentialStore(environment: environment, home: environment["HOME"])
         proxies = try ProxySettings(environment: environment)

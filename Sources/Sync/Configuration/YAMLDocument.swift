@@ -2,28 +2,28 @@ import OCI
 import Yams
 
 /// Why a text is no YAML document that imglife reads.
-struct YAMLFailure: Error {
-    let position: SourcePosition
+package struct YAMLFailure: Error {
+    package let position: SourcePosition
     /// The path of the field it is about; empty for the text as a whole.
     var path = ""
-    let message: String
+    package let message: String
 }
 
 /// A YAML document, composed within bounds.
 ///
 /// libyaml limits its own nesting; what it does not limit is how far a few aliases expand, so nodes are counted while
 /// they are walked and the walk ends at the bound. Merge keys (`<<`) are applied, the mapping's own keys first.
-struct YAMLDocument {
+package struct YAMLDocument {
     static let maximumBytes = 1 << 20
     static let maximumNodes = 100_000
     static let maximumDepth = 64
 
     /// `nil` for a text without any node.
-    let root: YAMLNode?
+    package let root: YAMLNode?
     /// Keys that stand twice in one mapping, at their second place.
     let duplicates: [YAMLFailure]
 
-    init(_ text: String) throws(YAMLFailure) {
+    package init(_ text: String) throws(YAMLFailure) {
         guard text.utf8.count <= Self.maximumBytes else {
             throw YAMLFailure(position: .start, message: "the file is longer than 1 MiB")
         }

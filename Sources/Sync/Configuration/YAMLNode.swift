@@ -1,19 +1,19 @@
 import OCI
 
 /// A piece of a YAML document, with its place in the text and all aliases expanded.
-struct YAMLNode {
-    indirect enum Content {
+package struct YAMLNode {
+    package indirect enum Content {
         /// A scalar's text, whatever type YAML would give it: `3.10` stays `3.10`, `no` stays `no`.
         case scalar(String, isPlain: Bool)
         case sequence([YAMLNode])
         case mapping([(key: YAMLNode, value: YAMLNode)])
     }
 
-    let position: SourcePosition
-    let content: Content
+    package let position: SourcePosition
+    package let content: Content
 
     /// Whether nothing was written: an empty plain scalar, `~` or `null`.
-    var isNull: Bool {
+    package var isNull: Bool {
         guard case .scalar(let text, isPlain: true) = content else { return false }
         return ["", "~", "null", "Null", "NULL"].contains(text)
     }
@@ -30,7 +30,7 @@ struct YAMLNode {
 
 extension StringProtocol {
     /// The text as messages show it, without the user and password that a URL may carry.
-    var displayedWithoutSecrets: String {
+    package var displayedWithoutSecrets: String {
         guard let scheme = firstRange(of: "://"), let at = lastIndex(of: "@"), scheme.upperBound <= at else {
             return displaySafe
         }

@@ -1,0 +1,89 @@
+import OCI
+import Sync
+
+/// Makes a configuration of imglife from files of other tools.
+package struct Conversion {
+    private let places: TargetPlaces
+    private let isScoped: Bool
+    private var mirror = Mirror()
+
+    /// - Parameters:
+    ///   - target: registry and path below which images go whose file names no target.
+    ///   - isScoped: name them there by host and path, as `skopeo sync --scoped` does.
+    /// - Throws: ``ConversionError`` for a target that is none.
+    package init(target: String?, isScoped: Bool = false) throws(ConversionError) {
+        places = try TargetPlaces(target)
+        self.isScoped = isScoped
+    }
+
+    /// Takes in a file.
+    ///
+    /// - Parameters:
+    ///   - text: its content.
+    ///   - file: its name, for messages.
+    ///   - format: what it is, where it cannot be told from its content.
+    /// - Throws: ``ConversionError`` when it is none of the formats, or cannot be read as what it is.
+    package mutating func add(_ text: String, file: String, format: ForeignFormat?) throws(ConversionError) {
+        guard let format = format ?? ForeignFormat.recognize(text) else {
+            throw ConversionError(
+                "\(file.displaySafe): not a file of \(ForeignFormat.allCases.map(\.name).joined(separator: ", ")); "
+                    + "name its format with --from"
+            )
+        }
+        let part = try read(text, file: file, format)
+        guard !part.items.isEmpty || !part.registries.isEmpty else {
+            throw ConversionError("\(file.displaySafe): names no images that \(format.name) would copy")
+        }
+        mirror.append(part)
+    }
+
+    /// Takes in single images.
+    ///
+    /// - Throws: ``ConversionError`` for what is no image.
+    package mutating func add(images: [String]) throws(ConversionError) {
+        var found = FoundImages()
+        for image in images {
+            do throws(ReferenceError) {
+                _ = try ImageReference(image)
+            } catch {
+                throw ConversionError("\(error)")
+            }
+            found.add(image, place: nil)
+        }
+        mirror.append(found.mirror(below: places, isScoped ? .scoped : .path))
+    }
+
+    private func read(_ text: String, file: String, _ format: ForeignFormat) throws(ConversionError) -> Mirror {
+        switch format {
+        case .list: return ImageListFile.read(text, below: places)
+        case .spdx where ForeignFormat.isTagValue(text): return BillOfMaterialsFile.readTagValues(text, below: places)
+        default: break
+        }
+        let documents = try ForeignText(text, file: file).documents
+        switch format {
+        case .kubernetes: return KubernetesFile.read(documents, below: places)
+        case .cycloneDX: return BillOfMaterialsFile.readCycloneDX(documents, below: places)
+        case .spdx: return BillOfMaterialsFile.readSPDX(documents, below: places)
+        default: break
+        }
+        guard let document = documents.first else { throw ConversionError("\(file.displaySafe): is empty") }
+        switch format {
+        case .regsync: return RegsyncFile.read(document)
+        case .dregsy: return DregsyFile.read(document)
+        case .skopeo: return SkopeoFile.read(document, below: places, isScoped ? .scoped : nil)
+        default: return ImageSyncerFile.read(document, below: places)
+        }
+    }
+
+    /// The configuration: valid, with a comment for whatever has no counterpart.
+    ///
+    /// - Throws: ``ConversionError`` when there is no entry to write.
+    package func yaml() throws(ConversionError) -> String {
+        let mirror = mirror.checked
+        guard !mirror.entries.isEmpty else {
+            let notes = mirror.items.flatMap { if case .note(let comments) = $0 { comments } else { [] as [String] } }
+            throw ConversionError((["nothing there can be an entry"] + notes).joined(separator: "\n  "))
+        }
+        return mirror.document.text
+    }
+}

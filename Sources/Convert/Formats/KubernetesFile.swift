@@ -1,0 +1,69 @@
+import OCI
+
+/// Kubernetes manifests, and whatever else names its images in fields called `image`: `helm template`, compose files.
+enum KubernetesFile {
+    static func read(_ documents: [ForeignValue], below places: TargetPlaces) -> Mirror {
+        var images = FoundImages()
+        for document in documents { collect(document, place: name(of: document), &images) }
+        return images.mirror(below: places)
+    }
+
+    static func looksLikeOne(_ documents: [ForeignValue]) -> Bool {
+        documents.contains { document in
+            document["apiVersion"]?.text != nil && document["kind"]?.text != nil
+                || document["services"]?.pairs?.contains { $0.value["image"] != nil } == true
+        }
+    }
+
+    /// `Deployment/web`, for the comment beside an image.
+    private static func name(of document: ForeignValue) -> String? {
+        guard let kind = document["kind"]?.text else { return nil }
+        return document["metadata"]?["name"]?.text.map { "\(kind)/\($0)" } ?? kind
+    }
+
+    private static func collect(_ value: ForeignValue, place: String?, _ images: inout FoundImages) {
+        switch value {
+        case .null, .scalar: break
+        case .list(let elements):
+            for element in elements { collect(element, place: name(of: element) ?? place, &images) }
+        case .mapping(let pairs):
+            for pair in pairs { collect(pair, place: place, &images) }
+        }
+    }
+
+    private static func collect(_ pair: ForeignValue.Pair, place: String?, _ images: inout FoundImages) {
+        switch (pair.key, pair.value) {
+        case ("image", .scalar(let text)) where !text.isEmpty:
+            images.add(text, place: place)
+        case ("image", .mapping):
+            guard let text = imageOfParts(pair.value) else { return collect(pair.value, place: place, &images) }
+            images.add(text, place: place)
+        case ("args", .list(let elements)), ("command", .list(let elements)):
+            for argument in elements.compactMap(\.text) { noteImage(inArgument: argument, place, &images) }
+        case ("env", .list(let elements)):
+            for variable in elements {
+                if let value = variable["value"]?.text { noteImage(inArgument: value, place, &images) }
+            }
+        default: collect(pair.value, place: place, &images)
+        }
+    }
+
+    /// An image volume's `{reference}`, or `{registry, repository, tag, digest}` of operators and charts.
+    private static func imageOfParts(_ value: ForeignValue) -> String? {
+        if let reference = value["reference"]?.text { return reference }
+        guard let repository = value["repository"]?.text else { return nil }
+        let host = value["registry"]?.text.map { "\($0)/" } ?? ""
+        let tag = value["tag"]?.text.map { ":\($0)" } ?? ""
+        let digest = value["digest"]?.text.map { "@\($0)" } ?? ""
+        return host + repository + tag + digest
+    }
+
+    /// Operators name the images of what they start in arguments and variables: that is told, not decided.
+    private static func noteImage(inArgument argument: String, _ place: String?, _ images: inout FoundImages) {
+        let text = argument.split(separator: "=").last.map(String.init) ?? argument
+        guard let slash = text.firstIndex(of: "/"), text[..<slash].contains("."), !text.contains("://"),
+            let image = try? ImageReference(text), image.reference != nil
+        else { return }
+        images.note("an argument\(place.map { " of \($0.displaySafe)" } ?? "") may name an image too: \(image)")
+    }
+}

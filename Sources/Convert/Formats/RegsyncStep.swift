@@ -1,0 +1,154 @@
+import OCI
+import Sync
+
+/// One step of a `regsync.yml`.
+struct RegsyncStep {
+    private var section: Section
+    private let defaults: Section?
+    private var comments: [String] = []
+
+    init?(_ value: ForeignValue, defaults: ForeignValue?) {
+        guard let section = Section(value) else { return nil }
+        self.section = section
+        self.defaults = Section(defaults)
+    }
+
+    mutating func read(into mirror: inout Mirror) {
+        let type = section.text("type") ?? "missing"
+        let source = section.text("source") ?? ""
+        let target = section.text("target") ?? ""
+        guard !source.contains("{{"), !target.contains("{{") else {
+            return mirror.note(
+                "not converted: \(source.displaySafe) -> \(target.displaySafe): expand its template first"
+            )
+        }
+        switch type {
+        case "image": readImage(source, target, &mirror)
+        case "repository": readRepository(source, target, &mirror)
+        default:
+            mirror.note(
+                "not converted: \(source.displaySafe) -> \(target.displaySafe) of the type '\(type.displaySafe)': "
+                    + "make an entry for each repository"
+            )
+        }
+    }
+
+    /// A single tag; regsync may give it another name at the target.
+    private mutating func readImage(_ source: String, _ target: String, _ mirror: inout Mirror) {
+        let words = "\(source.displaySafe) -> \(target.displaySafe)"
+        guard let from = try? ImageReference(source), let to = try? ImageReference(target) else {
+            return mirror.note("not converted: \(words): not two images of registries")
+        }
+        guard from.digest == nil, to.digest == nil else {
+            return mirror.note("not converted: \(words): a digest cannot be an entry; name its tag")
+        }
+        let latest = try? TagName("latest")
+        guard let tag = from.tag ?? latest, tag == to.tag ?? latest else {
+            return mirror.note("not converted: \(words): the tag cannot have another name at the target")
+        }
+        for key in ["tags", "tagSets"] { _ = section.take(key) }
+        add(MirrorEntry(source: from.location, target: to.location, selection: .tag(tag)), &mirror)
+    }
+
+    /// All tags that pass the filters; each set of filters is an entry of its own.
+    private mutating func readRepository(_ source: String, _ target: String, _ mirror: inout Mirror) {
+        guard let from = try? ImageReference(source), let to = try? ImageReference(target),
+            from.reference == nil, to.reference == nil
+        else {
+            return mirror.note(
+                "not converted: \(source.displaySafe) -> \(target.displaySafe): not two repositories of registries"
+            )
+        }
+        let sets = section.take("tagSets")?.elements ?? []
+        let tags = section.take("tags")
+        let filters = tags == nil && !sets.isEmpty ? sets : [tags ?? .mapping([])] + sets
+        let kept = self
+        for filter in filters {
+            var step = kept
+            guard let selection = step.selection(filter) else {
+                mirror.note(
+                    ["not converted: \(from.location) -> \(to.location), with these tags:"] + step.comments
+                )
+                continue
+            }
+            step.add(MirrorEntry(source: from.location, target: to.location, selection: selection), &mirror)
+        }
+    }
+
+    /// A tag has to pass `allow`, `deny` and `semverRange`; `nil` when one of them cannot be said.
+    private mutating func selection(_ filter: ForeignValue) -> MirrorEntry.Selection? {
+        guard var filter = Section(filter) else { return nil }
+        let allow = filter.take("allow")?.texts ?? []
+        let deny = filter.take("deny")?.texts ?? []
+        let ranges = (filter.take("semverRange")?.texts ?? []).filter { !$0.isEmpty }
+        comments += filter.leftovers()
+        for expression in allow + deny where expression.contains("|") {
+            comments.append("'\(expression.displaySafe)' has to match whole tags here, each side of its '|' too")
+        }
+        var pattern = allow.isEmpty ? nil : TagExpression.whole(allow)
+        var exclusions = deny.isEmpty ? [] : [TagExpression.whole(deny)]
+        if !ranges.isEmpty {
+            do throws(VersionRangeError) {
+                let range = try VersionRange(ranges, .regsync)
+                comments.append("'semverRange: \(ranges.joined(separator: " or ").displaySafe)' as expressions")
+                // Two conditions at once: one picks, the other leaves out.
+                if pattern == nil { pattern = range.pattern } else { exclusions.append(range.exclusion) }
+            } catch {
+                comments.append("'semverRange: \(ranges.joined(separator: ", ").displaySafe)' has \(error.reason)")
+                return nil
+            }
+        }
+        return .pattern(pattern ?? TagExpression.everything, excluding: TagExpression.any(exclusions))
+    }
+
+    private mutating func add(_ entry: MirrorEntry, _ mirror: inout Mirror) {
+        var entry = entry
+        if let platform = inheritedValue("platform")?.text { entry.platforms = [platform] }
+        if let platforms = inheritedValue("platforms")?.texts, !platforms.isEmpty { entry.platforms = platforms }
+        let referrers = inheritedValue("referrers")?.bool == true
+        let digestTags = inheritedValue("digestTags")?.bool == true
+        entry.includesReferrers = referrers || digestTags
+        if referrers != digestTags {
+            comments.append("referrers and the tags that regsync calls digest tags are copied together")
+        }
+        for key in Self.inherited where !["referrers", "digestTags"].contains(key) {
+            guard let value = inheritedValue(key), Self.advice[key] != "" else { continue }
+            comments.append("\(Section.shown(key, value)): \(Self.advice[key] ?? "has no counterpart")")
+        }
+        entry.comments = comments + section.leftovers(Self.advice)
+        mirror.add(entry)
+    }
+
+    /// A step's own value, else the one of `defaults`.
+    private mutating func inheritedValue(_ key: String) -> ForeignValue? {
+        var defaults = defaults
+        return section.take(key) ?? defaults?.take(key)
+    }
+
+    /// What `defaults` says for every step, besides what is told once for the file.
+    static let inherited = [
+        "backup", "schedule", "ratelimit", "digestTags", "referrers", "referrerFilters", "referrerSource",
+        "referrerTarget", "hooks", "mediaTypes", "cleanupTags", "cleanupTagsExclude",
+    ]
+
+    /// What stands in the place of fields without a counterpart; empty for what changes nothing that is copied.
+    static let advice = [
+        "backup": "has no counterpart; what is overwritten is not kept",
+        "schedule": "has no counterpart in the file; run imglife from cron or a systemd timer at these times",
+        "interval": "has no counterpart in the file; run 'imglife sync --every', or a timer",
+        "ratelimit": "has no counterpart; limits of a registry are waited for when it tells them",
+        "referrerFilters": "all referrers are copied",
+        "referrerSource": "referrers are read where the image is",
+        "referrerTarget": "referrers are pushed to where the image goes",
+        "hooks": "has no counterpart; hooks here are commands that run after an entry",
+        "mediaTypes": "has no counterpart; everything that the tag names is copied",
+        "cleanupTags": "has no counterpart; nothing is ever deleted from a target",
+        "cleanupTagsExclude": "has no counterpart; nothing is ever deleted from a target",
+        "targetTag": "has no counterpart; tags keep their names",
+        "repos": "has no counterpart; make an entry for each repository",
+        "includeExternal": "foreign layers are never copied",
+        "skipDockerConfig": "has no counterpart; set DOCKER_CONFIG to an empty directory to leave it unread",
+        "fastCheck": "", "fastCopy": "", "forceRecursive": "", "referrerSlow": "", "userAgent": "", "blobLimit": "",
+        "cacheCount": "", "cacheTime": "",
+    ]
+}

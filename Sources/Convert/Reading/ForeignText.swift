@@ -1,0 +1,72 @@
+import OCI
+import Sync
+
+/// The documents of one file, read within the bounds that configurations are read in.
+struct ForeignText {
+    let documents: [ForeignValue]
+
+    /// - Throws: ``ConversionError`` for a text that is neither YAML nor JSON.
+    init(_ text: String, file: String) throws(ConversionError) {
+        if let json = try Self.json(text, file: file) {
+            documents = [json]
+            return
+        }
+        var documents: [ForeignValue] = []
+        for part in Self.parts(of: text) {
+            do throws(YAMLFailure) {
+                guard let root = try YAMLDocument(part.text).root, !root.isNull else { continue }
+                documents.append(ForeignValue(root))
+            } catch {
+                let line = error.position.line + part.firstLine - 1
+                throw ConversionError("\(file.displaySafe):\(line): not YAML: \(error.message.displaySafe)")
+            }
+        }
+        self.documents = documents
+    }
+
+    /// The text as JSON, which has larger bounds than YAML; `nil` for what does not begin like it.
+    private static func json(_ text: String, file: String) throws(ConversionError) -> ForeignValue? {
+        guard let first = text.utf8.first(where: { !" \t\r\n".utf8.contains($0) }),
+            first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+        else { return nil }
+        do throws(DocumentError) {
+            return ForeignValue(try JSONValue(parsing: Array(text.utf8)))
+        } catch {
+            // A flow mapping of YAML begins so too.
+            if let root = try? YAMLDocument(text).root { return ForeignValue(root) }
+            throw ConversionError("\(file.displaySafe): not JSON: \("\(error)".displaySafe)")
+        }
+    }
+
+    /// YAML's documents: the lines between those that begin with `---`.
+    ///
+    /// A line that begins so ends every block, also a block scalar (YAML 1.2.2, 9.1.2), so that no look inside is needed.
+    private static func parts(of text: String) -> [(text: String, firstLine: Int)] {
+        var parts: [(text: String, firstLine: Int)] = []
+        var lines: [Substring] = []
+        var first = 1
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            if isMarker(line) {
+                parts.append((lines.joined(separator: "\n"), first))
+                lines = []
+                first = index + 1
+            }
+            lines.append(line)
+        }
+        parts.append((lines.joined(separator: "\n"), first))
+        return parts.filter { part in part.text.utf8.contains { !" \t\r\n".utf8.contains($0) } }
+    }
+
+    private static func isMarker(_ line: Substring) -> Bool {
+        line.hasPrefix("---") && line.utf8.dropFirst(3).first.map { " \t\r".utf8.contains($0) } ?? true
+    }
+}
+
+/// A file cannot be made into a configuration.
+package struct ConversionError: Error, Hashable, Sendable, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

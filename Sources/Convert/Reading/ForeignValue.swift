@@ -1,0 +1,77 @@
+import OCI
+import Sync
+
+/// A value of another tool's file, whether that was YAML or JSON.
+///
+/// Scalars keep their text: `3.10` is no number, `no` is no boolean.
+indirect enum ForeignValue {
+    case null
+    case scalar(String)
+    case list([ForeignValue])
+    case mapping([Pair])
+
+    struct Pair {
+        let key: String
+        let value: ForeignValue
+    }
+
+    init(_ node: YAMLNode) {
+        if node.isNull {
+            self = .null
+            return
+        }
+        switch node.content {
+        case .scalar(let text, _): self = .scalar(text)
+        case .sequence(let nodes): self = .list(nodes.map(Self.init))
+        case .mapping(let pairs):
+            self = .mapping(
+                pairs.compactMap { key, value in
+                    guard case .scalar(let name, _) = key.content else { return nil }
+                    return Pair(key: name, value: Self(value))
+                }
+            )
+        }
+    }
+
+    init(_ value: JSONValue) {
+        switch value.content {
+        case .null: self = .null
+        case .string(let text), .number(let text): self = .scalar(text)
+        case .bool(let value): self = .scalar(value ? "true" : "false")
+        case .array(let elements): self = .list(elements.map(Self.init))
+        case .object(let members): self = .mapping(members.map { Pair(key: $0.key, value: Self($0.value)) })
+        }
+    }
+
+    var text: String? {
+        if case .scalar(let text) = self { text } else { nil }
+    }
+
+    var elements: [ForeignValue]? {
+        if case .list(let elements) = self { elements } else { nil }
+    }
+
+    var pairs: [Pair]? {
+        if case .mapping(let pairs) = self { pairs } else { nil }
+    }
+
+    /// The texts of a list, or of a single scalar in its place.
+    var texts: [String] {
+        elements?.compactMap(\.text) ?? text.map { [$0] } ?? []
+    }
+
+    /// YAML's spellings of true and false.
+    var bool: Bool? {
+        switch text?.lowercased() {
+        case "true", "yes", "on": true
+        case "false", "no", "off": false
+        default: nil
+        }
+    }
+
+    subscript(key: String) -> ForeignValue? {
+        guard let value = pairs?.first(where: { $0.key == key })?.value else { return nil }
+        if case .null = value { return nil }
+        return value
+    }
+}

@@ -1,0 +1,153 @@
+import OCI
+import Sync
+import Testing
+
+@testable import Convert
+
+/// Lists, manifests and bills of materials name images; each becomes an entry below one target.
+@Suite(.timeLimit(.minutes(10)))
+struct ImageConversionTests {
+    private static let digest = "sha256:" + String(repeating: "ab", count: 32)
+
+    @Test("A list of images, with tags, digests, platforms and comments")
+    func list() throws {
+        let converted = try Converted(
+            """
+            # base images
+            alpine:3.21
+            alpine   # the newest
+            docker.io/library/alpine:3.21
+            quay.io/coreos/etcd:v3.5.0@\(Self.digest)
+            --platform=linux/arm64 golang:1.22
+            ghcr.io/coreos/etcd:v3.5.0
+            redis@\(Self.digest)
+            """,
+            target: "mirror.example.com"
+        )
+        #expect(
+            converted.entries == [
+                "docker.io/library/alpine:3.21 -> mirror.example.com/alpine",
+                "docker.io/library/alpine:latest -> mirror.example.com/alpine",
+                "quay.io/coreos/etcd:v3.5.0 -> mirror.example.com/quay.io/coreos/etcd",
+                "docker.io/library/golang:1.22 -> mirror.example.com/golang",
+                "ghcr.io/coreos/etcd:v3.5.0 -> mirror.example.com/ghcr.io/coreos/etcd",
+            ]
+        )
+        #expect(converted.configuration.entries[3].platforms == [try PlatformPattern("linux/arm64")])
+        #expect(converted.flat.contains("# was pinned to \(Self.digest)"))
+        #expect(
+            converted.flat.contains("# not converted: docker.io/library/redis@\(Self.digest): a digest without a tag")
+        )
+    }
+
+    @Test("Kubernetes manifests, also as 'helm template' prints them")
+    func kubernetes() throws {
+        let converted = try Converted(
+            """
+            ---
+            # Source: chart/templates/deployment.yaml
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: web}
+            spec:
+              template:
+                spec:
+                  initContainers: [{name: i, image: "busybox:1.36"}]
+                  containers:
+                    - name: web
+                      image: "quay.io/some/web:1.2"
+                      args: [--reloader=quay.io/some/reloader:v0.7, --listen=0.0.0.0:80]
+                      env: [{name: SIDECAR, value: "quay.io/some/sidecar:2"}]
+                  volumes:
+                    - {name: data, image: {reference: "quay.io/some/data:5", pullPolicy: Always}}
+            ---
+            ---
+            apiVersion: v1
+            kind: List
+            items:
+              - apiVersion: batch/v1
+                kind: CronJob
+                metadata: {name: night}
+                spec: {jobTemplate: {spec: {template: {spec: {containers: [{image: "quay.io/some/web:1.2"}]}}}}}
+            ---
+            apiVersion: example.org/v1
+            kind: Database
+            metadata: {name: db}
+            spec:
+              image: {registry: quay.io, repository: some/db, tag: '16'}
+            ---
+            apiVersion: apiextensions.k8s.io/v1
+            kind: CustomResourceDefinition
+            spec: {versions: [{schema: {properties: {image: {type: string, description: an image}}}}]}
+            """,
+            target: "mirror.example.com/k8s"
+        )
+        #expect(
+            converted.entries == [
+                "docker.io/library/busybox:1.36 -> mirror.example.com/k8s/busybox",
+                "quay.io/some/web:1.2 -> mirror.example.com/k8s/some/web",
+                "quay.io/some/data:5 -> mirror.example.com/k8s/some/data",
+                "quay.io/some/db:16 -> mirror.example.com/k8s/some/db",
+            ]
+        )
+        for words in [
+            "in Deployment/web, CronJob/night", "in Database/db", "quay.io/some/reloader:v0.7",
+            "quay.io/some/sidecar:2",
+        ] {
+            #expect(converted.flat.contains(words), "\(words)")
+        }
+        #expect(!converted.flat.contains("0.0.0.0"))
+    }
+
+    @Test("CycloneDX and SPDX, where they name images")
+    func materials() throws {
+        let cyclone = """
+            {"bomFormat": "CycloneDX", "specVersion": "1.5",
+             "metadata": {"component": {"type": "container", "name": "quay.io/some/app", "version": "2.1"}},
+             "components": [
+              {"type": "library", "name": "zlib", "version": "1.3", "purl": "pkg:deb/debian/zlib@1.3"},
+              {"type": "container", "name": "etcd",
+               "purl": "pkg:oci/etcd@sha256%3A\(String(repeating: "ab", count: 32))?repository_url=quay.io/coreos/etcd&tag=v3.5.0"},
+              {"type": "container", "name": "x", "purl": "pkg:docker/customer/image@1.0?repository_url=gcr.io"}]}
+            """
+        let expected = ["quay.io/some/app:2.1", "quay.io/coreos/etcd:v3.5.0", "gcr.io/customer/image:1.0"]
+        #expect(try Converted(cyclone).configuration.entries.map { "\($0.source)" + $0.tagSuffix } == expected)
+        let spdx = """
+            {"spdxVersion": "SPDX-2.3", "SPDXID": "SPDXRef-DOCUMENT", "packages": [
+              {"name": "zlib", "versionInfo": "1.3", "externalRefs": [{"referenceLocator": "pkg:deb/debian/zlib@1.3"}]},
+              {"name": "gcr.io/customer/image", "versionInfo": "1.0", "primaryPackagePurpose": "CONTAINER"}]}
+            """
+        #expect(
+            try Converted(spdx).entries == ["gcr.io/customer/image:1.0 -> registry.example.com/mirrors/customer/image"]
+        )
+        let lines = """
+            SPDXVersion: SPDX-2.3
+            PackageName: image
+            ExternalRef: PACKAGE-MANAGER purl pkg:docker/cassandra@5.0
+            """
+        #expect(
+            try Converted(lines).entries == [
+                "docker.io/library/cassandra:5.0 -> registry.example.com/mirrors/cassandra"
+            ]
+        )
+    }
+
+    @Test(
+        "Package URLs of images",
+        arguments: [
+            ("pkg:docker/cassandra@latest", "cassandra:latest"),
+            ("pkg:oci/debian?repository_url=docker.io/library/debian&tag=12", "docker.io/library/debian:12"),
+            ("pkg:docker/a/b@1?repository_url=https://gcr.io#sub", "gcr.io/a/b:1"), ("pkg:npm/left-pad@1", nil),
+            ("alpine", nil),
+        ]
+    )
+    func packageURL(_ text: String, _ image: String?) {
+        #expect(PackageURL.image(text) == image)
+    }
+}
+
+extension Configuration.Entry {
+    fileprivate var tagSuffix: String {
+        if case .tag(let tag) = selection { ":\(tag)" } else { "" }
+    }
+}
