@@ -87,7 +87,7 @@ let package = Package(
         .executableTarget(
             name: "imglife",
             dependencies: [
-                "CLinux", "Cache", "Convert", "OCI", "Registry", "Serve", "Sync",
+                "CLinux", "Cache", "Concurrency", "Convert", "OCI", "Registry", "Serve", "Sync",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -177,7 +177,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "OCI", "Serve", "Sync", "TestSupport", "imglife",
+                "Concurrency", "OCI", "Serve", "Sync", "TestSupport", "imglife",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),

@@ -6,14 +6,26 @@ import UnixSignals
 struct Stopping: Sendable {
     private let signals: UnixSignalsSequence
     private let logger: Logger
-    private let stops = AsyncStream<Void>.makeStream()
+    private let words: String
+    private let stops = AsyncStream<CInt>.makeStream()
     private let reloads = AsyncStream<Void>.makeStream()
 
     /// Runs the work; a second INT or TERM ends the process at once.
-    static func run(logger: Logger, _ work: @escaping @Sendable (Stopping) async throws -> Void) async throws {
+    ///
+    /// - Parameters:
+    ///   - logger: where the first one is told.
+    ///   - words: what the log says then.
+    ///   - work: what is told to stop by ``wait(reload:)``.
+    /// - Throws: what the work throws.
+    static func run(
+        logger: Logger,
+        words: String = "stopping; answers under way may finish",
+        _ work: @escaping @Sendable (Stopping) async throws -> Void
+    ) async throws {
         let stopping = Stopping(
             signals: await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup),
-            logger: logger
+            logger: logger,
+            words: words
         )
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await stopping.listen() }
@@ -24,12 +36,18 @@ struct Stopping: Sendable {
     }
 
     /// Waits for INT or TERM, and calls `reload` after each HUP.
-    func wait(reload: @escaping @Sendable () async -> Void) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { for await _ in reloads.stream { await reload() } }
-            group.addTask { for await _ in stops.stream { return } }
-            await group.next()
-            group.cancelAll()
+    ///
+    /// - Returns: the exit status for work that was cut short, 130 or 143; `nil` when the task was cancelled first.
+    @discardableResult
+    func wait(reload: @escaping @Sendable () async -> Void) async -> CInt? {
+        await withTaskGroup(of: CInt?.self) { group in
+            group.addTask {
+                for await _ in reloads.stream { await reload() }
+                return nil
+            }
+            group.addTask { await stops.stream.first { _ in true } }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
         }
     }
 
@@ -40,13 +58,14 @@ struct Stopping: Sendable {
                 reloads.continuation.yield()
                 continue
             }
+            let code: CInt = signal == .sigint ? 130 : 143
             if isStopping {
                 Terminal.standardError.flush()
-                _exit(signal == .sigint ? 130 : 143)
+                _exit(code)
             }
             isStopping = true
-            logger.notice("stopping; answers under way may finish", metadata: ["signal": "\(signal)"])
-            stops.continuation.yield()
+            logger.notice("\(words)", metadata: ["signal": "\(signal)"])
+            stops.continuation.yield(code)
         }
     }
 }

@@ -45,24 +45,37 @@ struct SyncCommand: Subcommand {
     @Option(help: "Progress on standard error: auto (bars on a terminal), plain (a line now and then) or none.")
     var progress = ProgressDisplay.Mode.auto
 
+    @OptionGroup var repetition: RepetitionOptions
+
+    func validate() throws {
+        guard !list || repetition.every == nil && repetition.metricsFile == nil else {
+            throw ValidationError("--list cannot stand beside --every or --metrics-file")
+        }
+    }
+
     func run() async throws {
         try await Failure.exiting {
+            if let interval = repetition.every { return try await runRepeatedly(every: interval) }
             let session = try Session(options: parent.options)
-            let options = try options(for: session)
-            try await Interruption.run(logger: session.logger) {
-                try await RegistryClient.with(session.registries) { client in
-                    let source = offline ? try OfflineCache(session) : nil
-                    if list {
-                        try await source.opened { try await printList(session, client, $0, options) }
-                    } else {
-                        try await sync(session, client, source, options)
-                    }
-                }
+            _ = try options(for: session)
+            try await Interruption.run(logger: session.logger) { try await run(session) }
+        }
+    }
+
+    /// One run, or a list.
+    func run(_ session: Session) async throws {
+        let options = try options(for: session)
+        try await RegistryClient.with(session.registries) { client in
+            let source = offline ? try OfflineCache(session) : nil
+            if list {
+                try await source.opened { try await printList(session, client, $0, options) }
+            } else {
+                try await sync(session, client, source, options)
             }
         }
     }
 
-    private func options(for session: Session) throws -> Syncer.Options {
+    func options(for session: Session) throws -> Syncer.Options {
         var options = Syncer.Options()
         options.parallelism = session.settings.parallelism
         options.isDryRun = dryRun
@@ -103,6 +116,7 @@ struct SyncCommand: Subcommand {
         case .json:
             try StandardOutput.write(document(of: report, lifecycle).text)
         }
+        if let path = repetition.metricsFile, !dryRun { try MetricsFile(path: path).write(report) }
         if report.errors + report.hookErrors > 0 { throw Failure.failed }
     }
 

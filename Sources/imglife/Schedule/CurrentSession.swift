@@ -1,0 +1,44 @@
+import Logging
+import OCI
+import Sync
+import Synchronization
+
+/// The configuration that the next run follows; read again on HUP.
+final class CurrentSession: Sendable {
+    private let options: GlobalOptions
+    private let validate: @Sendable (Session) throws -> Void
+    private let session: Mutex<Session>
+    /// Whether a run is under way.
+    let isRunning = Atomic(false)
+
+    /// - Parameters:
+    ///   - session: the first one.
+    ///   - options: where the configuration is.
+    ///   - validate: what the command asks of a configuration besides that it is valid.
+    init(_ session: Session, options: GlobalOptions, validate: @escaping @Sendable (Session) throws -> Void) {
+        self.session = Mutex(session)
+        self.options = options
+        self.validate = validate
+    }
+
+    var value: Session { session.withLock { $0 } }
+
+    /// Reads the configuration again; one that is broken is told, and the old one stays.
+    func reload() {
+        let logger = value.logger
+        do {
+            let new = try Session(options: options)
+            try validate(new)
+            guard new.cacheDirectory == value.cacheDirectory else {
+                return logger.error("the new configuration has another cache; the old one stays until a restart")
+            }
+            session.withLock { $0 = new }
+            logger.notice("read the configuration again; the next run follows it")
+        } catch let error as ConfigurationError {
+            logger.error("the new configuration is invalid; the old one stays")
+            for problem in error.problems { logger.error("\(problem)") }
+        } catch {
+            logger.error("the configuration cannot be read again; the old one stays", metadata: ["error": "\(error)"])
+        }
+    }
+}

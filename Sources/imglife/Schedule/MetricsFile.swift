@@ -1,0 +1,79 @@
+import FoundationEssentials
+import OCI
+import Sync
+
+/// What became of the last run, as Prometheus text: for the node exporter's textfile collector, and for `serve`.
+struct RunMetrics: Sendable {
+    private let figures: [(name: String, labels: String, help: String, value: Double)]
+
+    /// - Parameters:
+    ///   - report: what the run came to.
+    ///   - ended: when.
+    ///   - lastSuccess: when a run last ended without an error, before this one.
+    init(_ report: SyncReport, ended: Date, lastSuccess: Double?) {
+        let isSuccess = report.errors + report.hookErrors == 0
+        let bytes = report.bytes
+        let seconds = report.duration / .seconds(1)
+        let end = ended.timeIntervalSince1970.rounded()
+        let tags = "Tags of the last run, by what became of them."
+        let moved = "Bytes of the last run, by where they came from or went."
+        var figures = [
+            ("imglife_sync_last_run_timestamp_seconds", "", "When the last run ended.", end),
+            (
+                "imglife_sync_last_run_duration_seconds", "", "How long the last run took.",
+                (seconds * 1000).rounded() / 1000
+            ),
+            ("imglife_sync_last_run_success", "", "1 when the last run had no errors.", isSuccess ? 1 : 0),
+            ("imglife_sync_tags", #"{status="synced"}"#, tags, Double(report.synced)),
+            ("imglife_sync_tags", #"{status="up_to_date"}"#, tags, Double(report.upToDate)),
+            ("imglife_sync_tags", #"{status="failed"}"#, tags, Double(report.errors)),
+            ("imglife_sync_hook_errors", "", "Hooks of the last run that failed.", Double(report.hookErrors)),
+            ("imglife_sync_bytes", #"{kind="downloaded"}"#, moved, Double(bytes.downloaded)),
+            ("imglife_sync_bytes", #"{kind="from_cache"}"#, moved, Double(bytes.cached)),
+            ("imglife_sync_bytes", #"{kind="mounted"}"#, moved, Double(bytes.mounted)),
+            ("imglife_sync_bytes", #"{kind="pushed"}"#, moved, Double(bytes.pushed)),
+        ]
+        if let success = isSuccess ? end : lastSuccess {
+            figures.append((Self.successName, "", "When a run last ended without errors.", success))
+        }
+        self.figures = figures.map { (name: $0.0, labels: $0.1, help: $0.2, value: $0.3) }
+    }
+
+    fileprivate static let successName = "imglife_sync_last_success_timestamp_seconds"
+
+    /// The text exposition format, one `HELP` and `TYPE` a name.
+    var text: String {
+        var lines: [String] = []
+        var told: Set<String> = []
+        for figure in figures {
+            if told.insert(figure.name).inserted {
+                lines.append("# HELP \(figure.name) \(figure.help)")
+                lines.append("# TYPE \(figure.name) gauge")
+            }
+            lines.append("\(figure.name)\(figure.labels) \(Self.shown(figure.value))")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    fileprivate static func shown(_ value: Double) -> String {
+        Int64(exactly: value).map { "\($0)" } ?? "\(value)"
+    }
+}
+
+/// `--metrics-file`: replaced as a whole after each run.
+struct MetricsFile: Sendable {
+    let path: String
+
+    /// - Throws: `FileError`.
+    func write(_ report: SyncReport) throws(FileError) {
+        let metrics = RunMetrics(report, ended: Date(), lastSuccess: lastSuccess)
+        try DurableFile(path: path).replace(with: Array(metrics.text.utf8))
+    }
+
+    /// What the file said before: a run with errors keeps when the last one without ended.
+    private var lastSuccess: Double? {
+        guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else { return nil }
+        let prefix = "\(RunMetrics.successName) "
+        return text.split(separator: "\n").first { $0.hasPrefix(prefix) }.flatMap { Double($0.dropFirst(prefix.count)) }
+    }
+}

@@ -1,0 +1,48 @@
+import FoundationEssentials
+import Logging
+import OCI
+import Sync
+
+/// When a configuration's scheduled runs began, kept beside the cache so that a restart does not begin them anew.
+struct ScheduleMemory: Sendable {
+    /// One file for all configurations that share the cache, by their files' paths.
+    private struct Document: Codable {
+        var version = 1
+        /// Seconds since 1970, by the configuration's path.
+        var began: [String: Double] = [:]
+    }
+
+    private let path: String
+    private let configuration: String
+    private let logger: Logger
+
+    init(cacheDirectory: String, configuration: String, logger: Logger) {
+        path = "\(cacheDirectory)/schedule.json"
+        self.configuration = URL(filePath: configuration).standardizedFileURL.path
+        self.logger = logger
+    }
+
+    /// When the last run began; `nil` when none is known.
+    func lastBeginning() -> Date? {
+        document().began[configuration].map(Date.init(timeIntervalSince1970:))
+    }
+
+    /// Notes a run; what cannot be kept is told, and is no reason to end.
+    func note(_ beginning: Date) {
+        var document = document()
+        document.began[configuration] = beginning.timeIntervalSince1970.rounded()
+        do {
+            try DurableFile(path: path).replace(with: Array(JSONEncoder().encode(document)))
+        } catch {
+            logger.warning(
+                "the time of this run could not be kept: a restart begins with a run",
+                metadata: ["error": "\(error)"]
+            )
+        }
+    }
+
+    private func document() -> Document {
+        guard let data = try? Data(contentsOf: URL(filePath: path)) else { return Document() }
+        return (try? JSONDecoder().decode(Document.self, from: data)) ?? Document()
+    }
+}
