@@ -7,7 +7,7 @@ let smallBinary = ["-use-ld=lld", "-Xlinker", "--no-export-dynamic", "-Xlinker",
 /// Set by the Makefile: what a newer compiler or dependency deprecates must not break a user's build.
 let warningsAreErrors = Context.environment["IMGLIFE_WARNINGS_AS_ERRORS"] == "1"
 
-// The arrows between modules: imglife → Sync → Registry, Cache → OCI; Concurrency knows no domain. The Makefile builds with
+// The arrows between modules: imglife → Sync → Archive → Cache; Sync → Registry; all → OCI; Concurrency knows no domain. The Makefile builds with
 // `--explicit-target-dependency-import-check error`, so an import that is not declared here does not compile.
 let package = Package(
     name: "imglife",
@@ -55,19 +55,26 @@ let package = Package(
             name: "Cache",
             dependencies: [
                 "CLinux", "Concurrency", "OCI",
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]
         ),
+        .target(
+            name: "Archive",
+            dependencies: [
+                "CLinux", "Cache", "OCI",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]
+        ),
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
         .target(
             name: "Sync",
             dependencies: [
-                "CRE2", "Cache", "Concurrency", "OCI", "Registry",
+                "Archive", "CRE2", "Cache", "Concurrency", "OCI", "Registry",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
@@ -90,7 +97,7 @@ let package = Package(
         .executableTarget(
             name: "imglife",
             dependencies: [
-                "CLinux", "Cache", "Concurrency", "Convert", "OCI", "Registry", "Serve", "Sync",
+                "Archive", "CLinux", "Cache", "Concurrency", "Convert", "OCI", "Registry", "Serve", "Sync",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -138,7 +145,7 @@ let package = Package(
         .target(
             name: "FaultRig",
             dependencies: [
-                "Cache", "CacheProbe", "OCI", "TestSupport", "imglife",
+                "Archive", "Cache", "CacheProbe", "OCI", "TestSupport", "imglife",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -157,6 +164,15 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             exclude: ["FormerCache"]
+        ),
+        .testTarget(
+            name: "ArchiveTests",
+            dependencies: [
+                "Archive", "CLinux", "Cache", "HeldChild", "OCI", "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]
         ),
         .testTarget(
             name: "SyncTests",

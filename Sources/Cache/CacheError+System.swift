@@ -1,9 +1,9 @@
 import Glibc
-import OCI
+package import OCI
 
 extension CacheError {
     /// Says what a failed system call means for the cache.
-    init(_ error: SystemError, _ action: String, path: String? = nil, digest: Digest? = nil) {
+    package init(_ error: SystemError, _ action: String, path: String? = nil, digest: Digest? = nil) {
         let (kind, advice) = Self.meaning(of: error.code)
         self.init(
             kind,

@@ -55,7 +55,7 @@ package struct CacheError: Error, Sendable, CustomStringConvertible {
     package let reason: String
     package let cause: (any Error)?
 
-    init(
+    package init(
         _ kind: Kind,
         _ action: String,
         path: String? = nil,

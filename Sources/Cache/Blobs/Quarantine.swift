@@ -109,3 +109,10 @@ struct Quarantine: Sendable {
         for old in byAge.prefix(names.count - Self.limit) { try quarantine.remove(old.name) }
     }
 }
+
+extension ContentCache {
+    /// Puts a damaged blob aside unless another process has its shard; then it is found again.
+    package func quarantineIfFree(_ blob: BlobFile) {
+        Quarantine(store: store).putAsideIfFree(blob.file, blob.digest)
+    }
+}

@@ -1,12 +1,12 @@
 import Glibc
-import NIOCore
+package import NIOCore
 import OCI
 
 /// The files that make the cache an OCI image layout (OCI image-spec 1.1.1, "OCI Image Layout").
-enum ImageLayout {
-    static let marker = #"{"imageLayoutVersion":"1.0.0"}"#
-    static let referenceName = "org.opencontainers.image.ref.name"
-    static let containerdName = "io.containerd.image.name"
+package enum ImageLayout {
+    package static let marker = #"{"imageLayoutVersion":"1.0.0"}"#
+    package static let referenceName = "org.opencontainers.image.ref.name"
+    package static let containerdName = "io.containerd.image.name"
 
     /// The text of an archive's `index.json`: every tag, in the order given.
     static func index(of tags: [TagRow]) throws -> [UInt8] {
@@ -106,7 +106,7 @@ extension Directory {
     /// Reads a small file whole.
     ///
     /// - Returns: `nil` when there is none, or more than `limit` bytes of it.
-    func contents(_ name: String, limit: Int64) throws(SystemError) -> ByteBuffer? {
+    package func contents(_ name: String, limit: Int64) throws(SystemError) -> ByteBuffer? {
         do throws(SystemError) {
             let file = try openFile(name, flags: O_RDONLY)
             let length = try file.length()

@@ -32,4 +32,13 @@ extension Inventory {
             return state.position == files.count
         }.kept
     }
+
+    /// All tags, each with the digest that it stands for.
+    ///
+    /// - Throws: ``CacheError``.
+    package func keptTags() async throws -> [(reference: ImageReference, digest: Digest)] {
+        try await store.index.read { try $0.names.tags() }.map {
+            (ImageReference(location: $0.location, tag: $0.tag), $0.descriptor.digest)
+        }
+    }
 }

@@ -1,4 +1,4 @@
-package import Cache
+package import Archive
 package import OCI
 
 /// What an export came to.

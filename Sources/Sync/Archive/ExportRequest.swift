@@ -1,4 +1,4 @@
-package import Cache
+package import Archive
 package import OCI
 
 /// What is to be exported, as the command line says it.

@@ -1,3 +1,4 @@
+import Archive
 package import Cache
 package import Logging
 import OCI

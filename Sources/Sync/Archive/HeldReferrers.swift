@@ -1,3 +1,4 @@
+import Archive
 import Cache
 import OCI
 

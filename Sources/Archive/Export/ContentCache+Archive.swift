@@ -1,0 +1,86 @@
+import CLinux
+package import Cache
+import Glibc
+import NIOCore
+
+/// Where an archive is written.
+package enum ArchiveDestination: Hashable, Sendable {
+    /// A file that appears when it is whole, replacing another only when told so.
+    case file(path: String, overwrites: Bool)
+    /// Front to back; a reader must not trust it before the end.
+    case standardOutput
+}
+
+extension ContentCache {
+    /// Checks that an archive may be written there, before any work is done.
+    ///
+    /// - Throws: ``CacheError``: `exists`, `permission`, `locked`, no such directory.
+    package static func check(_ destination: ArchiveDestination) throws(CacheError) {
+        guard case .file(let path, let overwrites) = destination else { return }
+        try ArchiveFile(path: path, overwrites: overwrites).discard()
+    }
+
+    /// Whether a file is this very archive, written to its end earlier: archives appear whole, so its length and all
+    /// that stands before its blobs tell.
+    package static func isWritten(_ volume: ArchiveVolume, at path: String) -> Bool {
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        let file = OpenFile(owning: descriptor)
+        let head = volume.head
+        guard (try? file.length()) == volume.size, let read = try? file.read(at: 0, atMost: head.readableBytes) else {
+            return false
+        }
+        return read == head
+    }
+
+    /// Writes one archive.
+    ///
+    /// Every blob is hashed as it passes. A file is made durable before it gets its name; after any failure there is
+    /// none, and a process that is killed leaves at most a temporary file that the next one replaces. Memory does not
+    /// grow with the archive.
+    ///
+    /// - Parameters:
+    ///   - volume: one of a ``ArchivePlan``, whose blobs this cache still holds.
+    ///   - destination: where to.
+    ///   - onProgress: told the bytes of blobs that have passed since it was called last.
+    /// - Throws: ``CacheError``; `CancellationError`. Safe to repeat.
+    package func write(
+        _ volume: ArchiveVolume,
+        to destination: ArchiveDestination,
+        onProgress: @escaping @Sendable (Int64) -> Void = { _ in }
+    ) async throws {
+        switch destination {
+        case .standardOutput:
+            let descriptor = clinux_duplicate(STDOUT_FILENO)
+            guard descriptor >= 0 else {
+                throw CacheError(archive: SystemError(call: "dup", code: errno), path: "standard output")
+            }
+            let output = OpenFile(owning: descriptor)
+            var writer = ArchiveWriter(cache: self, output: output, path: "standard output", onProgress: onProgress)
+            try await writer.write(volume.members)
+        case .file(let path, let overwrites):
+            let file = try ArchiveFile(path: path, overwrites: overwrites)
+            do {
+                try await fill(file, with: volume, onProgress)
+            } catch {
+                file.discard()
+                throw error
+            }
+        }
+    }
+
+    private func fill(
+        _ file: ArchiveFile,
+        with volume: ArchiveVolume,
+        _ onProgress: @escaping @Sendable (Int64) -> Void
+    ) async throws {
+        do throws(SystemError) {
+            try file.file.reserve(volume.size)
+        } catch {
+            throw CacheError(archive: error, path: file.path)
+        }
+        var writer = ArchiveWriter(cache: self, output: file.file, path: file.path, onProgress: onProgress)
+        try await writer.write(volume.members)
+        try await blocking(on: .syncing) { try file.finish() }
+    }
+}

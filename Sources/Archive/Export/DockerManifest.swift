@@ -1,0 +1,78 @@
+import Cache
+import FoundationEssentials
+import OCI
+
+/// The content of `manifest.json`, as `docker save` writes it: one image a platform, each a config and its layers.
+struct DockerManifest: Encodable {
+    /// One image, by all of its names.
+    struct Item: Encodable {
+        let config: String
+        var repoTags: [String]
+        let layers: [String]
+
+        enum CodingKeys: String, CodingKey {
+            case config = "Config"
+            case repoTags = "RepoTags"
+            case layers = "Layers"
+        }
+    }
+
+    private(set) var items: [Item] = []
+
+    mutating func add(_ image: ImageManifest, as reference: ImageReference) {
+        let config = "\(ArchiveEntryName.blob(image.config.digest))"
+        let layers = image.layers.map { "\(ArchiveEntryName.blob($0.digest))" }
+        if let known = items.firstIndex(where: { $0.config == config && $0.layers == layers }) {
+            items[known].repoTags.append(reference.description)
+        } else {
+            items.append(Item(config: config, repoTags: [reference.description], layers: layers))
+        }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try items.encode(to: encoder)
+    }
+
+    func text() throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return try Array(encoder.encode(self)) + [UInt8(ascii: "\n")]
+    }
+}
+
+extension ContentCache {
+    /// `manifest.json` for some images: of an index with several platforms the first one asked for, else linux/amd64,
+    /// else the first.
+    ///
+    /// - Returns: `nil` when none of them is an image that `docker load` could take.
+    @concurrent
+    func dockerManifest(
+        of images: [ArchiveDocument.Image],
+        platforms: [PlatformPattern]
+    ) async throws -> [UInt8]? {
+        var document = DockerManifest()
+        for image in images {
+            let chosen = try self.image(of: image.descriptor, platforms: platforms, depth: 0)
+            guard let chosen, chosen.foreignLayers.isEmpty,
+                chosen.config.mediaType == .ociConfig || chosen.config.mediaType == .dockerConfig
+            else { continue }
+            document.add(chosen, as: image.reference)
+        }
+        return document.items.isEmpty ? nil : try document.text()
+    }
+
+    private func image(of descriptor: Descriptor, platforms: [PlatformPattern], depth: Int) throws -> ImageManifest? {
+        guard depth < ArchiveClosure.maximumDepth, let manifest = try manifest(descriptor) else { return nil }
+        switch manifest.content {
+        case .image(let image): return image
+        case .index(let index):
+            let images = index.entries.filter { $0.descriptor.mediaType.isManifest && $0.platform?.isUnknown != true }
+            let wishes = platforms + [try PlatformPattern("linux/amd64")]
+            let wished = wishes.lazy.compactMap { pattern in
+                images.first { $0.platform.map(pattern.matches) ?? false }
+            }
+            guard let entry = wished.first ?? images.first else { return nil }
+            return try image(of: entry.descriptor, platforms: platforms, depth: depth + 1)
+        }
+    }
+}

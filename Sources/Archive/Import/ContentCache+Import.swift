@@ -1,0 +1,94 @@
+package import Cache
+import Glibc
+import OCI
+
+/// Where an archive is read from.
+package enum ArchiveSource: Hashable, Sendable {
+    /// A tar archive, or a directory that holds an OCI image layout.
+    case path(String)
+    case standardInput
+
+    /// For messages.
+    package var name: String {
+        switch self {
+        case .path(let path): path
+        case .standardInput: "standard input"
+        }
+    }
+
+    /// Its length in bytes; `nil` for what is no regular file.
+    package var size: Int64? {
+        guard case .path(let path) = self else { return nil }
+        var status = stat()
+        guard stat(path, &status) == 0, FileStatus(status).isRegular else { return nil }
+        return Int64(status.st_size)
+    }
+
+    func members(_ onBytes: @escaping (Int) -> Void) throws(SystemError) -> any ArchiveMembers {
+        guard case .path(let path) = self else {
+            return try TarMembers(
+                OpenFile(owning: try SystemError.check("dup") { dup(STDIN_FILENO) }),
+                onBytes: onBytes
+            )
+        }
+        let file = OpenFile(owning: try SystemError.check("open") { open(path, O_RDONLY | O_CLOEXEC) })
+        return try file.status().isDirectory
+            ? LayoutMembers(path: path, onBytes: onBytes) : TarMembers(file, onBytes: onBytes)
+    }
+}
+
+extension ContentCache {
+    /// Takes the images of an archive into the cache: an OCI image layout as tar, tar.gz or directory, or what
+    /// `docker save` writes.
+    ///
+    /// One pass in constant memory. Every blob is hashed while it is written to `ingest/`; only when the whole archive
+    /// has been found good, signed as demanded and complete are its blobs committed, then manifests, then tags. No name
+    /// of the archive becomes a path. A volume of a set is kept until the rest has come, and its images appear as soon
+    /// as they are whole. What was interrupted is continued by the next import; safe to repeat.
+    ///
+    /// - Throws: ``CacheError``: `refusedArchive` when the archive may not be imported: then nothing of it is left;
+    ///   `diskFull`, `inputOutput` and others of the cache. `CancellationError`: what has arrived stays.
+    @concurrent
+    package func importArchive(
+        from source: ArchiveSource,
+        _ options: ImportOptions = ImportOptions()
+    ) async throws -> ImportReport {
+        let stage = ImportStage(self)
+        let reading = ImportReading(stage, options)
+        do {
+            try await reading.run(source)
+            let report = try await ArchiveImport(reading).run()
+            stage.discard()
+            try await stage.releaseRoom()
+            return report
+        } catch {
+            let isInterrupted = error is CancellationError
+            reading.abandon(keepsPartial: isInterrupted)
+            if !isInterrupted { stage.discard(reading.parts.values.compactMap(\.self)) }
+            try? await stage.releaseRoom()
+            switch error {
+            case let refusal as ArchiveRefusal: throw CacheError(refusal, archive: source.name)
+            case let error as SystemError: throw importFailure(error)
+            default: throw error
+            }
+        }
+    }
+
+    /// What a failed system call on the cache means for an import.
+    func importFailure(_ error: SystemError) -> CacheError {
+        CacheError(error, "import into", path: self.path)
+    }
+}
+
+extension ImportReading {
+    /// Opens an archive and reads it to its end.
+    fileprivate func run(_ source: ArchiveSource) async throws {
+        let members: any ArchiveMembers
+        do throws(SystemError) {
+            members = try source.members(options.onBytes)
+        } catch {
+            throw CacheError(.inputOutput, "read", path: source.name, code: error.code, error.reason, cause: error)
+        }
+        try await run(members, archive: source.name)
+    }
+}

@@ -1,0 +1,129 @@
+import Cache
+import NIOCore
+import OCI
+
+extension ImportReading {
+    /// Where the bytes of a member go that begins.
+    func sink(for meaning: ImportMember, _ member: TarMember) async throws -> Sink {
+        switch meaning {
+        case .layout: return try text(meaning, member, limit: 4096)
+        case .index, .dockerManifest: return try text(meaning, member, limit: Manifest.maximumSize)
+        case .document: return try text(meaning, member, limit: ArchiveDocument.maximumSize)
+        case .blob(let digest): return try await sink(for: digest, member)
+        case .part(let digest, let index): return try await sink(forPart: try part(digest, index, member))
+        case .dockerFile:
+            try await stage.cache.makeRoom(forImportOf: member.size)
+            return .stage(try stage.writer(nil, size: member.size))
+        case .dockerLink, .ignored: return .discard
+        }
+    }
+
+    private func text(_ meaning: ImportMember, _ member: TarMember, limit: Int) throws(ArchiveRefusal) -> Sink {
+        guard member.size <= limit else { throw ArchiveRefusal(member.name, "has more than \(limit) bytes") }
+        return .text(meaning, ByteBuffer(), limit: limit)
+    }
+
+    private func sink(for digest: Digest, _ member: TarMember) async throws -> Sink {
+        if let listed = blobs[digest], listed != member.size {
+            throw ArchiveRefusal(member.name, "is in it twice, with different content")
+        }
+        if try await isHere(digest, size: member.size) { return .hash(DigestHasher(digest.algorithm), head: []) }
+        try await stage.reserve(digest, size: member.size)
+        let name = StagedFile.name(of: digest)
+        return .stage(try stage.writer(name, algorithm: digest.algorithm, size: member.size))
+    }
+
+    private func isHere(_ digest: Digest, size: Int64) async throws -> Bool {
+        if stage.files[digest]?.size == size { return true }
+        if try await stage.isPresent(digest, size: size) { return true }
+        return try await stage.takeOver(digest, size: size)
+    }
+
+    private func part(
+        _ digest: Digest,
+        _ index: Int,
+        _ member: TarMember
+    ) throws(ArchiveRefusal) -> ArchiveDocument.Part {
+        guard let document else { throw ArchiveRefusal(member.name, "is a part, but stands before imglife.json") }
+        let listed = document.parts.first { $0.blob.digest == digest && $0.index == index }
+        guard let listed, listed.length == member.size else {
+            throw ArchiveRefusal(member.name, "is not what imglife.json lists")
+        }
+        return listed
+    }
+
+    private func sink(forPart part: ArchiveDocument.Part) async throws -> Sink {
+        let algorithm = part.digest.algorithm
+        if try await stage.isPresent(part.blob.digest, size: part.blob.size) {
+            return .hash(DigestHasher(algorithm), head: [])
+        }
+        let name = stage.partName(part, of: document)
+        if let file = try await stage.leftover(name, part.digest, size: part.length) {
+            note(part, file)
+            return .hash(DigestHasher(algorithm), head: [])
+        }
+        return .stage(try stage.writer(name, algorithm: algorithm, size: part.length))
+    }
+
+    /// Ends a member that was only hashed.
+    func keep(_ digest: Digest, _ head: [UInt8], as meaning: ImportMember, _ member: TarMember) async throws {
+        switch meaning {
+        case .blob(let expected):
+            try check(digest, expected, member)
+            note(expected, size: member.size, head)
+        case .part(let blob, let index):
+            let part = try part(blob, index, member)
+            try check(digest, part.digest, member)
+            if parts[part] == nil { note(part, nil) }
+        default: break
+        }
+    }
+
+    /// Ends a member that was written.
+    func keep(_ writer: StageWriter, as meaning: ImportMember, _ member: TarMember) async throws {
+        let file = try writer.finish()
+        switch meaning {
+        case .blob(let expected):
+            try check(file.digest, expected, member)
+            stage.add(file)
+            note(expected, size: member.size, file.head)
+        case .part(let blob, let index):
+            let part = try part(blob, index, member)
+            try check(file.digest, part.digest, member)
+            try await blocking(on: .syncing) { try writer.sync() }
+            note(part, file)
+        case .dockerFile(let name):
+            try note(name, DockerImages.File(digest: file.digest, size: file.size, head: file.head))
+            try await stage.addUnnamed(file)
+        default: break
+        }
+    }
+
+    private func check(_ digest: Digest, _ expected: Digest, _ member: TarMember) throws(ArchiveRefusal) {
+        guard digest == expected else {
+            throw ArchiveRefusal(member.name, "holds other bytes than it should: expected \(expected), got \(digest)")
+        }
+    }
+
+    /// What `imglife.json` lists is in the archive, and nothing else.
+    func checkLists() throws(ArchiveRefusal) {
+        try checkSignature(document)
+        guard let document else { return }
+        let listed = Dictionary(uniqueKeysWithValues: document.blobs.map { ($0.digest, $0.size) })
+        for (digest, size) in blobs where listed[digest] != size {
+            throw ArchiveRefusal("\(ArchiveEntryName.blob(digest))", "is not what imglife.json lists")
+        }
+        if let lacking = listed.keys.sorted().first(where: { blobs[$0] == nil }) {
+            throw ArchiveRefusal("imglife.json", "lists \(lacking), which is not in the archive")
+        }
+        if let lacking = document.parts.first(where: { parts[$0] == nil }) {
+            throw ArchiveRefusal("imglife.json", "lists \(lacking.name), which is not in the archive")
+        }
+        guard dockerFiles.isEmpty, links.isEmpty else {
+            throw ArchiveRefusal(
+                (dockerFiles.keys.sorted() + links.keys.sorted()).first,
+                "is not what imglife.json lists"
+            )
+        }
+    }
+}

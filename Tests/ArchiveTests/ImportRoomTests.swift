@@ -1,0 +1,87 @@
+import Archive
+import Cache
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+/// The room that an import needs.
+@Suite(.timeLimit(.minutes(10)))
+struct ImportRoomTests {
+    private static let name = "a.example.com/x:1"
+    private static let image = SampleImage.image(
+        layers: [.init(seed: 1, size: 3_000_000), .init(seed: 2, size: 2_500_000)]
+    )
+
+    private static var archives: [(what: String, bytes: ByteBuffer)] {
+        get throws {
+            [
+                ("imglife", try ArchiveSample(images: [(image, name)]).archive()),
+                ("layout", TestTar.layout([(image, name)]).finished),
+            ]
+        }
+    }
+
+    @Test("No import begins that would leave less free than the floor, and the text says how much it takes")
+    func floor() async throws {
+        for (what, bytes) in try Self.archives {
+            try await TemporaryDirectory.with { path async throws in
+                let path = "\(path)/cache"
+                var configuration = configuration(path)
+                configuration.minimumFree = 1 << 60
+                try await ContentCache.with(configuration) { cache async throws in
+                    let error = await #expect(throws: CacheError.self) { try await cache.importing(bytes, at: path) }
+                    let text = "\(error.map { "\($0)" } ?? "")"
+                    #expect(error?.kind == .diskFull)
+                    #expect(text.hasPrefix("cannot import into \(path): it takes "), "\(text)")
+                    // Where the archive lists its blobs all of them count.
+                    #expect(text.contains("it takes 5.2 MiB there, ") == (what == "imglife"), "\(text)")
+                    #expect(text.contains("and 1.0 EiB of them stay free; free some space"), "\(text)")
+                    #expect(try names("\(path)/ingest").isEmpty)
+                    #expect(try names("\(path)/blobs/sha256").isEmpty)
+                }
+            }
+        }
+    }
+
+    @Test("While blobs are written their room is reserved; afterwards it is not, whatever became of the archive")
+    func reservations() async throws {
+        for (_, bytes) in try Self.archives {
+            try await withCache { cache, path async throws in
+                var cut = bytes
+                cut.moveWriterIndex(to: bytes.readableBytes - 600)
+                for archive in [cut, bytes] {
+                    let most = Watched(0)
+                    _ = try? await cache.importing(archive, at: path) { options in
+                        options.onBytes = { _ in
+                            let held = (try? count("reservations WHERE bytes = 3000000", in: path)) ?? 0
+                            most.update { $0 = max($0, held) }
+                        }
+                    }
+                    #expect(most.value == 1)
+                    #expect(try count("reservations", in: path) == 0)
+                }
+                #expect(try await cache.tagged() == [Self.name: Self.image.digest])
+            }
+        }
+    }
+
+    @Test("What an interrupted import has written is not asked for again")
+    func leftovers() async throws {
+        try await TemporaryDirectory.with { path async throws in
+            let path = "\(path)/cache"
+            try await ContentCache.with(configuration(path)) { _ in }
+            for blob in Self.image.blobs {
+                try write(blob.source.buffer, to: "\(path)/ingest/sha256-\(blob.descriptor.digest.hex)")
+            }
+            var configuration = configuration(path)
+            configuration.minimumFree = 1 << 60
+            try await ContentCache.with(configuration) { cache async throws in
+                let bytes = try ArchiveSample(images: [(Self.image, Self.name)]).archive()
+                let error = await #expect(throws: CacheError.self) { try await cache.importing(bytes, at: path) }
+                let manifest = ByteCount(Self.image.top.size)
+                #expect("\(error.map { "\($0)" } ?? "")".contains("it takes \(manifest) there, "), "\(error as Any)")
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import Archive
+import Cache
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(10)))
+struct VolumeImportTests {
+    private static let image = SampleImage.multiPlatform(layerSize: 30_000)
+    private static let second = SampleImage.image(.docker, layers: [.init(seed: 77, size: 9000)])
+    private static let sample = ArchiveSample(images: [(image, "a.example.com/x:1"), (second, "a.example.com/x:2")])
+    private static let large = image.blobs.filter { $0.descriptor.size == 30_000 }[0].descriptor.digest
+
+    /// Two volumes of whole blobs and three of parts.
+    private static func volumes() throws -> [ByteBuffer] {
+        let digests = sample.parts.map(\.descriptor.digest).filter { $0 != large }
+        let half = digests.count / 2
+        return try sample.volumes(
+            [Array(digests[..<half]), Array(digests[half...])],
+            splitting: [large: [10_000, 25_000]]
+        )
+    }
+
+    @Test(
+        "Volumes may come in any order; a tag appears when all that it needs is here",
+        arguments: [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 4, 1, 3], [3, 3, 1, 0, 0, 4, 2]]
+    )
+    func anyOrder(order: [Int]) async throws {
+        let volumes = try Self.volumes()
+        try await withCache { cache, path in
+            var seen: Set<Int> = []
+            for number in order {
+                let report = try await cache.importing(volumes[number], at: path)
+                seen.insert(number)
+                let missing = volumes.indices.filter { !seen.contains($0) }.map { $0 + 1 }
+                #expect(report.volumes?.missing ?? [] == missing)
+                let tags = try await cache.tagged()
+                #expect(tags.keys.contains("a.example.com/x:1") == missing.isEmpty)
+                // What has come is nobody's yet, but must not be lost.
+                #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 0)
+            }
+            #expect(
+                try await cache.tagged()
+                    == ["a.example.com/x:1": Self.image.digest, "a.example.com/x:2": Self.second.digest]
+            )
+            for part in Self.sample.parts {
+                #expect(try contents(file(part.descriptor.digest, in: path)) == part.source.buffer)
+            }
+            #expect(try names("\(path)/ingest").isEmpty)
+        }
+    }
+
+    @Test("What volumes brought is kept for thirty days, also over openings, and then given up")
+    func expiry() async throws {
+        let volumes = try Self.volumes()
+        try await TemporaryDirectory.with { path in
+            let clock = WallClock()
+            var options = configuration("\(path)/cache")
+            options.now = clock.now
+            try await ContentCache.with(options) { cache async throws in
+                _ = try await cache.importing(volumes[0], at: "\(path)/cache")
+                _ = try await cache.importing(volumes[2], at: "\(path)/cache")
+            }
+            let kept = try names("\(path)/cache/blobs/sha256").count
+            #expect(kept > 0)
+            clock.advance(days: 29)
+            try await ContentCache.with(options) { cache async throws in
+                #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 0)
+            }
+            clock.advance(days: 2)
+            try await ContentCache.with(options) { cache async throws in
+                // An image that is whole without the other volumes has its tag, and stays.
+                let staying = try await cache.receipt().blobs.count
+                #expect(staying < kept)
+                let collected = try await cache.collect(CollectionOptions(grace: .zero)).blobs
+                #expect(collected == kept - staying)
+            }
+        }
+    }
+
+    @Test("A part with other bytes is refused, and what came before it stays")
+    func damagedPart() async throws {
+        var volumes = try Self.volumes()
+        try await withCache { cache, path in
+            try await cache.importing(volumes[2], at: path)
+            let staged = try names("\(path)/ingest")
+            #expect(staged.count == 1)
+            volumes[3].flipByte(at: volumes[3].readableBytes - 3000)
+            let error = await #expect(throws: CacheError.self) { try await cache.importing(volumes[3], at: path) }
+            #expect("\(error.map { "\($0)" } ?? "")".contains("holds other bytes than it should"))
+            #expect(try names("\(path)/ingest") == staged)
+        }
+    }
+
+    @Test("A volume that is a single archive of its own needs no other")
+    func single() async throws {
+        let sample = ArchiveSample(images: [(Self.second, "a.example.com/x:2")])
+        let volumes = try sample.volumes([sample.parts.map(\.descriptor.digest)])
+        try await withCache { cache, path in
+            let report = try await cache.importing(volumes[0], at: path)
+            #expect(report.volumes == nil && report.images.map(\.outcome) == [.added])
+        }
+    }
+}
