@@ -63,12 +63,19 @@ struct TarParser {
 
     /// Takes the next bytes; call ``next()`` until it gives `nil` before giving more.
     mutating func append(_ bytes: ByteBuffer) {
-        if buffer.readableBytes == 0 {
+        guard buffer.readableBytes > 0 else {
             buffer = bytes
-        } else {
-            buffer.writeImmutableBuffer(bytes)
+            return
         }
+        // Not written behind the rest where that stands: what has been read before it would never be let go.
+        var joined = ByteBufferAllocator().buffer(capacity: buffer.readableBytes + bytes.readableBytes)
+        joined.writeImmutableBuffer(buffer)
+        joined.writeImmutableBuffer(bytes)
+        buffer = joined
     }
+
+    /// The memory that is taken for bytes which have been given and not yet told as events.
+    var heldMemory: Int { buffer.storageCapacity }
 
     /// The next event.
     ///
