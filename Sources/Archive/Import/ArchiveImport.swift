@@ -101,18 +101,27 @@ extension ArchiveImport {
             try narrowed(Examined(root: root, image: closure.image(root.descriptor)), &closure)
         }
         var images = named
-        let known = Set(named.flatMap(\.image.members.keys))
+        var known = Set(named.flatMap(\.image.members.keys))
+        var waiting: [Examined] = []
         for root in selection.unnamed {
-            let image = try closure.image(root.descriptor)
+            let examined = Examined(root: root, image: try closure.image(root.descriptor))
             // Another volume may have the manifest that says what it belongs to.
-            let isAwaited = reading.document?.volume != nil && image.missing.contains(root.descriptor)
-            // A referrer belongs to its subject; anything else without a name was not asked for.
-            if isAwaited || image.subject.map({ known.contains($0.digest) }) == true {
-                images.append(Examined(root: root, image: image))
-            } else if reading.document == nil {
-                report.unnamed += 1
+            if reading.document?.volume != nil, examined.image.missing.contains(root.descriptor) {
+                images.append(examined)
+            } else {
+                waiting.append(examined)
             }
         }
+        // A referrer belongs to its subject, which may be a referrer itself; anything else was not asked for.
+        while true {
+            let next = waiting.filter { $0.image.subject.map { known.contains($0.digest) } ?? false }
+            guard !next.isEmpty else { break }
+            let taken = Set(next.map(\.root.descriptor.digest))
+            waiting.removeAll { taken.contains($0.root.descriptor.digest) }
+            known.formUnion(next.flatMap(\.image.members.keys))
+            images += next
+        }
+        if reading.document == nil { report.unnamed += waiting.count }
         return images
     }
 
