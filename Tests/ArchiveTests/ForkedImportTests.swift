@@ -7,7 +7,7 @@ import Testing
 
 /// An import beside a child that somebody else has forked and that does not run its own program yet: it has a copy of
 /// every descriptor, so that closing one frees nothing.
-@Suite(.serialized, .timeLimit(.minutes(1)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct ForkedImportTests {
     @Test("A refused archive leaves nothing behind")
     func refusedArchive() async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Archive
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct TarParserMemoryTests {
     @Test(
         "Memory does not grow with the archive, wherever its headers lie within what is read",

@@ -1,7 +1,7 @@
 import Testing
 
 /// What a process that was killed had reserved.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct DeadReservationTests {
     @Test("The reservation of a killed import goes with the next opening")
     func killed() async throws {
