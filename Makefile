@@ -9,8 +9,8 @@ FLAGS = --explicit-target-dependency-import-check error
 RELEASE = -c release --static-swift-stdlib $(FLAGS)
 SOURCES = Package.swift Sources Tests
 
-BUILD_PACKAGES = libsqlite3-dev zlib1g-dev libre2-dev libstdc++-12-dev
-TEST_PACKAGES = docker-registry skopeo podman buildah apache2-utils iproute2 openssl strace tmux
+BUILD_PACKAGES = libsqlite3-dev zlib1g-dev liblzma-dev libzstd-dev libre2-dev libstdc++-12-dev
+TEST_PACKAGES = docker-registry skopeo podman buildah apache2-utils iproute2 openssl strace tmux xz-utils zstd
 DEMO_PACKAGES = docker-registry skopeo
 BENCH_PACKAGES = docker-registry skopeo nginx wrk hyperfine openssl curl procps time python3 python3-matplotlib
 

@@ -50,7 +50,12 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]
         ),
-        .target(name: "CLinux", linkerSettings: [.linkedLibrary("crypt"), .linkedLibrary("z")]),
+        .target(
+            name: "CLinux",
+            linkerSettings: [
+                .linkedLibrary("crypt"), .linkedLibrary("lzma"), .linkedLibrary("z"), .linkedLibrary("zstd"),
+            ]
+        ),
         .target(
             name: "Cache",
             dependencies: [

@@ -254,11 +254,17 @@ extension HostileArchive {
         HostileArchive("one byte", "ends too early") { ByteBuffer(string: "x") },
         HostileArchive("text", "it is not a tar archive") { ByteBuffer(repeating: UInt8(ascii: "x"), count: 5000) },
         HostileArchive("a ZIP file", "it is not a tar archive") { ByteBuffer(string: "PK\u{3}\u{4}" + pad) },
-        HostileArchive("zstd", "it is compressed with zstd") {
+        HostileArchive("zstd that is damaged", "its compressed data is damaged") {
             ByteBuffer(bytes: [0x28, 0xB5, 0x2F, 0xFD] + [UInt8](repeating: 1, count: 600))
         },
-        HostileArchive("xz", "it is compressed with xz") {
+        HostileArchive("xz that is damaged", "its compressed data is damaged") {
             ByteBuffer(bytes: [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0] + [UInt8](repeating: 1, count: 600))
+        },
+        HostileArchive("lz4", "it is compressed with lz4") {
+            ByteBuffer(bytes: [0x04, 0x22, 0x4D, 0x18] + [UInt8](repeating: 1, count: 600))
+        },
+        HostileArchive("bzip2", "it is compressed with bzip2") {
+            ByteBuffer(bytes: Array("BZh9".utf8) + [UInt8](repeating: 1, count: 600))
         },
         HostileArchive("an empty archive", "it is no image archive") { TestTar().finished },
         HostileArchive("no end", "ends too early") { ByteBuffer(bytes: TestTar.good.bytes) },

@@ -11,7 +11,7 @@ final class ArchiveInput {
     private static let patience: CInt = 200
 
     private let file: OpenFile
-    private var inflation: Inflation?
+    private var decompression: Decompression?
     private var begun = false
     private var isAtEnd = false
     /// What is left of an uncompressed regular file; `nil` where that cannot be known.
@@ -30,37 +30,29 @@ final class ArchiveInput {
     /// - Throws: ``ArchiveRefusal``, ``SystemError``, `CancellationError`.
     func next() async throws -> ByteBuffer? {
         while true {
-            if let bytes = try inflation?.next() { return bytes }
+            if let bytes = try decompression?.next() { return bytes }
             guard !isAtEnd else { return nil }
             let bytes = try await read()
             if bytes.readableBytes == 0 {
                 isAtEnd = true
                 guard begun else { throw ArchiveRefusal("it is empty") }
-                try inflation?.finish()
+                try decompression?.finish()
                 return nil
             }
             if !begun { try begin(bytes) }
-            guard let inflation else {
+            guard let decompression else {
                 remaining = remaining.map { $0 - Int64(bytes.readableBytes) }
                 return bytes
             }
-            inflation.append(bytes)
+            decompression.append(bytes)
         }
     }
 
     private func begin(_ bytes: ByteBuffer) throws(ArchiveRefusal) {
         begun = true
-        switch Compression(bytes) {
-        case nil: break
-        case .gzip:
-            inflation = try Inflation()
-            remaining = nil
-        case let other?:
-            throw ArchiveRefusal(
-                "it is compressed with \(other.rawValue), which is not read here; decompress it first, for instance "
-                    + "with '\(other.rawValue) -dc FILE | imglife import -'"
-            )
-        }
+        guard let compression = Compression(bytes) else { return }
+        decompression = try Decompression(compression)
+        remaining = nil
     }
 
     /// A pipe may give a few bytes at first, but never so few that the compression could not be told.

@@ -46,20 +46,28 @@ int clinux_crypt(const char *password, const char *setting, char *result, size_t
 /// in page faults. Call it before the first thread starts.
 void clinux_limit_heap(void);
 
-/// A running decompression of gzip data through zlib.
-struct clinux_inflation;
+/// Formats that are decompressed: gzip through zlib, zstd through libzstd, xz through liblzma.
+enum {
+    CLINUX_GZIP = 0,
+    CLINUX_ZSTD = 1,
+    CLINUX_XZ = 2,
+};
 
-/// Begins a decompression; NULL when there is no memory. End it with clinux_inflation_end.
-struct clinux_inflation *clinux_inflation_begin(void);
+/// A running decompression.
+struct clinux_decompression;
+
+/// Begins a decompression; NULL when there is no memory. End it with clinux_decompression_end.
+struct clinux_decompression *clinux_decompression_begin(int format);
 
 /// Decompresses from `input` to `output`. `*consumed` and `*produced` tell how much of both was used. The checksum of
-/// a member is verified at its end. 0: go on; 1: a gzip member has ended, more may follow; -1: the data is damaged.
-int clinux_inflation_step(struct clinux_inflation *inflation, const void *input, size_t input_size, size_t *consumed,
-                          void *output, size_t output_size, size_t *produced);
+/// a member, frame or stream is verified at its end. 0: go on; 1: a member has ended, more may follow; -1: the data is
+/// damaged; -2: it takes more memory to decompress than is given to it (32 MiB of window, 40 MiB for xz).
+int clinux_decompression_step(struct clinux_decompression *decompression, const void *input, size_t input_size,
+                              size_t *consumed, void *output, size_t output_size, size_t *produced);
 
 /// Makes it ready for a further member. 0 or -1.
-int clinux_inflation_reset(struct clinux_inflation *inflation);
+int clinux_decompression_reset(struct clinux_decompression *decompression);
 
-void clinux_inflation_end(struct clinux_inflation *inflation);
+void clinux_decompression_end(struct clinux_decompression *decompression);
 
 #endif

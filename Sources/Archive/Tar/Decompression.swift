@@ -1,10 +1,11 @@
 import CLinux
 import NIOCore
 
-/// Decompresses gzip as it comes, within bounds: a small file must not become an endless one.
+/// Decompresses gzip, zstd and xz as it comes, within bounds: a small file must not become an endless one.
 ///
-/// Several members after one another are one stream, as for gzip(1). Each member's checksum and length are verified.
-final class Inflation {
+/// Several members after one another are one stream, as for gzip(1), zstd(1) and xz(1). Checksums are verified. Takes at
+/// most 40 MiB, whatever the file asks for.
+final class Decompression {
     /// What a compressed archive may become.
     struct Limits {
         /// Bytes in all.
@@ -18,20 +19,33 @@ final class Inflation {
     private static let step = 1 << 20
 
     private let stream: OpaquePointer
+    private let format: Compression
     private let limits: Limits
     private var consumed: Int64 = 0
     private var produced: Int64 = 0
     private var isBetweenMembers = false
+    /// Whether the last output was full, so that more may come without further input.
+    private var hasMore = false
     private var input = ByteBuffer()
 
-    init(limits: Limits = Limits()) throws(ArchiveRefusal) {
-        guard let stream = clinux_inflation_begin() else { throw ArchiveRefusal("there is no memory to decompress it") }
+    /// - Throws: ``ArchiveRefusal`` for a format that is not read here.
+    init(_ format: Compression, limits: Limits = Limits()) throws(ArchiveRefusal) {
+        guard let code = format.code else {
+            throw ArchiveRefusal(
+                "it is compressed with \(format.rawValue), which is not read here; decompress it first, for instance "
+                    + "with '\(format.rawValue) -dc FILE | imglife import -'"
+            )
+        }
+        guard let stream = clinux_decompression_begin(code) else {
+            throw ArchiveRefusal("there is no memory to decompress it")
+        }
         self.stream = stream
+        self.format = format
         self.limits = limits
     }
 
     deinit {
-        clinux_inflation_end(stream)
+        clinux_decompression_end(stream)
     }
 
     /// Takes the next compressed bytes; call ``next()`` until it gives `nil` before giving more.
@@ -43,7 +57,7 @@ final class Inflation {
     ///
     /// - Returns: `nil` when more compressed bytes are needed.
     func next() throws(ArchiveRefusal) -> ByteBuffer? {
-        while input.readableBytes > 0 {
+        while input.readableBytes > 0 || hasMore {
             if isBetweenMembers {
                 guard try beginMember() else { return nil }
             }
@@ -68,7 +82,7 @@ final class Inflation {
             input.clear()
             return false
         }
-        guard clinux_inflation_reset(stream) == 0 else { throw ArchiveRefusal("its compressed data is damaged") }
+        guard clinux_decompression_reset(stream) == 0 else { throw ArchiveRefusal("its compressed data is damaged") }
         isBetweenMembers = false
         return true
     }
@@ -80,7 +94,7 @@ final class Inflation {
         input.withUnsafeReadableBytes { source in
             _ = output.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.step) { target in
                 var count = 0
-                status = clinux_inflation_step(
+                status = clinux_decompression_step(
                     stream,
                     source.baseAddress,
                     source.count,
@@ -93,10 +107,17 @@ final class Inflation {
             }
         }
         input.moveReaderIndex(forwardBy: used)
-        guard status >= 0, used > 0 || output.readableBytes > 0 else {
+        guard status != -2 else {
+            throw ArchiveRefusal(
+                "it takes more memory to decompress than an import gives to it; decompress it first, for instance with "
+                    + "'\(format.rawValue) -dc FILE | imglife import -'"
+            )
+        }
+        guard status >= 0, used > 0 || output.readableBytes > 0 || hasMore else {
             throw ArchiveRefusal("its compressed data is damaged")
         }
         isBetweenMembers = status == 1
+        hasMore = status == 0 && output.readableBytes == Self.step
         consumed += Int64(used)
         produced += Int64(output.readableBytes)
         try checkBounds()
@@ -110,8 +131,20 @@ final class Inflation {
         guard produced <= limits.freely || produced / limits.ratio <= consumed else {
             throw ArchiveRefusal(
                 "it decompresses to more than \(limits.ratio) times its size, as a bomb does; decompress it with "
-                    + "gzip -d if you know where it comes from"
+                    + "\(format.rawValue) -d if you know where it comes from"
             )
+        }
+    }
+}
+
+extension Compression {
+    /// `nil` for what is not decompressed here.
+    fileprivate var code: CInt? {
+        switch self {
+        case .gzip: CInt(CLINUX_GZIP)
+        case .zstd: CInt(CLINUX_ZSTD)
+        case .xz: CInt(CLINUX_XZ)
+        case .bzip2, .lz4: nil
         }
     }
 }
