@@ -62,19 +62,24 @@ struct ManifestReader {
     func index() throws(DocumentError) -> ImageIndex {
         let manifests = try array(named: "manifests")
         let entries = try (manifests.elements ?? []).enumerated().map { index, value throws(DocumentError) in
-            ImageIndex.Entry(
-                descriptor: try Self.descriptor(value, path: "manifests[\(index)]"),
-                platform: try Self.platform(value, path: "manifests[\(index)].platform"),
-                annotations: try Self.annotations(value),
-                range: value.range,
-                platformRange: value.members?.first { $0.key.utf8.elementsEqual("platform".utf8) }?.value.range
-            )
+            try Self.entry(value, at: index)
         }
         return ImageIndex(
             entries: entries,
             range: manifests.range,
             annotations: try Self.annotations(root),
             artifactType: try string(named: "artifactType")
+        )
+    }
+
+    /// One element of an index's `manifests`.
+    static func entry(_ value: JSONValue, at position: Int) throws(DocumentError) -> ImageIndex.Entry {
+        ImageIndex.Entry(
+            descriptor: try descriptor(value, path: "manifests[\(position)]"),
+            platform: try platform(value, path: "manifests[\(position)].platform"),
+            annotations: try annotations(value),
+            range: value.range,
+            platformRange: value.members?.first { $0.key.utf8.elementsEqual("platform".utf8) }?.value.range
         )
     }
 

@@ -65,10 +65,43 @@ struct ArchiveDocumentTests {
         ]
     )
     func refused(part: String, replacement: String) throws {
-        let text = String(buffer: try Self.full().encoded)
+        // Without its checksum, so that each is refused for its own sake.
+        let document = try Self.full()
+        let text = String(buffer: document.encoded)
+            .replacing(",\n\"checksum\":\"\(document.checksum)\"", with: "")
+        #expect(try ArchiveDocument(decoding: ByteBuffer(string: text)) == document)
         let range = try #require(text.firstRange(of: part))
         let changed = text.replacingSubrange(range, with: replacement)
         #expect(throws: DocumentError.self) { try ArchiveDocument(decoding: ByteBuffer(string: changed)) }
+    }
+
+    @Test("A letter of a name that was changed on the way is found out without a signature")
+    func checksum() throws {
+        let text = String(buffer: try Self.full().encoded)
+        let changed = text.replacing("docker.io/library/b:1", with: "docker.io/library/c:1")
+        let error = #expect(throws: DocumentError.self) { try ArchiveDocument(decoding: ByteBuffer(string: changed)) }
+        #expect(error?.kind == .digestMismatch)
+    }
+
+    @Test("What holds as much as one text may say is written and read; one blob more is too much")
+    func limit() throws {
+        func document(_ count: Int) throws -> ArchiveDocument {
+            let blobs = (0..<count).map { number in
+                let bytes = (0..<32).map { UInt8(truncatingIfNeeded: number >> (8 * ($0 % 4))) }
+                return Digest(algorithm: .sha256, bytes: bytes).map { ArchiveDocument.Blob(digest: $0, size: 1) }
+            }
+            return try ArchiveDocument(images: [], blobs: blobs.compactMap(\.self))
+        }
+        let frame = try document(0).encoded.readableBytes + 1
+        let line = try document(2).encoded.readableBytes - document(1).encoded.readableBytes
+        let most = (ArchiveDocument.maximumSize - frame + 1) / line
+        #expect(most > 600_000)
+        let largest = try document(most)
+        #expect(try ArchiveDocument(decoding: largest.encoded) == largest)
+        let error = #expect(throws: DocumentError.self) {
+            try ArchiveDocument(decoding: document(most + 1).encoded)
+        }
+        #expect(error?.kind == .tooLarge)
     }
 
     @Test("A text cut off anywhere is refused")

@@ -6,13 +6,16 @@ extension ArchiveDocument {
         for image in images where image.reference.tag == nil || image.reference.digest != nil {
             throw Self.structure("'\(image.reference)' is not a repository with a tag")
         }
-        try Self.checkUnique(images.map(\.reference), "image")
-        try Self.checkUnique(referrers, "referrer")
-        try Self.checkUnique(
-            blobs.map(\.digest) + omitted.map(\.blob.digest) + parts.map(\.blob.digest).uniqued,
-            "blob"
-        )
-        try Self.checkUnique(parts.map(\.name), "part")
+        try Self.checkUnique(images, by: \.reference, "image")
+        try Self.checkUnique(referrers, by: { "\($0.repository) \($0.descriptor.digest)" }, "referrer")
+        try Self.checkUnique(blobs, by: \.digest, "blob")
+        try Self.checkUnique(omitted, by: \.blob.digest, "blob")
+        try Self.checkUnique(parts, by: \.name, "part")
+        let others = omitted.map(\.blob.digest) + Set(parts.map(\.blob.digest))
+        let elsewhere = Set(others)
+        guard elsewhere.count == others.count, !blobs.contains(where: { elsewhere.contains($0.digest) }) else {
+            throw Self.structure("a blob stands twice")
+        }
         try checkManifests()
         for part in parts { try Self.check(part) }
         if let volume, volume.number < 1 || volume.number > volume.count || volume.count > Self.maximumVolumes {
@@ -25,13 +28,11 @@ extension ArchiveDocument {
     package static let maximumVolumes = 9999
 
     private func checkManifests() throws(DocumentError) {
+        let descriptors = images.map(\.descriptor) + referrers.map(\.descriptor)
+        // Of the others no second size can be given: there may be many.
         var sizes: [Digest: Int64] = [:]
-        for blob in blobs + omitted.map(\.blob) + parts.map(\.blob) {
-            guard blob.size >= 0, blob.size <= Manifest.maximumContentSize,
-                sizes.updateValue(blob.size, forKey: blob.digest) ?? blob.size == blob.size
-            else { throw Self.structure("the size of \(blob.digest) is \(blob.size)") }
-        }
-        for descriptor in images.map(\.descriptor) + referrers.map(\.descriptor) {
+        for part in parts { sizes[part.blob.digest] = part.blob.size }
+        for descriptor in descriptors {
             guard descriptor.mediaType.isManifest else {
                 throw Self.structure("\(descriptor.digest) is of type \(descriptor.mediaType), which no image has")
             }
@@ -39,6 +40,16 @@ extension ArchiveDocument {
             guard size == descriptor.size else {
                 throw Self.structure("\(descriptor.digest) has two sizes, \(size) and \(descriptor.size)")
             }
+        }
+        try check(blobs, sizes)
+        try check(omitted.map(\.blob), sizes)
+        try check(parts.map(\.blob), sizes)
+    }
+
+    private func check(_ blobs: [Blob], _ sizes: [Digest: Int64]) throws(DocumentError) {
+        for blob in blobs {
+            guard blob.size >= 0, blob.size <= Manifest.maximumContentSize, sizes[blob.digest] ?? blob.size == blob.size
+            else { throw Self.structure("the size of \(blob.digest) is \(blob.size)") }
         }
     }
 
@@ -48,8 +59,13 @@ extension ArchiveDocument {
         else { throw structure("the part \(part.index) of \(part.blob.digest) lies outside of it") }
     }
 
-    private static func checkUnique(_ values: [some Hashable], _ what: String) throws(DocumentError) {
-        guard Set(values).count == values.count else { throw structure("a \(what) stands twice") }
+    /// Of something that is sorted.
+    private static func checkUnique<Element, Key: Equatable>(
+        _ elements: [Element],
+        by key: (Element) -> Key,
+        _ what: String
+    ) throws(DocumentError) {
+        guard elements.areUnique(by: key) else { throw structure("a \(what) stands twice") }
     }
 
     private static func structure(_ reason: String) -> DocumentError {
@@ -57,6 +73,9 @@ extension ArchiveDocument {
     }
 }
 
-extension [Digest] {
-    fileprivate var uniqued: [Digest] { Array(Set(self)) }
+extension Array {
+    /// Whether no two neighbours have the same key; enough for what is sorted by it.
+    func areUnique<Key: Equatable>(by key: (Element) -> Key) -> Bool {
+        zip(self, dropFirst()).allSatisfy { key($0) != key($1) }
+    }
 }

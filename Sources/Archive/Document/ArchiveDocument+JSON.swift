@@ -4,48 +4,86 @@ package import OCI
 extension ArchiveDocument {
     /// The text of `imglife.json`: one thing a line, the same bytes for the same document.
     package var encoded: ByteBuffer {
-        var text = "{\n\"version\":1,\n"
-        text += ArchiveJSON.list("images", images.map(ArchiveJSON.text)) + ",\n"
-        if !referrers.isEmpty { text += ArchiveJSON.list("referrers", referrers.map(ArchiveJSON.text)) + ",\n" }
-        text += ArchiveJSON.list("blobs", blobs.map { "{\(ArchiveJSON.members($0))}" }) + ",\n"
-        text += ArchiveJSON.list("omitted", omitted.map(ArchiveJSON.text)) + ",\n"
-        text += ArchiveJSON.list("parts", parts.map(ArchiveJSON.text))
-        if let volume { text += ",\n" + ArchiveJSON.text(volume) }
-        if !signatures.isEmpty { text += ",\n" + ArchiveJSON.list("signatures", signatures.map(ArchiveJSON.text)) }
-        return ByteBuffer(string: text + "\n}\n")
+        var text = ByteBuffer(string: "{\n\"version\":1,\n")
+        text.writeList("images", images, ArchiveJSON.text)
+        if !referrers.isEmpty { text.writeNext("referrers", referrers, ArchiveJSON.text) }
+        text.writeNext("blobs", blobs) { "{\(ArchiveJSON.members($0))}" }
+        text.writeNext("omitted", omitted, ArchiveJSON.text)
+        text.writeNext("parts", parts, ArchiveJSON.text)
+        if let volume { text.writeString(",\n" + ArchiveJSON.text(volume)) }
+        text.writeString(",\n\"checksum\":\"\(checksum)\"")
+        if !signatures.isEmpty { text.writeNext("signatures", signatures, ArchiveJSON.text) }
+        text.writeString("\n}\n")
+        return text
     }
+
+    private static let lists: Set = ["images", "referrers", "blobs", "omitted", "parts", "signatures"]
 
     /// Reads `imglife.json`.
     ///
-    /// - Throws: ``DocumentError``: `unsupported` for a later version, `tooLarge` beyond ``maximumSize`` or the JSON
-    ///   parser's bounds, `syntax`, `structure` for members that are missing, unknown, malformed or out of order.
+    /// Its `checksum`, which earlier versions did not write, is compared with what the rest says: nothing else protects
+    /// the names of an archive that is not signed.
+    ///
+    /// - Throws: ``DocumentError``: `unsupported` for a later version, `tooLarge` beyond ``maximumSize``, `syntax`,
+    ///   `structure` for members that are missing, unknown, malformed or out of order, `digestMismatch` for another
+    ///   checksum.
     package init(decoding bytes: ByteBuffer) throws(DocumentError) {
-        let root = try ArchiveFields(bytes, name: "imglife.json", limit: Self.maximumSize)
-        try root.checkVersion(1)
-        try root.allowOnly("version", "images", "referrers", "blobs", "omitted", "parts", "volume", "signatures")
+        var lists = Lists()
+        let root = try ArchiveFields(
+            bytes,
+            name: "imglife.json",
+            limit: Self.maximumSize,
+            version: 1,
+            lists: Self.lists
+        ) { list, fields throws(DocumentError) in
+            try lists.add(fields, to: list)
+        }
+        try root.allowOnly(Self.lists.union(["version", "volume", "checksum"]))
+        try root.require(lists: "images", "blobs", "omitted", "parts")
         try self.init(
-            images: try root.list("images") { fields throws(DocumentError) in try Image(fields) },
-            referrers: root.has("referrers")
-                ? try root.list("referrers") { fields throws(DocumentError) in try Referrer(fields) } : [],
-            blobs: try root.list("blobs") { fields throws(DocumentError) in
-                try fields.allowOnly("digest", "size")
-                return try Blob(fields)
-            },
-            omitted: try root.list("omitted") { fields throws(DocumentError) in try Omission(fields) },
-            parts: try root.list("parts") { fields throws(DocumentError) in try Part(fields) },
+            images: lists.images,
+            referrers: lists.referrers,
+            blobs: lists.blobs,
+            omitted: lists.omitted,
+            parts: lists.parts,
             volume: root.has("volume") ? try Volume(root.object("volume")) : nil,
-            signatures: root.has("signatures")
-                ? try root.list("signatures") { fields throws(DocumentError) in try ArchiveSignature(fields) } : []
+            signatures: lists.signatures
         )
+        let written = root.has("checksum") ? try root.digest("checksum") : checksum
+        guard written == checksum else {
+            throw DocumentError(
+                .digestMismatch,
+                "imglife.json: its checksum is that of another text; it was damaged on its way, copy it again"
+            )
+        }
+    }
+
+    /// What has been read of a text's lists.
+    private struct Lists {
+        var images: [Image] = []
+        var referrers: [Referrer] = []
+        var blobs: [Blob] = []
+        var omitted: [Omission] = []
+        var parts: [Part] = []
+        var signatures: [ArchiveSignature] = []
+
+        mutating func add(_ fields: ArchiveFields, to list: String) throws(DocumentError) {
+            switch list {
+            case "images": images.append(try Image(fields))
+            case "referrers": referrers.append(try Referrer(fields))
+            case "blobs":
+                try fields.allowOnly("digest", "size")
+                blobs.append(try Blob(fields))
+            case "omitted": omitted.append(try Omission(fields))
+            case "parts": parts.append(try Part(fields))
+            default: signatures.append(try ArchiveSignature(fields))
+            }
+        }
     }
 }
 
 /// The pieces of the archive's JSON texts.
 enum ArchiveJSON {
-    static func list(_ key: String, _ elements: [String]) -> String {
-        "\"\(key)\":[" + elements.map { "\n" + $0 }.joined(separator: ",") + (elements.isEmpty ? "]" : "\n]")
-    }
-
     static func text(_ image: ArchiveDocument.Image) -> String {
         "{\"reference\":\(JSONText.quoted("\(image.reference)")),\(members(image.descriptor))}"
     }
@@ -134,5 +172,23 @@ extension ArchiveDocument.Volume {
             let count = Int(exactly: try fields.integer("count"))
         else { throw fields.malformed("number") }
         self.init(number: number, count: count, set: try fields.digest("set"))
+    }
+}
+
+extension ByteBuffer {
+    /// Writes a list as the archive's texts have it: an element a line.
+    mutating func writeList<Element>(_ key: String, _ elements: [Element], _ text: (Element) -> String) {
+        writeString("\"\(key)\":[")
+        for (position, element) in elements.enumerated() {
+            writeString(position == 0 ? "\n" : ",\n")
+            writeString(text(element))
+        }
+        writeString(elements.isEmpty ? "]" : "\n]")
+    }
+
+    /// Writes a further list.
+    mutating func writeNext<Element>(_ key: String, _ elements: [Element], _ text: (Element) -> String) {
+        writeString(",\n")
+        writeList(key, elements, text)
     }
 }

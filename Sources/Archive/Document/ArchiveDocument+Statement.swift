@@ -14,13 +14,36 @@ extension ArchiveDocument {
     /// ```
     /// None of the fields can hold a blank or a line feed, so different documents have different statements.
     package var statement: [UInt8] {
-        var lines = ["imglife archive 1"]
-        if let volume { lines.append("volume \(volume.number) \(volume.count) \(volume.set)") }
-        lines += Self.lines(images: images, referrers: referrers, blobs: blobs, omitted: omitted)
-        lines += parts.map {
-            "part \($0.blob.digest) \($0.blob.size) \($0.index) \($0.offset) \($0.length) \($0.digest)"
+        var text: [UInt8] = []
+        forEachLine { text += $0.utf8 }
+        return text
+    }
+
+    /// The digest of what is signed, by which a damaged text is known where it is not signed.
+    package var checksum: Digest {
+        var hasher = DigestHasher(.sha256)
+        forEachLine { hasher.update(line: $0) }
+        return hasher.finalize()
+    }
+
+    /// The statement's lines, each with its end; there may be many.
+    private func forEachLine(_ body: (String) -> Void) {
+        body("imglife archive 1\n")
+        if let volume { body("volume \(volume.number) \(volume.count) \(volume.set)\n") }
+        forEachSharedLine(body)
+        for part in parts {
+            let place = "\(part.index) \(part.offset) \(part.length)"
+            body("part \(part.blob.digest) \(part.blob.size) \(place) \(part.digest)\n")
         }
-        return Array(lines.map { $0 + "\n" }.joined().utf8)
+    }
+
+    private func forEachSharedLine(_ body: (String) -> Void) {
+        for image in images { body("image \(image.reference) \(Self.line(image.descriptor))\n") }
+        for referrer in referrers { body("referrer \(referrer.repository) \(Self.line(referrer.descriptor))\n") }
+        for blob in blobs { body("blob \(blob.digest) \(blob.size)\n") }
+        for omission in omitted {
+            body("omitted \(omission.blob.digest) \(omission.blob.size) \(omission.receipt)\n")
+        }
     }
 
     /// What names a set of volumes: a digest over all that its volumes hold together, and how many they are.
@@ -42,26 +65,20 @@ extension ArchiveDocument {
     ) throws(DocumentError) -> Digest {
         let whole = try ArchiveDocument(images: images, referrers: referrers, blobs: blobs, omitted: omitted)
         var hasher = DigestHasher(.sha256)
-        let lines =
-            ["imglife archive set 1", "volumes \(volumeCount)"]
-            + lines(images: whole.images, referrers: whole.referrers, blobs: whole.blobs, omitted: whole.omitted)
-        Array(lines.map { $0 + "\n" }.joined().utf8).withUnsafeBytes { hasher.update($0) }
+        hasher.update(line: "imglife archive set 1\n")
+        hasher.update(line: "volumes \(volumeCount)\n")
+        whole.forEachSharedLine { hasher.update(line: $0) }
         return hasher.finalize()
-    }
-
-    private static func lines(
-        images: [Image],
-        referrers: [Referrer],
-        blobs: [Blob],
-        omitted: [Omission]
-    ) -> [String] {
-        images.map { "image \($0.reference) \(line($0.descriptor))" }
-            + referrers.map { "referrer \($0.repository) \(line($0.descriptor))" }
-            + blobs.map { "blob \($0.digest) \($0.size)" }
-            + omitted.map { "omitted \($0.blob.digest) \($0.blob.size) \($0.receipt)" }
     }
 
     private static func line(_ descriptor: Descriptor) -> String {
         "\(descriptor.digest) \(descriptor.mediaType) \(descriptor.size)"
+    }
+}
+
+extension DigestHasher {
+    fileprivate mutating func update(line: String) {
+        var line = line
+        line.withUTF8 { update(UnsafeRawBufferPointer($0)) }
     }
 }

@@ -13,21 +13,46 @@ struct ArchiveFields {
         self.path = path
     }
 
-    /// Parses a whole text.
-    init(_ bytes: ByteBuffer, name: String, limit: Int) throws(DocumentError) {
+    /// Parses a whole text, giving the elements of its lists one after the other, so that they need not be held twice.
+    ///
+    /// At most `limit` bytes are taken. `element` gets a list's name and an object in it; what it throws is thrown once
+    /// the version is known.
+    ///
+    /// - Throws: ``DocumentError``.
+    init(
+        _ bytes: ByteBuffer,
+        name: String,
+        limit: Int,
+        version: Int64,
+        lists: Set<String>,
+        _ element: (String, ArchiveFields) throws(DocumentError) -> Void
+    ) throws(DocumentError) {
         guard bytes.readableBytes <= limit else {
             throw DocumentError(.tooLarge, "\(name) has more than \(limit) bytes")
         }
+        var failure: DocumentError?
+        var counts: [String: Int] = [:]
         let root: JSONValue
-        do {
-            root = try JSONValue(parsing: bytes)
+        do throws(DocumentError) {
+            root = try JSONValue(parsing: bytes, streaming: lists) { list, value in
+                guard failure == nil else { return }
+                let position = counts[list, default: 0]
+                counts[list] = position + 1
+                do throws(DocumentError) {
+                    try element(list, ArchiveFields(value, path: "\(name) \(list)[\(position)]"))
+                } catch {
+                    failure = error
+                }
+            }
         } catch {
             throw DocumentError(error.kind, "\(name): \(error.reason)")
         }
         try self.init(root, path: name)
+        try checkVersion(version)
+        if let failure { throw failure }
     }
 
-    func checkVersion(_ version: Int64) throws(DocumentError) {
+    private func checkVersion(_ version: Int64) throws(DocumentError) {
         let found = try integer("version")
         guard found == version else {
             throw DocumentError(.unsupported, "\(path): version \(found) is not known; use a newer imglife")
@@ -36,6 +61,10 @@ struct ArchiveFields {
 
     /// An unknown member may change what the others mean.
     func allowOnly(_ keys: String...) throws(DocumentError) {
+        try allowOnly(Set(keys))
+    }
+
+    func allowOnly(_ keys: Set<String>) throws(DocumentError) {
         if let other = value.members?.first(where: { !keys.contains($0.key) }) {
             throw DocumentError(.structure, "\(path): '\(other.key.displaySafe)' is not known")
         }
@@ -48,17 +77,9 @@ struct ArchiveFields {
         return try ArchiveFields(member, path: "\(path) \(key)")
     }
 
-    func list<Element>(
-        _ key: String,
-        _ element: (ArchiveFields) throws(DocumentError) -> Element
-    ) throws(DocumentError) -> [Element] {
-        guard let elements = value[key]?.elements else { throw malformed(key) }
-        var result: [Element] = []
-        result.reserveCapacity(elements.count)
-        for (position, value) in elements.enumerated() {
-            result.append(try element(ArchiveFields(value, path: "\(path) \(key)[\(position)]")))
-        }
-        return result
+    /// Expects lists, empty or not.
+    func require(lists keys: String...) throws(DocumentError) {
+        for key in keys where value[key]?.elements == nil { throw malformed(key) }
     }
 
     func string(_ key: String) throws(DocumentError) -> String {

@@ -1,9 +1,25 @@
 import Cache
+import NIOCore
 import OCI
 
-/// The `index.json` of an archive: what other programs find in it (OCI image-spec 1.1.1, "OCI Image Layout").
+/// The `index.json` of an archive: what other programs find in it (OCI image-spec 1.1.1, "OCI Image Layout"), in both
+/// directions.
 struct ArchiveIndex {
+    /// The largest text that is written and read, in bytes.
+    static let maximumSize = 64 << 20
+
     let images: [ArchiveDocument.Image]
+
+    /// What such a text lists, whoever wrote it.
+    ///
+    /// - Throws: ``ArchiveRefusal``.
+    static func entries(_ bytes: ByteBuffer) throws(ArchiveRefusal) -> [ImageIndex.Entry] {
+        do throws(DocumentError) {
+            return try ImageIndex(layout: bytes, limit: maximumSize).entries
+        } catch {
+            throw ArchiveRefusal("index.json", "is no index that may be used: \(error)")
+        }
+    }
 
     /// The same bytes for the same images.
     var encoded: [UInt8] {

@@ -1,9 +1,15 @@
 import Cache
 import FoundationEssentials
+import NIOCore
 import OCI
 
-/// The content of `manifest.json`, as `docker save` writes it: one image a platform, each a config and its layers.
+/// The content of `manifest.json`, as `docker save` writes it: one image a platform, each a config and its layers; in
+/// both directions.
 struct DockerManifest: Encodable {
+    /// The largest text that is written and read, in bytes, and the most images of one.
+    static let maximumSize = 64 << 20
+    static let maximumImages = 20_000
+
     /// One image, by all of its names.
     struct Item: Encodable {
         let config: String
@@ -17,14 +23,21 @@ struct DockerManifest: Encodable {
         }
     }
 
+    private struct Key: Hashable {
+        let config: String
+        let layers: [String]
+    }
+
     private(set) var items: [Item] = []
+    private var positions: [Key: Int] = [:]
 
     mutating func add(_ image: ImageManifest, as reference: ImageReference) {
         let config = "\(ArchiveEntryName.blob(image.config.digest))"
         let layers = image.layers.map { "\(ArchiveEntryName.blob($0.digest))" }
-        if let known = items.firstIndex(where: { $0.config == config && $0.layers == layers }) {
+        if let known = positions[Key(config: config, layers: layers)] {
             items[known].repoTags.append(reference.description)
         } else {
+            positions[Key(config: config, layers: layers)] = items.count
             items.append(Item(config: config, repoTags: [reference.description], layers: layers))
         }
     }
@@ -33,10 +46,31 @@ struct DockerManifest: Encodable {
         try items.encode(to: encoder)
     }
 
-    func text() throws -> [UInt8] {
+    /// - Returns: `nil` for more than may be read.
+    func text() throws -> [UInt8]? {
+        guard items.count <= Self.maximumImages else { return nil }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return try Array(encoder.encode(self)) + [UInt8(ascii: "\n")]
+        let text = try Array(encoder.encode(self)) + [UInt8(ascii: "\n")]
+        return text.count <= Self.maximumSize ? text : nil
+    }
+
+    /// What such a text lists, whoever wrote it: an object for each image.
+    ///
+    /// - Throws: ``DocumentError``.
+    static func items(_ bytes: ByteBuffer) throws(DocumentError) -> [JSONValue] {
+        guard bytes.readableBytes <= maximumSize else {
+            throw DocumentError(.tooLarge, "has more than \(maximumSize) bytes")
+        }
+        var items: [JSONValue] = []
+        let root = try JSONValue(parsing: bytes, streaming: [""]) { _, item throws(DocumentError) in
+            guard items.count < maximumImages else {
+                throw DocumentError(.tooLarge, "lists more than \(maximumImages) images")
+            }
+            items.append(item)
+        }
+        guard root.elements != nil else { throw DocumentError(.structure, "is not a list") }
+        return items
     }
 }
 
@@ -44,7 +78,7 @@ extension ContentCache {
     /// `manifest.json` for some images: of an index with several platforms the first one asked for, else linux/amd64,
     /// else the first.
     ///
-    /// - Returns: `nil` when none of them is an image that `docker load` could take.
+    /// - Returns: `nil` when none of them is an image that `docker load` could take, or there are too many.
     @concurrent
     func dockerManifest(
         of images: [ArchiveDocument.Image],

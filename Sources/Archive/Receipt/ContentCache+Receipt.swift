@@ -1,6 +1,6 @@
 package import Cache
 import NIOCore
-import OCI
+package import OCI
 
 extension ContentCache {
     /// What the cache holds for good: all that its tags and awaited volumes keep, as far as the files are there.
@@ -19,5 +19,16 @@ extension ContentCache {
 
 extension Receipt {
     /// Its text, for a file.
-    package var bytes: [UInt8] { Array(encoded.readableBytesView) }
+    ///
+    /// - Throws: `DocumentError` (`tooLarge`) for what could not be read back.
+    package func text() throws(DocumentError) -> [UInt8] {
+        let text = encoded
+        guard text.readableBytes <= Self.maximumSize else {
+            throw DocumentError(
+                .tooLarge,
+                "the cache holds too much for a receipt of at most \(Self.maximumSize) bytes: export without --since"
+            )
+        }
+        return Array(text.readableBytesView)
+    }
 }

@@ -4,14 +4,17 @@ import NIOCore
 import OCI
 
 extension Receipt {
-    /// Reads a receipt from a file.
+    /// Reads a receipt from a file, a pipe or, as `-`, from standard input.
     ///
     /// - Throws: ``CacheError`` when it cannot be read; `DocumentError` that names the file when it is no receipt.
     package init(file path: String) throws {
         let bytes: ByteBuffer
         do throws(SystemError) {
-            let file = OpenFile(owning: try SystemError.check("open") { open(path, O_RDONLY | O_CLOEXEC) })
-            bytes = try file.read(at: 0, atMost: min(Int(try file.length()), Self.maximumSize) + 1)
+            let descriptor = try SystemError.check("open") {
+                path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
+            }
+            let file = OpenFile(owning: descriptor)
+            bytes = try Self.contents(of: file)
         } catch {
             throw CacheError(
                 .inputOutput,
@@ -27,5 +30,16 @@ extension Receipt {
         } catch {
             throw DocumentError(error.kind, "\(path.displaySafe(limit: 1024)): \(error.reason)")
         }
+    }
+
+    /// What does not tell its length is read to its end; one byte too many is told by whoever parses it.
+    private static func contents(of file: OpenFile) throws(SystemError) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        while bytes.readableBytes <= maximumSize {
+            var piece = try file.readNext(atMost: min(1 << 20, maximumSize + 1 - bytes.readableBytes))
+            guard piece.readableBytes > 0 else { break }
+            bytes.writeBuffer(&piece)
+        }
+        return bytes
     }
 }

@@ -15,8 +15,8 @@ package struct Receipt: Hashable, Sendable {
         }
     }
 
-    /// The largest receipt that is read, in bytes.
-    package static let maximumSize = 64 << 20
+    /// The largest receipt that is written and read, in bytes: some two and a half million blobs.
+    package static let maximumSize = 256 << 20
 
     /// Sorted by digest.
     package let blobs: [ArchiveDocument.Blob]
@@ -31,9 +31,9 @@ package struct Receipt: Hashable, Sendable {
         self.images = images.sorted {
             $0.reference.description.utf8.lexicographicallyPrecedes($1.reference.description.utf8)
         }
-        guard Set(blobs.map(\.digest)).count == blobs.count,
-            Set(images.map(\.reference)).count == images.count
-        else { throw DocumentError(.structure, "the receipt: something stands twice") }
+        guard self.blobs.areUnique(by: \.digest), self.images.areUnique(by: \.reference) else {
+            throw DocumentError(.structure, "the receipt: something stands twice")
+        }
     }
 
     /// What an archive that relies on the receipt names it by: the digest of its bytes.
@@ -41,33 +41,40 @@ package struct Receipt: Hashable, Sendable {
 
     /// Its text: one thing a line, the same bytes for the same content.
     package var encoded: ByteBuffer {
-        let images = images.map {
+        var text = ByteBuffer(string: "{\n\"version\":1,\n")
+        text.writeList("blobs", blobs) { "{\(ArchiveJSON.members($0))}" }
+        text.writeNext("images", images) {
             "{\"reference\":\(JSONText.quoted("\($0.reference)")),\"digest\":\"\($0.digest)\"}"
         }
-        let blobs = blobs.map { "{\(ArchiveJSON.members($0))}" }
-        return ByteBuffer(
-            string: "{\n\"version\":1,\n" + ArchiveJSON.list("blobs", blobs) + ",\n"
-                + ArchiveJSON.list("images", images) + "\n}\n"
-        )
+        text.writeString("\n}\n")
+        return text
     }
 
     /// Reads a receipt.
     ///
     /// - Throws: ``DocumentError``: `unsupported` for a later version, `tooLarge`, `syntax`, `structure`.
     package init(decoding bytes: ByteBuffer) throws(DocumentError) {
-        let root = try ArchiveFields(bytes, name: "the receipt", limit: Self.maximumSize)
-        try root.checkVersion(1)
-        try root.allowOnly("version", "blobs", "images")
-        try self.init(
-            blobs: try root.list("blobs") { fields throws(DocumentError) in
+        var blobs: [ArchiveDocument.Blob] = []
+        var images: [Image] = []
+        let root = try ArchiveFields(
+            bytes,
+            name: "the receipt",
+            limit: Self.maximumSize,
+            version: 1,
+            lists: ["blobs", "images"]
+        ) { list, fields throws(DocumentError) in
+            if list == "blobs" {
                 try fields.allowOnly("digest", "size")
-                return try ArchiveDocument.Blob(fields)
-            },
-            images: try root.list("images") { fields throws(DocumentError) in
+                blobs.append(try ArchiveDocument.Blob(fields))
+            } else {
                 try fields.allowOnly("reference", "digest")
-                return Image(reference: try fields.reference("reference"), digest: try fields.digest("digest"))
+                let reference = try fields.reference("reference")
+                images.append(Image(reference: reference, digest: try fields.digest("digest")))
             }
-        )
+        }
+        try root.allowOnly("version", "blobs", "images")
+        try root.require(lists: "blobs", "images")
+        try self.init(blobs: blobs, images: images)
         guard encoded == bytes else {
             throw DocumentError(.structure, "the receipt: it is not written as imglife writes it; copy it unchanged")
         }
