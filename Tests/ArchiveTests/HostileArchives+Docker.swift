@@ -6,8 +6,8 @@ extension HostileArchive {
     /// What `docker save` wrote before version 25, with one thing wrong each.
     static let docker = [
         HostileArchive("a manifest.json that is no list", "is not a list") { archive("{}") },
-        HostileArchive("a manifest.json of 1001 images", "of more than 1000 images") {
-            archive("[" + Array(repeating: item(), count: 1001).joined(separator: ",") + "]")
+        HostileArchive("a manifest.json of 20001 images", "lists more than 20000 images") {
+            archive("[" + Array(repeating: "{}", count: 20_001).joined(separator: ",") + "]")
         },
         HostileArchive("a docker image without a config", "lists an image without Config or Layers") {
             archive(#"[{"Layers":[]}]"#)
@@ -29,9 +29,6 @@ extension HostileArchive {
         },
         HostileArchive("a docker name that is no reference", "cannot be used") {
             archive("[" + item(tags: #""A B:1""#) + "]")
-        },
-        HostileArchive("a docker name without a tag", "is not a repository with a tag") {
-            archive("[" + item(tags: #""registry.example.com/x""#) + "]")
         },
         HostileArchive("one docker name for two images", "stands for two images") {
             var tar = TestTar()

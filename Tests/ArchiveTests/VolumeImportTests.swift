@@ -28,7 +28,7 @@ struct VolumeImportTests {
     )
     func anyOrder(order: [Int]) async throws {
         let volumes = try Self.volumes()
-        try await withCache { cache, path in
+        try await withCache { cache, path async throws in
             var seen: Set<Int> = []
             for number in order {
                 let report = try await cache.importing(volumes[number], at: path)
@@ -82,10 +82,11 @@ struct VolumeImportTests {
     @Test("A part with other bytes is refused, and what came before it stays")
     func damagedPart() async throws {
         var volumes = try Self.volumes()
-        try await withCache { cache, path in
+        try await withCache { cache, path async throws in
             try await cache.importing(volumes[2], at: path)
             let staged = try names("\(path)/ingest")
-            #expect(staged.count == 1)
+            // The blob's file, and the mark of the part that is in it.
+            #expect(staged.count == 2)
             volumes[3].flipByte(at: volumes[3].readableBytes - 3000)
             let error = await #expect(throws: CacheError.self) { try await cache.importing(volumes[3], at: path) }
             #expect("\(error.map { "\($0)" } ?? "")".contains("holds other bytes than it should"))
@@ -93,11 +94,43 @@ struct VolumeImportTests {
         }
     }
 
+    @Test("A blob that comes in parts takes its size once, and parts that are there are not written again")
+    func inPlace() async throws {
+        let volumes = try Self.volumes()
+        try await withCache { cache, path async throws in
+            for number in [4, 2] { try await cache.importing(volumes[number], at: path) }
+            let staged = try names("\(path)/ingest")
+            let whole = try #require(staged.first { $0.hasSuffix("-whole") })
+            let blob = try #require(Self.image.blobs.first { $0.descriptor.digest == Self.large }).source.buffer
+            let held = try contents("\(path)/ingest/\(whole)")
+            #expect(held.getSlice(at: 0, length: 10_000) == blob.getSlice(at: 0, length: 10_000))
+            #expect(held.getSlice(at: 25_000, length: 5000) == blob.getSlice(at: 25_000, length: 5000))
+            #expect(staged.count == 3 && held.readableBytes == 30_000)
+            try await cache.importing(volumes[2], at: path)
+            #expect(try names("\(path)/ingest") == staged)
+            for number in [3, 0, 1] { try await cache.importing(volumes[number], at: path) }
+            #expect(try names("\(path)/ingest").isEmpty)
+            #expect(try contents(file(Self.large, in: path)) == blob)
+        }
+    }
+
+    @Test("A part whose bytes were lost after it had been noted is brought again by its volume")
+    func lostPart() async throws {
+        let volumes = try Self.volumes()
+        try await withCache { cache, path async throws in
+            try await cache.importing(volumes[2], at: path)
+            let whole = try #require(try names("\(path)/ingest").first { $0.hasSuffix("-whole") })
+            try write(ByteBuffer(repeating: 0, count: 10_000), to: "\(path)/ingest/\(whole)")
+            for volume in volumes { try await cache.importing(volume, at: path) }
+            #expect(Digest.of(try contents(file(Self.large, in: path))) == Self.large)
+        }
+    }
+
     @Test("A volume that is a single archive of its own needs no other")
     func single() async throws {
         let sample = ArchiveSample(images: [(Self.second, "a.example.com/x:2")])
         let volumes = try sample.volumes([sample.parts.map(\.descriptor.digest)])
-        try await withCache { cache, path in
+        try await withCache { cache, path async throws in
             let report = try await cache.importing(volumes[0], at: path)
             #expect(report.volumes == nil && report.images.map(\.outcome) == [.added])
         }

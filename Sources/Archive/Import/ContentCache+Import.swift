@@ -24,7 +24,22 @@ package enum ArchiveSource: Hashable, Sendable {
         return Int64(status.st_size)
     }
 
-    func members(_ onBytes: @escaping (Int) -> Void) throws(SystemError) -> any ArchiveMembers {
+    /// The archives that a directory holds, such as the volumes of a set, in the order of their names; the directory itself
+    /// when it is an archive, or holds none.
+    package var contained: [ArchiveSource] {
+        guard case .path(let path) = self, let directory = try? Directory(path: path) else { return [self] }
+        let lists = ["index.json", "manifest.json", "imglife.json", "oci-layout"]
+        guard !lists.contains(where: { (try? directory.status($0)) != nil }), let names = try? directory.names() else {
+            return [self]
+        }
+        let endings = [".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz"]
+        let archives = names.sorted().filter { name in
+            endings.contains { name.hasSuffix($0) } && (try? directory.status(name))?.isRegular == true
+        }
+        return archives.isEmpty ? [self] : archives.map { .path(path.hasSuffix("/") ? path + $0 : "\(path)/\($0)") }
+    }
+
+    func members(_ onBytes: @escaping (Int) -> Void) throws -> any ArchiveMembers {
         guard case .path(let path) = self else {
             return try TarMembers(
                 OpenFile(owning: try SystemError.check("dup") { dup(STDIN_FILENO) }),
@@ -33,7 +48,7 @@ package enum ArchiveSource: Hashable, Sendable {
         }
         let file = OpenFile(owning: try SystemError.check("open") { open(path, O_RDONLY | O_CLOEXEC) })
         return try file.status().isDirectory
-            ? LayoutMembers(path: path, onBytes: onBytes) : TarMembers(file, onBytes: onBytes)
+            ? DirectoryMembers(path: path, onBytes: onBytes) : TarMembers(file, onBytes: onBytes)
     }
 }
 
@@ -64,7 +79,7 @@ extension ContentCache {
         } catch {
             let isInterrupted = error is CancellationError
             reading.abandon(keepsPartial: isInterrupted)
-            if !isInterrupted { stage.discard(reading.parts.values.compactMap(\.self)) }
+            if !isInterrupted { stage.discard(parts: true) }
             try? await stage.releaseRoom()
             switch error {
             case let refusal as ArchiveRefusal: throw CacheError(refusal, archive: source.name)
@@ -84,9 +99,9 @@ extension ImportReading {
     /// Opens an archive and reads it to its end.
     fileprivate func run(_ source: ArchiveSource) async throws {
         let members: any ArchiveMembers
-        do throws(SystemError) {
+        do {
             members = try source.members(options.onBytes)
-        } catch {
+        } catch let error as SystemError {
             throw CacheError(.inputOutput, "read", path: source.name, code: error.code, error.reason, cause: error)
         }
         try await run(members, archive: source.name)

@@ -10,8 +10,18 @@ struct DockerImages {
     struct File {
         let digest: Digest
         let size: Int64
-        /// Its first bytes.
-        let head: [UInt8]
+        /// `nil` for what is not compressed.
+        let compression: Compression?
+        /// Whether it could be a manifest or config.
+        let isText: Bool
+
+        /// By its first bytes.
+        init(digest: Digest, size: Int64, head: [UInt8]) {
+            self.digest = digest
+            self.size = size
+            compression = Compression(ByteBuffer(bytes: head))
+            isText = head.first == UInt8(ascii: "{")
+        }
     }
 
     /// An image with the manifest that was made for it.
@@ -19,8 +29,6 @@ struct DockerImages {
         let root: ImportRoot
         let manifest: Manifest
     }
-
-    static let maximumImages = 1000
 
     /// Where members are found by their names, links resolved.
     let file: (String) -> File?
@@ -31,11 +39,24 @@ struct DockerImages {
     ///
     /// - Throws: ``ArchiveRefusal``; what `contents` throws.
     func images(_ bytes: ByteBuffer) throws -> [Image] {
-        let root = try Self.parse(bytes, "manifest.json")
-        guard let elements = root.elements, elements.count <= Self.maximumImages else {
-            throw ArchiveRefusal("manifest.json", "is not a list, or of more than \(Self.maximumImages) images")
+        try Self.items(bytes).map(image)
+    }
+
+    /// The names of all configs and layers that a `manifest.json` lists, each once.
+    static func members(_ bytes: ByteBuffer) throws(ArchiveRefusal) -> [String] {
+        var seen: Set<String> = []
+        return try items(bytes).flatMap { item in
+            ([item["Config"]] + (item["Layers"]?.elements ?? [])).compactMap { $0?.string }
+        }.filter { seen.insert($0).inserted }
+    }
+
+    private static func items(_ bytes: ByteBuffer) throws(ArchiveRefusal) -> [JSONValue] {
+        do throws(DocumentError) {
+            return try DockerManifest.items(bytes)
+        } catch {
+            let isClause = ["is ", "has ", "lists "].contains { error.reason.hasPrefix($0) }
+            throw ArchiveRefusal("manifest.json", isClause ? error.reason : "is \(error)")
         }
-        return try elements.map(image)
     }
 
     private func image(_ value: JSONValue) throws -> Image {
@@ -55,7 +76,7 @@ struct DockerImages {
             guard let text = tag.string else {
                 throw ArchiveRefusal("manifest.json", "names an image by something else than a text")
             }
-            root.references.append(try ImportRoot.reference(text))
+            root.names.append(ImportName(text))
         }
         return Image(root: root, manifest: manifest)
     }
@@ -105,13 +126,13 @@ struct DockerImages {
     }
 
     private static func isPlain(_ layer: File) -> Bool {
-        Compression(ByteBuffer(bytes: layer.head)) == nil
+        layer.compression == nil
     }
 
     /// The same bytes for the same config and layers.
     private static func manifest(_ config: File, _ layers: [File]) throws -> Manifest {
         let layerTexts = try layers.map { layer in
-            switch Compression(ByteBuffer(bytes: layer.head)) {
+            switch layer.compression {
             case nil: text(layer, "application/vnd.oci.image.layer.v1.tar")
             case .gzip: text(layer, "application/vnd.oci.image.layer.v1.tar+gzip")
             case .zstd: text(layer, "application/vnd.oci.image.layer.v1.tar+zstd")

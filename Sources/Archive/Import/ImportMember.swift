@@ -70,16 +70,25 @@ enum ImportMember: Hashable {
     }
 }
 
-/// The names that `docker save` (before version 25), `podman save` and their like give to members.
+/// The names that `docker save` (before version 25), `podman save`, jib, rules_oci and their like give to members.
 enum DockerName: Hashable {
-    /// `<hex>.json`, `sha256:<hex>`.
+    /// `<hex>.json`, `sha256:<hex>`; `config.json` of jib and Guix.
     case config
-    /// `<hex>/layer.tar`, `<hex>.tar`, `<hex>.tar.gz`.
+    /// `<hex>/layer.tar`, `<hex>.tar`, `<hex>.tar.gz`; `blobs/<algorithm>/<hex>.tar.gz` of rules_oci.
     case layer
     /// `<hex>/json`, `<hex>/VERSION`.
     case ignored
 
     init?(_ name: String) {
+        if name == "config.json" {
+            self = .config
+            return
+        }
+        if name.hasPrefix("blobs/"), name.hasSuffix(".tar.gz") {
+            guard case .blob? = try? ArchiveEntryName(name.dropLast(7)) else { return nil }
+            self = .layer
+            return
+        }
         if name.hasPrefix("sha256:") {
             guard (try? Digest(name)) != nil else { return nil }
             self = .config

@@ -62,10 +62,14 @@ package struct ImportReport: Sendable {
     package var presentBlobs = 0
     /// `nil` when nothing is missing.
     package var volumes: Volumes?
-    /// References that were left out because no pattern matches them.
-    package var skipped: [ImageReference] = []
-    /// Images that were left out because they have no name.
-    package var unnamed = 0
+    /// The set that the archive is a volume of.
+    package var set: Digest?
+    /// Names that were left out because no pattern matches them, as the archive writes them.
+    package var skipped: [String] = []
+    /// Images that were left out because they have no name; sorted.
+    package var unnamed: [Digest] = []
+    /// Entries of its index that are no images and were ignored.
+    package var foreign = 0
 
     package init() {}
 }

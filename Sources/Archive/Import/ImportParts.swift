@@ -3,72 +3,181 @@ import Glibc
 import NIOCore
 import OCI
 
+/// Blobs that come in parts: each part is written where it belongs in one file of `ingest/`, so that a blob never takes its
+/// size twice. A small file beside it, the part's mark, says that the part is there, whole and durable.
 extension ImportStage {
-    /// The name of a part in `ingest/`; those of another set may be cut elsewhere.
-    func partName(_ part: ArchiveDocument.Part, of document: ArchiveDocument?) -> String {
-        Self.prefix(part.blob.digest, document?.volume?.set) + "\(part.index)"
-    }
-
-    private static func prefix(_ blob: Digest, _ set: Digest?) -> String {
-        "\(StagedFile.partPrefix)\(set?.hex.prefix(16) ?? "0")-\(StagedFile.name(of: blob))-"
-    }
-
-    /// Joins the parts of a blob that are all here.
+    /// Begins a part.
     ///
-    /// - Returns: the parts' names, to be removed once the blob is committed; `nil` while some are missing.
-    /// - Throws: ``ArchiveRefusal`` when they do not make the blob; they are removed then.
-    func assemble(_ blob: ArchiveDocument.Blob, set: Digest?) async throws -> [String]? {
-        let names = try partNames(blob, set)
-        guard let names else { return nil }
-        if files[blob.digest] == nil, try await !takeOver(blob.digest, size: blob.size) {
-            let writer = try writer(
-                StagedFile.name(of: blob.digest),
-                algorithm: blob.digest.algorithm,
-                size: blob.size
+    /// - Returns: `nil` when it is here already, from an earlier import; it has been hashed again.
+    /// - Throws: ``CacheError`` (`locked`) when another process is writing to the same blob.
+    func writer(for part: ArchiveDocument.Part, of document: ArchiveDocument?) async throws -> PartWriter? {
+        let set = document?.volume?.set
+        let name = Self.wholeName(part.blob.digest, set)
+        guard let file = try StageWriter.claim(name, in: cache.ingestDirectory) else {
+            throw CacheError(
+                .locked,
+                "import a part of \(part.blob.digest)",
+                digest: part.blob.digest,
+                "another imglife process is importing another part of it; import again when that has ended"
             )
-            let file = try join(names, with: writer)
-            guard file.digest == blob.digest else {
-                for name in names + [file.name] { try cache.ingestDirectory.remove(name) }
-                throw ArchiveRefusal(
-                    "the parts of \(blob.digest) do not make it, but \(file.digest); import all volumes again"
-                )
-            }
-            add(file)
         }
-        return names
-    }
-
-    private func join(_ names: [String], with writer: StageWriter) throws -> StagedFile {
-        var writer = writer
         do {
-            for name in names {
-                let part = try cache.ingestDirectory.openFile(name, flags: O_RDONLY)
-                var offset: Int64 = 0
-                while true {
-                    try Task.checkCancellation()
-                    let bytes = try part.read(at: offset, atMost: 1 << 20)
-                    guard bytes.readableBytes > 0 else { break }
-                    offset += Int64(bytes.readableBytes)
-                    try writer.write(bytes)
-                }
+            if try isMarked(part, set), try await Self.digest(of: part, in: file) == part.digest {
+                file.unlock()
+                return nil
             }
-            return try writer.finish()
+            try file.setMode(0o600)
+            begin(part, of: set)
+            return PartWriter(part, file: file, mark: Self.markName(part, set), in: cache.ingestDirectory)
         } catch {
-            writer.remove()
+            file.unlock()
             throw error
         }
     }
 
-    /// - Returns: in order; `nil` unless together they are as long as the blob.
-    private func partNames(_ blob: ArchiveDocument.Blob, _ set: Digest?) throws -> [String]? {
+    private static func digest(of part: ArchiveDocument.Part, in file: OpenFile) async throws -> Digest {
+        try await blocking(on: .hashing) {
+            var hasher = DigestHasher(part.digest.algorithm)
+            var done: Int64 = 0
+            while done < part.length {
+                let bytes = try file.read(at: part.offset + done, atMost: Int(min(1 << 20, part.length - done)))
+                guard bytes.readableBytes > 0 else { break }
+                hasher.update(bytes)
+                done += Int64(bytes.readableBytes)
+            }
+            return hasher.finalize()
+        }
+    }
+
+    /// Whether a part has been written to its end.
+    func isMarked(_ part: ArchiveDocument.Part, _ set: Digest?) throws(SystemError) -> Bool {
+        try mark(Self.markName(part, set)) == PartMark(part)
+    }
+
+    private func mark(_ name: String) throws(SystemError) -> PartMark? {
+        guard let text = try cache.ingestDirectory.contents(name, limit: 4096) else { return nil }
+        return PartMark(text)
+    }
+
+    /// Takes a part back, and the file when it was the only one in it.
+    func remove(_ part: ArchiveDocument.Part, _ set: Digest?) throws(SystemError) {
+        let ingest = cache.ingestDirectory
+        try? ingest.remove(Self.markName(part, set))
+        let prefix = Self.prefix(part.blob.digest, set)
+        let whole = Self.wholeName(part.blob.digest, set)
+        guard try !ingest.names().contains(where: { $0.hasPrefix(prefix) && $0 != whole }) else { return }
+        try ingest.remove(whole)
+    }
+
+    /// Finds a blob whose parts are all here.
+    ///
+    /// - Returns: the names of the parts' marks, to be removed once the blob is committed; `nil` while some are missing.
+    /// - Throws: ``ArchiveRefusal`` when they do not make the blob; they are removed then.
+    func assemble(_ blob: ArchiveDocument.Blob, set: Digest?) async throws -> [String]? {
+        guard let marks = try marks(blob, set) else { return nil }
+        if files[blob.digest] == nil {
+            let whole = Self.wholeName(blob.digest, set)
+            guard let file = try await leftover(whole, blob.digest, size: blob.size) else {
+                for name in marks + [whole] { try? cache.ingestDirectory.remove(name) }
+                throw ArchiveRefusal("the parts of \(blob.digest) do not make it; import all volumes again")
+            }
+            add(file)
+        }
+        return marks
+    }
+
+    /// - Returns: in order; `nil` unless together the parts make up the blob.
+    private func marks(_ blob: ArchiveDocument.Blob, _ set: Digest?) throws(SystemError) -> [String]? {
         var names: [String] = []
         var length: Int64 = 0
         while length < blob.size {
             let name = Self.prefix(blob.digest, set) + "\(names.count)"
-            guard let status = try cache.ingestDirectory.status(name), status.size > 0 else { return nil }
+            guard let mark = try mark(name), mark.offset == length, mark.length > 0 else { return nil }
             names.append(name)
-            length += status.size
+            length += mark.length
         }
         return length == blob.size ? names : nil
+    }
+
+    /// Those of another set may be cut elsewhere.
+    private static func prefix(_ blob: Digest, _ set: Digest?) -> String {
+        "\(StagedFile.partPrefix)\(set?.hex.prefix(16) ?? "0")-\(StagedFile.name(of: blob))-"
+    }
+
+    private static func wholeName(_ blob: Digest, _ set: Digest?) -> String { prefix(blob, set) + "whole" }
+
+    private static func markName(_ part: ArchiveDocument.Part, _ set: Digest?) -> String {
+        prefix(part.blob.digest, set) + "\(part.index)"
+    }
+}
+
+/// What a part's mark says.
+struct PartMark: Equatable {
+    let offset: Int64
+    let length: Int64
+    let digest: Digest
+
+    init(_ part: ArchiveDocument.Part) {
+        (offset, length, digest) = (part.offset, part.length, part.digest)
+    }
+
+    init?(_ text: ByteBuffer) {
+        let words = String(buffer: text).split(whereSeparator: \.isWhitespace)
+        guard words.count == 3, let offset = Int64(words[0]), let length = Int64(words[1]),
+            let digest = try? Digest(words[2])
+        else { return nil }
+        (self.offset, self.length, self.digest) = (offset, length, digest)
+    }
+
+    var text: ByteBuffer { ByteBuffer(string: "\(offset) \(length) \(digest)\n") }
+}
+
+/// Writes a part into its place in the blob's file, hashing on the way.
+struct PartWriter {
+    private static let writebackStep: Int64 = 8 << 20
+
+    let part: ArchiveDocument.Part
+    private let file: OpenFile
+    private let mark: String
+    private let ingest: Directory
+    private var hasher: DigestHasher
+    private var written: Int64 = 0
+    private var started: Int64 = 0
+
+    init(_ part: ArchiveDocument.Part, file: OpenFile, mark: String, in ingest: Directory) {
+        self.part = part
+        self.file = file
+        self.mark = mark
+        self.ingest = ingest
+        hasher = DigestHasher(part.digest.algorithm)
+    }
+
+    /// Of what has been written.
+    var digest: Digest { hasher.finalize() }
+
+    /// What is beyond the part's end is not written, but hashed.
+    mutating func write(_ bytes: ByteBuffer) throws(SystemError) {
+        hasher.update(bytes)
+        let count = Int64(bytes.readableBytes)
+        guard written + count <= part.length else { return }
+        try file.write(bytes, at: part.offset + written)
+        written += count
+        if written - started >= Self.writebackStep {
+            file.startWriteback(at: part.offset + started, length: written - started)
+            started = written
+        }
+    }
+
+    /// Makes it durable, and then says so in its mark.
+    func finish() throws(SystemError) {
+        try file.sync()
+        let mark = try ingest.openFile(mark, flags: O_RDWR | O_CREAT | O_TRUNC)
+        try mark.write(PartMark(part).text, at: 0)
+        try mark.sync()
+    }
+
+    /// Frees the file for other processes; what has no mark is written anew.
+    func giveUp() {
+        file.unlock()
     }
 }

@@ -7,7 +7,10 @@ extension ImportReading {
     func sink(for meaning: ImportMember, _ member: TarMember) async throws -> Sink {
         switch meaning {
         case .layout: return try text(meaning, member, limit: 4096)
-        case .index, .dockerManifest: return try text(meaning, member, limit: Manifest.maximumSize)
+        case .index: return try text(meaning, member, limit: ArchiveIndex.maximumSize)
+        // What imglife.json says is all that counts then.
+        case .dockerManifest where document != nil: return .discard
+        case .dockerManifest: return try text(meaning, member, limit: DockerManifest.maximumSize)
         case .document: return try text(meaning, member, limit: ArchiveDocument.maximumSize)
         case .blob(let digest): return try await sink(for: digest, member)
         case .part(let digest, let index): return try await sink(forPart: try part(digest, index, member))
@@ -24,7 +27,7 @@ extension ImportReading {
     }
 
     private func sink(for digest: Digest, _ member: TarMember) async throws -> Sink {
-        if let listed = blobs[digest], listed != member.size {
+        if let listed = blobs[digest]?.size, listed != member.size {
             throw ArchiveRefusal(member.name, "is in it twice, with different content")
         }
         if try await isHere(digest, size: member.size) { return .hash(DigestHasher(digest.algorithm), head: []) }
@@ -53,16 +56,11 @@ extension ImportReading {
     }
 
     private func sink(forPart part: ArchiveDocument.Part) async throws -> Sink {
-        let algorithm = part.digest.algorithm
-        if try await stage.isPresent(part.blob.digest, size: part.blob.size) {
-            return .hash(DigestHasher(algorithm), head: [])
+        let isHere = try await stage.isPresent(part.blob.digest, size: part.blob.size)
+        guard !isHere, let writer = try await stage.writer(for: part, of: document) else {
+            return .hash(DigestHasher(part.digest.algorithm), head: [])
         }
-        let name = stage.partName(part, of: document)
-        if let file = try await stage.leftover(name, part.digest, size: part.length) {
-            note(part, file)
-            return .hash(DigestHasher(algorithm), head: [])
-        }
-        return .stage(try stage.writer(name, algorithm: algorithm, size: part.length))
+        return .part(writer)
     }
 
     /// Ends a member that was only hashed.
@@ -70,11 +68,11 @@ extension ImportReading {
         switch meaning {
         case .blob(let expected):
             try check(digest, expected, member)
-            note(expected, size: member.size, head)
+            note(DockerImages.File(digest: expected, size: member.size, head: head))
         case .part(let blob, let index):
             let part = try part(blob, index, member)
             try check(digest, part.digest, member)
-            if parts[part] == nil { note(part, nil) }
+            note(part)
         default: break
         }
     }
@@ -86,17 +84,20 @@ extension ImportReading {
         case .blob(let expected):
             try check(file.digest, expected, member)
             stage.add(file)
-            note(expected, size: member.size, file.head)
-        case .part(let blob, let index):
-            let part = try part(blob, index, member)
-            try check(file.digest, part.digest, member)
-            try await blocking(on: .syncing) { try writer.sync() }
-            note(part, file)
+            note(DockerImages.File(digest: expected, size: member.size, head: file.head))
         case .dockerFile(let name):
             try note(name, DockerImages.File(digest: file.digest, size: file.size, head: file.head))
             try await stage.addUnnamed(file)
         default: break
         }
+    }
+
+    /// Ends a part that was written into its place.
+    func keep(_ writer: PartWriter, _ member: TarMember) async throws {
+        defer { writer.giveUp() }
+        try check(writer.digest, writer.part.digest, member)
+        try await blocking(on: .syncing) { try writer.finish() }
+        note(writer.part)
     }
 
     private func check(_ digest: Digest, _ expected: Digest, _ member: TarMember) throws(ArchiveRefusal) {
@@ -109,14 +110,15 @@ extension ImportReading {
     func checkLists() throws(ArchiveRefusal) {
         try checkSignature(document)
         guard let document else { return }
-        let listed = Dictionary(uniqueKeysWithValues: document.blobs.map { ($0.digest, $0.size) })
-        for (digest, size) in blobs where listed[digest] != size {
-            throw ArchiveRefusal("\(ArchiveEntryName.blob(digest))", "is not what imglife.json lists")
+        if let lacking = document.blobs.first(where: { blobs[$0.digest]?.size != $0.size }) {
+            guard blobs[lacking.digest] == nil else { throw Self.unlisted(lacking.digest) }
+            throw ArchiveRefusal("imglife.json", "lists \(lacking.digest), which is not in the archive")
         }
-        if let lacking = listed.keys.sorted().first(where: { blobs[$0] == nil }) {
-            throw ArchiveRefusal("imglife.json", "lists \(lacking), which is not in the archive")
+        if blobs.count != document.blobs.count {
+            let listed = Set(document.blobs.map(\.digest))
+            if let other = blobs.keys.filter({ !listed.contains($0) }).min() { throw Self.unlisted(other) }
         }
-        if let lacking = document.parts.first(where: { parts[$0] == nil }) {
+        if let lacking = document.parts.first(where: { !parts.contains($0) }) {
             throw ArchiveRefusal("imglife.json", "lists \(lacking.name), which is not in the archive")
         }
         guard dockerFiles.isEmpty, links.isEmpty else {
@@ -125,5 +127,9 @@ extension ImportReading {
                 "is not what imglife.json lists"
             )
         }
+    }
+
+    private static func unlisted(_ digest: Digest) -> ArchiveRefusal {
+        ArchiveRefusal("\(ArchiveEntryName.blob(digest))", "is not what imglife.json lists")
     }
 }

@@ -11,6 +11,7 @@ final class ImportReading {
         /// Only hashed; its bytes are here already.
         case hash(DigestHasher, head: [UInt8])
         case stage(StageWriter)
+        case part(PartWriter)
     }
 
     let stage: ImportStage
@@ -18,11 +19,9 @@ final class ImportReading {
     private(set) var document: ArchiveDocument?
     /// The small members.
     private(set) var texts: [ImportMember: ByteBuffer] = [:]
-    /// The blobs that have passed, with their sizes.
-    private(set) var blobs: [Digest: Int64] = [:]
-    /// The first bytes of each.
-    private(set) var heads: [Digest: [UInt8]] = [:]
-    private(set) var parts: [ArchiveDocument.Part: StagedFile?] = [:]
+    /// The blobs that have passed.
+    private(set) var blobs: [Digest: DockerImages.File] = [:]
+    private(set) var parts: Set<ArchiveDocument.Part> = []
     private(set) var dockerFiles: [String: DockerImages.File] = [:]
     private(set) var links: [String: String] = [:]
     private var current: (member: TarMember, meaning: ImportMember)?
@@ -64,8 +63,8 @@ final class ImportReading {
     ///
     /// - Parameter keepsPartial: whether what has a name of its own stays for the next run.
     func abandon(keepsPartial: Bool) {
-        guard case .stage(let writer) = sink else { return }
-        if !keepsPartial || writer.isAnonymous { writer.remove() }
+        if case .part(let writer) = sink { writer.giveUp() }
+        if case .stage(let writer) = sink, !keepsPartial || writer.isAnonymous { writer.remove() }
         sink = .discard
     }
 
@@ -102,6 +101,10 @@ final class ImportReading {
             // Put back in any case, so that what failed can be removed.
             defer { sink = .stage(writer) }
             try writer.write(bytes)
+        case .part(var writer):
+            sink = .discard
+            defer { sink = .part(writer) }
+            try writer.write(bytes)
         }
     }
 
@@ -113,6 +116,7 @@ final class ImportReading {
         case .hash(let hasher, let head):
             try await keep(hasher.finalize(), head, as: meaning, member)
         case .stage(let writer): try await keep(writer, as: meaning, member)
+        case .part(let writer): try await keep(writer, member)
         }
         current = nil
         sink = .discard
@@ -129,10 +133,14 @@ final class ImportReading {
         }
         switch meaning {
         case .layout: try Self.checkLayout(text)
-        case .document: try await takeDocument(text)
+        case .document:
+            try await takeDocument(text)
+            members.expect((document?.blobs.count ?? 0) + (document?.parts.count ?? 0))
         default: break
         }
-        if let layout = members as? LayoutMembers, meaning == .index { try deliver(layout, index: text) }
+        guard let directory = members as? DirectoryMembers else { return }
+        if meaning == .index { try deliver(directory, index: text) }
+        if meaning == .dockerManifest { try directory.deliver(docker: DockerImages.members(text)) }
     }
 
     /// OCI image-spec 1.1.1, "oci-layout file".
@@ -166,22 +174,30 @@ final class ImportReading {
         }
     }
 
-    /// What a directory's index leads to is all that is read of it.
-    private func deliver(_ layout: LayoutMembers, index text: ByteBuffer) throws {
-        if let document { return layout.deliver(document.blobs.map(\.digest)) }
-        let wanted = try ImportRoot.roots(index: text).named(as: options.name).matching(options.only).wanted
+    /// What a directory's index leads to is all that is read of it, and what refers to that.
+    private func deliver(_ directory: DirectoryMembers, index text: ByteBuffer) throws {
+        if let document { return directory.deliver(document.blobs.map(\.digest)) }
+        let layout = directory.layout
+        let roots = try ImportRoot.roots(index: text).images
+        let selection = try select(roots) { try layout.manifest($0)?.subject != nil }
         var closure = ImportClosure(read: { try layout.manifest($0) }, holds: { _ in true })
         var digests: Set<Digest> = []
-        for root in wanted { digests.formUnion(try closure.image(root.descriptor).members.keys) }
-        layout.deliver(digests)
+        for root in selection.wanted { digests.formUnion(try closure.image(root.descriptor).members.keys) }
+        let known = digests.union(roots.map(\.descriptor.digest))
+        for referrer in try layout.unlisted(besides: known).belonging(to: digests) {
+            digests.formUnion(try closure.image(referrer.descriptor).members.keys)
+        }
+        directory.deliver(digests)
     }
 
-    func note(_ digest: Digest, size: Int64, _ head: [UInt8]) {
-        blobs[digest] = size
-        heads[digest] = head
+    /// Which images are taken, as the options say.
+    func select(_ roots: [ImportRoot], isReferrer: (Descriptor) throws -> Bool) throws -> ImportSelection {
+        try ImportSelection(roots, only: options.only, as: options.name, isReferrer: isReferrer)
     }
 
-    func note(_ part: ArchiveDocument.Part, _ file: StagedFile?) { parts[part] = .some(file) }
+    func note(_ file: DockerImages.File) { blobs[file.digest] = file }
+
+    func note(_ part: ArchiveDocument.Part) { parts.insert(part) }
 
     func note(_ name: String, _ file: DockerImages.File) throws(ArchiveRefusal) {
         guard links[name] == nil, dockerFiles.updateValue(file, forKey: name)?.digest ?? file.digest == file.digest

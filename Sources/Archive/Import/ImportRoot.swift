@@ -4,126 +4,87 @@ import OCI
 
 /// One image that an archive offers.
 struct ImportRoot {
+    /// What cosign saves beside an image: a manifest that a tag made of the image's digest leads to.
+    struct Attachment {
+        let image: Digest
+        /// `sig`, `att` or `sbom`.
+        let suffix: String
+
+        var tag: TagName? { try? TagName("\(image.algorithm.rawValue)-\(image.hex).\(suffix)") }
+    }
+
     let descriptor: Descriptor
-    /// The names that it is to have; none for what only belongs to another image, or is nameless.
+    /// As the archive gives them; none for what only belongs to another image, or is nameless.
+    var names: [ImportName] = []
+    /// The names that it is to have.
     var references: [ImageReference] = []
-    /// A name that is a tag alone.
-    var tag: TagName?
     /// The repository that lists it as referring to another image, where the archive says so.
     var repository: RepositoryReference?
+    var attachment: Attachment?
 }
 
 extension ImportRoot {
-    private static let referenceName = ImageLayout.referenceName
-    private static let containerdName = ImageLayout.containerdName
-
-    /// The images that an `index.json` lists.
-    static func roots(index bytes: ByteBuffer) throws(ArchiveRefusal) -> [ImportRoot] {
-        let manifest: Manifest
-        do throws(DocumentError) {
-            manifest = try Manifest(bytes: bytes, contentType: .ociIndex)
-        } catch {
-            throw ArchiveRefusal("index.json", "is no index that may be used: \(error)")
-        }
-        guard case .index(let index) = manifest.content else {
-            throw ArchiveRefusal("index.json", "is no index")
-        }
-        return try index.entries.map { entry throws(ArchiveRefusal) in
-            guard entry.descriptor.mediaType.isManifest else {
-                throw ArchiveRefusal(
-                    "index.json",
-                    "lists '\(entry.descriptor.mediaType.description.displaySafe)', which is no image"
-                )
+    /// The images that an `index.json` lists, and how many entries of it are something else.
+    static func roots(index bytes: ByteBuffer) throws(ArchiveRefusal) -> (images: [ImportRoot], foreign: Int) {
+        let entries = try ArchiveIndex.entries(bytes)
+        let images = entries.filter(\.descriptor.mediaType.isManifest)
+        let kinds = images.map(SavedKind.init)
+        let saved = zip(images, kinds).filter { $0.1 == .image }.map(\.0)
+        let roots = try zip(images, kinds).map { entry, kind throws(ArchiveRefusal) in
+            guard case .attachment(let suffix) = kind, let image = SavedKind.subject(of: entry, among: saved) else {
+                return try ImportRoot(entry)
             }
-            return try ImportRoot(entry)
+            return ImportRoot(
+                descriptor: entry.descriptor,
+                attachment: Attachment(image: image.descriptor.digest, suffix: suffix)
+            )
         }
+        return (roots, entries.count - images.count)
     }
 
     private init(_ entry: ImageIndex.Entry) throws(ArchiveRefusal) {
         descriptor = entry.descriptor
-        if let name = entry.annotations[Self.containerdName] {
-            references = try Self.references(name, to: descriptor)
-        } else if let name = entry.annotations[Self.referenceName] {
-            // Many programs write the tag alone.
+        if let name = entry.annotations[ImageLayout.containerdName] {
+            names = try ImportName(name, of: descriptor).map { [$0] } ?? []
+        } else if let name = entry.annotations[ImageLayout.referenceName] {
             if let tag = try? TagName(name) {
-                self.tag = tag
+                names = [.tag(tag)]
             } else {
-                references = try Self.references(name, to: descriptor)
+                names = try ImportName(name, of: descriptor).map { [$0] } ?? []
             }
         }
-    }
-
-    /// What a name adds to the digest beside it: containerd names what was pulled by a digest by that digest.
-    private static func references(
-        _ text: String,
-        to descriptor: Descriptor
-    ) throws(ArchiveRefusal) -> [ImageReference] {
-        if text == "\(descriptor.digest)" || text == "@\(descriptor.digest)" { return [] }
-        guard let name = try? ImageReference(text), let digest = name.digest else { return [try reference(text)] }
-        guard digest == descriptor.digest else {
-            throw ArchiveRefusal("its name '\(text.displaySafe)' is that of another image than \(descriptor.digest)")
-        }
-        return name.tag.map { [ImageReference(location: name.location, tag: $0)] } ?? []
     }
 
     /// The images of an archive that imglife wrote.
     static func roots(document: ArchiveDocument) -> [ImportRoot] {
-        document.images.map { ImportRoot(descriptor: $0.descriptor, references: [$0.reference]) }
+        document.images.map { ImportRoot(descriptor: $0.descriptor, names: [.reference($0.reference)]) }
             + document.referrers.map { ImportRoot(descriptor: $0.descriptor, repository: $0.repository) }
-    }
-
-    /// A name as docker, podman and containerd write it; it must have a tag.
-    static func reference(_ text: String) throws(ArchiveRefusal) -> ImageReference {
-        let reference: ImageReference
-        do throws(ReferenceError) {
-            reference = try ImageReference(text)
-        } catch {
-            throw ArchiveRefusal("its name '\(text.displaySafe)' cannot be used: \(error.reason)")
-        }
-        guard let tag = reference.tag, reference.digest == nil else {
-            throw ArchiveRefusal("its name '\(text.displaySafe)' is not a repository with a tag")
-        }
-        return ImageReference(location: reference.location, tag: tag)
     }
 }
 
-extension [ImportRoot] {
-    /// Gives names to those that have a tag alone, or nothing.
-    ///
-    /// - Throws: ``ArchiveRefusal`` where a name is missing, or stands for two images.
-    func named(as name: ImageReference?) throws(ArchiveRefusal) -> [ImportRoot] {
-        var roots = self
-        for position in indices {
-            guard let tag = roots[position].tag else { continue }
-            guard let name else {
-                throw ArchiveRefusal(
-                    "it names an image by the tag '\(tag)' alone; say which repository that is of with --as REPOSITORY"
-                )
-            }
-            roots[position].references = [ImageReference(location: name.location, tag: tag)]
+/// What `cosign save` and hauler say of an entry.
+private enum SavedKind: Equatable {
+    case image
+    case attachment(String)
+    case other
+
+    init(_ entry: ImageIndex.Entry) {
+        switch entry.annotations["kind"] {
+        case "dev.cosignproject.cosign/image", "dev.cosignproject.cosign/imageIndex": self = .image
+        case "dev.cosignproject.cosign/sigs": self = .attachment("sig")
+        case "dev.cosignproject.cosign/atts": self = .attachment("att")
+        case "dev.cosignproject.cosign/sboms": self = .attachment("sbom")
+        default: self = .other
         }
-        if roots.count == 1, roots[0].references.isEmpty, let name, let tag = name.tag {
-            roots[0].references = [ImageReference(location: name.location, tag: tag)]
-        }
-        guard roots.contains(where: { !$0.references.isEmpty }) else {
-            throw ArchiveRefusal(
-                roots.isEmpty
-                    ? "it holds no image" : "its images have no names; name a single one with --as REPOSITORY:TAG"
-            )
-        }
-        try roots.checkNames()
-        return roots
     }
 
-    private func checkNames() throws(ArchiveRefusal) {
-        var digests: [ImageReference: Digest] = [:]
-        for root in self {
-            for reference in root.references
-            where digests.updateValue(root.descriptor.digest, forKey: reference) ?? root.descriptor.digest
-                != root.descriptor.digest
-            {
-                throw ArchiveRefusal("the name '\(reference)' stands for two images in it")
-            }
+    /// The image that has the same name, or the only one.
+    static func subject(of entry: ImageIndex.Entry, among images: [ImageIndex.Entry]) -> ImageIndex.Entry? {
+        let name = { (entry: ImageIndex.Entry) in
+            entry.annotations[ImageLayout.containerdName] ?? entry.annotations[ImageLayout.referenceName]
         }
+        if images.count == 1 { return images[0] }
+        guard let wanted = name(entry) else { return nil }
+        return images.first { name($0) == wanted }
     }
 }

@@ -14,6 +14,8 @@ final class ImportStage {
     private var asked: Set<Digest> = []
     /// Names in `ingest/` that this import wrote.
     private var own: Set<String> = []
+    /// Parts that this import began, and which set they are of.
+    private var begun: [(part: ArchiveDocument.Part, set: Digest?)] = []
     private var room: ImportRoom
 
     init(_ cache: ContentCache) {
@@ -51,8 +53,8 @@ final class ImportStage {
             try want(blob, as: StagedFile.name(of: blob.digest))
         }
         for part in document.parts where !present.contains(part.blob.digest) {
-            let bytes = ArchiveDocument.Blob(digest: part.digest, size: part.length)
-            try want(bytes, as: partName(part, of: document))
+            wanted.append(ArchiveDocument.Blob(digest: part.digest, size: part.length))
+            if try isMarked(part, document.volume?.set) { written += part.length }
         }
         try await room.reserve(wanted, written: written)
     }
@@ -155,13 +157,21 @@ final class ImportStage {
         }
     }
 
-    /// Removes what is waiting and some parts, unless another process has taken it; what was there before stays.
-    func discard(_ parts: [StagedFile] = []) {
-        for file in Array(files.values) + parts where own.contains(file.name) {
+    /// Remembers a part that is being written, so that it can be taken back.
+    func begin(_ part: ArchiveDocument.Part, of set: Digest?) {
+        begun.append((part, set))
+    }
+
+    /// Removes what is waiting, and parts if told so, unless another process has taken it; what was there before stays.
+    func discard(parts: Bool = false) {
+        for file in files.values where own.contains(file.name) {
             guard let opened = try? file.reopen(in: ingest) else { continue }
             try? ingest.remove(file.name)
             opened.unlock()
         }
         files = [:]
+        guard parts else { return }
+        for (part, set) in begun { try? remove(part, set) }
+        begun = []
     }
 }

@@ -48,7 +48,7 @@ struct TarParser {
         case end(padding: Int)
     }
 
-    private let limits: Limits
+    private var limits: Limits
     private var buffer = ByteBuffer()
     private var state = State.header
     private var members = 0
@@ -112,6 +112,11 @@ struct TarParser {
 
     /// Bytes that have been given and not yet told as events.
     var bufferedBytes: Int { buffer.readableBytes }
+
+    /// Allows for so many members with content, each with a header before it and a directory.
+    mutating func expect(_ count: Int) {
+        limits.members = max(limits.members, 3 * count + 64)
+    }
 
     /// Says that no more bytes come.
     func finish() throws(ArchiveRefusal) {

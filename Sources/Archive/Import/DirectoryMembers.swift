@@ -1,0 +1,110 @@
+import Cache
+import Glibc
+import NIOCore
+import OCI
+
+/// The files of a directory that holds an OCI image layout or an unpacked `docker save`, as far as its lists lead to them.
+///
+/// Symbolic links inside it are not followed; those of a `docker save` are told, as a tar archive tells them.
+final class DirectoryMembers: ArchiveMembers {
+    private static let step = 1 << 20
+
+    let layout: LayoutDirectory
+    private let onBytes: (Int) -> Void
+    private var names: [String]
+    private var blobs: [Digest] = []
+    private var file: OpenFile?
+    private var offset: Int64 = 0
+    private var size: Int64 = 0
+
+    let remaining: Int64? = nil
+
+    /// - Throws: ``ArchiveRefusal`` for a directory that holds no images, or in a form that is not read;
+    ///   ``SystemError``.
+    init(path: String, onBytes: @escaping (Int) -> Void) throws {
+        layout = LayoutDirectory(directory: try Directory(path: path))
+        self.onBytes = onBytes
+        try layout.checkKind()
+        let isLayout = try layout.directory.status("index.json") != nil
+        names = isLayout ? ["oci-layout", "imglife.json", "index.json"] : ["manifest.json"]
+    }
+
+    func expect(_ count: Int) {}
+
+    /// Says which blobs to deliver after the files at the top; those that are not there are left out.
+    func deliver(_ digests: some Sequence<Digest>) {
+        blobs = digests.sorted(by: >)
+    }
+
+    /// Says which members of a `docker save` to deliver.
+    ///
+    /// - Throws: ``ArchiveRefusal`` for a name that no such member has.
+    func deliver(docker files: [String]) throws(ArchiveRefusal) {
+        for name in files {
+            let member = try ImportMember(TarMember(name: name, kind: .file, size: 0))
+            switch member {
+            case .dockerFile: names.append(name)
+            case .blob(let digest): blobs.append(digest)
+            default: throw ArchiveRefusal("manifest.json", "names '\(name.displaySafe)', which is no config or layer")
+            }
+        }
+    }
+
+    func next() async throws -> TarParser.Event? {
+        try Task.checkCancellation()
+        if let file {
+            guard offset < size else {
+                self.file = nil
+                return .endOfFile
+            }
+            let bytes = try file.read(at: offset, atMost: Int(min(Int64(Self.step), size - offset)))
+            guard bytes.readableBytes > 0 else { throw ArchiveRefusal("one of its files became shorter meanwhile") }
+            offset += Int64(bytes.readableBytes)
+            onBytes(bytes.readableBytes)
+            return .content(bytes)
+        }
+        while !names.isEmpty {
+            let name = names.removeFirst()
+            if let member = try named(name) { return member }
+        }
+        while let digest = blobs.popLast() {
+            guard let folder = try layout.folder(digest.algorithm) else { continue }
+            let name = "\(ArchiveEntryName.blob(digest))"
+            if let member = try begin(digest.hex, name, in: folder) { return member }
+        }
+        return nil
+    }
+
+    /// A file at the top, or in a folder of it as `docker save` has them.
+    private func named(_ name: String) throws -> TarParser.Event? {
+        let pieces = name.split(separator: "/").map(String.init)
+        guard let last = pieces.last else { return nil }
+        var folder = layout.directory
+        for piece in pieces.dropLast() {
+            guard let next = try layout.existing(piece, in: folder) else { return nil }
+            folder = next
+        }
+        if case .dockerFile? = try? ImportMember(TarMember(name: name, kind: .file, size: 0)),
+            let target = layout.link(last, in: folder)
+        {
+            if let file = DockerName.resolve(target), !names.contains(file) { names.append(file) }
+            return .member(TarMember(name: name, kind: .symbolicLink(target: target), size: 0))
+        }
+        return try begin(last, name, in: folder)
+    }
+
+    private func begin(_ name: String, _ member: String, in folder: Directory) throws -> TarParser.Event? {
+        do throws(SystemError) {
+            let file = try folder.openFile(name, flags: O_RDONLY | O_NONBLOCK)
+            let status = try file.status()
+            guard status.isRegular else { throw SystemError(call: "open", code: ELOOP) }
+            self.file = file
+            (offset, size) = (0, status.size)
+            return .member(TarMember(name: member, kind: .file, size: status.size))
+        } catch {
+            if error.code == ENOENT { return nil }
+            if error.code == ELOOP { throw ArchiveRefusal(member, "is a symbolic link, or no file") }
+            throw error
+        }
+    }
+}

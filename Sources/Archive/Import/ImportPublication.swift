@@ -1,0 +1,131 @@
+import Cache
+import OCI
+
+/// Makes images visible: blobs, manifests, tags.
+final class ImportPublication {
+    private let reading: ImportReading
+    private let stage: ImportStage
+    private let cache: ContentCache
+    private let made: [Digest: Manifest]
+    var report = ImportReport()
+
+    init(_ reading: ImportReading, made: [Digest: Manifest]) {
+        self.reading = reading
+        stage = reading.stage
+        cache = reading.stage.cache
+        self.made = made
+    }
+
+    /// Commits what images consist of, children first, and then points their names at them.
+    func publish(_ images: [ImportExamination.Examined]) async throws {
+        var members: [Digest: Descriptor] = [:]
+        for image in images { members.merge(image.image.members) { first, _ in first } }
+        report.presentBlobs = members.keys.count { stage.files[$0] == nil && made[$0] == nil }
+        try await commit(members.values.filter { !$0.mediaType.isManifest }.compactMap { stage.files[$0.digest] })
+        for level in try levels(members.values.filter(\.mediaType.isManifest)) {
+            let files = level.compactMap { stage.files[$0.descriptor.digest] }
+            try await commit(files, as: Dictionary(uniqueKeysWithValues: level.map { ($0.descriptor.digest, $0) }))
+            for manifest in level { try await cache.store(manifest, from: nil) }
+        }
+        for image in images { try await tag(image) }
+        try await listReferrers(images)
+        try await cache.writeLayout()
+    }
+
+    /// Lists referrers in the repository that the archive names, or in those of the images that they belong to, each after
+    /// what it refers to.
+    private func listReferrers(_ images: [ImportExamination.Examined]) async throws {
+        var homes: [Digest: Set<RepositoryReference>] = [:]
+        for image in images {
+            var locations = Set(image.root.references.map(\.location))
+            if locations.isEmpty, let subject = image.image.subject?.digest {
+                locations = image.root.repository.map { [$0] } ?? homes[subject] ?? []
+                for location in locations.sorted() {
+                    try await cache.names.addReferrers(of: subject, in: location, [image.root.descriptor])
+                }
+            }
+            for member in image.image.members.values where member.mediaType.isManifest {
+                homes[member.digest, default: []].formUnion(locations)
+            }
+        }
+    }
+
+    private func commit(_ files: [StagedFile], as manifests: [Digest: Manifest] = [:]) async throws {
+        try await cache.commit(files, as: manifests)
+        stage.forget(files)
+        report.blobs += files.count
+        report.bytes += files.reduce(0) { $0 + $1.size }
+    }
+
+    /// Manifests such that each comes after those that it refers to.
+    private func levels(_ descriptors: [Descriptor]) throws -> [[Manifest]] {
+        var waiting = try descriptors.sorted { $0.digest < $1.digest }.map { descriptor in
+            guard let manifest = try made[descriptor.digest] ?? stage.manifest(descriptor) else {
+                throw ArchiveRefusal("\(descriptor.digest) was removed from the cache meanwhile; import again")
+            }
+            return manifest
+        }
+        var levels: [[Manifest]] = []
+        while !waiting.isEmpty {
+            let digests = Set(waiting.map(\.descriptor.digest))
+            let ready = waiting.filter { $0.references.allSatisfy { !digests.contains($0.digest) } }
+            guard !ready.isEmpty else { throw ArchiveRefusal("its indexes refer to one another in a circle") }
+            let done = Set(ready.map(\.descriptor.digest))
+            waiting.removeAll { done.contains($0.descriptor.digest) }
+            levels.append(ready)
+        }
+        return levels
+    }
+
+    private func tag(_ examined: ImportExamination.Examined) async throws {
+        let root = examined.root
+        for reference in root.references {
+            guard let tag = reference.tag else { continue }
+            let earlier = try await cache.names.resolve(.tag(tag), in: reference.location)
+            try await cache.names.record(tag, of: reference.location, as: root.descriptor)
+            let outcome: ImportReport.Outcome =
+                switch earlier?.digest {
+                case nil: .added
+                case root.descriptor.digest: .unchanged
+                case let digest?: .moved(from: digest)
+                }
+            report.images.append(
+                .init(
+                    reference: reference,
+                    descriptor: root.descriptor,
+                    outcome: outcome,
+                    narrowing: examined.narrowing
+                )
+            )
+        }
+    }
+
+    /// Keeps what a volume has brought until the others have come.
+    func keep(_ volume: ArchiveDocument.Volume, _ waiting: [ImportExamination.Examined]) async throws {
+        guard let document = reading.document, !waiting.isEmpty else {
+            try await cache.release(importSet: volume.set)
+            return
+        }
+        try await commit(Array(stage.files.values))
+        let kept = document.blobs + document.omitted.map(\.blob) + document.parts.map(\.blob)
+        let present = try await cache.keep(kept.map(\.digest), of: volume.set, volume: volume.number)
+        let missing = (1...volume.count).filter { !present.contains($0) }
+        guard !missing.isEmpty else { throw lost(waiting) }
+        report.volumes = .init(set: volume.set, missing: missing, count: volume.count)
+        for examined in waiting {
+            for reference in examined.root.references {
+                report.images.append(
+                    .init(reference: reference, descriptor: examined.root.descriptor, outcome: .waiting, narrowing: nil)
+                )
+            }
+        }
+    }
+
+    private func lost(_ waiting: [ImportExamination.Examined]) -> ArchiveRefusal {
+        let digest = waiting.first?.image.missing.first?.digest
+        return ArchiveRefusal(
+            "all volumes of its set have been imported, but \(digest?.description ?? "a blob") is not here; import all "
+                + "of them again"
+        )
+    }
+}

@@ -1,0 +1,138 @@
+import Cache
+import Glibc
+import NIOCore
+import OCI
+
+/// A directory that holds images: what kind it is of, its manifests, and what in it refers to others.
+struct LayoutDirectory {
+    /// How many files of `blobs/` are looked into for what no list names.
+    private static let maximumLooks = 100_000
+
+    let directory: Directory
+
+    /// - Throws: ``ArchiveRefusal`` for what holds no images that are read here; ``SystemError``.
+    func checkKind() throws {
+        guard try directory.status("index.json") == nil else { return }
+        if try isTransportDirectory(directory) {
+            throw ArchiveRefusal(
+                "it is a directory as 'skopeo copy … dir:' writes it, which has no names; copy it with 'skopeo copy "
+                    + "dir:DIRECTORY oci-archive:FILE.tar:NAME:TAG' and import that"
+            )
+        }
+        guard try directory.status("manifest.json") == nil else { return }
+        if try holdsTransportDirectories(directory, depth: 4) {
+            throw ArchiveRefusal(
+                "it is what 'skopeo sync --dest dir' writes, a directory an image; copy each with 'skopeo copy "
+                    + "dir:DIRECTORY oci-archive:FILE.tar:NAME:TAG' and import that, or serve them to 'imglife sync'"
+            )
+        }
+        throw ArchiveRefusal("it is a directory without an index.json or manifest.json, and holds no archives")
+    }
+
+    private func isTransportDirectory(_ directory: Directory) throws(SystemError) -> Bool {
+        guard let text = try directory.contents("version", limit: 4096) else { return false }
+        return String(buffer: text).hasPrefix("Directory Transport Version")
+    }
+
+    private func holdsTransportDirectories(_ directory: Directory, depth: Int) throws(SystemError) -> Bool {
+        guard depth > 0 else { return false }
+        for name in try directory.names().prefix(100) where try directory.status(name)?.isDirectory == true {
+            let folder = try directory.existing(name)
+            if try isTransportDirectory(folder) { return true }
+            if try holdsTransportDirectories(folder, depth: depth - 1) { return true }
+        }
+        return false
+    }
+
+    /// A manifest of the layout.
+    ///
+    /// - Returns: `nil` when it is not there.
+    /// - Throws: `DocumentError`, ``ArchiveRefusal``, ``SystemError``.
+    func manifest(_ descriptor: Descriptor) throws -> Manifest? {
+        guard descriptor.size <= Manifest.maximumSize, let folder = try folder(descriptor.digest.algorithm),
+            let bytes = try folder.contents(descriptor.digest.hex, limit: Int64(Manifest.maximumSize))
+        else { return nil }
+        return try Manifest(bytes: bytes, contentType: nil, expected: descriptor)
+    }
+
+    /// Manifests in `blobs/` that refer to others and that nothing lists: oras, among others, leaves them there.
+    ///
+    /// - Parameter known: digests that are known already.
+    /// - Returns: whatever they belong to.
+    /// - Throws: ``ArchiveRefusal``, ``SystemError``.
+    func unlisted(besides known: Set<Digest>) throws -> [UnlistedReferrer] {
+        var found: [UnlistedReferrer] = []
+        var looks = 0
+        for algorithm in Digest.Algorithm.allCases {
+            guard let folder = try folder(algorithm) else { continue }
+            for name in try folder.names().sorted() {
+                guard let digest = try? Digest("\(algorithm.rawValue):\(name)"), !known.contains(digest),
+                    let status = try folder.status(name), status.isRegular, status.size <= Manifest.maximumSize,
+                    looks < Self.maximumLooks
+                else { continue }
+                looks += 1
+                guard let bytes = try folder.contents(name, limit: Int64(Manifest.maximumSize)) else { continue }
+                if let referrer = UnlistedReferrer(bytes, digest) { found.append(referrer) }
+            }
+        }
+        return found
+    }
+
+    /// A folder of blobs.
+    func folder(_ algorithm: Digest.Algorithm) throws -> Directory? {
+        guard let blobs = try existing("blobs", in: directory) else { return nil }
+        return try existing(algorithm.rawValue, in: blobs)
+    }
+
+    /// - Returns: `nil` when it is not there.
+    func existing(_ name: String, in directory: Directory) throws -> Directory? {
+        do throws(SystemError) {
+            return try directory.existing(name)
+        } catch {
+            if error.code == ENOENT { return nil }
+            if error.code == ELOOP || error.code == ENOTDIR {
+                throw ArchiveRefusal(name, "is a symbolic link, or no directory")
+            }
+            throw error
+        }
+    }
+
+    /// Where a symbolic link leads to; `nil` for what is none.
+    func link(_ name: String, in directory: Directory) -> String? {
+        var text = [CChar](repeating: 0, count: 4096)
+        let count = readlinkat(directory.file.descriptor, name, &text, text.count)
+        return count > 0 ? String(decoding: text.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self) : nil
+    }
+}
+
+/// A manifest that says what it refers to, and that no list of its layout names.
+struct UnlistedReferrer {
+    let descriptor: Descriptor
+    let subject: Digest
+
+    /// - Returns: `nil` for what is no such manifest.
+    init?(_ bytes: ByteBuffer, _ digest: Digest) {
+        guard bytes.readableBytesView.first == UInt8(ascii: "{"),
+            let manifest = try? Manifest(bytes: bytes, contentType: nil, algorithm: digest.algorithm),
+            manifest.descriptor.digest == digest, let subject = manifest.subject?.digest
+        else { return nil }
+        descriptor = manifest.descriptor
+        self.subject = subject
+    }
+}
+
+extension [UnlistedReferrer] {
+    /// Those that belong to something known, or to one another of these.
+    func belonging(to known: Set<Digest>) -> [UnlistedReferrer] {
+        var known = known
+        var rest = self
+        var found: [UnlistedReferrer] = []
+        while true {
+            let next = rest.filter { known.contains($0.subject) }
+            guard !next.isEmpty else { return found }
+            known.formUnion(next.map(\.descriptor.digest))
+            rest.removeAll { known.contains($0.descriptor.digest) }
+            found += next
+        }
+    }
+}
