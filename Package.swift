@@ -7,8 +7,9 @@ let smallBinary = ["-use-ld=lld", "-Xlinker", "--no-export-dynamic", "-Xlinker",
 /// Set by the Makefile: what a newer compiler or dependency deprecates must not break a user's build.
 let warningsAreErrors = Context.environment["IMGLIFE_WARNINGS_AS_ERRORS"] == "1"
 
-// The arrows between modules: imglife → Sync → Archive → Cache; Sync → Registry; all → OCI; Concurrency knows no domain. The Makefile builds with
-// `--explicit-target-dependency-import-check error`, so an import that is not declared here does not compile.
+// The arrows between modules: imglife → Sync → Archive → Cache → OCI, Sync → Registry → OCI; Concurrency and Output know no
+// domain. The Makefile builds with `--explicit-target-dependency-import-check error`, so an import that is not declared here
+// does not compile.
 let package = Package(
     name: "imglife",
     products: [
@@ -66,10 +67,11 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]
         ),
+        .target(name: "Output"),
         .target(
             name: "Archive",
             dependencies: [
-                "CLinux", "Cache", "OCI",
+                "CLinux", "Cache", "OCI", "Output",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -79,7 +81,7 @@ let package = Package(
         .target(
             name: "Sync",
             dependencies: [
-                "Archive", "CRE2", "Cache", "Concurrency", "OCI", "Registry",
+                "Archive", "CRE2", "Cache", "Concurrency", "OCI", "Output", "Registry",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
@@ -102,7 +104,8 @@ let package = Package(
         .executableTarget(
             name: "imglife",
             dependencies: [
-                "Archive", "CLinux", "Cache", "Concurrency", "Convert", "OCI", "Registry", "Serve", "Sync",
+                "Archive", "CLinux", "Cache", "Concurrency", "Convert", "OCI", "Output", "Registry", "Serve",
+                "Sync",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -20,16 +20,25 @@ extension ArchiveKeyFile {
         }
     }
 
-    /// Writes a new file durably.
+    /// Writes a new file durably; after a failure there is none.
     ///
-    /// - Throws: ``KeyFileError``, also when there is such a file.
+    /// - Throws: ``KeyFileError``, also when there is such a file, or a device or a link in its place.
     static func write(_ text: String, to path: String, mode: mode_t) throws {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw KeyFileError(path: path, code: errno) }
         defer { close(descriptor) }
-        guard fchmod(descriptor, mode) == 0 else { throw KeyFileError(path: path, code: errno) }
-        try StandardOutput.write(text, to: descriptor)
-        guard fsync(descriptor) == 0 else { throw KeyFileError(path: path, code: errno) }
+        do {
+            guard fchmod(descriptor, mode) == 0 else { throw KeyFileError(path: path, code: errno) }
+            do throws(OutputError) {
+                try StandardOutput.write(text, to: descriptor)
+            } catch {
+                throw KeyFileError(path: path, code: error.code)
+            }
+            guard fsync(descriptor) == 0 else { throw KeyFileError(path: path, code: errno) }
+        } catch {
+            unlink(path)
+            throw error
+        }
     }
 }
 

@@ -5,11 +5,11 @@ import UnixSignals
 
 /// Ends a command's work when the process is told to stop.
 enum Interruption {
-    /// Runs the work; INT and TERM cancel it, a second one ends the process at once.
+    /// Runs the work; INT, TERM and HUP cancel it, a second one ends the process at once.
     ///
-    /// - Throws: `ExitCode` 130 after INT and 143 after TERM; else what the work throws.
+    /// - Throws: `ExitCode` 130 after INT, 143 after TERM and 129 after HUP; else what the work throws.
     static func run(logger: Logger, _ work: @escaping @Sendable () async throws -> Void) async throws {
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        let signals = await UnixSignalsSequence(trapping: trapped)
         let (requests, request) = AsyncStream<CInt>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await listen(to: signals, forwardingTo: request, logger: logger) }
@@ -17,6 +17,14 @@ enum Interruption {
             defer { group.cancelAll() }
             try await group.next()
         }
+    }
+
+    /// Who began the process with HUP ignored, as nohup(1) does, wants it to outlive its terminal.
+    private static var trapped: [UnixSignal] {
+        var action = sigaction()
+        let isKnown = sigaction(SIGHUP, nil, &action) == 0
+        let isIgnored = isKnown && unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+        return isIgnored ? [.sigint, .sigterm] : [.sigint, .sigterm, .sighup]
     }
 
     /// The first signal asks the work to stop; the second does not wait for it.
@@ -27,7 +35,7 @@ enum Interruption {
     ) async {
         var isStopping = false
         for await signal in signals {
-            let code: CInt = signal == .sigint ? 130 : 143
+            let code: CInt = signal == .sigint ? 130 : signal == .sighup ? 129 : 143
             if isStopping { _exit(code) }
             isStopping = true
             logger.notice("stopping; partial downloads are kept", metadata: ["signal": "\(signal)"])

@@ -26,7 +26,13 @@ struct KeygenCommand: Subcommand {
             let publicFile = "\(file).pub"
             guard access(publicFile, F_OK) != 0 else { throw KeyFileError(path: publicFile, code: EEXIST) }
             try ArchiveKeyFile.write(key.pem, to: file, mode: 0o600)
-            try ArchiveKeyFile.write(key.verificationKey.pem, to: publicFile, mode: 0o644)
+            do {
+                try ArchiveKeyFile.write(key.verificationKey.pem, to: publicFile, mode: 0o644)
+            } catch {
+                // One without the other is of no use, and would be in the way of the next try.
+                unlink(file)
+                throw error
+            }
             try StandardOutput.write(
                 "\(file.displaySafe(limit: 1024)): private, signs with 'export --sign'\n"
                     + "\(publicFile.displaySafe(limit: 1024)): public, checks with 'import --verify-key'\n"

@@ -2,6 +2,7 @@ import CLinux
 import Cache
 import Glibc
 import OCI
+import Output
 
 /// A file outside of the cache that gets its name when it is whole.
 ///
@@ -19,7 +20,10 @@ struct ArchiveFile: Sendable {
 
     /// - Throws: ``CacheError``: `exists` unless it may be overwritten, `locked` when another process is writing it.
     init(path: String, overwrites: Bool) throws(CacheError) {
-        let pieces = path.split(separator: "/", omittingEmptySubsequences: false)
+        guard case .file(let target, _) = try ArchiveDestination.place(path) else {
+            throw CacheError(archive: SystemError(call: "open", code: EISDIR), path: path)
+        }
+        let pieces = target.split(separator: "/", omittingEmptySubsequences: false)
         name = pieces.last.map(String.init) ?? ""
         self.path = path
         self.overwrites = overwrites
@@ -117,6 +121,8 @@ extension CacheError {
             case EACCES, EPERM, EROFS: (.permission, "write somewhere else with -o")
             case EEXIST: (.exists, "use --force to replace it, or another name with -o")
             case EISDIR: (.notADirectory, "name a file with -o")
+            case ENOTBLK: (.exists, "it is a disk; write to it with 'imglife export -o - … | dd of=DISK bs=1M'")
+            case ENXIO: (.exists, "it is a socket; write to standard output, with -o -, and send that")
             case ENOENT, ENOTDIR: (.notADirectory, "its directory must be there")
             case EWOULDBLOCK: (.locked, "another imglife process is writing it")
             case ELOOP: (.untrusted, "a symbolic link is in its way; remove it")

@@ -1,14 +1,37 @@
-import CLinux
 package import Cache
 import Glibc
 import NIOCore
+package import Output
 
 /// Where an archive is written.
 package enum ArchiveDestination: Hashable, Sendable {
-    /// A file that appears when it is whole, replacing another only when told so.
+    /// A file that appears when it is whole, replacing another only when told so; a device, a FIFO or the like at that path
+    /// is written into.
     case file(path: String, overwrites: Bool)
     /// Front to back; a reader must not trust it before the end.
     case standardOutput
+
+    /// What there is at a path.
+    ///
+    /// - Throws: ``CacheError`` for what is never written.
+    static func place(_ path: String) throws(CacheError) -> OutputPlace {
+        do throws(OutputPlaceError) {
+            return try OutputPlace(path)
+        } catch {
+            throw CacheError(archive: SystemError(call: "open", code: error.code), path: path)
+        }
+    }
+
+    /// What is written into front to back, by its name for messages; `nil` for a file.
+    package var stream: (place: OutputPlace, name: String)? {
+        get throws(CacheError) {
+            guard case .file(let path, _) = self else { return (.ownFile(STDOUT_FILENO), "standard output") }
+            switch try Self.place(path) {
+            case .stream, .ownFile: return (try Self.place(path), path)
+            case .file, .directory: return nil
+            }
+        }
+    }
 }
 
 extension ContentCache {
@@ -16,7 +39,7 @@ extension ContentCache {
     ///
     /// - Throws: ``CacheError``: `exists`, `permission`, `locked`, no such directory.
     package static func check(_ destination: ArchiveDestination) throws(CacheError) {
-        guard case .file(let path, let overwrites) = destination else { return }
+        guard try destination.stream == nil, case .file(let path, let overwrites) = destination else { return }
         try ArchiveFile(path: path, overwrites: overwrites).discard()
     }
 
@@ -49,23 +72,33 @@ extension ContentCache {
         to destination: ArchiveDestination,
         onProgress: @escaping @Sendable (Int64) -> Void = { _ in }
     ) async throws {
-        switch destination {
-        case .standardOutput:
-            let descriptor = clinux_duplicate(STDOUT_FILENO)
-            guard descriptor >= 0 else {
-                throw CacheError(archive: SystemError(call: "dup", code: errno), path: "standard output")
-            }
-            let output = OpenFile(owning: descriptor)
-            var writer = ArchiveWriter(cache: self, output: output, path: "standard output", onProgress: onProgress)
-            try await writer.write(volume.members)
-        case .file(let path, let overwrites):
-            let file = try ArchiveFile(path: path, overwrites: overwrites)
-            do {
-                try await fill(file, with: volume, onProgress)
+        if let stream = try destination.stream {
+            let output = try await Self.open(stream.place, named: stream.name)
+            var writer = ArchiveWriter(cache: self, output: output, path: stream.name, onProgress: onProgress)
+            return try await writer.write(volume.members)
+        }
+        guard case .file(let path, let overwrites) = destination else { return }
+        let file = try ArchiveFile(path: path, overwrites: overwrites)
+        do {
+            try await fill(file, with: volume, onProgress)
+        } catch {
+            file.discard()
+            throw error
+        }
+    }
+
+    private static func open(_ place: OutputPlace, named name: String) async throws -> OpenFile {
+        try await blocking(on: .streams) {
+            let descriptor: CInt?
+            do throws(OutputPlaceError) {
+                descriptor = try place.open()
             } catch {
-                file.discard()
-                throw error
+                throw CacheError(archive: SystemError(call: "open", code: error.code), path: name)
             }
+            guard let descriptor else {
+                throw CacheError(archive: SystemError(call: "open", code: EISDIR), path: name)
+            }
+            return OpenFile(owning: descriptor)
         }
     }
 

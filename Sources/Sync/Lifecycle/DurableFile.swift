@@ -1,5 +1,6 @@
 import Glibc
 import OCI
+import Output
 
 /// What the system said to an operation on a file.
 package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -46,9 +47,27 @@ package struct DurableFile {
 
     /// Writes a file beside it, syncs that, renames it, and syncs the directory.
     ///
-    /// A symbolic link stays one. Blocks; safe to repeat.
+    /// A symbolic link stays one. A device, a FIFO and the like are written into. Blocks; safe to repeat.
     package func replace(with bytes: [UInt8]) throws(FileError) {
-        let target = resolved
+        let place: OutputPlace
+        let stream: Int32?
+        do throws(OutputPlaceError) {
+            place = try OutputPlace(path)
+            stream = try place.open()
+        } catch {
+            throw FileError(path: path, action: "write", code: error.code)
+        }
+        if let stream { return try writeInto(stream, bytes) }
+        guard case .file(let target, _) = place else { throw FileError(path: path, action: "write", code: EISDIR) }
+        try replace(target, with: bytes)
+    }
+
+    private func writeInto(_ descriptor: Int32, _ bytes: [UInt8]) throws(FileError) {
+        defer { close(descriptor) }
+        try write(bytes, to: descriptor)
+    }
+
+    private func replace(_ target: String, with bytes: [UInt8]) throws(FileError) {
         let slash = target.lastIndex(of: "/")
         let directory = slash.map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
         let name = slash.map { target[target.index(after: $0)...] } ?? target[...]
@@ -64,12 +83,6 @@ package struct DurableFile {
             throw error
         }
         try sync(directory)
-    }
-
-    private var resolved: String {
-        guard let pointer = realpath(path, nil) else { return path }
-        defer { free(pointer) }
-        return String(cString: pointer)
     }
 
     private func write(_ bytes: [UInt8], to descriptor: Int32) throws(FileError) {
