@@ -48,7 +48,11 @@ struct CacheAccess: Sendable {
             environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
             guard error.isAbsent, options.config == nil, environment["IMGLIFE_CONFIG"] == nil,
                 let directory = options.cacheDir ?? environment["IMGLIFE_CACHE_DIR"]
-            else { throw error }
+            else {
+                var error = error
+                error.needsCacheAlone = error.isAbsent && options.config == nil
+                throw error
+            }
             var configuration = CacheConfiguration(
                 directory: directory,
                 logger: try options.logger(environment: environment),

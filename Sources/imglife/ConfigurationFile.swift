@@ -35,6 +35,9 @@ struct MissingConfiguration: Error, CustomStringConvertible {
     let file: String
     let code: CInt
 
+    /// Whether the command could do without a configuration, if it knew where the cache is.
+    var needsCacheAlone = false
+
     /// There is no such file, in contrast to one that cannot be read.
     var isAbsent: Bool { code == ENOENT }
 
@@ -43,7 +46,9 @@ struct MissingConfiguration: Error, CustomStringConvertible {
         switch code {
         case ENOENT:
             return "there is no configuration at \(place): name it with --config or IMGLIFE_CONFIG, "
-                + "or begin one with 'imglife init'"
+                + (needsCacheAlone
+                    ? "or do without one and say where the cache is with --cache-dir or IMGLIFE_CACHE_DIR"
+                    : "or begin one with 'imglife init'")
         case EILSEQ: return "the configuration at \(place) is not UTF-8 text"
         default: return "cannot read the configuration at \(place): \(String(cString: strerror(code)))"
         }

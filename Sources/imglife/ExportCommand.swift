@@ -3,6 +3,7 @@ import ArgumentParser
 import Cache
 import Glibc
 import OCI
+import Output
 import Registry
 import Sync
 
@@ -105,8 +106,13 @@ struct ExportCommand: Subcommand {
         }
     }
 
+    /// Where the archive goes; what is wrong with the place is said by the export.
+    private var place: OutputPlace? {
+        file == "-" ? .ownFile(STDOUT_FILENO) : try? OutputPlace(file)
+    }
+
     private func request(_ session: ExportSession) throws -> ExportRequest {
-        if file == "-", isatty(STDOUT_FILENO) == 1 {
+        if place?.isTerminal == true {
             throw ValidationError("an archive is not written to a terminal; name a file with -o, or use a pipe")
         }
         let destination: ArchiveDestination = file == "-" ? .standardOutput : .file(path: file, overwrites: force)
@@ -126,7 +132,7 @@ struct ExportCommand: Subcommand {
         var configuration = session.cache
         configuration.mayBeReadOnly = true
         // What is fetched has to be kept somewhere; without a registry there is nothing to fetch.
-        configuration.mode = client == nil ? .existing : .create
+        configuration.mode = client == nil || !request.mayFetch ? .existing : .create
         try await ContentCache.with(configuration) { cache in
             let exporter = Exporter(
                 configuration: session.configuration,
@@ -139,7 +145,11 @@ struct ExportCommand: Subcommand {
             let document = ExportDocument(report)
             let text = output == .text ? document.text : try CacheDocument.text(document)
             // Standard output is the archive's own where that is written there.
-            if file == "-" { StandardOutput.writeError(text) } else { try StandardOutput.write(text) }
+            if place?.isStandardOutput == true {
+                StandardOutput.writeError(text)
+            } else {
+                try StandardOutput.write(text)
+            }
         }
     }
 }

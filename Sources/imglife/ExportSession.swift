@@ -28,7 +28,11 @@ struct ExportSession: Sendable {
             let environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
             guard error.isAbsent, options.config == nil, environment["IMGLIFE_CONFIG"] == nil,
                 let directory = options.cacheDir ?? environment["IMGLIFE_CACHE_DIR"]
-            else { throw error }
+            else {
+                var error = error
+                error.needsCacheAlone = error.isAbsent && options.config == nil
+                throw error
+            }
             let settings = try RuntimeSettings(environment: environment)
             logger = try options.logger(environment: environment)
             configuration = nil

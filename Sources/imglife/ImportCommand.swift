@@ -11,8 +11,8 @@ struct ImportCommand: Subcommand {
         commandName: "import",
         abstract: "Take the images of archives into the cache.",
         discussion: """
-            Reads OCI image layouts (tar, tar.gz or directory) and what 'docker save' and 'podman save' write. Every \
-            digest is verified before anything becomes visible. Exit codes: 0 all imported, or further volumes \
+            Reads OCI image layouts and what 'docker save' and its like write, as a tar file (also gzip, zstd or xz) or \
+            as a directory, and directories of such files. Every digest is verified before anything becomes visible. Exit codes: 0 all imported, or further volumes \
             awaited; 1 an archive was refused or could not be read; 64 bad usage.
             """
     )
@@ -74,11 +74,11 @@ struct ImportCommand: Subcommand {
             options.name = name
             options.keys = try keys.map(ArchiveKeyFile.verificationKey)
             var rows: [ImportDocument.Archive] = []
-            for file in files { rows.append(try await row(file, cache, access, options)) }
-            switch output {
-            case .text: for row in rows { try StandardOutput.write(row.text) }
-            case .json: try StandardOutput.write(CacheDocument.text(ImportDocument(rows)))
-            }
+            for source in sources { rows.append(try await row(source, cache, access, options)) }
+            rows = ImportDocument.settled(rows)
+            let text = try output == .json ? CacheDocument.text(ImportDocument(rows)) : rows.map(\.text).joined()
+            // Standard output is the receipt's own where that is written there.
+            if receipt == "-" { StandardOutput.writeError(text) } else { try StandardOutput.write(text) }
             for row in rows {
                 if let error = row.error { StandardOutput.writeError("error: \(error)\n") }
             }
@@ -88,14 +88,17 @@ struct ImportCommand: Subcommand {
         }
     }
 
+    private var sources: [ArchiveSource] {
+        files.flatMap { $0 == "-" ? [.standardInput] : ArchiveSource.path($0).contained }
+    }
+
     /// One archive that is refused does not keep the others from being imported.
     private func row(
-        _ file: String,
+        _ source: ArchiveSource,
         _ cache: ContentCache,
         _ access: CacheAccess,
         _ options: ImportOptions
     ) async throws -> ImportDocument.Archive {
-        let source = file == "-" ? ArchiveSource.standardInput : .path(file)
         let bytes = ByteProgress("imported \(source.name.displaySafe):", total: source.size)
         var options = options
         options.onBytes = { bytes.add($0) }

@@ -24,13 +24,21 @@ struct ImportDocument: Encodable {
     struct Archive: Encodable {
         let file: String
         let error: String?
-        let images: [Image]
+        fileprivate(set) var images: [Image]
         let skipped: [String]
+        /// How many images have no name and belong to nothing that has; they were left out.
         let unnamed: Int
+        /// Their digests.
+        let unnamedDigests: [String]
+        /// Entries of the archive's index that are no images.
+        let foreign: Int
         let blobs: Int
         let bytes: Int64
         let presentBlobs: Int
-        let volumes: Volumes?
+        /// `nil` when nothing is missing, after all archives of the command.
+        fileprivate(set) var volumes: Volumes?
+        /// The set that it is a volume of.
+        let set: String?
     }
 
     var version = 1
@@ -38,6 +46,21 @@ struct ImportDocument: Encodable {
 
     init(_ archives: [Archive]) {
         self.archives = archives
+    }
+
+    /// What earlier volumes waited for and later ones of the same command brought is no longer waited for.
+    static func settled(_ archives: [Archive]) -> [Archive] {
+        var later: [String: Set<String>] = [:]
+        return archives.reversed().map { archive in
+            var archive = archive
+            guard archive.error == nil, let set = archive.set else { return archive }
+            if let known = later[set] {
+                archive.volumes = nil
+                archive.images.removeAll { $0.status == "waiting" && known.contains($0.reference) }
+            }
+            later[set, default: []].formUnion(archive.images.map(\.reference))
+            return archive
+        }.reversed()
     }
 }
 
@@ -76,14 +99,17 @@ extension ImportDocument.Archive {
             file: file,
             error: error,
             images: report.images.map(ImportDocument.Image.init),
-            skipped: report.skipped.map(\.description),
-            unnamed: report.unnamed,
+            skipped: report.skipped,
+            unnamed: report.unnamed.count,
+            unnamedDigests: report.unnamed.map(\.description),
+            foreign: report.foreign,
             blobs: report.blobs,
             bytes: report.bytes,
             presentBlobs: report.presentBlobs,
             volumes: report.volumes.map { volumes in
                 ImportDocument.Volumes(set: "\(volumes.set)", count: volumes.count, missing: volumes.missing)
-            }
+            },
+            set: report.set?.description
         )
     }
 
@@ -94,12 +120,18 @@ extension ImportDocument.Archive {
         var summary = "\(file.displaySafe): \(blobs) new \(blobs == 1 ? "blob" : "blobs"), \(ByteCount(bytes))"
         if presentBlobs > 0 { summary += "; \(presentBlobs) were there already" }
         if !skipped.isEmpty { summary += "; \(skipped.count) names left out" }
-        if unnamed > 0 { summary += "; \(unnamed) images without a name left out" }
+        if unnamed > 0 { summary += "; \(unnamedText) left out" }
+        if foreign > 0 { summary += "; \(foreign) \(foreign == 1 ? "entry" : "entries") ignored, which are no images" }
         lines.append(summary)
         if let volumes {
             let missing = volumes.missing.map(String.init).joined(separator: ", ")
             lines.append("still missing of \(volumes.count) volumes: \(missing); import them in any order")
         }
         return lines.map { $0 + "\n" }.joined()
+    }
+
+    private var unnamedText: String {
+        let shown = unnamedDigests.prefix(3).joined(separator: ", ") + (unnamed > 3 ? ", …" : "")
+        return "\(unnamed) \(unnamed == 1 ? "image" : "images") without a name (\(shown))"
     }
 }

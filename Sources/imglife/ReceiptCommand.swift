@@ -27,11 +27,11 @@ struct ReceiptCommand: Subcommand {
 
     /// Writes a receipt, whole or not at all.
     static func write(_ cache: ContentCache, to file: String) async throws {
-        let bytes = try await cache.receipt().bytes
+        let text = try await cache.receipt().text()
         if file == "-" {
-            try StandardOutput.write(String(decoding: bytes, as: UTF8.self))
+            try StandardOutput.write(String(decoding: text, as: UTF8.self))
         } else {
-            try DurableFile(path: file).replace(with: bytes)
+            try DurableFile(path: file).replace(with: text)
         }
     }
 }

@@ -26,6 +26,17 @@ package struct ExportRequest: Sendable {
     package init(destination: ArchiveDestination) {
         self.destination = destination
     }
+
+    /// Whether something may have to be fetched: globs, and everything, are of what the cache holds.
+    package var mayFetch: Bool {
+        wishes.contains { wish in
+            switch wish {
+            case .reference(let reference): reference.tag != nil
+            case .glob: false
+            case .entry: true
+            }
+        }
+    }
 }
 
 extension ExportRequest.Wish {
@@ -58,6 +69,8 @@ package struct ExportError: Error, Sendable, CustomStringConvertible {
         )
         /// No tag is meant.
         case nothing
+        /// Several entries or images failed, each with why; nothing was written.
+        case several([(what: String, reason: String)])
         /// A set of archives cannot go to standard output.
         case volumesToStandardOutput(count: Int)
     }
@@ -74,9 +87,13 @@ package struct ExportError: Error, Sendable, CustomStringConvertible {
         case .unsuitable(let images, let missing):
             (images.map { "\($0.image): \($0.reason)" } + (missing.isEmpty ? [] : [Self.text(missing)]))
                 .joined(separator: "; ")
+        case .several(let failures):
+            "\(failures.count) failed, and nothing was written: "
+                + failures.map { "\($0.what): \($0.reason)" }.joined(separator: "; ")
         case .nothing: "there is nothing to export: no tag of the cache is meant"
         case .volumesToStandardOutput(let count):
-            "the export takes \(count) volumes, and only one can be written to standard output: name a file with -o"
+            "the export takes \(count) volumes, and only one can be written to standard output or a device: name a file "
+                + "with -o"
         }
     }
 

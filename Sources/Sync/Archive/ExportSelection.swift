@@ -23,9 +23,10 @@ struct ExportSelection: Sendable {
     let logger: Logger
 
     /// - Returns: each once, sorted by reference.
-    /// - Throws: ``ExportError`` (`nothing`), ``CopyError``, `RegistryError`, `CacheError`, `CancellationError`.
+    /// - Throws: ``ExportError`` (`nothing`, `several`), ``CopyError``, `RegistryError`, `CacheError`, `CancellationError`.
     func choices(_ wishes: [ExportRequest.Wish]) async throws -> [Choice] {
         var choices: Set<Choice> = []
+        var failures = ExportFailures()
         if wishes.isEmpty { choices.formUnion(try await all()) }
         for wish in wishes {
             switch wish {
@@ -36,9 +37,14 @@ struct ExportSelection: Sendable {
                 choices.formUnion(matching)
             case .entry(let position):
                 guard let entry = configuration?.entries[position] else { continue }
-                choices.formUnion(try await tags(of: entry).map { Choice(location: entry.source, tag: $0) })
+                do {
+                    choices.formUnion(try await tags(of: entry).map { Choice(location: entry.source, tag: $0) })
+                } catch let error where !(error is CacheError || error is CancellationError) {
+                    failures.add("\(entry.source)", error)
+                }
             }
         }
+        try failures.check()
         guard !choices.isEmpty else { throw ExportError(.nothing) }
         return choices.sorted { $0.reference.description.utf8.lexicographicallyPrecedes($1.reference.description.utf8) }
     }

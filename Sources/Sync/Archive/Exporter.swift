@@ -81,14 +81,17 @@ package struct Exporter: Sendable {
         var images: [ArchiveDocument.Image] = []
         var missing: [(image: ImageReference, digests: [Digest])] = []
         var unsuitable: [(image: ImageReference, reason: String)] = []
+        var failures = ExportFailures()
         for choice in choices {
             switch outcomes[choice] {
+            case .failed(let error): failures.add("\(choice.reference)", error)
             case .whole(let descriptor): images.append(.init(reference: choice.reference, descriptor: descriptor))
             case .missing(let digests): missing.append((choice.reference, digests))
             case .unsuitable(let reason): unsuitable.append((choice.reference, reason))
             case nil: break
             }
         }
+        try failures.check()
         guard unsuitable.isEmpty else { throw ExportError(.unsuitable(unsuitable, missing: missing)) }
         guard missing.isEmpty else { throw ExportError(.missing(missing)) }
         return images
@@ -105,7 +108,9 @@ package struct Exporter: Sendable {
                     outcomes[choice] = outcome
                 }
                 group.addTask {
-                    let outcome = try await assembly(choice.location, platforms).image(choice.tag)
+                    let outcome = try await ExportFailures.outcome {
+                        try await assembly(choice.location, platforms).image(choice.tag)
+                    }
                     progress.finished(failed: false)
                     return (choice, outcome)
                 }
@@ -144,13 +149,15 @@ package struct Exporter: Sendable {
     }
 
     private func write(_ plan: ArchivePlan, _ destination: ArchiveDestination) async throws -> [ExportReport.Archive] {
-        guard case .file(let path, let overwrites) = destination else {
+        if let stream = try destination.stream {
             guard let volume = plan.volumes.first, plan.volumes.count == 1 else {
                 throw ExportError(.volumesToStandardOutput(count: plan.volumes.count))
             }
-            try await write(volume, to: destination, named: "-")
-            return [.init(path: "-", bytes: volume.size, wasThere: false)]
+            let name = destination == .standardOutput ? "-" : stream.name
+            try await write(volume, to: destination, named: name)
+            return [.init(path: name, bytes: volume.size, wasThere: false)]
         }
+        guard case .file(let path, let overwrites) = destination else { return [] }
         let count = plan.volumes.count
         var archives: [(volume: ArchiveVolume, destination: ArchiveDestination, archive: ExportReport.Archive)] = []
         for (position, volume) in plan.volumes.enumerated() {

@@ -14,6 +14,7 @@ struct ImageAssembly: Sendable {
         case missing([Digest])
         /// It has none of the platforms asked for; the reason says which it has.
         case unsuitable(String)
+        case failed(any Error)
     }
 
     let cache: ContentCache
