@@ -7,9 +7,9 @@ let smallBinary = ["-use-ld=lld", "-Xlinker", "--no-export-dynamic", "-Xlinker",
 /// Set by the Makefile: what a newer compiler or dependency deprecates must not break a user's build.
 let warningsAreErrors = Context.environment["IMGLIFE_WARNINGS_AS_ERRORS"] == "1"
 
-// The arrows between modules: imglife → Sync → Archive → Cache → OCI, Sync → Registry → OCI; Concurrency and Output know no
-// domain. The Makefile builds with `--explicit-target-dependency-import-check error`, so an import that is not declared here
-// does not compile.
+// The arrows between modules: imglife → Sync → Archive → Cache → OCI, Sync → Registry → OCI, Sync → Lifecycle → YAML → OCI;
+// Concurrency and Output know no domain. The Makefile builds with `--explicit-target-dependency-import-check error`, so an
+// import that is not declared here does not compile.
 let package = Package(
     name: "imglife",
     products: [
@@ -51,6 +51,8 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]
         ),
+        .target(name: "YAML", dependencies: ["OCI", .product(name: "Yams", package: "Yams")]),
+        .target(name: "Lifecycle", dependencies: ["OCI", "YAML", .product(name: "Yams", package: "Yams")]),
         .target(
             name: "CLinux",
             linkerSettings: [
@@ -81,11 +83,10 @@ let package = Package(
         .target(
             name: "Sync",
             dependencies: [
-                "Archive", "CRE2", "Cache", "Concurrency", "OCI", "Output", "Registry",
+                "Archive", "CRE2", "Cache", "Concurrency", "Lifecycle", "OCI", "Output", "Registry", "YAML",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
-                .product(name: "Yams", package: "Yams"),
             ]
         ),
         .target(
@@ -100,12 +101,12 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
         ),
-        .target(name: "Convert", dependencies: ["OCI", "Sync"]),
+        .target(name: "Convert", dependencies: ["OCI", "Sync", "YAML"]),
         .executableTarget(
             name: "imglife",
             dependencies: [
-                "Archive", "CLinux", "Cache", "Concurrency", "Convert", "OCI", "Output", "Registry", "Serve",
-                "Sync",
+                "Archive", "CLinux", "Cache", "Concurrency", "Convert", "Lifecycle", "OCI", "Output", "Registry",
+                "Serve", "Sync", "YAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -133,6 +134,7 @@ let package = Package(
             name: "OCITests",
             dependencies: ["OCI", "TestSupport", .product(name: "NIOCore", package: "swift-nio")]
         ),
+        .testTarget(name: "LifecycleTests", dependencies: ["Lifecycle", "OCI", "TestSupport", "YAML"]),
         .testTarget(
             name: "RegistryTests",
             dependencies: [
@@ -185,7 +187,7 @@ let package = Package(
         .testTarget(
             name: "SyncTests",
             dependencies: [
-                "Cache", "OCI", "Registry", "Sync", "TestSupport",
+                "Cache", "Lifecycle", "OCI", "Registry", "Sync", "TestSupport", "YAML",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ]
@@ -204,7 +206,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "Concurrency", "OCI", "Serve", "Sync", "TestSupport", "imglife",
+                "Concurrency", "Lifecycle", "OCI", "Serve", "Sync", "TestSupport", "YAML", "imglife",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),

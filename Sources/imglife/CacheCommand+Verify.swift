@@ -72,11 +72,11 @@ struct CacheVerifyCommand: Subcommand {
         _ access: CacheAccess
     ) async throws -> RepairReport {
         guard !report.findings.isEmpty else { return RepairReport() }
-        return try await RegistryClient.with(access.registries()) { client in
+        return try await RegistryClient.with(access.session.registries) { client in
             let repair = CacheRepair(
                 cache: cache,
                 client: client,
-                configuration: access.session?.configuration,
+                configuration: access.session.configuration,
                 logger: access.configuration.logger
             )
             return try await repair.run(report.findings)

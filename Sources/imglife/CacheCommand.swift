@@ -12,7 +12,7 @@ struct CacheCommand: Subcommand {
         commandName: "cache",
         abstract: "Look after the cache: what it holds, whether it is sound, and what can go.",
         discussion: "Only 'verify --repair' asks registries. "
-            + "With --cache-dir or IMGLIFE_CACHE_DIR no configuration is needed.",
+            + "No configuration is needed: without one the cache is var/cache, or what --cache-dir names.",
         subcommands: [
             CacheStatsCommand.self, CacheListCommand.self, CacheVerifyCommand.self, CacheCollectCommand.self,
             CacheRemoveCommand.self,
@@ -30,52 +30,17 @@ struct CacheCommand: Subcommand {
 
 /// Where the cache is and how large it may be, with or without a configuration.
 struct CacheAccess: Sendable {
+    let session: Session
     let configuration: CacheConfiguration
-    let environment: [String: String]
-    /// `nil` where there is no configuration.
-    let session: Session?
+
+    var environment: [String: String] { session.environment }
     /// The registries of the configuration; none without one.
-    var hosts: Set<RegistryHost> { session?.sourceHosts ?? [] }
+    var hosts: Set<RegistryHost> { session.sourceHosts }
 
-    /// - Throws: what ``Session`` throws, except for a missing file where the cache's directory is named otherwise.
+    /// - Throws: what ``Session`` throws.
     init(options: GlobalOptions) throws {
-        do {
-            let session = try Session(options: options)
-            configuration = session.cache
-            environment = session.environment
-            self.session = session
-        } catch let error as MissingConfiguration {
-            environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
-            guard error.isAbsent, options.config == nil, environment["IMGLIFE_CONFIG"] == nil,
-                let directory = options.cacheDir ?? environment["IMGLIFE_CACHE_DIR"]
-            else {
-                var error = error
-                error.needsCacheAlone = error.isAbsent && options.config == nil
-                throw error
-            }
-            var configuration = CacheConfiguration(
-                directory: directory,
-                logger: try options.logger(environment: environment),
-                lockTimeout: try options.lockPatience(environment: environment)
-            )
-            configuration.version = Version.current
-            self.configuration = configuration
-            session = nil
-        }
-    }
-
-    /// How registries are reached; without a configuration as the environment alone says.
-    ///
-    /// - Throws: `SettingsError`, `CredentialError`, `ProxyError`.
-    func registries() throws -> RegistryConfiguration {
-        if let session { return session.registries }
-        return RegistryConfiguration(
-            credentials: try CredentialStore(environment: environment, home: environment["HOME"]),
-            retry: try RuntimeSettings(environment: environment).retry,
-            proxies: try ProxySettings(environment: environment),
-            userAgent: "imglife/\(Version.current)",
-            logger: configuration.logger
-        )
+        session = try Session(options: options, copies: false)
+        configuration = session.cache
     }
 
     /// Opens the cache that the options name and ends the process as ``Failure`` says.

@@ -11,7 +11,7 @@ struct ClientConfigCommand: Subcommand {
         commandName: "client-config",
         abstract: "Print the lines that make a client use this mirror.",
         discussion: """
-            The registries are those of --upstream, else the sources of the configuration where there is one, else \
+            The registries are those of --upstream, else the sources of the configuration, else its registries, else \
             docker.io. Nothing is asked and nothing is written.
             """
     )
@@ -45,12 +45,9 @@ struct ClientConfigCommand: Subcommand {
                 try valid("--upstream", name) { text throws(ReferenceError) in try RegistryHost(text) }
             }
         }
-        do {
-            let entries = try Session(options: parent.options).configuration.entries
-            return Set(entries.map(\.source.host)).sorted { $0.description < $1.description }
-        } catch let error as MissingConfiguration where error.isAbsent && parent.options.config == nil {
-            return [.dockerHub]
-        }
+        let session = try Session(options: parent.options, copies: false)
+        let hosts = session.sourceHosts.isEmpty ? Set(session.configuration.registries.keys) : session.sourceHosts
+        return hosts.isEmpty ? [.dockerHub] : hosts.sorted { $0.description < $1.description }
     }
 
     private func valid<Value>(

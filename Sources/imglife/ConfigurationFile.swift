@@ -35,9 +35,6 @@ struct MissingConfiguration: Error, CustomStringConvertible {
     let file: String
     let code: CInt
 
-    /// Whether the command could do without a configuration, if it knew where the cache is.
-    var needsCacheAlone = false
-
     /// There is no such file, in contrast to one that cannot be read.
     var isAbsent: Bool { code == ENOENT }
 
@@ -46,9 +43,7 @@ struct MissingConfiguration: Error, CustomStringConvertible {
         switch code {
         case ENOENT:
             return "there is no configuration at \(place): name it with --config or IMGLIFE_CONFIG, "
-                + (needsCacheAlone
-                    ? "or do without one and say where the cache is with --cache-dir or IMGLIFE_CACHE_DIR"
-                    : "or begin one with 'imglife init'")
+                + "or begin one with 'imglife init'"
         case EILSEQ: return "the configuration at \(place) is not UTF-8 text"
         default: return "cannot read the configuration at \(place): \(String(cString: strerror(code)))"
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Lifecycle
 import Logging
 import OCI
 import Registry
@@ -17,6 +18,7 @@ struct EOLCommand: Subcommand {
     )
 
     @ParentCommand var parent: Imglife
+    var copies: Bool { true }
 
     @Flag(help: "Ask the end-of-life service again, whatever the data file's age; that it cannot be had is an error.")
     var update = false
@@ -48,7 +50,7 @@ struct EOLCommand: Subcommand {
 
     func run() async throws {
         try await Failure.exiting {
-            let session = try Session(options: parent.options)
+            let session = try Session(options: parent.options, copies: copies)
             let chosen = try session.positions(matching: entries).map { session.configuration.entries[$0] }
             try await Interruption.run(logger: session.logger) {
                 try await RegistryClient.with(session.registries) { client in

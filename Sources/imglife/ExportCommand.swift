@@ -91,7 +91,7 @@ struct ExportCommand: Subcommand {
 
     func run() async throws {
         try await Failure.exiting {
-            let session = try ExportSession(options: parent.options)
+            let session = try Session(options: parent.options, copies: false)
             let request = try request(session)
             try await Interruption.run(logger: session.logger) {
                 if offline {
@@ -111,7 +111,7 @@ struct ExportCommand: Subcommand {
         file == "-" ? .ownFile(STDOUT_FILENO) : try? OutputPlace(file)
     }
 
-    private func request(_ session: ExportSession) throws -> ExportRequest {
+    private func request(_ session: Session) throws -> ExportRequest {
         if place?.isTerminal == true {
             throw ValidationError("an archive is not written to a terminal; name a file with -o, or use a pipe")
         }
@@ -119,7 +119,7 @@ struct ExportCommand: Subcommand {
         var request = ExportRequest(destination: destination)
         request.wishes =
             references
-            + (try session.positions(matching: entries, isNeeded: references.isEmpty))
+            + (try session.exported(matching: entries, isNeeded: references.isEmpty))
             .map { .entry($0) }
         request.platforms = platforms
         request.volumeSize = volumeSize?.bytes
@@ -128,7 +128,7 @@ struct ExportCommand: Subcommand {
         return request
     }
 
-    private func export(_ request: ExportRequest, _ session: ExportSession, _ client: RegistryClient?) async throws {
+    private func export(_ request: ExportRequest, _ session: Session, _ client: RegistryClient?) async throws {
         var configuration = session.cache
         configuration.mayBeReadOnly = true
         // What is fetched has to be kept somewhere; without a registry there is nothing to fetch.

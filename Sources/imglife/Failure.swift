@@ -2,6 +2,7 @@ import ArgumentParser
 import OCI
 import Registry
 import Sync
+import YAML
 
 /// Which exit code an error ends the process with.
 enum Failure {

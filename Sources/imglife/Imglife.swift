@@ -42,7 +42,7 @@ struct Imglife: AsyncParsableCommand {
             var command = try await asyncParseAsRoot()
             if let checked = command as? any Subcommand, checked.parent.check {
                 // Whatever the command would do, it does nothing then.
-                try await checked.parent.checkConfiguration()
+                try await checked.parent.checkConfiguration(for: checked)
             } else if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -55,13 +55,16 @@ struct Imglife: AsyncParsableCommand {
 
     func run() async throws {
         guard check else { throw CleanExit.helpRequest(self) }
-        try await checkConfiguration()
+        try await checkConfiguration(for: nil)
     }
 
     /// Says whether the configuration is valid, and every problem it has.
-    func checkConfiguration() async throws {
+    ///
+    /// - Parameter command: stands beside `--check`.
+    /// - Throws: `ExitCode`.
+    func checkConfiguration(for command: (any Subcommand)?) async throws {
         try await Failure.exiting {
-            let session = try Session(options: options)
+            let session = try Session(options: options, copies: command?.copies ?? false)
             let count = session.configuration.entries.count
             try StandardOutput.write("\(session.file): valid, \(count) \(count == 1 ? "entry" : "entries")\n")
         }
@@ -71,6 +74,12 @@ struct Imglife: AsyncParsableCommand {
 /// A command below ``Imglife``, which knows the options that all of them share.
 protocol Subcommand: AsyncParsableCommand {
     var parent: Imglife { get }
+    /// Whether it is of no use without the configuration's entries.
+    var copies: Bool { get }
+}
+
+extension Subcommand {
+    var copies: Bool { false }
 }
 
 /// The version that `--version` and the User-Agent tell.

@@ -82,7 +82,7 @@ struct ImportCommand: Subcommand {
             for row in rows {
                 if let error = row.error { StandardOutput.writeError("error: \(error)\n") }
             }
-            await access.session?.keepQuota(of: cache)
+            await access.session.keepQuota(of: cache)
             if let receipt { try await ReceiptCommand.write(cache, to: receipt) }
             if rows.contains(where: { $0.error != nil }) { throw Failure.failed }
         }

@@ -1,3 +1,4 @@
+import Lifecycle
 import Sync
 
 /// The line under the summary that counts tags at the end of their support.

@@ -1,6 +1,7 @@
 import Archive
 import ArgumentParser
 import Cache
+import Lifecycle
 import Sync
 
 /// `imglife receipt`: what this side of an air gap holds.
@@ -8,7 +9,7 @@ struct ReceiptCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "receipt",
         abstract: "Write what the cache holds, for 'export --since' on the other side.",
-        discussion: "No registry is asked. With --cache-dir or IMGLIFE_CACHE_DIR no configuration is needed."
+        discussion: "No registry is asked, and no configuration is needed."
     )
 
     @ParentCommand var parent: Imglife

@@ -1,4 +1,5 @@
 import Cache
+import Lifecycle
 import Logging
 import OCI
 import Serve
@@ -7,8 +8,7 @@ import Sync
 extension CacheAccess {
     /// What the server's page tells about a cache.
     func page(about cache: ContentCache) -> PageSource {
-        guard let session else { return PageSource(cache) }
-        return PageSource(cache) { await session.support() }
+        PageSource(cache) { await session.support() }
     }
 }
 

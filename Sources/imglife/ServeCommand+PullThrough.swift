@@ -56,10 +56,11 @@ extension ServeCommand {
         guard !cache.isReadOnly else {
             throw ValidationError("--pull-through keeps what it fetches, and the cache cannot be written; leave it out")
         }
-        guard let session = access.session else {
+        let session = access.session
+        let registries = PullThroughUpstreams(session: session, lendsCredentials: htpasswd != nil || allowAnonymous)
+        guard !registries.hosts.isEmpty else {
             throw ValidationError("--pull-through needs a configuration, which says which registries may be asked")
         }
-        let registries = PullThroughUpstreams(session: session, lendsCredentials: htpasswd != nil || allowAnonymous)
         try await refuseToLend(registries)
         var configuration = PullThroughConfiguration(tagLifetime: pulling.tagTTL, logger: session.logger)
         configuration.maintain = { await session.keepQuota(of: cache) }

@@ -10,7 +10,7 @@ struct ServeCommand: Subcommand {
         commandName: "serve",
         abstract: "Serve the cache as a read-only OCI registry.",
         discussion: """
-            With --cache-dir or IMGLIFE_CACHE_DIR no configuration is needed. TERM or INT lets answers under way finish, \
+            No configuration is needed. TERM or INT lets answers under way finish, \
             for 30 s at most; HUP reads the passwords and the certificate again. Exit codes: 0 stopped in order; 1 it \
             could not be started.
             """

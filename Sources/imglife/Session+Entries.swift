@@ -24,4 +24,14 @@ extension Session {
         }
         return matching
     }
+
+    /// The entries that an export is of: those that match, or all of them when nothing else says what is meant.
+    ///
+    /// - Throws: `ValidationError` when none matches, or there is no configuration to match in.
+    func exported(matching patterns: [String], isNeeded: Bool) throws -> [Int] {
+        guard hasFile || patterns.isEmpty else {
+            throw ValidationError("--entry needs a configuration; name it with --config")
+        }
+        return patterns.isEmpty && !isNeeded ? [] : try positions(matching: patterns)
+    }
 }

@@ -20,14 +20,29 @@ struct Session: Sendable {
     let logFormat: GlobalOptions.LogFormat
     let logger: Logger
 
+    /// Whether there is a configuration file; without one everything has its default.
+    let hasFile: Bool
+
+    /// - Parameters:
+    ///   - options: the command line's.
+    ///   - copies: whether the command is of no use without the configuration's entries. Any other runs also without a
+    ///     file, as long as nobody names one.
     /// - Throws: ``MissingConfiguration``, `ConfigurationError`, `SettingsError`, `CredentialError`.
-    init(options: GlobalOptions) throws {
+    init(options: GlobalOptions, copies: Bool) throws {
         environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
         logger = try options.logger(environment: environment)
         logFormat = options.format(environment: environment)
         file = options.config ?? environment["IMGLIFE_CONFIG"] ?? "imglife.yaml"
-        let text = try ConfigurationFile.read(file)
-        configuration = try Configuration.recognizing(yaml: text, file: file)
+        do {
+            let text = try ConfigurationFile.read(file)
+            configuration = try Configuration.recognizing(yaml: text, file: file, needsEntries: copies)
+            hasFile = true
+        } catch let error as MissingConfiguration
+            where !copies && error.isAbsent && options.config == nil && environment["IMGLIFE_CONFIG"] == nil
+        {
+            configuration = Configuration()
+            hasFile = false
+        }
         settings = try RuntimeSettings(environment: environment)
         credentials = try CredentialStore(environment: environment, home: environment["HOME"])
         proxies = try ProxySettings(environment: environment)

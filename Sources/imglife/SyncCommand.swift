@@ -2,6 +2,7 @@ import ArgumentParser
 import Cache
 import FoundationEssentials
 import Glibc
+import Lifecycle
 import Logging
 import OCI
 import Registry
@@ -22,6 +23,7 @@ struct SyncCommand: Subcommand {
     }
 
     @ParentCommand var parent: Imglife
+    var copies: Bool { true }
 
     @Flag(help: "Decide everything, write nothing, push nothing.")
     var dryRun = false
@@ -56,7 +58,7 @@ struct SyncCommand: Subcommand {
     func run() async throws {
         try await Failure.exiting {
             if let interval = repetition.every { return try await runRepeatedly(every: interval) }
-            let session = try Session(options: parent.options)
+            let session = try Session(options: parent.options, copies: copies)
             _ = try options(for: session)
             try await Interruption.run(logger: session.logger) { try await run(session) }
         }

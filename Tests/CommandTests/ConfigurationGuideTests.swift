@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Lifecycle
 import OCI
 import Sync
 import TestSupport

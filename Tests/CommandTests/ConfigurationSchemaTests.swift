@@ -1,7 +1,9 @@
 import FoundationEssentials
+import Lifecycle
 import OCI
 import Sync
 import Testing
+import YAML
 
 @testable import imglife
 
@@ -88,10 +90,21 @@ struct ConfigurationSchemaTests {
                 #", "registries": {"[::1]:5000": {"endpoint": "http://a/b", "mirrors": ["m.io"]}, "LOCALHOST:1": null}"#
             ),
             document(#""tag": "a""#, #", "lifecycle": {"eol_provider": "local", "eol_url": "HTTPS://a.io"}"#),
+            document(#""tag": "a""#, #", "x-anchors": [1, {"a": "b"}], "x-": null"#),
         ]
     )
     func valid(document: String) throws {
         #expect(isAccepted(document))
+        #expect(try SchemaValidator(ConfigurationSchema.text).problems(document) == [])
+    }
+
+    @Test(
+        "Without entries a file is of use for whoever copies nothing",
+        arguments: [#"{"registries": {"a.io": {}}}"#, #"{"cache": {"path": "a"}, "x-mine": 1}"#]
+    )
+    func withoutEntries(document: String) throws {
+        #expect(!isAccepted(document))
+        #expect(try Configuration(yaml: document, file: "a", needsEntries: false).entries.isEmpty)
         #expect(try SchemaValidator(ConfigurationSchema.text).problems(document) == [])
     }
 

@@ -1,3 +1,4 @@
+import Lifecycle
 import OCI
 import Sync
 import TestSupport

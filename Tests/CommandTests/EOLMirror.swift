@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Lifecycle
 import OCI
 import Sync
 import TestSupport

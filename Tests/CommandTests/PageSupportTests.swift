@@ -36,7 +36,7 @@ struct PageSupportTests {
             try Files.write(Self.configuration, to: "\(path)/imglife.yaml")
             if let data { try Files.write(data, to: "\(path)/eol.yaml") }
             let options = try GlobalOptions.parse(["--config", "\(path)/imglife.yaml", "--log-level", "error"])
-            return try await Session(options: options).support()
+            return try await Session(options: options, copies: false).support()
         }
     }
 

@@ -85,8 +85,16 @@ struct SchemaValidator {
                 keyword.value[member.key].map { check(member.value, $0, "\(path).\(member.key)") } ?? []
             }
         case "additionalProperties":
-            let others = members.filter { schema["properties"]?[$0.key] == nil }
+            let isFree: (String) -> Bool = { key in
+                schema["patternProperties"]?.members?.contains { key.hasPrefix($0.key.dropFirst()) } == true
+            }
+            let others = members.filter { schema["properties"]?[$0.key] == nil && !isFree($0.key) }
             return others.flatMap { check($0.value, keyword.value, "\(path).\($0.key)") }
+        case "patternProperties":
+            // Only prefixes whose values are free.
+            return (keyword.value.members ?? []).filter { !$0.key.hasPrefix("^") || $0.value.bool != true }.map(\.key)
+        case "minProperties":
+            return Double(members.count) < keyword.value.number ?? 0 ? ["\(path): too few keys"] : []
         case "propertyNames":
             return members.flatMap { member -> [String] in
                 let name = try? JSONValue(parsing: Array(JSONText.quoted(member.key).utf8))

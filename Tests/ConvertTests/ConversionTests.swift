@@ -1,6 +1,7 @@
 import OCI
 import Sync
 import Testing
+import YAML
 
 @testable import Convert
 

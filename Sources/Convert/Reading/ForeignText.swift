@@ -1,5 +1,6 @@
 import OCI
 import Sync
+import YAML
 
 /// The documents of one file, read within the bounds that configurations are read in.
 struct ForeignText {

@@ -1,5 +1,6 @@
 import OCI
 import Sync
+import YAML
 
 /// A value of another tool's file, whether that was YAML or JSON.
 ///

@@ -1,5 +1,6 @@
 import OCI
 import Sync
+import YAML
 
 /// A mapping of another tool's file that is taken apart key by key; what is left becomes comments.
 struct Section {

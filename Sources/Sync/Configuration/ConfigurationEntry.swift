@@ -1,4 +1,6 @@
+package import Lifecycle
 package import OCI
+package import YAML
 
 extension Configuration {
     /// One upstream repository, the tags of it that are wanted, and where they go.
@@ -72,17 +74,5 @@ package struct Hook: Hashable, Sendable {
         self.command = command
         self.timeout = timeout
         self.continuesOnError = continuesOnError
-    }
-}
-
-/// Where a product's life cycles are looked up, and how its tags name them.
-package struct LifecycleTracking: Hashable, Sendable {
-    /// The product's name at endoflife.date: letters, digits, `.`, `_`, `+` and `-`.
-    package let product: String
-    package let track: LifecycleTrack
-
-    package init(product: String, track: LifecycleTrack) {
-        self.product = product
-        self.track = track
     }
 }

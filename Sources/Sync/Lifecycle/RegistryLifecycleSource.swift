@@ -1,5 +1,6 @@
+package import Lifecycle
 import NIOCore
-import OCI
+package import OCI
 package import Registry
 
 /// Asks endoflife.date, or what stands in for it, through the client of registries: same proxies, same retries.

@@ -1,3 +1,4 @@
+package import Lifecycle
 import OCI
 
 extension SyncReport {

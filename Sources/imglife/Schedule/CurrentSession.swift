@@ -2,6 +2,7 @@ import Logging
 import OCI
 import Sync
 import Synchronization
+import YAML
 
 /// The configuration that the next run follows; read again on HUP.
 final class CurrentSession: Sendable {
@@ -27,7 +28,7 @@ final class CurrentSession: Sendable {
     func reload() {
         let logger = value.logger
         do {
-            let new = try Session(options: options)
+            let new = try Session(options: options, copies: true)
             try validate(new)
             guard new.cacheDirectory == value.cacheDirectory else {
                 return logger.error("the new configuration has another cache; the old one stays until a restart")

@@ -12,7 +12,7 @@ extension SyncCommand {
     ///
     /// - Throws: `ExitCode` 130 or 143 when a run was cut short; ends in order while it waits.
     func runRepeatedly(every interval: Duration) async throws {
-        let first = try Session(options: parent.options)
+        let first = try Session(options: parent.options, copies: copies)
         _ = try options(for: first)
         let current = CurrentSession(first, options: parent.options) { session in _ = try options(for: session) }
         try await Stopping.run(logger: first.logger, words: "stopping; partial downloads are kept") { stop in

@@ -6,11 +6,12 @@ enum ConfigurationSchema {
           "title": "imglife.yaml",
           "description": "What imglife mirrors, from where, to where.",
           "type": "object",
-          "required": ["sync"],
+          "minProperties": 1,
+          "patternProperties": { "^x-": true },
           "additionalProperties": false,
           "properties": {
             "sync": {
-              "description": "What is mirrored.",
+              "description": "What is mirrored. Only commands that copy need it.",
               "type": "object",
               "required": ["entries"],
               "additionalProperties": false,

@@ -1,6 +1,7 @@
 import Convert
 import OCI
 import Sync
+import YAML
 
 /// The configuration is another tool's file.
 struct ForeignConfiguration: Error, CustomStringConvertible {
@@ -18,9 +19,9 @@ extension Configuration {
     /// Reads a configuration; another tool's file is called by its name.
     ///
     /// - Throws: ``ForeignConfiguration``, `ConfigurationError`.
-    static func recognizing(yaml: String, file: String) throws -> Configuration {
+    static func recognizing(yaml: String, file: String, needsEntries: Bool) throws -> Configuration {
         do throws(ConfigurationError) {
-            return try Configuration(yaml: yaml, file: file == "-" ? "<stdin>" : file)
+            return try Configuration(yaml: yaml, file: file == "-" ? "<stdin>" : file, needsEntries: needsEntries)
         } catch {
             guard let format = ForeignFormat.recognize(yaml) else { throw error }
             throw ForeignConfiguration(file: file, format: format)

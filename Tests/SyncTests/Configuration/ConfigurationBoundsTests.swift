@@ -1,5 +1,6 @@
 import Sync
 import Testing
+import YAML
 
 @Suite(.timeLimit(.minutes(10)))
 struct ConfigurationBoundsTests {

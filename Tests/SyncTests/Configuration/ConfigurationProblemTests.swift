@@ -1,5 +1,6 @@
 import Sync
 import Testing
+import YAML
 
 /// A document and the one problem that it has.
 struct ProblemCase: CustomTestStringConvertible, Sendable {

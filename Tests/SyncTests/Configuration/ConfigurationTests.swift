@@ -1,7 +1,9 @@
+import Lifecycle
 import OCI
 import Sync
 import TestSupport
 import Testing
+import YAML
 
 @Suite(.timeLimit(.minutes(10)))
 struct ConfigurationTests {

@@ -1,0 +1,38 @@
+import Glibc
+import OCI
+import YAML
+
+/// The file that keeps products' release cycles between runs: `eol-data.yaml`.
+package struct LifecycleDataFile: Sendable {
+    package let path: String
+
+    static let maximumBytes = YAMLDocument.maximumBytes
+
+    package init(path: String) {
+        self.path = path
+    }
+
+    /// - Returns: `nil` when there is no such file. Not an error.
+    /// - Throws: ``ConfigurationError`` with every problem of its text, ``FileError``.
+    @concurrent
+    package func read() async throws -> LifecycleCatalogue? {
+        guard let bytes = try DurableFile(path: path).read(upTo: Self.maximumBytes + 1) else { return nil }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            let problem = ConfigurationProblem(file: path, position: .start, path: "", message: "is not UTF-8 text")
+            throw ConfigurationError(problems: [problem])
+        }
+        return try LifecycleCatalogue(yaml: text, file: path)
+    }
+
+    /// Replaces the file; whoever reads it sees the old or the new text, also after a crash.
+    ///
+    /// At most 1 MiB. Comments and unknown keys of a file that somebody wrote by hand are not kept.
+    ///
+    /// - Throws: ``FileError``; the old file is still there then.
+    @concurrent
+    package func write(_ catalogue: LifecycleCatalogue) async throws {
+        let bytes = Array(try catalogue.yaml().utf8)
+        guard bytes.count <= Self.maximumBytes else { throw FileError(path: path, action: "write", code: EFBIG) }
+        try DurableFile(path: path).replace(with: bytes)
+    }
+}

@@ -1,0 +1,150 @@
+import Lifecycle
+import OCI
+import YAML
+
+extension Configuration.Entry {
+    private static let keys = [
+        "source", "target", "tag", "tag_regex", "tag_exclude", "keep_last", "os_normalize", "check_digest", "platforms",
+        "lifecycle", "hooks", "referrers",
+    ]
+
+    /// Reads one of `sync.entries`; `nil` when something that it cannot do without is wrong.
+    init?(_ field: Field, _ reader: inout FieldReader, defaultPlatforms: [PlatformPattern]) {
+        guard let fields = reader.mapping(field, keys: Self.keys) else { return nil }
+        let source = reader.required("source", of: fields) { $0.repository($1) }
+        let target = reader.required("target", of: fields) { $0.repository($1) }
+        if let source, source == target, let field = fields["target"] {
+            reader.fail(field, "must not be the source itself, '\(source.description.displaySafe)'")
+        }
+        let selection = Configuration.TagSelection(fields, &reader)
+        let keepLast = reader.count(fields["keep_last"])
+        if fields["tag"] != nil, let field = fields["keep_last"] {
+            reader.warn(field, "has no effect beside a fixed tag")
+        }
+        let normalizesOS = reader.bool(fields["os_normalize"]) ?? false
+        let checksDigest = reader.bool(fields["check_digest"]) ?? false
+        let platforms = reader.platforms(fields["platforms"]) ?? defaultPlatforms
+        let lifecycle = fields["lifecycle"].flatMap { LifecycleTracking($0, &reader) }
+        let hooks = Hook.list(fields["hooks"], &reader)
+        let includesReferrers = reader.bool(fields["referrers"]) ?? false
+        guard let source, let target, let selection else { return nil }
+        self.init(
+            source: source,
+            target: target,
+            selection: selection,
+            keepLast: keepLast,
+            normalizesOS: normalizesOS,
+            checksDigest: checksDigest,
+            platforms: platforms,
+            lifecycle: lifecycle,
+            hooks: hooks,
+            includesReferrers: includesReferrers,
+            position: field.position
+        )
+    }
+}
+
+extension Configuration.TagSelection {
+    /// Reads `tag` or `tag_regex`.
+    fileprivate init?(_ fields: Fields, _ reader: inout FieldReader) {
+        let tag = reader.parsed(fields["tag"], as: "a tag") { text throws(ReferenceError) in try TagName(text) }
+        let exclusion = reader.pattern(fields["tag_exclude"])
+        let pattern = reader.pattern(fields["tag_regex"], excluding: exclusion)
+        switch (fields["tag"], fields["tag_regex"]) {
+        case (nil, nil):
+            reader.fail(fields.mapping, "one of the keys 'tag' and 'tag_regex' is missing")
+        case (.some, .some(let field)):
+            reader.fail(field, "must not stand beside 'tag'; keep one of the two")
+        default:
+            break
+        }
+        if fields["tag"] != nil, let field = fields["tag_exclude"] {
+            reader.warn(field, "has no effect beside a fixed tag")
+        }
+        guard let selection = tag.map(Self.tag) ?? pattern.map(Self.pattern) else { return nil }
+        self = selection
+    }
+}
+
+extension Hook {
+    /// Reads `hooks`, of an entry or of all.
+    static func list(_ field: Field?, _ reader: inout FieldReader) -> [Hook] {
+        guard let field, let fields = reader.mapping(field, keys: ["post_sync"]) else { return [] }
+        var hooks: [Hook] = []
+        for element in reader.list(fields["post_sync"], example: "'- cmd: …'") {
+            guard let hook = reader.mapping(element, keys: ["cmd", "timeout", "continue_on_error"]) else { continue }
+            let command = reader.required("cmd", of: hook) { $0.string($1) }
+            let timeout = reader.timeout(hook["timeout"]) ?? Hook.defaultTimeout
+            let continues = reader.bool(hook["continue_on_error"]) ?? false
+            if let command { hooks.append(Hook(command: command, timeout: timeout, continuesOnError: continues)) }
+        }
+        return hooks
+    }
+}
+
+extension LifecycleTracking {
+    /// Reads `lifecycle` of an entry.
+    fileprivate init?(_ field: Field, _ reader: inout FieldReader) {
+        guard let fields = reader.mapping(field, keys: ["product", "track", "extract"]) else { return nil }
+        let product = reader.required("product", of: fields) { $0.product($1) }
+        if let old = fields["extract"] {
+            if fields["track"] == nil {
+                reader.warn(old, "is the old name of 'track'; write 'track'")
+            } else {
+                reader.fail(old, "is the old name of 'track', which is there too; keep 'track'")
+            }
+        } else if fields["track"] == nil {
+            reader.fail(field, "the key 'track' is missing; it is 'minor' or 'major'")
+        }
+        let track = reader.word(fields["track"] ?? fields["extract"], LifecycleTrack.self)
+        guard let product, let track else { return nil }
+        self.init(product: product, track: track)
+    }
+}
+
+extension FieldReader {
+    fileprivate mutating func pattern(_ field: Field?, excluding exclusion: TagPattern? = nil) -> TagPattern? {
+        guard let text = string(field), let field else { return nil }
+        do throws(PatternError) {
+            return try TagPattern(text, excluding: exclusion)
+        } catch {
+            fail(field, error.description)
+            return nil
+        }
+    }
+
+    /// A repository without tag or digest.
+    fileprivate mutating func repository(_ field: Field) -> RepositoryReference? {
+        let image = parsed(field, as: "a repository such as docker.io/library/alpine") {
+            text throws(ReferenceError) in try ImageReference(text)
+        }
+        guard let image else { return nil }
+        if image.digest != nil {
+            fail(
+                field,
+                "must be a repository without digest, not \(field.node.shown); choose what to mirror with 'tag'"
+            )
+        } else if let tag = image.tag {
+            fail(
+                field,
+                "must be a repository without tag, not \(field.node.shown); write 'tag: \(tag)' in the entry instead"
+            )
+        } else {
+            return image.location
+        }
+        return nil
+    }
+
+    /// A name that goes into a URL's path.
+    fileprivate mutating func product(_ field: Field) -> String? {
+        guard let text = string(field) else { return nil }
+        let isWord: (Unicode.Scalar) -> Bool = { $0.isASCII && $0.properties.isAlphabetic || $0.isASCIIDigit }
+        guard let first = text.unicodeScalars.first, isWord(first), text.utf8.count <= 100,
+            text.unicodeScalars.allSatisfy({ isWord($0) || "._+-".unicodeScalars.contains($0) })
+        else {
+            fail(field, "must be a product's name at endoflife.date, such as alpine-linux, not \(field.node.shown)")
+            return nil
+        }
+        return text
+    }
+}

@@ -1,0 +1,96 @@
+import Lifecycle
+import OCI
+import YAML
+
+extension CacheOptions {
+    /// Reads `cache`.
+    init(_ field: Field, _ reader: inout FieldReader) {
+        self.init()
+        guard let fields = reader.mapping(field, keys: ["path", "max_size", "min_free"]) else { return }
+        path = reader.string(fields["path"])
+        maximumSize = reader.byteSize(fields["max_size"])
+        minimumFree = reader.byteSize(fields["min_free"])
+    }
+}
+
+extension LifecycleOptions {
+    /// Reads the top-level `lifecycle`.
+    init(_ field: Field, _ reader: inout FieldReader) {
+        self.init()
+        guard let fields = reader.mapping(field, keys: ["eol_provider", "eol_data_file", "eol_url"]) else { return }
+        provider = reader.word(fields["eol_provider"], LifecycleOptions.Provider.self) ?? provider
+        dataFile = reader.string(fields["eol_data_file"]) ?? dataFile
+        baseURL = reader.baseURL(fields["eol_url"])
+    }
+}
+
+extension RegistryOptions {
+    private static let keys = [
+        "endpoint", "plain_http", "ca_file", "hub_api", "max_connections", "mirrors", "auth_realms",
+    ]
+
+    /// Reads `registries`: options by host.
+    static func byHost(_ field: Field, _ reader: inout FieldReader) -> [RegistryHost: RegistryOptions] {
+        guard let hosts = reader.mapping(field) else { return [:] }
+        var result: [RegistryHost: RegistryOptions] = [:]
+        var lines: [RegistryHost: Int] = [:]
+        for (name, value) in hosts.ordered {
+            let key = Field(
+                node: YAMLNode(position: value.keyPosition, content: .scalar(name, isPlain: false)),
+                path: value.field.path
+            )
+            let host = reader.host(key)
+            let options = RegistryOptions(value.field, of: host, &reader)
+            guard let host else { continue }
+            if let line = lines[host] {
+                reader.fail(key, "means \(host), which line \(line) configures already")
+                continue
+            }
+            lines[host] = key.position.line
+            result[host] = options
+        }
+        return result
+    }
+
+    private init(_ field: Field, of host: RegistryHost?, _ reader: inout FieldReader) {
+        self.init()
+        guard !field.node.isNull, let fields = reader.mapping(field, keys: Self.keys) else { return }
+        endpoint = reader.baseURL(fields["endpoint"])
+        isPlainHTTP = reader.bool(fields["plain_http"]) ?? false
+        if isPlainHTTP, let endpoint, !endpoint.isPlainHTTP, let field = fields["plain_http"] {
+            reader.fail(field, "contradicts the endpoint \(endpoint.description.displaySafe); keep one of the two")
+        }
+        caFile = reader.string(fields["ca_file"])
+        hubAPI = reader.baseURL(fields["hub_api"])
+        maximumConnections = reader.count(fields["max_connections"])
+        for element in reader.list(fields["auth_realms"], example: "[auth.example.com]") {
+            if let realm = reader.host(element) { authRealms.append(realm) }
+        }
+        for element in reader.list(fields["mirrors"], example: "[mirror.example.com]") {
+            guard let mirror = reader.host(element) else { continue }
+            if mirror == host {
+                reader.fail(element, "must not be the host that it mirrors")
+            } else if !mirrors.contains(mirror) {
+                mirrors.append(mirror)
+            }
+        }
+    }
+
+    /// The hosts that `registry`, a section of sibling tools, declares to speak plain HTTP; its other keys are theirs.
+    static func plainHosts(_ field: Field, _ reader: inout FieldReader) -> [RegistryHost] {
+        guard let section = reader.mapping(field) else { return [] }
+        var hosts: [RegistryHost] = []
+        for (key, value) in section.ordered where !value.field.node.isNull {
+            if key == "insecure_registries" {
+                for element in reader.list(value.field, example: "[registry.example.com:5000]") {
+                    if let host = reader.host(element) { hosts.append(host) }
+                }
+            } else if key == "url", case .scalar(let text, _) = value.field.node.content,
+                text.lowercased().hasPrefix("http://"), let url = reader.baseURL(value.field)
+            {
+                hosts.append(url.host)
+            }
+        }
+        return hosts
+    }
+}

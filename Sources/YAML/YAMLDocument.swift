@@ -1,0 +1,165 @@
+import OCI
+import Yams
+
+/// Why a text is no YAML document that imglife reads.
+package struct YAMLFailure: Error {
+    package let position: SourcePosition
+    /// The path of the field it is about; empty for the text as a whole.
+    package var path = ""
+    package let message: String
+}
+
+/// A YAML document, composed within bounds.
+///
+/// libyaml limits its own nesting; what it does not limit is how far a few aliases expand, so nodes are counted while
+/// they are walked and the walk ends at the bound. Merge keys (`<<`) are applied, the mapping's own keys first.
+package struct YAMLDocument {
+    package static let maximumBytes = 1 << 20
+    static let maximumNodes = 100_000
+    static let maximumDepth = 64
+
+    /// `nil` for a text without any node.
+    package let root: YAMLNode?
+    /// Keys that stand twice in one mapping, at their second place.
+    package let duplicates: [YAMLFailure]
+
+    package init(_ text: String) throws(YAMLFailure) {
+        guard text.utf8.count <= Self.maximumBytes else {
+            throw YAMLFailure(position: .start, message: "the file is longer than 1 MiB")
+        }
+        guard !AliasGuard.mayExplode(text) else {
+            throw YAMLFailure(
+                position: .start,
+                message: "too many YAML aliases together with keys that are not scalars"
+            )
+        }
+        var composer = DuplicateTolerantComposer(text: text)
+        let node = try composer.compose()
+        var walk = Walk(markers: composer.markers)
+        root = try node.map { node throws(YAMLFailure) in try walk.convert(node, path: "", depth: 0) }
+        duplicates = walk.duplicates
+    }
+
+    private struct Walk {
+        /// Yams fills in the tags of keys while it compares them, so that `<<` may arrive with one.
+        private static let untaggedNames = ["", Yams.Tag.Name.merge.rawValue, Yams.Tag.Name.null.rawValue]
+
+        let markers: [Unicode.Scalar: DuplicateTolerantComposer.Marker]
+        var count = 0
+        var duplicates: [YAMLFailure] = []
+
+        mutating func convert(_ node: Node, path: String, depth: Int) throws(YAMLFailure) -> YAMLNode {
+            let position = SourcePosition(node.mark)
+            count += 1
+            guard count <= YAMLDocument.maximumNodes else {
+                throw YAMLFailure(
+                    position: position,
+                    message: "the document has more than \(YAMLDocument.maximumNodes) nodes with its aliases expanded"
+                )
+            }
+            guard depth <= YAMLDocument.maximumDepth else {
+                throw YAMLFailure(position: position, message: "nested deeper than \(YAMLDocument.maximumDepth) levels")
+            }
+            switch node {
+            case .scalar(let scalar):
+                let isPlain = scalar.style == .plain && Self.untaggedNames.contains(scalar.tag.rawValue)
+                return YAMLNode(position: position, content: .scalar(scalar.string, isPlain: isPlain))
+            case .sequence(let items):
+                var nodes: [YAMLNode] = []
+                for (index, item) in items.enumerated() {
+                    nodes.append(try convert(item, path: "\(path)[\(index)]", depth: depth + 1))
+                }
+                return YAMLNode(position: position, content: .sequence(nodes))
+            case .mapping(let pairs):
+                return YAMLNode(position: position, content: .mapping(try convert(pairs, path: path, depth: depth)))
+            case .alias:
+                throw YAMLFailure(position: position, message: "an alias without its anchor")
+            }
+        }
+
+        private mutating func convert(
+            _ mapping: Node.Mapping,
+            path: String,
+            depth: Int
+        ) throws(YAMLFailure) -> [(key: YAMLNode, value: YAMLNode)] {
+            var own: [(key: YAMLNode, value: YAMLNode)] = []
+            var merged: [(key: YAMLNode, value: YAMLNode)] = []
+            for (key, value) in mapping {
+                let name = try convert(key, path: path, depth: depth + 1)
+                let content = try convert(value, path: name.path(below: path), depth: depth + 1)
+                if case .scalar("<<", isPlain: true) = name.content {
+                    merged += content.mergedPairs
+                } else {
+                    own.append((name, content))
+                }
+            }
+            own = dropDuplicates(own, path: path)
+            for pair in merged where !own.contains(where: { $0.key.isSameKey(as: pair.key) }) {
+                own.append(pair)
+            }
+            return own
+        }
+
+        /// Leaves out the keys that ``DuplicateTolerantComposer`` marked, and reports each at its second place.
+        private mutating func dropDuplicates(
+            _ pairs: [(key: YAMLNode, value: YAMLNode)],
+            path: String
+        ) -> [(key: YAMLNode, value: YAMLNode)] {
+            guard !markers.isEmpty else { return pairs }
+            return pairs.filter { pair in
+                guard case .scalar(let text, _) = pair.key.content, let first = text.unicodeScalars.first,
+                    let marker = markers[first]
+                else { return true }
+                let twin = pairs.first { other in
+                    guard case .scalar(marker.key, _) = other.key.content else { return false }
+                    return true
+                }
+                let position = max(twin?.key.position ?? pair.key.position, pair.key.position)
+                let line = min(twin?.key.position ?? pair.key.position, pair.key.position).line
+                duplicates.append(
+                    YAMLFailure(
+                        position: position,
+                        path: YAMLNode(position: position, content: .scalar(marker.key, isPlain: true)).path(
+                            below: path
+                        ),
+                        message: "stands here a second time; it is on line \(line) already"
+                    )
+                )
+                return false
+            }
+        }
+    }
+}
+
+extension YAMLNode {
+    /// The pairs that a merge key with this value brings in, in the order in which they win.
+    fileprivate var mergedPairs: [(key: YAMLNode, value: YAMLNode)] {
+        switch content {
+        case .mapping(let pairs): pairs
+        case .sequence(let items): items.flatMap(\.mergedPairs)
+        case .scalar: []
+        }
+    }
+
+    /// The path of the value that this key names.
+    ///
+    /// Long keys are cut, so that the paths of many values below one stay small together.
+    package func path(below parent: String) -> String {
+        guard case .scalar(let text, _) = content else { return parent }
+        let name = text.unicodeScalars.count > 80 ? "\(text.prefix(80))…" : text
+        return parent.isEmpty ? name : "\(parent).\(name)"
+    }
+
+    fileprivate func isSameKey(as other: YAMLNode) -> Bool {
+        guard case .scalar(let left, _) = content, case .scalar(let right, _) = other.content else { return false }
+        return left == right
+    }
+}
+
+extension SourcePosition {
+    package static let start = SourcePosition(line: 1, column: 1)
+
+    init(_ mark: Mark?) {
+        self.init(line: max(1, mark?.line ?? 1), column: max(1, mark?.column ?? 1))
+    }
+}
