@@ -52,7 +52,7 @@ let package = Package(
             ]
         ),
         .target(name: "YAML", dependencies: ["OCI", .product(name: "Yams", package: "Yams")]),
-        .target(name: "Lifecycle", dependencies: ["OCI", "YAML", .product(name: "Yams", package: "Yams")]),
+        .target(name: "Lifecycle", dependencies: ["OCI", "Output", "YAML", .product(name: "Yams", package: "Yams")]),
         .target(
             name: "CLinux",
             linkerSettings: [
