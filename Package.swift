@@ -101,12 +101,16 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
         ),
+        .target(
+            name: "CBuild",
+            cSettings: Context.environment["IMGLIFE_COMMIT"].map { [.define("IMGLIFE_COMMIT", to: "\"\($0)\"")] } ?? []
+        ),
         .target(name: "Convert", dependencies: ["OCI", "Sync", "YAML"]),
         .executableTarget(
             name: "imglife",
             dependencies: [
                 "Archive", "CLinux", "Cache", "Concurrency", "Convert", "Lifecycle", "OCI", "Output", "Registry",
-                "Serve", "Sync", "YAML",
+                "Serve", "Sync", "YAML", "CBuild",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

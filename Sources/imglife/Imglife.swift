@@ -25,6 +25,7 @@ struct Imglife: AsyncParsableCommand {
             ConvertCommand.self,
             SchemaCommand.self,
             CompletionCommand.self,
+            VersionCommand.self,
         ]
     )
 
