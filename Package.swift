@@ -1,8 +1,16 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
-/// Without symbols for others to link against, and with equal functions once, a release is 5 MB smaller.
-let smallBinary = ["-use-ld=lld", "-Xlinker", "--no-export-dynamic", "-Xlinker", "--icf=safe"]
+/// What makes a release smaller: no symbols for others to link against and equal functions once (5 MB).
+///
+/// Tables for unwinding, which Swift does not do, are another 8 MB.
+let smallBinary = [
+    "-use-ld=lld", "-Xlinker", "--no-export-dynamic", "-Xlinker", "--icf=safe",
+    "-Xlinker", "-T", "-Xlinker", "\(Context.packageDirectory)/Sources/CBuild/SmallBinary.ld",
+]
+
+/// For code that runs once a command, not once a tag or a byte.
+let small: [SwiftSetting] = [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 
 /// Set by the Makefile: what a newer compiler or dependency deprecates must not break a user's build.
 let warningsAreErrors = Context.environment["IMGLIFE_WARNINGS_AS_ERRORS"] == "1"
@@ -103,9 +111,10 @@ let package = Package(
         ),
         .target(
             name: "CBuild",
+            exclude: ["SmallBinary.ld"],
             cSettings: Context.environment["IMGLIFE_COMMIT"].map { [.define("IMGLIFE_COMMIT", to: "\"\($0)\"")] } ?? []
         ),
-        .target(name: "Convert", dependencies: ["OCI", "Sync", "YAML"]),
+        .target(name: "Convert", dependencies: ["OCI", "Sync", "YAML"], swiftSettings: small),
         .executableTarget(
             name: "imglife",
             dependencies: [
@@ -115,6 +124,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
+            swiftSettings: small,
             linkerSettings: [.unsafeFlags(smallBinary, .when(platforms: [.linux], configuration: .release))]
         ),
         .target(
