@@ -6,16 +6,24 @@ struct Aftermath: Sendable {
     let work: SyncWork
     let directory: String
     let ledger: Ledger
+    /// Whether others have worked on it than the commands that are run here: what they left goes with the collection.
+    var isShared = false
 
     private var cache: String { "\(directory)/cache" }
 
     /// A sync, an export, an import of that elsewhere, a collection without grace and a verification all work.
     ///
     /// What does not is something that only a person could put right. The files and the index must then agree, in both
-    /// directions.
+    /// directions: also what others had left that no command met has been collected.
     func expectUsable(_ place: String, target number: Int) async throws {
-        try await work.expectSuccess(place, in: directory, target: number, ledger)
-        ledger.enterSettled("\(place), synced", try Examination(cache))
+        let asideBefore = try putAside()
+        try await work.expectCopies(place, in: directory, target: number, ledger)
+        let synced = try Examination(cache)
+        if isShared {
+            ledger.enter("\(place), synced", synced)
+        } else {
+            ledger.enterSettled("\(place), synced", synced)
+        }
         let archive = "\(directory)/\(number).tar"
         try await expect(
             place,
@@ -28,7 +36,14 @@ struct Aftermath: Sendable {
         let last = try Examination(cache)
         ledger.enterSettled("\(place), collected", last)
         expectImages(last, "\(place), collected")
-        if !last.suspicious.isEmpty { ledger.problem("\(place): in quarantine: \(last.suspicious)") }
+        let aside = try putAside().subtracting(asideBefore)
+        if !aside.isEmpty { ledger.problem("\(place): put aside: \(aside.sorted())") }
+    }
+
+    /// What is in quarantine: what a fault has damaged may be.
+    private func putAside() throws -> Set<String> {
+        let quarantine = "\(cache)/quarantine"
+        return Files.exists(quarantine) ? Set(try Files.list(quarantine)) : []
     }
 
     private func importElsewhere(_ archive: String, _ place: String) async throws {

@@ -19,6 +19,8 @@ extension Campaign {
                 try await flips.expect([], by: ["verify"])
                 guard try await flips.canRepair() else { return ledger.remark("healed by the next run") }
                 try await flips.repair(try flips.flip(count, seed: seed + 1))
+                let aftermath = Aftermath(work: work, directory: directory, ledger: ledger)
+                try await aftermath.expectUsable("after verify --repair", target: 2)
                 ledger.remark("healed by the next run; again by verify --repair")
             }
         }
@@ -66,7 +68,7 @@ private struct FlippedCache {
     func repair(_ bad: Set<Digest>) async throws {
         let result = try await imglife(["verify", "--repair"])
         if result.status != 0 { ledger.repair("verify --repair: \(result.status) \(result.output)\(result.errors)") }
-        ledger.enter("after verify --repair", try Examination(cache))
+        ledger.enterSettled("after verify --repair", try Examination(cache))
         for digest in bad where !Files.exists("\(cache)/blobs/sha256/\(digest.hex)") {
             ledger.repair("not repaired: \(digest)")
         }

@@ -19,9 +19,13 @@ extension Campaign {
             program.faults = control.map { [$0.fault] } ?? []
             let result = try await program.run()
             guard result.status == 0 else { throw RigError("\(work): \(result.output)\(result.errors)") }
-            let walk = CrashWalk(trace: try Trace("\(directory)/trace"), root: root, work: work)
             let found = control == nil ? ledger : Ledger("control")
-            try await walk.check(in: directory, stride: step, found)
+            let walk = try await SyncWork.with { syncs async throws in
+                let trace = try Trace("\(directory)/trace")
+                let walk = CrashWalk(trace: trace, root: root, work: work, syncs: control == nil ? syncs : nil)
+                try await walk.check(in: directory, stride: step, found)
+                return walk
+            }
             let states = found.figures.cases
             if control != nil {
                 for _ in 0..<states { ledger.countCase() }
@@ -51,6 +55,10 @@ private struct CrashWalk: Sendable {
     let trace: Trace
     let root: String
     let work: Campaign.CrashWork
+    /// With what the commands are tried afterwards.
+    let syncs: SyncWork?
+    /// They are tried on one of so many disks of each lane.
+    private static let sample = 40
 
     func check(in directory: String, stride step: Int, _ ledger: Ledger) async throws {
         let size = trace.changes.count
@@ -58,6 +66,7 @@ private struct CrashWalk: Sendable {
         try await onTwoLanes(0..<2) { lane in
             var disk = DiskModel()
             var said = ""
+            var number = 0
             for (position, change) in trace.changes.enumerated() {
                 disk.apply(change)
                 if case .say(let bytes) = change { said += String(decoding: bytes, as: UTF8.self) }
@@ -65,11 +74,24 @@ private struct CrashWalk: Sendable {
                 for survival in DiskModel.Survival.allCases {
                     let copy = "\(directory)/\(lane)"
                     try disk.write(root, to: copy, survival)
-                    try await examine(copy, "change \(position + 1), \(survival) survives", said, ledger)
+                    let place = "change \(position + 1), \(survival) survives"
+                    try await examine(copy, place, said, ledger)
+                    if number % Self.sample == 0 { try await tryCommands(copy, place, 2 * number + lane, ledger) }
                     try Files.remove(copy)
+                    number += 1
                 }
             }
         }
+    }
+
+    private func tryCommands(_ copy: String, _ place: String, _ number: Int, _ ledger: Ledger) async throws {
+        guard let syncs else { return }
+        let after = "\(copy).after"
+        try Files.makeDirectory(after)
+        try await Tool.check("cp", ["-a", copy, "\(after)/cache"])
+        let aftermath = Aftermath(work: syncs, directory: after, ledger: ledger, isShared: true)
+        try await aftermath.expectUsable(place, target: number)
+        try Files.remove(after)
     }
 
     private func examine(_ copy: String, _ place: String, _ said: String, _ ledger: Ledger) async throws {

@@ -18,6 +18,8 @@ extension Campaign {
                         for text in try work.takeTarget(number) { ledger.problem("\(fault): \(text)") }
                     }
                     try await work.expectSuccess("\(fault)", in: directory, target: number, ledger)
+                    let aftermath = Aftermath(work: work, directory: directory, ledger: ledger)
+                    try await aftermath.expectUsable("\(fault)", target: 100_000 + number)
                 }
             }
         }

@@ -19,7 +19,8 @@ struct Examination: Sendable {
     private(set) var tags: [String: Digest] = [:]
     /// What recovery has put aside.
     private(set) var suspicious: [String] = []
-    /// What contradicts the order of commits: rows without files, tags without all that their images need.
+    /// What contradicts the order of commits: rows without files, tags without all that their images need, or without
+    /// its rows.
     private(set) var broken: [String] = []
 
     init(_ path: String) throws {
@@ -31,13 +32,17 @@ struct Examination: Sendable {
         try readIndex(path)
         for digest in recorded.subtracting(blobs).sorted() { broken.append("recorded, but not there: \(digest)") }
         for (tag, digest) in tags {
-            for missing in try closure(of: digest, path).subtracting(blobs).sorted() {
-                broken.append("\(tag) lacks \(missing)")
+            let needed = try closure(of: digest, path)
+            for missing in needed.subtracting(blobs).sorted() { broken.append("\(tag) lacks \(missing)") }
+            // A tag's row is the last one of its image.
+            for unknown in needed.intersection(unrecorded).sorted() {
+                broken.append("\(tag) needs what is not recorded: \(unknown)")
             }
         }
     }
 
-    /// Files that the index does not know: a kill may leave them, but whoever comes next must take them in.
+    /// Files that the index does not know: a kill may leave them, but whoever needs them must take them in, and the next
+    /// collection removes the others.
     var unrecorded: Set<Digest> { blobs.subtracting(recorded) }
 
     /// Takes a blob's row away, as a store would leave it that forgot to write it.

@@ -41,6 +41,8 @@ extension Campaign {
             guard result.status == 0 else { break }
         }
         try await work.expectSuccess("bit \(number)", in: directory, target: number, ledger)
+        let aftermath = Aftermath(work: work, directory: directory, ledger: ledger)
+        try await aftermath.expectUsable("bit \(number)", target: 100_000 + number)
     }
 
     private struct Answers: Sendable {

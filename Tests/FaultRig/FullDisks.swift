@@ -48,7 +48,11 @@ extension Campaign {
         let isClear = first.contains("No space left on device") || first.contains("disk is full")
         if statuses[0] > 1 || statuses[0] == 1 && !isClear { ledger.problem("\(size) KiB: \(statuses[0]) \(first)") }
         if statuses[1] != 0 { ledger.repair("\(size) KiB, with room: \(try Files.text("\(copy).second"))") }
-        ledger.enter("\(size) KiB", try Examination(copy))
+        ledger.enterSettled("\(size) KiB", try Examination(copy))
         for text in try work.takeTarget(number) { ledger.repair("\(size) KiB, with room: \(text)") }
+        try Files.remove(place)
+        try Files.move(copy, to: place)
+        let aftermath = Aftermath(work: work, directory: directory, ledger: ledger)
+        try await aftermath.expectUsable("\(size) KiB", target: 100_000 + number)
     }
 }

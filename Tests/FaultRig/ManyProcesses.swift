@@ -22,7 +22,8 @@ extension Campaign {
                 acknowledged.allowCollection()
                 ledger.enter("afterwards", try Examination(cache), acknowledged)
                 try await recover(cache, "afterwards", ledger)
-                try await work.expectSuccess("afterwards", in: directory, target: 999_999, ledger)
+                let aftermath = Aftermath(work: work, directory: directory, ledger: ledger, isShared: true)
+                try await aftermath.expectUsable("afterwards", target: 999_999)
             }
         }
         ledger.remark("6 × \(count) operations, and sync and the cache commands all the time")

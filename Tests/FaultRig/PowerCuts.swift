@@ -11,12 +11,24 @@ extension Campaign {
             return ledger.figures
         }
         let perDisk = control == nil ? min(20, count) : 1
-        try await onTwoLanes(0..<((count + perDisk - 1) / perDisk)) { session in
-            try await Scratch.with { directory async throws in
-                let rig = PowerRig(directory: directory)
-                try await rig.makeDisk()
-                var work = PowerSession(rig: rig, seed: seed &+ session, control: control)
-                try await work.run(perDisk, ledger)
+        try await SyncWork.with { work async throws in
+            try await onTwoLanes(0..<((count + perDisk - 1) / perDisk)) { session in
+                try await Scratch.with { directory async throws in
+                    let rig = PowerRig(directory: directory)
+                    try await rig.makeDisk()
+                    var cuts = PowerSession(rig: rig, seed: seed &+ session, control: control)
+                    try await cuts.run(perDisk, ledger)
+                    guard control == nil, let copy = cuts.lastCopy else { return }
+                    try Files.makeDirectory("\(directory)/after")
+                    try Files.move(copy, to: "\(directory)/after/cache")
+                    let aftermath = Aftermath(
+                        work: work,
+                        directory: "\(directory)/after",
+                        ledger: ledger,
+                        isShared: true
+                    )
+                    try await aftermath.expectUsable("after \(perDisk) cuts", target: session)
+                }
             }
         }
         ledger.remark("ext4 shut down without flushing its log, \(perDisk) cuts for each disk")
@@ -89,6 +101,8 @@ private struct PowerSession {
     let control: Campaign.Control?
     private var generator: SeededGenerator
     private var acknowledged = Acknowledged()
+    /// The cache as the last cut left it, and the next opening put it right.
+    private(set) var lastCopy: String?
 
     init(rig: PowerRig, seed: Int, control: Campaign.Control?) {
         self.rig = rig
@@ -100,6 +114,8 @@ private struct PowerSession {
         for round in 0..<count {
             let program = nextProgram(round)
             let place = "\(program.arguments.dropFirst()), \(program.faults)"
+            if let copy = lastCopy { try Files.remove(copy) }
+            lastCopy = nil
             let copy = "\(rig.directory)/copy"
             let result = try await rig.run(program.command, copy: copy)
             if !result.wasKilled, let oddity = result.oddity { ledger.problem("\(place): \(oddity)") }
@@ -109,7 +125,7 @@ private struct PowerSession {
             let found = Ledger(place)
             try await examine(copy, place, control == nil ? ledger : found)
             if control != nil { ledger.control(caught: found.figures.problemCount > 0) }
-            try Files.remove(copy)
+            lastCopy = copy
         }
     }
 

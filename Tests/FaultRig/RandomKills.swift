@@ -81,7 +81,8 @@ extension Campaign {
             }
             let place = "after \(rounds.count) kills"
             try await PullWork(work, rounds.lowerBound, in: directory, []).expectSuccess(place, ledger)
-            try await work.expectSuccess(place, in: directory, target: rounds.lowerBound, ledger)
+            let aftermath = Aftermath(work: work, directory: directory, ledger: ledger, isShared: true)
+            try await aftermath.expectUsable(place, target: 100_000 + rounds.lowerBound)
         }
 
         private func kill(

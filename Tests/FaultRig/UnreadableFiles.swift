@@ -13,6 +13,8 @@ extension Campaign {
                     try await reader.check(work, number, in: directory, ledger)
                     ledger.countCase()
                     try await work.expectSuccess("\(reader)", in: directory, target: number, ledger)
+                    let aftermath = Aftermath(work: work, directory: directory, ledger: ledger)
+                    try await aftermath.expectUsable("\(reader)", target: 2000 + number)
                 }
             }
         }

@@ -48,6 +48,11 @@ package enum Files {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 
+    /// Moves a file or a tree to where nothing is.
+    package static func move(_ path: String, to other: String) throws {
+        try FileManager.default.moveItem(atPath: path, toPath: other)
+    }
+
     /// Removes a file or a tree; nothing there is an error.
     package static func remove(_ path: String) throws {
         try FileManager.default.removeItem(atPath: path)
