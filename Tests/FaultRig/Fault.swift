@@ -7,6 +7,12 @@ enum Fault: Sendable, CustomStringConvertible {
 
     /// SIGKILL right before a change to the file system.
     case kill(before: Int)
+    /// SIGKILL right after the so many-th blob has got its place, before it has got its row.
+    case killRenamed(Int)
+    /// The index is locked by somebody else for ever, from the so many-th blob on that has got its place.
+    case busyIndex(afterRename: Int)
+    /// Nothing more fits into the index, from the so many-th blob on that has got its place.
+    case fullIndex(afterRename: Int)
     /// SIGKILL after a time.
     case killLater(microseconds: Int)
     /// The machine loses its power right before a change to the file system.
@@ -32,6 +38,9 @@ enum Fault: Sendable, CustomStringConvertible {
     var description: String {
         switch self {
         case .kill(let position): "kill:\(position)"
+        case .killRenamed(let position): "killrenamed:\(position)"
+        case .busyIndex(let position): "busyindex:\(position)"
+        case .fullIndex(let position): "fullindex:\(position)"
         case .killLater(let time): "after:\(time)"
         case .powerCut(let position): "cut:\(position)"
         case .powerCutAfterLine(let number): "cutack:\(number)"

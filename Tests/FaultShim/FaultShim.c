@@ -49,7 +49,8 @@ static char unreadable[4][NAME_MAX + 1];
 static int unreadable_count;
 static int no_file_sync, no_directory_sync, late_rename;
 static int trace = -1;
-static long changes, writes, acknowledgements;
+static long kill_renamed_at, busy_index_at, full_index_at;
+static long changes, writes, acknowledgements, blobs_renamed;
 static struct rename late[max_renames];
 static int late_count;
 // Counting, and in a trace the change itself, are one step; a change may bring about another one.
@@ -82,6 +83,9 @@ static void parse(char *text) {
         if (sscanf(item, "kill:%ld", &kill_at) == 1 || sscanf(item, "cut:%ld", &cut_at) == 1) continue;
         if (sscanf(item, "cutack:%ld", &cut_ack_at) == 1 || sscanf(item, "short:%ld", &short_at) == 1) continue;
         if (sscanf(item, "after:%ld", &kill_after) == 1 || sscanf(item, "cutafter:%ld", &cut_after) == 1) continue;
+        if (sscanf(item, "killrenamed:%ld", &kill_renamed_at) == 1) continue;
+        if (sscanf(item, "busyindex:%ld", &busy_index_at) == 1) continue;
+        if (sscanf(item, "fullindex:%ld", &full_index_at) == 1) continue;
         struct delay delay = {0};
         if (delay_count < max_delays && sscanf(item, "slow:%15[a-z]:%ld", delay.call, &delay.milliseconds) == 2) {
             delays[delay_count++] = delay;
@@ -211,6 +215,11 @@ static long inode(int fd) {
     return fstat(fd, &status) == 0 ? (long)status.st_ino : -1;
 }
 
+// Whether the index is out of use since so many blobs have got their places.
+static int is_index_stopped(long since, const char *path) {
+    return since && blobs_renamed >= since && strncmp(path + directory_length, "/index.sqlite", 13) == 0;
+}
+
 // MARK: Calls on open files
 
 static ssize_t change_bytes(int fd, const void *bytes, size_t count, off64_t at, int positioned) {
@@ -226,6 +235,10 @@ static ssize_t change_bytes(int fd, const void *bytes, size_t count, off64_t at,
         return positioned ? syscall(SYS_pwrite64, fd, bytes, count, at) : syscall(SYS_write, fd, bytes, count);
     }
     if (enter("write") != 0) return -1;
+    if (is_index_stopped(full_index_at, path)) {
+        errno = ENOSPC;
+        return leave(-1);
+    }
     if (++writes == short_at && count > 1) count /= 2;
     if (!positioned) at = lseek64(fd, 0, SEEK_CUR);
     ssize_t done = syscall(SYS_pwrite64, fd, bytes, count, at);
@@ -339,6 +352,28 @@ int fallocate64(int fd, int mode, off64_t offset, off64_t length) {
 }
 int fallocate(int fd, int mode, off_t offset, off_t length) { return fallocate64(fd, mode, offset, length); }
 
+// SQLite's locks.
+int fcntl64(int fd, int command, ...) {
+    char path[PATH_MAX];
+    va_list list;
+    va_start(list, command);
+    void *argument = va_arg(list, void *);
+    va_end(list);
+    if ((command == F_SETLK || command == F_OFD_SETLK) && busy_index_at && ((struct flock *)argument)->l_type == F_WRLCK
+        && fd_inside(fd, path) && is_index_stopped(busy_index_at, path)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return syscall(SYS_fcntl, fd, command, argument);
+}
+int fcntl(int fd, int command, ...) {
+    va_list list;
+    va_start(list, command);
+    void *argument = va_arg(list, void *);
+    va_end(list);
+    return fcntl64(fd, command, argument);
+}
+
 // MARK: Calls on names
 
 static int open_name(int base, const char *name, int flags, mode_t mode) {
@@ -385,6 +420,7 @@ int renameat2(int base, const char *name, int new_base, const char *new_name, un
     }
     int result = syscall(SYS_renameat2, base, name, new_base, new_name, flags);
     if (result == 0) record("rename", from, to, 0, 0, NULL, 0);
+    if (result == 0 && strstr(to, "/blobs/") && ++blobs_renamed == kill_renamed_at) die(0);
     return leave(result);
 }
 int renameat(int fd, const char *name, int to, const char *new) { return renameat2(fd, name, to, new, 0); }

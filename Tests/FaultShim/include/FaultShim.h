@@ -14,6 +14,9 @@
 //                     classes: write sync open rename link unlink truncate allocate mkdir readdir any
 //   slow:call:ms      every call of a class takes so many milliseconds longer
 //   short:n           the n-th write takes only half of the bytes
+//   killrenamed:n     SIGKILL right after the n-th rename into blobs/
+//   busyindex:n       from the n-th rename into blobs/ on nobody gets a lock for writing the index
+//   fullindex:n       from the n-th rename into blobs/ on writing the index fails with ENOSPC
 //   unreadable:TEXT   reading a file whose path contains the text fails with EIO; up to four times
 //   nofsync           files in ingest/ are never synced, though the calls succeed
 //   nodirfsync        directories in blobs/ are never synced, though the calls succeed
