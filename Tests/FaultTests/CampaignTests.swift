@@ -8,6 +8,9 @@ struct CampaignTests {
     @Test("A sync that is killed before any of its changes, and again in recovery, is completed by the next")
     func killEverywhere() async throws { try expectGood(await Campaign.killEverywhere(stride: 60)) }
 
+    @Test("A collection that is killed before any of its changes ends where one ends that is not killed")
+    func killedSweeps() async throws { try expectGood(await Campaign.killedSweeps(stride: 12)) }
+
     @Test("kill -9 at any time loses nothing that was acknowledged, and needs no repair")
     func randomKills() async throws { try expectGood(await Campaign.randomKills(30)) }
 
@@ -42,6 +45,18 @@ struct CampaignTests {
     @Test("Processes that do everything to one cache at the same time lose nothing")
     func manyProcesses() async throws { try expectGood(await Campaign.manyProcesses(operations: 20)) }
 
+    @Test("After a kill of any command all commands work, and files and index agree in both directions")
+    func killedCommands() async throws { try expectGood(await Campaign.killedCommands(8)) }
+
+    @Test("What goes wrong between a blob's file and its row, or meets held locks, is told and leaves nothing unusable")
+    func heldUp() async throws { try expectGood(await Campaign.heldUp(4)) }
+
+    @Test("Whoever looks at a larger cache holds nobody up who writes, and is told the truth")
+    func largeCache() async throws {
+        // The limit itself is for a machine that does nothing else, in `make torture`.
+        try expectGood(await Campaign.largeCache(blobs: 22_000, patience: .seconds(10)))
+    }
+
     @Test("Two syncs that need the same blobs fetch each once, also when one of them is killed")
     func sharedDownloads() async throws { try expectGood(await Campaign.sharedDownloads(2)) }
 
@@ -50,6 +65,14 @@ struct CampaignTests {
 
     @Test("The rig sees a blob whose row was not written")
     func missingRows() async throws { try expectGood(await Campaign.missingRows(2)) }
+
+    @Test("A collection of 1,200 blobs takes a handful of transactions and syncs, not some for each blob")
+    func collectionCost() async throws {
+        let cost = try await CollectionCost.measure(blobs: 1200)
+        #expect(cost.removals == 1200)
+        #expect(cost.transactions <= 16, "\(cost)")
+        #expect(cost.syncs <= 100, "\(cost)")
+    }
 
     /// A campaign that did not run is not good: it is shown as skipped, or fails where nothing may be skipped.
     private func expectGood(_ figures: Figures) throws {

@@ -15,6 +15,7 @@ struct Plan {
         let work: [Step] = [
             Step(name: "F1") { try await Campaign.randomKills(some(1000)) },
             Step(name: "F2") { try await Campaign.killEverywhere(stride: scale) },
+            Step(name: "F2.gc") { try await Campaign.killedSweeps(stride: scale) },
             Step(name: "F3") { try await Campaign.powerCuts(some(500)) },
             Step(name: "F3b.images") { try await Campaign.crashStates(.images, stride: scale) },
             Step(name: "F3b.mixed") { try await Campaign.crashStates(.mixed, stride: scale) },
@@ -25,6 +26,8 @@ struct Plan {
             Step(name: "F16.blobs") { try await Campaign.flippedBlobs(some(100)) },
             Step(name: "F16.index") { try await Campaign.flippedIndex(some(50)) },
             Step(name: "F22") { try await Campaign.killedCommands(some(200)) },
+            Step(name: "held") { try await Campaign.heldUp(some(60)) },
+            Step(name: "F23") { try await Campaign.largeCache(blobs: some(1_000_000)) },
             Step(name: "share") { try await Campaign.sharedDownloads(some(40)) },
             Step(name: "readers") { try await Campaign.collectionBesideReaders(some(10)) },
             Step(name: "full") { try await Campaign.fullDisks(Array(stride(from: 100, through: 900, by: 20 * scale))) },
