@@ -85,35 +85,36 @@ enum References {
 
     /// What a blob keeps, as often as it refers to it.
     static func kept(_ db: Database, by key: Data) throws -> [Blob] {
-        let statement = try db.cachedStatement(
-            sql: """
-                WITH kept (digest) AS (
-                    SELECT child FROM edges WHERE parent = ?1 AND kind <> 'subject'
-                    UNION ALL
-                    SELECT referrer FROM referrers WHERE subject = ?1
-                )
-                SELECT \(columns) FROM kept CROSS JOIN blobs ON blobs.digest = kept.digest
-                LEFT JOIN manifests ON manifests.digest = blobs.digest
-                """
+        try neighbours(
+            db,
+            of: key,
+            """
+            SELECT child FROM edges WHERE parent = ?1 AND kind <> 'subject'
+            UNION ALL
+            SELECT referrer FROM referrers WHERE subject = ?1
+            """
         )
-        var blobs: [Blob] = []
-        let rows = try Row.fetchCursor(statement, arguments: [key])
-        while let row = try rows.next() {
-            if let blob = Blob(row) { blobs.append(blob) }
-        }
-        return blobs
     }
 
     /// What keeps a blob, recorded or not, as often as it refers to it.
     static func keepers(_ db: Database, of key: Data) throws -> [Blob] {
+        try neighbours(
+            db,
+            of: key,
+            """
+            SELECT parent FROM edges WHERE child = ?1 AND kind <> 'subject'
+            UNION ALL
+            SELECT subject FROM referrers WHERE referrer = ?1
+            """
+        )
+    }
+
+    /// Recorded blobs beside one, as often as `digests` names them; it is SQL in which `?1` stands for the one.
+    private static func neighbours(_ db: Database, of key: Data, _ digests: String) throws -> [Blob] {
         let statement = try db.cachedStatement(
             sql: """
-                WITH above (digest) AS (
-                    SELECT parent FROM edges WHERE child = ?1 AND kind <> 'subject'
-                    UNION ALL
-                    SELECT subject FROM referrers WHERE referrer = ?1
-                )
-                SELECT \(columns) FROM above CROSS JOIN blobs ON blobs.digest = above.digest
+                WITH beside (digest) AS (\(digests))
+                SELECT \(columns) FROM beside CROSS JOIN blobs ON blobs.digest = beside.digest
                 LEFT JOIN manifests ON manifests.digest = blobs.digest
                 """
         )
