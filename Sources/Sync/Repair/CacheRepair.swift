@@ -36,7 +36,8 @@ package struct CacheRepair: Sendable {
         var seen = Set(findings.map(\.digest))
         var open = findings
         while !open.isEmpty {
-            try await cache.hold(cache.verification.missing(open.map(\.digest)).map(\.descriptor))
+            let absent = open.filter { !$0.isInPlace }
+            try await cache.hold(cache.verification.missing(absent.map(\.digest)).map(\.descriptor))
             report.rows += try await repair(open)
             let revealed = try await cache.verification.neededButAbsent().filter { seen.insert($0).inserted }
             open = []
@@ -65,13 +66,23 @@ package struct CacheRepair: Sendable {
     private func repair(_ finding: VerificationReport.Finding) async throws -> RepairReport.Row {
         // A manifest that was damaged may only now be known to be needed.
         let affected = try await cache.verification.tags(needing: finding.digest)
-        let outcome: RepairReport.Outcome
-        switch try await fetch(finding.digest) {
-        case .success(let place): outcome = .repaired(from: place)
-        case .failure where affected.isEmpty: outcome = .unneeded
-        case .failure(let failure): outcome = .unrepaired(reason: failure.reason)
-        }
+        let outcome = try await outcome(of: finding, isNeeded: !affected.isEmpty)
         return RepairReport.Row(digest: finding.digest, fault: finding.fault, affected: affected, outcome: outcome)
+    }
+
+    private func outcome(
+        of finding: VerificationReport.Finding,
+        isNeeded: Bool
+    ) async throws -> RepairReport.Outcome {
+        // The bad file would be taken for what is to be fetched.
+        guard !finding.isInPlace else {
+            return .unrepaired(reason: "the \(finding.fault.rawValue) file could not be put aside; check the disk")
+        }
+        return switch try await fetch(finding.digest) {
+        case .success(let place): .repaired(from: place)
+        case .failure where !isNeeded: .unneeded
+        case .failure(let failure): .unrepaired(reason: failure.reason)
+        }
     }
 
     private struct Unavailable: Error {

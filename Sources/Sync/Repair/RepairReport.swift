@@ -7,7 +7,7 @@ package struct RepairReport: Sendable {
     package enum Outcome: Hashable, Sendable {
         /// It was fetched again, from there, verified and committed.
         case repaired(from: String)
-        /// Nobody could give it; one line that says who was asked and why not.
+        /// Nobody could give it, or its bad file is still in its place; one line that says who was asked and why not.
         case unrepaired(reason: String)
         /// Nobody could give it, and no tag needs it.
         case unneeded
@@ -27,7 +27,7 @@ package struct RepairReport: Sendable {
 
     package init() {}
 
-    /// Whether some tag's image still lacks something.
+    /// Whether some tag's image still lacks something, or a bad file is still in its place.
     package var isIncomplete: Bool {
         rows.contains { row in if case .unrepaired = row.outcome { true } else { false } }
     }
