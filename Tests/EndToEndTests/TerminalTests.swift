@@ -35,8 +35,8 @@ struct TerminalTests {
             do {
                 // Bytes are let through little by little until there is an estimate of the time that is left.
                 while !seen.contains(where: { $0.contains("ETA") }) {
-                    seen = try await terminal.lines()
                     valve.release(bytes: 4_000)
+                    seen = try await terminal.settledLines()
                 }
                 Self.check(seen, columns: columns)
                 valve.open()
@@ -108,6 +108,16 @@ private struct TerminalRecording: Sendable {
     func lines() async throws -> [String] {
         try await workspace.launch(tmux("capture-pane", "-p")).output
             .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    }
+
+    /// The same, once it is still: tmux may have taken in only a part of what was written at once.
+    func settledLines() async throws -> [String] {
+        var lines = try await lines()
+        while true {
+            let again = try await self.lines()
+            if again == lines { return lines }
+            lines = again
+        }
     }
 
     func stop() async throws {
