@@ -20,24 +20,43 @@ struct CacheListCommand: Subcommand {
 
     func run() async throws {
         try await CacheAccess.run(parent.options, mayBeReadOnly: true) { [output] cache, _ in
-            let images = try await cache.inventory.images()
             switch output {
-            case .text: try StandardOutput.write(Self.text(images))
-            case .json: try StandardOutput.write(CacheDocument.text(Document(images: images.map(Image.init))))
+            case .text: try await Self.writeTable(cache.inventory)
+            case .json:
+                let images = try await cache.inventory.images().map(Image.init)
+                try StandardOutput.write(CacheDocument.text(Document(images: images)))
             }
         }
     }
 
-    private static func text(_ images: [CachedImage]) -> String {
+    /// Images that are read and written together; a smaller cache is one table.
+    private static let pageSize = 250
+
+    /// Writes page after page, so that of a large cache the first one is there at once.
+    private static func writeTable(_ inventory: Inventory) async throws {
         var rows = [["IMAGE", "UNIQUE", "SHARED", "PLATFORMS"]]
-        for image in images {
-            let platforms = image.platforms.map { "\($0)".displaySafe }.joined(separator: ",")
-            let sizes = ["\(ByteCount(image.uniqueBytes))", "\(ByteCount(image.sharedBytes))"]
-            rows.append([image.references.first?.description ?? ""] + sizes + [platforms.isEmpty ? "-" : platforms])
-            rows += image.references.dropFirst().map { [$0.description, "″", "″", "″"] }
-        }
-        let widths = (0..<3).map { column in rows.reduce(0) { max($0, $1[column].count) } }
-        return rows.map { row in
+        var widths = [0, 0, 0]
+        var position: ImagePage.Position?
+        repeat {
+            let page = try await inventory.images(after: position, limit: pageSize)
+            rows += page.images.flatMap(Self.rows)
+            // Columns never become narrower.
+            widths = widths.indices.map { column in rows.reduce(widths[column]) { max($0, $1[column].count) } }
+            try StandardOutput.write(text(rows, widths))
+            rows = []
+            position = page.next
+        } while position != nil
+    }
+
+    private static func rows(_ image: CachedImage) -> [[String]] {
+        let platforms = image.platforms.map { "\($0)".displaySafe }.joined(separator: ",")
+        let sizes = ["\(ByteCount(image.uniqueBytes))", "\(ByteCount(image.sharedBytes))"]
+        return [[image.references.first?.description ?? ""] + sizes + [platforms.isEmpty ? "-" : platforms]]
+            + image.references.dropFirst().map { [$0.description, "″", "″", "″"] }
+    }
+
+    private static func text(_ rows: [[String]], _ widths: [Int]) -> String {
+        rows.map { row in
             let cells = zip(row, widths).map { cell, width in
                 cell + String(repeating: " ", count: width - cell.count)
             }

@@ -34,6 +34,8 @@ struct CacheStatsCommand: Subcommand {
             ("Logical", "\(ByteCount(usage.logicalBytes))"),
             ("Saved by sharing", "\(ByteCount(usage.savedBytes))"),
             ("Not referenced", "\(ByteCount(usage.unreferencedBytes))"),
+            ("Interrupted downloads", "\(usage.partials)"),
+            ("Their bytes", "\(ByteCount(usage.partialBytes))"),
         ]
         return rows.map { label, value in
             label + String(repeating: " ", count: max(1, 30 - label.count - value.count)) + value + "\n"
@@ -53,6 +55,8 @@ struct CacheStatsCommand: Subcommand {
         let logicalBytes: Int64
         let savedBytes: Int64
         let unreferencedBytes: Int64
+        let partials: Int
+        let partialBytes: Int64
         /// Left out when the index was never lost.
         let restored: IndexRestoration?
 
@@ -64,6 +68,8 @@ struct CacheStatsCommand: Subcommand {
             logicalBytes = usage.logicalBytes
             savedBytes = usage.savedBytes
             unreferencedBytes = usage.unreferencedBytes
+            partials = usage.partials
+            partialBytes = usage.partialBytes
         }
     }
 }

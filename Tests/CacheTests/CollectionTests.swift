@@ -282,4 +282,4 @@ struct CollectionTests {
     }
 }
 
-private func systemSeconds() -> Int64 { Int64(time(nil)) }
+func systemSeconds() -> Int64 { Int64(time(nil)) }

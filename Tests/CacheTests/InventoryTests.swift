@@ -46,6 +46,91 @@ struct InventoryTests {
         }
     }
 
+    @Test(
+        "An image of which clients have pulled one platform counts as it is listed: its tag, its bytes, what it shares"
+    )
+    func pulledInParts() async throws {
+        let common = SampleImage.Layer(seed: 711, size: 40_000)
+        let amd64 = SampleImage.image(layers: [common, .init(seed: 712, size: 5000)])
+        let arm64 = SampleImage.image(
+            platform: Platform(os: "linux", architecture: "arm64"),
+            layers: [.init(seed: 713, size: 7000)]
+        )
+        let index = SampleImage.index(of: [amd64, arm64])
+        let whole = SampleImage.image(layers: [common, .init(seed: 714, size: 900)], labels: ["a": "b"])
+        let location = try RepositoryReference("a")
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                let top = try Manifest(bytes: index.topBytes, contentType: nil, expected: index.top)
+                try await cache.store(top, from: location)
+                try await cache.names.recordPulled(.tag("1"), of: location, as: index.top)
+                for part in amd64.manifests {
+                    let manifest = try Manifest(bytes: part.source.buffer, contentType: part.descriptor.mediaType)
+                    try await cache.store(manifest, from: location)
+                }
+                let source = FakeSource(Array(amd64.blobBytes.values))
+                for part in amd64.blobs { try await cache.follow(part.descriptor, from: source).whenCommitted() }
+                let partly = amd64.bytes + index.top.size
+                var usage = try await cache.inventory.usage()
+                #expect(usage.tags == 1)
+                #expect((usage.bytes, usage.logicalBytes, usage.savedBytes) == (partly, partly, 0))
+                // An older image that the same tag names is whole, and shares a layer.
+                try await NamesTests.store(whole, in: cache, as: "1", of: "a")
+                usage = try await cache.inventory.usage()
+                let images = try await cache.inventory.images()
+                #expect(images.count == 2)
+                #expect(usage.tags == 1)
+                #expect(usage.logicalBytes == images.reduce(0) { $0 + $1.uniqueBytes + $1.sharedBytes })
+                #expect(usage.savedBytes == 40_000)
+                #expect(usage.unreferencedBytes == 0)
+            }
+        }
+    }
+
+    @Test("Pages of any size list what one list does, also where one name is that of two images", arguments: [1, 2, 3])
+    func pages(limit: Int) async throws {
+        let first = SampleImage.image(layers: [.init(seed: 721, size: 500)])
+        let second = SampleImage.image(layers: [.init(seed: 722, size: 500)], labels: ["a": "b"])
+        let third = SampleImage.image(layers: [.init(seed: 723, size: 500)], labels: ["a": "c"])
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                for (image, tag) in [(first, "1"), (second, "2"), (third, "1")] {
+                    try await NamesTests.store(image, in: cache, as: tag, of: tag == "2" ? "b" : "a")
+                }
+                try await cache.names.recordPulled(.tag("1"), of: RepositoryReference("a"), as: first.top)
+                let all = try await cache.inventory.images().map(\.descriptor.digest)
+                #expect(Set(all) == [first.digest, second.digest, third.digest])
+                var paged: [Digest] = []
+                var position: ImagePage.Position?
+                repeat {
+                    let page = try await cache.inventory.images(after: position, limit: limit)
+                    paged += page.images.map(\.descriptor.digest)
+                    position = page.next
+                } while position != nil
+                #expect(paged == all)
+            }
+        }
+    }
+
+    @Test("An interrupted download is a figure of its own, and goes with a collection whose grace it is older than")
+    func partials() async throws {
+        try await TimedCache.with { timed in
+            timed.now.update { $0 = systemSeconds() }
+            try await timed.open { cache async throws in
+                let name = "sha256-" + String(repeating: "ab", count: 32)
+                try write(bytes(6000), to: "\(timed.path)/ingest/\(name)")
+                timed.now.update { $0 = systemSeconds() + 10 }
+                let usage = try await cache.inventory.usage()
+                #expect(usage.partials == 1 && usage.partialBytes >= 6000 && usage.bytes == 0)
+                #expect(try await cache.collect().partials == 0)
+                #expect(try await cache.collect(CollectionOptions(grace: .seconds(60))).partials == 0)
+                #expect(try await cache.collect(CollectionOptions(grace: .zero, isDryRun: true)).partials == 1)
+                #expect(try await cache.collect(CollectionOptions(grace: .zero)).partials == 1)
+                #expect(try await cache.inventory.usage().partials == 0)
+            }
+        }
+    }
+
     @Test("An index has the platforms of the children that are here, without attestations")
     func platforms() async throws {
         let amd64 = SampleImage.image()

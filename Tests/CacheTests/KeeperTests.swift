@@ -76,7 +76,7 @@ struct KeeperTests {
             )
             let upgraded = try await timed.open { try await $0.inventory.usage() }
             #expect(upgraded == usage)
-            #expect(upgraded.tags == 3)
+            #expect(upgraded.tags == 4)
             try expectRight(timed)
         }
     }

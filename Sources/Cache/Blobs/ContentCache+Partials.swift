@@ -6,12 +6,16 @@ extension Store {
     /// Those that stay give back what was reserved behind their ends.
     ///
     /// - Returns: the bytes of each that was removed.
-    func removeOldPartials(isDryRun: Bool) throws -> [Int64] {
+    func removeOldPartials(
+        within grace: Duration = CollectionOptions.defaultGrace,
+        isDryRun: Bool
+    ) throws -> [Int64] {
         let now = self.now
         return try StoreDirectory.names(in: directory.ingest).compactMap { name in
             guard let status = try directory.ingest.status(name), status.isRegular else { return nil }
             let isOld =
-                name.hasPrefix(Partial.anonymousPrefix) || now - status.modifiedAt > Partial.lifetime(of: name)
+                name.hasPrefix(Partial.anonymousPrefix)
+                || now - status.modifiedAt >= Partial.lifetime(of: name, within: grace)
             let isReserved = status.allocated >= status.size + Reservation.smallest
             guard isOld || isReserved,
                 let lock = try directory.ingest.lockIfFree(name, flags: isOld ? O_RDONLY : O_RDWR)

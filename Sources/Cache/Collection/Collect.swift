@@ -25,7 +25,7 @@ package struct Collector: Sendable {
         var report = CollectionReport()
         let settled = options.isDryRun ? CollectionTally() : try await work.tidy()
         let partials = try await blocking { [store] in
-            try store.removeOldPartials(isDryRun: options.isDryRun)
+            try store.removeOldPartials(within: options.grace, isDryRun: options.isDryRun)
         }
         report.partials = partials.count
         report.partialBytes = partials.reduce(0, +)

@@ -18,8 +18,12 @@ struct Partial: Sendable {
     static let partPrefix = "part-"
 
     /// A file that nobody has touched for this many seconds is given up.
-    static func lifetime(of name: String) -> Int64 {
-        name.hasPrefix(partPrefix) ? CacheIndex.importLifetime : 24 * 3600
+    ///
+    /// A download that was interrupted is worth more than garbage, and outlives the ordinary grace of a collection; a
+    /// shorter one is wanted for it too. What volumes of an archive have brought waits for the others, whatever the grace.
+    static func lifetime(of name: String, within grace: Duration) -> Int64 {
+        if name.hasPrefix(partPrefix) { return CacheIndex.importLifetime }
+        return grace < CollectionOptions.defaultGrace ? grace.components.seconds : 24 * 3600
     }
 
     static func name(_ digest: Digest) -> String {

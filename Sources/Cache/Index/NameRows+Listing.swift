@@ -50,6 +50,21 @@ extension NameRows {
         )
     }
 
+    /// So many tags of whole images by repository and tag, after one of them.
+    func tags(after last: TagRow?, limit: Int) throws -> [TagRow] {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT host, repository, reference, digest, media_type, size
+                FROM names CROSS JOIN manifests USING (digest) CROSS JOIN blobs USING (digest)
+                WHERE is_whole AND (host, repository, reference) > (?, ?, ?)
+                ORDER BY host, repository, reference LIMIT ?
+                """
+        )
+        let place = last.map { ($0.location.host.description, $0.location.repository.description, $0.tag.description) }
+        let (host, repository, tag) = place ?? ("", "", "")
+        return try TagRow.fetchAll(statement, arguments: [host, repository, tag, limit])
+    }
+
     /// The tags of a repository, also those of images that are not all there; in no order.
     func anyTags(of location: RepositoryReference) throws -> [TagName] {
         try Reference.fetchAll(
@@ -86,14 +101,48 @@ extension NameRows {
         )
     }
 
-    /// All names that were given on demand, by repository and name.
-    func pulled() throws -> [PulledName] {
-        try PulledName.fetchAll(
-            db,
+    /// So many names that were given on demand, by repository and name, after one of them.
+    func pulled(after last: PulledName?, limit: Int) throws -> [PulledName] {
+        let statement = try db.cachedStatement(
             sql: """
-                SELECT host, repository, reference, digest FROM names WHERE NOT is_whole
-                ORDER BY host, repository, reference
+                SELECT host, repository, reference, digest FROM names
+                WHERE NOT is_whole AND (host, repository, reference) > (?, ?, ?)
+                ORDER BY host, repository, reference LIMIT ?
                 """
         )
+        let place = last.map {
+            ($0.location.host.description, $0.location.repository.description, $0.reference.description)
+        }
+        let (host, repository, name) = place ?? ("", "", "")
+        return try PulledName.fetchAll(statement, arguments: [host, repository, name, limit])
+    }
+}
+
+extension CacheIndex {
+    /// Rows that are read together.
+    private static let pageSize = 250
+
+    /// All tags of whole images by repository and tag, read in short transactions.
+    func tags() async throws -> [TagRow] {
+        try await readPages([TagRow]()) { tags, db, page in
+            while !page.isOver {
+                let more = try db.names.tags(after: tags.last, limit: Self.pageSize)
+                tags += more
+                guard more.count == Self.pageSize else { return true }
+            }
+            return false
+        }
+    }
+
+    /// All names that were given on demand by repository and name, read in short transactions.
+    func pulledNames() async throws -> [PulledName] {
+        try await readPages([PulledName]()) { names, db, page in
+            while !page.isOver {
+                let more = try db.names.pulled(after: names.last, limit: Self.pageSize)
+                names += more
+                guard more.count == Self.pageSize else { return true }
+            }
+            return false
+        }
     }
 }

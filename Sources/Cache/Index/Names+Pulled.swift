@@ -58,7 +58,7 @@ extension Names {
     @discardableResult
     package func settlePulled() async throws -> Int {
         var settled = 0
-        for name in try await store.index.read({ try $0.names.pulled() }) {
+        for name in try await store.index.pulledNames() {
             guard case .tag(let tag) = name.reference else { continue }
             if let top = try await store.index.read({ try $0.manifests.descriptor(of: name.digest) }) {
                 try await store.blobs.adoptImage(top)

@@ -29,7 +29,7 @@ extension Store {
     func writeLayout() async throws {
         let lock = try await locks.acquire("layout", .exclusive)
         defer { lock.unlock() }
-        let tags = try await index.read { try $0.names.tags() }
+        let tags = try await index.tags()
         try await blocking { try self.replaceLayout(tags) }
     }
 
@@ -67,7 +67,7 @@ extension Store {
         }
         let lock = try await locks.acquire("layout", .exclusive)
         defer { lock.unlock() }
-        let tags = try await index.read { try $0.names.tags() }
+        let tags = try await index.tags()
         try await blocking(on: .syncing) { [root = directory.root, path = directory.path] in
             do throws(SystemError) {
                 // Without its own name a directory loses all that is durable in it; the cache's own is synced with its

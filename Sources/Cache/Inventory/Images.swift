@@ -17,35 +17,16 @@ package struct CachedImage: Sendable {
     package let lastUse: Int64
 }
 
-extension Inventory {
-    /// The images that names lead to, sorted by their first references; reads manifests and configs.
-    ///
-    /// - Parameters:
-    ///   - last: only those whose first reference comes after it.
-    ///   - limit: not more than so many.
-    /// - Returns: those of one page.
-    /// - Throws: ``CacheError``.
-    package func images(after last: ImageReference? = nil, limit: Int = .max) async throws -> [CachedImage] {
-        let walk = ImageWalk(after: last, limit: limit)
-        let rows = try await store.index.readPages(walk) { try $0.run($1, $2) }.found
-        var images: [CachedImage] = []
-        for chunk in stride(from: 0, to: rows.count, by: 100) {
-            let rows = Array(rows[chunk..<min(chunk + 100, rows.count)])
-            images += try await blocking { [self] in
-                try rows.map { row in
-                    CachedImage(
-                        references: row.references,
-                        descriptor: row.descriptor,
-                        platforms: try details(of: row.descriptor).platforms,
-                        uniqueBytes: row.uniqueBytes,
-                        sharedBytes: row.sharedBytes,
-                        lastUse: row.lastUse
-                    )
-                }
-            }
-        }
-        return images
+/// So many images in order, and where the next ones begin.
+package struct ImagePage: Sendable {
+    /// A place between two images.
+    package struct Position: Hashable, Sendable {
+        let name: NameRow.Position
     }
+
+    package let images: [CachedImage]
+    /// `nil` when there are no more.
+    package let next: Position?
 }
 
 /// One image as the index alone knows it.
@@ -87,22 +68,16 @@ struct ImageRow: Sendable {
 /// Goes through the images in short transactions.
 struct ImageWalk: Sendable {
     private let limit: Int
-    private var position: NameRow.Position?
+    /// The last name that was looked at; `nil` behind the last one.
+    private(set) var position: NameRow.Position?
     /// What an image keeps alone is what goes with its names.
     private var release = Release(.named, isThorough: true)
     private var current: ImageRow?
     private(set) var found: [ImageRow] = []
 
-    init(after last: ImageReference? = nil, limit: Int = .max) {
+    init(after position: NameRow.Position = .start, limit: Int = .max) {
         self.limit = limit
-        position =
-            last.map {
-                NameRow.Position(
-                    host: $0.location.host.description,
-                    repository: $0.location.repository.description,
-                    name: $0.reference?.description ?? ""
-                )
-            } ?? .start
+        self.position = position
     }
 
     /// - Returns: whether all have been looked at, or as many as were wanted.
@@ -117,7 +92,10 @@ struct ImageWalk: Sendable {
             }
             guard found.count < limit, let position else { return true }
             guard !page.isOver else { return false }
-            guard let name = try NameRow.next(db, after: position, limit: 1).first else { return true }
+            guard let name = try NameRow.next(db, after: position, limit: 1).first else {
+                self.position = nil
+                return true
+            }
             self.position = name.position
             guard try name.isFirst(db), let image = try ImageRow(db, name) else { continue }
             current = image

@@ -1,6 +1,32 @@
+import CLinux
+
 /// What the cache holds, for people and other programs to read.
 ///
 /// Everything is read in short transactions, so that nobody who writes waits for somebody who looks.
 package struct Inventory: Sendable {
     let store: Store
+
+    /// Counts what the index knows of; looks at no blob, and at no more rows than there are names and unneeded blobs.
+    ///
+    /// - Throws: ``CacheError``.
+    package func usage() async throws -> CacheUsage {
+        var usage = try await store.index.readPages(UsageWalk()) { try $0.run($1, $2) }.usage
+        let partials = try await blocking { [store] in try store.interruptedDownloads() }
+        usage.partials = partials.count
+        usage.partialBytes = partials.reduce(0, +)
+        return usage
+    }
+
+    /// Looks at the index alone; a large cache takes seconds, in which nobody else has to wait.
+    ///
+    /// - Throws: ``CacheError``.
+    package func overview() async throws -> CacheOverview {
+        let rows = try await store.index.readPages(ImageWalk()) { try $0.run($1, $2) }.found
+        let free = clinux_free_bytes(store.directory.root.file.descriptor)
+        return CacheOverview(
+            usage: try await usage(),
+            images: rows.map(CacheOverview.Image.init),
+            freeBytes: free >= 0 ? free : nil
+        )
+    }
 }

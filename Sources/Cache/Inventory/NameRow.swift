@@ -4,28 +4,34 @@ import OCI
 
 /// One name of an image, with the image's bytes as far as they are known.
 struct NameRow: Sendable {
-    /// Where a walk through all names stands: by host, repository and name.
-    struct Position: Sendable {
-        static let start = Position(host: "", repository: "", name: "")
+    /// Where a walk through all names stands: by their whole key, as a tag may name one image that is whole and a newer
+    /// one of which a server has brought parts.
+    struct Position: Hashable, Sendable {
+        static let start = Position(host: "", repository: "", name: "", isWhole: false)
 
         let host: String
         let repository: String
         let name: String
+        let isWhole: Bool
+
+        /// Whether both are the same name, of whatever images.
+        func isNameOf(_ other: Position) -> Bool {
+            (host, repository, name) == (other.host, other.repository, other.name)
+        }
     }
 
     let position: Position
     let key: Data
     /// `nil` where something has changed since they were summed.
     let bytes: Int64?
-    /// Whether it is a tag, which promises the whole image.
-    let isTag: Bool
+    /// Whether it is a tag, of an image that is whole or not, rather than a digest.
+    var isTag: Bool { (try? TagName(position.name)) != nil }
 
     private init(_ row: Row) {
-        position = Position(host: row[0], repository: row[1], name: row[2])
+        position = Position(host: row[0], repository: row[1], name: row[2], isWhole: row[5])
         key = row[3]
         let sum: Int64 = row[4]
         bytes = sum >= 0 ? sum : nil
-        isTag = row[5]
     }
 
     /// So many names in order, after a position.
@@ -33,12 +39,13 @@ struct NameRow: Sendable {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT host, repository, reference, digest, bytes, is_whole FROM names
-                WHERE (host, repository, reference) > (?, ?, ?) ORDER BY host, repository, reference LIMIT ?
+                WHERE (host, repository, reference, is_whole) > (?, ?, ?, ?)
+                ORDER BY host, repository, reference, is_whole LIMIT ?
                 """
         )
         return try Row.fetchAll(
             statement,
-            arguments: [position.host, position.repository, position.name, limit]
+            arguments: [position.host, position.repository, position.name, position.isWhole, limit]
         ).map(NameRow.init)
     }
 
@@ -46,11 +53,13 @@ struct NameRow: Sendable {
     func isFirst(_ db: Database) throws -> Bool {
         let statement = try db.cachedStatement(
             sql: """
-                SELECT host = ?2 AND repository = ?3 AND reference = ?4 FROM names
-                WHERE digest = ?1 ORDER BY host, repository, reference LIMIT 1
+                SELECT host = ?2 AND repository = ?3 AND reference = ?4 AND is_whole = ?5 FROM names
+                WHERE digest = ?1 ORDER BY host, repository, reference, is_whole LIMIT 1
                 """
         )
-        let arguments: StatementArguments = [key, position.host, position.repository, position.name]
+        let arguments: StatementArguments = [
+            key, position.host, position.repository, position.name, position.isWhole,
+        ]
         return try Bool.fetchOne(statement, arguments: arguments) == true
     }
 }

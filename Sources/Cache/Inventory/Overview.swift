@@ -1,4 +1,3 @@
-import CLinux
 package import OCI
 
 /// What the cache holds, read without reading any content.
@@ -43,23 +42,8 @@ package struct CacheOverview: Sendable {
     }
 }
 
-extension Inventory {
-    /// Looks at the index alone; a large cache takes seconds, in which nobody else has to wait.
-    ///
-    /// - Throws: ``CacheError``.
-    package func overview() async throws -> CacheOverview {
-        let rows = try await store.index.readPages(ImageWalk()) { try $0.run($1, $2) }.found
-        let free = clinux_free_bytes(store.directory.root.file.descriptor)
-        return CacheOverview(
-            usage: try await usage(),
-            images: rows.map(CacheOverview.Image.init),
-            freeBytes: free >= 0 ? free : nil
-        )
-    }
-}
-
 extension CacheOverview.Image {
-    fileprivate init(_ row: ImageRow) {
+    init(_ row: ImageRow) {
         self.init(
             references: row.references,
             digest: row.descriptor.digest,

@@ -8,7 +8,7 @@ package struct CacheUsage: Hashable, Sendable {
     package var blobs = 0
     /// Their bytes.
     package var bytes: Int64 = 0
-    /// Tags that name an image.
+    /// Tags that name an image, whether all of it is here or what clients have asked for.
     package var tags = 0
     /// Bytes that the images of all names would take if none shared anything; what is not here of them takes none.
     package var logicalBytes: Int64 = 0
@@ -25,21 +25,8 @@ package struct CacheUsage: Hashable, Sendable {
     package var savedBytes: Int64 { max(0, logicalBytes - (bytes - unreferencedBytes)) }
 }
 
-extension Inventory {
-    /// Counts what the index knows of; looks at no blob, and at no more rows than there are names and unneeded blobs.
-    ///
-    /// - Throws: ``CacheError``.
-    package func usage() async throws -> CacheUsage {
-        var usage = try await store.index.readPages(UsageWalk()) { try $0.run($1, $2) }.usage
-        let partials = try await blocking { [store] in try store.interruptedDownloads() }
-        usage.partials = partials.count
-        usage.partialBytes = partials.reduce(0, +)
-        return usage
-    }
-}
-
 /// Sums up the index in short transactions.
-private struct UsageWalk: Sendable {
+struct UsageWalk: Sendable {
     var usage = CacheUsage()
     private var garbage = Garbage(.named)
     private var names: NameRow.Position? = .start
@@ -50,7 +37,8 @@ private struct UsageWalk: Sendable {
             guard !page.isOver else { return false }
             let rows = try NameRow.next(db, after: position, limit: 256)
             for row in rows {
-                usage.tags += row.isTag ? 1 : 0
+                // One name of two images, the newer of which is not whole, is one tag.
+                if row.isTag, names?.isNameOf(row.position) != true { usage.tags += 1 }
                 usage.logicalBytes += try row.bytes ?? ImageBytes.sum(db, of: row.key)
                 names = row.position
                 if page.isOver { return false }
@@ -70,7 +58,7 @@ private struct UsageWalk: Sendable {
 
 extension Store {
     /// What each download takes on the disk that was begun and that nobody goes on with now, in bytes.
-    fileprivate func interruptedDownloads() throws(CacheError) -> [Int64] {
+    func interruptedDownloads() throws(CacheError) -> [Int64] {
         let ingest = directory.ingest
         do throws(SystemError) {
             var sizes: [Int64] = []

@@ -37,7 +37,7 @@ extension Inventory {
     ///
     /// - Throws: ``CacheError``.
     package func keptTags() async throws -> [(reference: ImageReference, digest: Digest)] {
-        try await store.index.read { try $0.names.tags() }.map {
+        try await store.index.tags().map {
             (ImageReference(location: $0.location, tag: $0.tag), $0.descriptor.digest)
         }
     }

@@ -1,0 +1,96 @@
+import NIOCore
+package import OCI
+
+extension Inventory {
+    /// The images that names lead to, sorted by their first references; reads manifests and configs.
+    ///
+    /// - Throws: ``CacheError``.
+    package func images() async throws -> [CachedImage] {
+        try await images(limit: .max).images
+    }
+
+    /// One page of ``images()``; a large cache has many.
+    ///
+    /// - Parameters:
+    ///   - position: where the page before ended; `nil` for the first one.
+    ///   - limit: not more than so many.
+    /// - Returns: so many images, and where the next page begins.
+    /// - Throws: ``CacheError``.
+    package func images(after position: ImagePage.Position? = nil, limit: Int) async throws -> ImagePage {
+        let walk = ImageWalk(after: position?.name ?? .start, limit: limit)
+        let end = try await store.index.readPages(walk) { try $0.run($1, $2) }
+        var images: [CachedImage] = []
+        for chunk in stride(from: 0, to: end.found.count, by: 100) {
+            let rows = Array(end.found[chunk..<min(chunk + 100, end.found.count)])
+            images += try await blocking { [self] in try rows.map(image) }
+        }
+        return ImagePage(images: images, next: end.position.map(ImagePage.Position.init))
+    }
+
+    private func image(_ row: ImageRow) throws -> CachedImage {
+        CachedImage(
+            references: row.references,
+            descriptor: row.descriptor,
+            platforms: try details(of: row.descriptor).platforms,
+            uniqueBytes: row.uniqueBytes,
+            sharedBytes: row.sharedBytes,
+            lastUse: row.lastUse
+        )
+    }
+
+    /// Reads the manifests and configs of some images.
+    ///
+    /// What is not here, or cannot be understood, only lacks its details.
+    ///
+    /// - Throws: ``CacheError`` when a file cannot be read.
+    package func details(of digests: [Digest]) async throws -> [Digest: ImageDetails] {
+        try await blocking { [self] in
+            try digests.reduce(into: [:]) { details, digest in
+                details[digest] = try readable { try store.manifests.manifest(digest) }.map(self.details)
+            }
+        }
+    }
+
+    func details(of descriptor: Descriptor) throws -> ImageDetails {
+        try readable { try store.manifests.manifest(descriptor) }.map(details) ?? ImageDetails()
+    }
+
+    private func details(of manifest: Manifest) throws -> ImageDetails {
+        var details = ImageDetails()
+        switch manifest.content {
+        case .image(let image):
+            guard let config = try config(image.config) else { break }
+            details.created = config["created"]?.string
+            if let platform = Platform(config: config) { details.platforms = [platform] }
+        case .index(let index):
+            let here = index.entries.filter { store.blobs.contains($0.descriptor) }
+            details.platforms = here.compactMap(\.platform).filter { !$0.isUnknown }
+            guard let first = here.first,
+                case .image(let image)? = try readable({ try store.manifests.manifest(first.descriptor) })?.content
+            else { break }
+            details.created = try config(image.config)?["created"]?.string
+        }
+        return details
+    }
+
+    /// A manifest that cannot be understood only lacks its details here.
+    private func readable(_ read: () throws -> Manifest?) throws -> Manifest? {
+        do {
+            return try read()
+        } catch is DocumentError {
+            return nil
+        }
+    }
+
+    private func config(_ config: Descriptor) throws -> JSONValue? {
+        guard config.size <= Manifest.maximumSize,
+            let file = try store.directory.openBlob(config.digest, size: config.size)
+        else { return nil }
+        do throws(SystemError) {
+            let bytes = try file.read(at: 0, atMost: max(1, Int(config.size)))
+            return try? JSONValue(parsing: bytes)
+        } catch {
+            throw CacheError(error, "read \(config.digest)", path: store.directory.path, digest: config.digest)
+        }
+    }
+}
