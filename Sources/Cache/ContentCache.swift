@@ -34,11 +34,13 @@ package final class ContentCache: Sendable {
         inventory = Inventory(store: store)
         recovery = Recovery(store: store)
         downloads = Downloads(store)
-        store.index.handle { [store] error in
-            if !store.isReadOnly, error.kind == .damagedIndex || error.kind == .inputOutput {
-                try? store.directory.suspectIndex(error)
+        // The index is part of the store, which nothing that it holds may hold in turn: it would stay open for ever.
+        let (directory, health, isReadOnly) = (store.directory, store.health, store.isReadOnly)
+        store.index.handle { error in
+            if !isReadOnly, error.kind == .damagedIndex || error.kind == .inputOutput {
+                try? directory.suspectIndex(error)
             }
-            store.health.note(error)
+            health.note(error)
         } onFull: { [root = store.directory.root] in
             FreeSpace.dropBallast(in: root)
         }

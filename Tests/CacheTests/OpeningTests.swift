@@ -28,6 +28,32 @@ struct OpeningTests {
         }
     }
 
+    @Test("A cache that was closed leaves no file open, however often one is opened")
+    func closed() async throws {
+        try await TemporaryDirectory.with { path in
+            for number in 0..<3 {
+                try await ContentCache.with(configuration("\(path)/cache")) { cache in
+                    try await cache.add(bytes(3000, seed: UInt64(number)))
+                    _ = try await cache.inventory.usage()
+                    _ = try await cache.collect()
+                }
+            }
+            // A thread that has just told its result lets go of the cache a moment later.
+            for _ in 0..<2000 where try !Self.openFiles(in: path).isEmpty { await Task.yield() }
+            #expect(try Self.openFiles(in: path) == [])
+        }
+    }
+
+    private static func openFiles(in path: String) throws -> [String] {
+        try names("/proc/self/fd").compactMap { name -> String? in
+            var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+            let length = readlink("/proc/self/fd/\(name)", &buffer, buffer.count)
+            guard length > 0 else { return nil }
+            let place = String(decoding: buffer.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
+            return place.hasPrefix(path) ? place : nil
+        }
+    }
+
     @Test("A file in the cache's place is refused, with what to do")
     func notADirectory() async throws {
         try await TemporaryDirectory.with { path in
