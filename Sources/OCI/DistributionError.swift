@@ -37,6 +37,18 @@ package struct DistributionError: Error, Hashable, Sendable, CustomStringConvert
         self.detail = ""
     }
 
+    /// What gateways and token services say in forms of their own.
+    private init?(informal root: JSONValue) {
+        let keys = ["message", "error_description", "error_message", "details", "detail", "error"]
+        guard let text = keys.lazy.compactMap({ root[$0].map(Self.text) }).first(where: { !$0.isEmpty }) else {
+            return nil
+        }
+        self.code = nil
+        self.rawCode = ""
+        self.message = text
+        self.detail = ""
+    }
+
     private init?(_ value: JSONValue) {
         guard let rawCode = value["code"]?.string else { return nil }
         self.code = Code(rawValue: rawCode.uppercased())
@@ -56,12 +68,13 @@ package struct DistributionError: Error, Hashable, Sendable, CustomStringConvert
     }
 
     package var description: String {
-        message.isEmpty ? rawCode.displaySafe : "\(rawCode.displaySafe): \(message.displaySafe)"
+        [rawCode, message].filter { !$0.isEmpty }.map(\.displaySafe).joined(separator: ": ")
     }
 
-    /// The errors in a body; empty when it holds none in the specified form, which is not an error itself.
+    /// The errors in a body; empty when it holds none, which is not an error itself.
     package static func parse(_ body: ByteBuffer) -> [DistributionError] {
         guard let root = try? JSONValue(parsing: body) else { return [] }
-        return (root["errors"]?.elements ?? []).prefix(8).compactMap(DistributionError.init)
+        let errors = (root["errors"]?.elements ?? []).prefix(8).compactMap(DistributionError.init(_:))
+        return errors.isEmpty ? DistributionError(informal: root).map { [$0] } ?? [] : errors
     }
 }

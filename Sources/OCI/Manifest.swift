@@ -53,7 +53,7 @@ package struct Manifest: Sendable {
             contentType: contentType?.isGeneral == true ? nil : contentType,
             fallback: expected.flatMap { $0.mediaType.isManifest ? $0.mediaType : nil }
         )
-        if let expected, expected.mediaType != mediaType, !expected.mediaType.isGeneral {
+        if let expected, !mediaType.isLike(expected.mediaType), !expected.mediaType.isGeneral {
             throw DocumentError(
                 .confusion,
                 "the manifest is of type \(mediaType.description.displaySafe), but what refers to it says "
@@ -126,6 +126,12 @@ package struct ImageIndex: Sendable {
 }
 
 extension MediaType {
+    /// Whether no reader could take a document of the one type for another thing than one of the other: Docker's and
+    /// OCI's images, and their lists, have the same shape, and are labelled as each other's in the field.
+    func isLike(_ other: MediaType) -> Bool {
+        self == other || isManifest && other.isManifest && isIndex == other.isIndex
+    }
+
     /// Types that servers send when they do not know better; they say nothing about the document.
     var isGeneral: Bool {
         ["application/json", "application/octet-stream", "text/plain", "binary/octet-stream"].contains(description)

@@ -14,7 +14,7 @@ struct ManifestReader {
         guard root.members != nil else { throw DocumentError(.structure, "the manifest is not a JSON object") }
         let declared = try string(named: "mediaType").map { text throws(DocumentError) in try Self.mediaType(text) }
         try checkVersion(declared: declared)
-        if let declared, let contentType, declared != contentType {
+        if let declared, let contentType, !declared.isLike(contentType) {
             throw DocumentError(
                 .confusion,
                 "the registry sends it as \(contentType.description.displaySafe), but it calls itself "
@@ -213,14 +213,14 @@ extension ManifestReader {
 
     private static func platform(_ value: JSONValue, path: String) throws(DocumentError) -> Platform? {
         guard let platform = try member("platform", of: value, path: "\(path).") else { return nil }
+        guard platform.members != nil else { throw DocumentError(.structure, "'\(path)' is not an object") }
         func text(_ key: String) throws(DocumentError) -> String? {
             guard let value = try member(key, of: platform, path: "\(path).") else { return nil }
             guard let string = value.string else { throw DocumentError(.structure, "'\(path).\(key)' is not a text") }
             return string
         }
-        guard let os = try text("os"), let architecture = try text("architecture") else {
-            throw DocumentError(.structure, "'\(path)' lacks os or architecture")
-        }
+        // Half of a platform names none: such an entry is one of all, and never the one that is asked for.
+        guard let os = try text("os"), let architecture = try text("architecture") else { return nil }
         return Platform(
             os: os,
             architecture: architecture,

@@ -68,7 +68,7 @@ struct DistributionErrorTests {
                 [#"A\u{1b}: \u{7}\u{202e}\u{d}\u{a}x"#]
             ),
             (#"{"errors":[]}"#, []), (#"{"errors":null}"#, []), (#"{"errors":{}}"#, []), ("{}", []), ("[]", []),
-            ("", []), ("<html>", []), (#"{"errors":[{"code":"X"}]"#, []), (#"{"detail":"x"}"#, []),
+            ("", []), ("<html>", []), (#"{"errors":[{"code":"X"}]"#, []), (#"{"detail":"x"}"#, ["x"]),
         ]
     )
     func parses(body: String, shown: [String]) {

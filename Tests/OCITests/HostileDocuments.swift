@@ -20,11 +20,11 @@ struct HostileDocument: Sendable, CustomTestStringConvertible {
     private static func type(_ type: MediaType) -> String { #","mediaType":"\#(type)""# }
 
     private static let types: [HostileDocument] = [
-        .init(.confusion, Fixture.image(more: type(.ociManifest)), type: .dockerManifest),
-        .init(.confusion, Fixture.image(more: type(.dockerManifest)), type: .ociManifest),
+        .init(.confusion, Fixture.image(more: type(.ociManifest)), type: .dockerList),
+        .init(.confusion, Fixture.image(more: type(.dockerManifest)), type: .ociIndex),
         .init(.confusion, Fixture.image(more: type(.ociManifest)), type: .ociIndex),
         .init(.confusion, Fixture.index(more: type(.ociIndex)), type: .ociManifest),
-        .init(.confusion, Fixture.index(more: type(.dockerList)), type: .ociIndex),
+        .init(.confusion, Fixture.index(more: type(.dockerList)), type: .ociManifest),
         .init(.confusion, Fixture.image(more: type(.ociIndex))),
         .init(.confusion, Fixture.image(more: type(.dockerList))),
         .init(.confusion, Fixture.index(more: type(.ociManifest))),
@@ -174,7 +174,7 @@ extension HostileDocument {
         .init(.structure, Fixture.image(more: #","annotations":{"a":null}"#)),
         .init(.structure, Fixture.image(more: #","artifactType":{}"#)),
         .init(.structure, Fixture.index("[\(Fixture.descriptor("a/b", more: #","platform":[]"#))]")),
-        .init(.structure, Fixture.index("[\(Fixture.descriptor("a/b", more: #","platform":{"os":"linux"}"#))]")),
+        .init(.structure, Fixture.index("[\(Fixture.descriptor("a/b", more: #","platform":{"os":5}"#))]")),
         .init(.structure, Fixture.index("[\(Fixture.entry("1", "linux/arm", more: #","variant":7"#))]")),
         .init(.structure, Fixture.index("[\(Fixture.entry("1", "linux/arm", more: #","os.version":{}"#))]")),
         .init(.structure, Fixture.index("[\(Fixture.descriptor("a/b", more: #","annotations":5"#))]")),

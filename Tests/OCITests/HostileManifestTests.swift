@@ -51,7 +51,6 @@ struct HostileManifestTests {
             (Descriptor(mediaType: .ociManifest, bytes: ByteBuffer(string: "{}"), algorithm: .sha512), .digestMismatch),
             (shorter, .confusion), (longer, .confusion),
             (Descriptor(mediaType: .ociIndex, bytes: bytes), .confusion),
-            (Descriptor(mediaType: .dockerManifest, bytes: bytes), .confusion),
             (Descriptor(mediaType: .dockerList, bytes: bytes), .confusion),
             (Descriptor(mediaType: .ociConfig, bytes: bytes), .confusion),
         ]

@@ -107,6 +107,30 @@ struct ManifestTests {
         #expect(try Fixture.parse(Fixture.index(), type: type).descriptor.mediaType == .ociIndex)
     }
 
+    @Test("Docker's and OCI's types of one shape do not contradict each other; the document's own is what counts")
+    func takesEachOthersTypes() throws {
+        #expect(try Fixture.parse(Fixture.ociImage, type: .dockerManifest).descriptor.mediaType == .ociManifest)
+        #expect(try Fixture.parse(Fixture.dockerList, type: .ociIndex).descriptor.mediaType == .dockerList)
+        let bytes = ByteBuffer(string: Fixture.ociImage)
+        let expected = Descriptor(mediaType: .dockerManifest, bytes: bytes)
+        let manifest = try Manifest(bytes: bytes, contentType: .dockerManifest, expected: expected)
+        #expect(manifest.descriptor == Descriptor(mediaType: .ociManifest, bytes: bytes))
+    }
+
+    @Test(
+        "An entry with half a platform is kept, and is never the one that was asked for",
+        arguments: ["{}", #"{"os":"linux"}"#, #"{"architecture":"amd64"}"#, #"{"os":null,"architecture":null}"#]
+    )
+    func takesHalfPlatforms(platform: String) throws {
+        let half = Fixture.descriptor("a/b", more: #","platform":\#(platform)"#)
+        let manifest = try Fixture.parse(Fixture.index("[\(half),\(Fixture.entry("1", "linux/amd64"))]"))
+        guard case .index(let index) = manifest.content else { throw DocumentError(.structure, "not an index") }
+        #expect(index.entries.map { $0.platform?.description } == [nil, "linux/amd64"])
+        let chosen = try manifest.selecting([PlatformPattern("linux/amd64")])
+        guard case .single(let descriptor) = chosen?.selection else { throw DocumentError(.structure, "not one") }
+        #expect(descriptor == index.entries[1].descriptor)
+    }
+
     @Test("Parameters and case of a Content-Type do not contradict the document")
     func toleratesParameters() throws {
         let type = try MediaType("Application/vnd.OCI.image.manifest.v1+json; charset=utf-8")
