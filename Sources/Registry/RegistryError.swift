@@ -86,6 +86,8 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     var isRetriedOnce = false
     /// Whether an upload broke off while its own source paused: no failure of this registry.
     var isAwaitingSource = false
+    /// Whether the repository has taken something before: what is missing is not the repository.
+    var isRepositoryThere = false
     /// How long the registry wants to be left alone; nobody is let through before.
     var pause: Duration?
     /// How many tries were made, once there are to be no more.

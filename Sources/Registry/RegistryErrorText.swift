@@ -26,6 +26,9 @@ extension RegistryError {
         }
     }
 
+    /// Whose settings decide about the connection, as they are named in the configuration.
+    private var server: String { (other ?? location.host.description).displaySafe }
+
     private var otherText: String { other.map { "\($0.displaySafe): " } ?? "" }
 
     private var triesText: String { tries.map { $0 > 1 ? ", after \($0) tries" : "" } ?? "" }
@@ -71,11 +74,11 @@ extension RegistryError {
     private var advice: String? {
         switch kind {
         case .connection(.certificate):
-            "if its certificate is signed by a private authority, name that with 'ca_file' for \(other ?? "this host")"
-        case .connection(.tls): "if it speaks plain HTTP, say so for \(other ?? "this host") with 'plain_http: true'"
+            "if its certificate is signed by a private authority, name that with 'ca_file' for \(server)"
+        case .connection(.tls): "if it speaks plain HTTP, say so for \(server) with 'plain_http: true'"
         case .connection(.unknownHost): "check the host's name and the network"
         case .connection(.refused), .connection(.unreachable): "check that the registry is running and can be reached"
-        case .notFound where action == .storeBlob || action == .storeManifest || action == .mountBlob:
+        case .notFound where !isRepositoryThere && [.storeBlob, .storeManifest, .mountBlob].contains(action):
             "create the repository or project first where the registry needs that"
         default: nil
         }

@@ -149,7 +149,7 @@ struct CanaryTests {
 
     @Test("There are enough hostile scenarios")
     func hasScenarios() {
-        #expect(HostileScenario.all.count >= 40)
+        #expect(HostileScenario.all.count >= 200)
     }
 }
 

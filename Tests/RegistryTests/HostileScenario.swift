@@ -30,20 +30,23 @@ extension HostileScenario {
         ("GET", .tags), ("GET", "/referrers/"), ("POST", .uploads), ("PUT", .uploads),
     ]
 
-    private static let redirects =
-        [301, 302, 303, 308].map { status in
-            scripted("\(status) to another origin", RequestMatch("GET", .manifests, times: nil)) {
+    private static let redirects = [301, 302, 303, 307, 308].flatMap { status in
+        places.map { method, path in
+            scripted("\(status) for \(method) \(path)", RequestMatch(method, path, times: nil)) {
                 .redirect(status, toOrigin: $0)
             }
         }
-        + places.map { method, path in
-            scripted("307 for \(method) \(path)", RequestMatch(method, path, times: nil)) { .redirect(toOrigin: $0) }
-        }
+    }
 
     private static let oddRedirects = [
         "//HOST/v2/x", "http://registry@HOST/v2/x", "http:\\\\HOST/v2/x", "HTTP://HOST/v2/x", "OTHER#/v2/x",
-    ].map { target in
-        scripted("redirect to \(target)", RequestMatch("GET", .any, times: nil)) { .redirect(to: filled(target, $0)) }
+        "http:HOST/v2/x", "http:///HOST/v2/x", "http://HOST\t/v2/x", "http://HOST%2f@registry/v2/x",
+    ].flatMap { target in
+        (["GET", "POST"] as [String]).map { method in
+            scripted("\(method) led to \(target)", RequestMatch(method, .any, times: nil)) {
+                .redirect(to: filled(target, $0))
+            }
+        }
     }
 
     /// A text with somebody else's URL, host and port in it.
@@ -57,6 +60,8 @@ extension HostileScenario {
         [
             "Basic realm=\"x\"", "Bearer realm=\"OTHER/token\",service=\"x\"",
             "Bearer realm=\"OTHER/token\",scope=\"repository:library/app:pull,push,delete\"",
+            "Bearer realm=\"/token\"", "Basic realm=\"x\", Bearer realm=\"OTHER/token\"", "Digest realm=\"x\"",
+            "Bearer realm=\"http://127.0.0.1/token\"", "Negotiate",
         ].flatMap { challenge in
             [401, 403].map { status in
                 HostileScenario(
@@ -92,35 +97,45 @@ extension HostileScenario {
 }
 
 extension HostileScenario {
-    private static let uploads = [
-        scripted("an upload's place elsewhere", RequestMatch("POST", .uploads, times: nil)) {
-            .uploadLocation(.origin($0))
-        },
-        scripted("an upload's place with a user", RequestMatch("POST", .uploads, times: nil)) {
-            .uploadLocation(.origin("http://registry@\($0.dropFirst(7))"))
-        },
-        scripted("an upload's place elsewhere, told to a mount", RequestMatch("POST", .uploads)) {
-            .uploadLocation(.origin($0))
-        },
-        HostileScenario(
-            description: "an upload's chunks going elsewhere",
-            script: { registry, other in
-                registry.script(RequestMatch("PATCH", .uploads, times: nil), .uploadLocation(.origin(other)))
-                registry.script(RequestMatch(nil, .uploads, times: nil), .largestRequest(bytes: 1 << 20))
+    private static let uploads: [HostileScenario] =
+        [
+            scripted("an upload's place elsewhere", RequestMatch("POST", .uploads, times: nil)) {
+                .uploadLocation(.origin($0))
+            },
+            scripted("an upload's place with a user", RequestMatch("POST", .uploads, times: nil)) {
+                .uploadLocation(.origin("http://registry@\($0.dropFirst(7))"))
+            },
+            scripted("an upload's place elsewhere, told to a mount", RequestMatch("POST", .uploads)) {
+                .uploadLocation(.origin($0))
+            },
+            HostileScenario(
+                description: "an upload's chunks going elsewhere",
+                script: { registry, other in
+                    registry.script(RequestMatch("PATCH", .uploads, times: nil), .uploadLocation(.origin(other)))
+                    registry.script(RequestMatch(nil, .uploads, times: nil), .largestRequest(bytes: 1 << 20))
+                }
+            ),
+            HostileScenario(
+                description: "an upload's status elsewhere",
+                script: { registry, other in
+                    registry.script(RequestMatch("GET", .uploads, times: nil), .uploadLocation(.origin(other)))
+                    registry.script(RequestMatch("PUT", .uploads), .resetUpload(afterBytes: 1 << 20))
+                }
+            ),
+        ]
+        + [
+            "//HOST/v2/x", "http:\\\\HOST/x", "HTTP://HOST/x", "http://HOST#/x", "OTHER/v2/x?digest=a", "?to=OTHER",
+        ].map { place in
+            scripted("an upload's place at \(place)", RequestMatch("POST", .uploads, times: nil)) {
+                .header("Location", filled(place, $0))
             }
-        ),
-        HostileScenario(
-            description: "an upload's status elsewhere",
-            script: { registry, other in
-                registry.script(RequestMatch("GET", .uploads, times: nil), .uploadLocation(.origin(other)))
-                registry.script(RequestMatch("PUT", .uploads), .resetUpload(afterBytes: 1 << 20))
-            }
-        ),
-    ]
+        }
 
     private static let links = [
         "<OTHER/v2/library/app/tags/list>; rel=\"next\"", "OTHER/v2/library/app/tags/list; rel=\"next\"",
         "<//HOST/v2/library/app/tags/list>; rel=next", "<http://x@HOST/v2/library/app/tags/list>; rel=next",
+        "<OTHER/v2/library/app/tags/list?last=a>; rel=next", "<HTTP://HOST/v2/>; rel=\"next\"",
+        "<http:\\\\HOST/v2/>; rel=\"next\"", "<?next=OTHER>; rel=\"next\"",
     ].flatMap { link in
         [RequestMatch.Path.tags, "/referrers/"].map { path in
             scripted("\(link) for \(path)", RequestMatch("GET", path, times: nil)) { other in
@@ -133,7 +148,10 @@ extension HostileScenario {
         "OTHER/token", "OTHER/token?service=y#z", "http://ci@HOST/token", "HTTP://HOST/token", "//HOST/token", "/token",
         "http://2130706433:PORT/token", "http://0x7f000001:PORT/token", "http://0177.0.0.1:PORT/token",
         "http://[::1]:PORT/token", "http://localhost.:PORT/token", "http://HOST\\@127.0.0.1/token",
-        "javascript:alert(1)",
+        "javascript:alert(1)", "http://HOST%00/token", "http://HOST /token", "http://HOST./token",
+        "http://127.1:PORT/token", "http://0:PORT/token", "http://[::ffff:127.0.0.1]:PORT/token",
+        "http://HOST#@x/token",
+        "http://HOST?@x/token", "http:HOST/token", "ftp://HOST/token", "https://HOST/token", "token",
     ].map { realm in
         HostileScenario(
             description: "realm \(realm)",
@@ -148,7 +166,7 @@ extension HostileScenario {
     }
 
     private static let echoes = (places + [("GET", .token), ("POST", .token)]).flatMap { method, path in
-        [400, 403].map { status in
+        [400, 401, 403, 404, 429, 500].map { status in
             scripted(
                 "\(status) for \(method) \(path) that repeats what was sent",
                 RequestMatch(method, path, times: nil)

@@ -162,6 +162,12 @@ struct OddAnswerTests {
                 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
             ),
             ("HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5 ,5, 5\r\nContent-Length: 5\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+            ),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n", nil),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", nil),
             ("HTTP/1.1 200 OK\r\n\r\n", nil),
         ] as [(String, String?)]

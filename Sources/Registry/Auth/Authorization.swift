@@ -13,6 +13,8 @@ struct Authorization: Sendable {
     var credential: Credential?
     /// The same as they were found, where a token of ours went out in a role of its.
     var found: Credential?
+    /// A token for nobody in particular, for whom a redirect has led to.
+    var guest: Token?
     /// The token service that was not given the credentials we have.
     var withheldFrom: Origin?
     /// Under whose name credentials were looked for, where that is not the registry's.
@@ -23,7 +25,8 @@ struct Authorization: Sendable {
 
     /// What must not be shown when somebody repeats it.
     var secrets: [Secret] {
-        [token?.secret, header.map { Secret(String($0.revealed.drop { $0 != " " }.dropFirst())) }].compactMap(\.self)
+        [token?.secret, guest?.secret, header.map { Secret(String($0.revealed.drop { $0 != " " }.dropFirst())) }]
+            .compactMap(\.self)
     }
 }
 

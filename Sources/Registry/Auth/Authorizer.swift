@@ -125,7 +125,7 @@ final class Authorizer: Sendable {
         let token = try await tokens.value(
             for: TokenKey(service: service, scope: scope, credential: presented),
             isGood: { fetcher.isGood($0) },
-            fetch: { try await fetcher.token(service, scope: scope, credential: presented, context.step(.getToken)) }
+            fetch: { try await fetcher.token(service, scopes: scope.parameters, credential: presented, context) }
         )
         authorization.header = Secret("Bearer \(token.secret.revealed)")
         authorization.token = token

@@ -30,14 +30,19 @@ struct Scope: Hashable, Sendable {
     /// - Returns: `nil` when it names nothing but this repository and what it is mounted from.
     func merged(with text: String) -> Scope? {
         let own = [repository, source].compactMap(\.self).map { "repository:\($0):" }
-        let named = text.prefix(2048).split(separator: " ").map(String.init).filter { entry in
-            !own.contains { entry.hasPrefix($0) } && entry.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
-                && entry.split(separator: ":").count >= 3
-        }
-        guard (1...8).contains(named.count), named != further else { return nil }
+        let named = Self.entries(of: text).filter { entry in !own.contains { entry.hasPrefix($0) } }
+        guard !named.isEmpty, named != further else { return nil }
         var merged = self
         merged.further = named
         return merged
+    }
+
+    /// The entries of a challenge's `scope`; none where there are more than anybody needs.
+    static func entries(of text: String) -> [String] {
+        let entries = text.prefix(2048).split(separator: " ").map(String.init).filter { entry in
+            entry.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } && entry.split(separator: ":").count >= 3
+        }
+        return entries.count <= 8 ? entries : []
     }
 
     private var actions: [String] { (access == .push ? ["pull", "push"] : ["pull"]) + furtherActions }

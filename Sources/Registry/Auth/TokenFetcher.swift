@@ -15,11 +15,12 @@ struct TokenFetcher: Sendable {
     /// - Throws: ``RegistryError``, `CancellationError`.
     func token(
         _ realm: TokenService,
-        scope: Scope,
+        scopes: [String],
         credential: Credential?,
         _ context: CallContext
     ) async throws -> Token {
-        let request = Self.request(realm, scope: scope, credential: credential, context)
+        let context = context.step(.getToken)
+        let request = Self.request(realm, scopes: scopes, credential: credential, context)
         return try await service.retry.run(context, isProgress: false) {
             let response = try await service.attempt(request)
             guard !response.isCut,
@@ -39,34 +40,34 @@ struct TokenFetcher: Sendable {
 
     private static func request(
         _ realm: TokenService,
-        scope: Scope,
+        scopes: [String],
         credential: Credential?,
         _ context: CallContext
     ) -> HTTPRequest {
         var request = HTTPRequest(context: context, method: .GET, target: .url(realm.realm))
         request.accepted = Set(200..<300)
-        request.home = realm.realm.origin
+        request.home = realm.realm
         request.authorization.credential = credential
         if case .identity(let secret) = credential?.kind {
             request.method = .POST
             request.headers = ["Content-Type": "application/x-www-form-urlencoded"]
-            request.body = .bytes(ByteBuffer(string: form(realm, scope, secret)))
+            request.body = .bytes(ByteBuffer(string: form(realm, scopes, secret)))
             return request
         }
         var url = realm.realm
         if let name = realm.service { url = url.adding("service", name) }
-        for parameter in scope.parameters { url = url.adding("scope", parameter) }
+        for parameter in scopes { url = url.adding("scope", parameter) }
         request.target = .url(url)
         request.authorization.header = credential?.basicHeader
         return request
     }
 
-    private static func form(_ realm: TokenService, _ scope: Scope, _ secret: Secret) -> String {
+    private static func form(_ realm: TokenService, _ scopes: [String], _ secret: Secret) -> String {
         let fields = [
             ("grant_type", "refresh_token"),
             ("service", realm.service ?? ""),
             ("client_id", "imglife"),
-            ("scope", scope.parameters.joined(separator: " ")),
+            ("scope", scopes.joined(separator: " ")),
             ("refresh_token", secret.revealed),
         ]
         return fields.map { "\($0)=\($1.percentEncoded)" }.joined(separator: "&")

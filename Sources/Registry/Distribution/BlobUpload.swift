@@ -44,14 +44,14 @@ struct BlobUpload {
         case .open:
             var request = repository.request(context, .POST, "blobs/uploads/")
             request.accepted = [202]
-            session.opened(try repository.place(try await repository.client.attempt(request), context))
+            session.opened(try UploadPlace(try await repository.client.attempt(request), context))
         case .send(let place, let range):
             var request = request(.PATCH, place.url, sending: range)
             request.headers.add(name: "Content-Range", value: "\(range.lowerBound)-\(range.upperBound - 1)")
             request.accepted = [200, 201, 202, 204]
             let response = try await perform(request, range)
             let held = response.header("Range").flatMap { UploadRange.count($0) }
-            let next = try repository.place(response, context, minimumChunk: place.minimumChunk)
+            let next = try UploadPlace(response, context, minimumChunk: place.minimumChunk)
             guard session.sent(range, held: held, at: next) else {
                 throw context.error(.uploadLost, "the registry holds \(held ?? 0) bytes instead of \(range.upperBound)")
             }
@@ -60,8 +60,7 @@ struct BlobUpload {
             var request = request(.PUT, place.url.adding("digest", digest.description), sending: range)
             request.accepted = [200, 201, 204]
             let response = try await perform(request, range)
-            repository.warn(ifUnusual: response)
-            try repository.check(response, against: digest, context)
+            try response.confirm(digest, repository, context)
             return true
         }
         return false
@@ -136,7 +135,7 @@ extension BlobUpload {
         guard let response = try? await repository.client.attempt(request),
             let held = response.header("Range").flatMap({ UploadRange.count($0) })
         else { return nil }
-        let url = response.header("Location").flatMap { response.url.resolving($0) } ?? place.url
+        let url = response.header("Location").flatMap(response.address) ?? place.url
         return (UploadPlace(url: url, minimumChunk: place.minimumChunk), held)
     }
 

@@ -8,25 +8,14 @@ package enum Knowledge<Answer: Sendable>: Sendable {
     case unknown(RegistryError)
 }
 
-extension Repository {
-    /// Asks a question whose refusal is no failure: `try await target.asking { try await $0.tags() }`.
-    ///
-    /// - Throws: what is no refusal: that there is no connection, a rate limit, an answer that makes no sense,
-    ///   `CancellationError`.
-    package func asking<Answer: Sendable>(
-        _ question: (Repository) async throws -> Answer
-    ) async throws -> Knowledge<Answer> {
-        do {
-            return .known(try await question(self))
-        } catch let error as RegistryError where error.isRefusalToTell {
-            return .unknown(error)
-        }
-    }
-}
-
 extension RegistryError {
-    /// Whether a registry that may well take a push refuses to answer a question.
+    /// Whether a registry that may well take a push refuses to answer a question, or answers with no sense in it.
     package var isRefusalToTell: Bool {
+        switch kind {
+        case .protocolViolation, .tooLarge: return true
+        case .timeout where action == .listTags: return true
+        default: break
+        }
         guard let status else { return false }
         return [400, 401, 403, 405, 406, 410, 412, 415].contains(status) || (500...599).contains(status)
     }

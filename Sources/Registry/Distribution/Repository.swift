@@ -1,3 +1,4 @@
+package import NIOCore
 import NIOHTTP1
 package import OCI
 
@@ -37,5 +38,154 @@ package struct Repository: ContentSource, ContentSink, Sendable {
         request.scope = Scope(repository: location.repository, access: access)
         request.lane = access == .push ? .write : .read
         return request
+    }
+}
+
+// MARK: Reading
+
+extension Repository {
+    /// All tags of the repository.
+    ///
+    /// OCI distribution-spec 1.1.1, end-8a and end-8b. A page that fails fails the whole: a listing that was cut short
+    /// would look like one whose tags have been deleted. Names that are no tags are dropped, with one warning.
+    package func tags() async throws -> TagListing { try await TagPages.all(of: self) }
+
+    /// What a reference stands for at the moment, without fetching it.
+    ///
+    /// OCI distribution-spec 1.1.1, end-3 with HEAD; GET where HEAD is refused or says too little. A source is asked by
+    /// GET also before something is called absent: some registries know HEAD for some things only.
+    ///
+    /// - Returns: `nil` when there is no such manifest.
+    package func resolve(_ reference: Reference) async throws -> Descriptor? {
+        try await ManifestQuestion(self, reference, .resolve).descriptor()
+    }
+
+    /// The manifest that a reference stands for.
+    ///
+    /// OCI distribution-spec 1.1.1, end-3. The digest is computed from the bytes; what the registry says of it, and
+    /// the reference if it is a digest, must agree.
+    ///
+    /// - Returns: `nil` when there is no such manifest.
+    package func manifest(_ reference: Reference) async throws -> Manifest? {
+        try await ManifestQuestion(self, reference, .readManifest).manifest()
+    }
+
+    package func manifest(_ descriptor: Descriptor) async throws -> Manifest {
+        let question = ManifestQuestion(self, .digest(descriptor.digest), .readManifest, expected: descriptor)
+        guard let manifest = try await question.manifest() else {
+            throw question.context.error(.notFound, "\(descriptor.digest) is not there", status: 404)
+        }
+        return manifest
+    }
+
+    /// What refers to a manifest, as the registry's own interface lists it.
+    ///
+    /// OCI distribution-spec 1.1.1, end-12a, all pages.
+    ///
+    /// - Returns: `nil` when the registry has no such interface; an empty list for what nothing refers to.
+    package func listedReferrers(of digest: Digest) async throws -> [Descriptor]? {
+        try await ReferrerPages(self).all(of: digest)
+    }
+
+    package func readBlob(
+        _ descriptor: Descriptor,
+        from offset: Int64,
+        deliver: (ByteBuffer) async throws -> Void
+    ) async throws {
+        var download = BlobDownload(descriptor: descriptor, offset: offset, repository: self)
+        try await download.run(deliver)
+    }
+
+    /// Whether the repository holds the blob, with the size that its descriptor says.
+    ///
+    /// OCI distribution-spec 1.1.1, end-2 with HEAD; where that is refused, a GET whose body is not read.
+    package func contains(_ descriptor: Descriptor) async throws -> Bool {
+        try await BlobQuestion(self, descriptor.digest).isThere(size: descriptor.size)
+    }
+
+    /// The size of a blob by its digest alone, in bytes.
+    ///
+    /// OCI distribution-spec 1.1.1, end-2 with HEAD; where that is refused or says too little, a GET of one byte.
+    ///
+    /// - Returns: `nil` when there is no such blob.
+    package func blobSize(_ digest: Digest) async throws -> Int64? { try await BlobQuestion(self, digest).size() }
+
+    /// Asks a question whose refusal is no failure: `try await target.asking { try await $0.tags() }`.
+    ///
+    /// - Throws: what is no refusal: that there is no connection, a rate limit, `CancellationError`.
+    package func asking<Answer: Sendable>(
+        _ question: (Repository) async throws -> Answer
+    ) async throws -> Knowledge<Answer> {
+        do {
+            return .known(try await question(self))
+        } catch let error as RegistryError where error.isRefusalToTell {
+            return .unknown(error)
+        }
+    }
+}
+
+// MARK: Writing
+
+extension Repository {
+    package func store(_ manifest: Manifest, as tag: TagName?) async throws {
+        _ = try await ManifestPush(manifest, as: tag, to: self).run()
+    }
+
+    /// Stores a manifest that refers to another.
+    ///
+    /// OCI distribution-spec 1.1.1, "Pushing Manifests with Subject".
+    ///
+    /// - Returns: whether the registry lists it among the subject's referrers itself (`OCI-Subject`).
+    package func storeReferrer(_ manifest: Manifest, as tag: TagName?) async throws -> Bool {
+        let response = try await ManifestPush(manifest, as: tag, to: self).run()
+        guard let subject = manifest.subject else { return false }
+        return response.header("OCI-Subject").flatMap { try? Digest($0) } == subject.digest
+    }
+
+    /// Asks the registry to take a blob over from another of its repositories.
+    ///
+    /// OCI distribution-spec 1.1.1, end-11. Best effort: whatever goes wrong leads to a plain upload, in the session
+    /// that the registry opened instead, if it did.
+    package func mount(_ descriptor: Descriptor, from source: RepositoryName) async throws -> MountOutcome {
+        let context = context(.mountBlob)
+        let query = "mount=\(descriptor.digest.description.percentEncoded)&from=\(source.description.percentEncoded)"
+        var request = request(context, .POST, "blobs/uploads/", query: query)
+        request.scope = Scope(repository: location.repository, access: access, source: source)
+        request.accepted = [201, 202]
+        do {
+            let response = try await client.attempt(request)
+            guard response.status == 202 else {
+                client.note(mounted: descriptor.digest, in: location.repository)
+                return .mounted
+            }
+            return .refused(try? UploadPlace(response, context))
+        } catch is RegistryError {
+            return .refused(nil)
+        }
+    }
+
+    package func store(_ blob: any BlobReader) async throws -> StoreOutcome {
+        try await store(blob, session: nil)
+    }
+
+    /// Stores a blob, by mounting it where another repository of the registry is known to hold it.
+    ///
+    /// What has been mounted here before is sent: who asks again has found that it is not there.
+    package func store(_ blob: any BlobReader, mountFrom source: RepositoryName?) async throws -> StoreOutcome {
+        guard let source, source != location.repository,
+            !client.hasMounted(blob.descriptor.digest, in: location.repository)
+        else { return try await store(blob, session: nil) }
+        switch try await mount(blob.descriptor, from: source) {
+        case .mounted: return .mounted(from: source)
+        case .refused(let session): return try await store(blob, session: session)
+        }
+    }
+
+    /// Stores a blob in a session that is open already, from a refused mount; `nil` opens one.
+    ///
+    /// What the reader throws is thrown as it is.
+    package func store(_ blob: any BlobReader, session: UploadPlace?) async throws -> StoreOutcome {
+        var upload = BlobUpload(blob: blob, place: session, repository: self)
+        return .stored(bytes: try await upload.run())
     }
 }

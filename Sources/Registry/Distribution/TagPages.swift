@@ -1,5 +1,14 @@
+import Logging
 import NIOHTTP1
-import OCI
+package import OCI
+
+/// What a registry answers when it is asked for a repository's tags.
+package enum TagListing: Hashable, Sendable {
+    /// There is no such repository. Not an error: a target's is often made by the first push.
+    case missing
+    /// The tags in the registry's order, each once.
+    case found([TagName])
+}
 
 /// The pages of one listing of tags: what has come, and what to ask for next.
 ///
@@ -53,11 +62,7 @@ struct TagPages {
             throw context.error(.tooLarge, "there are more than \(Self.maximumTags) tags")
         }
         visited.insert(response.url)
-        guard let link = Link.next(in: response.headers["Link"]) else { return }
-        guard let target = response.url.resolving(link) else {
-            throw context.error(.protocolViolation, "the next page of tags is said to be at no address")
-        }
-        let following = HTTPURL(origin: response.url.origin, path: response.url.path, query: target.query)
+        guard let following = try response.nextPage(context) else { return }
         guard visited.contains(following) || place == .whole && following.query == nil else {
             guard visited.count < Self.maximumPages else {
                 throw context.error(.protocolViolation, "the pages of tags do not end")
@@ -67,6 +72,29 @@ struct TagPages {
         }
         guard !hasAskedWhole else { throw context.error(.protocolViolation, "the pages of tags do not end") }
         askWhole()
+    }
+
+    /// Asks for page after page.
+    static func all(of repository: Repository) async throws -> TagListing {
+        let context = repository.context(.listTags)
+        var pages = TagPages(context)
+        while let place = pages.next {
+            var request = repository.request(context, .GET, "tags/list", query: place.query)
+            if let url = place.url { request.target = .url(url) }
+            request.headers = ["Accept": "application/json"]
+            request.limit = pageLimit
+            request.accepted = pages.accepted
+            let response = try await repository.client.fetch(request)
+            if response.status == 404 { return .missing }
+            try pages.take(response)
+        }
+        if pages.dropped > 0 {
+            repository.client.retry.logger.warning(
+                "names that are not tags are left out",
+                metadata: ["place": "\(repository.place)", "count": "\(pages.dropped)"]
+            )
+        }
+        return .found(pages.tags)
     }
 
     private mutating func askWhole() {

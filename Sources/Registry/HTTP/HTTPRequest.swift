@@ -51,8 +51,8 @@ struct HTTPRequest: Sendable {
     var scope: Scope?
     /// Whom we say we are; only ever sent to `home`.
     var authorization = Authorization()
-    /// Whose credentials these are: the service's own origin.
-    var home: Origin?
+    /// Whose credentials these are: the service's own base.
+    var home: HTTPURL?
 }
 
 /// An answer, whose body may still be on its way.
@@ -70,8 +70,23 @@ struct HTTPResponse: Sendable {
     let url: HTTPURL
     /// What was asked with.
     var authorization = Authorization()
+    /// The base of the service that was asked.
+    var home: HTTPURL?
+
     /// Whether the service itself answers, and not somebody to whom it has led.
-    var isHome = true
+    var isHome: Bool { home.map { $0.origin == url.origin } ?? true }
+
+    /// The address that a `Location` means.
+    func address(_ reference: some StringProtocol) -> HTTPURL? { url.resolving(reference)?.below(home) }
+
+    /// The page that follows in a list, at this page's own place: what is said of its host and path is often wrong.
+    func nextPage(_ context: CallContext) throws(RegistryError) -> HTTPURL? {
+        guard let link = Link.next(in: headers["Link"]) else { return nil }
+        guard let target = url.resolving(link) else {
+            throw context.error(.protocolViolation, "the next page is said to be at no address")
+        }
+        return HTTPURL(origin: url.origin, path: url.path, query: target.query)
+    }
 
     /// Single-valued header.
     func header(_ name: String) -> String? { headers.first(name: name) }

@@ -108,7 +108,8 @@ final class HTTPTransport: HTTPHandler {
         } catch {
             if Task.isCancelled { throw CancellationError() }
             guard var failure = WireFailure(error) else { throw error }
-            let isElsewhere = request.context.action == .getToken || request.url.origin != request.home
+            // Services beside the registry know no tokens, and are never meant by its name.
+            let isElsewhere = request.scope == nil || request.url.origin != request.home?.origin
             if isElsewhere { failure.other = request.url.origin.authority }
             throw failure
         }

@@ -102,6 +102,14 @@ extension HTTPURL {
         return HTTPURL("\(origin)\(directory)/\(text)").map(\.withoutDots)
     }
 
+    /// The address at a registry whose base is below a path, which it may not know of: then it names places as if it
+    /// were at its host's root.
+    func below(_ base: HTTPURL?) -> HTTPURL {
+        guard let base, base.path != "/", base.origin == origin, path.hasPrefix("/v2/"), !base.path.hasPrefix("/v2/")
+        else { return self }
+        return HTTPURL(origin: origin, path: base.path + path.dropFirst(), query: query)
+    }
+
     private static func hasScheme(_ text: some StringProtocol) -> Bool {
         let scheme = text.prefix { $0 != ":" && $0 != "/" && $0 != "?" }
         return scheme.endIndex < text.endIndex && text[scheme.endIndex] == ":"

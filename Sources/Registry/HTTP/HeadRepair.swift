@@ -3,7 +3,7 @@ import NIOHTTP1
 
 /// Makes the heads of answers readable that the HTTP library's parser refuses, although their meaning is plain.
 ///
-/// Blanks around a value do not belong to it (RFC 9110, 5.5); equal `Content-Length` fields mean one (RFC 9110, 8.6); an
+/// Blanks around a value do not belong to it (RFC 9110, 5.5); equal `Content-Length` fields, or values of one, mean one (RFC 9110, 8.6); an
 /// empty one says nothing. Different lengths stay, and are refused. Stands between the network and the parser, and lets
 /// bodies through untouched.
 final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
@@ -79,6 +79,14 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
         return nil
     }
 
+    /// The one value of a list of equal ones: `5, 5`.
+    private static func only(_ list: [UInt8]) -> [UInt8]? {
+        let values = list.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).map { value in
+            Array(value.drop(while: \.isBlank).reversed().drop(while: \.isBlank).reversed())
+        }
+        return values.count > 1 && Set(values).count == 1 ? values[0] : nil
+    }
+
     /// - Returns: the head as it should have been; no bytes when nothing is wrong with it.
     static func repaired(_ head: [UInt8]) -> (bytes: [UInt8]?, isInterim: Bool) {
         let lines = head.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
@@ -92,8 +100,9 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
             }
             let value = line[(colon + 1)...].drop(while: \.isBlank)
             let end = value.lastIndex { !$0.isBlank }.map { $0 + 1 } ?? value.startIndex
-            let bare = Array(value[..<end])
+            var bare = Array(value[..<end])
             let isLength = String(decoding: line[..<colon], as: UTF8.self).lowercased() == "content-length"
+            if isLength, let length = Self.only(bare) { bare = length }
             if isLength, bare.isEmpty || !lengths.insert(bare).inserted { return nil }
             return line[...colon] + [UInt8(ascii: " ")] + bare
         }

@@ -39,6 +39,9 @@ extension WireFailure {
                 detail: "its TLS certificate is for another host",
                 cause: error
             )
+        case HTTPParserError.invalidEOFState:
+            // The connection ended in the middle of what was promised.
+            self.init(kind: .connection(.reset), detail: "the connection was closed within the answer", cause: error)
         case is HTTPParserError:
             self.init(kind: .protocolViolation, detail: "the answer is not HTTP", isBeforeAnswer: true, cause: error)
         default: return nil

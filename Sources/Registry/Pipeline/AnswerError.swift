@@ -27,6 +27,8 @@ extension RegistryError {
                 + "if it is this registry's, name \(realm.authority) in 'auth_realms' for \(location.host)"
         } else if [401, 403].contains(response.status), !response.isHome {
             kind = .rejected
+            // An address that was signed may have expired on the way to it: the next try gets another.
+            isRetriedOnce = response.status == 403 && context.action == .readBlob
             code = nil
             detail = "it leads to \(response.url.origin), which refuses the request"
             credential = nil

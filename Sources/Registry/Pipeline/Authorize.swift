@@ -4,7 +4,7 @@ import OCI
 /// Answers a registry's challenges: once for not having known it, once for a token that has been refused, once for a
 /// token that allows too little, once more when the credentials turn out to be others by now.
 ///
-/// Challenges of others, to whom a redirect or an upload's place has led, are not answered.
+/// Challenges of others, to whom a redirect or an upload's place has led, are answered by ``GuestTokens`` alone.
 struct Authorize: HTTPHandler {
     let next: any HTTPHandler
     let authorizer: Authorizer
@@ -34,8 +34,7 @@ struct Authorize: HTTPHandler {
                 refusal.authorization = request.authorization
                 return refusal
             }
-            var response = try await next.send(request)
-            response.authorization = request.authorization
+            let response = try await next.send(request)
             guard try await goesOn(after: response, scope, first, &round) else { return response }
             round.refusal = response
         }
@@ -88,6 +87,7 @@ struct Authorize: HTTPHandler {
         case 404 where authorizer.hasReasonToAskBase(after: used):
             var question = HTTPRequest(context: request.context, method: .GET, target: .path(""))
             question.lane = request.lane
+            question.scope = scope
             let base = try await next.send(question)
             guard base.status == 401, base.isHome else { return false }
             return try await request.context.mapping { try authorizer.learn(base, for: scope, used: used) }

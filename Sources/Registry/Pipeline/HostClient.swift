@@ -1,4 +1,5 @@
 import Concurrency
+import NIOHTTP1
 import OCI
 import Synchronization
 
@@ -12,6 +13,8 @@ final class HostClient: Sendable {
     private let leavesRoom: Bool
     private let stack: any HTTPHandler
     private let mounted = Mutex<Set<Mount>>([])
+    /// The repositories that have taken something.
+    private let pushed = Mutex<Set<RepositoryName>>([])
 
     private struct Mount: Hashable {
         let digest: Digest
@@ -41,20 +44,21 @@ final class HostClient: Sendable {
         configuration: RegistryConfiguration,
         transport: HTTPTransport
     ) {
-        let reach = Reach(endpoint, next: FollowRedirects(next: transport))
         let tokens = HostClient(
             "\(host)'s token service",
             configuration,
             transport,
-            stack: FollowRedirects(next: transport, staysHome: true)
+            stack: FollowRedirects(next: transport, freedom: .none)
         )
+        let fetcher = TokenFetcher(service: tokens)
+        let redirects = FollowRedirects(next: transport, freedom: .full, guests: GuestTokens(fetcher))
         let settings = configuration.hosts[host]
         let authorizer = Authorizer(
             host: host,
             account: endpoint.account(of: host),
             credentials: configuration.credentials,
             realms: settings?.authRealms ?? [],
-            fetcher: TokenFetcher(service: tokens)
+            fetcher: fetcher
         )
         self.init(
             host.description,
@@ -62,7 +66,7 @@ final class HostClient: Sendable {
             places: configuration.connections?.places(at: host),
             configuration,
             transport,
-            stack: Authorize(next: reach, authorizer: authorizer)
+            stack: Authorize(next: Reach(endpoint, next: redirects), authorizer: authorizer)
         )
     }
 
@@ -87,11 +91,20 @@ final class HostClient: Sendable {
         _ request: HTTPRequest,
         _ use: (HTTPResponse) async throws -> Result
     ) async throws -> Result {
-        try await gate.pass(request.lane) {
-            guard let places else { return try await use(try await stack.send(request)) }
-            return try await places.take(request.lane, isContent: leavesRoom) {
-                try await use(try await stack.send(request))
+        do {
+            let result = try await gate.pass(request.lane) {
+                guard let places else { return try await use(try await stack.send(request)) }
+                return try await places.take(request.lane, isContent: leavesRoom) {
+                    try await use(try await stack.send(request))
+                }
             }
+            if request.method == .PUT, let scope = request.scope {
+                _ = pushed.withLock { $0.insert(scope.repository) }
+            }
+            return result
+        } catch var error as RegistryError where error.kind == .notFound {
+            error.isRepositoryThere = pushed.withLock { $0.contains(error.location.repository) }
+            throw error
         }
     }
 

@@ -47,7 +47,7 @@ final class Reach: HTTPHandler {
 
     private func send(_ request: HTTPRequest, to endpoint: Endpoint) async throws -> HTTPResponse {
         var request = request
-        request.home = endpoint.base.origin
+        request.home = endpoint.base
         if case .path(let path, let query) = request.target {
             request.target = .url(endpoint.address(path, query: query))
         }

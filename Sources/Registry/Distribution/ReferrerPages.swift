@@ -1,17 +1,20 @@
 import NIOHTTP1
-package import OCI
+import OCI
 
-extension Repository {
+/// The pages of one listing of referrers, by the registry's own interface.
+struct ReferrerPages {
     private static let maximumReferrers = 10_000
 
-    /// What refers to a manifest, as the registry's own interface lists it.
-    ///
-    /// OCI distribution-spec 1.1.1, end-12a, all pages.
-    ///
-    /// - Returns: `nil` when the registry has no such interface; an empty list for what nothing refers to.
-    package func listedReferrers(of digest: Digest) async throws -> [Descriptor]? {
-        let context = context(.listReferrers)
-        var request = request(context, .GET, "referrers/\(digest)")
+    private let repository: Repository
+    private let context: CallContext
+
+    init(_ repository: Repository) {
+        self.repository = repository
+        context = repository.context(.listReferrers)
+    }
+
+    func all(of digest: Digest) async throws -> [Descriptor]? {
+        var request = repository.request(context, .GET, "referrers/\(digest)")
         request.headers = ["Accept": MediaType.ociIndex.description]
         request.limit = Manifest.maximumSize
         request.accepted = [200, 204, 400, 404, 405, 501]
@@ -26,12 +29,12 @@ extension Repository {
                 }
                 return nil
             }
-            found += try Self.descriptors(response, context)
+            found += try descriptors(response)
             visited.insert(response.url)
-            guard let link = Link.next(in: response.headers["Link"]) else { return found }
-            guard let next = response.url.resolving(link), next.origin == response.url.origin,
-                next.path == response.url.path, !visited.contains(next), found.count < Self.maximumReferrers
-            else { throw context.error(.protocolViolation, "the pages of the list do not fit together") }
+            guard let next = try response.nextPage(context) else { return found }
+            guard !visited.contains(next), found.count < Self.maximumReferrers else {
+                throw context.error(.protocolViolation, "the pages of the list do not fit together")
+            }
             request.target = .url(next)
         }
     }
@@ -39,18 +42,13 @@ extension Repository {
     /// - Returns: `nil` when the registry, or who stands before it, knows no such question.
     private func page(_ request: HTTPRequest) async throws -> HTTPResponse? {
         do {
-            return try await client.fetch(request)
+            return try await repository.client.fetch(request)
         } catch let error as RegistryError where error.isLackOfReferrers {
             return nil
         }
     }
 
-    private static func descriptors(
-        _ response: HTTPResponse,
-        _ context: CallContext
-    ) throws(RegistryError)
-        -> [Descriptor]
-    {
+    private func descriptors(_ response: HTTPResponse) throws(RegistryError) -> [Descriptor] {
         guard !response.isCut else { throw context.error(.tooLarge, "the list of referrers is too large") }
         do {
             return try Manifest(bytes: response.bytes, contentType: .ociIndex).references
@@ -62,7 +60,12 @@ extension Repository {
 
 extension RegistryError {
     fileprivate var isLackOfReferrers: Bool {
-        guard let status, action == .listReferrers else { return false }
+        guard action == .listReferrers else { return false }
+        // Who stands before the registry may lead unknown questions to where nobody is.
+        if other != nil, case .connection(let connection) = kind {
+            return [.refused, .unreachable, .unknownHost].contains(connection)
+        }
+        guard let status else { return false }
         return [401, 403, 406, 410, 415].contains(status) || (300..<400).contains(status)
     }
 }

@@ -1,0 +1,77 @@
+import NIOHTTP1
+import OCI
+
+/// What a repository says of one blob without sending it.
+struct BlobQuestion {
+    private let repository: Repository
+    private let digest: Digest
+    private let context: CallContext
+
+    init(_ repository: Repository, _ digest: Digest) {
+        self.repository = repository
+        self.digest = digest
+        context = repository.context(.checkBlob)
+    }
+
+    func isThere(size: Int64) async throws -> Bool {
+        do {
+            let head = try await head()
+            // A page for people is no blob, whatever its status.
+            return head.status == 200 && !head.isWebPage && head.contentLength.map { $0 == size } ?? true
+        } catch let error as RegistryError where error.isRefusalOfHEAD {
+            return try await firstByte { $0.status != 404 }
+        }
+    }
+
+    func size() async throws -> Int64? {
+        do {
+            let head = try await head()
+            if head.status == 404 { return nil }
+            if !head.isWebPage, let length = head.contentLength { return length }
+        } catch let error as RegistryError where error.isRefusalOfHEAD {}
+        return try await firstByte { response in
+            if response.status == 404 { return nil }
+            guard let size = Self.wholeSize(response) else {
+                throw context.error(.protocolViolation, "the answer does not tell the blob's size")
+            }
+            return size
+        }
+    }
+
+    private func head() async throws -> HTTPResponse {
+        var request = repository.request(context, .HEAD, "blobs/\(digest)")
+        request.accepted = [200, 404]
+        return try await repository.client.fetch(request)
+    }
+
+    private func firstByte<Result>(_ use: (HTTPResponse) throws -> Result) async throws -> Result {
+        let client = repository.client
+        var request = repository.request(context.again(), .GET, "blobs/\(digest)")
+        request.headers = ["Range": "bytes=0-0"]
+        request.isStreamed = true
+        request.accepted = [200, 206, 404, 416]
+        return try await client.retry.run(request.context) {
+            try await client.perform(request) { response in
+                guard !response.isWebPage || response.status == 404 else { throw context.notUnderstood(response, "") }
+                return try use(response)
+            }
+        }
+    }
+
+    /// The whole blob's size as the answer to a request of its first byte tells it.
+    private static func wholeSize(_ response: HTTPResponse) -> Int64? {
+        if response.status == 200 { return response.contentLength }
+        switch response.header("Content-Range").flatMap({ ContentRange($0) }) {
+        case .range(_, _, let size): return size
+        case .unsatisfied(let size): return size
+        case nil: return nil
+        }
+    }
+}
+
+extension RegistryError {
+    /// Whether a GET may be answered where this HEAD was not; storage services sign their addresses for one method.
+    fileprivate var isRefusalOfHEAD: Bool {
+        kind == .unauthorized || kind == .unsupported || [401, 403].contains(status)
+    }
+}

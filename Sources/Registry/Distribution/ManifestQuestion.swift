@@ -1,0 +1,109 @@
+import NIOCore
+import NIOHTTP1
+import OCI
+
+/// What a repository says of one manifest, and the manifest itself.
+struct ManifestQuestion {
+    private static let accept = MediaType.manifests.map(\.description).joined(separator: ", ")
+
+    let context: CallContext
+    private let repository: Repository
+    private let reference: Reference
+    private let expected: Descriptor?
+
+    init(
+        _ repository: Repository,
+        _ reference: Reference,
+        _ action: RegistryError.Action,
+        expected: Descriptor? = nil
+    ) {
+        self.repository = repository
+        self.reference = reference
+        self.expected = expected
+        context = repository.context(action)
+    }
+
+    func descriptor() async throws -> Descriptor? {
+        var request = request(.HEAD)
+        request.accepted = [200, 403, 404, 405, 406, 412, 501]
+        let response = try await repository.client.fetch(request)
+        if response.status == 404, repository.access == .push { return nil }
+        if response.status == 200, let descriptor = descriptor(response) { return descriptor }
+        return try await manifest()?.descriptor
+    }
+
+    func manifest() async throws -> Manifest? {
+        var request = request(.GET)
+        request.limit = Manifest.maximumSize
+        request.accepted = [200, 404]
+        return try await repository.client.retry.run(context) {
+            let response = try await repository.client.attempt(request)
+            return response.status == 404 ? nil : try document(response)
+        }
+    }
+
+    private func request(_ method: HTTPMethod) -> HTTPRequest {
+        var request = repository.request(context, method, "manifests/\(reference)")
+        request.headers = ["Accept": Self.accept]
+        return request
+    }
+
+    private func descriptor(_ response: HTTPResponse) -> Descriptor? {
+        guard let digest = response.saidDigest, let size = response.contentLength,
+            let type = response.header("Content-Type").flatMap({ try? MediaType($0) }), type.isManifest
+        else { return nil }
+        if case .digest(let wanted) = reference, wanted != digest { return nil }
+        return Descriptor(mediaType: type, digest: digest, size: size)
+    }
+
+    private func document(_ response: HTTPResponse) throws(RegistryError) -> Manifest {
+        guard !response.isCut else {
+            throw context.error(.tooLarge, "the manifest has more than \(Manifest.maximumSize) bytes")
+        }
+        guard !response.isWebPage else { throw context.notUnderstood(response, "") }
+        let algorithm = expected?.digest.algorithm ?? algorithm(response)
+        let manifest: Manifest
+        do {
+            manifest = try Manifest(
+                bytes: response.bytes,
+                contentType: response.header("Content-Type").flatMap { try? MediaType($0) },
+                expected: expected,
+                algorithm: algorithm
+            )
+        } catch {
+            // What cannot be read is worth one more try when the registry itself says that it has other bytes.
+            try response.check(against: Digest.of(response.bytes, algorithm: algorithm), context)
+            throw context.error(Self.kind(error), error.reason, cause: error)
+        }
+        try response.check(against: manifest.descriptor.digest, context)
+        if case .digest(let digest) = reference, manifest.descriptor.digest != digest {
+            throw context.error(.digestMismatch, "asked for \(digest), got \(manifest.descriptor.digest)")
+        }
+        return manifest
+    }
+
+    /// Which digest names the manifest: the one asked for; for a tag the registry says, else sha256.
+    private func algorithm(_ response: HTTPResponse) -> Digest.Algorithm {
+        if case .digest(let digest) = reference { return digest.algorithm }
+        return response.saidDigest?.algorithm ?? .sha256
+    }
+
+    private static func kind(_ error: DocumentError) -> RegistryError.Kind {
+        switch error.kind {
+        case .digestMismatch: .digestMismatch
+        case .tooLarge: .tooLarge
+        case .unsupported: .unsupported
+        case .syntax, .structure, .confusion: .protocolViolation
+        }
+    }
+}
+
+extension HTTPResponse {
+    fileprivate var saidDigest: Digest? { header("Docker-Content-Digest").flatMap { try? Digest($0) } }
+
+    /// Compares what the registry says of the digest; another algorithm says nothing.
+    func check(against digest: Digest, _ context: CallContext) throws(RegistryError) {
+        guard let said = saidDigest, said.algorithm == digest.algorithm, said != digest else { return }
+        throw context.error(.digestMismatch, "the registry calls the bytes \(said), but they are \(digest)")
+    }
+}
