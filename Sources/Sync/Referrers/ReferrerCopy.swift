@@ -128,12 +128,21 @@ struct ReferrerCopy: Sendable {
             }
         }
         let tag = try found.subject.referrersTag
+        var warnings: [String] = []
         try await copy.known.referrerIndexes.exclusively(found.subject, in: copy.job.target) {
-            let present = try await copy.target.manifest(.tag(tag))
+            let present: Manifest?
+            switch try await copy.target.asking({ try await $0.manifest(.tag(tag)) }) {
+            case .known(let there): present = there
+            case .unknown(let error):
+                // Some refuse to tell what is not there; an outage must not make a list forget what others put there.
+                guard [.unauthorized, .forbidden, .unsupported, .rejected].contains(error.kind) else { throw error }
+                present = nil
+                warnings = ["what \(copy.job.target) lists under \(tag) cannot be read; it is written anew (\(error))"]
+            }
             guard let index = try ReferrerIndex.changing(present, adding: listed, removing: gone) else { return }
             try await copy.target.store(index, as: tag)
         }
-        return []
+        return warnings
     }
 }
 
