@@ -10,6 +10,10 @@ struct MirrorRun: Sendable {
     let cacheDirectory: String
     /// Plays Docker Hub and its API, where there is one.
     var hub: ScriptedRegistry?
+    /// How registries are reached that are not simply there.
+    var hosts: [RegistryHost: HostSettings] = [:]
+    /// How often registries are asked.
+    var attempts = 2
     /// Further sections of the configuration.
     var sections = ""
     /// Environment variables with credentials.
@@ -28,12 +32,12 @@ struct MirrorRun: Sendable {
     func run(_ entries: String...) async throws -> SyncReport {
         let text = "sync:\n  entries:\n" + entries.map { "    - {\($0)}\n" }.joined() + sections
         let configuration = try Configuration(yaml: text, file: "imglife.yaml")
-        var hosts: [RegistryHost: HostSettings] = [:]
+        var hosts = hosts
         if let hub { hosts[.dockerHub] = HostSettings(endpoint: hub.url, hubAPI: hub.url) }
         let registries = RegistryConfiguration(
             hosts: hosts,
             credentials: try CredentialStore(environment: credentials, home: nil),
-            retry: RetryPolicy(attempts: 2),
+            retry: RetryPolicy(attempts: attempts),
             logger: log.logger,
             clock: TestClock()
         )
