@@ -97,27 +97,6 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     /// Under whose name credentials were looked for, where that is not the registry's.
     var account: RegistryHost?
 
-    init(
-        _ kind: Kind,
-        _ action: Action,
-        _ location: RepositoryReference,
-        status: Int? = nil,
-        code: DistributionError.Code? = nil,
-        detail: String,
-        credential: Credential? = nil,
-        cause: (any Error)? = nil
-    ) {
-        self.kind = kind
-        self.action = action
-        self.location = location
-        self.status = status
-        self.code = code
-        self.detail = detail
-        self.credential = credential?.source
-        self.user = credential?.user
-        self.cause = cause
-    }
-
     /// Whether the same operation may succeed when it is tried again later.
     package var isRetryable: Bool {
         switch kind {

@@ -46,7 +46,10 @@ struct MirrorOutageTests {
             let health = MirrorHealth(logger: LogText().logger)
             for kind in kinds {
                 if let kind {
-                    health.failed(location, RegistryError(kind, .readBlob, location, detail: "no"))
+                    health.failed(
+                        location,
+                        RegistryError(kind: kind, action: .readBlob, location: location, detail: "no")
+                    )
                 } else {
                     health.answered(location)
                 }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// One entry of `NO_PROXY`.
 ///
 /// `*`; a domain, which covers its subdomains with or without a leading dot; an address; a network as `10.0.0.0/8` or
@@ -56,7 +58,9 @@ struct IPAddress: Hashable, Sendable {
 
     init?(_ text: some StringProtocol) {
         let bare = text.hasPrefix("[") && text.hasSuffix("]") ? String(text.dropFirst().dropLast()) : String(text)
-        guard let bytes = bare.contains(":") ? Self.version6(bare) : Self.version4(bare[...]) else { return nil }
+        guard let bytes = Self.bytes(bare, AF_INET, count: 4) ?? Self.bytes(bare, AF_INET6, count: 16) else {
+            return nil
+        }
         let isMapped =
             bytes.count == 16 && bytes.prefix(10).allSatisfy { $0 == 0 } && bytes[10] == 255 && bytes[11] == 255
         self.bytes = isMapped ? Array(bytes.suffix(4)) : bytes
@@ -70,39 +74,8 @@ struct IPAddress: Hashable, Sendable {
         }
     }
 
-    private static func version4(_ text: Substring) -> [UInt8]? {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        let bytes = parts.compactMap { part in
-            part.utf8.allSatisfy { (0x30...0x39).contains($0) } && (part == "0" || part.first != "0")
-                ? UInt8(part) : nil
-        }
-        return parts.count == 4 && bytes.count == 4 ? bytes : nil
-    }
-
-    private static func version6(_ text: String) -> [UInt8]? {
-        guard let gap = text.firstRange(of: "::") else {
-            let bytes = groups(text[...])
-            return bytes?.count == 16 ? bytes : nil
-        }
-        guard let head = groups(text[..<gap.lowerBound]), let tail = groups(text[gap.upperBound...]),
-            head.count + tail.count <= 14
-        else { return nil }
-        return head + [UInt8](repeating: 0, count: 16 - head.count - tail.count) + tail
-    }
-
-    private static func groups(_ text: Substring) -> [UInt8]? {
-        guard !text.isEmpty else { return [] }
-        var result: [UInt8] = []
-        for part in text.split(separator: ":", omittingEmptySubsequences: false) {
-            if part.contains("."), let bytes = version4(part) {
-                result += bytes
-            } else {
-                guard (1...4).contains(part.utf8.count), part.utf8.allSatisfy(\.isHexDigit),
-                    let group = UInt16(part, radix: 16)
-                else { return nil }
-                result += [UInt8(group >> 8), UInt8(group & 255)]
-            }
-        }
-        return result
+    private static func bytes(_ text: String, _ family: Int32, count: Int) -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: count)
+        return inet_pton(family, text, &bytes) == 1 ? bytes : nil
     }
 }

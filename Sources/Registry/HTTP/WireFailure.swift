@@ -48,6 +48,11 @@ extension WireFailure {
         }
     }
 
+    /// A connection that ended before an answer came.
+    private init(brokenOff detail: String, _ error: any Error) {
+        self.init(kind: .connection(.reset), detail: detail, isBeforeAnswer: true, cause: error)
+    }
+
     private init(client error: HTTPClientError) {
         switch error {
         case .connectTimeout, .tlsHandshakeTimeout, .httpProxyHandshakeTimeout, .getConnectionFromPoolTimeout:
@@ -55,12 +60,7 @@ extension WireFailure {
         case .readTimeout: self.init(kind: .timeout, detail: "the transfer stood still", cause: error)
         case .writeTimeout, .deadlineExceeded: self.init(kind: .timeout, detail: "no answer in time", cause: error)
         case .remoteConnectionClosed:
-            self.init(
-                kind: .connection(.reset),
-                detail: "the connection was closed",
-                isBeforeAnswer: true,
-                cause: error
-            )
+            self.init(brokenOff: "the connection was closed", error)
         case .proxyAuthenticationRequired, .invalidProxyResponse:
             self.init(kind: .connection(.unreachable), detail: "the proxy refused the connection", cause: error)
         default: self.init(kind: .connection(.reset), detail: error.shortDescription, cause: error)
@@ -79,12 +79,7 @@ extension WireFailure {
         switch error.errnoCode {
         case ECONNREFUSED: self.init(kind: .connection(.refused), detail: "the connection was refused", cause: error)
         case ECONNRESET, EPIPE, ENOTCONN:
-            self.init(
-                kind: .connection(.reset),
-                detail: "the connection was reset",
-                isBeforeAnswer: true,
-                cause: error
-            )
+            self.init(brokenOff: "the connection was reset", error)
         case ETIMEDOUT: self.init(kind: .timeout, detail: "no connection in time", cause: error)
         default: self.init(kind: .connection(.unreachable), detail: "the host cannot be reached", cause: error)
         }
@@ -94,12 +89,7 @@ extension WireFailure {
         if case .connectTimeout = error {
             self.init(kind: .timeout, detail: "no connection in time", cause: error)
         } else {
-            self.init(
-                kind: .connection(.reset),
-                detail: "the connection was closed",
-                isBeforeAnswer: true,
-                cause: error
-            )
+            self.init(brokenOff: "the connection was closed", error)
         }
     }
 
@@ -108,12 +98,7 @@ extension WireFailure {
         if text.contains("CERTIFICATE_VERIFY_FAILED") || error == .unableToValidateCertificate {
             self.init(kind: .connection(.certificate), detail: "its TLS certificate is not trusted", cause: error)
         } else if error == .uncleanShutdown {
-            self.init(
-                kind: .connection(.reset),
-                detail: "the connection was closed",
-                isBeforeAnswer: true,
-                cause: error
-            )
+            self.init(brokenOff: "the connection was closed", error)
         } else {
             self.init(kind: .connection(.tls), detail: "the TLS handshake failed", cause: error)
         }

@@ -1,3 +1,4 @@
+import Concurrency
 import Logging
 package import OCI
 
@@ -88,25 +89,10 @@ struct HubListing: Sendable {
 
     /// - Returns: `nil` when one of them is not there.
     private func fetch(_ numbers: ClosedRange<Int>, _ numbering: PageNumbering) async throws -> [HubPage]? {
-        try await withThrowingTaskGroup(of: (Int, HubPage?).self) { group in
-            defer { group.cancelAll() }
-            var pages: [Int: HubPage] = [:]
-            var pending = numbers.makeIterator()
-            for _ in 0..<Self.parallelism {
-                guard let number = pending.next() else { break }
-                group.addTask { try await page(number, numbering) }
-            }
-            while let (number, page) = try await group.next() {
-                guard let page else { return nil }
-                pages[number] = page
-                if let number = pending.next() { group.addTask { try await self.page(number, numbering) } }
-            }
-            return numbers.compactMap { pages[$0] }
+        let pages = try await numbers.map(limit: Self.parallelism) { number in
+            try await hub.page(at: numbering.address(of: number), context)
         }
-    }
-
-    private func page(_ number: Int, _ numbering: PageNumbering) async throws -> (Int, HubPage?) {
-        (number, try await hub.page(at: numbering.address(of: number), context))
+        return pages.contains { $0 == nil } ? nil : pages.compactMap(\.self)
     }
 
     private func follow(_ page: HubPage, into merged: inout MergedTags) async throws {

@@ -9,13 +9,14 @@ extension RegistryError {
         let errors = response.isCut ? [] : DistributionError.parse(response.bytes)
         let authorization = response.authorization
         self.init(
-            Self.kind(status: response.status, errors: errors, response.bytes),
-            context.action,
-            context.location,
+            kind: Self.kind(status: response.status, errors: errors, response.bytes),
+            action: context.action,
+            location: context.location,
             status: response.status,
             code: errors.first?.code,
             detail: "",
-            credential: authorization.credential,
+            credential: authorization.credential?.source,
+            user: authorization.credential?.user,
             cause: errors.first
         )
         isRetriedOnce = response.status == 400 && [.unknown, .blobUploadInvalid].contains(errors.first?.code)

@@ -23,7 +23,7 @@ struct CallContext: Sendable {
         status: Int? = nil,
         cause: (any Error)? = nil
     ) -> RegistryError {
-        RegistryError(kind, action, location, status: status, detail: detail, cause: cause)
+        RegistryError(kind: kind, action: action, location: location, status: status, detail: detail, cause: cause)
     }
 
     /// An answer that is none: worth one more try, as proxies and services that are starting up say odd things.
