@@ -83,8 +83,10 @@ package final class ContentCache: Sendable {
     package var transactionCount: Int { store.index.writeCount }
 
     /// Whether a committed blob of that digest and size is there; looks at the file system alone.
-    package func contains(_ descriptor: Descriptor) -> Bool {
-        blobs.contains(descriptor)
+    ///
+    /// - Throws: ``CacheError`` when that cannot be found out: then it may be there.
+    package func contains(_ descriptor: Descriptor) throws(CacheError) -> Bool {
+        try blobs.contains(descriptor)
     }
 
     /// A committed blob.

@@ -134,7 +134,7 @@ struct ForeignShapeTests {
             } else {
                 try await cache.importing(tar.finished, at: path)
             }
-            #expect(cache.contains(bill.top) && cache.contains(signature.top) && !cache.contains(stray.top))
+            #expect(try cache.contains(bill.top) && cache.contains(signature.top) && !cache.contains(stray.top))
             let location = try ImageReference(Self.name).location
             #expect(try await cache.names.referrers(of: Self.image.digest, in: location).map(\.digest) == [bill.digest])
             #expect(try await cache.names.referrers(of: bill.digest, in: location).map(\.digest) == [signature.digest])

@@ -95,7 +95,7 @@ struct ImageWork {
         CacheProbe.say("will tag \(location):\(name) \(image.digest)")
         try await cache.names.record(name, of: location, as: image.top)
         CacheProbe.say("tag \(location):\(name) \(image.digest)")
-        for part in parts where !cache.contains(part.descriptor) {
+        for part in parts where try !cache.contains(part.descriptor) {
             throw Lost(description: "\(location):\(name) has lost \(part.descriptor.digest)")
         }
     }

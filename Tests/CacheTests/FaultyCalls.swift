@@ -1,7 +1,7 @@
 import FailingCalls
 import Testing
 
-/// Runs a test while a system call of this process (`readdir`, `ftruncate`, `fsync`, `renameat`, `unlinkat`) fails on the
+/// Runs a test while a system call of this process (`readdir`, `ftruncate`, `fsync`, `renameat`, `unlinkat`, `fstatat`) fails on the
 /// files whose path contains a text; without a code it waits until `body` has ended.
 @discardableResult
 func withFaulty<R>(

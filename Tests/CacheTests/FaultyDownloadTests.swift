@@ -172,7 +172,7 @@ struct FaultyDownloadTests {
         for _ in 0..<50 {
             try await withCache { cache, _ async throws in
                 _ = try await cache.follow(blob(ByteBuffer()), from: FakeSource([ByteBuffer()]))
-                #expect(cache.contains(blob(ByteBuffer())))
+                #expect(try cache.contains(blob(ByteBuffer())))
                 #expect(try await cache.hold([blob(ByteBuffer())]).count == 1)
             }
         }

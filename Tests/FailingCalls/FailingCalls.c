@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define RULES 64
@@ -117,4 +118,9 @@ int renameat(int from, const char *name, int to, const char *target) {
 int unlinkat(int fd, const char *name, int flags) {
     if (fails("unlinkat", fd, name)) return -1;
     return NEXT(int (*)(int, const char *, int), "unlinkat")(fd, name, flags);
+}
+
+int fstatat(int fd, const char *restrict name, struct stat *restrict status, int flags) {
+    if (fails("fstatat", fd, name)) return -1;
+    return NEXT(int (*)(int, const char *, struct stat *, int), "fstatat")(fd, name, status, flags);
 }

@@ -47,7 +47,7 @@ extension ContentCache {
 
     private func visit(_ descriptor: Descriptor, _ closure: inout ArchiveClosure) throws -> [Descriptor] {
         guard descriptor.mediaType.isManifest else {
-            if !contains(descriptor) { closure.missing.append(descriptor) }
+            if try !contains(descriptor) { closure.missing.append(descriptor) }
             return []
         }
         guard let manifest = try manifest(descriptor) else {

@@ -25,13 +25,13 @@ struct ImportClosure {
     }
 
     private let read: (Descriptor) throws -> Manifest?
-    private let holds: (Descriptor) -> Bool
+    private let holds: (Descriptor) throws -> Bool
     private var nodes: [Digest: Node] = [:]
 
     /// - Parameters:
     ///   - read: a manifest by its descriptor; `nil` when it is not there. Throws `DocumentError` for a bad one.
     ///   - holds: whether a blob of that digest and size is there.
-    init(read: @escaping (Descriptor) throws -> Manifest?, holds: @escaping (Descriptor) -> Bool) {
+    init(read: @escaping (Descriptor) throws -> Manifest?, holds: @escaping (Descriptor) throws -> Bool) {
         self.read = read
         self.holds = holds
     }
@@ -59,7 +59,7 @@ struct ImportClosure {
             throw ArchiveRefusal("an image refers to more than \(Self.maximumDescriptors) blobs and manifests")
         }
         guard descriptor.mediaType.isManifest else {
-            if !holds(descriptor) { image.missing.append(descriptor) }
+            if try !holds(descriptor) { image.missing.append(descriptor) }
             return
         }
         guard depth < Self.maximumDepth else {

@@ -35,7 +35,7 @@ final class ImportExamination {
     func images(of selection: ImportSelection) throws -> [Examined] {
         var closure = ImportClosure(
             read: { try self.manifest($0) },
-            holds: { self.stage.contains($0) }
+            holds: { try self.stage.contains($0) }
         )
         var images: [Examined] = []
         for root in selection.named {
@@ -105,7 +105,7 @@ final class ImportExamination {
 
     /// A manifest that is here, or was made here.
     private func manifest(_ descriptor: Descriptor) throws -> Manifest? {
-        try made[descriptor.digest] ?? (stage.contains(descriptor) ? stage.manifest(descriptor) : nil)
+        try made[descriptor.digest] ?? (try stage.contains(descriptor) ? stage.manifest(descriptor) : nil)
     }
 
     /// What is whole of an index that another program saved in part takes its place.
@@ -130,12 +130,12 @@ final class ImportExamination {
         )
     }
 
-    func checkOmitted(_ images: [Examined]) throws(ArchiveRefusal) {
+    func checkOmitted(_ images: [Examined]) throws {
         guard let document = reading.document, !document.omitted.isEmpty else { return }
         let needed = Set(images.flatMap(\.image.missing).map(\.digest))
         let isSelective = !reading.options.only.isEmpty
-        let lacking = document.omitted.filter { omission in
-            isSelective ? needed.contains(omission.blob.digest) : !stage.holds(omission.blob)
+        let lacking = try document.omitted.filter { omission in
+            try isSelective ? needed.contains(omission.blob.digest) : !stage.holds(omission.blob)
         }
         guard let first = lacking.first else { return }
         let receipts = Set(lacking.map(\.receipt)).sorted().map(\.description).joined(separator: ", ")

@@ -26,8 +26,8 @@ final class ImportStage {
     private var ingest: Directory { cache.ingestDirectory }
 
     /// Whether a blob that was left out is here.
-    func holds(_ blob: ArchiveDocument.Blob) -> Bool {
-        Descriptor(mediaType: .octetStream, digest: blob.digest, size: blob.size).map(contains) ?? false
+    func holds(_ blob: ArchiveDocument.Blob) throws -> Bool {
+        try Descriptor(mediaType: .octetStream, digest: blob.digest, size: blob.size).map(contains) ?? false
     }
 
     /// Asks the cache for many blobs at once.
@@ -73,17 +73,17 @@ final class ImportStage {
     }
 
     /// Whether a blob is verified and waiting, or in the cache.
-    func contains(_ descriptor: Descriptor) -> Bool {
-        files[descriptor.digest].map { $0.size == descriptor.size } ?? cache.contains(descriptor)
+    func contains(_ descriptor: Descriptor) throws -> Bool {
+        try files[descriptor.digest].map { $0.size == descriptor.size } ?? cache.contains(descriptor)
     }
 
     /// Whether the cache has the blob; it is then held there.
     func isPresent(_ digest: Digest, size: Int64) async throws -> Bool {
         guard let descriptor = Descriptor(mediaType: .octetStream, digest: digest, size: size) else { return false }
-        if asked.insert(digest).inserted, cache.contains(descriptor) {
+        if asked.insert(digest).inserted, try cache.contains(descriptor) {
             present.formUnion(try await cache.hold([descriptor]))
         }
-        return present.contains(digest) && cache.contains(descriptor)
+        return try present.contains(digest) && cache.contains(descriptor)
     }
 
     /// Takes over what an import that was interrupted left, after hashing it again.

@@ -15,7 +15,7 @@ struct Adoption: Sendable {
 
     /// - Returns: the digests of those that are here and recorded.
     func run(_ descriptors: [Descriptor]) async throws -> Set<Digest> {
-        let here = descriptors.filter(store.directory.hasBlob)
+        let here = try descriptors.filter(store.blobs.contains)
         guard !here.isEmpty, !store.isReadOnly else { return Set(here.map(\.digest)) }
         let lacking = try await store.index.read { db in
             try here.filter { try !db.blobs.isRecorded($0) }
@@ -70,10 +70,9 @@ struct Adoption: Sendable {
         let digest = blob.digest
         let shard = try await store.locks.acquire(StoreLocks.shard(digest), .exclusive)
         defer { shard.unlock() }
-        guard let file = try store.directory.openBlob(digest, size: blob.size) else { return nil }
+        guard let file = try store.directory.blobs.open(digest, size: blob.size) else { return nil }
         do throws(SystemError) {
-            let blobs = store.directory.blobs(digest.algorithm)
-            return try FileLock.attempt(on: file, named: digest.hex, in: blobs, .shared)
+            return try store.directory.blobs.lock(file, digest, .shared)
         } catch {
             throw CacheError(error, "lock", path: store.directory.path, digest: digest)
         }

@@ -1,4 +1,3 @@
-import Glibc
 package import OCI
 
 /// The only writer below `blobs/`, and the only answer to "is it here?".
@@ -8,8 +7,10 @@ package struct BlobStore: Sendable {
     let store: Store
 
     /// Whether a committed blob of that digest and size is there; looks at the file system alone.
-    package func contains(_ descriptor: Descriptor) -> Bool {
-        store.directory.hasBlob(descriptor)
+    ///
+    /// - Throws: ``CacheError`` when that cannot be found out: then it may be there.
+    package func contains(_ descriptor: Descriptor) throws(CacheError) -> Bool {
+        try store.directory.blobs.contains(descriptor)
     }
 
     /// A committed blob by its digest alone; looks at the file system alone.
@@ -18,13 +19,20 @@ package struct BlobStore: Sendable {
     /// - Throws: ``CacheError`` when the file cannot be opened, or several others could not be read.
     package func file(_ digest: Digest) throws(CacheError) -> BlobFile? {
         try store.health.check()
-        let directory = store.directory.blobs(digest.algorithm)
+        guard let file = try store.directory.blobs.open(digest) else { return nil }
         do throws(SystemError) {
-            return try BlobFile(digest, directory.openFile(digest.hex, flags: O_RDONLY), store.health)
+            return try BlobFile(digest, file, store.health)
         } catch {
-            guard error.code != ENOENT else { return nil }
-            throw CacheError(error, "open", path: "\(directory.path)/\(digest.hex)", digest: digest)
+            throw CacheError(error, "open", path: store.directory.blobs.path(of: digest), digest: digest)
         }
+    }
+
+    /// Removes a blob's file unless somebody works on it; only with the lock of its shard, and when its row says that it
+    /// is being removed.
+    ///
+    /// - Returns: whether it is gone.
+    func removeIfIdle(_ digest: Digest) throws(CacheError) -> Bool {
+        try store.directory.blobs.removeIfIdle(digest, ingest: store.directory.ingest)
     }
 
     /// Makes a complete and verified file durable, visible and recorded, with others that come at the same time.
@@ -54,7 +62,7 @@ package struct BlobStore: Sendable {
         var met = [top]
         while true {
             met += try await store.index.read { try $0.manifests.unrecorded(in: top.digest) }
-            let new = met.filter { contains($0) && seen.insert($0.digest).inserted }
+            let new = try met.filter { try contains($0) && seen.insert($0.digest).inserted }
             guard !new.isEmpty else { return }
             try await adopt(new)
             met = []
@@ -80,13 +88,13 @@ package struct BlobStore: Sendable {
     package func hold(_ descriptors: [Descriptor]) async throws -> Set<Digest> {
         guard !descriptors.isEmpty else { return [] }
         try store.health.check()
-        guard !store.isReadOnly else { return Set(descriptors.filter(contains).map(\.digest)) }
+        guard !store.isReadOnly else { return Set(try descriptors.filter(contains).map(\.digest)) }
         try store.lease.begin()
         let digests = Set(descriptors.map(\.digest)).sorted()
         let states = try await store.index.write { [lease = store.lease.id, now = store.now] in
             try $0.leases.hold(digests, for: lease, at: now)
         }
-        let present = descriptors.filter(contains)
+        let present = try descriptors.filter(contains)
         var held = Set(present.map(\.digest).filter { states[$0] == .ok })
         // A collection may be between saying so and removing the file: adopting waits for it.
         held.formUnion(try await adopt(present.filter { !held.contains($0.digest) }))
@@ -99,7 +107,7 @@ package struct BlobStore: Sendable {
     func markMissing(_ digests: [Digest]) async throws {
         guard !digests.isEmpty, !store.isReadOnly else { return }
         try await store.index.write { [directory = store.directory] in
-            try $0.blobs.markMissing(digests, in: directory)
+            try $0.blobs.markMissing(digests, in: directory.blobs)
         }
     }
 }

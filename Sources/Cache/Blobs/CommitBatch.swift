@@ -42,7 +42,7 @@ struct CommitBatch: Sendable {
                     try db.blobs.record(item, at: now)
                     return true
                 }
-                guard try directory.isBlob(item.descriptor.digest, item.file) else { return false }
+                guard try directory.blobs.isCurrent(item.file, item.descriptor.digest) else { return false }
                 try db.blobs.adopt(item, at: now)
                 return true
             }
@@ -88,7 +88,7 @@ struct CommitBatch: Sendable {
         let lock = try await locks.acquire(StoreLocks.shard(digest), .exclusive)
         defer { lock.unlock() }
         do throws(SystemError) {
-            try directory.ingest.rename(name, to: directory.blobs(digest.algorithm), digest.hex)
+            try directory.blobs.publish(name, of: directory.ingest, as: digest)
         } catch {
             throw failure(error, item)
         }
@@ -101,9 +101,8 @@ struct CommitBatch: Sendable {
                 return items[position].descriptor.digest.algorithm == algorithm
             }
             guard let first = members.first else { continue }
-            let blobs = directory.blobs(algorithm)
             do {
-                try await blocking(on: .syncing) { try blobs.sync() }
+                try await blocking(on: .syncing) { [blobs = directory.blobs] in try blobs.sync(algorithm) }
             } catch {
                 let cause = (error as? SystemError).map { failure($0, items[first]) } ?? error
                 for position in members { outcomes[position] = .failure(cause) }

@@ -84,10 +84,8 @@ struct Quarantine: Sendable {
         let directory = store.directory
         let name = "\(Partial.name(digest)).\(store.now)"
         do throws(SystemError) {
-            guard try directory.isBlob(digest, file) else { return .gone }
-            let blobs = directory.blobs(digest.algorithm)
-            try blobs.rename(digest.hex, to: directory.quarantine, name)
-            try blobs.sync()
+            guard try directory.blobs.isCurrent(file, digest) else { return .gone }
+            try directory.blobs.moveAside(digest, to: directory.quarantine, name)
             try bound()
         } catch {
             throw CacheError(error, "put aside", path: directory.path, digest: digest)

@@ -86,7 +86,7 @@ package struct StoredManifests: Sendable {
     ///
     /// - Returns: `nil` when there is none of that size or its bytes are wrong; then it has been put aside.
     private func verifiedBytes(_ digest: Digest, size: Int64?) throws -> ByteBuffer? {
-        guard let file = try store.directory.openBlob(digest, size: size) else { return nil }
+        guard let file = try store.directory.blobs.open(digest, size: size) else { return nil }
         do throws(SystemError) {
             let size = try file.length()
             guard size <= Manifest.maximumSize else { return nil }

@@ -11,20 +11,13 @@ struct Orphans: Sendable {
     /// - Throws: ``CacheError``; a directory that cannot be read to its end is one.
     func all() async throws -> [StoredFile] {
         var orphans: [StoredFile] = []
-        for algorithm in Digest.Algorithm.allCases {
-            let isEmpty = try await blocking { [self] in
-                try listing(algorithm) { directory throws(SystemError) in try directory.isEmpty() }
-            }
-            guard !isEmpty else { continue }
+        let blobs = store.directory.blobs
+        for algorithm in Digest.Algorithm.allCases where try await !blocking({ try blobs.isEmpty(algorithm) }) {
             // The index is read first, so that nothing recorded meanwhile is taken for an orphan twice.
             let known = try await store.index.heads(algorithm)
             let unknown = try await blocking { [self] in try names(algorithm, without: known) }
             for digest in try await store.index.unrecorded(unknown) {
-                let status = try await blocking { [self] in
-                    try listing(algorithm) { directory throws(SystemError) in try directory.status(digest.hex) }
-                }
-                guard let status, status.isRegular else { continue }
-                orphans.append(StoredFile(digest: digest, size: status.size, modifiedAt: status.modifiedAt))
+                if let file = try await blocking({ try blobs.file(digest) }) { orphans.append(file) }
             }
         }
         return orphans
@@ -32,27 +25,13 @@ struct Orphans: Sendable {
 
     private func names(_ algorithm: Digest.Algorithm, without known: [UInt64]) throws(CacheError) -> [Digest] {
         var unknown: [Digest] = []
-        try listing(algorithm) { directory throws(SystemError) in
-            try directory.forEachName { name in
-                guard let head = UInt64(name.prefix(16), radix: 16), !known.containsSorted(head),
-                    let digest = try? Digest("\(algorithm.rawValue):\(name)")
-                else { return }
-                unknown.append(digest)
-            }
+        try store.directory.blobs.forEachName(algorithm) { name in
+            guard let head = UInt64(name.prefix(16), radix: 16), !known.containsSorted(head),
+                let digest = try? Digest("\(algorithm.rawValue):\(name)")
+            else { return }
+            unknown.append(digest)
         }
         return unknown
-    }
-
-    private func listing<R>(
-        _ algorithm: Digest.Algorithm,
-        _ body: (Directory) throws(SystemError) -> R
-    ) throws(CacheError) -> R {
-        let directory = store.directory.blobs(algorithm)
-        do throws(SystemError) {
-            return try body(directory)
-        } catch {
-            throw CacheError(error, "list", path: directory.path)
-        }
     }
 }
 

@@ -100,18 +100,7 @@ struct Sweep: Sendable {
     private func removeFiles(of members: [Candidate]) throws -> [Candidate] {
         let (due, needed) = try decideAgain(members)
         try takeBack(needed)
-        return try due.filter { candidate in
-            let blobs = store.directory.blobs(candidate.digest.algorithm)
-            return try store.withIdleFile(of: candidate.digest) {
-                do throws(SystemError) {
-                    try blobs.remove(candidate.digest.hex)
-                    return true
-                } catch {
-                    let path = "\(blobs.path)/\(candidate.digest.hex)"
-                    throw CacheError(error, "remove", path: path, digest: candidate.digest)
-                }
-            } ?? false
-        }
+        return try due.filter { try store.blobs.removeIfIdle($0.digest) }
     }
 
     private func decideAgain(
@@ -131,8 +120,7 @@ struct Sweep: Sendable {
 
     private func takeBack(_ needed: [Candidate]) throws {
         for candidate in needed {
-            let blobs = store.directory.blobs(candidate.digest.algorithm)
-            let exists = try blobs.status(candidate.digest.hex) != nil
+            let exists = try store.directory.blobs.status(of: candidate.digest) != nil
             try store.index.write { db in
                 try db.executeCached(
                     sql: "UPDATE blobs SET state = ? WHERE digest = ? AND state = 'deleting'",

@@ -23,7 +23,7 @@ extension Ingestion {
         let name = Partial.name(descriptor.digest)
         var patience = Patience(limit: store.configuration.lockTimeout)
         while true {
-            if let file = try directory.openBlob(descriptor.digest, size: descriptor.size) { return .committed(file) }
+            if let file = try directory.blobs.open(descriptor.digest, size: descriptor.size) { return .committed(file) }
             do {
                 let file = try Partial.open(name, in: directory.ingest)
                 if let claim = try tryClaim(file, name) { return claim }
@@ -44,7 +44,7 @@ extension Ingestion {
         let directory = store.directory
         // The file may have become a blob or been removed between opening and locking it.
         guard case .taken = try FileLock.attempt(on: file, named: name, in: directory.ingest) else { return nil }
-        if let blob = try directory.openBlob(descriptor.digest, size: descriptor.size) {
+        if let blob = try directory.blobs.open(descriptor.digest, size: descriptor.size) {
             try directory.ingest.remove(name)
             file.unlock()
             return .committed(blob)

@@ -35,7 +35,7 @@ final class Downloads: Sendable {
 
     /// A reader of a committed blob; `nil` when it is not there.
     func cached(_ descriptor: Descriptor) throws -> CachedBlob? {
-        guard let file = try store.directory.openBlob(descriptor.digest, size: descriptor.size) else { return nil }
+        guard let file = try store.directory.blobs.open(descriptor.digest, size: descriptor.size) else { return nil }
         store.blobs.note(descriptor)
         let state = DownloadState()
         state.commit(file, size: descriptor.size)

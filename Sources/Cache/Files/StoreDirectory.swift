@@ -13,13 +13,12 @@ import OCI
 struct StoreDirectory: Sendable {
     let path: String
     let root: Directory
+    let blobs: BlobFiles
     let ingest: Directory
     let locks: Directory
     let leases: Directory
     let quarantine: Directory
     let backup: Directory
-    private let sha256: Directory
-    private let sha512: Directory
 
     /// Opens the directories, creating what is missing.
     ///
@@ -32,9 +31,8 @@ struct StoreDirectory: Sendable {
         let open = { (name: String, parent: Directory) throws(CacheError) in
             try Self.open(name, in: parent, device: rootDevice)
         }
-        let blobs = try open("blobs", root)
-        sha256 = try open("sha256", blobs)
-        sha512 = try open("sha512", blobs)
+        let parent = try open("blobs", root)
+        blobs = BlobFiles(parent, sha256: try open("sha256", parent), sha512: try open("sha512", parent))
         ingest = try open("ingest", root)
         locks = try open("locks", root)
         leases = try open("leases", root)
@@ -51,9 +49,9 @@ struct StoreDirectory: Sendable {
         self.path = path
         do throws(SystemError) {
             root = try Directory(path: path)
-            let blobs = try root.existing("blobs")
-            sha256 = try blobs.existing("sha256")
-            sha512 = (try? blobs.existing("sha512")) ?? root
+            let parent = try root.existing("blobs")
+            let sha512 = (try? parent.existing("sha512")) ?? root
+            blobs = BlobFiles(parent, sha256: try parent.existing("sha256"), sha512: sha512)
         } catch {
             throw CacheError(error, Self.action, path: path)
         }
@@ -66,32 +64,6 @@ struct StoreDirectory: Sendable {
         backup = part("backup")
     }
 
-    /// Where committed blobs of an algorithm are.
-    func blobs(_ algorithm: Digest.Algorithm) -> Directory {
-        switch algorithm {
-        case .sha256: sha256
-        case .sha512: sha512
-        }
-    }
-
-    /// Opens a committed blob.
-    ///
-    /// - Returns: `nil` when there is none, or none of that size: such a file is replaced by the next download.
-    func openBlob(_ digest: Digest, size: Int64?) throws(CacheError) -> OpenFile? {
-        let directory = blobs(digest.algorithm)
-        do throws(SystemError) {
-            let file = try directory.openFile(digest.hex, flags: O_RDONLY)
-            let status = try file.status()
-            guard status.isRegular, status.links <= 2 else {
-                throw SystemError(call: "open", code: ELOOP)
-            }
-            return size == nil || status.size == size ? file : nil
-        } catch {
-            guard error.code != ENOENT else { return nil }
-            throw CacheError(error, "open", path: "\(directory.path)/\(digest.hex)", digest: digest)
-        }
-    }
-
     /// The names in one of the cache's directories, without order.
     static func names(in directory: Directory) throws(CacheError) -> [String] {
         do throws(SystemError) {
@@ -99,12 +71,6 @@ struct StoreDirectory: Sendable {
         } catch {
             throw CacheError(error, "list", path: directory.path)
         }
-    }
-
-    /// Whether an open file is still the one that a digest names.
-    func isBlob(_ digest: Digest, _ file: OpenFile) throws(SystemError) -> Bool {
-        guard let status = try blobs(digest.algorithm).status(digest.hex) else { return false }
-        return try file.status().isSameFile(as: status)
     }
 
     /// Removes a file of `ingest/` that has failed; where that fails too, what is left is found by the next opening.
@@ -117,12 +83,6 @@ struct StoreDirectory: Sendable {
                 metadata: ["file": "\(ingest.path)/\(name)", "error": "\(error.reason)"]
             )
         }
-    }
-
-    /// Whether a committed blob of that size is there.
-    func hasBlob(_ descriptor: Descriptor) -> Bool {
-        guard let status = try? blobs(descriptor.digest.algorithm).status(descriptor.digest.hex) else { return false }
-        return status.isRegular && status.size == descriptor.size
     }
 }
 

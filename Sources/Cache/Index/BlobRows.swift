@@ -80,8 +80,8 @@ struct BlobRows {
     ///
     /// The files are looked at within the transaction: one that has come back meanwhile is recorded before it, and then
     /// seen, or after it.
-    func markMissing(_ digests: some Sequence<Digest>, in directory: StoreDirectory) throws {
-        for digest in digests where try directory.blobs(digest.algorithm).status(digest.hex) == nil {
+    func markMissing(_ digests: some Sequence<Digest>, in files: BlobFiles) throws {
+        for digest in digests where try files.status(of: digest) == nil {
             try db.executeCached(
                 sql: "UPDATE blobs SET state = 'missing', verified_at = NULL WHERE digest = ? AND state = 'ok'",
                 arguments: [digest]

@@ -65,7 +65,7 @@ extension Names {
             }
             guard
                 let closure = try await store.index.read({ try $0.manifests.closure(of: name.digest) }),
-                closure.allSatisfy(store.blobs.contains)
+                try closure.allSatisfy(store.blobs.contains)
             else { continue }
             try await store.index.write { [now = store.now] db in
                 try db.names.record(tag, of: name.location, as: name.digest, at: now)

@@ -14,7 +14,7 @@ package struct Names: Sendable {
     /// - Throws: ``CacheError`` (`missing` when the manifest is not there).
     package func record(_ tag: TagName, of location: RepositoryReference, as descriptor: Descriptor) async throws {
         try store.health.check()
-        guard store.blobs.contains(descriptor) else {
+        guard try store.blobs.contains(descriptor) else {
             throw CacheError(
                 .missing,
                 "record \(location):\(tag)",

@@ -46,7 +46,7 @@ extension Store {
         let wanted = layout.foreignDigests
         let known = try index.read { try $0.foreignEntries.all() }
         guard wanted != known else { return }
-        let files = try directory.closure(of: wanted.subtracting(known))
+        let files = try directory.blobs.closure(of: wanted.subtracting(known))
         try index.write { [now] db in
             for (blob, manifest) in files where try db.blobs.state(of: blob.digest) == nil {
                 try db.blobs.record(blob, verifiedAt: manifest == nil ? nil : now, at: now)
@@ -57,17 +57,17 @@ extension Store {
     }
 }
 
-extension StoreDirectory {
+extension BlobFiles {
     /// The files that some manifests consist of, as far as they are there.
     fileprivate func closure(of roots: Set<Digest>) throws -> [(blob: Descriptor, manifest: Manifest?)] {
         var found: [(blob: Descriptor, manifest: Manifest?)] = []
         var seen = roots
         var open = Array(roots)
         while let digest = open.popLast() {
-            guard let status = try blobs(digest.algorithm).status(digest.hex), status.isRegular,
-                let blob = Descriptor(mediaType: .octetStream, digest: digest, size: status.size)
+            guard let file = try file(digest),
+                let blob = Descriptor(mediaType: .octetStream, digest: digest, size: file.size)
             else { continue }
-            let manifest = readManifest(blob)
+            let manifest = manifest(blob)
             found.append((manifest?.descriptor ?? blob, manifest))
             let needed: [Descriptor] =
                 switch manifest?.content {
@@ -78,16 +78,5 @@ extension StoreDirectory {
             open += needed.map(\.digest).filter { seen.insert($0).inserted }
         }
         return found
-    }
-
-    /// Reads a blob as a manifest.
-    ///
-    /// - Returns: `nil` for one that is no manifest, or not the one it is named after.
-    func readManifest(_ blob: Descriptor) -> Manifest? {
-        let blobs = blobs(blob.digest.algorithm)
-        guard blob.size > 0, let bytes = try? blobs.contents(blob.digest.hex, limit: Int64(Manifest.maximumSize)),
-            bytes.getInteger(at: bytes.readerIndex, as: UInt8.self) == UInt8(ascii: "{")
-        else { return nil }
-        return try? Manifest(bytes: bytes, contentType: nil, expected: blob)
     }
 }

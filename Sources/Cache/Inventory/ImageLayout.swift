@@ -1,12 +1,16 @@
 import Glibc
-package import NIOCore
+import NIOCore
 import OCI
 
 /// The files that make the cache an OCI image layout (OCI image-spec 1.1.1, "OCI Image Layout").
-package enum ImageLayout {
+package struct ImageLayout: Sendable {
     package static let marker = #"{"imageLayoutVersion":"1.0.0"}"#
     package static let referenceName = "org.opencontainers.image.ref.name"
     package static let containerdName = "io.containerd.image.name"
+
+    let store: Store
+
+    private var directory: StoreDirectory { store.directory }
 
     /// The text of an archive's `index.json`: every tag, in the order given.
     static func index(of tags: [TagRow]) throws -> [UInt8] {
@@ -14,26 +18,16 @@ package enum ImageLayout {
     }
 }
 
-extension ContentCache {
-    /// Rewrites `index.json` from the tags, so that other tools find them; nothing is written when nothing changed.
-    ///
-    /// Entries that others have written there stay, and what they name is kept from collection. Call it after each run,
-    /// also after a failed one. Safe to repeat.
-    package func writeLayout() async throws {
-        try await store.writeLayout()
-    }
-}
-
-extension Store {
+extension ImageLayout {
     /// What ``ContentCache/writeLayout()`` does.
-    func writeLayout() async throws {
-        let lock = try await locks.acquire("layout", .exclusive)
+    func write() async throws {
+        let lock = try await store.locks.acquire("layout", .exclusive)
         defer { lock.unlock() }
-        let tags = try await index.tags()
-        try await blocking { try self.replaceLayout(tags) }
+        let tags = try await store.index.tags()
+        try await blocking { try replace(tags) }
     }
 
-    private func replaceLayout(_ tags: [TagRow]) throws {
+    private func replace(_ tags: [TagRow]) throws {
         let root = directory.root
         let layout = LayoutIndex(tags: tags, keeping: try earlierLayout())
         try keepForeign(layout)
@@ -57,7 +51,7 @@ extension Store {
     }
 
     /// Writes the files that make a directory an image layout, where they are missing; other processes may be at work.
-    func completeLayout() async throws {
+    func complete() async throws {
         do throws(SystemError) {
             let marker = try directory.root.status("oci-layout")
             let list = try directory.root.status(LayoutIndex.fileName)
@@ -65,14 +59,13 @@ extension Store {
         } catch {
             throw CacheError(error, "open the cache", path: directory.path)
         }
-        let lock = try await locks.acquire("layout", .exclusive)
+        let lock = try await store.locks.acquire("layout", .exclusive)
         defer { lock.unlock() }
-        let tags = try await index.tags()
-        try await blocking(on: .syncing) { [root = directory.root, path = directory.path] in
+        let tags = try await store.index.tags()
+        try await blocking(on: .syncing) { [root = directory.root, path = directory.path, blobs = directory.blobs] in
             do throws(SystemError) {
-                // Without its own name a directory loses all that is durable in it; the cache's own is synced with its
-                // files.
-                try Directory(path: "\(path)/blobs").sync()
+                // The cache's own directory is synced with its files.
+                try blobs.syncDirectories()
                 if try root.status("oci-layout") == nil {
                     try root.replace("oci-layout", with: ByteBuffer(string: ImageLayout.marker))
                 }
@@ -86,34 +79,21 @@ extension Store {
     }
 }
 
-extension Directory {
-    /// Replaces a file durably: a reader sees the old or the new content, whole.
-    func replace(_ name: String, with bytes: ByteBuffer) throws(SystemError) {
-        let temporary = ".\(name).\(String(UInt64.random(in: .min ... .max), radix: 16))"
-        do throws(SystemError) {
-            let file = try openFile(temporary, flags: O_RDWR | O_CREAT | O_EXCL)
-            try file.write(bytes, at: 0)
-            try file.setMode(0o644)
-            try file.sync()
-            try rename(temporary, to: self, name)
-            try sync()
-        } catch {
-            try? remove(temporary)
-            throw error
-        }
-    }
-
-    /// Reads a small file whole.
+extension ImageLayout {
+    /// Keeps what the entries of others name, with all that it consists of; costs no transaction when that is known.
     ///
-    /// - Returns: `nil` when there is none, or more than `limit` bytes of it.
-    package func contents(_ name: String, limit: Int64) throws(SystemError) -> ByteBuffer? {
-        do throws(SystemError) {
-            let file = try openFile(name, flags: O_RDONLY)
-            let length = try file.length()
-            return length <= limit ? try file.read(at: 0, atMost: Int(length) + 1) : nil
-        } catch {
-            guard error.code == ENOENT else { throw error }
-            return nil
+    /// Blocks.
+    private func keepForeign(_ layout: LayoutIndex) throws {
+        let wanted = layout.foreignDigests
+        let known = try store.index.read { try $0.foreignEntries.all() }
+        guard wanted != known else { return }
+        let files = try directory.blobs.closure(of: wanted.subtracting(known))
+        try store.index.write { [now = store.now] db in
+            for (blob, manifest) in files where try db.blobs.state(of: blob.digest) == nil {
+                try db.blobs.record(blob, verifiedAt: manifest == nil ? nil : now, at: now)
+                if let manifest { try db.manifests.record(manifest) }
+            }
+            try db.foreignEntries.replace(with: wanted)
         }
     }
 }

@@ -18,7 +18,7 @@ extension Inventory {
             defer { state.found = found }
             return try state.walk.run(db, page) { found.insert($0.digest) }
         }.found
-        let files = try await blocking { [directory = store.directory] in try directory.storedFiles() }
+        let files = try await blocking { [directory = store.directory] in try directory.blobs.all() }
         let start = (position: 0, kept: [(digest: Digest, size: Int64)]())
         return try await store.index.readPages(start) { state, db, page in
             let row = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = ?)")

@@ -33,14 +33,12 @@ extension ContentCache {
 
     /// Only with the lock of the digest's shard.
     private func settleDeletion(_ digest: Digest) throws {
-        _ = try store.withIdleFile(of: digest) {
-            let exists = try directory.blobs(digest.algorithm).status(digest.hex) != nil
-            guard try index.read({ try $0.blobs.state(of: digest) }) == .deleting,
-                try !index.write({ try $0.blobs.revertDeletion(digest, fileExists: exists) })
-            else { return }
-            try directory.blobs(digest.algorithm).remove(digest.hex)
-            try index.write { try $0.blobs.finishDeletion(digest) }
-        }
+        let exists = try directory.blobs.status(of: digest) != nil
+        guard try index.read({ try $0.blobs.state(of: digest) }) == .deleting,
+            try !index.write({ try $0.blobs.revertDeletion(digest, fileExists: exists) }),
+            try blobs.removeIfIdle(digest)
+        else { return }
+        try index.write { try $0.blobs.finishDeletion(digest) }
     }
 }
 

@@ -20,7 +20,9 @@ extension IndexRepair {
             .restore(into: scratchPath, of: directory)
         let scratch = try CacheIndex(path: scratchPath)
         try scratch.migrate(by: configuration.version)
-        let blobs = try Digest.Algorithm.allCases.flatMap(blobsOnDisk)
+        let blobs = try directory.blobs.all().compactMap {
+            Descriptor(mediaType: .octetStream, digest: $0.digest, size: $0.size)
+        }
         let layout = try readLayout()
         if backup != nil || !blobs.isEmpty || !layout.tags.isEmpty {
             try fill(scratch, blobs, try preferred(layout.tags, over: backup))
@@ -60,13 +62,13 @@ extension IndexRepair {
             // Which repositories list them is not known: the backup is older than they are.
             var referrers: [Digest] = []
             for blob in blobs where present[blob.digest] != blob.size {
-                let manifest = directory.readManifest(blob)
+                let manifest = directory.blobs.manifest(blob)
                 try db.blobs.record(blob, verifiedAt: manifest == nil ? nil : now, at: now)
                 if let manifest { try db.manifests.record(manifest) }
                 if manifest?.subject != nil { referrers.append(blob.digest) }
             }
             let onDisk = Set(blobs.map(\.digest))
-            try db.blobs.markMissing(present.keys.filter { !onDisk.contains($0) }, in: directory)
+            try db.blobs.markMissing(present.keys.filter { !onDisk.contains($0) }, in: directory.blobs)
             for tag in layout.tags { try Self.restore(tag, db, replacing: layout.areNewer, now) }
             for referrer in referrers { try db.referrers.assume(referrer) }
         }
@@ -85,16 +87,6 @@ extension IndexRepair {
             return try LayoutIndex(directory.root) ?? LayoutIndex(parsing: ByteBuffer())
         } catch {
             throw CacheError(error, "read", path: "\(directory.path)/\(LayoutIndex.fileName)")
-        }
-    }
-
-    private func blobsOnDisk(_ algorithm: Digest.Algorithm) throws -> [Descriptor] {
-        let blobs = directory.blobs(algorithm)
-        return try StoreDirectory.names(in: blobs).sorted().compactMap { name in
-            guard let digest = try? Digest("\(algorithm.rawValue):\(name)"), let status = try blobs.status(name),
-                status.isRegular
-            else { return nil }
-            return Descriptor(mediaType: .octetStream, digest: digest, size: status.size)
         }
     }
 }

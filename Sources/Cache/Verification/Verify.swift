@@ -20,7 +20,7 @@ package struct Verifier: Sendable {
         let now = store.now
         let place = VerificationPlace(index: store.index, subset: options.subset)
         let (all, start) = try await blocking { [directory = store.directory] in
-            (try directory.storedFiles(), options.startsOver ? nil : try place.start())
+            (try directory.blobs.all(), options.startsOver ? nil : try place.start())
         }
         let chosen = all.filter { file in options.subset?.contains(file.digest) ?? true }
         var files = chosen
@@ -34,7 +34,7 @@ package struct Verifier: Sendable {
         let faults = Faults()
         try await lanes.run(
             judge: { try judge($0, $1, faults, progress) },
-            open: { [directory = store.directory] in try directory.openBlob($0, size: nil) },
+            open: { [blobs = store.directory.blobs] in try blobs.open($0) },
             record: { [store] batch in
                 guard !store.isReadOnly else { return }
                 try Self.unlessFull { try place.record(verified: batch, since: start ?? now, store.now) }
@@ -108,7 +108,7 @@ package struct Verifier: Sendable {
         for digest in try await blobsWithout(files: files)
         where faults[digest] == nil && subset?.contains(digest) ?? true {
             // It may have come since the files were listed.
-            let isHere = try await blocking { [store] in try store.directory.openBlob(digest, size: nil) != nil }
+            let isHere = try await blocking { [store] in try store.directory.blobs.open(digest) != nil }
             if !isHere { faults[digest] = Verdict(fault: .missing) }
         }
         if !store.isReadOnly { try await noteMissing(faults.keys.sorted()) }
@@ -128,8 +128,10 @@ package struct Verifier: Sendable {
             let lock = try await store.locks.acquire(shard, .exclusive)
             defer { lock.unlock() }
             try await blocking { [store] in
-                let gone = try digests.filter { try store.directory.openBlob($0, size: nil) == nil }
-                try Self.unlessFull { try store.index.write { try $0.blobs.markMissing(gone, in: store.directory) } }
+                let gone = try digests.filter { try store.directory.blobs.open($0) == nil }
+                try Self.unlessFull {
+                    try store.index.write { try $0.blobs.markMissing(gone, in: store.directory.blobs) }
+                }
             }
         }
     }

@@ -123,7 +123,7 @@ struct ImageAssembly: Sendable {
         var walk = ImageWalk(source: source, cache: cache)
         let graph = try await walk.graph(of: document, platforms: platforms)
         try await cache.hold(graph.descriptors)
-        let missing = graph.blobs.filter { !cache.contains($0) }.sorted { $0.size > $1.size }
+        let missing = try graph.blobs.filter { try !cache.contains($0) }.sorted { $0.size > $1.size }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (position, blob) in missing.enumerated() {
                 if position >= Self.blobParallelism { try await group.next() }

@@ -56,7 +56,7 @@ struct ImageCopy: Sendable {
 
     /// - Throws: ``CopyError`` when the cache is the source and lacks a blob.
     func requireIfOffline(_ graph: ImageGraph) throws {
-        guard source.isCache, let lost = graph.blobs.first(where: { !cache.contains($0) }) else { return }
+        guard source.isCache, let lost = try graph.blobs.first(where: { try !cache.contains($0) }) else { return }
         throw source.absence(of: .digest(lost.digest))
     }
 
@@ -100,7 +100,7 @@ struct ImageCopy: Sendable {
 
     /// Keeps the manifests of an image whose blobs the cache holds.
     func record(_ graph: ImageGraph) async throws {
-        guard graph.blobs.allSatisfy(cache.contains) else { return }
+        guard try graph.blobs.allSatisfy(cache.contains) else { return }
         for manifest in graph.children + [graph.top] {
             try await cache.store(manifest, from: job.source)
         }
@@ -111,7 +111,7 @@ struct ImageCopy: Sendable {
         // A later comparison can then tell what would be pushed without asking for the indexes again.
         for index in graph.nested { try await cache.store(index, from: job.source) }
         if document.descriptor != graph.top.descriptor { try await cache.store(document, from: job.source) }
-        guard case .tag(let tag) = job.reference, graph.blobs.allSatisfy(cache.contains) else { return }
+        guard case .tag(let tag) = job.reference, try graph.blobs.allSatisfy(cache.contains) else { return }
         try await cache.names.record(tag, of: job.source, as: graph.top.descriptor)
     }
 }

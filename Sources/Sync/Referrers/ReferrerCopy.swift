@@ -96,7 +96,7 @@ struct ReferrerCopy: Sendable {
             }
         }
         try await copy.record(graph)
-        if let tag = referrer.tag, copy.cache.contains(graph.top.descriptor) {
+        if let tag = referrer.tag, try copy.cache.contains(graph.top.descriptor) {
             try await copy.cache.names.record(tag, of: copy.job.source, as: graph.top.descriptor)
         }
     }
