@@ -38,7 +38,7 @@ package final class ContentCache: Sendable {
         let (directory, health, isReadOnly) = (store.directory, store.health, store.isReadOnly)
         store.index.handle { error in
             if !isReadOnly, error.kind == .damagedIndex || error.kind == .inputOutput {
-                try? directory.suspectIndex(error)
+                try? IndexFiles(directory: directory).suspect(error)
             }
             health.note(error)
         } onFull: { [root = store.directory.root] in
@@ -69,8 +69,15 @@ package final class ContentCache: Sendable {
             await group.waitForAll()
             return result
         }
-        await cache.close(storeLock)
+        await Closing(store: cache.store).run(storeLock)
         return try result.get()
+    }
+
+    /// Whether there is a cache at a path, also one that has lost its index; creates nothing.
+    ///
+    /// - Throws: ``CacheError`` when that cannot be found out, for want of permission for instance.
+    package static func isThere(_ path: String) throws(CacheError) -> Bool {
+        try CachePlace.holdsCache(path)
     }
 
     /// Where it is, for messages.
@@ -143,6 +150,14 @@ package final class ContentCache: Sendable {
     /// - Throws: ``CacheError``.
     package func store(_ manifest: Manifest, from origin: RepositoryReference?) async throws {
         try await store.manifests.store(manifest, from: origin)
+    }
+
+    /// Rewrites `index.json` from the tags, so that other tools find them; nothing is written when nothing changed.
+    ///
+    /// Entries that others have written there stay, and what they name is kept from collection. Call it after each run,
+    /// also after a failed one. Safe to repeat.
+    package func writeLayout() async throws {
+        try await ImageLayout(store: store).write()
     }
 
     /// Protects blobs from collection until the cache's scope ends, and notes that they are used.

@@ -109,7 +109,7 @@ struct FaultyDownloadTests {
         try await withCache { cache, _ async throws in
             let digest = blob(content).digest
             let lock = try await cache.locks.acquire(StoreLocks.shard(digest), .exclusive)
-            let (name, file) = try cache.directory.ingest.anonymousFile()
+            let (name, file) = try Partial.anonymousFile(in: cache.directory.ingest)
             try file.write(content, at: 0)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {

@@ -90,7 +90,7 @@ struct IndexSumTests {
         try await withStored { timed in
             try await timed.open { cache async throws in
                 let error = CacheError(.damagedIndex, "test", path: timed.path, "malformed")
-                try cache.directory.suspectIndex(error)
+                try IndexFiles(directory: cache.directory).suspect(error)
             }
             try await timed.open { cache async throws in
                 #expect(try await cache.recovery.restoration() != nil)

@@ -54,7 +54,7 @@ package struct StoredManifests: Sendable {
     private func write(_ manifest: Manifest) throws -> (name: String, file: OpenFile) {
         var name: String?
         do throws(SystemError) {
-            let new = try store.directory.ingest.anonymousFile()
+            let new = try Partial.anonymousFile(in: store.directory.ingest)
             name = new.name
             try new.file.write(manifest.bytes, at: 0)
             return new
@@ -103,12 +103,5 @@ package struct StoredManifests: Sendable {
         } catch {
             throw CacheError(error, "read \(digest)", path: store.directory.path, digest: digest)
         }
-    }
-}
-
-extension Directory {
-    /// A new, locked file for content whose digest is not known yet.
-    func anonymousFile() throws(SystemError) -> (name: String, file: OpenFile) {
-        try createLocked { Partial.anonymousPrefix + String(UInt64.random(in: .min ... .max), radix: 16) }
     }
 }

@@ -25,12 +25,12 @@ package struct Collector: Sendable {
         var report = CollectionReport()
         let settled = options.isDryRun ? CollectionTally() : try await work.tidy()
         let partials = try await blocking { [store] in
-            try store.removeOldPartials(within: options.grace, isDryRun: options.isDryRun)
+            try OldPartials(store: store).remove(within: options.grace, isDryRun: options.isDryRun)
         }
         report.partials = partials.count
         report.partialBytes = partials.reduce(0, +)
         let orphans = try await Orphans(store: store).all()
-        let recorded = try await blocking { [index = store.index] in try index.totalBytes() }
+        let recorded = try await store.index.read { try $0.blobs.totalBytes() }
         let total = orphans.reduce(recorded) { $0 + $1.size }
         let removed =
             options.isDryRun
@@ -40,7 +40,7 @@ package struct Collector: Sendable {
         report.remainingBytes = total - removed.bytes
         guard !options.isDryRun else { return report }
         try await ImageBytes(index: store.index).sumUnknown()
-        if !report.evictedTags.isEmpty { try await store.writeLayout() }
+        if !report.evictedTags.isEmpty { try await ImageLayout(store: store).write() }
         return report
     }
 
@@ -67,7 +67,7 @@ extension Collector.Work {
     ///
     /// - Returns: what of it was removed.
     func tidy() async throws -> CollectionTally {
-        try await blocking { [store] in try Recovery(store: store).removeDeadLeases() }
+        try await blocking { [store] in try Tidying(store: store).removeDeadLeases() }
         try await Names(store: store).forgetNeedlessLists()
         return try await sweep.settle()
     }
@@ -158,7 +158,7 @@ extension Collector.Work {
         let nothing = EvictionPlan([], after: release, excess: 0)
         guard let limit = options.maximumSize else { return nothing }
         let quota = Quota(limit)
-        let reserved = try await blocking { [index = store.index] in try index.reservedBytes() }
+        let reserved = try await store.index.read { try $0.leases.reservedBytes() }
         guard quota.isExceeded(by: used + reserved) else { return nothing }
         let index = store.index
         let all = EvictionCandidates(cutoff: cutoff, pins: options.pins)
@@ -214,17 +214,5 @@ extension Collector.Work {
 extension Sweep.Candidate {
     init(_ blob: References.Blob) {
         self.init(digest: blob.digest, size: blob.size, lastUse: blob.lastUse)
-    }
-}
-
-extension CacheIndex {
-    /// The bytes of all blobs that are recorded as there.
-    func totalBytes() throws(CacheError) -> Int64 {
-        try read { try Int64.fetchOne($0, sql: "SELECT bytes FROM totals") ?? 0 }
-    }
-
-    /// The bytes that downloads under way are going to take.
-    func reservedBytes() throws(CacheError) -> Int64 {
-        try read { try Int64.fetchOne($0, sql: "SELECT coalesce(sum(bytes), 0) FROM reservations") ?? 0 }
     }
 }

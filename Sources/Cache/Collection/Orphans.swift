@@ -14,9 +14,9 @@ struct Orphans: Sendable {
         let blobs = store.directory.blobs
         for algorithm in Digest.Algorithm.allCases where try await !blocking({ try blobs.isEmpty(algorithm) }) {
             // The index is read first, so that nothing recorded meanwhile is taken for an orphan twice.
-            let known = try await store.index.heads(algorithm)
+            let known = try await heads(algorithm)
             let unknown = try await blocking { [self] in try names(algorithm, without: known) }
-            for digest in try await store.index.unrecorded(unknown) {
+            for digest in try await unrecorded(unknown) {
                 if let file = try await blocking({ try blobs.file(digest) }) { orphans.append(file) }
             }
         }
@@ -35,12 +35,12 @@ struct Orphans: Sendable {
     }
 }
 
-extension CacheIndex {
+extension Orphans {
     /// The first eight bytes of all hashes, in order: enough to tell nearly every unknown file from the known ones.
-    func heads(_ algorithm: Digest.Algorithm) async throws -> [UInt64] {
+    private func heads(_ algorithm: Digest.Algorithm) async throws -> [UInt64] {
         let prefix: UInt8 = algorithm == .sha256 ? 1 : 2
         let start = (heads: [UInt64](), last: Data([prefix]))
-        return try await readPages(start) { state, db, page in
+        return try await store.index.readPages(start) { state, db, page in
             let rows = try Row.fetchCursor(
                 db.cachedStatement(sql: "SELECT digest FROM blobs WHERE digest > ? AND digest < ? ORDER BY digest"),
                 arguments: [state.last, Data([prefix + 1])]
@@ -60,9 +60,9 @@ extension CacheIndex {
     }
 
     /// Those of some digests that have no row.
-    func unrecorded(_ digests: [Digest]) async throws -> [Digest] {
+    private func unrecorded(_ digests: [Digest]) async throws -> [Digest] {
         let start = (found: [Digest](), position: 0)
-        return try await readPages(start) { state, db, page in
+        return try await store.index.readPages(start) { state, db, page in
             let statement = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = ?)")
             while state.position < digests.count, !page.isOver {
                 let digest = digests[state.position]

@@ -42,6 +42,11 @@ struct Partial: Sendable {
         }
     }
 
+    /// A new, locked file for content whose digest is not known yet.
+    static func anonymousFile(in ingest: Directory) throws(SystemError) -> (name: String, file: OpenFile) {
+        try ingest.createLocked { anonymousPrefix + String(UInt64.random(in: .min ... .max), radix: 16) }
+    }
+
     /// Hashes what is there.
     ///
     /// Longer than the blob: nothing of it is kept.

@@ -109,6 +109,11 @@ struct BlobRows {
         return sizes
     }
 
+    /// The bytes of all blobs that are recorded as there.
+    func totalBytes() throws -> Int64 {
+        try Int64.fetchOne(db, sql: "SELECT bytes FROM totals") ?? 0
+    }
+
     /// Blobs whose deletion was begun.
     func deletions() throws -> [Digest] {
         try Digest.fetchAll(db, sql: "SELECT digest FROM blobs WHERE state = 'deleting' AND state <> 'ok'")
@@ -140,8 +145,4 @@ struct BlobRows {
     func finishDeletion(_ digest: Digest) throws {
         try db.executeCached(sql: "DELETE FROM blobs WHERE digest = ? AND state = 'deleting'", arguments: [digest])
     }
-}
-
-extension Database {
-    var blobs: BlobRows { BlobRows(db: self) }
 }

@@ -157,10 +157,3 @@ extension CacheIndex {
         "PRAGMA cell_size_check = ON",
     ]
 }
-
-extension Database {
-    /// Runs one statement that is compiled once: with the triggers in it, compiling takes longer than running.
-    func executeCached(sql: String, arguments: StatementArguments = []) throws {
-        try cachedStatement(sql: sql).execute(arguments: arguments)
-    }
-}

@@ -48,6 +48,11 @@ struct LeaseRows {
         }
     }
 
+    /// The bytes that downloads under way are going to take.
+    func reservedBytes() throws -> Int64 {
+        try Int64.fetchOne(db, sql: "SELECT coalesce(sum(bytes), 0) FROM reservations") ?? 0
+    }
+
     /// Forgets what was reserved for a blob, by whomever.
     func endReservation(of digest: Digest) throws {
         try db.executeCached(sql: "DELETE FROM reservations WHERE digest = ?", arguments: [digest])
@@ -66,8 +71,4 @@ struct LeaseRows {
     private func begin(_ lease: String) throws {
         try db.executeCached(sql: "INSERT INTO leases (id) VALUES (?) ON CONFLICT DO NOTHING", arguments: [lease])
     }
-}
-
-extension Database {
-    var leases: LeaseRows { LeaseRows(db: self) }
 }

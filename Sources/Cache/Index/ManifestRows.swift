@@ -120,18 +120,6 @@ struct ManifestRows {
     }
 }
 
-extension Database {
-    var manifests: ManifestRows { ManifestRows(db: self) }
-
-    /// Whether there is a row; what is asked for is a table with its condition.
-    func exists(_ rows: String, _ arguments: StatementArguments) throws -> Bool {
-        try Bool.fetchOne(
-            cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM \(rows))"),
-            arguments: arguments
-        ) == true
-    }
-}
-
 extension Manifest {
     /// One thing a manifest refers to.
     fileprivate struct Edge {

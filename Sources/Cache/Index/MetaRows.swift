@@ -37,7 +37,3 @@ struct MetaRows {
         try db.executeCached(sql: "DELETE FROM meta WHERE key = ?", arguments: [key])
     }
 }
-
-extension Database {
-    var meta: MetaRows { MetaRows(db: self) }
-}

@@ -29,37 +29,14 @@ struct ForeignEntries {
     }
 }
 
-extension Database {
-    var foreignEntries: ForeignEntries { ForeignEntries(db: self) }
-}
-
 extension LayoutIndex {
     /// What the entries of others name.
     var foreignDigests: Set<Digest> { Set(foreign.compactMap(\.digest)) }
 }
 
-extension Store {
-    /// Keeps what the entries of others name, with all that it consists of; costs no transaction when that is known.
-    ///
-    /// Blocks.
-    func keepForeign(_ layout: LayoutIndex) throws {
-        let wanted = layout.foreignDigests
-        let known = try index.read { try $0.foreignEntries.all() }
-        guard wanted != known else { return }
-        let files = try directory.blobs.closure(of: wanted.subtracting(known))
-        try index.write { [now] db in
-            for (blob, manifest) in files where try db.blobs.state(of: blob.digest) == nil {
-                try db.blobs.record(blob, verifiedAt: manifest == nil ? nil : now, at: now)
-                if let manifest { try db.manifests.record(manifest) }
-            }
-            try db.foreignEntries.replace(with: wanted)
-        }
-    }
-}
-
 extension BlobFiles {
     /// The files that some manifests consist of, as far as they are there.
-    fileprivate func closure(of roots: Set<Digest>) throws -> [(blob: Descriptor, manifest: Manifest?)] {
+    func closure(of roots: Set<Digest>) throws -> [(blob: Descriptor, manifest: Manifest?)] {
         var found: [(blob: Descriptor, manifest: Manifest?)] = []
         var seen = roots
         var open = Array(roots)

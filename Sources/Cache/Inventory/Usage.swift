@@ -55,23 +55,3 @@ struct UsageWalk: Sendable {
         return true
     }
 }
-
-extension Store {
-    /// What each download takes on the disk that was begun and that nobody goes on with now, in bytes.
-    func interruptedDownloads() throws(CacheError) -> [Int64] {
-        let ingest = directory.ingest
-        do throws(SystemError) {
-            var sizes: [Int64] = []
-            for name in try ingest.names()
-            where !name.hasPrefix(Partial.anonymousPrefix) && !name.hasPrefix(Partial.partPrefix) {
-                guard let file = try ingest.lockIfFree(name) else { continue }
-                defer { file.unlock() }
-                let status = try file.status()
-                sizes.append(max(status.size, status.allocated))
-            }
-            return sizes
-        } catch {
-            throw CacheError(error, "list", path: ingest.path)
-        }
-    }
-}

@@ -58,4 +58,9 @@ extension CacheIndex {
             throw CacheError(index: error, "write the index", path)
         }
     }
+
+    /// Whether SQLite finds nothing wrong, the agreement of tables and their indexes included.
+    func passesIntegrityCheck() throws(CacheError) -> Bool {
+        try read { try String.fetchOne($0, sql: "PRAGMA integrity_check(1)") } == "ok"
+    }
 }

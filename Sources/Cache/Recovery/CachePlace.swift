@@ -108,12 +108,3 @@ enum CachePlace {
         )
     }
 }
-
-extension ContentCache {
-    /// Whether there is a cache at a path, also one that has lost its index; creates nothing.
-    ///
-    /// - Throws: ``CacheError`` when that cannot be found out, for want of permission for instance.
-    package static func isThere(_ path: String) throws(CacheError) -> Bool {
-        try CachePlace.holdsCache(path)
-    }
-}

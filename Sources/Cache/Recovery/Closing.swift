@@ -1,34 +1,41 @@
 import Logging
 
-extension ContentCache {
-    /// Ends what the scope held; failures are logged, because what matters is durable already.
-    func close(_ storeLock: OpenFile) async {
+/// Ends what a cache's scope held.
+struct Closing: Sendable {
+    let store: Store
+
+    /// Failures are logged, because what matters is durable already.
+    func run(_ storeLock: OpenFile) async {
         do {
-            if !health.isFailed { try await blobs.settleLooks() }
+            if !store.health.isFailed { try await store.blobs.settleLooks() }
         } catch {
-            configuration.logger.warning("blobs that were met were not recorded", metadata: ["error": "\(error)"])
+            store.configuration.logger.warning("blobs that were met were not recorded", metadata: ["error": "\(error)"])
         }
         do {
-            if index.writeCount > 0, !health.isFailed { try await recovery.backUp() }
+            if store.index.writeCount > 0, !store.health.isFailed { try await Recovery(store: store).backUp() }
         } catch {
-            configuration.logger.warning("the index was not backed up", metadata: ["error": "\(error)"])
+            store.configuration.logger.warning("the index was not backed up", metadata: ["error": "\(error)"])
         }
         do {
-            try await blocking { [self] in
-                let hadLease = lease.end()
-                // The next process that opens it finds out what is left to do.
-                guard !health.isFailed else { return }
-                if hadLease { try index.write { try $0.leases.release([lease.id]) } }
-                // Whoever can have the lock alone is the last user.
-                let isDue = try !isReadOnly && (index.writeCount > 0 || !directory.hasIndexSum())
-                let isLast = try isDue && storeLock.tryLock(.exclusive)
-                if isLast { try index.markClean() }
-                try index.close()
-                if isLast { try directory.writeIndexSum() }
-            }
+            try await blocking { try end(storeLock) }
         } catch {
-            configuration.logger.warning("the cache was not closed in order", metadata: ["error": "\(error)"])
+            store.configuration.logger.warning("the cache was not closed in order", metadata: ["error": "\(error)"])
         }
         storeLock.unlock()
+    }
+
+    private func end(_ storeLock: OpenFile) throws {
+        let index = store.index
+        let hadLease = store.lease.end()
+        // The next process that opens it finds out what is left to do.
+        guard !store.health.isFailed else { return }
+        if hadLease { try index.write { [id = store.lease.id] in try $0.leases.release([id]) } }
+        // Whoever can have the lock alone is the last user.
+        let files = IndexFiles(directory: store.directory)
+        let isDue = try !store.isReadOnly && (index.writeCount > 0 || !files.hasSum())
+        let isLast = try isDue && storeLock.tryLock(.exclusive)
+        if isLast { try index.markClean() }
+        try index.close()
+        if isLast { try files.writeSum() }
     }
 }

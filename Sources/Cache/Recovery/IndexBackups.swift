@@ -32,7 +32,7 @@ struct IndexBackups: Sendable {
         for name in try directory.names() where name.hasPrefix(".") { try directory.remove(name) }
         let temporary = ".index.\(String(UInt64.random(in: .min ... .max), radix: 16))"
         do {
-            try index.copy(to: "\(directory.path)/\(temporary)")
+            try Self.copy(index, to: "\(directory.path)/\(temporary)")
             let old = try copies()
             // SQLite has closed it, so that nobody's locks on it are lost by this.
             let file = try directory.openFile(temporary, flags: O_RDWR)
@@ -53,12 +53,12 @@ struct IndexBackups: Sendable {
     func restore(into scratch: String, of store: StoreDirectory) throws -> Copy? {
         for copy in try copies() {
             do {
-                guard try directory.checkDatabase(copy.name, in: store) else { continue }
+                guard try IndexFiles(directory: store).check(copy.name, in: directory) else { continue }
                 let backup = try CacheIndex(path: "\(directory.path)/\(copy.name)", isReadOnly: true)
                 defer { try? backup.close() }
                 _ = try backup.schemaState()
                 guard try backup.passesIntegrityCheck() else { continue }
-                try backup.copy(to: scratch)
+                try Self.copy(backup, to: scratch)
                 return copy
             } catch {
                 logger.warning("a backup of the index is unusable", metadata: ["error": "\(error)"])
@@ -68,7 +68,7 @@ struct IndexBackups: Sendable {
     }
 }
 
-extension CacheIndex {
+extension IndexBackups {
     /// So many pages are copied before writers get their turn: 4 MiB, some milliseconds.
     private static let pagesAtOnce: CInt = 1024
     /// A copy begins again when another process has written meanwhile; after so many times it is given up.
@@ -82,9 +82,9 @@ extension CacheIndex {
     /// By a connection of its own, and little by little, so that no writer of any process waits for more than a part.
     ///
     /// - Throws: ``CacheError``; ``Busy``.
-    func copy(to path: String) throws {
+    static func copy(_ index: CacheIndex, to path: String) throws {
         do {
-            let source = try CacheIndex(path: self.path, isReadOnly: true)
+            let source = try CacheIndex(path: index.path, isReadOnly: true)
             defer { try? source.close() }
             var configuration = Configuration()
             configuration.prepareDatabase { db in
@@ -94,13 +94,13 @@ extension CacheIndex {
             let target = try DatabaseQueue(path: path, configuration: configuration)
             // Not within a transaction, which would keep the lock that each part takes and gives back.
             try source.queue.unsafeRead { db in
-                try target.writeWithoutTransaction { try Self.copy(db, to: $0) }
+                try target.writeWithoutTransaction { try copy(db, to: $0) }
             }
             try target.close()
         } catch let error where error is CacheError || error is Busy {
             throw error
         } catch {
-            throw CacheError(index: error, "back up the index", self.path)
+            throw CacheError(index: error, "back up the index", index.path)
         }
     }
 
@@ -110,31 +110,6 @@ extension CacheIndex {
             if progress.remainingPageCount >= left { starts += 1 }
             left = progress.remainingPageCount
             guard starts <= copyAttempts || progress.isCompleted else { throw Busy() }
-        }
-    }
-
-    /// Whether SQLite finds nothing wrong, the agreement of tables and their indexes included.
-    func passesIntegrityCheck() throws(CacheError) -> Bool {
-        try read { try String.fetchOne($0, sql: "PRAGMA integrity_check(1)") } == "ok"
-    }
-}
-
-extension Recovery {
-    /// Copies the index to `backup/`, unless another process is doing so.
-    ///
-    /// Done at the end of each scope that wrote; a scope that lives long does so now and then. Safe to repeat.
-    ///
-    /// - Throws: ``CacheError``.
-    package func backUp() async throws {
-        guard let lock = try store.locks.tryAcquire("backup", .exclusive) else { return }
-        defer { lock.unlock() }
-        let backups = IndexBackups(directory: store.directory.backup, logger: store.configuration.logger)
-        do {
-            try await blocking(on: .syncing) { [index = store.index] in try backups.add(index) }
-        } catch is CacheIndex.Busy {
-            store.configuration.logger.debug("the index is written all the time; it is backed up later")
-        } catch let error as SystemError {
-            throw CacheError(error, "back up the index", path: store.directory.backup.path)
         }
     }
 }

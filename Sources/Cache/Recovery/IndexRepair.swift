@@ -1,3 +1,4 @@
+import GRDB
 import Glibc
 import Logging
 import OCI
@@ -9,24 +10,26 @@ struct IndexRepair: Sendable {
     let directory: StoreDirectory
     let configuration: CacheConfiguration
 
+    private var files: IndexFiles { IndexFiles(directory: directory) }
+
     func run() throws {
-        if try directory.checkIndexFiles() {
+        if try files.check() {
             try check()
         } else {
             try rebuild(former: [])
         }
-        try directory.clearSuspicion()
+        try files.clearSuspicion()
     }
 
     private func check() throws {
         var former: Set<ImageReference> = []
         // Compared before SQLite opens it.
-        let isAltered = try directory.isIndexAltered()
+        let isAltered = try files.isAltered()
         do {
-            let index = try CacheIndex(path: directory.indexPath)
+            let index = try CacheIndex(path: files.path)
             defer { try? index.close() }
-            if try !isAltered && !directory.isIndexCondemned() && isSound(index) { return }
-            former = index.readableNames()
+            if try !isAltered && !files.isCondemned() && isSound(index) { return }
+            former = Self.readableNames(in: index)
         } catch let error as CacheError where error.kind == .damagedIndex {
             configuration.logger.debug("the index is unusable", metadata: ["error": "\(error)"])
         }
@@ -42,7 +45,7 @@ struct IndexRepair: Sendable {
     private func isSound(_ index: CacheIndex) throws -> Bool {
         do {
             if try index.schemaState() == .outdated { try index.migrate(by: configuration.version) }
-            if try directory.isIndexSuspect() {
+            if try files.isSuspect() {
                 _ = try index.read { try $0.names.tags() }
                 return try index.passesIntegrityCheck()
             }
@@ -76,5 +79,23 @@ struct IndexRepair: Sendable {
         }
         try directory.root.sync()
         return time
+    }
+}
+
+extension IndexRepair {
+    /// The tags' names in a database that may be damaged, as far as they can be read; only good for telling.
+    static func readableNames(in index: CacheIndex) -> Set<ImageReference> {
+        var names: Set<ImageReference> = []
+        try? index.read { db in
+            let rows = try Row.fetchCursor(db, sql: "SELECT * FROM names NOT INDEXED")
+            while let row = try rows.next() {
+                guard let host: String = row["host"], let repository: String = row["repository"],
+                    let tag: String = row["reference"], !tag.contains(":"),
+                    row["is_whole"] as Int64? != 0, let name = try? ImageReference("\(host)/\(repository):\(tag)")
+                else { continue }
+                names.insert(name)
+            }
+        }
+        return names
     }
 }

@@ -25,9 +25,9 @@ struct Opening: Sendable {
         )
         let (index, lock) = try await openIndex(directory, locks)
         let cache = ContentCache(Store(configuration, directory, locks, index))
-        try await cache.store.completeLayout()
+        try await ImageLayout(store: cache.store).complete()
         // Leases and partials of processes that died, deletions that they began.
-        try await blocking { try cache.recover() }
+        try await blocking { try Tidying(store: cache.store).run() }
         return (cache, lock)
     }
 
@@ -40,7 +40,7 @@ struct Opening: Sendable {
             lock = try await locks.acquire("store", .shared)
         }
         for _ in 0..<2 {
-            switch try await blocking({ try usableIndex(directory) }) {
+            switch try await blocking({ try usableIndex(IndexFiles(directory: directory)) }) {
             case .usable(let index): return (index, lock)
             case .unusable(let reason):
                 lock.unlock()
@@ -90,56 +90,19 @@ extension Opening {
     }
 
     /// Opens the index without looking at more of it than tells that it can be used.
-    private func usableIndex(_ directory: StoreDirectory) throws -> Found {
-        guard try directory.checkIndexFiles() else { return .unusable("is missing and must be rebuilt") }
-        guard try !directory.isIndexCondemned() else { return .unusable("was found damaged and must be rebuilt") }
+    private func usableIndex(_ files: IndexFiles) throws -> Found {
+        guard try files.check() else { return .unusable("is missing and must be rebuilt") }
+        guard try !files.isCondemned() else { return .unusable("was found damaged and must be rebuilt") }
         do {
-            let index = try CacheIndex(path: directory.indexPath)
+            let index = try CacheIndex(path: files.path)
             guard try index.schemaState() == .current else {
                 return .unusable("is of an older version and must be upgraded")
             }
             // One that failed once may be sound: a thorough check is for whoever comes alone.
-            if try directory.isIndexSuspect() { _ = try index.read { try $0.names.tags() } }
+            if try files.isSuspect() { _ = try index.read { try $0.names.tags() } }
             return .usable(index)
         } catch let error as CacheError where error.kind == .damagedIndex {
             return .unusable("is damaged and must be rebuilt")
-        }
-    }
-}
-
-extension StoreDirectory {
-    var indexPath: String { "\(path)/\(CacheIndex.fileName)" }
-
-    /// Whether there is an index; refuses what SQLite must not open by its name.
-    func checkIndexFiles() throws(CacheError) -> Bool {
-        _ = try root.checkDatabase("\(CacheIndex.fileName)-journal", in: self)
-        return try root.checkDatabase(CacheIndex.fileName, in: self)
-    }
-}
-
-extension Directory {
-    /// Whether there is a database of that name; SQLite follows links and takes whatever it finds, so that what is no
-    /// regular file with this one name, of this user, of root or of the cache's owner, is refused.
-    func checkDatabase(_ name: String, in store: StoreDirectory) throws(CacheError) -> Bool {
-        let place = "\(path)/\(name)"
-        do throws(SystemError) {
-            guard let status = try status(name) else { return false }
-            let owners = [geteuid(), 0, try store.root.file.status().owner]
-            guard status.isRegular, status.links == 1, owners.contains(status.owner) else {
-                throw SystemError(call: "open", code: ELOOP)
-            }
-            return true
-        } catch {
-            guard error.code == ELOOP else { throw CacheError(error, "open", path: place) }
-            throw CacheError(
-                .untrusted,
-                "open",
-                path: place,
-                code: error.code,
-                "it must be a regular file with no other name, of this user or of the cache's owner; remove it, and the "
-                    + "next command restores it",
-                cause: error
-            )
         }
     }
 }

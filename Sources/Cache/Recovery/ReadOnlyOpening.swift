@@ -25,7 +25,7 @@ struct ReadOnlyOpening: Sendable {
         // Also as a sign to writers that somebody reads, where that is possible.
         let lock = try? directory.locks.openFile("store", flags: O_RDONLY)
         let index = try await blocking {
-            if let lock, try lock.tryLock(.exclusive), try directory.isIndexAltered() {
+            if let lock, try lock.tryLock(.exclusive), try IndexFiles(directory: directory).isAltered() {
                 throw Self.refusal(.damagedIndex, directory, "its index is not what was written; \(Self.repair)")
             }
             return try Self.readableIndex(directory)
@@ -40,9 +40,10 @@ struct ReadOnlyOpening: Sendable {
     }
 
     private static func readableIndex(_ directory: StoreDirectory) throws -> CacheIndex {
-        _ = try directory.checkIndexFiles()
+        let files = IndexFiles(directory: directory)
+        _ = try files.check()
         do {
-            let index = try CacheIndex(path: directory.indexPath, isReadOnly: true)
+            let index = try CacheIndex(path: files.path, isReadOnly: true)
             guard try index.schemaState() == .current else {
                 throw Self.refusal(.permission, directory, "an older imglife wrote its index; \(remedy)")
             }

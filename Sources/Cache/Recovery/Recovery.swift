@@ -1,3 +1,5 @@
+import Logging
+
 /// Opening, closing, backing up and restoring the index, and tidying what processes left behind that died.
 package struct Recovery: Sendable {
     let store: Store
@@ -24,5 +26,30 @@ package struct Recovery: Sendable {
             "names were lost with its index, so what they need would be removed: run 'imglife sync' first, or 'imglife "
                 + "cache gc --force' to give it up"
         )
+    }
+
+    /// When the index was restored last, and which names were lost.
+    ///
+    /// - Returns: `nil` when that never happened.
+    package func restoration() async throws -> IndexRestoration? {
+        try await store.index.read { try $0.meta.restoration() }
+    }
+
+    /// Copies the index to `backup/`, unless another process is doing so.
+    ///
+    /// Done at the end of each scope that wrote; a scope that lives long does so now and then. Safe to repeat.
+    ///
+    /// - Throws: ``CacheError``.
+    package func backUp() async throws {
+        guard let lock = try store.locks.tryAcquire("backup", .exclusive) else { return }
+        defer { lock.unlock() }
+        let backups = IndexBackups(directory: store.directory.backup, logger: store.configuration.logger)
+        do {
+            try await blocking(on: .syncing) { [index = store.index] in try backups.add(index) }
+        } catch is IndexBackups.Busy {
+            store.configuration.logger.debug("the index is written all the time; it is backed up later")
+        } catch let error as SystemError {
+            throw CacheError(error, "back up the index", path: store.directory.backup.path)
+        }
     }
 }

@@ -73,7 +73,7 @@ extension Names {
             }
             settled += 1
         }
-        if settled > 0 { try await store.writeLayout() }
+        if settled > 0 { try await ImageLayout(store: store).write() }
         return settled
     }
 }

@@ -140,7 +140,3 @@ struct ReferrerRows {
         """
     }
 }
-
-extension Database {
-    var referrers: ReferrerRows { ReferrerRows(db: self) }
-}

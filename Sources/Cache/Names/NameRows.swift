@@ -120,7 +120,3 @@ struct NameRows {
         }
     }
 }
-
-extension Database {
-    var names: NameRows { NameRows(db: self) }
-}

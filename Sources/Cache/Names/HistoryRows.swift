@@ -76,7 +76,3 @@ extension TagPeriod: FetchableRecord {
         until = try row.decode(Int64?.self, forColumn: "until")
     }
 }
-
-extension Database {
-    var history: HistoryRows { HistoryRows(db: self) }
-}

@@ -1,0 +1,51 @@
+import Glibc
+
+/// The files of `ingest/` that nobody works on.
+struct OldPartials: Sendable {
+    let store: Store
+
+    private var ingest: Directory { store.directory.ingest }
+
+    /// Removes partials that nobody works on and nobody has touched for long, and those that nobody could go on with.
+    ///
+    /// Those that stay give back what was reserved behind their ends.
+    ///
+    /// - Returns: the bytes of each that was removed.
+    func remove(isDryRun: Bool) throws -> [Int64] {
+        let now = store.now
+        return try StoreDirectory.names(in: ingest).compactMap { name in
+            guard let status = try ingest.status(name), status.isRegular else { return nil }
+            let isOld =
+                name.hasPrefix(Partial.anonymousPrefix) || now - status.modifiedAt > Partial.lifetime(of: name)
+            let isReserved = status.allocated >= status.size + Reservation.smallest
+            guard isOld || isReserved,
+                let lock = try ingest.lockIfFree(name, flags: isOld ? O_RDONLY : O_RDWR)
+            else { return nil }
+            defer { lock.unlock() }
+            guard isOld else {
+                if !isDryRun { try lock.giveBackReserve() }
+                return nil
+            }
+            if !isDryRun { try ingest.remove(name) }
+            // What was set aside and never written counts, for it is what comes free.
+            return isReserved ? status.allocated : status.size
+        }
+    }
+
+    /// What each download takes on the disk that was begun and that nobody goes on with now, in bytes.
+    func interrupted() throws(CacheError) -> [Int64] {
+        do throws(SystemError) {
+            var sizes: [Int64] = []
+            for name in try ingest.names()
+            where !name.hasPrefix(Partial.anonymousPrefix) && !name.hasPrefix(Partial.partPrefix) {
+                guard let file = try ingest.lockIfFree(name) else { continue }
+                defer { file.unlock() }
+                let status = try file.status()
+                sizes.append(max(status.size, status.allocated))
+            }
+            return sizes
+        } catch {
+            throw CacheError(error, "list", path: ingest.path)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import Glibc
+import NIOCore
+import OCI
+
+/// The index's file, and what stands beside it: whether it may be opened, whether it is what was written, and whether
+/// somebody has found it failing.
+///
+/// Closing any descriptor of the database's file drops the locks that SQLite holds on it in this process (POSIX), so the
+/// file is read only with the store's lock alone: then nobody has it open, this process neither.
+struct IndexFiles: Sendable {
+    private static let suspectName = "index.suspect"
+    private static let condemnedName = "index.condemned"
+
+    let directory: StoreDirectory
+
+    private var root: Directory { directory.root }
+
+    /// Of the database.
+    var path: String { "\(directory.path)/\(CacheIndex.fileName)" }
+
+    /// Whether there is an index; refuses what SQLite must not open by its name.
+    func check() throws(CacheError) -> Bool {
+        _ = try check("\(CacheIndex.fileName)-journal", in: root)
+        return try check(CacheIndex.fileName, in: root)
+    }
+
+    /// Whether there is a database of that name; SQLite follows links and takes whatever it finds, so that what is no
+    /// regular file with this one name, of this user, of root or of the cache's owner, is refused.
+    func check(_ name: String, in place: Directory) throws(CacheError) -> Bool {
+        let path = "\(place.path)/\(name)"
+        do throws(SystemError) {
+            guard let status = try place.status(name) else { return false }
+            let owners = [geteuid(), 0, try root.file.status().owner]
+            guard status.isRegular, status.links == 1, owners.contains(status.owner) else {
+                throw SystemError(call: "open", code: ELOOP)
+            }
+            return true
+        } catch {
+            guard error.code == ELOOP else { throw CacheError(error, "open", path: path) }
+            throw CacheError(
+                .untrusted,
+                "open",
+                path: path,
+                code: error.code,
+                "it must be a regular file with no other name, of this user or of the cache's owner; remove it, and the "
+                    + "next command restores it",
+                cause: error
+            )
+        }
+    }
+}
+
+extension IndexFiles {
+    /// Whether there is a sum to compare the index with.
+    func hasSum() throws(SystemError) -> Bool {
+        try root.status(IndexSum.fileName) != nil
+    }
+
+    /// Whether the index is not what the last process left; only with the store's lock alone.
+    func isAltered() throws(CacheError) -> Bool {
+        do throws(SystemError) {
+            // With a journal the file is not what counts, until SQLite has rolled it back.
+            if let journal = try root.status("\(CacheIndex.fileName)-journal"), journal.size > 0 { return false }
+            guard try root.status(CacheIndex.fileName) != nil,
+                let text = try root.contents(IndexSum.fileName, limit: 16 << 20),
+                let sum = IndexSum(String(buffer: text))
+            else { return false }
+            return try !sum.allows(root.openFile(CacheIndex.fileName, flags: O_RDONLY))
+        } catch {
+            throw CacheError(error, "read the index", path: path)
+        }
+    }
+
+    /// Notes what the index holds; only with the store's lock alone, after SQLite has closed it.
+    func writeSum() throws(SystemError) {
+        let sum = try IndexSum(of: root.openFile(CacheIndex.fileName, flags: O_RDONLY))
+        try root.replace(IndexSum.fileName, with: ByteBuffer(string: sum.text))
+    }
+}
+
+extension IndexFiles {
+    /// Whether SQLite found the index damaged, or could not read it, while it was in use.
+    func isSuspect() throws(SystemError) -> Bool {
+        if try isCondemned() { return true }
+        return try root.status(Self.suspectName) != nil
+    }
+
+    /// Whether SQLite found the index damaged: its checks do not see all that makes it say so.
+    func isCondemned() throws(SystemError) -> Bool {
+        try root.status(Self.condemnedName) != nil
+    }
+
+    /// Has the index checked thoroughly at the next opening, as what a failing disk says of it now may not be so then;
+    /// or rebuilt, when SQLite found it damaged.
+    func suspect(_ error: CacheError) throws(SystemError) {
+        let name = error.kind == .damagedIndex ? Self.condemnedName : Self.suspectName
+        _ = try root.openFile(name, flags: O_RDWR | O_CREAT)
+        try root.sync()
+    }
+
+    func clearSuspicion() throws(SystemError) {
+        guard try isSuspect() else { return }
+        try root.remove(Self.suspectName)
+        try root.remove(Self.condemnedName)
+        try root.sync()
+    }
+}

@@ -1,0 +1,59 @@
+import OCI
+
+/// Takes what processes left behind that died out of the way.
+///
+/// Quick, whatever the cache holds, and safe to repeat.
+struct Tidying: Sendable {
+    let store: Store
+
+    /// Done at each opening; blocks.
+    func run() throws {
+        try removeDeadLeases()
+        try store.index.expireImports(at: store.now)
+        try expireHistory()
+        _ = try OldPartials(store: store).remove(isDryRun: false)
+        try settleDeletions()
+        FreeSpace(store: store).layBallast()
+    }
+
+    /// Removes the leases of owners that died; what they protected is anybody's again.
+    func removeDeadLeases() throws {
+        var dead: [String] = []
+        let recorded = try store.index.read { try $0.leases.all() }
+        let files = Set(try StoreDirectory.names(in: store.directory.leases))
+        for name in files {
+            // Held while the file is removed, because its owner may be about to lock what it has just created.
+            guard let lock = try store.directory.leases.lockIfFree(name) else { continue }
+            try store.directory.leases.remove(name)
+            lock.unlock()
+            dead.append(name)
+        }
+        let gone = dead.filter(recorded.contains) + recorded.filter { !files.contains($0) }
+        if !gone.isEmpty { try store.index.write { try $0.leases.release(gone) } }
+    }
+
+    private func expireHistory() throws {
+        let now = store.now
+        guard try store.index.read({ try $0.history.isDue(at: now) }) else { return }
+        try store.index.write { try $0.history.expire(at: now) }
+    }
+
+    /// Finishes deletions that were begun, or takes them back where something refers to the blob again.
+    private func settleDeletions() throws {
+        for digest in try store.index.read({ try $0.blobs.deletions() }) {
+            guard let lock = try store.locks.tryAcquire(StoreLocks.shard(digest), .exclusive) else { continue }
+            defer { lock.unlock() }
+            try settleDeletion(digest)
+        }
+    }
+
+    /// Only with the lock of the digest's shard.
+    private func settleDeletion(_ digest: Digest) throws {
+        let exists = try store.directory.blobs.status(of: digest) != nil
+        guard try store.index.read({ try $0.blobs.state(of: digest) }) == .deleting,
+            try !store.index.write({ try $0.blobs.revertDeletion(digest, fileExists: exists) }),
+            try store.blobs.removeIfIdle(digest)
+        else { return }
+        try store.index.write { try $0.blobs.finishDeletion(digest) }
+    }
+}
