@@ -63,7 +63,7 @@ extension Inventory {
             details.created = config["created"]?.string
             if let platform = Platform(config: config) { details.platforms = [platform] }
         case .index(let index):
-            let here = index.entries.filter { store.blobs.contains($0.descriptor) }
+            let here = try index.entries.filter { try store.blobs.contains($0.descriptor) }
             details.platforms = here.compactMap(\.platform).filter { !$0.isUnknown }
             guard let first = here.first,
                 case .image(let image)? = try readable({ try store.manifests.manifest(first.descriptor) })?.content
@@ -84,7 +84,7 @@ extension Inventory {
 
     private func config(_ config: Descriptor) throws -> JSONValue? {
         guard config.size <= Manifest.maximumSize,
-            let file = try store.directory.openBlob(config.digest, size: config.size)
+            let file = try store.directory.blobs.open(config.digest, size: config.size)
         else { return nil }
         do throws(SystemError) {
             let bytes = try file.read(at: 0, atMost: max(1, Int(config.size)))

@@ -11,12 +11,16 @@ struct OldPartials: Sendable {
     /// Those that stay give back what was reserved behind their ends.
     ///
     /// - Returns: the bytes of each that was removed.
-    func remove(isDryRun: Bool) throws -> [Int64] {
+    func remove(
+        within grace: Duration = CollectionOptions.defaultGrace,
+        isDryRun: Bool
+    ) throws -> [Int64] {
         let now = store.now
         return try StoreDirectory.names(in: ingest).compactMap { name in
             guard let status = try ingest.status(name), status.isRegular else { return nil }
             let isOld =
-                name.hasPrefix(Partial.anonymousPrefix) || now - status.modifiedAt > Partial.lifetime(of: name)
+                name.hasPrefix(Partial.anonymousPrefix)
+                || now - status.modifiedAt >= Partial.lifetime(of: name, within: grace)
             let isReserved = status.allocated >= status.size + Reservation.smallest
             guard isOld || isReserved,
                 let lock = try ingest.lockIfFree(name, flags: isOld ? O_RDONLY : O_RDWR)
