@@ -169,7 +169,7 @@ let package = Package(
         .target(
             name: "FaultRig",
             dependencies: [
-                "Archive", "Cache", "CacheProbe", "OCI", "TestSupport", "imglife",
+                "Archive", "Cache", "CacheProbe", "Concurrency", "OCI", "Registry", "TestSupport", "imglife",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

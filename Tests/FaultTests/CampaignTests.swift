@@ -17,6 +17,9 @@ struct CampaignTests {
     @Test("A system call that fails is told in a message, and the next run completes the work")
     func errors() async throws { try expectGood(await Campaign.errorsEverywhere(12)) }
 
+    @Test("A registry or a network that goes wrong is overcome, or told of, and nobody gets something else")
+    func networkFaults() async throws { try expectGood(await Campaign.networkFaults(300)) }
+
     @Test("What cannot be read is put aside and told of, is never taken for the whole, and comes back")
     func unreadable() async throws { try expectGood(await Campaign.unreadableFiles()) }
 

@@ -21,6 +21,7 @@ struct Plan {
             Step(name: "F3b.mixed") { try await Campaign.crashStates(.mixed, stride: scale) },
             Step(name: "F4") { try await Campaign.errorsEverywhere(some(400)) },
             Step(name: "F4.read") { try await Campaign.unreadableFiles() },
+            Step(name: "F5") { try await Campaign.networkFaults(some(5600)) },
             Step(name: "F6") { try await Campaign.resets(some(40)) },
             Step(name: "F11") { try await Campaign.manyProcesses(operations: some(200)) },
             Step(name: "F16.blobs") { try await Campaign.flippedBlobs(some(100)) },
