@@ -18,7 +18,7 @@ extension Session {
     /// The service is not asked: `imglife eol` and `imglife sync` keep the file.
     func support() async -> PageSource.Support {
         let tracked = configuration.entries.compactMap { entry in
-            entry.lifecycle.map { (source: entry.source, selection: entry.selection, tracking: $0) }
+            entry.lifecycle.map { (source: entry.source, entry: entry, tracking: $0) }
         }
         let bySource = Dictionary(grouping: tracked, by: \.source)
         guard !bySource.isEmpty else { return { _, _ in nil } }
@@ -30,17 +30,8 @@ extension Session {
         }
         let today = Self.today
         return { [catalogue] repository, tag in
-            guard let entry = bySource[repository]?.first(where: { $0.selection.selects(tag) }) else { return nil }
+            guard let entry = bySource[repository]?.first(where: { $0.entry.names(tag) }) else { return nil }
             return SupportEnd(catalogue.status(of: tag, tracking: entry.tracking, today: today))
-        }
-    }
-}
-
-extension Configuration.TagSelection {
-    fileprivate func selects(_ tag: TagName) -> Bool {
-        switch self {
-        case .tag(let wanted): tag == wanted
-        case .pattern(let pattern): pattern.matches(tag)
         }
     }
 }

@@ -115,6 +115,7 @@ struct SyncCommand: Subcommand {
             summary.lifecycle = lifecycle.flatMap(LifecycleLine.init)?.description
             summary.otherFailures = report.hooks.filter(\.outcome.isFailure).map { "\($0.outcome)" }
             try StandardOutput.write(summary.text)
+            if dryRun { try StandardOutput.write(ForeseenLines(report: report).text) }
         case .json:
             try StandardOutput.write(document(of: report, lifecycle).text)
         }

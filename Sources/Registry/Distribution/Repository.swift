@@ -48,7 +48,12 @@ extension Repository {
     ///
     /// OCI distribution-spec 1.1.1, end-8a and end-8b. A page that fails fails the whole: a listing that was cut short
     /// would look like one whose tags have been deleted. Names that are no tags are dropped, with one warning.
-    package func tags() async throws -> TagListing { try await TagPages.all(of: self) }
+    package func tags() async throws -> TagListing { try await TagPages.list(of: self, isWhole: true) }
+
+    /// Whether the registry knows the repository, by the beginning of its list of tags alone.
+    package func isThere() async throws -> Bool {
+        try await TagPages.list(of: self, isWhole: false) != .missing
+    }
 
     /// What a reference stands for at the moment, without fetching it.
     ///

@@ -75,7 +75,9 @@ struct TagPages {
     }
 
     /// Asks for page after page.
-    static func all(of repository: Repository) async throws -> TagListing {
+    ///
+    /// - Parameter isWhole: whether all pages are read, or the first alone, which tells whether the repository is there.
+    static func list(of repository: Repository, isWhole: Bool) async throws -> TagListing {
         let context = repository.context(.listTags)
         var pages = TagPages(context)
         while let place = pages.next {
@@ -87,6 +89,7 @@ struct TagPages {
             let response = try await repository.client.fetch(request)
             if response.status == 404 { return .missing }
             try pages.take(response)
+            if !isWhole, response.status == 200 { break }
         }
         if pages.dropped > 0 {
             repository.client.retry.logger.warning(

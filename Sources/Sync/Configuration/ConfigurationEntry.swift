@@ -9,6 +9,8 @@ extension Configuration {
         /// Never the source itself.
         package let target: RepositoryReference
         package let selection: TagSelection
+        /// What the pattern's matches have to pass besides.
+        package var filters: [any SelectionRule] = []
         /// How many of the newest matching tags are selected, at least 1; `nil` selects all.
         package let keepLast: Int?
         /// `os_normalize`: OS-variant tags are renamed at the target.

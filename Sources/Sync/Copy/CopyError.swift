@@ -7,7 +7,6 @@ package struct CopyError: Error, Sendable, CustomStringConvertible {
         case missingTag(Reference, RepositoryReference)
         case missingRepository(RepositoryReference)
         case noPlatform(wanted: [PlatformPattern], offered: [String])
-        case sameTarget(TagName, sources: [TagName])
         case notInCache(Reference, RepositoryReference)
         case nothingInCache(RepositoryReference)
         /// What refers to an image cannot be mirrored with it.
@@ -31,9 +30,6 @@ package struct CopyError: Error, Sendable, CustomStringConvertible {
         case .noPlatform(let wanted, let offered):
             "none of the platforms \(wanted.map(\.description).joined(separator: ", ")) is in the image, which has "
                 + (offered.isEmpty ? "none" : offered.prefix(12).joined(separator: ", "))
-        case .sameTarget(let target, let sources):
-            "the tags \(sources.map(\.description).joined(separator: ", ")) would all become '\(target)' at the "
-                + "target: narrow 'tag_regex', or leave 'os_normalize' out"
         case .notInCache(.tag(let tag), let location):
             "the cache does not hold \(location):\(tag): sync or import it first, or leave --offline out"
         case .notInCache(.digest(let digest), let location):

@@ -47,11 +47,14 @@ struct ImageCopy: Sendable {
 
     /// Finds out whether the cache, as the source, holds all of the image; writes nothing.
     ///
+    /// - Returns: what a run would copy.
     /// - Throws: as ``run()``.
-    func rehearse() async throws {
+    func rehearse() async throws -> ImageGraph {
         guard let document = try await source.manifest(job.reference) else { throw source.absence(of: job.reference) }
         var walk = ImageWalk(source: source, cache: cache)
-        try requireIfOffline(try await walk.graph(of: document, platforms: job.platforms))
+        let graph = try await walk.graph(of: document, platforms: job.platforms)
+        try requireIfOffline(graph)
+        return graph
     }
 
     /// - Throws: ``CopyError`` when the cache is the source and lacks a blob.

@@ -9,13 +9,14 @@ struct ImageWalk {
     static let maximumDescriptors = 10_000
 
     let source: any ContentSource
-    let cache: ContentCache
+    /// `nil` keeps nothing, and asks the source for everything.
+    let cache: ContentCache?
 
     private var children: [Manifest] = []
     private var blobs: [Descriptor] = []
     private var seen: Set<Descriptor> = []
 
-    init(source: any ContentSource, cache: ContentCache) {
+    init(source: any ContentSource, cache: ContentCache?) {
         self.source = source
         self.cache = cache
     }
@@ -68,7 +69,7 @@ struct ImageWalk {
     }
 
     private func manifest(_ descriptor: Descriptor) async throws -> Manifest {
-        if let cached = try cache.manifest(descriptor) { return cached }
+        if let cached = try cache?.manifest(descriptor) { return cached }
         return try await source.manifest(descriptor)
     }
 

@@ -117,6 +117,7 @@ package struct ReportDocument: Sendable {
                 ("bytes", tree(row.bytes)),
                 ("reason", .optional(row.reason)),
             ] + (row.drifted.map { [("drifted", .bool($0))] } ?? [])
+                + (row.plannedBytes.map { [("planned_bytes", .integer($0))] } ?? [])
                 + (row.referrers > 0 ? [("referrers", .integer(Int64(row.referrers)))] : [])
         )
     }

@@ -56,6 +56,8 @@ extension SyncReport {
         package var bytes = ByteTally()
         /// Why it failed, or why nothing was done; one line, safe to show.
         package var reason: String?
+        /// How large the image is that a run would copy, in bytes; of dry runs alone.
+        package var plannedBytes: Int64?
         /// Whether the target's tag held something else than upstream's did; `nil` when the two were not compared.
         package var drifted: Bool?
         /// How many referrers were copied with the image: signatures, attestations and the like.

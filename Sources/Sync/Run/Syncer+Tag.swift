@@ -11,13 +11,17 @@ extension Syncer {
         let entry = configuration.entries[work.entry]
         do {
             switch work.tag.decision {
+            case .refused(let error):
+                return failure(of: entry, position: work.entry, tag: work.tag, error: error)
+            case .undecided:
+                return try await copy(work, repositoryIsEmpty: false, because: "not looked for")
             case .upToDate:
                 if let row = try await newReferrers(of: work) { return row }
                 var row = row(work, .upToDate)
                 if let drifted = await drift(of: work) { row.drifted = drifted }
                 return row
             case .copy(let repositoryIsEmpty):
-                return try await copy(work, repositoryIsEmpty: repositoryIsEmpty)
+                return try await copy(work, repositoryIsEmpty: repositoryIsEmpty, because: "absent")
             case .compare:
                 let comparison = try await DigestComparison(
                     entry: entry,
@@ -26,7 +30,9 @@ extension Syncer {
                     cache: cache
                 )
                 .compare(work.tag)
-                guard comparison.isEqual else { return try await copy(work, repositoryIsEmpty: false) }
+                guard comparison.isEqual else {
+                    return try await copy(work, repositoryIsEmpty: false, because: "digest differs")
+                }
                 if let row = try await newReferrers(of: work) { return row }
                 var row = row(work, .upToDate)
                 row.digest = comparison.expected
@@ -50,17 +56,19 @@ extension Syncer {
         return drifted
     }
 
-    private func copy(_ work: TagWork, repositoryIsEmpty: Bool) async throws -> SyncReport.Row {
+    private func copy(
+        _ work: TagWork,
+        repositoryIsEmpty: Bool,
+        because reason: String
+    ) async throws -> SyncReport.Row {
         guard let cache, !options.isDryRun || options.isOffline else {
-            try await rehearse(work)
-            return row(work, .synced)
+            return foreseen(work, try await rehearse(work), because: reason)
         }
         // Once the disk fails nothing can be copied; each tag says so without asking a registry.
         try cache.checkUsable()
         let copy = imageCopy(of: work, through: cache, repositoryIsEmpty: repositoryIsEmpty)
         guard !options.isDryRun else {
-            try await copy.rehearse()
-            return row(work, .synced)
+            return foreseen(work, try await copy.rehearse(), because: reason)
         }
         return try await bringing(work, copy) {
             let outcome = try await copy.run()
@@ -145,15 +153,25 @@ extension Syncer {
         }
     }
 
+    private func foreseen(_ work: TagWork, _ graph: ImageGraph, because reason: String) -> SyncReport.Row {
+        var row = row(work, .synced)
+        row.reason = reason
+        row.digest = graph.top.descriptor.digest
+        row.sourceDigest = graph.source.digest
+        row.plannedBytes = graph.blobs.reduce(0) { $0 + $1.size }
+        return row
+    }
+
     /// Reads what a copy would begin with, so that a dry run fails where a run would: a tag that is gone, a source that
     /// is down, no matching platform.
-    private func rehearse(_ work: TagWork) async throws {
+    private func rehearse(_ work: TagWork) async throws -> ImageGraph {
         let entry = configuration.entries[work.entry]
         let source = source(of: entry)
         guard let document = try await source.manifest(.tag(work.tag.source)) else {
             throw source.absence(of: .tag(work.tag.source))
         }
-        _ = try await PlatformChoice(of: entry.platforms, from: document) { try await source.manifest($0) }
+        var walk = ImageWalk(source: source, cache: cache)
+        return try await walk.graph(of: document, platforms: entry.platforms)
     }
 
     private func row(_ work: TagWork, _ status: SyncReport.Status) -> SyncReport.Row {

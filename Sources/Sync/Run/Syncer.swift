@@ -22,8 +22,6 @@ package struct Syncer: Sendable {
         package init() {}
     }
 
-    /// How many entries are listed at a time.
-    static let planningParallelism = 8
     /// How many entries' hooks run at a time; a program of its own is behind each.
     static let hookParallelism = 8
 
@@ -86,7 +84,7 @@ package struct Syncer: Sendable {
 
     /// Plans, copies and runs the hooks of entries, each entry at its own pace.
     private func runEntries(_ chosen: [Int], _ collector: RowCollector) async throws {
-        let (work, feed) = AsyncStream<PlannedEntry>.makeStream()
+        let (work, feed) = AsyncStream<EntryPlan>.makeStream()
         let (ended, end) = AsyncStream<Int>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -118,39 +116,42 @@ package struct Syncer: Sendable {
         }
     }
 
+    var planner: Planner {
+        Planner(configuration: configuration, client: client, cache: cache) { source(of: $0) }
+    }
+
     private func plan(_ chosen: [Int], _ outlets: Outlets) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for (position, entry) in chosen.enumerated() {
-                if position >= Self.planningParallelism { try await group.next() }
-                group.addTask { try await plan(entry, outlets) }
+        try await planner.plan(chosen, to: .decisions) {
+            outlets.collector.begin(entry: $0)
+        } deliver: { outcome in
+            switch outcome {
+            case .planned(let plan): take(plan, outlets)
+            case .failed(let entry, let error): fail(entry, error, outlets)
             }
-            try await group.waitForAll()
         }
     }
 
-    private func plan(_ position: Int, _ outlets: Outlets) async throws {
+    private func take(_ plan: EntryPlan, _ outlets: Outlets) {
+        let entry = configuration.entries[plan.entry]
+        for warning in plan.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
+        progress.planned(tags: plan.tags.count)
+        if outlets.collector.expect(plan.tags.count, of: plan.entry) { outlets.ended.yield(plan.entry) }
+        outlets.work.yield(plan)
+    }
+
+    private func fail(_ position: Int, _ error: any Error, _ outlets: Outlets) {
+        progress.planned(tags: 1)
+        progress.finished(failed: true)
+        _ = outlets.collector.expect(1, of: position)
         let entry = configuration.entries[position]
-        outlets.collector.begin(entry: position)
-        do {
-            let plan = try await EntryPlanner(entry: entry, source: source(of: entry), client: client, cache: cache)
-                .plan()
-            for warning in plan.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
-            progress.planned(tags: plan.tags.count)
-            if outlets.collector.expect(plan.tags.count, of: position) { outlets.ended.yield(position) }
-            outlets.work.yield(PlannedEntry(position: position, plan: plan))
-        } catch let error where !error.isCancellation {
-            progress.planned(tags: 1)
-            progress.finished(failed: true)
-            _ = outlets.collector.expect(1, of: position)
-            outlets.add(failure(of: entry, position: position, tag: nil, error: error), order: 0)
-        }
+        outlets.add(failure(of: entry, position: position, tag: nil, error: error), order: 0)
     }
 
-    private func copyAll(_ work: AsyncStream<PlannedEntry>, _ outlets: Outlets) async throws {
+    private func copyAll(_ work: AsyncStream<EntryPlan>, _ outlets: Outlets) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             var underWay = 0
             for await entry in work {
-                for item in entry.tags {
+                for item in entry.work {
                     if underWay >= options.parallelism {
                         try await group.next()
                         underWay -= 1
@@ -170,7 +171,7 @@ package struct Syncer: Sendable {
 
 /// Where planning and copying put what they have.
 private struct Outlets: Sendable {
-    let work: AsyncStream<PlannedEntry>.Continuation
+    let work: AsyncStream<EntryPlan>.Continuation
     /// Entries whose last tag has ended.
     let ended: AsyncStream<Int>.Continuation
     let collector: RowCollector
@@ -180,15 +181,9 @@ private struct Outlets: Sendable {
     }
 }
 
-/// An entry whose tags are to be brought to their ends.
-private struct PlannedEntry: Sendable {
-    let position: Int
-    let plan: EntryPlan
-
-    var tags: some Sequence<TagWork> {
-        plan.tags.enumerated().lazy.map { order, tag in
-            TagWork(entry: position, order: order, tag: tag, referrerTags: plan.referrerTags)
-        }
+extension EntryPlan {
+    fileprivate var work: some Sequence<TagWork> {
+        tags.enumerated().lazy.map { TagWork(entry: entry, order: $0, tag: $1, referrerTags: referrerTags) }
     }
 }
 

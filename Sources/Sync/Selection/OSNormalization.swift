@@ -71,23 +71,3 @@ package enum OSNormalization {
         }
     }
 }
-
-/// Several source tags that would be written to one target tag.
-package struct TargetCollision: Error, Hashable, Sendable, CustomStringConvertible {
-    package let target: TagName
-    /// At least two, in the order of their names.
-    package let sources: [TagName]
-
-    package var description: String {
-        let names = sources.map { "'\($0)'" }.joined(separator: ", ")
-        return "os_normalize gives \(names) one target tag, '\(target)'; select only one of them"
-    }
-
-    /// The collisions among an entry's tags, in the order of the target's names; empty when there are none.
-    package static func find(among names: [(source: TagName, target: TagName)]) -> [TargetCollision] {
-        let sources = Dictionary(grouping: names, by: \.target).mapValues { Set($0.map(\.source)) }
-        return sources.filter { $0.value.count > 1 }
-            .map { TargetCollision(target: $0.key, sources: $0.value.sorted()) }
-            .sorted { $0.target < $1.target }
-    }
-}

@@ -22,52 +22,79 @@ package struct MissingTagError: Error, Hashable, Sendable, CustomStringConvertib
     }
 }
 
+extension Configuration.Entry {
+    /// The rules that look at a tag's name alone.
+    private var nameRules: [any SelectionRule] {
+        switch selection {
+        case .tag(let tag): [FixedTagRule(tag: tag)]
+        case .pattern(let pattern): [PatternRule(pattern: pattern)] + filters
+        }
+    }
+
+    /// What decides which tags are selected, in the order in which it does.
+    var rules: [any SelectionRule] { nameRules + [NewestRule(limit: fixedTag == nil ? keepLast : nil)] }
+
+    /// The entry's one tag; `nil` for an entry with a pattern.
+    var fixedTag: TagName? {
+        if case .tag(let tag) = selection { tag } else { nil }
+    }
+
+    /// Whether the entry wants a tag of this name, as far as names tell.
+    package func names(_ tag: TagName) -> Bool {
+        nameRules.allSatisfy { !$0.apply(to: [ListedTag(name: tag)]).kept.isEmpty }
+    }
+}
+
 /// Picks an entry's tags out of a listing.
 package enum TagSelector {
     /// The entry's tags, newest first, cut to its `keep_last`.
     ///
-    /// Pure and safe to repeat. A tag listed twice counts once, as it came first. A pattern never picks the tags under
-    /// which referrers are kept (`sha256-<hex>`, with or without `.sig`, `.att`, `.sbom`); they are not images of the
-    /// entry's own. A pattern that picks nothing is a warning, not an error.
+    /// Pure and safe to repeat. A tag listed twice counts once, as it came first. A pattern that picks nothing is a
+    /// warning, not an error.
     ///
     /// - Throws: ``MissingTagError`` when the entry's fixed tag is not among them.
     package static func select(
         from listed: [ListedTag],
         for entry: Configuration.Entry
     ) throws(MissingTagError) -> TagChoice {
-        switch entry.selection {
-        case .tag(let tag):
-            guard let found = listed.first(where: { $0.name == tag }) else {
-                throw MissingTagError(source: entry.source, tag: tag)
-            }
-            return TagChoice(tags: [found], undated: [], warnings: [])
-        case .pattern(let pattern):
-            var seen: Set<TagName> = []
-            let matching = listed.filter {
-                !$0.name.isReferrerTag && pattern.matches($0.name) && seen.insert($0.name).inserted
-            }
-            guard !matching.isEmpty else {
-                let source = entry.source.description.displaySafe
-                let warning = "no tag of \(source) matches '\(pattern.description.displaySafe)'"
-                return TagChoice(tags: [], undated: [], warnings: [warning])
-            }
-            return keep(entry.keepLast, of: TagOrder.sorted(matching))
+        var seen: Set<TagName> = []
+        var tags = listed.filter { seen.insert($0.name).inserted }
+        var undated: [TagName] = []
+        var warnings: [String] = []
+        for rule in entry.rules {
+            let step = rule.apply(to: tags)
+            tags = step.kept
+            undated += step.undated
+            warnings += step.warnings
         }
+        if tags.isEmpty {
+            if let tag = entry.fixedTag { throw MissingTagError(source: entry.source, tag: tag) }
+            guard case .pattern(let pattern) = entry.selection else {
+                return TagChoice(tags: [], undated: [], warnings: [])
+            }
+            let source = entry.source.description.displaySafe
+            warnings = ["no tag of \(source) matches '\(pattern.description.displaySafe)'"]
+        }
+        return TagChoice(tags: tags, undated: undated, warnings: warnings)
     }
 
-    private static func keep(_ limit: Int?, of sorted: [ListedTag]) -> TagChoice {
-        guard let limit, limit < sorted.count else { return TagChoice(tags: sorted, undated: [], warnings: []) }
-        let others = sorted.drop { TagVersion($0.name) != nil }
-        let cutsIntoOthers = sorted.count - others.count < limit
-        let undated = cutsIntoOthers ? others.filter { $0.date == nil }.map(\.name) : []
-        let (last, next) = (sorted[limit - 1], sorted[limit])
-        var warnings: [String] = []
-        if undated.isEmpty, TagOrder.isByName(last, next) {
-            warnings.append(
-                "dates do not tell which tags are newest, so names decide, the highest first: "
-                    + "'\(last.name)' is kept, '\(next.name)' is not"
-            )
+    /// Which rule kept or left out a tag, one line each, until one leaves it out.
+    package static func explain(_ tag: TagName, among listed: [ListedTag], for entry: Configuration.Entry) -> [String] {
+        guard listed.contains(where: { $0.name == tag }) else { return ["\(entry.source) does not list it"] }
+        var tags = listed
+        var lines = ["\(entry.source) lists it, among \(listed.count) tags"]
+        for rule in entry.rules {
+            let before = tags
+            tags = rule.apply(to: tags).kept
+            let place =
+                TagOrder.sorted(before).firstIndex { $0.name == tag }.map {
+                    ", number \($0 + 1) of \(before.count) from the newest"
+                } ?? ""
+            guard tags.contains(where: { $0.name == tag }) else {
+                return lines + ["\(rule.description): leaves it out\(place)"]
+            }
+            lines.append("\(rule.description): keeps it\(place)")
         }
-        return TagChoice(tags: Array(sorted.prefix(limit)), undated: undated, warnings: warnings)
+        return lines
     }
 }

@@ -106,6 +106,11 @@ enum ReportSchema {
                   "description": "Why it failed, or why nothing was done; one line.",
                   "type": ["string", "null"]
                 },
+                "planned_bytes": {
+                  "description": "How large the image is that a run would copy; of dry runs alone.",
+                  "type": "integer",
+                  "minimum": 0
+                },
                 "drifted": {
                   "description": "Whether the target's tag differed from upstream's; absent when not compared.",
                   "type": "boolean"

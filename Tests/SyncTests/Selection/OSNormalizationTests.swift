@@ -97,21 +97,6 @@ struct OSNormalizationTests {
         #expect(OSNormalization.name(for: TagName("alpine"), imageVersion: long) == nil)
     }
 
-    @Test("Two sources of one target tag collide, and the message names both")
-    func collisions() throws {
-        let pairs = try [
-            ("alpine3.21", "1.22-alpine3.21"), ("1.22-alpine3.21", "1.22-alpine3.21"), ("a", "a"), ("b", "c"),
-            ("b", "c"),
-        ]
-        .map { (source: try TagName($0), target: try TagName($1)) }
-        let collisions = TargetCollision.find(among: pairs)
-        #expect(
-            collisions.map(\.description) == [
-                "os_normalize gives '1.22-alpine3.21', 'alpine3.21' one target tag, '1.22-alpine3.21'; select only one of them"
-            ]
-        )
-    }
-
     static func digest(_ text: String) -> Digest {
         .of(ByteBuffer(string: text), algorithm: .sha256)
     }

@@ -26,16 +26,33 @@ struct DigestComparison {
     /// - Throws: ``CopyError`` when the source lacks the tag; `RegistryError`; `DocumentError`.
     func compare(_ tag: EntryPlan.Tag) async throws -> (isEqual: Bool, expected: Digest) {
         async let asked = target.asking { try await $0.resolve(.tag(tag.target)) }
-        let expected = try await expected(of: tag)
+        var expected = try await expected(of: tag, listed: tag.listedDigest)
         // A target that refuses to tell is written to: nothing says that it is equal.
         guard case .known(let resolved) = try await asked, let present = resolved?.digest else {
             return (false, expected.digest)
         }
-        guard present != expected.digest else { return (true, expected.digest) }
+        if let equal = try await equal(present, expected) { return (true, equal) }
+        guard tag.listedDigest != nil else { return (false, expected.digest) }
+        // A listing may name another digest than the registry gives, for ever; the copy would push the registry's.
+        expected = try await self.expected(of: tag, listed: nil)
+        let equal = try await equal(present, expected)
+        return (equal != nil, equal ?? expected.digest)
+    }
+
+    /// The digest of what a copy would push.
+    ///
+    /// - Throws: as ``compare(_:)``.
+    func pushedDigest(of tag: EntryPlan.Tag) async throws -> Digest {
+        try await expected(of: tag, listed: tag.listedDigest).digest
+    }
+
+    /// - Returns: the present digest when it names what is expected, whatever the algorithm.
+    private func equal(_ present: Digest, _ expected: Expected) async throws -> Digest? {
+        if present == expected.digest { return present }
         guard present.algorithm != expected.digest.algorithm, let document = try await document(of: expected),
             Digest.of(document.bytes, algorithm: present.algorithm) == present
-        else { return (false, expected.digest) }
-        return (true, present)
+        else { return nil }
+        return present
     }
 
     /// Digests of different algorithms tell nothing about each other: the bytes do, which are fetched once.
@@ -46,8 +63,8 @@ struct DigestComparison {
         return document
     }
 
-    private func expected(of tag: EntryPlan.Tag) async throws -> Expected {
-        if let listed = tag.listedDigest {
+    private func expected(of tag: EntryPlan.Tag, listed: Digest?) async throws -> Expected {
+        if let listed {
             guard !entry.platforms.isEmpty else { return Expected(listed) }
             if let cached = try cache?.manifest(listed) { return try await reduced(cached) }
         } else if entry.platforms.isEmpty || cache != nil {

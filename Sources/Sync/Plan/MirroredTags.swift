@@ -12,7 +12,7 @@ struct MirroredTags: Sendable {
     ///
     /// - Throws: `RegistryError`, `CancellationError`.
     func tags(at target: Repository) async throws -> [TagName] {
-        if case .tag(let tag) = entry.selection, !(entry.normalizesOS && OSVariantTag(tag).kind != .stays) {
+        if let tag = entry.fixedTag, !(entry.normalizesOS && OSVariantTag(tag).kind != .stays) {
             return try await target.resolve(.tag(tag)) == nil ? [] : [tag]
         }
         switch try await target.tags() {
@@ -22,22 +22,14 @@ struct MirroredTags: Sendable {
     }
 
     func selected(from present: [TagName]) -> [TagName] {
-        let matching = Set(present).filter { !$0.isReferrerTag && isWanted($0) }
-        let sorted = TagOrder.sorted(matching.map { ListedTag(name: $0) }).map(\.name)
-        return Array(sorted.prefix(limit ?? sorted.count))
-    }
-
-    /// A fixed tag that `os_normalize` renames is one tag, though earlier versions of it may be there under other names.
-    private var limit: Int? {
-        if case .tag = entry.selection { 1 } else { entry.keepLast }
+        let matching = Set(present).filter { !$0.isReferrerTag && isWanted($0) }.map { ListedTag(name: $0) }
+        // A fixed tag that `os_normalize` renames is one tag, though earlier versions of it may be there too.
+        return NewestRule(limit: entry.fixedTag == nil ? entry.keepLast : 1).apply(to: matching).kept.map(\.name)
     }
 
     private func isWanted(_ tag: TagName) -> Bool {
         let names = entry.normalizesOS ? [tag] + Self.namesBefore(tag) : [tag]
-        return switch entry.selection {
-        case .tag(let wanted): names.contains(wanted)
-        case .pattern(let pattern): names.contains { pattern.matches($0) }
-        }
+        return names.contains(where: entry.names)
     }
 
     /// The tags that `os_normalize` may have turned into this one.

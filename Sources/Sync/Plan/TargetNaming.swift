@@ -18,33 +18,38 @@ struct TargetNaming {
         return turned
     }
 
-    /// - Returns: the tags in the same order with their names, and a warning for each that keeps its bare name.
-    /// A tag that cannot be read keeps its name as well; its siblings go on.
-    ///
+    /// A tag with its name at the target.
+    struct NamedTag {
+        let source: ListedTag
+        let target: TagName
+        /// Why its name cannot be told; the tag must not be written under another, which would stay there.
+        var failure: (any Error)?
+    }
+
+    /// - Returns: the tags in the same order with their names, and a warning for each that keeps its bare name because
+    ///   nothing tells a version. That a tag cannot be read is its own failure; its siblings go on.
     /// - Throws: `CancellationError` only.
     func names(
         for tags: [ListedTag],
         among siblings: [ListedTag],
         entry: Configuration.Entry
-    ) async throws -> (tags: [(source: ListedTag, target: TagName)], warnings: [String]) {
-        var named: [(source: ListedTag, target: TagName)] = []
+    ) async throws -> (tags: [NamedTag], warnings: [String]) {
+        var named: [NamedTag] = []
         var warnings: [String] = []
         for tag in tags {
             guard needsSiblings(tag.name, entry: entry) else {
-                named.append((tag, plainName(of: tag.name, entry: entry)))
+                named.append(NamedTag(source: tag, target: plainName(of: tag.name, entry: entry)))
                 continue
             }
-            var found: TagName?
-            var reason = ""
             do {
-                found = try await versionedName(for: tag, among: siblings)
+                let found = try await versionedName(for: tag, among: siblings)
+                if found == nil {
+                    warnings.append("os_normalize finds no version for the tag '\(tag.name)'; its name stays")
+                }
+                named.append(NamedTag(source: tag, target: found ?? tag.name))
             } catch let error where !error.isCancellation {
-                reason = ": \(error)"
+                named.append(NamedTag(source: tag, target: tag.name, failure: error))
             }
-            if found == nil {
-                warnings.append("os_normalize finds no version for the tag '\(tag.name)'; its name stays\(reason)")
-            }
-            named.append((tag, found ?? tag.name))
         }
         return (named, warnings)
     }

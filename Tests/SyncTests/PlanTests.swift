@@ -1,0 +1,134 @@
+import OCI
+import Sync
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(10)))
+struct PlanTests {
+    private static let one = SampleImage.image(labels: ["n": "1"])
+    private static let other = SampleImage.image(labels: ["n": "2"])
+
+    private func between(_ body: (ScriptedRegistry, ScriptedRegistry, MirrorRun) async throws -> Void) async throws {
+        try await ScriptedRegistry.with { source in
+            try await ScriptedRegistry.with { target in
+                try await MirrorRun.with { try await body(source, target, $0) }
+            }
+        }
+    }
+
+    private func entry(_ source: ScriptedRegistry, _ name: String, _ target: ScriptedRegistry, _ more: String) -> String
+    {
+        "source: '\(source.host)/up/\(name)', target: '\(target.host)/down/app', \(more)"
+    }
+
+    @Test(
+        "Two entries that want different images under one tag both fail, and nothing is written there",
+        arguments: [
+            ("tag: '1.0'", "tag_regex: '^1'"), ("tag_regex: '^1'", "tag_regex: '.'"),
+            ("tag_regex: '^1', check_digest: true", "tag_regex: '0', os_normalize: true"),
+        ]
+    )
+    func conflict(first: String, second: String) async throws {
+        try await between { source, target, mirror in
+            source.load(Self.one, repository: "up/a", tag: "1.0")
+            source.load(Self.other, repository: "up/b", tag: "1.0")
+            source.load(Self.other, repository: "up/b", tag: "2.0")
+            let entries = [entry(source, "a", target, first), entry(source, "b", target, second)]
+            for _ in 1...2 {
+                let report = try await mirror.run(entries[0], entries[1])
+                let failed = report.rows.filter { $0.status == .failed }
+                #expect(failed.map(\.entry) == [0, 1] && failed.allSatisfy { $0.targetTag == "1.0" })
+                for row in failed {
+                    #expect(row.reason?.contains("different images for one tag, \(target.host)/down/app:1.0") == true)
+                    #expect(row.reason?.contains("(sync.entries[0]) and ") == true)
+                }
+                #expect(target.store.tags(of: "down/app")["1.0"] == nil)
+            }
+        }
+    }
+
+    @Test("The others of such an entry go on, and so does what another target gets")
+    func others() async throws {
+        try await between { source, target, mirror in
+            source.load(Self.one, repository: "up/a", tag: "1.0")
+            source.load(Self.other, repository: "up/b", tag: "1.0")
+            source.load(Self.other, repository: "up/b", tag: "1.1")
+            let report = try await mirror.run(
+                entry(source, "a", target, "tag_regex: '.'"),
+                entry(source, "b", target, "tag_regex: '.'"),
+                "source: '\(source.host)/up/b', target: '\(target.host)/down/else', tag: '1.0'"
+            )
+            #expect(report.errors == 2 && report.synced == 2)
+            #expect(target.store.tags(of: "down/app") == ["1.1": Self.other.digest])
+            #expect(target.store.tags(of: "down/else") == ["1.0": Self.other.digest])
+        }
+    }
+
+    @Test("The same image under one tag is no error, wherever it comes from")
+    func agreement() async throws {
+        try await between { source, target, mirror in
+            source.load(Self.one, repository: "up/a", tag: "1.0")
+            source.load(Self.one, repository: "up/b", tag: "1.0")
+            let report = try await mirror.run(
+                entry(source, "a", target, "tag_regex: '.'"),
+                entry(source, "b", target, "tag: '1.0'")
+            )
+            #expect(report.errors == 0 && report.managed == 2)
+            #expect(target.store.tags(of: "down/app") == ["1.0": Self.one.digest])
+        }
+    }
+
+    @Test("Two tags of an entry that os_normalize gives one name are an error of both, unless they are one image")
+    func normalized() async throws {
+        try await between { source, target, mirror in
+            source.load(Self.one, repository: "up/a", tag: "alpine3.21-1.22")
+            source.load(Self.other, repository: "up/a", tag: "1.22-alpine3.21")
+            source.load(Self.one, repository: "up/a", tag: "1.23-alpine3.21")
+            source.load(Self.one, repository: "up/a", tag: "alpine3.21-1.23")
+            let report = try await mirror.run(entry(source, "a", target, "tag_regex: '.', os_normalize: true"))
+            #expect(report.errors == 2 && report.synced == 2)
+            #expect(target.store.tags(of: "down/app") == ["1.23-alpine3.21": Self.one.digest])
+            let reason = report.rows.first { $0.status == .failed }?.reason
+            #expect(reason?.contains("os_normalize gives them one name: select only one of them") == true)
+        }
+    }
+
+    @Test("A tag whose version cannot be read fails alone, instead of being kept under a wrong name for ever")
+    func unreadableVersion() async throws {
+        try await between { source, target, mirror in
+            source.load(Self.one, repository: "up/a", tag: "alpine3.21")
+            source.load(Self.other, repository: "up/a", tag: "2.0")
+            source.script(RequestMatch(path: .manifest("alpine3.21"), times: nil), .status(500))
+            let report = try await mirror.run(entry(source, "a", target, "tag_regex: '.', os_normalize: true"))
+            #expect(report.rows.map(\.status) == [.synced, .failed])
+            #expect(target.store.tags(of: "down/app") == ["2.0": Self.other.digest])
+        }
+    }
+
+    @Test("A fixed tag reads one page of a target's tags, not all of them")
+    func fixedTag() async throws {
+        try await between { source, target, mirror in
+            source.load(Self.one, repository: "up/a", tag: "1.0")
+            for number in 1...2500 { target.load(Self.other, repository: "down/app", tag: try TagName("t\(number)")) }
+            let report = try await mirror.run(entry(source, "a", target, "tag: '1.0'"))
+            #expect(report.rows.map(\.status) == [.synced])
+            #expect(target.count("GET", pathContains: "/tags/list") == 1)
+        }
+    }
+
+    @Test("A listing by Docker Hub that names another digest than its registry gives does not copy for ever")
+    func wrongListing() async throws {
+        try await ScriptedRegistry.with { hub in
+            try await ScriptedRegistry.with { target in
+                hub.load(Self.one, repository: "library/alpine", tag: "3.21")
+                _ = HubStandIn(hub, rows: [.init("3.21", digest: Self.other.digest)])
+                try await MirrorRun.with(hub: hub) { mirror in
+                    let entry =
+                        "source: docker.io/alpine, target: '\(target.host)/a', tag_regex: '.', check_digest: true"
+                    #expect(try await mirror.run(entry).rows.map(\.status) == [.synced])
+                    #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate])
+                }
+            }
+        }
+    }
+}
