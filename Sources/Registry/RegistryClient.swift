@@ -55,6 +55,9 @@ package final class RegistryClient: Sendable {
     /// What has been sent and received so far, over all hosts.
     package var traffic: TrafficCounters { transport.traffic.counters }
 
+    /// The request whose answer has been waited for longest; for a display.
+    package var oldestRequest: PendingRequest? { transport.traffic.oldest(transport.timer.now()) }
+
     /// The API that lists a host's tags with their dates, where there is one.
     func hub(for host: RegistryHost) -> HubAPI? { hubs[host] }
 

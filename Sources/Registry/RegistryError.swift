@@ -91,7 +91,7 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     /// How long the registry wants to be left alone; nobody is let through before.
     var pause: Duration?
     /// How many tries were made, once there are to be no more.
-    var tries: Int?
+    package var tries: Int?
     /// To whom there is no connection, where that is not the registry itself: a token service, a content network.
     var other: String?
     /// Under whose name credentials were looked for, where that is not the registry's.

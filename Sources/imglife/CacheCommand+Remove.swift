@@ -48,7 +48,7 @@ struct CacheRemoveCommand: Subcommand {
             case .text: try StandardOutput.write(document.text)
             case .json: try StandardOutput.write(CacheDocument.text(document))
             }
-            for name in document.missing { StandardOutput.writeError("error: \(name) is not in the cache\n") }
+            for name in document.missing { Failure.tell("\(name) is not in the cache") }
             if !document.missing.isEmpty { throw Failure.failed }
         }
     }

@@ -1,10 +1,13 @@
 import ArgumentParser
+import FoundationEssentials
+import Glibc
+import Logging
 import OCI
 import Registry
 import Sync
 import YAML
 
-/// Which exit code an error ends the process with.
+/// Which exit code an error ends the process with, and how it is told.
 enum Failure {
     /// One or more entries failed, or the work could not be done.
     static let failed = ExitCode(1)
@@ -18,25 +21,56 @@ enum Failure {
         do {
             try await body()
         } catch {
-            throw tell(error)
+            throw report(error)
         }
     }
 
-    private static func tell(_ error: any Error) -> any Error {
+    /// Ends the process with what the command line came to: help and versions as results, and bad usage as an error
+    /// that a reader of JSON can read.
+    static func exit(with error: any Error) -> Never {
+        let code = Imglife.exitCode(for: error)
+        guard !code.isSuccess, format == .json, !(error is ExitCode) else { Imglife.exit(withError: error) }
+        tell(Imglife.message(for: error))
+        Glibc.exit(code.rawValue)
+    }
+
+    /// Tells of an error on standard error, in the form that log lines have.
+    static func tell(_ message: String) {
+        switch format {
+        case .text: StandardOutput.writeError("error: \(message)\n")
+        case .json: StandardOutput.writeError(LogOutput.jsonLine(.error, message, []))
+        }
+    }
+
+    private static func report(_ error: any Error) -> any Error {
         switch error {
         case is ExitCode, is CleanExit, is ValidationError: return error
         case let error as ConfigurationError:
-            for problem in error.problems { StandardOutput.writeError("\(problem)\n") }
+            for problem in error.problems {
+                if format == .json { tell("\(problem)") } else { StandardOutput.writeError("\(problem)\n") }
+            }
             return configuration
         case let error as SettingsError:
-            for problem in error.problems { StandardOutput.writeError("error: \(problem)\n") }
+            for problem in error.problems { tell(problem) }
             return configuration
-        case is CredentialError, is ProxyError, is MissingConfiguration, is ForeignConfiguration:
-            StandardOutput.writeError("error: \(error)\n")
+        case is CredentialError, is ProxyError, is MissingConfiguration:
+            tell("\(error)")
             return configuration
         default:
-            StandardOutput.writeError("error: \(error)\n")
+            tell("\(error)")
             return failed
         }
     }
+
+    /// As the command line asks for it, whether or not the rest of it makes sense.
+    private static let format: GlobalOptions.LogFormat = {
+        let arguments = ProcessInfo.processInfo.arguments.dropFirst().prefix { $0 != "--" }
+        for (position, argument) in zip(arguments.indices, arguments).reversed() {
+            if argument.hasPrefix("--log-format=") { return .init(rawValue: String(argument.dropFirst(13))) ?? .text }
+            if argument == "--log-format", position + 1 < arguments.endIndex {
+                return .init(rawValue: arguments[position + 1]) ?? .text
+            }
+        }
+        return GlobalOptions.format(in: ProcessInfo.processInfo.environment)
+    }()
 }

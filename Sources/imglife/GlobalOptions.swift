@@ -29,6 +29,15 @@ struct GlobalOptions: ParsableArguments {
     )
     var logLevel: LogLevel?
 
+    @Flag(
+        name: [.short, .long],
+        help: "Log what is decided and why, and every request and wait; the same as --log-level debug."
+    )
+    var verbose = false
+
+    @Flag(name: [.short, .long], help: "Log warnings and errors only, and show no progress.")
+    var quiet = false
+
     @Option(help: ArgumentHelp("How: text or json. Environment: IMGLIFE_LOG_FORMAT. (default: text)"))
     var logFormat: LogFormat?
 
@@ -56,6 +65,15 @@ struct GlobalOptions: ParsableArguments {
         }
     )
     var lockTimeout: Duration?
+}
+
+extension GlobalOptions {
+    func validate() throws {
+        guard !verbose || !quiet else { throw ValidationError("--verbose and --quiet contradict each other") }
+    }
+
+    /// The level that options ask for; the most exact of them counts.
+    var askedLevel: LogLevel? { logLevel ?? (verbose ? .debug : quiet ? .warning : nil) }
 }
 
 /// The levels of `--log-level`.

@@ -50,7 +50,7 @@ struct Imglife: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            exit(withError: error)
+            Failure.exit(with: error)
         }
     }
 

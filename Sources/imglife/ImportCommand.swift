@@ -80,7 +80,7 @@ struct ImportCommand: Subcommand {
             // Standard output is the receipt's own where that is written there.
             if receipt == "-" { StandardOutput.writeError(text) } else { try StandardOutput.write(text) }
             for row in rows {
-                if let error = row.error { StandardOutput.writeError("error: \(error)\n") }
+                if let error = row.error { Failure.tell("\(error)") }
             }
             await access.session.keepQuota(of: cache)
             if let receipt { try await ReceiptCommand.write(cache, to: receipt) }

@@ -9,6 +9,8 @@ struct PlainProgress: Sendable {
     var format = GlobalOptions.LogFormat.text
     var interval: Duration = .seconds(10)
     var clock: any Clock<Duration> = ContinuousClock()
+    /// Tells whom the run waits for at the moment.
+    var wait: @Sendable () -> WaitingHosts.Wait? = { nil }
     /// Takes one line, which ends in a line feed and holds no other control character.
     var tell: @Sendable (String) -> Void = { StandardOutput.writeError($0) }
 
@@ -20,12 +22,13 @@ struct PlainProgress: Sendable {
 
     /// Silent as long as nothing changes.
     private func report(_ clock: some Clock<Duration>) async {
-        var last = figures(SyncProgress.Snapshot.atStart)
+        var last = (figures: figures(SyncProgress.Snapshot.atStart), host: String?.none)
         while (try? await clock.sleep(for: interval)) != nil {
             let snapshot = progress.snapshot
-            let figures = figures(snapshot)
-            if figures != last { tell(line(snapshot)) }
-            last = figures
+            let wait = wait()
+            let now = (figures: figures(snapshot), host: wait?.host)
+            if now != last { tell(line(snapshot, wait)) }
+            last = now
         }
     }
 
@@ -34,12 +37,13 @@ struct PlainProgress: Sendable {
         return [snapshot.bytes] + counts.map(Int64.init)
     }
 
-    private func line(_ snapshot: SyncProgress.Snapshot) -> String {
+    private func line(_ snapshot: SyncProgress.Snapshot, _ wait: WaitingHosts.Wait?) -> String {
         switch format {
         case .text:
             let failed = snapshot.failedTags > 0 ? ", \(snapshot.failedTags) failed" : ""
             return "\(snapshot.finishedTags) of \(snapshot.tags) tags\(failed), "
-                + "\(ByteCount(snapshot.bytes)) transferred, \(snapshot.transfers.count) under way\n"
+                + "\(ByteCount(snapshot.bytes)) transferred, \(snapshot.transfers.count) under way"
+                + (wait.map { ", \($0)" } ?? "") + "\n"
         case .json:
             return LogOutput.jsonLine(
                 .info,
@@ -48,7 +52,7 @@ struct PlainProgress: Sendable {
                     ("tags", "\(snapshot.tags)"), ("finished", "\(snapshot.finishedTags)"),
                     ("failed", "\(snapshot.failedTags)"), ("bytes", "\(snapshot.bytes)"),
                     ("transfers", "\(snapshot.transfers.count)"),
-                ]
+                ] + (wait.map { [("waiting", JSONText.quoted("\($0)"))] } ?? [])
             )
         }
     }

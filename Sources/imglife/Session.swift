@@ -101,7 +101,12 @@ extension GlobalOptions {
 
     /// How log lines are written, where the environment holds no nonsense.
     func format(environment: [String: String]) -> LogFormat {
-        logFormat ?? environment[Self.formatVariable].flatMap { LogFormat(rawValue: $0.lowercased()) } ?? .text
+        logFormat ?? Self.format(in: environment)
+    }
+
+    /// How log lines are written where no option says so, and the environment holds no nonsense.
+    static func format(in environment: [String: String]) -> LogFormat {
+        environment[formatVariable].flatMap { LogFormat(rawValue: $0.lowercased()) } ?? .text
     }
 
     /// A logger that writes to standard error as the options and the environment say.
@@ -115,7 +120,7 @@ extension GlobalOptions {
             problems.append("\(name): must be one of \(allowed), not '\(text.displaySafe)'")
             return nil
         }
-        let level = logLevel ?? value("IMGLIFE_LOG_LEVEL") ?? LogLevel.info
+        let level = askedLevel ?? value("IMGLIFE_LOG_LEVEL") ?? LogLevel.info
         let format = logFormat ?? value(Self.formatVariable) ?? LogFormat.text
         guard problems.isEmpty else { throw SettingsError(problems: problems) }
         return Logger(label: "imglife") { _ in LogOutput(format: format, level: level.level) }

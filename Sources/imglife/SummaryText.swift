@@ -9,8 +9,12 @@ struct SummaryText {
     let style: TextStyle
     /// How many tags are past their end of life, in one line.
     var lifecycle: String?
-    /// What else went wrong, one line each; hooks for instance.
-    var otherFailures: [String] = []
+    /// What became of hooks that failed, one line each.
+    var failedHooks: [String] = []
+    /// Tags that had not ended when the run was stopped; `nil` for a run that was not.
+    var unfinished: Int?
+    /// Whether a person reads it on a terminal, who wants to see no more than fits.
+    var isOnTerminal = false
 
     /// Ends in a line feed.
     var text: String {
@@ -23,8 +27,7 @@ struct SummaryText {
                 row("├─ Synced", report.synced, style.green),
                 row("├─ Up-to-date", report.upToDate) { $0 },
                 row("└─ Errors", report.errors, style.red),
-                bytesLine,
-            ] + lifecycleLine + failureLines
+            ] + hookLine + [bytesLine] + unfinishedLine + lifecycleLine + failureLines
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -44,15 +47,20 @@ struct SummaryText {
         lifecycle.map { [$0.displaySafe(limit: Self.lineLimit)] } ?? []
     }
 
+    private var hookLine: [String] {
+        report.hookErrors > 0 ? [row("Hook errors", report.hookErrors, style.red)] : []
+    }
+
+    private var unfinishedLine: [String] {
+        unfinished.map { ["Interrupted: \($0) \($0 == 1 ? "tag" : "tags") not finished; the next run goes on"] } ?? []
+    }
+
     private var failureLines: [String] {
-        let rows = report.rows.filter { $0.status == .failed }.map { row in
-            let source = "\(row.source)" + (row.sourceTag.map { ":\($0)" } ?? "")
-            let target = "\(row.target)" + (row.targetTag.map { ":\($0)" } ?? "")
-            return "sync.entries[\(row.entry)] \(source) → \(target): \(row.reason ?? "failed")"
+        (FailureGroups(report.rows, isOnTerminal: isOnTerminal).lines + failedHooks).map { line in
+            style.red("✗") + " " + line.displaySafe(limit: Self.lineLimit)
         }
-        return (rows + otherFailures).map { style.red("✗") + " " + $0.displaySafe(limit: Self.lineLimit) }
     }
 
     /// A bound on what an error may say, far above what any does.
-    private static let lineLimit = 4096
+    private static let lineLimit = 65_536
 }

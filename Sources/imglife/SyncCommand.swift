@@ -16,6 +16,9 @@ struct SyncCommand: Subcommand {
         discussion: "Exit codes: 0 all entries synced; 1 one or more failed; 64 bad usage; 78 invalid configuration."
     )
 
+    /// So many tags get a line of their own above the bars; the summary counts the others.
+    private static let finishedLines = 12
+
     /// How the report is written.
     enum Output: String, CaseIterable, ExpressibleByArgument {
         case text
@@ -67,12 +70,15 @@ struct SyncCommand: Subcommand {
     /// One run, or a list.
     func run(_ session: Session) async throws {
         let options = try options(for: session)
-        try await RegistryClient.with(session.registries) { client in
+        let waits = WaitingHosts()
+        var registries = session.registries
+        registries.onWaiting = { waits.note($0) }
+        try await RegistryClient.with(registries) { client in
             let source = offline ? try OfflineCache(session) : nil
             if list {
                 try await source.opened { try await printList(session, client, $0, options) }
             } else {
-                try await sync(session, client, source, options)
+                try await sync(session, client, source, options, waits)
             }
         }
     }
@@ -82,25 +88,38 @@ struct SyncCommand: Subcommand {
         options.parallelism = session.settings.parallelism
         options.isDryRun = dryRun
         options.isOffline = offline
+        options.isWatched = isWatched(session)
         options.hooks = HookRunner(environment: ProcessInfo.processInfo.environment, logger: session.logger)
         guard !entries.isEmpty else { return options }
         options.entries = try Set(session.positions(matching: entries))
         return options
     }
 
+    /// A person who sees bars and the summary on one terminal needs no line of the log for each tag.
+    private func isWatched(_ session: Session) -> Bool {
+        let display = ProgressDisplay(mode: mode(session), progress: SyncProgress(), environment: session.environment)
+        return display.form == .live && output == .text && isatty(STDOUT_FILENO) == 1 && session.logFormat == .text
+    }
+
+    /// Whoever wants to hear of nothing but troubles wants no progress either.
+    private func mode(_ session: Session) -> ProgressDisplay.Mode {
+        session.logger.logLevel > .notice && progress == .auto ? .none : progress
+    }
+
     private func sync(
         _ session: Session,
         _ client: RegistryClient,
         _ source: OfflineCache?,
-        _ options: Syncer.Options
+        _ options: Syncer.Options,
+        _ waits: WaitingHosts
     ) async throws {
         let report =
             if dryRun {
-                try await source.opened { try await run(session, client, $0, options) }
+                try await source.opened { try await run(session, client, $0, options, waits) }
             } else {
                 try await ContentCache.with(session.cache) { cache in
                     let report = try await Self.keepingLayout(of: cache) {
-                        try await run(session, client, cache, options)
+                        try await run(session, client, cache, options, waits)
                     }
                     await session.noteUse(report, in: cache)
                     if entries.isEmpty, !offline, report.errors == 0 { try await cache.recovery.noteCompleteRun() }
@@ -111,9 +130,8 @@ struct SyncCommand: Subcommand {
         let lifecycle = try await session.lifecycleFigures(of: report, isOffline: offline)
         switch output {
         case .text:
-            var summary = SummaryText(report: report, style: .standardOutput(session.environment))
+            var summary = summary(report, session)
             summary.lifecycle = lifecycle.flatMap(LifecycleLine.init)?.description
-            summary.otherFailures = report.hooks.filter(\.outcome.isFailure).map { "\($0.outcome)" }
             try StandardOutput.write(summary.text)
             if dryRun { try StandardOutput.write(ForeseenLines(report: report).text) }
         case .json:
@@ -121,6 +139,13 @@ struct SyncCommand: Subcommand {
         }
         if let path = repetition.metricsFile, !dryRun { try MetricsFile(path: path).write(report) }
         if report.errors + report.hookErrors > 0 { throw Failure.failed }
+    }
+
+    private func summary(_ report: SyncReport, _ session: Session) -> SummaryText {
+        var summary = SummaryText(report: report, style: .standardOutput(session.environment))
+        summary.failedHooks = report.hooks.filter(\.outcome.isFailure).map { "\($0.outcome)" }
+        summary.isOnTerminal = isatty(STDOUT_FILENO) == 1
+        return summary
     }
 
     private func document(of report: SyncReport, _ lifecycle: LifecycleFigures?) -> ReportDocument {
@@ -159,12 +184,28 @@ struct SyncCommand: Subcommand {
         _ session: Session,
         _ client: RegistryClient,
         _ cache: ContentCache?,
-        _ options: Syncer.Options
+        _ options: Syncer.Options,
+        _ waits: WaitingHosts
     ) async throws -> SyncReport {
         let syncer = session.syncer(client, cache, options)
-        var display = ProgressDisplay(mode: progress, progress: syncer.progress, environment: session.environment)
+        var display = ProgressDisplay(mode: mode(session), progress: syncer.progress, environment: session.environment)
         display.format = session.logFormat
-        return try await display.showing { try await syncer.run() }
+        display.wait = { waits.wait(oldest: client.oldestRequest) }
+        if options.isWatched, session.logger.logLevel > .debug { display.finishedLines = Self.finishedLines }
+        do {
+            return try await display.showing { try await syncer.run() }
+        } catch let error as CancellationError {
+            if output == .text { try? StandardOutput.write(interrupted(syncer, session).text) }
+            throw error
+        }
+    }
+
+    /// What a run had come to when it was stopped.
+    private func interrupted(_ syncer: Syncer, _ session: Session) -> SummaryText {
+        var summary = summary(syncer.soFar(), session)
+        let snapshot = syncer.progress.snapshot
+        summary.unfinished = snapshot.tags - snapshot.finishedTags
+        return summary
     }
 
     private func printList(

@@ -76,6 +76,11 @@ struct ReportDocumentTests {
         report.isDryRun = true
         report.rows.append(try Sample.row(.synced, referrers: 3))
         report.rows.append(try Sample.row(.failed, entry: 3, tag: nil, reason: "no such repository", drifted: true))
+        report.rows[4].duration = .milliseconds(1500)
+        report.rows[4].warnings = ["the image lacks the platform linux/arm64"]
+        report.rows[5].code = .rateLimited
+        report.rows[5].tries = 3
+        report.warnings = [.init(entry: 1, text: "the regex matches no tag")]
         let document = ReportDocument(
             report,
             started: started,
@@ -91,8 +96,20 @@ struct ReportDocumentTests {
         #expect(json["rows"]?.elements?.last?["drifted"]?.bool == true)
         #expect(json["rows"]?.elements?.map { $0["referrers"]?.integer } == [nil, nil, nil, nil, 3, nil])
         #expect(json["rows"]?.elements?.last?.members?.contains { $0.key == "source_tag" && $0.value.isNull } == true)
+        #expect(json["rows"]?.elements?.map { $0["code"]?.string } == [nil, nil, nil, nil, nil, "rate-limited"])
+        #expect(json["rows"]?.elements?.last?["tries"]?.integer == 3)
+        #expect(json["rows"]?.elements?[4]["warnings"]?.elements?.count == 1)
+        #expect(json["warnings"]?.elements?.first?["text"]?.string == "the regex matches no tag")
         #expect(json["hooks"]?.elements?.last?["ignored"]?.bool == true)
         #expect(json["run"]?["status"]?.string == "failure")
+    }
+
+    @Test("Every code of a failure is one that the schema knows", arguments: FailureCode.allCases)
+    func codes(code: FailureCode) throws {
+        var report = SyncReport()
+        report.rows = [try Sample.row(.failed, reason: "it broke")]
+        report.rows[0].code = code
+        #expect(try problems(ReportDocument(report, started: started).text) == [])
     }
 
     @Test(

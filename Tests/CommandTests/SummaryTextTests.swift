@@ -54,37 +54,77 @@ struct SummaryTextTests {
         #expect(bare == SummaryText(report: report, style: plain).text)
     }
 
-    @Test("Then come bytes, the life cycle, and all failures, one line each")
+    @Test("Then come bytes, the life cycle, and failures by entry and reason, each told once")
     func below() throws {
-        var report = try Sample.report(failed: 300)
+        var report = try Sample.report()
+        report.rows += try (0..<300).map { try Sample.row(.failed, tag: "3.\($0)", reason: "it broke") }
         var bytes = ByteTally()
         bytes.downloaded = 3_565_158
         bytes.pushed = 512
         report.rows.append(try Sample.row(.synced, bytes: bytes))
         report.rows.append(try Sample.row(.failed, entry: 7, tag: nil, reason: "a\nb\u{1B}[2J\u{202E}c"))
-        let summary = SummaryText(
+        var summary = SummaryText(
             report: report,
             style: plain,
             lifecycle: "2 tags are past their end of life",
-            otherFailures: ["sync.hooks.post_sync[0]: exit code 3"]
+            failedHooks: ["sync.hooks.post_sync[0]: exit code 3"]
         )
-        let lines = summary.text.split(separator: "\n").dropFirst(6)
-        #expect(lines.count == 2 + 300 + 2)
+        let image = "sync.entries[0] docker.io/library/alpine → registry.example.com:5000/mirrors/alpine"
+        let all = summary.text.split(separator: "\n").dropFirst(6)
         #expect(
-            Array(lines.prefix(3)) == [
+            Array(all.prefix(2)) == [
                 "Downloaded 3.4 MiB · from cache 0 B · mounted 0 B · pushed 512 B",
                 "2 tags are past their end of life",
-                "✗ sync.entries[0] docker.io/library/alpine:3.21.3 → "
-                    + "registry.example.com:5000/mirrors/alpine:3.21.3: it broke",
             ]
         )
+        #expect(all.dropFirst(2).first?.hasPrefix("✗ 300 tags of \(image): it broke: 3.0, 3.1, 3.2, ") == true)
+        #expect(all.dropFirst(2).first?.hasSuffix(", 3.299") == true)
         #expect(
-            Array(lines.suffix(2)) == [
+            Array(all.suffix(2)) == [
                 "✗ sync.entries[7] docker.io/library/alpine → registry.example.com:5000/mirrors/alpine: "
                     + #"a\u{a}b\u{1b}[2J\u{202e}c"#,
                 "✗ sync.hooks.post_sync[0]: exit code 3",
             ]
         )
+        #expect(all.count == 5)
+        summary.isOnTerminal = true
+        let cut = summary.text.split(separator: "\n")[8]
+        #expect(cut == "✗ 300 tags of \(image): it broke: 3.0, 3.1, 3.2, 3.3, 3.4, 3.5, 3.6, 3.7, …")
+    }
+
+    @Test("Reasons that differ in digests and in the tag's own name are one")
+    func groups() throws {
+        let digests = ["a", "b"].map { String(repeating: $0, count: 64) }
+        let rows = try digests.enumerated().map { position, digest in
+            try Sample.row(.failed, tag: "1.\(position)", reason: "no tag '1.\(position)' with sha256:\(digest)")
+        }
+        let lines = FailureGroups(rows, isOnTerminal: false).lines
+        #expect(lines.count == 1)
+        #expect(lines.first?.hasSuffix("mirrors/alpine: no tag '…' with sha256:…: 1.0, 1.1") == true)
+        let one = FailureGroups(Array(rows.prefix(1)), isOnTerminal: true).lines
+        #expect(one.first?.hasSuffix("mirrors/alpine:1.0: no tag '1.0' with sha256:\(digests[0])") == true)
+    }
+
+    @Test("No more groups are shown on a terminal than fit; others tell all")
+    func manyGroups() throws {
+        let rows = try (0..<100).map { try Sample.row(.failed, entry: $0, reason: "it broke") }
+        #expect(FailureGroups(rows, isOnTerminal: false).lines.count == 100)
+        let lines = FailureGroups(rows, isOnTerminal: true).lines
+        #expect(lines.count == 21)
+        #expect(lines.last == "80 more in 80 groups: '--output json' tells all")
+    }
+
+    @Test("Failed hooks are counted under the errors, and a run that was stopped says what is left")
+    func hooksAndInterruption() throws {
+        var report = try Sample.report(synced: 2)
+        let outcome = HookOutcome(hook: Hook(command: "x"), name: "post_sync[0]", result: .exited(code: 3))
+        report.hooks = [SyncReport.HookRecord(entry: nil, outcome: outcome)]
+        var summary = SummaryText(report: report, style: plain)
+        summary.unfinished = 1
+        let lines = summary.text.split(separator: "\n")
+        #expect(lines[5] == "└─ Errors                         0")
+        #expect(lines[6] == "Hook errors                       1")
+        #expect(lines[8] == "Interrupted: 1 tag not finished; the next run goes on")
     }
 
     @Test(

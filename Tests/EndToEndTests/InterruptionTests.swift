@@ -71,7 +71,7 @@ struct InterruptionTests {
                 try program.send(signal)
             }
             #expect(first.status == status, "\(first.errors)")
-            #expect(first.output.isEmpty)
+            #expect(first.lines.last?.hasPrefix("Interrupted: 1 tag") == (signal == SIGKILL ? nil : true))
             if signal != SIGKILL { #expect(first.errors.contains("partial downloads are kept")) }
             let files = CacheFiles(path: workspace.cache)
             #expect(try files.hasLayoutMarker())
@@ -97,7 +97,7 @@ struct InterruptionTests {
                     try program.send(SIGTERM)
                 }
                 #expect(result.status == 143)
-                #expect(result.output.isEmpty)
+                #expect(result.lines.last?.hasPrefix("Interrupted: ") == true)
             }
             gate.open()
         }

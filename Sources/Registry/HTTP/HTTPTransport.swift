@@ -130,14 +130,29 @@ final class HTTPTransport: HTTPHandler {
         if let body { outgoing.body = body }
         traffic.countRequest()
         let client = clients.client(request.lane, proxy: proxies.proxy(for: url.origin))
-        let response = try await client.execute(outgoing, deadline: .distantFuture)
-        logger.trace(
+        let start = timer.now()
+        // A body on its way shows itself how far it is.
+        let pending = body == nil ? traffic.begins(at: url.origin.authority, start) : nil
+        defer { traffic.ends(pending) }
+        do {
+            let response = try await client.execute(outgoing, deadline: .distantFuture)
+            tell(request, "\(response.status.code)", since: start)
+            return response
+        } catch {
+            tell(request, Task.isCancelled ? "none: given up" : "none", since: start)
+            throw error
+        }
+    }
+
+    /// A line for every request, without what a query may hold.
+    private func tell(_ request: HTTPRequest, _ status: @autoclosure () -> String, since start: Duration) {
+        logger.debug(
             "registry request",
             metadata: [
-                "method": "\(request.method)", "url": "\(url.withoutQuery)", "status": "\(response.status.code)",
+                "method": "\(request.method)", "url": "\(request.url.withoutQuery)", "status": "\(status())",
+                "took": "\(Int64((timer.now() - start) / .milliseconds(1))) ms",
             ]
         )
-        return response
     }
 }
 

@@ -39,7 +39,7 @@ extension ImageCopy {
             }
             let home = known.home(of: blob.digest, near: job.target) ?? neighbouringSource
             if home == nil { try await followed.start() }
-            let transfer = progress.begin("\(name) \(blob.digest.short)", size: blob.size)
+            let transfer = progress.begin("\(job.target.name(of: job.tag)) \(blob.digest.short)", size: blob.size)
             defer { progress.end(transfer) }
             return try await store(ObservedBlob(blob: followed, progress: progress, transfer: transfer), from: home)
         }
@@ -62,11 +62,6 @@ extension ImageCopy {
             passed.pushed = blob.blob.handedOut
             throw error
         }
-    }
-
-    /// What a person sees of the image: `alpine:3.21`.
-    private var name: String {
-        "\(job.target.repository.description.split(separator: "/").last ?? ""):\(job.tag)"
     }
 
     /// The source's repository where the target's registry can mount from it.

@@ -65,7 +65,9 @@ struct ImageCopy: Sendable {
 
     /// Pushes an image, its topmost manifest last and as the caller stores it.
     func push(_ graph: ImageGraph, storingTop: () async throws -> Void) async throws {
-        try await sendBlobs(of: graph, lookingFirst: !job.targetIsEmpty)
+        let image = progress.beginImage(size: graph.blobs.reduce(0) { $0 + $1.size })
+        defer { progress.endImage(image) }
+        try await sendBlobs(of: graph, lookingFirst: !job.targetIsEmpty) { progress.done(image, $0.size) }
         do {
             try await sendChildren(of: graph)
             try await storingTop()
@@ -82,9 +84,14 @@ struct ImageCopy: Sendable {
         }
     }
 
-    private func sendBlobs(of graph: ImageGraph, lookingFirst: Bool) async throws {
+    private func sendBlobs(
+        of graph: ImageGraph,
+        lookingFirst: Bool,
+        done: @escaping @Sendable (Descriptor) -> Void = { _ in }
+    ) async throws {
         try await graph.blobs.sorted { $0.size > $1.size }.forEach(limit: Self.blobParallelism) { blob in
             try await send(blob, lookingFirst: lookingFirst)
+            done(blob)
         }
     }
 

@@ -3,8 +3,8 @@ import OCI
 
 /// A run's report as other programs read it: JSON of version 1, described by `docs/schema/report.schema.json`.
 ///
-/// Keys stand in a fixed order and are all there, with `null` for what is not known; only `drifted`, `referrers`,
-/// `lifecycle` and `hooks` are left out when there is nothing to say. Control and direction characters come out escaped.
+/// Keys stand in a fixed order and are all there, with `null` for what is not known; only `drifted`, `referrers`, `code`,
+/// `tries`, `duration_seconds`, `warnings`, `lifecycle` and `hooks` are left out when there is nothing to say. Control and direction characters come out escaped.
 package struct ReportDocument: Sendable {
     /// How many tags are past their end of life, or soon will be.
     package struct Lifecycle: Hashable, Sendable {
@@ -66,7 +66,7 @@ package struct ReportDocument: Sendable {
                 ("totals", totals),
                 ("bytes", Self.tree(report.bytes)),
                 ("rows", .array(report.rows.map(Self.tree))),
-            ] + lifecycleMember + hooksMember
+            ] + warningsMember + lifecycleMember + hooksMember
         ).text
     }
 
@@ -99,6 +99,14 @@ package struct ReportDocument: Sendable {
         return [("lifecycle", counts)]
     }
 
+    private var warningsMember: [(key: String, value: JSONTree)] {
+        guard !report.warnings.isEmpty else { return [] }
+        let warnings = report.warnings.map { warning in
+            JSONTree.object([("entry", .integer(Int64(warning.entry))), ("text", .string(warning.text))])
+        }
+        return [("warnings", .array(warnings))]
+    }
+
     private var hooksMember: [(key: String, value: JSONTree)] {
         hooks.map { [("hooks", .array($0.map(Self.tree)))] } ?? []
     }
@@ -118,8 +126,15 @@ package struct ReportDocument: Sendable {
                 ("reason", .optional(row.reason)),
             ] + (row.drifted.map { [("drifted", .bool($0))] } ?? [])
                 + (row.plannedBytes.map { [("planned_bytes", .integer($0))] } ?? [])
-                + (row.referrers > 0 ? [("referrers", .integer(Int64(row.referrers)))] : [])
+                + (row.referrers > 0 ? [("referrers", .integer(Int64(row.referrers)))] : []) + details(of: row)
         )
+    }
+
+    private static func details(of row: SyncReport.Row) -> [(key: String, value: JSONTree)] {
+        (row.code.map { [("code", .string($0.rawValue))] } ?? [])
+            + (row.tries.map { [("tries", .integer(Int64($0)))] } ?? [])
+            + (row.duration.map { [("duration_seconds", .seconds($0))] } ?? [])
+            + (row.warnings.isEmpty ? [] : [("warnings", .array(row.warnings.map(JSONTree.string)))])
     }
 
     private static func tree(_ bytes: ByteTally) -> JSONTree {

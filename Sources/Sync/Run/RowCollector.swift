@@ -8,6 +8,7 @@ final class RowCollector: Sendable {
         var outstanding: [Int: Int] = [:]
         var starts: [Int: ContinuousClock.Instant] = [:]
         var hooks: [SyncReport.HookRecord] = []
+        var warnings: [SyncReport.Warning] = []
     }
 
     private let state = Mutex(State())
@@ -43,11 +44,19 @@ final class RowCollector: Sendable {
         }
     }
 
+    func add(_ warning: String, entry: Int) {
+        state.withLock { $0.warnings.append(SyncReport.Warning(entry: entry, text: warning)) }
+    }
+
+    /// What entries were warned of, in their order.
+    var warnings: [SyncReport.Warning] { state.withLock { $0.warnings.sorted { $0.entry < $1.entry } } }
+
     /// The report of one entry.
     func report(of entry: Int) -> SyncReport {
         state.withLock { state in
             var report = SyncReport()
             report.rows = state.gathered[entry]?.compactMap(\.self) ?? []
+            report.warnings = state.warnings.filter { $0.entry == entry }
             report.duration = state.starts[entry].map { .now - $0 } ?? .zero
             return report
         }

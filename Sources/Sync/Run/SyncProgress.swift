@@ -1,3 +1,4 @@
+import OCI
 import Synchronization
 
 /// What a run is doing at this moment, for a display that looks at it now and then.
@@ -29,13 +30,33 @@ package final class SyncProgress: Sendable {
         package var transfers: [Transfer] = []
         /// Bytes of the blobs that have begun and of which none has passed yet: they wait for a free connection.
         package var waitingBytes: Int64 = 0
+        /// Images whose size is known, those that ended included, and what they have in all; in bytes.
+        package var sizedImages = 0
+        /// Those of them that have not ended.
+        package var runningImages = 0
+        package var imageBytes: Int64 = 0
+        /// Of those bytes, what is done: sent, or found at the target.
+        package var doneBytes: Int64 = 0
+    }
+
+    /// A tag that has come to its end, for a line of its own.
+    package struct Finished: Sendable {
+        /// `alpine:3.21`, as it is called at the target.
+        package let name: String
+        package let row: SyncReport.Row
     }
 
     fileprivate struct State {
         var snapshot = Snapshot()
         var waiting: [Int: Transfer] = [:]
         var nextID = 0
+        var finished: [Finished] = []
+        /// Bytes that are not done of images under way.
+        var images: [Int: Int64] = [:]
     }
+
+    /// So many are kept while nobody asks for them.
+    private static let maximumFinished = 1000
 
     private let state = Mutex(State())
 
@@ -60,6 +81,55 @@ package final class SyncProgress: Sendable {
         state.withLock { state in
             state.snapshot.finishedTags += 1
             state.snapshot.failedTags += failed ? 1 : 0
+        }
+    }
+
+    /// A tag has come to its end; what was copied is kept for ``takeFinished()``.
+    func finished(_ row: SyncReport.Row) {
+        finished(failed: row.status == .failed)
+        guard row.status == .synced, let tag = row.targetTag else { return }
+        state.withLock { state in
+            guard state.finished.count < Self.maximumFinished else { return }
+            state.finished.append(Finished(name: row.target.name(of: tag), row: row))
+        }
+    }
+
+    /// The tags that were copied since this was asked last.
+    package func takeFinished() -> [Finished] {
+        state.withLock { state in
+            defer { state.finished = [] }
+            return state.finished
+        }
+    }
+
+    /// An image's size is known, in bytes.
+    ///
+    /// - Returns: a number for the image.
+    func beginImage(size: Int64) -> Int {
+        state.withLock { state in
+            state.nextID += 1
+            state.images[state.nextID] = size
+            state.snapshot.sizedImages += 1
+            state.snapshot.runningImages += 1
+            state.snapshot.imageBytes += size
+            return state.nextID
+        }
+    }
+
+    /// Some bytes of an image are at the target.
+    func done(_ image: Int, _ bytes: Int64) {
+        state.withLock { state in
+            guard let left = state.images[image] else { return }
+            state.images[image] = max(0, left - bytes)
+            state.snapshot.doneBytes += min(left, bytes)
+        }
+    }
+
+    /// No more of an image will come.
+    func endImage(_ image: Int) {
+        state.withLock { state in
+            state.snapshot.doneBytes += state.images.removeValue(forKey: image) ?? 0
+            state.snapshot.runningImages -= 1
         }
     }
 
@@ -96,5 +166,12 @@ extension SyncProgress.State {
         guard let transfer = waiting.removeValue(forKey: id) else { return nil }
         snapshot.waitingBytes -= transfer.size
         return transfer
+    }
+}
+
+extension RepositoryReference {
+    /// What a person sees of an image: `alpine:3.21`.
+    func name(of tag: TagName) -> String {
+        "\(repository.description.split(separator: "/").last ?? ""):\(tag)"
     }
 }

@@ -62,6 +62,14 @@ extension SyncReport {
         package var drifted: Bool?
         /// How many referrers were copied with the image: signatures, attestations and the like.
         package var referrers = 0
+        /// What kind of failure it was.
+        package var code: FailureCode?
+        /// How many tries the operation made that failed in the end.
+        package var tries: Int?
+        /// How long it took; `nil` for what was up to date.
+        package var duration: Duration?
+        /// What a person should know of a tag that did not fail, one line each.
+        package var warnings: [String] = []
     }
 
     private final class Box: Sendable {

@@ -25,6 +25,22 @@ package struct SyncReport: Sendable {
         package let outcome: HookOutcome
     }
 
+    /// What the choice of tags was warned of.
+    package var warnings: [Warning] = []
+
+    /// A warning about a whole entry.
+    package struct Warning: Hashable, Sendable {
+        /// The entry's position in the configuration, from 0.
+        package let entry: Int
+        /// One line.
+        package let text: String
+
+        package init(entry: Int, text: String) {
+            self.entry = entry
+            self.text = text
+        }
+    }
+
     package init() {}
 
     package var managed: Int { rows.count }

@@ -16,11 +16,13 @@ extension Syncer {
             case .undecided:
                 return try await copy(work, repositoryIsEmpty: false, because: "not looked for")
             case .upToDate:
+                decided(work, "up to date", "the target lists the tag")
                 if let row = try await newReferrers(of: work) { return row }
                 var row = row(work, .upToDate)
                 if let drifted = await drift(of: work) { row.drifted = drifted }
                 return row
             case .copy(let repositoryIsEmpty):
+                decided(work, "copy", "the target lacks the tag, or does not tell")
                 return try await copy(work, repositoryIsEmpty: repositoryIsEmpty, because: "absent")
             case .compare:
                 let comparison = try await DigestComparison(
@@ -31,8 +33,10 @@ extension Syncer {
                 )
                 .compare(work.tag)
                 guard comparison.isEqual else {
+                    decided(work, "copy", "the target's digest is not \(comparison.expected)")
                     return try await copy(work, repositoryIsEmpty: false, because: "digest differs")
                 }
+                decided(work, "up to date", "the target's digest is \(comparison.expected)")
                 if let row = try await newReferrers(of: work) { return row }
                 var row = row(work, .upToDate)
                 row.digest = comparison.expected
@@ -42,6 +46,11 @@ extension Syncer {
         } catch let error where !error.isCancellation {
             return failure(of: entry, position: work.entry, tag: work.tag, error: error)
         }
+    }
+
+    /// What is to be done with a tag, and why, for those who want to know.
+    private func decided(_ work: TagWork, _ decision: String, _ reason: @autoclosure () -> String) {
+        logger.debug("decided", metadata: metadata(work, ["decision": "\(decision)", "because": "\(reason())"]))
     }
 
     /// Tells of a tag that is kept as it is though upstream's has moved.
@@ -72,15 +81,13 @@ extension Syncer {
         }
         return try await bringing(work, copy) {
             let outcome = try await copy.run()
-            for platform in outcome.missingPlatforms {
-                logger.warning("the image lacks a platform", metadata: metadata(work, ["platform": "\(platform)"]))
-            }
-            for warning in outcome.warnings { logger.warning("\(warning)", metadata: metadata(work, [:])) }
+            let missing = outcome.missingPlatforms.map { "the image lacks the platform \($0)" }
             var row = row(work, .synced)
+            row.warnings = warn(work, missing + outcome.warnings)
             row.digest = outcome.pushed.digest
             row.sourceDigest = outcome.source.digest
             row.referrers = outcome.referrers
-            logger.info("synced", metadata: metadata(work, ["digest": "\(outcome.pushed.digest)"]))
+            tell(.info, "synced", metadata(work, ["digest": "\(outcome.pushed.digest)"]))
             return row
         }
     }
@@ -146,9 +153,9 @@ extension Syncer {
         guard !options.isDryRun else { return row }
         return try await bringing(work, copy) {
             let outcome = try await ReferrerCopy(copy: copy, graph: mirrored).run()
-            for warning in outcome.warnings { logger.warning("\(warning)", metadata: metadata(work, [:])) }
+            row.warnings = warn(work, outcome.warnings)
             row.referrers = outcome.count
-            logger.info("synced what refers to the image", metadata: metadata(work, ["referrers": "\(outcome.count)"]))
+            tell(.info, "synced what refers to the image", metadata(work, ["referrers": "\(outcome.count)"]))
             return row
         }
     }
@@ -194,7 +201,7 @@ extension Syncer {
         var metadata = entry.metadata
         metadata["tag"] = tag.map { "\($0.source)" }
         metadata["error"] = "\(reason)"
-        logger.error("failed", metadata: metadata)
+        tell(.error, "failed", metadata)
         var row = SyncReport.Row(
             entry: position,
             route: routes[position],
@@ -203,7 +210,19 @@ extension Syncer {
             status: .failed
         )
         row.reason = reason
+        row.code = FailureCode(error)
+        row.tries = (error as? RegistryError)?.tries
         return row
+    }
+
+    /// What became of a tag: somebody who watches sees it elsewhere, and needs no line of the log beside it.
+    private func tell(_ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata) {
+        logger.log(level: options.isWatched ? .debug : level, message, metadata: metadata)
+    }
+
+    private func warn(_ work: TagWork, _ warnings: [String]) -> [String] {
+        for warning in warnings { logger.warning("\(warning)", metadata: metadata(work, [:])) }
+        return warnings
     }
 
     private func metadata(_ work: TagWork, _ more: Logger.Metadata) -> Logger.Metadata {

@@ -16,6 +16,8 @@ package struct Syncer: Sendable {
         package var isOffline = false
         /// Positions of the entries to run; `nil` runs all.
         package var entries: Set<Int>?
+        /// Somebody watches what becomes of each tag, so that the log tells it at its debug level only.
+        package var isWatched = false
         /// Runs the configuration's hooks; `nil` runs none, and a dry run never does.
         package var hooks: HookRunner?
 
@@ -31,6 +33,9 @@ package struct Syncer: Sendable {
     let options: Options
     let logger: Logger
     package let progress = SyncProgress()
+    private let collector = RowCollector()
+    private let started = Date()
+    private let start = ContinuousClock.now
     let known = KnownContent()
     let mirrorHealth: MirrorHealth
     /// Those of the entries, in their order.
@@ -63,22 +68,29 @@ package struct Syncer: Sendable {
     /// - Returns: the report; failed entries and tags are rows of it, not errors.
     /// - Throws: `CancellationError` only.
     package func run() async throws -> SyncReport {
-        let start = ContinuousClock.now
-        let started = Date()
         let chosen = configuration.entries.indices.filter { options.entries?.contains($0) ?? true }
         progress.expect(entries: chosen.count)
-        let collector = RowCollector()
         try await runEntries(chosen, collector)
         try Task.checkCancellation()
+        var report = soFar()
+        let outcomes = try await runHooks(configuration.hooks, after: report, of: nil)
+        collector.add(outcomes, entry: nil)
+        report.hooks = collector.hooks
+        report.warnings = collector.warnings
+        return report
+    }
+
+    /// What has come to its end; the rows are handed over.
+    ///
+    /// After a run all of it, and after one that was stopped what had ended by then.
+    package func soFar() -> SyncReport {
         var report = SyncReport()
         report.rows = collector.takeRows()
         report.isDryRun = options.isDryRun
         report.started = started
         report.duration = ContinuousClock.now - start
         report.hooks = collector.hooks
-        let outcomes = try await runHooks(configuration.hooks, after: report, of: nil)
-        collector.add(outcomes, entry: nil)
-        report.hooks = collector.hooks
+        report.warnings = collector.warnings
         return report
     }
 
@@ -133,7 +145,10 @@ package struct Syncer: Sendable {
 
     private func take(_ plan: EntryPlan, _ outlets: Outlets) {
         let entry = configuration.entries[plan.entry]
-        for warning in plan.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
+        for warning in plan.warnings {
+            logger.warning("\(warning)", metadata: entry.metadata)
+            outlets.collector.add(warning, entry: plan.entry)
+        }
         progress.planned(tags: plan.tags.count)
         if outlets.collector.expect(plan.tags.count, of: plan.entry) { outlets.ended.yield(plan.entry) }
         outlets.work.yield(plan)
@@ -141,10 +156,11 @@ package struct Syncer: Sendable {
 
     private func fail(_ position: Int, _ error: any Error, _ outlets: Outlets) {
         progress.planned(tags: 1)
-        progress.finished(failed: true)
         _ = outlets.collector.expect(1, of: position)
         let entry = configuration.entries[position]
-        outlets.add(failure(of: entry, position: position, tag: nil, error: error), order: 0)
+        let row = failure(of: entry, position: position, tag: nil, error: error)
+        progress.finished(row)
+        outlets.add(row, order: 0)
     }
 
     private func copyAll(_ work: AsyncStream<EntryPlan>, _ outlets: Outlets) async throws {
@@ -158,8 +174,10 @@ package struct Syncer: Sendable {
                     }
                     underWay += 1
                     group.addTask {
-                        let row = try await perform(item)
-                        progress.finished(failed: row.status == .failed)
+                        let start = ContinuousClock.now
+                        var row = try await perform(item)
+                        if row.status != .upToDate { row.duration = ContinuousClock.now - start }
+                        progress.finished(row)
                         outlets.add(row, order: item.order)
                     }
                 }

@@ -26,6 +26,10 @@ struct ProgressDisplay: Sendable {
     var format = GlobalOptions.LogFormat.text
     var terminal = Terminal.standardError
     var clock: any Clock<Duration> = ContinuousClock()
+    /// Tells whom the run waits for at the moment.
+    var wait: @Sendable () -> WaitingHosts.Wait? = { nil }
+    /// How many finished tags get a line of their own above the bars.
+    var finishedLines = 0
 
     var form: Form { Self.form(mode, environment: environment, terminal: terminal) }
 
@@ -43,11 +47,16 @@ struct ProgressDisplay: Sendable {
     /// Runs the work and shows its progress meanwhile.
     func showing<Result>(_ work: () async throws -> Result) async throws -> Result {
         switch form {
-        case .nothing: try await work()
-        case .live: try await LiveProgress(progress: progress, terminal: terminal, clock: clock).showing(work)
+        case .nothing: return try await work()
+        case .live:
+            var live = LiveProgress(progress: progress, terminal: terminal, clock: clock)
+            live.wait = wait
+            live.finishedLines = finishedLines
+            return try await live.showing(work)
         case .plain:
-            try await PlainProgress(progress: progress, format: format, clock: clock, tell: { terminal.write($0) })
-                .showing(work)
+            var plain = PlainProgress(progress: progress, format: format, clock: clock, tell: { terminal.write($0) })
+            plain.wait = wait
+            return try await plain.showing(work)
         }
     }
 }

@@ -9,13 +9,17 @@ struct ProgressFrame {
     let elapsed: Duration
     /// In bytes a second; `nil` when it is not known yet.
     let rate: Double?
+    /// How many bytes a second become done, smoothed over a longer time; for the estimate.
+    var pace: Double?
+    var wait: WaitingHosts.Wait?
 
     /// At least one line where there is any room, at most one fewer than the terminal has, none as long as it is wide.
     var lines: [String] {
         let columns = width - 1
         let room = height - 1
         guard columns >= 1, room >= 1 else { return [] }
-        let total = TotalLine(snapshot: snapshot, elapsed: elapsed, rate: rate).text(columns: columns)
+        let total = TotalLine(snapshot: snapshot, elapsed: elapsed, rate: rate, pace: pace, wait: wait)
+            .text(columns: columns)
         let transfers = snapshot.transfers
         guard columns >= TransferLine.minimumColumns, room >= 2, !transfers.isEmpty else { return [total] }
         if transfers.count <= room - 1 {

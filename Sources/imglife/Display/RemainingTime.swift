@@ -7,12 +7,12 @@ enum RemainingTime {
     /// Whoever waits longer than four days does not wait.
     private static let maximum: Duration = .seconds(4 * 86_400)
 
-    /// The longer of two guesses: the tags left at the pace of those that ended, and the bytes left of what is under
-    /// way at the present rate.
+    /// The bytes that are left at the rate at which bytes become done, in bytes a second.
     ///
-    /// The rate is in bytes a second.
+    /// Images whose size is not known yet count at the average of the others. Before any size is known: the tags that
+    /// are left, at the pace of those that ended.
     ///
-    /// - Returns: `nil` when nothing is left, entries are still being listed, or neither guess has a ground.
+    /// - Returns: `nil` when nothing is left, entries are still being listed, or there is no ground for a guess.
     static func estimate(
         _ snapshot: SyncProgress.Snapshot,
         elapsed: Duration,
@@ -20,13 +20,13 @@ enum RemainingTime {
     ) -> Duration? {
         let left = snapshot.tags - snapshot.finishedTags
         guard snapshot.pendingEntries <= 0, left > 0, elapsed >= minimumElapsed else { return nil }
-        let byBytes = secondsOfTransfers(snapshot, rate: rate)
         let seconds: Double
-        if snapshot.finishedTags > 0 {
-            let byTags = (elapsed / .seconds(1)) / Double(snapshot.finishedTags) * Double(left)
-            seconds = max(byTags, byBytes ?? 0)
-        } else if left == 1, let byBytes {
-            seconds = byBytes
+        if snapshot.sizedImages > 0 {
+            // The first bytes tell little: connections are made, and registries wake up.
+            guard let rate, rate > 0, snapshot.passedBytes * 50 >= snapshot.imageBytes else { return nil }
+            seconds = bytesLeft(snapshot, tags: left) / rate
+        } else if snapshot.finishedTags > 0 {
+            seconds = (elapsed / .seconds(1)) / Double(snapshot.finishedTags) * Double(left)
         } else {
             return nil
         }
@@ -34,9 +34,20 @@ enum RemainingTime {
         return estimate <= maximum ? estimate : nil
     }
 
-    private static func secondsOfTransfers(_ snapshot: SyncProgress.Snapshot, rate: Double?) -> Double? {
-        guard let rate, rate > 0, !snapshot.transfers.isEmpty else { return nil }
-        let left = snapshot.transfers.reduce(0) { $0 + Double(max(0, $1.size - $1.sent)) }
-        return (left + Double(snapshot.waitingBytes)) / rate
+    private static func bytesLeft(_ snapshot: SyncProgress.Snapshot, tags left: Int) -> Double {
+        let known = max(0, Double(snapshot.imageBytes - snapshot.passedBytes))
+        let sized = Double(snapshot.sizedImages)
+        let coming = Double(max(0, left - snapshot.runningImages))
+        // Of the tags to come as many will be copied as of those before.
+        let seen = Double(snapshot.finishedTags + snapshot.runningImages)
+        let share = seen > 0 ? min(1, sized / seen) : 1
+        return known + coming * share * Double(snapshot.imageBytes) / sized
+    }
+}
+
+extension SyncProgress.Snapshot {
+    /// Bytes of sized images that are done or under way.
+    var passedBytes: Int64 {
+        doneBytes + transfers.reduce(0) { $0 + max(0, min($1.sent, $1.size)) }
     }
 }

@@ -7,6 +7,10 @@ struct TotalLine {
     let elapsed: Duration
     /// In bytes a second; `nil` when it is not known yet.
     let rate: Double?
+    /// How many bytes a second become done, smoothed over a longer time.
+    var pace: Double?
+    /// Whom everybody waits for.
+    var wait: WaitingHosts.Wait?
 
     /// What matters least is left out first when the line would get too long.
     func text(columns: Int) -> String {
@@ -27,11 +31,12 @@ struct TotalLine {
     /// In the order in which they are shown; the first of rank 0 always is.
     private var parts: [(rank: Int, text: String)] {
         var parts = [(rank: 0, text: tags)]
+        if let wait { parts.append((1, "\(wait)")) }
         if snapshot.failedTags > 0 { parts.append((1, "\(snapshot.failedTags) failed")) }
         if snapshot.bytes > 0 { parts.append((4, ByteCount(snapshot.bytes).description)) }
         if let rate, snapshot.bytes > 0 { parts.append((2, "\(ByteCount(Int64(min(rate, 1e18))))/s")) }
         parts.append((5, Elapsed(wholeSecondsOf: elapsed).description))
-        if let left = RemainingTime.estimate(snapshot, elapsed: elapsed, rate: rate) {
+        if let left = RemainingTime.estimate(snapshot, elapsed: elapsed, rate: pace) {
             parts.append((3, "ETA \(Elapsed(wholeSecondsOf: left))"))
         }
         return parts

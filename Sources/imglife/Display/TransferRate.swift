@@ -1,17 +1,20 @@
-/// How many bytes a second have passed, smoothed over the last five seconds.
+/// How many bytes a second have passed, smoothed over the last seconds: five, unless another number is given.
 struct TransferRate {
-    private static let window: Duration = .seconds(5)
     /// Less time than this says nothing.
     private static let minimum: Duration = .seconds(1)
 
+    private let window: Duration
     private var samples: [(time: Duration, bytes: Int64)] = []
+
+    init(window: Duration = .seconds(5)) {
+        self.window = window
+    }
 
     /// Adds what has passed in all at a time since the run began, later than that of the sample before.
     mutating func add(bytes: Int64, at time: Duration) {
         samples.append((time, bytes))
         // The newest sample outside the window is kept: it is where the window begins.
-        let isOld: ((time: Duration, bytes: Int64)) -> Bool = { $0.time <= time - Self.window }
-        while samples.count > 1, isOld(samples[1]) { samples.removeFirst() }
+        while samples.count > 1, samples[1].time <= time - window { samples.removeFirst() }
     }
 
     /// In bytes a second; `nil` while too little time has passed to tell.

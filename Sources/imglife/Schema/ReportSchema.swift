@@ -46,6 +46,18 @@ enum ReportSchema {
               "type": "array",
               "items": { "$ref": "#/$defs/row" }
             },
+            "warnings": {
+              "description": "What the choice of an entry's tags was warned of; absent when nothing.",
+              "type": "array",
+              "items": {
+                "type": "object",
+                "required": ["entry", "text"],
+                "properties": {
+                  "entry": { "description": "Its place in sync.entries, from 0.", "$ref": "#/$defs/count" },
+                  "text": { "description": "One line.", "type": "string" }
+                }
+              }
+            },
             "lifecycle": {
               "description": "How many of the tags whose life cycle is tracked are at its end.",
               "type": "object",
@@ -119,6 +131,29 @@ enum ReportSchema {
                   "description": "How many signatures, attestations and the like were copied with it; absent when none.",
                   "type": "integer",
                   "minimum": 1
+                },
+                "code": {
+                  "description": "What kind of failure it was; absent when it did not fail. Names are added.",
+                  "enum": [
+                    "unauthorized", "forbidden", "not-found", "rate-limited", "unavailable", "timeout",
+                    "connection", "certificate", "invalid-content", "digest-mismatch", "rejected",
+                    "no-platform", "referrer", "conflict", "cache", "configuration", "other"
+                  ]
+                },
+                "tries": {
+                  "description": "How many tries the operation made that failed in the end; absent when not known.",
+                  "type": "integer",
+                  "minimum": 1
+                },
+                "duration_seconds": {
+                  "description": "How long it took; absent for what was up to date.",
+                  "type": "number",
+                  "minimum": 0
+                },
+                "warnings": {
+                  "description": "What a person should know of it, one line each; absent when nothing.",
+                  "type": "array",
+                  "items": { "type": "string" }
                 }
               }
             },
