@@ -39,21 +39,21 @@ struct ExportCrashTests {
         }
     }
 
-    @Test("An export that is told to stop leaves nothing", arguments: [SIGINT, SIGTERM])
+    @Test("An export that is told to stop leaves nothing", arguments: [SIGINT, SIGTERM, SIGHUP])
     func stopped(signal: CInt) async throws {
         try await ScriptedRegistry.with { upstream async throws in
             upstream.load(SampleImage.image(layers: [.init(seed: 1, size: 1 << 20)]), repository: "up/app", tag: "1")
             try await Workspace.with { workspace async throws in
                 try workspace.configure(Entry(upstream.place("up/app"), to: upstream.place("down/app"), "tag: '1'"))
                 // Nobody reads the pipe before the export has been told to stop.
-                let name = signal == SIGINT ? "INT" : "TERM"
+                let name = [SIGINT: "INT", SIGTERM: "TERM", SIGHUP: "HUP"][signal, default: ""]
                 let result = try await workspace.shell(
                     """
                     mkfifo p; "$imglife" export -o - --progress none >p & e=$!
                     exec 3<p; head -c 100 <&3 >/dev/null; kill -\(name) $e; cat <&3 >/dev/null; wait $e
                     """
                 )
-                #expect(result.status == (signal == SIGINT ? 130 : 143), "\(result.errors)")
+                #expect(result.status == Int(signal) + 128, "\(result.errors)")
             }
         }
     }
