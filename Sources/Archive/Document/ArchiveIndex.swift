@@ -9,6 +9,10 @@ struct ArchiveIndex {
     static let maximumSize = 64 << 20
 
     let images: [ArchiveDocument.Image]
+    /// Without a name, so that programs which build their own graph of a layout find them.
+    var referrers: [Descriptor] = []
+    /// For programs that look for what refers to a manifest under its tag.
+    var lists: [ReferrerList] = []
 
     /// What such a text lists, whoever wrote it.
     ///
@@ -23,7 +27,10 @@ struct ArchiveIndex {
 
     /// The same bytes for the same images.
     var encoded: [UInt8] {
-        let entries = images.map { Self.entry($0.descriptor, named: "\($0.reference)") }
+        let entries =
+            images.map { Self.entry($0.descriptor, named: "\($0.reference)") }
+            + referrers.map { "{" + Self.members($0) }
+            + lists.map { Self.entry($0.descriptor, named: "\($0.repository):\($0.tag)") }
         let text =
             #"{"manifests":["# + entries.joined(separator: ",") + #"],"mediaType":"\#(MediaType.ociIndex)","#
             + #""schemaVersion":2}"# + "\n"
@@ -33,7 +40,11 @@ struct ArchiveIndex {
     private static func entry(_ descriptor: Descriptor, named name: String) -> String {
         let name = JSONText.quoted(name)
         return #"{"annotations":{"\#(ImageLayout.containerdName)":\#(name),"\#(ImageLayout.referenceName)":\#(name)},"#
-            + #""digest":"\#(descriptor.digest)","mediaType":\#(JSONText.quoted("\(descriptor.mediaType)")),"#
+            + members(descriptor)
+    }
+
+    private static func members(_ descriptor: Descriptor) -> String {
+        #""digest":"\#(descriptor.digest)","mediaType":\#(JSONText.quoted("\(descriptor.mediaType)")),"#
             + #""size":\#(descriptor.size)}"#
     }
 }

@@ -11,6 +11,8 @@ struct ArchiveDraft {
     /// To be written, in the order of the images.
     let blobs: [ArchiveDocument.Blob]
     let omitted: [ArchiveDocument.Omission]
+    /// Their blobs are among ``blobs``.
+    let lists: [ReferrerList]
 
     /// - Throws: `DocumentError` when the volumes are too small or too many.
     func shares() throws -> [ArchivePacking.Share] {
@@ -46,7 +48,7 @@ struct ArchiveDraft {
             parts: [],
             volume: ArchiveDocument.Volume(number: last, count: last, set: set)
         )
-        let index = ArchiveIndex(images: contents.images).encoded
+        let index = index(contents.images) { _ in true }
         let texts = document.encoded.readableBytes + index.count + ImageLayout.marker.utf8.count + dockerSize
         // Four headers and rounded ends, six directories, the archive's end, a signature.
         return Int64(texts) + 8 * TarHeader.blockSize + 6 * TarHeader.blockSize + TarHeader.endSize + 512
@@ -71,14 +73,20 @@ struct ArchiveDraft {
                 parts: share.cuts.compactMap { parts[$0] },
                 volume: set.map { .init(number: position + 1, count: shares.count, set: $0) }
             )
-            let whole = isSet ? Self.images(contents.images, within: share, closures) : contents.images
-            guard document.encoded.readableBytes <= ArchiveDocument.maximumSize else {
+            let held = Set(share.blobs.map(\.digest))
+            let whole = isSet ? whole(within: held) : []
+            let index = index(contents.images) { digest in
+                !isSet || whole.contains(digest) || isList(digest) && held.contains(digest)
+            }
+            guard document.encoded.readableBytes <= ArchiveDocument.maximumSize, index.count <= ArchiveIndex.maximumSize
+            else {
                 throw DocumentError(.tooLarge, "there is too much for one archive; export fewer images at a time")
             }
             return ArchiveVolume(
                 document: document,
-                index: ArchiveIndex(images: whole).encoded,
-                dockerManifest: dockerManifest
+                index: index,
+                dockerManifest: dockerManifest,
+                made: Dictionary(lists.map { ($0.descriptor.digest, $0.text) }) { first, _ in first }
             )
         }
     }
@@ -108,14 +116,21 @@ struct ArchiveDraft {
         )
     }
 
-    /// The images that other programs can read from one volume alone.
-    private static func images(
-        _ images: [ArchiveDocument.Image],
-        within share: ArchivePacking.Share,
-        _ closures: [(top: Digest, closure: ArchiveClosure)]
-    ) -> [ArchiveDocument.Image] {
-        let held = Set(share.blobs.map(\.digest))
-        let whole = Set(closures.filter { $0.closure.descriptors.allSatisfy { held.contains($0.digest) } }.map(\.top))
-        return images.filter { whole.contains($0.descriptor.digest) }
+    /// What other programs find in an archive: all of it, or what can be read from one volume alone.
+    private func index(_ images: [ArchiveDocument.Image], _ isHeld: (Digest) -> Bool) -> [UInt8] {
+        var seen: Set<Digest> = []
+        return ArchiveIndex(
+            images: images.filter { isHeld($0.descriptor.digest) },
+            referrers: contents.referrers.map(\.descriptor)
+                .filter { isHeld($0.digest) && seen.insert($0.digest).inserted },
+            lists: lists.filter { isHeld($0.descriptor.digest) }
+        ).encoded
+    }
+
+    private func isList(_ digest: Digest) -> Bool { lists.contains { $0.descriptor.digest == digest } }
+
+    /// The manifests that one volume alone has all of.
+    private func whole(within held: Set<Digest>) -> Set<Digest> {
+        Set(closures.filter { $0.closure.descriptors.allSatisfy { held.contains($0.digest) } }.map(\.top))
     }
 }

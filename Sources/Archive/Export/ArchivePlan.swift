@@ -43,6 +43,8 @@ package struct ArchiveVolume: Sendable {
     let index: [UInt8]
     /// `nil` where the archive is not complete on its own.
     let dockerManifest: [UInt8]?
+    /// Blobs that were made for the archive, and that no cache holds.
+    let made: [Digest: ByteBuffer]
 
     /// In the order in which a reader that sees it once needs it: what it is, then the blobs, then the parts.
     var members: [Member] {
@@ -54,7 +56,9 @@ package struct ArchiveVolume: Sendable {
         if let dockerManifest { members.append(.text(.dockerManifest, dockerManifest)) }
         members.append(.directory("blobs"))
         members += Self.algorithms(document.blobs.map(\.digest)).map { .directory("blobs/\($0)") }
-        members += document.blobs.map { .blob($0) }
+        members += document.blobs.map { blob in
+            made[blob.digest].map { .text(.blob(blob.digest), Array($0.readableBytesView)) } ?? .blob(blob)
+        }
         guard !document.parts.isEmpty else { return members }
         members.append(.directory("parts"))
         members += Self.algorithms(document.parts.map(\.blob.digest)).map { .directory("parts/\($0)") }

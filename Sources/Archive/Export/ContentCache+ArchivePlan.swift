@@ -18,8 +18,22 @@ extension ContentCache {
         let needed = try Self.blobs(of: closures)
         let omitted = Self.omissions(among: needed, contents.receipts)
         let spared = Set(omitted.map(\.blob.digest))
-        let blobs = needed.filter { !spared.contains($0.digest) }
-        let draft = ArchiveDraft(contents: contents, closures: closures, blobs: blobs, omitted: omitted)
+        // None is so large that it would have to be cut.
+        let lists = try ReferrerList.lists(of: contents.referrers, in: self).filter {
+            contents.volumeSize == nil || $0.descriptor.size <= ArchivePacking.minimumPart / 2
+        }
+        let known = Set(needed.map(\.digest))
+        let made = Dictionary(lists.map { ($0.descriptor.digest, $0.blob) }) { first, _ in first }
+        let blobs =
+            needed.filter { !spared.contains($0.digest) }
+            + made.values.filter { !known.contains($0.digest) }.sorted { $0.digest < $1.digest }
+        let draft = ArchiveDraft(
+            contents: contents,
+            closures: closures,
+            blobs: blobs,
+            omitted: omitted,
+            lists: lists
+        )
         let shares = try draft.shares()
         let docker =
             shares.count == 1 && omitted.isEmpty

@@ -1,0 +1,110 @@
+import Archive
+import Cache
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+/// What refers to an image, and what refers to that, in an archive and across it.
+@Suite(.timeLimit(.minutes(10)))
+struct ArchivedReferrerTests {
+    private static let image = SampleImage.image(layers: [.init(seed: 61, size: 40_000)])
+    private static let bill = SampleImage.artifact(of: image.top, content: "bill of materials")
+    private static let signature = SampleImage.artifact(of: bill.top, content: "signature of the bill")
+    private static let name = "a.example.com/x:1"
+
+    /// What an archive of the image is made of, with all that refers to it.
+    private static func contents(_ volumeSize: Int64? = nil) throws -> ArchiveContents {
+        let reference = try ImageReference(name)
+        var contents = ArchiveContents(images: [.init(reference: reference, descriptor: image.top)])
+        contents.referrers = [bill, signature].map { .init(repository: reference.location, descriptor: $0.top) }
+        contents.volumeSize = volumeSize
+        return contents
+    }
+
+    /// A cache that holds the image and its referrers.
+    private static func filled(_ body: (ContentCache, _ path: String) async throws -> Void) async throws {
+        try await withCache { cache, path async throws in
+            var tar = TestTar.layout([(image, name), (bill, nil)])
+            tar.add(signature)
+            try await cache.importing(tar.finished, at: path)
+            try await body(cache, path)
+        }
+    }
+
+    private static func expectAll(in cache: ContentCache) async throws {
+        let location = try ImageReference(name).location
+        #expect(try await cache.tagged() == [name: image.digest])
+        #expect(try await cache.names.referrers(of: image.digest, in: location).map(\.digest) == [bill.digest])
+        #expect(try await cache.names.referrers(of: bill.digest, in: location).map(\.digest) == [signature.digest])
+        for blob in [bill, signature].flatMap({ $0.blobs + $0.manifests }) { #expect(cache.contains(blob.descriptor)) }
+        #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 0)
+    }
+
+    @Test(
+        "An image, its bill of materials and that one's signature arrive whole, also in volumes",
+        arguments: [false, true]
+    )
+    func whole(inVolumes: Bool) async throws {
+        try await Self.filled { cache, path async throws in
+            let plan = try await cache.plan(Self.contents(inVolumes ? 44 << 10 : nil))
+            #expect(plan.volumes.count > 1 == inVolumes)
+            try await withCache { far, _ async throws in
+                for (number, volume) in plan.volumes.enumerated().reversed() {
+                    let file = "\(path)-\(number).tar"
+                    try await cache.write(volume, to: .file(path: file, overwrites: false))
+                    _ = try await far.importArchive(from: .path(file))
+                }
+                try await Self.expectAll(in: far)
+            }
+        }
+    }
+
+    @Test("With a receipt of the image its referrers still arrive")
+    func since() async throws {
+        try await Self.filled { cache, path async throws in
+            try await withCache { far, farPath async throws in
+                let sample = ArchiveSample(images: [(Self.image, Self.name)])
+                try await far.importing(sample.archive(), at: farPath)
+                var contents = try Self.contents()
+                contents.receipts = [try await far.receipt()]
+                let plan = try await cache.plan(contents)
+                #expect(!plan.omitted.isEmpty)
+                try await cache.write(plan.volumes[0], to: .file(path: "\(path)-delta.tar", overwrites: false))
+                _ = try await far.importArchive(from: .path("\(path)-delta.tar"))
+                try await Self.expectAll(in: far)
+            }
+        }
+    }
+
+    @Test("The archive's index lists each referrer, and the list of each subject under the tag that others look for")
+    func listed() async throws {
+        try await Self.filled { cache, path async throws in
+            let plan = try await cache.plan(Self.contents())
+            try await cache.write(plan.volumes[0], to: .file(path: "\(path)-a.tar", overwrites: false))
+            try Files.makeDirectory("\(path)-x")
+            try await Tool.check("tar", ["-C", "\(path)-x", "-xf", "\(path)-a.tar"])
+            let index = try JSONValue(parsing: Files.read("\(path)-x/index.json"))
+            let entries = try #require(index["manifests"]?.elements)
+            let nameless = Set(entries.filter { $0["annotations"] == nil }.compactMap { $0["digest"]?.string })
+            #expect(nameless == Set([Self.bill, Self.signature].map { "\($0.digest)" }))
+            for (subject, referrer) in [(Self.image, Self.bill), (Self.bill, Self.signature)] {
+                let tag = "a.example.com/x:sha256-\(subject.digest.hex)"
+                let list = try #require(
+                    entries.first { $0["annotations"]?["org.opencontainers.image.ref.name"]?.string == tag }
+                )
+                let digest = try Digest(try #require(list["digest"]?.string))
+                let bytes = try Files.read("\(path)-x/\(TestTar.name(digest))")
+                #expect(Digest.of(bytes) == digest)
+                let manifest = try Manifest(bytes: bytes, contentType: .ociIndex)
+                #expect(manifest.references.map(\.digest) == [referrer.digest])
+            }
+            // The lists are for others: an import makes its own.
+            try await withCache { far, farPath async throws in
+                _ = try await far.importArchive(from: .path("\(path)-a.tar"))
+                try await Self.expectAll(in: far)
+                #expect(try names("\(farPath)/ingest").isEmpty)
+            }
+        }
+    }
+}
