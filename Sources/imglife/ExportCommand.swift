@@ -80,6 +80,14 @@ struct ExportCommand: Subcommand {
     )
     var volumeSize: ByteSize?
 
+    @Flag(
+        help: ArgumentHelp(
+            "Write what 'docker load' reads and nothing else: one platform of each image, without its manifests, so that its "
+                + "digest changes. For skopeo, where an image has Docker's media types."
+        )
+    )
+    var dockerOnly = false
+
     @Option(help: ArgumentHelp("Sign the archive's list of digests with this private key.", valueName: "key"))
     var sign: String?
 
@@ -106,6 +114,12 @@ struct ExportCommand: Subcommand {
         }
     }
 
+    func validate() throws {
+        guard !dockerOnly || volumeSize == nil && receipts.isEmpty && sign == nil else {
+            throw ValidationError("--docker-only has no volumes, receipts or signatures: leave out the other option")
+        }
+    }
+
     /// Where the archive goes; what is wrong with the place is said by the export.
     private var place: OutputPlace? {
         file == "-" ? .ownFile(STDOUT_FILENO) : try? OutputPlace(file)
@@ -123,6 +137,7 @@ struct ExportCommand: Subcommand {
             .map { .entry($0) }
         request.platforms = platforms
         request.volumeSize = volumeSize?.bytes
+        request.isDockerOnly = dockerOnly
         request.receipts = try receipts.map { try Receipt(file: $0) }
         request.signingKey = try sign.map(ArchiveKeyFile.signingKey)
         return request

@@ -13,6 +13,10 @@ package struct ArchiveContents: Sendable {
     package var volumeSize: Int64?
     /// Which platform of an index `docker load` is to get, in this order.
     package var platforms: [PlatformPattern] = []
+    /// Whether nothing but what `docker load` reads is written: configs and layers of one platform each, no manifests.
+    ///
+    /// For programs that cannot read Docker's media types in an image layout. Not for volumes, receipts or signatures.
+    package var isDockerOnly = false
 
     package init(images: [ArchiveDocument.Image]) {
         self.images = images
@@ -45,22 +49,32 @@ package struct ArchiveVolume: Sendable {
     let dockerManifest: [UInt8]?
     /// Blobs that were made for the archive, and that no cache holds.
     let made: [Digest: ByteBuffer]
+    /// Whether it is no layout, and says nothing of itself.
+    var isDockerOnly = false
 
     /// In the order in which a reader that sees it once needs it: what it is, then the blobs, then the parts.
     var members: [Member] {
-        var members: [Member] = [
-            .text(.layout, Array(ImageLayout.marker.utf8)),
-            .text(.document, Array(document.encoded.readableBytesView)),
-            .text(.index, index),
-        ]
+        var members: [Member] = []
+        if !isDockerOnly { members = texts }
         if let dockerManifest { members.append(.text(.dockerManifest, dockerManifest)) }
         members.append(.directory("blobs"))
         members += Self.algorithms(document.blobs.map(\.digest)).map { .directory("blobs/\($0)") }
         members += document.blobs.map { blob in
             made[blob.digest].map { .text(.blob(blob.digest), Array($0.readableBytesView)) } ?? .blob(blob)
         }
-        guard !document.parts.isEmpty else { return members }
-        members.append(.directory("parts"))
+        return document.parts.isEmpty ? members : members + partMembers
+    }
+
+    private var texts: [Member] {
+        [
+            .text(.layout, Array(ImageLayout.marker.utf8)),
+            .text(.document, Array(document.encoded.readableBytesView)),
+            .text(.index, index),
+        ]
+    }
+
+    private var partMembers: [Member] {
+        var members: [Member] = [.directory("parts")]
         members += Self.algorithms(document.parts.map(\.blob.digest)).map { .directory("parts/\($0)") }
         for (position, part) in document.parts.enumerated() {
             if position == 0 || document.parts[position - 1].blob != part.blob {

@@ -15,6 +15,7 @@ extension ContentCache {
         contents.images.sort { "\($0.reference)" < "\($1.reference)" }
         contents.referrers.sort { $0.descriptor.digest < $1.descriptor.digest }
         let closures = try await closures(of: contents)
+        if contents.isDockerOnly { return try await dockerPlan(contents) }
         let needed = try Self.blobs(of: closures)
         let omitted = Self.omissions(among: needed, contents.receipts)
         let spared = Set(omitted.map(\.blob.digest))
@@ -37,13 +38,24 @@ extension ContentCache {
         let shares = try draft.shares()
         let docker =
             shares.count == 1 && omitted.isEmpty
-            ? try await dockerManifest(of: contents.images, platforms: contents.platforms) : nil
+            ? try await dockerManifest(of: contents.images, platforms: contents.platforms)?.text : nil
         let parts = try await parts(of: shares.flatMap(\.cuts))
         return ArchivePlan(
             volumes: try draft.volumes(shares, parts: parts, dockerManifest: docker),
             blobs: blobs,
             omitted: omitted
         )
+    }
+
+    /// What is already held, as `docker save` has it.
+    private func dockerPlan(_ contents: ArchiveContents) async throws -> ArchivePlan {
+        guard let docker = try await dockerManifest(of: contents.images, platforms: contents.platforms) else {
+            throw DocumentError(.unsupported, "none of the images can be in an archive that is docker's alone")
+        }
+        let document = try ArchiveDocument(images: contents.images, blobs: docker.blobs)
+        var volume = ArchiveVolume(document: document, index: [], dockerManifest: docker.text, made: [:])
+        volume.isDockerOnly = true
+        return ArchivePlan(volumes: [volume], blobs: docker.blobs, omitted: [])
     }
 
     /// The closures of images and referrers, by their digests, complete and held.

@@ -29,6 +29,9 @@ struct DockerManifest: Encodable {
     }
 
     private(set) var items: [Item] = []
+    /// Configs and layers, each once, in the order of the images.
+    private(set) var blobs: [ArchiveDocument.Blob] = []
+    private var seen: Set<Digest> = []
     private var positions: [Key: Int] = [:]
 
     mutating func add(_ image: ImageManifest, as reference: ImageReference) {
@@ -38,6 +41,9 @@ struct DockerManifest: Encodable {
             items[known].repoTags.append(reference.description)
         } else {
             positions[Key(config: config, layers: layers)] = items.count
+            for blob in [image.config] + image.layers where seen.insert(blob.digest).inserted {
+                blobs.append(.init(digest: blob.digest, size: blob.size))
+            }
             items.append(Item(config: config, repoTags: [reference.description], layers: layers))
         }
     }
@@ -83,7 +89,7 @@ extension ContentCache {
     func dockerManifest(
         of images: [ArchiveDocument.Image],
         platforms: [PlatformPattern]
-    ) async throws -> [UInt8]? {
+    ) async throws -> (text: [UInt8], blobs: [ArchiveDocument.Blob])? {
         var document = DockerManifest()
         for image in images {
             let chosen = try self.image(of: image.descriptor, platforms: platforms, depth: 0)
@@ -92,7 +98,8 @@ extension ContentCache {
             else { continue }
             document.add(chosen, as: image.reference)
         }
-        return document.items.isEmpty ? nil : try document.text()
+        guard !document.items.isEmpty, let text = try document.text() else { return nil }
+        return (text, document.blobs)
     }
 
     private func image(of descriptor: Descriptor, platforms: [PlatformPattern], depth: Int) throws -> ImageManifest? {

@@ -21,6 +21,8 @@ package struct ExportRequest: Sendable {
     /// In bytes.
     package var volumeSize: Int64?
     package var signingKey: ArchiveSigningKey?
+    /// As ``ArchiveContents/isDockerOnly``.
+    package var isDockerOnly = false
     package var destination: ArchiveDestination
 
     package init(destination: ArchiveDestination) {

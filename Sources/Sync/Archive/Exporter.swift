@@ -43,6 +43,7 @@ package struct Exporter: Sendable {
         contents.receipts = request.receipts
         contents.volumeSize = request.volumeSize
         contents.platforms = request.platforms
+        contents.isDockerOnly = request.isDockerOnly
         var plan = try await cache.plan(contents)
         if let key = request.signingKey { try plan.sign(with: key) }
         let archives = try await write(plan, request.destination)
