@@ -54,11 +54,12 @@ struct Listener: Sendable {
 
     private func prepare(_ channel: any Channel, _ tls: TLSContext?, _ responder: Responder) throws {
         let pipeline = channel.pipeline.syncOperations
-        guard state.admit(channel) else {
-            try pipeline.addHandler(CrowdHandler(isPlain: tls == nil))
+        let isAdmitted = state.admit(channel)
+        if let tls { try pipeline.addHandler(tls.makeHandler()) }
+        guard isAdmitted else {
+            try pipeline.addHandler(CrowdHandler())
             return
         }
-        if let tls { try pipeline.addHandler(tls.makeHandler()) }
         try pipeline.addHandler(
             ConnectionHandler(
                 state,
@@ -84,14 +85,12 @@ private final class CrowdHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private let isPlain: Bool
+    private var hasAnswered = false
 
-    init(isPlain: Bool) {
-        self.isPlain = isPlain
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        guard isPlain else { return context.close(promise: nil) }
+    /// Once it has asked: clients take an answer that comes before for none.
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !hasAnswered else { return }
+        hasAnswered = true
         var buffer = ByteBuffer()
         var encoder = ResponseEncoder()
         let message = "there are too many connections; try again"
@@ -100,7 +99,20 @@ private final class CrowdHandler: ChannelInboundHandler {
         encoder.write(response, Exchange(Request(head), isLast: true), into: &buffer)
         if case .bytes(var body) = response.body { buffer.writeBuffer(&body) }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
-        context.close(promise: nil)
+        // What it still sends is taken, else the system would cut the connection before the answer is read.
+        context.close(mode: .output, promise: nil)
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let channel = context.channel
+        let timeout = context.eventLoop.scheduleTask(in: TimeAmount(ConnectionLimits.linger)) {
+            channel.close(promise: nil)
+        }
+        channel.closeFuture.whenComplete { _ in timeout.cancel() }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event { context.close(promise: nil) }
     }
 }
 

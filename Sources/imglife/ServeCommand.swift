@@ -67,6 +67,7 @@ struct ServeCommand: Subcommand {
 
     func run() async throws {
         try await Failure.exiting {
+            let room = OpenFiles.raised()
             let access = try CacheAccess(options: parent.options)
             let logger = access.configuration.logger
             let output = LogOutput(format: parent.options.format(environment: access.environment), level: .warning)
@@ -76,7 +77,7 @@ struct ServeCommand: Subcommand {
                     configuration.mayBeReadOnly = true
                     configuration.mode = .create
                     try await ContentCache.with(configuration) { cache in
-                        try await serve(cache, access, logger, until: stop)
+                        try await serve(cache, access, logger, room: room, until: stop)
                     }
                 }
             }
@@ -87,6 +88,7 @@ struct ServeCommand: Subcommand {
         _ cache: ContentCache,
         _ access: CacheAccess,
         _ logger: Logger,
+        room: Int,
         until stop: Stopping
     ) async throws {
         warnOfStrangers(logger)
@@ -98,6 +100,7 @@ struct ServeCommand: Subcommand {
             )
             var configuration = configuration(access, logger)
             configuration.hosts.formUnion(hosts)
+            configuration.limits.connections = min(maxConnections, room)
             try await Server.with(
                 configuration,
                 content,

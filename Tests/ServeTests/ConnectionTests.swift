@@ -1,9 +1,10 @@
 import NIOCore
 import NIOPosix
 import OCI
-import Serve
 import TestSupport
 import Testing
+
+@testable import Serve
 
 /// Connections: order, limits, deadlines, and clients that misbehave.
 @Suite(.timeLimit(.minutes(10)))
@@ -90,6 +91,30 @@ struct ConnectionTests {
                 #expect(String(buffer: received.bytes).contains("\"ok\"") == (count == 2))
             }
         }
+    }
+
+    @Test("What was read of pipelined heads is let go, and a client that reads no answer has to wait with more")
+    func pipelinedHeads() async throws {
+        try await ServedCache.with { served async throws in
+            let filler = String(repeating: "x", count: 31_000)
+            let request = Self.request("/v2/", "X-Filler: \(filler)")
+            let count = 600
+            let received = try await RawConnection.with(to: served.host) { connection async throws in
+                for _ in 1..<count { connection.send(request) }
+                connection.send(Self.request("/v2/", "Connection: close"))
+                return try await connection.waitForEnd()
+            }
+            #expect(answers(received) == count)
+        }
+    }
+
+    @Test("A client's addresses of IPv6 count as one, those of IPv4 each for itself")
+    func clientKeys() throws {
+        let key = { (text: String) in try SocketAddress(ipAddress: text, port: 1).clientKey }
+        #expect(try key("2001:db8:1:2::1") == key("2001:db8:1:2:ffff::9"))
+        #expect(try key("2001:db8:1:2::1") != key("2001:db8:1:3::1"))
+        #expect(try key("192.0.2.1") != key("192.0.2.2"))
+        #expect(try key("::ffff:192.0.2.1") != key("::ffff:192.0.2.2"))
     }
 
     @Test("A client that ends its side after its requests gets all answers", arguments: [nil, "a"])

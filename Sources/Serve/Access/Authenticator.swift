@@ -5,25 +5,20 @@ import Synchronization
 
 /// Checks the passwords of requests, remembering for a while those that were right.
 ///
-/// bcrypt is slow by design: only a few are computed at once, few more may wait, and a right password is known again
-/// by a salted hash of it.
+/// bcrypt is slow by design: only a few are computed at once, the others wait, and a right password is known again by a
+/// salted hash of it, for as long as it is used.
 final class Authenticator: Sendable {
     enum Outcome {
         case admitted
         case refused
-        /// Too many passwords are being checked.
-        case overloaded
     }
 
     private static let lifetime = Duration.seconds(300)
     private static let capacity = 1024
-    /// Passwords that are being checked or wait for it.
-    private static let maximumPending = 32
 
     private struct State {
         var passwords: PasswordFile
         var good: [Digest: ContinuousClock.Instant] = [:]
-        var pending = 0
     }
 
     private let salt: UInt64
@@ -50,28 +45,30 @@ final class Authenticator: Sendable {
     /// What can be told without computing a hash; `nil` when ``admits(_:)`` has to be asked.
     func admitsAtOnce(_ field: String?) -> Bool? {
         guard let field, let key = key(field) else { return false }
-        let admittedAt = state.withLock { $0.good[key] }
-        if let admittedAt, admittedAt.duration(to: .now) < Self.lifetime { return true }
+        if isKnown(key) { return true }
         return BasicCredentials(field) == nil ? false : nil
     }
 
     func admits(_ field: String?) async -> Outcome {
         guard let field, let key = key(field), let credentials = BasicCredentials(field) else { return .refused }
-        let admittedAt = state.withLock { $0.good[key] }
-        if let admittedAt, admittedAt.duration(to: .now) < Self.lifetime { return .admitted }
-        let passwords = state.withLock { state -> PasswordFile? in
-            guard state.pending < Self.maximumPending else { return nil }
-            state.pending += 1
-            return state.passwords
-        }
-        guard let passwords else { return .overloaded }
-        defer { state.withLock { $0.pending -= 1 } }
+        if isKnown(key) { return .admitted }
+        let passwords = state.withLock { $0.passwords }
+        // As many wait as there are connections, each with one request at a time.
         let isRight = try? await pool.runIfActive {
             passwords.admits(user: credentials.user, password: credentials.password)
         }
         guard isRight == true else { return .refused }
         remember(key, passwords)
         return .admitted
+    }
+
+    /// Whether it was right a while ago; each use makes the while begin anew.
+    private func isKnown(_ key: Digest) -> Bool {
+        state.withLock { state in
+            guard let admittedAt = state.good[key], admittedAt.duration(to: .now) < Self.lifetime else { return false }
+            state.good[key] = .now
+            return true
+        }
     }
 
     private func remember(_ key: Digest, _ passwords: PasswordFile) {

@@ -30,7 +30,8 @@ package struct PasswordFile: Hashable, Sendable {
                 throw problem("this user has a line already")
             }
         }
-        guard let decoy = hashes.values.max() else {
+        // The text after the method begins with the cost.
+        guard let decoy = hashes.values.max(by: { $0.dropFirst(4) < $1.dropFirst(4) }) else {
             throw PasswordFileError(file: file, line: nil, reason: "it names no user")
         }
         self.hashes = hashes

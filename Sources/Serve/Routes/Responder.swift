@@ -64,7 +64,6 @@ struct Responder: Sendable {
             switch await authenticator.admits(request.head.fields.authorization) {
             case .admitted: break
             case .refused: return Self.unauthorized
-            case .overloaded: return Self.overloaded
             }
         }
         guard let route = request.route, let target = request.target, serves(route) else { return Self.notFound }
@@ -148,12 +147,6 @@ struct Responder: Sendable {
 extension Responder {
     static let ping = Response(200, [("Docker-Distribution-API-Version", "registry/2.0")], json: "{}")
     static let notFound = Response(404, .nameUnknown, "there is nothing at this path")
-    static let overloaded = Response(
-        503,
-        .tooManyRequests,
-        "too many passwords are being checked; try again",
-        [("Retry-After", "1")]
-    )
     static let unexpected = Response(417, .unsupported, "only '100-continue' can be expected")
     static let unauthorized = Response(
         401,

@@ -75,7 +75,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard phase != .closing else { return }
         var bytes = unwrapInboundIn(data)
-        if inbox.readableBytes == 0 { inbox = bytes } else { inbox.writeBuffer(&bytes) }
+        if inbox.readableBytes == 0 {
+            inbox = bytes
+        } else {
+            // What was read would stay otherwise, for as long as reads never end where a head does.
+            inbox.discardReadBytes()
+            inbox.writeBuffer(&bytes)
+        }
         advance()
     }
 
@@ -93,7 +99,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     /// A client that sends ahead of its turn has to wait.
     func read(context: ChannelHandlerContext) {
-        if phase == .answering, inbox.readableBytes >= ConnectionLimits.maximumAhead {
+        if phase != .closing, inbox.readableBytes >= ConnectionLimits.maximumAhead {
             hasDeferredRead = true
         } else {
             context.read()
@@ -102,7 +108,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     /// Reads on where a client had to wait.
     func resumeReading() {
-        guard hasDeferredRead else { return }
+        guard hasDeferredRead, phase == .closing || inbox.readableBytes < ConnectionLimits.maximumAhead else { return }
         hasDeferredRead = false
         context?.read()
     }

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import Synchronization
 
@@ -39,7 +40,7 @@ final class ServerState: Sendable {
     /// - Returns: whether there is room for it.
     func admit(_ channel: any Channel) -> Bool {
         let address = channel.remoteAddress
-        let client = limits.exemptsThisMachine && address?.isLoopback == true ? nil : address?.ipAddress
+        let client = limits.exemptsThisMachine && address?.isLoopback == true ? nil : address?.clientKey
         let isAdmitted = state.withLock { state in
             guard !state.isDraining, state.open.count < limits.connections else { return false }
             if let client {
@@ -87,6 +88,15 @@ final class ServerState: Sendable {
 }
 
 extension SocketAddress {
+    /// What counts as one client: an address of IPv4, but all of a network's addresses of IPv6, of which anybody has 2^64.
+    var clientKey: String? {
+        guard case .v6 = self, let text = ipAddress else { return ipAddress }
+        var bytes = [UInt8](repeating: 0, count: 16)
+        guard inet_pton(AF_INET6, text, &bytes) == 1 else { return text }
+        let isMapped = bytes.prefix(10).allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
+        return (isMapped ? bytes[12...] : bytes[..<8]).map { String($0, radix: 16) }.joined(separator: ":")
+    }
+
     /// Whether it is this machine's own.
     var isLoopback: Bool {
         guard let address = ipAddress else { return true }
