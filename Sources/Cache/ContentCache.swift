@@ -117,10 +117,19 @@ package final class ContentCache: Sendable {
     /// However many tasks and processes ask, the source is read once; a reader that fails or leaves does not stop the
     /// download, which ends with the cache's scope. An interrupted one is continued where it stopped.
     ///
+    /// - Parameters:
+    ///   - descriptor: which blob.
+    ///   - source: whom a download asks that begins now.
+    ///   - demand: what a download that begins now goes on for; when nobody wants it any more it ends, and who
+    ///   joined it at that moment hears ``Demand/Dropped``.
     /// - Returns: the reader; what goes wrong with the download is thrown by its methods.
     /// - Throws: ``CacheError`` (`closed`, `conflict`, or the file cannot be opened).
-    package func follow(_ descriptor: Descriptor, from source: any ContentSource) async throws -> CachedBlob {
-        try await downloads.follow(descriptor, from: source)
+    package func follow(
+        _ descriptor: Descriptor,
+        from source: any ContentSource,
+        while demand: Demand? = nil
+    ) async throws -> CachedBlob {
+        try await downloads.follow(descriptor, from: source, demand)
     }
 
     /// A committed manifest, read whole and hashed.

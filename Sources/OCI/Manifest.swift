@@ -111,6 +111,7 @@ package struct ImageIndex: Sendable {
         package let descriptor: Descriptor
         package let platform: Platform?
         package let annotations: [String: String]
+        package let artifactType: String?
         /// Where its descriptor stands in the index's bytes.
         package let range: Range<Int>
         /// Where the value of its `platform` stands in the index's bytes, even if that is `null`.

@@ -78,6 +78,7 @@ struct ManifestReader {
             descriptor: try descriptor(value, path: "manifests[\(position)]"),
             platform: try platform(value, path: "manifests[\(position)].platform"),
             annotations: try annotations(value),
+            artifactType: try string(named: "artifactType", of: value, path: "manifests[\(position)]."),
             range: value.range,
             platformRange: value.members?.first { $0.key.utf8.elementsEqual("platform".utf8) }?.value.range
         )
@@ -132,8 +133,16 @@ extension ManifestReader {
     }
 
     private func string(named key: String) throws(DocumentError) -> String? {
-        guard let value = try member(key) else { return nil }
-        guard let string = value.string else { throw DocumentError(.structure, "'\(key)' is not a text") }
+        try Self.string(named: key, of: root, path: "")
+    }
+
+    private static func string(
+        named key: String,
+        of value: JSONValue,
+        path: String
+    ) throws(DocumentError) -> String? {
+        guard let value = try member(key, of: value, path: path) else { return nil }
+        guard let string = value.string else { throw DocumentError(.structure, "'\(path)\(key)' is not a text") }
         return string.isEmpty ? nil : string
     }
 

@@ -31,12 +31,12 @@ package protocol Upstream: ContentSource {
     /// - Returns: `nil` when there is no such repository.
     func tags() async throws -> [TagName]?
 
-    /// What refers to a manifest: the registry's own list, else the index under the tag that stands in for it.
+    /// What refers to a manifest, in its order: the registry's own list, else the index under the tag that stands in for it.
     ///
     /// OCI distribution-spec 1.1.1, end-12a and "Referrers Tag Schema".
     ///
     /// - Returns: an empty list also for a manifest that is not there.
-    func referrers(of digest: Digest) async throws -> [Descriptor]
+    func referrers(of digest: Digest) async throws -> [ReferrerEntry]
 }
 
 /// Why an upstream does not give what it was asked for.
@@ -47,8 +47,8 @@ package struct UpstreamError: Error, Sendable, CustomStringConvertible {
         case notFound
         /// The upstream wants credentials, or others than those it was given, or they do not suffice.
         case denied
-        /// It wants no request for that long, where it says so.
-        case rateLimited(retryAfter: Duration?)
+        /// It has had too many requests of us.
+        case rateLimited
         /// It cannot be reached, or fails.
         case unavailable
         /// It gave no answer, or made no progress, in time.
@@ -58,12 +58,27 @@ package struct UpstreamError: Error, Sendable, CustomStringConvertible {
     }
 
     package let kind: Kind
+    /// How long it wants to be left alone, by whomever, where it says so.
+    package let retryAfter: Duration?
     /// One line, safe to display, without secrets: whose registry, what failed.
     package let description: String
+    /// The same for strangers: it names neither an account nor a file of this machine.
+    package let told: String
     package let cause: (any Error)?
 
-    package init(_ kind: Kind, _ description: String, cause: (any Error)? = nil) {
+    /// Whether it may be over when the same is tried again.
+    package var isPassing: Bool { [.rateLimited, .unavailable, .timeout].contains(kind) }
+
+    package init(
+        _ kind: Kind,
+        _ description: String,
+        told: String? = nil,
+        retryAfter: Duration? = nil,
+        cause: (any Error)? = nil
+    ) {
         self.kind = kind
+        self.told = told ?? description
+        self.retryAfter = retryAfter
         self.description = description
         self.cause = cause
     }

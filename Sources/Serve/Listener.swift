@@ -57,6 +57,8 @@ struct Listener: Sendable {
         let isAdmitted = state.admit(channel)
         if let tls { try pipeline.addHandler(tls.makeHandler()) }
         guard isAdmitted else {
+            // Those who are told so need files as well; whoever comes when there are many is not even told.
+            guard state.turnAway(channel) else { return channel.close(promise: nil) }
             try pipeline.addHandler(CrowdHandler())
             return
         }
@@ -88,7 +90,17 @@ private final class CrowdHandler: ChannelInboundHandler {
     private var hasAnswered = false
 
     /// Once it has asked: clients take an answer that comes before for none.
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) { sendAway(context) }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let timeout = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(ConnectionLimits.linger)) {
+            self.sendAway(context)
+            context.close(promise: nil)
+        }
+        context.channel.closeFuture.whenComplete { _ in timeout.cancel() }
+    }
+
+    private func sendAway(_ context: ChannelHandlerContext) {
         guard !hasAnswered else { return }
         hasAnswered = true
         var buffer = ByteBuffer()
@@ -101,14 +113,6 @@ private final class CrowdHandler: ChannelInboundHandler {
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
         // What it still sends is taken, else the system would cut the connection before the answer is read.
         context.close(mode: .output, promise: nil)
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        let channel = context.channel
-        let timeout = context.eventLoop.scheduleTask(in: TimeAmount(ConnectionLimits.linger)) {
-            channel.close(promise: nil)
-        }
-        channel.closeFuture.whenComplete { _ in timeout.cancel() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

@@ -7,6 +7,7 @@ struct PendingRequest: Sendable {
     let request: Request
     let responder: Responder
     let channel: any Channel
+    let client: ServedClient
     /// Ends when the client leaves, and when it has its answer.
     let departure: AsyncStream<Never>
 
@@ -22,7 +23,7 @@ struct PendingRequest: Sendable {
 
     @concurrent
     private func answer(_ state: ServerState) async {
-        let response = await responder.answer(to: request)
+        let response = await responder.answer(to: request, of: client)
         guard case .arriving(let blob, let range)? = response.body, request.head.method != .head else {
             return channel.writeAndFlush(ResponsePart.whole(response), promise: nil)
         }

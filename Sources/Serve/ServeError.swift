@@ -8,8 +8,8 @@ package struct ServeError: Error, Hashable, Sendable, CustomStringConvertible {
         case upstreamFailed
         /// The upstream did not answer in time: 504.
         case upstreamTimedOut
-        /// The upstream limits our rate: 429, with `Retry-After` in seconds where the upstream told one.
-        case upstreamRateLimited(retryAfter: Int?)
+        /// The upstream limits our rate: 429.
+        case upstreamRateLimited
         /// The upstream does not let us see it: 403.
         case upstreamDenied
         /// The cache cannot be read or written now: 503.
@@ -19,10 +19,13 @@ package struct ServeError: Error, Hashable, Sendable, CustomStringConvertible {
     package let kind: Kind
     /// What happened and whose registry it was; made safe when it is shown.
     package let message: String
+    /// When to come again, in seconds, where the upstream says so.
+    package let retryAfter: Int?
 
-    package init(_ kind: Kind, _ message: String) {
+    package init(_ kind: Kind, _ message: String, retryAfter: Int? = nil) {
         self.kind = kind
         self.message = message
+        self.retryAfter = retryAfter
     }
 
     /// The status of the answer.

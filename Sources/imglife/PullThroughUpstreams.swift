@@ -78,14 +78,19 @@ struct PullThroughUpstreams: Sendable {
         _ body: (UpstreamRepositories, @escaping Traffic) async throws -> R
     ) async throws -> R {
         try await RegistryClient.with(questions(credentials, connections)) { questions in
-            try await RegistryClient.with(content(credentials, connections)) { content in
-                let repositories = UpstreamRepositories(
-                    session.configuration,
-                    questions: questions,
-                    content: content,
-                    logger: session.logger
-                )
-                return try await body(repositories) { [questions.traffic, content.traffic] }
+            var hasty = self.questions(credentials, connections)
+            hasty.leavesRoom = true
+            return try await RegistryClient.with(hasty) { opening in
+                try await RegistryClient.with(content(credentials, connections)) { content in
+                    let repositories = UpstreamRepositories(
+                        session.configuration,
+                        questions: questions,
+                        opening: opening,
+                        content: content,
+                        logger: session.logger
+                    )
+                    return try await body(repositories) { [questions.traffic, opening.traffic, content.traffic] }
+                }
             }
         }
     }

@@ -206,7 +206,7 @@ struct RepositoryTests {
                 registry.script(RequestMatch("GET", "/referrers/"), page(Self.referrers(2), next: "\(path)?page=2"))
                 registry.script(RequestMatch("GET", "/referrers/"), page(Self.referrers(3, from: 2)))
             },
-            { try await $0.listedReferrers(of: image.digest) }
+            { try await $0.listedReferrers(of: image.digest)?.map(\.descriptor) }
         )
         #expect(found?.count == 5)
         for second in [Action.status(404), page(Self.referrers(1), next: path)] {
@@ -219,11 +219,11 @@ struct RepositoryTests {
                         )
                         registry.script(RequestMatch("GET", "/referrers/", times: nil), second)
                     },
-                    { try await $0.listedReferrers(of: image.digest) }
+                    { try await $0.listedReferrers(of: image.digest)?.map(\.descriptor) }
                 )
             }
         }
-        #expect(try await ask({ _ in }, { try await $0.listedReferrers(of: image.digest) }) == nil)
+        #expect(try await ask({ _ in }, { try await $0.listedReferrers(of: image.digest)?.map(\.descriptor) }) == nil)
     }
 
     @Test("A connection that is refused says whose registry it is and what to check")

@@ -32,6 +32,7 @@ package final class CachedBlob: BlobReader {
     package let descriptor: Descriptor
     package let provenance: Provenance
     private let state: DownloadState
+    private let demand: Demand?
     /// Gets the file, and the error where the system could not read it; says whether it could put it aside.
     private let onCorruption: @Sendable (OpenFile, CacheError?) async -> Bool
     private let progress = Mutex(Progress())
@@ -40,13 +41,18 @@ package final class CachedBlob: BlobReader {
         _ descriptor: Descriptor,
         _ provenance: Provenance,
         _ state: DownloadState,
+        _ demand: Demand? = nil,
         onCorruption: @escaping @Sendable (OpenFile, CacheError?) async -> Bool
     ) {
         self.descriptor = descriptor
         self.provenance = provenance
         self.state = state
+        self.demand = demand
         self.onCorruption = onCorruption
+        demand?.readerCame()
     }
+
+    deinit { demand?.readerLeft() }
 
     /// How many of its bytes are on the disk, for progress; the last ones can be there before they may be read.
     package var arrived: Int64 { state.view.arrived }
@@ -73,6 +79,15 @@ package final class CachedBlob: BlobReader {
             case .arriving: try await state.wait(for: .max, generation: view.generation)
             }
         }
+    }
+
+    /// Waits until its source has answered, so that somebody can be told whether it comes at all; what had arrived in an
+    /// earlier attempt does not say so.
+    ///
+    /// - Throws: what ended the download; `CancellationError`.
+    package func whenAnswered() async throws {
+        try await state.waitForAnswer()
+        if case .failed(let error) = state.view.phase { throw error }
     }
 
     /// The next bytes at an offset, waiting for them where they have not arrived yet.

@@ -15,13 +15,22 @@ final class DownloadState: Sendable {
         var file: OpenFile?
         var arrived: Int64 = 0
         var generation = 0
+        /// Bytes that the source delivered, also those of attempts that failed.
+        var fetched: Int64 = 0
         /// Another process writes it, or wrote its beginning.
         var isForeign = false
         var phase = Phase.arriving
     }
 
+    fileprivate enum Wish {
+        /// More than that many bytes less one.
+        case bytes(Int64)
+        /// That its source has answered, whatever had arrived before.
+        case answer
+    }
+
     private struct Waiter {
-        let threshold: Int64
+        let wish: Wish
         let continuation: CheckedContinuation<Void, any Error>
     }
 
@@ -29,7 +38,6 @@ final class DownloadState: Sendable {
         var view = View()
         var waiters: [UInt64: Waiter] = [:]
         var nextWaiter: UInt64 = 0
-        var fetched: Int64 = 0
     }
 
     private let state = Mutex(State())
@@ -37,10 +45,10 @@ final class DownloadState: Sendable {
     var view: View { state.withLock { $0.view } }
 
     /// Bytes that the source delivered, also those of attempts that failed.
-    var fetched: Int64 { state.withLock { $0.fetched } }
+    var fetched: Int64 { view.fetched }
 
     func count(fetched: Int) {
-        state.withLock { $0.fetched += Int64(fetched) }
+        update { $0.fetched += Int64(fetched) }
     }
 
     /// Says where the bytes are and how many there are at first.
@@ -88,6 +96,19 @@ final class DownloadState: Sendable {
 
     /// Waits until more than `threshold - 1` bytes have arrived, something began again, or it ended.
     func wait(for threshold: Int64, generation: Int) async throws {
+        try await wait(for: .bytes(threshold), generation: generation)
+    }
+
+    /// Waits until its source has answered, another process fetches it, or it ended.
+    func waitForAnswer() async throws {
+        while true {
+            let view = view
+            if view.satisfies(.answer, view.generation) { return }
+            try await wait(for: .answer, generation: view.generation)
+        }
+    }
+
+    private func wait(for wish: Wish, generation: Int) async throws {
         let id = state.withLock { state in
             state.nextWaiter += 1
             return state.nextWaiter
@@ -95,8 +116,8 @@ final class DownloadState: Sendable {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let isReady = state.withLock { state in
-                    if Task.isCancelled || state.view.satisfies(threshold, generation) { return true }
-                    state.waiters[id] = Waiter(threshold: threshold, continuation: continuation)
+                    if Task.isCancelled || state.view.satisfies(wish, generation) { return true }
+                    state.waiters[id] = Waiter(wish: wish, continuation: continuation)
                     return false
                 }
                 if isReady { continuation.resume() }
@@ -114,7 +135,7 @@ final class DownloadState: Sendable {
             change(&state.view)
             guard !state.waiters.isEmpty else { return [Waiter]() }
             let view = state.view
-            let ids = state.waiters.filter { view.satisfies($0.value.threshold, generation) }.keys
+            let ids = state.waiters.filter { view.satisfies($0.value.wish, generation) }.keys
             return ids.compactMap { state.waiters.removeValue(forKey: $0) }
         }
         for waiter in ready { waiter.continuation.resume() }
@@ -122,8 +143,11 @@ final class DownloadState: Sendable {
 }
 
 extension DownloadState.View {
-    fileprivate func satisfies(_ threshold: Int64, _ generation: Int) -> Bool {
-        if case .arriving = phase { return arrived >= threshold || self.generation != generation }
-        return true
+    fileprivate func satisfies(_ wish: DownloadState.Wish, _ generation: Int) -> Bool {
+        guard case .arriving = phase else { return true }
+        return switch wish {
+        case .bytes(let threshold): arrived >= threshold || self.generation != generation
+        case .answer: fetched > 0 || isForeign
+        }
     }
 }

@@ -45,7 +45,11 @@ final class Downloads: Sendable {
     /// A reader of a blob, which begins a download where it is neither there nor on its way.
     ///
     /// Nothing can be read of an empty one, so that nobody who needs it would wait for its commit: this does.
-    func follow(_ descriptor: Descriptor, from source: any ContentSource) async throws -> CachedBlob {
+    func follow(
+        _ descriptor: Descriptor,
+        from source: any ContentSource,
+        _ demand: Demand? = nil
+    ) async throws -> CachedBlob {
         try store.health.check()
         if let blob = try await store.withDescriptors({ try cached(descriptor) }) {
             count { counters in
@@ -54,9 +58,8 @@ final class Downloads: Sendable {
             }
             return blob
         }
-        let (download, isNew) = try join(descriptor, source)
+        let (blob, isNew) = try join(descriptor, source, demand)
         if !isNew { count { $0.joins += 1 } }
-        let blob = reader(descriptor, isNew ? .downloading : .joined, download.state)
         if descriptor.size == 0 { try await blob.whenCommitted() }
         return blob
     }
@@ -79,10 +82,14 @@ final class Downloads: Sendable {
         }
     }
 
-    /// The download of a digest, which begins now if there is none.
+    /// A reader of a digest's download, which begins now if there is none.
     ///
     /// - Throws: ``CacheError``: `closed`; `conflict` when the one under way has another size.
-    private func join(_ descriptor: Descriptor, _ source: any ContentSource) throws -> (Download, isNew: Bool) {
+    private func join(
+        _ descriptor: Descriptor,
+        _ source: any ContentSource,
+        _ demand: Demand?
+    ) throws -> (CachedBlob, isNew: Bool) {
         try state.withLock { state in
             guard !state.isClosed else { throw CacheError.closed("download \(descriptor.digest)") }
             if let active = state.active[descriptor.digest] {
@@ -94,12 +101,13 @@ final class Downloads: Sendable {
                         "one manifest says it has \(descriptor.size) bytes, another says \(active.descriptor.size)"
                     )
                 }
-                return (active, false)
+                return (reader(descriptor, .joined, active.state, active.demand), false)
             }
-            let download = Download(descriptor: descriptor, source: source, state: DownloadState())
+            let download = Download(descriptor: descriptor, source: source, state: DownloadState(), demand: demand)
             state.active[descriptor.digest] = download
+            let reader = reader(descriptor, .downloading, download.state, demand)
             continuation.yield(download)
-            return (download, true)
+            return (reader, true)
         }
     }
 
@@ -109,7 +117,9 @@ final class Downloads: Sendable {
             for await download in stream {
                 group.addTask {
                     do {
-                        try await Ingestion(download: download, downloads: self, reclaim: reclaim).run()
+                        try await download.whileWanted {
+                            try await Ingestion(download: download, downloads: self, reclaim: reclaim).run()
+                        }
                         self.remove(download)
                     } catch {
                         self.remove(download)
@@ -133,9 +143,10 @@ final class Downloads: Sendable {
     private func reader(
         _ descriptor: Descriptor,
         _ provenance: CachedBlob.Provenance,
-        _ state: DownloadState
+        _ state: DownloadState,
+        _ demand: Demand? = nil
     ) -> CachedBlob {
-        CachedBlob(descriptor, provenance, state) { [self] file, error in
+        CachedBlob(descriptor, provenance, state, demand) { [self] file, error in
             let isAside = await quarantine(file, descriptor.digest)
             if let error { store.health.noteUnreadable(descriptor.digest, error) }
             return isAside

@@ -65,11 +65,11 @@ extension NameRows {
         return try TagRow.fetchAll(statement, arguments: [host, repository, tag, limit])
     }
 
-    /// The tags of a repository, also those of images that are not all there; in no order.
-    func anyTags(of location: RepositoryReference) throws -> [TagName] {
+    /// The tags of a repository that were given on demand; in no order.
+    func pulledTags(of location: RepositoryReference) throws -> [TagName] {
         try Reference.fetchAll(
             db,
-            sql: "SELECT DISTINCT reference FROM names WHERE host = ? AND repository = ?",
+            sql: "SELECT reference FROM names WHERE host = ? AND repository = ? AND NOT is_whole",
             arguments: [location.host, location.repository]
         ).compactMap { if case .tag(let tag) = $0 { tag } else { nil } }
     }

@@ -19,9 +19,14 @@ struct NameRows {
         guard case .tag(let tag) = name, try self.digest(of: tag, in: location) == digest else {
             return try insert(name, location, digest, isWhole: false, now)
         }
+        try forgetPulled(tag, of: location)
+    }
+
+    /// Forgets what a client asked for by a tag; what stands for it and is whole stays.
+    func forgetPulled(_ tag: TagName, of location: RepositoryReference) throws {
         try db.executeCached(
             sql: "DELETE FROM names WHERE host = ? AND repository = ? AND reference = ? AND NOT is_whole",
-            arguments: [location.host, location.repository, name]
+            arguments: [location.host, location.repository, tag]
         )
     }
 

@@ -34,14 +34,26 @@ extension Names {
         try await store.index.read { try $0.names.anyDescriptor(of: tag, in: location) }
     }
 
-    /// The tags that the cache knows of a repository, also those of images that are not all there; in no order.
-    package func anyTags(of location: RepositoryReference) async throws -> [TagName] {
-        try await store.index.read { try $0.names.anyTags(of: location) }
-    }
-
     /// The repositories that the cache holds images of, whole or in parts; sorted.
     package func anyLocations() async throws -> [RepositoryReference] {
         try await store.index.read { try $0.names.anyLocations() }
+    }
+
+    /// Forgets the names of tags that a repository turned out not to have, as far as their images are not all here.
+    ///
+    /// What is whole stays. Safe to repeat; costs no transaction when nothing changes.
+    ///
+    /// - Parameters:
+    ///   - location: the repository.
+    ///   - isGone: whether it does not have the tag.
+    /// - Throws: ``CacheError``.
+    package func forgetPulled(in location: RepositoryReference, where isGone: (TagName) -> Bool) async throws {
+        guard !store.isReadOnly else { return }
+        let gone = try await store.index.read { try $0.names.pulledTags(of: location) }.filter(isGone)
+        guard !gone.isEmpty else { return }
+        try await store.index.write { db in
+            for tag in gone { try db.names.forgetPulled(tag, of: location) }
+        }
     }
 
     /// The size that a repository's manifests give a blob, in bytes.

@@ -13,12 +13,12 @@ struct ReferrerPages {
         context = repository.context(.listReferrers)
     }
 
-    func all(of digest: Digest) async throws -> [Descriptor]? {
+    func all(of digest: Digest) async throws -> [ReferrerEntry]? {
         var request = repository.request(context, .GET, "referrers/\(digest)")
         request.headers = ["Accept": MediaType.ociIndex.description]
         request.limit = Manifest.maximumSize
         request.accepted = [200, 204, 400, 404, 405, 501]
-        var found: [Descriptor] = []
+        var found: [ReferrerEntry] = []
         var visited: Set<HTTPURL> = []
         while true {
             let response = try await page(request)
@@ -29,7 +29,7 @@ struct ReferrerPages {
                 }
                 return nil
             }
-            found += try descriptors(response)
+            found += try entries(response)
             visited.insert(response.url)
             guard let next = try response.nextPage(context) else { return found }
             guard !visited.contains(next), found.count < Self.maximumReferrers else {
@@ -48,10 +48,13 @@ struct ReferrerPages {
         }
     }
 
-    private func descriptors(_ response: HTTPResponse) throws(RegistryError) -> [Descriptor] {
+    private func entries(_ response: HTTPResponse) throws(RegistryError) -> [ReferrerEntry] {
         guard !response.isCut else { throw context.error(.tooLarge, "the list of referrers is too large") }
         do {
-            return try Manifest(bytes: response.bytes, contentType: .ociIndex).references
+            guard case .index(let index) = try Manifest(bytes: response.bytes, contentType: .ociIndex).content else {
+                return []
+            }
+            return index.entries.map(ReferrerEntry.init)
         } catch {
             throw context.error(.protocolViolation, error.reason, cause: error)
         }

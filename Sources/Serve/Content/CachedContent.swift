@@ -32,24 +32,30 @@ package struct CachedContent: ServedContent {
     package func blob(
         _ digest: Digest,
         of repository: RepositoryReference,
-        isHead: Bool
+        isHead: Bool,
+        client: ServedClient
     ) async throws -> ServedBlob? {
         try cache.blobFile(digest).map(ServedBlob.stored)
     }
 
     package func tags(of repository: RepositoryReference) async throws -> ServedList<TagName>? {
         let tags = try await cache.names.tags(of: repository).map(\.0)
-        return tags.isEmpty ? nil : ServedList(tags)
+        return tags.isEmpty ? nil : ServedList(tags.sorted())
     }
 
     package func repositories() async throws -> [RepositoryReference] {
         try await cache.names.locations()
     }
 
+    /// Also those of which only parts are here.
+    func allRepositories() async throws -> [RepositoryReference] {
+        try await cache.names.anyLocations()
+    }
+
     package func referrers(
         of digest: Digest,
         in repository: RepositoryReference
-    ) async throws -> ServedList<Referrer> {
+    ) async throws -> ServedList<ReferrerEntry> {
         ServedList(try await listReferrers(of: digest, in: repository))
     }
 
@@ -71,14 +77,14 @@ package struct CachedContent: ServedContent {
     ///
     /// OCI distribution-spec 1.1.1, "Referrers Tag Schema".
     @concurrent
-    private func listReferrers(of digest: Digest, in repository: RepositoryReference) async throws -> [Referrer] {
+    private func listReferrers(of digest: Digest, in repository: RepositoryReference) async throws -> [ReferrerEntry] {
         var listed: Set<Digest> = []
-        var referrers: [Referrer] = []
+        var referrers: [ReferrerEntry] = []
         for descriptor in try await cache.names.referrers(of: digest, in: repository) {
             guard let found = try manifest(descriptor.digest), listed.insert(descriptor.digest).inserted else {
                 continue
             }
-            referrers.append(Referrer(found))
+            referrers.append(ReferrerEntry(found))
         }
         let tag = Reference.tag(try digest.referrersTag)
         guard let descriptor = try await cache.names.resolve(tag, in: repository),
@@ -86,7 +92,7 @@ package struct CachedContent: ServedContent {
         else { return referrers }
         for entry in index.entries where listed.insert(entry.descriptor.digest).inserted {
             guard let found = try manifest(entry.descriptor.digest) else { continue }
-            referrers.append(Referrer(found))
+            referrers.append(ReferrerEntry(found))
         }
         return referrers
     }

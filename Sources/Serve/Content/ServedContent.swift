@@ -13,17 +13,28 @@ package protocol ServedContent: Sendable {
 
     /// A blob that is there and may be served to everybody, without waiting for anything but opening its file.
     ///
-    /// Called on an event loop for each request of a blob, before ``blob(_:of:)``.
+    /// Called on an event loop for each request of a blob, before ``blob(_:of:isHead:client:)``.
     ///
-    /// - Returns: `nil` when only ``blob(_:of:)`` can tell.
+    /// - Returns: `nil` when only ``blob(_:of:isHead:client:)`` can tell.
     func blobAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> BlobFile?
 
     /// A blob, perhaps while it arrives; with `isHead` only its size is asked for, so nothing needs to be downloaded.
     ///
+    /// - Parameters:
+    ///   - digest: its name.
+    ///   - repository: where it was asked for.
+    ///   - isHead: whether it is the answer to a HEAD.
+    ///   - client: who asks, so that others get their turn too.
     /// - Returns: `nil` when there is none.
-    func blob(_ digest: Digest, of repository: RepositoryReference, isHead: Bool) async throws -> ServedBlob?
+    /// - Throws: ``ServeError``; `CancellationError`.
+    func blob(
+        _ digest: Digest,
+        of repository: RepositoryReference,
+        isHead: Bool,
+        client: ServedClient
+    ) async throws -> ServedBlob?
 
-    /// The tags of a repository, in any order.
+    /// The tags of a repository, sorted.
     ///
     /// - Returns: `nil` when there is no such repository.
     func tags(of repository: RepositoryReference) async throws -> ServedList<TagName>?
@@ -32,7 +43,7 @@ package protocol ServedContent: Sendable {
     func repositories() async throws -> [RepositoryReference]
 
     /// What names a manifest as its subject, in the order in which it is listed; empty for a manifest nobody knows.
-    func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> ServedList<Referrer>
+    func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> ServedList<ReferrerEntry>
 
     /// Puts a blob aside whose bytes turned out wrong.
     func quarantine(_ blob: BlobFile) async
@@ -81,30 +92,9 @@ package enum ServedBlob: Sendable {
     }
 }
 
-/// One entry of the referrers API's answer.
-///
-/// OCI distribution-spec 1.1.1, "Listing Referrers".
-package struct Referrer: Hashable, Sendable {
-    package let descriptor: Descriptor
-    package let artifactType: String?
-    package let annotations: [String: String]
+/// Who asks, as far as turns and limits are concerned: an address of IPv4, or a network of IPv6.
+package struct ServedClient: Hashable, Sendable {
+    package static let unknown = ServedClient(key: "")
 
-    package init(descriptor: Descriptor, artifactType: String?, annotations: [String: String]) {
-        self.descriptor = descriptor
-        self.artifactType = artifactType
-        self.annotations = annotations
-    }
-
-    /// As the manifest itself says: its `artifactType`, else its config's media type; an index may have none.
-    package init(_ manifest: Manifest) {
-        descriptor = manifest.descriptor
-        switch manifest.content {
-        case .image(let image):
-            artifactType = image.artifactType ?? image.config.mediaType.description
-            annotations = image.annotations
-        case .index(let index):
-            artifactType = index.artifactType
-            annotations = index.annotations
-        }
-    }
+    let key: String
 }

@@ -1,3 +1,4 @@
+import Concurrency
 import Synchronization
 
 /// Keeps the newest snapshot, and has a new one made when an old one is asked for: one at a time, for everybody.
@@ -32,14 +33,14 @@ final class Snapshots<Snapshot: Sendable>: Sendable {
     }
 
     private let make: @Sendable () async throws -> Snapshot
-    private let time: MonotonicTime
+    private let time: Timer
     private let state = Mutex(State())
     private let wishes: AsyncStream<Void>
     private let wish: AsyncStream<Void>.Continuation
 
     init(clock: any Clock<Duration>, make: @escaping @Sendable () async throws -> Snapshot) {
         self.make = make
-        time = MonotonicTime(clock)
+        time = Timer(clock)
         (wishes, wish) = AsyncStream.makeStream()
     }
 

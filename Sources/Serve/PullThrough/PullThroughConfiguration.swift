@@ -1,15 +1,18 @@
 package import Logging
+package import OCI
 
 /// How a server fetches what its cache lacks.
 package struct PullThroughConfiguration: Sendable {
     /// How long what a tag points at is believed without asking.
     package var tagLifetime: Duration
-    /// How long it is believed that something is not there.
+    /// How long it is believed at most that a tag or a repository is not there: somebody may be waiting for it.
     package var absenceLifetime: Duration = .seconds(10)
-    /// How long after a failure the upstream is not asked about the same tag again while there is an older answer.
+    /// How long after a failure an upstream is left alone that does not say for how long.
     package var failureLifetime: Duration = .seconds(10)
-    /// How long an upstream may take to say what a tag points at before an older answer is given.
+    /// How long an upstream may take to answer before an older answer is given, the first time.
     package var patience: Duration = .seconds(5)
+    /// How many blobs may be under way from a host at once.
+    package var downloads: @Sendable (RegistryHost) -> Int = { _ in 6 }
     /// How often what was used is recorded, and ``maintain`` called.
     package var upkeepInterval: Duration = .seconds(60)
     /// Called after downloads, to keep the cache's limit.

@@ -25,18 +25,18 @@ struct Paging: Hashable {
     }
 
     /// The page of names that are sorted by their bytes, and whether more follow.
-    func page(of names: [String]) -> (names: ArraySlice<String>, hasMore: Bool) {
+    func page<Name: CustomStringConvertible>(of names: [Name]) -> (names: ArraySlice<Name>, hasMore: Bool) {
         guard count > 0 else { return ([], false) }
         let rest = last.map { names[Self.position(after: $0, in: names)...] } ?? names[...]
         return (rest.prefix(count), rest.count > count)
     }
 
     /// Where the names begin that come after another one.
-    private static func position(after last: String, in names: [String]) -> Int {
+    private static func position(after last: String, in names: [some CustomStringConvertible]) -> Int {
         var range = 0..<names.count
         while !range.isEmpty {
             let middle = range.lowerBound + range.count / 2
-            let isAfter = last.utf8.lexicographicallyPrecedes(names[middle].utf8)
+            let isAfter = last.utf8.lexicographicallyPrecedes(names[middle].description.utf8)
             range = isAfter ? range.lowerBound..<middle : middle + 1..<range.upperBound
         }
         return range.lowerBound

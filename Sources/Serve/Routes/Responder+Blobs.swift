@@ -35,11 +35,17 @@ extension Responder {
         return body(file.digest, size: file.size, request) { range in .file(file, range) }
     }
 
-    func blob(_ text: String, of address: Address, _ request: RequestHead) async throws -> Response {
+    func blob(
+        _ text: String,
+        of address: Address,
+        _ request: RequestHead,
+        _ client: ServedClient
+    ) async throws -> Response {
         guard let digest = try? Digest(text) else { return Self.invalidDigest(text) }
         // What turns out damaged is put aside, and asked for once more: it may be elsewhere.
         for _ in 0..<2 {
-            let found = try await content.blob(digest, of: address.repository, isHead: request.method == .head)
+            let isHead = request.method == .head
+            let found = try await content.blob(digest, of: address.repository, isHead: isHead, client: client)
             guard let found else { return Self.blobUnknown(digest) }
             if request.method == .head { return head(digest, size: found.size, request) }
             switch found {

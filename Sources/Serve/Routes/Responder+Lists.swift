@@ -16,7 +16,7 @@ extension Responder {
         let path = "/v2/" + address.name.split(separator: "/").map(PercentEncoding.encoded).joined(separator: "/")
         var response = list(
             "tags",
-            of: served.elements.sorted().map(\.description),
+            of: served.elements,
             paging,
             target,
             path: path + "/tags/list",
@@ -46,7 +46,7 @@ extension Responder {
 
     private func list(
         _ key: String,
-        of names: [String],
+        of names: [some CustomStringConvertible],
         _ paging: Paging,
         _ target: RequestTarget,
         path: String,
@@ -54,8 +54,8 @@ extension Responder {
     ) -> Response {
         let (page, hasMore) = paging.page(of: names)
         var fields: [(name: StaticString, value: String)] = []
-        if hasMore, let last = page.last { fields.append(("Link", paging.link(path: path, after: last, target))) }
-        let elements = page.map(JSONText.quoted).joined(separator: ",")
+        if hasMore, let last = page.last { fields.append(("Link", paging.link(path: path, after: "\(last)", target))) }
+        let elements = page.map { JSONText.quoted("\($0)") }.joined(separator: ",")
         return Response(200, fields, json: "{\(before)\"\(key)\":[\(elements)]}\n")
     }
 }

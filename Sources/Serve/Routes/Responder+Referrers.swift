@@ -35,7 +35,7 @@ extension Responder {
         return Response(200, fields, json: json + "]}\n")
     }
 
-    private static func entry(_ referrer: Referrer) -> String {
+    private static func entry(_ referrer: ReferrerEntry) -> String {
         let descriptor = referrer.descriptor
         var members = [
             "\"mediaType\":\(JSONText.quoted(descriptor.mediaType.description))",

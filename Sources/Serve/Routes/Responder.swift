@@ -41,7 +41,7 @@ struct Responder: Sendable {
 
     /// The answer where it needs no waiting: blobs that are in the cache, and what can be told without it.
     ///
-    /// - Returns: `nil` when ``answer(to:)`` has to be asked.
+    /// - Returns: `nil` when ``answer(to:of:)`` has to be asked.
     func answerAtOnce(to request: Request) -> Response? {
         switch admission(of: request) {
         case .refused(let response): return response
@@ -59,7 +59,7 @@ struct Responder: Sendable {
     }
 
     /// The answer, whatever it takes.
-    func answer(to request: Request) async -> Response {
+    func answer(to request: Request, of client: ServedClient) async -> Response {
         if let authenticator, request.route?.isOpen != true {
             switch await authenticator.admits(request.head.fields.authorization) {
             case .admitted: break
@@ -69,13 +69,18 @@ struct Responder: Sendable {
         guard let route = request.route, let target = request.target, serves(route) else { return Self.notFound }
         if let refusal = refusal(of: request.head, route) { return refusal }
         do {
-            return try await answer(request.head, route, target)
+            return try await answer(request.head, route, target, client)
         } catch {
             return failure(error)
         }
     }
 
-    private func answer(_ request: RequestHead, _ route: Route, _ target: RequestTarget) async throws -> Response {
+    private func answer(
+        _ request: RequestHead,
+        _ route: Route,
+        _ target: RequestTarget,
+        _ client: ServedClient
+    ) async throws -> Response {
         switch route {
         case .ping: return Self.ping
         case .health: return Response(200, json: "{\"status\":\"ok\"}\n")
@@ -94,7 +99,7 @@ struct Responder: Sendable {
         case .manifest(let name, let reference):
             return try await within(name, target) { try await manifest(reference, of: $0, request) }
         case .blob(let name, let digest):
-            return try await within(name, target) { try await blob(digest, of: $0, request) }
+            return try await within(name, target) { try await blob(digest, of: $0, request, client) }
         case .referrers(let name, let digest):
             return try await within(name, target) { try await referrers(of: digest, in: $0, target) }
         }
@@ -213,7 +218,8 @@ extension Responder {
             known = ServeError(.cacheUnavailable, "the answer could not be made")
         }
         var fields: [(name: StaticString, value: String)] = []
-        if case .upstreamRateLimited(let seconds) = known.kind { fields.append(("Retry-After", "\(seconds ?? 60)")) }
+        let wait = known.retryAfter ?? (known.kind == .upstreamRateLimited ? 60 : nil)
+        if let wait { fields.append(("Retry-After", "\(wait)")) }
         return Response(known.status, known.code, known.description, fields)
     }
 }

@@ -191,7 +191,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
         let (departure, continuation) = AsyncStream<Never>.makeStream()
         exchange?.departure = continuation
         state.pending.yield(
-            PendingRequest(request: request, responder: responder, channel: channel, departure: departure)
+            PendingRequest(
+                request: request,
+                responder: responder,
+                channel: channel,
+                client: ServedClient(key: channel.remoteAddress?.clientKey ?? ""),
+                departure: departure
+            )
         )
     }
 

@@ -26,6 +26,8 @@ package struct ConnectionLimits: Hashable, Sendable {
     static let maximumAhead = 64 << 10
     /// How long is waited for a client's end of the connection after the last answer.
     static let linger = Duration.seconds(2)
+    /// Connections that are told that there is no room for them, at once.
+    static let maximumLeaving = 64
     /// How long an answer may take to begin for a client that sends nothing more: most of those have left.
     static let halfClosed = TimeAmount.seconds(20)
 }

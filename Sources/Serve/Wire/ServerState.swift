@@ -13,6 +13,8 @@ final class ServerState: Sendable {
     private struct State {
         var open: [ObjectIdentifier: any Channel] = [:]
         var perClient: [String: Int] = [:]
+        /// Connections for which there was no room, and which are told so.
+        var leaving = 0
         var isDraining = false
     }
 
@@ -56,6 +58,20 @@ final class ServerState: Sendable {
         }
         metrics.connectionOpened()
         channel.closeFuture.whenComplete { _ in self.release(channel, client) }
+        return true
+    }
+
+    /// Takes note of a connection that is sent away, until it closes.
+    ///
+    /// - Returns: whether there is room for it.
+    func turnAway(_ channel: any Channel) -> Bool {
+        let hasRoom = state.withLock { state in
+            guard state.leaving < ConnectionLimits.maximumLeaving else { return false }
+            state.leaving += 1
+            return true
+        }
+        guard hasRoom else { return false }
+        channel.closeFuture.whenComplete { _ in self.state.withLock { $0.leaving -= 1 } }
         return true
     }
 

@@ -64,7 +64,7 @@ struct ReferrerNews {
     /// - Returns: `nil` when there is no such interface.
     private func interface(_ subjects: [Digest]) async throws -> Bool? {
         for subject in subjects {
-            let listed = try await copy.source.listedReferrers(of: subject)
+            let listed = try await copy.source.listedReferrers(of: subject)?.map(\.descriptor)
             copy.known.referrerIndexes.note(listed != nil, by: copy.job.source)
             guard let listed else { return nil }
             if try await differs(listed, subject) { return true }

@@ -42,7 +42,7 @@ struct ReferrerSearch: Sendable {
 
     private func referrers(of subject: Digest) async throws -> FoundReferrers {
         try await CopyError.naming("what refers to it", of: subject) {
-            let answer = try await source.listedReferrers(of: subject)
+            let answer = try await source.listedReferrers(of: subject)?.map(\.descriptor)
             var listed = answer ?? []
             let index = try subject.referrersTag
             if tags.contains(index), let manifest = try await source.manifest(.tag(index)) {

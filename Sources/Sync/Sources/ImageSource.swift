@@ -22,7 +22,7 @@ protocol ImageSource: ContentSource {
     func manifest(_ reference: Reference) async throws -> Manifest?
 
     /// What refers to a manifest, as the registry's own interface lists it; `nil` when it has none.
-    func listedReferrers(of digest: Digest) async throws -> [Descriptor]?
+    func listedReferrers(of digest: Digest) async throws -> [ReferrerEntry]?
 
     /// The size of a blob by its digest alone; `nil` when there is none.
     func blobSize(_ digest: Digest) async throws -> Int64?

@@ -49,7 +49,7 @@ struct MirroredSource: ImageSource {
         } ?? .missing
     }
 
-    func listedReferrers(of digest: Digest) async throws -> [Descriptor]? {
+    func listedReferrers(of digest: Digest) async throws -> [ReferrerEntry]? {
         try await host.listedReferrers(of: digest)
     }
 

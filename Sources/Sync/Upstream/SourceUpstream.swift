@@ -8,6 +8,8 @@ import Registry
 struct SourceUpstream: Upstream {
     /// Fails soon: somebody waits for the answer, and may have an older one.
     let questions: any ImageSource
+    /// Fails as soon: nothing of the blob has come, and who waits for it may have somewhere else to go.
+    let opening: any ImageSource
     /// Perseveres: what has come already is being passed on.
     let content: any ImageSource
 
@@ -38,13 +40,13 @@ struct SourceUpstream: Upstream {
         }
     }
 
-    func referrers(of digest: Digest) async throws -> [Descriptor] {
+    func referrers(of digest: Digest) async throws -> [ReferrerEntry] {
         try await UpstreamError.mapping {
             if let listed = try await questions.listedReferrers(of: digest) { return listed }
             guard case .index(let index)? = try await questions.manifest(.tag(digest.referrersTag))?.content else {
                 return []
             }
-            return index.entries.map(\.descriptor)
+            return index.entries.map(ReferrerEntry.init)
         }
     }
 
@@ -53,8 +55,18 @@ struct SourceUpstream: Upstream {
         from offset: Int64,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {
-        try await UpstreamError.mapping {
-            try await content.readBlob(descriptor, from: offset, deliver: deliver)
+        var position = offset
+        do {
+            return try await UpstreamError.mapping {
+                try await opening.readBlob(descriptor, from: offset) { piece in
+                    position += Int64(piece.readableBytes)
+                    try await deliver(piece)
+                }
+            }
+        } catch let error as UpstreamError where error.isPassing && position > offset {
+            try await UpstreamError.mapping {
+                try await content.readBlob(descriptor, from: position, deliver: deliver)
+            }
         }
     }
 }

@@ -15,22 +15,32 @@ extension UpstreamError {
     }
 
     private init(_ error: RegistryError) {
-        self.init(Self.kind(error), "\(error)", cause: error)
+        let status = [error.status?.description, error.code?.rawValue].compactMap(\.self).joined(separator: " ")
+        self.init(
+            Self.kind(error),
+            "\(error)",
+            told: "\(error.location): cannot \(error.action.rawValue)" + (status.isEmpty ? "" : " (\(status))"),
+            retryAfter: Self.pause(error),
+            cause: error
+        )
     }
 
     private static func kind(_ error: RegistryError) -> Kind {
         switch error.kind {
         case .unauthorized, .forbidden: .denied
         // Not of our rate: it asks everybody to come back later.
-        case .rateLimited where error.status == 503: .unavailable
+        case .rateLimited: error.status == 503 ? .unavailable : .rateLimited
         case .notFound: .notFound
-        case .rateLimited(let until):
-            .rateLimited(retryAfter: .seconds(max(1, until.timeIntervalSinceNow.rounded(.up))))
-        case .unavailable: error.status == 429 ? .rateLimited(retryAfter: nil) : .unavailable
+        case .unavailable: error.status == 429 ? .rateLimited : .unavailable
         case .timeout: .timeout
         case .connection: .unavailable
         case .protocolViolation, .digestMismatch, .tooLarge, .unsupported, .rejected, .configuration: .unusable
         case .blobUnknown, .uploadLost: .unusable
         }
+    }
+
+    private static func pause(_ error: RegistryError) -> Duration? {
+        guard case .rateLimited(let until) = error.kind else { return nil }
+        return .seconds(max(1, until.timeIntervalSinceNow.rounded(.up)))
     }
 }

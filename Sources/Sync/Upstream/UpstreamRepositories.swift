@@ -15,19 +15,23 @@ package final class UpstreamRepositories: Sendable {
 
     private let configuration: Configuration
     private let questions: RegistryClient
+    private let opening: RegistryClient
     private let content: RegistryClient
     private let logger: Logger
     private let health: Mutex<Health>
 
-    /// `questions` asks about tags, manifests and sizes, so that its retries should end soon; `content` reads blobs.
+    /// `questions` asks about tags, manifests and sizes, so that its retries should end soon, and `opening` begins blobs,
+    /// so that its should too; `content` goes on with those that broke off.
     package init(
         _ configuration: Configuration,
         questions: RegistryClient,
+        opening: RegistryClient,
         content: RegistryClient,
         logger: Logger
     ) {
         self.configuration = configuration
         self.questions = questions
+        self.opening = opening
         self.content = content
         self.logger = logger
         health = Mutex(Health(mirrors: MirrorHealth(logger: logger), since: .now))
@@ -35,7 +39,11 @@ package final class UpstreamRepositories: Sendable {
 
     /// One repository; sends nothing yet.
     package func upstream(of location: RepositoryReference) -> any Upstream {
-        SourceUpstream(questions: source(location, questions), content: source(location, content))
+        SourceUpstream(
+            questions: source(location, questions),
+            opening: source(location, opening),
+            content: source(location, content)
+        )
     }
 
     private func source(_ location: RepositoryReference, _ client: RegistryClient) -> any ImageSource {

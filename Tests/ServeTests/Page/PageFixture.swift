@@ -104,10 +104,15 @@ final class Mutable<Value: Sendable>: Sendable {
 private struct NoContent: ServedContent {
     func manifest(_ reference: Reference, of repository: RepositoryReference) async throws -> ServedManifest? { nil }
     func blobAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> BlobFile? { nil }
-    func blob(_ digest: Digest, of repository: RepositoryReference, isHead: Bool) async throws -> ServedBlob? { nil }
+    func blob(
+        _ digest: Digest,
+        of repository: RepositoryReference,
+        isHead: Bool,
+        client: ServedClient
+    ) async throws -> ServedBlob? { nil }
     func tags(of repository: RepositoryReference) async throws -> ServedList<TagName>? { nil }
     func repositories() async throws -> [RepositoryReference] { [] }
-    func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> ServedList<Referrer> {
+    func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> ServedList<ReferrerEntry> {
         ServedList([])
     }
     func quarantine(_ blob: BlobFile) async {}

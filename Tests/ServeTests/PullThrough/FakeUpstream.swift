@@ -8,7 +8,7 @@ final class FakeUpstream: Upstream {
         var tags: [TagName: Digest] = [:]
         var manifests: [Digest: Manifest] = [:]
         var blobs: [Digest: ByteBuffer] = [:]
-        var referrers: [Descriptor] = []
+        var referrers: [ReferrerEntry] = []
         /// What every request fails with.
         var failure: UpstreamError?
         /// How many bytes of blobs may leave in all; the next one waits.
@@ -76,7 +76,7 @@ final class FakeUpstream: Upstream {
         return tags.isEmpty ? nil : Array(tags.keys)
     }
 
-    func referrers(of digest: Digest) async throws -> [Descriptor] {
+    func referrers(of digest: Digest) async throws -> [ReferrerEntry] {
         try await ask("REFERRERS \(digest)").referrers
     }
 

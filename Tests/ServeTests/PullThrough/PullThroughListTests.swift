@@ -9,30 +9,59 @@ import Testing
 struct PullThroughListTests {
     private let image = SampleImage.image(layers: [.init(seed: 1, size: 5000)])
 
-    @Test("The tags of the cache and of the upstream are one list, asked for once a minute")
+    @Test("The upstream's tags are the list, asked for once in a tag's lifetime; what it has deleted is not listed")
     func tags() async throws {
         try await PullThroughFixture.with { fixture in
             try fixture.upstream.load(image, as: "1")
             _ = try await fixture.manifest("1")
-            fixture.upstream.change { $0.tags = ["2": image.digest] }
+            fixture.upstream.change { $0.tags = ["3": image.digest, "2": image.digest] }
             for _ in 0..<3 {
                 let listed = try #require(try await fixture.content.tags(of: fixture.repository))
-                #expect(listed.elements.sorted() == ["1", "2"])
+                #expect(listed.elements == ["2", "3"])
                 #expect(listed.warning == nil)
             }
             #expect(fixture.upstream.requests.filter { $0 == "TAGS" }.count == 1)
+            // The name that a client had asked for has gone with it.
+            #expect(try await fixture.cache.names.resolveAny("1", in: fixture.repository) == nil)
         }
     }
 
-    @Test("With the upstream down the tags of the cache are listed, with a warning")
+    @Test(
+        "With the upstream down the last whole list is served with a warning, at once, and never the cache's own tags"
+    )
     func offline() async throws {
         try await PullThroughFixture.with { fixture in
             try fixture.upstream.load(image, as: "1")
             _ = try await fixture.manifest("1")
             fixture.upstream.change { $0.failure = .down }
-            let listed = try #require(try await fixture.content.tags(of: fixture.repository))
-            #expect(listed.elements == ["1"])
-            #expect(listed.warning != nil)
+            await #expect(throws: ServeError.self) { _ = try await fixture.content.tags(of: fixture.repository) }
+            fixture.upstream.change { $0.failure = nil }
+            fixture.upstream.change { $0.tags["2"] = image.digest }
+            _ = try await fixture.content.tags(of: fixture.repository)
+            fixture.upstream.change { $0.failure = .down }
+            fixture.clock.advance(by: .seconds(301))
+            for _ in 0..<3 {
+                let listed = try #require(try await fixture.content.tags(of: fixture.repository))
+                #expect(listed.elements == ["1", "2"])
+                #expect(listed.warning != nil)
+            }
+            #expect(fixture.upstream.requests.filter { $0 == "TAGS" }.count == 3)
+        }
+    }
+
+    @Test("A tag that was deleted upstream loses the name a client gave it; one that is whole keeps it")
+    func deletedTag() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            try fixture.upstream.load(image, as: "2")
+            _ = try await fixture.manifest("1")
+            _ = try await fixture.manifest("2")
+            for blob in image.blobs { _ = try await fixture.read(blob.descriptor.digest) }
+            await fixture.content.tend()
+            fixture.upstream.change { $0.tags = [:] }
+            fixture.clock.advance(by: .seconds(301))
+            #expect(try await fixture.manifest("1") == nil)
+            #expect(try await fixture.cache.names.resolve(.tag("1"), in: fixture.repository) == image.top)
         }
     }
 
@@ -42,6 +71,7 @@ struct PullThroughListTests {
             let none = try await fixture.content.tags(of: fixture.repository)
             #expect(none == nil)
             fixture.upstream.change { $0.failure = .down }
+            fixture.clock.advance(by: .seconds(11))
             await #expect(throws: ServeError.self) { _ = try await fixture.content.tags(of: fixture.repository) }
             await #expect(throws: ServeError.self) {
                 _ = try await fixture.content.referrers(of: image.digest, in: fixture.repository)
@@ -49,16 +79,22 @@ struct PullThroughListTests {
         }
     }
 
-    @Test("Referrers are fetched from the upstream, stored, and served when it is down")
+    @Test("Referrers are what the upstream lists, with types and annotations, and are served when it is down")
     func referrers() async throws {
         let signature = SampleImage.artifact(of: image.top)
         try await PullThroughFixture.with { fixture in
             try fixture.upstream.load(image, as: "1")
             try fixture.upstream.load(signature)
-            fixture.upstream.change { $0.referrers = [signature.top] }
+            let entry = ReferrerEntry(
+                descriptor: signature.top,
+                artifactType: "application/vnd.example.signature",
+                annotations: ["a": "b"]
+            )
+            fixture.upstream.change { $0.referrers = [entry] }
             let listed = try await fixture.content.referrers(of: image.digest, in: fixture.repository)
-            #expect(listed.elements.map(\.descriptor) == [signature.top])
-            #expect(listed.elements.first?.artifactType == "application/vnd.example.signature")
+            #expect(listed.elements == [entry])
+            // No manifest is fetched to repeat the list.
+            #expect(fixture.upstream.requests.allSatisfy { $0.hasPrefix("REFERRERS") })
             fixture.upstream.change { $0.failure = .down }
             fixture.clock.advance(by: .seconds(1000))
             let later = try await fixture.content.referrers(of: image.digest, in: fixture.repository)
@@ -74,11 +110,11 @@ struct PullThroughListTests {
             try fixture.upstream.load(image, as: "1")
             for signature in signatures { try fixture.upstream.load(signature) }
             for numbers in [[2, 0], [1, 2], []] {
-                let list = numbers.map { signatures[$0].top }
+                let list = numbers.map { ReferrerEntry(descriptor: signatures[$0].top) }
                 fixture.upstream.change { $0.referrers = list }
                 fixture.clock.advance(by: .seconds(1000))
                 let listed = try await fixture.content.referrers(of: image.digest, in: fixture.repository)
-                #expect(listed.elements.map(\.descriptor) == list)
+                #expect(listed.elements == list)
             }
         }
     }

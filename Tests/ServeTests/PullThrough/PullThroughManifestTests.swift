@@ -50,7 +50,7 @@ struct PullThroughManifestTests {
         "While the upstream fails the older answer is served with a warning, and the upstream is left alone for a while",
         arguments: [
             UpstreamError(.unavailable, "down"), UpstreamError(.timeout, "slow"),
-            UpstreamError(.rateLimited(retryAfter: nil), "limit"), UpstreamError(.denied, "revoked"),
+            UpstreamError(.rateLimited, "limit"), UpstreamError(.denied, "revoked"),
         ]
     )
     func stale(failure: UpstreamError) async throws {
@@ -77,7 +77,7 @@ struct PullThroughManifestTests {
         try await PullThroughFixture.with { fixture in
             try fixture.upstream.load(old, as: "1")
             _ = try await fixture.manifest("1")
-            fixture.upstream.change { $0.failure = UpstreamError(.rateLimited(retryAfter: .seconds(60)), "limit") }
+            fixture.upstream.change { $0.failure = UpstreamError(.rateLimited, "limit", retryAfter: .seconds(60)) }
             fixture.clock.advance(by: .seconds(301))
             _ = try await fixture.manifest("1")
             fixture.clock.advance(by: .seconds(50))
@@ -109,7 +109,7 @@ struct PullThroughManifestTests {
         "Where nothing is cached a failing upstream is told of, and it is not said that the image does not exist",
         arguments: [
             (UpstreamError(.unavailable, "down"), 502), (UpstreamError(.timeout, "slow"), 504),
-            (UpstreamError(.rateLimited(retryAfter: .seconds(7)), "limit"), 429), (UpstreamError(.denied, "no"), 403),
+            (UpstreamError(.rateLimited, "limit", retryAfter: .seconds(7)), 429), (UpstreamError(.denied, "no"), 403),
             (UpstreamError(.unusable, "junk"), 502),
         ]
     )
@@ -119,8 +119,13 @@ struct PullThroughManifestTests {
             let error = await #expect(throws: ServeError.self) { _ = try await fixture.manifest("1") }
             #expect(error?.status == status)
             #expect(error?.description.contains("does not say whether") == true)
-            // The failure is not kept.
+            #expect(error?.retryAfter == (failure.retryAfter == nil ? nil : 7))
+            // The failure is not kept, unless the upstream asks for that or does not answer at all.
             fixture.upstream.change { $0.failure = nil }
+            if failure.retryAfter != nil || failure.kind == .timeout {
+                await #expect(throws: ServeError.self) { _ = try await fixture.manifest("1") }
+                fixture.clock.advance(by: .seconds(10))
+            }
             try fixture.upstream.load(old, as: "1")
             #expect(try await fixture.manifest("1")?.manifest.descriptor == old.top)
         }

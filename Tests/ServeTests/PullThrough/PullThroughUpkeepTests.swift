@@ -56,7 +56,7 @@ struct PullThroughUpkeepTests {
             let report = try await fixture.cache.collect(CollectionOptions(maximumSize: 100, grace: .seconds(-10)))
             #expect(report.evictedTags.map(\.description) == ["registry.example.com/app:1"])
             #expect(try !fixture.cache.contains(image.top))
-            #expect(try await fixture.cache.names.anyTags(of: fixture.repository).isEmpty)
+            #expect(try await fixture.cache.names.resolveAny("1", in: fixture.repository) == nil)
             // And comes back when it is asked for.
             #expect(try await fixture.manifest("1")?.manifest.descriptor == image.top)
         }
@@ -86,24 +86,10 @@ struct PullThroughUpkeepTests {
             _ = try await fixture.manifest("1")
             await fixture.content.tend()
             #expect(try Files.list("\(fixture.path)/backup").isEmpty)
-            fixture.clock.advance(by: PullThroughContent.backupInterval)
+            fixture.clock.advance(by: Upkeep.backupInterval)
             // The server's own upkeep may be the one that does it.
             for _ in 1...100_000 where try Files.list("\(fixture.path)/backup").isEmpty { await fixture.content.tend() }
             #expect(try Files.list("\(fixture.path)/backup").isEmpty == false)
         }
-    }
-
-    @Test("What is remembered of names has a bound")
-    func bound() {
-        let clock = ManualClock()
-        let memory = Memory<Int, Bool>(capacity: 100, time: MonotonicTime(clock))
-        for number in 0..<100 { memory.remember(true, of: number, for: .seconds(number < 50 ? 1 : 100)) }
-        clock.advance(by: .seconds(2))
-        memory.remember(true, of: 100, for: .seconds(100))
-        #expect(memory.count == 51)
-        #expect(memory[10] == nil)
-        #expect(memory[60] == true)
-        for number in 200..<10_000 { memory.remember(true, of: number, for: .seconds(100)) }
-        #expect(memory.count <= 100)
     }
 }

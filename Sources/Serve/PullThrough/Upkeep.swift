@@ -1,11 +1,13 @@
 import Cache
+import Concurrency
 import Logging
 import OCI
 import Synchronization
 
-extension PullThroughContent {
+/// Tends the cache of a server that fills it: notes what is used, what has come whole, the limit, and the backups.
+final class Upkeep: Sendable {
     /// What has happened since it was last recorded.
-    struct Usage: Sendable {
+    private struct Usage: Sendable {
         var digests: Set<Digest> = []
         /// Whether something came that may have made an image whole.
         var hasChanged = false
@@ -18,9 +20,19 @@ extension PullThroughContent {
 
     /// How often the index is copied while the server lives.
     static let backupInterval = Duration.seconds(3600)
-
     /// A set that is written every minute need not be larger.
     private static let maximumUsage = 100_000
+
+    private let cache: ContentCache
+    private let configuration: PullThroughConfiguration
+    private let time: Timer
+    private let usage = Mutex(Usage())
+
+    init(_ cache: ContentCache, _ configuration: PullThroughConfiguration, _ time: Timer) {
+        self.cache = cache
+        self.configuration = configuration
+        self.time = time
+    }
 
     func note(used digest: Digest) {
         usage.withLock { usage in
@@ -38,7 +50,7 @@ extension PullThroughContent {
     }
 
     /// Tends the cache now and then, until the task is cancelled.
-    func keepUp() async {
+    func run() async {
         while !Task.isCancelled {
             do {
                 try await time.sleep(configuration.upkeepInterval)

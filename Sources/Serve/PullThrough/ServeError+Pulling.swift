@@ -1,14 +1,6 @@
 import Cache
 import OCI
 
-extension PullThroughContent {
-    /// What a client is told of a failure; never that something does not exist.
-    func failure(_ error: any Error) -> any Error {
-        metrics.count(.upstreamFailure)
-        return ServeError(pulling: error)
-    }
-}
-
 extension ServeError {
     /// There is no room for more work.
     static let busy = ServeError(.cacheUnavailable, "too many requests to upstreams are under way; try again")
@@ -16,24 +8,26 @@ extension ServeError {
     /// Says what a failure to fetch means for the client.
     ///
     /// What an upstream refuses us is 403, never 401: that would ask the client for credentials, which go to this
-    /// server. Clients that have this server as a mirror go on to the registry itself after either.
+    /// server. Clients that have this server as a mirror go on to the registry itself after either. Neither accounts nor
+    /// files of this machine are named.
     init(pulling error: any Error) {
         switch error {
         case let error as ServeError: self = error
-        case let error as UpstreamError: self.init(Self.kind(error.kind), error.description)
+        case let error as UpstreamError:
+            let seconds = error.retryAfter.map { Int(clamping: ($0 + .milliseconds(999)).components.seconds) }
+            self.init(Self.kind(error.kind), error.told, retryAfter: seconds)
         case let error as CacheError where [.digestMismatch, .conflict, .restarted].contains(error.kind):
-            self.init(.upstreamFailed, error.description)
-        case let error as CacheError: self.init(.cacheUnavailable, error.description)
+            self.init(.upstreamFailed, "the upstream sends other bytes than it says")
         case is CancellationError: self.init(.cacheUnavailable, "the server is stopping")
-        default: self.init(.upstreamFailed, "\(error)")
+        case is CacheError: self.init(.cacheUnavailable, "the cache cannot be read or written now")
+        default: self.init(.upstreamFailed, "the upstream could not be asked")
         }
     }
 
     private static func kind(_ kind: UpstreamError.Kind) -> Kind {
         switch kind {
         case .denied: .upstreamDenied
-        case .rateLimited(let delay):
-            .upstreamRateLimited(retryAfter: delay.map { Int(clamping: $0.components.seconds) })
+        case .rateLimited: .upstreamRateLimited
         case .timeout: .upstreamTimedOut
         case .notFound, .unavailable, .unusable: .upstreamFailed
         }

@@ -1,0 +1,101 @@
+import Cache
+import Logging
+import OCI
+
+/// Blobs of upstreams that the cache lacks: their sizes, and themselves while they arrive.
+struct PulledBlobs: Sendable {
+    /// How long a download goes on that nobody reads.
+    private static let grace = Duration.seconds(10)
+    /// How often somebody begins again that a download ended for at the moment at which he joined it.
+    private static let attempts = 3
+
+    private let context: PullThroughContext
+    private let sizes: Question<ImageReference, Int64>
+    private let queue: DownloadQueue
+
+    init(_ context: PullThroughContext) {
+        self.context = context
+        sizes = Question(context.lifetimes(), servesStale: false, capacity: 8 << 20, context.questions) { _ in 8 }
+        queue = DownloadQueue(context.configuration.downloads)
+    }
+
+    /// What the upstream says: that a manifest names a blob does not say that it still has it.
+    ///
+    /// - Returns: `nil` when there is none.
+    func size(_ digest: Digest, of repository: RepositoryReference, at upstream: any Upstream) async throws -> Int64? {
+        do {
+            let name = ImageReference(location: repository, digest: digest)
+            let told = try await sizes.ask(name, at: repository.host) {
+                let size = try await upstream.size(ofBlob: digest)
+                guard let size, !(0...Manifest.maximumContentSize).contains(size) else { return size }
+                throw UpstreamError(.unusable, "\(upstream.place): the blob is said to have \(size) bytes")
+            }
+            if told.answer == nil, told.source == .memory { context.metrics.count(.rememberedAbsence) }
+            return told.answer
+        } catch {
+            throw try context.failure(error)
+        }
+    }
+
+    func blob(
+        _ digest: Digest,
+        of repository: RepositoryReference,
+        at upstream: any Upstream,
+        _ client: ServedClient
+    ) async throws -> ServedBlob? {
+        let name = ImageReference(location: repository, digest: digest)
+        guard !sizes.isAbsent(name) else {
+            context.metrics.count(.rememberedAbsence)
+            return nil
+        }
+        var size = try await context.cache.names.size(of: digest, in: repository)
+        if size == nil { size = try await self.size(digest, of: repository, at: upstream) }
+        guard let size, let descriptor = Descriptor(mediaType: .octetStream, digest: digest, size: size) else {
+            return nil
+        }
+        do {
+            return try await arriving(descriptor, from: upstream, at: repository.host, client)
+        } catch let error as UpstreamError where error.kind == .notFound {
+            sizes.learn(nil, of: name)
+            return nil
+        } catch {
+            throw try context.failure(error)
+        }
+    }
+
+    /// A reader of a blob whose upstream has answered: until then its absence, and any failure, can still be told.
+    private func arriving(
+        _ descriptor: Descriptor,
+        from upstream: any Upstream,
+        at host: RegistryHost,
+        _ client: ServedClient
+    ) async throws -> ServedBlob {
+        for _ in 0..<Self.attempts {
+            let demand = Demand(grace: Self.grace, timer: context.time) { [queue] in queue.isContended(host) }
+            let place = DownloadQueue.Wish(host: host, client: client, size: descriptor.size, demand: demand)
+            let source = QueuedSource(upstream: upstream, wish: place, queue: queue, health: context.health)
+            do {
+                let blob = try await context.cache.follow(descriptor, from: source, while: demand)
+                try await blob.whenAnswered()
+                return .arriving(blob)
+            } catch is Demand.Dropped {
+                try Task.checkCancellation()
+            } catch let error as CacheError where error.kind == .diskFull {
+                return try await passing(descriptor, from: upstream, error)
+            }
+        }
+        throw ServeError.busy
+    }
+
+    private func passing(
+        _ descriptor: Descriptor,
+        from upstream: any Upstream,
+        _ error: CacheError
+    ) async throws -> ServedBlob {
+        context.logger.warning("a blob is served, but not cached", metadata: ["error": "\(error)"])
+        context.metrics.count(.uncachedBlob)
+        guard let blob = PassingBlob(descriptor, from: upstream, context.questions.work) else { throw ServeError.busy }
+        _ = try await blob.read(at: 0, atMost: 1)
+        return .arriving(blob)
+    }
+}

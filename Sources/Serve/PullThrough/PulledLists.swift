@@ -1,0 +1,73 @@
+import Cache
+import OCI
+
+/// Lists of upstreams: a repository's tags, and what refers to a manifest.
+///
+/// The upstream's own list is the answer.
+struct PulledLists: Sendable {
+    private static let capacity = 32 << 20
+
+    private let context: PullThroughContext
+    /// Sorted.
+    private let tagLists: Question<RepositoryReference, [TagName]>
+    private let referrerLists: Question<ImageReference, [ReferrerEntry]>
+
+    init(_ context: PullThroughContext) {
+        self.context = context
+        let brief = context.lifetimes(absence: context.configuration.absenceLifetime)
+        tagLists = Question(brief, capacity: Self.capacity, context.questions) { tags in
+            tags.reduce(0) { $0 + $1.description.utf8.count + 48 }
+        }
+        referrerLists = Question(context.lifetimes(), capacity: Self.capacity, context.questions) { entries in
+            entries.reduce(0) { sum, entry in
+                entry.annotations.reduce(sum + 512) { $0 + $1.key.utf8.count + $1.value.utf8.count + 96 }
+            }
+        }
+    }
+
+    /// What the upstream lists, or listed last; never the few tags that the cache happens to have.
+    func tags(of repository: RepositoryReference, at upstream: any Upstream) async throws -> ServedList<TagName>? {
+        do {
+            let told = try await tagLists.ask(repository, at: repository.host) { [cache = context.cache] in
+                guard let tags = try await upstream.tags() else {
+                    try await cache.names.forgetPulled(in: repository) { _ in true }
+                    return nil
+                }
+                let listed = Set(tags)
+                try await cache.names.forgetPulled(in: repository) { !listed.contains($0) }
+                return listed.sorted()
+            }
+            return told.answer.map { list($0, isStale: told.source == .stale) }
+        } catch {
+            throw try context.failure(error)
+        }
+    }
+
+    /// What the upstream lists as referring to a manifest, in its order; no manifest is fetched to repeat it.
+    func referrers(
+        of digest: Digest,
+        in repository: RepositoryReference,
+        at upstream: any Upstream
+    ) async throws -> ServedList<ReferrerEntry> {
+        do {
+            let name = ImageReference(location: repository, digest: digest)
+            let told = try await referrerLists.ask(name, at: repository.host) { [cache = context.cache] in
+                let entries = try await upstream.referrers(of: digest)
+                try await cache.names.setReferrers(of: digest, in: repository, to: entries.map(\.descriptor))
+                return entries
+            }
+            return list(told.answer ?? [], isStale: told.source == .stale)
+        } catch {
+            let failure = try context.failure(error)
+            let own = try await context.cached.referrers(of: digest, in: repository)
+            // An empty list would say that there is no signature.
+            guard !own.elements.isEmpty else { throw failure }
+            return list(own.elements, isStale: true)
+        }
+    }
+
+    private func list<Element>(_ elements: [Element], isStale: Bool) -> ServedList<Element> {
+        if isStale { context.metrics.count(.staleTag) }
+        return ServedList(elements, warning: isStale ? PullThroughContext.staleWarning : nil)
+    }
+}

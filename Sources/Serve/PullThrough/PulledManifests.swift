@@ -1,0 +1,126 @@
+import Cache
+import Logging
+import OCI
+import Synchronization
+
+/// Manifests of upstreams by tag and by digest, kept in the cache.
+final class PulledManifests: Sendable {
+    private let context: PullThroughContext
+    /// The cache keeps the bytes; here it is only known whether they are believed.
+    private let question: Question<ImageReference, Manifest>
+    /// Hosts that have told by HEAD what a tag points at, so that their 404 to one can be believed.
+    private let answeringHEAD = Mutex<Set<RegistryHost>>([])
+
+    init(_ context: PullThroughContext) {
+        self.context = context
+        let lifetimes = context.lifetimes(absence: context.configuration.absenceLifetime)
+        question = Question(lifetimes, capacity: 16 << 20, context.questions) { _ in nil }
+    }
+
+    /// The manifest that a tag names: the cache's own while that is believed, else what the upstream says now.
+    func manifest(
+        tagged tag: TagName,
+        of repository: RepositoryReference,
+        at upstream: any Upstream
+    ) async throws -> ServedManifest? {
+        let name = ImageReference(location: repository, tag: tag)
+        let known = try await knownManifest(tag, of: repository)
+        do {
+            let told = try await question.ask(name, at: repository.host, own: known) { [self] in
+                guard let manifest = try await fetch(tag, of: repository, at: upstream) else {
+                    try await context.cache.names.forgetPulled(in: repository) { $0 == tag }
+                    return nil
+                }
+                await keep(manifest, as: .tag(tag), of: repository)
+                return manifest
+            }
+            return served(told, isHit: told.answer?.descriptor == known?.descriptor)
+        } catch {
+            throw try context.failure(error)
+        }
+    }
+
+    /// The manifest with a digest: what the cache holds is right for ever.
+    func manifest(
+        named digest: Digest,
+        of repository: RepositoryReference,
+        at upstream: any Upstream
+    ) async throws -> ServedManifest? {
+        if let known = try await context.cached.manifest(.digest(digest), of: repository) {
+            context.metrics.count(.manifestHit)
+            return context.upkeep.used(known)
+        }
+        do {
+            let name = ImageReference(location: repository, digest: digest)
+            let told = try await question.ask(name, at: repository.host) { [self] in
+                guard let manifest = try await upstream.manifest(.digest(digest)) else { return nil }
+                await keep(manifest, as: .digest(digest), of: repository)
+                return manifest
+            }
+            return served(told, isHit: false)
+        } catch {
+            throw try context.failure(error)
+        }
+    }
+
+    private func served(_ told: Question<ImageReference, Manifest>.Told, isHit: Bool) -> ServedManifest? {
+        guard let manifest = told.answer else {
+            if told.source == .memory { context.metrics.count(.rememberedAbsence) }
+            return nil
+        }
+        let isStale = told.source == .stale
+        context.metrics.count(isStale ? .staleTag : isHit ? .manifestHit : .manifestMiss)
+        return context.upkeep.used(
+            ServedManifest(manifest, warning: isStale ? PullThroughContext.staleWarning : nil)
+        )
+    }
+
+    /// What the cache has for a tag, whole or in parts.
+    @concurrent
+    private func knownManifest(_ tag: TagName, of repository: RepositoryReference) async throws -> Manifest? {
+        guard let descriptor = try await context.cache.names.resolveAny(tag, in: repository) else { return nil }
+        return try storedManifest(descriptor)
+    }
+
+    private func storedManifest(_ descriptor: Descriptor) throws -> Manifest? {
+        do {
+            return try context.cache.manifest(descriptor)
+        } catch is DocumentError {
+            return nil
+        }
+    }
+
+    /// Asks the upstream what a tag names, and for the manifest if the cache does not have that.
+    ///
+    /// By its digest, so that mirrors can be asked; by its tag where the upstream does not give it by that.
+    @concurrent
+    private func fetch(
+        _ tag: TagName,
+        of repository: RepositoryReference,
+        at upstream: any Upstream
+    ) async throws -> Manifest? {
+        guard let descriptor = try await upstream.resolve(tag) else {
+            // Nexus, among others, answers HEAD for every manifest with 404.
+            guard !answeringHEAD.withLock({ $0.contains(repository.host) }) else { return nil }
+            return try await upstream.manifest(.tag(tag))
+        }
+        answeringHEAD.withLock { _ = $0.insert(repository.host) }
+        if let known = try storedManifest(descriptor) { return known }
+        if let manifest = try await upstream.manifest(.digest(descriptor.digest)) { return manifest }
+        return try await upstream.manifest(.tag(tag))
+    }
+
+    /// Stores a manifest and names it; a cache that cannot is no reason not to serve it.
+    private func keep(_ manifest: Manifest, as reference: Reference, of repository: RepositoryReference) async {
+        do {
+            try await context.cache.store(manifest, from: repository)
+            try await context.cache.names.recordPulled(reference, of: repository, as: manifest.descriptor)
+            context.upkeep.noteChange()
+        } catch {
+            context.logger.warning(
+                "a manifest is served, but cannot be cached",
+                metadata: ["repository": "\(repository)", "error": "\(error)"]
+            )
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import NIOCore
+import OCI
+
+/// An upstream whose blob is read when its turn has come.
+struct QueuedSource: ContentSource {
+    let upstream: any Upstream
+    let wish: DownloadQueue.Wish
+    let queue: DownloadQueue
+    let health: HostHealth
+
+    var place: String { upstream.place }
+
+    func manifest(_ descriptor: Descriptor) async throws -> Manifest {
+        try await upstream.manifest(descriptor)
+    }
+
+    func readBlob(
+        _ descriptor: Descriptor,
+        from offset: Int64,
+        deliver: (ByteBuffer) async throws -> Void
+    ) async throws {
+        try await queue.withPlace(wish) {
+            if let refusal = health.refusal(of: wish.host, isUrgent: true) { throw refusal }
+            do {
+                try await upstream.readBlob(descriptor, from: offset, deliver: deliver)
+                health.answered(wish.host)
+            } catch let error as UpstreamError {
+                health.note(error, of: wish.host)
+                throw error
+            }
+        }
+    }
+}

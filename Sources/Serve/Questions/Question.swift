@@ -1,0 +1,190 @@
+import Concurrency
+import Logging
+import OCI
+
+/// One kind of question to upstreams, such as what a tag names: put once for all who ask, and its answer known for a
+/// while.
+///
+/// Who asks in vain hears why. Who has an older answer waits for a better one only the first time that a host does not
+/// give it, and then at once has what there is, marked as stale, while the host is asked in the background.
+final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
+    /// How long what is learnt of a key is believed.
+    typealias Lifetimes = (answer: Duration, absence: Duration, failure: Duration)
+
+    /// What who asks is told.
+    struct Told: Sendable {
+        enum Source: Hashable, Sendable {
+            /// It was known.
+            case memory
+            case upstream
+            /// It was known once, and the upstream does not say whether it still holds.
+            case stale
+        }
+
+        /// `nil` for what does not exist.
+        let answer: Answer?
+        let source: Source
+    }
+
+    private struct Known: Sendable {
+        /// Whether there is something; `nil` where that has not been heard.
+        var exists: Bool?
+        /// The answer, unless who asks has it.
+        var answer: Answer?
+        var until: Duration
+        /// Until when the upstream is not asked again because it failed, and with what.
+        var failure: (error: UpstreamError, until: Duration)?
+    }
+
+    /// How long a host that has failed is waited for by those who have an older answer.
+    private static var shortPatience: Duration { .milliseconds(25) }
+
+    private let lifetimes: Lifetimes
+    private let servesStale: Bool
+    private let patience: Duration
+    private let time: Timer
+    private let health: HostHealth
+    private let flights: Flights<Key, Answer?>
+    private let known: Memory<Key, Known>
+    private let weigh: @Sendable (Answer) -> Int?
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - lifetimes: how long what is learnt is believed.
+    ///   - servesStale: whether an answer that may hold no more is better than none.
+    ///   - capacity: how much may be kept, in bytes.
+    ///   - context: what it shares with other questions.
+    ///   - weigh: the bytes of an answer; `nil` for one that who asks finds elsewhere, so that it need not be kept.
+    init(
+        _ lifetimes: Lifetimes,
+        servesStale: Bool = true,
+        capacity: Int,
+        _ context: QuestionContext,
+        weigh: @escaping @Sendable (Answer) -> Int?
+    ) {
+        self.lifetimes = lifetimes
+        self.servesStale = servesStale
+        self.weigh = weigh
+        patience = context.patience
+        time = context.time
+        health = context.health
+        logger = context.logger
+        flights = Flights(context.work)
+        known = Memory(capacity: capacity)
+    }
+
+    /// Whether it is known now that there is nothing.
+    func isAbsent(_ key: Key) -> Bool {
+        guard let former = known[key], former.until > time.now() else { return false }
+        return former.exists == false
+    }
+
+    /// Remembers what an upstream has said, asked by whomever.
+    func learn(_ answer: Answer?, of key: Key) {
+        let lifetime = answer == nil ? lifetimes.absence : lifetimes.answer
+        keep(Known(exists: answer != nil, answer: answer, until: time.now() + lifetime), of: key)
+    }
+
+    /// The answer, from what is known or from the upstream.
+    ///
+    /// - Parameters:
+    ///   - key: what is asked about.
+    ///   - host: who knows.
+    ///   - own: what who asks has, as old as it may be.
+    ///   - fetch: asks the upstream; `nil` says that there is nothing.
+    /// - Returns: the answer, and how old it is.
+    /// - Throws: what `fetch` throws, or threw just now, where there is no older answer; ``ServeError`` when too much is
+    ///   under way; `CancellationError`, which does not end the fetch for others.
+    func ask(
+        _ key: Key,
+        at host: RegistryHost,
+        own: Answer? = nil,
+        _ fetch: @escaping @Sendable () async throws -> Answer?
+    ) async throws -> Told {
+        let former = known[key]
+        let now = time.now()
+        if let former, former.until > now {
+            if former.exists == false { return Told(answer: nil, source: .memory) }
+            if let answer = own ?? former.answer, former.exists == true { return Told(answer: answer, source: .memory) }
+        }
+        let older = servesStale ? own ?? former?.answer : nil
+        if let older, let failure = former?.failure, failure.until > now { return Told(answer: older, source: .stale) }
+        if let refusal = health.refusal(of: host, isUrgent: older == nil) {
+            guard let older else { throw refusal }
+            return Told(answer: older, source: .stale)
+        }
+        do {
+            let answer = try await inTime(older == nil, host) { [self] in
+                try await flights.value(for: key) { [self] in try await hear(key, host, fetch) }
+            }
+            return Told(answer: answer, source: .upstream)
+        } catch {
+            try Task.checkCancellation()
+            guard let older else { throw error }
+            return Told(answer: older, source: .stale)
+        }
+    }
+
+    /// Remembers what the upstream says, or that it says nothing.
+    private func hear(
+        _ key: Key,
+        _ host: RegistryHost,
+        _ fetch: @Sendable () async throws -> Answer?
+    ) async throws -> Answer? {
+        do {
+            let answer = try await fetch()
+            health.answered(host)
+            learn(answer, of: key)
+            return answer
+        } catch let error as UpstreamError {
+            logger.warning("an upstream gives no answer", metadata: ["about": "\(key)", "error": "\(error)"])
+            guard !health.note(error, of: host) else { throw error }
+            health.answered(host)
+            var former = known[key] ?? Known(until: .zero)
+            former.failure = (error, time.now() + lifetimes.failure)
+            keep(former, of: key)
+            throw error
+        }
+    }
+
+    private func keep(_ fresh: Known, of key: Key) {
+        var fresh = fresh
+        let bytes = fresh.answer.map(weigh) ?? 0
+        if bytes == nil { fresh.answer = nil }
+        guard !known.keep(fresh, of: key, bytes: bytes ?? 0) else { return }
+        fresh.answer = nil
+        known.keep(fresh, of: key, bytes: 0)
+    }
+
+    /// Where there is an older answer, a slow host is not waited for long; it is still listened to.
+    private func inTime(
+        _ isUrgent: Bool,
+        _ host: RegistryHost,
+        _ question: @escaping @Sendable () async throws -> Answer?
+    ) async throws -> Answer? {
+        guard !isUrgent else { return try await question() }
+        let patience = health.isDoubtful(host) ? Self.shortPatience : patience
+        return try await withThrowingTaskGroup(of: Answer?.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { try await question() }
+            group.addTask { [time, health] in
+                try await time.sleep(patience)
+                let error = UpstreamError(.timeout, "\(host) takes its time to answer")
+                health.note(error, of: host, isMute: false)
+                throw error
+            }
+            guard let first = try await group.next() else { throw CancellationError() }
+            return first
+        }
+    }
+}
+
+/// What all questions to upstreams share.
+struct QuestionContext: Sendable {
+    /// How long an upstream may take before an older answer is given.
+    let patience: Duration
+    let time: Timer
+    let health: HostHealth
+    let work: DetachedWork
+    let logger: Logger
+}
