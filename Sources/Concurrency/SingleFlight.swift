@@ -61,6 +61,11 @@ package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sen
         }
     }
 
+    /// Forgets all values; what is being fetched is kept when it comes.
+    package func forgetAll() {
+        state.withLock { $0.values = [:] }
+    }
+
     private func takeRole(_ key: Key, isGood: (Value) -> Bool) -> Role {
         state.withLock { state in
             if let value = state.values[key], isGood(value) { return .done(value) }

@@ -43,6 +43,9 @@ package struct RegistryConfiguration: Sendable {
     package var proxies: ProxySettings
     /// `imglife/<version>`.
     package var userAgent: String
+    /// What each request tells of who passes it on (RFC 9110, 7.6.3), so that a server that asks itself notices; `nil` for
+    /// a program that passes nothing on.
+    package var via: String?
     package var logger: Logger
     /// For delays between tries, pauses and the lives of tokens.
     package var clock: any Clock<Duration>

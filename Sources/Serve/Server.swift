@@ -48,6 +48,7 @@ package struct Server: Sendable {
             status: status,
             page: page,
             scope: configuration.metricsListen == nil ? .everything : .content,
+            pseudonym: configuration.pseudonym,
             logger: configuration.logger
         )
         let result: Result<R, any Error> = await withTaskGroup(of: Void.self) { group in

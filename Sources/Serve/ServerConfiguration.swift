@@ -17,6 +17,8 @@ package struct ServerConfiguration: Sendable {
     package var verificationLifetime = Duration.seconds(24 * 3600)
     /// Where it is kept which files were hashed; `nil` for nowhere, so that the next server hashes them again.
     package var verifiedFile: String?
+    /// How its own requests to upstreams name it in `Via`; one that comes back is refused.
+    package var pseudonym: String?
     package var logger: Logger
 
     package init(listen: ListenAddress, logger: Logger) {

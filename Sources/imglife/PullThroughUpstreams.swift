@@ -16,6 +16,8 @@ struct PullThroughUpstreams: Sendable {
     let session: Session
     /// Whether every client of the server may see what the process's credentials can.
     let lendsCredentials: Bool
+    /// How requests name this server.
+    let pseudonym: String
 
     /// The hosts that may be asked: the sources of entries, and those that `registries` says something about.
     var hosts: Set<RegistryHost> {
@@ -102,6 +104,7 @@ struct PullThroughUpstreams: Sendable {
     ) -> RegistryConfiguration {
         var registries = session.registries
         registries.connections = connections
+        registries.via = pseudonym
         registries.credentials = credentials
         registries.retry.attempts = min(2, session.settings.retry.attempts)
         registries.retry.initialDelay = min(.milliseconds(200), session.settings.retry.initialDelay)
@@ -116,6 +119,7 @@ struct PullThroughUpstreams: Sendable {
     ) -> RegistryConfiguration {
         var registries = session.registries
         registries.connections = connections
+        registries.via = pseudonym
         registries.leavesRoom = true
         registries.credentials = credentials
         registries.retry.maximumRetryAfter = Self.maximumRetryAfter

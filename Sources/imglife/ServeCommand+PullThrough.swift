@@ -20,7 +20,7 @@ struct PullThroughOptions: ParsableArguments {
     )
     var tagTTL = Duration.seconds(300)
 
-    private static func duration(_ text: String) throws -> Duration {
+    static func duration(_ text: String) throws -> Duration {
         do {
             let duration = try Duration(goDuration: text)
             guard duration >= .zero else { throw ValidationError("'\(text.displaySafe)' is less than nothing") }
@@ -48,6 +48,7 @@ extension ServeCommand {
         _ cache: ContentCache,
         _ access: CacheAccess,
         _ metrics: ServeMetrics,
+        _ pseudonym: String,
         _ body: (
             any ServedContent, Set<RegistryHost>, _ figures: @escaping @Sendable () -> [ServeMetrics.Gauge]
         ) async throws -> Void
@@ -57,12 +58,20 @@ extension ServeCommand {
             throw ValidationError("--pull-through keeps what it fetches, and the cache cannot be written; leave it out")
         }
         let session = access.session
-        let registries = PullThroughUpstreams(session: session, lendsCredentials: htpasswd != nil || allowAnonymous)
+        let registries = PullThroughUpstreams(
+            session: session,
+            lendsCredentials: htpasswd != nil || allowAnonymous,
+            pseudonym: pseudonym
+        )
         guard !registries.hosts.isEmpty else {
             throw ValidationError("--pull-through needs a configuration, which says which registries may be asked")
         }
         try await refuseToLend(registries)
         var configuration = PullThroughConfiguration(tagLifetime: pulling.tagTTL, logger: session.logger)
+        // Two of the places that a host has by default are left to questions.
+        configuration.downloads = { [registries = session.configuration.registries] host in
+            max(1, (registries[host]?.maximumConnections ?? 8) - 2)
+        }
         configuration.maintain = { await session.keepQuota(of: cache) }
         try await registries.with { upstreams, traffic in
             try await PullThroughContent.with(cache, upstreams, configuration, metrics: metrics) { content in

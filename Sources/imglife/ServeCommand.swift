@@ -2,7 +2,9 @@ import ArgumentParser
 import Cache
 import Logging
 import OCI
+import Registry
 import Serve
+import Synchronization
 
 /// `imglife serve`: the cache as a read-only registry.
 struct ServeCommand: Subcommand {
@@ -10,8 +12,8 @@ struct ServeCommand: Subcommand {
         commandName: "serve",
         abstract: "Serve the cache as a read-only OCI registry.",
         discussion: """
-            No configuration is needed. TERM or INT lets answers under way finish, \
-            for 30 s at most; HUP reads the passwords and the certificate again. Exit codes: 0 stopped in order; 1 it \
+            No configuration is needed. TERM or INT lets answers under way finish, for 30 s at most; HUP reads the \
+            passwords, the certificate and the credentials of registries again. Exit codes: 0 stopped in order; 1 it \
             could not be started.
             """
     )
@@ -53,6 +55,15 @@ struct ServeCommand: Subcommand {
     @Option(help: ArgumentHelp("Connections at once from one address other than this machine.", valueName: "n"))
     var maxConnectionsPerClient = ConnectionLimits().connectionsPerClient
 
+    @Option(
+        help: ArgumentHelp(
+            "How long /readyz says 503 before the server stops, such as 10s. (default: 0s)",
+            valueName: "duration"
+        ),
+        transform: PullThroughOptions.duration
+    )
+    var shutdownDelay = Duration.zero
+
     func validate() throws {
         guard (tlsCert == nil) == (tlsKey == nil) else {
             throw ValidationError("--tls-cert and --tls-key must be given together")
@@ -93,13 +104,19 @@ struct ServeCommand: Subcommand {
     ) async throws {
         warnOfStrangers(logger)
         let metrics = ServeMetrics()
-        try await withContent(cache, access, metrics) { content, hosts, figures in
+        let ending = Ending()
+        let pseudonym = "imglife-\(String(UInt64.random(in: .min ... .max), radix: 36))"
+        try await withContent(cache, access, metrics, pseudonym) { content, hosts, figures in
             let status = StatusSource(
-                readiness: { [pullsThrough = pulling.pullThrough] in await cache.unreadiness(pullsThrough) },
+                readiness: { [pullsThrough = pulling.pullThrough] in
+                    if ending.hasBegun { return "the server is about to stop" }
+                    return await cache.unreadiness(pullsThrough)
+                },
                 gauges: { await cache.gauges() + figures() }
             )
             var configuration = configuration(access, logger)
             configuration.hosts.formUnion(hosts)
+            configuration.pseudonym = pseudonym
             configuration.limits.connections = min(maxConnections, room)
             try await Server.with(
                 configuration,
@@ -113,7 +130,13 @@ struct ServeCommand: Subcommand {
                 ]
                 if let address = server.metricsAddress { metadata["metrics"] = "\(address)" }
                 logger.notice("listening", metadata: metadata)
-                await stop.wait { await server.reload() }
+                await stop.wait { [credentials = access.session.credentials] in
+                    credentials.forget()
+                    await server.reload()
+                }
+                ending.begin()
+                // Who balances loads sees it, and sends nobody any more, while everything is still answered.
+                if shutdownDelay > .zero { try? await Task.sleep(for: shutdownDelay) }
             }
         }
         logger.notice("stopped")
@@ -153,6 +176,15 @@ struct ServeCommand: Subcommand {
         }
         return address
     }
+}
+
+/// Whether the server has been told to stop.
+private final class Ending: Sendable {
+    private let state = Mutex(false)
+
+    var hasBegun: Bool { state.withLock { $0 } }
+
+    func begin() { state.withLock { $0 = true } }
 }
 
 extension ContentCache {

@@ -68,6 +68,11 @@ struct RouteTests {
             ("registry:5000/a/b", nil, "registry:5000/a/b"), ("registry_5000/a/b", nil, "registry:5000/a/b"),
             ("localhost_5000/a", nil, "localhost:5000/a"), ("127.0.0.1_5001/a", nil, "127.0.0.1:5001/a"),
             ("registry_5001/a", nil, "docker.io/registry_5001/a"), ("registry/a", nil, "docker.io/registry/a"),
+            ("quay.io/a/b", "quay.io", "quay.io/a/b"), ("registry_5000/a", "registry:5000", "registry:5000/a"),
+            ("docker.io/alpine", "docker.io", "docker.io/library/alpine"),
+            ("alpine", "docker.io:443", "docker.io/library/alpine"), ("a", "quay.io:443", "quay.io/a"),
+            ("quay.io/a", "quay.io:443", "quay.io/a"), ("quay.io:443/a", nil, "quay.io/a"),
+            ("quay.io_443/a", nil, "quay.io/a"), ("quay.io", "quay.io", "quay.io/quay.io"),
         ] as [(String, String?, String)]
     )
     func addresses(name: String, namespace: String?, place: String) throws {
@@ -83,6 +88,7 @@ struct RouteTests {
         arguments: [
             ("evil.example/a", nil, .unknownHost("evil.example")), ("localhost/a", nil, .unknownHost("localhost")),
             ("registry:5001/a", nil, .unknownHost("registry:5001")),
+            ("registry.lab_5001/a", nil, .unknownHost("registry.lab:5001")), ("a.b_c/a", nil, .invalidName("a.b_c")),
             ("a", "evil.example", .unknownHost("evil.example")),
             ("a", "", .unknownHost("")), ("a", "quay.io/x", .unknownHost("quay.io/x")), ("A", nil, .invalidName("A")),
             ("quay.io/A", nil, .invalidName("A")), ("a//b", nil, .invalidName("a//b")), ("-a", nil, .invalidName("-a")),

@@ -92,6 +92,12 @@ package struct CredentialStore: Sendable {
         return nil
     }
 
+    /// Reads files and asks programs again when they are needed next, as somebody says that they have changed.
+    package func forget() {
+        configurations.forgetAll()
+        answers.forgetAll()
+    }
+
     private func configuration(_ path: String, isRequired: Bool) async throws -> DockerConfiguration? {
         let configuration = try await configurations.value(
             for: path,

@@ -24,6 +24,7 @@ final class HTTPTransport: HTTPHandler {
     private let trust: TrustStore
     private let proxies: ProxySettings
     private let userAgent: String
+    private let via: String?
     private let logger: Logger
 
     init(_ configuration: RegistryConfiguration, timer: Timer) throws {
@@ -31,6 +32,7 @@ final class HTTPTransport: HTTPHandler {
         timeout = configuration.retry.timeout
         proxies = configuration.proxies
         userAgent = configuration.userAgent
+        via = configuration.via
         logger = configuration.logger
         isSharing = configuration.connections != nil
         trust = try configuration.connections?.trust ?? TrustStore(configuration.hosts)
@@ -121,6 +123,7 @@ final class HTTPTransport: HTTPHandler {
         outgoing.method = request.method
         outgoing.headers = request.headers
         outgoing.headers.replaceOrAdd(name: "User-Agent", value: userAgent)
+        if let via { outgoing.headers.replaceOrAdd(name: "Via", value: "1.1 \(via)") }
         outgoing.headers.replaceOrAdd(name: "Accept-Encoding", value: "identity")
         outgoing.tlsConfiguration = trust.configuration(for: url.origin)
         if case .bytes(let bytes) = request.body {

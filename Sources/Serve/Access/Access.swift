@@ -16,7 +16,7 @@ struct Access: Sendable {
         pool = NIOThreadPool(numberOfThreads: Self.hashingThreads)
         let passwords = try configuration.passwordFile.map(PasswordFile.init(path:))
         if passwords != nil { pool.start() }
-        authenticator = passwords.map { [pool] in Authenticator($0, pool: pool) }
+        authenticator = passwords.map { [pool] in Authenticator($0, pool: pool, places: Self.hashingThreads) }
     }
 
     @concurrent

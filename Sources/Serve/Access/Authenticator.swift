@@ -5,7 +5,7 @@ import Synchronization
 
 /// Checks the passwords of requests, remembering for a while those that were right.
 ///
-/// bcrypt is slow by design: only a few are computed at once, the others wait, and a right password is known again by a
+/// bcrypt is slow by design: only a few are computed at once, clients take turns, and a right password is known again by a
 /// salted hash of it, for as long as it is used.
 final class Authenticator: Sendable {
     enum Outcome {
@@ -24,11 +24,14 @@ final class Authenticator: Sendable {
     private let salt: UInt64
     private let state: Mutex<State>
     private let pool: NIOThreadPool
+    private let turns: TurnQueue
 
     /// - Parameters:
     ///   - passwords: who is admitted.
-    ///   - pool: where bcrypt is computed: as many at once as it has threads.
-    init(_ passwords: PasswordFile, pool: NIOThreadPool) {
+    ///   - pool: where bcrypt is computed.
+    ///   - places: how many at once: as many as it has threads.
+    init(_ passwords: PasswordFile, pool: NIOThreadPool, places: Int) {
+        turns = TurnQueue(places: places)
         salt = .random(in: .min ... .max)
         state = Mutex(State(passwords: passwords))
         self.pool = pool
@@ -42,20 +45,23 @@ final class Authenticator: Sendable {
         }
     }
 
-    /// What can be told without computing a hash; `nil` when ``admits(_:)`` has to be asked.
+    /// What can be told without computing a hash; `nil` when ``admits(_:from:)`` has to be asked.
     func admitsAtOnce(_ field: String?) -> Bool? {
         guard let field, let key = key(field) else { return false }
         if isKnown(key) { return true }
         return BasicCredentials(field) == nil ? false : nil
     }
 
-    func admits(_ field: String?) async -> Outcome {
+    func admits(_ field: String?, from client: ServedClient) async -> Outcome {
         guard let field, let key = key(field), let credentials = BasicCredentials(field) else { return .refused }
         if isKnown(key) { return .admitted }
         let passwords = state.withLock { $0.passwords }
-        // As many wait as there are connections, each with one request at a time.
-        let isRight = try? await pool.runIfActive {
-            passwords.admits(user: credentials.user, password: credentials.password)
+        // As many wait as there are connections, each with one request at a time; who leaves waits no more.
+        let isRight = try? await turns.withPlace(client) {
+            if isKnown(key) { return true }
+            return try await pool.runIfActive {
+                passwords.admits(user: credentials.user, password: credentials.password)
+            }
         }
         guard isRight == true else { return .refused }
         remember(key, passwords)

@@ -1,5 +1,4 @@
 import Cache
-import Concurrency
 import OCI
 import Synchronization
 
@@ -14,35 +13,13 @@ final class DownloadQueue: Sendable {
         let demand: Demand
     }
 
-    private struct Waiting {
-        let wish: Wish
-        let turn: Signal<Void>
-    }
-
     private struct Line {
+        let queue: TurnQueue
         var running: [ObjectIdentifier: Demand] = [:]
-        var waiting: [Waiting] = []
-        /// When a client had its last turn, while somebody waits.
-        var turns: [ServedClient: Int] = [:]
-        var turn = 0
-
-        var isIdle: Bool { running.isEmpty && waiting.isEmpty }
-
-        /// Takes out who comes next.
-        mutating func next() -> Waiting? {
-            let ranks = waiting.map { (turns[$0.wish.client] ?? 0, $0.wish.size) }
-            guard let index = waiting.indices.min(by: { ranks[$0] < ranks[$1] }) else { return nil }
-            return waiting.remove(at: index)
-        }
-
-        mutating func begin(_ wish: Wish) {
-            running[ObjectIdentifier(wish.demand)] = wish.demand
-            turn += 1
-            turns[wish.client] = turn
-        }
     }
 
     private let places: @Sendable (RegistryHost) -> Int
+    /// The hosts are a closed list.
     private let lines = Mutex<[RegistryHost: Line]>([:])
 
     /// - Parameter places: how many downloads may be under way from a host.
@@ -53,46 +30,24 @@ final class DownloadQueue: Sendable {
     /// Whether somebody waits, so that nobody keeps a place that is not needed.
     func isContended(_ host: RegistryHost) -> Bool { waitingCount(host) > 0 }
 
-    func waitingCount(_ host: RegistryHost) -> Int { lines.withLock { $0[host]?.waiting.count ?? 0 } }
+    func waitingCount(_ host: RegistryHost) -> Int { lines.withLock { $0[host] }?.queue.waitingCount ?? 0 }
 
-    /// Runs a download when its turn has come.
+    /// Runs a download when its turn has come; meanwhile those that nobody wants any more end.
     ///
     /// - Throws: what `body` throws; `CancellationError`.
     func withPlace(_ wish: Wish, _ body: () async throws -> Void) async throws {
-        try await take(wish)
-        defer { leave(wish) }
-        wish.demand.begin()
-        try await body()
-    }
-
-    private func take(_ wish: Wish) async throws {
-        let signal = Signal<Void>()
-        let unneeded: [Demand]? = lines.withLock { lines in
-            var line = lines[wish.host, default: Line()]
-            defer { lines[wish.host] = line }
-            guard line.running.count >= places(wish.host) else {
-                line.begin(wish)
-                return nil
-            }
-            line.waiting.append(Waiting(wish: wish, turn: signal))
-            return Array(line.running.values)
+        let queue = lines.withLock { lines in
+            let line = lines[wish.host] ?? Line(queue: TurnQueue(places: places(wish.host)))
+            lines[wish.host] = line
+            return line.queue
         }
-        guard let unneeded else { return }
-        for demand in unneeded { demand.reconsider() }
-        guard await signal.value() == nil else { return }
-        lines.withLock { $0[wish.host]?.waiting.removeAll { $0.turn === signal } }
-        throw CancellationError()
-    }
-
-    private func leave(_ wish: Wish) {
-        lines.withLock { lines in
-            guard var line = lines[wish.host] else { return }
-            line.running[ObjectIdentifier(wish.demand)] = nil
-            while line.running.count < places(wish.host), let next = line.next() {
-                if next.turn.send(()) { line.begin(next.wish) }
-            }
-            if line.waiting.isEmpty { line.turns = [:] }
-            lines[wish.host] = line.isIdle ? nil : line
+        try await queue.withPlace(wish.client, rank: wish.size) {
+            for demand in lines.withLock({ $0[wish.host]?.running ?? [:] }).values { demand.reconsider() }
+        } _: {
+            lines.withLock { $0[wish.host]?.running[ObjectIdentifier(wish.demand)] = wish.demand }
+            defer { lines.withLock { _ = $0[wish.host]?.running.removeValue(forKey: ObjectIdentifier(wish.demand)) } }
+            wish.demand.begin()
+            try await body()
         }
     }
 }

@@ -19,6 +19,7 @@ enum AddressError: Error, Hashable {
 
 /// The three ways in which clients name a repository: with its host in front, with `?ns=`, or bare for Docker Hub.
 ///
+/// A host in front and `?ns=` may say the same together, as containerd does with `override_path`. `:443` says nothing.
 /// A host with a port cannot stand in a name that clients accept, so it is also known with `_` instead of the `:`:
 /// `registry_5000/team/app`. No host name has a `_`, and no name on Docker Hub has one in its first component.
 struct Addressing: Sendable {
@@ -27,10 +28,10 @@ struct Addressing: Sendable {
     func address(_ components: [String], namespace: String?) throws(AddressError) -> Address {
         let name = components.joined(separator: "/")
         if let namespace {
-            guard let host = try? RegistryHost(namespace), hosts.contains(host) else {
-                throw .unknownHost(namespace)
-            }
-            return Address(repository: try repository(components[...], on: host), name: name, namespace: namespace)
+            guard let host = known(namespace) else { throw .unknownHost(namespace) }
+            let isRepeated = components.count > 1 && Self.spellings(of: components[0]).contains { known($0) == host }
+            let rest = isRepeated ? components.dropFirst() : components[...]
+            return Address(repository: try repository(rest, on: host), name: name, namespace: namespace)
         }
         guard components.count > 1, let first = components.first, let host = try prefix(first) else {
             return Address(repository: try repository(components[...], on: .dockerHub), name: name, namespace: nil)
@@ -44,16 +45,38 @@ struct Addressing: Sendable {
         return (host.port.map { "\(host.name)_\($0)" } ?? host.name) + "/" + repository.repository.description
     }
 
+    /// Whether a name may begin with a host that is not known yet, although it has no dot.
+    func doubts(_ components: [String]) -> Bool {
+        guard components.count > 1, let spelling = Self.spellings(of: components[0]).last else { return false }
+        return spelling != components[0] && known(spelling) == nil && (try? RegistryHost(spelling)) != nil
+    }
+
     /// - Returns: `nil` when a name's first component is not a host's.
     private func prefix(_ component: String) throws(AddressError) -> RegistryHost? {
-        if let host = try? RegistryHost(component), hosts.contains(host) { return host }
-        if let separator = component.lastIndex(of: "_") {
-            let text = component[..<separator] + ":" + component[component.index(after: separator)...]
-            if let host = try? RegistryHost(text), hosts.contains(host) { return host }
-        }
+        let spellings = Self.spellings(of: component)
+        if let host = spellings.lazy.compactMap(known).first { return host }
         guard component == "localhost" || component.contains(where: { $0 == "." || $0 == ":" }) else { return nil }
         // On Docker Hub no first component looks like a host.
-        throw (try? RegistryHost(component)) == nil ? .invalidName(component) : .unknownHost(component)
+        guard let host = spellings.lazy.compactMap({ try? RegistryHost($0) }).first else {
+            throw .invalidName(component)
+        }
+        throw .unknownHost("\(host)")
+    }
+
+    /// A component as it stands, and with the port behind a `:` where a `_` may stand for that.
+    private static func spellings(of component: String) -> [String] {
+        guard let separator = component.lastIndex(of: "_"),
+            UInt16(component[component.index(after: separator)...]) != nil
+        else { return [component] }
+        return [component, "\(component[..<separator]):\(component[component.index(after: separator)...])"]
+    }
+
+    private func known(_ text: String) -> RegistryHost? {
+        if let host = try? RegistryHost(text), hosts.contains(host) { return host }
+        guard text.hasSuffix(":443"), let host = try? RegistryHost(text.dropLast(4)), hosts.contains(host) else {
+            return nil
+        }
+        return host
     }
 
     private func repository(

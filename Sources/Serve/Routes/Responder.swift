@@ -13,6 +13,8 @@ struct Responder: Sendable {
     let status: StatusSource
     let page: Page?
     let scope: Scope
+    /// As in ``ServerConfiguration/pseudonym``.
+    let pseudonym: String?
     let logger: Logger
 
     /// What a listener answers; health is told by all.
@@ -35,6 +37,7 @@ struct Responder: Sendable {
             status: status,
             page: nil,
             scope: .status,
+            pseudonym: nil,
             logger: logger
         )
     }
@@ -61,7 +64,7 @@ struct Responder: Sendable {
     /// The answer, whatever it takes.
     func answer(to request: Request, of client: ServedClient) async -> Response {
         if let authenticator, request.route?.isOpen != true {
-            switch await authenticator.admits(request.head.fields.authorization) {
+            switch await authenticator.admits(request.head.fields.authorization, from: client) {
             case .admitted: break
             case .refused: return Self.unauthorized
             }
@@ -129,6 +132,7 @@ struct Responder: Sendable {
     }
 
     private func refusal(of request: RequestHead, _ route: Route) -> Response? {
+        if let pseudonym, request.fields.via?.contains(pseudonym) == true { return Self.loop }
         // What no path can lead to is wrong for every method: the conformance suite pushes to such a digest.
         if case .manifest(_, let text) = route, let refusal = Self.digestRefusal(text) { return refusal }
         guard case .other = request.method else {
@@ -152,6 +156,11 @@ struct Responder: Sendable {
 extension Responder {
     static let ping = Response(200, [("Docker-Distribution-API-Version", "registry/2.0")], json: "{}")
     static let notFound = Response(404, .nameUnknown, "there is nothing at this path")
+    static let loop = Response(
+        508,
+        .unknown,
+        "this server is its own upstream: a mirror or a registry of its configuration leads back to it"
+    )
     static let unexpected = Response(417, .unsupported, "only '100-continue' can be expected")
     static let unauthorized = Response(
         401,
@@ -181,6 +190,7 @@ extension Responder {
     }
 
     private func address(_ name: [String], _ target: RequestTarget) async throws -> Address {
+        if target["ns"] == nil, Addressing(hosts: hosts.hosts).doubts(name) { try await hosts.refresh(from: content) }
         do throws(AddressError) {
             return try hosts.address(name, namespace: target["ns"])
         } catch {

@@ -53,12 +53,12 @@ extension ConnectionHandler {
         logger.info("answered", metadata: line(of: exchange))
     }
 
-    /// No query and no credentials: both can hold secrets.
+    /// No query but `ns`, and no credentials: both can hold secrets.
     private func line(of exchange: Exchange) -> Logger.Metadata {
         let head = exchange.request.head
         let path = head.target.prefix { $0 != "?" }
         let milliseconds = (ContinuousClock.now - exchange.began) / .milliseconds(1)
-        return [
+        var line: Logger.Metadata = [
             "client": .string(client),
             "method": .string(head.method.name),
             "path": .string(path.displaySafe),
@@ -67,6 +67,8 @@ extension ConnectionHandler {
             "ms": "\(Int(milliseconds.rounded()))",
             "agent": .string((head.fields.userAgent ?? "-").displaySafe(limit: 128)),
         ]
+        if let namespace = exchange.request.target?["ns"] { line["ns"] = .string(namespace.displaySafe(limit: 128)) }
+        return line
     }
 
     /// The client hears the end of the answer before the connection is closed, also when it is still sending.

@@ -20,17 +20,19 @@ struct PullThroughFixture: Sendable {
 
     static func with<R>(
         upstream: FakeUpstream = FakeUpstream(),
+        downloads: Int = 6,
         maintain: @escaping @Sendable () async -> Void = {},
         _ body: (PullThroughFixture) async throws -> R
     ) async throws -> R {
         try await TemporaryDirectory.with { path in
-            try await with(upstream, in: "\(path)/cache", maintain: maintain, body)
+            try await with(upstream, in: "\(path)/cache", downloads: downloads, maintain: maintain, body)
         }
     }
 
     static func with<R>(
         _ upstream: FakeUpstream,
         in path: String,
+        downloads: Int = 6,
         maintain: @escaping @Sendable () async -> Void = {},
         _ body: (PullThroughFixture) async throws -> R
     ) async throws -> R {
@@ -39,6 +41,7 @@ struct PullThroughFixture: Sendable {
         logger.logLevel = .critical
         var configuration = PullThroughConfiguration(logger: logger, clock: clock)
         configuration.maintain = maintain
+        configuration.downloads = { _ in downloads }
         let cacheConfiguration = CacheConfiguration(directory: path, logger: logger, clock: TestClock())
         let upstreams = Upstreams(hosts: [host]) { $0 == repository ? upstream : nil }
         return try await ContentCache.with(cacheConfiguration) { cache in

@@ -56,6 +56,7 @@ struct FieldReader {
         case .ifRange: try once(field, value, \.ifRange)
         case .ifNoneMatch: append(value, to: \.ifNoneMatch)
         case .userAgent: try once(field, value, \.userAgent)
+        case .via: append(value, to: \.via)
         }
     }
 
@@ -126,11 +127,13 @@ extension FieldReader {
         case ifRange = "if-range"
         case ifNoneMatch = "if-none-match"
         case userAgent = "user-agent"
+        case via
 
         /// - Returns: `nil` for every other name; made without a copy of it, because most are.
         init?(_ name: UnsafeRawBufferPointer) {
             let candidates: [Field] =
                 switch name.count {
+                case 3: [.via]
                 case 4: [.host]
                 case 5: [.range]
                 case 6: [.expect]

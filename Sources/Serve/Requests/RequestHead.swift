@@ -63,6 +63,7 @@ struct RequestFields: Hashable, Sendable {
     var ifRange: String?
     var ifNoneMatch: String?
     var userAgent: String?
+    var via: String?
 }
 
 /// A request that is answered with an error at once, and whose connection ends with the answer.
