@@ -64,6 +64,12 @@ struct ServeCommand: Subcommand {
     )
     var shutdownDelay = Duration.zero
 
+    @Option(
+        help: ArgumentHelp("Sync what the configuration says as well, again and again: 6h, 30m.", valueName: "time"),
+        transform: RepetitionOptions.interval
+    )
+    var syncEvery: Duration?
+
     func validate() throws {
         guard (tlsCert == nil) == (tlsKey == nil) else {
             throw ValidationError("--tls-cert and --tls-key must be given together")
@@ -103,6 +109,7 @@ struct ServeCommand: Subcommand {
         until stop: Stopping
     ) async throws {
         warnOfStrangers(logger)
+        let sync = try servedSync(access)
         let metrics = ServeMetrics()
         let ending = Ending()
         let pseudonym = "imglife-\(String(UInt64.random(in: .min ... .max), radix: 36))"
@@ -112,7 +119,7 @@ struct ServeCommand: Subcommand {
                     if ending.hasBegun { return "the server is about to stop" }
                     return await cache.unreadiness(pullsThrough)
                 },
-                gauges: { await cache.gauges() + figures() }
+                gauges: { await cache.gauges() + figures() + (sync?.gauges ?? []) }
             )
             var configuration = configuration(access, logger)
             configuration.hosts.formUnion(hosts)
@@ -130,13 +137,16 @@ struct ServeCommand: Subcommand {
                 ]
                 if let address = server.metricsAddress { metadata["metrics"] = "\(address)" }
                 logger.notice("listening", metadata: metadata)
-                await stop.wait { [credentials = access.session.credentials] in
-                    credentials.forget()
-                    await server.reload()
+                await syncing(sync, in: cache) {
+                    await stop.wait { [credentials = access.session.credentials] in
+                        credentials.forget()
+                        await server.reload()
+                        sync?.reload()
+                    }
+                    ending.begin()
+                    // Who balances loads sees it, and sends nobody any more, while everything is still answered.
+                    if shutdownDelay > .zero { try? await Task.sleep(for: shutdownDelay) }
                 }
-                ending.begin()
-                // Who balances loads sees it, and sends nobody any more, while everything is still answered.
-                if shutdownDelay > .zero { try? await Task.sleep(for: shutdownDelay) }
             }
         }
         logger.notice("stopped")

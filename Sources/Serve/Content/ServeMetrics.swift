@@ -41,12 +41,15 @@ package final class ServeMetrics: Sendable {
     /// A figure of somebody else's: one that goes up and down, or a counter that only grows.
     package struct Gauge: Sendable {
         let name: String
+        /// As they stand behind the name: `{status="failed"}`; figures of one name follow each other.
+        let labels: String
         let help: String
         let value: Int64
         let isCounter: Bool
 
-        package init(name: String, help: String, value: Int64, isCounter: Bool = false) {
+        package init(name: String, labels: String = "", help: String, value: Int64, isCounter: Bool = false) {
             self.name = name
+            self.labels = labels
             self.help = help
             self.value = value
             self.isCounter = isCounter
@@ -134,8 +137,13 @@ package final class ServeMetrics: Sendable {
         lines += Self.value("imglife_serve_refused_connections_total", "counter", refused, state.refusedConnections)
         lines += Self.value("imglife_serve_connections", "gauge", "Open connections.", state.connections)
         lines += Self.value("imglife_serve_streams", "gauge", "Blobs that are being sent.", Int64(streams))
+        var last = ""
         for gauge in gauges {
-            lines += Self.value(gauge.name, gauge.isCounter ? "counter" : "gauge", gauge.help, gauge.value)
+            if gauge.name != last {
+                lines += Self.header(gauge.name, gauge.isCounter ? "counter" : "gauge", gauge.help)
+            }
+            lines.append("\(gauge.name)\(gauge.labels) \(gauge.value)")
+            last = gauge.name
         }
         return lines.map { $0 + "\n" }.joined()
     }

@@ -1,4 +1,4 @@
-package import OCI
+import OCI
 
 /// What is to be done with every tag of a run's entries: made once, by ``Planner``, and read by all who want to know.
 package struct SyncPlan: Sendable {

@@ -75,7 +75,6 @@ package enum FailureCode: String, CaseIterable, Sendable {
             switch kind {
             case .missingTag, .missingRepository, .notInCache, .nothingInCache: .notFound
             case .noPlatform: .noPlatform
-            case .sameTarget: .conflict
             case .referrer, .tooManyReferrers: .referrer
             }
     }

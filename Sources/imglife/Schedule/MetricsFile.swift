@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Lifecycle
 import OCI
+import Serve
 import Sync
 
 /// What became of the last run, as Prometheus text: for the node exporter's textfile collector, and for `serve`.
@@ -41,6 +42,11 @@ struct RunMetrics: Sendable {
     }
 
     fileprivate static let successName = "imglife_sync_last_success_timestamp_seconds"
+
+    /// The same for `serve`, in whole numbers.
+    var gauges: [ServeMetrics.Gauge] {
+        figures.map { .init(name: $0.name, labels: $0.labels, help: $0.help, value: Int64($0.value.rounded())) }
+    }
 
     /// The text exposition format, one `HELP` and `TYPE` a name.
     var text: String {

@@ -1,0 +1,43 @@
+import OCI
+import TestSupport
+import Testing
+
+/// `serve --sync-every`: one process that mirrors and serves.
+@Suite(.timeLimit(.minutes(10)))
+struct ServedSyncTests {
+    private static let script = """
+        "$imglife" serve --listen 127.0.0.1:0 --sync-every 1s 2>log.txt & pid=$!
+        until_log() { for i in $(seq 600); do [ "$(grep -c "$1" log.txt)" -ge "$2" ] && return; sleep 0.05; done; cat log.txt >&2; }
+        until_log 'sync ended' 2
+        address=$(sed -n 's/.*listening.*address=\\([0-9.:]*\\).*/\\1/p' log.txt)
+        curl -s "http://$address/metrics" | grep imglife_sync
+        echo 'broken: yes' >imglife.yaml; kill -HUP $pid; until_log 'the old one stays' 1
+        kill -TERM $pid; began=$(date +%s%N); wait $pid; status=$?
+        echo "ended after $(( ($(date +%s%N) - began) / 1000000 )) with $status"
+        """
+
+    @Test("It syncs again and again, tells /metrics, keeps the old configuration, and ends within a second")
+    func syncs() async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure(Entry("127.0.0.1:9/a", to: "127.0.0.1:9/b", "tag: '1'"))
+            let result = try await workspace.shell(Self.script, environment: ["IMGLIFE_RETRY_ATTEMPTS": "1"])
+            let log = try Files.text("\(workspace.path)/log.txt")
+            #expect(result.output.contains("imglife_sync_tags{status=\"failed\"} 1"), "\(result.errors) \(log)")
+            #expect(result.output.contains("imglife_sync_last_run_success 0"))
+            #expect(log.contains("managed=1") && log.contains("errors=1"))
+            let words = try #require(result.lines.last).split(separator: " ")
+            #expect(words.last == "0", "\(log)")
+            #expect(try #require(words.count > 2 ? Int(words[2]) : nil) < 1000)
+        }
+    }
+
+    @Test("Without entries it is refused")
+    func refused() async throws {
+        try await Workspace.with { workspace async throws in
+            let options = ["serve", "--cache-dir", "cache", "--listen", "127.0.0.1:0", "--sync-every", "1h"]
+            let result = try await workspace.launch([Workspace.program] + options)
+            #expect(result.status == 64)
+            #expect(result.errors.contains("--sync-every needs a configuration"))
+        }
+    }
+}
