@@ -4,6 +4,8 @@ SWIFT ?= swift
 PREFIX ?= /usr/local
 # Warnings are errors here and in .ci/run, not for whoever builds with `swift build` alone (Package.swift reads it).
 export IMGLIFE_WARNINGS_AS_ERRORS ?= 1
+# Thousands of tests at once, on few cores, keep each other from what has to happen in time.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 12
 FLAGS = --explicit-target-dependency-import-check error
 # Swift's own libraries go into the binary: it runs where there is no Swift, and takes less memory.
 RELEASE = -c release --static-swift-stdlib $(FLAGS)

@@ -53,7 +53,7 @@ enum Failure {
         case let error as SettingsError:
             for problem in error.problems { tell(problem) }
             return configuration
-        case is CredentialError, is ProxyError, is MissingConfiguration:
+        case is CredentialError, is ProxyError, is MissingConfiguration, is ForeignConfiguration:
             tell("\(error)")
             return configuration
         default:

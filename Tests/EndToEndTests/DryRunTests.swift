@@ -40,7 +40,7 @@ struct DryRunTests {
 
     @Test(
         "What would fail fails: a tag that is missing, a source that is down, a platform that no image has",
-        arguments: [("tag: '9.9'", "no tag '9.9'"), ("tag: '1.0', platforms: [linux/s390x]", "linux/s390x")]
+        arguments: [("tag: '9.9'", "no tag '9.9'"), ("tag: '1.0'\n      platforms: [linux/s390x]", "linux/s390x")]
     )
     func failures(more: String, reason: String) async throws {
         try await Self.with { registry, workspace async throws in

@@ -96,6 +96,19 @@ struct OddAnswerTests {
     }
 
     @Test(
+        "An object that is about something else is no list of tags, not even an empty one",
+        arguments: [#"{"a":[1]}"#, #"{"status":"ok"}"#, #"{"errors":[]}"#, "[]"]
+    )
+    func refusesOthers(body: String) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch(nil, .tags, times: nil), .reply(.json(200, body)))
+            try await withClient { client in
+                await #expect(throws: RegistryError.self) { _ = try await client.pull(registry).tags() }
+            }
+        }
+    }
+
+    @Test(
         "A page size that is refused is left out, and a list without tags is empty",
         arguments: [
             (Action.error(400, "PAGINATION_NUMBER_INVALID"), ["a"]), (.reply(.json(200, #"{"name":"x"}"#)), []),

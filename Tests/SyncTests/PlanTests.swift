@@ -98,7 +98,7 @@ struct PlanTests {
         try await between { source, target, mirror in
             source.load(Self.one, repository: "up/a", tag: "alpine3.21")
             source.load(Self.other, repository: "up/a", tag: "2.0")
-            source.script(RequestMatch(path: .manifest("alpine3.21"), times: nil), .status(500))
+            source.script(RequestMatch(nil, .manifest("alpine3.21"), times: nil), .status(500))
             let report = try await mirror.run(entry(source, "a", target, "tag_regex: '.', os_normalize: true"))
             #expect(report.rows.map(\.status) == [.synced, .failed])
             #expect(target.store.tags(of: "down/app") == ["2.0": Self.other.digest])
@@ -118,11 +118,11 @@ struct PlanTests {
 
     @Test("A listing by Docker Hub that names another digest than its registry gives does not copy for ever")
     func wrongListing() async throws {
-        try await ScriptedRegistry.with { hub in
-            try await ScriptedRegistry.with { target in
+        try await ScriptedRegistry.with { hub async throws in
+            try await ScriptedRegistry.with { target async throws in
                 hub.load(Self.one, repository: "library/alpine", tag: "3.21")
                 _ = HubStandIn(hub, rows: [.init("3.21", digest: Self.other.digest)])
-                try await MirrorRun.with(hub: hub) { mirror in
+                try await MirrorRun.with(hub: hub) { mirror async throws in
                     let entry =
                         "source: docker.io/alpine, target: '\(target.host)/a', tag_regex: '.', check_digest: true"
                     #expect(try await mirror.run(entry).rows.map(\.status) == [.synced])

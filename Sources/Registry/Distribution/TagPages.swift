@@ -74,9 +74,7 @@ struct TagPages {
         askWhole()
     }
 
-    /// Asks for page after page.
-    ///
-    /// - Parameter isWhole: whether all pages are read, or the first alone, which tells whether the repository is there.
+    /// Asks for page after page, or for the first alone, which tells whether the repository is there.
     static func list(of repository: Repository, isWhole: Bool) async throws -> TagListing {
         let context = repository.context(.listTags)
         var pages = TagPages(context)
@@ -108,8 +106,8 @@ struct TagPages {
     private mutating func read(_ response: HTTPResponse) throws(RegistryError) {
         let root = try? JSONValue(parsing: response.bytes)
         let value = root?.members?.first { $0.key == "tags" }?.value
-        // Some leave the list out where there is none.
-        let isEmpty = value.map(\.isNull) ?? (root?.members != nil && root?["errors"] == nil)
+        // Some leave the list out where there is none; an object about something else is no list.
+        let isEmpty = value.map(\.isNull) ?? (root?.members.map { $0.isEmpty || root?["name"]?.string != nil } ?? false)
         guard isEmpty || value?.elements != nil else {
             throw context.notUnderstood(response, "the answer is not a list of tags")
         }

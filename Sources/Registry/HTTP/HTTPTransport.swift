@@ -137,6 +137,11 @@ final class HTTPTransport: HTTPHandler {
         // A body on its way shows itself how far it is.
         let pending = body == nil ? traffic.begins(at: url.origin.authority, start) : nil
         defer { traffic.ends(pending) }
+        // What is asked and not answered yet: a host that hangs shows itself here alone.
+        logger.trace(
+            "registry asked",
+            metadata: ["method": "\(request.method)", "url": "\(request.url.withoutQuery)"]
+        )
         do {
             let response = try await client.execute(outgoing, deadline: .distantFuture)
             tell(request, "\(response.status.code)", since: start)

@@ -70,9 +70,14 @@ struct NetworkWork: Sendable {
         guard let blob = try await cache?.follow(layer.descriptor, from: source) else { return false }
         var bytes = ByteBuffer()
         while bytes.readableBytes < layer.source.count {
-            let piece = try await blob.read(at: Int64(bytes.readableBytes), atMost: 1 << 20)
-            guard piece.readableBytes > 0 else { break }
-            bytes.writeImmutableBuffer(piece)
+            do {
+                let piece = try await blob.read(at: Int64(bytes.readableBytes), atMost: 1 << 20)
+                guard piece.readableBytes > 0 else { break }
+                bytes.writeImmutableBuffer(piece)
+            } catch let error as CacheError where error.kind == .restarted {
+                // What every reader does: what it had was wrong.
+                bytes.clear()
+            }
         }
         return manifest.bytes == Self.image.topBytes && bytes == layer.source.buffer
     }
