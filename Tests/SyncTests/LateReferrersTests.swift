@@ -7,42 +7,7 @@ import Testing
 
 /// What refers to images that have been mirrored already: it comes later, or goes away.
 @Suite(.timeLimit(.minutes(10)))
-struct LateReferrersTests {
-    private let repository: RepositoryName = "app"
-    private let mirrored: RepositoryName = "mirrors/app"
-
-    private func entry(
-        _ source: ScriptedRegistry,
-        _ target: ScriptedRegistry,
-        _ more: String = "tag: v1",
-        from repository: String = "app",
-        to mirrored: String = "mirrors/app"
-    ) -> String {
-        "source: '\(source.host)/\(repository)', target: '\(target.host)/\(mirrored)', referrers: true, \(more)"
-    }
-
-    private func between(
-        interfaceAt source: Bool,
-        _ target: Bool,
-        _ body: (ScriptedRegistry, ScriptedRegistry) async throws -> Void
-    ) async throws {
-        try await ScriptedRegistry.with { from in
-            from.options.referrersAPI = source
-            try await ScriptedRegistry.with { to in
-                to.options.referrersAPI = target
-                try await body(from, to)
-            }
-        }
-    }
-
-    private func list(_ referrers: [SampleImage], of subject: Digest, at registry: ScriptedRegistry) throws {
-        let entries = referrers.map { referrer in
-            #"{"mediaType":"\#(referrer.top.mediaType)","digest":"\#(referrer.digest)","size":\#(referrer.top.size)}"#
-        }
-        let text = #"{"schemaVersion":2,"mediaType":"\#(MediaType.ociIndex)","manifests":\#(JSONText.array(entries))}"#
-        registry.store.put(.init(string: text), as: .ociIndex, in: repository, tag: try subject.referrersTag)
-    }
-
+struct LateReferrersTests: ReferrerMirroring {
     @Test(
         "What is signed after the copy comes with the next run, at one request a tag",
         arguments: ["tag: v1", "tag_regex: '^v'", "tag_regex: '^v', check_digest: true"]

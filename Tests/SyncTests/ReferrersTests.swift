@@ -6,37 +6,7 @@ import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(10)))
-struct ReferrersTests {
-    private let repository: RepositoryName = "app"
-    private let mirrored: RepositoryName = "mirrors/app"
-
-    private func entry(_ source: ScriptedRegistry, _ target: ScriptedRegistry, _ more: String) -> String {
-        "source: '\(source.host)/app', target: '\(target.host)/mirrors/app', referrers: true, \(more)"
-    }
-
-    private func between(
-        interfaceAt source: Bool,
-        _ target: Bool,
-        _ body: (ScriptedRegistry, ScriptedRegistry) async throws -> Void
-    ) async throws {
-        try await ScriptedRegistry.with { from in
-            from.options.referrersAPI = source
-            try await ScriptedRegistry.with { to in
-                to.options.referrersAPI = target
-                try await body(from, to)
-            }
-        }
-    }
-
-    /// Keeps a list of referrers as registries without the interface do.
-    private func list(_ referrers: [SampleImage], of subject: Digest, at registry: ScriptedRegistry) throws {
-        let entries = referrers.map { referrer in
-            #"{"mediaType":"\#(referrer.top.mediaType)","digest":"\#(referrer.digest)","size":\#(referrer.top.size)}"#
-        }
-        let text = #"{"schemaVersion":2,"mediaType":"\#(MediaType.ociIndex)","manifests":\#(JSONText.array(entries))}"#
-        registry.store.put(.init(string: text), as: .ociIndex, in: repository, tag: try subject.referrersTag)
-    }
-
+struct ReferrersTests: ReferrerMirroring {
     @Test(
         "Referrers of an index, its children and of other referrers come with it",
         arguments: [true, false],
