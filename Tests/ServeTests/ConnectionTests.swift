@@ -241,10 +241,13 @@ struct ConnectionTests {
     @Test("A stopping server completes the answers under way and takes no new connection")
     func drain() async throws {
         let host = Watched<RegistryHost?>(nil)
+        var limits = ConnectionLimits.patient
+        // On a loaded machine the answer takes longer than a stopping server waits otherwise.
+        limits.drain = .seconds(500)
         let received = try await withThrowingTaskGroup(of: RawConnection.Received?.self) { group in
             let started = Gate()
-            group.addTask {
-                try await ServedCache.with(Self.images) { served async throws in
+            group.addTask { [limits] in
+                try await ServedCache.with(Self.images, limits: limits) { served async throws in
                     host.update { $0 = try? served.host }
                     try await started.waitForArrivals()
                 }
