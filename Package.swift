@@ -163,6 +163,15 @@ let package = Package(
             dependencies: ["Cache", "OCI", "TestSupport", .product(name: "NIOCore", package: "swift-nio")],
             path: "Tests/CacheProbe"
         ),
+        .target(
+            name: "CacheSupport",
+            dependencies: [
+                "Cache", "OCI", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Tests/CacheSupport"
+        ),
         .target(name: "FaultShim", path: "Tests/FaultShim"),
         .target(name: "HeldChild", path: "Tests/HeldChild"),
         .target(name: "FailingCalls", path: "Tests/FailingCalls"),
@@ -182,7 +191,7 @@ let package = Package(
         .testTarget(
             name: "CacheTests",
             dependencies: [
-                "CLinux", "Cache", "CacheProbe", "FailingCalls", "HeldChild", "OCI", "TestSupport",
+                "CLinux", "Cache", "CacheProbe", "CacheSupport", "FailingCalls", "HeldChild", "OCI", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -192,7 +201,7 @@ let package = Package(
         .testTarget(
             name: "ArchiveTests",
             dependencies: [
-                "Archive", "CLinux", "Cache", "HeldChild", "OCI", "TestSupport",
+                "Archive", "CLinux", "Cache", "CacheSupport", "HeldChild", "OCI", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

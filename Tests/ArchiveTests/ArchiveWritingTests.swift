@@ -1,5 +1,6 @@
 import Archive
 import Cache
+import CacheSupport
 import Glibc
 import NIOCore
 import OCI

@@ -1,5 +1,6 @@
 import Archive
 import Cache
+import CacheSupport
 import NIOCore
 import OCI
 import TestSupport

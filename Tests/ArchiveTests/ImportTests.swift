@@ -1,5 +1,6 @@
 import Archive
 import Cache
+import CacheSupport
 import FoundationEssentials
 import NIOCore
 import OCI

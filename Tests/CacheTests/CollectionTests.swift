@@ -1,4 +1,5 @@
 import Cache
+import CacheSupport
 import GRDB
 import Glibc
 import NIOCore

@@ -1,3 +1,4 @@
+import CacheSupport
 import Glibc
 import NIOCore
 import OCI

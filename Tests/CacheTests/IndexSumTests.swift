@@ -1,3 +1,4 @@
+import CacheSupport
 import GRDB
 import Glibc
 import NIOCore

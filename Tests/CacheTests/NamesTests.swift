@@ -1,4 +1,5 @@
 import Cache
+import CacheSupport
 import NIOCore
 import OCI
 import TestSupport

@@ -1,3 +1,4 @@
+import CacheSupport
 import FoundationEssentials
 import GRDB
 

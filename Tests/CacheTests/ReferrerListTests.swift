@@ -1,4 +1,5 @@
 import Cache
+import CacheSupport
 import OCI
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import Cache
+import CacheSupport
 import Glibc
 import NIOCore
 import OCI
