@@ -43,6 +43,7 @@ struct RepeatedRunTests {
                 until_log 'the old one stays' 1; until_log 'next run' 3
                 sed 's|9/b|9/changed|' good.yaml >imglife.yaml; kill -HUP $pid
                 until_log 'read the configuration again' 1; until_log 'target=127.0.0.1:9/changed' 1
+                seen=$(grep -c 'next run' log.txt); until_log 'next run' $((seen + 1))
                 """
             let variables = ["IMGLIFE_RETRY_ATTEMPTS": "1"]
             let result = try await workspace.shell(Self.script(steps), environment: variables)
