@@ -10,18 +10,19 @@ struct BlobDownloadTests {
 
     /// Downloads one blob of 3 MiB from a registry with a script.
     private func download(
+        _ source: ByteSource = Self.source,
         from offset: Int64 = 0,
         retry: RetryPolicy = RetryPolicy(),
         _ script: (ScriptedRegistry) -> Void
     ) async throws -> (isRight: Bool, requests: [RecordedRequest]) {
         try await ScriptedRegistry.with { registry in
-            let descriptor = Self.source.descriptor
-            registry.store.putBlob(.bytes(Self.source), descriptor.digest, in: "library/app")
+            let descriptor = source.descriptor
+            registry.store.putBlob(.bytes(source), descriptor.digest, in: "library/app")
             script(registry)
             let bytes = try await withClient(retry: retry) { client in
                 try await client.pull(registry).bytes(of: descriptor, from: offset)
             }
-            let expected = Self.source.read(at: Int(offset), count: Self.source.count)
+            let expected = source.read(at: Int(offset), count: source.count)
             return (bytes == expected, registry.requests)
         }
     }
@@ -66,8 +67,10 @@ struct BlobDownloadTests {
 
     @Test("Progress of a mebibyte starts the tries anew: more breaks than tries are survived")
     func countsTriesWithoutProgress() async throws {
-        let result = try await download(retry: RetryPolicy(attempts: 2)) { registry in
-            registry.script(RequestMatch("GET", .blobs, times: 2), .close(afterBytes: 1_200_000))
+        // The HTTP library may drop a megabyte of what has come when the connection breaks.
+        let source = ByteSource.random(seed: 7, count: 8 << 20)
+        let result = try await download(source, retry: RetryPolicy(attempts: 2)) { registry in
+            registry.script(RequestMatch("GET", .blobs, times: 2), .close(afterBytes: 3_000_000))
         }
         #expect(result.isRight)
         #expect(result.requests.count == 3)
@@ -119,6 +122,8 @@ struct BlobDownloadTests {
                 async let bytes = client.pull(registry).bytes(of: source.descriptor)
                 for count in 1...40 {
                     try await valve.waitForStalls(count)
+                    // The head has come, for which a limit holds: on a loaded machine the bytes are sent before it is read.
+                    if count > 1 { try await clock.waitForNoSleeper() }
                     // 40 times 7 s: longer than a request may take, shorter than the floor's window.
                     clock.advance(by: count == 1 ? .zero : .seconds(7))
                     valve.release(bytes: 1)

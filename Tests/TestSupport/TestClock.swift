@@ -87,6 +87,11 @@ package final class ManualClock: Clock {
         }
     }
 
+    /// Waits until nobody sleeps any more.
+    package func waitForNoSleeper() async throws {
+        try await state.wait { $0.sleepers.isEmpty }
+    }
+
     /// Waits until at least that many tasks sleep.
     package func waitForSleepers(_ count: Int = 1) async throws {
         try await state.wait { $0.sleepers.count >= count }
