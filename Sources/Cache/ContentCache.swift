@@ -22,6 +22,9 @@ package final class ContentCache: Sendable {
     let store: Store
     let downloads: Downloads
 
+    /// The way of an archive's blobs into the cache.
+    package var staging: Staging { Staging(store: store, reclaim: reclaim) }
+
     /// Whether it was opened for reading alone, because it cannot be written.
     package var isReadOnly: Bool { store.isReadOnly }
 
@@ -185,6 +188,11 @@ package final class ContentCache: Sendable {
     /// aside is told in the log.
     package func quarantine(_ blob: BlobFile) async {
         await downloads.quarantine(blob.file, blob.digest)
+    }
+
+    /// Puts a damaged blob aside unless another process has its shard; then it is found again.
+    package func quarantineIfFree(_ blob: BlobFile) {
+        Quarantine(store: store).putAsideIfFree(blob.file, blob.digest)
     }
 
     /// Whether the cache can still be used.

@@ -67,6 +67,33 @@ struct ImportRoomTests {
         }
     }
 
+    @Test("What a cancelled import leaves takes no more space than it holds")
+    func cancelled() async throws {
+        for (_, bytes) in try Self.archives {
+            try await withCache { cache, path async throws in
+                await #expect(throws: CancellationError.self) {
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        group.addTask {
+                            let passed = Watched(0)
+                            _ = try await cache.importing(bytes, at: path) { options in
+                                options.onBytes = { count in
+                                    passed.update { $0 += count }
+                                    if passed.value > 1_500_000 { withUnsafeCurrentTask { $0?.cancel() } }
+                                }
+                            }
+                        }
+                        try await group.waitForAll()
+                    }
+                }
+                let ingest = try Directory(path: "\(path)/ingest")
+                let partial = try #require(try ingest.names().first { try ingest.status($0)?.size ?? 0 > 1_000_000 })
+                let status = try #require(try ingest.status(partial))
+                #expect(status.size < 2_400_000)
+                #expect(status.allocated < status.size + 100_000)
+            }
+        }
+    }
+
     @Test("What an interrupted import has written is not asked for again")
     func leftovers() async throws {
         try await TemporaryDirectory.with { path async throws in

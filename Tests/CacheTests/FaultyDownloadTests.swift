@@ -110,18 +110,18 @@ struct FaultyDownloadTests {
         try await withCache { cache, _ async throws in
             let digest = blob(content).digest
             let lock = try await cache.locks.acquire(StoreLocks.shard(digest), .exclusive)
-            let (name, file) = try Partial.anonymousFile(in: cache.directory.ingest)
-            try file.write(content, at: 0)
+            let ingest = try Ingest.anonymous(in: cache.store)
+            try ingest.file.write(content, at: 0)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     withUnsafeCurrentTask { $0?.cancel() }
-                    try await cache.blobs.commit(PendingCommit(blob(content), file, name: name))
+                    try await cache.blobs.commit(PendingCommit(blob(content), ingest))
                 }
                 for _ in 0..<50 { await Task.yield() }
                 lock.unlock()
                 try await group.waitForAll()
             }
-            file.unlock()
+            ingest.file.unlock()
             #expect(try await cache.hold([blob(content)]) == [digest])
         }
     }

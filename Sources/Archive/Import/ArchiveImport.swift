@@ -43,7 +43,7 @@ final class ArchiveImport {
         }
         try await publication.publish(images.filter(\.image.missing.isEmpty))
         try await publication.keep(volume, images.filter { !$0.image.missing.isEmpty })
-        for name in joined { try cache.ingestDirectory.remove(name) }
+        for name in joined { try cache.staging.directory.remove(name) }
         return publication.report
     }
 

@@ -13,7 +13,7 @@ extension ImportStage {
     func writer(for part: ArchiveDocument.Part, of document: ArchiveDocument?) async throws -> PartWriter? {
         let set = document?.volume?.set
         let name = Self.wholeName(part.blob.digest, set)
-        guard let file = try StageWriter.claim(name, in: cache.ingestDirectory) else {
+        guard let ingest = try cache.staging.acquire(name) else {
             throw CacheError(
                 .locked,
                 "import a part of \(part.blob.digest)",
@@ -22,15 +22,15 @@ extension ImportStage {
             )
         }
         do {
-            if try isMarked(part, set), try await Self.digest(of: part, in: file) == part.digest {
-                file.unlock()
+            if try isMarked(part, set), try await Self.digest(of: part, in: ingest.file) == part.digest {
+                ingest.giveBack()
                 return nil
             }
-            try file.setMode(0o600)
+            try ingest.file.setMode(0o600)
             begin(part, of: set)
-            return PartWriter(part, file: file, mark: Self.markName(part, set), in: cache.ingestDirectory)
+            return PartWriter(part, ingest, mark: Self.markName(part, set))
         } catch {
-            file.unlock()
+            ingest.giveBack()
             throw error
         }
     }
@@ -55,13 +55,13 @@ extension ImportStage {
     }
 
     private func mark(_ name: String) throws(SystemError) -> PartMark? {
-        guard let text = try cache.ingestDirectory.contents(name, limit: 4096) else { return nil }
+        guard let text = try cache.staging.directory.contents(name, limit: 4096) else { return nil }
         return PartMark(text)
     }
 
     /// Takes a part back, and the file when it was the only one in it.
     func remove(_ part: ArchiveDocument.Part, _ set: Digest?) throws(SystemError) {
-        let ingest = cache.ingestDirectory
+        let ingest = cache.staging.directory
         try? ingest.remove(Self.markName(part, set))
         let prefix = Self.prefix(part.blob.digest, set)
         let whole = Self.wholeName(part.blob.digest, set)
@@ -78,7 +78,7 @@ extension ImportStage {
         if files[blob.digest] == nil {
             let whole = Self.wholeName(blob.digest, set)
             guard let file = try await leftover(whole, blob.digest, size: blob.size) else {
-                for name in marks + [whole] { try? cache.ingestDirectory.remove(name) }
+                for name in marks + [whole] { try? cache.staging.directory.remove(name) }
                 throw ArchiveRefusal("the parts of \(blob.digest) do not make it; import all volumes again")
             }
             add(file)
@@ -134,50 +134,40 @@ struct PartMark: Equatable {
 
 /// Writes a part into its place in the blob's file, hashing on the way.
 struct PartWriter {
-    private static let writebackStep: Int64 = 8 << 20
-
     let part: ArchiveDocument.Part
-    private let file: OpenFile
+    private let ingest: Ingest
     private let mark: String
-    private let ingest: Directory
-    private var hasher: DigestHasher
-    private var written: Int64 = 0
-    private var started: Int64 = 0
+    private var appender: Ingest.Appender
 
-    init(_ part: ArchiveDocument.Part, file: OpenFile, mark: String, in ingest: Directory) {
+    init(_ part: ArchiveDocument.Part, _ ingest: Ingest, mark: String) {
         self.part = part
-        self.file = file
-        self.mark = mark
         self.ingest = ingest
-        hasher = DigestHasher(part.digest.algorithm)
+        self.mark = mark
+        appender = ingest.appender(at: part.offset, DigestHasher(part.digest.algorithm))
     }
 
     /// Of what has been written.
-    var digest: Digest { hasher.finalize() }
+    var digest: Digest { appender.digest }
 
     /// What is beyond the part's end is not written, but hashed.
     mutating func write(_ bytes: ByteBuffer) throws(SystemError) {
-        hasher.update(bytes)
-        let count = Int64(bytes.readableBytes)
-        guard written + count <= part.length else { return }
-        try file.write(bytes, at: part.offset + written)
-        written += count
-        if written - started >= Self.writebackStep {
-            file.startWriteback(at: part.offset + started, length: written - started)
-            started = written
+        if appender.offset - part.offset + Int64(bytes.readableBytes) <= part.length {
+            try appender.append(bytes)
+        } else {
+            appender.hash(bytes)
         }
     }
 
     /// Makes it durable, and then says so in its mark.
     func finish() throws(SystemError) {
-        try file.sync()
-        let mark = try ingest.openFile(mark, flags: O_RDWR | O_CREAT | O_TRUNC)
+        try ingest.file.sync()
+        let mark = try ingest.directory.openFile(mark, flags: O_RDWR | O_CREAT | O_TRUNC)
         try mark.write(PartMark(part).text, at: 0)
         try mark.sync()
     }
 
     /// Frees the file for other processes; what has no mark is written anew.
     func giveUp() {
-        file.unlock()
+        ingest.giveBack()
     }
 }

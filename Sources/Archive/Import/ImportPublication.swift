@@ -51,7 +51,7 @@ final class ImportPublication {
     }
 
     private func commit(_ files: [StagedFile], as manifests: [Digest: Manifest] = [:]) async throws {
-        try await cache.commit(files, as: manifests)
+        try await cache.staging.commit(files, as: manifests)
         stage.forget(files)
         report.blobs += files.count
         report.bytes += files.reduce(0) { $0 + $1.size }
@@ -103,12 +103,12 @@ final class ImportPublication {
     /// Keeps what a volume has brought until the others have come.
     func keep(_ volume: ArchiveDocument.Volume, _ waiting: [ImportExamination.Examined]) async throws {
         guard let document = reading.document, !waiting.isEmpty else {
-            try await cache.release(importSet: volume.set)
+            try await cache.staging.release(importSet: volume.set)
             return
         }
         try await commit(Array(stage.files.values))
         let kept = document.blobs + document.omitted.map(\.blob) + document.parts.map(\.blob)
-        let present = try await cache.keep(kept.map(\.digest), of: volume.set, volume: volume.number)
+        let present = try await cache.staging.keep(kept.map(\.digest), of: volume.set, volume: volume.number)
         let missing = (1...volume.count).filter { !present.contains($0) }
         guard !missing.isEmpty else { throw lost(waiting) }
         report.volumes = .init(set: volume.set, missing: missing, count: volume.count)

@@ -28,18 +28,18 @@ struct ImportRoom {
     ///   - written: how many bytes of it an interrupted import has left.
     /// - Throws: ``CacheError`` (`diskFull`).
     mutating func reserve(_ blobs: [ArchiveDocument.Blob], written: Int64 = 0) async throws {
-        try await cache.makeRoom(forImportOf: Self.sum(blobs) - written)
+        try await cache.staging.makeRoom(forImportOf: Self.sum(blobs) - written)
         announced.formUnion(blobs.map(\.digest))
         let large = blobs.filter { $0.size >= Self.reservedSize }
         guard !large.isEmpty else { return }
-        try await cache.reserveRoom(for: large.map { ($0.digest, $0.size) })
+        try await cache.staging.reserveRoom(for: large.map { ($0.digest, $0.size) })
         reserved.formUnion(large.map(\.digest))
     }
 
     /// Frees what has not been committed.
     mutating func release() async throws {
         guard !reserved.isEmpty else { return }
-        try await cache.releaseRoom(of: reserved)
+        try await cache.staging.releaseRoom(of: reserved)
         reserved = []
     }
 

@@ -23,7 +23,7 @@ final class ImportStage {
         room = ImportRoom(cache)
     }
 
-    private var ingest: Directory { cache.ingestDirectory }
+    private var ingest: Directory { cache.staging.directory }
 
     /// Whether a blob that was left out is here.
     func holds(_ blob: ArchiveDocument.Blob) throws -> Bool {
@@ -97,12 +97,12 @@ final class ImportStage {
     /// A file of `ingest/` that has the digest's bytes.
     func leftover(_ name: String, _ digest: Digest, size: Int64) async throws -> StagedFile? {
         guard let descriptor = Descriptor(mediaType: .octetStream, digest: digest, size: size) else { return nil }
-        return try await cache.leftover(name, descriptor)
+        return try await cache.staging.leftover(name, descriptor)
     }
 
     /// Begins a file of `ingest/`: under the wanted name unless another process has it, else under a random one.
     func writer(_ wanted: String?, algorithm: Digest.Algorithm = .sha256, size: Int64) throws -> StageWriter {
-        let writer = try StageWriter(wanted: wanted, algorithm: algorithm, size: size, in: ingest)
+        let writer = try cache.staging.writer(wanted, algorithm: algorithm, size: size)
         own.insert(writer.name)
         return writer
     }
@@ -124,7 +124,7 @@ final class ImportStage {
 
     /// Under its digest's name it takes the place of what an earlier import left.
     private func renamed(_ file: StagedFile) throws -> StagedFile {
-        guard let renamed = try file.renamed(in: ingest) else { return file }
+        guard let renamed = try cache.staging.renamed(file) else { return file }
         own.remove(file.name)
         own.insert(renamed.name)
         return renamed
@@ -133,7 +133,7 @@ final class ImportStage {
     /// A small blob's bytes, waiting or in the cache; `nil` when it is nowhere.
     func manifest(_ descriptor: Descriptor) throws -> Manifest? {
         guard let file = files[descriptor.digest] else { return try cache.manifest(descriptor) }
-        guard let bytes = try file.contents(in: ingest, limit: Manifest.maximumSize) else {
+        guard let bytes = try cache.staging.contents(of: file, limit: Manifest.maximumSize) else {
             throw DocumentError(.tooLarge, "the manifest has more than \(Manifest.maximumSize) bytes")
         }
         return try Manifest(bytes: bytes, contentType: nil, expected: descriptor)
@@ -145,7 +145,7 @@ final class ImportStage {
             guard let blob = try cache.blobFile(digest), blob.size <= limit else { return nil }
             return try blob.read(at: 0, atMost: Int(blob.size))
         }
-        return try file.contents(in: ingest, limit: limit)
+        return try cache.staging.contents(of: file, limit: limit)
     }
 
     /// Lets go of files that have become blobs.
@@ -165,9 +165,7 @@ final class ImportStage {
     /// Removes what is waiting, and parts if told so, unless another process has taken it; what was there before stays.
     func discard(parts: Bool = false) {
         for file in files.values where own.contains(file.name) {
-            guard let opened = try? file.reopen(in: ingest) else { continue }
-            try? ingest.remove(file.name)
-            opened.unlock()
+            try? cache.staging.discard(file)
         }
         files = [:]
         guard parts else { return }

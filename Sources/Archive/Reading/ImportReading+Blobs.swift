@@ -15,7 +15,7 @@ extension ImportReading {
         case .blob(let digest): return try await sink(for: digest, member)
         case .part(let digest, let index): return try await sink(forPart: try part(digest, index, member))
         case .dockerFile:
-            try await stage.cache.makeRoom(forImportOf: member.size)
+            try await stage.cache.staging.makeRoom(forImportOf: member.size)
             return .stage(try stage.writer(nil, size: member.size))
         case .dockerLink, .ignored: return .discard
         }

@@ -64,7 +64,7 @@ final class ImportReading {
     /// - Parameter keepsPartial: whether what has a name of its own stays for the next run.
     func abandon(keepsPartial: Bool) {
         if case .part(let writer) = sink { writer.giveUp() }
-        if case .stage(let writer) = sink, !keepsPartial || writer.isAnonymous { writer.remove() }
+        if case .stage(let writer) = sink { writer.abandon(keepsPartial: keepsPartial) }
         sink = .discard
     }
 

@@ -175,7 +175,7 @@ extension BlobFiles {
     /// - Returns: whether it is gone; not where somebody works on it.
     func removeIfIdle(_ digest: Digest, ingest: Directory) throws(CacheError) -> Bool {
         do throws(SystemError) {
-            guard let partial = try Self.lockUnlessBusy(Partial.name(digest), in: ingest) else { return false }
+            guard let partial = try Self.lockUnlessBusy(Ingest.name(digest), in: ingest) else { return false }
             defer { partial.file?.unlock() }
             guard let blob = try Self.lockUnlessBusy(digest.hex, in: directory(of: digest)) else { return false }
             defer { blob.file?.unlock() }

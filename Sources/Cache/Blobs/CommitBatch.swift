@@ -70,25 +70,25 @@ struct CommitBatch: Sendable {
 
     /// After an error the file is given up: syncing it again could claim success for pages that were dropped.
     private func sync(_ item: PendingCommit) async throws {
-        guard case .ingest(let name) = item.place else { return }
+        guard case .ingest(let ingest) = item.place else { return }
         do {
             try await blocking(on: .syncing) {
                 try item.file.setMode(0o444)
                 try item.file.sync()
             }
         } catch let error as SystemError {
-            directory.discard(name, configuration.logger)
+            ingest.discard()
             throw failure(error, item)
         }
     }
 
     private func rename(_ item: PendingCommit) async throws {
-        guard case .ingest(let name) = item.place else { return }
+        guard case .ingest(let ingest) = item.place else { return }
         let digest = item.descriptor.digest
         let lock = try await locks.acquire(StoreLocks.shard(digest), .exclusive)
         defer { lock.unlock() }
         do throws(SystemError) {
-            try directory.blobs.publish(name, of: directory.ingest, as: digest)
+            try directory.blobs.publish(ingest.name, of: ingest.directory, as: digest)
         } catch {
             throw failure(error, item)
         }

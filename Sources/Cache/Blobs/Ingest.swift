@@ -1,58 +1,110 @@
 import Glibc
 import Logging
-import NIOCore
-import OCI
+package import NIOCore
+package import OCI
 
-/// A locked file in `ingest/`: the beginning of a blob.
+/// A locked file in `ingest/` on its way to a blob: taken, hashed again as far as it is there, appended to while it is
+/// hashed, and then committed or given back (PROTOCOL.md, C.2).
 ///
-/// Only its lock's holder writes, truncates, removes or renames it.
-struct Partial: Sendable {
-    let descriptor: Descriptor
-    let file: OpenFile
-    let name: String
-    let ingest: Directory
-
+/// Downloads, manifests, imported blobs and those that are joined from parts all come in this way. Only its lock's holder
+/// writes, truncates, removes or renames it.
+package struct Ingest: Sendable {
     /// What the names of files begin with whose digest is not known yet; nobody goes on with them.
     static let anonymousPrefix = "anon-"
+    /// The same for what is not locked all the time, and must outlive that.
+    static let stagedPrefix = "staged-"
     /// Begins the names of an archive's parts of blobs, which wait for the others.
     static let partPrefix = "part-"
+    /// How many bytes are written before the system is asked to begin writing them out.
+    static let writebackStep: Int64 = 8 << 20
+
+    package let file: OpenFile
+    /// Its name in `ingest/`.
+    package let name: String
+    package let directory: Directory
+    private let logger: Logger
+
+    /// Whether no later run can know what it was.
+    package var isAnonymous: Bool { name.hasPrefix(Self.anonymousPrefix) || name.hasPrefix(Self.stagedPrefix) }
+
+    /// What became of the wish to have a name.
+    enum Acquired {
+        case taken(Ingest)
+        /// Another process works on it.
+        case busy(OpenFile)
+        /// It became a blob, or was removed, between opening and locking: the name is free for another try.
+        case moved(OpenFile)
+    }
+
+    /// The name of a digest's file, whoever gathers it.
+    static func name(_ digest: Digest) -> String {
+        "\(digest.algorithm.rawValue)-\(digest.hex)"
+    }
 
     /// A file that nobody has touched for this many seconds is given up.
     ///
     /// A download that was interrupted is worth more than garbage, and outlives the ordinary grace of a collection; a
     /// shorter one is wanted for it too. What volumes of an archive have brought waits for the others, whatever the grace.
     static func lifetime(of name: String, within grace: Duration) -> Int64 {
-        if name.hasPrefix(partPrefix) { return CacheIndex.importLifetime }
+        if name.hasPrefix(partPrefix) { return ImportRows.lifetime }
         return grace < CollectionOptions.defaultGrace ? grace.components.seconds : 24 * 3600
     }
 
-    static func name(_ digest: Digest) -> String {
-        "\(digest.algorithm.rawValue)-\(digest.hex)"
-    }
-
-    /// Opens the file that the digest's partial has, without locking it.
-    static func open(_ name: String, in ingest: Directory) throws(SystemError) -> OpenFile {
-        do throws(SystemError) {
-            return try ingest.openFile(name, flags: O_RDWR | O_CREAT)
-        } catch {
-            // A process that died between making it read-only and renaming it leaves it so.
-            guard error.code == EACCES else { throw error }
-            try ingest.openFile(name, flags: O_RDONLY).setMode(0o600)
-            return try ingest.openFile(name, flags: O_RDWR)
+    /// Takes the file of a name, which is made where there is none; never waits.
+    static func acquire(_ name: String, in store: Store) throws(SystemError) -> Acquired {
+        let directory = store.directory.ingest
+        let file = try open(name, in: directory)
+        switch try FileLock.attempt(on: file, named: name, in: directory) {
+        case .taken(let file): return .taken(Ingest(file, name, in: store))
+        case .busy(let file): return .busy(file)
+        case .moved: return .moved(file)
         }
     }
 
-    /// A new, locked file for content whose digest is not known yet.
-    static func anonymousFile(in ingest: Directory) throws(SystemError) -> (name: String, file: OpenFile) {
-        try ingest.createLocked { anonymousPrefix + String(UInt64.random(in: .min ... .max), radix: 16) }
+    /// Takes the file of a name, which is made where there is none.
+    ///
+    /// - Returns: `nil` when another process has it.
+    static func acquireIfFree(_ name: String, in store: Store) throws(SystemError) -> Ingest? {
+        if case .taken(let ingest) = try acquire(name, in: store) { ingest } else { nil }
     }
 
-    /// Hashes what is there.
+    /// A new file, for content whose digest is not known yet.
+    static func anonymous(
+        _ prefix: String = anonymousPrefix,
+        in store: Store
+    ) throws(SystemError) -> Ingest {
+        let (name, file) = try store.directory.ingest.createLocked {
+            prefix + String(UInt64.random(in: .min ... .max), radix: 16)
+        }
+        return Ingest(file, name, in: store)
+    }
+
+    /// A file that the caller has locked.
+    init(_ file: OpenFile, _ name: String, in store: Store) {
+        self.file = file
+        self.name = name
+        directory = store.directory.ingest
+        logger = store.configuration.logger
+    }
+
+    private static func open(_ name: String, in directory: Directory) throws(SystemError) -> OpenFile {
+        do throws(SystemError) {
+            return try directory.openFile(name, flags: O_RDWR | O_CREAT)
+        } catch {
+            // A process that died between making it read-only and renaming it leaves it so.
+            guard error.code == EACCES else { throw error }
+            try directory.openFile(name, flags: O_RDONLY).setMode(0o600)
+            return try directory.openFile(name, flags: O_RDWR)
+        }
+    }
+}
+
+extension Ingest {
+    /// Hashes what is there of a blob.
     ///
-    /// Longer than the blob: nothing of it is kept.
-    ///
-    /// No hash state is ever saved: it could disagree with the bytes after a crash.
-    func rehash() async throws -> (length: Int64, hasher: DigestHasher) {
+    /// Longer than the blob: nothing of it is kept. No hash state is ever saved: it could disagree with the bytes after a
+    /// crash.
+    func rehash(for descriptor: Descriptor) async throws -> (length: Int64, hasher: DigestHasher) {
         let length = try file.length()
         guard length <= descriptor.size else {
             try file.truncate(to: 0)
@@ -72,19 +124,76 @@ struct Partial: Sendable {
         return (length, hasher)
     }
 
-    /// Ends the work on it, whatever became of it: what is left of it stays for the next one, with no more space than it
-    /// holds, and its lock is freed.
-    func giveBack(_ logger: Logger) {
+    /// Begins to append at an offset; what is before it has been hashed already.
+    package func appender(at offset: Int64 = 0, _ hasher: DigestHasher) -> Appender {
+        Appender(file: file, hasher: hasher, offset: offset, started: offset)
+    }
+
+    /// Writes at the end and hashes exactly what was written.
+    package struct Appender: Sendable {
+        private let file: OpenFile
+        private var hasher: DigestHasher
+        /// Where the next bytes go.
+        package private(set) var offset: Int64
+        private var started: Int64
+
+        fileprivate init(file: OpenFile, hasher: DigestHasher, offset: Int64, started: Int64) {
+            self.file = file
+            self.hasher = hasher
+            self.offset = offset
+            self.started = started
+        }
+
+        /// Of everything that has been hashed.
+        package var digest: Digest { hasher.finalize() }
+
+        package mutating func append(_ bytes: ByteBuffer) throws(SystemError) {
+            try write(bytes)
+            hash(bytes)
+        }
+
+        /// Hashes alone what is not to be written.
+        package mutating func hash(_ bytes: ByteBuffer) {
+            hasher.update(bytes)
+        }
+
+        /// Writes alone, for whoever hashes elsewhere.
+        mutating func write(_ bytes: ByteBuffer) throws(SystemError) {
+            try file.write(bytes, at: offset)
+            offset += Int64(bytes.readableBytes)
+            guard offset - started >= Ingest.writebackStep else { return }
+            file.startWriteback(at: started, length: offset - started)
+            started = offset
+        }
+    }
+
+    /// Ends the work on it, whatever became of it: what somebody can go on with stays, with no more space than it holds,
+    /// and its lock is freed.
+    package func giveBack() {
         defer { file.unlock() }
         do throws(SystemError) {
             // Renamed it is a blob, and another process may have begun another file of its name.
-            guard let status = try ingest.status(name), try file.status().isSameFile(as: status) else { return }
-            guard status.size > 0 else { return try ingest.remove(name) }
+            guard let status = try directory.status(name), try file.status().isSameFile(as: status) else { return }
+            guard status.size > 0, !isAnonymous else { return try directory.remove(name) }
             if status.allocated > status.size { try file.giveBackReserve() }
         } catch {
             logger.warning(
                 "the space of a partial download was not given back",
-                metadata: ["file": "\(ingest.path)/\(name)", "error": "\(error.reason)"]
+                metadata: ["file": "\(directory.path)/\(name)", "error": "\(error.reason)"]
+            )
+        }
+    }
+
+    /// Ends the work on bytes that nobody wants.
+    package func discard() {
+        defer { file.unlock() }
+        do throws(SystemError) {
+            try directory.remove(name)
+        } catch {
+            // What is left is found by the next opening.
+            logger.warning(
+                "a file could not be removed",
+                metadata: ["file": "\(directory.path)/\(name)", "error": "\(error.reason)"]
             )
         }
     }

@@ -1,7 +1,7 @@
 import Glibc
 
 /// The files of `ingest/` that nobody works on.
-struct OldPartials: Sendable {
+struct OldIngests: Sendable {
     let store: Store
 
     private var ingest: Directory { store.directory.ingest }
@@ -19,8 +19,8 @@ struct OldPartials: Sendable {
         return try StoreDirectory.names(in: ingest).compactMap { name in
             guard let status = try ingest.status(name), status.isRegular else { return nil }
             let isOld =
-                name.hasPrefix(Partial.anonymousPrefix)
-                || now - status.modifiedAt >= Partial.lifetime(of: name, within: grace)
+                name.hasPrefix(Ingest.anonymousPrefix)
+                || now - status.modifiedAt >= Ingest.lifetime(of: name, within: grace)
             let isReserved = status.allocated >= status.size + Reservation.smallest
             guard isOld || isReserved,
                 let lock = try ingest.lockIfFree(name, flags: isOld ? O_RDONLY : O_RDWR)
@@ -41,7 +41,7 @@ struct OldPartials: Sendable {
         do throws(SystemError) {
             var sizes: [Int64] = []
             for name in try ingest.names()
-            where !name.hasPrefix(Partial.anonymousPrefix) && !name.hasPrefix(Partial.partPrefix) {
+            where !name.hasPrefix(Ingest.anonymousPrefix) && !name.hasPrefix(Ingest.partPrefix) {
                 guard let file = try ingest.lockIfFree(name) else { continue }
                 defer { file.unlock() }
                 let status = try file.status()

@@ -1,11 +1,11 @@
-package import OCI
+import OCI
 
 /// A file that is to become a blob with a row.
 package struct PendingCommit: Sendable {
     /// Where its bytes are.
     enum Place: Sendable {
         /// Complete and verified in `ingest/`, and locked.
-        case ingest(name: String)
+        case ingest(Ingest)
         /// Under `blobs/` already, and locked: its row was lost, or never written.
         case blobs
     }
@@ -17,14 +17,13 @@ package struct PendingCommit: Sendable {
     let origin: RepositoryReference?
 
     /// A complete and verified file of `ingest/`, locked by the caller.
-    package init(
+    init(
         _ descriptor: Descriptor,
-        _ file: OpenFile,
-        name: String,
+        _ ingest: Ingest,
         manifest: Manifest? = nil,
         origin: RepositoryReference? = nil
     ) {
-        self.init(descriptor, file, .ingest(name: name), manifest, origin)
+        self.init(descriptor, ingest.file, .ingest(ingest), manifest, origin)
     }
 
     init(

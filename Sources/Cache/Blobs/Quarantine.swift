@@ -82,7 +82,7 @@ struct Quarantine: Sendable {
     /// Only with the lock of the digest's shard.
     private func move(_ file: OpenFile, _ digest: Digest) throws(CacheError) -> Outcome {
         let directory = store.directory
-        let name = "\(Partial.name(digest)).\(store.now)"
+        let name = "\(Ingest.name(digest)).\(store.now)"
         do throws(SystemError) {
             guard try directory.blobs.isCurrent(file, digest) else { return .gone }
             try directory.blobs.moveAside(digest, to: directory.quarantine, name)
@@ -105,12 +105,5 @@ struct Quarantine: Sendable {
         for name in names { byAge.append((name, try quarantine.status(name)?.modifiedAt ?? 0)) }
         byAge.sort { $0.age < $1.age }
         for old in byAge.prefix(names.count - Self.limit) { try quarantine.remove(old.name) }
-    }
-}
-
-extension ContentCache {
-    /// Puts a damaged blob aside unless another process has its shard; then it is found again.
-    package func quarantineIfFree(_ blob: BlobFile) {
-        Quarantine(store: store).putAsideIfFree(blob.file, blob.digest)
     }
 }

@@ -1,43 +1,71 @@
-import NIOCore
+package import NIOCore
 package import OCI
 
-extension StagedFile {
-    /// Gives it the name of its digest, in place of what an earlier import left under that name.
-    ///
-    /// - Returns: `nil` when another process has a file of that name: then it keeps its own.
-    package func renamed(in ingest: Directory) throws(SystemError) -> StagedFile? {
-        let wanted = Partial.name(digest)
-        guard let taken = try StageWriter.claim(wanted, in: ingest) else { return nil }
-        defer { taken.unlock() }
-        try ingest.rename(name, to: ingest, wanted)
-        guard let status = try ingest.status(wanted) else { return nil }
-        return StagedFile(digest: digest, size: size, name: wanted, status: status, head: head)
-    }
-}
+/// The way of an archive's blobs into the cache: room for them, the files that are written, and their commit when the
+/// archive has been found good.
+package struct Staging: Sendable {
+    let store: Store
+    /// Makes room on a full disk; returns whether it did.
+    let reclaim: @Sendable () async throws -> Bool
 
-extension ContentCache {
     /// `ingest/`, where what is not verified yet is written.
-    package var ingestDirectory: Directory { directory.ingest }
+    package var directory: Directory { store.directory.ingest }
+
+    /// Begins a file: under the wanted name unless another process has it, else under a random one.
+    package func writer(
+        _ wanted: String?,
+        algorithm: Digest.Algorithm,
+        size: Int64
+    ) throws(SystemError) -> StageWriter {
+        try StageWriter(wanted: wanted, algorithm: algorithm, size: size, in: store)
+    }
+
+    /// Takes the file of a name, which is made where there is none, to write into it where one likes.
+    ///
+    /// - Returns: `nil` when another process has it.
+    package func acquire(_ name: String) throws(SystemError) -> Ingest? {
+        try Ingest.acquireIfFree(name, in: store)
+    }
 
     /// Takes over a file of `ingest/` that has all of a blob's bytes, after hashing it again.
     ///
     /// - Returns: `nil` when there is none, another process has it, or its bytes are others.
     package func leftover(_ name: String, _ descriptor: Descriptor) async throws -> StagedFile? {
-        let ingest = directory.ingest
-        guard let status = try ingest.status(name), status.isRegular, status.size == descriptor.size,
-            let file = try StageWriter.claim(name, in: ingest)
+        guard let status = try directory.status(name), status.isRegular, status.size == descriptor.size,
+            let ingest = try acquire(name)
         else { return nil }
-        defer { file.unlock() }
-        let partial = Partial(descriptor: descriptor, file: file, name: name, ingest: ingest)
-        guard try await partial.rehash().hasher.finalize() == descriptor.digest else { return nil }
-        let head = try file.read(at: 0, atMost: 8)
+        defer { ingest.file.unlock() }
+        guard try await ingest.rehash(for: descriptor).hasher.finalize() == descriptor.digest else { return nil }
+        let head = try ingest.file.read(at: 0, atMost: 8)
         return StagedFile(
             digest: descriptor.digest,
             size: descriptor.size,
             name: name,
-            status: try file.status(),
+            status: try ingest.file.status(),
             head: Array(head.readableBytesView)
         )
+    }
+
+    /// Gives a file the name of its digest, in place of what an earlier import left under that name.
+    ///
+    /// - Returns: `nil` when another process has a file of that name: then it keeps its own.
+    package func renamed(_ file: StagedFile) throws(SystemError) -> StagedFile? {
+        let name = Ingest.name(file.digest)
+        guard let taken = try acquire(name) else { return nil }
+        defer { taken.giveBack() }
+        try directory.rename(file.name, to: directory, name)
+        guard let status = try directory.status(name) else { return nil }
+        return StagedFile(digest: file.digest, size: file.size, name: name, status: status, head: file.head)
+    }
+
+    /// Reads a small file whole; what changed meanwhile is found by whoever checks the digest.
+    package func contents(of file: StagedFile, limit: Int) throws(SystemError) -> ByteBuffer? {
+        try directory.contents(file.name, limit: Int64(limit))
+    }
+
+    /// Removes a file unless another process has taken it.
+    package func discard(_ file: StagedFile) throws(SystemError) {
+        try file.reopen(in: store)?.discard()
     }
 
     /// Makes verified files visible, many at a time.
@@ -61,18 +89,14 @@ extension ContentCache {
         }
         var waited = Duration.zero
         while true {
-            if let file = try staged.reopen(in: directory.ingest) {
-                defer { file.unlock() }
-                let item = PendingCommit(
-                    manifest?.descriptor ?? descriptor,
-                    file,
-                    name: staged.name,
-                    manifest: manifest
+            if let ingest = try staged.reopen(in: store) {
+                defer { ingest.giveBack() }
+                return try await store.blobs.commit(
+                    PendingCommit(manifest?.descriptor ?? descriptor, ingest, manifest: manifest)
                 )
-                return try await blobs.commit(item)
             }
-            if try await blobs.adopt([manifest?.descriptor ?? descriptor]).contains(staged.digest) { return }
-            guard waited < configuration.lockTimeout else {
+            if try await store.blobs.adopt([manifest?.descriptor ?? descriptor]).contains(staged.digest) { return }
+            guard waited < store.configuration.lockTimeout else {
                 throw CacheError(
                     .locked,
                     "import \(staged.digest)",
@@ -80,8 +104,26 @@ extension ContentCache {
                     "another imglife process has changed what was being imported; import again"
                 )
             }
-            try await configuration.clock.sleep(for: Ingestion.pollInterval)
+            try await store.configuration.clock.sleep(for: Ingestion.pollInterval)
             waited += Ingestion.pollInterval
         }
+    }
+}
+
+extension Staging {
+    /// Keeps what a volume has brought until the others have come; durable when it returns.
+    ///
+    /// - Returns: the numbers of the volumes that are here, sorted.
+    package func keep(_ digests: [Digest], of set: Digest, volume: Int) async throws -> [Int] {
+        try await blocking(on: .syncing) { [directory] in try directory.sync() }
+        return try await store.index.write { [now = store.now] in
+            try $0.imports.keep(digests, of: set, volume: volume, at: now)
+        }
+    }
+
+    /// Forgets a set of volumes that is complete; its images keep what they need.
+    package func release(importSet set: Digest) async throws {
+        guard try await store.index.read({ try $0.imports.isKnown(set) }) else { return }
+        try await store.index.write { try $0.imports.release(set) }
     }
 }

@@ -46,21 +46,24 @@ package struct StoredManifests: Sendable {
             // Only what is recorded under the file's lock is safe from a collection that has just chosen it.
             if try await Adoption(store: store).adopt(blob, as: manifest, from: origin) { return }
         }
-        let (name, file) = try write(manifest)
-        defer { file.unlock() }
-        try await store.commits.commit(PendingCommit(blob, file, name: name, manifest: manifest, origin: origin))
+        let ingest = try write(manifest)
+        defer { ingest.giveBack() }
+        try await store.commits.commit(PendingCommit(blob, ingest, manifest: manifest, origin: origin))
     }
 
-    private func write(_ manifest: Manifest) throws -> (name: String, file: OpenFile) {
-        var name: String?
+    private func write(_ manifest: Manifest) throws -> Ingest {
+        let digest = manifest.descriptor.digest
         do throws(SystemError) {
-            let new = try Partial.anonymousFile(in: store.directory.ingest)
-            name = new.name
-            try new.file.write(manifest.bytes, at: 0)
-            return new
+            let ingest = try Ingest.anonymous(in: store)
+            var appender = ingest.appender(DigestHasher(digest.algorithm))
+            do throws(SystemError) {
+                try appender.append(manifest.bytes)
+            } catch {
+                ingest.discard()
+                throw error
+            }
+            return ingest
         } catch {
-            if let name { store.directory.discard(name, store.configuration.logger) }
-            let digest = manifest.descriptor.digest
             let failure = CacheError(error, "store \(digest)", path: store.directory.path, digest: digest)
             store.health.note(failure)
             throw failure

@@ -25,7 +25,7 @@ package struct Collector: Sendable {
         var report = CollectionReport()
         let settled = options.isDryRun ? CollectionTally() : try await work.tidy()
         let partials = try await blocking { [store] in
-            try OldPartials(store: store).remove(within: options.grace, isDryRun: options.isDryRun)
+            try OldIngests(store: store).remove(within: options.grace, isDryRun: options.isDryRun)
         }
         report.partials = partials.count
         report.partialBytes = partials.reduce(0, +)

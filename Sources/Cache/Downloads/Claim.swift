@@ -6,7 +6,7 @@ enum Claim {
     /// Somebody else completed it meanwhile.
     case committed(OpenFile)
     /// It is this process's to complete.
-    case partial(Partial)
+    case partial(Ingest)
 }
 
 extension Ingestion {
@@ -20,13 +20,17 @@ extension Ingestion {
     /// - Throws: ``CacheError`` (`locked`) when the other process gives no sign of life for the lock timeout.
     func claim() async throws -> Claim {
         let directory = store.directory
-        let name = Partial.name(descriptor.digest)
+        let name = Ingest.name(descriptor.digest)
         var patience = Patience(limit: store.configuration.lockTimeout)
         while true {
             if let file = try directory.blobs.open(descriptor.digest, size: descriptor.size) { return .committed(file) }
             do {
-                let file = try Partial.open(name, in: directory.ingest)
-                if let claim = try tryClaim(file, name) { return claim }
+                let file: OpenFile
+                switch try Ingest.acquire(name, in: store) {
+                case .taken(let ingest): return try claim(ingest)
+                // It may have become a blob or been removed between opening and locking it.
+                case .busy(let other), .moved(let other): file = other
+                }
                 let status = try file.status()
                 download.state.observe(file, length: status.size)
                 guard patience.allowsWaiting(at: status, for: Self.pollInterval) else {
@@ -39,18 +43,14 @@ extension Ingestion {
         }
     }
 
-    /// - Returns: `nil` when another process has it, or has just finished with it.
-    private func tryClaim(_ file: OpenFile, _ name: String) throws -> Claim? {
-        let directory = store.directory
-        // The file may have become a blob or been removed between opening and locking it.
-        guard case .taken = try FileLock.attempt(on: file, named: name, in: directory.ingest) else { return nil }
-        if let blob = try directory.blobs.open(descriptor.digest, size: descriptor.size) {
-            try directory.ingest.remove(name)
-            file.unlock()
+    /// It may have become a blob just before.
+    private func claim(_ ingest: Ingest) throws -> Claim {
+        if let blob = try store.directory.blobs.open(descriptor.digest, size: descriptor.size) {
+            ingest.discard()
             return .committed(blob)
         }
-        try file.setMode(0o600)
-        return .partial(Partial(descriptor: descriptor, file: file, name: name, ingest: directory.ingest))
+        try ingest.file.setMode(0o600)
+        return .partial(ingest)
     }
 
     private func stalled(_ holder: Int?) -> CacheError {

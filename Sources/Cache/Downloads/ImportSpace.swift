@@ -1,7 +1,7 @@
 import Glibc
 package import OCI
 
-extension ContentCache {
+extension Staging {
     /// Looks for room without taking it.
     ///
     /// - Throws: ``CacheError`` (`diskFull`).
@@ -13,7 +13,7 @@ extension ContentCache {
         throw CacheError(
             .diskFull,
             "import into",
-            path: directory.path,
+            path: store.directory.path,
             code: ENOSPC,
             "it takes \(ByteCount(bytes)) there, \(ByteCount(free)) are free on its disk, and \(ByteCount(space.floor)) of "
                 + "them stay free; free some space, run 'imglife cache gc', put the cache on a larger disk with "
@@ -28,12 +28,14 @@ extension ContentCache {
 
     /// Reserves room against the limit on the cache's size, until the blobs are recorded or the scope ends.
     package func reserveRoom(for blobs: [(digest: Digest, size: Int64)]) async throws {
-        try lease.begin()
-        try await index.write { [id = lease.id] in try $0.leases.reserve(blobs.map { ($0.digest, $0.size) }, for: id) }
+        try store.lease.begin()
+        try await store.index.write { [id = store.lease.id] in
+            try $0.leases.reserve(blobs.map { ($0.digest, $0.size) }, for: id)
+        }
     }
 
     /// Gives reservations back; safe to repeat.
     package func releaseRoom(of digests: Set<Digest>) async throws {
-        try await index.write { [id = lease.id] in try $0.leases.endReservations(of: digests, for: id) }
+        try await store.index.write { [id = store.lease.id] in try $0.leases.endReservations(of: digests, for: id) }
     }
 }

@@ -37,7 +37,7 @@ struct Ingestion: Sendable {
                 guard try await store.blobs.adopt([descriptor]).contains(descriptor.digest) else { continue }
                 return download.state.commit(file, size: descriptor.size)
             case .partial(let partial):
-                defer { partial.giveBack(store.configuration.logger) }
+                defer { partial.giveBack() }
                 try await givingSigns(of: partial.file) { try await complete(partial) }
                 downloads.count { $0.downloads += 1 }
                 return download.state.commit(partial.file, size: descriptor.size)
@@ -45,14 +45,13 @@ struct Ingestion: Sendable {
         }
     }
 
-    private func complete(_ partial: Partial) async throws {
-        try await Reservation(store: store, partial: partial).hold {
+    private func complete(_ partial: Ingest) async throws {
+        try await Reservation(store: store, descriptor: descriptor, partial: partial).hold {
             try await Resumption(partial: partial, ingestion: self).fetch()
             try await store.blobs.commit(
                 PendingCommit(
                     descriptor,
-                    partial.file,
-                    name: partial.name,
+                    partial,
                     // A source that is no registry has no place to come back to.
                     origin: try? RepositoryReference(download.source.place)
                 )

@@ -10,9 +10,8 @@ struct Reservation: Sendable {
     static let smallest: Int64 = 1 << 20
 
     let store: Store
-    let partial: Partial
-
-    private var descriptor: Descriptor { partial.descriptor }
+    let descriptor: Descriptor
+    let partial: Ingest
 
     /// Runs a download in its space, which is given back however it ends; its row ends with the blob's own.
     ///

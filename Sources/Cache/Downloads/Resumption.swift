@@ -8,7 +8,7 @@ import OCI
 /// crash; the source is asked for what is behind it. Wrong bytes after such a beginning may be the beginning's fault: they
 /// don't count as an attempt, once.
 struct Resumption: Sendable {
-    let partial: Partial
+    let partial: Ingest
     let ingestion: Ingestion
 
     private var store: Store { ingestion.store }
@@ -44,7 +44,7 @@ struct Resumption: Sendable {
             store.configuration.logger.debug(
                 "a source sent wrong bytes; downloading again",
                 metadata: [
-                    "digest": "\(partial.descriptor.digest)", "source": "\(download.source.place.displaySafe)",
+                    "digest": "\(download.descriptor.digest)", "source": "\(download.source.place.displaySafe)",
                 ]
             )
             try await store.configuration.clock.sleep(
@@ -54,10 +54,11 @@ struct Resumption: Sendable {
     }
 
     private func attempt() async throws {
-        let (length, hasher) = try await partial.rehash()
+        let (length, hasher) = try await partial.rehash(for: download.descriptor)
         ingestion.downloads.count { $0.resumedBytes += length }
         download.state.begin(partial.file, arrived: length)
         let transfer = Transfer(
+            descriptor: download.descriptor,
             partial: partial,
             source: download.source,
             state: download.state,
@@ -74,13 +75,13 @@ struct Resumption: Sendable {
     }
 
     private func givenUp(_ mismatch: Mismatch) -> CacheError {
-        store.directory.discard(partial.name, store.configuration.logger)
-        return .digestMismatch(partial.descriptor, place: download.source.place, actual: mismatch.actual)
+        partial.discard()
+        return .digestMismatch(download.descriptor, place: download.source.place, actual: mismatch.actual)
     }
 
     private func unwritable(_ error: SystemError) -> CacheError {
-        store.directory.discard(partial.name, store.configuration.logger)
-        let digest = partial.descriptor.digest
+        partial.discard()
+        let digest = download.descriptor.digest
         let failure = CacheError(error, "store \(digest)", path: store.directory.path, digest: digest)
         store.health.note(failure)
         return failure

@@ -11,16 +11,13 @@ struct Transfer: Sendable {
 
     /// From this size on, hashing and writing have tasks of their own.
     static let laneSize: Int64 = 1 << 20
-    /// How many bytes are written before the system is asked to begin writing them out.
-    static let writebackStep: Int64 = 8 << 20
 
-    let partial: Partial
+    let descriptor: Descriptor
+    let partial: Ingest
     let source: any ContentSource
     let state: DownloadState
     let budget: LaneBudget
     let onDelivery: @Sendable (Int) -> Void
-
-    private var descriptor: Descriptor { partial.descriptor }
 
     /// Fetches from `offset` to the end; `hasher` has seen everything before it.
     ///
@@ -39,17 +36,15 @@ struct Transfer: Sendable {
         }
     }
 
-    private func inline(from start: Int64, _ initial: DigestHasher) async throws -> Digest {
-        var offset = start
-        var hasher = initial
+    private func inline(from start: Int64, _ hasher: DigestHasher) async throws -> Digest {
+        var appender = partial.appender(at: start, hasher)
         try await source.readBlob(descriptor, from: start) { buffer in
-            try check(buffer, at: offset)
-            hasher.update(buffer)
-            try write(buffer, at: offset)
-            offset += Int64(buffer.readableBytes)
+            try check(buffer, at: appender.offset)
+            try appender.append(buffer)
+            state.advance(to: appender.offset)
         }
-        try checkEnd(offset)
-        return hasher.finalize()
+        try checkEnd(appender.offset)
+        return appender.digest
     }
 
     private func onLanes(from start: Int64, _ hasher: DigestHasher) async throws -> Digest {
@@ -97,30 +92,20 @@ struct Transfer: Sendable {
     }
 
     private func write(_ queue: BoundedQueue, from start: Int64) async throws {
-        var offset = start
-        var started = start
+        var appender = partial.appender(at: start, DigestHasher(descriptor.digest.algorithm))
         do {
             while true {
                 let buffers = await queue.receive()
                 guard !buffers.isEmpty else { return }
                 for buffer in buffers {
-                    try write(buffer, at: offset)
-                    offset += Int64(buffer.readableBytes)
-                }
-                if offset - started >= Self.writebackStep {
-                    partial.file.startWriteback(at: started, length: offset - started)
-                    started = offset
+                    try appender.write(buffer)
+                    state.advance(to: appender.offset)
                 }
             }
         } catch {
             queue.fail(error)
             throw error
         }
-    }
-
-    private func write(_ buffer: ByteBuffer, at offset: Int64) throws {
-        try partial.file.write(buffer, at: offset)
-        state.advance(to: offset + Int64(buffer.readableBytes))
     }
 
     private func check(_ buffer: ByteBuffer, at offset: Int64) throws {

@@ -1,6 +1,5 @@
 import CLinux
 import Glibc
-import Logging
 import OCI
 
 /// The directories of one cache, opened once and reached only through their descriptors.
@@ -70,18 +69,6 @@ struct StoreDirectory: Sendable {
             return try directory.names()
         } catch {
             throw CacheError(error, "list", path: directory.path)
-        }
-    }
-
-    /// Removes a file of `ingest/` that has failed; where that fails too, what is left is found by the next opening.
-    func discard(_ name: String, _ logger: Logger) {
-        do throws(SystemError) {
-            try ingest.remove(name)
-        } catch {
-            logger.warning(
-                "a file could not be removed",
-                metadata: ["file": "\(ingest.path)/\(name)", "error": "\(error.reason)"]
-            )
         }
     }
 }

@@ -5,6 +5,7 @@ extension Database {
     var blobs: BlobRows { BlobRows(db: self) }
     var foreignEntries: ForeignEntries { ForeignEntries(db: self) }
     var history: HistoryRows { HistoryRows(db: self) }
+    var imports: ImportRows { ImportRows(db: self) }
     var leases: LeaseRows { LeaseRows(db: self) }
     var manifests: ManifestRows { ManifestRows(db: self) }
     var meta: MetaRows { MetaRows(db: self) }

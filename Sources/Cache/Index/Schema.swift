@@ -23,7 +23,7 @@ enum Schema {
             try db.execute(sql: reservations)
         }
         migrator.registerMigration("6 imports") { db in
-            try db.execute(sql: CacheIndex.imports)
+            try db.execute(sql: ImportRows.schema)
         }
         migrator.registerMigration("7 pulled names") { db in
             try db.execute(sql: pulledNames)

@@ -11,7 +11,7 @@ package struct Inventory: Sendable {
     /// - Throws: ``CacheError``.
     package func usage() async throws -> CacheUsage {
         var usage = try await store.index.readPages(UsageWalk()) { try $0.run($1, $2) }.usage
-        let partials = try await blocking { [store] in try OldPartials(store: store).interrupted() }
+        let partials = try await blocking { [store] in try OldIngests(store: store).interrupted() }
         usage.partials = partials.count
         usage.partialBytes = partials.reduce(0, +)
         return usage

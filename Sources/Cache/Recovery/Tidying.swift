@@ -9,9 +9,8 @@ struct Tidying: Sendable {
     /// Done at each opening; blocks.
     func run() throws {
         try removeDeadLeases()
-        try store.index.expireImports(at: store.now)
-        try expireHistory()
-        _ = try OldPartials(store: store).remove(isDryRun: false)
+        try expire()
+        _ = try OldIngests(store: store).remove(isDryRun: false)
         try settleDeletions()
         FreeSpace(store: store).layBallast()
     }
@@ -32,10 +31,14 @@ struct Tidying: Sendable {
         if !gone.isEmpty { try store.index.write { try $0.leases.release(gone) } }
     }
 
-    private func expireHistory() throws {
+    /// Forgets what is remembered for a time alone.
+    private func expire() throws {
         let now = store.now
-        guard try store.index.read({ try $0.history.isDue(at: now) }) else { return }
-        try store.index.write { try $0.history.expire(at: now) }
+        guard try store.index.read({ try $0.history.isDue(at: now) || $0.imports.isDue(at: now) }) else { return }
+        try store.index.write { db in
+            try db.history.expire(at: now)
+            try db.imports.expire(at: now)
+        }
     }
 
     /// Finishes deletions that were begun, or takes them back where something refers to the blob again.

@@ -1,0 +1,36 @@
+import Glibc
+package import OCI
+
+/// A file in `ingest/` whose bytes have been hashed, waiting for the archive to be found good.
+///
+/// It is not kept open: an archive can have more blobs than a process may have files. What another process did to it
+/// meanwhile is seen by its status.
+package struct StagedFile: Sendable {
+    package let digest: Digest
+    package let size: Int64
+    /// Its name in `ingest/`.
+    package let name: String
+    let status: FileStatus
+    /// Its first bytes, which tell how a layer is compressed.
+    package let head: [UInt8]
+
+    /// Begins the names of an archive's parts of blobs, which wait for the others.
+    package static let partPrefix = Ingest.partPrefix
+
+    /// The name in `ingest/` under which a blob of that digest is gathered, whoever gathers it.
+    package static func name(of digest: Digest) -> String { Ingest.name(digest) }
+
+    /// Opens and locks it again, unchanged.
+    ///
+    /// - Returns: `nil` when another process has it, or has changed it.
+    func reopen(in store: Store) throws(SystemError) -> Ingest? {
+        do throws(SystemError) {
+            let file = try store.directory.ingest.openFile(name, flags: O_RDWR)
+            guard try file.tryLock(.exclusive), try file.status().isUnchanged(since: status) else { return nil }
+            return Ingest(file, name, in: store)
+        } catch {
+            guard error.code == ENOENT || error.code == EACCES else { throw error }
+            return nil
+        }
+    }
+}
