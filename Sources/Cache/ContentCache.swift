@@ -1,4 +1,3 @@
-import Logging
 package import OCI
 
 /// A crash-safe, content-addressed store in a directory that is also an OCI image layout (OCI image-spec 1.1.1).
@@ -37,16 +36,7 @@ package final class ContentCache: Sendable {
         inventory = Inventory(store: store)
         recovery = Recovery(store: store)
         downloads = Downloads(store)
-        // The index is part of the store, which nothing that it holds may hold in turn: it would stay open for ever.
-        let (directory, health, isReadOnly) = (store.directory, store.health, store.isReadOnly)
-        store.index.handle { error in
-            if !isReadOnly, error.kind == .damagedIndex || error.kind == .inputOutput {
-                try? IndexFiles(directory: directory).suspect(error)
-            }
-            health.note(error)
-        } onFull: { [root = store.directory.root] in
-            FreeSpace.dropBallast(in: root)
-        }
+        store.watchIndex()
     }
 
     /// Opens a cache, creating it if need be, for the duration of `body`, and owns all downloads that begin in it.
@@ -60,11 +50,22 @@ package final class ContentCache: Sendable {
         _ body: (ContentCache) async throws -> R
     ) async throws -> R {
         let (cache, storeLock) = try await Opening(configuration: configuration).run()
-        let result: Result<R, any Error> = await withTaskGroup(of: Void.self) { group in
-            group.addTask { await cache.downloads.run(reclaim: cache.reclaim) }
+        let result = await withTaskGroup(of: Void.self) { group in
+            group.addTask { await cache.store.commits.run() }
+            let result = await cache.whileDownloading(body)
+            await Closing(store: cache.store).finishWork()
+            return result
+        }
+        await Closing(store: cache.store).run(storeLock)
+        return try result.get()
+    }
+
+    private func whileDownloading<R>(_ body: (ContentCache) async throws -> R) async -> Result<R, any Error> {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.downloads.run(reclaim: self.reclaim) }
             let result: Result<R, any Error>
             do {
-                result = .success(try await body(cache))
+                result = .success(try await body(self))
             } catch {
                 result = .failure(error)
             }
@@ -72,8 +73,6 @@ package final class ContentCache: Sendable {
             await group.waitForAll()
             return result
         }
-        await Closing(store: cache.store).run(storeLock)
-        return try result.get()
     }
 
     /// Whether there is a cache at a path, also one that has lost its index; creates nothing.
@@ -208,19 +207,9 @@ package final class ContentCache: Sendable {
     /// `false` where the system does not tell.
     package var lacksSpace: Bool { FreeSpace(store: store).isLacking }
 
-    /// Collects garbage, and what the configured limit asks for, because the disk is full.
-    ///
-    /// - Returns: whether that freed anything.
+    /// Makes room because the disk is full; tells whether there is more.
     func reclaim() async throws -> Bool {
-        try await downloads.reclaiming.run { [self] in
-            do {
-                let report = try await collect(store.configuration.collection(self))
-                return report.bytes + report.partialBytes
-            } catch let error as CacheError where error.kind == .lostNames {
-                store.configuration.logger.warning("the disk is full", metadata: ["error": "\(error)"])
-                return 0
-            }
-        }
+        try await downloads.reclaiming.run { [self] in try await store.configuration.collection(self) }
     }
 }
 
@@ -240,14 +229,4 @@ extension ContentCache {
 
     /// What this process downloads now, by source and digest.
     package var runningDownloads: [RunningDownload] { downloads.running }
-}
-
-// For what has not moved into a component yet.
-extension ContentCache {
-    var configuration: CacheConfiguration { store.configuration }
-    var directory: StoreDirectory { store.directory }
-    var locks: StoreLocks { store.locks }
-    var index: CacheIndex { store.index }
-    var lease: Lease { store.lease }
-    var health: StoreHealth { store.health }
 }

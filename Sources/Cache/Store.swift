@@ -46,4 +46,19 @@ package struct Store: Sendable {
         )
         commits = GroupCommit(commitBatch: batch.run)
     }
+
+    /// Has an index that fails end the use of the cache and be looked at by the next opening, and a full disk give up its
+    /// ballast.
+    ///
+    /// The index is part of the store, which nothing that it holds may hold in turn: it would stay open for ever.
+    func watchIndex() {
+        index.handle { [directory, health, isReadOnly] error in
+            if !isReadOnly, error.kind == .damagedIndex || error.kind == .inputOutput {
+                try? IndexFiles(directory: directory).suspect(error)
+            }
+            health.note(error)
+        } onFull: { [root = directory.root] in
+            FreeSpace.dropBallast(in: root)
+        }
+    }
 }

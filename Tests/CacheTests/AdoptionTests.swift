@@ -131,7 +131,7 @@ struct AdoptionTests {
                 try await NamesTests.store(image, in: cache, as: "1", of: Self.location)
                 _ = try await cache.remove("1", of: Self.location)
                 let manifest = try #require(try cache.manifest(image.top))
-                let lock = try await cache.locks.acquire(StoreLocks.shard(digest), .exclusive)
+                let lock = try await cache.store.locks.acquire(StoreLocks.shard(digest), .exclusive)
                 try timed.execute("UPDATE blobs SET state = 'deleting' WHERE digest IN (SELECT digest FROM manifests)")
                 try timed.execute("DELETE FROM manifests")
                 try await withThrowingTaskGroup(of: Void.self) { group in

@@ -104,18 +104,18 @@ struct FaultyDownloadTests {
         }
     }
 
-    @Test("Who leads a group commit and is cancelled does not fail the others")
+    @Test("Who asked for a commit first and is cancelled does not fail the others")
     func cancelledLeader() async throws {
         let content = bytes(100)
         try await withCache { cache, _ async throws in
             let digest = blob(content).digest
-            let lock = try await cache.locks.acquire(StoreLocks.shard(digest), .exclusive)
+            let lock = try await cache.store.locks.acquire(StoreLocks.shard(digest), .exclusive)
             let ingest = try Ingest.anonymous(in: cache.store)
             try ingest.file.write(content, at: 0)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     withUnsafeCurrentTask { $0?.cancel() }
-                    try await cache.blobs.commit(PendingCommit(blob(content), ingest))
+                    try await cache.store.commits.commit(PendingCommit(blob(content), ingest))
                 }
                 for _ in 0..<50 { await Task.yield() }
                 lock.unlock()
@@ -136,7 +136,7 @@ struct FaultyDownloadTests {
                 var rotten = content
                 rotten.flipByte(at: 3)
                 try write(rotten, to: path)
-                let lock = try await cache.locks.acquire(StoreLocks.shard(blob(content).digest), .exclusive)
+                let lock = try await cache.store.locks.acquire(StoreLocks.shard(blob(content).digest), .exclusive)
                 try await withThrowingTaskGroup(of: VerificationReport.self) { group in
                     group.addTask { try await cache.verify() }
                     try await Task.sleep(for: .milliseconds(400))
@@ -160,7 +160,7 @@ struct FaultyDownloadTests {
                 var rotten = content
                 rotten.flipByte(at: 3)
                 try write(rotten, to: file(blob(content).digest, in: path))
-                let lock = try await cache.locks.acquire(StoreLocks.shard(blob(content).digest), .exclusive)
+                let lock = try await cache.store.locks.acquire(StoreLocks.shard(blob(content).digest), .exclusive)
                 let error = await #expect(throws: CacheError.self) { _ = try await cache.verify() }
                 #expect(error?.kind == .locked)
                 lock.unlock()
@@ -185,7 +185,7 @@ struct FaultyDownloadTests {
             var full = configuration(path)
             full.minimumFree = 1 << 60
             try await ContentCache.with(full) { cache async throws in
-                let lock = try await cache.locks.acquire("room", .exclusive)
+                let lock = try await cache.store.locks.acquire("room", .exclusive)
                 let content = bytes(200_000)
                 let reader = try await cache.follow(blob(content), from: FakeSource([content]))
                 let error = await #expect(throws: CacheError.self) { try await reader.whenCommitted() }

@@ -91,7 +91,7 @@ struct IndexSumTests {
         try await withStored { timed in
             try await timed.open { cache async throws in
                 let error = CacheError(.damagedIndex, "test", path: timed.path, "malformed")
-                try IndexFiles(directory: cache.directory).suspect(error)
+                try IndexFiles(directory: cache.store.directory).suspect(error)
             }
             try await timed.open { cache async throws in
                 #expect(try await cache.recovery.restoration() != nil)

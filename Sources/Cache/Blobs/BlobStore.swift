@@ -1,8 +1,9 @@
 package import OCI
 
-/// The only writer below `blobs/`, and the only answer to "is it here?".
+/// The only answer to "is it here?".
 ///
 /// The file is the truth; a row of the index is what is known of it. A file without a row is adopted by whoever meets it.
+/// What comes in is committed by ``GroupCommit``, and written below `blobs/` by ``BlobFiles`` alone.
 package struct BlobStore: Sendable {
     let store: Store
 
@@ -33,15 +34,6 @@ package struct BlobStore: Sendable {
     /// - Returns: whether it is gone.
     func removeIfIdle(_ digest: Digest) throws(CacheError) -> Bool {
         try store.directory.blobs.removeIfIdle(digest, ingest: store.directory.ingest)
-    }
-
-    /// Makes a complete and verified file durable, visible and recorded, with others that come at the same time.
-    ///
-    /// It goes on to its end when the task is cancelled; the file's lock stays the caller's to free.
-    ///
-    /// - Throws: ``CacheError``. A file that was renamed, but not recorded, is adopted when it is met again.
-    package func commit(_ item: PendingCommit) async throws {
-        try await store.commits.commit(item)
     }
 
     /// Records those of some blobs that are here and have no row, or one that does not say so.

@@ -3,25 +3,22 @@ import Synchronization
 
 /// Makes complete files durable and visible, many at a time where many wait.
 ///
-/// Whoever comes first leads: it commits its own file, and what came meanwhile is handed to one of those who wait. So a
-/// lone blob waits for nobody, and no task of its own is needed.
+/// What comes while a batch is under way makes up the next one; a lone blob waits for nobody. The work is the cache's own
+/// (``run()``, a child of its scope), so that a commit which is under way does not end with whoever asked for it.
 final class GroupCommit: Sendable {
     /// Whether the blob is here and recorded.
     typealias Outcome = Result<Bool, any Error>
 
-    private enum Turn: Sendable {
-        case lead
-        case done(Outcome)
-    }
-
     private struct Entry: Sendable {
         let item: PendingCommit
-        let continuation: CheckedContinuation<Turn, Never>
+        let continuation: CheckedContinuation<Outcome, Never>
     }
 
     private struct State {
         var waiting: [Entry] = []
-        var isLed = false
+        /// Who waits for entries.
+        var idle: CheckedContinuation<Void, Never>?
+        var isFinished = false
     }
 
     private let state = Mutex(State())
@@ -34,43 +31,59 @@ final class GroupCommit: Sendable {
     /// Returns when the blob is durable, visible and recorded; goes on to the end when the task is cancelled.
     ///
     /// - Returns: `false` only for a file that was met without a row and has gone meanwhile.
+    /// - Throws: ``CacheError``: `closed` after the end of the cache's scope.
     @discardableResult
     func commit(_ item: PendingCommit) async throws -> Bool {
-        let turn = await withCheckedContinuation { continuation in
-            let leads = state.withLock { state in
-                guard state.isLed else {
-                    state.isLed = true
-                    return true
-                }
+        let outcome = await withCheckedContinuation { continuation in
+            let (isTaken, idle) = state.withLock { state in
+                guard !state.isFinished else { return (false, nil as CheckedContinuation<Void, Never>?) }
                 state.waiting.append(Entry(item: item, continuation: continuation))
-                return false
+                defer { state.idle = nil }
+                return (true, state.idle)
             }
-            if leads { continuation.resume(returning: .lead) }
+            idle?.resume()
+            if !isTaken {
+                continuation.resume(returning: .failure(CacheError.closed("store \(item.descriptor.digest)")))
+            }
         }
-        switch turn {
-        case .done(let outcome): return try outcome.get()
-        case .lead: return try await lead(item).get()
+        return try outcome.get()
+    }
+
+    /// Commits what comes until ``finish()``, also when the task is cancelled: those who wait are other tasks.
+    func run() async {
+        while let entries = await next() {
+            let outcomes = await commitBatch(entries.map(\.item))
+            for (entry, outcome) in zip(entries, outcomes) { entry.continuation.resume(returning: outcome) }
         }
     }
 
-    private func lead(_ own: PendingCommit) async -> Outcome {
-        let others = state.withLock { state in
-            let waiting = state.waiting
-            state.waiting = []
-            return waiting
+    /// Takes nothing more; ``run()`` returns when what has come is committed.
+    func finish() {
+        let idle = state.withLock { state in
+            state.isFinished = true
+            defer { state.idle = nil }
+            return state.idle
         }
-        // In a task of its own, because the leader's may be cancelled, and the others' files are none of its business.
-        let batch = Task { [commitBatch] in await commitBatch([own] + others.map(\.item)) }
-        let outcomes = await batch.value
-        for (entry, outcome) in zip(others, outcomes.dropFirst()) {
-            entry.continuation.resume(returning: .done(outcome))
+        idle?.resume()
+    }
+
+    /// - Returns: `nil` at the end.
+    private func next() async -> [Entry]? {
+        while true {
+            let (entries, isFinished) = state.withLock { state in
+                defer { state.waiting = [] }
+                return (state.waiting, state.isFinished)
+            }
+            if !entries.isEmpty { return entries }
+            if isFinished { return nil }
+            await withCheckedContinuation { continuation in
+                let isDue = state.withLock { state in
+                    let isDue = !state.waiting.isEmpty || state.isFinished
+                    if !isDue { state.idle = continuation }
+                    return isDue
+                }
+                if isDue { continuation.resume() }
+            }
         }
-        let successor = state.withLock { state in
-            guard state.waiting.isEmpty else { return state.waiting.removeFirst() as Entry? }
-            state.isLed = false
-            return nil
-        }
-        successor?.continuation.resume(returning: .lead)
-        return outcomes[0]
     }
 }

@@ -91,9 +91,9 @@ package struct Staging: Sendable {
         while true {
             if let ingest = try staged.reopen(in: store) {
                 defer { ingest.giveBack() }
-                return try await store.blobs.commit(
-                    PendingCommit(manifest?.descriptor ?? descriptor, ingest, manifest: manifest)
-                )
+                let item = PendingCommit(manifest?.descriptor ?? descriptor, ingest, manifest: manifest)
+                try await store.commits.commit(item)
+                return
             }
             if try await store.blobs.adopt([manifest?.descriptor ?? descriptor]).contains(staged.digest) { return }
             guard waited < store.configuration.lockTimeout else {

@@ -23,15 +23,15 @@ final class Reclaiming: Sendable {
         self.store = store
     }
 
-    /// Reclaims space by a collection that tells the bytes it freed, unless that was tried within the last ten minutes;
-    /// tells whether that freed anything: not so either when another process is at it for longer than the lock timeout.
-    func run(_ collect: () async throws -> Int64) async throws -> Bool {
+    /// Collects garbage, and what the configured limit asks for, unless that was tried within the last ten minutes; tells
+    /// whether that freed anything: not so either when another process is at it for longer than the lock timeout.
+    func run(_ options: () async throws -> CollectionOptions) async throws -> Bool {
         let now = store.now
         let isRecent = { (result: Result) in now - result.at < Self.interval }
         return try await flight.value(for: .one, isGood: isRecent) {
             guard let lock = try await lock() else { return Result(at: 0, isFreed: false) }
             defer { lock.unlock() }
-            let freed = try await collect()
+            let freed = try await collect(options)
             if freed > 0 {
                 store.configuration.logger.notice(
                     "the disk is full; what nothing needs has been removed",
@@ -40,6 +40,17 @@ final class Reclaiming: Sendable {
             }
             return Result(at: now, isFreed: freed > 0)
         }.isFreed
+    }
+
+    /// - Returns: the bytes that it freed.
+    private func collect(_ options: () async throws -> CollectionOptions) async throws -> Int64 {
+        do {
+            let report = try await Collector(store: store).collect(try await options())
+            return report.bytes + report.partialBytes
+        } catch let error as CacheError where error.kind == .lostNames {
+            store.configuration.logger.warning("the disk is full", metadata: ["error": "\(error)"])
+            return 0
+        }
     }
 
     /// - Returns: `nil` when another process has it for too long: what is full is the disk then, not the cache in use.

@@ -4,13 +4,18 @@ import Logging
 struct Closing: Sendable {
     let store: Store
 
-    /// Failures are logged, because what matters is durable already.
-    func run(_ storeLock: OpenFile) async {
+    /// Ends the work under way, when nothing new begins any more.
+    func finishWork() async {
         do {
             if !store.health.isFailed { try await store.blobs.settleLooks() }
         } catch {
             store.configuration.logger.warning("blobs that were met were not recorded", metadata: ["error": "\(error)"])
         }
+        store.commits.finish()
+    }
+
+    /// Failures are logged, because what matters is durable already.
+    func run(_ storeLock: OpenFile) async {
         do {
             if store.index.writeCount > 0, !store.health.isFailed { try await Recovery(store: store).backUp() }
         } catch {
