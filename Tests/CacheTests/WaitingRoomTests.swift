@@ -16,7 +16,7 @@ struct WaitingRoomTests {
         let gate = DispatchSemaphore(value: 0)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<64 { group.addTask { try await blocking(on: room) { gate.wait() } } }
-            for other in [WaitingRoom.index, .syncing, .hashing, .streams] where other != room {
+            for other in [WaitingRoom.files, .syncing, .hashing, .streams] where other != room {
                 #expect(try await blocking(on: other) { 1 } == 1)
             }
             for _ in 0..<64 { gate.signal() }

@@ -6,8 +6,8 @@ package import NIOPosix
 /// Each kind of waiting has its own, and none are NIO's: a disk that takes seconds over an fsync delays neither a
 /// question to the index nor a connection.
 package enum WaitingRoom: Sendable {
-    /// SQLite: one thread, as there is one connection.
-    case index
+    /// Looking at files and directories, and what else takes a moment. An index that is open has a thread of its own.
+    case files
     /// fsync and what goes with it: the disk takes several at a time.
     case syncing
     /// Reading and hashing content: one for each core.
@@ -15,7 +15,7 @@ package enum WaitingRoom: Sendable {
     /// Other people's files, pipes and terminals, which may let one wait for as long as they like.
     case streams
 
-    private static let indexThread = started(1)
+    private static let fileThreads = started(4)
     private static let syncingThreads = started(4)
     private static let hashingThreads = started(System.coreCount)
     private static let streamThreads = started(4)
@@ -29,7 +29,7 @@ package enum WaitingRoom: Sendable {
     /// Lives as long as the process.
     package var threads: NIOThreadPool {
         switch self {
-        case .index: Self.indexThread
+        case .files: Self.fileThreads
         case .syncing: Self.syncingThreads
         case .hashing: Self.hashingThreads
         case .streams: Self.streamThreads
@@ -40,19 +40,26 @@ package enum WaitingRoom: Sendable {
 /// Runs blocking work on a thread of its kind, away from the cooperative pool.
 ///
 /// It runs to its end even when the task is cancelled: what it guards (fsync, transactions) must not be left half done.
-/// Work of the index never waits for a lock of the store, whose holder may itself be waiting for the index.
 @concurrent
 package func blocking<Result: Sendable>(
-    on room: WaitingRoom = .index,
+    on room: WaitingRoom = .files,
     _ work: @escaping @Sendable () throws -> Result
 ) async throws -> Result {
-    let outcome: Swift.Result<Result, any Error> = await withCheckedContinuation { continuation in
-        room.threads.submit { state in
-            switch state {
-            case .active: continuation.resume(returning: Swift.Result { try work() })
-            case .cancelled: continuation.resume(returning: .failure(CancellationError()))
+    try await room.threads.blocking(work)
+}
+
+extension NIOThreadPool {
+    /// Runs work on one of the threads, to its end also when the task is cancelled.
+    @concurrent
+    func blocking<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
+        let outcome: Swift.Result<Result, any Error> = await withCheckedContinuation { continuation in
+            submit { state in
+                switch state {
+                case .active: continuation.resume(returning: Swift.Result { try work() })
+                case .cancelled: continuation.resume(returning: .failure(CancellationError()))
+                }
             }
         }
+        return try outcome.get()
     }
-    return try outcome.get()
 }

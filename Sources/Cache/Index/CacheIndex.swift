@@ -13,6 +13,7 @@ final class CacheIndex: Sendable {
     let path: String
     let queue: DatabaseQueue
     private let isReadOnly: Bool
+    private let thread = IndexThread()
     private let writes = Mutex(0)
     private let isSumVoid = Mutex(false)
     private let handlers = Mutex(Handlers())
@@ -48,14 +49,14 @@ final class CacheIndex: Sendable {
         }
     }
 
-    /// Runs one durable transaction, away from the cooperative pool; to its end also when the task is cancelled.
+    /// Runs one durable transaction on the index's thread; to its end also when the task is cancelled.
     func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
-        try await blocking { try self.write(body) }
+        try await thread.run { try self.write(body) }
     }
 
-    /// Reads at one moment, away from the cooperative pool.
+    /// Reads at one moment, on the index's thread.
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
-        try await blocking { try self.read(body) }
+        try await thread.run { try self.read(body) }
     }
 
     /// Runs one durable transaction (`BEGIN IMMEDIATE`); blocks.

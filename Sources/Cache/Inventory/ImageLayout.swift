@@ -23,8 +23,8 @@ extension ImageLayout {
     func write() async throws {
         let lock = try await store.locks.acquire("layout", .exclusive)
         defer { lock.unlock() }
-        let tags = try await store.index.tags()
-        try await blocking { try replace(tags) }
+        let tags = try await NameWalk(index: store.index).tags()
+        try await blocking(on: .syncing) { try replace(tags) }
     }
 
     private func replace(_ tags: [TagRow]) throws {
@@ -61,7 +61,7 @@ extension ImageLayout {
         }
         let lock = try await store.locks.acquire("layout", .exclusive)
         defer { lock.unlock() }
-        let tags = try await store.index.tags()
+        let tags = try await NameWalk(index: store.index).tags()
         try await blocking(on: .syncing) { [root = directory.root, path = directory.path, blobs = directory.blobs] in
             do throws(SystemError) {
                 // The cache's own directory is synced with its files.

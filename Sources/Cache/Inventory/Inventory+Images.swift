@@ -22,7 +22,7 @@ extension Inventory {
         var images: [CachedImage] = []
         for chunk in stride(from: 0, to: end.found.count, by: 100) {
             let rows = Array(end.found[chunk..<min(chunk + 100, end.found.count)])
-            images += try await blocking { [self] in try rows.map(image) }
+            images += try await blocking(on: .hashing) { [self] in try rows.map(image) }
         }
         return ImagePage(images: images, next: end.position.map(ImagePage.Position.init))
     }
@@ -44,7 +44,7 @@ extension Inventory {
     ///
     /// - Throws: ``CacheError`` when a file cannot be read.
     package func details(of digests: [Digest]) async throws -> [Digest: ImageDetails] {
-        try await blocking { [self] in
+        try await blocking(on: .hashing) { [self] in
             try digests.reduce(into: [:]) { details, digest in
                 details[digest] = try readable { try store.manifests.manifest(digest) }.map(self.details)
             }
