@@ -58,6 +58,11 @@ struct CacheCommandTests {
             let document = try await filled.run("ls", "--output", "json").output
             #expect(document.contains("\"digest\" : \"\(filled.image.digest)\""))
             #expect(document.contains("\"shared_bytes\" : 0"))
+            #expect(
+                document.hasPrefix("{\n  \"images\" : [\n    {\n      \"digest\" : ")
+                    && document.hasSuffix("\n    }\n  ]\n}\n")
+            )
+            #expect(try JSONValue(parsing: ByteBuffer(string: document))["images"]?.elements?.count == 1)
 
             let sound = try await filled.run("verify")
             #expect(sound.status == 0)
@@ -76,6 +81,7 @@ struct CacheCommandTests {
             let collected = try await filled.run("gc", "--grace", "0s")
             #expect(collected.output.hasPrefix("removed \(blobs) blobs, "))
             #expect(collected.output.hasSuffix("\n0 B are left\n"))
+            #expect(try await filled.run("ls", "--output", "json").output == "{\n  \"images\" : [\n\n  ]\n}\n")
             #expect(try Files.list("\(filled.path)/store/blobs/sha256") == [])
         }
     }

@@ -22,9 +22,7 @@ struct CacheListCommand: Subcommand {
         try await CacheAccess.run(parent.options, mayBeReadOnly: true) { [output] cache, _ in
             switch output {
             case .text: try await Self.writeTable(cache.inventory)
-            case .json:
-                let images = try await cache.inventory.images().map(Image.init)
-                try StandardOutput.write(CacheDocument.text(Document(images: images)))
+            case .json: try await Self.writeDocument(cache.inventory)
             }
         }
     }
@@ -36,14 +34,36 @@ struct CacheListCommand: Subcommand {
     private static func writeTable(_ inventory: Inventory) async throws {
         var rows = [["IMAGE", "UNIQUE", "SHARED", "PLATFORMS"]]
         var widths = [0, 0, 0]
-        var position: ImagePage.Position?
-        repeat {
-            let page = try await inventory.images(after: position, limit: pageSize)
-            rows += page.images.flatMap(Self.rows)
+        try await forEachPage(of: inventory) { images in
+            rows += images.flatMap(Self.rows)
             // Columns never become narrower.
             widths = widths.indices.map { column in rows.reduce(widths[column]) { max($0, $1[column].count) } }
             try StandardOutput.write(text(rows, widths))
             rows = []
+        }
+    }
+
+    /// The same text as of one document that is encoded whole, without holding it.
+    private static func writeDocument(_ inventory: Inventory) async throws {
+        var text = "{\n  \"images\" : [\n"
+        var isFirst = true
+        try await forEachPage(of: inventory) { images in
+            for image in images {
+                let lines = try CacheDocument.text(Image(image)).split(separator: "\n").map { "    " + $0 }
+                text += (isFirst ? "" : ",\n") + lines.joined(separator: "\n")
+                isFirst = false
+            }
+            try StandardOutput.write(text)
+            text = ""
+        }
+        try StandardOutput.write("\n  ]\n}\n")
+    }
+
+    private static func forEachPage(of inventory: Inventory, _ body: ([CachedImage]) throws -> Void) async throws {
+        var position: ImagePage.Position?
+        repeat {
+            let page = try await inventory.images(after: position, limit: pageSize)
+            try body(page.images)
             position = page.next
         } while position != nil
     }
@@ -62,10 +82,6 @@ struct CacheListCommand: Subcommand {
             }
             return (cells + [row[3]]).joined(separator: "  ") + "\n"
         }.joined()
-    }
-
-    private struct Document: Encodable {
-        let images: [Image]
     }
 
     private struct Image: Encodable {
