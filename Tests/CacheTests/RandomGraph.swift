@@ -1,12 +1,15 @@
 import CacheSupport
-import FoundationEssentials
 import GRDB
+import NIOCore
+import OCI
+
+@testable import Cache
 
 /// A small graph of blobs as upstreams could give it: what contains what is without circles, as it is by hash, but lists of
 /// referrers lead anywhere.
 struct RandomGraph {
     struct Blob {
-        let key: Data
+        let digest: Digest
         let size: Int64
         let isManifest: Bool
         var isNamed = false
@@ -33,7 +36,7 @@ struct RandomGraph {
             let isManifest = isRecorded && number > 0 && Int.random(in: 0..<3, using: &generator) > 0
             blobs.append(
                 Blob(
-                    key: Data([1]) + Data((0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) }),
+                    digest: .of(ByteBuffer(bytes: (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) })),
                     size: .random(in: 0...50, using: &generator),
                     isManifest: isManifest,
                     isNamed: isManifest && Int.random(in: 0..<4, using: &generator) == 0,
@@ -91,33 +94,33 @@ struct RandomGraph {
         let pair = listed[number]
         try db.execute(
             sql: "INSERT INTO referrers (host, repository, subject, position, referrer) VALUES ('h', ?, ?, ?, ?)",
-            arguments: ["r\(pair.repository)", blobs[pair.subject].key, number, blobs[pair.referrer].key]
+            arguments: ["r\(pair.repository)", blobs[pair.subject].digest, number, blobs[pair.referrer].digest]
         )
     }
 
     private func write(_ db: Database, blob number: Int) throws {
         let blob = blobs[number]
         if blob.isLeased {
-            try db.execute(sql: "INSERT INTO lease_items (lease, digest) VALUES ('l', ?)", arguments: [blob.key])
+            try db.execute(sql: "INSERT INTO lease_items (lease, digest) VALUES ('l', ?)", arguments: [blob.digest])
         }
         if blob.isAwaited {
-            try db.execute(sql: "INSERT INTO import_items (set_id, digest) VALUES (x'01', ?)", arguments: [blob.key])
+            try db.execute(sql: "INSERT INTO import_items (set_id, digest) VALUES (x'01', ?)", arguments: [blob.digest])
         }
         guard blob.isRecorded else { return }
         try db.execute(
             sql: "INSERT INTO blobs (digest, size, state, committed_at, used_at) VALUES (?, ?, ?, 0, ?)",
-            arguments: [blob.key, blob.size, blob.state, blob.usedAt]
+            arguments: [blob.digest, blob.size, blob.state, blob.usedAt]
         )
         guard blob.isManifest else { return }
         try db.execute(
             sql: "INSERT INTO manifests (digest, media_type) VALUES (?, 'application/vnd.oci.image.index.v1+json')",
-            arguments: [blob.key]
+            arguments: [blob.digest]
         )
         for (position, edge) in contained.filter({ $0.parent == number }).enumerated() {
             try db.execute(
                 sql:
                     "INSERT INTO edges (parent, kind, position, child, media_type, size) VALUES (?, 'child', ?, ?, '', 0)",
-                arguments: [blob.key, position, blobs[edge.child].key]
+                arguments: [blob.digest, position, blobs[edge.child].digest]
             )
         }
         guard blob.isNamed else { return }
@@ -126,7 +129,7 @@ struct RandomGraph {
                 INSERT INTO names (host, repository, reference, is_whole, digest, updated_at, bytes)
                 VALUES ('h', ?, ?, 1, ?, 0, -1)
                 """,
-            arguments: ["r\(number % 2)", "t\(number)", blob.key]
+            arguments: ["r\(number % 2)", "t\(number)", blob.digest]
         )
     }
 }

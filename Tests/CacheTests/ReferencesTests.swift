@@ -1,5 +1,5 @@
-import FoundationEssentials
 import GRDB
+import OCI
 import Testing
 
 @testable import Cache
@@ -60,7 +60,7 @@ struct ReferencesTests {
                 var search = KeeperSearch(protection)
                 // What was remembered of the first answers must not spoil later ones.
                 for position in graph.blobs.indices {
-                    let isKept = try search.isKept(db, graph.blobs[position].key)
+                    let isKept = try search.isKept(db, graph.blobs[position].digest)
                     #expect(isKept == reached.contains(position), "\(name), \(protection), blob \(position)")
                 }
             }
@@ -76,10 +76,10 @@ struct ReferencesTests {
             for protection in Self.protections {
                 let reached = graph.reached(from: roots(graph, protection))
                 let expected = graph.blobs.indices.filter { graph.blobs[$0].isRecorded && !reached.contains($0) }
-                var found: [Data] = []
+                var found: [Digest] = []
                 var walk = Garbage(protection)
-                while try !walk.run(db, ReadPage(), { found.append($0.key) }) {}
-                #expect(Set(found) == Set(expected.map { graph.blobs[$0].key }), "\(name), \(protection)")
+                while try !walk.run(db, ReadPage(), { found.append($0.digest) }) {}
+                #expect(Set(found) == Set(expected.map { graph.blobs[$0].digest }), "\(name), \(protection)")
                 #expect(found.count == expected.count, "\(name), \(protection)")
             }
         }
@@ -92,15 +92,15 @@ struct ReferencesTests {
                 let others = roots(graph, .named).filter { $0 != image }
                 let before = graph.reached(from: others + [image])
                 let lost = before.subtracting(graph.reached(from: others)).filter { graph.blobs[$0].isRecorded }
-                var found: [Data] = []
+                var found: [Digest] = []
                 var release = Release(.named, isThorough: true)
-                _ = try release.takeNames(db, of: graph.blobs[image].key)
-                while try !release.run(db, ReadPage(), { found.append($0.key) }) {}
+                _ = try release.takeNames(db, of: graph.blobs[image].digest)
+                while try !release.run(db, ReadPage(), { found.append($0.digest) }) {}
                 #expect(found.count == Set(found).count, "\(name), image \(image)")
                 // What nothing kept before may be counted with it, as it hangs on what goes.
-                let unkept = Set(graph.blobs.indices).subtracting(before).map { graph.blobs[$0].key }
+                let unkept = Set(graph.blobs.indices).subtracting(before).map { graph.blobs[$0].digest }
                 #expect(
-                    Set(found).subtracting(unkept) == Set(lost.map { graph.blobs[$0].key }),
+                    Set(found).subtracting(unkept) == Set(lost.map { graph.blobs[$0].digest }),
                     "\(name), image \(image)"
                 )
             }
@@ -115,7 +115,7 @@ struct ReferencesTests {
                 let expected =
                     graph.contained.count { $0.child == position }
                     + graph.listed.count { $0.referrer == position && recorded.contains($0.subject) }
-                let count = try References.blob(db, graph.blobs[position].key)?.count
+                let count = try References.blob(db, graph.blobs[position].digest)?.count
                 #expect(count == expected, "\(name), blob \(position)")
             }
         }

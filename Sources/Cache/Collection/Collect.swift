@@ -1,5 +1,3 @@
-import FoundationEssentials
-import GRDB
 import OCI
 
 /// Removes what nothing needs, and what makes room.
@@ -88,11 +86,18 @@ extension Collector.Work {
         removed += found.tally
         let plan = try await evictions(used: total - removed.bytes, after: found.garbage.remainder)
         removed += plan.freed
-        let keys = plan.evictions.map(\.key)
-        report.evictedTags = try await blocking { [index = store.index] in
-            try index.read { db in try keys.flatMap { try NamesOf.manifest(db, $0) } }
-        }
+        report.evictedTags = try await names(of: plan.evictions.map(\.digest))
         return removed
+    }
+
+    private func names(of images: [Digest]) async throws -> [ImageReference] {
+        try await store.index.readPages((position: 0, found: [ImageReference]())) { state, db, page in
+            while state.position < images.count, !page.isOver {
+                state.found += try NamesOf.manifest(db, images[state.position])
+                state.position += 1
+            }
+            return state.position == images.count
+        }.found
     }
 
     /// Removes garbage, and then what makes room.
@@ -123,7 +128,7 @@ extension Collector.Work {
             while state.position < orphans.count, !page.isOver {
                 let orphan = orphans[state.position]
                 state.position += 1
-                guard orphan.modifiedAt <= cutoff, try !state.search.isKept(db, orphan.digest.key) else { continue }
+                guard orphan.modifiedAt <= cutoff, try !state.search.isKept(db, orphan.digest) else { continue }
                 state.found.append(.init(digest: orphan.digest, size: orphan.size, lastUse: orphan.modifiedAt))
             }
             return state.position == orphans.count
@@ -173,37 +178,35 @@ extension Collector.Work {
         _ report: inout CollectionReport
     ) async throws -> CollectionTally {
         try Task.checkCancellation()
-        let (names, keys) = try await blocking { [store, protection] in
-            try store.index.write { db in
-                var search = KeeperSearch(protection)
-                var result = (names: [ImageReference](), keys: [Data]())
-                for image in images {
-                    let names = try image.unname(db, &search, at: store.now)
-                    result.names += names
-                    if !names.isEmpty { result.keys.append(image.key) }
-                }
-                return result
+        let (names, unnamed) = try await store.index.write { [protection, now = store.now] db in
+            var search = KeeperSearch(protection)
+            var result = (names: [ImageReference](), unnamed: [Digest]())
+            for image in images {
+                let names = try image.unname(db, &search, at: now)
+                result.names += names
+                if !names.isEmpty { result.unnamed.append(image.digest) }
             }
+            return result
         }
         report.evictedTags += names
-        return try await sweep.remove(try await garbage(from: keys))
+        return try await sweep.remove(try await garbage(from: unnamed))
     }
 
     /// What nothing keeps now of images that have lost their names, and of what they kept.
-    private func garbage(from images: [Data]) async throws -> [Sweep.Candidate] {
-        let start = (release: Release(protection), position: 0, found: [Sweep.Candidate](), taken: Set<Data>())
+    private func garbage(from images: [Digest]) async throws -> [Sweep.Candidate] {
+        let start = (release: Release(protection), position: 0, found: [Sweep.Candidate](), taken: Set<Digest>())
         return try await store.index.readPages(start) { state, db, page in
             var (found, taken) = (state.found, state.taken)
             defer { (state.found, state.taken) = (found, taken) }
             let visit = { (blob: References.Blob) in
                 found.append(Sweep.Candidate(blob))
-                if blob.keeps { taken.insert(blob.key) }
+                if blob.keeps { taken.insert(blob.digest) }
             }
             while try state.release.run(db, page, visit), !page.isOver {
                 guard state.position < images.count else { return true }
                 // One may be the child of another.
-                let key = images[state.position]
-                if !taken.contains(key) { try state.release.takeUnkept(db, key) }
+                let image = images[state.position]
+                if !taken.contains(image) { try state.release.takeUnkept(db, image) }
                 state.position += 1
             }
             return false

@@ -1,10 +1,9 @@
-import FoundationEssentials
 import GRDB
 import OCI
 
 /// An image that could make room: all names of one manifest.
 struct EvictionCandidate: Sendable {
-    let key: Data
+    let digest: Digest
     let names: Int
     /// When one of its names changed last, in seconds since 1970.
     let updatedAt: Int64
@@ -17,14 +16,14 @@ struct EvictionCandidate: Sendable {
     func unname(_ db: Database, _ search: inout KeeperSearch, at now: Int64) throws -> [ImageReference] {
         let current = try Row.fetchOne(
             db.cachedStatement(sql: "SELECT count(*), max(updated_at) FROM names WHERE digest = ?"),
-            arguments: [key]
+            arguments: [digest]
         )
         let changedAt: Int64 = current?[1] ?? .max
-        guard current?[0] == names, changedAt <= updatedAt, try search.loses(db, names: key) else { return [] }
-        let references = try NamesOf.manifest(db, key)
+        guard current?[0] == names, changedAt <= updatedAt, try search.loses(db, names: digest) else { return [] }
+        let references = try NamesOf.manifest(db, digest)
         for name in references {
             guard let reference = name.reference else { continue }
-            _ = try db.names.remove(reference, of: name.location, naming: Digest(key: key), at: now)
+            _ = try db.names.remove(reference, of: name.location, naming: digest, at: now)
         }
         return references
     }
@@ -34,8 +33,8 @@ struct EvictionCandidate: Sendable {
 struct EvictionCandidates: Sendable {
     private let cutoff: Int64
     private let pins: Set<ImageReference>
-    private var pinned: Set<Data>?
-    private var last = Data()
+    private var pinned: Set<Digest>?
+    private var last: Digest?
     private var found: [EvictionCandidate] = []
 
     /// What a run has just used would be needed again first; evicting it would only free it after the grace.
@@ -47,48 +46,47 @@ struct EvictionCandidates: Sendable {
     /// The least recently used first.
     var sorted: [EvictionCandidate] {
         found.sorted { left, right in
-            left.lastUse == right.lastUse
-                ? left.key.lexicographicallyPrecedes(right.key) : left.lastUse < right.lastUse
+            left.lastUse == right.lastUse ? left.digest < right.digest : left.lastUse < right.lastUse
         }
     }
 
     /// - Returns: whether all names have been looked at.
     mutating func run(_ db: Database, _ page: ReadPage) throws -> Bool {
-        let pinned = try self.pinned ?? pinnedKeys(db)
+        let pinned = try self.pinned ?? pinnedDigests(db)
         self.pinned = pinned
-        let digests = try Data.fetchCursor(
+        let digests = try Digest.fetchCursor(
             db.cachedStatement(sql: "SELECT digest FROM names WHERE digest > ? ORDER BY digest"),
-            arguments: [last]
+            arguments: [last.place]
         )
-        while let key = try digests.next() {
-            guard key != last else { continue }
+        while let digest = try digests.next() {
+            guard digest != last else { continue }
             guard !page.isOver else { return false }
-            last = key
-            if !pinned.contains(key), let candidate = try candidate(db, key) { found.append(candidate) }
+            last = digest
+            if !pinned.contains(digest), let candidate = try candidate(db, digest) { found.append(candidate) }
         }
         return true
     }
 
-    private func candidate(_ db: Database, _ key: Data) throws -> EvictionCandidate? {
+    private func candidate(_ db: Database, _ digest: Digest) throws -> EvictionCandidate? {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT count(*), max(updated_at), (SELECT max(committed_at, used_at) FROM blobs WHERE digest = ?1)
                 FROM names WHERE digest = ?1
                 """
         )
-        guard let row = try Row.fetchOne(statement, arguments: [key]), let used: Int64 = row[2] else { return nil }
+        guard let row = try Row.fetchOne(statement, arguments: [digest]), let used: Int64 = row[2] else { return nil }
         let lastUse = max(row[1], used)
         return lastUse <= cutoff
-            ? EvictionCandidate(key: key, names: row[0], updatedAt: row[1], lastUse: lastUse) : nil
+            ? EvictionCandidate(digest: digest, names: row[0], updatedAt: row[1], lastUse: lastUse) : nil
     }
 
-    private func pinnedKeys(_ db: Database) throws -> Set<Data> {
+    private func pinnedDigests(_ db: Database) throws -> Set<Digest> {
         let sql = "SELECT digest FROM names WHERE host = ? AND repository = ? AND reference = ?"
         let statement = try db.cachedStatement(sql: sql)
-        return try pins.reduce(into: []) { keys, pin in
-            guard let name = pin.reference?.description else { return }
-            let place = [pin.location.host.description, pin.location.repository.description]
-            keys.formUnion(try Data.fetchAll(statement, arguments: StatementArguments(place + [name])))
+        return try pins.reduce(into: []) { digests, pin in
+            guard let name = pin.reference else { return }
+            let arguments: StatementArguments = [pin.location.host, pin.location.repository, name]
+            digests.formUnion(try Digest.fetchAll(statement, arguments: arguments))
         }
     }
 }
@@ -125,7 +123,7 @@ struct EvictionPlan: Sendable {
             if position < waiting.count {
                 let image = waiting[position]
                 position += 1
-                if try release.takeNames(db, of: image.key) {
+                if try release.takeNames(db, of: image.digest) {
                     evictions.append(image)
                     isChanged = true
                 } else {

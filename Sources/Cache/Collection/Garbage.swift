@@ -1,5 +1,5 @@
-import FoundationEssentials
 import GRDB
+import OCI
 
 /// Goes through all that nothing keeps, in short transactions.
 struct Garbage: Sendable {
@@ -8,18 +8,18 @@ struct Garbage: Sendable {
 
     private let protection: References.Protection
     private var release: Release
-    private var phase = Phase.circles(after: (Data(), Data()))
+    private var phase = Phase.circles(after: nil, isRead: false)
     /// What may be to go and was not looked at closer yet.
-    private var candidates: [Data] = []
+    private var candidates: [Digest] = []
     /// Members of circles that are gone already.
-    private var taken: Set<Data> = []
+    private var taken: Set<Digest> = []
 
     /// Where the walk stands.
     private enum Phase {
-        /// Among referrers, one of which is in every circle; `nil` when all have been read.
-        case circles(after: (subject: Data, referrer: Data)?)
+        /// Among referrers, one of which is in every circle.
+        case circles(after: ReferrerRows.Pair?, isRead: Bool)
         /// Among blobs without references.
-        case unreferenced(after: Data)
+        case unreferenced(after: Digest?)
         case end
     }
 
@@ -48,7 +48,7 @@ struct Garbage: Sendable {
     ) throws -> Bool {
         while true {
             let isSettled = try release.run(db, page) { blob in
-                if case .circles = phase, blob.keeps { taken.insert(blob.key) }
+                if case .circles = phase, blob.keeps { taken.insert(blob.digest) }
                 visit(blob)
             }
             guard isSettled, !page.isOver, !isEnough() else { return false }
@@ -57,8 +57,8 @@ struct Garbage: Sendable {
                 continue
             }
             switch phase {
-            case .circles(let start?): try readReferrers(db, after: start)
-            case .circles(nil): phase = .unreferenced(after: Data())
+            case .circles(let start, false): try readReferrers(db, after: start)
+            case .circles(_, true): phase = .unreferenced(after: nil)
             case .unreferenced(let start): try readUnreferenced(db, after: start)
             case .end: return true
             }
@@ -66,7 +66,7 @@ struct Garbage: Sendable {
     }
 
     /// Every circle of references has a referrer that keeps something which keeps something itself.
-    private mutating func readReferrers(_ db: Database, after start: (subject: Data, referrer: Data)) throws {
+    private mutating func readReferrers(_ db: Database, after start: ReferrerRows.Pair?) throws {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT DISTINCT subject, referrer, EXISTS (
@@ -78,20 +78,23 @@ struct Garbage: Sendable {
                 FROM referrers AS listed WHERE (subject, referrer) > (?, ?) ORDER BY subject, referrer LIMIT ?
                 """
         )
-        let rows = try Row.fetchAll(statement, arguments: [start.subject, start.referrer, Self.chunk])
-        candidates = rows.filter { $0[2] }.map { $0[1] }
-        phase = .circles(after: rows.count == Self.chunk ? rows.last.map { ($0[0], $0[1]) } : nil)
+        let rows = try Row.fetchAll(
+            statement,
+            arguments: [(start?.subject).place, (start?.referrer).place, Self.chunk]
+        )
+        candidates = try rows.filter { $0[2] }.map { try $0.decode(Digest.self, atIndex: 1) }
+        phase = .circles(after: try rows.last.map(ReferrerRows.Pair.init), isRead: rows.count < Self.chunk)
     }
 
-    private mutating func readUnreferenced(_ db: Database, after start: Data) throws {
+    private mutating func readUnreferenced(_ db: Database, after start: Digest?) throws {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT digest, EXISTS (SELECT 1 FROM names WHERE names.digest = blobs.digest)
                 FROM blobs WHERE keepers = 0 AND digest > ? ORDER BY digest LIMIT ?
                 """
         )
-        let rows = try Row.fetchAll(statement, arguments: [start, Self.chunk])
-        candidates = rows.filter { !$0[1] }.map { $0[0] }
-        phase = rows.count == Self.chunk ? .unreferenced(after: rows[rows.count - 1][0]) : .end
+        let rows = try Row.fetchAll(statement, arguments: [start.place, Self.chunk])
+        candidates = try rows.filter { !$0[1] }.map { try $0.decode(Digest.self, atIndex: 0) }
+        phase = rows.count < Self.chunk ? .end : .unreferenced(after: try rows.last?.decode(Digest.self, atIndex: 0))
     }
 }

@@ -1,5 +1,5 @@
-import FoundationEssentials
 import GRDB
+import OCI
 
 /// Finds out whether something that stays leads to a blob, by going from keeper to keeper.
 ///
@@ -10,16 +10,16 @@ struct KeeperSearch: Sendable {
 
     let protection: References.Protection
     /// Images whose names don't count.
-    private(set) var unnamed: Set<Data> = []
+    private(set) var unnamed: Set<Digest> = []
     /// What is known to stay, and what it hangs on.
-    private var anchors: [Data: Data] = [:]
+    private var anchors: [Digest: Digest] = [:]
     /// What nothing leads to that stays.
-    private var unkept: Set<Data> = []
+    private var unkept: Set<Digest> = []
 
     init(_ protection: References.Protection) { self.protection = protection }
 
     /// From now on an image's names don't count.
-    mutating func ignoreNames(of key: Data) { unnamed.insert(key) }
+    mutating func ignoreNames(of key: Digest) { unnamed.insert(key) }
 
     /// All names count again.
     mutating func restoreNames() {
@@ -29,7 +29,7 @@ struct KeeperSearch: Sendable {
     }
 
     /// Whether a blob stays, for its own sake or another's; one that is not recorded stays for another's only.
-    mutating func isKept(_ db: Database, _ key: Data) throws -> Bool {
+    mutating func isKept(_ db: Database, _ key: Digest) throws -> Bool {
         if let anchor = anchor(of: key) { return anchor }
         let start = try References.blob(db, key)
         if let start, start.isProtected(protection, unnamed: unnamed) { return true }
@@ -37,45 +37,45 @@ struct KeeperSearch: Sendable {
     }
 
     /// Whether an image would go if it had no names; then they don't count from now on.
-    mutating func loses(_ db: Database, names key: Data) throws -> Bool {
+    mutating func loses(_ db: Database, names key: Digest) throws -> Bool {
         unnamed.insert(key)
         guard try isKept(db, key) else { return true }
         unnamed.remove(key)
         return false
     }
 
-    private func anchor(of key: Data) -> Bool? {
+    private func anchor(of key: Digest) -> Bool? {
         if unkept.contains(key) { return false }
         guard let anchor = anchors[key], !unnamed.contains(anchor) else { return nil }
         return true
     }
 
-    private mutating func isKeptByOthers(_ db: Database, _ start: Data) throws -> Bool {
+    private mutating func isKeptByOthers(_ db: Database, _ start: Digest) throws -> Bool {
         // Which blob led upwards to each.
         var origins = [start: start]
         var open = [start]
         while let key = open.popLast() {
-            for keeper in try References.keepers(db, of: key) where origins[keeper.key] == nil {
-                origins[keeper.key] = key
-                switch anchor(of: keeper.key) {
+            for keeper in try References.keepers(db, of: key) where origins[keeper.digest] == nil {
+                origins[keeper.digest] = key
+                switch anchor(of: keeper.digest) {
                 case true?:
-                    remember(keeper.key, anchors[keeper.key] ?? keeper.key, origins)
+                    remember(keeper.digest, anchors[keeper.digest] ?? keeper.digest, origins)
                     return true
                 case false?: continue
                 case nil: break
                 }
                 if keeper.isProtected(protection, unnamed: unnamed) {
-                    remember(keeper.key, keeper.key, origins)
+                    remember(keeper.digest, keeper.digest, origins)
                     return true
                 }
-                open.append(keeper.key)
+                open.append(keeper.digest)
             }
         }
         unkept.formUnion(origins.keys)
         return false
     }
 
-    private mutating func remember(_ found: Data, _ anchor: Data, _ origins: [Data: Data]) {
+    private mutating func remember(_ found: Digest, _ anchor: Digest, _ origins: [Digest: Digest]) {
         var key = found
         while true {
             anchors[key] = anchor

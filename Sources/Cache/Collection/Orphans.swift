@@ -67,7 +67,7 @@ extension Orphans {
             while state.position < digests.count, !page.isOver {
                 let digest = digests[state.position]
                 state.position += 1
-                if try Bool.fetchOne(statement, arguments: [digest.key]) == false { state.found.append(digest) }
+                if try Bool.fetchOne(statement, arguments: [digest]) == false { state.found.append(digest) }
             }
             return state.position == digests.count
         }.found

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import GRDB
 import OCI
 
@@ -25,7 +24,6 @@ enum References {
 
     /// A blob, and all that decides whether it stays.
     struct Blob: Sendable {
-        let key: Data
         let digest: Digest
         /// Bytes on the disk; none where the file is known to be missing.
         let size: Int64
@@ -39,11 +37,8 @@ enum References {
         /// Whether it keeps anything itself.
         let keeps: Bool
 
-        /// - Returns: `nil` for a key that is no digest's.
-        fileprivate init?(_ row: Row) {
-            guard let digest = Digest(key: row[0]) else { return nil }
-            key = row[0]
-            self.digest = digest
+        fileprivate init(_ row: Row) throws {
+            digest = try row.decode(Digest.self, atIndex: 0)
             size = row[1]
             lastUse = row[2]
             count = row[3]
@@ -54,8 +49,8 @@ enum References {
         }
 
         /// Whether it stays for its own sake; the names of images in `unnamed` don't count.
-        func isProtected(_ protection: Protection, unnamed: Set<Data>) -> Bool {
-            if isNamed, !unnamed.contains(key) { return true }
+        func isProtected(_ protection: Protection, unnamed: Set<Digest>) -> Bool {
+            if isNamed, !unnamed.contains(digest) { return true }
             switch protection {
             case .named: return false
             case .lasting: return isAwaited
@@ -76,18 +71,18 @@ enum References {
         """
 
     /// - Returns: `nil` for what has no row.
-    static func blob(_ db: Database, _ key: Data) throws -> Blob? {
+    static func blob(_ db: Database, _ digest: Digest) throws -> Blob? {
         let statement = try db.cachedStatement(
             sql: "SELECT \(columns) FROM blobs LEFT JOIN manifests USING (digest) WHERE blobs.digest = ?"
         )
-        return try Row.fetchOne(statement, arguments: [key]).flatMap(Blob.init)
+        return try Row.fetchOne(statement, arguments: [digest]).map(Blob.init)
     }
 
     /// What a blob keeps, as often as it refers to it.
-    static func kept(_ db: Database, by key: Data) throws -> [Blob] {
+    static func kept(_ db: Database, by digest: Digest) throws -> [Blob] {
         try neighbours(
             db,
-            of: key,
+            of: digest,
             """
             SELECT child FROM edges WHERE parent = ?1 AND kind <> 'subject'
             UNION ALL
@@ -97,10 +92,10 @@ enum References {
     }
 
     /// What keeps a blob, recorded or not, as often as it refers to it.
-    static func keepers(_ db: Database, of key: Data) throws -> [Blob] {
+    static func keepers(_ db: Database, of digest: Digest) throws -> [Blob] {
         try neighbours(
             db,
-            of: key,
+            of: digest,
             """
             SELECT parent FROM edges WHERE child = ?1 AND kind <> 'subject'
             UNION ALL
@@ -110,7 +105,7 @@ enum References {
     }
 
     /// Recorded blobs beside one, as often as `digests` names them; it is SQL in which `?1` stands for the one.
-    private static func neighbours(_ db: Database, of key: Data, _ digests: String) throws -> [Blob] {
+    private static func neighbours(_ db: Database, of digest: Digest, _ digests: String) throws -> [Blob] {
         let statement = try db.cachedStatement(
             sql: """
                 WITH beside (digest) AS (\(digests))
@@ -119,9 +114,9 @@ enum References {
                 """
         )
         var blobs: [Blob] = []
-        let rows = try Row.fetchCursor(statement, arguments: [key])
+        let rows = try Row.fetchCursor(statement, arguments: [digest])
         while let row = try rows.next() {
-            if let blob = Blob(row) { blobs.append(blob) }
+            blobs.append(try Blob(row))
         }
         return blobs
     }

@@ -1,5 +1,5 @@
-import FoundationEssentials
 import GRDB
+import OCI
 
 /// Takes away what nothing keeps, keepers first, and finds what nothing keeps then, without reading what stays.
 ///
@@ -13,13 +13,13 @@ struct Release: Sendable {
     /// Whether what nothing keeps, but was not taken away, is looked for too.
     private let isThorough: Bool
     /// How many of a blob's references are gone, where others are left or something else protects it.
-    private var gone: [Data: Int] = [:]
+    private var gone: [Digest: Int] = [:]
     /// References that are still to come to what was taken away before them, as the circle it is in demands.
-    private var outstanding: [Data: Int] = [:]
+    private var outstanding: [Digest: Int] = [:]
     /// What is taken away, while the blobs that it keeps have not lost it yet.
     private var open: [References.Blob] = []
     /// What has lost some of its references: it may hang on a circle that nothing keeps.
-    private var doubtful: [Data] = []
+    private var doubtful: [Digest] = []
 
     /// Makes a walk; a thorough one counts what nothing keeps as gone without being told of it.
     init(_ protection: References.Protection, isThorough: Bool = false) {
@@ -36,19 +36,19 @@ struct Release: Sendable {
     /// Takes an image's names away, unless something else keeps it.
     ///
     /// - Returns: whether it goes.
-    mutating func takeNames(_ db: Database, of key: Data) throws -> Bool {
+    mutating func takeNames(_ db: Database, of key: Digest) throws -> Bool {
         guard try search.loses(db, names: key) else { return false }
         try take(db, key)
         return true
     }
 
     /// Takes a blob away, and in ``run(_:_:_:)`` all that nothing keeps then, if nothing that stays leads to it.
-    mutating func takeUnkept(_ db: Database, _ key: Data) throws {
+    mutating func takeUnkept(_ db: Database, _ key: Digest) throws {
         guard try !search.isKept(db, key) else { return }
         try take(db, key)
     }
 
-    private mutating func take(_ db: Database, _ key: Data) throws {
+    private mutating func take(_ db: Database, _ key: Digest) throws {
         guard let blob = try References.blob(db, key) else { return }
         let left = blob.count - (gone.removeValue(forKey: key) ?? 0)
         if left > 0 { outstanding[key] = left }
@@ -63,7 +63,7 @@ struct Release: Sendable {
             if let blob = open.popLast() {
                 visit(blob)
                 guard blob.keeps else { continue }
-                for kept in try References.kept(db, by: blob.key) { lose(kept) }
+                for kept in try References.kept(db, by: blob.digest) { lose(kept) }
             } else if let key = doubtful.popLast() {
                 guard gone[key] != nil else { continue }
                 try takeUnkept(db, key)
@@ -76,18 +76,18 @@ struct Release: Sendable {
 
     /// A blob has lost one reference.
     private mutating func lose(_ blob: References.Blob) {
-        if let left = outstanding[blob.key] {
-            outstanding[blob.key] = left > 1 ? left - 1 : nil
+        if let left = outstanding[blob.digest] {
+            outstanding[blob.digest] = left > 1 ? left - 1 : nil
             return
         }
-        let count = (gone[blob.key] ?? 0) + 1
+        let count = (gone[blob.digest] ?? 0) + 1
         let isProtected = blob.isProtected(search.protection, unnamed: search.unnamed)
         if count >= blob.count, !isProtected {
-            gone[blob.key] = nil
+            gone[blob.digest] = nil
             open.append(blob)
         } else {
-            gone[blob.key] = count
-            if !isProtected, blob.keeps || isThorough { doubtful.append(blob.key) }
+            gone[blob.digest] = count
+            if !isProtected, blob.keeps || isThorough { doubtful.append(blob.digest) }
         }
     }
 }

@@ -1,5 +1,3 @@
-import FoundationEssentials
-import GRDB
 import OCI
 
 /// Removes blobs, many at a time: first their rows say so, then the files go, then the rows.
@@ -32,7 +30,7 @@ struct Sweep: Sendable {
         var rest = candidates[...]
         while !rest.isEmpty {
             try Task.checkCancellation()
-            let (marked, count) = try await blocking { [rest] in try mark(rest.prefix(Self.size)) }
+            let (marked, count) = try await mark(rest.prefix(Self.size))
             rest = rest.dropFirst(count)
             removed += try await removeMarked(marked)
         }
@@ -58,22 +56,16 @@ struct Sweep: Sendable {
     /// Says of some blobs that they are being removed, unless something needs them.
     ///
     /// - Returns: those of which it says so, and how many were looked at before the time was over.
-    private func mark(_ candidates: ArraySlice<Candidate>) throws(CacheError) -> (marked: [Candidate], looked: Int) {
-        try store.index.write { db in
+    private func mark(_ candidates: ArraySlice<Candidate>) async throws -> (marked: [Candidate], looked: Int) {
+        try await store.index.write { db in
             let page = ReadPage()
             var search = KeeperSearch(protection)
             var marked: [Candidate] = []
             var looked = 0
             for candidate in candidates where looked == 0 || !page.isOver {
                 looked += 1
-                guard try !search.isKept(db, candidate.digest.key) else { continue }
-                try db.executeCached(
-                    sql: """
-                        INSERT INTO blobs (digest, size, state, committed_at, used_at) VALUES (?1, ?2, 'deleting', ?3, ?3)
-                        ON CONFLICT (digest) DO UPDATE SET state = 'deleting'
-                        """,
-                    arguments: [candidate.digest.key, candidate.size, candidate.lastUse]
-                )
+                guard try !search.isKept(db, candidate.digest) else { continue }
+                try db.blobs.beginDeletion(of: candidate.digest, size: candidate.size, lastUse: candidate.lastUse)
                 marked.append(candidate)
             }
             return (marked, looked)
@@ -88,57 +80,46 @@ struct Sweep: Sendable {
         for (shard, members) in shards {
             let lock = try await store.locks.acquire(shard, .exclusive)
             defer { lock.unlock() }
-            removed += try await blocking { try removeFiles(of: members) }
+            removed += try await removeFiles(of: members)
         }
-        try await blocking { [removed] in try forget(removed) }
+        try await forget(removed)
         return removed.reduce(into: CollectionTally()) { $0.count($1.size) }
     }
 
     /// Removes files, only with the lock of their shard; what is needed again stays.
     ///
     /// - Returns: those whose files are gone.
-    private func removeFiles(of members: [Candidate]) throws -> [Candidate] {
-        let (due, needed) = try decideAgain(members)
-        try takeBack(needed)
-        return try due.filter { try store.blobs.removeIfIdle($0.digest) }
+    private func removeFiles(of members: [Candidate]) async throws -> [Candidate] {
+        let (due, needed) = try await decideAgain(members)
+        try await takeBack(needed)
+        return try await blocking { [blobs = store.blobs] in try due.filter { try blobs.removeIfIdle($0.digest) } }
     }
 
-    private func decideAgain(
-        _ members: [Candidate]
-    ) throws(CacheError) -> (due: [Candidate], needed: [Candidate]) {
-        try store.index.read { db in
+    private func decideAgain(_ members: [Candidate]) async throws -> (due: [Candidate], needed: [Candidate]) {
+        try await store.index.read { db in
             var search = KeeperSearch(protection)
-            let statement = try db.cachedStatement(sql: "SELECT state = 'deleting' FROM blobs WHERE digest = ?")
             var (due, needed): ([Candidate], [Candidate]) = ([], [])
-            for member in members
-            where try Bool.fetchOne(statement, arguments: [member.digest.key]) == true {
-                if try search.isKept(db, member.digest.key) { needed.append(member) } else { due.append(member) }
+            for member in members where try db.blobs.state(of: member.digest) == .deleting {
+                if try search.isKept(db, member.digest) { needed.append(member) } else { due.append(member) }
             }
             return (due, needed)
         }
     }
 
-    private func takeBack(_ needed: [Candidate]) throws {
-        for candidate in needed {
-            let exists = try store.directory.blobs.status(of: candidate.digest) != nil
-            try store.index.write { db in
-                try db.executeCached(
-                    sql: "UPDATE blobs SET state = ? WHERE digest = ? AND state = 'deleting'",
-                    arguments: [exists ? "ok" : "missing", candidate.digest.key]
-                )
+    private func takeBack(_ needed: [Candidate]) async throws {
+        guard !needed.isEmpty else { return }
+        try await store.index.write { [blobs = store.directory.blobs] db in
+            for candidate in needed {
+                let exists = try blobs.status(of: candidate.digest) != nil
+                try db.blobs.takeBackDeletion(of: candidate.digest, fileExists: exists)
             }
         }
     }
 
-    private func forget(_ removed: [Candidate]) throws(CacheError) {
+    private func forget(_ removed: [Candidate]) async throws {
         guard !removed.isEmpty else { return }
-        try store.index.write { db in
-            for candidate in removed {
-                try db.executeCached(
-                    sql: "DELETE FROM blobs WHERE digest = ? AND state = 'deleting'",
-                    arguments: [candidate.digest.key]
-                )
-            }
+        try await store.index.write { db in
+            for candidate in removed { try db.blobs.finishDeletion(candidate.digest) }
         }
     }
 }

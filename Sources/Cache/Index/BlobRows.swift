@@ -133,12 +133,27 @@ struct BlobRows {
                 """,
             arguments: [digest]
         )
-        guard isNeeded == true else { return false }
-        try db.execute(
+        if isNeeded == true { try takeBackDeletion(of: digest, fileExists: fileExists) }
+        return isNeeded == true
+    }
+
+    /// Says that a blob is being removed, whether it had a row or not.
+    func beginDeletion(of digest: Digest, size: Int64, lastUse: Int64) throws {
+        try db.executeCached(
+            sql: """
+                INSERT INTO blobs (digest, size, state, committed_at, used_at) VALUES (?1, ?2, 'deleting', ?3, ?3)
+                ON CONFLICT (digest) DO UPDATE SET state = 'deleting'
+                """,
+            arguments: [digest, size, lastUse]
+        )
+    }
+
+    /// Says that a blob is not to be removed after all.
+    func takeBackDeletion(of digest: Digest, fileExists: Bool) throws {
+        try db.executeCached(
             sql: "UPDATE blobs SET state = ? WHERE digest = ? AND state = 'deleting'",
             arguments: [fileExists ? State.ok : .missing, digest]
         )
-        return true
     }
 
     /// Forgets a blob whose file has been removed.

@@ -34,6 +34,11 @@ extension Digest: DatabaseValueConvertible {
     }
 }
 
+extension Digest? {
+    /// Where a walk through a column of digests goes on: behind this one, or before all of them.
+    var place: DatabaseValue { self?.databaseValue ?? Data().databaseValue }
+}
+
 /// A value that stands in a column as people write it.
 private protocol TextColumn: DatabaseValueConvertible, CustomStringConvertible {
     init(column text: String) throws

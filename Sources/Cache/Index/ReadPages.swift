@@ -30,11 +30,19 @@ extension CacheIndex {
         let shared = SharedState(state)
         while true {
             try Task.checkCancellation()
-            let isDone = try await blocking { [self] in
-                try read { db in try shared.state.withLock { try body(&$0, db, ReadPage()) } }
-            }
+            let isDone = try await read { db in try shared.state.withLock { try body(&$0, db, ReadPage()) } }
             if isDone { return shared.state.withLock { $0 } }
         }
+    }
+
+    /// As ``readPages(_:_:)``; blocks.
+    func readPagesBlocking<State>(
+        _ state: State,
+        _ body: (inout State, Database, ReadPage) throws -> Bool
+    ) throws(CacheError) -> State {
+        var state = state
+        while try !read({ db in try body(&state, db, ReadPage()) }) {}
+        return state
     }
 }
 

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import GRDB
 package import OCI
 
@@ -50,16 +49,16 @@ struct ImageRow: Sendable {
                 FROM manifests JOIN blobs USING (digest) WHERE manifests.digest = ?
                 """
         )
-        guard let row = try Row.fetchOne(statement, arguments: [name.key]), let digest = Digest(key: name.key),
+        guard let row = try Row.fetchOne(statement, arguments: [name.digest]),
             let descriptor = Descriptor(
-                mediaType: try MediaType(row[0] as String),
-                digest: digest,
+                mediaType: try row.decode(MediaType.self, atIndex: 0),
+                digest: name.digest,
                 size: row[1]
             )
         else { return nil }
         self.descriptor = descriptor
-        references = try NamesOf.manifest(db, name.key)
-        bytes = try name.bytes ?? ImageBytes.sum(db, of: name.key)
+        references = try NamesOf.manifest(db, name.digest)
+        bytes = try name.bytes ?? ImageBytes.sum(db, of: name.digest)
         let changed: Int64? = row[3]
         lastUse = max(row[2], changed ?? 0)
     }
@@ -99,7 +98,7 @@ struct ImageWalk: Sendable {
             self.position = name.position
             guard try name.isFirst(db), let image = try ImageRow(db, name) else { continue }
             current = image
-            _ = try release.takeNames(db, of: name.key)
+            _ = try release.takeNames(db, of: name.digest)
         }
     }
 }

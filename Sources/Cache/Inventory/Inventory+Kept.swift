@@ -1,4 +1,3 @@
-import FoundationEssentials
 import GRDB
 package import OCI
 
@@ -25,7 +24,7 @@ extension Inventory {
             while state.position < files.count, !page.isOver {
                 let file = files[state.position]
                 state.position += 1
-                guard !garbage.contains(file.digest), try Bool.fetchOne(row, arguments: [file.digest.key]) == true
+                guard !garbage.contains(file.digest), try Bool.fetchOne(row, arguments: [file.digest]) == true
                 else { continue }
                 state.kept.append((file.digest, file.size))
             }
@@ -37,7 +36,7 @@ extension Inventory {
     ///
     /// - Throws: ``CacheError``.
     package func keptTags() async throws -> [(reference: ImageReference, digest: Digest)] {
-        try await store.index.tags().map {
+        try await NameWalk(index: store.index).tags().map {
             (ImageReference(location: $0.location, tag: $0.tag), $0.descriptor.digest)
         }
     }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import GRDB
 import OCI
 
@@ -21,15 +20,15 @@ struct NameRow: Sendable {
     }
 
     let position: Position
-    let key: Data
+    let digest: Digest
     /// `nil` where something has changed since they were summed.
     let bytes: Int64?
     /// Whether it is a tag, of an image that is whole or not, rather than a digest.
     var isTag: Bool { (try? TagName(position.name)) != nil }
 
-    private init(_ row: Row) {
+    private init(_ row: Row) throws {
         position = Position(host: row[0], repository: row[1], name: row[2], isWhole: row[5])
-        key = row[3]
+        digest = try row.decode(Digest.self, atIndex: 3)
         let sum: Int64 = row[4]
         bytes = sum >= 0 ? sum : nil
     }
@@ -58,7 +57,7 @@ struct NameRow: Sendable {
                 """
         )
         let arguments: StatementArguments = [
-            key, position.host, position.repository, position.name, position.isWhole,
+            digest, position.host, position.repository, position.name, position.isWhole,
         ]
         return try Bool.fetchOne(statement, arguments: arguments) == true
     }

@@ -39,7 +39,7 @@ struct UsageWalk: Sendable {
             for row in rows {
                 // One name of two images, the newer of which is not whole, is one tag.
                 if row.isTag, names?.isNameOf(row.position) != true { usage.tags += 1 }
-                usage.logicalBytes += try row.bytes ?? ImageBytes.sum(db, of: row.key)
+                usage.logicalBytes += try row.bytes ?? ImageBytes.sum(db, of: row.digest)
                 names = row.position
                 if page.isOver { return false }
             }

@@ -36,33 +36,21 @@ struct PulledName: Sendable, FetchableRecord {
 }
 
 extension NameRows {
-    /// The tags of whole images, or a repository's, sorted by repository and tag.
-    func tags(of location: RepositoryReference? = nil) throws -> [TagRow] {
-        let place = location == nil ? "" : "AND host = ? AND repository = ?"
-        return try TagRow.fetchAll(
-            db,
-            sql: """
-                SELECT host, repository, reference, digest, media_type, size
-                FROM names JOIN manifests USING (digest) JOIN blobs USING (digest)
-                WHERE is_whole \(place) ORDER BY host, repository, reference
-                """,
-            arguments: location.map { [$0.host, $0.repository] } ?? []
-        )
-    }
-
-    /// So many tags of whole images by repository and tag, after one of them.
-    func tags(after last: TagRow?, limit: Int) throws -> [TagRow] {
+    /// So many tags of whole images by repository and tag, or a repository's, after one of them.
+    func tags(of location: RepositoryReference? = nil, after last: TagRow?, limit: Int) throws -> [TagRow] {
+        let place = location == nil ? "" : "AND host = ?5 AND repository = ?6"
         let statement = try db.cachedStatement(
             sql: """
                 SELECT host, repository, reference, digest, media_type, size
                 FROM names CROSS JOIN manifests USING (digest) CROSS JOIN blobs USING (digest)
-                WHERE is_whole AND (host, repository, reference) > (?, ?, ?)
-                ORDER BY host, repository, reference LIMIT ?
+                WHERE is_whole AND (host, repository, reference) > (?1, ?2, ?3) \(place)
+                ORDER BY host, repository, reference LIMIT ?4
                 """
         )
-        let place = last.map { ($0.location.host.description, $0.location.repository.description, $0.tag.description) }
-        let (host, repository, tag) = place ?? ("", "", "")
-        return try TagRow.fetchAll(statement, arguments: [host, repository, tag, limit])
+        let start: StatementArguments =
+            last.map { [$0.location.host, $0.location.repository, $0.tag, limit] }
+            ?? [location?.host.description ?? "", location?.repository.description ?? "", "", limit]
+        return try TagRow.fetchAll(statement, arguments: start + (location.map { [$0.host, $0.repository] } ?? []))
     }
 
     /// The tags of a repository that were given on demand; in no order.
@@ -74,31 +62,16 @@ extension NameRows {
         ).compactMap { if case .tag(let tag) = $0 { tag } else { nil } }
     }
 
-    /// The repositories that have tags of whole images, sorted.
-    func locations() throws -> [RepositoryReference] {
-        try RepositoryReference.fetchAll(
-            db,
-            sql: "SELECT DISTINCT host, repository FROM names WHERE is_whole ORDER BY host, repository"
-        )
-    }
-
-    /// The repositories that have names of any kind, sorted.
-    func anyLocations() throws -> [RepositoryReference] {
-        try RepositoryReference.fetchAll(
-            db,
-            sql: "SELECT DISTINCT host, repository FROM names ORDER BY host, repository"
-        )
-    }
-
-    /// Every manifest that has a name, whether all of it is there or not.
-    func descriptors() throws -> [Descriptor] {
-        try Descriptor.fetchAll(
-            db,
+    /// The first repository after one that has names: tags of whole images, or any.
+    func location(after last: RepositoryReference?, isWhole: Bool) throws -> RepositoryReference? {
+        let statement = try db.cachedStatement(
             sql: """
-                SELECT DISTINCT digest, media_type, size
-                FROM names JOIN manifests USING (digest) JOIN blobs USING (digest)
+                SELECT host, repository FROM names WHERE (host, repository) > (?, ?) AND is_whole >= ?
+                ORDER BY host, repository LIMIT 1
                 """
         )
+        let (host, repository) = last.map { ($0.host.description, $0.repository.description) } ?? ("", "")
+        return try RepositoryReference.fetchOne(statement, arguments: [host, repository, isWhole])
     }
 
     /// So many names that were given on demand, by repository and name, after one of them.
@@ -115,34 +88,5 @@ extension NameRows {
         }
         let (host, repository, name) = place ?? ("", "", "")
         return try PulledName.fetchAll(statement, arguments: [host, repository, name, limit])
-    }
-}
-
-extension CacheIndex {
-    /// Rows that are read together.
-    private static let pageSize = 250
-
-    /// All tags of whole images by repository and tag, read in short transactions.
-    func tags() async throws -> [TagRow] {
-        try await readPages([TagRow]()) { tags, db, page in
-            while !page.isOver {
-                let more = try db.names.tags(after: tags.last, limit: Self.pageSize)
-                tags += more
-                guard more.count == Self.pageSize else { return true }
-            }
-            return false
-        }
-    }
-
-    /// All names that were given on demand by repository and name, read in short transactions.
-    func pulledNames() async throws -> [PulledName] {
-        try await readPages([PulledName]()) { names, db, page in
-            while !page.isOver {
-                let more = try db.names.pulled(after: names.last, limit: Self.pageSize)
-                names += more
-                guard more.count == Self.pageSize else { return true }
-            }
-            return false
-        }
     }
 }

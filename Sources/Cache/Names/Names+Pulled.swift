@@ -36,7 +36,7 @@ extension Names {
 
     /// The repositories that the cache holds images of, whole or in parts; sorted.
     package func anyLocations() async throws -> [RepositoryReference] {
-        try await store.index.read { try $0.names.anyLocations() }
+        try await NameWalk(index: store.index).locations(isWhole: false)
     }
 
     /// Forgets the names of tags that a repository turned out not to have, as far as their images are not all here.
@@ -70,7 +70,7 @@ extension Names {
     @discardableResult
     package func settlePulled() async throws -> Int {
         var settled = 0
-        for name in try await store.index.pulledNames() {
+        for name in try await NameWalk(index: store.index).pulled() {
             guard case .tag(let tag) = name.reference else { continue }
             if let top = try await store.index.read({ try $0.manifests.descriptor(of: name.digest) }) {
                 try await store.blobs.adoptImage(top)

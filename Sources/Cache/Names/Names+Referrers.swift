@@ -43,7 +43,7 @@ extension Names {
     /// Notes that a repository lists something as referring to a manifest, whatever else it lists.
     ///
     /// For what comes from elsewhere than the repository, an archive for example. Safe to repeat; costs no transaction
-    /// when nothing changes.
+    /// when nothing changes, and nothing is noted where the cache cannot be written.
     package func addReferrers(
         of subject: Digest,
         in location: RepositoryReference,
@@ -51,13 +51,13 @@ extension Names {
     ) async throws {
         let list = ReferrerRows.List(subject, referrers.map(\.digest))
         let listed = try await store.index.read { try $0.referrers.listed(of: subject, in: location) }
-        guard !list.referrers.allSatisfy(listed.contains) else { return }
+        guard !store.isReadOnly, !list.referrers.allSatisfy(listed.contains) else { return }
         try await store.index.write { try $0.referrers.add(list, in: location) }
     }
 
     /// Forgets what is listed as referring to something where nothing is here of both.
     func forgetNeedlessLists() async throws {
-        let start = (last: ReferrerRows.Pair(), needless: [ReferrerRows.Pair]())
+        let start = (last: ReferrerRows.Pair?.none, needless: [ReferrerRows.Pair]())
         let limit = 256
         let needless = try await store.index.readPages(start) { state, db, page in
             while !page.isOver {

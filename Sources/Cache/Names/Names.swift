@@ -64,12 +64,12 @@ package struct Names: Sendable {
 
     /// The tags that the cache holds of a repository, sorted.
     package func tags(of location: RepositoryReference) async throws -> [(TagName, Descriptor)] {
-        try await store.index.read { try $0.names.tags(of: location) }.map { ($0.tag, $0.descriptor) }
+        try await NameWalk(index: store.index).tags(of: location).map { ($0.tag, $0.descriptor) }
     }
 
     /// The repositories that the cache holds tags of, sorted.
     package func locations() async throws -> [RepositoryReference] {
-        try await store.index.read { try $0.names.locations() }
+        try await NameWalk(index: store.index).locations(isWhole: true)
     }
 
     /// What a tag or digest of a repository names in the cache.

@@ -1,20 +1,19 @@
-import FoundationEssentials
 import GRDB
 import OCI
 
 /// Names as people write them.
 enum NamesOf {
     /// Those of a manifest, sorted by repository and name.
-    static func manifest(_ db: Database, _ key: Data) throws -> [ImageReference] {
+    static func manifest(_ db: Database, _ digest: Digest) throws -> [ImageReference] {
         try read(
             db,
             "SELECT host, repository, reference FROM names WHERE digest = ? ORDER BY host, repository, reference",
-            key
+            digest
         )
     }
 
     /// Those of all images that a blob belongs to, sorted by repository and name.
-    static func images(_ db: Database, needing key: Data) throws -> [ImageReference] {
+    static func images(_ db: Database, needing digest: Digest) throws -> [ImageReference] {
         try read(
             db,
             """
@@ -22,11 +21,11 @@ enum NamesOf {
             SELECT host, repository, reference FROM keepers JOIN names USING (digest)
             ORDER BY host, repository, reference
             """,
-            key
+            digest
         )
     }
 
-    private static func read(_ db: Database, _ sql: String, _ key: Data) throws -> [ImageReference] {
-        try ImageReference.fetchAll(db.cachedStatement(sql: sql), arguments: [key])
+    private static func read(_ db: Database, _ sql: String, _ digest: Digest) throws -> [ImageReference] {
+        try ImageReference.fetchAll(db.cachedStatement(sql: sql), arguments: [digest])
     }
 }

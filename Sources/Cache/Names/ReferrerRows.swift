@@ -1,4 +1,3 @@
-import FoundationEssentials
 import GRDB
 import OCI
 
@@ -20,10 +19,16 @@ struct ReferrerRows {
         }
     }
 
-    /// The keys of a subject and of what is listed as referring to it.
+    /// A subject and what is listed as referring to it.
     struct Pair: Sendable {
-        var subject = Data()
-        var referrer = Data()
+        let subject: Digest
+        let referrer: Digest
+
+        /// From the first two columns.
+        init(_ row: Row) throws {
+            subject = try row.decode(Digest.self, atIndex: 0)
+            referrer = try row.decode(Digest.self, atIndex: 1)
+        }
     }
 
     let db: Database
@@ -92,15 +97,15 @@ struct ReferrerRows {
     }
 
     /// Who is listed as referring to what, after one pair, and whether either of both is here.
-    func pairs(after pair: Pair, limit: Int) throws -> [(pair: Pair, isNeeded: Bool)] {
+    func pairs(after pair: Pair?, limit: Int) throws -> [(pair: Pair, isNeeded: Bool)] {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT DISTINCT subject, referrer, EXISTS (SELECT 1 FROM blobs WHERE digest IN (subject, referrer))
                 FROM referrers WHERE (subject, referrer) > (?, ?) ORDER BY subject, referrer LIMIT ?
                 """
         )
-        return try Row.fetchAll(statement, arguments: [pair.subject, pair.referrer, limit])
-            .map { (Pair(subject: $0[0], referrer: $0[1]), $0[2]) }
+        return try Row.fetchAll(statement, arguments: [(pair?.subject).place, (pair?.referrer).place, limit])
+            .map { (try Pair($0), $0[2]) }
     }
 
     /// Forgets that one thing is listed as referring to another.

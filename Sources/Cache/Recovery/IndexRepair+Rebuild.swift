@@ -100,7 +100,7 @@ extension IndexRepair {
         _ layout: LayoutIndex,
         former: Set<ImageReference>
     ) throws {
-        let tags = try index.read { try $0.names.tags() }
+        let tags = try NameWalk(index: index).tagsBlocking()
         let lost = former.subtracting(tags.map(\.reference)).map(\.description).sorted()
         let restoration = IndexRestoration(
             restoredAt: configuration.now(),

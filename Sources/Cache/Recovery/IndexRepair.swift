@@ -46,7 +46,7 @@ struct IndexRepair: Sendable {
         do {
             if try index.schemaState() == .outdated { try index.migrate(by: configuration.version) }
             if try files.isSuspect() {
-                _ = try index.read { try $0.names.tags() }
+                _ = try NameWalk(index: index).tagsBlocking()
                 return try index.passesIntegrityCheck()
             }
             guard try !index.wasClosedCleanly() else { return true }

@@ -99,7 +99,7 @@ extension Opening {
                 return .unusable("is of an older version and must be upgraded")
             }
             // One that failed once may be sound: a thorough check is for whoever comes alone.
-            if try files.isSuspect() { _ = try index.read { try $0.names.tags() } }
+            if try files.isSuspect() { _ = try NameWalk(index: index).tagsBlocking() }
             return .usable(index)
         } catch let error as CacheError where error.kind == .damagedIndex {
             return .unusable("is damaged and must be rebuilt")

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import GRDB
 package import OCI
 
@@ -15,9 +14,11 @@ extension Verifier {
     ///
     /// - Returns: nothing for those that nobody refers to and nobody remembers the size of.
     package func missing(_ digests: [Digest]) async throws -> [MissingBlob] {
-        try await blocking { [index = store.index] in
-            try digests.compactMap { digest in try index.read { try MissingBlob($0, digest) } }
+        var missing: [MissingBlob] = []
+        for digest in digests {
+            if let blob = try await store.index.read({ try MissingBlob($0, digest) }) { missing.append(blob) }
         }
+        return missing
     }
 
     /// The blobs that tags need and that are not there, as far as the index knows; restoring a manifest can reveal more.
@@ -29,28 +30,24 @@ extension Verifier {
 
     /// The tags whose images need a blob, sorted by repository and tag.
     package func tags(needing digest: Digest) async throws -> [ImageReference] {
-        try await blocking { [index = store.index] in
-            try index.read { db in try NamesOf.images(db, needing: digest.key) }
-        }
+        try await store.index.read { db in try NamesOf.images(db, needing: digest) }
     }
 
     /// The blobs that are said to be there and have no file, and those that a tag's image consists of and lacks.
     ///
     /// The files are what is on the disk, sorted by digest.
     func blobsWithout(files: [StoredFile]) async throws -> [Digest] {
-        let from = (found: [Digest](), position: 0, last: Data())
+        let from = (found: [Digest](), position: 0, last: Digest?.none)
         let lost = try await store.index.readPages(from) { state, db, page in
-            let rows = try Data.fetchCursor(
+            let rows = try Digest.fetchCursor(
                 db.cachedStatement(sql: "SELECT digest FROM blobs WHERE digest > ? AND state = 'ok' ORDER BY digest"),
-                arguments: [state.last]
+                arguments: [state.last.place]
             )
-            while let key = try rows.next() {
-                state.last = key
-                if let digest = Digest(key: key) {
-                    while state.position < files.count, files[state.position].digest < digest { state.position += 1 }
-                    if state.position == files.count || files[state.position].digest != digest {
-                        state.found.append(digest)
-                    }
+            while let digest = try rows.next() {
+                state.last = digest
+                while state.position < files.count, files[state.position].digest < digest { state.position += 1 }
+                if state.position == files.count || files[state.position].digest != digest {
+                    state.found.append(digest)
                 }
                 if page.isOver { return false }
             }
@@ -74,17 +71,17 @@ extension MissingBlob {
                 SELECT NULL, size FROM blobs WHERE digest = ?1
                 LIMIT 1
                 """,
-            arguments: [digest.key]
+            arguments: [digest]
         )
         guard let row else { return nil }
-        let mediaType = try (row["media_type"] as String?).map { try MediaType($0) } ?? .octetStream
+        let mediaType = try row.decode(MediaType?.self, forColumn: "media_type") ?? .octetStream
         guard let descriptor = Descriptor(mediaType: mediaType, digest: digest, size: row["size"]) else { return nil }
         self.descriptor = descriptor
         origins = try Self.origins(db, digest)
     }
 
     private static func origins(_ db: Database, _ digest: Digest) throws -> [RepositoryReference] {
-        try Row.fetchAll(
+        try RepositoryReference.fetchAll(
             db,
             sql: """
                 \(References.keepers(of: "?1"))
@@ -96,13 +93,8 @@ extension MissingBlob {
                     SELECT host, repository, 2 FROM keepers JOIN blob_sources USING (digest)
                 ) GROUP BY host, repository ORDER BY place, host, repository
                 """,
-            arguments: [digest.key]
-        ).map { row in
-            try RepositoryReference(
-                host: RegistryHost(row["host"] as String),
-                repository: RepositoryName(row["repository"] as String)
-            )
-        }
+            arguments: [digest]
+        )
     }
 }
 
@@ -112,40 +104,53 @@ private struct AbsentWalk: Sendable {
 
     var found: Set<Digest> = []
     private var parts = TagParts()
-    private var missing: Data? = Data()
-    private var edge: (parent: Data, kind: String, position: Int64)? = (Data(), "", 0)
-    private var candidates: [Data] = []
+    private var phase = Phase.missing(after: nil)
+    private var candidates: [Digest] = []
+
+    /// Where the walk stands.
+    private enum Phase {
+        /// Among the blobs that are known to be missing.
+        case missing(after: Digest?)
+        /// Among what manifests refer to.
+        case edges(after: Edge?)
+        case end
+    }
+
+    /// The key of one reference.
+    private struct Edge {
+        let parent: Digest
+        let kind: String
+        let position: Int64
+    }
 
     /// - Returns: whether all has been looked at.
     mutating func run(_ db: Database, _ page: ReadPage) throws -> Bool {
         while !page.isOver {
-            if let key = candidates.popLast() {
-                if let digest = Digest(key: key), !found.contains(digest), try parts.contain(db, key) {
-                    found.insert(digest)
-                }
-            } else if let missing {
-                try readMissing(db, after: missing)
-            } else if let edge {
-                try readEdges(db, after: edge)
-            } else {
-                return true
+            if let digest = candidates.popLast() {
+                if !found.contains(digest), try parts.contain(db, digest) { found.insert(digest) }
+                continue
+            }
+            switch phase {
+            case .missing(let last): try readMissing(db, after: last)
+            case .edges(let last): try readEdges(db, after: last)
+            case .end: return true
             }
         }
         return false
     }
 
-    private mutating func readMissing(_ db: Database, after last: Data) throws {
+    private mutating func readMissing(_ db: Database, after last: Digest?) throws {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT digest FROM blobs WHERE state = 'missing' AND state <> 'ok' AND digest > ?
                 ORDER BY digest LIMIT ?
                 """
         )
-        candidates = try Data.fetchAll(statement, arguments: [last, Self.chunk])
-        missing = candidates.last
+        candidates = try Digest.fetchAll(statement, arguments: [last.place, Self.chunk])
+        phase = candidates.isEmpty ? .edges(after: nil) : .missing(after: candidates.last)
     }
 
-    private mutating func readEdges(_ db: Database, after last: (parent: Data, kind: String, position: Int64)) throws {
+    private mutating func readEdges(_ db: Database, after last: Edge?) throws {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT parent, kind, position, child,
@@ -153,20 +158,24 @@ private struct AbsentWalk: Sendable {
                 FROM edges WHERE (parent, kind, position) > (?, ?, ?) ORDER BY parent, kind, position LIMIT ?
                 """
         )
-        let rows = try Row.fetchAll(statement, arguments: [last.parent, last.kind, last.position, Self.chunk])
-        candidates = rows.filter { $0[4] }.map { $0[3] }
-        edge = rows.last.map { ($0[0], $0[1], $0[2]) }
+        let place: StatementArguments = [(last?.parent).place, last?.kind ?? "", last?.position ?? 0, Self.chunk]
+        let rows = try Row.fetchAll(statement, arguments: place)
+        candidates = try rows.filter { $0[4] }.map { try $0.decode(Digest.self, atIndex: 3) }
+        phase =
+            try rows.last.map { row in
+                .edges(after: Edge(parent: try row.decode(Digest.self, atIndex: 0), kind: row[1], position: row[2]))
+            } ?? .end
     }
 }
 
 /// Tells whether something is a part of a tag's image; referrers are none.
 private struct TagParts: Sendable {
-    private var known: [Data: Bool] = [:]
+    private var known: [Digest: Bool] = [:]
 
-    mutating func contain(_ db: Database, _ part: Data) throws -> Bool {
+    mutating func contain(_ db: Database, _ part: Digest) throws -> Bool {
         let parents = try db.cachedStatement(sql: "SELECT parent FROM edges WHERE child = ? AND kind <> 'subject'")
         let tags = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM names WHERE digest = ? AND is_whole)")
-        var seen: Set<Data> = [part]
+        var seen: Set<Digest> = [part]
         var open = [part]
         while let key = open.popLast() {
             if known[key] == false { continue }
@@ -175,7 +184,7 @@ private struct TagParts: Sendable {
                 known[part] = true
                 return true
             }
-            for parent in try Data.fetchAll(parents, arguments: [key]) where seen.insert(parent).inserted {
+            for parent in try Digest.fetchAll(parents, arguments: [key]) where seen.insert(parent).inserted {
                 open.append(parent)
             }
         }

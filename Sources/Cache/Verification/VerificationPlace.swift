@@ -1,4 +1,3 @@
-import FoundationEssentials
 import GRDB
 import OCI
 
@@ -22,7 +21,7 @@ struct VerificationPlace: Sendable {
             for digest in verified {
                 try db.executeCached(
                     sql: "UPDATE blobs SET verified_at = ? WHERE digest = ? AND state = 'ok'",
-                    arguments: [now, digest.key]
+                    arguments: [now, digest]
                 )
             }
             try db.executeCached(
@@ -45,7 +44,7 @@ struct VerificationPlace: Sendable {
     ///
     /// Times to come count for nothing: the clock was wrong.
     func unverified(_ files: [StoredFile], since start: Int64, _ now: Int64) async throws -> [StoredFile] {
-        let from = (found: [StoredFile](), position: 0, last: Data())
+        let from = (found: [StoredFile](), position: 0, last: Digest?.none)
         let state = try await index.readPages(from) { state, db, page in
             let rows = try Row.fetchCursor(
                 db.cachedStatement(
@@ -54,20 +53,19 @@ struct VerificationPlace: Sendable {
                         WHERE digest > ? ORDER BY digest
                         """
                 ),
-                arguments: [start, now, state.last]
+                arguments: [start, now, state.last.place]
             )
             while state.position < files.count, let row = try rows.next() {
-                state.last = row[0]
+                let digest = try row.decode(Digest.self, atIndex: 0)
                 let isVerified: Bool? = row[1]
-                if let digest = Digest(key: state.last) {
-                    while state.position < files.count, files[state.position].digest < digest {
-                        state.found.append(files[state.position])
-                        state.position += 1
-                    }
-                    if state.position < files.count, files[state.position].digest == digest {
-                        if isVerified != true { state.found.append(files[state.position]) }
-                        state.position += 1
-                    }
+                state.last = digest
+                while state.position < files.count, files[state.position].digest < digest {
+                    state.found.append(files[state.position])
+                    state.position += 1
+                }
+                if state.position < files.count, files[state.position].digest == digest {
+                    if isVerified != true { state.found.append(files[state.position]) }
+                    state.position += 1
                 }
                 if page.isOver { return false }
             }
