@@ -30,7 +30,7 @@ struct ArchiveSignatureTests {
     @Test("The statement names every field")
     func statement() throws {
         let document = try ArchiveDocumentTests.full()
-        let lines = String(decoding: document.statement, as: UTF8.self).split(separator: "\n")
+        let lines = String(decoding: ArchiveStatement(document).bytes, as: UTF8.self).split(separator: "\n")
         let kinds = lines.compactMap { $0.split(separator: " ").first.map(String.init) }
         let blobs = [String](repeating: "blob", count: 4)
         #expect(kinds == ["imglife", "volume", "image", "image", "referrer"] + blobs + ["omitted", "part", "part"])
@@ -66,7 +66,7 @@ struct ArchiveSignatureTests {
             #expect(key.verificationKey.pem == (try Files.text("\(path)/pub")))
             var document = try ArchiveDocumentTests.full()
             try key.sign(&document)
-            try Files.write(ByteBuffer(bytes: document.statement), to: "\(path)/statement")
+            try Files.write(ByteBuffer(bytes: ArchiveStatement(document).bytes), to: "\(path)/statement")
             let text = String(buffer: document.encoded)
             let base64 = try #require(text.split(separator: "\"signature\":\"").last?.split(separator: "\"").first)
             let decode = try await Tool.run("openssl", ["base64", "-d", "-A"], stdin: Array(base64.utf8))

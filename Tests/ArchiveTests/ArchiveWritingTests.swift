@@ -44,9 +44,9 @@ struct ArchiveWritingTests {
     @Test("The archive holds the list of itself, the names, and every blob byte for byte, in the order of the format")
     func content() async throws {
         try await Self.withImages { cache, contents, path in
-            let plan = try await cache.plan(contents)
+            let plan = try await ArchivePlanner(cache).plan(contents)
             let volume = try #require(plan.volumes.first)
-            try await cache.write(volume, to: Self.out(path))
+            try await ArchiveOutput(cache).write(volume, to: Self.out(path))
             let file = "\(path)/../out/a.tar"
             #expect(Int64(try Files.read(file).readableBytes) == volume.size)
             let order = try await Tool.check("tar", ["-tf", file]).lines
@@ -76,8 +76,8 @@ struct ArchiveWritingTests {
             var reversed = contents
             reversed.images.reverse()
             for (name, contents) in [("a", contents), ("b", reversed)] {
-                let plan = try await cache.plan(contents)
-                try await cache.write(plan.volumes[0], to: Self.out(path, name))
+                let plan = try await ArchivePlanner(cache).plan(contents)
+                try await ArchiveOutput(cache).write(plan.volumes[0], to: Self.out(path, name))
             }
             #expect(try Files.read("\(path)/../out/a") == Files.read("\(path)/../out/b"))
         }
@@ -86,19 +86,19 @@ struct ArchiveWritingTests {
     @Test("A damaged blob is an error that puts it aside, and no file is left", arguments: [true, false])
     func damaged(isLarge: Bool) async throws {
         try await Self.withImages { cache, contents, path in
-            let plan = try await cache.plan(contents)
+            let plan = try await ArchivePlanner(cache).plan(contents)
             let digest = Self.second.blobs[isLarge ? 2 : 1].descriptor.digest
             var bytes = try Files.read(file(digest, in: path))
             bytes.flipByte(at: 50)
             _ = chmod(file(digest, in: path), 0o600)
             try write(bytes, to: file(digest, in: path))
             let error = await #expect(throws: CacheError.self) {
-                try await cache.write(plan.volumes[0], to: Self.out(path))
+                try await ArchiveOutput(cache).write(plan.volumes[0], to: Self.out(path))
             }
             #expect(error?.kind == .corrupt && error?.digest == digest)
             #expect(try Files.list("\(path)/../out") == [])
             #expect(try names("\(path)/quarantine").count == 1)
-            let missing = await #expect(throws: CacheError.self) { try await cache.plan(contents) }
+            let missing = await #expect(throws: CacheError.self) { try await ArchivePlanner(cache).plan(contents) }
             #expect(missing?.kind == .missing && missing?.description.contains("\(digest)") == true)
         }
     }
@@ -106,16 +106,18 @@ struct ArchiveWritingTests {
     @Test("A file that is there is replaced only when told so, and what a killed run left is replaced")
     func overwriting() async throws {
         try await Self.withImages { cache, contents, path in
-            let volume = try await cache.plan(contents).volumes[0]
+            let volume = try await ArchivePlanner(cache).plan(contents).volumes[0]
             try Files.write("old", to: "\(path)/../out/a.tar")
             try Files.write("left", to: "\(path)/../out/a.tar.tmp-export")
-            let error = await #expect(throws: CacheError.self) { try await cache.write(volume, to: Self.out(path)) }
+            let error = await #expect(throws: CacheError.self) {
+                try await ArchiveOutput(cache).write(volume, to: Self.out(path))
+            }
             #expect(error?.kind == .exists && error?.description.contains("--force") == true)
             #expect(try Files.text("\(path)/../out/a.tar") == "old")
-            try await cache.write(volume, to: .file(path: "\(path)/../out/a.tar", overwrites: true))
+            try await ArchiveOutput(cache).write(volume, to: .file(path: "\(path)/../out/a.tar", overwrites: true))
             #expect(Int64(try Files.read("\(path)/../out/a.tar").readableBytes) == volume.size)
             #expect(try Files.list("\(path)/../out") == ["a.tar"])
-            #expect(ContentCache.isWritten(volume, at: "\(path)/../out/a.tar"))
+            #expect(ArchiveOutput.isWritten(volume, at: "\(path)/../out/a.tar"))
         }
     }
 
@@ -124,18 +126,18 @@ struct ArchiveWritingTests {
         try await Self.withImages { cache, contents, path in
             var base = contents
             base.images.removeAll { $0.descriptor == Self.first.top }
-            let held = try await cache.plan(base)
+            let held = try await ArchivePlanner(cache).plan(base)
             let receipt = try Receipt(blobs: held.blobs, images: [])
             var next = contents
             next.receipts = [receipt]
-            let plan = try await cache.plan(next)
+            let plan = try await ArchivePlanner(cache).plan(next)
             #expect(Set(plan.omitted.map(\.blob)).isSubset(of: held.blobs))
             #expect(plan.omitted.allSatisfy { $0.receipt == receipt.digest })
             #expect(Set(plan.blobs).isDisjoint(with: plan.omitted.map(\.blob)))
-            let all = try await cache.plan(contents).blobs
+            let all = try await ArchivePlanner(cache).plan(contents).blobs
             #expect(Set(plan.blobs).union(plan.omitted.map(\.blob)) == Set(all))
             #expect(!plan.blobs.isEmpty && plan.omitted.count == held.blobs.count)
-            try await cache.write(plan.volumes[0], to: Self.out(path))
+            try await ArchiveOutput(cache).write(plan.volumes[0], to: Self.out(path))
             let names = try await Tool.check("tar", ["-tf", "\(path)/../out/a.tar"]).lines
             #expect(!names.contains("manifest.json"))
         }
@@ -149,13 +151,13 @@ struct ArchiveWritingTests {
         try await Self.withImages { cache, contents, path in
             var contents = contents
             contents.volumeSize = size
-            var plan = try await cache.plan(contents)
+            var plan = try await ArchivePlanner(cache).plan(contents)
             try plan.sign(with: ArchiveSigningKey())
             #expect(plan.volumes.count > 2)
             var whole: Set<ArchiveDocument.Blob> = []
             var pieces: [Digest: [Int64: ByteBuffer]] = [:]
             for (position, volume) in plan.volumes.enumerated() {
-                try await cache.write(volume, to: Self.out(path, "\(position)"))
+                try await ArchiveOutput(cache).write(volume, to: Self.out(path, "\(position)"))
                 #expect(volume.size <= size)
                 #expect(Int64(try Files.read("\(path)/../out/\(position)").readableBytes) == volume.size)
                 #expect(volume.document.images.count == 3)
@@ -184,21 +186,21 @@ struct ArchiveWritingTests {
         try await Self.withImages { cache, contents, _ in
             var contents = contents
             contents.volumeSize = 10_000
-            await #expect(throws: DocumentError.self) { try await cache.plan(contents) }
+            await #expect(throws: DocumentError.self) { try await ArchivePlanner(cache).plan(contents) }
         }
     }
 
     @Test("What is being exported stays through a collection")
     func held() async throws {
         try await Self.withImages { cache, contents, path in
-            let plan = try await cache.plan(contents)
+            let plan = try await ArchivePlanner(cache).plan(contents)
             for (location, tag) in [
                 ("docker.io/library/a", "1"), ("docker.io/library/a", "2"), ("localhost:5000/b/c", "1"),
             ] {
                 _ = try await cache.names.remove(TagName(tag), of: RepositoryReference(location))
             }
             _ = try await cache.collect(CollectionOptions(grace: .zero))
-            try await cache.write(plan.volumes[0], to: Self.out(path))
+            try await ArchiveOutput(cache).write(plan.volumes[0], to: Self.out(path))
             #expect(try Files.list("\(path)/../out") == ["a.tar"])
         }
     }

@@ -50,13 +50,13 @@ struct ArchivedReferrerTests {
     )
     func whole(inVolumes: Bool) async throws {
         try await Self.filled { cache, path async throws in
-            let plan = try await cache.plan(Self.contents(inVolumes ? 44 << 10 : nil))
+            let plan = try await ArchivePlanner(cache).plan(Self.contents(inVolumes ? 44 << 10 : nil))
             #expect((plan.volumes.count > 1) == inVolumes)
             try await withCache { far, _ async throws in
                 for (number, volume) in plan.volumes.enumerated().reversed() {
                     let file = "\(path)-\(number).tar"
-                    try await cache.write(volume, to: .file(path: file, overwrites: false))
-                    _ = try await far.importArchive(from: .path(file))
+                    try await ArchiveOutput(cache).write(volume, to: .file(path: file, overwrites: false))
+                    _ = try await ArchiveImporter(far).run(.path(file))
                 }
                 try await Self.expectAll(in: far)
             }
@@ -70,11 +70,14 @@ struct ArchivedReferrerTests {
                 let sample = ArchiveSample(images: [(Self.image, Self.name)])
                 try await far.importing(sample.archive(), at: farPath)
                 var contents = try Self.contents()
-                contents.receipts = [try await far.receipt()]
-                let plan = try await cache.plan(contents)
+                contents.receipts = [try await Receipt(of: far)]
+                let plan = try await ArchivePlanner(cache).plan(contents)
                 #expect(!plan.omitted.isEmpty)
-                try await cache.write(plan.volumes[0], to: .file(path: "\(path)-delta.tar", overwrites: false))
-                _ = try await far.importArchive(from: .path("\(path)-delta.tar"))
+                try await ArchiveOutput(cache).write(
+                    plan.volumes[0],
+                    to: .file(path: "\(path)-delta.tar", overwrites: false)
+                )
+                _ = try await ArchiveImporter(far).run(.path("\(path)-delta.tar"))
                 try await Self.expectAll(in: far)
             }
         }
@@ -83,8 +86,8 @@ struct ArchivedReferrerTests {
     @Test("The archive's index lists each referrer, and the list of each subject under the tag that others look for")
     func listed() async throws {
         try await Self.filled { cache, path async throws in
-            let plan = try await cache.plan(Self.contents())
-            try await cache.write(plan.volumes[0], to: .file(path: "\(path)-a.tar", overwrites: false))
+            let plan = try await ArchivePlanner(cache).plan(Self.contents())
+            try await ArchiveOutput(cache).write(plan.volumes[0], to: .file(path: "\(path)-a.tar", overwrites: false))
             try Files.makeDirectory("\(path)-x")
             try await Tool.check("tar", ["-C", "\(path)-x", "-xf", "\(path)-a.tar"])
             let index = try JSONValue(parsing: Files.read("\(path)-x/index.json"))
@@ -104,7 +107,7 @@ struct ArchivedReferrerTests {
             }
             // The lists are for others: an import makes its own.
             try await withCache { far, farPath async throws in
-                _ = try await far.importArchive(from: .path("\(path)-a.tar"))
+                _ = try await ArchiveImporter(far).run(.path("\(path)-a.tar"))
                 try await Self.expectAll(in: far)
                 #expect(try names("\(farPath)/ingest").isEmpty)
             }

@@ -69,7 +69,7 @@ struct ForeignShapeTests {
                 withDestinationPath: "../\(second)"
             )
             try Files.write(Self.listing("config.json", first), to: "\(directory)/manifest.json")
-            _ = try await cache.importArchive(from: .path(directory))
+            _ = try await ArchiveImporter(cache).run(.path(directory))
             #expect(try await cache.tagged().keys.sorted() == [Self.name])
             #expect(try contents(file(Digest.of(Self.layer), in: path)) == Self.layer)
             #expect(try names("\(path)/ingest").isEmpty)
@@ -110,7 +110,7 @@ struct ForeignShapeTests {
             }
             var options = ImportOptions()
             options.name = try ImageReference(Self.name)
-            _ = try await cache.importArchive(from: .path(directory), options)
+            _ = try await ArchiveImporter(cache).run(.path(directory), options)
             let signature = "a.example.com/x:sha256-\(Self.image.digest.hex).sig"
             #expect(try await cache.tagged() == [Self.name: Self.image.digest, signature: Self.second.digest])
         }
@@ -131,7 +131,7 @@ struct ForeignShapeTests {
                 try Files.write(tar.finished, to: "\(path).tar")
                 try FileManager.default.createDirectory(atPath: "\(path)-layout", withIntermediateDirectories: true)
                 try await Tool.check("tar", ["-xf", "\(path).tar", "-C", "\(path)-layout"])
-                _ = try await cache.importArchive(from: .path("\(path)-layout"))
+                _ = try await ArchiveImporter(cache).run(.path("\(path)-layout"))
             } else {
                 try await cache.importing(tar.finished, at: path)
             }
@@ -186,7 +186,7 @@ struct ForeignShapeTests {
             try Files.write("{}", to: "\(directory)/x:1/manifest.json")
             for (place, reason) in [(directory, "skopeo sync --dest dir"), ("\(directory)/x:1", "skopeo copy … dir:")] {
                 let error = await #expect(throws: CacheError.self) {
-                    _ = try await cache.importArchive(from: .path(place))
+                    _ = try await ArchiveImporter(cache).run(.path(place))
                 }
                 #expect(error?.kind == .refusedArchive)
                 #expect("\(error.map { "\($0)" } ?? "")".contains(reason))

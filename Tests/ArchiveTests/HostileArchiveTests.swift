@@ -32,7 +32,7 @@ struct HostileArchiveTests {
             if compressed { try await Tool.check("gzip", ["-n", "-S", ".x", "-f", file]) }
             let before = try await Traces(cache, path)
             let error = await #expect(throws: CacheError.self) {
-                _ = try await cache.importArchive(from: .path(compressed ? "\(file).x" : file))
+                _ = try await ArchiveImporter(cache).run(.path(compressed ? "\(file).x" : file))
             }
             let text = "\(error.map { "\($0)" } ?? "")"
             #expect(error?.kind == .refusedArchive, "\(text)")

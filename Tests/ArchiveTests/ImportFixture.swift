@@ -111,7 +111,7 @@ extension ContentCache {
         var options = ImportOptions()
         change(&options)
         try Files.write(bytes, to: "\(path).tar")
-        return try await importArchive(from: .path("\(path).tar"), options)
+        return try await ArchiveImporter(self).run(.path("\(path).tar"), options)
     }
 
     /// The digests of all tags, by reference.

@@ -45,7 +45,7 @@ struct ImportTests {
             let sample = ArchiveSample(images: [(image, "a.example.com/x:1")])
             let report = try await cache.importing(sample.archive(), at: path)
             #expect(report.images.map(\.outcome) == [.added])
-            #expect(try await cache.closure(of: image.top).missing.isEmpty)
+            #expect(try await ArchiveClosure(of: image.top, in: cache).missing.isEmpty)
             #expect(try await cache.verify().findings.isEmpty)
             #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 0)
         }
@@ -108,11 +108,11 @@ struct ImportTests {
             try Files.write("of no image", to: "\(layout)/blobs/sha256/\(Digest.of(ByteBuffer(string: "x")).hex)")
             var options = ImportOptions()
             options.only = ["*/y:*"]
-            let report = try await cache.importArchive(from: .path(layout), options)
+            let report = try await ArchiveImporter(cache).run(.path(layout), options)
             #expect(report.skipped == ["a.example.com/x:1"])
             #expect(try await cache.tagged() == ["b.example.com/y:2": Self.second.digest])
             #expect(try names("\(path)/blobs/sha256").count == Self.second.blobs.count + 1)
-            _ = try await cache.importArchive(from: .path(layout))
+            _ = try await ArchiveImporter(cache).run(.path(layout))
             #expect(try await cache.tagged().count == 2)
         }
     }
@@ -126,7 +126,7 @@ struct ImportTests {
             let manager = FileManager.default
             try manager.createSymbolicLink(atPath: "\(layout)/index.json", withDestinationPath: "\(path)-outside")
             let error = await #expect(throws: CacheError.self) {
-                _ = try await cache.importArchive(from: .path(layout))
+                _ = try await ArchiveImporter(cache).run(.path(layout))
             }
             let text = "\(error.map { "\($0)" } ?? "")"
             #expect(error?.kind == .refusedArchive && text.contains("'index.json' is a symbolic"))

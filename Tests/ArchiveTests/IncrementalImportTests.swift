@@ -18,7 +18,7 @@ struct IncrementalImportTests {
     func roundTrip() async throws {
         try await withCache { cache, path in
             try await cache.importing(Self.base.archive(), at: path)
-            let receipt = try await cache.receipt()
+            let receipt = try await Receipt(of: cache)
             #expect(receipt.blobs == Self.base.parts.map(ArchiveSample.blob).sorted { $0.digest < $1.digest })
             #expect(receipt.images.map(\.reference.description) == ["a.example.com/x:1"])
             #expect(try Receipt(decoding: receipt.encoded) == receipt)
@@ -54,7 +54,7 @@ struct IncrementalImportTests {
                 _ = try await cache.importing(Self.base.archive(), at: place)
                 _ = try await cache.names.remove(TagName("1"), of: RepositoryReference("a.example.com/x"))
             }
-            let receipt = try await ContentCache.with(configuration(place)) { try await $0.receipt() }
+            let receipt = try await ContentCache.with(configuration(place)) { try await Receipt(of: $0) }
             #expect(receipt.blobs.isEmpty)
             #expect(receipt.images.isEmpty)
         }

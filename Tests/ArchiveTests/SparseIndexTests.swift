@@ -94,7 +94,7 @@ struct SparseIndexTests {
             #expect(image.descriptor.digest == expected)
             #expect(image.narrowing?.absent.map(\.architecture) == ["s390x"])
             #expect(try await cache.tagged() == [Self.name: expected])
-            #expect(try await cache.closure(of: image.descriptor).missing.isEmpty)
+            #expect(try await ArchiveClosure(of: image.descriptor, in: cache).missing.isEmpty)
             #expect(try await cache.importing(tar, at: path).images.map(\.outcome) == [.unchanged])
         }
     }
@@ -161,7 +161,7 @@ struct SparseIndexTests {
             try write(Self.archive(of: [Self.children[0]]).finished, to: "\(path).tar")
             try Files.makeDirectory("\(path)-layout")
             try await Tool.check("tar", ["-C", "\(path)-layout", "-xf", "\(path).tar"])
-            let report = try await cache.importArchive(from: .path("\(path)-layout"))
+            let report = try await ArchiveImporter(cache).run(.path("\(path)-layout"))
             #expect(report.images.map(\.descriptor) == [Self.children[0].top])
             #expect(report.images.first?.narrowing?.absent.count == 2)
         }

@@ -72,7 +72,7 @@ struct VolumeImportTests {
             clock.advance(days: 2)
             try await ContentCache.with(options) { cache async throws in
                 // An image that is whole without the other volumes has its tag, and stays.
-                let staying = try await cache.receipt().blobs.count
+                let staying = try await Receipt(of: cache).blobs.count
                 #expect(staying < kept)
                 let collected = try await cache.collect(CollectionOptions(grace: .zero)).blobs
                 #expect(collected == kept - staying)

@@ -11,7 +11,7 @@ extension ArchiveDocument {
         text.writeNext("omitted", omitted, ArchiveJSON.text)
         text.writeNext("parts", parts, ArchiveJSON.text)
         if let volume { text.writeString(",\n" + ArchiveJSON.text(volume)) }
-        text.writeString(",\n\"checksum\":\"\(checksum)\"")
+        text.writeString(",\n\"checksum\":\"\(ArchiveStatement(self).checksum)\"")
         if !signatures.isEmpty { text.writeNext("signatures", signatures, ArchiveJSON.text) }
         text.writeString("\n}\n")
         return text
@@ -49,6 +49,7 @@ extension ArchiveDocument {
             volume: root.has("volume") ? try Volume(root.object("volume")) : nil,
             signatures: lists.signatures
         )
+        let checksum = ArchiveStatement(self).checksum
         let written = root.has("checksum") ? try root.digest("checksum") : checksum
         guard written == checksum else {
             throw DocumentError(

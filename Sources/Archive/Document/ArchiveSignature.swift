@@ -3,7 +3,7 @@ import CryptoExtras
 import FoundationEssentials
 package import OCI
 
-/// A signature over an archive's ``ArchiveDocument/statement``: Ed25519, RFC 8032.
+/// A signature over an archive's ``ArchiveStatement``: Ed25519, RFC 8032.
 package struct ArchiveSignature: Hashable, Sendable {
     /// The digest of the public key in DER (SPKI), as `openssl pkey -pubin -outform DER | sha256sum` prints it.
     package let key: OCI.Digest
@@ -59,7 +59,7 @@ package struct ArchiveSigningKey: Sendable {
 
     /// Signs what the document says; signatures that it has already stay.
     package func sign(_ document: inout ArchiveDocument) throws {
-        let bytes = try Array(key.signature(for: document.statement))
+        let bytes = try Array(key.signature(for: ArchiveStatement(document).bytes))
         guard let signature = ArchiveSignature(key: verificationKey.digest, bytes: bytes) else {
             throw DocumentError(.structure, "the signature has \(bytes.count) bytes")
         }
@@ -100,7 +100,7 @@ package struct ArchiveVerificationKey: Sendable {
 
     /// Whether one of the document's signatures was made with the private key of this one, over what it says.
     package func verifies(_ document: ArchiveDocument) -> Bool {
-        let statement = document.statement
+        let statement = ArchiveStatement(document).bytes
         return document.signatures.contains { signature in
             signature.key == digest && key.isValidSignature(Data(signature.bytes), for: statement)
         }

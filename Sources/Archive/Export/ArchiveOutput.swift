@@ -34,7 +34,14 @@ package enum ArchiveDestination: Hashable, Sendable {
     }
 }
 
-extension ContentCache {
+/// Writes archives of what one cache holds.
+package struct ArchiveOutput: Sendable {
+    private let cache: ContentCache
+
+    package init(_ cache: ContentCache) {
+        self.cache = cache
+    }
+
     /// Checks that an archive may be written there, before any work is done.
     ///
     /// - Throws: ``CacheError``: `exists`, `permission`, `locked`, no such directory.
@@ -74,7 +81,7 @@ extension ContentCache {
     ) async throws {
         if let stream = try destination.stream {
             let output = try await Self.open(stream.place, named: stream.name)
-            var writer = ArchiveWriter(cache: self, output: output, path: stream.name, onProgress: onProgress)
+            var writer = ArchiveWriter(cache: cache, output: output, path: stream.name, onProgress: onProgress)
             return try await writer.write(volume.members)
         }
         guard case .file(let path, let overwrites) = destination else { return }
@@ -112,7 +119,7 @@ extension ContentCache {
         } catch {
             throw CacheError(archive: error, path: file.path)
         }
-        var writer = ArchiveWriter(cache: self, output: file.file, path: file.path, onProgress: onProgress)
+        var writer = ArchiveWriter(cache: cache, output: file.file, path: file.path, onProgress: onProgress)
         try await writer.write(volume.members)
         try await blocking(on: .syncing) { try file.finish() }
     }

@@ -2,7 +2,14 @@ package import Cache
 import NIOCore
 import OCI
 
-extension ContentCache {
+/// Decides what archives of one cache's images are made of.
+package struct ArchivePlanner: Sendable {
+    private let cache: ContentCache
+
+    package init(_ cache: ContentCache) {
+        self.cache = cache
+    }
+
     /// Decides what an archive of some images is made of, and holds all of it against collection.
     ///
     /// Reads manifests only, and the blobs that have to be cut. The same contents give the same plan.
@@ -20,7 +27,7 @@ extension ContentCache {
         let omitted = Self.omissions(among: needed, contents.receipts)
         let spared = Set(omitted.map(\.blob.digest))
         // None is so large that it would have to be cut.
-        let lists = try ReferrerList.lists(of: contents.referrers, in: self).filter {
+        let lists = try ReferrerList.lists(of: contents.referrers, in: cache).filter {
             contents.volumeSize == nil || $0.descriptor.size <= ArchivePacking.minimumPart / 2
         }
         let known = Set(needed.map(\.digest))
@@ -38,7 +45,8 @@ extension ContentCache {
         let shares = try draft.shares()
         let docker =
             shares.count == 1 && omitted.isEmpty
-            ? try await dockerManifest(of: contents.images, platforms: contents.platforms)?.text : nil
+            ? try await DockerManifest.reading(contents.images, platforms: contents.platforms, from: cache)?.text()
+            : nil
         let parts = try await parts(of: shares.flatMap(\.cuts))
         return ArchivePlan(
             volumes: try draft.volumes(shares, parts: parts, dockerManifest: docker),
@@ -49,11 +57,12 @@ extension ContentCache {
 
     /// What is already held, as `docker save` has it.
     private func dockerPlan(_ contents: ArchiveContents) async throws -> ArchivePlan {
-        guard let docker = try await dockerManifest(of: contents.images, platforms: contents.platforms) else {
+        let docker = try await DockerManifest.reading(contents.images, platforms: contents.platforms, from: cache)
+        guard let docker, let text = try docker.text() else {
             throw DocumentError(.unsupported, "none of the images can be in an archive that is docker's alone")
         }
         let document = try ArchiveDocument(images: contents.images, blobs: docker.blobs)
-        var volume = ArchiveVolume(document: document, index: [], dockerManifest: docker.text, made: [:])
+        var volume = ArchiveVolume(document: document, index: [], dockerManifest: text, made: [:])
         volume.isDockerOnly = true
         return ArchivePlan(volumes: [volume], blobs: docker.blobs, omitted: [])
     }
@@ -65,12 +74,12 @@ extension ContentCache {
         var seen: Set<Digest> = []
         let tops = contents.images.map(\.descriptor) + contents.referrers.map(\.descriptor)
         for top in tops where seen.insert(top.digest).inserted {
-            let closure = try await closure(of: top)
+            let closure = try await ArchiveClosure(of: top, in: cache)
             closures.append((top.digest, closure))
             missing += closure.missing.map(\.digest)
         }
         let all = closures.flatMap(\.closure.descriptors)
-        let present = try await hold(all)
+        let present = try await cache.hold(all)
         missing += all.map(\.digest).filter { !present.contains($0) }
         guard missing.isEmpty else { throw CacheError.incomplete(missing) }
         return closures
@@ -112,7 +121,7 @@ extension ContentCache {
     private func parts(of cuts: [ArchivePacking.Cut]) async throws -> [ArchivePacking.Cut: ArchiveDocument.Part] {
         var parts: [ArchivePacking.Cut: ArchiveDocument.Part] = [:]
         for (blob, cuts) in Dictionary(grouping: cuts, by: \.blob) {
-            guard let file = try blobFile(blob.digest), file.size == blob.size else {
+            guard let file = try cache.blobFile(blob.digest), file.size == blob.size else {
                 throw CacheError.incomplete([blob.digest])
             }
             var whole = DigestHasher(blob.digest.algorithm)
@@ -127,7 +136,7 @@ extension ContentCache {
                 )
             }
             guard whole.finalize() == blob.digest else {
-                await quarantine(file)
+                await cache.quarantine(file)
                 throw CacheError.damaged(blob.digest)
             }
         }

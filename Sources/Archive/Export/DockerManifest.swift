@@ -80,30 +80,35 @@ struct DockerManifest: Encodable {
     }
 }
 
-extension ContentCache {
-    /// `manifest.json` for some images: of an index with several platforms the first one asked for, else linux/amd64,
-    /// else the first.
+extension DockerManifest {
+    /// Some images of a cache: of an index with several platforms the first one asked for, else linux/amd64, else the
+    /// first.
     ///
-    /// - Returns: `nil` when none of them is an image that `docker load` could take, or there are too many.
+    /// - Returns: `nil` when none of them is an image that `docker load` could take.
     @concurrent
-    func dockerManifest(
-        of images: [ArchiveDocument.Image],
-        platforms: [PlatformPattern]
-    ) async throws -> (text: [UInt8], blobs: [ArchiveDocument.Blob])? {
+    static func reading(
+        _ images: [ArchiveDocument.Image],
+        platforms: [PlatformPattern],
+        from cache: ContentCache
+    ) async throws -> DockerManifest? {
         var document = DockerManifest()
         for image in images {
-            let chosen = try self.image(of: image.descriptor, platforms: platforms, depth: 0)
+            let chosen = try self.image(of: image.descriptor, platforms: platforms, in: cache, depth: 0)
             guard let chosen, chosen.foreignLayers.isEmpty,
                 chosen.config.mediaType == .ociConfig || chosen.config.mediaType == .dockerConfig
             else { continue }
             document.add(chosen, as: image.reference)
         }
-        guard !document.items.isEmpty, let text = try document.text() else { return nil }
-        return (text, document.blobs)
+        return document.items.isEmpty ? nil : document
     }
 
-    private func image(of descriptor: Descriptor, platforms: [PlatformPattern], depth: Int) throws -> ImageManifest? {
-        guard depth < ArchiveClosure.maximumDepth, let manifest = try manifest(descriptor) else { return nil }
+    private static func image(
+        of descriptor: Descriptor,
+        platforms: [PlatformPattern],
+        in cache: ContentCache,
+        depth: Int
+    ) throws -> ImageManifest? {
+        guard depth < ArchiveClosure.maximumDepth, let manifest = try cache.manifest(descriptor) else { return nil }
         switch manifest.content {
         case .image(let image): return image
         case .index(let index):
@@ -113,7 +118,7 @@ extension ContentCache {
                 images.first { $0.platform.map(pattern.matches) ?? false }
             }
             guard let entry = wished.first ?? images.first else { return nil }
-            return try image(of: entry.descriptor, platforms: platforms, depth: depth + 1)
+            return try image(of: entry.descriptor, platforms: platforms, in: cache, depth: depth + 1)
         }
     }
 }

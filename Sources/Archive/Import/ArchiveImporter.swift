@@ -52,8 +52,15 @@ package enum ArchiveSource: Hashable, Sendable {
     }
 }
 
-extension ContentCache {
-    /// Takes the images of an archive into the cache: an OCI image layout as tar, tar.gz or directory, or what
+/// Takes archives into one cache.
+package struct ArchiveImporter: Sendable {
+    private let cache: ContentCache
+
+    package init(_ cache: ContentCache) {
+        self.cache = cache
+    }
+
+    /// Takes the images of an archive: an OCI image layout as tar, tar.gz or directory, or what
     /// `docker save` writes.
     ///
     /// One pass in constant memory. Every blob is hashed while it is written to `ingest/`; only when the whole archive
@@ -64,11 +71,11 @@ extension ContentCache {
     /// - Throws: ``CacheError``: `refusedArchive` when the archive may not be imported: then nothing of it is left;
     ///   `diskFull`, `inputOutput` and others of the cache. `CancellationError`: what has arrived stays.
     @concurrent
-    package func importArchive(
-        from source: ArchiveSource,
+    package func run(
+        _ source: ArchiveSource,
         _ options: ImportOptions = ImportOptions()
     ) async throws -> ImportReport {
-        let stage = ImportStage(self)
+        let stage = ImportStage(cache)
         let reading = ImportReading(stage, options)
         do {
             try await reading.run(source)
@@ -83,15 +90,17 @@ extension ContentCache {
             try? await stage.releaseRoom()
             switch error {
             case let refusal as ArchiveRefusal: throw CacheError(refusal, archive: source.name)
-            case let error as SystemError: throw importFailure(error)
+            case let error as SystemError: throw CacheError(error, importingInto: cache)
             default: throw error
             }
         }
     }
+}
 
+extension CacheError {
     /// What a failed system call on the cache means for an import.
-    func importFailure(_ error: SystemError) -> CacheError {
-        CacheError(error, "import into", path: self.path)
+    init(_ error: SystemError, importingInto cache: ContentCache) {
+        self.init(error, "import into", path: cache.path)
     }
 }
 

@@ -45,7 +45,7 @@ final class ImportReading {
                 case .endOfFile: try await end(members)
                 }
             } catch let error as SystemError {
-                throw stage.cache.importFailure(error)
+                throw CacheError(error, importingInto: stage.cache)
             }
         }
         try checkLists()

@@ -2,22 +2,20 @@ package import Cache
 import NIOCore
 package import OCI
 
-extension ContentCache {
-    /// What the cache holds for good: all that its tags and awaited volumes keep, as far as the files are there.
+extension Receipt {
+    /// What a cache holds for good: all that its tags and awaited volumes keep, as far as the files are there.
     ///
     /// Reads no content. What only a grace protects from the next collection is left out.
     ///
     /// - Throws: ``CacheError``.
     @concurrent
-    package func receipt() async throws -> Receipt {
-        try Receipt(
-            blobs: await inventory.keptBlobs().map { ArchiveDocument.Blob(digest: $0.digest, size: $0.size) },
-            images: await inventory.keptTags().map { Receipt.Image(reference: $0.reference, digest: $0.digest) }
+    package init(of cache: ContentCache) async throws {
+        try self.init(
+            blobs: await cache.inventory.keptBlobs().map { ArchiveDocument.Blob(digest: $0.digest, size: $0.size) },
+            images: await cache.inventory.keptTags().map { Image(reference: $0.reference, digest: $0.digest) }
         )
     }
-}
 
-extension Receipt {
     /// Its text, for a file.
     ///
     /// - Throws: `DocumentError` (`tooLarge`) for what could not be read back.

@@ -34,7 +34,7 @@ package struct Exporter: Sendable {
     /// - Throws: ``ExportError``, ``CopyError``, `RegistryError`, `CacheError`, `DocumentError`, `CancellationError`.
     ///   Safe to repeat: volumes of the same set that are there and whole are left as they are.
     package func run(_ request: ExportRequest) async throws -> ExportReport {
-        if request.volumeSize == nil { try ContentCache.check(request.destination) }
+        if request.volumeSize == nil { try ArchiveOutput.check(request.destination) }
         let images = try await images(request)
         let all = try await HeldReferrers(cache: cache).adding(to: images)
         warn(ofIncomplete: all.incomplete)
@@ -44,7 +44,7 @@ package struct Exporter: Sendable {
         contents.volumeSize = request.volumeSize
         contents.platforms = request.platforms
         contents.isDockerOnly = request.isDockerOnly
-        var plan = try await cache.plan(contents)
+        var plan = try await ArchivePlanner(cache).plan(contents)
         if let key = request.signingKey { try plan.sign(with: key) }
         let archives = try await write(plan, request.destination)
         return ExportReport(
@@ -164,8 +164,8 @@ package struct Exporter: Sendable {
         for (position, volume) in plan.volumes.enumerated() {
             let path = VolumeName.path(path, number: position + 1, of: count)
             let destination = ArchiveDestination.file(path: path, overwrites: overwrites)
-            let isThere = count > 1 && !overwrites && ContentCache.isWritten(volume, at: path)
-            if !isThere { try ContentCache.check(destination) }
+            let isThere = count > 1 && !overwrites && ArchiveOutput.isWritten(volume, at: path)
+            if !isThere { try ArchiveOutput.check(destination) }
             archives.append((volume, destination, .init(path: path, bytes: volume.size, wasThere: isThere)))
         }
         for item in archives where !item.archive.wasThere {
@@ -178,7 +178,7 @@ package struct Exporter: Sendable {
         let transfer = progress.begin(name.displaySafe, size: volume.size)
         defer { progress.end(transfer) }
         let done = Counter()
-        try await cache.write(volume, to: destination) { count in
+        try await ArchiveOutput(cache).write(volume, to: destination) { count in
             progress.advance(transfer, to: done.add(count))
         }
     }

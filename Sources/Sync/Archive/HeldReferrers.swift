@@ -50,13 +50,13 @@ struct HeldReferrers {
 
     private func manifests(of tops: [Descriptor]) async throws -> [Descriptor] {
         var manifests: [Descriptor] = []
-        for top in tops { manifests += try await cache.closure(of: top).manifests }
+        for top in tops { manifests += try await ArchiveClosure(of: top, in: cache).manifests }
         return manifests
     }
 
     private func isWhole(_ descriptor: Descriptor, _ found: inout Found) async throws -> Bool {
         do {
-            if try await cache.closure(of: descriptor).missing.isEmpty { return true }
+            if try await ArchiveClosure(of: descriptor, in: cache).missing.isEmpty { return true }
         } catch is DocumentError {
             // Nothing that could be followed.
         }

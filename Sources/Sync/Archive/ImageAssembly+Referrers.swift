@@ -8,7 +8,7 @@ extension ImageAssembly {
     ///
     /// - Throws: as ``image(_:)``; safe to repeat.
     func fetchReferrers(of top: Descriptor, from source: any ImageSource) async throws {
-        var level = try await cache.closure(of: top).manifests.map(\.digest)
+        var level = try await ArchiveClosure(of: top, in: cache).manifests.map(\.digest)
         var seen = Set(level)
         let search = ReferrerSearch(source: source, cache: cache, tags: try await Self.referrerTags(of: source))
         for _ in 0..<ReferrerCopy.maximumDepth where !level.isEmpty {

@@ -67,7 +67,7 @@ struct ImageAssembly: Sendable {
     private func missing(of descriptor: Descriptor, depth: Int) async throws -> [Digest] {
         guard !platforms.isEmpty, depth < ImageWalk.maximumDepth, descriptor.mediaType.isIndex,
             let document = try cache.manifest(descriptor), case .index(let index) = document.content
-        else { return try await cache.closure(of: descriptor).missing.map(\.digest) }
+        else { return try await ArchiveClosure(of: descriptor, in: cache).missing.map(\.digest) }
         var missing: [Digest] = []
         for entry in index.entries where isWanted(entry, isNested: depth > 0) {
             missing += try await self.missing(of: entry.descriptor, depth: depth + 1)

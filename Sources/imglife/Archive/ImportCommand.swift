@@ -104,7 +104,7 @@ struct ImportCommand: Subcommand {
         options.onBytes = { bytes.add($0) }
         do {
             let report = try await bytes.showing(progress, environment: access.environment) {
-                try await cache.importArchive(from: source, options)
+                try await ArchiveImporter(cache).run(source, options)
             }
             Self.warn(report, access.configuration.logger)
             return ImportDocument.Archive(source.name, report)

@@ -28,7 +28,7 @@ struct ReceiptCommand: Subcommand {
 
     /// Writes a receipt, whole or not at all.
     static func write(_ cache: ContentCache, to file: String) async throws {
-        let text = try await cache.receipt().text()
+        let text = try await Receipt(of: cache).text()
         if file == "-" {
             try StandardOutput.write(String(decoding: text, as: UTF8.self))
         } else {

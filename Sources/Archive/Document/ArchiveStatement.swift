@@ -1,25 +1,31 @@
 package import OCI
 
-extension ArchiveDocument {
-    /// What is signed: every field but the signatures, one thing a line, in a fixed order.
-    ///
-    /// ```
-    /// imglife archive 1
-    /// volume <number> <count> <set>
-    /// image <reference> <digest> <media type> <size>
-    /// referrer <repository> <digest> <media type> <size>
-    /// blob <digest> <size>
-    /// omitted <digest> <size> <receipt>
-    /// part <digest> <size> <index> <offset> <length> <digest of the part>
-    /// ```
-    /// None of the fields can hold a blank or a line feed, so different documents have different statements.
-    package var statement: [UInt8] {
+/// What is signed of an archive: every field of its document but the signatures, one thing a line, in a fixed order.
+///
+/// ```
+/// imglife archive 1
+/// volume <number> <count> <set>
+/// image <reference> <digest> <media type> <size>
+/// referrer <repository> <digest> <media type> <size>
+/// blob <digest> <size>
+/// omitted <digest> <size> <receipt>
+/// part <digest> <size> <index> <offset> <length> <digest of the part>
+/// ```
+/// None of the fields can hold a blank or a line feed, so different documents have different statements.
+package struct ArchiveStatement {
+    let document: ArchiveDocument
+
+    package init(_ document: ArchiveDocument) {
+        self.document = document
+    }
+
+    package var bytes: [UInt8] {
         var text: [UInt8] = []
         forEachLine { text += $0.utf8 }
         return text
     }
 
-    /// The digest of what is signed, by which a damaged text is known where it is not signed.
+    /// The digest of it, by which a damaged text is known where it is not signed.
     package var checksum: Digest {
         var hasher = DigestHasher(.sha256)
         forEachLine { hasher.update(line: $0) }
@@ -29,23 +35,31 @@ extension ArchiveDocument {
     /// The statement's lines, each with its end; there may be many.
     private func forEachLine(_ body: (String) -> Void) {
         body("imglife archive 1\n")
-        if let volume { body("volume \(volume.number) \(volume.count) \(volume.set)\n") }
+        if let volume = document.volume { body("volume \(volume.number) \(volume.count) \(volume.set)\n") }
         forEachSharedLine(body)
-        for part in parts {
+        for part in document.parts {
             let place = "\(part.index) \(part.offset) \(part.length)"
             body("part \(part.blob.digest) \(part.blob.size) \(place) \(part.digest)\n")
         }
     }
 
-    private func forEachSharedLine(_ body: (String) -> Void) {
-        for image in images { body("image \(image.reference) \(Self.line(image.descriptor))\n") }
-        for referrer in referrers { body("referrer \(referrer.repository) \(Self.line(referrer.descriptor))\n") }
-        for blob in blobs { body("blob \(blob.digest) \(blob.size)\n") }
-        for omission in omitted {
+    fileprivate func forEachSharedLine(_ body: (String) -> Void) {
+        for image in document.images { body("image \(image.reference) \(Self.line(image.descriptor))\n") }
+        for referrer in document.referrers {
+            body("referrer \(referrer.repository) \(Self.line(referrer.descriptor))\n")
+        }
+        for blob in document.blobs { body("blob \(blob.digest) \(blob.size)\n") }
+        for omission in document.omitted {
             body("omitted \(omission.blob.digest) \(omission.blob.size) \(omission.receipt)\n")
         }
     }
 
+    private static func line(_ descriptor: Descriptor) -> String {
+        "\(descriptor.digest) \(descriptor.mediaType) \(descriptor.size)"
+    }
+}
+
+extension ArchiveDocument {
     /// What names a set of volumes: a digest over all that its volumes hold together, and how many they are.
     ///
     /// - Parameters:
@@ -67,12 +81,8 @@ extension ArchiveDocument {
         var hasher = DigestHasher(.sha256)
         hasher.update(line: "imglife archive set 1\n")
         hasher.update(line: "volumes \(volumeCount)\n")
-        whole.forEachSharedLine { hasher.update(line: $0) }
+        ArchiveStatement(whole).forEachSharedLine { hasher.update(line: $0) }
         return hasher.finalize()
-    }
-
-    private static func line(_ descriptor: Descriptor) -> String {
-        "\(descriptor.digest) \(descriptor.mediaType) \(descriptor.size)"
     }
 }
 
