@@ -16,7 +16,7 @@ let small: [SwiftSetting] = [.unsafeFlags(["-Osize"], .when(configuration: .rele
 let warningsAreErrors = Context.environment["IMGLIFE_WARNINGS_AS_ERRORS"] == "1"
 
 // The arrows between modules: imglife → Sync → Archive → Cache → OCI, Sync → Registry → OCI, Sync → Lifecycle → YAML → OCI;
-// Concurrency and Output know no domain. The Makefile builds with `--explicit-target-dependency-import-check error`, so an
+// imglife → Page → Cache; Concurrency and Output know no domain. The Makefile builds with `--explicit-target-dependency-import-check error`, so an
 // import that is not declared here does not compile.
 let package = Package(
     name: "imglife",
@@ -102,12 +102,19 @@ let package = Package(
             dependencies: [
                 "CLinux", "Cache", "Concurrency", "OCI",
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "Mustache", package: "swift-mustache"),
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
+        ),
+        .target(
+            name: "Page",
+            dependencies: [
+                "Cache", "Concurrency", "OCI",
+                .product(name: "Mustache", package: "swift-mustache"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: small
         ),
         .target(
             name: "CBuild",
@@ -118,8 +125,8 @@ let package = Package(
         .executableTarget(
             name: "imglife",
             dependencies: [
-                "Archive", "CLinux", "Cache", "Concurrency", "Convert", "Lifecycle", "OCI", "Output", "Registry",
-                "Serve", "Sync", "YAML", "CBuild",
+                "Archive", "CLinux", "Cache", "Concurrency", "Convert", "Lifecycle", "OCI", "Output", "Page",
+                "Registry", "Serve", "Sync", "YAML", "CBuild",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -224,6 +231,15 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+            ]
+        ),
+        .testTarget(
+            name: "PageTests",
+            dependencies: [
+                "Cache", "OCI", "Page", "Serve", "TestSupport", "imglife",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ]
         ),
         .testTarget(

@@ -1,7 +1,7 @@
 import Cache
 import OCI
 
-extension Page {
+extension CachePage {
     /// What stands above the list: what there is, what was done, and what is being done.
     func overview(of snapshot: PageSnapshot, now: Int64) -> PageView.Overview {
         let running = source.downloads()
@@ -40,7 +40,7 @@ extension Page {
     }
 
     private func activity() -> [PageView.Figure] {
-        let totals = metrics.totals
+        let totals = source.traffic()
         let statistics = source.statistics()
         return [
             PageView.Figure(label: "Requests", value: Self.grouped(totals.requests)),

@@ -1,9 +1,7 @@
-import Cache
-import NIOCore
 import OCI
 
-/// The page for people at `/`: one document of HTML, made on the server, that needs no script and nothing else.
-struct Page: Sendable {
+/// The page for people about a cache: one document of HTML, made on the server, that needs no script and nothing else.
+package struct CachePage: Sendable {
     /// Repositories on a page of the list, and images on one of a repository's.
     static let pageSize = 100
     /// Images of a repository that the list shows.
@@ -16,42 +14,49 @@ struct Page: Sendable {
 
     let source: PageSource
     let snapshots: Snapshots<PageSnapshot>
-    let metrics: ServeMetrics
     private let template: PageTemplate
-    private let listen: ListenAddress
+    /// Where it is served, when the visitor's browser does not say what it used.
+    private let address: String
     private let isTLS: Bool
     /// In seconds since 1970.
     let startedAt: Int64
 
-    init(_ source: PageSource, _ metrics: ServeMetrics, _ configuration: ServerConfiguration) throws {
+    /// - Parameters:
+    ///   - source: what it tells.
+    ///   - address: the host and port where it is served.
+    ///   - isTLS: whether that is with TLS.
+    /// - Throws: never, as long as the template has no mistake.
+    package init(_ source: PageSource, address: String, isTLS: Bool) throws {
         self.source = source
-        self.metrics = metrics
         snapshots = Snapshots(clock: source.clock) { try await PageSnapshot(source) }
         template = try PageTemplate()
-        listen = configuration.listen
-        isTLS = configuration.tls != nil
+        self.address = address
+        self.isTLS = isTLS
         startedAt = source.now()
     }
 
     /// Takes the snapshots that answers need, until the task is cancelled.
-    func run() async { await snapshots.run() }
+    package func run() async { await snapshots.run() }
 
+    /// The value of `Content-Security-Policy` for its documents.
+    package var policy: String { PageStyle.policy }
+
+    /// The document that a visitor asks for.
+    ///
+    /// - Parameters:
+    ///   - query: the request's parameters, decoded.
+    ///   - host: the `Host` of the request.
+    /// - Returns: its HTML, and whether what was asked for is not there.
     /// - Throws: `CacheError` when the cache cannot be read; `CancellationError`.
-    func answer(to request: RequestHead, _ target: RequestTarget) async throws -> Response {
+    package func document(
+        for query: [(name: String, value: String)],
+        from host: String?
+    ) async throws -> (html: String, isMissing: Bool) {
         let snapshot = try await snapshots.current()
-        let address = PullAddress(host: request.fields.host, listen: listen, isTLS: isTLS)
-        let view = try await view(of: snapshot, PageQuery(target), address)
-        let html = template.render(view)
-        return Response(view.missing == nil ? 200 : 404, Self.fields, body: .bytes(ByteBuffer(string: html)))
+        let address = PullAddress(host: host, otherwise: address, isTLS: isTLS)
+        let view = try await view(of: snapshot, PageQuery(query), address)
+        return (template.render(view), view.missing != nil)
     }
-
-    private static let fields: [(name: StaticString, value: String)] = [
-        ("Content-Type", "text/html; charset=utf-8"),
-        ("Content-Security-Policy", PageStyle.policy),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Referrer-Policy", "no-referrer"),
-        ("Cache-Control", "no-cache"),
-    ]
 
     private func view(
         of snapshot: PageSnapshot,

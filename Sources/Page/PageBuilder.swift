@@ -17,7 +17,7 @@ struct PageBuilder {
         }
         let (shown, pages) = page(of: found) { PageQuery.link(search: query.search, page: $0) }
         view.pages = pages
-        let context = try await context(of: shown.flatMap { $0.images.prefix(Page.imagesListed) })
+        let context = try await context(of: shown.flatMap { $0.images.prefix(CachePage.imagesListed) })
         view.listing = PageView.Listing(
             note: listNote(found.count),
             groups: shown.map { group($0, context) },
@@ -58,15 +58,15 @@ struct PageBuilder {
     /// An image with very many tags has several rows.
     private static func rows(_ image: PageSnapshot.Image) -> [Line] {
         guard !image.tags.isEmpty else { return [Line(image: image, tags: [])] }
-        return stride(from: 0, to: image.tags.count, by: Page.tagsInRow).map { start in
-            Line(image: image, tags: image.tags[start..<min(start + Page.tagsInRow, image.tags.count)])
+        return stride(from: 0, to: image.tags.count, by: CachePage.tagsInRow).map { start in
+            Line(image: image, tags: image.tags[start..<min(start + CachePage.tagsInRow, image.tags.count)])
         }
     }
 
     private func group(_ repository: PageSnapshot.Repository, _ context: PageRowContext) -> PageView.Group {
-        let shown = repository.images.prefix(Page.imagesListed)
+        let shown = repository.images.prefix(CachePage.imagesListed)
         var rows = shown.map { image in
-            PageView.Row(image, image.tags.prefix(Page.tagsListed), of: repository, context)
+            PageView.Row(image, image.tags.prefix(CachePage.tagsListed), of: repository, context)
         }
         let link = PageQuery.link(repository: repository.name, search: query.search)
         let further = repository.images.count - shown.count
@@ -96,10 +96,10 @@ struct PageBuilder {
         of elements: [Element],
         _ link: (Int) -> String
     ) -> (shown: ArraySlice<Element>, pages: PageView.Pages?) {
-        let count = max(1, (elements.count + Page.pageSize - 1) / Page.pageSize)
+        let count = max(1, (elements.count + CachePage.pageSize - 1) / CachePage.pageSize)
         let number = min(query.page, count)
-        let start = (number - 1) * Page.pageSize
-        let shown = elements[start..<min(start + Page.pageSize, elements.count)]
+        let start = (number - 1) * CachePage.pageSize
+        let shown = elements[start..<min(start + CachePage.pageSize, elements.count)]
         guard count > 1 else { return (shown, nil) }
         let pages = PageView.Pages(
             pageNumber: number,
@@ -115,7 +115,7 @@ extension PageBuilder {
     private func listNote(_ count: Int) -> String {
         let all = snapshot.repositories.count
         guard !query.search.isEmpty else { return Self.counted(all, "repository", "repositories") + "." }
-        let found = count == 0 ? "None" : Page.grouped(Int64(count))
+        let found = count == 0 ? "None" : CachePage.grouped(Int64(count))
         return "\(found) of \(Self.counted(all, "repository", "repositories")) "
             + "\(count == 1 ? "has" : "have") a name or tags with “\(query.search.displaySafe)”."
     }
@@ -133,7 +133,7 @@ extension PageBuilder {
     }
 
     private static func counted(_ number: Int, _ one: String, _ many: String) -> String {
-        "\(Page.grouped(Int64(number))) \(number == 1 ? one : many)"
+        "\(CachePage.grouped(Int64(number))) \(number == 1 ? one : many)"
     }
 
     private func example(of repository: PageSnapshot.Repository) -> String {

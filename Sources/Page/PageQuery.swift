@@ -14,13 +14,15 @@ struct PageQuery: Hashable, Sendable {
     /// What must all be found, in lower case.
     private let terms: [[UInt8]]
 
-    init(_ target: RequestTarget) {
+    /// - Parameter query: the parameters, decoded; of one that is given twice the first counts.
+    init(_ query: [(name: String, value: String)]) {
+        let value = { (name: String) in query.first { $0.name == name }?.value }
         // A form sends a plus for a space; neither occurs in names.
-        let words = (target["q"] ?? "").prefix(Self.longestSearch).split { $0 == "+" || $0.isWhitespace }
+        let words = (value("q") ?? "").prefix(Self.longestSearch).split { $0 == "+" || $0.isWhitespace }
         search = words.joined(separator: " ")
         terms = words.map { $0.utf8.map(\.lowercased) }
-        page = target["page"].flatMap { Int($0) }.map { max(1, $0) } ?? 1
-        repository = target["repository"].flatMap { $0.isEmpty ? nil : $0 }
+        page = value("page").flatMap { Int($0) }.map { max(1, $0) } ?? 1
+        repository = value("repository").flatMap { $0.isEmpty ? nil : $0 }
     }
 
     /// The images of a repository that match, with their tags that do; `nil` when nothing does.

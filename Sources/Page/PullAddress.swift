@@ -6,11 +6,11 @@ struct PullAddress: Hashable, CustomStringConvertible {
 
     /// - Parameters:
     ///   - host: what the visitor's browser used, if it is a host at all.
-    ///   - listen: what is used otherwise.
+    ///   - address: what is used otherwise.
     ///   - isTLS: whether this server speaks TLS.
-    init(host: String?, listen: ListenAddress, isTLS: Bool) {
+    init(host: String?, otherwise address: String, isTLS: Bool) {
         guard let host = host.flatMap({ try? RegistryHost($0) }) else {
-            description = listen.host.isEmpty ? "localhost:\(listen.port)" : listen.description
+            description = address.hasPrefix(":") ? "localhost\(address)" : address
             return
         }
         // Clients take a first component without a dot or a port for a name on Docker Hub.

@@ -5,6 +5,8 @@ import OCI
 /// A request whose answer needs waiting: for the index, for the disk, or for an upstream.
 struct PendingRequest: Sendable {
     let request: Request
+    /// As ``Responder/begin(_:)`` tells.
+    let isAdmitted: Bool
     let responder: Responder
     let channel: any Channel
     let client: ServedClient
@@ -23,7 +25,7 @@ struct PendingRequest: Sendable {
 
     @concurrent
     private func answer(_ state: ServerState) async {
-        let response = await responder.answer(to: request, of: client)
+        let response = await responder.answer(to: request, isAdmitted: isAdmitted, of: client)
         guard case .arriving(let blob, let range)? = response.body, request.head.method != .head else {
             return channel.writeAndFlush(ResponsePart.whole(response), promise: nil)
         }
@@ -46,6 +48,6 @@ struct PendingRequest: Sendable {
         guard let blob = blob as? CachedBlob, blob.provenance != .cached, let file = try? blob.committedFile else {
             return
         }
-        responder.verified.insert(file)
+        responder.blobs.verified.insert(file)
     }
 }

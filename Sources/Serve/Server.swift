@@ -24,33 +24,16 @@ package struct Server: Sendable {
         _ content: any ServedContent,
         metrics: ServeMetrics = ServeMetrics(),
         status: StatusSource = StatusSource(),
-        page source: PageSource? = nil,
+        page: (any FrontPage)? = nil,
         _ body: (Server) async throws -> R
     ) async throws -> R {
         let access = try Access(configuration)
         let (requests, pending) = AsyncStream<PendingRequest>.makeStream()
         let threads = ServeThreads()
         let state = ServerState(limits: configuration.limits, metrics: metrics, pending: pending, threads: threads)
-        let page = try source.map { try Page($0, metrics, configuration) }
         let store = configuration.verifiedFile.map { VerifiedFilesStore(path: $0, logger: configuration.logger) }
-        let verified = VerifiedFiles(
-            lifetime: configuration.verificationLifetime,
-            metrics: metrics,
-            threads: threads,
-            known: store?.load() ?? [:]
-        )
-        let responder = Responder(
-            content: content,
-            hosts: KnownHosts(configuration.hosts),
-            verified: verified,
-            authenticator: access.authenticator,
-            metrics: metrics,
-            status: status,
-            page: page,
-            scope: configuration.metricsListen == nil ? .everything : .content,
-            pseudonym: configuration.pseudonym,
-            logger: configuration.logger
-        )
+        let verified = VerifiedFiles(configuration, metrics, threads, known: store?.load() ?? [:])
+        let responder = Responder(configuration, content, verified, access.authenticator, metrics, status, page)
         let result: Result<R, any Error> = await withTaskGroup(of: Void.self) { group in
             group.addTask { await answer(requests, state) }
             if let page { group.addTask { await page.run() } }

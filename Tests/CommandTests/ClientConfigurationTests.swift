@@ -1,7 +1,7 @@
 import OCI
 import Testing
 
-@testable import Serve
+@testable import imglife
 
 @Suite(.timeLimit(.minutes(10)))
 struct ClientConfigurationTests {

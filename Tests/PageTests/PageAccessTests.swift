@@ -1,8 +1,9 @@
 import OCI
+import Serve
 import TestSupport
 import Testing
 
-@testable import Serve
+@testable import Page
 
 @Suite(.timeLimit(.minutes(10)))
 struct PageAccessTests {
@@ -33,7 +34,7 @@ struct PageAccessTests {
     @Test("The listener of the metrics has no page")
     func metricsListener() async throws {
         let fixture = try PageFixture([["alpine:1"]])
-        try await fixture.serve(metricsListen: .anyPort) { server async throws in
+        try await fixture.serve(metricsListen: PageFixture.anyPort) { server async throws in
             let address = try #require(server.metricsAddress)
             #expect(try await RawClient(RegistryHost(address)).get("/").status == 404)
         }

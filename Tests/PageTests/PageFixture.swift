@@ -1,10 +1,13 @@
 import Cache
+import Logging
 import NIOCore
 import OCI
+import Serve
 import Synchronization
 import TestSupport
 
-@testable import Serve
+@testable import Page
+@testable import imglife
 
 /// A page about what a test says.
 struct PageFixture: Sendable {
@@ -37,6 +40,7 @@ struct PageFixture: Sendable {
         )
     }
 
+    static var anyPort: ListenAddress { ListenAddress("127.0.0.1:0") ?? .standard }
     static func digest(_ number: Int) -> Digest { Digest.of(ByteBuffer(string: "\(number)")) }
 
     /// A server with that page.
@@ -45,11 +49,16 @@ struct PageFixture: Sendable {
         metricsListen: ListenAddress? = nil,
         _ body: (Server) async throws -> R
     ) async throws -> R {
-        var configuration = ServerConfiguration(listen: .anyPort, logger: LogText().logger)
-        configuration.limits = .patient
+        var configuration = ServerConfiguration(
+            listen: Self.anyPort,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        configuration.limits.head = .seconds(300)
+        configuration.limits.idle = .seconds(300)
         configuration.passwordFile = passwordFile
         configuration.metricsListen = metricsListen
-        return try await Server.with(configuration, NoContent(), page: source, body)
+        let page = try CachePage(source, address: "127.0.0.1:5050", isTLS: false)
+        return try await Server.with(configuration, NoContent(), page: page, body)
     }
 
     /// One answer to a GET.

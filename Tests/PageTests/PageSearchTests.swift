@@ -1,9 +1,10 @@
 import Cache
 import OCI
+import Serve
 import TestSupport
 import Testing
 
-@testable import Serve
+@testable import Page
 
 @Suite(.timeLimit(.minutes(10)))
 struct PageSearchTests {

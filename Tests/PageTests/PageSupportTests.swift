@@ -1,6 +1,6 @@
 import ArgumentParser
 import OCI
-import Serve
+import Page
 import TestSupport
 import Testing
 

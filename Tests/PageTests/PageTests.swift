@@ -1,10 +1,11 @@
 import Cache
 import NIOCore
 import OCI
+import Serve
 import TestSupport
 import Testing
 
-@testable import Serve
+@testable import Page
 
 @Suite(.timeLimit(.minutes(10)))
 struct PageTests {
@@ -160,7 +161,7 @@ struct PageTests {
         ]
     )
     func pullAddress(host: String, isTLS: Bool, expected: String) {
-        #expect(PullAddress(host: host, listen: .standard, isTLS: isTLS).description == expected)
+        #expect(PullAddress(host: host, otherwise: "127.0.0.1:5050", isTLS: isTLS).description == expected)
     }
 }
 

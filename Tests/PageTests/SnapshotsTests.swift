@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@testable import Serve
+@testable import Page
 
 @Suite(.timeLimit(.minutes(10)))
 struct SnapshotsTests {

@@ -16,7 +16,7 @@ struct AddressTests {
     )
     func catalogNames(place: String) async throws {
         try await ServedCache.with([("\(place):1", Self.image)]) { served async throws in
-            let name = Addressing.listedName(of: try RepositoryReference(place))
+            let name = try RepositoryReference(place).listedName
             #expect(try await served.get("/v2/_catalog").text.contains("\"\(name)\""))
             #expect(try await served.get("/v2/\(name)/manifests/1").status == 200)
             #expect(try await served.get("/v2/\(name)/tags/list").status == 200)

@@ -106,7 +106,7 @@ struct RouteTests {
     )
     func listedNames(place: String) throws {
         let repository = try RepositoryReference(place)
-        let components = Addressing.listedName(of: repository).split(separator: "/").map(String.init)
+        let components = repository.listedName.split(separator: "/").map(String.init)
         #expect(try Addressing(hosts: Self.hosts).address(components, namespace: nil).repository == repository)
     }
 

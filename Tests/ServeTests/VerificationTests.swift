@@ -18,7 +18,7 @@ struct VerificationTests {
         try await ServedCache.with([("docker.io/library/app:1", Self.image)]) { served async throws in
             let file = try #require(try served.cache.blobFile(Self.layer.descriptor.digest))
             let threads = ServeThreads()
-            let files = VerifiedFiles(lifetime: .seconds(60), metrics: served.metrics, threads: threads)
+            let files = VerifiedFiles(.test(), served.metrics, threads)
             let result: Result<Void, any Error>
             do { result = .success(try await body(file, files)) } catch { result = .failure(error) }
             await threads.close()

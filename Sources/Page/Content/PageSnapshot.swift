@@ -76,7 +76,7 @@ final class PageSnapshot: Sendable {
         return byLocation.map { location, images in
             Repository(
                 reference: location,
-                name: Addressing.listedName(of: location),
+                name: location.listedName,
                 images: images.sorted(by: precedes)
             )
         }

@@ -10,6 +10,7 @@ package struct PageSource: Sendable {
     let details: @Sendable ([Digest]) async throws -> [Digest: ImageDetails]
     let downloads: @Sendable () -> [RunningDownload]
     let statistics: @Sendable () -> CacheStatistics
+    let traffic: @Sendable () -> PageTraffic
     /// Asked for once a snapshot.
     let support: @Sendable () async -> Support
     /// The wall clock, in seconds since 1970.
@@ -21,13 +22,19 @@ package struct PageSource: Sendable {
     ///
     /// - Parameters:
     ///   - cache: what it is about.
+    ///   - traffic: what its server has done.
     ///   - support: reads what is known about releases; must ask no service, because a page waits for it.
-    package init(_ cache: ContentCache, support: @escaping @Sendable () async -> Support = { { _, _ in nil } }) {
+    package init(
+        _ cache: ContentCache,
+        traffic: @escaping @Sendable () -> PageTraffic,
+        support: @escaping @Sendable () async -> Support = { { _, _ in nil } }
+    ) {
         self.init(
             overview: { try await cache.inventory.overview() },
             details: { try await cache.inventory.details(of: $0) },
             downloads: { cache.runningDownloads },
             statistics: { cache.statistics },
+            traffic: traffic,
             support: support
         )
     }
@@ -37,14 +44,27 @@ package struct PageSource: Sendable {
         details: @escaping @Sendable ([Digest]) async throws -> [Digest: ImageDetails] = { _ in [:] },
         downloads: @escaping @Sendable () -> [RunningDownload] = { [] },
         statistics: @escaping @Sendable () -> CacheStatistics = { CacheStatistics() },
+        traffic: @escaping @Sendable () -> PageTraffic = { PageTraffic() },
         support: @escaping @Sendable () async -> Support = { { _, _ in nil } }
     ) {
         self.overview = overview
         self.details = details
         self.downloads = downloads
         self.statistics = statistics
+        self.traffic = traffic
         self.support = support
     }
+}
+
+/// What the page's server has done since it was started.
+package struct PageTraffic: Hashable, Sendable {
+    package var requests: Int64 = 0
+    /// Of bodies.
+    package var sentBytes: Int64 = 0
+    package var blobHits: Int64 = 0
+    package var blobMisses: Int64 = 0
+
+    package init() {}
 }
 
 /// When the support of a release ends.

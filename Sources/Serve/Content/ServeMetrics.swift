@@ -94,23 +94,9 @@ package final class ServeMetrics: Sendable {
         }
     }
 
-    /// The sums that people look at.
-    struct Totals: Hashable, Sendable {
-        var requests: Int64 = 0
-        /// Of bodies.
-        var sentBytes: Int64 = 0
-        var blobHits: Int64 = 0
-        var blobMisses: Int64 = 0
-    }
-
-    var totals: Totals {
-        let state = state.withLock { $0 }
-        return Totals(
-            requests: state.answers.values.reduce(0, +),
-            sentBytes: state.bytes,
-            blobHits: state.events[.blobHit] ?? 0,
-            blobMisses: state.events[.blobMiss] ?? 0
-        )
+    /// All requests and the bytes of their answers' bodies.
+    package var totals: (requests: Int64, sentBytes: Int64) {
+        state.withLock { ($0.answers.values.reduce(0, +), $0.bytes) }
     }
 
     func streamBegan() { sending.add(1, ordering: .relaxed) }

@@ -28,12 +28,12 @@ final class VerifiedFiles: Sendable {
 
     /// With what an earlier server had verified.
     init(
-        lifetime: Duration,
-        metrics: ServeMetrics,
-        threads: ServeThreads,
+        _ configuration: ServerConfiguration,
+        _ metrics: ServeMetrics,
+        _ threads: ServeThreads,
         known: [BlobFile.Identity: WallTime] = [:]
     ) {
-        self.lifetime = lifetime
+        lifetime = configuration.verificationLifetime
         self.metrics = metrics
         self.threads = threads
         state = Mutex(State(recent: known))

@@ -39,12 +39,6 @@ struct Addressing: Sendable {
         return Address(repository: try repository(components.dropFirst(), on: host), name: name, namespace: nil)
     }
 
-    /// How a repository is listed: so that its name, put into a path, leads back to it.
-    static func listedName(of repository: RepositoryReference) -> String {
-        let host = repository.host
-        return (host.port.map { "\(host.name)_\($0)" } ?? host.name) + "/" + repository.repository.description
-    }
-
     /// Whether a name may begin with a host that is not known yet, although it has no dot.
     func doubts(_ components: [String]) -> Bool {
         guard components.count > 1, let spelling = Self.spellings(of: components[0]).last else { return false }

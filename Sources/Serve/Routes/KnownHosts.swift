@@ -46,6 +46,24 @@ final class KnownHosts: Sendable {
         return address
     }
 
+    /// The repository that a name leads to; the content is asked for hosts that are not known yet.
+    ///
+    /// - Throws: ``AddressError``; what the content throws.
+    func address(
+        _ name: [String],
+        namespace: String?,
+        askingAlso content: any ServedContent
+    ) async throws -> Address {
+        if namespace == nil, Addressing(hosts: hosts).doubts(name) { try await refresh(from: content) }
+        do throws(AddressError) {
+            return try address(name, namespace: namespace)
+        } catch {
+            guard case .unknownHost = error else { throw error }
+            try await refresh(from: content)
+            return try address(name, namespace: namespace)
+        }
+    }
+
     /// Asks the content which hosts there are, unless that was done just now.
     func refresh(from content: any ServedContent) async throws {
         let readAt = state.withLock { $0.readAt }

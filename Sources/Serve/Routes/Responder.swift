@@ -7,14 +7,14 @@ import OCI
 struct Responder: Sendable {
     let content: any ServedContent
     let hosts: KnownHosts
-    let verified: VerifiedFiles
-    let authenticator: Authenticator?
+    let blobs: BlobAnswers
+    var authenticator: Authenticator?
     let metrics: ServeMetrics
     let status: StatusSource
-    let page: Page?
-    let scope: Scope
+    var page: (any FrontPage)?
+    var scope: Scope
     /// As in ``ServerConfiguration/pseudonym``.
-    let pseudonym: String?
+    var pseudonym: String?
     let logger: Logger
 
     /// What a listener answers; health is told by all.
@@ -26,51 +26,79 @@ struct Responder: Sendable {
         case status
     }
 
+    init(
+        _ configuration: ServerConfiguration,
+        _ content: any ServedContent,
+        _ verified: VerifiedFiles,
+        _ authenticator: Authenticator?,
+        _ metrics: ServeMetrics,
+        _ status: StatusSource,
+        _ page: (any FrontPage)?
+    ) {
+        let hosts = KnownHosts(configuration.hosts)
+        self.content = content
+        self.hosts = hosts
+        blobs = BlobAnswers(content: content, hosts: hosts, verified: verified, metrics: metrics)
+        self.authenticator = authenticator
+        self.metrics = metrics
+        self.status = status
+        self.page = page
+        scope = configuration.metricsListen == nil ? .everything : .content
+        pseudonym = configuration.pseudonym
+        logger = configuration.logger
+    }
+
     /// The same for a listener that tells the metrics alone, to everybody.
     var forStatus: Responder {
-        Responder(
-            content: content,
-            hosts: hosts,
-            verified: verified,
-            authenticator: nil,
-            metrics: metrics,
-            status: status,
-            page: nil,
-            scope: .status,
-            pseudonym: nil,
-            logger: logger
-        )
+        var responder = self
+        responder.authenticator = nil
+        responder.page = nil
+        responder.scope = .status
+        responder.pseudonym = nil
+        return responder
+    }
+
+    /// What an event loop can tell of an answer.
+    enum Beginning {
+        case answer(Response)
+        /// ``answer(to:isAdmitted:of:)`` has to be asked.
+        case wait(isAdmitted: Bool)
     }
 
     /// The answer where it needs no waiting: blobs that are in the cache, and what can be told without it.
-    ///
-    /// - Returns: `nil` when ``answer(to:of:)`` has to be asked.
-    func answerAtOnce(to request: Request) -> Response? {
-        switch admission(of: request) {
-        case .refused(let response): return response
-        case .pending: return nil
-        case .admitted: break
+    func begin(_ request: Request) -> Beginning {
+        if let authenticator, request.route?.isOpen != true {
+            switch authenticator.admitsAtOnce(request.head.fields.authorization) {
+            case true?: break
+            case false?: return .answer(.unauthorized)
+            case nil: return .wait(isAdmitted: false)
+            }
         }
-        guard let route = request.route, let target = request.target, serves(route) else { return Self.notFound }
-        if let refusal = refusal(of: request.head, route) { return refusal }
-        switch route {
-        case .ping: return Self.ping
-        case .health: return Response(200, json: "{\"status\":\"ok\"}\n")
-        case .blob(let name, let digest): return blobAtHand(request.head, target, name, digest)
-        default: return nil
+        if let refusal = refusal(of: request) { return .answer(refusal) }
+        switch (request.route, request.target) {
+        case (.ping, _): return .answer(.ping)
+        case (.health, _): return .answer(Response(200, json: "{\"status\":\"ok\"}\n"))
+        case (.blob(let name, let digest), let target?):
+            return blobs.atHand(request.head, target, name, digest).map(Beginning.answer) ?? .wait(isAdmitted: true)
+        default: return .wait(isAdmitted: true)
         }
     }
 
     /// The answer, whatever it takes.
-    func answer(to request: Request, of client: ServedClient) async -> Response {
-        if let authenticator, request.route?.isOpen != true {
-            switch await authenticator.admits(request.head.fields.authorization, from: client) {
-            case .admitted: break
-            case .refused: return Self.unauthorized
+    ///
+    /// - Parameters:
+    ///   - request: what is asked.
+    ///   - isAdmitted: what ``begin(_:)`` has told.
+    ///   - client: who asks.
+    func answer(to request: Request, isAdmitted: Bool, of client: ServedClient) async -> Response {
+        if !isAdmitted {
+            if let authenticator {
+                let outcome = await authenticator.admits(request.head.fields.authorization, from: client)
+                guard case .admitted = outcome else { return .unauthorized }
             }
+            if let refusal = refusal(of: request) { return refusal }
         }
-        guard let route = request.route, let target = request.target, serves(route) else { return Self.notFound }
-        if let refusal = refusal(of: request.head, route) { return refusal }
+        guard let route = request.route, let target = request.target else { return .notFound }
         do {
             return try await answer(request.head, route, target, client)
         } catch {
@@ -85,7 +113,7 @@ struct Responder: Sendable {
         _ client: ServedClient
     ) async throws -> Response {
         switch route {
-        case .ping: return Self.ping
+        case .ping: return .ping
         case .health: return Response(200, json: "{\"status\":\"ok\"}\n")
         case .readiness: return await readiness()
         case .metrics:
@@ -94,33 +122,44 @@ struct Responder: Sendable {
                 [("Content-Type", ServeMetrics.contentType)],
                 json: metrics.text(await status.gauges())
             )
-        case .page: return try await page?.answer(to: request, target) ?? Self.notFound
-        case .catalog: return try await catalog(target)
+        case .page:
+            guard let page else { return .notFound }
+            return Response(
+                try await page.document(for: target.query, from: request.fields.host),
+                policy: page.policy
+            )
+        case .catalog: return try await ListAnswers(content: content, hosts: hosts).catalog(target)
         case .uploads: return Response(404, .blobUploadUnknown, "nothing can be uploaded here")
         case .tags(let name):
-            return try await within(name, target) { try await tags(of: $0, target) }
+            return try await within(name, target) {
+                try await ListAnswers(content: content, hosts: hosts).tags(of: $0, target)
+            }
         case .manifest(let name, let reference):
-            return try await within(name, target) { try await manifest(reference, of: $0, request) }
+            return try await within(name, target) {
+                try await ManifestAnswers(content: content).manifest(reference, of: $0, request)
+            }
         case .blob(let name, let digest):
-            return try await within(name, target) { try await blob(digest, of: $0, request, client) }
+            return try await within(name, target) { try await blobs.blob(digest, of: $0, request, client) }
         case .referrers(let name, let digest):
-            return try await within(name, target) { try await referrers(of: digest, in: $0, target) }
+            return try await within(name, target) {
+                try await ReferrerAnswers(content: content).referrers(of: digest, in: $0, target)
+            }
         }
     }
 
-    private enum Admission {
-        case admitted
-        case refused(Response)
-        case pending
-    }
-
-    private func admission(of request: Request) -> Admission {
-        guard let authenticator, request.route?.isOpen != true else { return .admitted }
-        switch authenticator.admitsAtOnce(request.head.fields.authorization) {
-        case true?: return .admitted
-        case false?: return .refused(Self.unauthorized)
-        case nil: return .pending
+    /// Why a request is refused whatever there is.
+    private func refusal(of request: Request) -> Response? {
+        guard let route = request.route, serves(route) else { return .notFound }
+        let head = request.head
+        if let pseudonym, head.fields.via?.contains(pseudonym) == true { return .loop }
+        // What no path can lead to is wrong for every method: the conformance suite pushes to such a digest.
+        if case .manifest(_, let text) = route, text.contains(":"), (try? Digest(text)) == nil {
+            return .invalidDigest(text)
         }
+        guard case .other = head.method else {
+            return head.fields.expect.flatMap { $0.lowercased() == "100-continue" ? nil : .unexpected }
+        }
+        return .readOnly
     }
 
     private func serves(_ route: Route) -> Bool {
@@ -131,86 +170,27 @@ struct Responder: Sendable {
         }
     }
 
-    private func refusal(of request: RequestHead, _ route: Route) -> Response? {
-        if let pseudonym, request.fields.via?.contains(pseudonym) == true { return Self.loop }
-        // What no path can lead to is wrong for every method: the conformance suite pushes to such a digest.
-        if case .manifest(_, let text) = route, let refusal = Self.digestRefusal(text) { return refusal }
-        guard case .other = request.method else {
-            return request.fields.expect.flatMap { $0.lowercased() == "100-continue" ? nil : Self.unexpected }
-        }
-        return Response(
-            405,
-            .unsupported,
-            "this registry is read-only: it answers GET and HEAD",
-            [("Allow", "GET, HEAD")]
-        )
-    }
-
     private func readiness() async -> Response {
         guard let problem = await status.readiness() else { return Response(200, json: "{\"status\":\"ready\"}\n") }
         logger.warning("not ready", metadata: ["reason": "\(problem)"])
         return Response(503, json: "{\"status\":\"not ready\"}\n")
     }
-}
-
-extension Responder {
-    static let ping = Response(200, [("Docker-Distribution-API-Version", "registry/2.0")], json: "{}")
-    static let notFound = Response(404, .nameUnknown, "there is nothing at this path")
-    static let loop = Response(
-        508,
-        .unknown,
-        "this server is its own upstream: a mirror or a registry of its configuration leads back to it"
-    )
-    static let unexpected = Response(417, .unsupported, "only '100-continue' can be expected")
-    static let unauthorized = Response(
-        401,
-        .unauthorized,
-        "a user name and a password are required",
-        [
-            ("WWW-Authenticate", "Basic realm=\"imglife\", charset=\"UTF-8\""),
-            ("Docker-Distribution-API-Version", "registry/2.0"),
-        ]
-    )
 
     /// Runs a route within the repository that a name leads to.
-    func within(
+    private func within(
         _ name: [String],
         _ target: RequestTarget,
         _ body: (Address) async throws -> Response
     ) async throws -> Response {
         let address: Address
         do {
-            address = try await self.address(name, target)
+            address = try await hosts.address(name, namespace: target["ns"], askingAlso: content)
         } catch let error as AddressError {
-            return Self.answer(to: error)
+            return Response(error)
         }
         var response = try await body(address)
         if let namespace = address.namespace { response.fields.append(("OCI-Namespace", namespace)) }
         return response
-    }
-
-    private func address(_ name: [String], _ target: RequestTarget) async throws -> Address {
-        if target["ns"] == nil, Addressing(hosts: hosts.hosts).doubts(name) { try await hosts.refresh(from: content) }
-        do throws(AddressError) {
-            return try hosts.address(name, namespace: target["ns"])
-        } catch {
-            guard case .unknownHost = error else { throw error }
-            try await hosts.refresh(from: content)
-            return try hosts.address(name, namespace: target["ns"])
-        }
-    }
-
-    static func answer(to error: AddressError) -> Response {
-        switch error {
-        case .invalidName(let name):
-            Response(400, .nameInvalid, "'\(name.displaySafe)' is not the name of a repository")
-        case .unknownHost(let host):
-            Response(
-                404,
-                .nameUnknown,
-                "the registry '\(host.displaySafe)' is not served here; it is neither in the configuration nor in the cache"
-            )
-        }
     }
 
     /// What went wrong is no statement about whether something exists.

@@ -1,6 +1,4 @@
-import Logging
 import NIOCore
-import OCI
 
 /// Whether a client takes what is sent to it.
 struct ProgressWatch {
@@ -39,36 +37,11 @@ extension ConnectionHandler {
         }
     }
 
-    /// What is counted and logged for a request whose client left before there was an answer.
-    private static let clientLeft = 499
-
     /// Counts and logs an answer, complete or not.
     func finishExchange() {
         guard let exchange else { return }
         self.exchange = nil
-        if exchange.status == 0 { exchange.status = Self.clientLeft }
-        let label = exchange.request.route?.label ?? "none"
-        state.metrics.count(label, status: exchange.status, bytes: exchange.sent)
-        guard logger.logLevel <= .info else { return }
-        logger.info("answered", metadata: line(of: exchange))
-    }
-
-    /// No query but `ns`, and no credentials: both can hold secrets.
-    private func line(of exchange: Exchange) -> Logger.Metadata {
-        let head = exchange.request.head
-        let path = head.target.prefix { $0 != "?" }
-        let milliseconds = (ContinuousClock.now - exchange.began) / .milliseconds(1)
-        var line: Logger.Metadata = [
-            "client": .string(client),
-            "method": .string(head.method.name),
-            "path": .string(path.displaySafe),
-            "status": "\(exchange.status)",
-            "bytes": "\(exchange.sent)",
-            "ms": "\(Int(milliseconds.rounded()))",
-            "agent": .string((head.fields.userAgent ?? "-").displaySafe(limit: 128)),
-        ]
-        if let namespace = exchange.request.target?["ns"] { line["ns"] = .string(namespace.displaySafe(limit: 128)) }
-        return line
+        log.note(exchange, of: client)
     }
 
     /// The client hears the end of the answer before the connection is closed, also when it is still sending.
@@ -102,8 +75,11 @@ extension ConnectionHandler {
             return
         }
         switch kind {
-        case .head where phase == .reading: headTookTooLong()
-        case .head: break
+        case .head:
+            guard phase == .reading else { return }
+            // Whoever has sent nothing hears nothing.
+            guard inbox.isInHead else { return context.close(promise: nil) }
+            refuse(RefusedRequest(status: 408, message: "the request's head took too long"))
         case .linger: context.close(promise: nil)
         case .idle, .progress:
             let waiting = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0

@@ -24,21 +24,17 @@ final class ConnectionHandler: ChannelDuplexHandler {
     let resources: LoopResources
     /// Nothing stands between this handler and the socket, so that the system can send files itself.
     let isPlain: Bool
-    let logger: Logger
+    let log: AccessLog
     var phase = Phase.reading
     var exchange: Exchange?
     var sender: BlobSender?
     var deadline = Deadline()
-    var encoder = ResponseEncoder()
+    var writer: AnswerWriter
+    var sendQueue = SendQueue()
     var progress = ProgressWatch()
     var context: ChannelHandlerContext?
-    /// See ``SendQueue``.
-    var isTrusted = false
     private(set) var client = "-"
-    /// Bytes of a request's body that are still to be thrown away.
-    var toSkip = 0
-    private var inbox = ByteBuffer()
-    private var parser = RequestParser()
+    private(set) var inbox = Inbox()
     private var requests = 0
     private var isDraining = false
     private var isAdvancing = false
@@ -57,7 +53,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         self.state = state
         self.responder = responder
         self.resources = resources
-        self.logger = logger
+        log = AccessLog(logger: logger, metrics: state.metrics)
+        writer = AnswerWriter(resources)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -74,14 +71,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard phase != .closing else { return }
-        var bytes = unwrapInboundIn(data)
-        if inbox.readableBytes == 0 {
-            inbox = bytes
-        } else {
-            // What was read would stay otherwise, for as long as reads never end where a head does.
-            inbox.discardReadBytes()
-            inbox.writeBuffer(&bytes)
-        }
+        inbox.take(unwrapInboundIn(data))
         advance()
     }
 
@@ -93,13 +83,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        logger.debug("a connection failed", metadata: ["error": "\("\(error)".displaySafe)"])
+        log.logger.debug("a connection failed", metadata: ["error": "\("\(error)".displaySafe)"])
         context.close(promise: nil)
     }
 
     /// A client that sends ahead of its turn has to wait.
     func read(context: ChannelHandlerContext) {
-        if phase != .closing, inbox.readableBytes >= ConnectionLimits.maximumAhead {
+        if phase != .closing, inbox.isFull {
             hasDeferredRead = true
         } else {
             context.read()
@@ -108,7 +98,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     /// Reads on where a client had to wait.
     func resumeReading() {
-        guard hasDeferredRead, phase == .closing || inbox.readableBytes < ConnectionLimits.maximumAhead else { return }
+        guard hasDeferredRead, phase == .closing || !inbox.isFull else { return }
         hasDeferredRead = false
         context?.read()
     }
@@ -138,14 +128,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         isAdvancing = true
         defer { isAdvancing = false }
         while phase == .reading, context.channel.isWritable {
-            if toSkip > 0 {
-                let count = min(toSkip, inbox.readableBytes)
-                inbox.moveReaderIndex(forwardBy: count)
-                toSkip -= count
-                if toSkip > 0 { break }
-            }
             do throws(RefusedRequest) {
-                guard let head = try parser.next(from: &inbox) else { break }
+                guard let head = try inbox.next() else { break }
                 begin(Request(head))
             } catch {
                 refuse(error)
@@ -157,11 +141,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private func awaitRequest() {
         // What it had asked for has been answered.
         if hasInputEnded, context?.channel.isWritable == true { return closeAfterLast() }
-        if parser.isInHead || toSkip > 0 {
+        if inbox.isInRequest {
             if deadline.kind != .head { setDeadline(.head, state.limits.head) }
         } else {
             if requests > 0, deadline.kind != .idle { setDeadline(.idle, state.limits.idle) }
-            if inbox.readableBytes == 0 { inbox = ByteBuffer() }
+            inbox.release()
         }
         resumeReading()
     }
@@ -172,49 +156,26 @@ final class ConnectionHandler: ChannelDuplexHandler {
         switch request.head.body {
         case .none: break
         case .bytes(let count) where count <= ConnectionLimits.maximumBody && request.head.fields.expect == nil:
-            toSkip = count
+            inbox.skip(count)
         case .bytes, .chunked: isLast = true
         }
         phase = .answering
         deadline.clear()
         exchange = Exchange(request, isLast: isLast)
-        if let response = responder.answerAtOnce(to: request) {
-            send(response)
-        } else {
-            ask(request)
+        switch responder.begin(request) {
+        case .answer(let response): send(response)
+        case .wait(let isAdmitted):
+            // A task of the server answers it.
+            guard let channel = context?.channel else { return }
+            exchange?.departure = state.ask(request, isAdmitted: isAdmitted, responder, channel)
         }
     }
 
-    /// Leaves the answer to a task of the server.
-    private func ask(_ request: Request) {
-        guard let channel = context?.channel else { return }
-        let (departure, continuation) = AsyncStream<Never>.makeStream()
-        exchange?.departure = continuation
-        state.pending.yield(
-            PendingRequest(
-                request: request,
-                responder: responder,
-                channel: channel,
-                client: ServedClient(key: channel.remoteAddress?.clientKey ?? ""),
-                departure: departure
-            )
-        )
-    }
-
-    private func refuse(_ refused: RefusedRequest) {
+    func refuse(_ refused: RefusedRequest) {
         phase = .answering
         let head = RequestHead(method: .other("-"), target: "-", isHTTP10: false)
         exchange = Exchange(Request(head), isLast: true)
         send(Response(refused))
-    }
-
-    /// Whoever has sent nothing hears nothing.
-    func headTookTooLong() {
-        guard parser.isInHead else {
-            context?.close(promise: nil)
-            return
-        }
-        refuse(RefusedRequest(status: 408, message: "the request's head took too long"))
     }
 
     /// A client that ends its side after its request is answered; one that left cannot be told from it at once.

@@ -7,7 +7,7 @@ final class ServerState: Sendable {
     let limits: ConnectionLimits
     let metrics: ServeMetrics
     /// Requests that need more than an event loop can do at once.
-    let pending: AsyncStream<PendingRequest>.Continuation
+    private let pending: AsyncStream<PendingRequest>.Continuation
     let threads: ServeThreads
 
     private struct State {
@@ -59,6 +59,30 @@ final class ServerState: Sendable {
         metrics.connectionOpened()
         channel.closeFuture.whenComplete { _ in self.release(channel, client) }
         return true
+    }
+
+    /// Leaves an answer to a task of the server.
+    ///
+    /// - Returns: what ends when the client leaves, and when it has its answer.
+    func ask(
+        _ request: Request,
+        isAdmitted: Bool,
+        _ responder: Responder,
+        _ channel: any Channel
+    ) -> AsyncStream<Never>.Continuation {
+        let (departure, end) = AsyncStream<Never>.makeStream()
+        let client = ServedClient(key: channel.remoteAddress?.clientKey ?? "")
+        pending.yield(
+            PendingRequest(
+                request: request,
+                isAdmitted: isAdmitted,
+                responder: responder,
+                channel: channel,
+                client: client,
+                departure: departure
+            )
+        )
+        return end
     }
 
     /// Takes note of a connection that is sent away, until it closes.

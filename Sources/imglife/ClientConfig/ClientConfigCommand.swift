@@ -1,6 +1,5 @@
 import ArgumentParser
 import OCI
-import Serve
 import Sync
 
 extension ClientKind: ExpressibleByArgument {}

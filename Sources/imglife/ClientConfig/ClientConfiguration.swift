@@ -1,4 +1,4 @@
-package import OCI
+import OCI
 
 /// The lines that make a client pull through this mirror, and where they belong.
 ///
@@ -6,15 +6,15 @@ package import OCI
 /// buildkitd.toml.
 ///
 /// Every client falls back to the registry itself when the mirror does not answer, and keeps the images' own names.
-package struct ClientConfiguration: Sendable {
-    package let client: ClientKind
-    package let mirror: MirrorAddress
+struct ClientConfiguration: Sendable {
+    let client: ClientKind
+    let mirror: MirrorAddress
     /// The registries that are mirrored, in the order in which they are written.
-    package let upstreams: [RegistryHost]
+    let upstreams: [RegistryHost]
     /// A file on the client's machine that holds the mirror's certificate authority.
-    package let authorityFile: String?
+    let authorityFile: String?
 
-    package init(
+    init(
         _ client: ClientKind,
         mirror: MirrorAddress,
         upstreams: [RegistryHost],
@@ -27,12 +27,12 @@ package struct ClientConfiguration: Sendable {
     }
 
     /// Registries that this client cannot pull through a mirror at all: dockerd knows mirrors of Docker Hub only.
-    package var unreachable: [RegistryHost] {
+    var unreachable: [RegistryHost] {
         client == .docker ? upstreams.filter { $0 != .dockerHub } : []
     }
 
     /// What a person must do beside writing the text; the text's own comments say it for the other clients.
-    package var hints: [String] {
+    var hints: [String] {
         guard client == .docker else { return [] }
         var hints = ["this belongs in /etc/docker/daemon.json; then: systemctl reload docker"]
         if let authorityFile {
@@ -47,7 +47,7 @@ package struct ClientConfiguration: Sendable {
     }
 
     /// The text of the file or files; where there can be several, each begins with a comment that is its path.
-    package var text: String {
+    var text: String {
         switch client {
         case .containerd: upstreams.map(containerdHosts).joined(separator: "\n")
         case .docker: daemon

@@ -1,5 +1,5 @@
 /// A program that pulls images and can be told to use a mirror.
-package enum ClientKind: String, CaseIterable, Sendable {
+enum ClientKind: String, CaseIterable, Sendable {
     case containerd
     case docker
     case podman

@@ -1,14 +1,14 @@
-package import OCI
+import OCI
 
 /// Where clients reach this mirror: a scheme and a host, such as `http://127.0.0.1:5050`.
-package struct MirrorAddress: Hashable, Sendable, CustomStringConvertible {
-    package let isSecure: Bool
+struct MirrorAddress: Hashable, Sendable, CustomStringConvertible {
+    let isSecure: Bool
     /// With its port where one is given.
-    package let host: RegistryHost
+    let host: RegistryHost
 
     /// - Parameter text: `http://` or `https://` and a host, with an optional port and nothing after it but one `/`.
     /// - Throws: `ReferenceError` that says what is wrong with the host; text without scheme is taken as a host on HTTPS.
-    package init(_ text: String) throws(ReferenceError) {
+    init(_ text: String) throws(ReferenceError) {
         var rest = Substring(text)
         if rest.hasPrefix("http://") {
             isSecure = false
@@ -21,5 +21,5 @@ package struct MirrorAddress: Hashable, Sendable, CustomStringConvertible {
         host = try RegistryHost(rest)
     }
 
-    package var description: String { "\(isSecure ? "https" : "http")://\(host)" }
+    var description: String { "\(isSecure ? "https" : "http")://\(host)" }
 }

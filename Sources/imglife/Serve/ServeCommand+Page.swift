@@ -2,13 +2,31 @@ import Cache
 import Lifecycle
 import Logging
 import OCI
+import Page
 import Serve
 import Sync
 
-extension CacheAccess {
-    /// What the server's page tells about a cache.
-    func page(about cache: ContentCache) -> PageSource {
-        PageSource(cache) { await session.support() }
+extension ServeCommand {
+    /// The page about a cache.
+    func page(
+        about cache: ContentCache,
+        _ access: CacheAccess,
+        _ metrics: ServeMetrics,
+        _ sync: ServedSync?
+    ) throws -> CachePage {
+        let source = PageSource(cache, traffic: { PageTraffic(metrics) }) { await access.session.support() }
+        return try CachePage(source, address: "\(listen)", isTLS: tlsCert != nil)
+    }
+}
+
+extension CachePage: FrontPage {}
+
+extension PageTraffic {
+    init(_ metrics: ServeMetrics) {
+        self.init()
+        (requests, sentBytes) = metrics.totals
+        blobHits = metrics[.blobHit]
+        blobMisses = metrics[.blobMiss]
     }
 }
 

@@ -114,13 +114,6 @@ struct ServeCommand: Subcommand {
         let ending = Ending()
         let pseudonym = "imglife-\(String(UInt64.random(in: .min ... .max), radix: 36))"
         try await withContent(cache, access, metrics, pseudonym) { content, hosts, figures in
-            let status = StatusSource(
-                readiness: { [pullsThrough = pulling.pullThrough] in
-                    if ending.hasBegun { return "the server is about to stop" }
-                    return await cache.unreadiness(pullsThrough)
-                },
-                gauges: { await cache.gauges() + figures() + (sync?.gauges ?? []) }
-            )
             var configuration = configuration(access, logger)
             configuration.hosts.formUnion(hosts)
             configuration.pseudonym = pseudonym
@@ -129,27 +122,45 @@ struct ServeCommand: Subcommand {
                 configuration,
                 content,
                 metrics: metrics,
-                status: status,
-                page: access.page(about: cache)
+                status: StatusSource(
+                    readiness: { [pullsThrough = pulling.pullThrough] in
+                        ending.hasBegun ? "the server is about to stop" : await cache.unreadiness(pullsThrough)
+                    },
+                    gauges: { await cache.gauges() + figures() + (sync?.gauges ?? []) }
+                ),
+                page: try page(about: cache, access, metrics, sync)
             ) { server in
-                var metadata: Logger.Metadata = [
-                    "address": "\(server.address)", "cache": "\(access.configuration.directory)",
-                ]
-                if let address = server.metricsAddress { metadata["metrics"] = "\(address)" }
-                logger.notice("listening", metadata: metadata)
-                await syncing(sync, in: cache) {
-                    await stop.wait { [credentials = access.session.credentials] in
-                        credentials.forget()
-                        await server.reload()
-                        sync?.reload()
-                    }
-                    ending.begin()
-                    // Who balances loads sees it, and sends nobody any more, while everything is still answered.
-                    if shutdownDelay > .zero { try? await Task.sleep(for: shutdownDelay) }
-                }
+                tellAddress(of: server, access, logger)
+                await syncing(sync, in: cache) { await wait(for: stop, server, access, sync, ending) }
             }
         }
         logger.notice("stopped")
+    }
+
+    private func tellAddress(of server: Server, _ access: CacheAccess, _ logger: Logger) {
+        var metadata: Logger.Metadata = [
+            "address": "\(server.address)", "cache": "\(access.configuration.directory)",
+        ]
+        if let address = server.metricsAddress { metadata["metrics"] = "\(address)" }
+        logger.notice("listening", metadata: metadata)
+    }
+
+    /// Serves until the process is told to stop, and for the time after that.
+    private func wait(
+        for stop: Stopping,
+        _ server: Server,
+        _ access: CacheAccess,
+        _ sync: ServedSync?,
+        _ ending: Ending
+    ) async {
+        await stop.wait { [credentials = access.session.credentials] in
+            credentials.forget()
+            await server.reload()
+            sync?.reload()
+        }
+        ending.begin()
+        // Who balances loads sees it, and sends nobody any more, while everything is still answered.
+        if shutdownDelay > .zero { try? await Task.sleep(for: shutdownDelay) }
     }
 
     private func configuration(_ access: CacheAccess, _ logger: Logger) -> ServerConfiguration {

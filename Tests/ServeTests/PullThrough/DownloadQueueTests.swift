@@ -56,7 +56,14 @@ struct DownloadQueueTests {
         let gate = Watched(false)
         let served = Watched(0)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await queue.withPlace(Self.wish("a", 1)) { try await gate.wait { $0 } } }
+            let isTaken = Watched(false)
+            group.addTask {
+                try await queue.withPlace(Self.wish("a", 1)) {
+                    isTaken.update { $0 = true }
+                    try await gate.wait { $0 }
+                }
+            }
+            try await isTaken.wait { $0 }
             await withThrowingTaskGroup(of: Void.self) { abandoned in
                 while queue.waitingCount("example.com") == 0 {
                     for _ in 0..<60 {

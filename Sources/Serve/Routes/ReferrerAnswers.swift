@@ -1,7 +1,10 @@
 import NIOCore
 import OCI
 
-extension Responder {
+/// Answers what refers to a manifest.
+struct ReferrerAnswers: Sendable {
+    let content: any ServedContent
+
     /// The largest list in one answer, in bytes: what clients take as a manifest.
     private static let maximumList = Manifest.maximumSize
 
@@ -9,7 +12,7 @@ extension Responder {
     ///
     /// OCI distribution-spec 1.1.1, "Listing Referrers".
     func referrers(of text: String, in address: Address, _ target: RequestTarget) async throws -> Response {
-        guard let digest = try? Digest(text) else { return Self.invalidDigest(text) }
+        guard let digest = try? Digest(text) else { return .invalidDigest(text) }
         let served = try await content.referrers(of: digest, in: address.repository)
         var referrers = served.elements
         var fields: [(name: StaticString, value: String)] = [("Content-Type", MediaType.ociIndex.description)]

@@ -1,11 +1,14 @@
 import NIOCore
 import OCI
 
-extension Responder {
+/// Answers requests for manifests, by tag or digest.
+struct ManifestAnswers: Sendable {
+    let content: any ServedContent
+
     func manifest(_ text: String, of address: Address, _ request: RequestHead) async throws -> Response {
         let reference: Reference
         if text.contains(":") {
-            guard let digest = try? Digest(text) else { return Self.invalidDigest(text) }
+            guard let digest = try? Digest(text) else { return .invalidDigest(text) }
             reference = .digest(digest)
         } else {
             // The conformance suite asks for a tag outside of the grammar, and wants to hear that it does not exist.
@@ -18,16 +21,6 @@ extension Responder {
         return answer(served, reference, request)
     }
 
-    /// - Returns: `nil` for a digest and for what may be a tag.
-    static func digestRefusal(_ text: String) -> Response? {
-        guard text.contains(":"), (try? Digest(text)) == nil else { return nil }
-        return invalidDigest(text)
-    }
-
-    static func invalidDigest(_ text: String) -> Response {
-        Response(400, .digestInvalid, "'\(text.displaySafe)' is not a digest such as sha256:<64 hex digits>")
-    }
-
     private func answer(_ served: ServedManifest, _ reference: Reference, _ request: RequestHead) -> Response {
         let descriptor = served.manifest.descriptor
         let tag = EntityTag(descriptor.digest)
@@ -37,7 +30,7 @@ extension Responder {
             ("Content-Type", descriptor.mediaType.description),
             ("Docker-Content-Digest", descriptor.digest.description),
             ("ETag", tag.description),
-            ("Cache-Control", isByDigest ? Self.immutable : "no-cache"),
+            ("Cache-Control", isByDigest ? Response.immutable : "no-cache"),
             ("X-Content-Type-Options", "nosniff"),
         ]
         if let warning = served.warning { fields.append(("Warning", warning)) }

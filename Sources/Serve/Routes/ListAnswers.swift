@@ -1,7 +1,11 @@
 import NIOCore
 import OCI
 
-extension Responder {
+/// Answers lists of tags and of repositories.
+struct ListAnswers: Sendable {
+    let content: any ServedContent
+    let hosts: KnownHosts
+
     private static let badCount = Response(400, .unsupported, "n must be a whole number")
 
     func tags(of address: Address, _ target: RequestTarget) async throws -> Response {
@@ -30,11 +34,11 @@ extension Responder {
     func catalog(_ target: RequestTarget) async throws -> Response {
         guard let paging = Paging(target) else { return Self.badCount }
         let repositories = try await content.repositories()
-        var names = repositories.map(Addressing.listedName)
+        var names = repositories.map(\.listedName)
         if let namespace = target["ns"] {
             try await hosts.refresh(from: content)
             guard let host = try? RegistryHost(namespace), hosts.hosts.contains(host) else {
-                return Self.answer(to: .unknownHost(namespace))
+                return Response(AddressError.unknownHost(namespace))
             }
             names = repositories.filter { $0.host == host }.map(\.repository.description)
         }

@@ -2,14 +2,22 @@ import Cache
 import NIOCore
 import OCI
 
-extension Responder {
+/// Answers requests for blobs.
+struct BlobAnswers: Sendable {
+    let content: any ServedContent
+    let hosts: KnownHosts
+    let verified: VerifiedFiles
+    let metrics: ServeMetrics
+
     /// Files up to this many bytes are hashed where they are asked for when they are in memory.
     private static let smallSize: Int64 = 32 << 10
     /// Larger files are hashed while they are sent; up to this they are hashed before.
     private static let hashedBeforeSize: Int64 = 4 << 20
 
     /// The answer for a blob that is in the cache and known to be right.
-    func blobAtHand(_ request: RequestHead, _ target: RequestTarget, _ name: [String], _ digest: String) -> Response? {
+    ///
+    /// - Returns: `nil` when ``blob(_:of:_:_:)`` has to be asked.
+    func atHand(_ request: RequestHead, _ target: RequestTarget, _ name: [String], _ digest: String) -> Response? {
         guard let digest = try? Digest(digest),
             let address = try? hosts.address(name, namespace: target["ns"]),
             let file = try? content.blobAtHand(digest, of: address.repository)
@@ -41,7 +49,7 @@ extension Responder {
         _ request: RequestHead,
         _ client: ServedClient
     ) async throws -> Response {
-        guard let digest = try? Digest(text) else { return Self.invalidDigest(text) }
+        guard let digest = try? Digest(text) else { return .invalidDigest(text) }
         // What turns out damaged is put aside, and asked for once more: it may be elsewhere.
         for _ in 0..<2 {
             let isHead = request.method == .head
@@ -126,13 +134,10 @@ extension Responder {
             ("Docker-Content-Digest", digest.description),
             ("ETag", tag.description),
             ("Accept-Ranges", "bytes"),
-            ("Cache-Control", immutable),
+            ("Cache-Control", Response.immutable),
             ("X-Content-Type-Options", "nosniff"),
         ]
     }
-
-    /// What is named by its digest never changes.
-    static let immutable = "max-age=31536000, immutable"
 
     private static func blobUnknown(_ digest: Digest) -> Response {
         Response(404, .blobUnknown, "there is no blob \(digest) here")
