@@ -62,9 +62,9 @@ package struct RawClient: Sendable {
         _ headers: HeaderList = [:],
         body: ByteSource? = nil
     ) async throws -> RawAnswer {
-        try await RawConnection.with(to: host, authorityFile: authorityFile) { connection in
-            let isWriting = !["GET", "HEAD"].contains(method)
-            connection.send(head(method, uri, headers, length: body?.count ?? (isWriting ? 0 : nil)))
+        let isWriting = !["GET", "HEAD"].contains(method)
+        let head = head(method, uri, headers, length: body?.count ?? (isWriting ? 0 : nil))
+        return try await RawConnection.with(to: host, authorityFile: authorityFile, greeting: head) { connection in
             var offset = 0
             while let body, offset < body.count {
                 let chunk = body.read(at: offset, count: 1 << 20)
