@@ -135,7 +135,7 @@ struct ArchiveDocumentTests {
     func set() throws {
         let document = try Self.full()
         func name(_ blobs: [ArchiveDocument.Blob], count: Int = 3) throws -> Digest {
-            try ArchiveDocument.set(
+            try ArchiveStatement.set(
                 images: document.images,
                 referrers: document.referrers,
                 blobs: blobs,

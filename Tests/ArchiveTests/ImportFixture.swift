@@ -50,7 +50,7 @@ struct ArchiveSample {
     func volumes(_ groups: [[Digest]], splitting split: [Digest: [Int]] = [:]) throws -> [ByteBuffer] {
         let all = parts
         let count = groups.count + split.values.reduce(0) { $0 + $1.count + 1 }
-        let set = try ArchiveDocument.set(
+        let set = try ArchiveStatement.set(
             images: listed,
             referrers: [],
             blobs: all.map(Self.blob),

@@ -132,6 +132,16 @@ package struct ArchiveDocument: Hashable, Sendable {
         self.signatures = signatures
         try check()
     }
+
+    /// Where a whole blob stands in ``blobs``.
+    package func position(of digest: Digest) -> Int? {
+        var (low, high) = (0, blobs.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if blobs[middle].digest < digest { low = middle + 1 } else { high = middle }
+        }
+        return low < blobs.count && blobs[low].digest == digest ? low : nil
+    }
 }
 
 extension ImageReference {

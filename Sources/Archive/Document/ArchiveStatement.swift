@@ -59,22 +59,22 @@ package struct ArchiveStatement {
     }
 }
 
-extension ArchiveDocument {
+extension ArchiveStatement {
     /// What names a set of volumes: a digest over all that its volumes hold together, and how many they are.
     ///
     /// - Parameters:
-    ///   - images: see ``images``.
-    ///   - referrers: see ``referrers``.
+    ///   - images: see ``ArchiveDocument/images``.
+    ///   - referrers: see ``ArchiveDocument/referrers``.
     ///   - blobs: those of all volumes, the ones that are split included.
-    ///   - omitted: see ``omitted``.
+    ///   - omitted: see ``ArchiveDocument/omitted``.
     ///   - volumeCount: how many archives the set has.
     /// - Returns: a sha256 digest.
     /// - Throws: ``DocumentError`` where no document could say this.
     package static func set(
-        images: [Image],
-        referrers: [Referrer],
-        blobs: [Blob],
-        omitted: [Omission],
+        images: [ArchiveDocument.Image],
+        referrers: [ArchiveDocument.Referrer],
+        blobs: [ArchiveDocument.Blob],
+        omitted: [ArchiveDocument.Omission],
         volumeCount: Int
     ) throws(DocumentError) -> Digest {
         let whole = try ArchiveDocument(images: images, referrers: referrers, blobs: blobs, omitted: omitted)

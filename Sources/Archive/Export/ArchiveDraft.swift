@@ -107,7 +107,7 @@ struct ArchiveDraft {
     }
 
     private func setName(_ count: Int) throws -> Digest {
-        try ArchiveDocument.set(
+        try ArchiveStatement.set(
             images: contents.images,
             referrers: contents.referrers,
             blobs: blobs,

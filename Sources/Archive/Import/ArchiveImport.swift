@@ -35,8 +35,8 @@ final class ArchiveImport {
         publication.report.skipped = selection.skipped
         publication.report.unnamed = examination.unnamed
         publication.report.foreign = foreign
-        publication.report.set = reading.document?.volume?.set
-        guard let volume = reading.document?.volume else {
+        publication.report.set = reading.contents.document?.volume?.set
+        guard let volume = reading.contents.document?.volume else {
             for image in images { try examination.checkComplete(image) }
             try await publication.publish(images)
             return publication.report
@@ -48,13 +48,13 @@ final class ArchiveImport {
     }
 
     private func roots() throws -> [ImportRoot] {
-        if let document = reading.document { return ImportRoot.roots(document: document) }
-        if let index = reading.texts[.index] {
+        if let document = reading.contents.document { return ImportRoot.roots(document: document) }
+        if let index = reading.contents.texts[.index] {
             let roots = try ImportRoot.roots(index: index)
             foreign = roots.foreign
             return roots.images
         }
-        guard let listing = reading.texts[.dockerManifest] else {
+        guard let listing = reading.contents.texts[.dockerManifest] else {
             throw ArchiveRefusal("it is no image archive: it has neither an index.json nor a manifest.json")
         }
         let docker = DockerImages(
@@ -68,19 +68,21 @@ final class ArchiveImport {
 
     /// A link leads to another member, and no further.
     private func dockerFile(_ name: String) -> DockerImages.File? {
-        let name = reading.links[name] ?? name
-        if let file = reading.dockerFiles[name] { return file }
+        let name = reading.contents.links[name] ?? name
+        if let file = reading.contents.dockerFiles[name] { return file }
         guard case .blob(let digest) = try? ArchiveEntryName(name) else { return nil }
-        return reading.blobs[digest]
+        return reading.contents.blobs[digest]
     }
 
     /// - Returns: names in `ingest/` of the marks of parts whose blobs are whole.
     private func joinParts() async throws -> [String] {
-        guard let document = reading.document else { return [] }
+        guard let document = reading.contents.document, let parts = reading.parts else { return [] }
         var joined: [String] = []
         for blob in Set(document.parts.map(\.blob)).sorted(by: { $0.digest < $1.digest }) {
             if try await stage.isPresent(blob.digest, size: blob.size) { continue }
-            joined += try await stage.assemble(blob, set: document.volume?.set) ?? []
+            guard let marks = try parts.marks(of: blob) else { continue }
+            if stage.files[blob.digest] == nil { stage.add(joined: try await parts.join(blob, marks)) }
+            joined += marks
         }
         return joined
     }

@@ -86,7 +86,10 @@ package struct ArchiveImporter: Sendable {
         } catch {
             let isInterrupted = error is CancellationError
             reading.abandon(keepsPartial: isInterrupted)
-            if !isInterrupted { stage.discard(parts: true) }
+            if !isInterrupted {
+                stage.discard()
+                reading.parts?.discard()
+            }
             try? await stage.releaseRoom()
             switch error {
             case let refusal as ArchiveRefusal: throw CacheError(refusal, archive: source.name)

@@ -55,7 +55,7 @@ final class ImportExamination {
         var known = Set(images.flatMap(\.image.members.keys))
         var waiting: [Examined] = []
         // Another volume may have the manifest that says what a referrer belongs to.
-        let isVolume = reading.document?.volume != nil
+        let isVolume = reading.contents.document?.volume != nil
         for root in roots {
             let examined = Examined(root: root, image: try closure.image(root.descriptor))
             if isVolume, examined.image.missing.contains(root.descriptor) {
@@ -65,7 +65,7 @@ final class ImportExamination {
             }
         }
         // What our own archives list was asked for when they were written.
-        if reading.document != nil, reading.options.only.isEmpty {
+        if reading.contents.document != nil, reading.options.only.isEmpty {
             images += waiting
             return
         }
@@ -77,7 +77,7 @@ final class ImportExamination {
             known.formUnion(next.flatMap(\.image.members.keys))
             images += next
         }
-        if reading.document == nil { unnamed = waiting.map(\.root.descriptor.digest).sorted() }
+        if reading.contents.document == nil { unnamed = waiting.map(\.root.descriptor.digest).sorted() }
     }
 
     /// What lies in a layout and refers to an image, and that no list names, comes along when it is whole.
@@ -86,10 +86,10 @@ final class ImportExamination {
         listed: Set<Digest>,
         _ closure: inout ImportClosure
     ) throws {
-        guard reading.document == nil, reading.texts[.index] != nil else { return }
+        guard reading.contents.document == nil, reading.contents.texts[.index] != nil else { return }
         let known = Set(images.flatMap(\.image.members.keys))
         var candidates: [UnlistedReferrer] = []
-        for (digest, file) in reading.blobs
+        for (digest, file) in reading.contents.blobs
         where file.isText && file.size <= Manifest.maximumSize && !known.contains(digest) && !listed.contains(digest) {
             guard let bytes = try stage.contents(digest, limit: Manifest.maximumSize) else { continue }
             if let referrer = UnlistedReferrer(bytes, digest) { candidates.append(referrer) }
@@ -110,7 +110,7 @@ final class ImportExamination {
 
     /// What is whole of an index that another program saved in part takes its place.
     private func narrowed(_ examined: Examined, _ closure: inout ImportClosure) throws -> Examined {
-        guard reading.document == nil, !examined.image.missing.isEmpty,
+        guard reading.contents.document == nil, !examined.image.missing.isEmpty,
             let document = try manifest(examined.root.descriptor), case .index(let index) = document.content,
             let sparse = try SparseIndex(document, index, isWhole: { try closure.image($0).missing.isEmpty })
         else { return examined }
@@ -131,7 +131,7 @@ final class ImportExamination {
     }
 
     func checkOmitted(_ images: [Examined]) throws {
-        guard let document = reading.document, !document.omitted.isEmpty else { return }
+        guard let document = reading.contents.document, !document.omitted.isEmpty else { return }
         let needed = Set(images.flatMap(\.image.missing).map(\.digest))
         let isSelective = !reading.options.only.isEmpty
         let lacking = try document.omitted.filter { omission in

@@ -3,17 +3,29 @@ import Glibc
 import NIOCore
 import OCI
 
-/// Blobs that come in parts: each part is written where it belongs in one file of `ingest/`, so that a blob never takes its
-/// size twice. A small file beside it, the part's mark, says that the part is there, whole and durable.
-extension ImportStage {
+/// Blobs that come in parts.
+///
+/// Each part is written where it belongs in one file of `ingest/`, so that a blob never takes its size twice. A small file
+/// beside it, the part's mark, says that the part is there, whole and durable.
+final class ImportParts {
+    private let staging: Staging
+    /// Those of another set may be cut elsewhere.
+    private let set: Digest?
+    /// What this import began.
+    private var begun: [ArchiveDocument.Part] = []
+
+    /// For parts of one set of volumes, or of none.
+    init(_ cache: ContentCache, of set: Digest?) {
+        staging = cache.staging
+        self.set = set
+    }
+
     /// Begins a part.
     ///
     /// - Returns: `nil` when it is here already, from an earlier import; it has been hashed again.
     /// - Throws: ``CacheError`` (`locked`) when another process is writing to the same blob.
-    func writer(for part: ArchiveDocument.Part, of document: ArchiveDocument?) async throws -> PartWriter? {
-        let set = document?.volume?.set
-        let name = Self.wholeName(part.blob.digest, set)
-        guard let ingest = try cache.staging.acquire(name) else {
+    func writer(for part: ArchiveDocument.Part) async throws -> PartWriter? {
+        guard let ingest = try staging.acquire(wholeName(part.blob.digest)) else {
             throw CacheError(
                 .locked,
                 "import a part of \(part.blob.digest)",
@@ -22,13 +34,13 @@ extension ImportStage {
             )
         }
         do {
-            if try isMarked(part, set), try await Self.digest(of: part, in: ingest.file) == part.digest {
+            if try isMarked(part), try await Self.digest(of: part, in: ingest.file) == part.digest {
                 ingest.giveBack()
                 return nil
             }
             try ingest.file.setMode(0o600)
-            begin(part, of: set)
-            return PartWriter(part, ingest, mark: Self.markName(part, set))
+            begun.append(part)
+            return PartWriter(part, ingest, mark: markName(part))
         } catch {
             ingest.giveBack()
             throw error
@@ -50,48 +62,54 @@ extension ImportStage {
     }
 
     /// Whether a part has been written to its end.
-    func isMarked(_ part: ArchiveDocument.Part, _ set: Digest?) throws(SystemError) -> Bool {
-        try mark(Self.markName(part, set)) == PartMark(part)
+    func isMarked(_ part: ArchiveDocument.Part) throws(SystemError) -> Bool {
+        try mark(markName(part)) == PartMark(part)
     }
 
     private func mark(_ name: String) throws(SystemError) -> PartMark? {
-        guard let text = try cache.staging.directory.contents(name, limit: 4096) else { return nil }
+        guard let text = try staging.directory.contents(name, limit: 4096) else { return nil }
         return PartMark(text)
     }
 
+    /// Takes back what this import began.
+    func discard() {
+        for part in begun { try? remove(part) }
+        begun = []
+    }
+
     /// Takes a part back, and the file when it was the only one in it.
-    func remove(_ part: ArchiveDocument.Part, _ set: Digest?) throws(SystemError) {
-        let ingest = cache.staging.directory
-        try? ingest.remove(Self.markName(part, set))
-        let prefix = Self.prefix(part.blob.digest, set)
-        let whole = Self.wholeName(part.blob.digest, set)
+    private func remove(_ part: ArchiveDocument.Part) throws(SystemError) {
+        let ingest = staging.directory
+        try? ingest.remove(markName(part))
+        let prefix = prefix(part.blob.digest)
+        let whole = wholeName(part.blob.digest)
         guard try !ingest.names().contains(where: { $0.hasPrefix(prefix) && $0 != whole }) else { return }
         try ingest.remove(whole)
     }
 
-    /// Finds a blob whose parts are all here.
+    /// Takes the blob that parts make up, by the marks of all of them.
     ///
-    /// - Returns: the names of the parts' marks, to be removed once the blob is committed; `nil` while some are missing.
+    /// - Returns: a file that can be committed.
     /// - Throws: ``ArchiveRefusal`` when they do not make the blob; they are removed then.
-    func assemble(_ blob: ArchiveDocument.Blob, set: Digest?) async throws -> [String]? {
-        guard let marks = try marks(blob, set) else { return nil }
-        if files[blob.digest] == nil {
-            let whole = Self.wholeName(blob.digest, set)
-            guard let file = try await leftover(whole, blob.digest, size: blob.size) else {
-                for name in marks + [whole] { try? cache.staging.directory.remove(name) }
-                throw ArchiveRefusal("the parts of \(blob.digest) do not make it; import all volumes again")
-            }
-            add(file)
+    func join(_ blob: ArchiveDocument.Blob, _ marks: [String]) async throws -> StagedFile {
+        let whole = wholeName(blob.digest)
+        if let descriptor = Descriptor(mediaType: .octetStream, digest: blob.digest, size: blob.size),
+            let file = try await staging.leftover(whole, descriptor)
+        {
+            return file
         }
-        return marks
+        for name in marks + [whole] { try? staging.directory.remove(name) }
+        throw ArchiveRefusal("the parts of \(blob.digest) do not make it; import all volumes again")
     }
 
+    /// The names of the marks of a blob's parts, to be removed once the blob is committed.
+    ///
     /// - Returns: in order; `nil` unless together the parts make up the blob.
-    private func marks(_ blob: ArchiveDocument.Blob, _ set: Digest?) throws(SystemError) -> [String]? {
+    func marks(of blob: ArchiveDocument.Blob) throws(SystemError) -> [String]? {
         var names: [String] = []
         var length: Int64 = 0
         while length < blob.size {
-            let name = Self.prefix(blob.digest, set) + "\(names.count)"
+            let name = prefix(blob.digest) + "\(names.count)"
             guard let mark = try mark(name), mark.offset == length, mark.length > 0 else { return nil }
             names.append(name)
             length += mark.length
@@ -99,16 +117,13 @@ extension ImportStage {
         return length == blob.size ? names : nil
     }
 
-    /// Those of another set may be cut elsewhere.
-    private static func prefix(_ blob: Digest, _ set: Digest?) -> String {
+    private func prefix(_ blob: Digest) -> String {
         "\(StagedFile.partPrefix)\(set?.hex.prefix(16) ?? "0")-\(StagedFile.name(of: blob))-"
     }
 
-    private static func wholeName(_ blob: Digest, _ set: Digest?) -> String { prefix(blob, set) + "whole" }
+    private func wholeName(_ blob: Digest) -> String { prefix(blob) + "whole" }
 
-    private static func markName(_ part: ArchiveDocument.Part, _ set: Digest?) -> String {
-        prefix(part.blob.digest, set) + "\(part.index)"
-    }
+    private func markName(_ part: ArchiveDocument.Part) -> String { prefix(part.blob.digest) + "\(part.index)" }
 }
 
 /// What a part's mark says.

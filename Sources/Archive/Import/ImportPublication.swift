@@ -18,18 +18,47 @@ final class ImportPublication {
 
     /// Commits what images consist of, children first, and then points their names at them.
     func publish(_ images: [ImportExamination.Examined]) async throws {
-        var members: [Digest: Descriptor] = [:]
-        for image in images { members.merge(image.image.members) { first, _ in first } }
-        report.presentBlobs = members.keys.count { stage.files[$0] == nil && made[$0] == nil }
-        try await commit(members.values.filter { !$0.mediaType.isManifest }.compactMap { stage.files[$0.digest] })
-        for level in try levels(members.values.filter(\.mediaType.isManifest)) {
-            let files = level.compactMap { stage.files[$0.descriptor.digest] }
-            try await commit(files, as: Dictionary(uniqueKeysWithValues: level.map { ($0.descriptor.digest, $0) }))
-            for manifest in level { try await cache.store(manifest, from: nil) }
+        var manifests: [Digest: Descriptor] = [:]
+        var seen: Set<Digest> = []
+        var files: [StagedFile] = []
+        for image in images {
+            for member in image.image.members.values where seen.insert(member.digest).inserted {
+                let file = stage.files[member.digest]
+                if file == nil, made[member.digest] == nil { report.presentBlobs += 1 }
+                if member.mediaType.isManifest {
+                    manifests[member.digest] = member
+                } else if let file {
+                    files.append(file)
+                }
+            }
+            if files.count >= Self.committedAtOnce { try await commit(&files) }
         }
+        try await commit(&files)
+        for level in try levels(manifests) { try await publish(level) }
         for image in images { try await tag(image) }
         try await listReferrers(images)
         try await cache.writeLayout()
+    }
+
+    /// How many files, and bytes of manifests, are gathered before they are committed.
+    private static let committedAtOnce = 4096
+    private static let bytesAtOnce: Int64 = 4 << 20
+
+    /// Manifests of which none refers to another.
+    private func publish(_ level: [Descriptor]) async throws {
+        var rest = level[...]
+        while !rest.isEmpty {
+            var bytes: Int64 = 0
+            let next = rest.prefix { descriptor in
+                defer { bytes += descriptor.size }
+                return bytes < Self.bytesAtOnce
+            }
+            rest = rest.dropFirst(next.count)
+            let manifests = try next.map(manifest)
+            let files = next.compactMap { stage.files[$0.digest] }
+            try await commit(files, as: Dictionary(uniqueKeysWithValues: manifests.map { ($0.descriptor.digest, $0) }))
+            for manifest in manifests { try await cache.store(manifest, from: nil) }
+        }
     }
 
     /// Lists referrers in the repository that the archive names, or in those of the images that they belong to, each after
@@ -57,22 +86,32 @@ final class ImportPublication {
         report.bytes += files.reduce(0) { $0 + $1.size }
     }
 
-    /// Manifests such that each comes after those that it refers to.
-    private func levels(_ descriptors: [Descriptor]) throws -> [[Manifest]] {
-        var waiting = try descriptors.sorted { $0.digest < $1.digest }.map { descriptor in
-            guard let manifest = try made[descriptor.digest] ?? stage.manifest(descriptor) else {
-                throw ArchiveRefusal("\(descriptor.digest) was removed from the cache meanwhile; import again")
-            }
-            return manifest
+    private func commit(_ files: inout [StagedFile]) async throws {
+        let gathered = files
+        files = []
+        try await commit(gathered)
+    }
+
+    private func manifest(_ descriptor: Descriptor) throws -> Manifest {
+        guard let manifest = try made[descriptor.digest] ?? stage.manifest(descriptor) else {
+            throw ArchiveRefusal("\(descriptor.digest) was removed from the cache meanwhile; import again")
         }
-        var levels: [[Manifest]] = []
+        return manifest
+    }
+
+    /// Manifests such that each comes after those that it refers to; in memory only what they refer to of one another.
+    private func levels(_ descriptors: [Digest: Descriptor]) throws -> [[Descriptor]] {
+        var waiting = try descriptors.values.sorted { $0.digest < $1.digest }.map { descriptor in
+            (descriptor, children: try manifest(descriptor).references.map(\.digest).filter { descriptors[$0] != nil })
+        }
+        var levels: [[Descriptor]] = []
         while !waiting.isEmpty {
-            let digests = Set(waiting.map(\.descriptor.digest))
-            let ready = waiting.filter { $0.references.allSatisfy { !digests.contains($0.digest) } }
+            let digests = Set(waiting.map(\.0.digest))
+            let ready = waiting.filter { $0.children.allSatisfy { !digests.contains($0) } }
             guard !ready.isEmpty else { throw ArchiveRefusal("its indexes refer to one another in a circle") }
-            let done = Set(ready.map(\.descriptor.digest))
-            waiting.removeAll { done.contains($0.descriptor.digest) }
-            levels.append(ready)
+            let done = Set(ready.map(\.0.digest))
+            waiting.removeAll { done.contains($0.0.digest) }
+            levels.append(ready.map(\.0))
         }
         return levels
     }
@@ -102,7 +141,7 @@ final class ImportPublication {
 
     /// Keeps what a volume has brought until the others have come.
     func keep(_ volume: ArchiveDocument.Volume, _ waiting: [ImportExamination.Examined]) async throws {
-        guard let document = reading.document, !waiting.isEmpty else {
+        guard let document = reading.contents.document, !waiting.isEmpty else {
             try await cache.staging.release(importSet: volume.set)
             return
         }

@@ -7,17 +7,12 @@ struct ImportRoom {
     private static let reservedSize: Int64 = 1 << 20
 
     private let cache: ContentCache
-    /// Blobs for which room has been found already.
-    private var announced: Set<Digest> = []
-    /// Those with a row.
+    /// What has a row.
     private var reserved: Set<Digest> = []
 
     init(_ cache: ContentCache) {
         self.cache = cache
     }
-
-    /// Whether room has been found for a blob.
-    func has(_ digest: Digest) -> Bool { announced.contains(digest) }
 
     /// Finds room for blobs that are not there yet, and reserves it against the limit on the cache's size.
     ///
@@ -29,7 +24,6 @@ struct ImportRoom {
     /// - Throws: ``CacheError`` (`diskFull`).
     mutating func reserve(_ blobs: [ArchiveDocument.Blob], written: Int64 = 0) async throws {
         try await cache.staging.makeRoom(forImportOf: Self.sum(blobs) - written)
-        announced.formUnion(blobs.map(\.digest))
         let large = blobs.filter { $0.size >= Self.reservedSize }
         guard !large.isEmpty else { return }
         try await cache.staging.reserveRoom(for: large.map { ($0.digest, $0.size) })

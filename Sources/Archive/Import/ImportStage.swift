@@ -10,13 +10,15 @@ final class ImportStage {
     private(set) var files: [Digest: StagedFile] = [:]
     /// In the cache already and held there until its scope ends.
     private(set) var present: Set<Digest> = []
-    /// Blobs for which the cache was asked, whatever it answered.
+    /// What the archive says it holds: the cache was asked for all of that, and room was found for it.
+    private var expected: ArchiveDocument?
+    /// Other blobs for which the cache was asked, whatever it answered.
     private var asked: Set<Digest> = []
-    /// Names in `ingest/` that this import wrote.
-    private var own: Set<String> = []
-    /// Parts that this import began, and which set they are of.
-    private var begun: [(part: ArchiveDocument.Part, set: Digest?)] = []
+    /// Those of ``files`` that an earlier import wrote.
+    private var takenOver: Set<Digest> = []
     private var room: ImportRoom
+    /// Other blobs for which it has been found.
+    private var hasRoom: Set<Digest> = []
 
     init(_ cache: ContentCache) {
         self.cache = cache
@@ -30,40 +32,34 @@ final class ImportStage {
         try Descriptor(mediaType: .octetStream, digest: blob.digest, size: blob.size).map(contains) ?? false
     }
 
-    /// Asks the cache for many blobs at once.
-    func hold(_ blobs: [ArchiveDocument.Blob]) async throws {
-        let descriptors = blobs.compactMap {
-            Descriptor(mediaType: .octetStream, digest: $0.digest, size: $0.size)
-        }
-        present.formUnion(try await cache.hold(descriptors))
-        asked.formUnion(blobs.map(\.digest))
-    }
-
-    /// Finds room for all that an archive says it holds and that is not here, before any of it is written.
+    /// Asks the cache for all that an archive says it holds or relies on, and finds room for what is not here, before any
+    /// of it is written.
     ///
     /// - Throws: ``CacheError`` (`diskFull`).
-    func reserve(_ document: ArchiveDocument) async throws {
+    func expect(_ document: ArchiveDocument, _ parts: ImportParts) async throws {
+        let blobs = document.blobs + document.omitted.map(\.blob) + document.parts.map(\.blob)
+        let descriptors = blobs.compactMap { Descriptor(mediaType: .octetStream, digest: $0.digest, size: $0.size) }
+        present.formUnion(try await cache.hold(descriptors))
+        asked.formUnion(document.parts.map(\.blob.digest))
         var written: Int64 = 0
         var wanted: [ArchiveDocument.Blob] = []
-        func want(_ blob: ArchiveDocument.Blob, as name: String) throws {
-            wanted.append(blob)
-            written += min(try ingest.status(name)?.size ?? 0, blob.size)
-        }
         for blob in document.blobs where !present.contains(blob.digest) && files[blob.digest] == nil {
-            try want(blob, as: StagedFile.name(of: blob.digest))
+            wanted.append(blob)
+            written += min(try ingest.status(StagedFile.name(of: blob.digest))?.size ?? 0, blob.size)
         }
         for part in document.parts where !present.contains(part.blob.digest) {
             wanted.append(ArchiveDocument.Blob(digest: part.digest, size: part.length))
-            if try isMarked(part, document.volume?.set) { written += part.length }
+            if try parts.isMarked(part) { written += part.length }
         }
         try await room.reserve(wanted, written: written)
+        expected = document
     }
 
     /// Finds room for one blob unless that has been done.
     ///
     /// - Throws: ``CacheError`` (`diskFull`).
     func reserve(_ digest: Digest, size: Int64) async throws {
-        guard !room.has(digest) else { return }
+        guard expected?.position(of: digest) == nil, hasRoom.insert(digest).inserted else { return }
         try await room.reserve([ArchiveDocument.Blob(digest: digest, size: size)])
     }
 
@@ -80,7 +76,7 @@ final class ImportStage {
     /// Whether the cache has the blob; it is then held there.
     func isPresent(_ digest: Digest, size: Int64) async throws -> Bool {
         guard let descriptor = Descriptor(mediaType: .octetStream, digest: digest, size: size) else { return false }
-        if asked.insert(digest).inserted, try cache.contains(descriptor) {
+        if expected?.position(of: digest) == nil, asked.insert(digest).inserted, try cache.contains(descriptor) {
             present.formUnion(try await cache.hold([descriptor]))
         }
         return try present.contains(digest) && cache.contains(descriptor)
@@ -90,44 +86,39 @@ final class ImportStage {
     ///
     /// - Returns: whether it was whole.
     func takeOver(_ digest: Digest, size: Int64) async throws -> Bool {
-        if let file = try await leftover(StagedFile.name(of: digest), digest, size: size) { files[digest] = file }
-        return files[digest] != nil
-    }
-
-    /// A file of `ingest/` that has the digest's bytes.
-    func leftover(_ name: String, _ digest: Digest, size: Int64) async throws -> StagedFile? {
-        guard let descriptor = Descriptor(mediaType: .octetStream, digest: digest, size: size) else { return nil }
-        return try await cache.staging.leftover(name, descriptor)
+        guard let descriptor = Descriptor(mediaType: .octetStream, digest: digest, size: size),
+            let file = try await cache.staging.leftover(StagedFile.name(of: digest), descriptor)
+        else { return files[digest] != nil }
+        if files.updateValue(file, forKey: digest) == nil { takenOver.insert(digest) }
+        return true
     }
 
     /// Begins a file of `ingest/`: under the wanted name unless another process has it, else under a random one.
     func writer(_ wanted: String?, algorithm: Digest.Algorithm = .sha256, size: Int64) throws -> StageWriter {
-        let writer = try cache.staging.writer(wanted, algorithm: algorithm, size: size)
-        own.insert(writer.name)
-        return writer
+        try cache.staging.writer(wanted, algorithm: algorithm, size: size)
     }
 
-    /// Takes a complete file.
+    /// Takes a complete file that this import wrote.
     func add(_ file: StagedFile) {
         files[file.digest] = file
+        takenOver.remove(file.digest)
+    }
+
+    /// Takes a file that parts make up; it stays whatever becomes of this import.
+    func add(joined file: StagedFile) {
+        files[file.digest] = file
+        takenOver.insert(file.digest)
     }
 
     /// Takes a complete file whose digest was not known before; one more copy of it goes.
+    ///
+    /// Under its digest's name it takes the place of what an earlier import left.
     func addUnnamed(_ file: StagedFile) async throws {
         if try await isPresent(file.digest, size: file.size) || files[file.digest] != nil {
             try ingest.remove(file.name)
-            own.remove(file.name)
         } else {
-            add(try renamed(file))
+            add(try cache.staging.renamed(file) ?? file)
         }
-    }
-
-    /// Under its digest's name it takes the place of what an earlier import left.
-    private func renamed(_ file: StagedFile) throws -> StagedFile {
-        guard let renamed = try cache.staging.renamed(file) else { return file }
-        own.remove(file.name)
-        own.insert(renamed.name)
-        return renamed
     }
 
     /// A small blob's bytes, waiting or in the cache; `nil` when it is nowhere.
@@ -152,24 +143,14 @@ final class ImportStage {
     func forget(_ committed: [StagedFile]) {
         for file in committed {
             files[file.digest] = nil
-            own.remove(file.name)
+            takenOver.remove(file.digest)
             present.insert(file.digest)
         }
     }
 
-    /// Remembers a part that is being written, so that it can be taken back.
-    func begin(_ part: ArchiveDocument.Part, of set: Digest?) {
-        begun.append((part, set))
-    }
-
-    /// Removes what is waiting, and parts if told so, unless another process has taken it; what was there before stays.
-    func discard(parts: Bool = false) {
-        for file in files.values where own.contains(file.name) {
-            try? cache.staging.discard(file)
-        }
+    /// Removes what is waiting unless another process has taken it; what was there before stays.
+    func discard() {
+        for file in files.values where !takenOver.contains(file.digest) { try? cache.staging.discard(file) }
         files = [:]
-        guard parts else { return }
-        for (part, set) in begun { try? remove(part, set) }
-        begun = []
     }
 }

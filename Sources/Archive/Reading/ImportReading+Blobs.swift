@@ -9,11 +9,11 @@ extension ImportReading {
         case .layout: return try text(meaning, member, limit: 4096)
         case .index: return try text(meaning, member, limit: ArchiveIndex.maximumSize)
         // What imglife.json says is all that counts then.
-        case .dockerManifest where document != nil: return .discard
+        case .dockerManifest where contents.document != nil: return .discard
         case .dockerManifest: return try text(meaning, member, limit: DockerManifest.maximumSize)
         case .document: return try text(meaning, member, limit: ArchiveDocument.maximumSize)
         case .blob(let digest): return try await sink(for: digest, member)
-        case .part(let digest, let index): return try await sink(forPart: try part(digest, index, member))
+        case .part(let digest, let index): return try await sink(forPart: try contents.part(digest, index, member))
         case .dockerFile:
             try await stage.cache.staging.makeRoom(forImportOf: member.size)
             return .stage(try stage.writer(nil, size: member.size))
@@ -23,13 +23,12 @@ extension ImportReading {
 
     private func text(_ meaning: ImportMember, _ member: TarMember, limit: Int) throws(ArchiveRefusal) -> Sink {
         guard member.size <= limit else { throw ArchiveRefusal(member.name, "has more than \(limit) bytes") }
-        return .text(meaning, ByteBuffer(), limit: limit)
+        // Its pages are taken as they are written to.
+        return .text(meaning, ByteBufferAllocator().buffer(capacity: Int(member.size)), limit: limit)
     }
 
     private func sink(for digest: Digest, _ member: TarMember) async throws -> Sink {
-        if let listed = blobs[digest]?.size, listed != member.size {
-            throw ArchiveRefusal(member.name, "is in it twice, with different content")
-        }
+        try contents.check(digest, size: member.size, member.name)
         if try await isHere(digest, size: member.size) { return .hash(DigestHasher(digest.algorithm), head: []) }
         try await stage.reserve(digest, size: member.size)
         let name = StagedFile.name(of: digest)
@@ -42,22 +41,9 @@ extension ImportReading {
         return try await stage.takeOver(digest, size: size)
     }
 
-    private func part(
-        _ digest: Digest,
-        _ index: Int,
-        _ member: TarMember
-    ) throws(ArchiveRefusal) -> ArchiveDocument.Part {
-        guard let document else { throw ArchiveRefusal(member.name, "is a part, but stands before imglife.json") }
-        let listed = document.parts.first { $0.blob.digest == digest && $0.index == index }
-        guard let listed, listed.length == member.size else {
-            throw ArchiveRefusal(member.name, "is not what imglife.json lists")
-        }
-        return listed
-    }
-
     private func sink(forPart part: ArchiveDocument.Part) async throws -> Sink {
         let isHere = try await stage.isPresent(part.blob.digest, size: part.blob.size)
-        guard !isHere, let writer = try await stage.writer(for: part, of: document) else {
+        guard !isHere, let writer = try await parts?.writer(for: part) else {
             return .hash(DigestHasher(part.digest.algorithm), head: [])
         }
         return .part(writer)
@@ -68,11 +54,11 @@ extension ImportReading {
         switch meaning {
         case .blob(let expected):
             try check(digest, expected, member)
-            note(DockerImages.File(digest: expected, size: member.size, head: head))
+            contents.note(DockerImages.File(digest: expected, size: member.size, head: head))
         case .part(let blob, let index):
-            let part = try part(blob, index, member)
+            let part = try contents.part(blob, index, member)
             try check(digest, part.digest, member)
-            note(part)
+            contents.note(part)
         default: break
         }
     }
@@ -84,9 +70,9 @@ extension ImportReading {
         case .blob(let expected):
             try check(file.digest, expected, member)
             stage.add(file)
-            note(DockerImages.File(digest: expected, size: member.size, head: file.head))
+            contents.note(DockerImages.File(digest: expected, size: member.size, head: writer.head))
         case .dockerFile(let name):
-            try note(name, DockerImages.File(digest: file.digest, size: file.size, head: file.head))
+            try contents.note(name, DockerImages.File(digest: file.digest, size: file.size, head: writer.head))
             try await stage.addUnnamed(file)
         default: break
         }
@@ -97,39 +83,12 @@ extension ImportReading {
         defer { writer.giveUp() }
         try check(writer.digest, writer.part.digest, member)
         try await blocking(on: .syncing) { try writer.finish() }
-        note(writer.part)
+        contents.note(writer.part)
     }
 
     private func check(_ digest: Digest, _ expected: Digest, _ member: TarMember) throws(ArchiveRefusal) {
         guard digest == expected else {
             throw ArchiveRefusal(member.name, "holds other bytes than it should: expected \(expected), got \(digest)")
         }
-    }
-
-    /// What `imglife.json` lists is in the archive, and nothing else.
-    func checkLists() throws(ArchiveRefusal) {
-        try checkSignature(document)
-        guard let document else { return }
-        if let lacking = document.blobs.first(where: { blobs[$0.digest]?.size != $0.size }) {
-            guard blobs[lacking.digest] == nil else { throw Self.unlisted(lacking.digest) }
-            throw ArchiveRefusal("imglife.json", "lists \(lacking.digest), which is not in the archive")
-        }
-        if blobs.count != document.blobs.count {
-            let listed = Set(document.blobs.map(\.digest))
-            if let other = blobs.keys.filter({ !listed.contains($0) }).min() { throw Self.unlisted(other) }
-        }
-        if let lacking = document.parts.first(where: { !parts.contains($0) }) {
-            throw ArchiveRefusal("imglife.json", "lists \(lacking.name), which is not in the archive")
-        }
-        guard dockerFiles.isEmpty, links.isEmpty else {
-            throw ArchiveRefusal(
-                (dockerFiles.keys.sorted() + links.keys.sorted()).first,
-                "is not what imglife.json lists"
-            )
-        }
-    }
-
-    private static func unlisted(_ digest: Digest) -> ArchiveRefusal {
-        ArchiveRefusal("\(ArchiveEntryName.blob(digest))", "is not what imglife.json lists")
     }
 }

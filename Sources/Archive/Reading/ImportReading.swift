@@ -16,14 +16,9 @@ final class ImportReading {
 
     let stage: ImportStage
     let options: ImportOptions
-    private(set) var document: ArchiveDocument?
-    /// The small members.
-    private(set) var texts: [ImportMember: ByteBuffer] = [:]
-    /// The blobs that have passed.
-    private(set) var blobs: [Digest: DockerImages.File] = [:]
-    private(set) var parts: Set<ArchiveDocument.Part> = []
-    private(set) var dockerFiles: [String: DockerImages.File] = [:]
-    private(set) var links: [String: String] = [:]
+    var contents = ImportContents()
+    /// Where parts go; known once the archive has said which set it is of.
+    private(set) var parts: ImportParts?
     private var current: (member: TarMember, meaning: ImportMember)?
     var sink = Sink.discard
 
@@ -48,7 +43,8 @@ final class ImportReading {
                 throw CacheError(error, importingInto: stage.cache)
             }
         }
-        try checkLists()
+        try checkSignature(contents.document)
+        try contents.checkLists()
     }
 
     private static func next(_ members: any ArchiveMembers, _ archive: String) async throws -> TarParser.Event? {
@@ -72,11 +68,7 @@ final class ImportReading {
         let meaning = try ImportMember(member)
         current = (member, meaning)
         sink = .discard
-        if case .dockerLink(let name, let target) = meaning {
-            guard dockerFiles[name] == nil, links.updateValue(target, forKey: name) ?? target == target else {
-                throw ArchiveRefusal(member.name, "is in it twice, with different content")
-            }
-        }
+        if case .dockerLink(let name, let target) = meaning { try contents.note(name, linksTo: target) }
         guard member.kind == .file else { return }
         if let remaining = members.remaining, member.size > remaining {
             throw ArchiveRefusal(member.name, "ends too early; the archive was not written or copied to its end")
@@ -128,14 +120,12 @@ final class ImportReading {
         _ member: TarMember,
         _ members: any ArchiveMembers
     ) async throws {
-        guard texts.updateValue(text, forKey: meaning) ?? text == text else {
-            throw ArchiveRefusal(member.name, "is in it twice, with different content")
-        }
+        try contents.note(text, as: meaning, member.name)
         switch meaning {
         case .layout: try Self.checkLayout(text)
-        case .document:
+        case .document where contents.document == nil:
             try await takeDocument(text)
-            members.expect((document?.blobs.count ?? 0) + (document?.parts.count ?? 0))
+            members.expect((contents.document?.blobs.count ?? 0) + (contents.document?.parts.count ?? 0))
         default: break
         }
         guard let directory = members as? DirectoryMembers else { return }
@@ -158,9 +148,10 @@ final class ImportReading {
             throw ArchiveRefusal("\(error)")
         }
         try checkSignature(document)
-        self.document = document
-        try await stage.hold(document.blobs + document.omitted.map(\.blob) + document.parts.map(\.blob))
-        try await stage.reserve(document)
+        let parts = ImportParts(stage.cache, of: document.volume?.set)
+        self.parts = parts
+        contents.note(document)
+        try await stage.expect(document, parts)
     }
 
     /// Checks that the archive is signed as the options demand.
@@ -176,7 +167,7 @@ final class ImportReading {
 
     /// What a directory's index leads to is all that is read of it, and what refers to that.
     private func deliver(_ directory: DirectoryMembers, index text: ByteBuffer) throws {
-        if let document { return directory.deliver(document.blobs.map(\.digest)) }
+        if let document = contents.document { return directory.deliver(document.blobs.map(\.digest)) }
         let layout = directory.layout
         let roots = try ImportRoot.roots(index: text).images
         let selection = try select(roots) { try layout.manifest($0)?.subject != nil }
@@ -193,14 +184,5 @@ final class ImportReading {
     /// Which images are taken, as the options say.
     func select(_ roots: [ImportRoot], isReferrer: (Descriptor) throws -> Bool) throws -> ImportSelection {
         try ImportSelection(roots, only: options.only, as: options.name, isReferrer: isReferrer)
-    }
-
-    func note(_ file: DockerImages.File) { blobs[file.digest] = file }
-
-    func note(_ part: ArchiveDocument.Part) { parts.insert(part) }
-
-    func note(_ name: String, _ file: DockerImages.File) throws(ArchiveRefusal) {
-        guard links[name] == nil, dockerFiles.updateValue(file, forKey: name)?.digest ?? file.digest == file.digest
-        else { throw ArchiveRefusal(name, "is in it twice, with different content") }
     }
 }

@@ -74,11 +74,22 @@ package struct BlobStore: Sendable {
     /// Protects blobs from collection until the cache's scope ends, and notes that they are used.
     ///
     /// Call it once for an image, before asking for its blobs: it is one transaction, and one more where files have to
-    /// be adopted.
+    /// be adopted. For more than an image has it is several, so that no other process waits long.
     ///
     /// - Returns: the digests of those that are there, whole and recorded.
     package func hold(_ descriptors: [Descriptor]) async throws -> Set<Digest> {
-        guard !descriptors.isEmpty else { return [] }
+        var held: Set<Digest> = []
+        for start in stride(from: 0, to: descriptors.count, by: Self.heldAtOnce) {
+            let end = min(start + Self.heldAtOnce, descriptors.count)
+            held.formUnion(try await holdAtOnce(Array(descriptors[start..<end])))
+        }
+        return held
+    }
+
+    /// How many one transaction holds; some 0.1 s.
+    private static let heldAtOnce = 4000
+
+    private func holdAtOnce(_ descriptors: [Descriptor]) async throws -> Set<Digest> {
         try store.health.check()
         guard !store.isReadOnly else { return Set(try descriptors.filter(contains).map(\.digest)) }
         try store.lease.begin()

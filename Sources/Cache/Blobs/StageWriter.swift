@@ -8,7 +8,8 @@ import OCI
 package struct StageWriter {
     private let ingest: Ingest
     private var appender: Ingest.Appender
-    private var head: [UInt8] = []
+    /// Its first bytes, which tell how a layer is compressed.
+    package private(set) var head: [UInt8] = []
 
     package var name: String { ingest.name }
 
@@ -38,13 +39,8 @@ package struct StageWriter {
     /// Ends the file, and frees its lock.
     package func finish() throws(SystemError) -> StagedFile {
         defer { ingest.file.unlock() }
-        return StagedFile(
-            digest: appender.digest,
-            size: appender.offset,
-            name: name,
-            status: try ingest.file.status(),
-            head: head
-        )
+        let status = try ingest.file.status()
+        return StagedFile(digest: appender.digest, size: appender.offset, name: name, status: status)
     }
 
     /// Ends the work on it before its end; what the next import can find again stays, if that is wanted.

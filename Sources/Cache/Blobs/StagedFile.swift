@@ -8,11 +8,19 @@ package import OCI
 package struct StagedFile: Sendable {
     package let digest: Digest
     package let size: Int64
+    /// Where it is not named after its digest: an archive can have so many that a name each counts.
+    private let ownName: String?
+    private let version: FileStatus.Version
+
+    init(digest: Digest, size: Int64, name: String, status: FileStatus) {
+        self.digest = digest
+        self.size = size
+        ownName = name == Ingest.name(digest) ? nil : name
+        version = status.version
+    }
+
     /// Its name in `ingest/`.
-    package let name: String
-    let status: FileStatus
-    /// Its first bytes, which tell how a layer is compressed.
-    package let head: [UInt8]
+    package var name: String { ownName ?? Ingest.name(digest) }
 
     /// Begins the names of an archive's parts of blobs, which wait for the others.
     package static let partPrefix = Ingest.partPrefix
@@ -26,7 +34,7 @@ package struct StagedFile: Sendable {
     func reopen(in store: Store) throws(SystemError) -> Ingest? {
         do throws(SystemError) {
             let file = try store.directory.ingest.openFile(name, flags: O_RDWR)
-            guard try file.tryLock(.exclusive), try file.status().isUnchanged(since: status) else { return nil }
+            guard try file.tryLock(.exclusive), try file.status().version == version else { return nil }
             return Ingest(file, name, in: store)
         } catch {
             guard error.code == ENOENT || error.code == EACCES else { throw error }

@@ -36,13 +36,11 @@ package struct Staging: Sendable {
         else { return nil }
         defer { ingest.file.unlock() }
         guard try await ingest.rehash(for: descriptor).hasher.finalize() == descriptor.digest else { return nil }
-        let head = try ingest.file.read(at: 0, atMost: 8)
         return StagedFile(
             digest: descriptor.digest,
             size: descriptor.size,
             name: name,
-            status: try ingest.file.status(),
-            head: Array(head.readableBytesView)
+            status: try ingest.file.status()
         )
     }
 
@@ -55,7 +53,7 @@ package struct Staging: Sendable {
         defer { taken.giveBack() }
         try directory.rename(file.name, to: directory, name)
         guard let status = try directory.status(name) else { return nil }
-        return StagedFile(digest: file.digest, size: file.size, name: name, status: status, head: file.head)
+        return StagedFile(digest: file.digest, size: file.size, name: name, status: status)
     }
 
     /// Reads a small file whole; what changed meanwhile is found by whoever checks the digest.
@@ -79,8 +77,8 @@ package struct Staging: Sendable {
         }
     }
 
-    /// So many share an fsync of the directory and a transaction.
-    private static let parallelCommits = 32
+    /// So many at most share an fsync of the directory and a transaction; each is an open file meanwhile.
+    private static let parallelCommits = DescriptorLimit.files(atMost: 256)
 
     /// Another process may have taken the file for its own download of the blob: then it is that one's to commit.
     private func commit(_ staged: StagedFile, as manifest: Manifest?) async throws {

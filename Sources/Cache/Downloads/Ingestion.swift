@@ -145,7 +145,7 @@ private struct Patience {
     var status: FileStatus?
 
     mutating func allowsWaiting(at status: FileStatus, for interval: Duration) -> Bool {
-        if self.status.map({ !status.isUnchanged(since: $0) }) ?? true {
+        if status.version != self.status?.version {
             self.status = status
             waited = .zero
         }

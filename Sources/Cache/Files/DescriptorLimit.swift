@@ -12,6 +12,9 @@ enum DescriptorLimit {
         Concurrency.Semaphore(max(1, (files - base) / perDownload))
     }
 
+    /// How many files may be open at a time beside what else the process has open.
+    static func files(atMost count: Int) -> Int { max(1, min(count, (systemLimit - base) / 2)) }
+
     private static var systemLimit: Int {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(7), &limit) == 0 else { return 1024 }

@@ -12,8 +12,8 @@ package struct FileStatus: Sendable {
     package let links: UInt64
     /// Seconds since 1970.
     package let modifiedAt: Int64
-    /// When content or status changed last, as the system writes it.
-    private let changedAt: [Int]
+    /// When content and status changed last, in nanoseconds.
+    private let changedAt: Version.Times
 
     package init(_ status: stat) {
         device = UInt64(status.st_dev)
@@ -24,7 +24,7 @@ package struct FileStatus: Sendable {
         mode = status.st_mode
         links = UInt64(status.st_nlink)
         modifiedAt = Int64(status.st_mtim.tv_sec)
-        changedAt = [status.st_mtim, status.st_ctim].flatMap { [$0.tv_sec, $0.tv_nsec] }
+        changedAt = Version.Times(content: Self.nanoseconds(status.st_mtim), status: Self.nanoseconds(status.st_ctim))
     }
 
     package var isRegular: Bool { mode & S_IFMT == S_IFREG }
@@ -35,8 +35,23 @@ package struct FileStatus: Sendable {
         device == other.device && inode == other.inode
     }
 
-    /// Whether it is the same file with the same content, as far as the system notes changes.
-    package func isUnchanged(since earlier: FileStatus) -> Bool {
-        isSameFile(as: earlier) && size == earlier.size && changedAt == earlier.changedAt
+    private static func nanoseconds(_ time: timespec) -> Int64 {
+        Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+    }
+
+    /// Which file it is, with which content; the same as long as nobody has changed it, as far as the system notes that.
+    package var version: Version { Version(device: device, inode: inode, size: size, changedAt: changedAt) }
+
+    /// See ``FileStatus/version``.
+    package struct Version: Hashable, Sendable {
+        fileprivate struct Times: Hashable, Sendable {
+            let content: Int64
+            let status: Int64
+        }
+
+        fileprivate let device: UInt64
+        fileprivate let inode: UInt64
+        fileprivate let size: Int64
+        fileprivate let changedAt: Times
     }
 }

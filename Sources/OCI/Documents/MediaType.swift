@@ -10,8 +10,16 @@ package struct MediaType: Hashable, Sendable, CustomStringConvertible {
         guard parts.count == 2, parts.allSatisfy(Self.isName) else {
             throw ReferenceError(.mediaType, text, "expected type/subtype")
         }
-        description = String(decoding: bare, as: UTF8.self).lowercased()
+        let lowered = String(decoding: bare, as: UTF8.self).lowercased()
+        description = Self.shared[lowered] ?? lowered
     }
+
+    /// Manifests repeat few types many times: those share their text.
+    private static let shared: [String: String] = Dictionary(
+        (manifests + [.ociConfig, .ociLayer, .dockerConfig, .octetStream]).map { ($0.description, $0.description) }
+            + ["application/vnd.oci.image.layer.v1.tar+gzip", "application/vnd.docker.image.rootfs.diff.tar.gzip"]
+            .map { ($0, $0) }
+    ) { first, _ in first }
 
     private init(known: String) {
         description = known
