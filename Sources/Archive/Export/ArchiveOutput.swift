@@ -82,7 +82,7 @@ package struct ArchiveOutput: Sendable {
         if let stream = try destination.stream {
             let output = try await Self.open(stream.place, named: stream.name)
             var writer = ArchiveWriter(cache: cache, output: output, path: stream.name, onProgress: onProgress)
-            return try await writer.write(volume.members)
+            return try await writer.write(volume)
         }
         guard case .file(let path, let overwrites) = destination else { return }
         let file = try ArchiveFile(path: path, overwrites: overwrites)
@@ -120,7 +120,7 @@ package struct ArchiveOutput: Sendable {
             throw CacheError(archive: error, path: file.path)
         }
         var writer = ArchiveWriter(cache: cache, output: file.file, path: file.path, onProgress: onProgress)
-        try await writer.write(volume.members)
+        try await writer.write(volume)
         try await blocking(on: .syncing) { try file.finish() }
     }
 }

@@ -1,3 +1,4 @@
+import NIOCore
 import OCI
 
 /// Shares blobs out among volumes of a bounded size.
@@ -33,9 +34,20 @@ struct ArchivePacking {
     let capacity: Int64
 
     /// What a blob takes of a volume.
-    static func cost(of blob: ArchiveDocument.Blob) -> Int64 {
-        TarHeader(name: "\(ArchiveEntryName.blob(blob.digest))", kind: .file, size: blob.size).totalSize + lineSize
+    static func cost(of blob: ArchiveDocument.Blob) -> Int64 { memberSize(of: blob) + lineSize }
+
+    /// What a blob takes of an archive, with its header.
+    static func memberSize(of blob: ArchiveDocument.Blob) -> Int64 {
+        // All of an algorithm have names of one length.
+        let name = names[blob.digest.algorithm] ?? "\(ArchiveEntryName.blob(blob.digest))"
+        return TarHeader(name: name, kind: .file, size: blob.size).totalSize
     }
+
+    private static let names: [Digest.Algorithm: String] = Dictionary(
+        uniqueKeysWithValues: Digest.Algorithm.allCases.map { algorithm in
+            (algorithm, "\(ArchiveEntryName.blob(.of(ByteBuffer(), algorithm: algorithm)))")
+        }
+    )
 
     /// What a part takes beside its own bytes: a directory, headers, padding.
     private static func overhead(ofPartOf blob: ArchiveDocument.Blob) -> Int64 {

@@ -52,28 +52,36 @@ package struct ArchiveVolume: Sendable {
     /// Whether it is no layout, and says nothing of itself.
     var isDockerOnly = false
 
-    /// In the order in which a reader that sees it once needs it: what it is, then the blobs, then the parts.
-    var members: [Member] {
-        var members: [Member] = []
-        if !isDockerOnly { members = texts }
-        if let dockerManifest { members.append(.text(.dockerManifest, dockerManifest)) }
-        members.append(.directory("blobs"))
-        members += Self.algorithms(document.blobs.map(\.digest)).map { .directory("blobs/\($0)") }
-        members += document.blobs.map { blob in
-            made[blob.digest].map { .text(.blob(blob.digest), Array($0.readableBytesView)) } ?? .blob(blob)
+    /// Gives its members in the order in which a reader that sees it once needs them.
+    ///
+    /// What it is, then the blobs, then the parts. One at a time: there may be hundreds of thousands.
+    func forEachMember(_ body: (Member) async throws -> Void) async rethrows {
+        for member in texts { try await body(member) }
+        try await body(.directory("blobs"))
+        for algorithm in Self.algorithms(document.blobs.map(\.digest)) {
+            try await body(.directory("blobs/\(algorithm)"))
         }
-        return document.parts.isEmpty ? members : members + partMembers
+        for blob in document.blobs { try await body(member(blob)) }
+        for member in partMembers { try await body(member) }
+    }
+
+    private func member(_ blob: ArchiveDocument.Blob) -> Member {
+        made[blob.digest].map { .text(.blob(blob.digest), Array($0.readableBytesView)) } ?? .blob(blob)
     }
 
     private var texts: [Member] {
-        [
-            .text(.layout, Array(ImageLayout.marker.utf8)),
-            .text(.document, Array(document.encoded.readableBytesView)),
-            .text(.index, index),
-        ]
+        let docker = dockerManifest.map { [Member.text(.dockerManifest, $0)] } ?? []
+        return isDockerOnly
+            ? docker
+            : [
+                .text(.layout, Array(ImageLayout.marker.utf8)),
+                .text(.document, Array(document.encoded.readableBytesView)),
+                .text(.index, index),
+            ] + docker
     }
 
     private var partMembers: [Member] {
+        guard !document.parts.isEmpty else { return [] }
         var members: [Member] = [.directory("parts")]
         members += Self.algorithms(document.parts.map(\.blob.digest)).map { .directory("parts/\($0)") }
         for (position, part) in document.parts.enumerated() {
@@ -88,7 +96,7 @@ package struct ArchiveVolume: Sendable {
     /// The archive's bytes up to its last text.
     var head: ByteBuffer {
         var head = ByteBuffer()
-        for member in members {
+        for member in texts {
             guard case .text(_, let bytes) = member else { break }
             head.writeImmutableBuffer(member.header.bytes)
             head.writeBytes(bytes)
@@ -99,7 +107,9 @@ package struct ArchiveVolume: Sendable {
 
     /// The archive's length, in bytes.
     package var size: Int64 {
-        members.reduce(TarHeader.endSize) { $0 + $1.header.totalSize }
+        let directories = Int64(1 + Self.algorithms(document.blobs.map(\.digest)).count) * TarHeader.blockSize
+        let others = (texts + partMembers).reduce(TarHeader.endSize) { $0 + $1.header.totalSize }
+        return document.blobs.reduce(others + directories) { $0 + ArchivePacking.memberSize(of: $1) }
     }
 
     private static func algorithms(_ digests: [Digest]) -> [String] {

@@ -34,26 +34,79 @@ struct ArchiveWriter {
     /// - Throws: ``CacheError``: what is wrong with the output, or `corrupt` or `missing` for a blob; a damaged one has
     ///   been put aside. `CancellationError`.
     @concurrent
-    mutating func write(_ members: [ArchiveVolume.Member]) async throws {
-        for member in members {
+    mutating func write(_ volume: ArchiveVolume) async throws {
+        // Small blobs are read and hashed many at a time: going to another thread for each would take longer than that.
+        var waiting: [ArchiveDocument.Blob] = []
+        var bytes: Int64 = 0
+        try await volume.forEachMember { member in
             try Task.checkCancellation()
-            gathered.writeImmutableBuffer(member.header.bytes)
-            switch member {
-            case .directory: break
-            case .text(_, let bytes): gathered.writeBytes(bytes)
-            case .blob(let blob):
-                let digest = try await copy(blob, 0..<blob.size, algorithm: blob.digest.algorithm)
-                guard digest == blob.digest else { throw damaged(blob) }
-            case .part(let part):
-                let range = part.offset..<part.offset + part.length
-                let digest = try await copy(part.blob, range, algorithm: part.digest.algorithm)
-                guard digest == part.digest else { throw damaged(part.blob) }
+            if case .blob(let blob) = member, blob.size < Self.gatheredSize {
+                waiting.append(blob)
+                bytes += blob.size + 2 * TarHeader.blockSize
+                guard bytes >= Self.gatheredSize else { return }
             }
-            gathered.writeRepeatingByte(0, count: Int(TarHeader.padding(after: member.header.size)))
-            if gathered.readableBytes >= Self.gatheredSize { try await flush() }
+            try await gather(&waiting, &bytes)
+            if case .blob(let blob) = member, blob.size < Self.gatheredSize { return }
+            try await write(member)
         }
+        try await gather(&waiting, &bytes)
         gathered.writeRepeatingByte(0, count: Int(TarHeader.endSize))
         try await flush()
+    }
+
+    private mutating func write(_ member: ArchiveVolume.Member) async throws {
+        gathered.writeImmutableBuffer(member.header.bytes)
+        switch member {
+        case .directory: break
+        case .text(_, let bytes): gathered.writeBytes(bytes)
+        case .blob(let blob):
+            let digest = try await copy(blob, 0..<blob.size, algorithm: blob.digest.algorithm)
+            guard digest == blob.digest else { throw damaged(blob) }
+        case .part(let part):
+            let range = part.offset..<part.offset + part.length
+            let digest = try await copy(part.blob, range, algorithm: part.digest.algorithm)
+            guard digest == part.digest else { throw damaged(part.blob) }
+        }
+        gathered.writeRepeatingByte(0, count: Int(TarHeader.padding(after: member.header.size)))
+        if gathered.readableBytes >= Self.gatheredSize { try await flush() }
+    }
+
+    /// Reads small blobs whole, behind what is gathered already, and writes that when it is enough.
+    private mutating func gather(_ blobs: inout [ArchiveDocument.Blob], _ bytes: inout Int64) async throws {
+        guard !blobs.isEmpty else { return }
+        let gathering = SmallBlobs(cache: cache, blobs: blobs)
+        (blobs, bytes) = ([], 0)
+        let before = gathered
+        gathered = ByteBuffer()
+        gathered = try await blocking(on: .hashing) { try gathering.appended(to: before) }
+        onProgress(gathering.blobs.reduce(0) { $0 + $1.size })
+        if gathered.readableBytes >= Self.gatheredSize { try await flush() }
+    }
+
+    /// Blobs that are read in one go.
+    private struct SmallBlobs: Sendable {
+        let cache: ContentCache
+        let blobs: [ArchiveDocument.Blob]
+
+        func appended(to buffer: ByteBuffer) throws -> ByteBuffer {
+            var buffer = buffer
+            for blob in blobs {
+                guard let file = try cache.blobFile(blob.digest), file.size == blob.size else {
+                    throw CacheError.incomplete([blob.digest])
+                }
+                let source = Source(file: file, end: blob.size)
+                let header = TarHeader(name: "\(ArchiveEntryName.blob(blob.digest))", kind: .file, size: blob.size)
+                buffer.writeImmutableBuffer(header.bytes)
+                let piece = try source.piece(at: 0)
+                guard Digest.of(piece, algorithm: blob.digest.algorithm) == blob.digest else {
+                    cache.quarantineIfFree(file)
+                    throw CacheError.damaged(blob.digest)
+                }
+                buffer.writeImmutableBuffer(piece)
+                buffer.writeRepeatingByte(0, count: Int(TarHeader.padding(after: blob.size)))
+            }
+            return buffer
+        }
     }
 
     /// - Returns: the digest of what was copied.
@@ -68,12 +121,6 @@ struct ArchiveWriter {
         let source = Source(file: file, end: range.upperBound)
         var hasher = DigestHasher(algorithm)
         var next = try await blocking(on: .hashing) { try source.piece(at: range.lowerBound) }
-        if range.upperBound - range.lowerBound < Self.gatheredSize {
-            hasher.update(next)
-            gathered.writeImmutableBuffer(next)
-            onProgress(Int64(next.readableBytes))
-            return hasher.finalize()
-        }
         try await flush()
         var offset = range.lowerBound
         while next.readableBytes > 0 {

@@ -81,25 +81,26 @@ struct TarHeader {
     }
 
     private func block() -> ByteBuffer {
-        var block = ByteBuffer(repeating: 0, count: Int(Self.blockSize))
+        var block = [UInt8](repeating: 0, count: Int(Self.blockSize))
+        func set(_ text: some StringProtocol, at offset: Int) {
+            for (index, byte) in text.utf8.enumerated() { block[offset + index] = byte }
+        }
         let (prefix, name) = split ?? ("", self.name.prefix(100))
-        block.setString(String(name), at: 0)
-        block.setString(Self.octal(kind == .directory ? 0o755 : 0o444, digits: 7), at: 100)
-        block.setString(Self.octal(0, digits: 7), at: 108)
-        block.setString(Self.octal(0, digits: 7), at: 116)
+        set(name, at: 0)
+        set(Self.octal(kind == .directory ? 0o755 : 0o444, digits: 7), at: 100)
+        for (field, digits) in [(108, 7), (116, 7), (136, 11), (329, 7), (337, 7)] {
+            set(Self.octal(0, digits: digits), at: field)
+        }
         // Where the PAX record gives the length, this field is not looked at.
-        block.setString(Self.octal(size > Self.maximumPlainSize ? 0 : size, digits: 11), at: 124)
-        block.setString(Self.octal(0, digits: 11), at: 136)
-        block.setString("        ", at: 148)
-        block.setInteger(kind.rawValue, at: 156)
-        block.setString("ustar", at: 257)
-        block.setString("00", at: 263)
-        block.setString(Self.octal(0, digits: 7), at: 329)
-        block.setString(Self.octal(0, digits: 7), at: 337)
-        block.setString(String(prefix), at: 345)
-        let sum = block.readableBytesView.reduce(0) { $0 + Int64($1) }
-        block.setString(Self.octal(sum, digits: 6) + "\0 ", at: 148)
-        return block
+        set(Self.octal(size > Self.maximumPlainSize ? 0 : size, digits: 11), at: 124)
+        set("        ", at: 148)
+        block[156] = kind.rawValue
+        set("ustar", at: 257)
+        set("00", at: 263)
+        set(prefix, at: 345)
+        let sum = block.reduce(0) { $0 + Int64($1) }
+        set(Self.octal(sum, digits: 6) + "\0 ", at: 148)
+        return ByteBuffer(bytes: block)
     }
 
     private static func octal(_ value: Int64, digits: Int) -> String {
