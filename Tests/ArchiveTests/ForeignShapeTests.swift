@@ -150,6 +150,7 @@ struct ForeignShapeTests {
             ("a.example.com/x", nil, "a.example.com/x:latest"), ("Up/App:2", "b.example.com/y", "b.example.com/y:2"),
             ("Up/App", "b.example.com/y", "b.example.com/y:latest"), ("", "b.example.com/y:3", "b.example.com/y:3"),
             ("Up/App:2", "b.example.com/y:3", "b.example.com/y:3"), ("3.20", "b.example.com/y", "b.example.com/y:3.20"),
+            ("3.20", "b.example.com/y:latest", "b.example.com/y:latest"),
             (nil, "b.example.com/y", "b.example.com/y:latest"),
         ] as [(String?, String?, String)]
     )
@@ -169,7 +170,15 @@ struct ForeignShapeTests {
             #expect(report.skipped == ["Not/Usable:1"])
             let whole = TestTar.layout([(Self.image, Self.name)]).finished
             let nameless = TestTar.layout([(Self.image, nil), (Self.second, nil)]).finished
-            for (bytes, reason) in [(whole, "have names of their own"), (nameless, "2 images without a name")] {
+            let tags = TestTar.layout(
+                [(Self.image, "1"), (Self.second, "2")],
+                key: "org.opencontainers.image.ref.name"
+            ).finished
+            let refused = [
+                (whole, "have names of their own"), (nameless, "2 images without a name"),
+                (tags, "--as b.example.com/y:1 can name a single image, but 2 of its names have no repository: 1, 2"),
+            ]
+            for (bytes, reason) in refused {
                 let error = await #expect(throws: CacheError.self) {
                     try await cache.importing(bytes, at: path) { $0.name = try? ImageReference("b.example.com/y:1") }
                 }

@@ -104,16 +104,24 @@ private struct ImportNaming {
 
     /// Turns the names that an archive gives into those that images get.
     mutating func name(_ roots: inout [ImportRoot]) throws(ArchiveRefusal) {
-        var unusable = 0
-        for root in roots { unusable += root.names.count { if case .unusable = $0 { true } else { false } } }
+        let partial = roots.flatMap(\.names).filter { if case .reference = $0 { false } else { true } }
+        if let name, name.tag != nil, partial.count > 1 { throw Self.tooMany(partial, for: name) }
         for position in roots.indices {
             var references: [ImageReference] = []
-            for name in roots[position].names { references.append(try reference(for: name, isAlone: unusable == 1)) }
+            for name in roots[position].names { references.append(try reference(for: name)) }
             roots[position].references = references.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
         }
     }
 
-    private mutating func reference(for candidate: ImportName, isAlone: Bool) throws(ArchiveRefusal) -> ImageReference {
+    private static func tooMany(_ names: [ImportName], for name: ImageReference) -> ArchiveRefusal {
+        ArchiveRefusal(
+            "--as \(name) can name a single image, but \(names.count) of its names have no repository: "
+                + names.prefix(5).map { $0.text(as: nil).displaySafe }.joined(separator: ", ")
+                + (names.count > 5 ? " and more" : "") + "; leave the tag out of --as, or choose one with --only"
+        )
+    }
+
+    private mutating func reference(for candidate: ImportName) throws(ArchiveRefusal) -> ImageReference {
         switch candidate {
         case .reference(let reference): return reference
         case .tag(let tag):
@@ -123,7 +131,7 @@ private struct ImportNaming {
                 )
             }
             isUsed = true
-            return ImageReference(location: name.location, tag: tag)
+            return ImageReference(location: name.location, tag: name.tag ?? tag)
         case .unusable(let text, let reason):
             guard let name else {
                 throw ArchiveRefusal(
@@ -132,7 +140,7 @@ private struct ImportNaming {
                 )
             }
             isUsed = true
-            let tag = (isAlone ? name.tag : nil) ?? ImportName.tag(of: text) ?? ImportName.latest
+            let tag = name.tag ?? ImportName.tag(of: text) ?? ImportName.latest
             return ImageReference(location: name.location, tag: tag)
         }
     }
