@@ -145,4 +145,53 @@ struct AirGapTests {
             }
         }
     }
+
+    @Test(
+        "An image, its bill of materials and that one's signature reach the far registry whole",
+        arguments: ["one archive", "volumes", "--since"]
+    )
+    func chain(_ way: String) async throws {
+        let image = Self.images[0]
+        let bill = SampleImage.artifact(of: image.top, content: "bill")
+        let signature = SampleImage.artifact(of: bill.top, content: "signature")
+        var configuration = ScriptedRegistry.Configuration()
+        configuration.options.referrersAPI = true
+        try await ScriptedRegistry.with(configuration) { upstream async throws in
+            upstream.load(image, repository: "up/app", tag: "1.0")
+            try await ScriptedRegistry.with(configuration) { target async throws in
+                try await Workspace.with { workspace async throws in
+                    let entry = Entry(
+                        upstream.place("up/app"),
+                        to: target.place("down/app"),
+                        "tag: '1.0'",
+                        "referrers: true"
+                    )
+                    try workspace.configure(entry)
+                    let sides = Sides(workspace: workspace, upstream: upstream, target: target)
+                    var more = ""
+                    if way == "--since" {
+                        _ = try await sides.near("sync")
+                        _ = try await sides.near("export -o first.tar")
+                        _ = try await sides.far("import first.tar --receipt held.json")
+                        more = "--since held.json"
+                    }
+                    for referrer in [bill, signature] { upstream.load(referrer, repository: "up/app") }
+                    _ = try await sides.near("sync")
+                    if way == "volumes" { more = "--volume-size 80KiB" }
+                    _ = try await sides.near("export -o bundle.tar \(more)")
+                    for name in target.store.repositories { target.store.remove(try RepositoryName(name)) }
+                    let files = try Files.list(workspace.path).filter { $0.hasPrefix("bundle.") }
+                    #expect((files.count > 1) == (way == "volumes"))
+                    _ = try await sides.far("import \(files.reversed().joined(separator: " "))")
+                    upstream.forgetRequests()
+                    _ = try await sides.far("sync --offline")
+                    #expect(upstream.requests.isEmpty)
+                    for part in [image, bill, signature] {
+                        let isHeld = target.store.holds(part, repository: "down/app")
+                        #expect(isHeld)
+                    }
+                }
+            }
+        }
+    }
 }
