@@ -51,6 +51,9 @@ struct CampaignTests {
     @Test("After a kill of any command all commands work, and files and index agree in both directions")
     func killedCommands() async throws { try expectGood(await Campaign.killedCommands(8)) }
 
+    @Test("Archives that ask for more than they may have are refused in a message, and with little memory")
+    func hostileArchives() async throws { try expectGood(await Campaign.hostileArchives(21)) }
+
     @Test("What goes wrong between a blob's file and its row, or meets held locks, is told and leaves nothing unusable")
     func heldUp() async throws { try expectGood(await Campaign.heldUp(4)) }
 

@@ -27,6 +27,7 @@ struct Plan {
             Step(name: "F16.blobs") { try await Campaign.flippedBlobs(some(100)) },
             Step(name: "F16.index") { try await Campaign.flippedIndex(some(50)) },
             Step(name: "F22") { try await Campaign.killedCommands(some(200)) },
+            Step(name: "archives") { try await Campaign.hostileArchives(some(400)) },
             Step(name: "held") { try await Campaign.heldUp(some(60)) },
             Step(name: "F23") { try await Campaign.largeCache(blobs: some(1_000_000)) },
             Step(name: "share") { try await Campaign.sharedDownloads(some(40)) },
