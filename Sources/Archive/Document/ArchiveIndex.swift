@@ -17,12 +17,26 @@ struct ArchiveIndex {
     /// What such a text lists, whoever wrote it.
     ///
     /// - Throws: ``ArchiveRefusal``.
-    static func entries(_ bytes: ByteBuffer) throws(ArchiveRefusal) -> [ImageIndex.Entry] {
+    static func entries(
+        _ bytes: ByteBuffer,
+        limit: Int = maximumSize
+    ) throws(ArchiveRefusal) -> [ImageIndex.Entry] {
         do throws(DocumentError) {
-            return try ImageIndex(layout: bytes, limit: maximumSize).entries
+            return try ImageIndex(layout: bytes, limit: limit).entries
         } catch {
             throw ArchiveRefusal("index.json", "is no index that may be used: \(error)")
         }
+    }
+
+    /// Its text, as far as it can be read back.
+    ///
+    /// - Throws: `DocumentError` (`tooLarge`).
+    func text(limit: Int = maximumSize) throws(DocumentError) -> [UInt8] {
+        let text = encoded
+        guard text.count <= limit else {
+            throw DocumentError(.tooLarge, "there is too much for one archive; export fewer images at a time")
+        }
+        return text
     }
 
     /// The same bytes for the same images.

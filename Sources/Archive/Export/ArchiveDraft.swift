@@ -49,7 +49,7 @@ struct ArchiveDraft {
             volume: ArchiveDocument.Volume(number: last, count: last, set: set)
         )
         let index = index(contents.images) { _ in true }
-        let texts = document.encoded.readableBytes + index.count + ImageLayout.marker.utf8.count + dockerSize
+        let texts = document.encoded.readableBytes + index.encoded.count + ImageLayout.marker.utf8.count + dockerSize
         // Four headers and rounded ends, six directories, the archive's end, a signature.
         return Int64(texts) + 8 * TarHeader.blockSize + 6 * TarHeader.blockSize + TarHeader.endSize + 512
     }
@@ -78,13 +78,12 @@ struct ArchiveDraft {
             let index = index(contents.images) { digest in
                 !isSet || whole.contains(digest) || isList(digest) && held.contains(digest)
             }
-            guard document.encoded.readableBytes <= ArchiveDocument.maximumSize, index.count <= ArchiveIndex.maximumSize
-            else {
+            guard document.encoded.readableBytes <= ArchiveDocument.maximumSize else {
                 throw DocumentError(.tooLarge, "there is too much for one archive; export fewer images at a time")
             }
             return ArchiveVolume(
                 document: document,
-                index: index,
+                index: try index.text(),
                 dockerManifest: dockerManifest,
                 made: Dictionary(lists.map { ($0.descriptor.digest, $0.text) }) { first, _ in first }
             )
@@ -117,14 +116,14 @@ struct ArchiveDraft {
     }
 
     /// What other programs find in an archive: all of it, or what can be read from one volume alone.
-    private func index(_ images: [ArchiveDocument.Image], _ isHeld: (Digest) -> Bool) -> [UInt8] {
+    private func index(_ images: [ArchiveDocument.Image], _ isHeld: (Digest) -> Bool) -> ArchiveIndex {
         var seen: Set<Digest> = []
         return ArchiveIndex(
             images: images.filter { isHeld($0.descriptor.digest) },
             referrers: contents.referrers.map(\.descriptor)
                 .filter { isHeld($0.digest) && seen.insert($0.digest).inserted },
             lists: lists.filter { isHeld($0.descriptor.digest) }
-        ).encoded
+        )
     }
 
     private func isList(_ digest: Digest) -> Bool { lists.contains { $0.descriptor.digest == digest } }

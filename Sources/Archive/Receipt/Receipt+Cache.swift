@@ -19,12 +19,12 @@ extension Receipt {
     /// Its text, for a file.
     ///
     /// - Throws: `DocumentError` (`tooLarge`) for what could not be read back.
-    package func text() throws(DocumentError) -> [UInt8] {
+    package func text(limit: Int = maximumSize) throws(DocumentError) -> [UInt8] {
         let text = encoded
-        guard text.readableBytes <= Self.maximumSize else {
+        guard text.readableBytes <= limit else {
             throw DocumentError(
                 .tooLarge,
-                "the cache holds too much for a receipt of at most \(Self.maximumSize) bytes: export without --since"
+                "the cache holds too much for a receipt of at most \(limit) bytes: export without --since"
             )
         }
         return Array(text.readableBytesView)

@@ -53,13 +53,13 @@ package struct Receipt: Hashable, Sendable {
     /// Reads a receipt.
     ///
     /// - Throws: ``DocumentError``: `unsupported` for a later version, `tooLarge`, `syntax`, `structure`.
-    package init(decoding bytes: ByteBuffer) throws(DocumentError) {
+    package init(decoding bytes: ByteBuffer, limit: Int = maximumSize) throws(DocumentError) {
         var blobs: [ArchiveDocument.Blob] = []
         var images: [Image] = []
         let root = try ArchiveFields(
             bytes,
             name: "the receipt",
-            limit: Self.maximumSize,
+            limit: limit,
             version: 1,
             lists: ["blobs", "images"]
         ) { list, fields throws(DocumentError) in

@@ -1,0 +1,47 @@
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+@testable import Archive
+
+/// What is written can be read: both directions of a format have one limit.
+@Suite(.timeLimit(.minutes(10)))
+struct LimitTests {
+    private static func digest(_ number: Int) -> Digest { .of(ByteBuffer(string: "\(number)")) }
+
+    @Test("A receipt of exactly the limit is written and read; of a byte more it is neither")
+    func receipt() throws {
+        let receipt = try Receipt(
+            blobs: (0..<500).map { .init(digest: Self.digest($0), size: Int64($0)) },
+            images: [.init(reference: ImageReference("example.com/a:1"), digest: Self.digest(0))]
+        )
+        let size = receipt.encoded.readableBytes
+        let text = ByteBuffer(bytes: try receipt.text(limit: size))
+        #expect(try Receipt(decoding: text, limit: size) == receipt)
+        for body in [{ _ = try receipt.text(limit: size - 1) }, { _ = try Receipt(decoding: text, limit: size - 1) }] {
+            let error = #expect(throws: DocumentError.self) { try body() }
+            #expect(error?.kind == .tooLarge)
+        }
+        #expect(Receipt.maximumSize == 256 << 20)
+    }
+
+    @Test("An index.json of exactly the limit is written and read; of a byte more it is neither")
+    func index() throws {
+        let images = try (0..<500).map { number in
+            let descriptor = try #require(Descriptor(mediaType: .ociManifest, digest: Self.digest(number), size: 1))
+            return ArchiveDocument.Image(
+                reference: try ImageReference("example.com/a:\(number)"),
+                descriptor: descriptor
+            )
+        }
+        let index = ArchiveIndex(images: images)
+        let size = index.encoded.count
+        let text = ByteBuffer(bytes: try index.text(limit: size))
+        #expect(try ArchiveIndex.entries(text, limit: size).map(\.descriptor) == images.map(\.descriptor))
+        let unwritten = #expect(throws: DocumentError.self) { _ = try index.text(limit: size - 1) }
+        #expect(unwritten?.kind == .tooLarge)
+        #expect(throws: ArchiveRefusal.self) { _ = try ArchiveIndex.entries(text, limit: size - 1) }
+        #expect(ArchiveIndex.maximumSize == 64 << 20)
+    }
+}
