@@ -105,7 +105,9 @@ package struct ArchiveOutput: Sendable {
             guard let descriptor else {
                 throw CacheError(archive: SystemError(call: "open", code: EISDIR), path: name)
             }
-            return OpenFile(owning: descriptor)
+            let output = OpenFile(owning: descriptor)
+            output.widenPipe()
+            return output
         }
     }
 

@@ -20,6 +20,7 @@ final class ArchiveInput {
     /// Reads an open file from where it stands.
     init(_ file: OpenFile) throws(SystemError) {
         self.file = file
+        file.widenPipe()
         let status = try file.status()
         remaining = status.isRegular ? status.size : nil
     }
@@ -113,6 +114,15 @@ extension OpenFile {
         }
         if let failure { throw failure }
         return buffer
+    }
+
+    /// Lets a pipe hold as much as is read or written at a time.
+    ///
+    /// At its ordinary 64 KiB both ends wait for each other at every turn. Where it is no pipe, or the system does not let
+    /// it, nothing changes.
+    func widenPipe() {
+        let setPipeSize: CInt = 1031  // F_SETPIPE_SZ, Linux alone
+        _ = fcntl(descriptor, setPipeSize, 1 << 20)
     }
 
     /// Whether a read would not wait; errors and ends count as such, because the read tells them.

@@ -36,7 +36,7 @@ final class ImportReading {
             do {
                 switch event {
                 case .member(let member): try await begin(member, members)
-                case .content(let bytes): try take(bytes)
+                case .content(let bytes): try await take(bytes)
                 case .endOfFile: try await end(members)
                 }
             } catch let error as SystemError {
@@ -76,7 +76,7 @@ final class ImportReading {
         sink = try await sink(for: meaning, member)
     }
 
-    private func take(_ bytes: ByteBuffer) throws {
+    private func take(_ bytes: ByteBuffer) async throws {
         switch sink {
         case .discard: break
         case .text(let meaning, var text, let limit):
@@ -92,7 +92,7 @@ final class ImportReading {
             sink = .discard
             // Put back in any case, so that what failed can be removed.
             defer { sink = .stage(writer) }
-            try writer.write(bytes)
+            try await writer.write(bytes)
         case .part(var writer):
             sink = .discard
             defer { sink = .part(writer) }

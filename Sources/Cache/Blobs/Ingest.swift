@@ -152,6 +152,23 @@ extension Ingest {
             hash(bytes)
         }
 
+        /// Writes a large piece while another thread hashes it; neither is one of the cooperative pool.
+        package mutating func appendLarge(_ bytes: ByteBuffer) async throws {
+            async let hashed = blocking(on: .hashing) { [hasher] in
+                var hasher = hasher
+                hasher.update(bytes)
+                return hasher
+            }
+            var writer = self
+            writer = try await blocking(on: .streams) { [writer] in
+                var writer = writer
+                try writer.write(bytes)
+                return writer
+            }
+            writer.hasher = try await hashed
+            self = writer
+        }
+
         /// Hashes alone what is not to be written.
         package mutating func hash(_ bytes: ByteBuffer) {
             hasher.update(bytes)

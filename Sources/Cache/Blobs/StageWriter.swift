@@ -31,9 +31,14 @@ package struct StageWriter {
         }
     }
 
-    package mutating func write(_ bytes: ByteBuffer) throws(SystemError) {
+    package mutating func write(_ bytes: ByteBuffer) async throws {
         if head.count < 8 { head += bytes.readableBytesView.prefix(8 - head.count) }
-        try appender.append(bytes)
+        // Going to other threads takes longer than a small piece.
+        if bytes.readableBytes < 256 << 10 {
+            try appender.append(bytes)
+        } else {
+            try await appender.appendLarge(bytes)
+        }
     }
 
     /// Ends the file, and frees its lock.
