@@ -103,7 +103,7 @@ package final class BoundedPipe<Element: Sendable>: Sendable {
                 return signal
             }
             guard let signal else { return }
-            guard await signal.value() != nil else { throw CancellationError() }
+            try await signal.wait()
         }
     }
 }

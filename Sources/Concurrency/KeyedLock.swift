@@ -1,9 +1,8 @@
-import NIOCore
 import Synchronization
 
 /// One at a time for each key, in the order of arrival.
 package final class KeyedLock<Key: Hashable & Sendable>: Sendable {
-    private let held = Mutex<[Key: CircularBuffer<Signal<Void>>]>([:])
+    private let held = Mutex<[Key: WaitingLine]>([:])
 
     package init() {}
 
@@ -20,24 +19,16 @@ package final class KeyedLock<Key: Hashable & Sendable>: Sendable {
     private func acquire(_ key: Key) async throws {
         try Task.checkCancellation()
         let signal = held.withLock { held -> Signal<Void>? in
-            guard held[key] != nil else {
-                held[key] = CircularBuffer()
+            if held[key] == nil {
+                held[key] = WaitingLine()
                 return nil
             }
-            let signal = Signal<Void>()
-            held[key]?.append(signal)
-            return signal
+            return held[key]?.join()
         }
-        guard let signal, await signal.value() == nil else { return }
-        throw CancellationError()
+        try await signal?.wait()
     }
 
     private func release(_ key: Key) {
-        held.withLock { held in
-            while let next = held[key]?.popFirst() {
-                if next.send(()) { return }
-            }
-            held[key] = nil
-        }
+        held.withLock { if $0[key]?.call() != true { $0[key] = nil } }
     }
 }

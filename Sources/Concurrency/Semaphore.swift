@@ -1,11 +1,10 @@
-import NIOCore
 import Synchronization
 
 /// A number of places; who finds none waits, the longest wait first.
 package final class Semaphore: Sendable {
     private struct State {
         var free: Int
-        var waiters = CircularBuffer<Signal<Void>>()
+        var waiters = WaitingLine()
     }
 
     private let state: Mutex<State>
@@ -30,25 +29,15 @@ package final class Semaphore: Sendable {
     private func enter() async throws {
         try Task.checkCancellation()
         let signal = state.withLock { state -> Signal<Void>? in
-            guard state.free == 0 else {
-                state.free -= 1
-                return nil
-            }
-            let signal = Signal<Void>()
-            state.waiters.append(signal)
-            return signal
+            if state.free == 0 { return state.waiters.join() }
+            state.free -= 1
+            return nil
         }
-        guard let signal, await signal.value() == nil else { return }
-        throw CancellationError()
+        try await signal?.wait()
     }
 
     /// Hands the place on to the first who still waits.
     private func leave() {
-        state.withLock { state in
-            while let next = state.waiters.popFirst() {
-                if next.send(()) { return }
-            }
-            state.free += 1
-        }
+        state.withLock { if !$0.waiters.call() { $0.free += 1 } }
     }
 }

@@ -1,3 +1,4 @@
+import NIOCore
 import Synchronization
 
 /// One word from one task to another that waits for it, or stops waiting because it is cancelled.
@@ -52,5 +53,37 @@ package final class Signal<Value: Sendable>: Sendable {
         }
         waiter?.resume(returning: value)
         return isFirst
+    }
+}
+
+extension Signal<Void> {
+    /// Waits for the word.
+    ///
+    /// - Throws: `CancellationError` when the task is cancelled before it comes.
+    package func wait() async throws {
+        guard await value() != nil else { throw CancellationError() }
+    }
+}
+
+/// Who waits for a turn, the longest wait first.
+struct WaitingLine {
+    private var signals = CircularBuffer<Signal<Void>>()
+
+    var count: Int { signals.count }
+
+    mutating func join() -> Signal<Void> {
+        let signal = Signal<Void>()
+        signals.append(signal)
+        return signal
+    }
+
+    /// Gives the turn to the first who still waits.
+    ///
+    /// - Returns: whether there was one.
+    mutating func call() -> Bool {
+        while let next = signals.popFirst() {
+            if next.send(()) { return true }
+        }
+        return false
     }
 }

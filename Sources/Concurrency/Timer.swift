@@ -30,11 +30,21 @@ package struct Timer: Sendable {
         _ limit: Duration,
         _ operation: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
+        try await Self.limit({ try await sleep(limit) }, operation)
+    }
+
+    /// Runs an operation that is cancelled when `end` returns or throws first.
+    ///
+    /// - Throws: ``Expired`` or what `end` throws; otherwise what the operation throws.
+    package static func limit<Result: Sendable>(
+        _ end: @escaping @Sendable () async throws -> Void,
+        _ operation: @escaping @Sendable () async throws -> Result
+    ) async throws -> Result {
         try await withThrowingTaskGroup(of: Result?.self) { group in
             defer { group.cancelAll() }
             group.addTask { try await operation() }
             group.addTask {
-                try await sleep(limit)
+                try await end()
                 return nil
             }
             guard let first = try await group.next(), let result = first else { throw Expired() }

@@ -166,7 +166,7 @@ struct CancellationTests {
         let clock = TestClock()
         let gate = HostGate(limit: 2, timer: Timer(clock))
         gate.pause(for: .seconds(10))
-        try await gate.pass(.read) { gate.pause(for: .seconds(30)) }
+        try await gate.pass(.read) { _ = gate.pause(for: .seconds(30)) }
         try await gate.pass(.read) {}
         #expect(clock.now.offset == .seconds(40))
     }

@@ -45,16 +45,7 @@ final class UploadProgress: Sendable {
     ///
     /// - Throws: ``Timer/Expired``; otherwise what the operation throws.
     func watching<Result: Sendable>(_ operation: @escaping @Sendable () async throws -> Result) async throws -> Result {
-        try await withThrowingTaskGroup(of: Result?.self) { group in
-            defer { group.cancelAll() }
-            group.addTask { try await operation() }
-            group.addTask {
-                try await self.watch()
-                return nil
-            }
-            guard let first = try await group.next(), let result = first else { throw Timer.Expired() }
-            return result
-        }
+        try await Timer.limit({ try await self.watch() }, operation)
     }
 
     /// Returns only by throwing: ``Timer/Expired`` when the upload stalls.

@@ -43,7 +43,8 @@ final class HostGate: Sendable {
     /// Holds all further requests back for a time.
     ///
     /// - Returns: whether the host was not paused already.
-    func beginPause(for delay: Duration) -> Bool {
+    @discardableResult
+    func pause(for delay: Duration) -> Bool {
         let now = timer.now()
         return state.withLock { state in
             let isPaused = state.resumesAt.map { $0 > now } ?? false
@@ -51,9 +52,6 @@ final class HostGate: Sendable {
             return !isPaused
         }
     }
-
-    /// Holds all further requests back for a time.
-    func pause(for delay: Duration) { _ = beginPause(for: delay) }
 
     /// Ends a pause that is over: the host has answered.
     func answered() {
@@ -79,7 +77,7 @@ final class HostGate: Sendable {
             switch step() {
             case .go(let probe): return probe
             case .sleep(let time): try await timer.sleep(time)
-            case .hold(let signal): guard await signal.value() != nil else { throw CancellationError() }
+            case .hold(let signal): try await signal.wait()
             }
         }
     }

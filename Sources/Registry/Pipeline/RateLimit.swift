@@ -25,13 +25,14 @@ struct RateLimit: HTTPHandler {
 
     /// What is told to wait less than the ordinary back-off, or under a second, waits for that and counts as a try.
     private func pause(_ error: inout RegistryError, _ response: HTTPResponse, _ context: CallContext) {
-        let told = response.retryAfter(now: retry.date())
+        let told = (response.header("Retry-After") ?? response.header("X-Retry-After"))
+            .flatMap { RetryAfter.delay($0, now: retry.date()) }
         guard told != nil || response.status != 503 else { return }
         let ordinary = context.budget.ordinaryDelay
         let delay = max(told ?? .zero, ordinary)
         let isOrdinary = delay == ordinary && told != ordinary || delay < .seconds(1)
         // A wait that is too long fails the operation at once, and must not keep others waiting either.
-        if isOrdinary || delay <= retry.policy.maximumRetryAfter, gate.beginPause(for: delay) {
+        if isOrdinary || delay <= retry.policy.maximumRetryAfter, gate.pause(for: delay) {
             retry.tell(
                 host,
                 error.code.map { "\(response.status) \($0.rawValue)" } ?? "\(response.status)",
@@ -39,12 +40,5 @@ struct RateLimit: HTTPHandler {
             )
         }
         if !isOrdinary { error.pause = delay }
-    }
-}
-
-extension HTTPResponse {
-    /// How long it asks to be left alone.
-    fileprivate func retryAfter(now: Date) -> Duration? {
-        (header("Retry-After") ?? header("X-Retry-After")).flatMap { RetryAfter.delay($0, now: now) }
     }
 }
