@@ -37,22 +37,22 @@ package struct HostSettings: Hashable, Sendable {
 
 /// Everything a ``RegistryClient`` needs to know.
 package struct RegistryConfiguration: Sendable {
-    package var hosts: [RegistryHost: HostSettings]
-    package var credentials: CredentialStore
-    package var retry: RetryPolicy
-    package var proxies: ProxySettings
+    package var hosts: [RegistryHost: HostSettings] = [:]
+    package var credentials = CredentialStore.anonymous
+    package var retry = RetryPolicy()
+    package var proxies = ProxySettings.none
     /// `imglife/<version>`.
-    package var userAgent: String
+    package var userAgent = "imglife"
     /// What each request tells of who passes it on (RFC 9110, 7.6.3), so that a server that asks itself notices; `nil` for
     /// a program that passes nothing on.
     package var via: String?
     package var logger: Logger
     /// For delays between tries, pauses and the lives of tokens.
-    package var clock: any Clock<Duration>
+    package var clock: any Clock<Duration> = ContinuousClock()
     /// For the time that requests may take; a download's idle time alone is measured by the HTTP library.
-    package var timeoutClock: any Clock<Duration>
+    package var timeoutClock: any Clock<Duration> = ContinuousClock()
     /// The wall clock, for `Retry-After` dates.
-    package var date: @Sendable () -> Date
+    package var date: @Sendable () -> Date = { Date() }
     /// Connections that are shared with other clients, and whose limits hold for all; `nil` for own ones.
     package var connections: RegistryConnections?
     /// Whether the client leaves one of a host's shared places to others, because it fetches what can be large.
@@ -60,25 +60,7 @@ package struct RegistryConfiguration: Sendable {
     /// Told once of each pause that a host has asked for, for displays; must return at once.
     package var onWaiting: @Sendable (Waiting) -> Void = { _ in }
 
-    package init(
-        hosts: [RegistryHost: HostSettings] = [:],
-        credentials: CredentialStore = .anonymous,
-        retry: RetryPolicy = RetryPolicy(),
-        proxies: ProxySettings = .none,
-        userAgent: String = "imglife",
-        logger: Logger,
-        clock: any Clock<Duration> = ContinuousClock(),
-        timeoutClock: any Clock<Duration> = ContinuousClock(),
-        date: @escaping @Sendable () -> Date = { Date() }
-    ) {
-        self.hosts = hosts
-        self.credentials = credentials
-        self.retry = retry
-        self.proxies = proxies
-        self.userAgent = userAgent
+    package init(logger: Logger) {
         self.logger = logger
-        self.clock = clock
-        self.timeoutClock = timeoutClock
-        self.date = date
     }
 }

@@ -17,15 +17,13 @@ func withClient<R>(
     log: LogRecorder = LogRecorder(),
     _ body: (RegistryClient) async throws -> R
 ) async throws -> R {
-    var configuration = RegistryConfiguration(
-        hosts: hosts,
-        credentials: try CredentialStore(environment: credentials, home: nil),
-        retry: retry,
-        proxies: proxies,
-        logger: log.logger,
-        clock: clock,
-        timeoutClock: timeoutClock
-    )
+    var configuration = RegistryConfiguration(logger: log.logger)
+    configuration.hosts = hosts
+    configuration.credentials = try CredentialStore(environment: credentials, home: nil)
+    configuration.retry = retry
+    configuration.proxies = proxies
+    configuration.clock = clock
+    configuration.timeoutClock = timeoutClock
     configuration.userAgent = "imglife/test"
     return try await RegistryClient.with(configuration, body)
 }

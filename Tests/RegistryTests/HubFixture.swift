@@ -14,14 +14,12 @@ func withHubClient<R>(
     _ body: (RegistryClient) async throws -> R
 ) async throws -> R {
     let settings = HostSettings(endpoint: hub.url, hubAPI: hub.url)
-    let configuration = RegistryConfiguration(
-        hosts: [.dockerHub: settings],
-        credentials: try CredentialStore(environment: environment, home: nil),
-        retry: RetryPolicy(attempts: attempts),
-        logger: log.logger,
-        clock: clock,
-        date: { date }
-    )
+    var configuration = RegistryConfiguration(logger: log.logger)
+    configuration.hosts = [.dockerHub: settings]
+    configuration.credentials = try CredentialStore(environment: environment, home: nil)
+    configuration.retry = RetryPolicy(attempts: attempts)
+    configuration.clock = clock
+    configuration.date = { date }
     return try await RegistryClient.with(configuration, body)
 }
 

@@ -60,11 +60,9 @@ struct MirrorOutageTests {
 
     private var configuration: RegistryConfiguration {
         get throws {
-            RegistryConfiguration(
-                credentials: try CredentialStore(environment: [:], home: nil),
-                logger: LogText().logger,
-                clock: TestClock()
-            )
+            var configuration = RegistryConfiguration(logger: LogText().logger)
+            configuration.clock = TestClock()
+            return configuration
         }
     }
 

@@ -85,14 +85,13 @@ struct Session: Sendable {
                 authRealms: options.authRealms
             )
         }
-        return RegistryConfiguration(
-            hosts: hosts,
-            credentials: credentials,
-            retry: settings.retry,
-            proxies: proxies,
-            userAgent: "imglife/\(Version.current)",
-            logger: logger
-        )
+        var registries = RegistryConfiguration(logger: logger)
+        registries.hosts = hosts
+        registries.credentials = credentials
+        registries.retry = settings.retry
+        registries.proxies = proxies
+        registries.userAgent = "imglife/\(Version.current)"
+        return registries
     }
 }
 

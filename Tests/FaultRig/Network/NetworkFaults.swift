@@ -147,21 +147,19 @@ private struct NetworkCase: Sendable, CustomStringConvertible {
 
     private func attempt(_ registry: ScriptedRegistry, _ directory: String) async throws -> Bool {
         let name = "IMGLIFE_" + registry.host.description.map { $0.isLetter || $0.isNumber ? "\($0)" : "_" }.joined()
-        let configuration = RegistryConfiguration(
-            credentials: try CredentialStore(
-                environment: [name + "_USERNAME": "ci", name + "_PASSWORD": "p4ss"],
-                home: nil
-            ),
-            logger: Logger(label: "network") { _ in SwiftLogNoOpLogHandler() },
-            clock: TestClock()
+        var configuration = RegistryConfiguration(logger: Logger(label: "network") { _ in SwiftLogNoOpLogHandler() })
+        configuration.credentials = try CredentialStore(
+            environment: [name + "_USERNAME": "ci", name + "_PASSWORD": "p4ss"],
+            home: nil
         )
+        configuration.clock = TestClock()
         let cache = CacheConfiguration(
             directory: directory + "/cache",
             logger: configuration.logger,
             clock: TestClock()
         )
         let operation = operation
-        return try await Timer(ContinuousClock()).limit(Self.longest) {
+        return try await Timer(ContinuousClock()).limit(Self.longest) { [configuration] in
             try await RegistryClient.with(configuration) { client in
                 guard operation == .through else {
                     return try await NetworkWork(registry: registry, cache: nil).run(operation, client)
