@@ -1,3 +1,4 @@
+import Concurrency
 package import Lifecycle
 package import OCI
 package import Registry
@@ -28,14 +29,8 @@ package struct EOLSurvey: Sendable {
     /// - Throws: `CancellationError` only.
     package init(of entries: [Configuration.Entry], client: RegistryClient) async throws {
         let tracked = entries.compactMap { entry in entry.lifecycle.map { (entry: entry, tracking: $0) } }
-        holdings = try await withThrowingTaskGroup(of: (Int, Holding).self) { group in
-            var found: [Int: Holding] = [:]
-            for (position, (entry, tracking)) in tracked.enumerated() {
-                if position >= Self.parallelism, let (done, holding) = try await group.next() { found[done] = holding }
-                group.addTask { (position, try await Self.holding(of: entry, tracking, client)) }
-            }
-            for try await (done, holding) in group { found[done] = holding }
-            return tracked.indices.compactMap { found[$0] }
+        holdings = try await tracked.map(limit: Self.parallelism) { entry, tracking in
+            try await Self.holding(of: entry, tracking, client)
         }
     }
 

@@ -1,4 +1,5 @@
 package import Cache
+import Concurrency
 package import Logging
 import OCI
 package import Registry
@@ -38,7 +39,7 @@ package struct CacheRepair: Sendable {
         while !open.isEmpty {
             let absent = open.filter { !$0.isInPlace }
             try await cache.hold(cache.verification.missing(absent.map(\.digest)).map(\.descriptor))
-            report.rows += try await repair(open)
+            report.rows += try await open.map(limit: Self.parallelism) { try await repair($0) }
             let revealed = try await cache.verification.neededButAbsent().filter { seen.insert($0).inserted }
             open = []
             for digest in revealed {
@@ -49,18 +50,6 @@ package struct CacheRepair: Sendable {
         }
         report.rows.sort { $0.digest < $1.digest }
         return report
-    }
-
-    private func repair(_ findings: [VerificationReport.Finding]) async throws -> [RepairReport.Row] {
-        try await withThrowingTaskGroup(of: RepairReport.Row.self) { group in
-            var rows: [RepairReport.Row] = []
-            for (position, finding) in findings.enumerated() {
-                if position >= Self.parallelism, let row = try await group.next() { rows.append(row) }
-                group.addTask { try await repair(finding) }
-            }
-            for try await row in group { rows.append(row) }
-            return rows
-        }
     }
 
     private func repair(_ finding: VerificationReport.Finding) async throws -> RepairReport.Row {
@@ -130,15 +119,6 @@ package struct CacheRepair: Sendable {
     }
 
     private func source(_ location: RepositoryReference) -> any ImageSource {
-        let host = client.repository(location, for: .pull)
-        let mirrors = configuration?.registries[location.host]?.mirrors ?? []
-        guard !mirrors.isEmpty else { return host }
-        return MirroredSource(
-            host: host,
-            mirrors: mirrors.map { mirror in
-                client.repository(RepositoryReference(host: mirror, repository: location.repository), for: .pull)
-            },
-            health: mirrorHealth
-        )
+        configuration?.source(at: location, client, mirrorHealth) ?? client.repository(location, for: .pull)
     }
 }

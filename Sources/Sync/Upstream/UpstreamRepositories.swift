@@ -47,16 +47,7 @@ package final class UpstreamRepositories: Sendable {
     }
 
     private func source(_ location: RepositoryReference, _ client: RegistryClient) -> any ImageSource {
-        let host = client.repository(location, for: .pull)
-        let mirrors = configuration.registries[location.host]?.mirrors ?? []
-        guard !mirrors.isEmpty else { return host }
-        return MirroredSource(
-            host: host,
-            mirrors: mirrors.map { mirror in
-                client.repository(RepositoryReference(host: mirror, repository: location.repository), for: .pull)
-            },
-            health: currentHealth
-        )
+        configuration.source(at: location, client, currentHealth)
     }
 
     /// What has been learnt of mirrors, from the beginning now and then: who serves for months must forget.
