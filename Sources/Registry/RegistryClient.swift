@@ -4,52 +4,61 @@ import Synchronization
 
 /// The HTTP client of registries: connections, limits, tokens and what was learnt about each host.
 package final class RegistryClient: Sendable {
+    /// Whom a client asks: all requests to one of them share a gate.
+    private enum Party: Hashable {
+        case registry(RegistryHost)
+        /// Something else, beside the registries.
+        case service(Origin)
+    }
+
     private let configuration: RegistryConfiguration
     private let transport: HTTPTransport
     private let endpoints: [RegistryHost: Endpoint]
-    private let hosts = Mutex<[RegistryHost: HostClient]>([:])
-    private let services: Services
-    private let hubs: [RegistryHost: HubAPI]
+    private let clients = Mutex<[Party: HostClient]>([:])
+    private let hubs: [RegistryHost: HTTPURL]
+    private let hubAPIs = Mutex<[RegistryHost: HubAPI]>([:])
+
     private init(_ configuration: RegistryConfiguration) throws {
         var endpoints: [RegistryHost: Endpoint] = [:]
         for (host, settings) in configuration.hosts { endpoints[host] = try Endpoint(host: host, settings: settings) }
+        var hubs: [RegistryHost: HTTPURL] = [:]
+        for host in Set(configuration.hosts.keys).union([.dockerHub]) {
+            hubs[host] = try HubAPI.base(of: host, settings: configuration.hosts[host])
+        }
         self.endpoints = endpoints
+        self.hubs = hubs
         self.configuration = configuration
         transport = try HTTPTransport(configuration, timer: Timer(configuration.timeoutClock))
-        let services = Services(configuration, transport)
-        var hubs: [RegistryHost: HubAPI] = [:]
-        for host in Set(configuration.hosts.keys).union([.dockerHub]) {
-            guard let base = try HubAPI.base(of: host, settings: configuration.hosts[host]) else { continue }
-            hubs[host] = HubAPI(base, service: services[base.origin], credentials: configuration.credentials)
-        }
-        self.hubs = hubs
-        self.services = services
     }
 
     /// Runs a body with a client and shuts the client down afterwards, in every case.
     ///
     /// - Throws: ``RegistryConfigurationError`` for settings that can't be used; otherwise what the body throws.
-    package static func with<Result>(
+    package static func with<R>(
         _ configuration: RegistryConfiguration,
-        _ body: (RegistryClient) async throws -> Result
-    ) async throws -> Result {
+        _ body: (RegistryClient) async throws -> R
+    ) async throws -> R {
         let client = try RegistryClient(configuration)
-        let result: Result
-        do {
-            result = try await body(client)
-        } catch {
-            await client.transport.shutdown()
-            throw error
-        }
+        let result: Result<R, any Error>
+        do { result = .success(try await body(client)) } catch { result = .failure(error) }
         await client.transport.shutdown()
-        return result
+        return try result.get()
     }
 
     /// A repository, to read from it or also to write to it.
     ///
     /// Sends nothing yet.
     package func repository(_ location: RepositoryReference, for access: Access) -> Repository {
-        Repository(location: location, access: access, client: client(of: location.host))
+        let host = location.host
+        let client = client(.registry(host)) {
+            HostClient(
+                host,
+                endpoint: endpoints[host] ?? Endpoint(host),
+                configuration: configuration,
+                transport: transport
+            )
+        }
+        return Repository(location: location, access: access, client: client)
     }
 
     /// What has been sent and received so far, over all hosts.
@@ -59,43 +68,30 @@ package final class RegistryClient: Sendable {
     package var oldestRequest: PendingRequest? { transport.traffic.oldest(transport.timer.now()) }
 
     /// The API that lists a host's tags with their dates, where there is one.
-    func hub(for host: RegistryHost) -> HubAPI? { hubs[host] }
+    func hub(for host: RegistryHost) -> HubAPI? {
+        guard let base = hubs[host] else { return nil }
+        let service = service(at: base.origin)
+        return hubAPIs.withLock {
+            $0.remembered(host) { HubAPI(base, service: service, credentials: configuration.credentials) }
+        }
+    }
 
     /// Something else than a registry, asked by the same rules.
-    func service(at origin: Origin) -> HostClient { services[origin] }
+    func service(at origin: Origin) -> HostClient {
+        client(.service(origin)) { HostClient(origin, configuration: configuration, transport: transport) }
+    }
 
-    private func client(of host: RegistryHost) -> HostClient {
-        hosts.withLock { hosts in
-            if let client = hosts[host] { return client }
-            let client = HostClient(
-                host,
-                endpoint: endpoints[host] ?? Endpoint(host),
-                configuration: configuration,
-                transport: transport
-            )
-            hosts[host] = client
-            return client
-        }
+    private func client(_ party: Party, _ make: () -> HostClient) -> HostClient {
+        clients.withLock { $0.remembered(party, make) }
     }
 }
 
-/// The services beside the registries, one for each origin, so that all requests to it share one gate.
-private final class Services: Sendable {
-    private let configuration: RegistryConfiguration
-    private let transport: HTTPTransport
-    private let clients = Mutex<[Origin: HostClient]>([:])
-
-    init(_ configuration: RegistryConfiguration, _ transport: HTTPTransport) {
-        self.configuration = configuration
-        self.transport = transport
-    }
-
-    subscript(origin: Origin) -> HostClient {
-        clients.withLock { clients in
-            if let client = clients[origin] { return client }
-            let client = HostClient(origin, configuration: configuration, transport: transport)
-            clients[origin] = client
-            return client
-        }
+extension Dictionary {
+    /// The value for a key, made when it is asked for first.
+    mutating func remembered(_ key: Key, _ make: () -> Value) -> Value {
+        if let value = self[key] { return value }
+        let value = make()
+        self[key] = value
+        return value
     }
 }

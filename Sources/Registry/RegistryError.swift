@@ -84,6 +84,8 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     var isBeforeAnswer = false
     /// Whether one more try is worth it, though the answer looks final.
     var isRetriedOnce = false
+    /// Whether the registry does not know yet what it was just given: it is asked again before anything is sent again.
+    var isLag = false
     /// Whether an upload broke off while its own source paused: no failure of this registry.
     var isAwaitingSource = false
     /// Whether the repository has taken something before: what is missing is not the repository.

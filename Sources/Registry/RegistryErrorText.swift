@@ -16,6 +16,15 @@ extension RegistryError {
         }
     }
 
+    /// What happened at a service that is no registry.
+    var reasonOfService: String {
+        switch kind {
+        case .unauthorized, .forbidden: "the service refuses anonymous requests (\(status ?? 0))"
+        case .rateLimited(let until): "rate limited until \(until.formatted(.iso8601))"
+        default: detail
+        }
+    }
+
     private var refusal: String {
         switch credential {
         case .some where isTokenRefused:

@@ -51,6 +51,25 @@ struct RequestEconomyTests {
         }
     }
 
+    @Test("A mirror with nothing to do costs one listing a side, and referrers at most one request a tag")
+    func warm() async throws {
+        try await Self.with(["down/app"]) { workspace, upstream, target async throws in
+            for registry in [upstream, target] { registry.options.referrersAPI = true }
+            for more in ["", "      referrers: true\n"] {
+                let entry = Entry(upstream.place("up/app"), to: target.place("down/app"), Entry.all).text
+                try workspace.configure("sync:\n  entries:\n" + entry + more)
+                _ = try await workspace.run("sync", "--progress", "none")
+                upstream.forgetRequests()
+                target.forgetRequests()
+                let result = try await workspace.run("sync", "--progress", "none")
+                #expect(result.counts == [6, 0, 6, 0], "\(result.errors)")
+                #expect(target.transcript == ["GET /v2/down/app/tags/list?n=1000"])
+                #expect(upstream.count("GET", pathContains: "/tags/list") == 1)
+                #expect(upstream.requests.count <= 1 + (more.isEmpty ? 0 : 6), "\(upstream.transcript)")
+            }
+        }
+    }
+
     @Test("A second repository of one target gets mounts instead of pushes")
     func mounts() async throws {
         try await Self.with(["down/app", "down/copy"]) { workspace, upstream, target async throws in

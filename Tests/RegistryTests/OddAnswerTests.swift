@@ -71,6 +71,17 @@ struct OddAnswerTests {
         }
     }
 
+    @Test("A whole blob that is called a part is taken")
+    func takesCalledParts() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.store.putBlob(.bytes(Self.source), Self.source.descriptor.digest, in: "library/app")
+            registry.script(RequestMatch("GET", .blobs), .edit { $0.status = 206 })
+            let bytes = try await withClient { try await $0.pull(registry).bytes(of: Self.source.descriptor) }
+            #expect(bytes == Self.source.buffer)
+            #expect(registry.requests.count == 1)
+        }
+    }
+
     private static let links = [
         "</artifactory-less/tags/list?last=b&n=2>; rel=\"next\"",
         "<https://example.com/v2/library/app/tags/list?last=b&n=2>; rel=next",
@@ -111,7 +122,8 @@ struct OddAnswerTests {
     @Test(
         "A page size that is refused is left out, and a list without tags is empty",
         arguments: [
-            (Action.error(400, "PAGINATION_NUMBER_INVALID"), ["a"]), (.reply(.json(200, #"{"name":"x"}"#)), []),
+            (Action.error(400, "PAGINATION_NUMBER_INVALID"), ["a"]), (.error(405, "UNSUPPORTED"), ["a"]),
+            (.status(406), ["a"]), (.status(422), ["a"]), (.reply(.json(200, #"{"name":"x"}"#)), []),
             (.reply(.json(200, "{}")), []),
         ] as [(Action, [TagName])]
     )
@@ -126,7 +138,7 @@ struct OddAnswerTests {
 
     @Test(
         "A source's HEAD that is refused, or says that nothing is there, is asked again by GET",
-        arguments: [403, 404, 405, 406, 412, 501]
+        arguments: [400, 403, 404, 405, 406, 412, 500, 501]
     )
     func asksByGet(status: Int) async throws {
         try await ScriptedRegistry.with { registry in
@@ -179,6 +191,10 @@ struct OddAnswerTests {
             (
                 "HTTP/1.1 200 OK\r\nContent-Length: 5 ,5, 5\r\nContent-Length: 5\r\n\r\n",
                 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
             ),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n", nil),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", nil),

@@ -148,6 +148,19 @@ struct UploadFaultTests {
         #expect(result.transcript.last == "HEAD 200")
     }
 
+    @Test(
+        "An upload that is taken with an unusual status is taken, and one that is answered oddly begins again",
+        arguments: [
+            ("PUT", Action.edit { $0.status = 200 }, 1), ("PUT", .edit { $0.status = 202 }, 1),
+            ("PUT", .edit { $0.status = 204 }, 1), ("POST", .html, 2), ("POST", .header("Location", nil), 2),
+        ] as [(String, Action, Int)]
+    )
+    func takesOddAnswers(method: String, answer: Action, posts: Int) async throws {
+        let result = try await upload { $0.script(RequestMatch(method, .uploads), answer) }
+        #expect(result.isThere)
+        #expect(result.transcript.filter { $0.hasPrefix("POST") }.count == posts)
+    }
+
     @Test("A registry that hung up and stored nothing is sent it again", arguments: [true, false])
     func sendsLostBlobsAgain(keepsPart: Bool) async throws {
         let result = try await upload { registry in

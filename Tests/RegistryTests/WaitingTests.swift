@@ -53,6 +53,19 @@ struct WaitingTests {
         }
     }
 
+    @Test("A connection that has gone stale since an answer costs no try, each time")
+    func forgivesStaleConnections() async throws {
+        try await ScriptedRegistry.with { registry in
+            for action in [Action.status(503), .closeBeforeHead, .status(503), .closeBeforeHead] {
+                registry.script(RequestMatch("GET", .tags), action)
+            }
+            registry.load(.image(), repository: "library/app", tag: "v1")
+            let tags = try await withClient { try await $0.pull(registry).tags() }
+            #expect(tags == .found(["v1"]))
+            #expect(registry.requests.count == 5)
+        }
+    }
+
     @Test("A pause is told once, to the log and to displays, and a retry says which it is")
     func tellsOfPauses() async throws {
         try await ScriptedRegistry.with { registry in
@@ -61,7 +74,8 @@ struct WaitingTests {
             registry.script(RequestMatch("GET", times: nil), .reply(.json(200, #"{"tags":[]}"#)))
             let log = LogRecorder()
             let told = Watched<[Waiting]>([])
-            var configuration = RegistryConfiguration(logger: log.logger, clock: TestClock())
+            var configuration = RegistryConfiguration(logger: log.logger)
+            configuration.clock = TestClock()
             configuration.onWaiting = { waiting in told.update { $0.append(waiting) } }
             try await RegistryClient.with(configuration) { _ = try await $0.pull(registry).tags() }
             #expect(told.value.map(\.host) == [registry.host.description])

@@ -20,6 +20,8 @@ struct MirrorRun: Sendable {
     var credentials: [String: String] = [:]
     /// How often the cache asks again for what came wrong.
     var cacheAttempts = 3
+    /// Runs the entries' hooks.
+    var hooks: HookRunner?
     var log = LogText()
 
     /// Runs a body with a cache of its own.
@@ -29,30 +31,32 @@ struct MirrorRun: Sendable {
         }
     }
 
-    func run(_ entries: String...) async throws -> SyncReport {
+    func run(_ entries: String...) async throws -> SyncReport { try await run(entries) }
+
+    func run(_ entries: [String]) async throws -> SyncReport {
         let text = "sync:\n  entries:\n" + entries.map { "    - {\($0)}\n" }.joined() + sections
         let configuration = try Configuration(yaml: text, file: "imglife.yaml")
         var hosts = hosts
         if let hub { hosts[.dockerHub] = HostSettings(endpoint: hub.url, hubAPI: hub.url) }
-        let registries = RegistryConfiguration(
-            hosts: hosts,
-            credentials: try CredentialStore(environment: credentials, home: nil),
-            retry: RetryPolicy(attempts: attempts),
-            logger: log.logger,
-            clock: TestClock()
-        )
+        var registries = RegistryConfiguration(logger: log.logger)
+        registries.hosts = hosts
+        registries.credentials = try CredentialStore(environment: credentials, home: nil)
+        registries.retry = RetryPolicy(attempts: attempts)
+        registries.clock = TestClock()
         let cache = CacheConfiguration(
             directory: cacheDirectory,
             retry: RetryPolicy(attempts: cacheAttempts),
             clock: TestClock()
         )
-        return try await RegistryClient.with(registries) { client in
+        var options = Syncer.Options()
+        options.hooks = hooks
+        return try await RegistryClient.with(registries) { [options] client in
             try await ContentCache.with(cache) { cache in
                 try await Syncer(
                     configuration: configuration,
                     client: client,
                     cache: cache,
-                    options: Syncer.Options(),
+                    options: options,
                     logger: log.logger
                 )
                 .run()

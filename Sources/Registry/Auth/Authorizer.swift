@@ -1,5 +1,4 @@
 import Concurrency
-import NIOHTTP1
 import OCI
 import Synchronization
 
@@ -26,7 +25,6 @@ final class Authorizer: Sendable {
         var wider: [Scope: Scope] = [:]
         /// What a token of ours may still be good for, first choice first.
         var roles: [Credential: [TokenRole]] = [:]
-        var hasAskedBase = false
     }
 
     private let host: RegistryHost
@@ -37,6 +35,7 @@ final class Authorizer: Sendable {
     private let fetcher: TokenFetcher
     private let state = Mutex(State())
     private let tokens = SingleFlight<TokenKey, Token>()
+    private let bases = SingleFlight<RegistryHost, HTTPResponse>()
 
     init(
         host: RegistryHost,
@@ -141,12 +140,11 @@ extension Authorizer {
     /// - Returns: whether there is something else to send than what was refused.
     /// - Throws: ``RealmRefused``.
     func learn(_ response: HTTPResponse, for scope: Scope, used: Authorization) throws -> Bool {
-        let challenges = Challenge.parse(response.headers["WWW-Authenticate"])
-        if let bearer = challenges.first(where: { $0.scheme == "bearer" && $0.parameters["realm"] != nil }) {
+        if let bearer = response.bearerChallenge {
             let service = try TokenService(bearer, at: response.url, trusted: realms)
             return learn(service, bearer.parameters["scope"], for: scope, used)
         }
-        guard challenges.contains(where: { $0.scheme == "basic" }) else { return false }
+        guard response.challenges.contains(where: { $0.scheme == "basic" }) else { return false }
         let wasBasic = state.withLock { state in
             defer { state.scheme = .basic }
             return state.scheme == .basic
@@ -169,23 +167,19 @@ extension Authorizer {
         return true
     }
 
-    /// Whether the registry is to be asked at its base how it wants to be asked: once, when it hides what is there from
-    /// anonymous requests, and there are credentials that it has not seen.
-    func hasReasonToAskBase(after used: Authorization) -> Bool {
-        state.withLock { state in
-            guard used.credential != nil, used.header == nil, state.scheme == nil else { return false }
-            defer { state.hasAskedBase = true }
-            return !state.hasAskedBase
-        }
+    /// What the registry answers at its base: asked once for all requests.
+    func base(_ ask: () async throws -> HTTPResponse) async throws -> HTTPResponse {
+        try await bases.value(for: host, isGood: { [200, 401].contains($0.status) }, fetch: ask)
     }
 
     /// Takes in the challenge of a 403: some registries name the scope there that a token lacks.
     ///
     /// - Returns: whether there is a token for more to be had than the one that did not suffice.
-    func widen(_ scope: Scope, _ headers: HTTPHeaders, used: Authorization) -> Bool {
+    func widen(_ scope: Scope, _ response: HTTPResponse) -> Bool {
+        let used = response.authorization
         guard used.token != nil else { return false }
-        let challenges = Challenge.parse(headers["WWW-Authenticate"]).filter { $0.scheme == "bearer" }
-        let asked = challenges.lazy.compactMap { $0.parameters["scope"] }.first
+        let asked = response.challenges.lazy.filter { $0.scheme == "bearer" }.compactMap { $0.parameters["scope"] }
+            .first
         return state.withLock { state in
             if let known = state.wider[scope] { return known != scope && known != used.scope }
             guard let widened = asked.flatMap({ scope.widened(by: $0) }) else { return false }
@@ -220,12 +214,4 @@ extension Credential {
 
 extension Secret {
     fileprivate var isFitForHeader: Bool { revealed.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } }
-}
-
-extension RegistryError {
-    /// The token service does not take a token in this role; another may be right.
-    fileprivate var isRefusalOfToken: Bool {
-        guard let status else { return false }
-        return (400..<500).contains(status) && ![408, 425, 429].contains(status)
-    }
 }

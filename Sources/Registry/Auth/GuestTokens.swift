@@ -43,10 +43,7 @@ final class GuestTokens: Sendable {
     /// - Returns: `nil` when it asks for none, or nobody in particular is given one.
     func token(answering response: HTTPResponse, _ request: HTTPRequest, instead refused: Token?) async throws -> Token?
     {
-        let challenges = Challenge.parse(response.headers["WWW-Authenticate"])
-        guard let scope = request.scope,
-            let challenge = challenges.first(where: { $0.scheme == "bearer" && $0.parameters["realm"] != nil })
-        else { return nil }
+        guard let scope = request.scope, let challenge = response.bearerChallenge else { return nil }
         let service = try await request.context.mapping { try TokenService(challenge, at: response.url) }
         let asked = challenge.parameters["scope"].map { Scope.entries(of: $0) } ?? []
         let pass = Pass(service: service, scopes: asked.isEmpty ? scope.parameters : asked)

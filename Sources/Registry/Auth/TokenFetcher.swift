@@ -12,6 +12,8 @@ struct TokenFetcher: Sendable {
     /// Whether a token need not be asked for anew yet.
     func isGood(_ token: Token) -> Bool { service.retry.timer.now() < token.renewal }
 
+    /// Asks once: who needs the token tries again.
+    ///
     /// - Throws: ``RegistryError``, `CancellationError`.
     func token(
         _ realm: TokenService,
@@ -21,21 +23,12 @@ struct TokenFetcher: Sendable {
     ) async throws -> Token {
         let context = context.step(.getToken)
         let request = Self.request(realm, scopes: scopes, credential: credential, context)
-        return try await service.retry.run(context, isProgress: false) {
-            let response = try await service.attempt(request)
-            guard !response.isCut,
-                let token = Token(
-                    parsing: Array(response.bytes.readableBytesView),
-                    now: service.retry.timer.now()
-                )
-            else {
-                throw context.notUnderstood(
-                    response,
-                    "the token service \(realm.realm.origin) answers without a token"
-                )
-            }
-            return token
+        let response = try await service.attempt(request)
+        let bytes = Array(response.bytes.readableBytesView)
+        guard !response.isCut, let token = Token(parsing: bytes, now: service.retry.timer.now()) else {
+            throw context.notUnderstood(response, "the token service \(realm.realm.origin) answers without a token")
         }
+        return token
     }
 
     private static func request(

@@ -62,7 +62,8 @@ struct CredentialProgram: Sendable {
     /// What a program says of its failure, on its standard error or in place of an answer; never an answer's secret.
     private func words(_ answer: Answer) -> String {
         let root = try? JSONValue(parsing: Array(answer.output.utf8))
-        let secrets = [root?["Secret"]?.string].compactMap(\.self) + environment.filter { Self.isSecret($0.key) }.values
+        let secrets =
+            [root?["Secret"]?.string].compactMap(\.self) + environment.filter { CredentialStore.reads($0.key) }.values
         let said = answer.words.split(whereSeparator: \.isNewline).first { !$0.allSatisfy(\.isWhitespace) }
         guard let text = said.map(String.init) ?? (root == nil ? answer.output : nil), !text.isEmpty else { return "" }
         return ", saying '\(String(text.prefix(512)).hiding(secrets.map { Secret($0) }).displaySafe)'"
@@ -71,7 +72,7 @@ struct CredentialProgram: Sendable {
     private func ask(_ server: String) async throws -> Answer {
         // A program that ends without reading must not end this process; NIO does the same before its first socket.
         signal(SIGPIPE, SIG_IGN)
-        let variables = environment.filter { !Self.isSecret($0.key) }
+        let variables = environment.filter { !CredentialStore.reads($0.key) }
         let result = try await run(
             .name(program),
             arguments: ["get"],
@@ -101,11 +102,5 @@ struct CredentialProgram: Sendable {
 
     private func error(_ problem: String) -> CredentialError {
         CredentialError("the credential program \(program) \(problem)")
-    }
-
-    /// Whether a variable must not reach other programs.
-    private static func isSecret(_ name: String) -> Bool {
-        let isOurs = name.hasPrefix("IMGLIFE_") && ["_TOKEN", "_PASSWORD", "_USERNAME"].contains(where: name.hasSuffix)
-        return isOurs || name == "CI_JOB_TOKEN" || name == "DOCKER_AUTH_CONFIG"
     }
 }

@@ -92,6 +92,13 @@ package struct CredentialStore: Sendable {
         return nil
     }
 
+    /// Whether an environment variable may hold credentials, so that it must not reach other programs.
+    package static func reads(_ variable: String) -> Bool {
+        ["CI_JOB_TOKEN", "DOCKER_AUTH_CONFIG"].contains(variable)
+            || variable.hasPrefix("IMGLIFE_")
+                && ["_USERNAME", "_PASSWORD", "_TOKEN"].contains(where: variable.hasSuffix)
+    }
+
     /// Reads files and asks programs again when they are needed next, as somebody says that they have changed.
     package func forget() {
         configurations.forgetAll()

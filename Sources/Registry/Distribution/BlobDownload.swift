@@ -79,7 +79,9 @@ struct BlobDownload {
     ///
     /// - Returns: `nil` when it is no answer to the range that was asked for.
     private mutating func part(of response: HTTPResponse, _ asksRange: Bool) throws(RegistryError) -> Range<Int64>? {
-        guard response.status == 206 else {
+        let fields = response.headers["Content-Range"]
+        // Some call everything a part, also what was asked for as a whole.
+        guard response.status == 206, asksRange || !fields.isEmpty else {
             // A server that sends the rest alone, and calls it the whole, is one that knows no ranges.
             if asksRange, let length = response.contentLength, length != descriptor.size,
                 length == descriptor.size - offset
@@ -90,7 +92,6 @@ struct BlobDownload {
             try check(response, size: descriptor.size)
             return 0..<descriptor.size
         }
-        let fields = response.headers["Content-Range"]
         guard fields.count == 1, case .range(let first, let last, let size) = ContentRange(fields[0]),
             first == offset, last < descriptor.size, size == nil || size == descriptor.size,
             response.contentLength.map({ $0 == last + 1 - first }) ?? true
@@ -134,7 +135,7 @@ struct BlobDownload {
             do {
                 try await deliver(piece)
             } catch {
-                throw ReaderFailure(error: error)
+                throw ReaderFailure(error)
             }
             offset += Int64(piece.readableBytes)
         }
@@ -171,15 +172,5 @@ struct BlobDownload {
         var error = context.error(.protocolViolation, "\(descriptor.digest): \(detail)")
         error.isRetriedOnce = true
         return error
-    }
-}
-
-extension RegistryError {
-    /// A range is refused where the whole may be had.
-    ///
-    /// A server that is overloaded, or wants a time to pass, says so of the whole as well.
-    fileprivate var isRefusalOfRange: Bool {
-        guard let status, pause == nil, code != .tooManyRequests else { return false }
-        return [400, 403, 405, 406, 412, 416, 500, 501].contains(status)
     }
 }

@@ -68,10 +68,3 @@ struct BlobQuestion {
         }
     }
 }
-
-extension RegistryError {
-    /// Whether a GET may be answered where this HEAD was not; storage services sign their addresses for one method.
-    fileprivate var isRefusalOfHEAD: Bool {
-        kind == .unauthorized || kind == .unsupported || [401, 403].contains(status)
-    }
-}

@@ -58,7 +58,7 @@ struct BlobUpload {
         case .finish(let place, let range):
             let digest = blob.descriptor.digest
             var request = request(.PUT, place.url.adding("digest", digest.description), sending: range)
-            request.accepted = [200, 201, 204]
+            request.accepted = [200, 201, 202, 204]
             let response = try await perform(request, range)
             try response.confirm(digest, repository, context)
             return true

@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import NIOHTTP1
 import OCI
@@ -25,7 +26,7 @@ struct ManifestQuestion {
 
     func descriptor() async throws -> Descriptor? {
         var request = request(.HEAD)
-        request.accepted = [200, 403, 404, 405, 406, 412, 501]
+        request.accepted = [200, 400, 403, 404, 405, 406, 412, 500, 501]
         let response = try await repository.client.fetch(request)
         if response.status == 404, repository.access == .push { return nil }
         if response.status == 200, let descriptor = descriptor(response) { return descriptor }
@@ -105,5 +106,17 @@ extension HTTPResponse {
     func check(against digest: Digest, _ context: CallContext) throws(RegistryError) {
         guard let said = saidDigest, said.algorithm == digest.algorithm, said != digest else { return }
         throw context.error(.digestMismatch, "the registry calls the bytes \(said), but they are \(digest)")
+    }
+
+    /// Whether an accepted push has really been taken: who stands in between may say so with a page of its own.
+    func confirm(_ digest: Digest, _ repository: Repository, _ context: CallContext) throws(RegistryError) {
+        guard status == 201 || !isWebPage else { throw context.notUnderstood(self, "") }
+        if status != 201 {
+            repository.client.retry.logger.debug(
+                "a push was accepted with an unusual status",
+                metadata: ["place": "\(repository.place)", "status": "\(status)"]
+            )
+        }
+        try check(against: digest, context)
     }
 }

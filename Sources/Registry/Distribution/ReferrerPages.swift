@@ -60,15 +60,3 @@ struct ReferrerPages {
         }
     }
 }
-
-extension RegistryError {
-    fileprivate var isLackOfReferrers: Bool {
-        guard action == .listReferrers else { return false }
-        // Who stands before the registry may lead unknown questions to where nobody is.
-        if other != nil, case .connection(let connection) = kind {
-            return [.refused, .unreachable, .unknownHost].contains(connection)
-        }
-        guard let status else { return false }
-        return [401, 403, 406, 410, 415].contains(status) || (300..<400).contains(status)
-    }
-}

@@ -147,50 +147,39 @@ extension Repository {
         return response.header("OCI-Subject").flatMap { try? Digest($0) } == subject.digest
     }
 
-    /// Asks the registry to take a blob over from another of its repositories.
-    ///
-    /// OCI distribution-spec 1.1.1, end-11. Best effort: whatever goes wrong leads to a plain upload, in the session
-    /// that the registry opened instead, if it did.
-    package func mount(_ descriptor: Descriptor, from source: RepositoryName) async throws -> MountOutcome {
-        let context = context(.mountBlob)
-        let query = "mount=\(descriptor.digest.description.percentEncoded)&from=\(source.description.percentEncoded)"
-        var request = request(context, .POST, "blobs/uploads/", query: query)
-        request.scope = Scope(repository: location.repository, access: access, source: source)
-        request.accepted = [201, 202]
-        do {
-            let response = try await client.attempt(request)
-            guard response.status == 202 else {
-                client.note(mounted: descriptor.digest, in: location.repository)
-                return .mounted
-            }
-            return .refused(try? UploadPlace(response, context))
-        } catch is RegistryError {
-            return .refused(nil)
-        }
-    }
-
     package func store(_ blob: any BlobReader) async throws -> StoreOutcome {
-        try await store(blob, session: nil)
+        try await store(blob, mountFrom: nil)
     }
 
     /// Stores a blob, by mounting it where another repository of the registry is known to hold it.
     ///
-    /// What has been mounted here before is sent: who asks again has found that it is not there.
+    /// What has been mounted here before is sent: who asks again has found that it is not there. What the reader throws is
+    /// thrown as it is.
     package func store(_ blob: any BlobReader, mountFrom source: RepositoryName?) async throws -> StoreOutcome {
-        guard let source, source != location.repository,
-            !client.hasMounted(blob.descriptor.digest, in: location.repository)
-        else { return try await store(blob, session: nil) }
-        switch try await mount(blob.descriptor, from: source) {
-        case .mounted: return .mounted(from: source)
-        case .refused(let session): return try await store(blob, session: session)
+        let digest = blob.descriptor.digest
+        var session: UploadPlace?
+        if let source, source != location.repository, !client.hasMounted(digest, in: location.repository),
+            let answer = try await mount(digest, from: source)
+        {
+            if answer.status == 201 {
+                client.note(mounted: digest, in: location.repository)
+                return .mounted(from: source)
+            }
+            session = try? UploadPlace(answer, context(.mountBlob))
         }
-    }
-
-    /// Stores a blob in a session that is open already, from a refused mount; `nil` opens one.
-    ///
-    /// What the reader throws is thrown as it is.
-    package func store(_ blob: any BlobReader, session: UploadPlace?) async throws -> StoreOutcome {
         var upload = BlobUpload(blob: blob, place: session, repository: self)
         return .stored(bytes: try await upload.run())
+    }
+
+    /// Asks the registry to take a blob over from another of its repositories.
+    ///
+    /// OCI distribution-spec 1.1.1, end-11. Best effort: whatever goes wrong leads to a plain upload, in the session
+    /// that the registry opened instead, if it did.
+    private func mount(_ digest: Digest, from source: RepositoryName) async throws -> HTTPResponse? {
+        let query = "mount=\(digest.description.percentEncoded)&from=\(source.description.percentEncoded)"
+        var request = request(context(.mountBlob), .POST, "blobs/uploads/", query: query)
+        request.scope = Scope(repository: location.repository, access: access, source: source)
+        request.accepted = [201, 202]
+        do { return try await client.attempt(request) } catch is RegistryError { return nil }
     }
 }

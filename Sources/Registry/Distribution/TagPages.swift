@@ -46,7 +46,7 @@ struct TagPages {
     /// Only the beginning of a list may be missing, and only a page size refused.
     var accepted: Set<Int> {
         switch next {
-        case .sized: [200, 400, 404]
+        case .sized: [200, 400, 404, 405, 406, 422]
         case .whole: [200, 404]
         case .page, nil: [200]
         }
@@ -55,7 +55,7 @@ struct TagPages {
     mutating func take(_ response: HTTPResponse) throws(RegistryError) {
         let place = next
         next = nil
-        if response.status == 400 { return askWhole() }
+        if response.status != 200 { return askWhole() }
         guard !response.isCut else { throw context.error(.tooLarge, "a page of tags has more than 16 MiB") }
         try read(response)
         guard tags.count <= Self.maximumTags else {

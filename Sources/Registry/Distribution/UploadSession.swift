@@ -130,11 +130,3 @@ struct UploadSession: Sendable {
         }
     }
 }
-
-extension RegistryError {
-    /// The registry takes no parts, though it may take a whole.
-    fileprivate var isRefusalOfParts: Bool {
-        guard let status else { return false }
-        return [400, 404, 405, 411, 415, 501].contains(status)
-    }
-}

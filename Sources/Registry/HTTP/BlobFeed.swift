@@ -67,11 +67,11 @@ struct BlobFeed: Sendable {
         } catch is CancellationError where Task.isCancelled {
             throw CancellationError()
         } catch {
-            throw ReaderFailure(error: error)
+            throw ReaderFailure(error)
         }
         guard piece.readableBytes > 0 else {
             throw ReaderFailure(
-                error: DocumentError(
+                DocumentError(
                     .structure,
                     "\(reader.descriptor.digest) ends at byte \(offset) of \(range.upperBound)"
                 )

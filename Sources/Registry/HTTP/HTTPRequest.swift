@@ -91,6 +91,13 @@ struct HTTPResponse: Sendable {
     /// Single-valued header.
     func header(_ name: String) -> String? { headers.first(name: name) }
 
+    var challenges: [Challenge] { Challenge.parse(headers["WWW-Authenticate"]) }
+
+    /// The challenge that names a token service.
+    var bearerChallenge: Challenge? {
+        challenges.first { $0.scheme == "bearer" && $0.parameters["realm"] != nil }
+    }
+
     /// The length that its head announces, in bytes.
     var contentLength: Int64? { header("Content-Length").flatMap { Int64($0) } }
 
@@ -115,6 +122,10 @@ protocol HTTPHandler: Sendable {
 }
 
 /// Carries a reader's error through the layers that would otherwise take it for the registry's.
-struct ReaderFailure: Error, Sendable {
-    let error: any Error
+package struct ReaderFailure: Error, Sendable {
+    package let error: any Error
+
+    package init(_ error: any Error) {
+        self.error = error
+    }
 }

@@ -64,7 +64,7 @@ final class HTTPTransport: HTTPHandler {
             }
         }
         let response = try await timer.limit(timeout) { [self] in try await execute(request, body: nil) }
-        let head = HTTPResponse(response, body: .stream(response.body), url: request.url)
+        let head = request.answer(response, .stream(response.body))
         guard (200..<300).contains(head.status) else {
             return try await timer.limit(timeout) { [self] in
                 try await collect(response, request, limit: Self.errorBodyLimit)
@@ -100,7 +100,7 @@ final class HTTPTransport: HTTPHandler {
                 body.writeBuffer(&part)
             }
         }
-        return HTTPResponse(response, body: .whole(body, isCut: isCut), url: request.url)
+        return request.answer(response, .whole(body, isCut: isCut))
     }
 
     /// Gives the errors of the layers below their meaning.
@@ -212,10 +212,8 @@ extension HTTPRequest {
         guard case .url(let url) = target else { preconditionFailure("the stack has decided where a request goes") }
         return url
     }
-}
 
-extension HTTPResponse {
-    fileprivate init(_ response: HTTPClientResponse, body: Body, url: HTTPURL) {
-        self.init(status: Int(response.status.code), headers: response.headers, body: body, url: url)
+    fileprivate func answer(_ response: HTTPClientResponse, _ body: HTTPResponse.Body) -> HTTPResponse {
+        HTTPResponse(status: Int(response.status.code), headers: response.headers, body: body, url: url)
     }
 }

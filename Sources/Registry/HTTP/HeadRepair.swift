@@ -3,8 +3,8 @@ import NIOHTTP1
 
 /// Makes the heads of answers readable that the HTTP library's parser refuses, although their meaning is plain.
 ///
-/// Blanks around a value do not belong to it (RFC 9110, 5.5); equal `Content-Length` fields, or values of one, mean one (RFC 9110, 8.6); an
-/// empty one says nothing. Different lengths stay, and are refused. Stands between the network and the parser, and lets
+/// Blanks around a value do not belong to it (RFC 9110, 5.5); equal `Content-Length` fields, or values of one, mean one
+/// (RFC 9110, 8.6); an empty one says nothing, nor does one beside `Transfer-Encoding` (RFC 9112, 6.3). Different lengths stay, and are refused. Stands between the network and the parser, and lets
 /// bodies through untouched.
 final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
@@ -91,8 +91,10 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
     static func repaired(_ head: [UInt8]) -> (bytes: [UInt8]?, isInterim: Bool) {
         let lines = head.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         let status = lines.first?.split(separator: UInt8(ascii: " ")).dropFirst().first
+        let names = lines.map { String(decoding: $0.prefix { $0 != UInt8(ascii: ":") }, as: UTF8.self).lowercased() }
+        let isChunked = names.contains("transfer-encoding")
         var lengths: Set<[UInt8]> = []
-        let kept = lines.compactMap { line -> [UInt8]? in
+        let kept = zip(lines, names).compactMap { line, name -> [UInt8]? in
             let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
             // A folded line is none of ours.
             guard let colon = line.firstIndex(of: UInt8(ascii: ":")), line.first?.isBlank == false else {
@@ -101,9 +103,9 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
             let value = line[(colon + 1)...].drop(while: \.isBlank)
             let end = value.lastIndex { !$0.isBlank }.map { $0 + 1 } ?? value.startIndex
             var bare = Array(value[..<end])
-            let isLength = String(decoding: line[..<colon], as: UTF8.self).lowercased() == "content-length"
+            let isLength = name == "content-length"
             if isLength, let length = Self.only(bare) { bare = length }
-            if isLength, bare.isEmpty || !lengths.insert(bare).inserted { return nil }
+            if isLength, isChunked || bare.isEmpty || !lengths.insert(bare).inserted { return nil }
             return line[...colon] + [UInt8(ascii: " ")] + bare
         }
         let bytes = Array(kept.joined(separator: [13, 10]))

@@ -33,14 +33,7 @@ final class HubAPI: Sendable {
     static func base(of host: RegistryHost, settings: HostSettings?) throws(RegistryConfigurationError) -> HTTPURL? {
         let isPublic = host == .dockerHub && settings?.endpoint == nil
         guard let text = settings?.hubAPI ?? (isPublic ? publicBase : nil) else { return nil }
-        guard let address = HTTPURL(text), address.query == nil else {
-            throw RegistryConfigurationError(
-                host: host,
-                reason: "'hub_api' must be an http or https URL without user, query and fragment"
-            )
-        }
-        let path = address.path.hasSuffix("/") ? address.path : address.path + "/"
-        return HTTPURL(origin: address.origin, path: path)
+        return try HTTPURL(text, as: "hub_api", of: host)
     }
 
     /// One page.
@@ -60,7 +53,7 @@ final class HubAPI: Sendable {
                 return try await ask(url, as: fresh, context)
             }
         } catch let error as RegistryError {
-            if error.isOutage { outage.withLock { $0 = error } }
+            if error.isOutage, error.status == nil { outage.withLock { $0 = error } }
             throw error
         }
     }
@@ -71,38 +64,29 @@ final class HubAPI: Sendable {
 
     /// Asks with a token, and once more with another when the first has expired.
     private func ask(_ url: HTTPURL, as credential: Credential?, _ context: CallContext) async throws -> HubPage? {
-        let token = try await login.token(for: credential, context)
-        do {
-            return try await ask(url, token, credential, context)
-        } catch let error as RegistryError where error.status == 401 && login.forget(token, of: credential) {
-            return try await ask(url, try await login.token(for: credential, context), credential, context)
-        }
-    }
-
-    private func ask(
-        _ url: HTTPURL,
-        _ token: Secret?,
-        _ credential: Credential?,
-        _ context: CallContext
-    ) async throws -> HubPage? {
         var request = HTTPRequest(context: context, method: .GET, target: .url(url))
         request.headers = ["Accept": "application/json"]
         request.limit = 16 << 20
         request.accepted = [200, 404]
-        request.authorization.header = token.map { Secret("Bearer \($0.revealed)") }
-        request.authorization.credential = token == nil ? nil : credential
-        return try await service.retry.run(context) {
-            let response = try await service.attempt(request)
+        return try await service.retry.run(context) { [request] in
+            let token = try await login.token(for: credential, context)
+            let response: HTTPResponse
+            do {
+                response = try await service.attempt(request.with(token, of: credential))
+            } catch let error as RegistryError where error.status == 401 && login.forget(token, of: credential) {
+                let token = try await login.token(for: credential, context)
+                response = try await service.attempt(request.with(token, of: credential))
+            }
             return response.status == 404 ? nil : try HubPage(response, context)
         }
     }
 }
 
-extension RegistryError {
-    fileprivate var isOutage: Bool {
-        switch kind {
-        case .connection, .timeout: true
-        default: false
-        }
+extension HTTPRequest {
+    fileprivate func with(_ token: Secret?, of credential: Credential?) -> HTTPRequest {
+        var request = self
+        request.authorization.header = token.map { Secret("Bearer \($0.revealed)") }
+        request.authorization.credential = token == nil ? nil : credential
+        return request
     }
 }

@@ -19,7 +19,7 @@ final class HubLogin: Sendable {
     /// The token for a credential.
     ///
     /// - Returns: `nil` for anonymous requests; a docker identity token is of no use here and counts as none.
-    /// - Throws: ``RegistryError`` when the password is refused, `CancellationError`.
+    /// - Throws: ``RegistryError``, worth another try or not; `CancellationError`.
     func token(for credential: Credential?, _ context: CallContext) async throws -> Secret? {
         switch credential?.kind {
         case nil, .identity: return nil
@@ -80,7 +80,7 @@ final class HubLogin: Sendable {
         request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(form)))
         request.accepted = accepted
         request.authorization.credential = credential
-        return try await service.retry.run(request.context, isProgress: false) { try await service.attempt(request) }
+        return try await service.attempt(request)
     }
 }
 

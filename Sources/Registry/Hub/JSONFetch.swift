@@ -33,7 +33,7 @@ extension RegistryClient {
         do {
             return try await fetch(address, entityTag: entityTag)
         } catch let error as RegistryError {
-            throw JSONFetchError(url: address.withoutQuery.displaySafe, reason: error.reason)
+            throw JSONFetchError(url: address.withoutQuery.displaySafe, reason: error.reasonOfService)
         }
     }
 
@@ -91,14 +91,4 @@ package struct JSONFetchError: Error, Hashable, Sendable, CustomStringConvertibl
     package let reason: String
 
     package var description: String { "\(url): \(reason)" }
-}
-
-extension RegistryError {
-    fileprivate var reason: String {
-        switch kind {
-        case .unauthorized, .forbidden: "the service refuses anonymous requests (\(status ?? 0))"
-        case .rateLimited(let until): "rate limited until \(until.formatted(.iso8601))"
-        default: detail
-        }
-    }
 }

@@ -19,7 +19,8 @@ extension RegistryError {
             user: authorization.credential?.user,
             cause: errors.first
         )
-        isRetriedOnce = response.status == 400 && [.unknown, .blobUploadInvalid].contains(errors.first?.code)
+        let isPortal = response.isWebPage && (200..<300).contains(response.status)
+        isRetriedOnce = isPortal || status == 400 && [.unknown, .blobUploadInvalid].contains(code)
         isTokenRefused = authorization.token != nil
         account = authorization.account
         if let realm = authorization.withheldFrom, response.status == 401 {
@@ -68,6 +69,73 @@ extension RegistryError {
         let secrets = authorization.secrets + (authorization.credential?.secrets ?? [])
         return "the registry says '\(text.hiding(secrets).displaySafe)'"
     }
+}
+
+// MARK: What a refusal means for the question that was asked
+
+extension RegistryError {
+    /// Whether a registry that may well take a push refuses to answer a question, or answers with no sense in it.
+    package var isRefusalToTell: Bool {
+        switch kind {
+        case .protocolViolation, .tooLarge: true
+        case .timeout where action == .listTags: true
+        default: hasStatus(400, 401, 403, 405, 406, 410, 412, 415) || hasStatus(in: 500..<600)
+        }
+    }
+
+    /// The registry as a whole is not well, rather than what it was asked for.
+    package var isOutage: Bool {
+        switch kind {
+        case .unavailable, .timeout, .rateLimited, .connection: true
+        default: false
+        }
+    }
+
+    /// The registry gives no answer of its own; a wrong certificate is one, as it may be somebody else's.
+    package var isUnreachable: Bool { isOutage && kind != .connection(.certificate) }
+
+    /// The registry lacks something that a manifest refers to, whatever it said of it before.
+    package var isMissingContent: Bool {
+        if case .blobUnknown = kind { true } else { false }
+    }
+
+    /// Whether a manifest may have been refused because what it refers to is not there yet.
+    package var mayLackSubject: Bool { kind == .notFound || isMissingContent || hasStatus(400, 422) }
+
+    /// A manifest was refused perhaps because the registry does not know what it refers to, though it was just given that,
+    /// or said that it has it.
+    package var isIgnoranceOfContent: Bool {
+        guard action == .storeManifest else { return false }
+        return isMissingContent || kind == .notFound && code != .nameUnknown || code == .manifestUnknown
+            || code == .manifestInvalid && status == 400
+    }
+
+    /// A GET may be answered where this HEAD was not; storage services sign their addresses for one method.
+    var isRefusalOfHEAD: Bool { kind == .unauthorized || kind == .unsupported || hasStatus(401, 403) }
+
+    /// The whole may be had where a range was refused; who is overloaded, or wants a time to pass, says so of the whole too.
+    var isRefusalOfRange: Bool {
+        pause == nil && code != .tooManyRequests && hasStatus(400, 403, 405, 406, 412, 416, 500, 501)
+    }
+
+    /// The registry takes no parts, though it may take a whole.
+    var isRefusalOfParts: Bool { hasStatus(400, 404, 405, 411, 415, 501) }
+
+    /// The token service does not take what was presented; in another role it may.
+    var isRefusalOfToken: Bool { hasStatus(in: 400..<500) && !hasStatus(408, 425, 429) }
+
+    /// The registry, or who stands before it, knows no such question as what refers to something.
+    var isLackOfReferrers: Bool {
+        // Unknown questions may be led to where nobody is.
+        if other != nil, case .connection(let connection) = kind {
+            return [.refused, .unreachable, .unknownHost].contains(connection)
+        }
+        return hasStatus(401, 403, 406, 410, 415) || hasStatus(in: 300..<400)
+    }
+
+    private func hasStatus(_ statuses: Int...) -> Bool { status.map(statuses.contains) ?? false }
+
+    private func hasStatus(in range: Range<Int>) -> Bool { status.map(range.contains) ?? false }
 }
 
 extension DistributionError {

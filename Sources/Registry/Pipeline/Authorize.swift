@@ -78,20 +78,35 @@ struct Authorize: HTTPHandler {
             if used.header != nil { round.refusedTokens += 1 }
             let isNew = try await request.context.mapping { try authorizer.learn(response, for: scope, used: used) }
             if isNew, round.refusedTokens < 2 { return true }
-            guard used.header != nil else { return false }
+            guard used.header != nil else { return try await asksBase(after: response, scope, request) }
             return try await request.context.mapping { try await renewed(used.presented, for: scope, &round) != nil }
         case 403:
-            let isWider = authorizer.widen(scope, response.headers, used: used)
-            if !isWider { authorizer.narrow(scope) }
-            return isWider
-        case 404 where authorizer.hasReasonToAskBase(after: used):
+            if authorizer.widen(scope, response) { return true }
+            authorizer.narrow(scope)
+            return try await asksBase(after: response, scope, request)
+        case 404: return try await asksBase(after: response, scope, request)
+        default: return false
+        }
+    }
+
+    /// Asks the registry at its base how it wants to be asked, when it hides what is there from anonymous requests, or
+    /// refuses them without a challenge, and there are credentials that it has not seen.
+    private func asksBase(
+        after response: HTTPResponse,
+        _ scope: Scope,
+        _ request: HTTPRequest
+    ) async throws -> Bool {
+        let used = response.authorization
+        guard used.credential != nil, used.header == nil, response.header("WWW-Authenticate") == nil else {
+            return false
+        }
+        let base = try await authorizer.base {
             var question = HTTPRequest(context: request.context, method: .GET, target: .path(""))
             question.lane = request.lane
             question.scope = scope
-            let base = try await next.send(question)
-            guard base.status == 401, base.isHome else { return false }
-            return try await request.context.mapping { try authorizer.learn(base, for: scope, used: used) }
-        default: return false
+            return try await next.send(question)
         }
+        guard base.status == 401, base.isHome else { return false }
+        return try await request.context.mapping { try authorizer.learn(base, for: scope, used: used) }
     }
 }

@@ -9,14 +9,7 @@ struct Endpoint: Sendable {
 
     init(host: RegistryHost, settings: HostSettings) throws(RegistryConfigurationError) {
         if let text = settings.endpoint {
-            guard let address = HTTPURL(text), address.query == nil else {
-                throw RegistryConfigurationError(
-                    host: host,
-                    reason: "'endpoint' must be an http or https URL without user, query and fragment"
-                )
-            }
-            let path = address.path.hasSuffix("/") ? address.path : address.path + "/"
-            self.init(base: HTTPURL(origin: address.origin, path: path), isGuess: false)
+            self.init(base: try HTTPURL(text, as: "endpoint", of: host))
             return
         }
         self.init(host, plainHTTP: settings.plainHTTP, hasAuthority: settings.caFile != nil)
@@ -62,5 +55,16 @@ struct Endpoint: Sendable {
     private static func origin(_ host: RegistryHost, _ scheme: Origin.Scheme) -> Origin {
         let name = host == .dockerHub ? "registry-1.docker.io" : host.name
         return Origin(scheme: scheme, host: name, port: host.port ?? scheme.defaultPort)
+    }
+}
+
+extension HTTPURL {
+    /// A base URL from a host's settings; its path ends with a slash.
+    init(_ text: String, as option: String, of host: RegistryHost) throws(RegistryConfigurationError) {
+        guard let address = HTTPURL(text), address.query == nil else {
+            let reason = "'\(option)' must be an http or https URL without user, query and fragment"
+            throw RegistryConfigurationError(host: host, reason: reason)
+        }
+        self.init(origin: address.origin, path: address.path.hasSuffix("/") ? address.path : address.path + "/")
     }
 }

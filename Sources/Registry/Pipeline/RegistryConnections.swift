@@ -42,16 +42,15 @@ package final class RegistryConnections: Sendable {
     }
 
     func places(at host: RegistryHost) -> Places {
-        places.withLock { places in
-            if let known = places[host] { return known }
-            let limit = configuration.hosts[host]?.maxConnections ?? HostGate.defaultLimit
-            let timer = Timer(configuration.clock)
-            let fresh = Places(
-                all: HostGate(limit: limit, timer: timer),
-                content: HostGate(limit: limit - 1, timer: timer)
-            )
-            places[host] = fresh
-            return fresh
+        places.withLock {
+            $0.remembered(host) {
+                let limit = configuration.hosts[host]?.maxConnections ?? HostGate.defaultLimit
+                let timer = Timer(configuration.clock)
+                return Places(
+                    all: HostGate(limit: limit, timer: timer),
+                    content: HostGate(limit: limit - 1, timer: timer)
+                )
+            }
         }
     }
 }

@@ -39,13 +39,12 @@ struct Retry: Sendable {
     /// - Throws: what the last try threw.
     func run<Result>(
         _ context: CallContext,
-        isProgress: Bool = true,
         _ attempt: () async throws -> Result
     ) async throws -> Result {
         while true {
             do {
                 let result = try await attempt()
-                if isProgress { context.budget.progressed() }
+                context.budget.progressed()
                 return result
             } catch {
                 try await context.budget.wait(after: error, context)

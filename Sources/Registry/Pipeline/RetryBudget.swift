@@ -14,8 +14,13 @@ final class RetryBudget: Sendable {
         /// Requests that were answered with a time to wait.
         var refusals = 0
         var waited = Duration.zero
+        /// Cleared by every answer: the connection that it came by may have gone stale since.
         var hasUsedFreeTry = false
+        var lags = RetryBudget.lags[...]
     }
+
+    /// How long what was just pushed may be unknown to the registry itself: copies between its machines take time.
+    private static let lags: [Duration] = [.milliseconds(500), .seconds(1), .seconds(2)]
 
     private enum Step {
         /// Now, or as soon as the gate lets it through.
@@ -50,8 +55,9 @@ final class RetryBudget: Sendable {
         case .giveUp(let final): throw final
         case .wait(let delay, let next):
             // What is not there yet, or not at this mirror, worries nobody.
+            let isExpected = error.kind == .notFound || error.isLag
             retry.logger.log(
-                level: error.kind == .notFound ? .debug : .warning,
+                level: isExpected ? .debug : .warning,
                 "trying again",
                 metadata: [
                     "try": "\(next) of \(retry.policy.attempts)", "action": "\(context.action.rawValue)",
@@ -64,6 +70,10 @@ final class RetryBudget: Sendable {
 
     private func step(after error: RegistryError, _ state: inout State) -> Step {
         if error.isAwaitingSource { return .again }
+        if error.status != nil { state.hasUsedFreeTry = false }
+        if error.isLag {
+            return state.lags.popFirst().map { .wait($0, next: state.failures + 1) } ?? .giveUp(final(error, state))
+        }
         if let pause = error.pause {
             state.refusals += 1
             state.waited += pause

@@ -21,11 +21,7 @@ struct ImageCopy: Sendable {
 
     /// - Throws: ``CopyError``, `RegistryError`, `CacheError`, `DocumentError`, `CancellationError`. Safe to repeat.
     func run() async throws -> CopyOutcome {
-        guard let document = try await source.manifest(job.reference) else {
-            throw source.absence(of: job.reference)
-        }
-        var walk = ImageWalk(source: source, cache: cache)
-        let graph = try await walk.graph(of: document, platforms: job.platforms)
+        let (document, graph) = try await read()
         try await cache.hold(graph.descriptors)
         try requireIfOffline(graph)
         var referrers = ReferrerCopy.Outcome()
@@ -50,11 +46,15 @@ struct ImageCopy: Sendable {
     /// - Returns: what a run would copy.
     /// - Throws: as ``run()``.
     func rehearse() async throws -> ImageGraph {
-        guard let document = try await source.manifest(job.reference) else { throw source.absence(of: job.reference) }
-        var walk = ImageWalk(source: source, cache: cache)
-        let graph = try await walk.graph(of: document, platforms: job.platforms)
+        let graph = try await read().graph
         try requireIfOffline(graph)
         return graph
+    }
+
+    private func read() async throws -> (document: Manifest, graph: ImageGraph) {
+        guard let document = try await source.manifest(job.reference) else { throw source.absence(of: job.reference) }
+        var walk = ImageWalk(source: source, cache: cache)
+        return (document, try await walk.graph(of: document, platforms: job.platforms))
     }
 
     /// - Throws: ``CopyError`` when the cache is the source and lacks a blob.
@@ -71,9 +71,10 @@ struct ImageCopy: Sendable {
         do {
             try await sendChildren(of: graph)
             try await storingTop()
-        } catch let error as RegistryError where error.isMissingContent {
-            // The registry answered HEAD with 200 for what it does not have, or lost it since: Artifactory does both.
-            known.forget(graph, in: job.target)
+        } catch let error as RegistryError where error.isIgnoranceOfContent {
+            // The registry answered HEAD with 200 for what it does not have, or lost it since: Artifactory does both. What
+            // this run has sent is only sent again where the registry says that blobs are what it lacks.
+            known.forget(graph, in: job.target, sparingSent: !error.isMissingContent)
             try await sendBlobs(of: graph, lookingFirst: false)
             do {
                 try await sendChildren(of: graph)
@@ -127,11 +128,6 @@ struct ImageCopy: Sendable {
 }
 
 extension RegistryError {
-    /// The registry lacks something that a manifest refers to, whatever it said of it before.
-    var isMissingContent: Bool {
-        if case .blobUnknown = kind { true } else { false }
-    }
-
     /// The same error, saying of which part of an image it is.
     func about(_ part: String) -> RegistryError {
         guard kind != .unauthorized else { return self }

@@ -38,7 +38,8 @@ struct PlatformChoice: Sendable {
         var flattening = IndexFlattening(platforms: platforms)
         let flat = try await flattening.flatten(document, index, reading: read)
         guard let result = try flat.selecting(platforms) else {
-            let offered = Set((index.platforms + flat.platforms).map(\.description.displaySafe)).sorted()
+            let indexes = [document, flat].compactMap { if case .index(let index) = $0.content { index } else { nil } }
+            let offered = Set(indexes.flatMap(\.platforms).map(\.description.displaySafe)).sorted()
             throw CopyError(.noPlatform(wanted: platforms, offered: offered))
         }
         missing = result.missing
@@ -48,12 +49,6 @@ struct PlatformChoice: Sendable {
         case .reduced(let reduced): top = .made(reduced)
         case .whole: top = flat.descriptor == document.descriptor ? .document(document) : .made(flat)
         }
-    }
-}
-
-extension Manifest {
-    fileprivate var platforms: [Platform] {
-        if case .index(let index) = content { index.platforms } else { [] }
     }
 }
 

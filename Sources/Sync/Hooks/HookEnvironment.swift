@@ -1,4 +1,5 @@
 import OCI
+import Registry
 
 /// The environment of a hook's shell.
 ///
@@ -36,12 +37,7 @@ struct HookEnvironment {
 
     /// A name that is empty or holds a `=` would keep the shell from being started.
     private static func mayInherit(_ name: String) -> Bool {
-        !name.isEmpty && !name.contains("=") && !isSecret(name) && !names.contains(name)
-    }
-
-    private static func isSecret(_ name: String) -> Bool {
-        if ["CI_JOB_TOKEN", "DOCKER_AUTH_CONFIG"].contains(name) { return true }
-        return name.hasPrefix("IMGLIFE_") && ["_USERNAME", "_PASSWORD", "_TOKEN"].contains(where: name.hasSuffix)
+        !name.isEmpty && !name.contains("=") && !CredentialStore.reads(name) && !names.contains(name)
     }
 
     private static func fittingTags(of context: HookContext) -> [String] {

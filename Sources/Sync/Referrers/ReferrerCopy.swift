@@ -146,13 +146,6 @@ struct ReferrerCopy: Sendable {
     }
 }
 
-extension RegistryError {
-    /// Whether a manifest may have been refused because what it refers to is not there yet.
-    fileprivate var mayLackSubject: Bool {
-        kind == .notFound || isMissingContent || status == 400 || status == 422
-    }
-}
-
 extension CopyError {
     /// Says of an error which referrer it is about.
     static func naming<Result>(

@@ -107,13 +107,3 @@ extension MirrorHealth {
         state.withLock { $0.senders[digest] != nil }
     }
 }
-
-extension RegistryError {
-    /// The registry as a whole is not well, rather than what it was asked for.
-    fileprivate var isOutage: Bool {
-        switch kind {
-        case .unavailable, .timeout, .rateLimited, .connection: true
-        default: false
-        }
-    }
-}

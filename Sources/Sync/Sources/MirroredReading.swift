@@ -21,11 +21,6 @@ struct MirroredReading {
         self.source = source
     }
 
-    /// What the reader threw, which is no failure of the source.
-    private struct ReaderFailure: Error {
-        let error: any Error
-    }
-
     mutating func run(_ deliver: (ByteBuffer) async throws -> Void) async throws {
         var refusal: (any Error)?
         for origin in order() {
@@ -68,7 +63,7 @@ struct MirroredReading {
             do {
                 try await deliver(piece)
             } catch {
-                throw ReaderFailure(error: error)
+                throw ReaderFailure(error)
             }
             offset += Int64(piece.readableBytes)
         }
@@ -86,7 +81,7 @@ struct MirroredReading {
         do {
             try await deliver(bytes)
         } catch {
-            throw ReaderFailure(error: error)
+            throw ReaderFailure(error)
         }
     }
 }

@@ -119,16 +119,3 @@ extension MirroredSource {
         return nil
     }
 }
-
-extension RegistryError {
-    /// The registry gives no answer of its own.
-    ///
-    /// A wrong certificate is one: it may be somebody else's.
-    var isUnreachable: Bool {
-        switch kind {
-        case .unavailable, .timeout, .rateLimited: true
-        case .connection(let connection): connection != .certificate
-        default: false
-        }
-    }
-}

@@ -41,7 +41,11 @@ struct NetworkWork: Sendable {
         switch operation {
         case .pull: return try await pull(source)
         case .push: return try await push(client.repository(location, for: .push))
-        case .tags, .token: return try await source.tags() == .found(Self.tags)
+        case .tags, .token:
+            let listing = try await source.tags()
+            // That there is no such repository is the registry's to say.
+            guard listing != .missing else { throw NetworkAbsence() }
+            return listing == .found(Self.tags)
         case .through: return try await pullThrough(source)
         }
     }

@@ -1,0 +1,39 @@
+import OCI
+import Registry
+import Sync
+import TestSupport
+import Testing
+
+/// Hooks of many entries.
+@Suite(.timeLimit(.minutes(10)))
+struct EntryHookTests {
+    @Test("However many entries end together, the hooks of a few run at a time, and all run")
+    func boundsHooks() async throws {
+        let count = 150
+        try await ScriptedRegistry.with { registry in
+            registry.load(.image(), repository: "up/app", tag: "v1")
+            try await TemporaryDirectory.with { directory in
+                // Each counts who runs with it, and stays long enough to be counted.
+                let command =
+                    "touch run.$$; n=0; while [ $n -lt 4000 ]; do n=$((n+1)); done; ls run.* | wc -l >> counts; rm run.$$"
+                let entries = (0..<count).map { number in
+                    "source: '\(registry.host)/up/none\(number)', target: '\(registry.host)/down/a\(number)', tag: v1, "
+                        + "hooks: {post_sync: [{cmd: 'cd \(directory); \(command)'}]}"
+                }
+                let report = try await MirrorRun.with { run in
+                    var run = run
+                    run.hooks = HookRunner(environment: ["PATH": "/usr/bin:/bin"], logger: run.log.logger)
+                    return try await run.run(entries)
+                }
+                #expect(report.hooks.count == count)
+                #expect(report.hooks.allSatisfy { $0.outcome.result == .succeeded })
+                let counts = try Files.text(directory + "/counts").split(separator: "\n").compactMap { line in
+                    Int(line.drop { $0 == " " })
+                }
+                #expect(counts.count == count)
+                #expect((counts.max() ?? 0) <= 9, "\(counts.max() ?? 0) at a time")
+                #expect((counts.max() ?? 0) > 1)
+            }
+        }
+    }
+}
