@@ -1,18 +1,19 @@
+import Lifecycle
 import OCI
 
 /// The lifecycle report as text: a line a tag, columns aligned, safe to show.
-package struct EOLTable: Sendable, CustomStringConvertible {
+struct EOLTable: CustomStringConvertible {
     /// The image's column is never narrower, whatever the width.
     static let minimumImageWidth = 20
 
     /// Header and rows, then a note on stale data if there is any; a newline ends each line.
-    package let description: String
+    let description: String
 
     /// - Parameters:
     ///   - report: what to show.
     ///   - width: the terminal's, in characters; longer image names lose their beginning, since the tag tells more than
     ///     the host. `nil` cuts nothing.
-    package init(_ report: EOLReport, width: Int? = nil) {
+    init(_ report: EOLReport, width: Int? = nil) {
         var cells = [["IMAGE", "CYCLE", "END OF LIFE", "DAYS LEFT", "NEWEST"]]
         cells += report.rows.map(Self.cells)
         var widths = cells[0].indices.map { column in cells.map { $0[column].count }.max() ?? 0 }

@@ -1,4 +1,5 @@
-package import FoundationEssentials
+import FoundationEssentials
+import Lifecycle
 import OCI
 
 extension EOLReport {
@@ -8,7 +9,7 @@ extension EOLReport {
     /// "newest_date", "newest_in_cycle", "product", "source", "stale", "status", "tag", "target"}], "version": 1}`. All
     /// keys are always there; `null` means unknown. `eol` is a date or a boolean, as in the service's rows; `status` one
     /// of ``LifecycleStatus/State``. `tag` is the target's.
-    package func json() throws -> Data {
+    func json() throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let document = Document(

@@ -3,6 +3,8 @@ import Lifecycle
 import OCI
 import Testing
 
+@testable import imglife
+
 @Suite(.timeLimit(.minutes(10)))
 struct LifecycleReportTests {
     private static func report(isStale: Bool = false) throws -> EOLReport {
