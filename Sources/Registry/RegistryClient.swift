@@ -58,7 +58,7 @@ package final class RegistryClient: Sendable {
                 transport: transport
             )
         }
-        return Repository(location: location, access: access, client: client)
+        return Repository(location: location, access: access, client: client, hub: hub(for: host))
     }
 
     /// What has been sent and received so far, over all hosts.

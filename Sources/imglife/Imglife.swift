@@ -13,6 +13,7 @@ struct Imglife: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             SyncCommand.self,
+            PlanCommand.self,
             ServeCommand.self,
             ExportCommand.self,
             ImportCommand.self,

@@ -173,7 +173,7 @@ struct ForeignAnswerTests {
                     valve.release(bytes: 1000)
                 }
                 valve.open()
-                guard case .found(let found) = try await listing else { throw SampleReader.Broken() }
+                let found = try #require(try await listing)
                 #expect(found.count == 4000)
             }
         }

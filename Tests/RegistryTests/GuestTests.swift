@@ -37,7 +37,7 @@ struct GuestTests {
                 #expect(bytes == image.blobs[0].source.buffer)
                 return try await repository.tags()
             }
-            #expect(tags == .found(["v1"]))
+            #expect(tags == ["v1"])
             #expect(real.count(pathContains: "/token") == 1)
             #expect(real.requests.count { $0.status == 401 } == 1)
             #expect(!real.requests.contains { $0.headers["authorization"]?.hasPrefix("Basic") == true })

@@ -27,8 +27,8 @@ struct HubTagsTests {
             let tags = try #require(try await withHubClient(registry) { try await $0.hubTags(of: .alpine) })
             #expect(tags.map(\.name) == ["3.21", "3.20", "edge"])
             #expect(tags.map(\.digest) == [digest, nil, nil])
-            #expect(tags[0].images == [digest])
-            let dates = tags.map { $0.pushed.map { Int($0.timeIntervalSince1970) } }
+            #expect(tags[0].images.map(\.digest) == [digest])
+            let dates = tags.map { $0.date.map { Int($0.timeIntervalSince1970) } }
             #expect(dates == [1_704_164_645, 1_672_628_645, nil])
         }
     }

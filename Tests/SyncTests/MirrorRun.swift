@@ -34,6 +34,26 @@ struct MirrorRun: Sendable {
     func run(_ entries: String...) async throws -> SyncReport { try await run(entries) }
 
     func run(_ entries: [String]) async throws -> SyncReport {
+        try await syncing(entries) { try await $0.run() }
+    }
+
+    /// What a run would do; with `cached` as one that has this cache.
+    func plan(
+        _ entries: String...,
+        reading reads: Bool = false,
+        cached: Bool = true,
+        explaining explained: ImageReference? = nil
+    ) async throws -> SyncPlan {
+        try await syncing(entries, cached: cached) {
+            try await $0.plan(readingManifests: reads, explaining: explained)
+        }
+    }
+
+    private func syncing<R>(
+        _ entries: [String],
+        cached: Bool = true,
+        _ body: (Syncer) async throws -> R
+    ) async throws -> R {
         let text = "sync:\n  entries:\n" + entries.map { "    - {\($0)}\n" }.joined() + sections
         let configuration = try Configuration(yaml: text, file: "imglife.yaml")
         var hosts = hosts
@@ -43,24 +63,25 @@ struct MirrorRun: Sendable {
         registries.credentials = try CredentialStore(environment: credentials, home: nil)
         registries.retry = RetryPolicy(attempts: attempts)
         registries.clock = TestClock()
-        let cache = CacheConfiguration(
-            directory: cacheDirectory,
-            retry: RetryPolicy(attempts: cacheAttempts),
-            clock: TestClock()
-        )
         var options = Syncer.Options()
         options.hooks = hooks
         return try await RegistryClient.with(registries) { [options] client in
-            try await ContentCache.with(cache) { cache in
-                try await Syncer(
+            let syncer = { (cache: ContentCache?) in
+                Syncer(
                     configuration: configuration,
                     client: client,
                     cache: cache,
                     options: options,
                     logger: log.logger
                 )
-                .run()
             }
+            guard cached else { return try await body(syncer(nil)) }
+            let cache = CacheConfiguration(
+                directory: cacheDirectory,
+                retry: RetryPolicy(attempts: cacheAttempts),
+                clock: TestClock()
+            )
+            return try await ContentCache.with(cache) { try await body(syncer($0)) }
         }
     }
 }

@@ -12,6 +12,8 @@ package final class HubStandIn: Sendable {
         package var updated: String? = "2023-01-02T03:04:05Z"
         package var digest: String?
         package var images: [String] = []
+        /// Images with their platform's words and their size in bytes.
+        package var listed: [(os: String, architecture: String, size: Int)] = []
 
         package init(_ name: String, digest: Digest? = nil) {
             self.name = name
@@ -94,6 +96,13 @@ extension HubStandIn.Row {
             "digest": literal(digest), "full_size": "3400000", "tag_status": #""active""#,
             "images": JSONText.array(
                 images.map { JSONText.object(["digest": JSONText.string($0), "os": #""linux""#]) }
+                    + listed.enumerated().map { number, image in
+                        JSONText.object([
+                            "digest": JSONText.string("sha256:" + String(repeating: "\(number)", count: 64)),
+                            "os": JSONText.string(image.os), "architecture": JSONText.string(image.architecture),
+                            "size": "\(image.size)", "variant": #""""#,
+                        ])
+                    }
             ),
         ])
     }

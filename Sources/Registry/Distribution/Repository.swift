@@ -6,15 +6,18 @@ package import OCI
 ///
 /// All its operations are safe to repeat. Besides what they document they throw ``RegistryError`` and
 /// `CancellationError`.
-package struct Repository: ContentSource, ContentSink, Sendable {
+package struct Repository: ImageSource, ImageTarget {
     package let location: RepositoryReference
     package let access: Access
     let client: HostClient
+    /// Lists its tags with dates and digests, where Docker Hub's API does.
+    let hub: HubAPI?
 
-    init(location: RepositoryReference, access: Access, client: HostClient) {
+    init(location: RepositoryReference, access: Access, client: HostClient, hub: HubAPI?) {
         self.location = location
         self.access = access
         self.client = client
+        self.hub = hub
     }
 
     package var place: String { location.description }
@@ -48,11 +51,25 @@ extension Repository {
     ///
     /// OCI distribution-spec 1.1.1, end-8a and end-8b. A page that fails fails the whole: a listing that was cut short
     /// would look like one whose tags have been deleted. Names that are no tags are dropped, with one warning.
-    package func tags() async throws -> TagListing { try await TagPages.list(of: self, isWhole: true) }
+    package func tags() async throws -> [TagName]? { try await TagPages.list(of: self, isWhole: true) }
+
+    /// The tags by Docker Hub's API where there is one; when that fails by the registry itself, with a warning.
+    package func listing() async throws -> TagList? {
+        guard let listing = hub.flatMap({ HubListing($0, location) }) else {
+            return try await tags().map { TagList(names: $0) }
+        }
+        do {
+            return TagList(try await listing.tags())
+        } catch let error as RegistryError {
+            guard var list = try await tags().map({ TagList(names: $0) }) else { return nil }
+            list.warnings = ["Docker Hub's API does not list the tags, so the registry does, without dates: \(error)"]
+            return list
+        }
+    }
 
     /// Whether the registry knows the repository, by the beginning of its list of tags alone.
     package func isThere() async throws -> Bool {
-        try await TagPages.list(of: self, isWhole: false) != .missing
+        try await TagPages.list(of: self, isWhole: false) != nil
     }
 
     /// What a reference stands for at the moment, without fetching it.
@@ -119,7 +136,7 @@ extension Repository {
     ///
     /// - Throws: what is no refusal: that there is no connection, a rate limit, `CancellationError`.
     package func asking<Answer: Sendable>(
-        _ question: (Repository) async throws -> Answer
+        _ question: (any ImageTarget) async throws -> Answer
     ) async throws -> Knowledge<Answer> {
         do {
             return .known(try await question(self))

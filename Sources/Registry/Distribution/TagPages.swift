@@ -1,14 +1,6 @@
 import Logging
 import NIOHTTP1
-package import OCI
-
-/// What a registry answers when it is asked for a repository's tags.
-package enum TagListing: Hashable, Sendable {
-    /// There is no such repository. Not an error: a target's is often made by the first push.
-    case missing
-    /// The tags in the registry's order, each once.
-    case found([TagName])
-}
+import OCI
 
 /// The pages of one listing of tags: what has come, and what to ask for next.
 ///
@@ -75,7 +67,7 @@ struct TagPages {
     }
 
     /// Asks for page after page, or for the first alone, which tells whether the repository is there.
-    static func list(of repository: Repository, isWhole: Bool) async throws -> TagListing {
+    static func list(of repository: Repository, isWhole: Bool) async throws -> [TagName]? {
         let context = repository.context(.listTags)
         var pages = TagPages(context)
         while let place = pages.next {
@@ -85,7 +77,7 @@ struct TagPages {
             request.limit = pageLimit
             request.accepted = pages.accepted
             let response = try await repository.client.fetch(request)
-            if response.status == 404 { return .missing }
+            if response.status == 404 { return nil }
             try pages.take(response)
             if !isWhole, response.status == 200 { break }
         }
@@ -95,7 +87,7 @@ struct TagPages {
                 metadata: ["place": "\(repository.place)", "count": "\(pages.dropped)"]
             )
         }
-        return .found(pages.tags)
+        return pages.tags
     }
 
     private mutating func askWhole() {

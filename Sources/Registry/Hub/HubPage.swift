@@ -1,21 +1,10 @@
-package import FoundationEssentials
+import FoundationEssentials
 import NIOCore
-package import OCI
-
-/// A tag as Docker Hub's API lists it.
-package struct HubTag: Hashable, Sendable {
-    package let name: TagName
-    /// `tag_last_pushed`, else `last_updated`; either may be missing.
-    package let pushed: Date?
-    /// What the tag pointed at when it was listed.
-    package let digest: Digest?
-    /// The images of its platforms, where the API names them.
-    package let images: Set<Digest>
-}
+import OCI
 
 /// One page of a listing by Docker Hub's API.
 struct HubPage: Sendable {
-    var tags: [HubTag] = []
+    var tags: [ListedTag] = []
     /// Rows whose names are no tags.
     var dropped = 0
     /// How many tags there are on all pages, as the API says.
@@ -40,23 +29,37 @@ struct HubPage: Sendable {
         count = root["count"]?.integer
         next = root["next"]?.string.flatMap { $0.isEmpty ? nil : $0 }
         for row in rows {
-            if let tag = HubTag(row) { tags.append(tag) } else { dropped += 1 }
+            if let tag = ListedTag(row) { tags.append(tag) } else { dropped += 1 }
         }
     }
 }
 
-extension HubTag {
+extension ListedTag {
+    /// Its date is `tag_last_pushed`, else `last_updated`; either may be missing.
     fileprivate init?(_ row: JSONValue) {
         guard let text = row["name"]?.string, let name = try? TagName(text) else { return nil }
-        self.name = name
-        pushed = ["tag_last_pushed", "last_updated"].lazy.compactMap { row[$0]?.string.flatMap(Self.date) }.first
-        digest = row["digest"]?.string.flatMap { try? Digest($0) }
-        images = Set((row["images"]?.elements ?? []).compactMap { $0["digest"]?.string.flatMap { try? Digest($0) } })
+        self.init(
+            name: name,
+            date: ["tag_last_pushed", "last_updated"].lazy.compactMap { row[$0]?.string.flatMap(Self.date) }.first,
+            digest: row["digest"]?.string.flatMap { try? Digest($0) },
+            images: (row["images"]?.elements ?? []).compactMap(ListedImage.init)
+        )
     }
 
     /// RFC 3339 with or without a fraction of a second.
     private static func date(_ text: String) -> Date? {
         (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
             ?? (try? Date(text, strategy: .iso8601))
+    }
+}
+
+extension ListedImage {
+    fileprivate init?(_ image: JSONValue) {
+        guard let digest = image["digest"]?.string.flatMap({ try? Digest($0) }) else { return nil }
+        let variant = image["variant"]?.string.flatMap { $0.isEmpty ? nil : $0 }
+        let platform = image["os"]?.string.flatMap { os in
+            image["architecture"]?.string.map { Platform(os: os, architecture: $0, variant: variant) }
+        }
+        self.init(digest: digest, platform: platform, size: image["size"]?.integer.flatMap { $0 >= 0 ? $0 : nil })
     }
 }

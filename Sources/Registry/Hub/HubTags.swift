@@ -11,11 +11,8 @@ extension RegistryClient {
     /// - Returns: `nil` when the repository's host has no such API, or the API cannot have the repository: its names
     ///   have two components. Not an error: the registry lists the tags itself then.
     /// - Throws: ``RegistryError`` after the tries; `CancellationError`.
-    package func hubTags(of location: RepositoryReference) async throws -> [HubTag]? {
-        guard let hub = hub(for: location.host),
-            let listing = HubListing(hub, location, hub.service.retry.context(.listTags, location))
-        else { return nil }
-        return try await listing.tags()
+    package func hubTags(of location: RepositoryReference) async throws -> [ListedTag]? {
+        try await hub(for: location.host).flatMap { HubListing($0, location) }?.tags()
     }
 }
 
@@ -33,16 +30,16 @@ struct HubListing: Sendable {
     private let first: HTTPURL
     private let context: CallContext
 
-    init?(_ hub: HubAPI, _ location: RepositoryReference, _ context: CallContext) {
+    init?(_ hub: HubAPI, _ location: RepositoryReference) {
         let parts = location.repository.description.split(separator: "/")
         guard parts.count == 2 else { return nil }
         self.hub = hub
-        self.context = context
+        context = hub.service.retry.context(.listTags, location)
         let path = "v2/namespaces/\(parts[0])/repositories/\(parts[1])/tags"
         first = hub.base.appending(path, query: "page_size=\(Self.pageSize)")
     }
 
-    func tags() async throws -> [HubTag] {
+    func tags() async throws -> [ListedTag] {
         guard let page = try await hub.page(at: first, context) else {
             throw context.error(.notFound, "it does not show the repository", status: 404)
         }
@@ -126,7 +123,7 @@ struct HubListing: Sendable {
 
 /// The tags of all pages, each once.
 private struct MergedTags {
-    private(set) var tags: [HubTag] = []
+    private(set) var tags: [ListedTag] = []
     private(set) var dropped = 0
     private var seen: Set<TagName> = []
 

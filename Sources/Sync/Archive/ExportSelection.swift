@@ -2,7 +2,6 @@ import Cache
 import Glibc
 import Logging
 import OCI
-import Registry
 
 /// Turns what people ask for into tags of repositories.
 struct ExportSelection: Sendable {
@@ -14,18 +13,16 @@ struct ExportSelection: Sendable {
         var reference: ImageReference { ImageReference(location: location, tag: tag) }
     }
 
-    /// `nil` when there is none.
-    let configuration: Configuration?
+    /// Its entries are the configuration's.
+    let planner: Planner
     let cache: ContentCache
-    /// `nil` asks nobody.
-    let client: RegistryClient?
-    let mirrorHealth: MirrorHealth
     let logger: Logger
 
     /// - Returns: each once, sorted by reference.
-    /// - Throws: ``ExportError`` (`nothing`, `several`), ``CopyError``, `RegistryError`, `CacheError`, `CancellationError`.
+    /// - Throws: ``ExportError`` (`nothing`, `several`), `CacheError`, `CancellationError`; the error of a single entry.
     func choices(_ wishes: [ExportRequest.Wish]) async throws -> [Choice] {
         var choices: Set<Choice> = []
+        var entries: [Int] = []
         var failures = ExportFailures()
         if wishes.isEmpty { choices.formUnion(try await all()) }
         for wish in wishes {
@@ -35,13 +32,17 @@ struct ExportSelection: Sendable {
                 let matching = try await all().filter { fnmatch(pattern, $0.reference.description, 0) == 0 }
                 if matching.isEmpty { logger.warning("no tag of the cache matches '\(pattern.displaySafe)'") }
                 choices.formUnion(matching)
-            case .entry(let position):
-                guard let entry = configuration?.entries[position] else { continue }
-                do {
-                    choices.formUnion(try await tags(of: entry).map { Choice(location: entry.source, tag: $0) })
-                } catch let error where !(error is CacheError || error is CancellationError) {
-                    failures.add("\(entry.source)", error)
-                }
+            case .entry(let position): entries.append(position)
+            }
+        }
+        for outcome in try await planner.plan(entries, to: .selection).outcomes {
+            let entry = planner.configuration.entries[outcome.entry]
+            switch outcome {
+            case .failed(_, let error as CacheError): throw error
+            case .failed(_, let error): failures.add("\(entry.source)", error)
+            case .planned(let plan):
+                for warning in plan.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
+                choices.formUnion(plan.tags.map { Choice(location: entry.source, tag: $0.source) })
             }
         }
         try failures.check()
@@ -66,28 +67,5 @@ struct ExportSelection: Sendable {
         let held = try await held(reference.location)
         if held.isEmpty { logger.warning("the cache holds no tag of \(reference.location)") }
         return held
-    }
-
-    private func tags(of entry: Configuration.Entry) async throws -> [TagName] {
-        if case .tag(let tag) = entry.selection { return [tag] }
-        let source: any ImageSource
-        let listed: [ListedTag]
-        if let client, let configuration {
-            source = configuration.source(at: entry.source, client, mirrorHealth)
-            let listing = try await SourceListing(source: source, client: client).tags()
-            for warning in listing.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
-            listed = listing.tags
-        } else {
-            source = CachedSource(location: entry.source, cache: cache)
-            listed = try await cache.names.tags(of: entry.source).map { ListedTag(name: $0.0) }
-        }
-        var choice = try TagSelector.select(from: listed, for: entry)
-        if !choice.undated.isEmpty {
-            let dated = try await ImageDates(source: source, cache: cache).adding(to: listed, for: choice.undated)
-            for warning in dated.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
-            choice = try TagSelector.select(from: dated.tags, for: entry)
-        }
-        for warning in choice.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
-        return choice.tags.map(\.name)
     }
 }

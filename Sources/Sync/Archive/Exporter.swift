@@ -1,5 +1,6 @@
 import Archive
 package import Cache
+import Concurrency
 package import Logging
 import OCI
 package import Registry
@@ -10,21 +11,21 @@ package struct Exporter: Sendable {
     /// How many images are looked at, and fetched where need be, at a time.
     private static let parallelism = 4
 
-    /// Says which tags entries select, which platforms they want, and how hosts are reached; may be missing.
-    let configuration: Configuration?
+    /// Says which tags entries select, which platforms they want, and how hosts are reached.
+    let configuration: Configuration
     let cache: ContentCache
     /// `nil` for an export that asks nobody.
-    let client: RegistryClient?
+    private let places: ImagePlaces?
     let logger: Logger
     package let progress = SyncProgress()
-    private let mirrorHealth: MirrorHealth
 
-    package init(configuration: Configuration?, cache: ContentCache, client: RegistryClient?, logger: Logger) {
+    package init(configuration: Configuration, cache: ContentCache, client: RegistryClient?, logger: Logger) {
         self.configuration = configuration
         self.cache = cache
-        self.client = client
         self.logger = logger
-        mirrorHealth = MirrorHealth(logger: logger)
+        places = client.map {
+            ImagePlaces(registries: configuration.registries, client: $0, health: MirrorHealth(logger: logger))
+        }
     }
 
     /// Writes what is asked for; nothing is written before all of it is in the cache.
@@ -70,26 +71,22 @@ package struct Exporter: Sendable {
 
     private func images(_ request: ExportRequest) async throws -> [ArchiveDocument.Image] {
         progress.expect(entries: 1)
-        let choices = try await ExportSelection(
-            configuration: configuration,
-            cache: cache,
-            client: client,
-            mirrorHealth: mirrorHealth,
-            logger: logger
-        ).choices(request.wishes)
+        let planner = Planner(configuration: configuration, cache: cache) { location in
+            places?.source(at: location) ?? CachedSource(location: location, cache: cache)
+        }
+        let choices = try await ExportSelection(planner: planner, cache: cache, logger: logger).choices(request.wishes)
         progress.planned(tags: choices.count)
         let outcomes = try await keepingLayout { try await assemble(choices, request.platforms) }
         var images: [ArchiveDocument.Image] = []
         var missing: [(image: ImageReference, digests: [Digest])] = []
         var unsuitable: [(image: ImageReference, reason: String)] = []
         var failures = ExportFailures()
-        for choice in choices {
-            switch outcomes[choice] {
+        for (choice, outcome) in zip(choices, outcomes) {
+            switch outcome {
             case .failed(let error): failures.add("\(choice.reference)", error)
             case .whole(let descriptor): images.append(.init(reference: choice.reference, descriptor: descriptor))
             case .missing(let digests): missing.append((choice.reference, digests))
             case .unsuitable(let reason): unsuitable.append((choice.reference, reason))
-            case nil: break
             }
         }
         try failures.check()
@@ -101,44 +98,31 @@ package struct Exporter: Sendable {
     private func assemble(
         _ choices: [ExportSelection.Choice],
         _ platforms: [PlatformPattern]
-    ) async throws -> [ExportSelection.Choice: ImageAssembly.Outcome] {
-        try await withThrowingTaskGroup(of: (ExportSelection.Choice, ImageAssembly.Outcome).self) { group in
-            var outcomes: [ExportSelection.Choice: ImageAssembly.Outcome] = [:]
-            for (position, choice) in choices.enumerated() {
-                if position >= Self.parallelism, let (choice, outcome) = try await group.next() {
-                    outcomes[choice] = outcome
-                }
-                group.addTask {
-                    let outcome = try await ExportFailures.outcome {
-                        try await assembly(choice.location, platforms).image(choice.tag)
-                    }
-                    progress.finished(failed: false)
-                    return (choice, outcome)
-                }
+    ) async throws -> [ImageAssembly.Outcome] {
+        try await choices.map(limit: Self.parallelism) { choice in
+            let outcome = try await ExportFailures.outcome {
+                try await assembly(choice.location, platforms).image(choice.tag)
             }
-            for try await (choice, outcome) in group { outcomes[choice] = outcome }
-            return outcomes
+            progress.finished(failed: false)
+            return outcome
         }
     }
 
     private func assembly(_ location: RepositoryReference, _ platforms: [PlatformPattern]) -> ImageAssembly {
-        let source: (any ImageSource)? = client.map { client in
-            configuration?.source(at: location, client, mirrorHealth) ?? client.repository(location, for: .pull)
-        }
-        return ImageAssembly(
+        ImageAssembly(
             cache: cache,
             location: location,
-            source: source,
+            source: places?.source(at: location),
             platforms: platforms,
-            wantedPlatforms: configuration?.entries.first { $0.source == location }?.platforms ?? [],
-            wantsReferrers: configuration?.entries.contains { $0.source == location && $0.includesReferrers } ?? false,
+            wantedPlatforms: configuration.entries.first { $0.source == location }?.platforms ?? [],
+            wantsReferrers: configuration.entries.contains { $0.source == location && $0.includesReferrers },
             progress: progress
         )
     }
 
     /// The cache's own `index.json` follows the tags that were fetched, whatever became of the others.
     private func keepingLayout<Result>(_ body: () async throws -> Result) async throws -> Result {
-        guard client != nil else { return try await body() }
+        guard places != nil else { return try await body() }
         do {
             let result = try await body()
             try await cache.writeLayout()

@@ -1,7 +1,6 @@
 import Archive
 import Cache
 import OCI
-import Registry
 
 extension ImageAssembly {
     /// Brings into the cache what refers to an image or to one of its manifests, and what refers to that.
@@ -10,7 +9,7 @@ extension ImageAssembly {
     func fetchReferrers(of top: Descriptor, from source: any ImageSource) async throws {
         var level = try await ArchiveClosure(of: top, in: cache).manifests.map(\.digest)
         var seen = Set(level)
-        let search = ReferrerSearch(source: source, cache: cache, tags: try await Self.referrerTags(of: source))
+        let search = ReferrerSearch(source: source, cache: cache, tags: try await source.referrerTags())
         for _ in 0..<ReferrerCopy.maximumDepth where !level.isEmpty {
             let found = try await search.referrers(of: level)
             level = []
@@ -23,13 +22,6 @@ extension ImageAssembly {
                 level.append(referrer.manifest.descriptor.digest)
             }
             try await cache.noteReferrers(found, in: location)
-        }
-    }
-
-    private static func referrerTags(of source: any ImageSource) async throws -> Set<TagName> {
-        switch try await source.tags() {
-        case .missing: return []
-        case .found(let tags): return Set(tags.filter(\.isReferrerTag))
         }
     }
 }

@@ -1,5 +1,6 @@
 import Archive
 import Cache
+import Concurrency
 import OCI
 
 /// Finds one image in the cache, fetching what it lacks unless that is not wanted.
@@ -124,13 +125,7 @@ struct ImageAssembly: Sendable {
         let graph = try await walk.graph(of: document, platforms: platforms)
         try await cache.hold(graph.descriptors)
         let missing = try graph.blobs.filter { try !cache.contains($0) }.sorted { $0.size > $1.size }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for (position, blob) in missing.enumerated() {
-                if position >= Self.blobParallelism { try await group.next() }
-                group.addTask { try await fetch(blob, from: source) }
-            }
-            try await group.waitForAll()
-        }
+        try await missing.forEach(limit: Self.blobParallelism) { try await fetch($0, from: source) }
         for manifest in graph.children + [graph.top] { try await cache.store(manifest, from: location) }
         return .whole(graph.top.descriptor)
     }

@@ -12,7 +12,7 @@ struct ImageCopy: Sendable {
 
     let job: CopyJob
     let source: any ImageSource
-    let target: Repository
+    let target: any ImageTarget
     let cache: ContentCache
     let known: KnownContent
     let progress: SyncProgress
@@ -23,7 +23,7 @@ struct ImageCopy: Sendable {
     func run() async throws -> CopyOutcome {
         let (document, graph) = try await read()
         try await cache.hold(graph.descriptors)
-        try requireIfOffline(graph)
+        try graph.require(from: source, in: cache)
         var referrers = ReferrerCopy.Outcome()
         try await push(graph) {
             // Before the tag: a run that is stopped after it finds the target up to date and records nothing.
@@ -41,26 +41,10 @@ struct ImageCopy: Sendable {
         )
     }
 
-    /// Finds out whether the cache, as the source, holds all of the image; writes nothing.
-    ///
-    /// - Returns: what a run would copy.
-    /// - Throws: as ``run()``.
-    func rehearse() async throws -> ImageGraph {
-        let graph = try await read().graph
-        try requireIfOffline(graph)
-        return graph
-    }
-
     private func read() async throws -> (document: Manifest, graph: ImageGraph) {
         guard let document = try await source.manifest(job.reference) else { throw source.absence(of: job.reference) }
         var walk = ImageWalk(source: source, cache: cache)
         return (document, try await walk.graph(of: document, platforms: job.platforms))
-    }
-
-    /// - Throws: ``CopyError`` when the cache is the source and lacks a blob.
-    func requireIfOffline(_ graph: ImageGraph) throws {
-        guard source.isCache, let lost = try graph.blobs.first(where: { try !cache.contains($0) }) else { return }
-        throw source.absence(of: .digest(lost.digest))
     }
 
     /// Pushes an image, its topmost manifest last and as the caller stores it.

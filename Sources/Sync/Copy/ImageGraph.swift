@@ -1,3 +1,4 @@
+import Cache
 import OCI
 
 /// All that one image is made of, in the order in which it must reach a target.
@@ -22,6 +23,12 @@ struct ImageGraph: Sendable {
     /// Everything that must be kept for the image, for a lease.
     var descriptors: [Descriptor] {
         [top.descriptor] + children.map(\.descriptor) + blobs
+    }
+
+    /// - Throws: ``CopyError`` when the cache is the source and lacks a blob.
+    func require(from source: any ImageSource, in cache: ContentCache) throws {
+        guard source.isCache, let lost = try blobs.first(where: { try !cache.contains($0) }) else { return }
+        throw source.absence(of: .digest(lost.digest))
     }
 
     /// The manifests that something at the source may refer to: all but an index made here.

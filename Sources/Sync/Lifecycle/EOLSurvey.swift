@@ -15,37 +15,32 @@ package struct EOLSurvey: Sendable {
         package let failure: String?
     }
 
-    /// How many targets are listed at a time.
-    private static let parallelism = 8
-
     /// In the configuration's order.
     package let holdings: [Holding]
 
     /// Asks the targets; a target that cannot be listed is told in its ``Holding``.
     ///
     /// - Parameters:
-    ///   - entries: those without `lifecycle` are passed over.
+    ///   - configuration: its entries without `lifecycle` are passed over.
+    ///   - chosen: the positions of the entries that are meant.
     ///   - client: reaches the targets.
     /// - Throws: `CancellationError` only.
-    package init(of entries: [Configuration.Entry], client: RegistryClient) async throws {
-        let tracked = entries.compactMap { entry in entry.lifecycle.map { (entry: entry, tracking: $0) } }
-        holdings = try await tracked.map(limit: Self.parallelism) { entry, tracking in
-            try await Self.holding(of: entry, tracking, client)
+    package init(of configuration: Configuration, _ chosen: [Int], client: RegistryClient) async throws {
+        let tracked = chosen.filter { configuration.entries[$0].lifecycle != nil }
+        let planner = Planner(configuration: configuration, cache: nil) {
+            client.repository($0, for: .pull)
+        } target: {
+            client.repository($0, for: .pull)
         }
-    }
-
-    private static func holding(
-        of entry: Configuration.Entry,
-        _ tracking: LifecycleTracking,
-        _ client: RegistryClient
-    ) async throws -> Holding {
-        do {
-            let target = client.repository(entry.target, for: .pull)
-            let tags = try await MirroredTags(entry: entry).tags(at: target)
-            return Holding(entry: entry, tracking: tracking, tags: tags, failure: nil)
-        } catch {
-            try Task.checkCancellation()
-            return Holding(entry: entry, tracking: tracking, tags: [], failure: "\(error)")
+        holdings = try await planner.plan(tracked, to: .mirrored).outcomes.compactMap { outcome in
+            let entry = configuration.entries[outcome.entry]
+            return entry.lifecycle.map { tracking in
+                switch outcome {
+                case .planned(let plan):
+                    Holding(entry: entry, tracking: tracking, tags: plan.tags.map(\.target), failure: nil)
+                case .failed(_, let error): Holding(entry: entry, tracking: tracking, tags: [], failure: "\(error)")
+                }
+            }
         }
     }
 

@@ -1,13 +1,15 @@
 import Cache
 import OCI
-import Registry
 
 /// Whether a target's tag is what a copy would push there, at the price of one HEAD a side.
 struct DigestComparison {
     let entry: Configuration.Entry
     let source: any ImageSource
-    let target: Repository
     let cache: ContentCache?
+    /// Whether a manifest may be read from the source; where one would have to be, ``CountedSource/Unread`` is thrown.
+    var reads = true
+    /// Whether what is read is kept in the cache.
+    var keeps = true
 
     /// What a copy would push, with its bytes where they are at hand.
     private struct Expected {
@@ -23,16 +25,19 @@ struct DigestComparison {
     }
 
     /// - Returns: whether they are equal, and what the target's tag is to be, in the target's algorithm if it is.
-    /// - Throws: ``CopyError`` when the source lacks the tag; `RegistryError`; `DocumentError`.
-    func compare(_ tag: EntryPlan.Tag) async throws -> (isEqual: Bool, expected: Digest) {
+    /// - Throws: ``CopyError`` when the source lacks the tag; `DocumentError`; what source and target throw.
+    func compare(
+        _ tag: EntryPlan.Tag,
+        at target: any ImageTarget
+    ) async throws -> (isEqual: Bool, expected: Digest) {
         async let asked = target.asking { try await $0.resolve(.tag(tag.target)) }
-        var expected = try await expected(of: tag, listed: tag.listedDigest)
+        var expected = try await expected(of: tag, listed: tag.listed.digest)
         // A target that refuses to tell is written to: nothing says that it is equal.
         guard case .known(let resolved) = try await asked, let present = resolved?.digest else {
             return (false, expected.digest)
         }
         if let equal = try await equal(present, expected) { return (true, equal) }
-        guard tag.listedDigest != nil else { return (false, expected.digest) }
+        guard tag.listed.digest != nil else { return (false, expected.digest) }
         // A listing may name another digest than the registry gives, for ever; the copy would push the registry's.
         expected = try await self.expected(of: tag, listed: nil)
         let equal = try await equal(present, expected)
@@ -41,9 +46,9 @@ struct DigestComparison {
 
     /// The digest of what a copy would push.
     ///
-    /// - Throws: as ``compare(_:)``.
+    /// - Throws: as ``compare(_:at:)``.
     func pushedDigest(of tag: EntryPlan.Tag) async throws -> Digest {
-        try await expected(of: tag, listed: tag.listedDigest).digest
+        try await expected(of: tag, listed: tag.listed.digest).digest
     }
 
     /// - Returns: the present digest when it names what is expected, whatever the algorithm.
@@ -58,9 +63,7 @@ struct DigestComparison {
     /// Digests of different algorithms tell nothing about each other: the bytes do, which are fetched once.
     private func document(of expected: Expected) async throws -> Manifest? {
         if let document = try expected.document ?? cache?.manifest(expected.digest) { return document }
-        guard let document = try await source.manifest(.digest(expected.digest)) else { return nil }
-        try await cache?.store(document, from: entry.source)
-        return document
+        return try await read(.digest(expected.digest))
     }
 
     private func expected(of tag: EntryPlan.Tag, listed: Digest?) async throws -> Expected {
@@ -72,15 +75,21 @@ struct DigestComparison {
             guard !entry.platforms.isEmpty else { return Expected(descriptor.digest) }
             if let cached = try cache?.manifest(descriptor) { return try await reduced(cached) }
         }
-        guard let document = try await source.manifest(.tag(tag.source)) else {
+        guard let document = try await read(.tag(tag.source)) else {
             throw source.absence(of: .tag(tag.source))
         }
-        try await cache?.store(document, from: entry.source)
         return try await reduced(document)
     }
 
+    private func read(_ reference: Reference) async throws -> Manifest? {
+        guard reads else { throw CountedSource.Unread() }
+        let document = try await source.manifest(reference)
+        if keeps, let document { try await cache?.store(document, from: entry.source) }
+        return document
+    }
+
     private func sourceDescriptor(of tag: EntryPlan.Tag) async throws -> Descriptor {
-        guard let descriptor = try await source.find(.tag(tag.source)) else {
+        guard let descriptor = try await source.resolve(.tag(tag.source)) else {
             throw source.absence(of: .tag(tag.source))
         }
         return descriptor
@@ -99,8 +108,9 @@ struct DigestComparison {
     /// An index within an index, kept so that the next comparison needs no request for it.
     private func index(_ descriptor: Descriptor) async throws -> Manifest {
         if let cached = try cache?.manifest(descriptor) { return cached }
+        guard reads else { throw CountedSource.Unread() }
         let document = try await source.manifest(descriptor)
-        try await cache?.store(document, from: entry.source)
+        if keeps { try await cache?.store(document, from: entry.source) }
         return document
     }
 }

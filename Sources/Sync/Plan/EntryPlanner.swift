@@ -1,109 +1,112 @@
 import Cache
-import Logging
 import OCI
-import Registry
 
 /// Lists, selects, names and decides the tags of one entry, with one listing a side.
 struct EntryPlanner {
-    let entry: Configuration.Entry
-    let position: Int
-    let source: any ImageSource
-    let target: Repository
-    let listing: SourceListing
-    let naming: TargetNaming
-    let dates: ImageDates
+    private let entry: Configuration.Entry
+    private let position: Int
+    private let planner: Planner
+    private let source: any ImageSource
+    private let target: (any ImageTarget)?
+    private let naming: TargetNaming
 
-    init(
-        entry: Configuration.Entry,
-        position: Int,
-        source: any ImageSource,
-        client: RegistryClient,
-        cache: ContentCache?
-    ) {
-        self.entry = entry
+    init(_ position: Int, by planner: Planner) {
         self.position = position
-        self.source = source
-        target = client.repository(entry.target, for: .push)
-        listing = SourceListing(source: source, client: client)
-        naming = TargetNaming(source: source, cache: cache)
-        dates = ImageDates(source: source, cache: cache)
+        self.planner = planner
+        entry = planner.configuration.entries[position]
+        source = planner.source(entry.source)
+        target = planner.target?(entry.target)
+        naming = TargetNaming(source: source, cache: planner.keeps ? planner.cache : nil)
     }
 
-    /// - Throws: ``CopyError``, ``MissingTagError``, `RegistryError`, `CancellationError`.
+    /// - Throws: ``CopyError``, ``MissingTagError``, `CancellationError`, what source and target throw.
     func plan(to depth: Planner.Depth) async throws -> EntryPlan {
-        if let tag = entry.fixedTag, !naming.needsSiblings(tag, entry: entry) {
+        if depth == .mirrored, let target {
+            let tags = try await MirroredTags(entry: entry).tags(at: target)
+            return EntryPlan(entry: position, tags: tags.map { EntryPlan.Tag(ListedTag(name: $0), as: $0) })
+        }
+        if let tag = entry.fixedTag, planner.explained == nil,
+            depth == .selection || !naming.needsSiblings(tag, entry: entry)
+        {
             return try await plan(fixed: tag, to: depth)
         }
-        guard depth == .decisions else { return try await undecided() }
+        guard depth == .decisions, let target else { return try await undecided(to: depth) }
         async let offered = target.asking { try await $0.tags() }
-        let plan = try await undecided()
+        let plan = try await undecided(to: depth)
         return try await decided(plan, among: PresentTags(offered))
     }
 
-    private func undecided() async throws -> EntryPlan {
-        var (listed, warnings) = try await listing.tags()
-        let choice = try await choice(from: &listed, &warnings)
-        let named = try await naming.names(for: choice.tags, among: listed, entry: entry)
-        return EntryPlan(
-            entry: position,
-            tags: named.tags.map { tag in
-                EntryPlan.Tag(
-                    source: tag.source.name,
-                    target: tag.target,
-                    decision: tag.failure.map { .refused($0) } ?? .undecided,
-                    listedDigest: tag.source.digest,
-                    listedImages: tag.source.images
-                )
-            },
-            warnings: warnings + choice.warnings + named.warnings,
-            referrerTags: entry.includesReferrers ? Set(listed.map(\.name).filter(\.isReferrerTag)) : nil
-        )
+    private func undecided(to depth: Planner.Depth) async throws -> EntryPlan {
+        guard var list = try await source.listing() else { throw source.absence(of: nil) }
+        let choice = try await choice(from: &list)
+        let named =
+            depth == .selection
+            ? (tags: choice.tags.map { EntryPlan.Tag($0, as: $0.name) }, warnings: [])
+            : try await naming.names(for: choice.tags, among: list.tags, entry: entry)
+        var plan = EntryPlan(entry: position, tags: named.tags)
+        plan.warnings = list.warnings + choice.warnings + named.warnings
+        if entry.includesReferrers { plan.referrerTags = Set(list.tags.map(\.name).filter(\.isReferrerTag)) }
+        if let explained = planner.explained, explained.location == entry.source, let tag = explained.tag {
+            plan.explanation = TagSelector.explain(tag, among: list.tags, for: entry)
+        }
+        return plan
     }
 
     /// What the rules select, dates included where they decide.
-    private func choice(from listed: inout [ListedTag], _ warnings: inout [String]) async throws -> TagChoice {
+    private func choice(from list: inout TagList) async throws -> TagChoice {
         let choice: TagChoice
         do {
-            choice = try TagSelector.select(from: listed, for: entry)
+            choice = try TagSelector.select(from: list.tags, for: entry)
         } catch {
+            guard planner.explained == nil else { return TagChoice(tags: [], undated: [], warnings: ["\(error)"]) }
             throw source.isCache ? source.absence(of: .tag(error.tag)) : error
         }
         guard !choice.undated.isEmpty else { return choice }
-        let dated = try await dates.adding(to: listed, for: choice.undated)
-        warnings += dated.warnings
+        guard planner.asksForDates else {
+            let undated = Set(choice.undated).subtracting(choice.tags.map(\.name))
+            return TagChoice(
+                tags: choice.tags + list.tags.filter { undated.contains($0.name) },
+                undated: [],
+                warnings: []
+            )
+        }
+        let dates = ImageDates(source: source, cache: planner.keeps ? planner.cache : nil)
+        let dated = try await dates.adding(to: list.tags, for: choice.undated)
+        list.tags = dated.tags
+        list.warnings += dated.warnings
         return try TagSelector.select(from: dated.tags, for: entry)
     }
 
     private func plan(fixed tag: TagName, to depth: Planner.Depth) async throws -> EntryPlan {
-        let name = naming.plainName(of: tag, entry: entry)
-        var decision = EntryPlan.Decision.undecided
-        if depth == .decisions {
-            switch try await target.asking({ try await $0.resolve(.tag(name)) }) {
-            case .known(.some): decision = entry.checksDigest ? .compare : .upToDate
-            case .known(nil):
-                // The beginning of the list tells whether there is a repository.
-                let isThere = try await target.asking { try await $0.isThere() }
-                if case .known(false) = isThere {
-                    decision = .copy(repositoryIsEmpty: true)
-                } else {
-                    decision = .copy(repositoryIsEmpty: false)
-                }
-            case .unknown: decision = .copy(repositoryIsEmpty: false)
-            }
-        } else if try await source.find(.tag(tag)) == nil {
+        let name = depth == .selection ? tag : naming.plainName(of: tag, entry: entry)
+        var planned = EntryPlan.Tag(ListedTag(name: tag), as: name)
+        if depth == .decisions, let target {
+            planned.decision = try await decision(on: name, at: target)
+        } else if depth == .names, try await source.resolve(.tag(tag)) == nil {
             throw source.absence(of: .tag(tag))
         }
-        let planned = EntryPlan.Tag(source: tag, target: name, decision: decision, listedDigest: nil)
         return EntryPlan(entry: position, tags: [planned])
+    }
+
+    private func decision(on name: TagName, at target: any ImageTarget) async throws -> EntryPlan.Decision {
+        switch try await target.asking({ try await $0.resolve(.tag(name)) }) {
+        case .known(.some): return entry.checksDigest ? .compare : .upToDate(nil)
+        case .unknown: return .copy(repositoryIsEmpty: false, because: .absent)
+        case .known(nil):
+            // The beginning of the list tells whether there is a repository.
+            let isThere = try await target.asking { try await $0.isThere() }
+            if case .known(false) = isThere { return .copy(repositoryIsEmpty: true, because: .absent) }
+            return .copy(repositoryIsEmpty: false, because: .absent)
+        }
     }
 
     private func decided(_ plan: EntryPlan, among present: PresentTags) -> EntryPlan {
         var plan = plan
         for index in plan.tags.indices where !plan.tags[index].decision.isRefused {
             if present.names.contains(plan.tags[index].target) {
-                plan.tags[index].decision = entry.checksDigest ? .compare : .upToDate
+                plan.tags[index].decision = entry.checksDigest ? .compare : .upToDate(nil)
             } else {
-                plan.tags[index].decision = .copy(repositoryIsEmpty: present.isEmpty)
+                plan.tags[index].decision = .copy(repositoryIsEmpty: present.isEmpty, because: .absent)
             }
         }
         return plan
@@ -117,10 +120,10 @@ private struct PresentTags {
     let isEmpty: Bool
 
     /// A target that refuses to tell is not known to have any tag, and not known to be empty.
-    init(_ listing: Knowledge<TagListing>) {
+    init(_ listing: Knowledge<[TagName]?>) {
         switch listing {
-        case .known(.missing): (names, isEmpty) = ([], true)
-        case .known(.found(let tags)): (names, isEmpty) = (Set(tags), false)
+        case .known(nil): (names, isEmpty) = ([], true)
+        case .known(let tags?): (names, isEmpty) = (Set(tags), false)
         case .unknown: (names, isEmpty) = ([], false)
         }
     }

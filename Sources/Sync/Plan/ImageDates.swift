@@ -1,7 +1,7 @@
 import Cache
+import Concurrency
 import FoundationEssentials
 import OCI
-import Registry
 
 extension Manifest {
     fileprivate var annotations: [String: String] {
@@ -30,19 +30,10 @@ struct ImageDates {
         to listed: [ListedTag],
         for undated: [TagName]
     ) async throws -> (tags: [ListedTag], warnings: [String]) {
-        let answers = try await withThrowingTaskGroup(of: Answer.self) { group in
-            var answers: [Answer] = []
-            for (position, tag) in undated.enumerated() {
-                if position >= Self.parallelism, let answer = try await group.next() { answers.append(answer) }
-                group.addTask { try await answer(for: tag) }
-            }
-            for try await answer in group { answers.append(answer) }
-            return answers
-        }
+        let answers = try await undated.map(limit: Self.parallelism) { try await answer(for: $0) }
         let dates = Dictionary(answers.map { ($0.tag, $0.date) }) { first, _ in first }
-        let tags = listed.map {
-            ListedTag(name: $0.name, date: $0.date ?? dates[$0.name], digest: $0.digest, images: $0.images)
-        }
+        var tags = listed
+        for index in tags.indices { tags[index].date = tags[index].date ?? dates[tags[index].name] }
         return (tags, answers.compactMap(\.warning).sorted())
     }
 

@@ -1,5 +1,4 @@
 import OCI
-import Registry
 
 /// The tags of an entry that its target holds now: what `imglife eol` reports on.
 ///
@@ -10,15 +9,12 @@ struct MirroredTags: Sendable {
 
     /// Newest first; empty when nothing has been mirrored yet, which is not an error.
     ///
-    /// - Throws: `RegistryError`, `CancellationError`.
-    func tags(at target: Repository) async throws -> [TagName] {
+    /// - Throws: what the target throws.
+    func tags(at target: any ImageTarget) async throws -> [TagName] {
         if let tag = entry.fixedTag, !(entry.normalizesOS && OSVariantTag(tag).kind != .stays) {
             return try await target.resolve(.tag(tag)) == nil ? [] : [tag]
         }
-        switch try await target.tags() {
-        case .missing: return []
-        case .found(let present): return selected(from: present)
-        }
+        return selected(from: try await target.tags() ?? [])
     }
 
     func selected(from present: [TagName]) -> [TagName] {

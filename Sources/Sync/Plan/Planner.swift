@@ -1,29 +1,39 @@
-import Cache
+package import Cache
 import Concurrency
 import OCI
-import Registry
 import Synchronization
 
-/// Makes the plan of a run.
+/// Makes the plan of a run: the one place where it is decided which tags are meant.
 ///
 /// Entries that share a target repository are handed over together, once it is known that no two of them want one tag for
 /// different images; all others as soon as they are planned.
 struct Planner: Sendable {
     /// How much is to be known.
     enum Depth: Sendable {
-        /// The tags and their names at the target; the target is not asked.
+        /// The source's tags that are selected.
+        case selection
+        /// And their names at the target, which is not asked.
         case names
         /// And what is to be done with each.
         case decisions
+        /// The tags that the target has of those that are meant; the source is not asked.
+        case mirrored
     }
 
     /// How many entries are planned at a time.
     private static let parallelism = 8
 
     let configuration: Configuration
-    let client: RegistryClient
     let cache: ContentCache?
-    let source: @Sendable (Configuration.Entry) -> any ImageSource
+    let source: @Sendable (RepositoryReference) -> any ImageSource
+    /// `nil` where none is asked.
+    var target: (@Sendable (RepositoryReference) -> any ImageTarget)?
+    /// Whether dates are asked for where they decide; tags without one are all selected otherwise.
+    var asksForDates = true
+    /// Whether what is read to decide is kept in the cache.
+    var keeps = true
+    /// A tag of which the plan is to tell why it is selected or not.
+    var explained: ImageReference?
 
     /// The whole plan.
     ///
@@ -52,22 +62,14 @@ struct Planner: Sendable {
             let outcome = try await outcome(of: position, to: depth)
             let group = groups[configuration.entries[position].target] ?? []
             guard var outcomes = gathered.add(outcome, completing: group) else { return }
-            try await settle(&outcomes)
+            if depth == .names || depth == .decisions { try await settle(&outcomes) }
             outcomes.forEach(deliver)
         }
     }
 
     private func outcome(of position: Int, to depth: Depth) async throws -> SyncPlan.Outcome {
-        let entry = configuration.entries[position]
-        let planner = EntryPlanner(
-            entry: entry,
-            position: position,
-            source: source(entry),
-            client: client,
-            cache: cache
-        )
         do {
-            return .planned(try await planner.plan(to: depth))
+            return .planned(try await EntryPlanner(position, by: self).plan(to: depth))
         } catch let error where !error.isCancellation {
             return .failed(entry: position, error)
         }
@@ -99,4 +101,28 @@ private final class Gathering: Sendable {
     }
 
     var all: [SyncPlan.Outcome] { outcomes.withLock { all in all.keys.sorted().compactMap { all[$0] } } }
+}
+
+extension CollectionOptions {
+    /// What a collection is to do: keep `cache.max_size`, but never remove what the entries select.
+    ///
+    /// Asks nobody but the cache: an entry selects among the tags that the cache holds of its source as it would among
+    /// those of the source. Where dates would decide, everything that matches stays.
+    ///
+    /// - Throws: `CacheError`.
+    package init(of configuration: Configuration, for cache: ContentCache) async throws {
+        self.init(maximumSize: configuration.cache.maximumSize?.bytes)
+        var planner = Planner(configuration: configuration, cache: cache) { CachedSource(location: $0, cache: cache) }
+        planner.asksForDates = false
+        for outcome in try await planner.plan(Array(configuration.entries.indices), to: .selection).outcomes {
+            switch outcome {
+            case .failed(_, let error as CacheError): throw error
+            // Of what the cache does not hold nothing is to be kept.
+            case .failed: continue
+            case .planned(let plan):
+                let source = configuration.entries[plan.entry].source
+                pins.formUnion(plan.tags.map { ImageReference(location: source, tag: $0.source) })
+            }
+        }
+    }
 }

@@ -1,5 +1,4 @@
 package import OCI
-import Registry
 
 /// Finds tags, of one entry or of several, that would put different images under one name at a target.
 ///
@@ -52,12 +51,8 @@ struct TargetConflicts {
         var digests: Set<Digest> = []
         for claim in claims {
             let entry = entry(of: plans[claim.plan])
-            let comparison = DigestComparison(
-                entry: entry,
-                source: planner.source(entry),
-                target: planner.client.repository(entry.target, for: .push),
-                cache: planner.cache
-            )
+            var comparison = DigestComparison(entry: entry, source: planner.source(entry.source), cache: planner.cache)
+            comparison.keeps = planner.keeps
             do {
                 digests.insert(try await comparison.pushedDigest(of: plans[claim.plan].tags[claim.tag]))
             } catch let error where !error.isCancellation { continue }

@@ -1,6 +1,5 @@
 import Cache
 import OCI
-import Registry
 
 /// The names that tags get at the target: their own, or with `os_normalize` their version in front.
 struct TargetNaming {
@@ -18,27 +17,19 @@ struct TargetNaming {
         return turned
     }
 
-    /// A tag with its name at the target.
-    struct NamedTag {
-        let source: ListedTag
-        let target: TagName
-        /// Why its name cannot be told; the tag must not be written under another, which would stay there.
-        var failure: (any Error)?
-    }
-
     /// - Returns: the tags in the same order with their names, and a warning for each that keeps its bare name because
-    ///   nothing tells a version. That a tag cannot be read is its own failure; its siblings go on.
+    ///   nothing tells a version. One that cannot be read is refused, lest it stay under another name; its siblings go on.
     /// - Throws: `CancellationError` only.
     func names(
         for tags: [ListedTag],
         among siblings: [ListedTag],
         entry: Configuration.Entry
-    ) async throws -> (tags: [NamedTag], warnings: [String]) {
-        var named: [NamedTag] = []
+    ) async throws -> (tags: [EntryPlan.Tag], warnings: [String]) {
+        var named: [EntryPlan.Tag] = []
         var warnings: [String] = []
         for tag in tags {
             guard needsSiblings(tag.name, entry: entry) else {
-                named.append(NamedTag(source: tag, target: plainName(of: tag.name, entry: entry)))
+                named.append(EntryPlan.Tag(tag, as: plainName(of: tag.name, entry: entry)))
                 continue
             }
             do {
@@ -46,9 +37,9 @@ struct TargetNaming {
                 if found == nil {
                     warnings.append("os_normalize finds no version for the tag '\(tag.name)'; its name stays")
                 }
-                named.append(NamedTag(source: tag, target: found ?? tag.name))
+                named.append(EntryPlan.Tag(tag, as: found ?? tag.name))
             } catch let error where !error.isCancellation {
-                named.append(NamedTag(source: tag, target: tag.name, failure: error))
+                named.append(EntryPlan.Tag(tag, as: tag.name, decision: .refused(error)))
             }
         }
         return (named, warnings)
@@ -67,7 +58,7 @@ struct TargetNaming {
 
     private func digest(of tag: TagName, listed: Digest?) async throws -> Digest? {
         if let listed { return listed }
-        return try await source.find(.tag(tag))?.digest
+        return try await source.resolve(.tag(tag))?.digest
     }
 
     /// The `org.opencontainers.image.version` of the manifest's annotations, else of the config's labels.

@@ -135,7 +135,10 @@ struct ReferrerCopy: Sendable {
             case .known(let there): present = there
             case .unknown(let error):
                 // Some refuse to tell what is not there; an outage must not make a list forget what others put there.
-                guard [.unauthorized, .forbidden, .unsupported, .rejected].contains(error.kind) else { throw error }
+                let isRefusal = (error as? RegistryError).map {
+                    [.unauthorized, .forbidden, .unsupported, .rejected].contains($0.kind)
+                }
+                guard isRefusal == true else { throw error }
                 present = nil
                 warnings = ["what \(copy.job.target) lists under \(tag) cannot be read; it is written anew (\(error))"]
             }

@@ -1,7 +1,6 @@
 import Cache
 import Concurrency
 import OCI
-import Registry
 
 /// Whether a source lists other referrers of an image that was mirrored before than its target was given.
 ///
@@ -23,7 +22,7 @@ struct ReferrerNews {
         case tag(TagName, Digest)
     }
 
-    /// - Throws: `RegistryError`; `CacheError`; `CancellationError`.
+    /// - Throws: `CacheError`; `CancellationError`; what source and target throw.
     func isThere() async throws -> Bool {
         guard var questions = try await questions() else { return true }
         while let position = questions.indices.randomElement() {
@@ -35,7 +34,7 @@ struct ReferrerNews {
                 let listed = try await copy.source.manifest(.tag(tag))?.references ?? []
                 return try await differs(listed, subject)
             case .tag(let tag, let digest):
-                return try await copy.source.find(.tag(tag))?.digest != digest
+                return try await copy.source.resolve(.tag(tag))?.digest != digest
             }
         }
         return false
@@ -88,12 +87,7 @@ extension ImageCopy {
     /// which serves all tags of the repository in this run.
     func referrerTags() async throws -> Set<TagName> {
         if let tags = job.referrerTags { return tags }
-        let list = { () async throws -> Set<TagName> in
-            switch try await source.tags() {
-            case .missing: return []
-            case .found(let tags): return Set(tags.filter(\.isReferrerTag))
-            }
-        }
+        let list = { () async throws -> Set<TagName> in try await source.referrerTags() }
         return try await known.referrerTags.value(for: job.source, isGood: { _ in true }, fetch: list)
     }
 

@@ -13,18 +13,20 @@ package struct CacheRepair: Sendable {
     private static let parallelism = 8
 
     let cache: ContentCache
-    let client: RegistryClient
     let configuration: Configuration?
-    let mirrorHealth: MirrorHealth
+    private let sources: ImagePlaces
     let logger: Logger
 
     /// Makes a repair; the configuration names mirrors and targets, without one only where things came from is asked.
     package init(cache: ContentCache, client: RegistryClient, configuration: Configuration?, logger: Logger) {
         self.cache = cache
-        self.client = client
         self.configuration = configuration
         self.logger = logger
-        mirrorHealth = MirrorHealth(logger: logger)
+        sources = ImagePlaces(
+            registries: configuration?.registries ?? [:],
+            client: client,
+            health: MirrorHealth(logger: logger)
+        )
     }
 
     /// Repairs what was found, and what turns out to be missing when a manifest is there again.
@@ -86,7 +88,7 @@ package struct CacheRepair: Sendable {
         var reasons: [String] = []
         for place in places(of: blob) {
             do {
-                try await fetch(blob.descriptor, from: source(place), location: place)
+                try await fetch(blob.descriptor, from: sources.source(at: place), location: place)
                 return .success(place.description)
             } catch {
                 try Task.checkCancellation()
@@ -116,9 +118,5 @@ package struct CacheRepair: Sendable {
         let targets = entries.filter { blob.origins.contains($0.source) }.map(\.target)
         var seen: Set<RepositoryReference> = []
         return (blob.origins + targets).filter { seen.insert($0).inserted }
-    }
-
-    private func source(_ location: RepositoryReference) -> any ImageSource {
-        configuration?.source(at: location, client, mirrorHealth) ?? client.repository(location, for: .pull)
     }
 }

@@ -39,7 +39,8 @@ package enum FailureCode: String, CaseIterable, Sendable {
     case configuration
     case other
 
-    init(_ error: any Error) {
+    /// The kind of an error that ended a tag, an entry or its planning.
+    package init(_ error: any Error) {
         self =
             switch error {
             case let error as RegistryError: Self(error.kind)

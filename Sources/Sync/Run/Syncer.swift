@@ -28,7 +28,6 @@ package struct Syncer: Sendable {
     static let hookParallelism = 8
 
     let configuration: Configuration
-    let client: RegistryClient
     let cache: ContentCache?
     let options: Options
     let logger: Logger
@@ -37,7 +36,7 @@ package struct Syncer: Sendable {
     private let started = Date()
     private let start = ContinuousClock.now
     let known = KnownContent()
-    let mirrorHealth: MirrorHealth
+    let places: ImagePlaces
     /// Those of the entries, in their order.
     let routes: [SyncReport.Route]
 
@@ -55,11 +54,15 @@ package struct Syncer: Sendable {
         logger: Logger
     ) {
         self.configuration = configuration
-        self.client = client
         self.cache = cache
         self.options = options
         self.logger = logger
-        mirrorHealth = MirrorHealth(logger: logger)
+        places = ImagePlaces(
+            registries: configuration.registries,
+            client: client,
+            health: MirrorHealth(logger: logger),
+            held: options.isOffline ? cache : nil
+        )
         routes = configuration.entries.map { SyncReport.Route(source: $0.source, target: $0.target) }
     }
 
@@ -68,7 +71,6 @@ package struct Syncer: Sendable {
     /// - Returns: the report; failed entries and tags are rows of it, not errors.
     /// - Throws: `CancellationError` only.
     package func run() async throws -> SyncReport {
-        let chosen = configuration.entries.indices.filter { options.entries?.contains($0) ?? true }
         progress.expect(entries: chosen.count)
         try await runEntries(chosen, collector)
         try Task.checkCancellation()
@@ -93,6 +95,9 @@ package struct Syncer: Sendable {
         report.warnings = collector.warnings
         return report
     }
+
+    /// The positions of the entries that are run.
+    var chosen: [Int] { configuration.entries.indices.filter { options.entries?.contains($0) ?? true } }
 
     /// Plans, copies and runs the hooks of entries, each entry at its own pace.
     private func runEntries(_ chosen: [Int], _ collector: RowCollector) async throws {
@@ -129,7 +134,12 @@ package struct Syncer: Sendable {
     }
 
     var planner: Planner {
-        Planner(configuration: configuration, client: client, cache: cache) { source(of: $0) }
+        Planner(
+            configuration: configuration,
+            cache: cache,
+            source: { places.source(at: $0) },
+            target: { places.target(at: $0) }
+        )
     }
 
     private func plan(_ chosen: [Int], _ outlets: Outlets) async throws {
@@ -157,8 +167,7 @@ package struct Syncer: Sendable {
     private func fail(_ position: Int, _ error: any Error, _ outlets: Outlets) {
         progress.planned(tags: 1)
         _ = outlets.collector.expect(1, of: position)
-        let entry = configuration.entries[position]
-        let row = failure(of: entry, position: position, tag: nil, error: error)
+        let row = failure(of: position, tag: nil, error: error)
         progress.finished(row)
         outlets.add(row, order: 0)
     }
@@ -175,7 +184,7 @@ package struct Syncer: Sendable {
                     underWay += 1
                     group.addTask {
                         let start = ContinuousClock.now
-                        var row = try await perform(item)
+                        var row = try await TagRun(item, of: self).perform()
                         if row.status != .upToDate { row.duration = ContinuousClock.now - start }
                         progress.finished(row)
                         outlets.add(row, order: item.order)
@@ -184,6 +193,36 @@ package struct Syncer: Sendable {
             }
             try await group.waitForAll()
         }
+    }
+}
+
+extension Syncer {
+    func row(of position: Int, tag: EntryPlan.Tag?, _ status: SyncReport.Status) -> SyncReport.Row {
+        SyncReport.Row(
+            entry: position,
+            route: routes[position],
+            sourceTag: tag?.source,
+            targetTag: tag?.target,
+            status: status
+        )
+    }
+
+    func failure(of position: Int, tag: EntryPlan.Tag?, error: any Error) -> SyncReport.Row {
+        let reason = String(describing: error)
+        var metadata = configuration.entries[position].metadata
+        metadata["tag"] = tag.map { "\($0.source)" }
+        metadata["error"] = "\(reason)"
+        tell(.error, "failed", metadata)
+        var row = row(of: position, tag: tag, .failed)
+        row.reason = reason
+        row.code = FailureCode(error)
+        row.tries = (error as? RegistryError)?.tries
+        return row
+    }
+
+    /// What became of a tag: somebody who watches sees it elsewhere, and needs no line of the log beside it.
+    func tell(_ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata) {
+        logger.log(level: options.isWatched ? .debug : level, message, metadata: metadata)
     }
 }
 
@@ -200,18 +239,9 @@ private struct Outlets: Sendable {
 }
 
 extension EntryPlan {
-    fileprivate var work: some Sequence<TagWork> {
+    var work: some Collection<TagWork> {
         tags.enumerated().lazy.map { TagWork(entry: entry, order: $0, tag: $1, referrerTags: referrerTags) }
     }
-}
-
-/// One tag, with its place in the report.
-struct TagWork: Sendable {
-    let entry: Int
-    let order: Int
-    let tag: EntryPlan.Tag
-    /// See ``EntryPlan/referrerTags``.
-    let referrerTags: Set<TagName>?
 }
 
 extension Configuration.Entry {

@@ -1,13 +1,5 @@
 package import OCI
 
-/// What `os_normalize` makes of one tag.
-package enum NormalizedName: Hashable, Sendable {
-    /// The target tag is this one; it may be the source's.
-    case name(TagName)
-    /// No sibling tells the version; the image's `org.opencontainers.image.version` may.
-    case needsVersion
-}
-
 /// The names that tags get at the target, as far as tags and digests decide them.
 package enum OSNormalization {
     /// A versioned tag that a bare one may be an alias of.
@@ -31,21 +23,6 @@ package enum OSNormalization {
             return Candidate(tag: sibling, version: version)
         }
         return candidates.sorted(by: isPreferred).map(\.tag)
-    }
-
-    /// The target's name for a tag, from its siblings' digests alone.
-    ///
-    /// A sibling whose digest is not listed is passed over; ask for the digests of ``candidates(for:among:)`` first where
-    /// a listing does not bring them.
-    package static func name(for tag: ListedTag, among siblings: [ListedTag]) -> NormalizedName {
-        switch OSVariantTag(tag.name).kind {
-        case .stays: return .name(tag.name)
-        case .reversed(let turned): return .name(turned)
-        case .bare: break
-        }
-        guard let digest = tag.digest else { return .needsVersion }
-        let equal = siblings.filter { $0.digest == digest }.map(\.name)
-        return candidates(for: tag.name, among: equal).first.map(NormalizedName.name) ?? .needsVersion
     }
 
     /// The target's name for a bare tag from the version that its image names, cut to `major.minor`.

@@ -53,7 +53,7 @@ struct PatternRule: SelectionRule {
 struct NewestRule: SelectionRule {
     let limit: Int?
 
-    var description: String { limit.map { "keep_last: \($0)" } ?? "order" }
+    var description: String { limit.map { "keep_last: \($0)" } ?? "no keep_last" }
 
     func apply(to tags: [ListedTag]) -> SelectionStep {
         let sorted = TagOrder.sorted(tags)

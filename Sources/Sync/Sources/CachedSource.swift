@@ -1,7 +1,6 @@
 import Cache
 import NIOCore
 import OCI
-import Registry
 
 /// A repository as the cache holds it, for runs that ask no upstream.
 ///
@@ -17,18 +16,12 @@ struct CachedSource: ImageSource {
     var place: String { "the cache in \(cache.path.displaySafe)" }
     var isCache: Bool { true }
 
-    func absence(of reference: Reference?) -> CopyError {
-        CopyError(reference.map { .notInCache($0, location) } ?? .nothingInCache(location))
-    }
-
-    func tags() async throws -> TagListing {
-        let tags = try await listed().map(\.name)
-        return tags.isEmpty ? .missing : .found(tags)
-    }
+    func tags() async throws -> [TagName]? { try await listing()?.tags.map(\.name) }
 
     /// All tags of the repository with their digests, sorted.
-    func listed() async throws -> [ListedTag] {
-        try await cache.names.tags(of: location).map { ListedTag(name: $0, digest: $1.digest) }
+    func listing() async throws -> TagList? {
+        let held = try await cache.names.tags(of: location).map { ListedTag(name: $0, digest: $1.digest) }
+        return held.isEmpty ? nil : TagList(held)
     }
 
     func resolve(_ reference: Reference) async throws -> Descriptor? {
@@ -66,6 +59,4 @@ struct CachedSource: ImageSource {
     func blobSize(_ digest: Digest) async throws -> Int64? {
         try cache.blobFile(digest)?.size
     }
-
-    func hasAlternative(for digest: Digest) -> Bool { false }
 }

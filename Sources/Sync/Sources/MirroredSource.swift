@@ -40,13 +40,20 @@ struct MirroredSource: ImageSource {
         }
     }
 
-    func tags() async throws -> TagListing {
+    func tags() async throws -> [TagName]? {
         try await hostFirst {
             try await host.tags()
-        } orMirrors: { mirror in
-            let listing = try await mirror.tags()
-            return listing == .missing ? nil : listing
-        } ?? .missing
+        } orMirrors: {
+            try await $0.tags()
+        }
+    }
+
+    func listing() async throws -> TagList? {
+        try await hostFirst {
+            try await host.listing()
+        } orMirrors: {
+            try await $0.listing()
+        }
     }
 
     func listedReferrers(of digest: Digest) async throws -> [ReferrerEntry]? {

@@ -32,12 +32,7 @@ struct SourceUpstream: Upstream {
     }
 
     func tags() async throws -> [TagName]? {
-        try await UpstreamError.mapping {
-            switch try await questions.tags() {
-            case .missing: nil
-            case .found(let tags): tags
-            }
-        }
+        try await UpstreamError.mapping { try await questions.tags() }
     }
 
     func referrers(of digest: Digest) async throws -> [ReferrerEntry] {

@@ -47,7 +47,7 @@ package final class UpstreamRepositories: Sendable {
     }
 
     private func source(_ location: RepositoryReference, _ client: RegistryClient) -> any ImageSource {
-        configuration.source(at: location, client, currentHealth)
+        ImagePlaces(registries: configuration.registries, client: client, health: currentHealth).source(at: location)
     }
 
     /// What has been learnt of mirrors, from the beginning now and then: who serves for months must forget.

@@ -8,7 +8,7 @@ extension Session {
     func keepQuota(of cache: ContentCache) async {
         guard let limit = configuration.cache.maximumSize?.bytes else { return }
         do {
-            let report = try await cache.collect(configuration.collection(of: cache))
+            let report = try await cache.collect(CollectionOptions(of: configuration, for: cache))
             if report.blobs > 0 {
                 logger.info(
                     "the cache was cleaned up",

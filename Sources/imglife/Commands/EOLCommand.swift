@@ -51,7 +51,7 @@ struct EOLCommand: Subcommand {
     func run() async throws {
         try await Failure.exiting {
             let session = try Session(options: parent.options, copies: copies)
-            let chosen = try session.positions(matching: entries).map { session.configuration.entries[$0] }
+            let chosen = try session.positions(matching: entries)
             try await Interruption.run(logger: session.logger) {
                 try await RegistryClient.with(session.registries) { client in
                     try await report(on: chosen, session, client)
@@ -60,9 +60,9 @@ struct EOLCommand: Subcommand {
         }
     }
 
-    private func report(on chosen: [Configuration.Entry], _ session: Session, _ client: RegistryClient) async throws {
+    private func report(on chosen: [Int], _ session: Session, _ client: RegistryClient) async throws {
         let today = Session.today
-        let survey = try await EOLSurvey(of: chosen, client: client)
+        let survey = try await EOLSurvey(of: session.configuration, chosen, client: client)
         tell(survey, session.configuration.lifecycle.provider, session.logger)
         let update = try await LifecycleUpdate(
             provider: session.configuration.lifecycle.provider,

@@ -44,7 +44,7 @@ struct SyncCommand: Subcommand {
     )
     var entries: [String] = []
 
-    @Option(help: "The report on standard output: text, or one JSON document (see 'imglife schema --report').")
+    @Option(help: "The result on standard output: text, or one JSON document (see 'imglife schema').")
     var output = Output.text
 
     @Option(help: "Progress on standard error: auto (bars on a terminal), plain (a line now and then) or none.")
@@ -214,8 +214,9 @@ struct SyncCommand: Subcommand {
         _ cache: ContentCache?,
         _ options: Syncer.Options
     ) async throws {
-        let listing = try await session.syncer(client, cache, options).list()
-        for line in listing.lines { try StandardOutput.write(line + "\n") }
-        if listing.failures > 0 { throw Failure.failed }
+        let plan = try await session.syncer(client, cache, options).list()
+        let document = PlanDocument(plan, of: session.configuration, kind: .list)
+        try StandardOutput.write(output == .json ? CacheDocument.text(document) : document.list)
+        if plan.failures > 0 { throw Failure.failed }
     }
 }

@@ -63,7 +63,7 @@ struct Session: Sendable {
             minimumFree: configuration.cache.minimumFree?.bytes
         )
         cache.version = Version.current
-        cache.collection = { [configuration] in try await configuration.collection(of: $0) }
+        cache.collection = { [configuration] in try await CollectionOptions(of: configuration, for: $0) }
         return cache
     }
 

@@ -42,10 +42,9 @@ struct NetworkWork: Sendable {
         case .pull: return try await pull(source)
         case .push: return try await push(client.repository(location, for: .push))
         case .tags, .token:
-            let listing = try await source.tags()
             // That there is no such repository is the registry's to say.
-            guard listing != .missing else { throw NetworkAbsence() }
-            return listing == .found(Self.tags)
+            guard let tags = try await source.tags() else { throw NetworkAbsence() }
+            return tags == Self.tags
         case .through: return try await pullThrough(source)
         }
     }

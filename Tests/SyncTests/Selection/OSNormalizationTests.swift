@@ -1,8 +1,9 @@
 import NIOCore
 import OCI
-import Sync
 import TestSupport
 import Testing
+
+@testable import Sync
 
 @Suite(.timeLimit(.minutes(10)))
 struct OSNormalizationTests {
@@ -39,10 +40,10 @@ struct OSNormalizationTests {
             ("alpine-v1.2", "v1.2-alpine"), ("jammy-1.2-rc1", "1.2-rc1-jammy"),
         ]
     )
-    func reversed(name: String, turned: String) throws {
+    func reversed(name: String, turned: String) async throws {
         let tag = try ListedTag(name: TagName(name))
         #expect(OSVariantTag(tag.name).kind == .reversed(try TagName(turned)))
-        #expect(OSNormalization.name(for: tag, among: []) == .name(try TagName(turned)))
+        #expect(try await names(for: [tag], among: []).tags.map(\.target.description) == [turned])
     }
 
     @Test("Candidates are plain versions of the same system, major.minor first, the highest first")
@@ -62,7 +63,7 @@ struct OSNormalizationTests {
     }
 
     @Test("A bare tag takes the name of the preferred sibling with its digest")
-    func sibling() throws {
+    func sibling() async throws {
         let (new, old) = (Self.digest("new"), Self.digest("old"))
         let siblings = [
             ListedTag(name: TagName("1.21-alpine3.21"), digest: old),
@@ -71,12 +72,32 @@ struct OSNormalizationTests {
             ListedTag(name: TagName("1-alpine3.21"), digest: new),
         ]
         let tag = ListedTag(name: TagName("alpine3.21"), digest: new)
-        #expect(OSNormalization.name(for: tag, among: siblings.reversed()) == .name(TagName("1.22-alpine3.21")))
-        let other = ListedTag(name: tag.name, digest: Self.digest("other"))
-        #expect(OSNormalization.name(for: other, among: siblings) == .needsVersion)
-        #expect(OSNormalization.name(for: ListedTag(name: tag.name), among: siblings) == .needsVersion)
+        let found = try await names(for: [tag], among: siblings.reversed())
+        #expect(found.tags.map(\.target) == ["1.22-alpine3.21"] && found.warnings.isEmpty)
+        for other in [ListedTag(name: tag.name, digest: Self.digest("other")), ListedTag(name: tag.name)] {
+            let kept = try await names(for: [other], among: siblings)
+            #expect(kept.tags.map(\.target) == [tag.name])
+            #expect(kept.warnings == ["os_normalize finds no version for the tag 'alpine3.21'; its name stays"])
+        }
         let latest = ListedTag(name: TagName("latest"), digest: new)
-        #expect(OSNormalization.name(for: latest, among: siblings) == .name(latest.name))
+        let unchanged = try await names(for: [latest], among: siblings)
+        #expect(unchanged.tags.map(\.target) == ["latest"] && unchanged.warnings.isEmpty)
+    }
+
+    /// As the plan names tags of a source that tells nothing more than its list.
+    private func names(
+        for tags: [ListedTag],
+        among siblings: [ListedTag]
+    ) async throws -> (tags: [EntryPlan.Tag], warnings: [String]) {
+        let location = try ImageReference("a.io/b").location
+        let entry = Configuration.Entry(
+            source: location,
+            target: try ImageReference("c.io/d").location,
+            selection: .pattern(try TagPattern(".")),
+            normalizesOS: true
+        )
+        let source = LayoutSource(location: location, path: "/nonexistent")
+        return try await TargetNaming(source: source, cache: nil).names(for: tags, among: siblings, entry: entry)
     }
 
     @Test(

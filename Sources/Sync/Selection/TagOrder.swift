@@ -1,23 +1,5 @@
-package import FoundationEssentials
+import FoundationEssentials
 package import OCI
-
-/// A tag as an upstream listing shows it, with what the listing happens to know about it.
-package struct ListedTag: Hashable, Sendable {
-    package let name: TagName
-    /// When it was pushed, or its image created; `nil` when nobody has asked yet.
-    package let date: Date?
-    /// The digest it pointed at when it was listed.
-    package let digest: Digest?
-    /// The digests of its platforms' images, where the listing names them.
-    package let images: Set<Digest>
-
-    package init(name: TagName, date: Date? = nil, digest: Digest? = nil, images: Set<Digest> = []) {
-        self.name = name
-        self.date = date
-        self.digest = digest
-        self.images = images
-    }
-}
 
 /// The order of tags, newest first: total, and the same for the same tags in whatever order they come.
 ///

@@ -1,0 +1,34 @@
+/// Where tags and their images are read from: a repository, a repository with mirrors before it, the cache.
+///
+/// Planning and copying know sources by this alone. That something is not there is a return value.
+package protocol ImageSource: ContentSource, TagListing {
+    /// The repository that the configuration names.
+    var location: RepositoryReference { get }
+
+    /// Whether it is the cache, so that nobody is asked.
+    var isCache: Bool { get }
+
+    /// What a reference stands for at the moment, without fetching it where that can be told.
+    ///
+    /// - Returns: `nil` when there is no such manifest.
+    func resolve(_ reference: Reference) async throws -> Descriptor?
+
+    /// The manifest that a reference stands for; `nil` when there is none.
+    func manifest(_ reference: Reference) async throws -> Manifest?
+
+    /// What refers to a manifest, as the source's own interface lists it; `nil` when it has none.
+    func listedReferrers(of digest: Digest) async throws -> [ReferrerEntry]?
+
+    /// The size of a blob by its digest alone, in bytes; `nil` when there is none.
+    func blobSize(_ digest: Digest) async throws -> Int64?
+
+    /// Whether a blob that came with wrong bytes may come right when it is read again from its beginning, because
+    /// somebody else is asked then.
+    func hasAlternative(for digest: Digest) -> Bool
+}
+
+extension ImageSource {
+    package var isCache: Bool { false }
+
+    package func hasAlternative(for digest: Digest) -> Bool { false }
+}

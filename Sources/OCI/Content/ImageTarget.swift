@@ -1,0 +1,41 @@
+/// Where images are mirrored to.
+///
+/// Planning and copying know targets by this alone.
+package protocol ImageTarget: ContentSink, TagListing {
+    /// The repository that the configuration names.
+    var location: RepositoryReference { get }
+
+    /// Whether the repository is known at all, at the price of the beginning of its list of tags.
+    func isThere() async throws -> Bool
+
+    /// What a reference stands for at the moment; `nil` when there is no such manifest.
+    func resolve(_ reference: Reference) async throws -> Descriptor?
+
+    /// The manifest that a reference stands for; `nil` when there is none.
+    func manifest(_ reference: Reference) async throws -> Manifest?
+
+    /// Stores a blob, by taking it over from another repository of the same registry where one is named.
+    func store(_ blob: any BlobReader, mountFrom source: RepositoryName?) async throws -> StoreOutcome
+
+    /// Stores a manifest that refers to another.
+    ///
+    /// - Returns: whether the target lists it among the subject's referrers itself.
+    func storeReferrer(_ manifest: Manifest, as tag: TagName?) async throws -> Bool
+
+    /// Asks a question whose refusal is no failure: `try await target.asking { try await $0.tags() }`.
+    ///
+    /// - Throws: what is no refusal, such as that there is no connection.
+    func asking<Answer: Sendable>(
+        _ question: (any ImageTarget) async throws -> Answer
+    ) async throws -> Knowledge<Answer>
+}
+
+/// What asking a target came to where its refusal is an answer too.
+///
+/// Push-only credentials, and registries that hide what they hold, refuse questions about a target that can be pushed
+/// to all the same: then nothing is known, and copying is right.
+package enum Knowledge<Answer: Sendable>: Sendable {
+    case known(Answer)
+    /// The question was refused, and why; for a message, not a failure.
+    case unknown(any Error)
+}

@@ -1,0 +1,65 @@
+package import FoundationEssentials
+
+/// Whose tags can be listed: an upstream repository, a target, or what the cache holds of one.
+package protocol TagListing: Sendable {
+    /// All tags, each once, in any order.
+    ///
+    /// - Returns: `nil` when there is no such repository. Not an error: a target's is often made by the first push.
+    func tags() async throws -> [TagName]?
+
+    /// The tags with what the listing happens to know of them, at no request for each.
+    ///
+    /// - Returns: as ``tags()``.
+    func listing() async throws -> TagList?
+}
+
+extension TagListing {
+    package func listing() async throws -> TagList? { try await tags().map { TagList(names: $0) } }
+}
+
+/// A listing of a repository's tags.
+package struct TagList: Sendable {
+    package var tags: [ListedTag]
+    /// What a person should know of how it came about, one line each.
+    package var warnings: [String] = []
+
+    package init(_ tags: [ListedTag]) {
+        self.tags = tags
+    }
+
+    package init(names: [TagName]) {
+        tags = names.map { ListedTag(name: $0) }
+    }
+}
+
+/// A tag as a listing shows it, with what the listing happens to know about it.
+package struct ListedTag: Hashable, Sendable {
+    package let name: TagName
+    /// When it was pushed, or its image created; `nil` when nobody has asked yet.
+    package var date: Date?
+    /// The digest it pointed at when it was listed.
+    package let digest: Digest?
+    /// Its platforms' images, where the listing names them.
+    package let images: [ListedImage]
+
+    package init(name: TagName, date: Date? = nil, digest: Digest? = nil, images: [ListedImage] = []) {
+        self.name = name
+        self.date = date
+        self.digest = digest
+        self.images = images
+    }
+}
+
+/// One platform's image as a listing shows it.
+package struct ListedImage: Hashable, Sendable {
+    package let digest: Digest
+    package let platform: Platform?
+    /// Its layers as they travel, in bytes.
+    package let size: Int64?
+
+    package init(digest: Digest, platform: Platform? = nil, size: Int64? = nil) {
+        self.digest = digest
+        self.platform = platform
+        self.size = size
+    }
+}

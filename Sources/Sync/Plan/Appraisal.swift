@@ -1,0 +1,97 @@
+import Cache
+import Concurrency
+import OCI
+
+/// What a tag's image is made of, as far as that is known.
+struct Appraisal: Sendable {
+    /// `nil` when its manifests are not at hand.
+    let graph: ImageGraph?
+    /// What is known without the target.
+    let cost: CopyCost
+
+    /// Looks at a tag's image: its manifests from the cache, and from the source only where `reads` is set.
+    ///
+    /// - Throws: ``CopyError`` for a tag that is gone and for platforms that no image has; what the source throws.
+    init(
+        of tag: EntryPlan.Tag,
+        _ platforms: [PlatformPattern],
+        from source: any ImageSource,
+        _ cache: ContentCache?,
+        reads: Bool
+    ) async throws {
+        let counted = CountedSource(source, reads: reads)
+        do {
+            guard let top = try await Self.top(of: tag, from: source, cache, reads: reads) else {
+                throw CountedSource.Unread()
+            }
+            var walk = ImageWalk(source: counted, cache: cache)
+            graph = try await walk.graph(of: top, platforms: platforms)
+            // The topmost is read again by the copy, whoever has read it here.
+            cost = CopyCost(.manifests, manifests: source.isCache ? 0 : 1 + counted.count)
+        } catch is CountedSource.Unread {
+            graph = nil
+            cost = CopyCost(of: tag.listed, platforms) ?? CopyCost(.unknown, manifests: 1)
+        }
+    }
+
+    private static func top(
+        of tag: EntryPlan.Tag,
+        from source: any ImageSource,
+        _ cache: ContentCache?,
+        reads: Bool
+    ) async throws -> Manifest? {
+        if reads {
+            if let document = try await source.manifest(.tag(tag.source)) { return document }
+        } else if let listed = tag.listed.digest {
+            return try cache?.manifest(listed)
+        } else if let descriptor = try await source.resolve(.tag(tag.source)) {
+            return try cache?.manifest(descriptor)
+        }
+        throw source.absence(of: .tag(tag.source))
+    }
+}
+
+/// What has been counted already: what several tags need is downloaded, pushed and mounted once.
+struct CostLedger {
+    private static let parallelism = 8
+
+    let cache: ContentCache?
+    private let known = KnownContent()
+    private var downloaded: Set<Digest> = []
+
+    init(cache: ContentCache?) {
+        self.cache = cache
+    }
+
+    /// - Throws: what is no refusal of the target to tell what it holds.
+    mutating func cost(
+        of appraisal: Appraisal,
+        from source: RepositoryReference,
+        to target: any ImageTarget,
+        isEmpty: Bool
+    ) async throws -> CopyCost {
+        guard let graph = appraisal.graph else { return appraisal.cost }
+        var cost = appraisal.cost
+        let place = target.location
+        let unknown = graph.blobs.filter { !known.isKnown($0.digest, as: .blob, in: place) }
+        let there = try await unknown.map(limit: Self.parallelism) { blob in
+            guard !isEmpty, case .known(true) = try await target.asking({ try await $0.contains(blob) }) else {
+                return false
+            }
+            return true
+        }
+        for (blob, isThere) in zip(unknown, there) {
+            let isNeighbour = source.host == place.host && source.repository != place.repository
+            let home = known.home(of: blob.digest, near: place) ?? (isNeighbour ? source.repository : nil)
+            known.note(blob.digest, as: .blob, in: place)
+            if isThere { continue }
+            guard home == nil else {
+                cost.mount += blob.size
+                continue
+            }
+            cost.push += blob.size
+            if try cache?.contains(blob) != true, downloaded.insert(blob.digest).inserted { cost.download += blob.size }
+        }
+        return cost
+    }
+}

@@ -1,0 +1,78 @@
+import NIOCore
+import OCI
+import Synchronization
+
+/// What copying one tag costs, as far as it can be told without copying.
+package struct CopyCost: Hashable, Sendable {
+    /// How it is known; the raw values stand in documents.
+    package enum Basis: String, CaseIterable, Sendable {
+        /// The image's manifests were read, or are in the cache: exact.
+        case manifests
+        /// The source's listing tells sizes; what the cache or the target holds of them is not subtracted.
+        case listing
+        /// Nothing tells; only the manifests are counted that will be read at least.
+        case unknown
+    }
+
+    package var basis: Basis
+    /// How many manifests are to be read from the source; Docker Hub counts these as pulls.
+    package var manifests: Int
+    /// Bytes that the cache lacks.
+    package var download: Int64 = 0
+    /// Bytes that the target lacks and cannot mount.
+    package var push: Int64 = 0
+    /// Bytes that the target takes over from another of its repositories.
+    package var mount: Int64 = 0
+
+    init(_ basis: Basis, manifests: Int) {
+        self.basis = basis
+        self.manifests = manifests
+    }
+
+    /// What the source's listing tells of the images that are wanted; `nil` when that is not enough.
+    init?(of listed: ListedTag, _ platforms: [PlatformPattern]) {
+        let wanted = listed.images.filter { image in
+            platforms.isEmpty || image.platform.map { offered in platforms.contains { $0.matches(offered) } } ?? false
+        }
+        let sizes = wanted.compactMap(\.size)
+        guard !sizes.isEmpty, sizes.count == wanted.count else { return nil }
+        // What is no index is listed as its own only image.
+        self.init(.listing, manifests: wanted.map(\.digest) == [listed.digest] ? 1 : 1 + wanted.count)
+        download = sizes.reduce(0, +)
+        push = download
+    }
+}
+
+/// A source whose manifests are counted, and read only where that is wanted.
+final class CountedSource: ContentSource {
+    /// A manifest would have to be read.
+    struct Unread: Error {}
+
+    private let source: any ImageSource
+    private let reads: Bool
+    private let counter = Atomic<Int>(0)
+
+    init(_ source: any ImageSource, reads: Bool) {
+        self.source = source
+        self.reads = reads
+    }
+
+    var place: String { source.place }
+    /// How many manifests were asked for.
+    var count: Int { counter.load(ordering: .relaxed) }
+
+    func manifest(_ descriptor: Descriptor) async throws -> Manifest {
+        guard reads else { throw Unread() }
+        counter.add(1, ordering: .relaxed)
+        return try await source.manifest(descriptor)
+    }
+
+    func readBlob(
+        _ descriptor: Descriptor,
+        from offset: Int64,
+        deliver: (ByteBuffer) async throws -> Void
+    ) async throws {
+        guard reads else { throw Unread() }
+        try await source.readBlob(descriptor, from: offset, deliver: deliver)
+    }
+}

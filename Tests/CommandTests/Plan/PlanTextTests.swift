@@ -1,0 +1,41 @@
+import FoundationEssentials
+import OCI
+import Testing
+import YAML
+
+@testable import Sync
+@testable import imglife
+
+/// What a person sees of a plan, in terminals of two widths and in a pipe.
+@Suite(.timeLimit(.minutes(10)))
+struct PlanTextTests {
+    private func text(width: Int?) throws -> String {
+        let document = try PlanDocument(SamplePlan.plan(), of: SamplePlan.configuration(), kind: .plan)
+        return PlanText(document: document, style: TextStyle(isColoured: false), width: width).text
+    }
+
+    @Test("A plan fits the terminal and is what its golden file shows", arguments: [80, 120])
+    func golden(width: Int) throws {
+        let text = try text(width: width)
+        let root = String(#filePath).split(separator: "/").dropLast(2).joined(separator: "/")
+        let file = URL(filePath: "/\(root)/Golden/plan-\(width).txt")
+        #expect(text == String(decoding: try Data(contentsOf: file), as: UTF8.self), "\n\(text)")
+        for line in text.split(separator: "\n") { #expect(line.count <= width, "\(line)") }
+        #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 40)
+    }
+
+    @Test("In a pipe nothing is cut")
+    func whole() throws {
+        let text = try text(width: nil)
+        for number in 0..<60 { #expect(text.contains("2.\(number),") || text.contains("2.\(number)\n")) }
+        #expect(!text.contains("more"))
+    }
+
+    @Test("A list has a line for each tag, and no more")
+    func list() throws {
+        let document = try PlanDocument(SamplePlan.plan(), of: SamplePlan.configuration(), kind: .list)
+        let lines = document.list.split(separator: "\n")
+        #expect(lines.count == document.entries.reduce(0) { $0 + $1.tags.count })
+        #expect(lines[0] == "docker.io/library/alpine:3.21.3 -> registry.example.com/mirrors/alpine:3.21.3")
+    }
+}
