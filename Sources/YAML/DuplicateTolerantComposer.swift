@@ -70,17 +70,40 @@ extension YAMLFailure {
         switch error {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
-            self.init(position: SourcePosition(mark), message: "not valid YAML: \(problem.displaySafe)")
+            self.init(position: SourcePosition(mark), message: Self.message(problem))
         case .reader(let problem, let offset, _, let yaml):
             let before = yaml.prefix(offset ?? 0).unicodeScalars
             let line = before.count { $0 == "\n" } + 1
             let column = before.reversed().prefix { $0 != "\n" }.count + 1
-            self.init(
-                position: SourcePosition(line: line, column: column),
-                message: "not valid YAML: \(problem.displaySafe)"
-            )
+            self.init(position: SourcePosition(line: line, column: column), message: Self.message(problem))
         default:
             self.init(position: .start, message: "not valid YAML: \(String(describing: error).displaySafe)")
         }
     }
+    /// What libyaml says, and what is usually meant by it.
+    private static func message(_ problem: String) -> String {
+        let advice = advice.first { problem.contains($0.said) }?.toDo
+        return "not valid YAML: \(problem.displaySafe)" + (advice.map { "; \($0)" } ?? "")
+    }
+
+    private static let advice = [
+        (
+            said: "unknown escape character",
+            toDo:
+                #"between double quotes a backslash begins an escape: write the value in single quotes, such as '^3\.\d'"#
+        ),
+        (
+            said: "cannot start any token",
+            toDo: "indent with blanks, not tabs, and quote a value that begins with @, ` or %"
+        ),
+        (said: "mapping values are not allowed", toDo: "quote a value that has ': ' in it, and indent like keys alike"),
+        (said: "undefined alias", toDo: "quote a value that begins with '*'"),
+        (said: "expected node content", toDo: "close what was opened with [ or {"),
+        (said: "expected ',' or", toDo: "close what was opened with [ or {"),
+        (said: "unexpected end of stream", toDo: "close the quotes"),
+        (said: "could not find expected ':'", toDo: "write 'key: value' on each line, and indent like keys alike"),
+        (said: "did not find expected", toDo: "indent like keys alike"),
+        (said: "control characters", toDo: "remove them"),
+        (said: "another document", toDo: "a file holds one document: remove '---'"),
+    ]
 }

@@ -7,11 +7,11 @@ extension FieldReader {
             return nil
         }
         guard !text.isEmpty else {
-            fail(field, "must not be empty")
+            fail(field, "must not be empty; write a value, or leave the key out")
             return nil
         }
         guard !text.utf8.contains(0) else {
-            fail(field, "must not contain a NUL character")
+            fail(field, "must not contain a NUL character; remove it")
             return nil
         }
         return text

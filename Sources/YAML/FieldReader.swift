@@ -33,6 +33,8 @@ package struct FieldReader {
     package let file: String
     package private(set) var problems: [ConfigurationProblem] = []
     package private(set) var warnings: [ConfigurationProblem] = []
+    /// Values that name something outside of the document; see ``mentioned(_:)``.
+    package private(set) var mentions: [Field] = []
 
     package init(file: String) {
         self.file = file
@@ -45,6 +47,13 @@ package struct FieldReader {
 
     package mutating func fail(at position: SourcePosition, _ path: String, _ message: String) {
         problems.append(ConfigurationProblem(file: file, position: position, path: path, message: message))
+    }
+
+    /// A string that names a file or a program, for those who look whether it is there.
+    package mutating func mentioned(_ field: Field?) -> String? {
+        guard let text = string(field), let field else { return nil }
+        mentions.append(field)
+        return text
     }
 
     package mutating func warn(_ field: Field, _ message: String) {
@@ -68,12 +77,21 @@ extension FieldReader {
     }
 
     /// A mapping with these keys only, and those that begin with `freePrefix`, whose values are nobody's business.
-    package mutating func mapping(_ field: Field, keys known: [String], freePrefix: String? = nil) -> Fields? {
+    ///
+    /// What other keys should be that people write there is said as the advice has it.
+    package mutating func mapping(
+        _ field: Field,
+        keys known: [String],
+        freePrefix: String? = nil,
+        advice: [String: String] = [:]
+    ) -> Fields? {
         guard var fields = mapping(field) else { return nil }
         if let freePrefix { fields.ordered.removeAll { $0.key.hasPrefix(freePrefix) } }
         for (key, value) in fields.ordered where !known.contains(key) {
             let meant = NearestName.suggestion(for: key, among: known)
-            let hint = meant.map { "did you mean '\($0)'?" } ?? "the keys here are \(known.joined(separator: ", "))"
+            let hint =
+                advice[key] ?? meant.map { "did you mean '\($0)'?" }
+                ?? "the keys here are \(known.joined(separator: ", "))"
             fail(at: value.keyPosition, value.field.path, "unknown key; \(hint)")
         }
         return Fields(mapping: field, values: Dictionary(fields.ordered.map { ($0, $1.field) }) { first, _ in first })
@@ -99,14 +117,15 @@ extension FieldReader {
         return result
     }
 
-    /// A field without which its mapping means nothing.
+    /// A field without which its mapping means nothing; where it is missing its meaning is told.
     package mutating func required<T>(
         _ key: String,
         of fields: Fields,
+        meaning: String,
         _ read: (inout FieldReader, Field) -> T?
     ) -> T? {
         guard let field = fields[key] else {
-            fail(fields.mapping, "the key '\(key)' is missing")
+            fail(fields.mapping, "the key '\(key)' is missing; it is \(meaning)")
             return nil
         }
         return read(&self, field)

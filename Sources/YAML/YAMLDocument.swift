@@ -122,7 +122,7 @@ package struct YAMLDocument {
                         path: YAMLNode(position: position, content: .scalar(marker.key, isPlain: true)).path(
                             below: path
                         ),
-                        message: "stands here a second time; it is on line \(line) already"
+                        message: "stands here a second time; it is on line \(line) already: remove one of the two"
                     )
                 )
                 return false

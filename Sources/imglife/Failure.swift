@@ -42,13 +42,21 @@ enum Failure {
         }
     }
 
+    private static func tell(_ problems: [ConfigurationProblem]) {
+        for problem in problems {
+            if format == .json { tell("\(problem)") } else { StandardOutput.writeError("\(problem)\n") }
+        }
+    }
+
     private static func report(_ error: any Error) -> any Error {
         switch error {
         case is ExitCode, is CleanExit, is ValidationError: return error
         case let error as ConfigurationError:
-            for problem in error.problems {
-                if format == .json { tell("\(problem)") } else { StandardOutput.writeError("\(problem)\n") }
-            }
+            tell(error.problems)
+            return configuration
+        case let error as FailedCheck:
+            tell(error.problems)
+            for trouble in error.troubles { tell(trouble) }
             return configuration
         case let error as SettingsError:
             for problem in error.problems { tell(problem) }

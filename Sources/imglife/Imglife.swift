@@ -2,6 +2,7 @@ import ArgumentParser
 import CLinux
 import Glibc
 import Sync
+import YAML
 
 /// The command line: what is common to all commands, and `--check`.
 @main
@@ -60,13 +61,16 @@ struct Imglife: AsyncParsableCommand {
         try await checkConfiguration(for: nil)
     }
 
-    /// Says whether the configuration is valid, and every problem it has.
+    /// Says whether the configuration is valid, and every problem that it, or what it points at, has.
     ///
     /// - Parameter command: stands beside `--check`.
     /// - Throws: `ExitCode`.
     func checkConfiguration(for command: (any Subcommand)?) async throws {
         try await Failure.exiting {
             let session = try Session(options: options, copies: command?.copies ?? false)
+            let problems = try await FileCheck(session: session).problems()
+            let troubles = NamedFiles.troubles(of: command)
+            guard problems.isEmpty, troubles.isEmpty else { throw FailedCheck(problems: problems, troubles: troubles) }
             let count = session.configuration.entries.count
             try StandardOutput.write("\(session.file): valid, \(count) \(count == 1 ? "entry" : "entries")\n")
         }
@@ -78,6 +82,13 @@ protocol Subcommand: AsyncParsableCommand {
     var parent: Imglife { get }
     /// Whether it is of no use without the configuration's entries.
     var copies: Bool { get }
+}
+
+/// What `--check` found beyond the configuration's own text.
+struct FailedCheck: Error {
+    let problems: [ConfigurationProblem]
+    /// Of files that options name.
+    let troubles: [String]
 }
 
 extension Subcommand {

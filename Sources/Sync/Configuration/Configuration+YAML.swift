@@ -27,6 +27,7 @@ extension Configuration {
             throw ConfigurationError(problems: reader.problems.sorted(by: Self.precedes))
         }
         warnings = reader.warnings.sorted(by: Self.precedes)
+        mentions = reader.mentions.compactMap(Mention.init)
     }
 
     private mutating func read(_ field: Field, _ reader: inout FieldReader, needsEntries: Bool) {

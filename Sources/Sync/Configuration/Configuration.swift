@@ -17,8 +17,33 @@ package struct Configuration: Sendable {
     package var lifecycle = LifecycleOptions()
     /// What was accepted but deserves a word, in the order of their positions.
     package var warnings: [ConfigurationProblem] = []
+    /// What the file names outside of itself, in the order in which it was read.
+    package var mentions: [Mention] = []
     /// Where the file lies, without a slash at the end; `.` for standard input and bare names.
     package var directory: String
+
+    /// A value that names a file, or a command with the program that it runs.
+    package struct Mention: Hashable, Sendable {
+        /// Which key's value it is.
+        package enum Kind: String, Sendable {
+            case certificates = "ca_file"
+            case lifecycleData = "eol_data_file"
+            case command = "cmd"
+        }
+
+        package let kind: Kind
+        package let text: String
+        package let position: SourcePosition
+        /// Such as `registries.a.io.ca_file`.
+        package let path: String
+
+        init?(_ field: Field) {
+            guard case .scalar(let text, _) = field.node.content,
+                let kind = field.path.split(separator: ".").last.flatMap({ Kind(rawValue: String($0)) })
+            else { return nil }
+            (self.kind, self.text, position, path) = (kind, text, field.position, field.path)
+        }
+    }
 
     /// A configuration that says nothing: what holds without a file.
     package init(directory: String = ".") {

@@ -7,14 +7,29 @@ extension Configuration.Entry {
         "source", "target", "tag", "tag_regex", "tag_exclude", "keep_last", "os_normalize", "check_digest", "platforms",
         "lifecycle", "hooks", "referrers",
     ]
+    /// What other tools call things.
+    private static let advice = [
+        "insecure": "whether a host speaks plain HTTP is 'plain_http: true' below registries.<host>",
+        "regex": "a regular expression for tags is 'tag_regex'",
+        "digest": "a digest cannot be mirrored without its tag; write the tag as 'tag'",
+        "username": RegistryOptions.credentialAdvice,
+        "password": RegistryOptions.credentialAdvice,
+    ]
 
     /// Reads one of `sync.entries`; `nil` when something that it cannot do without is wrong.
     init?(_ field: Field, _ reader: inout FieldReader, defaultPlatforms: [PlatformPattern]) {
-        guard let fields = reader.mapping(field, keys: Self.keys) else { return nil }
-        let source = reader.required("source", of: fields) { $0.repository($1) }
-        let target = reader.required("target", of: fields) { $0.repository($1) }
+        guard let fields = reader.mapping(field, keys: Self.keys, advice: Self.advice) else { return nil }
+        let source = reader.required("source", of: fields, meaning: "a repository such as docker.io/library/alpine") {
+            $0.repository($1)
+        }
+        let target = reader.required("target", of: fields, meaning: "a repository of your own registry") {
+            $0.repository($1, isTarget: true)
+        }
         if let source, source == target, let field = fields["target"] {
-            reader.fail(field, "must not be the source itself, '\(source.description.displaySafe)'")
+            reader.fail(
+                field,
+                "must not be the source itself, '\(source.description.displaySafe)'; name a repository of your own registry"
+            )
         }
         let selection = Configuration.TagSelection(fields, &reader)
         let keepLast = reader.count(fields["keep_last"])
@@ -52,7 +67,10 @@ extension Configuration.TagSelection {
         let pattern = reader.pattern(fields["tag_regex"], excluding: exclusion)
         switch (fields["tag"], fields["tag_regex"]) {
         case (nil, nil):
-            reader.fail(fields.mapping, "one of the keys 'tag' and 'tag_regex' is missing")
+            reader.fail(
+                fields.mapping,
+                "one of the keys 'tag' and 'tag_regex' is missing; they say which tags to mirror"
+            )
         case (.some, .some(let field)):
             reader.fail(field, "must not stand beside 'tag'; keep one of the two")
         default:
@@ -73,7 +91,7 @@ extension Hook {
         var hooks: [Hook] = []
         for element in reader.list(fields["post_sync"], example: "'- cmd: …'") {
             guard let hook = reader.mapping(element, keys: ["cmd", "timeout", "continue_on_error"]) else { continue }
-            let command = reader.required("cmd", of: hook) { $0.string($1) }
+            let command = reader.required("cmd", of: hook, meaning: "a command for /bin/sh") { $0.mentioned($1) }
             let timeout = reader.timeout(hook["timeout"]) ?? Hook.defaultTimeout
             let continues = reader.bool(hook["continue_on_error"]) ?? false
             if let command { hooks.append(Hook(command: command, timeout: timeout, continuesOnError: continues)) }
@@ -86,7 +104,10 @@ extension LifecycleTracking {
     /// Reads `lifecycle` of an entry.
     fileprivate init?(_ field: Field, _ reader: inout FieldReader) {
         guard let fields = reader.mapping(field, keys: ["product", "track", "extract"]) else { return nil }
-        let product = reader.required("product", of: fields) { $0.product($1) }
+        let product = reader.required("product", of: fields, meaning: "a name at endoflife.date, such as alpine-linux")
+        {
+            $0.product($1)
+        }
         if let old = fields["extract"] {
             if fields["track"] == nil {
                 reader.warn(old, "is the old name of 'track'; write 'track'")
@@ -114,7 +135,7 @@ extension FieldReader {
     }
 
     /// A repository without tag or digest.
-    fileprivate mutating func repository(_ field: Field) -> RepositoryReference? {
+    fileprivate mutating func repository(_ field: Field, isTarget: Bool = false) -> RepositoryReference? {
         let image = parsed(field, as: "a repository such as docker.io/library/alpine") {
             text throws(ReferenceError) in try ImageReference(text)
         }
@@ -125,14 +146,24 @@ extension FieldReader {
                 "must be a repository without digest, not \(field.node.shown); choose what to mirror with 'tag'"
             )
         } else if let tag = image.tag {
-            fail(
-                field,
-                "must be a repository without tag, not \(field.node.shown); write 'tag: \(tag)' in the entry instead"
-            )
+            let advice =
+                isTarget
+                ? "leave ':\(tag)' out, tags keep the names that they have at the source"
+                : "write 'tag: \(tag)' in the entry instead"
+            fail(field, "must be a repository without tag, not \(field.node.shown); \(advice)")
         } else {
+            if isTarget, image.location.host == .dockerHub { warnOfHub(field, image.location) }
             return image.location
         }
         return nil
+    }
+
+    /// Nearly nobody mirrors to Docker Hub; who leaves the registry out means another.
+    private mutating func warnOfHub(_ field: Field, _ location: RepositoryReference) {
+        guard case .scalar(let text, _) = field.node.content, let first = text.split(separator: "/").first,
+            !first.contains("."), !first.contains(":")
+        else { return }
+        warn(field, "names no registry, so it means \(location); write the registry's host in front of it")
     }
 
     /// A name that goes into a URL's path.

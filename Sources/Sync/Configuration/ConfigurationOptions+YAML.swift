@@ -19,7 +19,7 @@ extension LifecycleOptions {
         self.init()
         guard let fields = reader.mapping(field, keys: ["eol_provider", "eol_data_file", "eol_url"]) else { return }
         provider = reader.word(fields["eol_provider"], LifecycleOptions.Provider.self) ?? provider
-        dataFile = reader.string(fields["eol_data_file"]) ?? dataFile
+        dataFile = reader.mentioned(fields["eol_data_file"]) ?? dataFile
         baseURL = reader.baseURL(fields["eol_url"])
     }
 }
@@ -27,6 +27,17 @@ extension LifecycleOptions {
 extension RegistryOptions {
     private static let keys = [
         "endpoint", "plain_http", "ca_file", "hub_api", "max_connections", "mirrors", "auth_realms",
+    ]
+
+    static let credentialAdvice =
+        "credentials are no part of this file: set IMGLIFE_<HOST>_USERNAME and IMGLIFE_<HOST>_PASSWORD or _TOKEN, "
+        + "or log in with docker or podman"
+    /// What other tools call things.
+    private static let advice = [
+        "insecure": "a host that speaks plain HTTP has 'plain_http: true'; one with a certificate of its own 'ca_file'",
+        "tls": "a host that speaks plain HTTP has 'plain_http: true'; one with a certificate of its own 'ca_file'",
+        "username": credentialAdvice, "user": credentialAdvice, "password": credentialAdvice,
+        "pass": credentialAdvice, "token": credentialAdvice, "auth": credentialAdvice,
     ]
 
     /// Reads `registries`: options by host.
@@ -43,7 +54,7 @@ extension RegistryOptions {
             let options = RegistryOptions(value.field, of: host, &reader)
             guard let host else { continue }
             if let line = lines[host] {
-                reader.fail(key, "means \(host), which line \(line) configures already")
+                reader.fail(key, "means \(host), which line \(line) configures already; put both under one name")
                 continue
             }
             lines[host] = key.position.line
@@ -54,13 +65,15 @@ extension RegistryOptions {
 
     private init(_ field: Field, of host: RegistryHost?, _ reader: inout FieldReader) {
         self.init()
-        guard !field.node.isNull, let fields = reader.mapping(field, keys: Self.keys) else { return }
+        guard !field.node.isNull, let fields = reader.mapping(field, keys: Self.keys, advice: Self.advice) else {
+            return
+        }
         endpoint = reader.baseURL(fields["endpoint"])
         isPlainHTTP = reader.bool(fields["plain_http"]) ?? false
         if isPlainHTTP, let endpoint, !endpoint.isPlainHTTP, let field = fields["plain_http"] {
             reader.fail(field, "contradicts the endpoint \(endpoint.description.displaySafe); keep one of the two")
         }
-        caFile = reader.string(fields["ca_file"])
+        caFile = reader.mentioned(fields["ca_file"])
         hubAPI = reader.baseURL(fields["hub_api"])
         maximumConnections = reader.count(fields["max_connections"])
         for element in reader.list(fields["auth_realms"], example: "[auth.example.com]") {
@@ -69,7 +82,7 @@ extension RegistryOptions {
         for element in reader.list(fields["mirrors"], example: "[mirror.example.com]") {
             guard let mirror = reader.host(element) else { continue }
             if mirror == host {
-                reader.fail(element, "must not be the host that it mirrors")
+                reader.fail(element, "must not be the host that it mirrors; leave it out")
             } else if !mirrors.contains(mirror) {
                 mirrors.append(mirror)
             }

@@ -26,6 +26,6 @@ struct FixedTagConflict {
     }
 
     func message(first path: String, line: Int) -> String {
-        "writes \(place.displaySafe), which \(path) on line \(line) writes already"
+        "writes \(place.displaySafe), which \(path) on line \(line) writes already; give one of them another target"
     }
 }

@@ -55,7 +55,12 @@ package final class TagPattern: Sendable, CustomStringConvertible {
 package struct PatternError: Error, Hashable, Sendable, CustomStringConvertible {
     package let reason: String
 
-    package var description: String { "must be a regular expression that RE2 compiles: \(reason.displaySafe)" }
+    package var description: String { "must be a regular expression that RE2 compiles: \(reason.displaySafe)\(advice)" }
+
+    private var advice: String {
+        reason.contains("invalid perl operator")
+            ? "; RE2 does not look ahead or behind: leave tags out with 'tag_exclude'" : ""
+    }
 }
 
 extension String.UTF8View {

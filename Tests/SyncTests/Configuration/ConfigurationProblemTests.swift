@@ -40,16 +40,28 @@ struct ConfigurationProblemTests {
         .init("sync:\n  entries: []", "2:12: sync.entries: must list at least one entry"),
         .init("sync:\n  entries: x", "2:12: sync.entries: must be a list, such as '- source: …', not 'x'"),
         .init("sync:\n  entries:\n    - x", "3:7: sync.entries[0]: must be a mapping, not 'x'"),
-        .init("a: [", "2:1: not valid YAML: did not find expected node content"),
-        .init("a: b: c", "1:5: not valid YAML: mapping values are not allowed in this context"),
-        .init("a:\n\t- b", "2:1: not valid YAML: found character that cannot start any token"),
-        .init("a: *x", "1:4: not valid YAML: found undefined alias"),
-        .init("a: 1\n--- \nb: 2", "2:1: not valid YAML: but found another document"),
-        .init("a: 1\nb: \u{1}", "2:4: not valid YAML: control characters are not allowed"),
+        .init("a: [", "2:1: not valid YAML: did not find expected node content; close what was opened with [ or {"),
+        .init(
+            "a: b: c",
+            "1:5: not valid YAML: mapping values are not allowed in this context; quote a value that has ': ' in it, and indent like keys alike"
+        ),
+        .init(
+            "a:\n\t- b",
+            "2:1: not valid YAML: found character that cannot start any token; indent with blanks, not tabs, and quote a value that begins with @, ` or %"
+        ),
+        .init("a: *x", "1:4: not valid YAML: found undefined alias; quote a value that begins with '*'"),
+        .init(
+            "a: 1\n--- \nb: 2",
+            "2:1: not valid YAML: but found another document; a file holds one document: remove '---'"
+        ),
+        .init("a: 1\nb: \u{1}", "2:4: not valid YAML: control characters are not allowed; remove them"),
     ]
 
     static let entries: [ProblemCase] = [
-        .entry("keep_last: 1", "3:7: sync.entries[0]: one of the keys 'tag' and 'tag_regex' is missing"),
+        .entry(
+            "keep_last: 1",
+            "3:7: sync.entries[0]: one of the keys 'tag' and 'tag_regex' is missing; they say which tags to mirror"
+        ),
         .entry(
             "tag: a\ntag_regex: b",
             "6:18: sync.entries[0].tag_regex: must not stand beside 'tag'; keep one of the two"
@@ -59,14 +71,17 @@ struct ConfigurationProblemTests {
             "5:12: sync.entries[0].tag: must be a tag, not 'a b': only letters, digits, '.', '_' and '-' are allowed"
         ),
         .entry("tag: [a]", "5:12: sync.entries[0].tag: must be a string, not a list"),
-        .entry("tag_regex: ''", "5:18: sync.entries[0].tag_regex: must not be empty"),
+        .entry(
+            "tag_regex: ''",
+            "5:18: sync.entries[0].tag_regex: must not be empty; write a value, or leave the key out"
+        ),
         .entry(
             "tag_regex: '(a'",
             "5:18: sync.entries[0].tag_regex: must be a regular expression that RE2 compiles: missing ): (a"
         ),
         .entry(
             "tag_regex: 'a(?=b)'",
-            "5:18: sync.entries[0].tag_regex: must be a regular expression that RE2 compiles: invalid perl operator: (?="
+            "5:18: sync.entries[0].tag_regex: must be a regular expression that RE2 compiles: invalid perl operator: (?=; RE2 does not look ahead or behind: leave tags out with 'tag_exclude'"
         ),
         .entry(
             "tag_regex: '\(String(repeating: "a", count: 1025))'",
@@ -105,7 +120,10 @@ struct ConfigurationProblemTests {
         ),
         .entry("tag: a\nkeep-last: 3", "6:7: sync.entries[0].keep-last: unknown key; did you mean 'keep_last'?"),
         .entry("tag: a\ntagRegex: 3", "6:7: sync.entries[0].tagRegex: unknown key; did you mean 'tag_regex'?"),
-        .entry("tag: a\nlifecycle: {track: minor}", "6:18: sync.entries[0].lifecycle: the key 'product' is missing"),
+        .entry(
+            "tag: a\nlifecycle: {track: minor}",
+            "6:18: sync.entries[0].lifecycle: the key 'product' is missing; it is a name at endoflife.date, such as alpine-linux"
+        ),
         .entry(
             "tag: a\nlifecycle: {product: x}",
             "6:18: sync.entries[0].lifecycle: the key 'track' is missing; it is 'minor' or 'major'"
@@ -124,7 +142,7 @@ struct ConfigurationProblemTests {
         ),
         .entry(
             "tag: a\nhooks: {post_sync: [{timeout: 1s}]}",
-            "6:27: sync.entries[0].hooks.post_sync[0]: the key 'cmd' is missing"
+            "6:27: sync.entries[0].hooks.post_sync[0]: the key 'cmd' is missing; it is a command for /bin/sh"
         ),
         .entry(
             "tag: a\nhooks: {pre_sync: []}",
@@ -140,20 +158,32 @@ struct ConfigurationProblemTests {
         ),
         .entry(
             "tag: a\nhooks: {post_sync: [{cmd: \"\\0\"}]}",
-            "6:33: sync.entries[0].hooks.post_sync[0].cmd: must not contain a NUL character"
+            "6:33: sync.entries[0].hooks.post_sync[0].cmd: must not contain a NUL character; remove it"
         ),
         .entry(
             "tag: a\nhooks: {post_sync: [{cmd: x, continue_on_error: 2}]}",
             "6:55: sync.entries[0].hooks.post_sync[0].continue_on_error: must be true or false, not '2'"
         ),
         .entry("tag: a\n? [x]\n: y", "6:9: sync.entries[0]: a key must be a string, not a list"),
-        .entry("tag: a\ntag: b", "6:7: sync.entries[0].tag: stands here a second time; it is on line 5 already"),
-        .entry("tag: a\n'tag': b", "6:7: sync.entries[0].tag: stands here a second time; it is on line 5 already"),
+        .entry(
+            "tag: a\ntag: b",
+            "6:7: sync.entries[0].tag: stands here a second time; it is on line 5 already: remove one of the two"
+        ),
+        .entry(
+            "tag: a\n'tag': b",
+            "6:7: sync.entries[0].tag: stands here a second time; it is on line 5 already: remove one of the two"
+        ),
     ]
 
     static let references: [ProblemCase] = [
-        .init("sync: {entries: [{target: c.io/d, tag: t}]}", "1:18: sync.entries[0]: the key 'source' is missing"),
-        .init("sync: {entries: [{source: c.io/d, tag: t}]}", "1:18: sync.entries[0]: the key 'target' is missing"),
+        .init(
+            "sync: {entries: [{target: c.io/d, tag: t}]}",
+            "1:18: sync.entries[0]: the key 'source' is missing; it is a repository such as docker.io/library/alpine"
+        ),
+        .init(
+            "sync: {entries: [{source: c.io/d, tag: t}]}",
+            "1:18: sync.entries[0]: the key 'target' is missing; it is a repository of your own registry"
+        ),
         .init(
             "sync: {entries: [{source: alpine:3.20, target: c.io/d, tag: t}]}",
             "1:27: sync.entries[0].source: must be a repository without tag, not 'alpine:3.20'; write 'tag: 3.20' in the entry instead"
@@ -172,13 +202,49 @@ struct ConfigurationProblemTests {
         ),
         .init(
             "sync: {entries: [{source: alpine, target: docker.io/library/alpine, tag: t}]}",
-            "1:43: sync.entries[0].target: must not be the source itself, 'docker.io/library/alpine'"
+            "1:43: sync.entries[0].target: must not be the source itself, 'docker.io/library/alpine'; name a repository of your own registry"
         ),
         .init(
             "sync:\n  entries:\n  - {source: a.io/b, target: c.io/d, tag: t}\n  - {source: a.io/c, target: c.io/d, tag: t}",
-            "4:5: sync.entries[1]: writes c.io/d:t, which sync.entries[0] on line 3 writes already"
+            "4:5: sync.entries[1]: writes c.io/d:t, which sync.entries[0] on line 3 writes already; give one of them another target"
         ),
     ]
+
+    /// What people write who come from other tools, or mean something else.
+    static let meant: [ProblemCase] =
+        [
+            .entry(
+                #"tag_regex: "^3\.\d""#,
+                #"5:22: not valid YAML: found unknown escape character; between double quotes a backslash begins an escape: write the value in single quotes, such as '^3\.\d'"#
+            ),
+            .init(
+                "sync: {entries: [{source: a.io/b, target: c.io/d:stable, tag: t}]}",
+                "1:43: sync.entries[0].target: must be a repository without tag, not 'c.io/d:stable'; leave ':stable' out, tags keep the names that they have at the source"
+            ),
+            .entry(
+                "tag: a\ninsecure: true",
+                "6:7: sync.entries[0].insecure: unknown key; whether a host speaks plain HTTP is 'plain_http: true' below registries.<host>"
+            ),
+            .entry(
+                "tag: a\nregex: b",
+                "6:7: sync.entries[0].regex: unknown key; a regular expression for tags is 'tag_regex'"
+            ),
+            .entry(
+                "tag: a\ndigest: b",
+                "6:7: sync.entries[0].digest: unknown key; a digest cannot be mirrored without its tag; write the tag as 'tag'"
+            ),
+            .entry("tag: 'a", "5:12: not valid YAML: found unexpected end of stream; close the quotes"),
+            .top(
+                "registries: {a.io: {insecure: true}}",
+                "2:21: registries.a.io.insecure: unknown key; a host that speaks plain HTTP has 'plain_http: true'; one with a certificate of its own 'ca_file'"
+            ),
+        ]
+        + ["username", "user", "password", "pass", "token", "auth"].map { key in
+            .top(
+                "registries: {a.io: {\(key): x}}",
+                "2:21: registries.a.io.\(key): unknown key; credentials are no part of this file: set IMGLIFE_<HOST>_USERNAME and IMGLIFE_<HOST>_PASSWORD or _TOKEN, or log in with docker or podman"
+            )
+        }
 
     static let sections: [ProblemCase] = [
         .top("snyc: {}", "2:1: snyc: unknown key; did you mean 'sync'?"),
@@ -186,7 +252,7 @@ struct ConfigurationProblemTests {
             "entries: []",
             "2:1: entries: unknown key; the keys here are sync, cache, registries, registry, lifecycle, build, retention, status"
         ),
-        .top("cache: {path: ''}", "2:15: cache.path: must not be empty"),
+        .top("cache: {path: ''}", "2:15: cache.path: must not be empty; write a value, or leave the key out"),
         .top(
             "cache: {max_size: 5 apples}",
             "2:19: cache.max_size: must be a size of at least one byte, such as 50GiB or 500MB, not '5 apples'"
@@ -212,7 +278,7 @@ struct ConfigurationProblemTests {
         ),
         .top(
             "registries: {docker.io: {}, index.docker.io: {}}",
-            "2:29: registries.index.docker.io: means docker.io, which line 2 configures already"
+            "2:29: registries.index.docker.io: means docker.io, which line 2 configures already; put both under one name"
         ),
         .top(
             "registries: {a.io: {endpoint: a.io}}",
@@ -240,7 +306,7 @@ struct ConfigurationProblemTests {
         ),
         .top(
             "registries: {a.io: {mirrors: [a.io]}}",
-            "2:31: registries.a.io.mirrors[0]: must not be the host that it mirrors"
+            "2:31: registries.a.io.mirrors[0]: must not be the host that it mirrors; leave it out"
         ),
         .top(
             "registries: {a.io: {mirrors: [b.io/x]}}",
@@ -278,10 +344,27 @@ struct ConfigurationProblemTests {
 
     @Test(
         "A problem is told in one line, with its place and what would be right",
-        arguments: documents + entries + references + sections
+        arguments: documents + entries + references + meant + sections
     )
     func problem(_ row: ProblemCase) {
         #expect(Self.problems(row.yaml) == ["imglife.yaml:\(row.expected)"])
+    }
+
+    @Test(
+        "A target without a registry gets a warning, one of Docker Hub by its name does not",
+        arguments: [
+            ("mirrors/alpine", true), ("alpine", true), ("docker.io/mirrors/alpine", false), ("c.io/alpine", false),
+            ("localhost/alpine", false), ("c:5000/alpine", false),
+        ]
+    )
+    func targetWithoutRegistry(target: String, isWarned: Bool) throws {
+        let yaml = "sync: {entries: [{source: a.io/b, target: '\(target)', tag: t}]}"
+        let warnings = try Configuration(yaml: yaml, file: "imglife.yaml").warnings.map(\.description)
+        let name = target.contains("/") ? target : "library/\(target)"
+        let text =
+            "imglife.yaml:1:43: sync.entries[0].target: names no registry, so it means docker.io/\(name); write the "
+            + "registry's host in front of it"
+        #expect(warnings == (isWarned ? [text] : []))
     }
 
     @Test("Every problem of a file is told in one run, in the file's order")

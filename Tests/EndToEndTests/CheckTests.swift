@@ -1,0 +1,131 @@
+import OCI
+import TestSupport
+import Testing
+
+/// `--check` looks at what a configuration, and the options beside it, point at.
+@Suite(.timeLimit(.minutes(10)))
+struct CheckTests {
+    /// A configuration's lines below its one entry, and what is said of them.
+    struct Row: Sendable, CustomTestStringConvertible {
+        let lines: String
+        /// Without the file's name; empty for a configuration that is right.
+        let expected: [String]
+
+        init(_ lines: String, _ expected: String...) {
+            self.lines = lines
+            self.expected = expected
+        }
+
+        var testDescription: String { expected.first ?? lines }
+    }
+
+    private static let entry = "sync:\n  entries:\n    - {source: a.io/b, target: c.io/d, tag: t}\n"
+
+    static let rows: [Row] = [
+        Row("registries: {c.io: {ca_file: ca.pem}}"),
+        Row(
+            "registries: {c.io: {ca_file: no.pem}}",
+            "4:30: registries.c.io.ca_file: 'no.pem' cannot be read: No such file or directory; paths lead from the configuration's directory"
+        ),
+        Row(
+            "registries: {c.io: {ca_file: '.'}}",
+            "4:30: registries.c.io.ca_file: '.' cannot be read: Is a directory; paths lead from the configuration's directory"
+        ),
+        Row(
+            "registries: {c.io: {ca_file: text}}",
+            "4:30: registries.c.io.ca_file: 'text' holds no certificates: it must be a PEM file, '-----BEGIN CERTIFICATE-----'"
+        ),
+        Row("lifecycle: {eol_data_file: later.yaml}"),
+        Row("lifecycle: {eol_data_file: eol.yaml, eol_provider: local}"),
+        Row(
+            "lifecycle: {eol_data_file: no.yaml, eol_provider: local}",
+            "4:28: lifecycle.eol_data_file: 'no.yaml' is not there, and 'eol_provider: local' asks nobody else; write it, or leave that out"
+        ),
+        Row("  hooks: {post_sync: [{cmd: './run.sh now'}, {cmd: 'FOO=1 sh -c x'}, {cmd: echo done}]}"),
+        Row("  hooks: {post_sync: [{cmd: 'if true; then x; fi'}, {cmd: '\"$TOOL\" x'}, {cmd: 'cd /tmp && x'}]}"),
+        Row(
+            "  hooks: {post_sync: [{cmd: notify-team.sh all}]}",
+            "4:29: sync.hooks.post_sync[0].cmd: no program 'notify-team.sh' is in PATH; install it, or write its whole path"
+        ),
+        Row(
+            "  hooks: {post_sync: [{cmd: ./no.sh}]}",
+            "4:29: sync.hooks.post_sync[0].cmd: there is no program './no.sh'; paths lead from where imglife is started"
+        ),
+        Row(
+            "  hooks: {post_sync: [{cmd: ./text; true}]}",
+            "4:29: sync.hooks.post_sync[0].cmd: './text' is not executable; 'chmod +x' makes it so"
+        ),
+        Row(
+            "  hooks: {post_sync: [{cmd: no-such-tool}]}\nregistries: {c.io: {ca_file: no.pem}, a.io: {ca_file: text}}",
+            "4:29: sync.hooks.post_sync[0].cmd: no program 'no-such-tool' is in PATH; install it, or write its whole path",
+            "5:30: registries.c.io.ca_file: 'no.pem' cannot be read: No such file or directory; paths lead from the configuration's directory",
+            "5:55: registries.a.io.ca_file: 'text' holds no certificates: it must be a PEM file, '-----BEGIN CERTIFICATE-----'"
+        ),
+    ]
+
+    private func with(_ lines: String, _ body: (Workspace) async throws -> Void) async throws {
+        try await Workspace.with { workspace in
+            try workspace.configure(Self.entry + lines + "\n")
+            try Files.write("no certificate", to: workspace.path + "/text")
+            try Files.write("alpine:\n- {cycle: '3.9', eol: 2020-11-01}\n", to: workspace.path + "/eol.yaml")
+            let certificates = try await TestCertificates.shared()
+            _ = try await workspace.shell(
+                "cp '\(certificates.authorityFile)' ca.pem; printf x >run.sh; chmod +x run.sh"
+            )
+            try await body(workspace)
+        }
+    }
+
+    @Test("Files and programs that a configuration names are looked at, and nothing is run", arguments: rows)
+    func configuration(row: Row) async throws {
+        try await with(row.lines) { workspace in
+            let before = try Files.list(workspace.path)
+            let result = try await workspace.run("--check")
+            let expected = row.expected.map { "imglife.yaml:" + $0 }
+            #expect(result.errorLines == expected)
+            #expect(result.status == (expected.isEmpty ? 0 : 78))
+            #expect(result.output == (expected.isEmpty ? "imglife.yaml: valid, 1 entry\n" : ""))
+            #expect(try Files.list(workspace.path) == before)
+        }
+    }
+
+    @Test("A data file's own mistakes are told with its own lines")
+    func dataFile() async throws {
+        try await with("lifecycle: {eol_data_file: broken.yaml}") { workspace in
+            try Files.write("alpine:\n- {cycle: '3.9', eol: never}\n", to: workspace.path + "/broken.yaml")
+            let result = try await workspace.run("sync", "--check")
+            #expect(result.status == 78 && result.errors.hasPrefix("broken.yaml:2:"), "\(result.errors)")
+        }
+    }
+
+    @Test(
+        "Files that options name are looked at as well",
+        arguments: [
+            (["serve", "--htpasswd", "no.htpasswd"], "no.htpasswd"), (["serve", "--htpasswd", "text"], "text"),
+            (
+                ["serve", "--tls-cert", "text", "--tls-key", "text"],
+                "cannot use the certificate text with the key text"
+            ),
+            (["export", "-o", "a.tar", "--sign", "no.key"], "no.key"),
+            (["export", "-o", "a.tar", "--sign", "text"], "text"),
+            (["import", "a.tar", "--verify-key", "no.pub"], "no.pub"),
+        ]
+    )
+    func options(arguments: [String], named: String) async throws {
+        try await with("registries: {c.io: {ca_file: no.pem}}") { workspace in
+            let result = try await workspace.launch([Workspace.program] + arguments + ["--check"])
+            #expect(result.status == 78 && result.output.isEmpty)
+            #expect(result.errorLines.count == 2, "\(result.errors)")
+            #expect(result.errorLines.first?.hasPrefix("imglife.yaml:4:30: registries.c.io.ca_file:") == true)
+            #expect(result.errorLines.last?.hasPrefix("error: ") == true && result.errors.contains(named))
+        }
+    }
+
+    @Test("Without a configuration, how to begin one is told")
+    func begin() async throws {
+        try await Workspace.with { workspace in
+            let result = try await workspace.run("sync", "--check")
+            #expect(result.status == 78 && result.errors.contains("begin one with 'imglife init'"))
+        }
+    }
+}
