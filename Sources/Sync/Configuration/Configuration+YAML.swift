@@ -49,7 +49,7 @@ extension Configuration {
     /// No entries at all are a problem of whoever copies: a run that mirrors nothing would report success for ever.
     private mutating func readSync(_ field: Field, _ reader: inout FieldReader, needsEntries: Bool) {
         guard let fields = reader.mapping(field, keys: ["platforms", "hooks", "entries"]) else { return }
-        hooks = Hook.list(fields["hooks"], &reader)
+        hooks = Hook.byEvent(fields["hooks"], &reader)
         let platforms = reader.platforms(fields["platforms"]) ?? []
         let list = reader.list(fields["entries"], example: "'- source: …'")
         if needsEntries, fields["entries"] == nil {

@@ -9,8 +9,8 @@ package import YAML
 package struct Configuration: Sendable {
     /// In the file's order; empty where nothing is copied.
     package var entries: [Entry] = []
-    /// `sync.hooks.post_sync`: what runs after all entries.
-    package var hooks: [Hook] = []
+    /// `sync.hooks`: what runs around all entries.
+    package var hooks: [HookContext.Event: [Hook]] = [:]
     package var cache = CacheOptions()
     /// How to reach the hosts that the file says something about; docker.io's aliases are folded.
     package var registries: [RegistryHost: RegistryOptions] = [:]

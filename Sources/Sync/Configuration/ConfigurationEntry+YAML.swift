@@ -40,7 +40,7 @@ extension Configuration.Entry {
         let checksDigest = reader.bool(fields["check_digest"]) ?? false
         let platforms = reader.platforms(fields["platforms"]) ?? defaultPlatforms
         let lifecycle = fields["lifecycle"].flatMap { LifecycleTracking($0, &reader) }
-        let hooks = Hook.list(fields["hooks"], &reader)
+        let hooks = Hook.byEvent(fields["hooks"], &reader)
         let includesReferrers = reader.bool(fields["referrers"]) ?? false
         guard let source, let target, let selection else { return nil }
         self.init(
@@ -86,17 +86,25 @@ extension Configuration.TagSelection {
 
 extension Hook {
     /// Reads `hooks`, of an entry or of all.
-    static func list(_ field: Field?, _ reader: inout FieldReader) -> [Hook] {
-        guard let field, let fields = reader.mapping(field, keys: ["post_sync"]) else { return [] }
-        var hooks: [Hook] = []
-        for element in reader.list(fields["post_sync"], example: "'- cmd: …'") {
-            guard let hook = reader.mapping(element, keys: ["cmd", "timeout", "continue_on_error"]) else { continue }
-            let command = reader.required("cmd", of: hook, meaning: "a command for /bin/sh") { $0.mentioned($1) }
-            let timeout = reader.timeout(hook["timeout"]) ?? Hook.defaultTimeout
-            let continues = reader.bool(hook["continue_on_error"]) ?? false
-            if let command { hooks.append(Hook(command: command, timeout: timeout, continuesOnError: continues)) }
+    static func byEvent(_ field: Field?, _ reader: inout FieldReader) -> [HookContext.Event: [Hook]] {
+        let events = HookContext.Event.allCases
+        guard let field, let fields = reader.mapping(field, keys: events.map(\.rawValue)) else { return [:] }
+        var hooks: [HookContext.Event: [Hook]] = [:]
+        for event in events {
+            for element in reader.list(fields[event.rawValue], example: "'- cmd: …'") {
+                if let hook = Hook(element, &reader) { hooks[event, default: []].append(hook) }
+            }
         }
         return hooks
+    }
+
+    private init?(_ field: Field, _ reader: inout FieldReader) {
+        guard let hook = reader.mapping(field, keys: ["cmd", "timeout", "continue_on_error"]) else { return nil }
+        let command = reader.required("cmd", of: hook, meaning: "a command for /bin/sh") { $0.mentioned($1) }
+        let timeout = reader.timeout(hook["timeout"]) ?? Hook.defaultTimeout
+        let continues = reader.bool(hook["continue_on_error"]) ?? false
+        guard let command else { return nil }
+        self.init(command: command, timeout: timeout, continuesOnError: continues)
     }
 }
 

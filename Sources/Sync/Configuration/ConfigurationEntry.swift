@@ -20,8 +20,8 @@ extension Configuration {
         /// The platforms to copy, the file's default merged in; empty copies everything.
         package let platforms: [PlatformPattern]
         package let lifecycle: LifecycleTracking?
-        /// What runs after this entry's last tag.
-        package let hooks: [Hook]
+        /// What runs around this entry's tags.
+        package let hooks: [HookContext.Event: [Hook]]
         package let includesReferrers: Bool
         /// Where the entry stands in the file.
         package let position: SourcePosition
@@ -35,7 +35,7 @@ extension Configuration {
             checksDigest: Bool = false,
             platforms: [PlatformPattern] = [],
             lifecycle: LifecycleTracking? = nil,
-            hooks: [Hook] = [],
+            hooks: [HookContext.Event: [Hook]] = [:],
             includesReferrers: Bool = false,
             position: SourcePosition = SourcePosition(line: 1, column: 1)
         ) {

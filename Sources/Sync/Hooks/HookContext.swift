@@ -2,8 +2,8 @@ package import OCI
 
 /// What a hook is told about the entry, or the run, that it follows.
 package struct HookContext: Hashable, Sendable {
-    /// When a hook runs.
-    package enum Event: String, Sendable {
+    /// When a hook runs; a key below `hooks`.
+    package enum Event: String, CaseIterable, Sendable {
         case postSync = "post_sync"
     }
 

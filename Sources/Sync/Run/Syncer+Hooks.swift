@@ -8,11 +8,11 @@ extension Syncer {
     /// - Returns: the outcomes; none in a dry run, or when there is no ``HookRunner``.
     /// - Throws: `CancellationError` only.
     func runHooks(
-        _ hooks: [Hook],
+        _ hooks: [Hook]?,
         after report: @autoclosure () -> SyncReport,
         of entry: Int?
     ) async throws -> [HookOutcome] {
-        guard !hooks.isEmpty, !options.isDryRun, let runner = options.hooks else { return [] }
+        guard let hooks, !options.isDryRun, let runner = options.hooks else { return [] }
         let report = report()
         let path = await writeReport(report)
         defer { if let path { unlink(path) } }

@@ -75,7 +75,7 @@ package struct Syncer: Sendable {
         try await runEntries(chosen, collector)
         try Task.checkCancellation()
         var report = soFar()
-        let outcomes = try await runHooks(configuration.hooks, after: report, of: nil)
+        let outcomes = try await runHooks(configuration.hooks[.postSync], after: report, of: nil)
         collector.add(outcomes, entry: nil)
         report.hooks = collector.hooks
         report.warnings = collector.warnings
@@ -124,7 +124,7 @@ package struct Syncer: Sendable {
                 }
                 underWay += 1
                 group.addTask {
-                    let hooks = configuration.entries[entry].hooks
+                    let hooks = configuration.entries[entry].hooks[.postSync]
                     let outcomes = try await runHooks(hooks, after: collector.report(of: entry), of: entry)
                     collector.add(outcomes, entry: entry)
                 }

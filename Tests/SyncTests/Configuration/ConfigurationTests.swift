@@ -58,7 +58,8 @@ struct ConfigurationTests {
     func fullConfiguration() throws {
         let configuration = try Configuration(yaml: Self.full, file: "conf/imglife.yaml")
         #expect(configuration.entries.count == 2)
-        #expect(configuration.hooks == [Hook(command: "notify-team.sh", timeout: .seconds(30), continuesOnError: true)])
+        let hook = Hook(command: "notify-team.sh", timeout: .seconds(30), continuesOnError: true)
+        #expect(configuration.hooks == [.postSync: [hook]])
         #expect(configuration.cache == CacheOptions(path: "var/blobs", maximumSize: ByteSize(bytes: 50 << 30)))
         #expect(configuration.lifecycle.provider == .local)
         #expect(configuration.lifecycle.dataFile == "eol.yaml")
@@ -89,7 +90,7 @@ struct ConfigurationTests {
         let entry = try #require(Configuration(yaml: Self.full, file: "imglife.yaml").entries.last)
         #expect(entry.platforms.isEmpty)
         #expect(entry.normalizesOS && entry.checksDigest && entry.includesReferrers)
-        #expect(entry.hooks == [Hook(command: "echo \"$IMGLIFE_TAGS\"", timeout: .seconds(60))])
+        #expect(entry.hooks[.postSync] == [Hook(command: "echo \"$IMGLIFE_TAGS\"", timeout: .seconds(60))])
         guard case .tag(let tag) = entry.selection else {
             Issue.record("expected a tag")
             return
