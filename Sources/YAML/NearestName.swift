@@ -1,10 +1,10 @@
 /// Finds the known name that somebody probably meant.
-enum NearestName {
+package enum NearestName {
     /// The known name nearest to what was written, when it is near enough to be a slip.
     ///
     /// Case and `-` for `_` count as nothing; otherwise up to a third of the name's letters may differ. The first of
     /// equally near ones.
-    static func suggestion(for written: String, among known: [String]) -> String? {
+    package static func suggestion(for written: String, among known: [String]) -> String? {
         guard written.utf8.count <= 64 else { return nil }
         let folded = fold(written)
         let distances = known.map { (name: $0, distance: distance(folded, fold($0))) }

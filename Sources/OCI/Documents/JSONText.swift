@@ -23,6 +23,17 @@ package enum JSONText {
         return result + "\""
     }
 
+    /// A document with its control and direction characters escaped, but for the line feeds between its values.
+    ///
+    /// In JSON such characters can stand within strings alone.
+    package static func escapingUnsafe(_ document: String) -> String {
+        guard document.unicodeScalars.contains(where: { $0 != "\n" && $0.isUnsafeToDisplay }) else { return document }
+        return document.unicodeScalars.map { scalar in
+            scalar != "\n" && scalar.isUnsafeToDisplay
+                ? String(scalar).utf16.map(escaped).joined() : String(scalar)
+        }.joined()
+    }
+
     private static func escaped(_ unit: UInt16) -> String {
         let digits = String(unit, radix: 16)
         return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
