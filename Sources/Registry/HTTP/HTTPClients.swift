@@ -47,6 +47,11 @@ final class HTTPClients: Sendable {
         }
     }
 
+    /// `TCP_NOTSENT_LOWAT`, which NIO does not name: how much the system takes of what it has not sent yet.
+    private static var notSent: ChannelOptions.Types.SocketOption {
+        .init(level: .tcp, name: NIOBSDSocket.Option(rawValue: 25))
+    }
+
     private static func client(
         _ lane: Lane,
         proxy: ProxySettings.Proxy?,
@@ -75,6 +80,11 @@ final class HTTPClients: Sendable {
                     .recvAllocator,
                     value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 65_536, maximum: 262_144)
                 )
+            }
+            .flatMap {
+                // What the system has buffered has not been sent, and would be shown as if it were.
+                lane == .read
+                    ? channel.eventLoop.makeSucceededVoidFuture() : channel.setOption(notSent, value: 256 << 10)
             }
         }
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)

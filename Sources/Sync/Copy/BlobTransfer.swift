@@ -41,7 +41,12 @@ extension ImageCopy {
             if home == nil { try await followed.start() }
             let transfer = progress.begin("\(job.target.name(of: job.tag)) \(blob.digest.short)", size: blob.size)
             defer { progress.end(transfer) }
-            return try await store(ObservedBlob(blob: followed, progress: progress, transfer: transfer), from: home)
+            let outcome = try await store(
+                ObservedBlob(blob: followed, progress: progress, transfer: transfer),
+                from: home
+            )
+            progress.taken(transfer)
+            return outcome
         }
         // Of an empty blob nothing is read, so that nothing has asked the cache for it where a mount was refused.
         if case .stored = outcome, blob.size == 0 { try await followed.start() }
@@ -125,7 +130,7 @@ private final class FollowedBlob: BlobReader {
     }
 }
 
-/// Tells a display how far the target has read.
+/// Tells a display how far the target has taken a blob: up to the piece that is asked for next.
 private struct ObservedBlob: BlobReader {
     let blob: FollowedBlob
     let progress: SyncProgress
@@ -134,8 +139,9 @@ private struct ObservedBlob: BlobReader {
     var descriptor: Descriptor { blob.descriptor }
 
     func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
+        if offset > 0 { progress.advance(transfer, to: offset) }
         let bytes = try await blob.read(at: offset, atMost: count)
-        progress.advance(transfer, to: offset + Int64(bytes.readableBytes))
+        if offset == 0 { progress.advance(transfer, to: 0) }
         return bytes
     }
 }

@@ -12,7 +12,7 @@ package final class SyncProgress: Sendable {
         package let name: String
         /// In bytes.
         package let size: Int64
-        /// How far the target has read; in bytes.
+        /// How much the target has taken; in bytes.
         package var sent: Int64 = 0
     }
 
@@ -150,6 +150,16 @@ package final class SyncProgress: Sendable {
             guard let index = state.snapshot.transfers.firstIndex(where: { $0.id == id }) else { return }
             state.snapshot.bytes += max(0, sent - state.snapshot.transfers[index].sent)
             state.snapshot.transfers[index].sent = sent
+        }
+    }
+
+    /// The target has taken all of a transfer, if it has asked for any of it.
+    func taken(_ id: Int) {
+        state.withLock { state in
+            guard let index = state.snapshot.transfers.firstIndex(where: { $0.id == id }) else { return }
+            let transfer = state.snapshot.transfers[index]
+            state.snapshot.bytes += max(0, transfer.size - transfer.sent)
+            state.snapshot.transfers[index].sent = transfer.size
         }
     }
 
