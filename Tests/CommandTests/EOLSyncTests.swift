@@ -2,6 +2,8 @@ import OCI
 import TestSupport
 import Testing
 
+@testable import imglife
+
 @Suite(.timeLimit(.minutes(10)))
 struct EOLSyncTests {
     private static let line = "End of life: 2 of 4 tracked tags · 1 more within 90 days\n"
@@ -33,6 +35,7 @@ struct EOLSyncTests {
         try await withMirror { mirror in
             mirror.serveAlpine()
             let result = try await mirror.run("sync", "--dry-run", "--output", "json")
+            #expect(try SchemaValidator(ReportSchema.text, isClosed: true).problems(result.output) == [])
             #expect(result.status == 0)
             let lifecycle = try JSONValue(parsing: result.stdout)["lifecycle"]
             #expect(lifecycle?["end_of_life"]?.integer == 2)
@@ -50,6 +53,7 @@ struct EOLSyncTests {
             #expect(list.status == 0 && list.output.split(separator: "\n").count == 4)
             try mirror.configure(product: nil)
             let result = try await mirror.run("sync", "--output", "json")
+            #expect(try SchemaValidator(ReportSchema.text, isClosed: true).problems(result.output) == [])
             #expect(result.status == 0)
             #expect(try JSONValue(parsing: result.stdout)["lifecycle"] == nil)
             #expect(!(try await mirror.run("sync").output.contains("End of life")))
@@ -65,8 +69,14 @@ struct EOLSyncTests {
             let clock = ContinuousClock.now
             let result = try await mirror.run("sync")
             #expect(result.status == 0)
-            #expect(result.output.hasSuffix("End of life: 0 of 4 tracked tags · 0 more within 90 days · 4 unknown\n"))
+            let figures = "End of life: 0 of 4 tracked tags · 0 more within 90 days · 4 unknown"
+            #expect(result.output.hasSuffix("\(figures) · the end-of-life service did not answer\n"))
             #expect(result.errors.contains("could not be refreshed"))
+            #expect(!result.errors.contains("a registry"))
+            let json = try await mirror.run("sync", "--output", "json")
+            #expect(try SchemaValidator(ReportSchema.text, isClosed: true).problems(json.output) == [])
+            let warnings = try JSONValue(parsing: json.stdout)["lifecycle"]?["warnings"]?.elements
+            #expect(warnings?.isEmpty == false && warnings?.allSatisfy { $0["code"]?.string == "unreachable" } == true)
             #expect(ContinuousClock.now - clock < .seconds(30))
         }
     }

@@ -80,7 +80,7 @@ struct WaitingTests {
             try await RegistryClient.with(configuration) { _ = try await $0.pull(registry).tags() }
             #expect(told.value.map(\.host) == [registry.host.description])
             #expect(told.value.first?.reason == "429 TOOMANYREQUESTS")
-            #expect(log.text.contains("notice a registry wants no requests for a time"))
+            #expect(log.text.contains("notice a host wants no requests for a time"))
             #expect(log.text.contains("warning trying again") && log.text.contains("2 of 3"))
         }
     }

@@ -8,6 +8,8 @@ package struct LifecycleFigures: Hashable, Sendable {
     package let unknown: Int
     /// Tags whose data could not be refreshed.
     package let stale: Int
+    /// What went wrong when the data was asked for.
+    package var warnings: [LifecycleWarning] = []
 
     package init(_ statuses: some Sequence<LifecycleStatus>) {
         var counts: [LifecycleStatus.State: Int] = [:]

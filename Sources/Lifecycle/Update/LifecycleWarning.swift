@@ -2,15 +2,17 @@ import OCI
 
 /// Something about end-of-life data that a person should know; never an error of a sync.
 package struct LifecycleWarning: Hashable, Sendable, CustomStringConvertible {
-    package enum Kind: String, Sendable {
+    ///
+    /// By names that other programs can rely on.
+    package enum Kind: String, CaseIterable, Sendable {
         /// Neither the service nor the data file knows the product.
-        case unknownProduct
+        case unknownProduct = "unknown-product"
         /// The service did not answer, or was not asked again after it had failed.
         case unreachable
         /// It answered something else than release cycles.
-        case unusableAnswer
-        case unreadableFile
-        case unwritableFile
+        case unusableAnswer = "unusable-answer"
+        case unreadableFile = "unreadable-file"
+        case unwritableFile = "unwritable-file"
     }
 
     package let kind: Kind

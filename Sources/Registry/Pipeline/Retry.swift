@@ -56,7 +56,7 @@ struct Retry: Sendable {
     func tell(_ host: String, _ reason: String, waits delay: Duration) {
         let until = time(after: delay)
         logger.notice(
-            "a registry wants no requests for a time",
+            "a host wants no requests for a time",
             metadata: ["host": "\(host)", "reason": "\(reason)", "until": "\(until.formatted(.iso8601))"]
         )
         report(Waiting(host: host, reason: reason, until: until))

@@ -8,10 +8,24 @@ import OCI
 package struct ReportDocument: Sendable {
     /// How many tags are past their end of life, or soon will be.
     package struct Lifecycle: Hashable, Sendable {
+        /// What went wrong when the ends were asked for; never an error of the run.
+        package struct Warning: Hashable, Sendable {
+            /// A stable name.
+            package let code: String
+            /// `nil` when the data file is meant.
+            package let product: String?
+            package let text: String
+
+            package init(code: String, product: String?, text: String) {
+                (self.code, self.product, self.text) = (code, product, text)
+            }
+        }
+
         package let endOfLife: Int
         package let endingSoon: Int
         /// Tags about whose end nothing could be said.
         package let unknown: Int
+        package var warnings: [Warning] = []
 
         package init(endOfLife: Int, endingSoon: Int, unknown: Int) {
             self.endOfLife = endOfLife
@@ -91,12 +105,18 @@ package struct ReportDocument: Sendable {
 
     private var lifecycleMember: [(key: String, value: JSONTree)] {
         guard let lifecycle else { return [] }
-        let counts: JSONTree = .object([
+        let counts: [(key: String, value: JSONTree)] = [
             ("end_of_life", .integer(Int64(lifecycle.endOfLife))),
             ("ending_soon", .integer(Int64(lifecycle.endingSoon))),
             ("unknown", .integer(Int64(lifecycle.unknown))),
-        ])
-        return [("lifecycle", counts)]
+        ]
+        let warnings = lifecycle.warnings.map { warning in
+            JSONTree.object([
+                ("code", .string(warning.code)), ("product", .optional(warning.product)),
+                ("text", .string(warning.text)),
+            ])
+        }
+        return [("lifecycle", .object(counts + (warnings.isEmpty ? [] : [("warnings", .array(warnings))])))]
     }
 
     private var warningsMember: [(key: String, value: JSONTree)] {

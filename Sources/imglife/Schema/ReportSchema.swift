@@ -65,7 +65,24 @@ enum ReportSchema {
               "properties": {
                 "end_of_life": { "$ref": "#/$defs/count" },
                 "ending_soon": { "$ref": "#/$defs/count" },
-                "unknown": { "description": "Nothing is known of their end.", "$ref": "#/$defs/count" }
+                "unknown": { "description": "Nothing is known of their end.", "$ref": "#/$defs/count" },
+                "warnings": {
+                  "description": "What went wrong when the ends were asked for; absent when nothing. Names of codes are added.",
+                  "type": "array",
+                  "items": {
+                    "type": "object",
+                    "required": ["code", "product", "text"],
+                    "properties": {
+                      "code": {
+                        "enum": [
+                          "unknown-product", "unreachable", "unusable-answer", "unreadable-file", "unwritable-file"
+                        ]
+                      },
+                      "product": { "description": "null when the data file is meant.", "type": ["string", "null"] },
+                      "text": { "description": "One line.", "type": "string" }
+                    }
+                  }
+                }
               }
             },
             "hooks": {

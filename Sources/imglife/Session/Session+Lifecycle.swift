@@ -37,6 +37,7 @@ extension Session {
         let products = report.lifecycleProducts(configuration)
         guard !products.isEmpty else { return LifecycleFigures([]) }
         var catalogue = LifecycleCatalogue()
+        var warnings: [LifecycleWarning] = []
         do {
             let result = try await RegistryClient.with(hurriedRegistries) { client in
                 try await LifecycleUpdate(
@@ -46,12 +47,15 @@ extension Session {
                 )
                 .run(file: lifecycleFile, products: products, keepsAnswers: !report.isDryRun)
             }
-            for warning in result.warnings { logger.warning("\(warning)") }
+            warnings = result.warnings
+            for warning in warnings { logger.warning("\(warning)") }
             catalogue = result.catalogue
         } catch let error where !(error is CancellationError) {
             logger.warning("the end-of-life service cannot be asked", metadata: ["error": "\(error)"])
         }
-        return report.lifecycleFigures(configuration, catalogue, today: today)
+        var figures = report.lifecycleFigures(configuration, catalogue, today: today)
+        figures.warnings = warnings
+        return figures
     }
 
     /// Tries twice, with little patience, and follows no `Retry-After`.
