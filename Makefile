@@ -12,7 +12,7 @@ RELEASE = -c release --static-swift-stdlib $(FLAGS)
 SOURCES = Package.swift Sources Tests
 
 BUILD_PACKAGES = libsqlite3-dev zlib1g-dev liblzma-dev libzstd-dev libre2-dev libstdc++-12-dev
-TEST_PACKAGES = docker-registry skopeo podman buildah umoci containerd docker.io apache2-utils iproute2 openssl strace tmux xz-utils zstd
+TEST_PACKAGES = docker-registry skopeo podman buildah umoci containerd docker.io apache2-utils iproute2 openssl strace tmux xz-utils zsh fish zstd
 DEMO_PACKAGES = docker-registry skopeo
 PACKAGE_PACKAGES = binutils busybox-static ca-certificates dpkg-dev git gzip python3 xz-utils
 CHECK_PACKAGES = debootstrap docker-registry lintian nginx openssl podman python3-venv skopeo systemd

@@ -29,8 +29,14 @@ enum Failure {
     /// that a reader of JSON can read.
     static func exit(with error: any Error) -> Never {
         let code = Imglife.exitCode(for: error)
-        guard !code.isSuccess, format == .json, !(error is ExitCode) else { Imglife.exit(withError: error) }
-        tell(Imglife.message(for: error))
+        guard !(error is ExitCode) else { Imglife.exit(withError: error) }
+        if code.isSuccess {
+            try? StandardOutput.write(HelpText.completed(Imglife.fullMessage(for: error)) + "\n")
+        } else if format == .json {
+            tell(Suggestion.added(to: Imglife.message(for: error)))
+        } else {
+            StandardOutput.writeError(Suggestion.added(to: Imglife.fullMessage(for: error)) + "\n")
+        }
         Glibc.exit(code.rawValue)
     }
 

@@ -16,7 +16,8 @@ struct GlobalOptions: ParsableArguments {
         help: ArgumentHelp(
             "The configuration; '-' reads standard input. Environment: IMGLIFE_CONFIG. (default: imglife.yaml)",
             valueName: "file"
-        )
+        ),
+        completion: .yamlFile
     )
     var config: String?
 
@@ -46,7 +47,8 @@ struct GlobalOptions: ParsableArguments {
             "Where the cache is. Environment: IMGLIFE_CACHE_DIR. (default: cache.path of the configuration, else "
                 + "var/cache beside it)",
             valueName: "directory"
-        )
+        ),
+        completion: .directory
     )
     var cacheDir: String?
 

@@ -10,7 +10,10 @@ struct Imglife: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "imglife",
         abstract: "Mirrors container images into a private registry through a content-addressed local cache.",
-        discussion: "One YAML file says what is mirrored; every blob is downloaded from upstream at most once.",
+        discussion: """
+            One YAML file says what is mirrored; every blob is downloaded from upstream at most once. \
+            'imglife help environment' lists the variables that the program reads.
+            """,
         version: Version.current,
         subcommands: [
             SyncCommand.self,
@@ -21,6 +24,7 @@ struct Imglife: AsyncParsableCommand {
             ReceiptCommand.self,
             KeygenCommand.self,
             CacheCommand.self,
+            InspectCommand.self,
             EOLCommand.self,
             ClientConfigCommand.self,
             InitCommand.self,
@@ -42,6 +46,7 @@ struct Imglife: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         clinux_limit_heap()
         do {
+            try HelpRequest.answer(Array(CommandLine.arguments.dropFirst()))
             var command = try await asyncParseAsRoot()
             if let checked = command as? any Subcommand, checked.parent.check {
                 // Whatever the command would do, it does nothing then.

@@ -50,25 +50,4 @@ struct ConfigurationGuideTests {
             }
         }
     }
-
-    @Test(
-        "It has every command and every option",
-        arguments: [
-            "", "sync", "serve", "export", "keygen", "import", "receipt", "eol", "cache gc", "cache verify", "schema",
-        ]
-    )
-    func options(command: String) async throws {
-        let help = try await Tool.run(
-            Tool.builtProduct("imglife"),
-            ["help"] + command.split(separator: " ").map(String.init)
-        )
-        let options = help.output.matches(of: /--[a-z][a-z-]+/).map { String($0.output) }
-        #expect(help.status == 0 && options.contains("--help"))
-        for option in options { #expect(guide.contains("`\(option)"), "\(option)") }
-        let lines = help.output.split(separator: "\n", omittingEmptySubsequences: false)
-        for line in lines.drop(while: { $0 != "SUBCOMMANDS:" }).dropFirst().prefix(while: { !$0.isEmpty }) {
-            guard !line.hasPrefix("   "), let name = line.split(separator: " ").first else { continue }
-            #expect(guide.contains("| `\(name)` |"), "\(name)")
-        }
-    }
 }

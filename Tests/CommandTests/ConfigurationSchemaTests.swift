@@ -17,15 +17,6 @@ struct ConfigurationSchemaTests {
         (try? Configuration(yaml: document, file: "imglife.yaml")) != nil
     }
 
-    @Test("The published files are what the command prints", arguments: ["imglife", "report", "plan"])
-    func published(name: String) throws {
-        let root = String(#filePath).split(separator: "/").dropLast(3).joined(separator: "/")
-        let file = try Data(contentsOf: URL(filePath: "/\(root)/docs/schema/\(name).schema.json"))
-        #expect(
-            String(decoding: file, as: UTF8.self) == SchemaCommand.text(report: name == "report", plan: name == "plan")
-        )
-    }
-
     @Test("The schema has just the keys that the reader knows, at every place")
     func keys() throws {
         let key = "\"\(Self.unknown)\": 1"

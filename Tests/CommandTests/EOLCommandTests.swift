@@ -2,6 +2,8 @@ import OCI
 import TestSupport
 import Testing
 
+@testable import imglife
+
 @Suite(.timeLimit(.minutes(10)))
 struct EOLCommandTests {
     /// `eol` of a target that holds these tags.
@@ -48,6 +50,7 @@ struct EOLCommandTests {
         try await withMirror("3.20.1", "3.19.2") { mirror in
             mirror.serveAlpine()
             let result = try await mirror.run("eol", "--output", "json")
+            #expect(try SchemaValidator(ResultSchemas.eol, isClosed: true).problems(result.output) == [])
             #expect(result.status == 0)
             let document = try JSONValue(parsing: result.stdout)
             #expect(document.members?.map(\.key) == ["date", "failures", "rows", "version"])

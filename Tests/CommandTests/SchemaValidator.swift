@@ -5,8 +5,11 @@ struct SchemaValidator {
     private static let annotations: Set<String> = ["$schema", "$defs", "title", "description", "default", "deprecated"]
 
     private let root: JSONValue
+    /// Whether keys that the schema does not have are wrong where it does not say what others may be.
+    private let isClosed: Bool
 
-    init(_ schema: String) throws {
+    init(_ schema: String, isClosed: Bool = false) throws {
+        self.isClosed = isClosed
         root = try JSONValue(parsing: Array(schema.utf8))
     }
 
@@ -81,8 +84,10 @@ struct SchemaValidator {
             }
             return missing.map { "\(path): required \($0)" }
         case "properties":
+            let isOpen = !isClosed || schema["additionalProperties"] != nil
             return members.flatMap { member in
-                keyword.value[member.key].map { check(member.value, $0, "\(path).\(member.key)") } ?? []
+                keyword.value[member.key].map { check(member.value, $0, "\(path).\(member.key)") }
+                    ?? (isOpen ? [] : ["\(path).\(member.key): not described"])
             }
         case "additionalProperties":
             let isFree: (String) -> Bool = { key in

@@ -23,14 +23,16 @@ struct ExportCommand: Subcommand {
 
     @Option(
         name: [.customShort("o"), .customLong("file")],
-        help: ArgumentHelp("The archive; '-' writes to standard output.", valueName: "file")
+        help: ArgumentHelp("The archive; '-' writes to standard output.", valueName: "file"),
+        completion: .file()
     )
     var file: String
 
     @Option(
         name: .customLong("entry"),
         parsing: .singleValue,
-        help: ArgumentHelp("Only entries whose source or target matches the glob; repeatable.", valueName: "pattern")
+        help: ArgumentHelp("Only entries whose source or target matches the glob; repeatable.", valueName: "pattern"),
+        completion: .entries
     )
     var entries: [String] = []
 
@@ -40,6 +42,7 @@ struct ExportCommand: Subcommand {
                 + "and so does a glob such as 'docker.io/library/*:3.*'.",
             valueName: "ref"
         ),
+        completion: .cachedImages,
         transform: { text in try parsing { try ExportRequest.Wish(text) } }
     )
     var references: [ExportRequest.Wish] = []
@@ -61,7 +64,8 @@ struct ExportCommand: Subcommand {
         help: ArgumentHelp(
             "Leave out what this receipt says the other side holds; repeatable.",
             valueName: "receipt"
-        )
+        ),
+        completion: .file()
     )
     var receipts: [String] = []
 

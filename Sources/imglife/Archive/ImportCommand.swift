@@ -19,7 +19,10 @@ struct ImportCommand: Subcommand {
 
     @ParentCommand var parent: Imglife
 
-    @Argument(help: ArgumentHelp("An archive, or a directory; '-' is standard input.", valueName: "file"))
+    @Argument(
+        help: ArgumentHelp("An archive, or a directory; '-' is standard input.", valueName: "file"),
+        completion: .file()
+    )
     var files: [String]
 
     @Option(

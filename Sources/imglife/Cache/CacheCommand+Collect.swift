@@ -8,7 +8,10 @@ struct CacheCollectCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "gc",
         abstract: "Remove what no tag needs, and old images where the cache is too large.",
-        discussion: "What running commands need is kept; they may go on meanwhile."
+        discussion: """
+            What running commands need is kept; they may go on meanwhile. What was used within --grace is kept as well, and \
+            the output says until when.
+            """
     )
 
     @ParentCommand var parent: Imglife
@@ -45,9 +48,10 @@ struct CacheCollectCommand: Subcommand {
             options.isDryRun = dryRun
             options.isForced = force
             let report = try await cache.collect(options)
+            let kept = try await cache.inventory.recentGarbage(options.grace)
             switch output {
-            case .text: try StandardOutput.write(text(report))
-            case .json: try StandardOutput.write(CacheDocument.text(Document(report, isDryRun: dryRun)))
+            case .text: try StandardOutput.write(text(report) + (GraceText(kept)?.line(isAboutCollection: true) ?? ""))
+            case .json: try StandardOutput.write(CacheDocument.text(Document(report, kept, isDryRun: dryRun)))
             }
         }
     }
@@ -74,6 +78,7 @@ struct CacheCollectCommand: Subcommand {
     }
 
     private struct Document: Encodable {
+        let version = 1
         let dryRun: Bool
         let blobs: Int
         let bytes: Int64
@@ -81,8 +86,10 @@ struct CacheCollectCommand: Subcommand {
         let partialBytes: Int64
         let evicted: [String]
         let remainingBytes: Int64
+        let inGrace: GraceDocument
 
-        init(_ report: CollectionReport, isDryRun: Bool) {
+        init(_ report: CollectionReport, _ kept: RecentGarbage, isDryRun: Bool) {
+            inGrace = GraceDocument(kept)
             dryRun = isDryRun
             blobs = report.blobs
             bytes = report.bytes

@@ -8,47 +8,76 @@ struct CacheListCommand: Subcommand {
         commandName: "ls",
         abstract: "List the images of the cache, their platforms and sizes.",
         discussion: """
-            UNIQUE is what removing the image, with all of its tags, would free; SHARED is what other images need too. \
-            Further tags of an image stand below its first.
+            A line a name, by repository and then by version, the newest first. UNIQUE is what removing the image, with all \
+            of its names, would free; SHARED is what other images need too. Several names of one image show the same \
+            figures; --digests tells which they are.
             """
     )
 
+    /// In which order images are listed.
+    enum Order: String, CaseIterable, ExpressibleByArgument {
+        case name
+        case size
+        case age
+    }
+
     @ParentCommand var parent: Imglife
+
+    @Argument(
+        help: ArgumentHelp("Only names like these: alpine, alpine:3.21, '*/team/*:2.*'.", valueName: "pattern"),
+        completion: .cachedImages
+    )
+    var patterns: [ImagePattern] = []
+
+    @Option(help: "By name and version, the largest first, or the longest unused first.")
+    var sort = Order.name
+
+    @Flag(help: "Show what each name stands for.")
+    var digests = false
 
     @Option(help: "Text, or one JSON document.")
     var output = CacheCommand.Output.text
 
     func run() async throws {
-        try await CacheAccess.run(parent.options, mayBeReadOnly: true) { [output] cache, _ in
+        try await CacheAccess.run(parent.options, mayBeReadOnly: true) { [self] cache, _ in
             switch output {
-            case .text: try await Self.writeTable(cache.inventory)
-            case .json: try await Self.writeDocument(cache.inventory)
+            case .text: try await writeTable(cache.inventory)
+            case .json: try await writeDocument(cache.inventory)
             }
         }
     }
 
-    /// Images that are read and written together; a smaller cache is one table.
+    /// Images that are read and written together.
     private static let pageSize = 250
 
-    /// Writes page after page, so that of a large cache the first one is there at once.
-    private static func writeTable(_ inventory: Inventory) async throws {
-        var rows = [["IMAGE", "UNIQUE", "SHARED", "PLATFORMS"]]
-        var widths = [0, 0, 0]
+    /// Writes page after page, so that of a large cache the first one is there at once; a smaller one is one table.
+    private func writeTable(_ inventory: Inventory) async throws {
+        var table = ImageTable(hasDigests: digests, columns: Terminal.outputColumns)
+        var order = RepositoryOrder()
+        var rows: [NamedImage] = []
         try await forEachPage(of: inventory) { images in
-            rows += images.flatMap(Self.rows)
-            // Columns never become narrower.
-            widths = widths.indices.map { column in rows.reduce(widths[column]) { max($0, $1[column].count) } }
-            try StandardOutput.write(text(rows, widths))
+            rows += sort == .name ? order.add(images, where: patterns.pick) : images.flatMap(named)
+            guard rows.count >= Self.pageSize else { return }
+            try StandardOutput.write(table.text(rows))
             rows = []
+        }
+        rows += order.finish()
+        if !rows.isEmpty || !table.isBegun { try StandardOutput.write(table.text(rows)) }
+    }
+
+    /// The names of an image that were asked for.
+    private func named(_ image: CachedImage) -> [NamedImage] {
+        VersionOrder.sorted(image.references.map { NamedImage(name: $0, image: image) }).filter {
+            patterns.pick($0.name)
         }
     }
 
     /// The same text as of one document that is encoded whole, without holding it.
-    private static func writeDocument(_ inventory: Inventory) async throws {
+    private func writeDocument(_ inventory: Inventory) async throws {
         var text = "{\n  \"images\" : [\n"
         var isFirst = true
         try await forEachPage(of: inventory) { images in
-            for image in images {
+            for image in images where patterns.isEmpty || image.references.contains(where: patterns.pick) {
                 let lines = try CacheDocument.text(Image(image)).split(separator: "\n").map { "    " + $0 }
                 text += (isFirst ? "" : ",\n") + lines.joined(separator: "\n")
                 isFirst = false
@@ -56,32 +85,23 @@ struct CacheListCommand: Subcommand {
             try StandardOutput.write(text)
             text = ""
         }
-        try StandardOutput.write("\n  ]\n}\n")
+        try StandardOutput.write("\n  ],\n  \"version\" : 1\n}\n")
     }
 
-    private static func forEachPage(of inventory: Inventory, _ body: ([CachedImage]) throws -> Void) async throws {
+    /// Hands out the images in pages; all at once where an order needs them all.
+    private func forEachPage(of inventory: Inventory, _ body: ([CachedImage]) throws -> Void) async throws {
         var position: ImagePage.Position?
+        var all: [CachedImage] = []
         repeat {
-            let page = try await inventory.images(after: position, limit: pageSize)
-            try body(page.images)
+            let page = try await inventory.images(after: position, limit: Self.pageSize)
+            if sort == .name { try body(page.images) } else { all += page.images }
             position = page.next
         } while position != nil
-    }
-
-    private static func rows(_ image: CachedImage) -> [[String]] {
-        let platforms = image.platforms.map { "\($0)".displaySafe }.joined(separator: ",")
-        let sizes = ["\(ByteCount(image.uniqueBytes))", "\(ByteCount(image.sharedBytes))"]
-        return [[image.references.first?.description ?? ""] + sizes + [platforms.isEmpty ? "-" : platforms]]
-            + image.references.dropFirst().map { [$0.description, "″", "″", "″"] }
-    }
-
-    private static func text(_ rows: [[String]], _ widths: [Int]) -> String {
-        rows.map { row in
-            let cells = zip(row, widths).map { cell, width in
-                cell + String(repeating: " ", count: width - cell.count)
-            }
-            return (cells + [row[3]]).joined(separator: "  ") + "\n"
-        }.joined()
+        switch sort {
+        case .name: break
+        case .size: try body(all.sorted { $0.uniqueBytes + $0.sharedBytes > $1.uniqueBytes + $1.sharedBytes })
+        case .age: try body(all.sorted { $0.lastUse < $1.lastUse })
+        }
     }
 
     private struct Image: Encodable {

@@ -7,43 +7,43 @@ struct CacheRemoveCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "rm",
         abstract: "Forget tags of the cache.",
-        discussion: "The bytes go with the next 'imglife cache gc', once they are older than its grace. "
-            + "Exit codes: 0 all removed; 1 one or more are not in the cache."
+        discussion: """
+            The bytes go with the next 'imglife cache gc', once they are older than its grace; the output says until when \
+            they stay. Exit codes: 0 all removed; 1 one or more are not in the cache.
+            """
     )
 
     @ParentCommand var parent: Imglife
 
     @Argument(
-        help: ArgumentHelp("A repository with a tag, such as alpine:3.21.", valueName: "ref"),
+        help: ArgumentHelp(
+            "A repository with a tag, such as alpine:3.21, or a glob such as '*/alpine:3.1*'.",
+            valueName: "ref"
+        ),
+        completion: .cachedImages,
         transform: { text in
             do {
-                let reference = try ImageReference(text)
-                guard reference.tag != nil, reference.digest == nil else {
+                let pattern = try ImagePattern(text)
+                if let reference = pattern.reference, reference.tag == nil || reference.digest != nil {
                     throw ValidationError("'\(text.displaySafe)' must name a tag, and nothing but a tag")
                 }
-                return reference
+                return pattern
             } catch let error as ReferenceError {
                 throw ValidationError("\(error)")
             }
         }
     )
-    var references: [ImageReference]
+    var patterns: [ImagePattern]
+
+    @Flag(help: "Say which tags would be removed, and remove nothing.")
+    var dryRun = false
 
     @Option(help: "Text, or one JSON document.")
     var output = CacheCommand.Output.text
 
     func run() async throws {
-        try await CacheAccess.run(parent.options) { [references, output] cache, _ in
-            var document = Document()
-            for reference in references {
-                guard let tag = reference.tag else { continue }
-                if try await cache.names.remove(tag, of: reference.location) {
-                    document.removed.append(reference.description)
-                } else {
-                    document.missing.append(reference.description)
-                }
-            }
-            if !document.removed.isEmpty { try await cache.writeLayout() }
+        try await CacheAccess.run(parent.options, mayBeReadOnly: dryRun) { [self] cache, _ in
+            let document = try await remove(from: cache)
             switch output {
             case .text: try StandardOutput.write(document.text)
             case .json: try StandardOutput.write(CacheDocument.text(document))
@@ -53,13 +53,51 @@ struct CacheRemoveCommand: Subcommand {
         }
     }
 
+    private func remove(from cache: ContentCache) async throws -> Document {
+        let found = try await cache.inventory.tags { [patterns] in patterns.pick($0) }
+        let missing = patterns.filter { !found.contains(where: $0.matches) }
+            .map { $0.reference?.description ?? "what '\($0.text.displaySafe)' matches" }
+        var removed: [ImageReference] = []
+        for reference in found {
+            guard let tag = reference.tag else { continue }
+            if dryRun {
+                removed.append(reference)
+            } else if try await cache.names.remove(tag, of: reference.location) {
+                removed.append(reference)
+            }
+        }
+        guard !dryRun else { return Document(removed, missing, nil, isDryRun: true) }
+        if !removed.isEmpty { try await cache.writeLayout() }
+        return Document(removed, missing, try await cache.inventory.recentGarbage(), isDryRun: false)
+    }
+
     private struct Document: Encodable {
-        var removed: [String] = []
-        var missing: [String] = []
+        let version = 1
+        let dryRun: Bool
+        let removed: [String]
+        let missing: [String]
+        /// Left out in a dry run.
+        let inGrace: GraceDocument?
+        private let grace: GraceText?
+
+        private enum CodingKeys: CodingKey {
+            case version, dryRun, removed, missing, inGrace
+        }
+
+        init(_ removed: [ImageReference], _ missing: [String], _ kept: RecentGarbage?, isDryRun: Bool) {
+            dryRun = isDryRun
+            self.removed = removed.map(\.description)
+            self.missing = missing
+            inGrace = kept.map(GraceDocument.init)
+            grace = kept.flatMap(GraceText.init)
+        }
 
         var text: String {
             guard !removed.isEmpty else { return "" }
-            return removed.map { "removed \($0)\n" }.joined() + "'imglife cache gc' frees what nothing else needs\n"
+            let lines = removed.map { "\(dryRun ? "would remove" : "removed") \($0)\n" }.joined()
+            guard !dryRun else { return lines }
+            return lines
+                + (grace?.line(isAboutCollection: false) ?? "'imglife cache gc' frees what nothing else needs\n")
         }
     }
 }

@@ -1,13 +1,13 @@
 import ArgumentParser
 import Cache
-import FoundationEssentials
 import OCI
+import Sync
 
 /// `imglife cache stats`.
 struct CacheStatsCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "stats",
-        abstract: "Tell how much the cache holds, and how much sharing saves."
+        abstract: "Tell how much the cache holds, how much sharing saves, and how much room there is."
     )
 
     @ParentCommand var parent: Imglife
@@ -16,17 +16,34 @@ struct CacheStatsCommand: Subcommand {
     var output = CacheCommand.Output.text
 
     func run() async throws {
-        try await CacheAccess.run(parent.options, mayBeReadOnly: true) { [output] cache, _ in
-            let usage = try await cache.inventory.usage()
-            let restoration = try await cache.recovery.restoration()
+        try await CacheAccess.run(parent.options, mayBeReadOnly: true) { [output] cache, access in
+            let figures = CacheFigures(
+                path: cache.path,
+                usage: try await cache.inventory.usage(),
+                limit: access.session.configuration.cache.maximumSize?.bytes,
+                space: cache.inventory.space,
+                verification: try await cache.inventory.lastVerification(),
+                restoration: try await cache.recovery.restoration()
+            )
             switch output {
-            case .text: try StandardOutput.write(Self.text(usage, restoration))
-            case .json: try StandardOutput.write(CacheDocument.text(Document(usage, restoration)))
+            case .text: try StandardOutput.write(figures.text)
+            case .json: try StandardOutput.write(CacheDocument.text(figures.document))
             }
         }
     }
+}
 
-    private static func text(_ usage: CacheUsage, _ restoration: IndexRestoration?) -> String {
+/// What `imglife cache stats` tells.
+struct CacheFigures {
+    let path: String
+    let usage: CacheUsage
+    /// `cache.max_size`, in bytes.
+    let limit: Int64?
+    let space: CacheSpace
+    let verification: LastVerification?
+    let restoration: IndexRestoration?
+
+    var text: String {
         let rows = [
             ("Tags", "\(usage.tags)"),
             ("Blobs", "\(usage.blobs)"),
@@ -36,19 +53,34 @@ struct CacheStatsCommand: Subcommand {
             ("Not referenced", "\(ByteCount(usage.unreferencedBytes))"),
             ("Interrupted downloads", "\(usage.partials)"),
             ("Their bytes", "\(ByteCount(usage.partialBytes))"),
+            ("Limit (max_size)", limit.map { "\(ByteCount($0))" } ?? "none"),
+            ("Free on the disk", space.free.map { "\(ByteCount($0))" } ?? "unknown"),
+            ("Kept free (min_free)", "\(ByteCount(space.floor))"),
         ]
         return rows.map { label, value in
             label + String(repeating: " ", count: max(1, 30 - label.count - value.count)) + value + "\n"
-        }.joined() + (restoration.map(text) ?? "")
+        }.joined() + "Path: \(path.displaySafe(limit: 4096))\n" + verified + (restoration.map(Self.text) ?? "")
+    }
+
+    private var verified: String {
+        guard let verification else { return "Never verified: 'imglife cache verify' hashes every blob\n" }
+        let part = verification.isWhole ? "" : " of a part"
+        return "Last verification\(part): \(Timestamp(secondsSince1970: verification.endedAt)), \(verification.blobs) "
+            + "\(verification.blobs == 1 ? "blob" : "blobs"), \(verification.bad) bad\n"
     }
 
     private static func text(_ restoration: IndexRestoration) -> String {
         let names = restoration.lostNames.map { "  lost: \($0.displaySafe(limit: 1024))\n" }.joined()
-        let time = Date(timeIntervalSince1970: Double(restoration.restoredAt)).formatted(.iso8601)
-        return "The index was lost, and restored from \(restoration.source) at \(time)\n" + names
+        return
+            "The index was lost, and restored from \(restoration.source) at \(Timestamp(secondsSince1970: restoration.restoredAt))\n"
+            + names
     }
 
+    var document: some Encodable { Document(self) }
+
     private struct Document: Encodable {
+        let version = 1
+        let path: String
         let tags: Int
         let blobs: Int
         let bytes: Int64
@@ -57,11 +89,20 @@ struct CacheStatsCommand: Subcommand {
         let unreferencedBytes: Int64
         let partials: Int
         let partialBytes: Int64
+        /// Left out where the configuration sets none.
+        let limitBytes: Int64?
+        /// Left out where the system does not tell.
+        let freeBytes: Int64?
+        let minimumFreeBytes: Int64
+        /// Left out when there was none.
+        let lastVerification: LastVerification?
         /// Left out when the index was never lost.
         let restored: IndexRestoration?
 
-        init(_ usage: CacheUsage, _ restoration: IndexRestoration?) {
-            restored = restoration
+        init(_ figures: CacheFigures) {
+            let usage = figures.usage
+            path = figures.path
+            restored = figures.restoration
             tags = usage.tags
             blobs = usage.blobs
             bytes = usage.bytes
@@ -70,6 +111,10 @@ struct CacheStatsCommand: Subcommand {
             unreferencedBytes = usage.unreferencedBytes
             partials = usage.partials
             partialBytes = usage.partialBytes
+            limitBytes = figures.limit
+            freeBytes = figures.space.free
+            minimumFreeBytes = figures.space.floor
+            lastVerification = figures.verification
         }
     }
 }

@@ -58,8 +58,12 @@ struct CacheVerifyCommand: Subcommand {
             let report = try await display.showing { try await cache.verify(options, progress: progress) }
             let repaired = repair ? try await Self.repair(report, cache, access) : nil
             let result = VerificationResult(report, repaired)
+            if result.stopped == nil {
+                let bad = result.unrepaired ?? result.bad.count
+                try await cache.inventory.noteVerification(blobs: report.blobs, bad: bad, isWhole: subset == nil)
+            }
             switch output {
-            case .text: try StandardOutput.write(result.text)
+            case .text: try StandardOutput.write(result.text(columns: Terminal.outputColumns))
             case .json: try StandardOutput.write(CacheDocument.text(result))
             }
             if result.isBad { throw Failure.failed }

@@ -11,8 +11,10 @@ struct CacheCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "cache",
         abstract: "Look after the cache: what it holds, whether it is sound, and what can go.",
-        discussion: "Only 'verify --repair' asks registries. "
-            + "No configuration is needed: without one the cache is var/cache, or what --cache-dir names.",
+        discussion: """
+            Only 'verify --repair' asks registries. No configuration is needed: without one the cache is var/cache, or what \
+            --cache-dir names.
+            """,
         subcommands: [
             CacheStatsCommand.self, CacheListCommand.self, CacheVerifyCommand.self, CacheCollectCommand.self,
             CacheRemoveCommand.self,
@@ -71,6 +73,6 @@ enum CacheDocument {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+        return JSONText.escapingUnsafe(String(decoding: try encoder.encode(value), as: UTF8.self)) + "\n"
     }
 }

@@ -14,6 +14,7 @@ struct VerificationResult: Encodable {
         var detail: String?
     }
 
+    let version = 1
     let blobs: Int
     let bytes: Int64
     /// Hashed by the verification that this one continues.
@@ -40,8 +41,9 @@ struct VerificationResult: Encodable {
     /// Whether the process is to end with 1.
     var isBad: Bool { unrepaired ?? bad.count > 0 || stopped == VerificationReport.Stop.failingDisk.name }
 
-    var text: String {
-        var lines = bad.map(\.line)
+    /// The result for people, whose lines are cut at a terminal's width; `nil` cuts nothing.
+    func text(columns: Int?) -> String {
+        var lines = bad.map { finding in columns.map { ColumnText.cutEnd(finding.line, $0) } ?? finding.line }
         let continued = skipped > 0 ? " (\(skipped) were verified before)" : ""
         var summary =
             "verified \(blobs) \(blobs == 1 ? "blob" : "blobs"), \(ByteCount(bytes))\(continued); \(bad.count) bad"

@@ -5,7 +5,10 @@ struct CompletionCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "completion",
         abstract: "Print a shell's completion script.",
-        discussion: "For instance: imglife completion bash > /etc/bash_completion.d/imglife"
+        discussion: """
+            It completes commands, options, files, the configuration's entries and the names that the cache holds. In bash \
+            it takes the colon out of COMP_WORDBREAKS, because tags follow one.
+            """
     )
 
     /// The shells that swift-argument-parser writes scripts for.
@@ -27,6 +30,9 @@ struct CompletionCommand: Subcommand {
             case .zsh: .zsh
             case .fish: .fish
             }
-        try StandardOutput.write(Imglife.completionScript(for: shell) + "\n")
+        try StandardOutput.write(Imglife.completionScript(for: shell) + "\n" + wordBreaks)
     }
+
+    /// Bash begins a new word at a colon, so that nothing behind a repository could be completed.
+    private var wordBreaks: String { shell == .bash ? "COMP_WORDBREAKS=\"${COMP_WORDBREAKS//:/}\"\n" : "" }
 }

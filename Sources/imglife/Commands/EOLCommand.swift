@@ -41,7 +41,8 @@ struct EOLCommand: Subcommand {
     @Option(
         name: .customLong("entry"),
         parsing: .singleValue,
-        help: ArgumentHelp("Only entries whose source or target matches the glob; repeatable.", valueName: "pattern")
+        help: ArgumentHelp("Only entries whose source or target matches the glob; repeatable.", valueName: "pattern"),
+        completion: .entries
     )
     var entries: [String] = []
 

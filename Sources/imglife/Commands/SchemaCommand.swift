@@ -4,30 +4,57 @@ import ArgumentParser
 struct SchemaCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "schema",
-        abstract: "Print the JSON Schema of the configuration, of the report, or of a plan.",
+        abstract: "Print the JSON Schema of the configuration, or of what a command prints.",
         discussion: """
-            Editors check and complete imglife.yaml with it; with yaml-language-server a first line such as
+            Editors check and complete imglife.yaml with it; with yaml-language-server a first line such as \
             '# yaml-language-server: $schema=imglife.schema.json' names the file.
             """
     )
 
+    /// What there is a schema of; each stands in `docs/schema/` too.
+    enum Document: String, CaseIterable, ExpressibleByArgument {
+        case configuration
+        case report
+        case plan
+        case cacheStats = "cache-stats"
+        case cacheList = "cache-ls"
+        case cacheVerify = "cache-verify"
+        case cacheCollect = "cache-gc"
+        case cacheRemove = "cache-rm"
+        case inspect
+        case eol
+        case export
+        case `import`
+        case version
+
+        var schema: String {
+            switch self {
+            case .configuration: ConfigurationSchema.text
+            case .report: ReportSchema.text
+            case .plan: PlanSchema.text
+            case .cacheStats: CacheSchemas.cacheStats
+            case .cacheList: CacheSchemas.cacheList
+            case .cacheVerify: CacheSchemas.cacheVerify
+            case .cacheCollect: CacheSchemas.cacheCollect
+            case .cacheRemove: CacheSchemas.cacheRemove
+            case .inspect: ResultSchemas.inspect
+            case .eol: ResultSchemas.eol
+            case .export: ResultSchemas.exported
+            case .import: ResultSchemas.imported
+            case .version: ResultSchemas.version
+            }
+        }
+    }
+
     @ParentCommand var parent: Imglife
 
-    @Flag(help: "The schema of what 'sync --output json' writes.")
+    @Argument(help: "What the schema is of; 'report' is what 'sync --output json' prints.")
+    var document = Document.configuration
+
+    @Flag(help: "The same as 'imglife schema report'.")
     var report = false
 
-    @Flag(help: "The schema of what 'plan --output json' and 'sync --list --output json' write.")
-    var plan = false
-
-    func validate() throws {
-        guard !report || !plan else { throw ValidationError("--report and --plan are two schemas: ask for one") }
-    }
-
     func run() async throws {
-        try StandardOutput.write(Self.text(report: report, plan: plan))
-    }
-
-    static func text(report: Bool = false, plan: Bool = false) -> String {
-        report ? ReportSchema.text : plan ? PlanSchema.text : ConfigurationSchema.text
+        try StandardOutput.write((report ? .report : document).schema)
     }
 }

@@ -40,11 +40,12 @@ struct SyncCommand: Subcommand {
     @Option(
         name: .customLong("entry"),
         parsing: .singleValue,
-        help: ArgumentHelp("Only entries whose source or target matches the glob; repeatable.", valueName: "pattern")
+        help: ArgumentHelp("Only entries whose source or target matches the glob; repeatable.", valueName: "pattern"),
+        completion: .entries
     )
     var entries: [String] = []
 
-    @Option(help: "The result on standard output: text, or one JSON document (see 'imglife schema').")
+    @Option(help: "The result on standard output: text, or one JSON document (see 'imglife schema report').")
     var output = Output.text
 
     @Option(help: "Progress on standard error: auto (bars on a terminal), plain (a line now and then) or none.")
@@ -133,7 +134,7 @@ struct SyncCommand: Subcommand {
             var summary = summary(report, session)
             summary.lifecycle = lifecycle.flatMap(LifecycleLine.init)?.description
             try StandardOutput.write(summary.text)
-            if dryRun { try StandardOutput.write(ForeseenLines(report: report).text) }
+            if dryRun { try StandardOutput.write(ForeseenLines(report: report, columns: Terminal.outputColumns).text) }
         case .json:
             try StandardOutput.write(document(of: report, lifecycle).text)
         }

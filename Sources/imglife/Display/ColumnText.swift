@@ -21,4 +21,11 @@ enum ColumnText {
     static func right(_ text: String, _ columns: Int) -> String {
         String(repeating: " ", count: max(0, columns - text.unicodeScalars.count)) + text
     }
+
+    /// Text cut at its end to at most this many columns.
+    static func cutEnd(_ text: String, _ columns: Int) -> String {
+        let scalars = text.unicodeScalars
+        guard scalars.count > columns else { return text }
+        return columns > 0 ? String(String.UnicodeScalarView(scalars.prefix(columns - 1))) + "…" : ""
+    }
 }

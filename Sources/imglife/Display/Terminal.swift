@@ -29,6 +29,12 @@ final class Terminal: Sendable {
 
     var isTerminal: Bool { isatty(descriptor) == 1 }
 
+    /// How many characters fit into a line of standard output; `nil` when that is no terminal.
+    static var outputColumns: Int? {
+        let output = Terminal(descriptor: STDOUT_FILENO)
+        return output.isTerminal ? output.size.columns : nil
+    }
+
     /// Writes lines, above the live ones if there are any, after those that wait.
     ///
     /// What can't be written is lost.

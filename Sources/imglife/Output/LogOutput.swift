@@ -61,16 +61,21 @@ struct LogOutput: LogHandler {
     }
 }
 
-/// A moment as log lines and reports tell it: RFC 3339 in UTC, to the second.
+/// A moment as log lines and results tell it: RFC 3339 in UTC, to the second.
 struct Timestamp: CustomStringConvertible {
     let description: String
 
-    static var now: Timestamp {
-        var seconds = time(nil)
+    static var now: Timestamp { Timestamp(secondsSince1970: Int64(time(nil))) }
+
+    init(secondsSince1970: Int64) {
+        var seconds = time_t(secondsSince1970)
         var parts = tm()
         gmtime_r(&seconds, &parts)
         var buffer = [CChar](repeating: 0, count: 32)
         let length = strftime(&buffer, buffer.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
-        return Timestamp(description: String(decoding: buffer[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self))
+        description = String(decoding: buffer[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
+
+    /// The day alone.
+    var day: String { String(description.prefix(10)) }
 }

@@ -51,7 +51,7 @@ struct PlanCommand: Subcommand {
     @Flag(help: "Ask no upstream: plan a run that uses only what the cache holds.")
     var offline = false
 
-    @Option(help: "The plan on standard output: text, or one JSON document (see 'imglife schema --plan').")
+    @Option(help: "The plan on standard output: text, or one JSON document (see 'imglife schema plan').")
     var output = SyncCommand.Output.text
 
     func run() async throws {

@@ -9,13 +9,9 @@ struct ConvertCommand: Subcommand {
         commandName: "convert",
         abstract: "Print a configuration made from another tool's file.",
         discussion: """
-            Reads regsync.yml, the YAML of 'skopeo sync', dregsy.yaml, image-syncer's YAML and JSON, Kubernetes manifests
-            and the output of 'helm template', CycloneDX and SPDX lists, and lists of images, one a line. What has no
+            Reads regsync.yml, the YAML of 'skopeo sync', dregsy.yaml, image-syncer's YAML and JSON, Kubernetes manifests \
+            and the output of 'helm template', CycloneDX and SPDX lists, and lists of images, one a line. What has no \
             counterpart becomes a comment beside its entry; users and passwords are never repeated.
-
-            Examples:
-              imglife convert regsync.yml > imglife.yaml
-              helm template ./chart | imglife convert --target registry.example.com/mirrors - > imglife.yaml
             """
     )
 

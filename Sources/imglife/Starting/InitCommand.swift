@@ -10,12 +10,8 @@ struct InitCommand: Subcommand {
         commandName: "init",
         abstract: "Write a first configuration.",
         discussion: """
-            Without images a commented example to be filled in; with images a configuration that mirrors them. The file is
+            Without images a commented example to be filled in; with images a configuration that mirrors them. The file is \
             the one that --config names, else imglife.yaml; '-' is standard output. A file that is there stays as it is.
-
-            Examples:
-              imglife init
-              imglife init --target registry.example.com/mirrors alpine:3.21 quay.io/prometheus/node-exporter:v1.9.1
             """
     )
 
