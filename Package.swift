@@ -258,7 +258,8 @@ let package = Package(
                 "OCI", "TestSupport", "imglife",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
-            ]
+            ],
+            exclude: ["Captures"]
         ),
     ],
     swiftLanguageModes: [.v6],
