@@ -141,7 +141,7 @@ struct LateReferrersTests: ReferrerMirroring {
             try await MirrorRun.with { mirror in
                 let entries = [entry(source, target), entry(source, target, to: "others/app")]
                 let first = try await mirror.run(entries[0], entries[1])
-                #expect(first.synced == 2)
+                #expect(first.synced == 2, "\(first.rows)")
                 let signature = SampleImage.artifact(of: image.top)
                 source.load(signature, repository: repository)
                 let refused = "/v2/others/app/manifests/\(signature.digest)"
