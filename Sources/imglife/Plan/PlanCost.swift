@@ -28,7 +28,9 @@ extension PlanDocument {
         var downloadBytes: Int64 = 0
         var pushBytes: Int64 = 0
         var mountBytes: Int64 = 0
-        /// Whether bytes of some tags are not known, or only about.
+        /// Tags of which no bytes are told.
+        var unknownTags = 0
+        /// Whether nothing is unknown, or only about.
         var isExact = true
 
         private init(_ host: RegistryHost) {
@@ -41,24 +43,29 @@ extension PlanDocument {
             for case .planned(let entry) in plan.outcomes {
                 let configured = configuration.entries[entry.entry]
                 for cost in entry.tags.compactMap(\.cost) {
-                    let isExact = cost.basis == .manifests
-                    hosts[configured.source.host, default: Host(configured.source.host)].read(cost, isExact)
-                    hosts[configured.target.host, default: Host(configured.target.host)].write(cost, isExact)
+                    for host in Set([configured.source.host, configured.target.host]) {
+                        hosts[host, default: Host(host)].note(cost.basis)
+                    }
+                    hosts[configured.source.host]?.read(cost)
+                    hosts[configured.target.host]?.write(cost)
                 }
             }
             return hosts.values.sorted { $0.host < $1.host }
         }
 
-        private mutating func read(_ cost: CopyCost, _ isExact: Bool) {
-            manifests += cost.manifests
-            downloadBytes += cost.download
-            self.isExact = self.isExact && isExact
+        private mutating func note(_ basis: CopyCost.Basis) {
+            isExact = isExact && basis == .manifests
+            unknownTags += basis == .unknown ? 1 : 0
         }
 
-        private mutating func write(_ cost: CopyCost, _ isExact: Bool) {
+        private mutating func read(_ cost: CopyCost) {
+            manifests += cost.manifests
+            downloadBytes += cost.download
+        }
+
+        private mutating func write(_ cost: CopyCost) {
             pushBytes += cost.push
             mountBytes += cost.mount
-            self.isExact = self.isExact && isExact
         }
     }
 

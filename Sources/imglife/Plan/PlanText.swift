@@ -23,11 +23,11 @@ struct PlanText {
         let failed = totals.failedEntries > 0 ? [Self.count(totals.failedEntries, "entry", "entries") + " failing"] : []
         let all = parts + failed
         let text = "Plan: \(Self.count(totals.entries, "entry", "entries"))"
-        return [style.bold(all.isEmpty ? text : "\(text), tags: \(all.joined(separator: ", "))")]
+        return folded(all.isEmpty ? text : "\(text), tags: \(all.joined(separator: ", "))", after: 0).map(style.bold)
     }
 
     private func block(_ entry: PlanDocument.Entry) -> [String] {
-        var lines = ["", style.bold(cut("\(entry.source) -> \(entry.target)"))]
+        var lines = [""] + folded("\(entry.source) -> \(entry.target)", after: 0).map(style.bold)
         if let failure = entry.failure { lines += labelled("fails", failure.reason, style.red) }
         for (decision, label) in Self.labels {
             let tags = entry.tags.filter { $0.decision == decision }
@@ -63,16 +63,15 @@ struct PlanText {
         let note = decision == .failed ? nil : reason
         let head = Self.count(tags.count, "tag", "tags") + (note.map { " (\($0))" } ?? "") + ": "
         let shown = wrapped(names, after: head)
-        var lines = labelled(label, head + (shown.first ?? ""), decision == .failed ? style.red : { $0 })
-        lines += shown.dropFirst().map { String(repeating: " ", count: Self.label + 2) + $0 }
+        var lines = [self.label(label, decision == .failed ? style.red : { $0 }) + head + (shown.first ?? "")]
+        lines += shown.dropFirst().map { Self.indentation + $0 }
         if decision == .failed, let reason { lines += labelled("", reason) }
         return lines
     }
 
     /// Names with commas between them, in as many lines as they may take; those that do not fit are counted.
     private func wrapped(_ names: [String], after head: String) -> [String] {
-        guard let width else { return [names.joined(separator: ", ")] }
-        let room = max(20, width - Self.label - 2)
+        guard let room = room(after: Self.label + 2) else { return [names.joined(separator: ", ")] }
         var lines = [""]
         var used = head.count
         for (position, name) in names.enumerated() {
@@ -82,7 +81,7 @@ struct PlanText {
             if used + text.count + (isLast && position < names.count - 1 ? rest.count : 0) > room {
                 guard !isLast else {
                     lines[lines.count - 1] += "…\(rest)"
-                    return lines
+                    break
                 }
                 lines.append("")
                 used = 0
@@ -97,19 +96,44 @@ struct PlanText {
         let hosts = document.hosts ?? []
         guard !hosts.isEmpty else { return [] }
         let column = hosts.map(\.host.count).max() ?? 0
-        let lines = hosts.map { host in
-            "  " + host.host + String(repeating: " ", count: column - host.host.count + 2) + Self.text(PlanSum(host))
+        let lines = hosts.flatMap { host -> [String] in
+            let name = "  " + host.host + String(repeating: " ", count: column - host.host.count + 2)
+            let shown = folded(Self.text(PlanSum(host)), after: name.count)
+            return [name + shown[0]] + shown.dropFirst().map { String(repeating: " ", count: name.count) + $0 }
         }
-        return ["", style.bold("By registry")] + lines.map(cut)
+        return ["", style.bold("By registry")] + lines
+    }
+
+    private static let indentation = String(repeating: " ", count: label + 2)
+
+    private func label(_ label: String, _ paint: (String) -> String = { $0 }) -> String {
+        "  " + paint(label + String(repeating: " ", count: Self.label - label.count))
     }
 
     private func labelled(_ label: String, _ text: String, _ paint: (String) -> String = { $0 }) -> [String] {
-        let padded = label + String(repeating: " ", count: Self.label - label.count)
-        let room = width.map { max(20, $0 - Self.label - 3) } ?? 4096
-        return ["  " + paint(padded) + text.displaySafe(limit: room)]
+        let shown = folded(text, after: Self.label + 2)
+        return [self.label(label, paint) + shown[0]] + shown.dropFirst().map { Self.indentation + $0 }
     }
 
-    private func cut(_ text: String) -> String { text.displaySafe(limit: width.map { max(20, $0 - 1) } ?? 4096) }
+    /// How many characters stand beside a column of so many; `nil` where there is no end.
+    private func room(after column: Int) -> Int? { width.map { max(20, $0 - column) } }
+
+    /// A text in as many lines as it takes, broken at blanks.
+    private func folded(_ text: String, after column: Int) -> [String] {
+        let safe = text.displaySafe(limit: 4096)
+        guard let room = room(after: column) else { return [safe] }
+        var lines = [""]
+        for word in safe.split(separator: " ").map({ $0.prefix(room) }) {
+            if lines[lines.count - 1].isEmpty {
+                lines[lines.count - 1] += word
+            } else if lines[lines.count - 1].count + 1 + word.count <= room {
+                lines[lines.count - 1] += " \(word)"
+            } else {
+                lines.append(String(word))
+            }
+        }
+        return lines
+    }
 
     private static func count(_ number: Int, _ one: String, _ many: String) -> String {
         "\(number) \(number == 1 ? one : many)"
@@ -150,6 +174,6 @@ private struct PlanSum {
 
     init(_ host: PlanDocument.Host) {
         (manifests, download, push, mount) = (host.manifests, host.downloadBytes, host.pushBytes, host.mountBytes)
-        (unknown, isExact) = (0, host.isExact)
+        (unknown, isExact) = (host.unknownTags, host.isExact || host.downloadBytes + host.pushBytes == 0)
     }
 }

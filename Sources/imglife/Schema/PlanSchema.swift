@@ -125,13 +125,14 @@ enum PlanSchema {
             },
             "host": {
               "type": "object",
-              "required": ["host", "manifests", "download_bytes", "push_bytes", "mount_bytes", "is_exact"],
+              "required": ["host", "manifests", "download_bytes", "push_bytes", "mount_bytes", "unknown_tags", "is_exact"],
               "properties": {
                 "host": { "type": "string" },
                 "manifests": { "$ref": "#/$defs/count" },
                 "download_bytes": { "$ref": "#/$defs/count" },
                 "push_bytes": { "$ref": "#/$defs/count" },
                 "mount_bytes": { "$ref": "#/$defs/count" },
+                "unknown_tags": { "description": "Tags of which no bytes are told.", "$ref": "#/$defs/count" },
                 "is_exact": { "description": "Whether each part is.", "type": "boolean" }
               }
             }

@@ -215,7 +215,7 @@ struct ConfigurationProblemTests {
         [
             .entry(
                 #"tag_regex: "^3\.\d""#,
-                #"5:22: not valid YAML: found unknown escape character; between double quotes a backslash begins an escape: write the value in single quotes, such as '^3\.\d'"#
+                #"5:21: not valid YAML: found unknown escape character; between double quotes a backslash begins an escape: write the value in single quotes, such as '^3\.\d'"#
             ),
             .init(
                 "sync: {entries: [{source: a.io/b, target: c.io/d:stable, tag: t}]}",
@@ -233,7 +233,7 @@ struct ConfigurationProblemTests {
                 "tag: a\ndigest: b",
                 "6:7: sync.entries[0].digest: unknown key; a digest cannot be mirrored without its tag; write the tag as 'tag'"
             ),
-            .entry("tag: 'a", "5:12: not valid YAML: found unexpected end of stream; close the quotes"),
+            .entry("tag: 'a", "5:14: not valid YAML: found unexpected end of stream; close the quotes"),
             .top(
                 "registries: {a.io: {insecure: true}}",
                 "2:21: registries.a.io.insecure: unknown key; a host that speaks plain HTTP has 'plain_http: true'; one with a certificate of its own 'ca_file'"
