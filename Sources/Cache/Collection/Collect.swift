@@ -119,7 +119,7 @@ extension Collector.Work {
     /// Images that lose their names together.
     private static let evictionBatch = 50
     /// Blobs that are listed before they are removed.
-    private static let listSize = 4 * Sweep.size
+    private static let listSize = Sweep.size
 
     /// Files without a row, which nothing refers to, and which are older than the grace.
     private func garbage(among orphans: [StoredFile]) async throws -> [Sweep.Candidate] {

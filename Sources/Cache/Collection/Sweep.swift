@@ -2,12 +2,14 @@ import OCI
 
 /// Removes blobs, many at a time: first their rows say so, then the files go, then the rows.
 ///
-/// Two transactions for all of them, and between these one shard's files after the other. Stopped at any point it leaves
+/// Two kinds of short transactions, and between these one shard's files after the other. Stopped at any point it leaves
 /// rows that say `deleting`, and perhaps their files: the next opening or ``settle()`` finishes or takes that back. Who
 /// needs a blob meanwhile waits for its shard's lock and finds it kept or gone.
 struct Sweep: Sendable {
-    /// Blobs of one batch, so that no transaction is long.
-    static let size = 500
+    /// Blobs of one batch: so many that each of the 256 shards, which is locked and looked at anew, has several.
+    static let size = 4096
+    /// Blobs of one transaction, so that none is long.
+    private static let transactionSize = 512
 
     /// A blob that nothing needed when it was looked at.
     struct Candidate: Sendable {
@@ -30,8 +32,12 @@ struct Sweep: Sendable {
         var rest = candidates[...]
         while !rest.isEmpty {
             try Task.checkCancellation()
-            let (marked, count) = try await mark(rest.prefix(Self.size))
-            rest = rest.dropFirst(count)
+            var marked: [Candidate] = []
+            while !rest.isEmpty, marked.count < Self.size {
+                let (some, count) = try await mark(rest.prefix(Self.transactionSize))
+                rest = rest.dropFirst(count)
+                marked += some
+            }
             removed += try await removeMarked(marked)
         }
         return removed
@@ -39,8 +45,10 @@ struct Sweep: Sendable {
 
     /// Finishes what others left behind that died while they removed it, or takes it back where it is needed again.
     ///
+    /// - Parameter waits: whether shards are waited for that somebody works on; else these blobs are left out.
     /// - Returns: how much was removed.
-    func settle() async throws -> CollectionTally {
+    /// - Throws: ``CacheError``.
+    func settle(waits: Bool = true) async throws -> CollectionTally {
         let marked = try await store.index.read { db in
             try db.blobs.deletions().map {
                 Candidate(digest: $0, size: try db.blobs.size(of: $0) ?? 0, lastUse: 0)
@@ -48,7 +56,7 @@ struct Sweep: Sendable {
         }
         var removed = CollectionTally()
         for start in stride(from: 0, to: marked.count, by: Self.size) {
-            removed += try await removeMarked(Array(marked[start..<min(start + Self.size, marked.count)]))
+            removed += try await removeMarked(Array(marked[start..<min(start + Self.size, marked.count)]), waits: waits)
         }
         return removed
     }
@@ -73,12 +81,15 @@ struct Sweep: Sendable {
     }
 
     /// Removes the files and the rows of what is marked.
-    private func removeMarked(_ marked: [Candidate]) async throws -> CollectionTally {
+    private func removeMarked(_ marked: [Candidate], waits: Bool = true) async throws -> CollectionTally {
         guard !marked.isEmpty else { return CollectionTally() }
         var removed: [Candidate] = []
         let shards = Dictionary(grouping: marked) { StoreLocks.shard($0.digest) }
         for (shard, members) in shards {
-            let lock = try await store.locks.acquire(shard, .exclusive)
+            let lock =
+                waits
+                ? try await store.locks.acquire(shard, .exclusive) : try store.locks.tryAcquire(shard, .exclusive)
+            guard let lock else { continue }
             defer { lock.unlock() }
             removed += try await removeFiles(of: members)
         }
@@ -117,9 +128,11 @@ struct Sweep: Sendable {
     }
 
     private func forget(_ removed: [Candidate]) async throws {
-        guard !removed.isEmpty else { return }
-        try await store.index.write { db in
-            for candidate in removed { try db.blobs.finishDeletion(candidate.digest) }
+        for start in stride(from: 0, to: removed.count, by: Self.transactionSize) {
+            let some = removed[start..<min(start + Self.transactionSize, removed.count)]
+            try await store.index.write { db in
+                for candidate in some { try db.blobs.finishDeletion(candidate.digest) }
+            }
         }
     }
 }

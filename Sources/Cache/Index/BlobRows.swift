@@ -119,24 +119,6 @@ struct BlobRows {
         try Digest.fetchAll(db, sql: "SELECT digest FROM blobs WHERE state = 'deleting' AND state <> 'ok'")
     }
 
-    /// Takes a deletion back if a name, a lease, or something that one of them keeps needs the blob.
-    ///
-    /// - Returns: whether something does.
-    func revertDeletion(_ digest: Digest, fileExists: Bool) throws -> Bool {
-        let isNeeded = try Bool.fetchOne(
-            db,
-            sql: """
-                \(References.keepers(of: "?1"))
-                SELECT EXISTS (SELECT 1 FROM keepers JOIN names USING (digest))
-                    OR EXISTS (SELECT 1 FROM keepers JOIN lease_items USING (digest))
-                    OR EXISTS (SELECT 1 FROM keepers JOIN import_items USING (digest))
-                """,
-            arguments: [digest]
-        )
-        if isNeeded == true { try takeBackDeletion(of: digest, fileExists: fileExists) }
-        return isNeeded == true
-    }
-
     /// Says that a blob is being removed, whether it had a row or not.
     func beginDeletion(of digest: Digest, size: Int64, lastUse: Int64) throws {
         try db.executeCached(

@@ -11,7 +11,16 @@ struct Opening: Sendable {
     let configuration: CacheConfiguration
 
     /// - Returns: the cache, and the shared store lock.
+    /// - Throws: ``CacheError``; `CancellationError`.
     func run() async throws -> (ContentCache, OpenFile) {
+        do {
+            return try await open()
+        } catch let error as SystemError {
+            throw CacheError(error, "open the cache", path: configuration.directory)
+        }
+    }
+
+    private func open() async throws -> (ContentCache, OpenFile) {
         if configuration.mayBeReadOnly, ReadOnlyOpening.isOutOfReach(configuration.directory) {
             return try await ReadOnlyOpening(configuration: configuration).run()
         }
@@ -27,7 +36,7 @@ struct Opening: Sendable {
         let cache = ContentCache(Store(configuration, directory, locks, index))
         try await ImageLayout(store: cache.store).complete()
         // Leases and partials of processes that died, deletions that they began.
-        try await blocking { try Tidying(store: cache.store).run() }
+        try await Tidying(store: cache.store).run()
         return (cache, lock)
     }
 

@@ -6,12 +6,15 @@ import OCI
 struct Tidying: Sendable {
     let store: Store
 
-    /// Done at each opening; blocks.
-    func run() throws {
-        try removeDeadLeases()
-        try expire()
-        _ = try OldIngests(store: store).remove(isDryRun: false)
-        try settleDeletions()
+    /// Done at each opening.
+    func run() async throws {
+        try await blocking {
+            try removeDeadLeases()
+            try expire()
+            _ = try OldIngests(store: store).remove(isDryRun: false)
+        }
+        // What a living process is removing is left to it where it is at it.
+        _ = try await Sweep(store: store, protection: .collecting(cutoff: .max)).settle(waits: false)
         FreeSpace(store: store).layBallast()
     }
 
@@ -39,24 +42,5 @@ struct Tidying: Sendable {
             try db.history.expire(at: now)
             try db.imports.expire(at: now)
         }
-    }
-
-    /// Finishes deletions that were begun, or takes them back where something refers to the blob again.
-    private func settleDeletions() throws {
-        for digest in try store.index.read({ try $0.blobs.deletions() }) {
-            guard let lock = try store.locks.tryAcquire(StoreLocks.shard(digest), .exclusive) else { continue }
-            defer { lock.unlock() }
-            try settleDeletion(digest)
-        }
-    }
-
-    /// Only with the lock of the digest's shard.
-    private func settleDeletion(_ digest: Digest) throws {
-        let exists = try store.directory.blobs.status(of: digest) != nil
-        guard try store.index.read({ try $0.blobs.state(of: digest) }) == .deleting,
-            try !store.index.write({ try $0.blobs.revertDeletion(digest, fileExists: exists) }),
-            try store.blobs.removeIfIdle(digest)
-        else { return }
-        try store.index.write { try $0.blobs.finishDeletion(digest) }
     }
 }
