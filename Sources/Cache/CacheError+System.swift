@@ -25,7 +25,8 @@ extension CacheError {
         case EACCES, EPERM: (.permission, "give this user write access to it, or choose another --cache-dir")
         case EROFS: (.permission, "mount it writable, or choose another --cache-dir")
         case ENOTDIR: (.notADirectory, "choose a directory with --cache-dir")
-        case ELOOP: (.untrusted, "it is a symbolic link; a cache must consist of real directories and files")
+        case ELOOP:
+            (.untrusted, "it is a symbolic link, or no file at all; a cache must consist of real directories and files")
         case EIO: (.inputOutput, "check the disk and its file system")
         case EMFILE, ENFILE: (.inputOutput, "raise the limit on open files (ulimit -n)")
         default: (.inputOutput, nil)

@@ -46,6 +46,15 @@ struct BlobFiles: Sendable {
         }
     }
 
+    /// Whether something has a blob's name that is no file.
+    func holdsNoFile(_ digest: Digest) throws(CacheError) -> Bool {
+        do throws(SystemError) {
+            return try status(of: digest).map { !$0.isRegular } ?? false
+        } catch {
+            throw CacheError(error, "look for", path: path(of: digest), digest: digest)
+        }
+    }
+
     /// Opens a committed blob.
     ///
     /// - Returns: `nil` when there is none, or none of that size: such a file is replaced by the next download.

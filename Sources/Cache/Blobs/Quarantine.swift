@@ -97,6 +97,35 @@ struct Quarantine: Sendable {
         return .putAside
     }
 
+    /// Puts aside what stands in a blob's place and is no file: a link, a pipe or a directory would keep the blob away for
+    /// ever.
+    ///
+    /// - Returns: whether there was such a thing.
+    /// - Throws: ``CacheError``.
+    func clearPlace(of digest: Digest) async throws -> Bool {
+        guard try isForeign(digest), isPossible(digest) else { return false }
+        let lock = try await store.locks.acquire(StoreLocks.shard(digest), .exclusive)
+        defer { lock.unlock() }
+        guard try isForeign(digest) else { return false }
+        let directory = store.directory
+        let name = "\(Ingest.name(digest)).\(store.now)"
+        do throws(SystemError) {
+            try directory.blobs.moveAside(digest, to: directory.quarantine, name)
+        } catch {
+            throw CacheError(error, "put aside", path: directory.blobs.path(of: digest), digest: digest)
+        }
+        store.configuration.logger.warning(
+            "what stood in a blob's place was no file; it has been put aside",
+            metadata: ["digest": "\(digest)", "file": "\(directory.quarantine.path)/\(name)"]
+        )
+        try await store.blobs.markMissing([digest])
+        return true
+    }
+
+    private func isForeign(_ digest: Digest) throws(CacheError) -> Bool {
+        try store.directory.blobs.holdsNoFile(digest)
+    }
+
     private func bound() throws(SystemError) {
         let quarantine = store.directory.quarantine
         let names = try quarantine.names()
@@ -104,6 +133,7 @@ struct Quarantine: Sendable {
         var byAge: [(name: String, age: Int64)] = []
         for name in names { byAge.append((name, try quarantine.status(name)?.modifiedAt ?? 0)) }
         byAge.sort { $0.age < $1.age }
-        for old in byAge.prefix(names.count - Self.limit) { try quarantine.remove(old.name) }
+        // A directory can be put aside too; it stays.
+        for old in byAge.prefix(names.count - Self.limit) { try? quarantine.remove(old.name) }
     }
 }

@@ -37,6 +37,7 @@ extension Directory {
     package func lockIfFree(_ name: String, flags: CInt = O_RDONLY) throws(SystemError) -> OpenFile? {
         do throws(SystemError) {
             let file = try openFile(name, flags: flags)
+            guard try !file.status().isDirectory else { return nil }
             guard case .taken(let locked) = try FileLock.attempt(on: file, named: name, in: self) else { return nil }
             return locked
         } catch {

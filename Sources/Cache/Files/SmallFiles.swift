@@ -23,11 +23,13 @@ extension Directory {
     /// Reads a small file whole.
     ///
     /// - Returns: `nil` when there is none, or more than `limit` bytes of it.
+    /// - Throws: ``SystemError``; `ELOOP` for what is no file: a pipe has no end, and a link leads elsewhere.
     package func contents(_ name: String, limit: Int64) throws(SystemError) -> ByteBuffer? {
         do throws(SystemError) {
             let file = try openFile(name, flags: O_RDONLY)
-            let length = try file.length()
-            return length <= limit ? try file.read(at: 0, atMost: Int(length) + 1) : nil
+            let status = try file.status()
+            guard status.isRegular else { throw SystemError(call: "open", code: ELOOP) }
+            return status.size <= limit ? try file.read(at: 0, atMost: Int(status.size) + 1) : nil
         } catch {
             guard error.code == ENOENT else { throw error }
             return nil

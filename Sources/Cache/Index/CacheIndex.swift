@@ -101,7 +101,7 @@ final class CacheIndex: Sendable {
                 isVoid = true
             }
         } catch {
-            throw CacheError(error, "write the index", path: path)
+            throw CacheError(error, "remove the sum of the index", path: "\(path).sum")
         }
     }
 

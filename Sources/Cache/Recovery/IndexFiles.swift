@@ -62,6 +62,8 @@ extension IndexFiles {
             // With a journal the file is not what counts, until SQLite has rolled it back.
             if let journal = try root.status("\(CacheIndex.fileName)-journal"), journal.size > 0 { return false }
             guard try root.status(CacheIndex.fileName) != nil,
+                // Something else of that name says nothing.
+                try root.status(IndexSum.fileName)?.isRegular == true,
                 let text = try root.contents(IndexSum.fileName, limit: 16 << 20),
                 let sum = IndexSum(String(buffer: text))
             else { return false }
@@ -82,12 +84,12 @@ extension IndexFiles {
     /// Whether SQLite found the index damaged, or could not read it, while it was in use.
     func isSuspect() throws(SystemError) -> Bool {
         if try isCondemned() { return true }
-        return try root.status(Self.suspectName) != nil
+        return try root.status(Self.suspectName)?.isRegular == true
     }
 
     /// Whether SQLite found the index damaged: its checks do not see all that makes it say so.
     func isCondemned() throws(SystemError) -> Bool {
-        try root.status(Self.condemnedName) != nil
+        try root.status(Self.condemnedName)?.isRegular == true
     }
 
     /// Has the index checked thoroughly at the next opening, as what a failing disk says of it now may not be so then;

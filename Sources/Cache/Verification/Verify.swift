@@ -107,9 +107,10 @@ package struct Verifier: Sendable {
         var faults = faults
         for digest in try await blobsWithout(files: files)
         where faults[digest] == nil && subset?.contains(digest) ?? true {
+            let wasForeign = try await Quarantine(store: store).clearPlace(of: digest)
             // It may have come since the files were listed.
-            let isHere = try await blocking { [store] in try store.directory.blobs.open(digest) != nil }
-            if !isHere { faults[digest] = Verdict(fault: .missing) }
+            let isHere = try await blocking { [blobs = store.directory.blobs] in try blobs.status(of: digest) }
+            if isHere?.isRegular != true { faults[digest] = Verdict(fault: wasForeign ? .damaged : .missing) }
         }
         if !store.isReadOnly { try await noteMissing(faults.keys.sorted()) }
         var findings: [VerificationReport.Finding] = []
@@ -128,7 +129,7 @@ package struct Verifier: Sendable {
             let lock = try await store.locks.acquire(shard, .exclusive)
             defer { lock.unlock() }
             try await blocking { [store] in
-                let gone = try digests.filter { try store.directory.blobs.open($0) == nil }
+                let gone = try digests.filter { try store.directory.blobs.status(of: $0)?.isRegular != true }
                 try Self.unlessFull {
                     try store.index.write { try $0.blobs.markMissing(gone, in: store.directory.blobs) }
                 }

@@ -1,0 +1,77 @@
+import CacheSupport
+import Glibc
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+@testable import Cache
+
+/// What is no file where the cache has one: a directory, a pipe, a link.
+@Suite(.timeLimit(.minutes(10)))
+struct StrangeThingTests {
+    enum Thing: CaseIterable, Sendable {
+        case directory
+        case pipe
+        case link
+
+        func put(at path: String) throws {
+            if Files.exists(path) { try Files.remove(path) }
+            switch self {
+            case .directory: try #require(mkdir(path, 0o700) == 0)
+            case .pipe: try #require(mkfifo(path, 0o600) == 0)
+            case .link: try #require(symlink("/etc/passwd", path) == 0)
+            }
+        }
+    }
+
+    @Test("In a blob's place it is told of and put aside, and the blob comes back", arguments: Thing.allCases)
+    func blob(_ thing: Thing) async throws {
+        let content = bytes(5000)
+        try await TimedCache.with { timed in
+            try await timed.open { try await $0.add(content) }
+            let digest = Digest.of(content)
+            let path = "\(timed.path)/blobs/sha256/\(digest.hex)"
+            try thing.put(at: path)
+            try await timed.open { cache async throws in
+                let report = try await cache.verify()
+                #expect(report.findings.map(\.digest) == [digest])
+                #expect(report.findings.first?.fault == .damaged && report.findings.first?.isInPlace == false)
+                #expect(try names("\(timed.path)/quarantine").count == 1)
+                try await cache.add(content)
+                #expect(try await cache.verify().findings.isEmpty)
+            }
+            #expect(try contents(path) == content)
+        }
+    }
+
+    @Test(
+        "In the place of a sign or a lease it keeps nobody out",
+        arguments: Thing.allCases,
+        ["index.suspect", "index.condemned", "leases/1234"]
+    )
+    func sign(_ thing: Thing, _ name: String) async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { try await $0.add(bytes(100)) }
+            try thing.put(at: "\(timed.path)/\(name)")
+            for size in [200, 300] { try await timed.open { try await $0.add(bytes(size)) } }
+            try await timed.open { cache async throws in #expect(try await cache.inventory.usage().blobs == 3) }
+        }
+    }
+
+    @Test("In the place of the index's sum it says nothing of the index", arguments: Thing.allCases)
+    func sum(_ thing: Thing) async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { try await $0.add(bytes(100)) }
+            try thing.put(at: "\(timed.path)/index.sqlite.sum")
+            try await timed.open { cache async throws in #expect(try await cache.inventory.usage().blobs == 1) }
+            guard thing == .directory else { return try await timed.open { try await $0.add(bytes(200)) } }
+            let error = await #expect(throws: CacheError.self) {
+                try await timed.open { cache async throws in
+                    _ = try await cache.hold([Descriptor(mediaType: .octetStream, bytes: bytes(300))])
+                }
+            }
+            #expect("\(error as Any)".contains("index.sqlite.sum"))
+        }
+    }
+}
