@@ -6,7 +6,8 @@ struct Aftermath: Sendable {
     let work: SyncWork
     let directory: String
     let ledger: Ledger
-    /// Whether others have worked on it than the commands that are run here: what they left goes with the collection.
+    /// Whether others have worked on it than the commands that are run here, on something else: what they left goes with the
+    /// collection.
     var isShared = false
 
     private var cache: String { "\(directory)/cache" }

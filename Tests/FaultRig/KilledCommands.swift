@@ -71,19 +71,30 @@ extension Campaign {
                 let victim = first ?? Victim.allCases.randomElement(using: &generator) ?? .sync
                 let time = Int.random(in: 20_000...victim.duration, using: &generator)
                 let place = "\(victim) killed after \(time) µs (round \(round))"
-                try await kill(victim, round, .killLater(microseconds: time), place)
+                let archive = victim == .take ? try await ArchiveWork(round, in: directory) : nil
+                try await kill(victim, archive, round, .killLater(microseconds: time), place)
                 _ = try work.takeTarget(round)
                 ledger.countCase()
                 ledger.enter(place, try Examination(cache))
-                let aftermath = Aftermath(work: work, directory: directory, ledger: ledger)
+                var aftermath = Aftermath(work: work, directory: directory, ledger: ledger)
+                // A sync needs nothing of an archive: without another import its files wait for the collection.
+                if round % 2 == 0 { try await archive?.expectSuccess(place, cache, ledger) }
+                aftermath.isShared = archive != nil && round % 2 == 1
                 try await aftermath.expectUsable(place, target: 100_000 + round)
             }
         }
 
-        private func kill(_ victim: Victim, _ round: Int, _ fault: Fault, _ place: String) async throws {
+        private func kill(
+            _ victim: Victim,
+            _ archive: ArchiveWork?,
+            _ round: Int,
+            _ fault: Fault,
+            _ place: String
+        ) async throws {
             switch victim {
             case .sync: check(try await work.program(in: directory, target: round).with(fault).run(), place)
-            case .take: check(try await ArchiveWork(round, in: directory).program(cache).with(fault).run(), place)
+            case .take:
+                if let archive { check(try await archive.program(cache).with(fault).run(), place) }
             case .serve:
                 check(
                     try await PullWork(work, round, in: directory, [fault]).untilKilled(place, ledger) { _ in },
