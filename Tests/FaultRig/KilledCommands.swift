@@ -77,9 +77,16 @@ extension Campaign {
                 ledger.countCase()
                 ledger.enter(place, try Examination(cache))
                 var aftermath = Aftermath(work: work, directory: directory, ledger: ledger)
-                // A sync needs nothing of an archive: without another import its files wait for the collection.
-                if round % 2 == 0 { try await archive?.expectSuccess(place, cache, ledger) }
-                aftermath.isShared = archive != nil && round % 2 == 1
+                // A sync needs nothing of an archive, nor of what clients pulled: without more of it their files wait for the
+                // collection.
+                let isOther = victim == .take || victim == .serve
+                aftermath.isShared = isOther && round % 2 == 1
+                if isOther, round % 2 == 0 {
+                    try await archive?.expectSuccess(place, cache, ledger)
+                    if victim == .serve {
+                        try await PullWork(work, round, in: directory, []).expectSuccess(place, ledger)
+                    }
+                }
                 try await aftermath.expectUsable(place, target: 100_000 + round)
             }
         }
