@@ -226,7 +226,7 @@ let package = Package(
         .testTarget(
             name: "ServeTests",
             dependencies: [
-                "Cache", "OCI", "Serve", "TestSupport",
+                "Cache", "CacheSupport", "OCI", "Serve", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -236,7 +236,7 @@ let package = Package(
         .testTarget(
             name: "PageTests",
             dependencies: [
-                "Cache", "OCI", "Page", "Serve", "TestSupport", "imglife",
+                "Cache", "CacheSupport", "OCI", "Page", "Serve", "TestSupport", "imglife",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

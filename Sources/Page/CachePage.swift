@@ -4,13 +4,6 @@ import OCI
 package struct CachePage: Sendable {
     /// Repositories on a page of the list, and images on one of a repository's.
     static let pageSize = 100
-    /// Images of a repository that the list shows.
-    static let imagesListed = 5
-    /// Tags of an image that the list shows.
-    static let tagsListed = 8
-    /// Tags in one row of a repository's page; an image with more has several rows.
-    static let tagsInRow = 50
-    static let downloadsListed = 50
 
     let source: PageSource
     let snapshots: Snapshots<PageSnapshot>
@@ -58,26 +51,76 @@ package struct CachePage: Sendable {
         return (template.render(view), view.missing != nil)
     }
 
-    private func view(
-        of snapshot: PageSnapshot,
-        _ query: PageQuery,
-        _ address: PullAddress
-    ) async throws -> PageView {
+    private func view(of snapshot: PageSnapshot, _ query: PageQuery, _ address: PullAddress) async throws -> PageView {
         let now = source.now()
         let counted = PageView.Moment(PageTime(snapshot.takenAt, now: now))
         var view = PageView(title: "imglife", heading: "Image cache", counted: counted)
         view.query = query.search.displaySafe
-        let builder = PageBuilder(snapshot: snapshot, query: query, address: address, now: now)
-        if let name = query.repository {
-            try await builder.show(repository: name, in: &view)
-        } else if query.search.isEmpty {
-            view.overview = overview(of: snapshot, now: now)
-            view.sentence = sentence(snapshot.usage)
+        guard let name = query.repository else {
+            let runs = source.runs()
+            let builder = ListBuilder(snapshot: snapshot, query: query, runs: runs, now: now)
             view.isEmpty = snapshot.repositories.isEmpty
-            if !view.isEmpty { try await builder.showList(in: &view) }
-        } else {
-            try await builder.showList(in: &view)
+            if !view.isEmpty || !query.search.isEmpty { try await builder.show(in: &view) }
+            if query.search.isEmpty { view.overview = overview(of: snapshot, runs, now: now) }
+            view.reload = view.overview?.isBusy == true ? "5" : nil
+            return view
         }
+        guard let repository = snapshot.repositories.first(where: { $0.isNamed(name) }) else {
+            return view.missing("There is no repository \(name.displaySafe) in the cache.")
+        }
+        guard let image = query.image else {
+            let builder = RepositoryBuilder(snapshot: snapshot, query: query, address: address, now: now)
+            try await builder.show(repository, in: &view)
+            return view
+        }
+        return try await show(image, of: repository, snapshot, address, in: view)
+    }
+
+    private func show(
+        _ name: String,
+        of repository: PageSnapshot.Repository,
+        _ snapshot: PageSnapshot,
+        _ address: PullAddress,
+        in view: PageView
+    ) async throws -> PageView {
+        let image = repository.image(named: name)
+        // A part of an image has a page of its own; what belongs to no image here has none.
+        guard let digest = image?.digest ?? (try? Digest(name)),
+            let facts = try await source.facts(digest, repository.reference)
+        else { return view.missing("There is no image \(name.displaySafe) of \(repository.name) in the cache.") }
+        let tag = try? TagName(name)
+        let context = PageRowContext(
+            address: address,
+            details: [:],
+            incomplete: [],
+            support: snapshot.support,
+            now: source.now()
+        )
+        let builder = ImageBuilder(
+            facts: facts,
+            repository: repository,
+            image: image,
+            tag: tag,
+            history: try await source.history(tag ?? image?.tags.first, repository.reference),
+            context: context
+        )
+        var view = view
+        builder.show(in: &view)
         return view
+    }
+
+    /// With a thin space between thousands: `100 000`.
+    static func grouped(_ number: Int64) -> String {
+        var digits = String(number)
+        var position = digits.count - 3
+        while position > 0 {
+            digits.insert("\u{202F}", at: digits.index(digits.startIndex, offsetBy: position))
+            position -= 3
+        }
+        return digits
+    }
+
+    static func counted(_ number: Int, _ one: String, _ many: String) -> String {
+        "\(grouped(Int64(number))) \(number == 1 ? one : many)"
     }
 }

@@ -14,6 +14,7 @@ package protocol FrontPage: Sendable {
     ///   - query: the request's parameters, decoded.
     ///   - host: the `Host` of the request.
     /// - Returns: its HTML, and whether what was asked for is not there.
+    /// - Throws: what keeps it from being made; `CancellationError`.
     func document(
         for query: [(name: String, value: String)],
         from host: String?

@@ -25,6 +25,16 @@ struct PageEscapingTests {
         fixture.details.update { [details] in $0 = [digest: details] }
         fixture.downloads.update { $0 = [RunningDownload(digest: digest, place: text, size: 1, arrived: 0)] }
         fixture.support = { _, _ in SupportEnd(.ended, date: text) }
+        let failure = PageRun.Failure(try RepositoryReference("docker.io/library/alpine"), "1", reason: text)
+        var run = PageRun(began: 1, ended: 2)
+        run.problem = text
+        run.failures = [failure]
+        run.repositories = [failure.repository]
+        fixture.runs.update { [run] in
+            $0 = PageRuns()
+            $0?.ended = [run]
+        }
+        fixture.facts = .sample(digest, saying: text)
         let plain = try await Self.shape(of: fixture, saying: "plain")
         let encoded = text.utf8.filter { $0 >= 0x20 && $0 != 0x7F }.map {
             "%\(String($0 >> 4, radix: 16))\(String($0 & 15, radix: 16))"
@@ -32,6 +42,8 @@ struct PageEscapingTests {
         .joined()
         for uri in [
             "/", "/?q=\(encoded)", "/?repository=\(encoded)", "/?repository=docker.io/library/alpine&q=\(encoded)",
+            "/?repository=docker.io/library/alpine&tag=1", "/?repository=docker.io/library/alpine&tag=\(encoded)",
+            "/?repository=docker.io/library/alpine&sort=\(encoded)",
         ] {
             let html = try await fixture.get(uri).text
             let shown = html.unicodeScalars.filter { $0.isUnsafeToDisplay && $0 != "\n" }
@@ -45,7 +57,11 @@ struct PageEscapingTests {
     /// The tags with the names of their attributes that pages have when nobody says anything evil.
     private static func shape(of fixture: PageFixture, saying text: String) async throws -> Set<String> {
         var shape: Set<String> = []
-        for uri in ["/", "/?q=\(text)", "/?q=alpine", "/?repository=\(text)", "/?repository=docker.io/library/alpine"] {
+        let repository = "/?repository=docker.io/library/alpine"
+        for uri in [
+            "/", "/?q=\(text)", "/?q=alpine", "/?repository=\(text)", repository, "\(repository)&tag=1",
+            "\(repository)&q=\(text)",
+        ] {
             shape.formUnion(markup(try await fixture.get(uri).text))
         }
         return shape

@@ -19,7 +19,11 @@ struct PageFixture: Sendable {
     let details = Mutable<[Digest: ImageDetails]>([:])
     let clock = ManualClock()
     let snapshotsTaken = Mutable(0)
+    let runs = Mutable<PageRuns?>(nil)
+    let partials = Mutable<(count: Int, bytes: Int64)>((0, 0))
+    let incomplete = Mutable<Set<Digest>>([])
     var support: PageSource.Support = { _, _ in nil }
+    var facts: ImageFacts?
 
     init(_ images: [CacheOverview.Image]) {
         self.images = Mutable(images)
@@ -77,6 +81,7 @@ struct PageFixture: Sendable {
                 usage.bytes = 3 << 30
                 usage.tags = images.value.reduce(0) { $0 + $1.references.count }
                 usage.logicalBytes = 10 << 30
+                (usage.partials, usage.partialBytes) = partials.value
                 return CacheOverview(usage: usage, images: images.value, freeBytes: 7 << 40)
             },
             details: { digests in details.value.filter { digests.contains($0.key) } },
@@ -88,9 +93,38 @@ struct PageFixture: Sendable {
             },
             support: { support }
         )
+        source.incomplete = { Set($0).intersection(incomplete.value) }
+        source.facts = { digest, _ in facts?.descriptor.digest == digest ? facts : nil }
+        source.runs = { runs.value }
         source.now = { Self.now }
         source.clock = clock
         return source
+    }
+}
+
+extension ImageFacts {
+    /// An index of one image of two layers, of which the second is not here.
+    static func sample(_ digest: Digest, saying text: String) -> ImageFacts? {
+        let part = { (number: Int) in
+            Descriptor(mediaType: .octetStream, digest: PageFixture.digest(number), size: Int64(number))
+        }
+        guard let top = Descriptor(mediaType: .ociIndex, digest: digest, size: 500), let image = part(1000),
+            let layer = part(2000), let lost = part(3000)
+        else { return nil }
+        var variant = Variant(descriptor: image, bytes: 6000)
+        variant.platform = Platform(os: "linux", architecture: text)
+        variant.created = "2026-03-01T12:00:00Z"
+        variant.layers = [Part(descriptor: layer, isHere: true), Part(descriptor: lost, isHere: false)]
+        variant.labels = [(text, text)]
+        return ImageFacts(
+            descriptor: top,
+            isIndex: true,
+            artifactType: text,
+            annotations: [(text, text)],
+            variants: [variant],
+            referrers: [ReferrerEntry(descriptor: image, artifactType: text)],
+            isWhole: false
+        )
     }
 }
 
@@ -112,6 +146,13 @@ final class Mutable<Value: Sendable>: Sendable {
 /// Nothing to pull.
 private struct NoContent: ServedContent {
     func manifest(_ reference: Reference, of repository: RepositoryReference) async throws -> ServedManifest? { nil }
+    func canServe(
+        _ manifest: Manifest,
+        by reference: Reference,
+        of repository: RepositoryReference
+    ) async throws -> Bool {
+        false
+    }
     func blobAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> BlobFile? { nil }
     func blob(
         _ digest: Digest,

@@ -1,3 +1,4 @@
+import CacheSupport
 import NIOCore
 import OCI
 import TestSupport

@@ -1,4 +1,5 @@
 import Cache
+import CacheSupport
 import Logging
 import NIOCore
 import OCI

@@ -72,6 +72,7 @@ extension Names {
         var settled = 0
         for name in try await NameWalk(index: store.index).pulled() {
             guard case .tag(let tag) = name.reference else { continue }
+            try Task.checkCancellation()
             if let top = try await store.index.read({ try $0.manifests.descriptor(of: name.digest) }) {
                 try await store.blobs.adoptImage(top)
             }

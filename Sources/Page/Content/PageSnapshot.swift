@@ -11,17 +11,34 @@ final class PageSnapshot: Sendable {
         let name: String
         /// The newest versions first, as far as their tags tell.
         let images: [Image]
+
+        var tagCount: Int { images.reduce(0) { $0 + $1.tags.count } }
+        /// Of its images in full: what they share counts for each.
+        var bytes: Int64 { images.reduce(0) { $0 + $1.bytes } }
+        var lastUse: Int64 { images.reduce(0) { max($0, $1.lastUse) } }
+
+        /// Whether that is its name, with `:` or `_` before a port.
+        func isNamed(_ text: String) -> Bool { name == text || reference.description == text }
+
+        /// The image with a tag or digest.
+        func image(named text: String) -> Image? {
+            images.first { image in
+                image.digest.description == text || image.tags.contains { $0.description == text }
+            }
+        }
     }
 
     /// One image of a repository, by whatever tags.
     struct Image: Sendable {
         let digest: Digest
         /// The newest version first; empty when clients asked for it by its digest alone.
-        let tags: [TagName]
+        var tags: [TagName]
         let uniqueBytes: Int64
         let sharedBytes: Int64
         /// In seconds since 1970.
         let lastUse: Int64
+
+        var bytes: Int64 { uniqueBytes + sharedBytes }
     }
 
     let usage: CacheUsage
@@ -33,6 +50,7 @@ final class PageSnapshot: Sendable {
     let takenAt: Int64
     private let details = Mutex<[Digest: ImageDetails]>([:])
     private let readDetails: @Sendable ([Digest]) async throws -> [Digest: ImageDetails]
+    private let findIncomplete: @Sendable ([Digest]) async throws -> Set<Digest>
 
     init(_ source: PageSource) async throws {
         takenAt = source.now()
@@ -42,6 +60,7 @@ final class PageSnapshot: Sendable {
         repositories = Self.repositories(overview.images)
         support = await source.support()
         readDetails = source.details
+        findIncomplete = source.incomplete
     }
 
     /// What some images' documents say; each is read once at most.
@@ -56,6 +75,9 @@ final class PageSnapshot: Sendable {
             return details
         }
     }
+
+    /// Those of some images of which something is not here now.
+    func incomplete(_ digests: [Digest]) async throws -> Set<Digest> { try await findIncomplete(digests) }
 
     private static func repositories(_ images: [CacheOverview.Image]) -> [Repository] {
         var byLocation: [RepositoryReference: [Image]] = [:]
@@ -91,41 +113,4 @@ final class PageSnapshot: Sendable {
         case (nil, _?): false
         }
     }
-}
-
-/// An order of tags for people: numbers in them count as numbers, the highest first.
-enum VersionOrder {
-    static func isNewer(_ left: String, _ right: String) -> Bool {
-        var left = left.utf8[...]
-        var right = right.utf8[...]
-        while let a = left.first, let b = right.first {
-            if a.isDecimalDigit, b.isDecimalDigit {
-                let (number, other) = (takeNumber(&left), takeNumber(&right))
-                if number.count != other.count { return number.count > other.count }
-                if !number.elementsEqual(other) { return other.lexicographicallyPrecedes(number) }
-            } else {
-                if a != b { return a > b }
-                left.removeFirst()
-                right.removeFirst()
-            }
-        }
-        // 3.21.3 before 3.21, and that before 3.21-slim.
-        return switch (left.first, right.first) {
-        case (nil, let next?): next < UInt8(ascii: ".")
-        case (let next?, nil): next >= UInt8(ascii: ".")
-        default: false
-        }
-    }
-
-    /// The digits at the beginning, without zeros before them.
-    private static func takeNumber(_ text: inout Substring.UTF8View) -> Substring.UTF8View {
-        let end = text.firstIndex { !$0.isDecimalDigit } ?? text.endIndex
-        let digits = text[..<end].drop { $0 == UInt8(ascii: "0") }
-        text = text[end...]
-        return digits
-    }
-}
-
-extension UInt8 {
-    fileprivate var isDecimalDigit: Bool { (0x30...0x39).contains(self) }
 }

@@ -11,6 +11,14 @@ package struct PageSource: Sendable {
     let downloads: @Sendable () -> [RunningDownload]
     let statistics: @Sendable () -> CacheStatistics
     let traffic: @Sendable () -> PageTraffic
+    /// Of some images, those of which something is not here.
+    var incomplete: @Sendable ([Digest]) async throws -> Set<Digest> = { _ in [] }
+    /// All that one image's documents say; `nil` for what is not here.
+    var facts: @Sendable (Digest, RepositoryReference) async throws -> ImageFacts? = { _, _ in nil }
+    /// What a tag stood for, the latest first.
+    var history: @Sendable (TagName?, RepositoryReference) async throws -> [TagPeriod] = { _, _ in [] }
+    /// The scheduled syncs; `nil` where none are scheduled.
+    package var runs: @Sendable () -> PageRuns? = { nil }
     /// Asked for once a snapshot.
     let support: @Sendable () async -> Support
     /// The wall clock, in seconds since 1970.
@@ -37,6 +45,12 @@ package struct PageSource: Sendable {
             traffic: traffic,
             support: support
         )
+        incomplete = { try await cache.incomplete($0) }
+        facts = { try await ImageFacts.read($0, of: $1, in: cache) }
+        history = { tag, repository in
+            guard let tag else { return [] }
+            return try await cache.names.history(of: tag, in: repository)
+        }
     }
 
     init(
@@ -83,5 +97,19 @@ package struct SupportEnd: Hashable, Sendable {
     package init(_ standing: Standing, date: String?) {
         self.standing = standing
         self.date = date
+    }
+}
+
+extension ContentCache {
+    /// Those of some images of which something is not here.
+    @concurrent
+    fileprivate func incomplete(_ digests: [Digest]) async throws -> Set<Digest> {
+        try Set(digests).filter { digest in
+            do {
+                return try manifest(digest).map { try !isWhole($0) } ?? true
+            } catch is DocumentError {
+                return true
+            }
+        }
     }
 }

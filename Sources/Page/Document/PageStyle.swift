@@ -42,18 +42,31 @@ enum PageStyle {
         input{flex:1 1 10rem;min-width:0}
         button{background:var(--raised);cursor:pointer}
         h1{font-size:1.5rem;line-height:1.25;margin:1.5rem 0 .5rem}
-        h2{font-size:1.125rem;margin:2rem 0 .5rem}
+        h2{font-size:1.125rem;margin:1.5rem 0 .5rem}
+        h3{font-size:1rem;margin:.75rem 0 .25rem}
         p{margin:.5rem 0;max-width:60rem}
-        dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr));gap:.5rem;margin:.75rem 0}
-        dl div{background:var(--raised);border-radius:.375rem;padding:.5rem .75rem}
-        dt{font-size:.875rem;color:var(--quiet)}
-        dd{margin:0;font-size:1.25rem;font-weight:600;font-variant-numeric:tabular-nums}
+        .alert{font-weight:600}
+        .above{display:flex;flex-wrap:wrap;gap:0 2rem;max-width:none}
+        .sort a,.sort strong{margin-left:.5rem}
+        dl{margin:.5rem 0}
+        dd{margin:0}
+        dt{color:var(--quiet);font-size:.875rem}
+        .strip{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem}
+        .strip div{display:flex;gap:.375rem;align-items:baseline}
+        .strip dd{font-weight:600;font-variant-numeric:tabular-nums}
+        .facts div,.pulls div{display:grid;grid-template-columns:minmax(7rem,14rem) minmax(0,1fr);gap:0 .75rem;
+        padding:.125rem 0}
+        .pulls div{grid-template-columns:6rem minmax(0,1fr)}
         footer{margin-top:2rem;padding-top:1rem;padding-bottom:1.5rem;border-top:1px solid var(--line)}
         footer,.quiet{color:var(--quiet);font-size:.875rem}
         nav{display:flex;flex-wrap:wrap;gap:.5rem 1.5rem;align-items:center;margin:1rem 0}
         code{font:.875rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
-        .pull{display:block;color:var(--quiet);font-size:.8125rem;user-select:all}
-        .block{display:block;background:var(--raised);border-radius:.375rem;padding:.5rem .75rem}
+        .pull,.digest{user-select:all}
+        .lines .pull{display:block;color:var(--quiet);font-size:.8125rem}
+        .digest{word-break:break-all}
+        details{border:1px solid var(--line);border-radius:.375rem;padding:.375rem .75rem;margin:.5rem 0}
+        summary{cursor:pointer}
+        summary>*{margin-right:1rem}
 
         """
 
@@ -65,6 +78,7 @@ enum PageStyle {
         white-space:nowrap;vertical-align:bottom}
         tbody{border-bottom:1px solid var(--line)}
         tbody th{font-weight:600;min-width:17rem}
+        .list tbody tr+tr>*{border-top:1px solid var(--line)}
         .number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
         .tags{min-width:10rem}
         .lines{width:44%}
@@ -73,8 +87,12 @@ enum PageStyle {
         .nowrap{white-space:nowrap}
         ul{list-style:none;margin:0;padding:0}
         ul.inline{display:flex;flex-wrap:wrap;gap:0 .75rem}
+        .parts{margin:.25rem 0;padding-left:1.5rem}
+        ul.parts{padding-left:0}
+        .parts li{margin:.25rem 0}
+        .failures{margin:0 0 .75rem 1rem}
         .ended{color:var(--bad);font-weight:600}
-        .soon{color:var(--warn);font-weight:600}
+        .soon,.incomplete{color:var(--warn);font-weight:600}
         .supported{color:var(--good)}
         progress{width:8rem;max-width:100%;height:.75rem;accent-color:var(--bar)}
 
@@ -86,7 +104,7 @@ enum PageStyle {
         thead{position:absolute;left:-200vw}
         tbody{padding:.5rem 0}
         tbody tr+tr{margin-top:.5rem;padding-top:.5rem;border-top:1px dashed var(--line)}
-        th,td{padding:.125rem 0}
+        th,td,tbody th{padding:.125rem 0;min-width:0}
         td{display:grid;grid-template-columns:7.5rem minmax(0,1fr);gap:0 .5rem}
         td::before{content:attr(data-label);color:var(--quiet);font-size:.875rem}
         .lines{width:auto}
@@ -95,6 +113,18 @@ enum PageStyle {
         td.wide::before{content:none}
         .number{text-align:left}
         form{flex:1 1 100%}
+        .list tbody tr+tr{margin-top:.25rem;padding-top:.25rem;border-top:1px solid var(--line)}
+        .list tbody tr+tr>*{border-top:0}
+        .list th{padding:0}
+        .list td{display:inline;padding:0;font-size:.8125rem;line-height:1.375}
+        .list td.empty{display:none}
+        .list td::before{content:none}
+        .list td.named::before{content:attr(data-label) " ";font-size:.8125rem}
+        .list td::after{content:" · ";color:var(--quiet)}
+        .list td:last-child::after{content:none}
+        .list ul.inline,.list li{display:inline}
+        .facts div,.pulls div{grid-template-columns:minmax(0,1fr)}
+        .facts div+div,.pulls div+div{margin-top:.25rem}
         }
         """
 }

@@ -35,3 +35,17 @@ struct PageTime: Hashable {
         return "\(count) \(unit.name)\(count == 1 ? "" : "s")"
     }
 }
+
+extension PageTime {
+    /// The day of a time such as `2026-03-01T12:00:00Z`.
+    ///
+    /// - Returns: `nil` for text that is no such time, and for the times that reproducible builds write.
+    static func day(_ text: String) -> String? {
+        let day = text.utf8.prefix(10)
+        let isDay = zip(day, "0000-00-00".utf8).allSatisfy { byte, pattern in
+            pattern == UInt8(ascii: "-") ? byte == pattern : (0x30...0x39).contains(byte)
+        }
+        guard day.count == 10, isDay, let date = String(day), date > "1981" else { return nil }
+        return date
+    }
+}

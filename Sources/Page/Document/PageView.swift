@@ -6,16 +6,26 @@ struct PageView {
     let style = PageStyle.text
     var query = ""
     var heading: String
+    /// After how many seconds the browser asks again; `nil` while nothing changes.
+    var reload: String?
     var isEmpty = false
-    /// What the sharing of blobs saves.
-    var sentence: String?
     var overview: Overview?
     var listing: Listing?
     var repository: Repository?
+    var image: Image?
     /// Why there is nothing to show.
     var missing: String?
     var pages: Pages?
     var counted: Moment
+
+    /// The page that says that there is nothing.
+    func missing(_ text: String) -> PageView {
+        var view = self
+        view.heading = "Not found"
+        view.title = "Not found · imglife"
+        view.missing = text
+        return view
+    }
 
     struct Moment {
         let machine: String
@@ -29,18 +39,28 @@ struct PageView {
         }
     }
 
-    struct Figure {
+    struct Pair {
         let label: String
         let value: String
     }
 
+    struct Alert {
+        let alertKind: String
+        let alertLink: String
+        let text: String
+    }
+
     struct Overview {
-        let holdings: [Figure]
-        let activity: [Figure]
+        let figures: [Pair]
         let started: Moment
+        let alerts: [Alert]
         let downloads: [Download]
         let furtherDownloads: String?
         let hasDownloads: Bool
+        let isBusy: Bool
+        let hasRuns: Bool
+        let noRuns: Bool
+        let runs: [Run]
     }
 
     struct Download {
@@ -52,61 +72,30 @@ struct PageView {
         let share: String
     }
 
-    /// Repositories, each with some of its images.
-    struct Listing {
-        let note: String
-        let groups: [Group]
-        let hasGroups: Bool
+    struct Run {
+        let began: Moment
+        let lasted: String
+        let result: String
+        let failed: String?
+        let problem: String?
+        let failures: [Failure]
+        let furtherFailures: String?
     }
 
-    struct Group {
-        let rows: [Row]
-        let more: More?
+    struct Failure {
+        let place: String
+        let reason: String
     }
 
-    struct More {
-        let moreText: String
-        let moreLink: String
+    struct OrderLink {
+        let order: String
+        let orderLink: String?
     }
 
-    /// Where a group's name stands: in its first row, beside all of them.
-    struct GroupName {
-        let name: String
-        let link: String
-        let span: Int
-    }
-
-    /// One repository with all of its images.
-    struct Repository {
-        let note: String
-        let example: String
-        let rows: [Row]
-    }
-
-    struct Tag {
-        let tag: String
-        let pull: String
-    }
-
-    struct Row {
-        var group: GroupName?
-        let tags: [Tag]
-        let furtherTags: String?
-        let untagged: Bool
-        let digestPull: String
-        let cutDigest: String
-        let wholeDigest: String
-        let platforms: [String]
-        let own: String
-        let shared: String
-        let use: Moment
-        let built: String?
-        let end: End?
-    }
-
-    struct End {
-        let standing: String
-        let words: String
+    /// A line that pulls something.
+    struct Pull {
+        let client: String
+        let command: String
     }
 
     struct Pages {

@@ -17,12 +17,28 @@ package struct CachedContent: ServedContent {
         switch reference {
         case .digest(let digest):
             return try manifest(digest).map { ServedManifest($0) }
-        case .tag:
-            guard let descriptor = try await cache.names.resolve(reference, in: repository),
-                let manifest = try cache.manifest(descriptor)
+        case .tag(let tag):
+            if let descriptor = try await cache.names.resolve(reference, in: repository) {
+                return try cache.manifest(descriptor).map { ServedManifest($0) }
+            }
+            // Whoever pulled it may have been killed before its image was found to be whole.
+            guard let descriptor = try await cache.names.resolveAny(tag, in: repository),
+                let manifest = try cache.manifest(descriptor), try cache.isWhole(manifest)
             else { return nil }
             return ServedManifest(manifest)
         }
+    }
+
+    /// A tag promises all of its image, while of an index that is asked for by its digest one image may be all that is needed.
+    @concurrent
+    package func canServe(
+        _ manifest: Manifest,
+        by reference: Reference,
+        of repository: RepositoryReference
+    ) async throws -> Bool {
+        if try cache.isWhole(manifest) { return true }
+        guard case .digest = reference, case .index(let index) = manifest.content else { return false }
+        return try index.entries.contains { try self.manifest($0.descriptor.digest).map(cache.isWhole) ?? false }
     }
 
     package func blobAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> BlobFile? {

@@ -11,6 +11,15 @@ package protocol ServedContent: Sendable {
     /// - Returns: `nil` when there is none.
     func manifest(_ reference: Reference, of repository: RepositoryReference) async throws -> ServedManifest?
 
+    /// Whether an image can be announced: all of it can be served, from here or from where it comes.
+    ///
+    /// Asked for a HEAD of its manifest, with which clients choose between this server and another.
+    func canServe(
+        _ manifest: Manifest,
+        by reference: Reference,
+        of repository: RepositoryReference
+    ) async throws -> Bool
+
     /// A blob that is there and may be served to everybody, without waiting for anything but opening its file.
     ///
     /// Called on an event loop for each request of a blob, before ``blob(_:of:isHead:client:)``.

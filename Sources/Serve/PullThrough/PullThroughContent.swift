@@ -79,6 +79,16 @@ package final class PullThroughContent: ServedContent {
         }
     }
 
+    /// What the upstream has is no loss here.
+    package func canServe(
+        _ manifest: Manifest,
+        by reference: Reference,
+        of repository: RepositoryReference
+    ) async throws -> Bool {
+        if upstreams.upstream(of: repository) != nil { return true }
+        return try await cached.canServe(manifest, by: reference, of: repository)
+    }
+
     package func blobAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> BlobFile? {
         guard let file = try cached.blobAtHand(digest, of: repository) else { return nil }
         upkeep.note(used: digest)

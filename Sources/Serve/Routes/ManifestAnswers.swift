@@ -18,6 +18,11 @@ struct ManifestAnswers: Sendable {
         guard let served = try await content.manifest(reference, of: address.repository) else {
             return Self.manifestUnknown(text, address)
         }
+        if request.method == .head,
+            !(try await content.canServe(served.manifest, by: reference, of: address.repository))
+        {
+            return Self.manifestUnknown(text, address)
+        }
         return answer(served, reference, request)
     }
 

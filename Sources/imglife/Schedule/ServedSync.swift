@@ -4,6 +4,7 @@ import Concurrency
 import FoundationEssentials
 import Logging
 import OCI
+import Page
 import Registry
 import Serve
 import Sync
@@ -11,10 +12,14 @@ import Synchronization
 
 /// The syncs of `serve --sync-every`: one process, one cache.
 final class ServedSync: Sendable {
-    /// What `/metrics` says of the last run.
+    /// How many runs the page can tell of.
+    private static let runsKept = 10
+
+    /// What `/metrics` and the page say of the last runs.
     private struct State {
         var metrics: RunMetrics?
         var lastSuccess: Double?
+        var runs = PageRuns()
     }
 
     private let current: CurrentSession
@@ -25,6 +30,9 @@ final class ServedSync: Sendable {
     }
 
     var gauges: [ServeMetrics.Gauge] { state.withLock { $0.metrics?.gauges ?? [] } }
+
+    /// The last runs, for the page.
+    var runs: PageRuns { state.withLock { $0.runs } }
 
     /// Reads the configuration again; the next run follows it.
     func reload() { current.reload() }
@@ -42,6 +50,8 @@ final class ServedSync: Sendable {
         let elapsed = memory.lastBeginning().map { Duration.seconds(Date().timeIntervalSince($0)) }
         try await Schedule(interval: interval).run(Concurrency.Timer(ContinuousClock()), since: elapsed) {
             let beginning = Date()
+            state.withLock { $0.runs.isRunning = true }
+            defer { state.withLock { $0.runs.isRunning = false } }
             await sync(current.value, in: cache)
             try Task.checkCancellation()
             memory.note(beginning)
@@ -50,6 +60,7 @@ final class ServedSync: Sendable {
 
     /// One run; whatever it fails of is told, and the next one may do better.
     private func sync(_ session: Session, in cache: ContentCache) async {
+        let began = Date()
         do {
             var options = Syncer.Options()
             options.parallelism = session.settings.parallelism
@@ -65,7 +76,14 @@ final class ServedSync: Sendable {
         } catch is CancellationError {
         } catch {
             session.logger.error("the sync failed", metadata: ["error": "\(error)"])
+            var run = PageRun(began: began.seconds, ended: Date().seconds)
+            run.problem = "\(error)"
+            note(run)
         }
+    }
+
+    private func note(_ run: PageRun) {
+        state.withLock { $0.runs.ended = [run] + $0.runs.ended.prefix(Self.runsKept - 1) }
     }
 
     private func tell(_ report: SyncReport, _ logger: Logger) {
@@ -74,12 +92,31 @@ final class ServedSync: Sendable {
             "errors": "\(report.errors + report.hookErrors)",
         ]
         logger.notice("sync ended", metadata: metadata)
+        note(PageRun(report))
         state.withLock { state in
             let ended = Date()
             state.metrics = RunMetrics(report, ended: ended, lastSuccess: state.lastSuccess)
             if report.errors + report.hookErrors == 0 { state.lastSuccess = ended.timeIntervalSince1970.rounded() }
         }
     }
+}
+
+extension PageRun {
+    init(_ report: SyncReport) {
+        let began = report.started.seconds
+        self.init(began: began, ended: began + report.duration.components.seconds)
+        tags = report.managed
+        synced = report.synced
+        repositories = Set(report.rows.map(\.source))
+        failures = report.rows.filter { $0.status == .failed }.map { row in
+            Failure(row.source, row.sourceTag, reason: row.reason ?? "it failed")
+        }
+    }
+}
+
+extension Date {
+    /// Since 1970.
+    fileprivate var seconds: Int64 { Int64(timeIntervalSince1970) }
 }
 
 extension ServeCommand {

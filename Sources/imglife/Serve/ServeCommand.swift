@@ -2,6 +2,7 @@ import ArgumentParser
 import Cache
 import Logging
 import OCI
+import Page
 import Registry
 import Serve
 import Synchronization
@@ -94,7 +95,9 @@ struct ServeCommand: Subcommand {
                     configuration.mayBeReadOnly = true
                     configuration.mode = .create
                     try await ContentCache.with(configuration) { cache in
-                        try await serve(cache, access, logger, room: room, until: stop)
+                        try await cache.settlingPulled(logger) {
+                            try await serve(cache, access, logger, room: room, until: stop)
+                        }
                     }
                 }
             }
@@ -128,7 +131,7 @@ struct ServeCommand: Subcommand {
                     },
                     gauges: { await cache.gauges() + figures() + (sync?.gauges ?? []) }
                 ),
-                page: try page(about: cache, access, metrics, sync)
+                page: try CachePage(about: cache, access, metrics, sync, at: listen, isTLS: tlsCert != nil)
             ) { server in
                 tellAddress(of: server, access, logger)
                 await syncing(sync, in: cache) { await wait(for: stop, server, access, sync, ending) }
@@ -225,6 +228,21 @@ extension ContentCache {
             .init(name: "imglife_cache_blobs", help: "Blobs in the cache.", value: Int64(usage.blobs)),
             .init(name: "imglife_cache_bytes", help: "Bytes in the cache.", value: usage.bytes),
             .init(name: "imglife_cache_tags", help: "Tags in the cache.", value: Int64(usage.tags)),
+            .init(
+                name: "imglife_cache_saved_bytes",
+                help: "Bytes that the sharing of blobs between images saves.",
+                value: usage.savedBytes
+            ),
+            .init(
+                name: "imglife_cache_partials",
+                help: "Interrupted downloads, which the next of the same blob goes on with.",
+                value: Int64(usage.partials)
+            ),
+            .init(
+                name: "imglife_cache_partial_bytes",
+                help: "Bytes on the disk of interrupted downloads.",
+                value: usage.partialBytes
+            ),
         ]
     }
 }

@@ -17,4 +17,13 @@ struct PullAddress: Hashable, CustomStringConvertible {
         let isHost = host.port != nil || host.name == "localhost" || host.name.contains(".")
         description = isHost ? host.description : "\(host.name):\(isTLS ? 443 : 80)"
     }
+
+    /// The lines with which the usual clients pull something.
+    func pulls(of name: String) -> [PageView.Pull] {
+        [("Docker", "docker pull"), ("Podman", "podman pull"), ("containerd", "ctr images pull")].map {
+            client,
+            command in
+            PageView.Pull(client: client, command: "\(command) \(self)/\(name)")
+        }
+    }
 }

@@ -6,16 +6,23 @@ import Page
 import Serve
 import Sync
 
-extension ServeCommand {
-    /// The page about a cache.
-    func page(
+extension CachePage {
+    /// The page about a cache, as `serve` shows it.
+    init(
         about cache: ContentCache,
         _ access: CacheAccess,
         _ metrics: ServeMetrics,
-        _ sync: ServedSync?
-    ) throws -> CachePage {
-        let source = PageSource(cache, traffic: { PageTraffic(metrics) }) { await access.session.support() }
-        return try CachePage(source, address: "\(listen)", isTLS: tlsCert != nil)
+        _ sync: ServedSync?,
+        at address: ListenAddress,
+        isTLS: Bool
+    ) throws {
+        var source = PageSource(
+            cache,
+            traffic: { PageTraffic(metrics) },
+            support: { await access.session.support() }
+        )
+        source.runs = { sync?.runs }
+        try self.init(source, address: "\(address)", isTLS: isTLS)
     }
 }
 

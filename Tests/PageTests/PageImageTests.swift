@@ -1,0 +1,91 @@
+import Cache
+import CacheSupport
+import OCI
+import Serve
+import TestSupport
+import Testing
+
+@testable import Page
+@testable import imglife
+
+/// The page of one image, about a cache that holds it.
+@Suite(.timeLimit(.minutes(10)))
+struct PageImageTests {
+    private static let image = SampleImage.multiPlatform()
+    private static let place = "/?repository=docker.io/library/app"
+
+    private func get(
+        _ uri: String,
+        _ change: (ContentCache, String) async throws -> Void = { _, _ in }
+    ) async throws -> String {
+        try await withCache { cache, path async throws in
+            try await cache.load(Self.image, as: ImageReference("app:1"))
+            let signature = SampleImage.artifact(of: Self.image.top)
+            try await cache.load(signature, as: ImageReference("app:signature"))
+            let repository = try RepositoryReference("docker.io/library/app")
+            try await cache.names.setReferrers(of: Self.image.digest, in: repository, to: [signature.top])
+            try await change(cache, path)
+            let page = try CachePage(PageSource(cache, traffic: { PageTraffic() }), address: "m:5050", isTLS: false)
+            return try await withThrowingTaskGroup(of: Void.self) { group in
+                defer { group.cancelAll() }
+                group.addTask { await page.run() }
+                let query = uri.dropFirst(2).split(separator: "&").map { pair in
+                    let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
+                    return (name: parts[0], value: parts.count > 1 ? parts[1] : "")
+                }
+                return try await page.document(for: query, from: "mirror.lan:5050").html
+            }
+        }
+    }
+
+    @Test("A tag's page has the whole digest, each platform with digest, size and layers, and what refers to it")
+    func whole() async throws {
+        let html = try await get("\(Self.place)&tag=1")
+        #expect(html.contains("<h1>docker.io/library/app:1</h1>"))
+        #expect(html.contains(#"<code class="digest">\#(Self.image.digest)</code>"#))
+        #expect(html.contains(".pull,.digest{user-select:all}"))
+        for part in Self.image.manifests where part.descriptor != Self.image.top {
+            #expect(html.contains(#"<code class="digest">\#(part.descriptor.digest)</code>"#))
+        }
+        for layer in Self.image.blobs where layer.descriptor.mediaType != .ociConfig {
+            #expect(html.contains(#"<code class="digest">\#(layer.descriptor.digest)</code>"#))
+        }
+        #expect(html.contains("<strong>linux/amd64</strong>") && html.contains("<strong>linux/arm64/v8</strong>"))
+        #expect(html.contains("application/vnd.example.signature"))
+        #expect(html.contains("<dd>2024-01-02</dd>") && html.contains("<dt>Here since</dt>"))
+        #expect(!html.contains(#"class="incomplete">"#))
+    }
+
+    @Test("It has the lines that pull it with docker, podman and containerd, by tag and by digest")
+    func pulls() async throws {
+        let html = try await get("\(Self.place)&tag=1")
+        for command in ["docker pull", "podman pull", "ctr images pull"] {
+            for name in [":1", "@\(Self.image.digest)"] {
+                let line = "\(command) mirror.lan:5050/docker.io/library/app\(name)"
+                #expect(html.contains(#"<code class="pull">\#(line)</code>"#), "\(line)")
+            }
+        }
+    }
+
+    @Test("One platform of it has a page by its digest, and so has what refers to it")
+    func parts() async throws {
+        let child = try #require(Self.image.manifests.first { $0.descriptor.mediaType == .ociManifest })
+        let html = try await get("\(Self.place)&digest=\(child.descriptor.digest)")
+        #expect(html.contains(#"<code class="digest">\#(child.descriptor.digest)</code>"#))
+        let missing = try await get("\(Self.place)&tag=2")
+        #expect(missing.contains("There is no image 2 of docker.io/library/app in the cache."))
+    }
+
+    @Test("An image that lacks a layer is marked: in the list, on its repository's page and on its own")
+    func incomplete() async throws {
+        let lost = try #require(Self.image.blobs.last).descriptor.digest
+        let lose: (ContentCache, String) async throws -> Void = { _, path in try Files.remove(file(lost, in: path)) }
+        for uri in ["/?", Self.place] {
+            #expect(try await get(uri, lose).contains(#"<span class="incomplete">incomplete</span>"#), "\(uri)")
+            #expect(try await !get(uri).contains(#"<span class="incomplete">"#), "\(uri)")
+        }
+        let html = try await get("\(Self.place)&tag=1", lose)
+        #expect(html.contains("Parts of it are not in the cache."))
+        #expect(html.contains(#"<span class="incomplete">not here</span>"#))
+    }
+}
