@@ -42,8 +42,13 @@ struct Paging: Hashable {
         return range.lowerBound
     }
 
-    /// The value of a `Link` header field to the next page, relative to this server.
+    /// The value of a `Link` header field to the next page.
+    ///
+    /// Relative to the request (RFC 3986, 5.2), so that it stays below a path that a proxy puts in front. Clients of
+    /// containers/image take the reference for a whole path, and ask without `n`: those get one.
     func link(path: String, after last: String, _ target: RequestTarget) -> String {
+        let path =
+            target["n"] == nil ? path : String(path[path.index(after: path.lastIndex(of: "/") ?? path.startIndex)...])
         var query = ["n=\(count)", "last=\(PercentEncoding.encoded(last))"]
         if let namespace = target["ns"] { query.append("ns=\(PercentEncoding.encoded(namespace))") }
         return "<\(path)?\(query.joined(separator: "&"))>; rel=\"next\""

@@ -60,12 +60,11 @@ struct ReferrerAnswers: Sendable {
         after last: Digest,
         _ target: RequestTarget
     ) -> String {
-        let name = address.name.split(separator: "/").map(PercentEncoding.encoded).joined(separator: "/")
         var query = ["last=\(PercentEncoding.encoded(last.description))"]
         for parameter in ["artifactType", "ns"] {
             guard let value = target[parameter] else { continue }
             query.append("\(parameter)=\(PercentEncoding.encoded(value))")
         }
-        return "</v2/\(name)/referrers/\(digest)?\(query.joined(separator: "&"))>; rel=\"next\""
+        return "<./\(digest)?\(query.joined(separator: "&"))>; rel=\"next\""
     }
 }
