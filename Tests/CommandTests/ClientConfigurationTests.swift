@@ -1,4 +1,5 @@
 import OCI
+import TestSupport
 import Testing
 
 @testable import imglife
@@ -9,14 +10,17 @@ struct ClientConfigurationTests {
         _ client: ClientKind,
         _ mirror: String = "http://10.0.0.7:5050",
         _ upstreams: [String] = ["docker.io", "quay.io"],
-        authority: String? = nil
+        authority: String? = nil,
+        credentials: MirrorCredentials? = nil
     ) throws -> ClientConfiguration {
-        ClientConfiguration(
+        var configuration = ClientConfiguration(
             client,
             mirror: try MirrorAddress(mirror),
-            upstreams: try upstreams.map { try RegistryHost($0) },
-            authorityFile: authority
+            upstreams: try upstreams.map { try RegistryHost($0) }
         )
+        configuration.authorityFile = authority
+        configuration.credentials = credentials
+        return configuration
     }
 
     @Test("containerd gets one hosts.toml for each registry, and asks Docker Hub itself by its real name")
@@ -118,6 +122,77 @@ struct ClientConfigurationTests {
 
                 """
         )
+    }
+
+    @Test("A registry with a port stands in a mirror's path with a low line, and on this machine it speaks plain HTTP")
+    func ports() throws {
+        #expect(
+            try configuration(.podman, "http://127.0.0.1:5050", ["registry.lab:5000", "localhost:5000"]).text == """
+                # /etc/containers/registries.conf.d/50-imglife.conf (podman, buildah, skopeo, CRI-O)
+                [[registry]]
+                prefix = "registry.lab:5000"
+                location = "registry.lab:5000"
+
+                [[registry.mirror]]
+                location = "127.0.0.1:5050/registry.lab_5000"
+                insecure = true
+
+                [[registry]]
+                prefix = "localhost:5000"
+                location = "localhost:5000"
+                insecure = true
+
+                [[registry.mirror]]
+                location = "127.0.0.1:5050/localhost_5000"
+                insecure = true
+
+
+                """
+        )
+        let hints = try configuration(.docker, "http://m:5050", ["registry.lab:5000"]).hints
+        #expect(hints.contains { $0.contains("m:5050/registry.lab_5000/") })
+    }
+
+    @Test("containerd asks a registry on this machine, and one that the configuration says so of, over plain HTTP")
+    func plainServers() throws {
+        var configuration = try configuration(
+            .containerd,
+            "http://m:5050",
+            ["127.0.0.1:5000", "registry.lab:80", "a.b"]
+        )
+        configuration.plainUpstreams = ["registry.lab:80"]
+        let servers = configuration.text.split(separator: "\n").filter { $0.hasPrefix("server") }
+        #expect(
+            servers == [
+                #"server = "http://127.0.0.1:5000""#, #"server = "http://registry.lab:80""#, #"server = "https://a.b""#,
+            ]
+        )
+    }
+
+    @Test(
+        "A mirror that asks for a password gets it where the client can send one, and elsewhere it is said what to do"
+    )
+    func passwords() throws {
+        let me = MirrorCredentials(user: "me", password: "p:w")
+        let text = { (client: ClientKind) in
+            try configuration(client, "https://m:5050", ["docker.io"], credentials: me)
+        }
+        #expect(
+            try text(.containerd).text.hasSuffix(
+                """
+                [host."https://m:5050"]
+                  capabilities = ["pull", "resolve"]
+                  [host."https://m:5050".header]
+                    authorization = "Basic bWU6cDp3"
+
+                """
+            )
+        )
+        #expect(try text(.k3s).text.contains("    auth:\n      username: \"me\"\n      password: \"p:w\"\n"))
+        for client in [ClientKind.docker, .podman, .buildkit] {
+            #expect(try !text(client).text.contains("p:w") && !text(client).text.contains("bWU6"))
+            #expect(try text(client).hints.contains { $0.contains("login") && $0.contains("m:5050") })
+        }
     }
 
     @Test(

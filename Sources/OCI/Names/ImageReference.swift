@@ -24,9 +24,8 @@ package struct RepositoryReference: Hashable, Sendable, CustomStringConvertible 
 
     package var description: String { "\(host)/\(repository)" }
 
-    /// How a server of many hosts lists it: a host with a port cannot stand in a name that clients accept, so the port
-    /// follows a `_`.
-    package var listedName: String { (host.port.map { "\(host.name)_\($0)" } ?? host.name) + "/\(repository)" }
+    /// How a server of many hosts lists it.
+    package var listedName: String { "\(host.listedName)/\(repository)" }
 }
 
 extension RepositoryReference: Comparable {

@@ -40,6 +40,9 @@ package struct RegistryHost: Hashable, Sendable, CustomStringConvertible {
         port.map { "\(name):\($0)" } ?? name
     }
 
+    /// How it stands in the path of a server of many hosts: a `:` cannot, so the port follows a `_`.
+    package var listedName: String { port.map { "\(name)_\($0)" } ?? name }
+
     /// Whether it names this machine: `localhost`, `127.0.0.0/8` or `[::1]`.
     package var isLoopback: Bool {
         if name == "localhost" || name == "[::1]" { return true }

@@ -29,13 +29,48 @@ struct ClientConfigCommand: Subcommand {
     @Option(help: ArgumentHelp("The mirror's certificate authority, as the client finds it.", valueName: "file"))
     var ca: String?
 
+    @Option(
+        help: ArgumentHelp("Who pulls, where the mirror asks for a password; with --password-stdin.", valueName: "name")
+    )
+    var username: String?
+
+    @Flag(help: "Read the password for --username from standard input.")
+    var passwordStdin = false
+
+    func validate() throws {
+        guard (username != nil) == passwordStdin else {
+            throw ValidationError("--username and --password-stdin must be given together")
+        }
+        guard username?.contains(":") != true else { throw ValidationError("--username must not hold a ':'") }
+    }
+
     func run() async throws {
         let mirror = try valid("--url", url) { text throws(ReferenceError) in try MirrorAddress(text) }
         try await Failure.exiting {
-            let lines = ClientConfiguration(client, mirror: mirror, upstreams: try upstreams(), authorityFile: ca)
+            var lines = ClientConfiguration(client, mirror: mirror, upstreams: try upstreams())
+            lines.plainUpstreams = try plainHosts()
+            lines.authorityFile = ca
+            lines.credentials = try credentials()
             for hint in lines.hints { StandardOutput.writeError("\(hint)\n") }
             try StandardOutput.write(lines.text)
         }
+    }
+
+    /// - Throws: `ValidationError` when standard input has no line.
+    private func credentials() throws -> MirrorCredentials? {
+        guard let username else { return nil }
+        guard let password = readLine(), !password.isEmpty else {
+            throw ValidationError("--password-stdin: standard input holds no password")
+        }
+        return MirrorCredentials(user: username, password: password)
+    }
+
+    /// The registries that the configuration says to reach over plain HTTP.
+    private func plainHosts() throws -> Set<RegistryHost> {
+        // Whoever names the registries need not have one.
+        guard upstream.isEmpty || parent.options.config != nil else { return [] }
+        let session = try Session(options: parent.options, copies: false)
+        return Set(session.configuration.registries.filter { $0.value.isPlainHTTP }.keys)
     }
 
     private func upstreams() throws -> [RegistryHost] {
