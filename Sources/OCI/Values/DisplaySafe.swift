@@ -10,8 +10,11 @@ extension StringProtocol {
 
     /// The text as ``displaySafe`` shows it, cut after `limit` characters.
     package func displaySafe(limit: Int) -> String {
-        // Nearly every text is plain, and busy servers log many.
-        if utf8.count <= limit, utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return String(self) }
+        // Nearly every text is plain, and busy servers log many; a generic walk costs more than all the rest of a log line.
+        let isPlain = utf8.withContiguousStorageIfAvailable { bytes in
+            bytes.count <= limit && bytes.allSatisfy { (0x20..<0x7F).contains($0) }
+        }
+        if isPlain == true { return String(self) }
         var result = ""
         var count = 0
         for scalar in unicodeScalars {

@@ -59,69 +59,75 @@ package final class ServeMetrics: Sendable {
     /// The media type of ``text(_:)``.
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-    private struct Answer: Hashable {
-        let route: String
-        let status: Int
-    }
+    /// The statuses that are told apart; 0 stands for all others.
+    private static let statuses = [
+        0, 200, 206, 304, 400, 401, 403, 404, 405, 408, 413, 414, 416, 417, 429, 431, 499, 502, 503, 504, 505, 508,
+    ]
+    /// Their positions, which are looked up for every answer.
+    private static let positions = Dictionary(uniqueKeysWithValues: statuses.enumerated().map { ($1, $0) })
 
-    private struct State {
-        var answers: [Answer: Int64] = [:]
-        var events: [Event: Int64] = [:]
-        var bytes: Int64 = 0
-        var connections: Int64 = 0
-        var refusedConnections: Int64 = 0
+    /// By event, then what connections are, then by route and status: nobody waits for anybody to count.
+    private let counters = (0..<Event.allCases.count + 3 + Route.Label.allCases.count * statuses.count).map { _ in
+        Counter()
     }
-
-    private let state = Mutex(State())
     /// Bodies of blobs that are being sent.
     private let sending = Atomic(0)
 
     package init() {}
 
     /// Counts something that happened.
-    package func count(_ event: Event, by amount: Int64 = 1) {
-        state.withLock { $0.events[event, default: 0] += amount }
-    }
+    package func count(_ event: Event, by amount: Int64 = 1) { counters[event.position].add(amount) }
 
     /// How often something has happened.
-    package subscript(event: Event) -> Int64 { state.withLock { $0.events[event] ?? 0 } }
+    package subscript(event: Event) -> Int64 { counters[event.position].value }
+
+    private var bytes: Counter { counters[Event.allCases.count] }
+    private var connections: Counter { counters[Event.allCases.count + 1] }
+    private var refusedConnections: Counter { counters[Event.allCases.count + 2] }
+
+    private func answers(_ route: Route.Label, _ position: Int) -> Counter {
+        counters[Event.allCases.count + 3 + route.rawValue * Self.statuses.count + position]
+    }
 
     /// Counts an answer with the bytes of its body that were sent.
-    func count(_ route: String, status: Int, bytes: Int64) {
-        state.withLock { state in
-            state.answers[Answer(route: route, status: status), default: 0] += 1
-            state.bytes += bytes
-        }
+    func count(_ route: Route.Label, status: Int, bytes: Int64) {
+        answers(route, Self.positions[status] ?? 0).add(1)
+        self.bytes.add(bytes)
     }
 
     /// All requests and the bytes of their answers' bodies.
     package var totals: (requests: Int64, sentBytes: Int64) {
-        state.withLock { ($0.answers.values.reduce(0, +), $0.bytes) }
+        let requests = Route.Label.allCases.reduce(0) { sum, route in
+            Self.statuses.indices.reduce(sum) { $0 + answers(route, $1).value }
+        }
+        return (requests, bytes.value)
     }
 
     func streamBegan() { sending.add(1, ordering: .relaxed) }
     func streamEnded() { sending.subtract(1, ordering: .relaxed) }
     var streams: Int { sending.load(ordering: .relaxed) }
 
-    func connectionOpened() { state.withLock { $0.connections += 1 } }
-    func connectionClosed() { state.withLock { $0.connections -= 1 } }
-    func connectionRefused() { state.withLock { $0.refusedConnections += 1 } }
+    func connectionOpened() { connections.add(1) }
+    func connectionClosed() { connections.add(-1) }
+    func connectionRefused() { refusedConnections.add(1) }
 
     /// Everything in Prometheus' text format, with the gauges of others after the server's own.
     func text(_ gauges: [Gauge]) -> String {
-        let state = state.withLock { $0 }
         var lines = Self.header("imglife_serve_requests_total", "counter", "Answered requests.")
-        let answers = state.answers.sorted { ($0.key.route, $0.key.status) < ($1.key.route, $1.key.status) }
-        for (answer, count) in answers {
-            lines.append("imglife_serve_requests_total{route=\"\(answer.route)\",status=\"\(answer.status)\"} \(count)")
+        for route in Route.Label.allCases {
+            for (position, status) in Self.statuses.enumerated() {
+                let count = answers(route, position).value
+                guard count > 0 else { continue }
+                lines.append("imglife_serve_requests_total{route=\"\(route)\",status=\"\(status)\"} \(count)")
+            }
         }
-        lines += Self.value("imglife_serve_sent_bytes_total", "counter", "Bytes of bodies sent.", state.bytes)
+        lines += Self.value("imglife_serve_sent_bytes_total", "counter", "Bytes of bodies sent.", bytes.value)
         for event in Event.allCases {
-            lines += Self.value(event.rawValue, "counter", event.help, state.events[event] ?? 0)
+            lines += Self.value(event.rawValue, "counter", event.help, self[event])
         }
         let refused = "Connections refused because there were too many."
-        lines += Self.value("imglife_serve_refused_connections_total", "counter", refused, state.refusedConnections)
-        lines += Self.value("imglife_serve_connections", "gauge", "Open connections.", state.connections)
+        lines += Self.value("imglife_serve_refused_connections_total", "counter", refused, refusedConnections.value)
+        lines += Self.value("imglife_serve_connections", "gauge", "Open connections.", connections.value)
         lines += Self.value("imglife_serve_streams", "gauge", "Blobs that are being sent.", Int64(streams))
         var last = ""
         for gauge in gauges {
@@ -141,4 +147,20 @@ package final class ServeMetrics: Sendable {
     private static func value(_ name: String, _ type: String, _ help: String, _ value: Int64) -> [String] {
         header(name, type, help) + ["\(name) \(value)"]
     }
+}
+
+extension ServeMetrics.Event {
+    /// Where its counter is.
+    fileprivate var position: Int { Self.positions[self] ?? 0 }
+
+    private static let positions = Dictionary(uniqueKeysWithValues: allCases.enumerated().map { ($1, $0) })
+}
+
+/// A number that many threads count up.
+private final class Counter: Sendable {
+    private let number = Atomic<Int64>(0)
+
+    var value: Int64 { number.load(ordering: .relaxed) }
+
+    func add(_ amount: Int64) { number.add(amount, ordering: .relaxed) }
 }

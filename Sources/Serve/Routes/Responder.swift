@@ -90,6 +90,7 @@ struct Responder: Sendable {
     ///   - request: what is asked.
     ///   - isAdmitted: what ``begin(_:)`` has told.
     ///   - client: who asks.
+    /// - Returns: what is sent.
     func answer(to request: Request, isAdmitted: Bool, of client: ServedClient) async -> Response {
         if !isAdmitted {
             if let authenticator {

@@ -54,19 +54,24 @@ enum Route: Hashable, Sendable {
     }
 
     /// Its name in the metrics.
-    var label: String {
+    enum Label: Int, CaseIterable {
+        // In the order of their names, as they are told.
+        case blob, catalog, healthz, manifest, metrics, none, page, ping, readyz, referrers, tags, uploads
+    }
+
+    var label: Label {
         switch self {
-        case .ping: "ping"
-        case .catalog: "catalog"
-        case .tags: "tags"
-        case .manifest: "manifest"
-        case .blob: "blob"
-        case .referrers: "referrers"
-        case .uploads: "uploads"
-        case .health: "healthz"
-        case .readiness: "readyz"
-        case .metrics: "metrics"
-        case .page: "page"
+        case .ping: .ping
+        case .catalog: .catalog
+        case .tags: .tags
+        case .manifest: .manifest
+        case .blob: .blob
+        case .referrers: .referrers
+        case .uploads: .uploads
+        case .health: .healthz
+        case .readiness: .readyz
+        case .metrics: .metrics
+        case .page: .page
         }
     }
 

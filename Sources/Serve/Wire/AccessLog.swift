@@ -12,7 +12,7 @@ struct AccessLog {
     /// Counts and logs an answer that has ended.
     func note(_ exchange: Exchange, of client: String) {
         if exchange.status == 0 { exchange.status = Self.clientLeft }
-        let label = exchange.request.route?.label ?? "none"
+        let label = exchange.request.route?.label ?? .none
         metrics.count(label, status: exchange.status, bytes: exchange.sent)
         guard logger.logLevel <= .info else { return }
         logger.info("answered", metadata: line(of: exchange, client))

@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import OCI
+import Synchronization
 
 /// Writes log events to standard error, one line each; those up to `info` may wait for others.
 struct LogOutput: LogHandler {
@@ -65,7 +66,16 @@ struct LogOutput: LogHandler {
 struct Timestamp: CustomStringConvertible {
     let description: String
 
-    static var now: Timestamp { Timestamp(secondsSince1970: Int64(time(nil))) }
+    /// Made once a second: a busy server writes tens of thousands of lines in one.
+    static var now: Timestamp {
+        let now = Int64(time(nil))
+        return last.withLock { last in
+            if last.second != now { last = (now, Timestamp(secondsSince1970: now)) }
+            return last.text
+        }
+    }
+
+    private static let last = Mutex((second: Int64(0), text: Timestamp(secondsSince1970: 0)))
 
     init(secondsSince1970: Int64) {
         var seconds = time_t(secondsSince1970)
