@@ -36,7 +36,7 @@ define need_packages
 	{ echo "$$package is missing; 'make deps' installs what is needed" >&2; exit 1; }; done
 endef
 
-.PHONY: build release test torture lint format demo bench install clean deps deb image check-packages
+.PHONY: build release test torture soak lint format demo bench install clean deps deb image check-packages
 .PHONY: build-packages test-packages demo-packages bench-packages package-packages check-packages-packages
 
 deps: build-packages test-packages demo-packages
@@ -69,6 +69,10 @@ format:
 demo: build-packages demo-packages
 	$(MAKE) release
 	Tests/Demo/run "$$($(SWIFT) build $(RELEASE) --show-bin-path)/imglife"
+
+# Pull-through with faults: memory and descriptors must not grow.
+soak: release
+	Benchmarks/soak "$$($(SWIFT) build $(RELEASE) --show-bin-path)/imglife" $(or $(MINUTES),30)
 
 bench: build-packages bench-packages
 	$(MAKE) release
