@@ -258,8 +258,7 @@ let package = Package(
                 "OCI", "TestSupport", "imglife",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
-            ],
-            exclude: ["Captures"]
+            ]
         ),
     ],
     swiftLanguageModes: [.v6],
