@@ -28,6 +28,60 @@ struct FailedCopyTests {
         }
     }
 
+    @Test(
+        "What a target said that it has is sent when it refuses the manifest, however it says so",
+        arguments: [
+            (404, "MANIFEST_BLOB_UNKNOWN"), (400, "MANIFEST_BLOB_UNKNOWN"), (400, "MANIFEST_INVALID"),
+            (404, "MANIFEST_UNKNOWN"), (404, "BLOB_UNKNOWN"), (404, "NOT_FOUND"),
+        ]
+    )
+    func lyingTarget(status: Int, code: String) async throws {
+        try await ScriptedRegistry.with { source in
+            try await ScriptedRegistry.with { target in
+                let image = SampleImage.image()
+                source.load(image, repository: "app", tag: "v1")
+                target.load(.image(layers: [.init(seed: 9, size: 100)]), repository: "app", tag: "other")
+                let sizes = Dictionary(
+                    image.blobs.map { ("/v2/app/blobs/\($0.descriptor.digest)", $0.descriptor.size) }
+                ) { first, _ in first }
+                target.script(
+                    RequestMatch("HEAD", .blobs, times: nil),
+                    .flip { request in
+                        sizes[request.path].map { .status(200, headers: ["Content-Length": "\($0)"]) }
+                    }
+                )
+                target.script(
+                    RequestMatch("PUT", .manifests, times: nil),
+                    .flip { [store = target.store] _ in
+                        store.blob(image.blobs[0].descriptor.digest, in: "app") == nil ? .error(status, code) : nil
+                    }
+                )
+                try await MirrorRun.with { mirror in
+                    let report = try await mirror.run(entry(source, target))
+                    #expect(report.rows.map(\.status) == [.synced])
+                    #expect(target.store.holds(image, repository: "app"))
+                    #expect(target.count("POST") == image.blobs.count)
+                }
+            }
+        }
+    }
+
+    @Test("A manifest that is refused for good does not make its blobs be sent twice", arguments: [400, 404])
+    func refusedManifest(status: Int) async throws {
+        try await ScriptedRegistry.with { source in
+            try await ScriptedRegistry.with { target in
+                let image = SampleImage.image()
+                source.load(image, repository: "app", tag: "v1")
+                target.script(RequestMatch("PUT", .manifests, times: nil), .error(status, "MANIFEST_INVALID"))
+                try await MirrorRun.with { mirror in
+                    let report = try await mirror.run(entry(source, target))
+                    #expect(report.rows.map(\.status) == [.failed])
+                    #expect(target.count("POST") == image.blobs.count)
+                }
+            }
+        }
+    }
+
     @Test("Of an index the refused image is named with its platform")
     func refusedChild() async throws {
         try await ScriptedRegistry.with { source in

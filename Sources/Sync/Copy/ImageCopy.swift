@@ -55,9 +55,10 @@ struct ImageCopy: Sendable {
         do {
             try await sendChildren(of: graph)
             try await storingTop()
-        } catch let error as RegistryError where error.isMissingContent {
-            // The registry answered HEAD with 200 for what it does not have, or lost it since: Artifactory does both.
-            known.forget(graph, in: job.target)
+        } catch let error as RegistryError where error.isIgnoranceOfContent {
+            // The registry answered HEAD with 200 for what it does not have, or lost it since: Artifactory does both. What
+            // this run has sent is only sent again where the registry says that blobs are what it lacks.
+            known.forget(graph, in: job.target, sparingSent: !error.isMissingContent)
             try await sendBlobs(of: graph, lookingFirst: false)
             do {
                 try await sendChildren(of: graph)

@@ -31,6 +31,8 @@ final class KnownContent: Sendable {
 
     private struct State {
         var present: Set<Copy> = []
+        /// Blobs that this run has sent itself.
+        var sent: Set<Copy> = []
         var homes: [Place: [RepositoryName]] = [:]
     }
 
@@ -59,6 +61,7 @@ final class KnownContent: Sendable {
             if isKnown(digest, as: kind, in: repository) { return .alreadyThere }
             let outcome = try await send()
             note(digest, as: kind, in: repository)
+            if kind == .blob, case .stored = outcome { state.withLock { _ = $0.sent.insert(copy) } }
             return outcome
         }
     }
@@ -83,13 +86,15 @@ final class KnownContent: Sendable {
         }
     }
 
-    /// Forgets what is known of an image's parts in the repository, because its registry said otherwise.
-    func forget(_ graph: ImageGraph, in repository: RepositoryReference) {
+    /// Forgets what is known of an image's parts in the repository, because its registry said otherwise; of the blobs
+    /// perhaps only what this run has not sent itself.
+    func forget(_ graph: ImageGraph, in repository: RepositoryReference, sparingSent: Bool) {
         let manifests = (graph.children + [graph.top]).map { (digest: $0.descriptor.digest, kind: Kind.manifest) }
         let blobs = graph.blobs.map { (digest: $0.digest, kind: Kind.blob) }
         state.withLock { state in
             for part in manifests + blobs {
                 let copy = Copy(repository: repository, digest: part.digest, kind: part.kind)
+                if sparingSent, state.sent.contains(copy) { continue }
                 state.present.remove(copy)
                 state.homes[copy.place]?.removeAll { $0 == repository.repository }
             }
