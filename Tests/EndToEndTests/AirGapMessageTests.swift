@@ -47,7 +47,7 @@ struct AirGapMessageTests {
                 let document = try JSONValue(parsing: ByteBuffer(string: result.output))
                 let archives = try #require(document["archives"]?.elements)
                 #expect(archives.count == volumes.count)
-                #expect(archives.allSatisfy { $0["volumes"] == nil || $0["volumes"] == .null })
+                #expect(archives.allSatisfy { $0["volumes"]?.members == nil })
                 #expect(archives.flatMap { $0["images"]?.elements ?? [] }.count == Self.images.count)
             }
         }

@@ -45,7 +45,7 @@ struct OtherProgramsTests {
 
     private static func expect(_ kind: String, _ digest: Digest, in files: CacheFiles) throws {
         let images = try files.images()
-        #expect(images.keys.sorted() == [name] && files.wrongBlobs().isEmpty)
+        #expect(try images.keys.sorted() == [name] && files.wrongBlobs().isEmpty)
         let top = try #require(images[name])
         let manifest = try JSONValue(parsing: Files.read("\(files.path)/blobs/sha256/\(top.hex)"))
         let config = try #require(manifest["config"]?["digest"]?.string)
