@@ -44,12 +44,9 @@ struct FileCheck {
             return [problem(mention, text)]
         }
         let host = RegistryHost.dockerHub
-        let settings = HostSettings(caFile: path)
-        let registries = RegistryConfiguration(
-            hosts: [host: settings],
-            credentials: session.credentials,
-            logger: session.logger
-        )
+        var registries = RegistryConfiguration(logger: session.logger)
+        registries.hosts = [host: HostSettings(caFile: path)]
+        registries.credentials = session.credentials
         do {
             try await RegistryClient.with(registries) { _ in }
             return []

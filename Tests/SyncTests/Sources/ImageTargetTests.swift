@@ -29,11 +29,9 @@ struct ImageTargetTests {
     ) async throws {
         try await ScriptedRegistry.with { registry in
             registry.options.referrersAPI = referrersAPI
-            let configuration = RegistryConfiguration(
-                credentials: try CredentialStore(environment: [:], home: nil),
-                logger: LogText().logger,
-                clock: TestClock()
-            )
+            var configuration = RegistryConfiguration(logger: LogText().logger)
+            configuration.credentials = try CredentialStore(environment: [:], home: nil)
+            configuration.clock = TestClock()
             try await RegistryClient.with(configuration) { client in
                 let health = MirrorHealth(logger: LogText().logger)
                 let places = ImagePlaces(registries: [:], client: client, health: health)

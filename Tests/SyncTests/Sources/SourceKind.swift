@@ -62,12 +62,10 @@ enum SourceKind: String, CaseIterable, Sendable {
             settings.hubAPI = registry.url
             _ = HubStandIn(registry, repository: "library/app", rows: contents.tags.map { .init("\($0.name)") })
         }
-        let configuration = RegistryConfiguration(
-            hosts: [host: settings],
-            credentials: try CredentialStore(environment: [:], home: nil),
-            logger: LogText().logger,
-            clock: TestClock()
-        )
+        var configuration = RegistryConfiguration(logger: LogText().logger)
+        configuration.hosts = [host: settings]
+        configuration.credentials = try CredentialStore(environment: [:], home: nil)
+        configuration.clock = TestClock()
         try await RegistryClient.with(configuration) { client in
             var options = Sync.RegistryOptions()
             options.mirrors = mirror.map { [$0.host] } ?? []
