@@ -48,7 +48,9 @@ struct AirGapMessageTests {
                 let archives = try #require(document["archives"]?.elements)
                 #expect(archives.count == volumes.count)
                 #expect(archives.allSatisfy { $0["volumes"]?.members == nil })
-                #expect(archives.flatMap { $0["images"]?.elements ?? [] }.count == Self.images.count)
+                let images = archives.flatMap { $0["images"]?.elements ?? [] }
+                #expect(images.count { $0["status"]?.string == "added" } == Self.images.count)
+                #expect(images.allSatisfy { $0["status"]?.string != "waiting" })
             }
         }
     }

@@ -20,9 +20,9 @@ struct OtherProgramsTests {
             registry.load(image, repository: "up/app", tag: "1")
             try await Workspace.with { workspace async throws in
                 let source = "docker://\(registry.place("up/app")):1"
-                for kind in ["oci", "docker"] {
-                    try await Skopeo.copy(source, "\(kind)-archive:\(workspace.path)/\(kind).tar:\(name)")
-                }
+                try await Skopeo.copy(source, "oci-archive:\(workspace.path)/oci.tar:\(name)")
+                let copy = ["--insecure-policy", "copy", "--src-tls-verify=false", source]
+                try await Tool.check("skopeo", copy + ["docker-archive:\(workspace.path)/docker.tar:\(name)"])
                 try Files.write("set -e\nmount -t tmpfs tmpfs /run\n" + script, to: "\(workspace.path)/make")
                 let made = try await workspace.launch(
                     ["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "bash", "make"],
