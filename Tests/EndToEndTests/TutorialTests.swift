@@ -2,7 +2,7 @@ import OCI
 import TestSupport
 import Testing
 
-/// Pages of the documentation, followed line by line against stand-ins for the registries that they name.
+/// The tutorial, followed line by line against stand-ins for the registries that it names.
 @Suite(.requires(.tool("openssl")), .timeLimit(.minutes(10)))
 struct TutorialTests {
     private static func page(_ name: String) throws -> String {
@@ -23,6 +23,34 @@ struct TutorialTests {
             var guide = guide
             guide.workspace.environment["PATH"] = "\(guide.workspace.path)/bin:/usr/bin:/bin"
             try await body(guide, "\nregistries:\(registries)\n")
+        }
+    }
+
+    @Test("Every line of it does what it says")
+    func tutorial() async throws {
+        try await Self.with { guide, registries async throws in
+            let page = try Self.page("tutorial.md")
+            try Files.remove("\(guide.workspace.path)/imglife.yaml")
+            let commands = Self.commands(page)
+            #expect(commands.count >= 10, "\(commands)")
+            var outputs: [String: String] = [:]
+            for command in commands {
+                let result = try await guide.workspace.shell(command)
+                #expect(result.status == 0, "\(command): \(result.output)\(result.errors)")
+                outputs[command] = result.output
+                guard command.hasPrefix("imglife init") else { continue }
+                let file = "\(guide.workspace.path)/imglife.yaml"
+                let written = try Files.text(file)
+                let isShown = page.contains("```yaml\n\(written)```\n") || page.contains("```yaml\n\(written)\n```\n")
+                #expect(isShown, "\(written)")
+                try Files.write(written + registries, to: file)
+            }
+            #expect(outputs["imglife sync"]?.contains("├─ Up-to-date                     2\n") == true, "\(outputs)")
+            #expect(outputs["imglife sync --dry-run"]?.contains("would copy docker.io/library/alpine:3.21 ") == true)
+            #expect(outputs["imglife cache ls"]?.contains("docker.io/library/alpine:3.21 ") == true)
+            #expect(outputs["imglife inspect alpine:3.21"]?.contains("linux/s390x") == true)
+            #expect(guide.target.store.repositories.contains("mirrors/prometheus/node-exporter"))
+            #expect(Files.exists("\(guide.workspace.path)/imglife.prom"))
         }
     }
 
