@@ -192,7 +192,7 @@ struct SyncCommand: Subcommand {
         var display = ProgressDisplay(mode: mode(session), progress: syncer.progress, environment: session.environment)
         display.format = session.logFormat
         display.wait = { waits.wait(oldest: client.oldestRequest) }
-        if options.isWatched, session.logger.logLevel > .debug { display.finishedLines = Self.finishedLines }
+        if options.isWatched, !dryRun, session.logger.logLevel > .debug { display.finishedLines = Self.finishedLines }
         do {
             return try await display.showing { try await syncer.run() }
         } catch let error as CancellationError {
