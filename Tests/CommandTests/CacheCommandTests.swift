@@ -25,7 +25,7 @@ struct CacheCommandTests {
             #expect(document.contains("\"shared_bytes\" : 0"))
             #expect(
                 document.hasPrefix("{\n  \"images\" : [\n    {\n      \"digest\" : ")
-                    && document.hasSuffix("\n    }\n  ]\n}\n")
+                    && document.hasSuffix("\n    }\n  ],\n  \"version\" : 1\n}\n")
             )
             #expect(try JSONValue(parsing: ByteBuffer(string: document))["images"]?.elements?.count == 1)
 
@@ -53,7 +53,7 @@ struct CacheCommandTests {
             let collected = try await filled.run("gc", "--grace", "0s")
             #expect(collected.output.hasPrefix("removed \(blobs) blobs, "))
             #expect(collected.output.hasSuffix("\n0 B are left\n"))
-            #expect(try await filled.run("ls", "--output", "json").output == "{\n  \"images\" : [\n\n  ]\n}\n")
+            #expect(try await filled.run("ls", "--output", "json").output == "{\n  \"images\" : [\n\n  ],\n  \"version\" : 1\n}\n")
             #expect(try Files.list("\(filled.path)/store/blobs/sha256") == [])
         }
     }
