@@ -17,6 +17,12 @@ enum Examples {
             "imglife sync --output json > report.json",
             "imglife sync --every 6h --metrics-file /var/lib/node_exporter/imglife.prom",
         ],
+        "plan": [
+            "imglife plan",
+            "imglife plan --read-manifests --entry 'docker.io/library/*'",
+            "imglife plan --explain docker.io/library/alpine:3.20",
+            "imglife plan --output json | jq .totals",
+        ],
         "serve": [
             "imglife serve --pull-through",
             "imglife serve --listen :5050 --tls-cert cert.pem --tls-key key.pem --htpasswd users",

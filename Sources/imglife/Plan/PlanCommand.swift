@@ -14,12 +14,6 @@ struct PlanCommand: Subcommand {
             subtracted where manifests tell what an image is made of: those in the cache, and all of them with \
             --read-manifests. Elsewhere Docker Hub's own list tells sizes.
 
-            Examples:
-              imglife plan
-              imglife plan --read-manifests --entry 'docker.io/library/*'
-              imglife plan --explain docker.io/library/alpine:3.20
-              imglife plan --output json | jq .totals
-
             Exit codes: 0 nothing would fail; 1 an entry or a tag would; 64 bad usage; 78 invalid configuration.
             """
     )
