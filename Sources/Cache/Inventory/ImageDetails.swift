@@ -1,4 +1,3 @@
-import GRDB
 package import OCI
 
 /// What an image's own documents say about it, as far as they are in the cache.
@@ -31,54 +30,4 @@ package struct ManifestRecord: Hashable, Sendable {
     package let committedAt: Int64
     /// Seconds since 1970.
     package let usedAt: Int64
-}
-
-extension Inventory {
-    /// What is known of a manifest: its names, where it came from, and when.
-    ///
-    /// - Returns: `nil` when the index has no such manifest.
-    /// - Throws: ``CacheError``.
-    package func record(of digest: Digest) async throws -> ManifestRecord? {
-        try await blocking { [store] in
-            try store.index.read { db in
-                let times = "SELECT committed_at, max(committed_at, used_at) FROM blobs WHERE digest = ?"
-                guard let row = try Row.fetchOne(db, sql: times, arguments: [digest]) else { return nil }
-                let names = "SELECT host, repository, reference FROM names WHERE digest = ? ORDER BY 1, 2, 3"
-                let places = "SELECT host, repository FROM blob_sources WHERE digest = ? ORDER BY 1, 2"
-                return ManifestRecord(
-                    names: try ImageReference.fetchAll(db, sql: names, arguments: [digest]),
-                    sources: try RepositoryReference.fetchAll(db, sql: places, arguments: [digest]),
-                    committedAt: row[0],
-                    usedAt: row[1]
-                )
-            }
-        }
-    }
-
-    /// The tags that a question picks, also of images that are not whole; sorted by repository and tag, read in pages.
-    ///
-    /// - Throws: ``CacheError``.
-    package func tags(
-        where isWanted: @escaping @Sendable (ImageReference) -> Bool
-    ) async throws -> [ImageReference] {
-        let start = (position: NameRow.Position.start, found: [ImageReference]())
-        return try await store.index.readPages(start) { state, db, page in
-            while !page.isOver {
-                let rows = try NameRow.next(db, after: state.position, limit: 250)
-                guard let last = rows.last else { return true }
-                for row in rows where row.isTag && !state.position.isNameOf(row.position) {
-                    state.position = row.position
-                    guard let reference = row.position.reference, isWanted(reference) else { continue }
-                    state.found.append(reference)
-                }
-                state.position = last.position
-            }
-            return false
-        }.found
-    }
-}
-
-extension NameRow.Position {
-    /// `nil` for what is no name.
-    fileprivate var reference: ImageReference? { try? ImageReference("\(host)/\(repository):\(name)") }
 }

@@ -66,23 +66,3 @@ package struct RecentGarbage: Hashable, Sendable {
 
     package init() {}
 }
-
-extension Inventory {
-    /// What nothing needs and a collection with this grace would leave; what running commands hold counts too.
-    ///
-    /// - Throws: ``CacheError``.
-    package func recentGarbage(_ grace: Duration = CollectionOptions.defaultGrace) async throws -> RecentGarbage {
-        let seconds = grace.components.seconds
-        let start = (walk: Garbage(.named), found: RecentGarbage())
-        return try await store.index.readPages(start) { [cutoff = store.now - seconds] state, db, page in
-            var found = state.found
-            defer { state.found = found }
-            return try state.walk.run(db, page) { blob in
-                guard blob.lastUse > cutoff else { return }
-                found.blobs += 1
-                found.bytes += blob.size
-                found.until = max(found.until ?? 0, blob.lastUse + seconds)
-            }
-        }.found
-    }
-}

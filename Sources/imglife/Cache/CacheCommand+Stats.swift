@@ -22,7 +22,7 @@ struct CacheStatsCommand: Subcommand {
                 usage: try await cache.inventory.usage(),
                 limit: access.session.configuration.cache.maximumSize?.bytes,
                 space: cache.inventory.space,
-                verification: try await cache.inventory.lastVerification(),
+                verification: try await cache.verification.lastResult(),
                 restoration: try await cache.recovery.restoration()
             )
             switch output {

@@ -60,7 +60,7 @@ struct CacheVerifyCommand: Subcommand {
             let result = VerificationResult(report, repaired)
             if result.stopped == nil {
                 let bad = result.unrepaired ?? result.bad.count
-                try await cache.inventory.noteVerification(blobs: report.blobs, bad: bad, isWhole: subset == nil)
+                try await cache.verification.note(blobs: report.blobs, bad: bad, isWhole: subset == nil)
             }
             switch output {
             case .text: try StandardOutput.write(result.text(columns: Terminal.outputColumns))
