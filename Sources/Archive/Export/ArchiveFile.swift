@@ -109,33 +109,3 @@ struct ArchiveFile: Sendable {
         }
     }
 }
-
-extension CacheError {
-    /// Says what a failed system call means for an archive that is being written.
-    init(archive error: SystemError, path: String) {
-        let (kind, advice): (Kind, String?) =
-            switch error.code {
-            case ENOSPC, EDQUOT: (.diskFull, "free some space, or write somewhere else with -o")
-            case EFBIG:
-                (.diskFull, "its file system or a limit (ulimit -f) takes no file so large; try --volume-size")
-            case EACCES, EPERM, EROFS: (.permission, "write somewhere else with -o")
-            case EEXIST: (.exists, "use --force to replace it, or another name with -o")
-            case EISDIR: (.notADirectory, "name a file with -o")
-            case ENOTBLK: (.exists, "it is a disk; write to it with 'imglife export -o - … | dd of=DISK bs=1M'")
-            case ENXIO: (.exists, "it is a socket; write to standard output, with -o -, and send that")
-            case ENOENT, ENOTDIR: (.notADirectory, "its directory must be there")
-            case EWOULDBLOCK: (.locked, "another imglife process is writing it")
-            case ELOOP: (.untrusted, "a symbolic link is in its way; remove it")
-            case EPIPE: (.inputOutput, "whoever reads it went away")
-            default: (.inputOutput, nil)
-            }
-        self.init(
-            kind,
-            "write",
-            path: path,
-            code: error.code,
-            advice.map { "\(error.reason); \($0)" } ?? "\(error.reason) (\(error.call))",
-            cause: error
-        )
-    }
-}

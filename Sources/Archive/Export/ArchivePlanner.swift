@@ -161,25 +161,3 @@ package struct ArchivePlanner: Sendable {
         return hasher.finalize()
     }
 }
-
-extension CacheError {
-    /// What an archive needs and the cache lacks; names all of it.
-    static func incomplete(_ missing: [Digest]) -> CacheError {
-        let missing = Set(missing).sorted()
-        return CacheError(
-            .missing,
-            "export",
-            digest: missing.first,
-            "the cache lacks \(missing.map(\.description).joined(separator: ", ")): sync first, or leave --offline out"
-        )
-    }
-
-    static func damaged(_ digest: Digest) -> CacheError {
-        CacheError(
-            .corrupt,
-            "read \(digest)",
-            digest: digest,
-            "the cache's copy holds other bytes; it has been put aside and will be downloaded again by the next run"
-        )
-    }
-}

@@ -100,13 +100,6 @@ package struct ArchiveImporter: Sendable {
     }
 }
 
-extension CacheError {
-    /// What a failed system call on the cache means for an import.
-    init(_ error: SystemError, importingInto cache: ContentCache) {
-        self.init(error, "import into", path: cache.path)
-    }
-}
-
 extension ImportReading {
     /// Opens an archive and reads it to its end.
     fileprivate func run(_ source: ArchiveSource) async throws {

@@ -20,10 +20,3 @@ struct ArchiveRefusal: Error, Hashable, CustomStringConvertible {
         member.map { "its member '\($0.displaySafe)' \(reason)" } ?? reason
     }
 }
-
-extension CacheError {
-    /// Says that an archive is refused, and which.
-    init(_ refusal: ArchiveRefusal, archive: String) {
-        self.init(.refusedArchive, "import", path: archive, "\(refusal)", cause: refusal)
-    }
-}
