@@ -85,7 +85,7 @@ struct ImportCommand: Subcommand {
             for row in rows {
                 if let error = row.error { Failure.tell("\(error)") }
             }
-            await access.session.keepQuota(of: cache)
+            await CacheUpkeep(cache: cache, session: access.session).keepQuota()
             if let receipt { try await ReceiptCommand.write(cache, to: receipt) }
             if rows.contains(where: { $0.error != nil }) { throw Failure.failed }
         }

@@ -3,40 +3,51 @@ import Logging
 import OCI
 import Sync
 
-extension Session {
-    /// Keeps `cache.max_size` after a run; what goes wrong is a warning, because the run's own work is done.
-    func keepQuota(of cache: ContentCache) async {
-        guard let limit = configuration.cache.maximumSize?.bytes else { return }
+/// What is done for a cache after a run; what goes wrong is told, because the run's own work is done.
+struct CacheUpkeep {
+    let cache: ContentCache
+    let session: Session
+
+    /// After a sync; `wasWhole` says that nothing of the configuration was left out.
+    ///
+    /// - Throws: `CacheError` when the run's end cannot be noted.
+    func afterRun(_ report: SyncReport, wasWhole: Bool) async throws {
+        await noteUse(report)
+        if wasWhole, report.errors == 0 { try await cache.recovery.noteCompleteRun() }
+        await keepQuota()
+    }
+
+    /// Keeps `cache.max_size`.
+    func keepQuota() async {
+        guard let limit = session.configuration.cache.maximumSize?.bytes else { return }
         do {
-            let report = try await cache.collect(CollectionOptions(of: configuration, for: cache))
+            let report = try await cache.collect(CollectionOptions(of: session.configuration, for: cache))
             if report.blobs > 0 {
-                logger.info(
+                session.logger.info(
                     "the cache was cleaned up",
                     metadata: ["freed": "\(ByteCount(report.bytes))", "left": "\(ByteCount(report.remainingBytes))"]
                 )
             }
             if report.remainingBytes > limit {
-                logger.warning(
+                session.logger.warning(
                     "the cache is larger than cache.max_size, because what was used lately and what the entries select is kept",
                     metadata: ["size": "\(ByteCount(report.remainingBytes))", "limit": "\(ByteCount(limit))"]
                 )
             }
         } catch {
-            logger.warning("the cache could not be cleaned up", metadata: ["error": "\(error)"])
+            session.logger.warning("the cache could not be cleaned up", metadata: ["error": "\(error)"])
         }
     }
-}
 
-extension Session {
     /// Notes that the tags of a run are in use, also those that needed no copy; losing that is harmless.
-    func noteUse(_ report: SyncReport, in cache: ContentCache) async {
+    private func noteUse(_ report: SyncReport) async {
         let used = report.rows.compactMap { row in
             row.status == .failed ? nil : row.sourceTag.map { ImageReference(location: row.source, tag: $0) }
         }
         do {
             try await cache.names.noteUse(of: used)
         } catch {
-            logger.debug("the use of tags was not noted", metadata: ["error": "\(error)"])
+            session.logger.debug("the use of tags was not noted", metadata: ["error": "\(error)"])
         }
     }
 }

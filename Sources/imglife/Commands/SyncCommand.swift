@@ -122,9 +122,8 @@ struct SyncCommand: Subcommand {
                     let report = try await Self.keepingLayout(of: cache) {
                         try await run(session, client, cache, options, waits)
                     }
-                    await session.noteUse(report, in: cache)
-                    if entries.isEmpty, !offline, report.errors == 0 { try await cache.recovery.noteCompleteRun() }
-                    await session.keepQuota(of: cache)
+                    try await CacheUpkeep(cache: cache, session: session)
+                        .afterRun(report, wasWhole: entries.isEmpty && !offline)
                     return report
                 }
             }

@@ -69,9 +69,7 @@ final class ServedSync: Sendable {
                 try await session.syncer(client, cache, options).run()
             }
             try await cache.writeLayout()
-            await session.noteUse(report, in: cache)
-            if report.errors == 0 { try await cache.recovery.noteCompleteRun() }
-            await session.keepQuota(of: cache)
+            try await CacheUpkeep(cache: cache, session: session).afterRun(report, wasWhole: true)
             tell(report, session.logger)
         } catch is CancellationError {
         } catch {

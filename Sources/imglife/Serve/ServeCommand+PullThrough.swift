@@ -72,7 +72,7 @@ extension ServeCommand {
         configuration.downloads = { [registries = session.configuration.registries] host in
             max(1, (registries[host]?.maximumConnections ?? 8) - 2)
         }
-        configuration.maintain = { await session.keepQuota(of: cache) }
+        configuration.maintain = { await CacheUpkeep(cache: cache, session: session).keepQuota() }
         try await registries.with { upstreams, traffic in
             try await PullThroughContent.with(cache, upstreams, configuration, metrics: metrics) { content in
                 try await body(content, registries.hosts) { Self.figures(traffic()) }
