@@ -114,35 +114,19 @@ struct AirGapTests {
     func referrers(isSynced: Bool, hasInterface: Bool) async throws {
         let image = Self.images[0]
         let signature = SampleImage.artifact(of: image.top)
-        var configuration = ScriptedRegistry.Configuration()
-        configuration.options.referrersAPI = true
-        try await ScriptedRegistry.with(configuration) { upstream async throws in
-            upstream.load(image, repository: "up/app", tag: "1.0")
-            upstream.load(signature, repository: "up/app")
-            configuration.options.referrersAPI = hasInterface
-            try await ScriptedRegistry.with(configuration) { target async throws in
-                try await Workspace.with { workspace async throws in
-                    let entry = Entry(
-                        upstream.place("up/app"),
-                        to: target.place("down/app"),
-                        "tag: '1.0'",
-                        "referrers: true"
-                    )
-                    try workspace.configure(entry)
-                    let sides = Sides(workspace: workspace, upstream: upstream, target: target)
-                    if isSynced { _ = try await sides.near("sync") }
-                    _ = try await sides.near("export --entry '*/up/app' -o bundle.tar")
-                    for name in target.store.repositories { target.store.remove(try RepositoryName(name)) }
-                    _ = try await sides.far("import bundle.tar")
-                    upstream.forgetRequests()
-                    _ = try await sides.far("sync --offline")
-                    #expect(upstream.requests.isEmpty)
-                    let holdsAll = [image, signature].allSatisfy { target.store.holds($0, repository: "down/app") }
-                    #expect(holdsAll)
-                    let fallback = try image.digest.referrersTag
-                    #expect((target.store.digest(of: fallback, in: "down/app") == nil) == hasInterface)
-                }
-            }
+        try await withReferrers(of: image, targetHasInterface: hasInterface) { sides in
+            sides.upstream.load(signature, repository: "up/app")
+            if isSynced { _ = try await sides.near("sync") }
+            _ = try await sides.near("export --entry '*/up/app' -o bundle.tar")
+            for name in sides.target.store.repositories { sides.target.store.remove(try RepositoryName(name)) }
+            _ = try await sides.far("import bundle.tar")
+            sides.upstream.forgetRequests()
+            _ = try await sides.far("sync --offline")
+            #expect(sides.upstream.requests.isEmpty)
+            let holdsAll = [image, signature].allSatisfy { sides.target.store.holds($0, repository: "down/app") }
+            #expect(holdsAll)
+            let fallback = try image.digest.referrersTag
+            #expect((sides.target.store.digest(of: fallback, in: "down/app") == nil) == hasInterface)
         }
     }
 
@@ -154,42 +138,48 @@ struct AirGapTests {
         let image = Self.images[0]
         let bill = SampleImage.artifact(of: image.top, content: "bill")
         let signature = SampleImage.artifact(of: bill.top, content: "signature")
+        try await withReferrers(of: image) { sides in
+            var more = ""
+            if way == "--since" {
+                _ = try await sides.near("sync")
+                _ = try await sides.near("export -o first.tar")
+                _ = try await sides.far("import first.tar --receipt held.json")
+                more = "--since held.json"
+            }
+            for referrer in [bill, signature] { sides.upstream.load(referrer, repository: "up/app") }
+            _ = try await sides.near("sync")
+            if way == "volumes" { more = "--volume-size 80KiB" }
+            _ = try await sides.near("export -o bundle.tar \(more)")
+            for name in sides.target.store.repositories { sides.target.store.remove(try RepositoryName(name)) }
+            let files = try Files.list(sides.workspace.path).filter { $0.hasPrefix("bundle.") }
+            #expect((files.count > 1) == (way == "volumes"))
+            _ = try await sides.far("import \(files.reversed().joined(separator: " "))")
+            sides.upstream.forgetRequests()
+            _ = try await sides.far("sync --offline")
+            #expect(sides.upstream.requests.isEmpty)
+            for part in [image, bill, signature] {
+                let isHeld = sides.target.store.holds(part, repository: "down/app")
+                #expect(isHeld)
+            }
+        }
+    }
+
+    /// Two sides with one entry, whose referrers go along; the upstream has the image as `up/app:1.0`.
+    private func withReferrers(
+        of image: SampleImage,
+        targetHasInterface: Bool = true,
+        _ body: (Sides) async throws -> Void
+    ) async throws {
         var configuration = ScriptedRegistry.Configuration()
         configuration.options.referrersAPI = true
         try await ScriptedRegistry.with(configuration) { upstream async throws in
             upstream.load(image, repository: "up/app", tag: "1.0")
+            configuration.options.referrersAPI = targetHasInterface
             try await ScriptedRegistry.with(configuration) { target async throws in
                 try await Workspace.with { workspace async throws in
-                    let entry = Entry(
-                        upstream.place("up/app"),
-                        to: target.place("down/app"),
-                        "tag: '1.0'",
-                        "referrers: true"
-                    )
-                    try workspace.configure(entry)
-                    let sides = Sides(workspace: workspace, upstream: upstream, target: target)
-                    var more = ""
-                    if way == "--since" {
-                        _ = try await sides.near("sync")
-                        _ = try await sides.near("export -o first.tar")
-                        _ = try await sides.far("import first.tar --receipt held.json")
-                        more = "--since held.json"
-                    }
-                    for referrer in [bill, signature] { upstream.load(referrer, repository: "up/app") }
-                    _ = try await sides.near("sync")
-                    if way == "volumes" { more = "--volume-size 80KiB" }
-                    _ = try await sides.near("export -o bundle.tar \(more)")
-                    for name in target.store.repositories { target.store.remove(try RepositoryName(name)) }
-                    let files = try Files.list(workspace.path).filter { $0.hasPrefix("bundle.") }
-                    #expect((files.count > 1) == (way == "volumes"))
-                    _ = try await sides.far("import \(files.reversed().joined(separator: " "))")
-                    upstream.forgetRequests()
-                    _ = try await sides.far("sync --offline")
-                    #expect(upstream.requests.isEmpty)
-                    for part in [image, bill, signature] {
-                        let isHeld = target.store.holds(part, repository: "down/app")
-                        #expect(isHeld)
-                    }
+                    let (source, place) = (upstream.place("up/app"), target.place("down/app"))
+                    try workspace.configure(Entry(source, to: place, "tag: '1.0'", "referrers: true"))
+                    try await body(Sides(workspace: workspace, upstream: upstream, target: target))
                 }
             }
         }
