@@ -95,9 +95,12 @@ extension Workspace {
     ) async throws -> ToolResult {
         let running = RunningProgram(file: "\(path)/pid")
         let command = "echo $$ >pid; exec \"$imglife\" serve --listen 127.0.0.1:0 \(options) 2>log"
-        // The log is looked at until it tells the address, or the program is gone.
+        // The log is looked at until it tells the address, or the program is gone. The number is read once: what is
+        // empty at one look may be there at the next.
         let address = """
-            until grep -o 'address=[^ ]*' log; do kill -0 "$(cat pid)" 2>&- || [ ! -s pid ] || exit; sleep 0.05; done 2>&-
+            until grep -o 'address=[^ ]*' log; do
+                pid=$(cat pid); [ -z "$pid" ] || kill -0 "$pid" || exit; sleep 0.05
+            done 2>&-
             """
         return try await withThrowingTaskGroup(of: ToolResult?.self) { group in
             group.addTask { try await shell(command) }
