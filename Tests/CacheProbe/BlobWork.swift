@@ -25,6 +25,8 @@ struct GeneratedSource: ContentSource {
     let contents: [Digest: ByteSource]
     let place = "registry.example.com/generated"
 
+    private static let partSize = 1 << 20
+
     struct NotThere: Error {}
 
     func manifest(_ descriptor: Descriptor) async throws -> Manifest {
@@ -36,12 +38,35 @@ struct GeneratedSource: ContentSource {
         from offset: Int64,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {
+        try await readBlob(descriptor, from: offset, ahead: nil, deliver: deliver)
+    }
+
+    /// A part of what comes next is there first, as over several connections.
+    func readBlob(
+        _ descriptor: Descriptor,
+        from offset: Int64,
+        ahead scratch: (any ScratchSpace)?,
+        deliver: (ByteBuffer) async throws -> Void
+    ) async throws {
         guard let bytes = contents[descriptor.digest] else { throw NotThere() }
         var position = Int(offset)
         while position < bytes.count {
-            let piece = bytes.read(at: position, count: min(64 << 10, bytes.count - position))
+            let next = position + Self.partSize
+            let ahead = bytes.read(at: next, count: Self.partSize)
+            let file = ahead.readableBytes > 0 ? scratch?.file(size: Int64(ahead.readableBytes)) : nil
+            try file?.write(ahead, at: 0)
+            try await pass(bytes.read(at: position, count: Self.partSize), deliver)
+            position = next
+            guard let file else { continue }
+            try await pass(file.bytes(at: 0, atMost: Self.partSize), deliver)
+            position += ahead.readableBytes
+        }
+    }
+
+    private func pass(_ bytes: ByteBuffer, _ deliver: (ByteBuffer) async throws -> Void) async throws {
+        var bytes = bytes
+        while let piece = bytes.readSlice(length: min(64 << 10, bytes.readableBytes)), piece.readableBytes > 0 {
             try await deliver(piece)
-            position += piece.readableBytes
             await Task.yield()
         }
     }

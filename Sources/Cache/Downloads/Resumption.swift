@@ -61,6 +61,7 @@ struct Resumption: Sendable {
             descriptor: download.descriptor,
             partial: partial,
             source: download.source,
+            scratch: Scratch(store: store),
             state: download.state,
             budget: ingestion.downloads.lanes
         ) { [downloads = ingestion.downloads, state = download.state] count in

@@ -15,6 +15,8 @@ struct Transfer: Sendable {
     let descriptor: Descriptor
     let partial: Ingest
     let source: any ContentSource
+    /// For what may arrive ahead of what is appended.
+    let scratch: any ScratchSpace
     let state: DownloadState
     let budget: LaneBudget
     let onDelivery: @Sendable (Int) -> Void
@@ -70,7 +72,7 @@ struct Transfer: Sendable {
     private func deliver(from start: Int64, to queues: [BoundedQueue]) async -> Result<Void, any Error> {
         do {
             var offset = start
-            try await source.readBlob(descriptor, from: start) { buffer in
+            try await source.readBlob(descriptor, from: start, ahead: scratch) { buffer in
                 try check(buffer, at: offset)
                 for queue in queues { try await queue.send(buffer) }
                 offset += Int64(buffer.readableBytes)

@@ -19,10 +19,19 @@ struct QueuedSource: ContentSource {
         from offset: Int64,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {
+        try await readBlob(descriptor, from: offset, ahead: nil, deliver: deliver)
+    }
+
+    func readBlob(
+        _ descriptor: Descriptor,
+        from offset: Int64,
+        ahead scratch: (any ScratchSpace)?,
+        deliver: (ByteBuffer) async throws -> Void
+    ) async throws {
         try await queue.withPlace(wish) {
             if let refusal = health.refusal(of: wish.host, isUrgent: true) { throw refusal }
             do {
-                try await upstream.readBlob(descriptor, from: offset, deliver: deliver)
+                try await upstream.readBlob(descriptor, from: offset, ahead: scratch, deliver: deliver)
                 health.answered(wish.host)
             } catch let error as UpstreamError {
                 health.note(error, of: wish.host)

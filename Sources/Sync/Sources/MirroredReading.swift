@@ -11,13 +11,15 @@ struct MirroredReading {
     static let verifiedSize: Int64 = 1 << 20
 
     private let descriptor: Descriptor
+    private let scratch: (any ScratchSpace)?
     private let source: MirroredSource
     /// The next byte to deliver.
     private var offset: Int64
 
-    init(descriptor: Descriptor, offset: Int64, source: MirroredSource) {
+    init(descriptor: Descriptor, offset: Int64, ahead scratch: (any ScratchSpace)?, source: MirroredSource) {
         self.descriptor = descriptor
         self.offset = offset
+        self.scratch = scratch
         self.source = source
     }
 
@@ -58,7 +60,7 @@ struct MirroredReading {
         if isMirror(origin), isVerified { return try await readVerified(at: origin, deliver) }
         var offset = offset
         defer { self.offset = offset }
-        try await origin.readBlob(descriptor, from: offset) { piece in
+        try await origin.readBlob(descriptor, from: offset, ahead: scratch) { piece in
             if isMirror(origin) { source.health.sends(descriptor.digest, origin.location) }
             do {
                 try await deliver(piece)

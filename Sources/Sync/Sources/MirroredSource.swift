@@ -69,8 +69,17 @@ struct MirroredSource: ImageSource {
         from offset: Int64,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {
+        try await readBlob(descriptor, from: offset, ahead: nil, deliver: deliver)
+    }
+
+    func readBlob(
+        _ descriptor: Descriptor,
+        from offset: Int64,
+        ahead scratch: (any ScratchSpace)?,
+        deliver: (ByteBuffer) async throws -> Void
+    ) async throws {
         guard offset < descriptor.size else { return }
-        var reading = MirroredReading(descriptor: descriptor, offset: offset, source: self)
+        var reading = MirroredReading(descriptor: descriptor, offset: offset, ahead: scratch, source: self)
         try await reading.run(deliver)
     }
 

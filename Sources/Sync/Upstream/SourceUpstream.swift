@@ -50,17 +50,26 @@ struct SourceUpstream: Upstream {
         from offset: Int64,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {
+        try await readBlob(descriptor, from: offset, ahead: nil, deliver: deliver)
+    }
+
+    func readBlob(
+        _ descriptor: Descriptor,
+        from offset: Int64,
+        ahead scratch: (any ScratchSpace)?,
+        deliver: (ByteBuffer) async throws -> Void
+    ) async throws {
         var position = offset
         do {
             return try await UpstreamError.mapping {
-                try await opening.readBlob(descriptor, from: offset) { piece in
+                try await opening.readBlob(descriptor, from: offset, ahead: scratch) { piece in
                     position += Int64(piece.readableBytes)
                     try await deliver(piece)
                 }
             }
         } catch let error as UpstreamError where error.isPassing && position > offset {
             try await UpstreamError.mapping {
-                try await content.readBlob(descriptor, from: position, deliver: deliver)
+                try await content.readBlob(descriptor, from: position, ahead: scratch, deliver: deliver)
             }
         }
     }
