@@ -23,6 +23,15 @@ package final class Semaphore: Sendable {
         return try await body()
     }
 
+    /// Takes a place if one is free, which nobody waits for then; it is given back by ``leave()``.
+    package func enterIfFree() -> Bool {
+        state.withLock { state in
+            guard state.free > 0 else { return false }
+            state.free -= 1
+            return true
+        }
+    }
+
     /// How many wait now; for displays and tests.
     package var waiterCount: Int { state.withLock { $0.waiters.count } }
 
@@ -36,8 +45,8 @@ package final class Semaphore: Sendable {
         try await signal?.wait()
     }
 
-    /// Hands the place on to the first who still waits.
-    private func leave() {
+    /// Hands a place on to the first who still waits.
+    package func leave() {
         state.withLock { if !$0.waiters.call() { $0.free += 1 } }
     }
 }

@@ -24,6 +24,28 @@ package protocol ContentSource: Sendable {
         from offset: Int64,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws
+
+    /// The same for a blob that may be asked for in several parts at once, where that is faster.
+    ///
+    /// What arrives ahead waits in the scratch space: `deliver` sees the bytes in order. A source that has no use for it
+    /// reads the blob in one piece.
+    func readBlob(
+        _ descriptor: Descriptor,
+        from offset: Int64,
+        ahead scratch: (any ScratchSpace)?,
+        deliver: (ByteBuffer) async throws -> Void
+    ) async throws
+}
+
+extension ContentSource {
+    package func readBlob(
+        _ descriptor: Descriptor,
+        from offset: Int64,
+        ahead scratch: (any ScratchSpace)?,
+        deliver: (ByteBuffer) async throws -> Void
+    ) async throws {
+        try await readBlob(descriptor, from: offset, deliver: deliver)
+    }
 }
 
 /// One blob that can be read at any offset, perhaps while it is still arriving.

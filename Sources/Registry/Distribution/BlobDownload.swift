@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Concurrency
 import NIOCore
 import NIOHTTP1
 import OCI
@@ -8,6 +9,8 @@ import OCI
 /// Every resumption asks the registry anew: the address that it redirects to is signed and expires. A range that is
 /// answered wrongly means "no ranges here": from then on the known part is received again and thrown away.
 struct BlobDownload {
+    typealias Deliver = (ByteBuffer) async throws -> Void
+
     /// What counts as progress: after so many bytes the tries start from the beginning.
     private static let progress = Int64(1 << 20)
     private static let maximumResumes = 100
@@ -21,8 +24,10 @@ struct BlobDownload {
     private var entityTag: String?
     private var hasNoRanges = false
     private var pace: TransferPace
+    /// Parts that are asked for beside the front; `nil` where there is no space for what arrives ahead of it.
+    private var windows: BlobWindows?
 
-    init(descriptor: Descriptor, offset: Int64, repository: Repository) {
+    init(descriptor: Descriptor, offset: Int64, ahead scratch: (any ScratchSpace)?, repository: Repository) {
         self.descriptor = descriptor
         self.offset = offset
         client = repository.client
@@ -31,32 +36,55 @@ struct BlobDownload {
         request.accepted = [200, 206]
         self.request = request
         pace = TransferPace(timer: client.transport.timer)
+        windows = scratch.map { [client] in BlobWindows($0, of: descriptor.size, client, request) }
     }
 
     private var context: CallContext { request.context }
 
-    mutating func run(_ deliver: (ByteBuffer) async throws -> Void) async throws {
+    mutating func run(_ deliver: Deliver) async throws {
+        try await withThrowingDiscardingTaskGroup { scope in
+            try await run(&scope, deliver)
+            scope.cancelAll()
+        }
+    }
+
+    private mutating func run(_ scope: inout BlobWindows.Scope, _ deliver: Deliver) async throws {
         var resumes = 0
+        var start = offset
         while offset < descriptor.size {
-            let start = offset
             do {
-                try await attempt(deliver)
+                guard try await !follow(&scope, deliver) else { continue }
+                try await attempt(&scope, deliver)
             } catch let failure as ReaderFailure {
                 throw failure.error
             } catch {
                 resumes += 1
                 guard resumes <= Self.maximumResumes else { throw error }
                 if offset - start >= Self.progress { context.budget.progressed() }
+                start = offset
                 try await context.budget.wait(after: error, context)
             }
         }
     }
 
-    private mutating func attempt(_ deliver: (ByteBuffer) async throws -> Void) async throws {
+    /// Delivers the window that the front has reached, as far as it comes.
+    ///
+    /// - Returns: whether there was one.
+    private mutating func follow(_ scope: inout BlobWindows.Scope, _ deliver: Deliver) async throws -> Bool {
+        guard let window = windows?.reached(by: offset) else { return false }
+        while let piece = try await windows?.next(of: window, at: offset, in: &scope) {
+            try await hand(piece, &scope, deliver)
+        }
+        windows?.leave(window)
+        return true
+    }
+
+    private mutating func attempt(_ scope: inout BlobWindows.Scope, _ deliver: Deliver) async throws {
         var request = request
         let asksRange = offset > 0 && !hasNoRanges
         if asksRange {
-            request.headers.add(name: "Range", value: "bytes=\(offset)-")
+            let last = windows?.bound.map { "\($0 - 1)" } ?? ""
+            request.headers.add(name: "Range", value: "bytes=\(offset)-\(last)")
             if let entityTag { request.headers.add(name: "If-Range", value: entityTag) }
         }
         do {
@@ -64,7 +92,8 @@ struct BlobDownload {
                 guard case .stream(let body) = response.body, let part = try part(of: response, asksRange) else {
                     return
                 }
-                try await receive(body, part, deliver)
+                windows?.begin(entityTag: response.header("ETag"))
+                try await receive(BlobBody(body, of: descriptor.size, context, client.transport), part, &scope, deliver)
             }
         } catch var error as RegistryError where error.kind == .notFound {
             // Registries lag behind themselves: a manifest can be there before its blobs.
@@ -110,61 +139,51 @@ struct BlobDownload {
         }
         let coding = response.header("Content-Encoding")?.lowercased() ?? "identity"
         // Of the right length it is the blob itself, stored as it is and labelled by what it looks like.
-        guard coding == "identity" || response.contentLength == size || ["", "none", "aws-chunked"].contains(coding)
+        guard response.hasIdentityCoding || response.contentLength == size
         else { throw violation(response, "the blob comes encoded as '\(coding.displaySafe)'") }
-        if let tag = response.header("ETag"), tag.hasPrefix("\""), tag.hasSuffix("\"") { entityTag = tag }
+        if let tag = response.header("ETag")?.strongEntityTag { entityTag = tag }
     }
 
-    /// Delivers what is new of a part.
+    /// Delivers what is new of a part, up to where a window begins.
     private mutating func receive(
-        _ body: HTTPBody,
+        _ body: consuming BlobBody,
         _ part: Range<Int64>,
-        _ deliver: (ByteBuffer) async throws -> Void
+        _ scope: inout BlobWindows.Scope,
+        _ deliver: Deliver
     ) async throws {
         var position = part.lowerBound
-        var iterator = body.makeAsyncIterator()
-        while var piece = try await next(&iterator) {
-            client.transport.traffic.countReceived(piece.readableBytes)
+        while var piece = try await body.next(&pace, at: offset) {
             guard Int64(piece.readableBytes) <= part.upperBound - position else {
                 throw violation(nil, "more than \(part.count) bytes come")
             }
+            windows?.received(piece.readableBytes)
             let known = Int(min(max(0, offset - position), Int64(piece.readableBytes)))
             position += Int64(piece.readableBytes)
             piece.moveReaderIndex(forwardBy: known)
-            guard piece.readableBytes > 0 else { continue }
-            do {
-                try await deliver(piece)
-            } catch {
-                throw ReaderFailure(error)
+            if let start = windows?.start, position >= start, start < part.upperBound,
+                try await windows?.takesOver(at: start) == true
+            {
+                piece.moveWriterIndex(to: piece.writerIndex - Int(position - start))
+                return try await hand(piece, &scope, deliver)
             }
-            offset += Int64(piece.readableBytes)
+            guard piece.readableBytes > 0 else { continue }
+            try await hand(piece, &scope, deliver)
         }
         guard position == part.upperBound else {
             throw context.error(.connection(.reset), "the transfer ended at byte \(offset) of \(descriptor.size)")
         }
     }
 
-    private mutating func next(_ iterator: inout HTTPBody.AsyncIterator) async throws -> ByteBuffer? {
-        pace.starts()
+    /// Delivers bytes, and looks whether more connections are worth while now.
+    private mutating func hand(_ piece: ByteBuffer, _ scope: inout BlobWindows.Scope, _ deliver: Deliver) async throws {
+        let start = client.transport.timer.now()
         do {
-            let piece = try await iterator.next(isolation: #isolation)
-            guard pace.isAcceptable(after: piece?.readableBytes ?? 0) else {
-                throw context.error(.timeout, "the transfer is slower than 1 KiB/s")
-            }
-            return piece
+            try await deliver(piece)
         } catch {
-            if Task.isCancelled { throw CancellationError() }
-            guard let failure = WireFailure(error) else { throw error }
-            // Whatever breaks within a body is a broken connection: the head was fine.
-            let isTimeout = failure.kind == .timeout
-            throw context.error(
-                isTimeout ? .timeout : .connection(.reset),
-                isTimeout
-                    ? "the transfer stood still at byte \(offset) of \(descriptor.size)"
-                    : "the transfer broke off at byte \(offset) of \(descriptor.size)",
-                cause: failure.cause
-            )
+            throw ReaderFailure(error)
         }
+        offset += Int64(piece.readableBytes)
+        windows?.delivered(to: offset, since: start, in: &scope)
     }
 
     private func violation(_ response: HTTPResponse?, _ detail: String) -> RegistryError {
@@ -172,5 +191,17 @@ struct BlobDownload {
         var error = context.error(.protocolViolation, "\(descriptor.digest): \(detail)")
         error.isRetriedOnce = true
         return error
+    }
+}
+
+extension String {
+    /// Itself, where it is an entity tag that promises equal bytes (RFC 9110, 8.8.3).
+    var strongEntityTag: String? { hasPrefix("\"") && hasSuffix("\"") ? self : nil }
+}
+
+extension HTTPResponse {
+    /// Whether the body is what it stands for, as far as its head says; some label what they do not encode.
+    var hasIdentityCoding: Bool {
+        ["identity", "", "none", "aws-chunked"].contains(header("Content-Encoding")?.lowercased() ?? "")
     }
 }

@@ -114,7 +114,16 @@ extension Repository {
         from offset: Int64,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {
-        var download = BlobDownload(descriptor: descriptor, offset: offset, repository: self)
+        try await readBlob(descriptor, from: offset, ahead: nil, deliver: deliver)
+    }
+
+    package func readBlob(
+        _ descriptor: Descriptor,
+        from offset: Int64,
+        ahead scratch: (any ScratchSpace)?,
+        deliver: (ByteBuffer) async throws -> Void
+    ) async throws {
+        var download = BlobDownload(descriptor: descriptor, offset: offset, ahead: scratch, repository: self)
         try await download.run(deliver)
     }
 

@@ -7,6 +7,8 @@ import Synchronization
 final class HostClient: Sendable {
     let retry: Retry
     let transport: HTTPTransport
+    /// Whether blobs come over one connection each.
+    let oneConnection: OneConnection
     private let gate: HostGate
     /// What the host has places for, whichever client asks.
     private let places: RegistryConnections.Places?
@@ -33,6 +35,7 @@ final class HostClient: Sendable {
         gate = HostGate(limit: limit, timer: retry.timer)
         self.transport = transport
         self.places = places
+        oneConnection = places?.oneConnection ?? OneConnection(retry.timer)
         leavesRoom = configuration.leavesRoom
         self.stack = RateLimit(next: stack, host: name, gate: gate, retry: retry)
     }
@@ -106,6 +109,16 @@ final class HostClient: Sendable {
             error.isRepositoryThere = pushed.withLock { $0.contains(error.location.repository) }
             throw error
         }
+    }
+
+    /// A place at the host for a request beside others, if one is free that nobody waits for.
+    func takePlace(_ lane: Lane) -> HeldPlace? {
+        HeldPlace([gate] + (places?.gates(isContent: leavesRoom) ?? []), lane)
+    }
+
+    /// Sends a request once, in a place that is held already.
+    func sendInPlace(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try await stack.send(request)
     }
 
     func note(mounted digest: Digest, in repository: RepositoryName) {

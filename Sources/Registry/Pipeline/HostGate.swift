@@ -40,6 +40,14 @@ final class HostGate: Sendable {
         }
     }
 
+    /// Takes a place that nobody waits for, while nothing is held back; ``leave(_:)`` gives it back.
+    func enterIfFree(_ lane: Lane) -> Bool {
+        guard state.withLock({ $0.resumesAt == nil }) else { return false }
+        return lanes[lane.rawValue].enterIfFree()
+    }
+
+    func leave(_ lane: Lane) { lanes[lane.rawValue].leave() }
+
     /// Holds all further requests back for a time.
     ///
     /// - Returns: whether the host was not paused already.

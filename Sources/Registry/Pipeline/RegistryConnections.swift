@@ -12,7 +12,11 @@ package final class RegistryConnections: Sendable {
         let all: HostGate
         /// Those that content may take: one fewer than all, so that a question need not wait until a blob has come.
         let content: HostGate
+        let oneConnection: OneConnection
     }
+
+    /// For how long it is remembered that several connections bring nothing for one blob: who serves for months must forget.
+    private static let memory = Duration.seconds(3600)
 
     let clients: HTTPClients
     let trust: TrustStore
@@ -48,7 +52,8 @@ package final class RegistryConnections: Sendable {
                 let timer = Timer(configuration.clock)
                 return Places(
                     all: HostGate(limit: limit, timer: timer),
-                    content: HostGate(limit: limit - 1, timer: timer)
+                    content: HostGate(limit: limit - 1, timer: timer),
+                    oneConnection: OneConnection(timer, lifetime: Self.memory)
                 )
             }
         }
@@ -56,6 +61,9 @@ package final class RegistryConnections: Sendable {
 }
 
 extension RegistryConnections.Places {
+    /// The gates that a request has to pass, in order.
+    func gates(isContent: Bool) -> [HostGate] { isContent ? [content, all] : [all] }
+
     /// Sends a request and takes in its answer once there is a place for it.
     func take<R>(_ lane: Lane, isContent: Bool, _ body: () async throws -> R) async throws -> R {
         guard isContent else { return try await all.pass(lane, body) }

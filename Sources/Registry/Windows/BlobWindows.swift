@@ -1,0 +1,154 @@
+import Concurrency
+import Logging
+import NIOCore
+import OCI
+
+/// The windows of one blob: opened as the plan says where the host has places that nobody waits for, and read in order.
+struct BlobWindows {
+    typealias Scope = ThrowingDiscardingTaskGroup<any Error>
+
+    /// What is read of a window at a time, in bytes.
+    private static let pieceSize: Int64 = 256 << 10
+
+    private let scratch: any ScratchSpace
+    private let client: HostClient
+    private let request: HTTPRequest
+    private let size: Int64
+    private let tally = WindowTally()
+    private let bell = Bell()
+    /// Once the first answer is there.
+    private var plan: WindowPlan?
+    /// Of the answer that brings the front; a window of another blob is none.
+    private var entityTag: String?
+    /// How long the receiver has kept the front waiting.
+    private var held = Duration.zero
+    /// Ahead of the front, in order, and whether the plan knows how they have ended.
+    private var open: [(window: BlobWindow, isSettled: Bool)] = []
+
+    private var now: Duration { client.transport.timer.now() }
+
+    init(_ scratch: any ScratchSpace, of size: Int64, _ client: HostClient, _ request: HTTPRequest) {
+        self.scratch = scratch
+        self.size = size
+        self.client = client
+        self.request = request
+    }
+
+    /// Where the front's own connection has done its part; `nil` while it brings all the rest.
+    var start: Int64? { open.first?.window.range.lowerBound }
+
+    /// Where a request of the front's own ends; `nil` for one without an end, as hosts that refuse windows know it.
+    var bound: Int64? { plan?.ending == nil ? start : nil }
+
+    /// An answer begins to bring the front.
+    mutating func begin(entityTag: String?) {
+        self.entityTag = entityTag
+        if plan == nil { plan = WindowPlan(size: size, at: now) }
+    }
+
+    /// The front's own connection has brought bytes.
+    func received(_ count: Int) { tally.add(count) }
+
+    /// The receiver has taken bytes, and was busy with them since then.
+    mutating func delivered(to front: Int64, since start: Duration, in scope: inout Scope) {
+        let (now, received) = (now, tally.received)
+        held += now - start
+        plan?.note(received: received, held: held, at: now)
+        step(front, in: &scope)
+    }
+
+    /// The window that begins at the front.
+    func reached(by front: Int64) -> BlobWindow? { start == front ? open.first?.window : nil }
+
+    /// Whether the window that the front's own connection has come to brings something, waiting for its first bytes.
+    ///
+    /// Until then that connection is kept: of a window that brings nothing it brings the bytes too.
+    mutating func takesOver(at front: Int64) async throws -> Bool {
+        while let window = reached(by: front) {
+            if window.progress.position > front { return true }
+            if window.progress.end == nil { try await bell.wait() }
+            settle()
+        }
+        return false
+    }
+
+    /// What comes next of a window, waiting for it.
+    ///
+    /// - Returns: `nil` at its end, or where no more of it is coming.
+    mutating func next(of window: BlobWindow, at front: Int64, in scope: inout Scope) async throws -> ByteBuffer? {
+        while front < window.range.upperBound {
+            let progress = window.progress
+            if progress.position > front {
+                let bytes = window.bytes(at: front, atMost: Int(min(progress.position - front, Self.pieceSize)))
+                if bytes == nil { end(.broken) }
+                return bytes
+            }
+            guard progress.end == nil else { return nil }
+            try await bell.wait()
+            step(front, in: &scope)
+        }
+        return nil
+    }
+
+    /// The front goes on behind a window, or where it breaks off.
+    mutating func leave(_ window: BlobWindow) {
+        window.abandon()
+        settle()
+        open.removeAll { $0.window === window }
+    }
+
+    /// Opens what is worth opening now.
+    private mutating func step(_ front: Int64, in scope: inout Scope) {
+        settle()
+        while !client.oneConnection.isEnough, let range = plan?.next(front: front, count: open.count),
+            let place = client.takePlace(request.lane)
+        {
+            guard let file = scratch.file(size: Int64(range.count)) else {
+                place.leave()
+                return end(.noRoom)
+            }
+            let window = BlobWindow(range, file, bell)
+            fetch(window, place, in: &scope)
+            open.append((window, false))
+            let (now, received) = (now, tally.received)
+            plan?.began(range, received: received, at: now)
+        }
+    }
+
+    private func fetch(_ window: BlobWindow, _ place: HeldPlace, in scope: inout Scope) {
+        let request = WindowRequest(client: client, request: request, entityTag: entityTag, size: size, tally: tally)
+        client.retry.logger.debug(
+            "a part of a blob is asked for over a connection of its own",
+            metadata: ["place": "\(request.request.context.location)", "range": "\(window.range)", "size": "\(size)"]
+        )
+        scope.addTask { [bell] in
+            await request.run(window)
+            place.leave()
+            // The place may be what the next one has waited for.
+            bell.ring()
+        }
+    }
+
+    /// Tells the plan how windows have ended; of those that brought nothing the front knows nothing more.
+    private mutating func settle() {
+        let (now, received) = (now, tally.received)
+        for index in open.indices where !open[index].isSettled {
+            guard let end = open[index].window.progress.end else { continue }
+            open[index].isSettled = true
+            let isKnown = plan?.ending != nil
+            plan?.ended(end, received: received, at: now)
+            if !isKnown, let ending = plan?.ending { self.end(ending) }
+        }
+        open.removeAll { $0.isSettled && $0.window.isEmpty }
+    }
+
+    private mutating func end(_ ending: WindowPlan.Ending) {
+        plan?.finish(ending)
+        guard plan?.ending == ending else { return }
+        if ending.isOfHost { client.oneConnection.remember() }
+        client.retry.logger.debug(
+            "a blob goes on over one connection",
+            metadata: ["place": "\(request.context.location)", "size": "\(size)", "reason": "\(ending.rawValue)"]
+        )
+    }
+}

@@ -1,0 +1,179 @@
+import NIOCore
+import OCI
+import Registry
+import Synchronization
+import TestSupport
+import Testing
+
+/// One blob over several connections.
+@Suite(.timeLimit(.minutes(10)))
+struct WindowTests {
+    /// What is asked of a part that ends before the blob does, or begins in its middle.
+    private static func isWindow(_ request: RecordedRequest) -> Bool {
+        request.headers["range"].map { !$0.hasSuffix("-") } ?? false
+    }
+
+    private static func otherRange(_ text: String, _ other: String) -> Action {
+        .edit { $0.headers["Content-Range"] = $0.headers["Content-Range"]?.replacing(text, with: other) }
+    }
+
+    @Test("A blob that comes slowly comes over several connections, in order, within the bound of requests")
+    func spreads() async throws {
+        try await SlowBlob.with { slow in
+            try await slow.read()
+            let windows = slow.registry.requests.filter(Self.isWindow)
+            #expect(windows.count > 8)
+            #expect(slow.registry.requests.count <= 1 + SlowBlob.source.count / (4 << 20))
+            #expect(Set(windows.map(\.connection)).count > 1)
+            #expect(windows.allSatisfy { $0.headers["if-range"] != nil && $0.status == 206 })
+            // No byte was asked for twice: the first answer ended where the first window begins.
+            let asked = try windows.map { try SlowBlob.range(#require($0.headers["range"])) }
+            let sorted = asked.sorted { $0.lowerBound < $1.lowerBound }
+            #expect(zip(sorted, sorted.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound })
+            #expect(sorted.last?.upperBound == SlowBlob.source.count)
+            #expect(slow.scratch.alive == 0)
+        }
+    }
+
+    @Test("With room for no file, or one connection alone, nothing more is asked", arguments: [true, false])
+    func one(hasRoom: Bool) async throws {
+        try await SlowBlob.with(maxConnections: hasRoom ? 1 : nil, hasRoom: hasRoom) { slow in
+            try await slow.read()
+            #expect(slow.registry.requests.count == 1)
+        }
+    }
+
+    @Test("A blob that comes fast comes in one request")
+    func fast() async throws {
+        try await SlowBlob.with { slow in
+            slow.valve.open()
+            try await slow.read(isSlow: false)
+            #expect(slow.registry.requests.count == 1)
+        }
+    }
+
+    @Test(
+        "A host that answers a range oddly is asked for blobs by one connection each from then on",
+        arguments: [
+            .ignoreRange, .header("Content-Range", "bytes 5-9/67108864"), .header("Content-Range", nil),
+            .header("ETag", "\"another\""), .error(429, "TOOMANYREQUESTS"), .status(403), .status(416), .status(501),
+            Self.otherRange("/67108864", "/9999999999"), Self.otherRange("-", "-1"),
+            .error(503, "UNAVAILABLE", headers: ["Retry-After": "2"]),
+        ] as [Action]
+    )
+    func odd(answer: Action) async throws {
+        try await SlowBlob.with { slow in
+            slow.registry.script(RequestMatch("GET", .blobs, times: nil, where: Self.isWindow), answer)
+            try await slow.read()
+            #expect(slow.scratch.alive == 0)
+            let count = slow.registry.requests.count(where: Self.isWindow)
+            #expect((1...9).contains(count))
+            slow.registry.removeScript()
+            try await slow.again()
+            #expect(slow.registry.requests.count(where: Self.isWindow) == count)
+        }
+    }
+
+    @Test(
+        "A window that breaks off is gone on with, and the next ones are taken as they are",
+        arguments: [Action.close(afterBytes: 1 << 20), .reset(afterBytes: 100), .status(502), .extraBytes(10)]
+    )
+    func breaks(fault: Action) async throws {
+        try await SlowBlob.with { slow in
+            slow.registry.script(RequestMatch("GET", .blobs, times: 1, after: 1, where: Self.isWindow), fault)
+            try await slow.read()
+            #expect(slow.registry.requests.count(where: Self.isWindow) > 8)
+            #expect(slow.registry.requests.count <= 2 + SlowBlob.source.count / (4 << 20))
+        }
+    }
+
+    @Test("Where every window breaks off one connection brings the blob")
+    func allBreak() async throws {
+        try await SlowBlob.with { slow in
+            slow.registry.script(
+                RequestMatch("GET", .blobs, times: 12, where: Self.isWindow),
+                .close(afterBytes: 1 << 20)
+            )
+            try await slow.read()
+        }
+    }
+
+    @Test("Windows that bring no more are given up, and the host's other blobs come over one connection")
+    func useless() async throws {
+        try await SlowBlob.with { slow in
+            let narrow = Valve()
+            slow.registry.script(RequestMatch("GET", .blobs, times: nil, where: Self.isWindow), .trickle(narrow))
+            try await slow.read {
+                try await narrow.waitForStalls(7)
+                try await slow.clock.waitForNoSleeper()
+                slow.clock.advance(by: .seconds(60))
+                narrow.open()
+            }
+            let count = slow.registry.requests.count(where: Self.isWindow)
+            // Another may be opened for each of the first two that end, before the third shows that they bring no more.
+            #expect((7...9).contains(count))
+            slow.registry.removeScript()
+            try await slow.again()
+            #expect(slow.registry.requests.count(where: Self.isWindow) == count)
+        }
+    }
+
+    @Test("Another blob that waits takes the place of the next window that ends")
+    func fairness() async throws {
+        let other = ByteSource.random(seed: 9, count: 1000)
+        try await SlowBlob.with(maxConnections: 2) { slow in
+            slow.registry.store.putBlob(.bytes(other), other.descriptor.digest, in: "library/app")
+            let narrow = Valve()
+            slow.registry.script(RequestMatch("GET", .blobs, times: 1, where: Self.isWindow), .trickle(narrow))
+            try await slow.read {
+                try await narrow.waitForStalls()
+                async let bytes = slow.repository.bytes(of: other.descriptor)
+                // It waits for a place: nothing tells that but that it is not asked for.
+                for _ in 0..<1000 { await Task.yield() }
+                #expect(slow.registry.requests.count == 2)
+                narrow.open()
+                #expect(try await bytes == other.buffer)
+            }
+            #expect(slow.registry.requests[2].path.hasSuffix("\(other.descriptor.digest)"))
+            #expect(slow.registry.requests.count(where: Self.isWindow) > 4)
+        }
+    }
+
+    @Test("Cancelled in the middle it ends at once, and leaves neither a file nor a place taken")
+    func cancelled() async throws {
+        try await SlowBlob.with { slow in
+            let narrow = Valve(bytes: 1000)
+            slow.registry.script(RequestMatch("GET", .blobs, times: nil, where: Self.isWindow), .trickle(narrow))
+            await #expect(throws: CancellationError.self) {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await slow.read() }
+                    try await narrow.waitForStalls(7)
+                    group.cancelAll()
+                    try await group.waitForAll()
+                }
+            }
+            #expect(slow.scratch.alive == 0)
+            slow.registry.removeScript()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 1...8 { group.addTask { try await slow.again() } }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test("What the receiver throws ends windows and all")
+    func receiver() async throws {
+        try await SlowBlob.with { slow in
+            await #expect(throws: SampleReader.Broken()) { try await slow.read(failsAt: 30 << 20) }
+            #expect(slow.scratch.alive == 0)
+        }
+    }
+
+    @Test("A scratch file that cannot be written, or read, costs time alone", arguments: [true, false])
+    func disk(isWriting: Bool) async throws {
+        try await SlowBlob.with { slow in
+            slow.scratch.fault.withLock { $0 = isWriting ? .writing : .reading }
+            try await slow.read()
+        }
+    }
+}
