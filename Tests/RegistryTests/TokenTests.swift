@@ -93,6 +93,33 @@ struct TokenTests {
         #expect(passwords.requests.allSatisfy { $0.headers["x-injected"] == nil })
     }
 
+    @Test("While a token service is down, all who need its token ask as one")
+    func sharesTries() async throws {
+        let service = issuer()
+        let clock = TestClock()
+        try await ScriptedRegistry.with(authentication: .bearer(service)) { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            let gate = Gate()
+            registry.script(RequestMatch("GET", .token, times: 1), .all([.holdHead(gate), .status(502)]))
+            registry.script(RequestMatch("GET", .token, times: 1), .status(502))
+            try await withClient(
+                credentials: registry.host.passwordVariables("ci", "p4ss"),
+                clock: clock
+            ) { client in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 1...8 {
+                        group.addTask { _ = try await client.pull(registry).manifest(.tag("v1")) }
+                    }
+                    try await gate.waitForArrivals()
+                    gate.open()
+                    try await group.waitForAll()
+                }
+            }
+            #expect(registry.requests.count { $0.path == "/token" } == 3)
+            #expect(clock.sleeps.count == 2)
+        }
+    }
+
     @Test(
         "A token service that fails for a moment is asked again",
         arguments: [

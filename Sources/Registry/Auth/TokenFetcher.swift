@@ -12,7 +12,7 @@ struct TokenFetcher: Sendable {
     /// Whether a token need not be asked for anew yet.
     func isGood(_ token: Token) -> Bool { service.retry.timer.now() < token.renewal }
 
-    /// Asks once: who needs the token tries again.
+    /// Asks until there is an answer: all who wait for the token try again together, not each by itself.
     ///
     /// - Throws: ``RegistryError``, `CancellationError`.
     func token(
@@ -23,6 +23,16 @@ struct TokenFetcher: Sendable {
     ) async throws -> Token {
         let context = context.step(.getToken)
         let request = Self.request(realm, scopes: scopes, credential: credential, context)
+        while true {
+            do {
+                return try await token(request, realm, context)
+            } catch let error as RegistryError where error.isRetryable || error.pause != nil {
+                try await context.budget.wait(after: error, context)
+            }
+        }
+    }
+
+    private func token(_ request: HTTPRequest, _ realm: TokenService, _ context: CallContext) async throws -> Token {
         let response = try await service.attempt(request)
         let bytes = Array(response.bytes.readableBytesView)
         guard !response.isCut, let token = Token(parsing: bytes, now: service.retry.timer.now()) else {
