@@ -15,6 +15,7 @@ struct RegsyncConversionTests {
             pass: 'v3ry-s3cret'
             tls: disabled
             reqConcurrent: 3
+            repoAuth: true
             reqPerSec: 2.5
             mirrors: [mirror.lab.example]
           - registry: docker.io
@@ -31,6 +32,7 @@ struct RegsyncConversionTests {
           backup: 'old-{{.Ref.Tag}}'
           ratelimit: {min: 20, retry: 15m}
           unheardOf: 1
+          cacheTime: 5m
         x-common: &common
           type: repository
           tags:
@@ -103,6 +105,7 @@ struct RegsyncConversionTests {
         arguments: [
             "interval: 45m", "IMGLIFE_SYNC_PARALLELISM=2", "unheardOf: 1", "backup: old-", "ratelimit: {min: 20",
             "targetTag: ", "somethingNew: [1, 2]", "reqPerSec: 2.5", "'regcert'",
+            "repoAuth: true", "cacheTime: 5m", "fastCopy: true",
         ]
     )
     func comments(_ words: String) throws {

@@ -92,6 +92,7 @@ struct ToolConversionTests {
         #expect(try ["1.0", "1.0-rc1"].filter { try others.matches(TagName($0)) } == ["1.0"])
         for words in [
             "'keep:' beside", "regex:team/.* -> all", "--every 300s", "'skip-tls-verify: true'", "task nightly",
+            "relay: skopeo", "verbose: true",
         ] {
             #expect(converted.flat.contains(words), "\(words)")
         }

@@ -12,7 +12,8 @@ enum DregsyFile {
         guard var root = Section(document) else { return mirror }
         let tasks = root.take("tasks")?.elements ?? []
         mirror.comments = root.leftovers([
-            "relay": "", "docker": "", "lister": "", "watch": "",
+            "relay": Section.needless, "docker": Section.needless, "lister": Section.needless,
+            "watch": Section.needless,
             "skopeo": "name the authorities of its certs-dir in registries.<host>.ca_file, where there are any",
         ])
         for task in tasks { readTask(task, &mirror) }
@@ -31,7 +32,7 @@ enum DregsyFile {
         let source = readLocation(task.take("source"), &mirror)
         let target = readLocation(task.take("target"), &mirror)
         let mappings = task.take("mappings")?.elements ?? []
-        comments += task.leftovers(["verbose": ""])
+        comments += task.leftovers(["verbose": Section.needless])
         guard let source, let target else {
             return mirror.note("not converted: task \(name.displaySafe): its source and target are not two registries")
         }
@@ -56,7 +57,7 @@ enum DregsyFile {
                     "'skip-tls-verify: true': certificates are always checked; name the authority in ca_file, or set plain_http"
                 )
             }
-            settings.comments += section.leftovers(["lister": ""])
+            settings.comments += section.leftovers(["lister": Section.needless])
         }
         return host
     }
@@ -98,7 +99,7 @@ private struct DregsyMapping {
                     "not converted: its digests \(digests.joined(separator: ", ").displaySafe); name their tags"
                 )
             }
-            comments += section.leftovers(["preserve-digests": ""])
+            comments += section.leftovers(["preserve-digests": Section.needless])
             add(entry, DregsyTags(tags), to: &mirror)
         } catch {
             mirror.note(comments + ["not converted: \(error)"])

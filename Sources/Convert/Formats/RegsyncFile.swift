@@ -78,7 +78,8 @@ enum RegsyncFile {
     }
 
     private static let registryAdvice = [
-        "credExpire": "", "repoAuth": "", "blobChunk": "", "blobMax": "", "priority": "",
+        "credExpire": Section.needless, "repoAuth": Section.needless, "blobChunk": Section.needless,
+        "blobMax": Section.needless, "priority": Section.needless,
         "reqPerSec": "has no counterpart; max_connections bounds the requests in flight, and 429 is waited for",
         "clientCert": "client certificates are not supported",
         "clientKey": "client certificates are not supported",

@@ -112,7 +112,7 @@ struct RegsyncStep {
             comments.append("referrers and the tags that regsync calls digest tags are copied together")
         }
         for key in Self.inherited where !["referrers", "digestTags"].contains(key) {
-            guard let value = inheritedValue(key), Self.advice[key] != "" else { continue }
+            guard let value = inheritedValue(key) else { continue }
             comments.append("\(Section.shown(key, value)): \(Self.advice[key] ?? "has no counterpart")")
         }
         entry.comments = comments + section.leftovers(Self.advice)
@@ -131,7 +131,7 @@ struct RegsyncStep {
         "referrerTarget", "hooks", "mediaTypes", "cleanupTags", "cleanupTagsExclude",
     ]
 
-    /// What stands in the place of fields without a counterpart; empty for what changes nothing that is copied.
+    /// What stands in the place of fields without a counterpart.
     static let advice = [
         "backup": "has no counterpart; what is overwritten is not kept",
         "schedule": "has no counterpart in the file; run imglife from cron or a systemd timer at these times",
@@ -148,7 +148,8 @@ struct RegsyncStep {
         "repos": "has no counterpart; make an entry for each repository",
         "includeExternal": "foreign layers are never copied",
         "skipDockerConfig": "has no counterpart; set DOCKER_CONFIG to an empty directory to leave it unread",
-        "fastCheck": "", "fastCopy": "", "forceRecursive": "", "referrerSlow": "", "userAgent": "", "blobLimit": "",
-        "cacheCount": "", "cacheTime": "",
+        "fastCheck": Section.needless, "fastCopy": Section.needless, "forceRecursive": Section.needless,
+        "referrerSlow": Section.needless, "userAgent": Section.needless, "blobLimit": Section.needless,
+        "cacheCount": Section.needless, "cacheTime": Section.needless,
     ]
 }

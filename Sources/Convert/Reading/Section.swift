@@ -32,15 +32,18 @@ struct Section {
 
     /// One comment for each key that nobody took: what is known of it, else that it is unknown.
     ///
-    /// - Parameter advice: by key what stands in its place; an empty text leaves the key out without a word.
+    /// - Parameter advice: by key what stands in its place.
     /// - Returns: comments in the file's order.
     func leftovers(_ advice: [String: String] = [:]) -> [String] {
         pairs.compactMap { pair in
-            guard !pair.key.hasPrefix("x-"), advice[pair.key] != "" else { return nil }
+            guard !pair.key.hasPrefix("x-") else { return nil }
             let words = advice[pair.key] ?? "has no counterpart"
             return "\(Self.shown(pair.key, pair.value)): \(words)"
         }
     }
+
+    /// Advice for what tells another tool how to work, not what to copy.
+    static let needless = "is not needed here"
 
     /// A key and its value on one line, without secrets.
     static func shown(_ key: String, _ value: ForeignValue) -> String {
