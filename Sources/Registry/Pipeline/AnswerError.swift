@@ -113,6 +113,9 @@ extension RegistryError {
     /// A GET may be answered where this HEAD was not; storage services sign their addresses for one method.
     var isRefusalOfHEAD: Bool { kind == .unauthorized || kind == .unsupported || hasStatus(401, 403) }
 
+    /// The host has had too many requests.
+    var wantsFewer: Bool { pause != nil || status == 429 || code == .tooManyRequests }
+
     /// The whole may be had where a range was refused; who is overloaded, or wants a time to pass, says so of the whole too.
     var isRefusalOfRange: Bool {
         pause == nil && code != .tooManyRequests && hasStatus(400, 403, 405, 406, 412, 416, 500, 501)

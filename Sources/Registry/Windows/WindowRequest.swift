@@ -76,11 +76,6 @@ struct WindowRequest: Sendable {
     }
 }
 
-extension RegistryError {
-    /// The host has had too many requests.
-    fileprivate var wantsFewer: Bool { pause != nil || status == 429 || code == .tooManyRequests }
-}
-
 /// What has come of one blob, over all of its connections.
 final class WindowTally: Sendable {
     private let bytes = Atomic<Int64>(0)
