@@ -16,6 +16,12 @@ extension CacheError {
         )
     }
 
+    /// Whether the process or the system had no file descriptor left, which passes.
+    var isForWantOfDescriptors: Bool { code == EMFILE || code == ENFILE }
+
+    /// Whether an error number says what is to be done.
+    static func hasAdvice(_ code: CInt) -> Bool { meaning(of: code).advice != nil }
+
     private static func meaning(of code: CInt) -> (Kind, advice: String?) {
         switch code {
         case ENOSPC:

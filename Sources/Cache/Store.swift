@@ -53,7 +53,7 @@ package struct Store: Sendable {
     /// The index is part of the store, which nothing that it holds may hold in turn: it would stay open for ever.
     func watchIndex() {
         index.handle { [directory, health, isReadOnly] error in
-            if !isReadOnly, error.kind == .damagedIndex || error.kind == .inputOutput {
+            if !isReadOnly, error.kind == .damagedIndex || error.kind == .inputOutput, !error.isForWantOfDescriptors {
                 try? IndexFiles(directory: directory).suspect(error)
             }
             health.note(error)

@@ -30,29 +30,24 @@ struct BlobFiles: Sendable {
     func path(of digest: Digest) -> String { "\(directory(of: digest).path)/\(digest.hex)" }
 
     /// - Returns: `nil` when there is nothing of that name.
-    func status(of digest: Digest) throws(SystemError) -> FileStatus? {
-        try directory(of: digest).status(digest.hex)
-    }
-
-    /// Whether a file of that size is there.
-    ///
     /// - Throws: ``CacheError`` when that cannot be found out: a disk that fails has lost nothing yet.
-    func contains(_ blob: Descriptor) throws(CacheError) -> Bool {
+    func status(of digest: Digest) throws(CacheError) -> FileStatus? {
         do throws(SystemError) {
-            guard let status = try status(of: blob.digest) else { return false }
-            return status.isRegular && status.size == blob.size
-        } catch {
-            throw CacheError(error, "look for", path: path(of: blob.digest), digest: blob.digest)
-        }
-    }
-
-    /// Whether something has a blob's name that is no file.
-    func holdsNoFile(_ digest: Digest) throws(CacheError) -> Bool {
-        do throws(SystemError) {
-            return try status(of: digest).map { !$0.isRegular } ?? false
+            return try directory(of: digest).status(digest.hex)
         } catch {
             throw CacheError(error, "look for", path: path(of: digest), digest: digest)
         }
+    }
+
+    /// Whether a file of that size is there; as ``status(of:)``.
+    func contains(_ blob: Descriptor) throws(CacheError) -> Bool {
+        guard let status = try status(of: blob.digest) else { return false }
+        return status.isRegular && status.size == blob.size
+    }
+
+    /// Whether something has a blob's name that is no file; as ``status(of:)``.
+    func holdsNoFile(_ digest: Digest) throws(CacheError) -> Bool {
+        try status(of: digest).map { !$0.isRegular } ?? false
     }
 
     /// Opens a committed blob.
@@ -73,9 +68,13 @@ struct BlobFiles: Sendable {
     }
 
     /// Whether an open file is still the one that a digest names.
-    func isCurrent(_ file: OpenFile, _ digest: Digest) throws(SystemError) -> Bool {
+    func isCurrent(_ file: OpenFile, _ digest: Digest) throws(CacheError) -> Bool {
         guard let status = try status(of: digest) else { return false }
-        return try file.status().isSameFile(as: status)
+        do throws(SystemError) {
+            return try file.status().isSameFile(as: status)
+        } catch {
+            throw CacheError(error, "look at", path: path(of: digest), digest: digest)
+        }
     }
 
     /// Takes the lock of an open file if it is free and still the one that the digest names.

@@ -14,26 +14,36 @@ struct OldIngests: Sendable {
     func remove(
         within grace: Duration = CollectionOptions.defaultGrace,
         isDryRun: Bool
-    ) throws -> [Int64] {
-        let now = store.now
-        return try StoreDirectory.names(in: ingest).compactMap { name in
-            guard let status = try ingest.status(name), status.isRegular else { return nil }
-            let isOld =
-                name.hasPrefix(Ingest.anonymousPrefix)
-                || now - status.modifiedAt >= Ingest.lifetime(of: name, within: grace)
-            let isReserved = status.allocated >= status.size + Reservation.smallest
-            guard isOld || isReserved,
-                let lock = try ingest.lockIfFree(name, flags: isOld ? O_RDONLY : O_RDWR)
-            else { return nil }
-            defer { lock.unlock() }
-            guard isOld else {
-                if !isDryRun { try lock.giveBackReserve() }
-                return nil
+    ) throws(CacheError) -> [Int64] {
+        do throws(SystemError) {
+            var removed: [Int64] = []
+            for name in try ingest.names() {
+                if let bytes = try remove(name, grace, isDryRun) { removed.append(bytes) }
             }
-            if !isDryRun { try ingest.remove(name) }
-            // What was set aside and never written counts, for it is what comes free.
-            return isReserved ? status.allocated : status.size
+            return removed
+        } catch {
+            throw CacheError(error, "tidy", path: ingest.path)
         }
+    }
+
+    /// - Returns: its bytes; `nil` when it stays.
+    private func remove(_ name: String, _ grace: Duration, _ isDryRun: Bool) throws(SystemError) -> Int64? {
+        guard let status = try ingest.status(name), status.isRegular else { return nil }
+        let isOld =
+            name.hasPrefix(Ingest.anonymousPrefix)
+            || store.now - status.modifiedAt >= Ingest.lifetime(of: name, within: grace)
+        let isReserved = status.allocated >= status.size + Reservation.smallest
+        guard isOld || isReserved,
+            let lock = try ingest.lockIfFree(name, flags: isOld ? O_RDONLY : O_RDWR)
+        else { return nil }
+        defer { lock.unlock() }
+        guard isOld else {
+            if !isDryRun { try lock.giveBackReserve() }
+            return nil
+        }
+        if !isDryRun { try ingest.remove(name) }
+        // What was set aside and never written counts, for it is what comes free.
+        return isReserved ? status.allocated : status.size
     }
 
     /// What each download takes on the disk that was begun and that nobody goes on with now, in bytes.

@@ -83,8 +83,8 @@ struct Quarantine: Sendable {
     private func move(_ file: OpenFile, _ digest: Digest) throws(CacheError) -> Outcome {
         let directory = store.directory
         let name = "\(Ingest.name(digest)).\(store.now)"
+        guard try directory.blobs.isCurrent(file, digest) else { return .gone }
         do throws(SystemError) {
-            guard try directory.blobs.isCurrent(file, digest) else { return .gone }
             try directory.blobs.moveAside(digest, to: directory.quarantine, name)
             try bound()
         } catch {

@@ -29,7 +29,7 @@ extension Store {
         while true {
             do {
                 return try await body()
-            } catch let error as CacheError where attempts < 30 && (error.code == EMFILE || error.code == ENFILE) {
+            } catch let error as CacheError where attempts < 30 && error.isForWantOfDescriptors {
                 attempts += 1
                 try await configuration.clock.sleep(for: .seconds(1))
             }

@@ -22,8 +22,10 @@ package struct Directory: Sendable {
 
     /// Opens a subdirectory, creating it with mode 0700 when it is missing.
     package func subdirectory(_ name: String) throws(SystemError) -> Directory {
-        if mkdirat(descriptor, name, 0o700) != 0, errno != EEXIST {
-            throw SystemError(call: "mkdir", code: errno)
+        do throws(SystemError) {
+            try SystemError.check("mkdir") { mkdirat(descriptor, name, 0o700) }
+        } catch {
+            guard error.code == EEXIST else { throw error }
         }
         let file = try openFile(name, flags: O_RDONLY | O_DIRECTORY)
         return Directory(file: file, path: "\(path)/\(name)")
@@ -100,6 +102,7 @@ package struct Directory: Sendable {
             guard let entry = readdir(stream) else {
                 // The end looks like an error but for this.
                 let code = errno
+                if code == EINTR { continue }
                 guard code == 0 else { throw SystemError(call: "readdir", code: code) }
                 return
             }

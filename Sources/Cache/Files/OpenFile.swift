@@ -139,7 +139,7 @@ package final class OpenFile: Sendable {
     }
 
     package func unlock() {
-        _ = flock(descriptor, LOCK_UN)
+        _ = try? SystemError.check("flock") { flock(descriptor, LOCK_UN) }
     }
 }
 

@@ -92,13 +92,13 @@ extension StoreDirectory {
         var prefix = path.hasPrefix("/") ? "/" : ""
         for component in path.split(separator: "/") {
             prefix += component
-            if mkdir(prefix, 0o700) == 0 {
+            do throws(SystemError) {
+                try SystemError.check("mkdir") { mkdir(prefix, 0o700) }
                 // What can be searched but not read cannot be synced; nothing more can be done then.
                 try? Directory(path: prefix + "/..").sync()
-            } else {
-                let code = errno
+            } catch {
                 var status = stat()
-                guard stat(prefix, &status) == 0 else { throw SystemError(call: "mkdir", code: code) }
+                guard stat(prefix, &status) == 0 else { throw error }
                 guard FileStatus(status).isDirectory else { throw SystemError(call: "mkdir", code: ENOTDIR) }
             }
             prefix += "/"

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A system call that failed, with its error number.
-package struct SystemError: Error, Hashable {
+package struct SystemError: Error, Hashable, CustomStringConvertible {
     package let call: String
     package let code: CInt
 
@@ -12,6 +12,8 @@ package struct SystemError: Error, Hashable {
 
     /// What the system says about the error number, such as `No space left on device`.
     package var reason: String { String(cString: strerror(code)) }
+
+    package var description: String { "\(reason) (\(call))" }
 
     /// Runs a system call that answers -1 on failure; an interrupted one is repeated.
     @discardableResult

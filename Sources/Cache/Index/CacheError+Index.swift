@@ -4,10 +4,26 @@ import OCI
 
 extension CacheError {
     /// Says what an error of the database, or of a row that cannot be understood, means for the cache.
-    init(index error: any Error, _ action: String, _ path: String) {
+    ///
+    /// `system` is what the system said to SQLite, where that is known; it is asked for only where it counts.
+    init(
+        index error: any Error,
+        _ action: String,
+        _ path: String,
+        system: @autoclosure () -> CInt? = nil
+    ) {
+        let result = (error as? DatabaseError)?.resultCode
+        if let error = error as? SystemError {
+            self.init(error, action, path: path)
+            return
+        }
+        // SQLite has one word for whatever the system refuses, and another one for a file that it cannot open.
+        if result == .SQLITE_IOERR || result == .SQLITE_CANTOPEN, let system = system(), Self.hasAdvice(system) {
+            self.init(SystemError(call: "SQLite", code: system), action, path: path)
+            return
+        }
         let (kind, reason) = Self.meaning(ofIndex: error)
-        let isDisk = (error as? DatabaseError)?.resultCode == .SQLITE_IOERR
-        self.init(kind, action, path: path, code: isDisk ? EIO : nil, reason, cause: error)
+        self.init(kind, action, path: path, code: result == .SQLITE_IOERR ? EIO : nil, reason, cause: error)
     }
 
     private static func meaning(ofIndex error: any Error) -> (Kind, reason: String) {

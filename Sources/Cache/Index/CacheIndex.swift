@@ -32,9 +32,11 @@ final class CacheIndex: Sendable {
         self.path = path
         self.isReadOnly = isReadOnly
         do {
-            queue = try DatabaseQueue(path: path, configuration: Self.configuration(isReadOnly: isReadOnly))
+            queue = try DatabaseQueue(path: path, configuration: Self.configuration(path, isReadOnly: isReadOnly))
+        } catch let error as CacheError {
+            throw error
         } catch {
-            throw CacheError(index: error, "open the index", path)
+            throw CacheError(index: error, Self.opening, path, system: SQLiteRefusal.ofOpening(path))
         }
     }
 
@@ -85,7 +87,9 @@ final class CacheIndex: Sendable {
         handlers.withLock { $0 = Handlers(onError: onError, onFull: onFull) }
     }
 
-    private func note(_ error: CacheError) -> CacheError {
+    /// Says what an error of SQLite means, and has done about it what is to be done.
+    private func failure(_ error: any Error, _ action: String) -> CacheError {
+        let error = CacheError(index: error, action, path, system: SQLiteRefusal.last(queue))
         handlers.withLock { $0.onError }(error)
         return error
     }
@@ -118,7 +122,7 @@ final class CacheIndex: Sendable {
         } catch let error as CacheError {
             throw error
         } catch {
-            throw note(CacheError(index: error, "write the index", path))
+            throw failure(error, "write the index")
         }
     }
 
@@ -129,20 +133,26 @@ final class CacheIndex: Sendable {
         } catch let error as CacheError {
             throw error
         } catch {
-            throw note(CacheError(index: error, "read the index", path))
+            throw failure(error, "read the index")
         }
     }
 }
 
 extension CacheIndex {
-    private static func configuration(isReadOnly: Bool) -> Configuration {
+    private static let opening = "open the index"
+
+    private static func configuration(_ path: String, isReadOnly: Bool) -> Configuration {
         var configuration = Configuration()
         configuration.readonly = isReadOnly
         configuration.label = "cache index"
         configuration.busyMode = .timeout(10)
         configuration.foreignKeysEnabled = true
         configuration.prepareDatabase { db in
-            for pragma in isReadOnly ? checks : durability + checks { try db.execute(sql: pragma) }
+            do {
+                for pragma in isReadOnly ? checks : durability + checks { try db.execute(sql: pragma) }
+            } catch {
+                throw CacheError(index: error, opening, path, system: SQLiteRefusal.last(db))
+            }
         }
         return configuration
     }

@@ -33,7 +33,7 @@ extension CacheIndex {
             try Schema.migrator.migrate(queue)
             try queue.write { try $0.meta.set(MetaRows.Key.writtenBy, to: version) }
         } catch {
-            throw CacheError(index: error, "upgrade the index", path)
+            throw CacheError(index: error, "upgrade the index", path, system: SQLiteRefusal.last(queue))
         }
     }
 
@@ -55,7 +55,7 @@ extension CacheIndex {
                 try db.meta.set(MetaRows.Key.clean, to: "1")
             }
         } catch {
-            throw CacheError(index: error, "write the index", path)
+            throw CacheError(index: error, "write the index", path, system: SQLiteRefusal.last(queue))
         }
     }
 

@@ -32,11 +32,11 @@ struct IndexBackups: Sendable {
         for name in try directory.names() where name.hasPrefix(".") { try directory.remove(name) }
         let temporary = ".index.\(String(UInt64.random(in: .min ... .max), radix: 16))"
         do {
+            _ = try directory.openFile(temporary, flags: O_RDWR | O_CREAT | O_EXCL)
             try Self.copy(index, to: "\(directory.path)/\(temporary)")
             let old = try copies()
             // SQLite has closed it, so that nobody's locks on it are lost by this.
             let file = try directory.openFile(temporary, flags: O_RDWR)
-            try file.setMode(0o600)
             try file.sync()
             try directory.rename(temporary, to: directory, Copy(number: (old.first?.number ?? 0) + 1).name)
             try directory.sync()
@@ -77,30 +77,45 @@ extension IndexBackups {
     /// The index is being written all the time; a later copy will do.
     struct Busy: Error {}
 
-    /// Copies everything as it is at one moment into a new file, which is not synced.
+    /// Copies everything as it is at one moment into an empty file, which is not synced.
     ///
     /// By a connection of its own, and little by little, so that no writer of any process waits for more than a part.
     ///
     /// - Throws: ``CacheError``; ``Busy``.
     static func copy(_ index: CacheIndex, to path: String) throws {
+        let source = try CacheIndex(path: index.path, isReadOnly: true)
+        defer { try? source.close() }
+        let target = try target(path, of: index)
         do {
-            let source = try CacheIndex(path: index.path, isReadOnly: true)
-            defer { try? source.close() }
-            var configuration = Configuration()
-            configuration.prepareDatabase { db in
-                try db.execute(sql: "PRAGMA journal_mode = OFF")
-                try db.execute(sql: "PRAGMA synchronous = OFF")
-            }
-            let target = try DatabaseQueue(path: path, configuration: configuration)
             // Not within a transaction, which would keep the lock that each part takes and gives back.
             try source.queue.unsafeRead { db in
                 try target.writeWithoutTransaction { try copy(db, to: $0) }
             }
             try target.close()
-        } catch let error where error is CacheError || error is Busy {
+        } catch let error as Busy {
             throw error
         } catch {
-            throw CacheError(index: error, "back up the index", index.path)
+            throw CacheError(
+                index: error,
+                action,
+                index.path,
+                system: SQLiteRefusal.last(target) ?? SQLiteRefusal.last(source.queue)
+            )
+        }
+    }
+
+    private static let action = "back up the index"
+
+    private static func target(_ path: String, of index: CacheIndex) throws(CacheError) -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA journal_mode = OFF")
+            try db.execute(sql: "PRAGMA synchronous = OFF")
+        }
+        do {
+            return try DatabaseQueue(path: path, configuration: configuration)
+        } catch {
+            throw CacheError(index: error, action, index.path, system: SQLiteRefusal.ofOpening(path))
         }
     }
 

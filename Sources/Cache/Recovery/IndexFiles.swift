@@ -74,9 +74,13 @@ extension IndexFiles {
     }
 
     /// Notes what the index holds; only with the store's lock alone, after SQLite has closed it.
-    func writeSum() throws(SystemError) {
-        let sum = try IndexSum(of: root.openFile(CacheIndex.fileName, flags: O_RDONLY))
-        try root.replace(IndexSum.fileName, with: ByteBuffer(string: sum.text))
+    func writeSum() throws(CacheError) {
+        do throws(SystemError) {
+            let sum = try IndexSum(of: root.openFile(CacheIndex.fileName, flags: O_RDONLY))
+            try root.replace(IndexSum.fileName, with: ByteBuffer(string: sum.text))
+        } catch {
+            throw CacheError(error, "write the sum of the index", path: "\(directory.path)/\(IndexSum.fileName)")
+        }
     }
 }
 

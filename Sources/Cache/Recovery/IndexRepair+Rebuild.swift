@@ -16,6 +16,8 @@ extension IndexRepair {
     func rebuild(former: Set<ImageReference>) throws {
         for suffix in ["", "-journal"] { try directory.root.remove(Self.scratchName + suffix) }
         let scratchPath = "\(directory.path)/\(Self.scratchName)"
+        // Not by SQLite, which does not tell what keeps it from making a file.
+        _ = try directory.root.openFile(Self.scratchName, flags: O_RDWR | O_CREAT)
         let backup = try IndexBackups(directory: directory.backup, logger: configuration.logger)
             .restore(into: scratchPath, of: directory)
         let scratch = try CacheIndex(path: scratchPath)

@@ -23,15 +23,22 @@ struct Tidying: Sendable {
         var dead: [String] = []
         let recorded = try store.index.read { try $0.leases.all() }
         let files = Set(try StoreDirectory.names(in: store.directory.leases))
-        for name in files {
-            // Held while the file is removed, because its owner may be about to lock what it has just created.
-            guard let lock = try store.directory.leases.lockIfFree(name) else { continue }
-            try store.directory.leases.remove(name)
-            lock.unlock()
-            dead.append(name)
-        }
+        for name in files where try removeIfDead(name) { dead.append(name) }
         let gone = dead.filter(recorded.contains) + recorded.filter { !files.contains($0) }
         if !gone.isEmpty { try store.index.write { try $0.leases.release(gone) } }
+    }
+
+    private func removeIfDead(_ lease: String) throws(CacheError) -> Bool {
+        let leases = store.directory.leases
+        do throws(SystemError) {
+            // Held while the file is removed, because its owner may be about to lock what it has just created.
+            guard let lock = try leases.lockIfFree(lease) else { return false }
+            defer { lock.unlock() }
+            try leases.remove(lease)
+            return true
+        } catch {
+            throw CacheError(error, "remove the lease", path: "\(leases.path)/\(lease)")
+        }
     }
 
     /// Forgets what is remembered for a time alone.

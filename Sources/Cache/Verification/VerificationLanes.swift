@@ -99,7 +99,7 @@ final class VerificationLanes: Sendable {
         do {
             while let position = take() {
                 let stored = files[position]
-                let hashed = try open(stored.digest).map { try hash($0, stored.digest.algorithm, buffer) }
+                let hashed = try hash(stored, open, buffer)
                 // Stopped in the middle of a file: it is not done.
                 if hashed?.isCut == true { return }
                 finish(position, try judge(stored, hashed), hashed?.length ?? 0)
@@ -108,6 +108,19 @@ final class VerificationLanes: Sendable {
         } catch {
             stop()
             throw error
+        }
+    }
+
+    /// - Returns: `nil` when it was removed meanwhile.
+    private func hash(
+        _ stored: StoredFile,
+        _ open: (Digest) throws -> OpenFile?,
+        _ buffer: UnsafeMutableRawBufferPointer
+    ) throws -> Hashed? {
+        do {
+            return try open(stored.digest).map { try hash($0, stored.digest.algorithm, buffer) }
+        } catch let error as SystemError {
+            throw CacheError(error, "read \(stored.digest)", digest: stored.digest)
         }
     }
 
