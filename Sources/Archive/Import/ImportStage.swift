@@ -124,19 +124,21 @@ final class ImportStage {
     /// A small blob's bytes, waiting or in the cache; `nil` when it is nowhere.
     func manifest(_ descriptor: Descriptor) throws -> Manifest? {
         guard let file = files[descriptor.digest] else { return try cache.manifest(descriptor) }
-        guard let bytes = try cache.staging.contents(of: file, limit: Manifest.maximumSize) else {
+        guard file.size <= Manifest.maximumSize else {
             throw DocumentError(.tooLarge, "the manifest has more than \(Manifest.maximumSize) bytes")
         }
-        return try Manifest(bytes: bytes, contentType: nil, expected: descriptor)
+        if let bytes = try cache.staging.contents(of: file, limit: Manifest.maximumSize) {
+            return try Manifest(bytes: bytes, contentType: nil, expected: descriptor)
+        }
+        // Another import of the same has made a blob of it.
+        return try cache.manifest(descriptor)
     }
 
     /// The bytes of a small blob that is not a manifest.
     func contents(_ digest: Digest, limit: Int) throws -> ByteBuffer? {
-        guard let file = files[digest] else {
-            guard let blob = try cache.blobFile(digest), blob.size <= limit else { return nil }
-            return try blob.read(at: 0, atMost: Int(blob.size))
-        }
-        return try cache.staging.contents(of: file, limit: limit)
+        if let file = files[digest], let bytes = try cache.staging.contents(of: file, limit: limit) { return bytes }
+        guard let blob = try cache.blobFile(digest), blob.size <= limit else { return nil }
+        return try blob.read(at: 0, atMost: Int(blob.size))
     }
 
     /// Lets go of files that have become blobs.
