@@ -1,9 +1,11 @@
-import Cache
 import CacheSupport
+import GRDB
 import NIOCore
 import OCI
 import TestSupport
 import Testing
+
+@testable import Cache
 
 @Suite(.timeLimit(.minutes(10)))
 struct InventoryTests {
@@ -84,6 +86,62 @@ struct InventoryTests {
                 #expect(usage.logicalBytes == images.reduce(0) { $0 + $1.uniqueBytes + $1.sharedBytes })
                 #expect(usage.savedBytes == 40_000)
                 #expect(usage.unreferencedBytes == 0)
+            }
+        }
+    }
+
+    @Test("What entries of others in index.json name counts as needed, and nothing of it as saved by sharing")
+    func foreignEntries() async throws {
+        let own = SampleImage.image(layers: [.init(seed: 715, size: 3000)])
+        let foreign = SampleImage.image(layers: [.init(seed: 716, size: 2000)], labels: ["a": "b"])
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(own, in: cache, as: "1", of: "a")
+                try await NamesTests.store(foreign, in: cache, as: "2", of: "a")
+                _ = try await cache.names.remove("2", of: RepositoryReference("a"))
+                try await cache.writeLayout()
+                #expect(try await cache.inventory.usage().unreferencedBytes == foreign.bytes)
+                let entry =
+                    #"{"manifests":[{"digest":"\#(foreign.digest)","mediaType":"\#(foreign.top.mediaType)","#
+                    + #""size":\#(foreign.top.size)},"#
+                let text = String(buffer: try contents("\(timed.path)/index.json"))
+                try write(
+                    ByteBuffer(string: text.replacing(#"{"manifests":["#, with: entry)),
+                    to: "\(timed.path)/index.json"
+                )
+                try await cache.writeLayout()
+                let usage = try await cache.inventory.usage()
+                #expect(usage.unreferencedBytes == 0 && usage.unnamedBytes == foreign.bytes)
+                #expect((usage.bytes, usage.logicalBytes) == (own.bytes + foreign.bytes, own.bytes))
+                #expect(usage.savedBytes == 0)
+                #expect(try await cache.inventory.recentGarbage() == RecentGarbage())
+            }
+        }
+    }
+
+    @Test("What an answer is made of is read at one moment, whatever another process would write meanwhile")
+    func oneMoment() async throws {
+        let image = SampleImage.image(layers: [.init(seed: 717, size: 500)])
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(image, in: cache, as: "1", of: "a")
+                let layer = try #require(image.blobs.last).descriptor
+                let index = cache.store.index
+                let (path, name) = ("\(timed.path)/index.sqlite", try ImageReference("a:1"))
+                let seen = try await index.read { db in
+                    let before = try NamesOf.images(db, needing: layer.digest)
+                    var other = Configuration()
+                    other.busyMode = .immediateError
+                    let writer = try DatabaseQueue(path: path, configuration: other)
+                    #expect(throws: DatabaseError.self) {
+                        try writer.write { try $0.execute(sql: "DELETE FROM names") }
+                    }
+                    let after = try MissingBlob(db, layer.digest)?.origins
+                    return (before, after, try NamesOf.images(db, needing: layer.digest))
+                }
+                #expect(seen.0 == [name] && seen.2 == [name])
+                #expect(seen.1?.contains(name.location) == true)
+                #expect(try await cache.verification.missing([layer.digest]).first?.origins == seen.1)
             }
         }
     }

@@ -46,7 +46,7 @@ extension Inventory {
     /// - Throws: ``CacheError``.
     package func recentGarbage(_ grace: Duration = CollectionOptions.defaultGrace) async throws -> RecentGarbage {
         let seconds = grace.components.seconds
-        let start = (walk: Garbage(.named), found: RecentGarbage())
+        let start = (walk: Garbage(.lasting), found: RecentGarbage())
         return try await store.index.readPages(start) { [cutoff = store.now - seconds] state, db, page in
             var found = state.found
             defer { state.found = found }

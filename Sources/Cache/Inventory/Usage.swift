@@ -14,6 +14,9 @@ package struct CacheUsage: Hashable, Sendable {
     package var logicalBytes: Int64 = 0
     /// Bytes that nothing refers to; a collection frees them once they are older than its grace.
     package var unreferencedBytes: Int64 = 0
+    /// Bytes that no image of the cache's own names needs: also what entries of others in `index.json` name, and what
+    /// volumes have brought whose others are awaited.
+    package var unnamedBytes: Int64 = 0
     /// Downloads that were interrupted and that nobody goes on with now.
     package var partials = 0
     /// What they take on the disk, with what is set aside for their ends; not counted among ``bytes``.
@@ -22,13 +25,14 @@ package struct CacheUsage: Hashable, Sendable {
     package init() {}
 
     /// Bytes that sharing saves.
-    package var savedBytes: Int64 { max(0, logicalBytes - (bytes - unreferencedBytes)) }
+    package var savedBytes: Int64 { max(0, logicalBytes - (bytes - unnamedBytes)) }
 }
 
 /// Sums up the index in short transactions.
 struct UsageWalk: Sendable {
     var usage = CacheUsage()
-    private var garbage = Garbage(.named)
+    private var unnamed = Garbage(.named)
+    private var unreferenced = Garbage(.lasting)
     private var names: NameRow.Position? = .start
 
     /// - Returns: whether everything has been read.
@@ -45,14 +49,27 @@ struct UsageWalk: Sendable {
             }
             if rows.isEmpty { names = nil }
         }
-        var unreferenced = usage.unreferencedBytes
-        defer { usage.unreferencedBytes = unreferenced }
-        guard try garbage.run(db, page, { unreferenced += $0.size }) else { return false }
+        guard try Self.sum(&unnamed, &usage.unnamedBytes, db, page),
+            try Self.sum(&unreferenced, &usage.unreferencedBytes, db, page)
+        else { return false }
         if let row = try Row.fetchOne(db, sql: "SELECT blobs, bytes FROM totals") {
             usage.blobs = row[0]
             usage.bytes = row[1]
         }
         return true
+    }
+}
+
+extension UsageWalk {
+    private static func sum(
+        _ garbage: inout Garbage,
+        _ bytes: inout Int64,
+        _ db: Database,
+        _ page: ReadPage
+    ) throws -> Bool {
+        var found: Int64 = 0
+        defer { bytes += found }
+        return try garbage.run(db, page) { found += $0.size }
     }
 }
 

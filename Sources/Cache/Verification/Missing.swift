@@ -59,7 +59,7 @@ extension Verifier {
 
 extension MissingBlob {
     /// - Returns: `nil` where nobody knows its size.
-    fileprivate init?(_ db: Database, _ digest: Digest) throws {
+    init?(_ db: Database, _ digest: Digest) throws {
         // What manifests say comes first: a row made from a file that was cut short has its wrong size.
         let row = try Row.fetchOne(
             db,
