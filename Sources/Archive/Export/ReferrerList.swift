@@ -18,21 +18,17 @@ struct ReferrerList: Sendable {
     ///
     /// - Throws: ``CacheError``, `DocumentError`.
     static func lists(of referrers: [ArchiveDocument.Referrer], in cache: ContentCache) throws -> [ReferrerList] {
-        var entries: [RepositoryReference: [Digest: [Digest: String]]] = [:]
+        var entries: [RepositoryReference: [Digest: [Digest: Manifest]]] = [:]
         for referrer in referrers {
             guard let manifest = try cache.manifest(referrer.descriptor), let subject = manifest.subject else {
                 continue
             }
             entries[referrer.repository, default: [:]][subject.digest, default: [:]][referrer.descriptor.digest] =
-                entry(manifest)
+                manifest
         }
         return try entries.sorted { $0.key < $1.key }.flatMap { repository, subjects in
             try subjects.sorted { $0.key < $1.key }.map { subject, entries in
-                let texts = entries.sorted { $0.key < $1.key }.map(\.value)
-                let text = ByteBuffer(
-                    string: #"{"schemaVersion":2,"mediaType":"\#(MediaType.ociIndex)","manifests":["#
-                        + texts.joined(separator: ",") + "]}"
-                )
+                let text = ReferrersIndex.text(of: entries.values)
                 return ReferrerList(
                     repository: repository,
                     tag: try subject.referrersTag,
@@ -41,27 +37,5 @@ struct ReferrerList: Sendable {
                 )
             }
         }
-    }
-
-    /// A descriptor with the type and the annotations that the manifest itself has (OCI distribution-spec 1.1.1, "Listing
-    /// Referrers").
-    private static func entry(_ manifest: Manifest) -> String {
-        let type: String?
-        let annotations: [String: String]
-        switch manifest.content {
-        case .image(let image):
-            type = image.artifactType ?? image.config.mediaType.description
-            annotations = image.annotations
-        case .index(let index): (type, annotations) = (index.artifactType, index.annotations)
-        }
-        let descriptor = manifest.descriptor
-        var text = #"{"mediaType":\#(JSONText.quoted("\(descriptor.mediaType)")),"digest":"\#(descriptor.digest)","#
-        text += #""size":\#(descriptor.size)"#
-        if let type { text += #","artifactType":\#(JSONText.quoted(type))"# }
-        if !annotations.isEmpty {
-            let pairs = annotations.sorted { $0.key < $1.key }.map { JSONText.quoted($0) + ":" + JSONText.quoted($1) }
-            text += #","annotations":{\#(pairs.joined(separator: ","))}"#
-        }
-        return text + "}"
     }
 }

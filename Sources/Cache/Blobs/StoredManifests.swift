@@ -46,18 +46,28 @@ package struct StoredManifests: Sendable {
             // Only what is recorded under the file's lock is safe from a collection that has just chosen it.
             if try await Adoption(store: store).adopt(blob, as: manifest, from: origin) { return }
         }
-        let ingest = try write(manifest)
+        let ingest = try write(blob, manifest.bytes)
         defer { ingest.giveBack() }
         try await store.commits.commit(PendingCommit(blob, ingest, manifest: manifest, origin: origin))
     }
 
-    private func write(_ manifest: Manifest) throws -> Ingest {
-        let digest = manifest.descriptor.digest
+    /// Stores a text of the cache's own for other programs to read: here it keeps nothing and stands for nothing.
+    func storeUnread(_ blob: Descriptor, _ bytes: ByteBuffer) async throws {
+        try store.health.check()
+        try await store.withDescriptors {
+            let ingest = try write(blob, bytes)
+            defer { ingest.giveBack() }
+            try await store.commits.commit(PendingCommit(blob, ingest))
+        }
+    }
+
+    private func write(_ blob: Descriptor, _ bytes: ByteBuffer) throws -> Ingest {
+        let digest = blob.digest
         do throws(SystemError) {
             let ingest = try Ingest.anonymous(in: store)
             var appender = ingest.appender(DigestHasher(digest.algorithm))
             do throws(SystemError) {
-                try appender.append(manifest.bytes)
+                try appender.append(bytes)
             } catch {
                 ingest.discard()
                 throw error

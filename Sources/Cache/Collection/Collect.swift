@@ -38,7 +38,11 @@ package struct Collector: Sendable {
         report.remainingBytes = total - removed.bytes
         guard !options.isDryRun else { return report }
         try await ImageBytes(index: store.index).sumUnknown()
-        if !report.evictedTags.isEmpty { try await ImageLayout(store: store).write() }
+        if !report.evictedTags.isEmpty {
+            try await ImageLayout(store: store).write()
+        } else if removed.blobs > 0 {
+            try await ImageLayout(store: store).updateReferrers()
+        }
         return report
     }
 

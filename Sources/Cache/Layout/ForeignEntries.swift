@@ -2,8 +2,8 @@ import GRDB
 import NIOCore
 import OCI
 
-/// What the entries of others in `index.json` name, kept from collection like what an archive's volumes have brought:
-/// as a set of its own, which does not expire and goes with the entries.
+/// What the entries of others in `index.json` name, and the lists of referrers that stand there, kept from collection like
+/// what an archive's volumes have brought: as a set of its own, which does not expire and goes with the entries.
 struct ForeignEntries {
     private static let set = Digest.of(ByteBuffer(string: LayoutIndex.fileName))
 
@@ -32,6 +32,9 @@ struct ForeignEntries {
 extension LayoutIndex {
     /// What the entries of others name.
     var foreignDigests: Set<Digest> { Set(foreign.compactMap(\.digest)) }
+
+    /// What nothing else keeps of what stands there.
+    var keptDigests: Set<Digest> { foreignDigests.union(referrers.lists.map(\.descriptor.digest)) }
 }
 
 extension BlobFiles {

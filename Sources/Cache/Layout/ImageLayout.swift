@@ -24,15 +24,28 @@ extension ImageLayout {
         let lock = try await store.locks.acquire("layout", .exclusive)
         defer { lock.unlock() }
         let tags = try await NameWalk(index: store.index).tags()
-        try await blocking(on: .syncing) { try replace(tags) }
+        let earlier = try await blocking { try earlierLayout() }
+        let lists = try await LayoutReferrers.lists(store.index, besides: tags)
+        let foreign = LayoutIndex(tags: tags, keeping: earlier).foreignDigests
+        let referrers = try await LayoutReferrers(lists, earlier?.referrers.lists ?? [], in: store) { kept in
+            try await blocking { try keep(foreign, and: kept) }
+        }
+        let layout = LayoutIndex(tags: tags, referrers, keeping: earlier)
+        try await blocking(on: .syncing) { try replace(with: layout) }
     }
 
-    private func replace(_ tags: [TagRow]) throws {
+    /// Writes it again where it lists what refers to images, some of which may be gone.
+    func updateReferrers() async throws {
+        let earlier = try await blocking { try earlierLayout() }
+        if earlier?.referrers.lists.isEmpty == false { try await write() }
+    }
+
+    /// What refers to images is left out of a text that would grow too large with it.
+    private func replace(with layout: LayoutIndex) throws(CacheError) {
         let root = directory.root
-        let layout = LayoutIndex(tags: tags, keeping: try earlierLayout())
-        try keepForeign(layout)
         do throws(SystemError) {
-            let text = layout.text
+            var text = layout.text
+            if text.readableBytes > LayoutIndex.limit { text = LayoutIndex(tags: layout.tags, keeping: layout).text }
             guard text.readableBytes <= LayoutIndex.limit else { throw SystemError(call: "write", code: EFBIG) }
             if try root.contents(LayoutIndex.fileName, limit: LayoutIndex.limit) != text {
                 try root.replace(LayoutIndex.fileName, with: text)
@@ -80,14 +93,15 @@ extension ImageLayout {
 }
 
 extension ImageLayout {
-    /// Keeps what the entries of others name, with all that it consists of; costs no transaction when that is known.
+    /// Keeps what the entries of others name, with all that it consists of, and the lists of referrers; costs no
+    /// transaction when that is known.
     ///
     /// Blocks.
-    private func keepForeign(_ layout: LayoutIndex) throws {
-        let wanted = layout.foreignDigests
+    private func keep(_ foreign: Set<Digest>, and lists: Set<Digest>) throws {
+        let wanted = foreign.union(lists)
         let known = try store.index.read { try $0.foreignEntries.all() }
         guard wanted != known else { return }
-        let files = try directory.blobs.closure(of: wanted.subtracting(known))
+        let files = try directory.blobs.closure(of: foreign.subtracting(known))
         try store.index.write { [now = store.now] db in
             for (blob, manifest) in files where try db.blobs.state(of: blob.digest) == nil {
                 try db.blobs.record(blob, verifiedAt: manifest == nil ? nil : now, at: now)

@@ -26,12 +26,15 @@ struct LayoutIndex: Sendable {
     /// What has a full name, in the text's order.
     private(set) var tags: [TagRow] = []
     private(set) var foreign: [Foreign] = []
+    /// What refers to images; of a text that was read only the lists.
+    private(set) var referrers = LayoutReferrers()
     /// Whether the text could be read to its end.
     private(set) var isWhole = true
 
     /// Takes the tags, and the foreign entries of an earlier text that none of them replaces.
-    init(tags: [TagRow], keeping earlier: LayoutIndex?) {
+    init(tags: [TagRow], _ referrers: LayoutReferrers = LayoutReferrers(), keeping earlier: LayoutIndex?) {
         self.tags = tags
+        self.referrers = referrers
         guard let earlier, !earlier.foreign.isEmpty else { return }
         let names = Set(tags.map(\.reference))
         foreign = earlier.foreign.filter { entry in entry.name.map { !names.contains($0) } ?? true }
@@ -57,6 +60,10 @@ struct LayoutIndex: Sendable {
         let digest = value?["digest"]?.string.flatMap { try? Digest($0) }
         let annotations = value?["annotations"]
         let name = annotations?[Self.referenceName]?.string.flatMap { try? ImageReference($0) }
+        if let mark = annotations?[LayoutReferrers.annotation]?.string {
+            if let list = value.flatMap({ Self.list($0, digest, name, key: mark) }) { referrers.lists.append(list) }
+            return
+        }
         let row = value.flatMap { Self.row($0, digest, name) }
         if let row { tags.append(row) }
         if row == nil || row.map({ Self.text(of: $0) }) != text {
@@ -65,17 +72,32 @@ struct LayoutIndex: Sendable {
     }
 
     private static func row(_ value: JSONValue, _ digest: Digest?, _ name: ImageReference?) -> TagRow? {
-        guard let digest, let name, let tag = name.tag, name.digest == nil,
-            let type = value["mediaType"]?.string.flatMap({ try? MediaType($0) }),
-            let size = value["size"]?.integer,
-            let descriptor = Descriptor(mediaType: type, digest: digest, size: size)
+        guard let name, let tag = name.tag, name.digest == nil, let descriptor = descriptor(value, digest)
         else { return nil }
         return TagRow(location: name.location, tag: tag, descriptor: descriptor)
+    }
+
+    /// - Returns: `nil` for a referrer, which is no list.
+    private static func list(
+        _ value: JSONValue,
+        _ digest: Digest?,
+        _ name: ImageReference?,
+        key: String
+    ) -> LayoutReferrers.Stored? {
+        guard let name, let key = try? Digest(key), let descriptor = descriptor(value, digest) else { return nil }
+        return LayoutReferrers.Stored(reference: name, key: key, descriptor: descriptor)
+    }
+
+    private static func descriptor(_ value: JSONValue, _ digest: Digest?) -> Descriptor? {
+        guard let digest, let type = value["mediaType"]?.string.flatMap({ try? MediaType($0) }),
+            let size = value["size"]?.integer
+        else { return nil }
+        return Descriptor(mediaType: type, digest: digest, size: size)
     }
 }
 
 extension LayoutIndex {
-    /// The text: every tag, in the order given, then the entries of others.
+    /// The text: every tag, in the order given, what refers to them, then the entries of others.
     var text: ByteBuffer {
         var text = ByteBuffer(string: #"{"manifests":["#)
         var isFirst = true
@@ -85,6 +107,8 @@ extension LayoutIndex {
             text.writeImmutableBuffer(entry)
         }
         for row in tags { write(Self.text(of: row)) }
+        for referrer in referrers.referrers { write(Self.text(of: referrer)) }
+        for list in referrers.lists { write(Self.text(of: list)) }
         for entry in foreign { write(entry.text) }
         text.writeString(#"],"mediaType":"\#(MediaType.ociIndex)","schemaVersion":2}"# + "\n")
         return text
@@ -92,10 +116,24 @@ extension LayoutIndex {
 
     private static func text(of row: TagRow) -> ByteBuffer {
         let name = JSONText.quoted(row.reference.description)
-        let type = JSONText.quoted(row.descriptor.mediaType.description)
+        return entry(row.descriptor, #""\#(containerdName)":\#(name),"\#(referenceName)":\#(name)"#)
+    }
+
+    private static func text(of list: LayoutReferrers.Stored) -> ByteBuffer {
+        let name = JSONText.quoted(list.reference.description)
+        let mark = #""\#(LayoutReferrers.annotation)":"\#(list.key)""#
+        return entry(list.descriptor, #""\#(containerdName)":\#(name),\#(mark),"\#(referenceName)":\#(name)"#)
+    }
+
+    private static func text(of referrer: Descriptor) -> ByteBuffer {
+        entry(referrer, #""\#(LayoutReferrers.annotation)":"""#)
+    }
+
+    private static func entry(_ descriptor: Descriptor, _ annotations: String) -> ByteBuffer {
+        let type = JSONText.quoted(descriptor.mediaType.description)
         return ByteBuffer(
-            string: #"{"annotations":{"\#(containerdName)":\#(name),"\#(referenceName)":\#(name)},"#
-                + #""digest":"\#(row.descriptor.digest)","mediaType":\#(type),"size":\#(row.descriptor.size)}"#
+            string: #"{"annotations":{\#(annotations)},"digest":"\#(descriptor.digest)","mediaType":\#(type),"#
+                + #""size":\#(descriptor.size)}"#
         )
     }
 }

@@ -58,6 +58,39 @@ struct ReferrerRows {
         )
     }
 
+    /// One entry of a repository's list that is here, as its subject is.
+    struct Entry: Sendable {
+        let location: RepositoryReference
+        let subject: Digest
+        fileprivate let position: Int64
+        let referrer: Descriptor
+    }
+
+    /// So many entries of all lists, in order, after one of them.
+    func entries(after last: Entry?, limit: Int) throws -> [Entry] {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT host, repository, subject, position, manifests.digest, manifests.media_type, blobs.size
+                FROM referrers CROSS JOIN manifests ON manifests.digest = referrer CROSS JOIN blobs USING (digest)
+                WHERE (host, repository, subject, position) > (?, ?, ?, ?) AND blobs.state = 'ok'
+                    AND EXISTS (SELECT 1 FROM blobs AS here WHERE here.digest = subject AND here.state = 'ok')
+                ORDER BY host, repository, subject, position LIMIT ?
+                """
+        )
+        let place: StatementArguments = [
+            last?.location.host.description ?? "", last?.location.repository.description ?? "",
+            (last?.subject).place, last?.position ?? -1, limit,
+        ]
+        return try Row.fetchAll(statement, arguments: place).map { row in
+            Entry(
+                location: try RepositoryReference(row: row),
+                subject: try row.decode(Digest.self, forColumn: "subject"),
+                position: row["position"],
+                referrer: try Descriptor(row: row)
+            )
+        }
+    }
+
     /// Replaces a repository's list: what it names no more is not kept by it any longer.
     func set(_ list: List, in location: RepositoryReference) throws {
         guard try listed(of: list.subject, in: location) != list.referrers else { return }

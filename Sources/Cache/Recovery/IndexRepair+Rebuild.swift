@@ -28,7 +28,7 @@ extension IndexRepair {
         let layout = try readLayout()
         if backup != nil || !blobs.isEmpty || !layout.tags.isEmpty {
             try fill(scratch, blobs, try preferred(layout.tags, over: backup))
-            try scratch.write { try $0.foreignEntries.replace(with: layout.foreignDigests) }
+            try scratch.write { try $0.foreignEntries.replace(with: layout.keptDigests) }
             try tell(scratch, backup, blobs.count, layout, former: former.union(layout.tags.map(\.reference)))
         }
         try scratch.close()
