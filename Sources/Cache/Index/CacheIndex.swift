@@ -1,4 +1,5 @@
 import GRDB
+import Glibc
 import OCI
 import Synchronization
 
@@ -141,11 +142,19 @@ final class CacheIndex: Sendable {
 extension CacheIndex {
     private static let opening = "open the index"
 
+    /// Looks again whether the index is free: at first so often that somebody who writes all the time cannot keep a reader
+    /// out, which holds for a moment between two commits only; for about ten seconds altogether.
+    private static func awaitTurn(_ tries: Int) -> Bool {
+        let isNew = tries < 500
+        usleep(isNew ? 1000 : 10_000)
+        return isNew || tries < 1450
+    }
+
     private static func configuration(_ path: String, isReadOnly: Bool) -> Configuration {
         var configuration = Configuration()
         configuration.readonly = isReadOnly
         configuration.label = "cache index"
-        configuration.busyMode = .timeout(10)
+        configuration.busyMode = .callback(awaitTurn)
         configuration.foreignKeysEnabled = true
         configuration.prepareDatabase { db in
             do {
