@@ -54,13 +54,24 @@ struct BlobFiles: Sendable {
     ///
     /// - Returns: `nil` when there is none, or none of that size: such a file is replaced by the next download.
     func open(_ digest: Digest, size: Int64? = nil) throws(CacheError) -> OpenFile? {
-        do throws(SystemError) {
-            let file = try directory(of: digest).openFile(digest.hex, flags: O_RDONLY)
+        try open(digest) { file throws(SystemError) in
             let status = try file.status()
             guard status.isRegular, status.links <= 2 else {
                 throw SystemError(call: "open", code: ELOOP)
             }
             return size == nil || status.size == size ? file : nil
+        }
+    }
+
+    /// Opens what has a digest's name, and has the caller look what it is.
+    ///
+    /// - Returns: `nil` when there is nothing of that name.
+    func open<File>(
+        _ digest: Digest,
+        _ look: (OpenFile) throws(SystemError) -> File?
+    ) throws(CacheError) -> File? {
+        do throws(SystemError) {
+            return try look(directory(of: digest).openFile(digest.hex, flags: O_RDONLY))
         } catch {
             guard error.code != ENOENT else { return nil }
             throw CacheError(error, "open", path: path(of: digest), digest: digest)

@@ -20,11 +20,8 @@ package struct BlobStore: Sendable {
     /// - Throws: ``CacheError`` when the file cannot be opened, or several others could not be read.
     package func file(_ digest: Digest) throws(CacheError) -> BlobFile? {
         try store.health.check()
-        guard let file = try store.directory.blobs.open(digest) else { return nil }
-        do throws(SystemError) {
-            return try BlobFile(digest, file, store.health)
-        } catch {
-            throw CacheError(error, "open", path: store.directory.blobs.path(of: digest), digest: digest)
+        return try store.directory.blobs.open(digest) { file throws(SystemError) in
+            try BlobFile(digest, file, store.health)
         }
     }
 
