@@ -37,8 +37,14 @@ struct LogOutput: LogHandler {
         switch format {
         case .text:
             var line = "\(Timestamp.now) \(level.rawValue.uppercased()) \(message.displaySafe)"
-            for (key, value) in all { line += " \(key)=\(Self.quoted(value))" }
-            return line + "\n"
+            for (key, value) in all {
+                line += " "
+                line += key
+                line += "="
+                line += Self.quoted(value)
+            }
+            line += "\n"
+            return line
         case .json:
             return Self.jsonLine(level, message, all.map { ($0.key, JSONText.quoted($0.value.description)) })
         }
