@@ -21,7 +21,9 @@ struct AccessLog {
     /// No query but `ns`, and no credentials: both can hold secrets.
     private func line(of exchange: Exchange, _ client: String) -> Logger.Metadata {
         let head = exchange.request.head
-        let path = head.target.prefix { $0 != "?" }
+        // Its bytes are looked at: going through characters took a tenth of the time of a small answer.
+        let target = head.target.utf8
+        let path = head.target[..<(target.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex)]
         let milliseconds = (ContinuousClock.now - exchange.began) / .milliseconds(1)
         var line: Logger.Metadata = [
             "client": .string(client),
