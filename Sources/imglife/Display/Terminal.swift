@@ -21,6 +21,8 @@ final class Terminal: Sendable {
 
     let descriptor: CInt
     let state = Mutex(State())
+    /// Held by whoever writes lines that were gathered; taken before ``state``.
+    let output = Mutex(())
 
     /// - Parameter descriptor: open for as long as this lives; not closed.
     init(descriptor: CInt) {
@@ -39,9 +41,12 @@ final class Terminal: Sendable {
     ///
     /// What can't be written is lost.
     func write(_ text: String) {
-        state.withLock { state in
-            if state.gathered == nil { write(text, &state) } else { writeNow(text, &state) }
+        let isWritten = state.withLock { state in
+            guard state.gathered == nil else { return false }
+            write(text, &state)
+            return true
         }
+        if !isWritten { writeNow(text) }
     }
 
     func write(_ text: String, _ state: inout State) {
