@@ -144,7 +144,40 @@ struct RouteTests {
         let paging = try #require(RequestTarget("/x?\(query)").flatMap(Paging.init))
         let page = paging.page(of: ["B", "a", "b", "c"])
         #expect(Array(page.names) == names && page.hasMore == hasMore)
-        #expect(paging.count <= Paging.unasked)
+        #expect(paging.count.map { $0 <= Paging.maximum } ?? !query.contains("n="))
+    }
+
+    @Test("Without a number a page holds what containers/image reads, and its link stays below a proxy's path")
+    func longPages() throws {
+        let names = (10_000..<50_000).map { "\($0)" + String(repeating: "x", count: 123) }
+        let target = try #require(RequestTarget("/v2/app/tags/list"))
+        let paging = try #require(Paging(target))
+        #expect(paging.page(of: Array(names.prefix(20_000))).hasMore == false)
+        var listed: [String] = []
+        var next: String? = "?"
+        while let query = next {
+            let target = try #require(RequestTarget("/v2/app/tags/list\(query)"))
+            let paging = try #require(Paging(target))
+            let page = paging.page(of: names)
+            let size = page.names.reduce(64) { $0 + $1.utf8.count + 3 }
+            #expect(size < 4 << 20 && !page.names.isEmpty)
+            listed += page.names
+            let link = paging.link(path: "/v2/app/tags/list", after: page.names.last ?? "", target)
+            next = page.hasMore ? "?\(link.split(separator: "?")[1].prefix { $0 != ">" })" : nil
+        }
+        #expect(listed == names)
+        for (prefix, path) in [
+            (nil, ""), ("/mirror", "/mirror"), ("/a/b-c/", "/a/b-c"), ("mirror", ""), ("//evil.example", ""),
+            ("/a>b", ""),
+            ("/a, /b", ""), ("/", ""),
+        ] as [(String?, String)] {
+            let link = paging.link(path: "/v2/app/tags/list", after: "1", target, prefix: prefix)
+            #expect(link == "<\(path)/v2/app/tags/list?last=1>; rel=\"next\"")
+        }
+        let asked = try #require(RequestTarget("/v2/app/tags/list?n=2").flatMap(Paging.init))
+        #expect(
+            asked.link(path: "/v2/app/tags/list", after: "1", target, prefix: "/a") == "<list?n=2&last=1>; rel=\"next\""
+        )
     }
 
     @Test("A number of entries that is none is refused", arguments: ["n=", "n=-1", "n=x", "n=1.5", "n=+1"])

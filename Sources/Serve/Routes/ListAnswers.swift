@@ -5,6 +5,8 @@ import OCI
 struct ListAnswers: Sendable {
     let content: any ServedContent
     let hosts: KnownHosts
+    /// Where a proxy has the server, as it says itself.
+    var prefix: String?
 
     private static let badCount = Response(400, .unsupported, "n must be a whole number")
 
@@ -58,7 +60,9 @@ struct ListAnswers: Sendable {
     ) -> Response {
         let (page, hasMore) = paging.page(of: names)
         var fields: [(name: StaticString, value: String)] = []
-        if hasMore, let last = page.last { fields.append(("Link", paging.link(path: path, after: "\(last)", target))) }
+        if hasMore, let last = page.last {
+            fields.append(("Link", paging.link(path: path, after: "\(last)", target, prefix: prefix)))
+        }
         let elements = page.map { JSONText.quoted("\($0)") }.joined(separator: ",")
         return Response(200, fields, json: "{\(before)\"\(key)\":[\(elements)]}\n")
     }

@@ -6,10 +6,11 @@ import OCI
 struct Paging: Hashable {
     /// What a page holds at most when the client asks for more.
     static let maximum = 1000
-    /// What a page holds when the client names no number.
-    static let unasked = 10_000
+    /// The longest list of names for a client that names no number, in bytes: containers/image reads 4 MiB of an answer.
+    static let longest = 4 << 20 - 64 << 10
 
-    let count: Int
+    /// `nil` when the client names no number.
+    let count: Int?
     /// The last name of the page before; it need not exist.
     let last: String?
 
@@ -17,7 +18,7 @@ struct Paging: Hashable {
     init?(_ target: RequestTarget) {
         last = target["last"]
         guard let text = target["n"] else {
-            count = Self.unasked
+            count = nil
             return
         }
         guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
@@ -26,9 +27,19 @@ struct Paging: Hashable {
 
     /// The page of names that are sorted by their bytes, and whether more follow.
     func page<Name: CustomStringConvertible>(of names: [Name]) -> (names: ArraySlice<Name>, hasMore: Bool) {
-        guard count > 0 else { return ([], false) }
+        guard count != 0 else { return ([], false) }
         let rest = last.map { names[Self.position(after: $0, in: names)...] } ?? names[...]
-        return (rest.prefix(count), rest.count > count)
+        let page = count.map { rest.prefix($0) } ?? Self.longestPage(of: rest)
+        return (page, page.endIndex < rest.endIndex)
+    }
+
+    private static func longestPage<Name: CustomStringConvertible>(of names: ArraySlice<Name>) -> ArraySlice<Name> {
+        var room = longest
+        return names.prefix { name in
+            // Quotes and a comma; nothing in a name has to be escaped.
+            room -= name.description.utf8.count + 3
+            return room >= 0
+        }
     }
 
     /// Where the names begin that come after another one.
@@ -45,12 +56,26 @@ struct Paging: Hashable {
     /// The value of a `Link` header field to the next page.
     ///
     /// Relative to the request (RFC 3986, 5.2), so that it stays below a path that a proxy puts in front. Clients of
-    /// containers/image take the reference for a whole path, and ask without `n`: those get one.
-    func link(path: String, after last: String, _ target: RequestTarget) -> String {
-        let path =
-            target["n"] == nil ? path : String(path[path.index(after: path.lastIndex(of: "/") ?? path.startIndex)...])
-        var query = ["n=\(count)", "last=\(PercentEncoding.encoded(last))"]
+    /// containers/image take the reference for a whole path, and ask without `n`: those get one, below what the proxy
+    /// says that it has taken away.
+    func link(path: String, after last: String, _ target: RequestTarget, prefix: String? = nil) -> String {
+        var query = ["last=\(PercentEncoding.encoded(last))"]
+        var path = path
+        if let count {
+            query.insert("n=\(count)", at: 0)
+            path = String(path[path.index(after: path.lastIndex(of: "/") ?? path.startIndex)...])
+        } else if let prefix = Self.prefix(prefix) {
+            path = prefix + path
+        }
         if let namespace = target["ns"] { query.append("ns=\(PercentEncoding.encoded(namespace))") }
         return "<\(path)?\(query.joined(separator: "&"))>; rel=\"next\""
+    }
+
+    /// `X-Forwarded-Prefix`, where it is a path.
+    private static func prefix(_ text: String?) -> String? {
+        guard let text, text.first == "/", !text.hasPrefix("//"), text.utf8.count <= 256,
+            text.split(separator: "/").allSatisfy({ PercentEncoding.encoded($0) == $0 })
+        else { return nil }
+        return text.last == "/" ? String(text.dropLast()) : text
     }
 }

@@ -129,12 +129,10 @@ struct Responder: Sendable {
                 try await page.document(for: target.query, from: request.fields.host),
                 policy: page.policy
             )
-        case .catalog: return try await ListAnswers(content: content, hosts: hosts).catalog(target)
+        case .catalog: return try await lists(for: request).catalog(target)
         case .uploads: return Response(404, .blobUploadUnknown, "nothing can be uploaded here")
         case .tags(let name):
-            return try await within(name, target) {
-                try await ListAnswers(content: content, hosts: hosts).tags(of: $0, target)
-            }
+            return try await within(name, target) { try await lists(for: request).tags(of: $0, target) }
         case .manifest(let name, let reference):
             return try await within(name, target) {
                 try await ManifestAnswers(content: content).manifest(reference, of: $0, request)
@@ -146,6 +144,10 @@ struct Responder: Sendable {
                 try await ReferrerAnswers(content: content).referrers(of: digest, in: $0, target)
             }
         }
+    }
+
+    private func lists(for request: RequestHead) -> ListAnswers {
+        ListAnswers(content: content, hosts: hosts, prefix: request.fields.forwardedPrefix)
     }
 
     /// Why a request is refused whatever there is.
