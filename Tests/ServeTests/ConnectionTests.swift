@@ -108,6 +108,21 @@ struct ConnectionTests {
         }
     }
 
+    @Test("However many heads pass through, what has arrived takes no more memory than one read and a head")
+    func memoryOfHeads() throws {
+        let head = Self.request("/v2/", "X-Filler: \(String(repeating: "x", count: 9000))")
+        var stream = ByteBuffer(string: String(repeating: head, count: 200))
+        var inbox = Inbox()
+        var heads = 0
+        // Reads that never end where a head does.
+        while let piece = stream.readSlice(length: min(stream.readableBytes, 4001)), piece.readableBytes > 0 {
+            inbox.take(ByteBuffer(bytes: piece.readableBytesView))
+            while try inbox.next() != nil { heads += 1 }
+            #expect(inbox.memory <= 64 << 10)
+        }
+        #expect(heads == 200)
+    }
+
     @Test("A client's addresses of IPv6 count as one, those of IPv4 each for itself")
     func clientKeys() throws {
         let key = { (text: String) in try SocketAddress(ipAddress: text, port: 1).clientKey }

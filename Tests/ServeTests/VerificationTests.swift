@@ -1,8 +1,11 @@
 import Cache
 import CacheSupport
+import Glibc
 import Logging
 import NIOCore
+import NIOPosix
 import OCI
+import Synchronization
 import TestSupport
 import Testing
 
@@ -62,6 +65,49 @@ struct VerificationTests {
                 bytes.writeBuffer(&piece)
             }
             #expect(bytes == Self.layer.source.buffer)
+        }
+    }
+
+    @Test("Files are hashed by the threads for that and by no others, so that nobody else waits for them")
+    func ownThreads() async throws {
+        let layers = (1...8).map { SampleImage.Layer(seed: $0, size: 300_000) }
+        let images = [("docker.io/library/app:1", SampleImage.image(layers: layers))]
+        try await ServedCache.with(images) { served async throws in
+            let threads = ServeThreads()
+            let files = VerifiedFiles(.test(), served.metrics, threads)
+            let isBusy = Atomic(true)
+            // What keeps them busy stands for files without end.
+            for _ in 0..<System.coreCount {
+                threads.hashing.submit { _ in while isBusy.load(ordering: .acquiring) { usleep(1000) } }
+            }
+            let hashed = Watched(0)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for part in images[0].1.blobs.dropFirst() {
+                    let file = try #require(try served.cache.blobFile(part.descriptor.digest))
+                    let verification = files.verification(of: file)
+                    let blob = UnverifiedBlob(descriptor: part.descriptor, verification: verification, verified: files)
+                    {
+                        _ in Issue.record("nothing is wrong")
+                    }
+                    group.addTask {
+                        #expect(try await files.finish(verification))
+                        hashed.update { $0 += 1 }
+                    }
+                    group.addTask {
+                        #expect(try await blob.read(at: 0, atMost: 1000).readableBytes == 1000)
+                        hashed.update { $0 += 1 }
+                    }
+                }
+                // All others are answered meanwhile.
+                for uri in ["/readyz", "/v2/app/manifests/1", "/healthz", "/v2/"] {
+                    #expect(try await served.get(uri).status == 200)
+                }
+                #expect(hashed.value == 0)
+                isBusy.store(false, ordering: .releasing)
+                try await group.waitForAll()
+            }
+            #expect(hashed.value == 16)
+            await threads.close()
         }
     }
 
