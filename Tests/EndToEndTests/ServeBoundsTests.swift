@@ -85,7 +85,7 @@ struct ServeBoundsTests {
                 var after = try Self.peak(workspace)
                 // Until it has taken all that it takes.
                 while after > before, after <= 150 {
-                    for _ in 0..<50 { #expect(try await server.client.get("/healthz").status == 200) }
+                    for _ in 0..<10 { #expect(try await server.client.get("/healthz").status == 200) }
                     before = after
                     after = try Self.peak(workspace)
                 }
@@ -97,8 +97,8 @@ struct ServeBoundsTests {
     @Test("The usual soft limit of open files is raised: many connections leave room for more")
     func softLimit() async throws {
         try await Self.serving("ulimit -S -n 256", "--max-connections", "600") { _, server in
-            try await Self.holding(400, at: server.host) { () async throws in
-                for uri in Array(repeating: Self.layer, count: 5) + Array(repeating: "/readyz", count: 20) {
+            try await Self.holding(60, at: server.host) { () async throws in
+                for uri in Array(repeating: Self.layer, count: 2) + Array(repeating: "/readyz", count: 4) {
                     #expect(try await server.client.get(uri).status == 200)
                 }
             }
@@ -108,7 +108,7 @@ struct ServeBoundsTests {
     @Test("Where the limit cannot be raised a crowd is told to come back, and all is well when it has left")
     func hardLimit() async throws {
         try await Self.serving("ulimit -n 256", "--max-connections", "600") { _, server in
-            try await Self.holding(400, at: server.host) { () async throws in
+            try await Self.holding(60, at: server.host) { () async throws in
                 let answer = try await server.client.get("/readyz")
                 #expect([0, 503].contains(answer.status))
             }

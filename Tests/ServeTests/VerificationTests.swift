@@ -89,11 +89,11 @@ struct VerificationTests {
                     {
                         _ in Issue.record("nothing is wrong")
                     }
-                    group.addTask {
+                    group.addTask { () async throws in
                         #expect(try await files.finish(verification))
                         hashed.update { $0 += 1 }
                     }
-                    group.addTask {
+                    group.addTask { () async throws in
                         #expect(try await blob.read(at: 0, atMost: 1000).readableBytes == 1000)
                         hashed.update { $0 += 1 }
                     }
