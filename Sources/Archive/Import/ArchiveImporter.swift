@@ -75,6 +75,7 @@ package struct ArchiveImporter: Sendable {
         _ source: ArchiveSource,
         _ options: ImportOptions = ImportOptions()
     ) async throws -> ImportReport {
+        try cache.staging.begin()
         let stage = ImportStage(cache)
         let reading = ImportReading(stage, options)
         do {

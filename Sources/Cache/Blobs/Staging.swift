@@ -11,6 +11,9 @@ package struct Staging: Sendable {
     /// `ingest/`, where what is not verified yet is written.
     package var directory: Directory { store.directory.ingest }
 
+    /// Says that files are going to wait here without a lock, until the cache's scope ends.
+    package func begin() throws(CacheError) { try store.lease.begin() }
+
     /// Begins a file: under the wanted name unless another process has it, else under a random one.
     package func writer(
         _ wanted: String?,
@@ -112,7 +115,7 @@ extension Staging {
     /// Keeps what a volume has brought until the others have come; durable when it returns.
     ///
     /// - Returns: the numbers of the volumes that are here, sorted.
-    package func keep(_ digests: [Digest], of set: Digest, volume: Int) async throws -> [Int] {
+    package func keep(_ digests: some Sequence<Digest> & Sendable, of set: Digest, volume: Int) async throws -> [Int] {
         try await blocking(on: .syncing) { [directory] in try directory.sync() }
         return try await store.index.write { [now = store.now] in
             try $0.imports.keep(digests, of: set, volume: volume, at: now)

@@ -29,7 +29,7 @@ struct ImportRows {
     /// Notes that a volume is here, and keeps its blobs from collection until the set is complete or has expired.
     ///
     /// - Returns: the numbers of the volumes that are here, sorted.
-    func keep(_ digests: [Digest], of set: Digest, volume: Int, at now: Int64) throws -> [Int] {
+    func keep(_ digests: some Sequence<Digest>, of set: Digest, volume: Int, at now: Int64) throws -> [Int] {
         try db.execute(
             sql: """
                 INSERT INTO import_sets (id, expires_at) VALUES (?, ?)
