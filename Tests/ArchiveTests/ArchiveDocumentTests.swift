@@ -143,7 +143,7 @@ struct ArchiveDocumentTests {
                 volumeCount: count
             )
         }
-        let blobs = document.blobs
+        let blobs = Array(document.blobs)
         #expect(try name(blobs) == name(blobs.reversed()))
         #expect(try name(blobs) != name(Array(blobs.dropLast())))
         #expect(try name(blobs) != name(blobs, count: 4))

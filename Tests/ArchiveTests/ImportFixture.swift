@@ -36,9 +36,11 @@ struct ArchiveSample {
         var document = try ArchiveDocument(
             images: listed,
             blobs: kept.map(Self.blob),
-            omitted: parts.filter { omitted.contains($0.descriptor.digest) }.compactMap { part in
-                receipt.map { .init(blob: Self.blob(part), receipt: $0) }
-            }
+            omitted: OmissionList(
+                parts.filter { omitted.contains($0.descriptor.digest) }.compactMap { part in
+                    receipt.map { .init(blob: Self.blob(part), receipt: $0) }
+                }
+            )
         )
         try key?.sign(&document)
         var tar = try head(document)

@@ -21,11 +21,17 @@ struct ImportsBesideTests {
             first.add(try writer.finish())
             #expect(try await second.takeOver(image.digest, size: image.top.size))
             let manifest = try #require(try second.manifest(image.top))
-            try await cache.staging.commit(Array(second.files.values), as: [image.digest: manifest])
+            try await cache.staging.commit(
+                [try #require(second.ledger.staged(image.digest))],
+                as: [image.digest: manifest]
+            )
             #expect(try first.manifest(image.top)?.bytes == bytes)
             #expect(try first.contents(image.digest, limit: 1 << 20) == bytes)
             #expect(try first.contents(image.digest, limit: 10) == nil)
-            try await cache.staging.commit(Array(first.files.values), as: [image.digest: manifest])
+            try await cache.staging.commit(
+                [try #require(first.ledger.staged(image.digest))],
+                as: [image.digest: manifest]
+            )
         }
     }
 }

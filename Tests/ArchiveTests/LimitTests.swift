@@ -17,9 +17,10 @@ struct LimitTests {
             images: [.init(reference: ImageReference("example.com/a:1"), digest: Self.digest(0))]
         )
         let size = receipt.encoded.readableBytes
-        let text = ByteBuffer(bytes: try receipt.text(limit: size))
+        try receipt.check(limit: size)
+        let text = receipt.encoded
         #expect(try Receipt(decoding: text, limit: size) == receipt)
-        for body in [{ _ = try receipt.text(limit: size - 1) }, { _ = try Receipt(decoding: text, limit: size - 1) }] {
+        for body in [{ try receipt.check(limit: size - 1) }, { _ = try Receipt(decoding: text, limit: size - 1) }] {
             let error = #expect(throws: DocumentError.self) { try body() }
             #expect(error?.kind == .tooLarge)
         }
@@ -36,10 +37,10 @@ struct LimitTests {
             )
         }
         let index = ArchiveIndex(images: images)
-        let size = index.encoded.count
-        let text = ByteBuffer(bytes: try index.text(limit: size))
+        let size = index.byteCount
+        let text = try index.checked(limit: size).encoded
         #expect(try ArchiveIndex.entries(text, limit: size).map(\.descriptor) == images.map(\.descriptor))
-        let unwritten = #expect(throws: DocumentError.self) { _ = try index.text(limit: size - 1) }
+        let unwritten = #expect(throws: DocumentError.self) { _ = try index.checked(limit: size - 1) }
         #expect(unwritten?.kind == .tooLarge)
         #expect(throws: ArchiveRefusal.self) { _ = try ArchiveIndex.entries(text, limit: size - 1) }
         #expect(ArchiveIndex.maximumSize == 64 << 20)

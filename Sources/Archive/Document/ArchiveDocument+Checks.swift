@@ -8,14 +8,12 @@ extension ArchiveDocument {
         }
         try Self.checkUnique(images, by: \.reference, "image")
         try Self.checkUnique(referrers, by: { "\($0.repository) \($0.descriptor.digest)" }, "referrer")
-        try Self.checkUnique(blobs, by: \.digest, "blob")
-        try Self.checkUnique(omitted, by: \.blob.digest, "blob")
         try Self.checkUnique(parts, by: \.name, "part")
-        let others = omitted.map(\.blob.digest) + Set(parts.map(\.blob.digest))
-        let elsewhere = Set(others)
-        guard elsewhere.count == others.count, !blobs.contains(where: { elsewhere.contains($0.digest) }) else {
-            throw Self.structure("a blob stands twice")
-        }
+        let cut = Set(parts.map(\.blob.digest))
+        guard blobs.isUnique, omitted.blobs.isUnique, !cut.contains(where: omitted.contains),
+            omitted.isEmpty && cut.isEmpty
+                || !blobs.contains(where: { cut.contains($0.digest) || omitted.contains($0.digest) })
+        else { throw Self.structure("a blob stands twice") }
         try checkManifests()
         for part in parts { try Self.check(part) }
         if let volume, volume.number < 1 || volume.number > volume.count || volume.count > Self.maximumVolumes {
@@ -42,11 +40,11 @@ extension ArchiveDocument {
             }
         }
         try check(blobs, sizes)
-        try check(omitted.map(\.blob), sizes)
+        try check(omitted.blobs, sizes)
         try check(parts.map(\.blob), sizes)
     }
 
-    private func check(_ blobs: [Blob], _ sizes: [Digest: Int64]) throws(DocumentError) {
+    private func check(_ blobs: some Sequence<Blob>, _ sizes: [Digest: Int64]) throws(DocumentError) {
         for blob in blobs {
             guard blob.size >= 0, blob.size <= Manifest.maximumContentSize, sizes[blob.digest] ?? blob.size == blob.size
             else { throw Self.structure("the size of \(blob.digest) is \(blob.size)") }

@@ -1,20 +1,19 @@
 package import NIOCore
 package import OCI
 
-extension ArchiveDocument {
+extension ArchiveDocument: ArchiveText {
     /// The text of `imglife.json`: one thing a line, the same bytes for the same document.
-    package var encoded: ByteBuffer {
-        var text = ByteBuffer(string: "{\n\"version\":1,\n")
-        text.writeList("images", images, ArchiveJSON.text)
-        if !referrers.isEmpty { text.writeNext("referrers", referrers, ArchiveJSON.text) }
-        text.writeNext("blobs", blobs) { "{\(ArchiveJSON.members($0))}" }
-        text.writeNext("omitted", omitted, ArchiveJSON.text)
-        text.writeNext("parts", parts, ArchiveJSON.text)
-        if let volume { text.writeString(",\n" + ArchiveJSON.text(volume)) }
-        text.writeString(",\n\"checksum\":\"\(ArchiveStatement(self).checksum)\"")
-        if !signatures.isEmpty { text.writeNext("signatures", signatures, ArchiveJSON.text) }
-        text.writeString("\n}\n")
-        return text
+    package func write(to target: inout some TextTarget) {
+        target.put("{\n\"version\":1,\n")
+        target.put(list: "images", images, ArchiveJSON.text)
+        if !referrers.isEmpty { target.put(next: "referrers", referrers, ArchiveJSON.text) }
+        target.put(next: "blobs", blobs) { "{\(ArchiveJSON.members($0))}" }
+        target.put(next: "omitted", omitted, ArchiveJSON.text)
+        target.put(next: "parts", parts, ArchiveJSON.text)
+        if let volume { target.put(",\n" + ArchiveJSON.text(volume)) }
+        target.put(",\n\"checksum\":\"\(checksum)\"")
+        if !signatures.isEmpty { target.put(next: "signatures", signatures, ArchiveJSON.text) }
+        target.put("\n}\n")
     }
 
     private static let lists: Set = ["images", "referrers", "blobs", "omitted", "parts", "signatures"]
@@ -28,34 +27,50 @@ extension ArchiveDocument {
     ///   `structure` for members that are missing, unknown, malformed or out of order, `digestMismatch` for another
     ///   checksum.
     package init(decoding bytes: ByteBuffer) throws(DocumentError) {
-        var lists = Lists()
-        let root = try ArchiveFields(
-            bytes,
+        let reader = Reader()
+        try reader.take(bytes)
+        self = try reader.finish()
+    }
+
+    /// Reads `imglife.json` as it comes.
+    final class Reader {
+        private var text = ArchiveFieldsReader(
             name: "imglife.json",
-            limit: Self.maximumSize,
+            limit: ArchiveDocument.maximumSize,
             version: 1,
-            lists: Self.lists
-        ) { list, fields throws(DocumentError) in
-            try lists.add(fields, to: list)
-        }
-        try root.allowOnly(Self.lists.union(["version", "volume", "checksum"]))
-        try root.require(lists: "images", "blobs", "omitted", "parts")
-        try self.init(
-            images: lists.images,
-            referrers: lists.referrers,
-            blobs: lists.blobs,
-            omitted: lists.omitted,
-            parts: lists.parts,
-            volume: root.has("volume") ? try Volume(root.object("volume")) : nil,
-            signatures: lists.signatures
+            lists: ArchiveDocument.lists
         )
-        let checksum = ArchiveStatement(self).checksum
-        let written = root.has("checksum") ? try root.digest("checksum") : checksum
-        guard written == checksum else {
-            throw DocumentError(
-                .digestMismatch,
-                "imglife.json: its checksum is that of another text; it was damaged on its way, copy it again"
+        private var lists = Lists()
+
+        /// Takes the next bytes.
+        func take(_ bytes: ByteBuffer) throws(DocumentError) {
+            try text.take(bytes) { (list, fields) throws(DocumentError) in try lists.add(fields, to: list) }
+        }
+
+        /// Says that no more bytes come; to be called once.
+        func finish() throws(DocumentError) -> ArchiveDocument {
+            let root = try text.finish()
+            try root.allowOnly(ArchiveDocument.lists.union(["version", "volume", "checksum"]))
+            try root.require(lists: "images", "blobs", "omitted", "parts")
+            let lists = lists
+            self.lists = Lists()
+            let document = try ArchiveDocument(
+                images: lists.images,
+                referrers: lists.referrers,
+                blobs: lists.blobs,
+                omitted: lists.omitted,
+                parts: lists.parts,
+                volume: root.has("volume") ? try Volume(root.object("volume")) : nil,
+                signatures: lists.signatures
             )
+            let written = root.has("checksum") ? try root.digest("checksum") : document.checksum
+            guard written == document.checksum else {
+                throw DocumentError(
+                    .digestMismatch,
+                    "imglife.json: its checksum is that of another text; it was damaged on its way, copy it again"
+                )
+            }
+            return document
         }
     }
 
@@ -63,8 +78,8 @@ extension ArchiveDocument {
     private struct Lists {
         var images: [Image] = []
         var referrers: [Referrer] = []
-        var blobs: [Blob] = []
-        var omitted: [Omission] = []
+        var blobs = BlobList()
+        var omitted = OmissionList()
         var parts: [Part] = []
         var signatures: [ArchiveSignature] = []
 
@@ -75,7 +90,8 @@ extension ArchiveDocument {
             case "blobs":
                 try fields.allowOnly("digest", "size")
                 blobs.append(try Blob(fields))
-            case "omitted": omitted.append(try Omission(fields))
+            case "omitted":
+                guard omitted.append(try Omission(fields)) else { throw fields.malformed("receipt") }
             case "parts": parts.append(try Part(fields))
             default: signatures.append(try ArchiveSignature(fields))
             }
@@ -173,23 +189,5 @@ extension ArchiveDocument.Volume {
             let count = Int(exactly: try fields.integer("count"))
         else { throw fields.malformed("number") }
         self.init(number: number, count: count, set: try fields.digest("set"))
-    }
-}
-
-extension ByteBuffer {
-    /// Writes a list as the archive's texts have it: an element a line.
-    mutating func writeList<Element>(_ key: String, _ elements: [Element], _ text: (Element) -> String) {
-        writeString("\"\(key)\":[")
-        for (position, element) in elements.enumerated() {
-            writeString(position == 0 ? "\n" : ",\n")
-            writeString(text(element))
-        }
-        writeString(elements.isEmpty ? "]" : "\n]")
-    }
-
-    /// Writes a further list.
-    mutating func writeNext<Element>(_ key: String, _ elements: [Element], _ text: (Element) -> String) {
-        writeString(",\n")
-        writeList(key, elements, text)
     }
 }

@@ -1,3 +1,4 @@
+import NIOCore
 package import OCI
 
 /// What an archive says of itself: the content of its member `imglife.json`.
@@ -98,13 +99,15 @@ package struct ArchiveDocument: Hashable, Sendable {
     /// Sorted by repository and digest.
     package let referrers: [Referrer]
     /// The whole blobs in this archive, manifests included; sorted by digest.
-    package let blobs: [Blob]
+    package let blobs: BlobList
     /// Sorted by digest.
-    package let omitted: [Omission]
+    package let omitted: OmissionList
     /// The parts in this archive; sorted by blob and index.
     package let parts: [Part]
     /// `nil` for an archive that is complete on its own.
     package let volume: Volume?
+    /// The digest of what is signed, by which a damaged text is known where it is not signed.
+    package private(set) var checksum = Digest.of(ByteBuffer())
     /// Not part of what is signed.
     package var signatures: [ArchiveSignature]
 
@@ -115,8 +118,8 @@ package struct ArchiveDocument: Hashable, Sendable {
     package init(
         images: [Image],
         referrers: [Referrer] = [],
-        blobs: [Blob],
-        omitted: [Omission] = [],
+        blobs: some Sequence<Blob>,
+        omitted: OmissionList = [],
         parts: [Part] = [],
         volume: Volume? = nil,
         signatures: [ArchiveSignature] = []
@@ -125,22 +128,13 @@ package struct ArchiveDocument: Hashable, Sendable {
         self.referrers = referrers.sorted {
             ($0.repository, $0.descriptor.digest) < ($1.repository, $1.descriptor.digest)
         }
-        self.blobs = blobs.sorted { $0.digest < $1.digest }
-        self.omitted = omitted.sorted { $0.blob.digest < $1.blob.digest }
+        self.blobs = BlobList(blobs).sorted()
+        self.omitted = omitted.sorted()
         self.parts = parts.sorted { ($0.blob.digest, $0.index) < ($1.blob.digest, $1.index) }
         self.volume = volume
         self.signatures = signatures
         try check()
-    }
-
-    /// Where a whole blob stands in ``blobs``.
-    package func position(of digest: Digest) -> Int? {
-        var (low, high) = (0, blobs.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if blobs[middle].digest < digest { low = middle + 1 } else { high = middle }
-        }
-        return low < blobs.count && blobs[low].digest == digest ? low : nil
+        checksum = ArchiveStatement(self).checksum
     }
 }
 

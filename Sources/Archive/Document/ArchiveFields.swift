@@ -13,43 +13,23 @@ struct ArchiveFields {
         self.path = path
     }
 
-    /// Parses a whole text, giving the elements of its lists one after the other, so that they need not be held twice.
-    ///
-    /// At most `limit` bytes are taken. `element` gets a list's name and an object in it; what it throws is thrown once
-    /// the version is known.
-    ///
-    /// - Throws: ``DocumentError``.
-    init(
-        _ bytes: ByteBuffer,
-        name: String,
-        limit: Int,
-        version: Int64,
-        lists: Set<String>,
-        _ element: (String, ArchiveFields) throws(DocumentError) -> Void
-    ) throws(DocumentError) {
-        guard bytes.readableBytes <= limit else {
-            throw DocumentError(.tooLarge, "\(name) has more than \(limit) bytes")
-        }
-        var failure: DocumentError?
-        var counts: [String: Int] = [:]
-        let root: JSONValue
-        do throws(DocumentError) {
-            root = try JSONValue(parsing: bytes, streaming: lists) { list, value in
-                guard failure == nil else { return }
-                let position = counts[list, default: 0]
-                counts[list] = position + 1
-                do throws(DocumentError) {
-                    try element(list, ArchiveFields(value, path: "\(name) \(list)[\(position)]"))
-                } catch {
-                    failure = error
-                }
-            }
-        } catch {
-            throw DocumentError(error.kind, "\(name): \(error.reason)")
-        }
-        try self.init(root, path: name)
+    /// An element of a list.
+    fileprivate init(element text: [UInt8], path: String) throws(DocumentError) {
+        try self.init(Self.parse(text, path), path: path)
+    }
+
+    /// A whole text, whose lists have been read already.
+    fileprivate init(root text: [UInt8], name: String, version: Int64) throws(DocumentError) {
+        try self.init(Self.parse(text, name), path: name)
         try checkVersion(version)
-        if let failure { throw failure }
+    }
+
+    private static func parse(_ text: [UInt8], _ path: String) throws(DocumentError) -> JSONValue {
+        do throws(DocumentError) {
+            return try JSONValue(parsing: text)
+        } catch {
+            throw DocumentError(error.kind, "\(path): \(error.reason)")
+        }
     }
 
     private func checkVersion(_ version: Int64) throws(DocumentError) {
@@ -118,5 +98,65 @@ struct ArchiveFields {
 
     func malformed(_ key: String) -> DocumentError {
         DocumentError(.structure, "\(path): '\(key)' is missing or malformed")
+    }
+}
+
+/// Reads one of the archive's JSON texts as it comes, giving the elements of its lists one after the other.
+struct ArchiveFieldsReader {
+    /// The file, for messages.
+    private let name: String
+    private let limit: Int
+    private let version: Int64
+    private var splitter: ListSplitter
+    private var length = 0
+    private var counts: [String: Int] = [:]
+    /// What an element was refused for: it is told once the version is known.
+    private var failure: DocumentError?
+
+    /// At most `limit` bytes are taken.
+    init(name: String, limit: Int, version: Int64, lists: Set<String>) {
+        self.name = name
+        self.limit = limit
+        self.version = version
+        splitter = ListSplitter(lists)
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// - Parameters:
+    ///   - bytes: of the text.
+    ///   - element: gets a list's name and an object in it; what it throws is thrown at the end.
+    /// - Throws: ``DocumentError``.
+    mutating func take(
+        _ bytes: ByteBuffer,
+        _ element: (String, ArchiveFields) throws(DocumentError) -> Void
+    ) throws(DocumentError) {
+        length += bytes.readableBytes
+        guard length <= limit else { throw DocumentError(.tooLarge, "\(name) has more than \(limit) bytes") }
+        var (counts, failure) = (counts, failure)
+        defer { (self.counts, self.failure) = (counts, failure) }
+        do throws(DocumentError) {
+            try splitter.take(bytes) { (list, text) throws(DocumentError) in
+                guard failure == nil else { return }
+                let position = counts[list, default: 0]
+                counts[list] = position + 1
+                do throws(DocumentError) {
+                    try element(list, ArchiveFields(element: text, path: "\(name) \(list)[\(position)]"))
+                } catch {
+                    failure = error
+                }
+            }
+        } catch {
+            throw DocumentError(error.kind, "\(name): \(error.reason)")
+        }
+    }
+
+    /// Says that no more bytes come.
+    ///
+    /// - Returns: the text itself, with empty lists.
+    func finish() throws(DocumentError) -> ArchiveFields {
+        let root = try ArchiveFields(root: splitter.finish(), name: name, version: version)
+        if let failure { throw failure }
+        return root
     }
 }

@@ -4,7 +4,7 @@ import OCI
 
 /// The `index.json` of an archive: what other programs find in it (OCI image-spec 1.1.1, "OCI Image Layout"), in both
 /// directions.
-struct ArchiveIndex {
+struct ArchiveIndex: ArchiveText {
     /// The largest text that is written and read, in bytes.
     static let maximumSize = 64 << 20
 
@@ -28,27 +28,22 @@ struct ArchiveIndex {
         }
     }
 
-    /// Its text, as far as it can be read back.
-    ///
-    /// - Throws: `DocumentError` (`tooLarge`).
-    func text(limit: Int = maximumSize) throws(DocumentError) -> [UInt8] {
-        let text = encoded
-        guard text.count <= limit else {
-            throw DocumentError(.tooLarge, "there is too much for one archive; export fewer images at a time")
+    /// The same bytes for the same images.
+    package func write(to target: inout some TextTarget) {
+        target.put(#"{"manifests":["#)
+        var isFirst = true
+        for image in images { put(Self.entry(image.descriptor, named: "\(image.reference)"), &isFirst, &target) }
+        for referrer in referrers { put("{" + Self.members(referrer), &isFirst, &target) }
+        for list in lists {
+            put(Self.entry(list.descriptor, named: "\(list.repository):\(list.tag)"), &isFirst, &target)
         }
-        return text
+        target.put(#"],"mediaType":"\#(MediaType.ociIndex)","schemaVersion":2}"# + "\n")
     }
 
-    /// The same bytes for the same images.
-    var encoded: [UInt8] {
-        let entries =
-            images.map { Self.entry($0.descriptor, named: "\($0.reference)") }
-            + referrers.map { "{" + Self.members($0) }
-            + lists.map { Self.entry($0.descriptor, named: "\($0.repository):\($0.tag)") }
-        let text =
-            #"{"manifests":["# + entries.joined(separator: ",") + #"],"mediaType":"\#(MediaType.ociIndex)","#
-            + #""schemaVersion":2}"# + "\n"
-        return Array(text.utf8)
+    private func put(_ entry: String, _ isFirst: inout Bool, _ target: inout some TextTarget) {
+        if !isFirst { target.put(",") }
+        target.put(entry)
+        isFirst = false
     }
 
     private static func entry(_ descriptor: Descriptor, named name: String) -> String {

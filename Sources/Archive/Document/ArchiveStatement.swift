@@ -1,3 +1,4 @@
+import NIOCore
 package import OCI
 
 /// What is signed of an archive: every field of its document but the signatures, one thing a line, in a fixed order.
@@ -12,45 +13,37 @@ package import OCI
 /// part <digest> <size> <index> <offset> <length> <digest of the part>
 /// ```
 /// None of the fields can hold a blank or a line feed, so different documents have different statements.
-package struct ArchiveStatement {
+package struct ArchiveStatement: ArchiveText {
     let document: ArchiveDocument
 
     package init(_ document: ArchiveDocument) {
         self.document = document
     }
 
-    package var bytes: [UInt8] {
-        var text: [UInt8] = []
-        forEachLine { text += $0.utf8 }
-        return text
-    }
-
     /// The digest of it, by which a damaged text is known where it is not signed.
-    package var checksum: Digest {
-        var hasher = DigestHasher(.sha256)
-        forEachLine { hasher.update(line: $0) }
-        return hasher.finalize()
-    }
+    package var checksum: Digest { textDigest }
 
-    /// The statement's lines, each with its end; there may be many.
-    private func forEachLine(_ body: (String) -> Void) {
-        body("imglife archive 1\n")
-        if let volume = document.volume { body("volume \(volume.number) \(volume.count) \(volume.set)\n") }
-        forEachSharedLine(body)
+    /// The statement; there may be much of it.
+    package var bytes: [UInt8] { Array(encoded.readableBytesView) }
+
+    package func write(to target: inout some TextTarget) {
+        target.put("imglife archive 1\n")
+        if let volume = document.volume { target.put("volume \(volume.number) \(volume.count) \(volume.set)\n") }
+        writeShared(to: &target)
         for part in document.parts {
             let place = "\(part.index) \(part.offset) \(part.length)"
-            body("part \(part.blob.digest) \(part.blob.size) \(place) \(part.digest)\n")
+            target.put("part \(part.blob.digest) \(part.blob.size) \(place) \(part.digest)\n")
         }
     }
 
-    fileprivate func forEachSharedLine(_ body: (String) -> Void) {
-        for image in document.images { body("image \(image.reference) \(Self.line(image.descriptor))\n") }
+    fileprivate func writeShared(to target: inout some TextTarget) {
+        for image in document.images { target.put("image \(image.reference) \(Self.line(image.descriptor))\n") }
         for referrer in document.referrers {
-            body("referrer \(referrer.repository) \(Self.line(referrer.descriptor))\n")
+            target.put("referrer \(referrer.repository) \(Self.line(referrer.descriptor))\n")
         }
-        for blob in document.blobs { body("blob \(blob.digest) \(blob.size)\n") }
+        for blob in document.blobs { target.put("blob \(blob.digest) \(blob.size)\n") }
         for omission in document.omitted {
-            body("omitted \(omission.blob.digest) \(omission.blob.size) \(omission.receipt)\n")
+            target.put("omitted \(omission.blob.digest) \(omission.blob.size) \(omission.receipt)\n")
         }
     }
 
@@ -73,22 +66,15 @@ extension ArchiveStatement {
     package static func set(
         images: [ArchiveDocument.Image],
         referrers: [ArchiveDocument.Referrer],
-        blobs: [ArchiveDocument.Blob],
-        omitted: [ArchiveDocument.Omission],
+        blobs: some Sequence<ArchiveDocument.Blob>,
+        omitted: OmissionList,
         volumeCount: Int
     ) throws(DocumentError) -> Digest {
         let whole = try ArchiveDocument(images: images, referrers: referrers, blobs: blobs, omitted: omitted)
         var hasher = DigestHasher(.sha256)
-        hasher.update(line: "imglife archive set 1\n")
-        hasher.update(line: "volumes \(volumeCount)\n")
-        ArchiveStatement(whole).forEachSharedLine { hasher.update(line: $0) }
+        hasher.put("imglife archive set 1\n")
+        hasher.put("volumes \(volumeCount)\n")
+        ArchiveStatement(whole).writeShared(to: &hasher)
         return hasher.finalize()
-    }
-}
-
-extension DigestHasher {
-    fileprivate mutating func update(line: String) {
-        var line = line
-        line.withUTF8 { update(UnsafeRawBufferPointer($0)) }
     }
 }

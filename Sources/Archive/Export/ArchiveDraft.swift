@@ -6,11 +6,11 @@ import OCI
 struct ArchiveDraft {
     /// With the images sorted by reference.
     let contents: ArchiveContents
-    /// What each manifest that is named or refers to one needs.
-    let closures: [(top: Digest, closure: ArchiveClosure)]
+    /// How many blobs and manifests all images have, those that they share counted for each.
+    let count: Int
     /// To be written, in the order of the images.
-    let blobs: [ArchiveDocument.Blob]
-    let omitted: [ArchiveDocument.Omission]
+    let blobs: BlobList
+    let omitted: OmissionList
     /// Their blobs are among ``blobs``.
     let lists: [ReferrerList]
 
@@ -49,7 +49,7 @@ struct ArchiveDraft {
             volume: ArchiveDocument.Volume(number: last, count: last, set: set)
         )
         let index = index(contents.images) { _ in true }
-        let texts = document.encoded.readableBytes + index.encoded.count + ImageLayout.marker.utf8.count + dockerSize
+        let texts = document.byteCount + index.byteCount + ImageLayout.marker.utf8.count + dockerSize
         // Four headers and rounded ends, six directories, the archive's end, a signature.
         return Int64(texts) + 8 * TarHeader.blockSize + 6 * TarHeader.blockSize + TarHeader.endSize + 512
     }
@@ -57,37 +57,46 @@ struct ArchiveDraft {
     /// The most that `manifest.json` can take, in bytes.
     private var dockerSize: Int {
         let names = contents.images.reduce(0) { $0 + "\($1.reference)".utf8.count + 512 }
-        return names + closures.reduce(0) { $0 + $1.closure.descriptors.count * 160 }
+        return names + count * 160
     }
 
+    /// The archives that are ready to be written.
+    ///
+    /// - Parameters:
+    ///   - shares: what each holds.
+    ///   - parts: what the cuts became.
+    ///   - cache: has the images.
+    ///   - docker: what `docker load` is to read of an archive.
+    /// - Returns: one a share.
+    /// - Throws: `DocumentError`, ``CacheError``.
     func volumes(
         _ shares: [ArchivePacking.Share],
         parts: [ArchivePacking.Cut: ArchiveDocument.Part],
-        dockerManifest: [UInt8]?
-    ) throws -> [ArchiveVolume] {
+        in cache: ContentCache,
+        docker: (ArchiveDocument) async throws -> DockerManifest?
+    ) async throws -> [ArchiveVolume] {
         let isSet = shares.count > 1
         let set = isSet ? try setName(shares.count) : nil
-        return try shares.enumerated().map { position, share in
+        let made = Dictionary(lists.map { ($0.descriptor.digest, $0.text) }) { first, _ in first }
+        let places = isSet ? try await VolumePlaces(shares, contents, cache) : nil
+        var volumes: [ArchiveVolume] = []
+        for (position, share) in shares.enumerated() {
             let document = try document(
                 share,
                 parts: share.cuts.compactMap { parts[$0] },
                 volume: set.map { .init(number: position + 1, count: shares.count, set: $0) }
-            )
-            let held = Set(share.blobs.map(\.digest))
-            let whole = isSet ? whole(within: held) : []
+            ).checked(limit: ArchiveDocument.maximumSize)
             let index = index(contents.images) { digest in
-                !isSet || whole.contains(digest) || isList(digest) && held.contains(digest)
+                places.map { $0.isWhole(digest, in: position) } ?? true
+                    || isList(digest) && document.blobs.position(of: digest) != nil
             }
-            guard document.encoded.readableBytes <= ArchiveDocument.maximumSize else {
-                throw DocumentError(.tooLarge, "there is too much for one archive; export fewer images at a time")
-            }
-            return ArchiveVolume(
-                document: document,
-                index: try index.text(),
-                dockerManifest: dockerManifest,
-                made: Dictionary(lists.map { ($0.descriptor.digest, $0.text) }) { first, _ in first }
+            let others = ArchiveVolume.Texts(
+                index: try index.checked(limit: ArchiveIndex.maximumSize),
+                docker: try await docker(document)
             )
+            volumes.append(ArchiveVolume(document: document, others, made: made))
         }
+        return volumes
     }
 
     private func document(
@@ -127,9 +136,26 @@ struct ArchiveDraft {
     }
 
     private func isList(_ digest: Digest) -> Bool { lists.contains { $0.descriptor.digest == digest } }
+}
 
-    /// The manifests that one volume alone has all of.
-    private func whole(within held: Set<Digest>) -> Set<Digest> {
-        Set(closures.filter { $0.closure.descriptors.allSatisfy { held.contains($0.digest) } }.map(\.top))
+/// Which images lie in one volume of a set as a whole.
+private struct VolumePlaces {
+    private var volumes: [Digest: Int] = [:]
+
+    init(_ shares: [ArchivePacking.Share], _ contents: ArchiveContents, _ cache: ContentCache) async throws {
+        var table = BlobTable()
+        for (position, share) in shares.enumerated() {
+            for blob in share.blobs { table.insert(.init(digest: blob.digest, size: Int64(position))) }
+        }
+        for top in contents.images.map(\.descriptor) + contents.referrers.map(\.descriptor)
+        where volumes[top.digest] == nil {
+            let places = try await ArchiveClosure(of: top, in: cache).descriptors.map { descriptor in
+                table.position(of: descriptor.digest).map { table.list.size(at: $0) }
+            }
+            let volume = places.first.flatMap(\.self)
+            volumes[top.digest] = volume.map { volume in places.allSatisfy { $0 == volume } ? Int(volume) : -1 } ?? -1
+        }
     }
+
+    func isWhole(_ digest: Digest, in volume: Int) -> Bool { volumes[digest] == volume }
 }

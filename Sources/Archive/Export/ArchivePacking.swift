@@ -16,11 +16,11 @@ struct ArchivePacking {
 
     /// What one volume gets.
     struct Share: Sendable {
-        var blobs: [ArchiveDocument.Blob] = []
+        var blobs = BlobList()
         var cuts: [Cut] = []
         fileprivate var used: Int64 = 0
 
-        init(blobs: [ArchiveDocument.Blob] = []) {
+        init(blobs: BlobList = []) {
             self.blobs = blobs
         }
     }
@@ -57,7 +57,7 @@ struct ArchivePacking {
         return directory.totalSize + part.totalSize - part.size + TarHeader.blockSize + lineSize
     }
 
-    func shares(of blobs: [ArchiveDocument.Blob]) -> [Share] {
+    func shares(of blobs: some Sequence<ArchiveDocument.Blob>) -> [Share] {
         var shares = [Share()]
         for blob in blobs {
             let cost = Self.cost(of: blob)

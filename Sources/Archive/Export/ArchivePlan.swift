@@ -27,14 +27,18 @@ package struct ArchiveContents: Sendable {
 package struct ArchiveVolume: Sendable {
     /// One thing in the archive.
     enum Member: Sendable {
-        case text(ArchiveEntryName, [UInt8])
+        case text(ArchiveEntryName, any ArchiveText, size: Int64)
         case directory(String)
         case blob(ArchiveDocument.Blob)
         case part(ArchiveDocument.Part)
 
+        init(_ name: ArchiveEntryName, _ text: some ArchiveText) {
+            self = .text(name, text, size: Int64(text.byteCount))
+        }
+
         var header: TarHeader {
             switch self {
-            case .text(let name, let bytes): TarHeader(name: "\(name)", kind: .file, size: Int64(bytes.count))
+            case .text(let name, _, let size): TarHeader(name: "\(name)", kind: .file, size: size)
             case .directory(let path): TarHeader(name: "\(path)/", kind: .directory, size: 0)
             case .blob(let blob):
                 TarHeader(name: "\(ArchiveEntryName.blob(blob.digest))", kind: .file, size: blob.size)
@@ -43,14 +47,40 @@ package struct ArchiveVolume: Sendable {
         }
     }
 
-    package fileprivate(set) var document: ArchiveDocument
-    let index: [UInt8]
-    /// `nil` where the archive is not complete on its own.
-    let dockerManifest: [UInt8]?
+    package fileprivate(set) var document: ArchiveDocument {
+        didSet { texts = Self.texts(document, others) }
+    }
     /// Blobs that were made for the archive, and that no cache holds.
-    let made: [Digest: ByteBuffer]
-    /// Whether it is no layout, and says nothing of itself.
-    var isDockerOnly = false
+    private let made: [Digest: ByteBuffer]
+    /// What it says for other programs, and whether it says anything of itself.
+    private let others: Texts
+    /// What stands before the blobs; each text is made anew when it is written, because it may be long.
+    private var texts: [Member]
+
+    /// The texts that an archive has beside ``ArchiveDocument``.
+    struct Texts {
+        /// `nil` for what is no layout, and says nothing of itself.
+        var index: ArchiveIndex?
+        /// `nil` where the archive is not complete on its own.
+        var docker: DockerManifest?
+    }
+
+    init(document: ArchiveDocument, _ others: Texts, made: [Digest: ByteBuffer] = [:]) {
+        self.document = document
+        self.others = others
+        self.made = made
+        texts = Self.texts(document, others)
+    }
+
+    private static func texts(_ document: ArchiveDocument, _ others: Texts) -> [Member] {
+        var texts: [Member] = []
+        if let index = others.index {
+            let marker = ByteBuffer(string: ImageLayout.marker)
+            texts = [Member(.layout, marker), Member(.document, document), Member(.index, index)]
+        }
+        if let docker = others.docker { texts.append(Member(.dockerManifest, docker)) }
+        return texts
+    }
 
     /// Gives its members in the order in which a reader that sees it once needs them.
     ///
@@ -58,7 +88,7 @@ package struct ArchiveVolume: Sendable {
     func forEachMember(_ body: (Member) async throws -> Void) async rethrows {
         for member in texts { try await body(member) }
         try await body(.directory("blobs"))
-        for algorithm in Self.algorithms(document.blobs.map(\.digest)) {
+        for algorithm in Self.algorithms(document.blobs) {
             try await body(.directory("blobs/\(algorithm)"))
         }
         for blob in document.blobs { try await body(member(blob)) }
@@ -66,24 +96,13 @@ package struct ArchiveVolume: Sendable {
     }
 
     private func member(_ blob: ArchiveDocument.Blob) -> Member {
-        made[blob.digest].map { .text(.blob(blob.digest), Array($0.readableBytesView)) } ?? .blob(blob)
-    }
-
-    private var texts: [Member] {
-        let docker = dockerManifest.map { [Member.text(.dockerManifest, $0)] } ?? []
-        return isDockerOnly
-            ? docker
-            : [
-                .text(.layout, Array(ImageLayout.marker.utf8)),
-                .text(.document, Array(document.encoded.readableBytesView)),
-                .text(.index, index),
-            ] + docker
+        made[blob.digest].map { Member(.blob(blob.digest), $0) } ?? .blob(blob)
     }
 
     private var partMembers: [Member] {
         guard !document.parts.isEmpty else { return [] }
         var members: [Member] = [.directory("parts")]
-        members += Self.algorithms(document.parts.map(\.blob.digest)).map { .directory("parts/\($0)") }
+        members += Self.algorithms(document.parts.map(\.blob)).map { .directory("parts/\($0)") }
         for (position, part) in document.parts.enumerated() {
             if position == 0 || document.parts[position - 1].blob != part.blob {
                 members.append(.directory("parts/\(part.blob.digest.algorithm.rawValue)/\(part.blob.digest.hex)"))
@@ -97,9 +116,9 @@ package struct ArchiveVolume: Sendable {
     var head: ByteBuffer {
         var head = ByteBuffer()
         for member in texts {
-            guard case .text(_, let bytes) = member else { break }
+            guard case .text(_, let text, _) = member else { break }
             head.writeImmutableBuffer(member.header.bytes)
-            head.writeBytes(bytes)
+            text.write(to: &head)
             head.writeRepeatingByte(0, count: Int(TarHeader.padding(after: member.header.size)))
         }
         return head
@@ -107,13 +126,13 @@ package struct ArchiveVolume: Sendable {
 
     /// The archive's length, in bytes.
     package var size: Int64 {
-        let directories = Int64(1 + Self.algorithms(document.blobs.map(\.digest)).count) * TarHeader.blockSize
+        let directories = Int64(1 + Self.algorithms(document.blobs).count) * TarHeader.blockSize
         let others = (texts + partMembers).reduce(TarHeader.endSize) { $0 + $1.header.totalSize }
         return document.blobs.reduce(others + directories) { $0 + ArchivePacking.memberSize(of: $1) }
     }
 
-    private static func algorithms(_ digests: [Digest]) -> [String] {
-        Set(digests.map(\.algorithm.rawValue)).sorted()
+    private static func algorithms(_ blobs: some Sequence<ArchiveDocument.Blob>) -> [String] {
+        blobs.reduce(into: Set()) { $0.insert($1.digest.algorithm.rawValue) }.sorted()
     }
 }
 
@@ -122,11 +141,11 @@ package struct ArchivePlan: Sendable {
     /// At least one.
     package private(set) var volumes: [ArchiveVolume]
     /// The blobs that are written, each once; manifests included.
-    package let blobs: [ArchiveDocument.Blob]
+    package let blobs: BlobList
     /// The blobs that the receipts spare.
-    package let omitted: [ArchiveDocument.Omission]
+    package let omitted: OmissionList
 
-    init(volumes: [ArchiveVolume], blobs: [ArchiveDocument.Blob], omitted: [ArchiveDocument.Omission]) {
+    init(volumes: [ArchiveVolume], blobs: BlobList, omitted: OmissionList) {
         self.volumes = volumes
         self.blobs = blobs
         self.omitted = omitted

@@ -21,99 +21,122 @@ package struct ArchivePlanner: Sendable {
         var contents = contents
         contents.images.sort { "\($0.reference)" < "\($1.reference)" }
         contents.referrers.sort { $0.descriptor.digest < $1.descriptor.digest }
-        let closures = try await closures(of: contents)
+        let needs = try await needs(of: contents)
         if contents.isDockerOnly { return try await dockerPlan(contents) }
-        let needed = try Self.blobs(of: closures)
-        let omitted = Self.omissions(among: needed, contents.receipts)
-        let spared = Set(omitted.map(\.blob.digest))
-        // None is so large that it would have to be cut.
         let lists = try ReferrerList.lists(of: contents.referrers, in: cache).filter {
+            // None is so large that it would have to be cut.
             contents.volumeSize == nil || $0.descriptor.size <= ArchivePacking.minimumPart / 2
         }
-        let known = Set(needed.map(\.digest))
-        let made = Dictionary(lists.map { ($0.descriptor.digest, $0.blob) }) { first, _ in first }
-        let blobs =
-            needed.filter { !spared.contains($0.digest) }
-            + made.values.filter { !known.contains($0.digest) }.sorted { $0.digest < $1.digest }
+        let (blobs, omitted) = Self.share(needs.table, lists, contents.receipts)
         let draft = ArchiveDraft(
             contents: contents,
-            closures: closures,
+            count: needs.count,
             blobs: blobs,
             omitted: omitted,
             lists: lists
         )
         let shares = try draft.shares()
-        let docker =
-            shares.count == 1 && omitted.isEmpty
-            ? try await DockerManifest.reading(contents.images, platforms: contents.platforms, from: cache)?.text()
-            : nil
+        let isAlone = shares.count == 1 && omitted.isEmpty
         let parts = try await parts(of: shares.flatMap(\.cuts))
-        return ArchivePlan(
-            volumes: try draft.volumes(shares, parts: parts, dockerManifest: docker),
-            blobs: blobs,
-            omitted: omitted
-        )
+        let volumes = try await draft.volumes(shares, parts: parts, in: cache) { document in
+            isAlone ? try await self.docker(document.images, of: document.blobs, contents.platforms) : nil
+        }
+        return ArchivePlan(volumes: volumes, blobs: isAlone ? volumes[0].document.blobs : blobs, omitted: omitted)
+    }
+
+    private func docker(
+        _ images: [ArchiveDocument.Image],
+        of blobs: BlobList,
+        _ platforms: [PlatformPattern]
+    ) async throws -> DockerManifest? {
+        var docker = DockerManifest(of: blobs)
+        try await DockerManifest.reading(images, platforms: platforms, from: cache) { docker.add($0, as: $1) }
+        return docker.isEmpty ? nil : docker.readable
     }
 
     /// What is already held, as `docker save` has it.
     private func dockerPlan(_ contents: ArchiveContents) async throws -> ArchivePlan {
-        let docker = try await DockerManifest.reading(contents.images, platforms: contents.platforms, from: cache)
-        guard let docker, let text = try docker.text() else {
+        var table = BlobTable()
+        try await DockerManifest.reading(contents.images, platforms: contents.platforms, from: cache) { image, _ in
+            for blob in [image.config] + image.layers { table.insert(.init(digest: blob.digest, size: blob.size)) }
+        }
+        let document = try ArchiveDocument(images: contents.images, blobs: table.taken())
+        guard let docker = try await docker(document.images, of: document.blobs, contents.platforms) else {
             throw DocumentError(.unsupported, "none of the images can be in an archive that is docker's alone")
         }
-        let document = try ArchiveDocument(images: contents.images, blobs: docker.blobs)
-        var volume = ArchiveVolume(document: document, index: [], dockerManifest: text, made: [:])
-        volume.isDockerOnly = true
-        return ArchivePlan(volumes: [volume], blobs: docker.blobs, omitted: [])
+        return ArchivePlan(
+            volumes: [ArchiveVolume(document: document, .init(docker: docker))],
+            blobs: document.blobs,
+            omitted: []
+        )
     }
 
-    /// The closures of images and referrers, by their digests, complete and held.
-    private func closures(of contents: ArchiveContents) async throws -> [(top: Digest, closure: ArchiveClosure)] {
-        var closures: [(top: Digest, closure: ArchiveClosure)] = []
+    /// What images and referrers need, complete and held, in the order in which they need it.
+    ///
+    /// - Returns: each blob once, and how often all of them are needed.
+    private func needs(of contents: ArchiveContents) async throws -> (table: BlobTable, count: Int) {
+        var (table, count) = (BlobTable(), 0)
         var missing: [Digest] = []
-        var seen: Set<Digest> = []
+        var waiting: [Descriptor] = []
         let tops = contents.images.map(\.descriptor) + contents.referrers.map(\.descriptor)
-        for top in tops where seen.insert(top.digest).inserted {
+        for top in tops.uniqued {
             let closure = try await ArchiveClosure(of: top, in: cache)
-            closures.append((top.digest, closure))
             missing += closure.missing.map(\.digest)
-        }
-        let all = closures.flatMap(\.closure.descriptors)
-        let present = try await cache.hold(all)
-        missing += all.map(\.digest).filter { !present.contains($0) }
-        guard missing.isEmpty else { throw CacheError.incomplete(missing) }
-        return closures
-    }
-
-    /// What all of them need, in the order in which images need it.
-    private static func blobs(
-        of closures: [(top: Digest, closure: ArchiveClosure)]
-    ) throws -> [ArchiveDocument.Blob] {
-        var sizes: [Digest: Int64] = [:]
-        var blobs: [ArchiveDocument.Blob] = []
-        for descriptor in closures.flatMap(\.closure.descriptors) {
-            if let size = sizes.updateValue(descriptor.size, forKey: descriptor.digest) {
-                guard size == descriptor.size else {
-                    throw DocumentError(
-                        .confusion,
-                        "two manifests give \(descriptor.digest) different sizes, \(size) and \(descriptor.size)"
-                    )
-                }
-                continue
+            count += closure.descriptors.count
+            for descriptor in closure.descriptors where try Self.add(descriptor, to: &table) {
+                waiting.append(descriptor)
             }
-            blobs.append(ArchiveDocument.Blob(digest: descriptor.digest, size: descriptor.size))
+            if waiting.count >= Self.heldAtOnce { try await hold(&waiting, &missing) }
         }
-        return blobs
+        try await hold(&waiting, &missing)
+        guard missing.isEmpty else { throw CacheError.incomplete(missing) }
+        return (table, count)
     }
 
-    private static func omissions(
-        among blobs: [ArchiveDocument.Blob],
-        _ receipts: [Receipt]
-    ) -> [ArchiveDocument.Omission] {
-        let receipts = receipts.map { (digest: $0.digest, blobs: Set($0.blobs)) }.sorted { $0.digest < $1.digest }
-        return blobs.compactMap { blob in
-            receipts.first { $0.blobs.contains(blob) }.map { .init(blob: blob, receipt: $0.digest) }
+    /// How many descriptors are gathered before they are held.
+    private static let heldAtOnce = 4000
+
+    private func hold(_ descriptors: inout [Descriptor], _ missing: inout [Digest]) async throws {
+        let present = try await cache.hold(descriptors)
+        missing += descriptors.map(\.digest).filter { !present.contains($0) }
+        descriptors = []
+    }
+
+    /// - Returns: whether it is new.
+    private static func add(_ descriptor: Descriptor, to table: inout BlobTable) throws(DocumentError) -> Bool {
+        let (position, isNew) = table.insert(.init(digest: descriptor.digest, size: descriptor.size))
+        let size = table.list.size(at: position)
+        guard size == descriptor.size else {
+            throw DocumentError(
+                .confusion,
+                "two manifests give \(descriptor.digest) different sizes, \(size) and \(descriptor.size)"
+            )
         }
+        return isNew
+    }
+
+    /// Which blobs are written, those made for the archive at their end, and which ones the receipts spare.
+    private static func share(
+        _ needed: BlobTable,
+        _ lists: [ReferrerList],
+        _ receipts: [Receipt]
+    ) -> (written: BlobList, omitted: OmissionList) {
+        let receipts = receipts.map { (digest: $0.digest, blobs: $0.blobs) }.sorted { $0.digest < $1.digest }
+        let made = lists.map(\.blob).sorted { $0.digest < $1.digest }
+        guard !receipts.isEmpty || !made.isEmpty else { return (needed.list, []) }
+        var (written, omitted) = (BlobList(), OmissionList())
+        for blob in needed.list {
+            if let receipt = receipts.first(where: { $0.blobs.contains(blob) }) {
+                omitted.append(.init(blob: blob, receipt: receipt.digest))
+            } else {
+                written.append(blob)
+            }
+        }
+        let unknown = made.filter { needed.position(of: $0.digest) == nil }
+        for (position, blob) in unknown.enumerated() where position == 0 || unknown[position - 1] != blob {
+            written.append(blob)
+        }
+        return (written, omitted)
     }
 
     /// Hashes the blobs that are cut, and each of their parts.
@@ -159,5 +182,13 @@ package struct ArchivePlanner: Sendable {
             done += Int64(piece.readableBytes)
         }
         return hasher.finalize()
+    }
+}
+
+extension [Descriptor] {
+    /// Each digest once, in their order.
+    fileprivate var uniqued: [Descriptor] {
+        var seen: Set<Digest> = []
+        return filter { seen.insert($0.digest).inserted }
     }
 }

@@ -58,7 +58,7 @@ struct ArchiveWriter {
         gathered.writeImmutableBuffer(member.header.bytes)
         switch member {
         case .directory: break
-        case .text(_, let bytes): gathered.writeBytes(bytes)
+        case .text(_, let text, _): try await write(text)
         case .blob(let blob):
             let digest = try await copy(blob, 0..<blob.size, algorithm: blob.digest.algorithm)
             guard digest == blob.digest else { throw damaged(blob) }
@@ -69,6 +69,19 @@ struct ArchiveWriter {
         }
         gathered.writeRepeatingByte(0, count: Int(TarHeader.padding(after: member.header.size)))
         if gathered.readableBytes >= Self.gatheredSize { try await flush() }
+    }
+
+    private mutating func write(_ text: any ArchiveText) async throws {
+        try await flush()
+        let count = try await blocking(on: .streams) { [output, path] in
+            var count = 0
+            try text.forEachPiece { piece throws(CacheError) in
+                count += piece.readableBytes
+                try Self.append(piece, to: output, path: path)
+            }
+            return count
+        }
+        advance(by: count)
     }
 
     /// Reads small blobs whole, behind what is gathered already, and writes that when it is enough.

@@ -1,65 +1,46 @@
 import Cache
-import FoundationEssentials
 import NIOCore
 import OCI
 
 /// The content of `manifest.json`, as `docker save` writes it: one image a platform, each a config and its layers; in
 /// both directions.
-struct DockerManifest: Encodable {
+struct DockerManifest {
     /// The largest text that is written and read, in bytes, and the most images of one.
     static let maximumSize = 64 << 20
     static let maximumImages = 20_000
 
     /// One image, by all of its names.
-    struct Item: Encodable {
-        let config: String
-        var repoTags: [String]
-        let layers: [String]
-
-        enum CodingKeys: String, CodingKey {
-            case config = "Config"
-            case repoTags = "RepoTags"
-            case layers = "Layers"
-        }
+    private struct Item {
+        /// Of its config, and then of its layers.
+        let places: [UInt32]
+        var names: [ImageReference]
     }
 
-    private struct Key: Hashable {
-        let config: String
-        let layers: [String]
+    /// The archive's blobs, which the items name by their places.
+    private let blobs: BlobList
+    private var items: [Item] = []
+    private var positions: [[UInt32]: Int] = [:]
+
+    /// Without images yet.
+    init(of blobs: BlobList) {
+        self.blobs = blobs
     }
 
-    private(set) var items: [Item] = []
-    /// Configs and layers, each once, in the order of the images.
-    private(set) var blobs: [ArchiveDocument.Blob] = []
-    private var seen: Set<Digest> = []
-    private var positions: [Key: Int] = [:]
+    var isEmpty: Bool { items.isEmpty }
 
+    /// Adds an image whose blobs the archive has.
     mutating func add(_ image: ImageManifest, as reference: ImageReference) {
-        let config = "\(ArchiveEntryName.blob(image.config.digest))"
-        let layers = image.layers.map { "\(ArchiveEntryName.blob($0.digest))" }
-        if let known = positions[Key(config: config, layers: layers)] {
-            items[known].repoTags.append(reference.description)
+        let places = ([image.config] + image.layers).compactMap { blobs.position(of: $0.digest).map(UInt32.init) }
+        if let known = positions[places] {
+            items[known].names.append(reference)
         } else {
-            positions[Key(config: config, layers: layers)] = items.count
-            for blob in [image.config] + image.layers where seen.insert(blob.digest).inserted {
-                blobs.append(.init(digest: blob.digest, size: blob.size))
-            }
-            items.append(Item(config: config, repoTags: [reference.description], layers: layers))
+            positions[places] = items.count
+            items.append(Item(places: places, names: [reference]))
         }
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        try items.encode(to: encoder)
     }
 
     /// - Returns: `nil` for more than may be read.
-    func text() throws -> [UInt8]? {
-        guard items.count <= Self.maximumImages else { return nil }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let text = try Array(encoder.encode(self)) + [UInt8(ascii: "\n")]
-        return text.count <= Self.maximumSize ? text : nil
-    }
+    var readable: DockerManifest? { items.count <= Self.maximumImages && byteCount <= Self.maximumSize ? self : nil }
 
     /// What such a text lists, whoever wrote it: an object for each image.
     ///
@@ -80,26 +61,47 @@ struct DockerManifest: Encodable {
     }
 }
 
+extension DockerManifest: ArchiveText {
+    /// The same bytes for the same images.
+    package func write(to target: inout some TextTarget) {
+        target.put("[")
+        for (position, item) in items.enumerated() {
+            let names = item.names.map { JSONText.quoted("\($0)") }.joined(separator: ",")
+            target.put(position == 0 ? "{\"Config\":" : ",{\"Config\":")
+            for (index, place) in item.places.enumerated() {
+                let text = "\"\(ArchiveEntryName.blob(blobs.digest(at: Int(place))))\""
+                target.put(index == 0 ? text + ",\"Layers\":[" : index == 1 ? text : "," + text)
+            }
+            target.put("],\"RepoTags\":[\(names)]}")
+        }
+        target.put("]\n")
+    }
+}
+
 extension DockerManifest {
     /// Some images of a cache: of an index with several platforms the first one asked for, else linux/amd64, else the
     /// first.
     ///
-    /// - Returns: `nil` when none of them is an image that `docker load` could take.
+    /// - Parameters:
+    ///   - images: what is exported.
+    ///   - platforms: those asked for, in their order.
+    ///   - cache: has them.
+    ///   - body: gets each that `docker load` could take.
+    /// - Throws: ``CacheError``, `DocumentError`.
     @concurrent
     static func reading(
         _ images: [ArchiveDocument.Image],
         platforms: [PlatformPattern],
-        from cache: ContentCache
-    ) async throws -> DockerManifest? {
-        var document = DockerManifest()
+        from cache: ContentCache,
+        _ body: (ImageManifest, ImageReference) -> Void
+    ) async throws {
         for image in images {
             let chosen = try self.image(of: image.descriptor, platforms: platforms, in: cache, depth: 0)
             guard let chosen, chosen.foreignLayers.isEmpty,
                 chosen.config.mediaType == .ociConfig || chosen.config.mediaType == .dockerConfig
             else { continue }
-            document.add(chosen, as: image.reference)
+            body(chosen, image.reference)
         }
-        return document.items.isEmpty ? nil : document
     }
 
     private static func image(

@@ -24,14 +24,9 @@ final class ArchiveImport {
         let joined = try await joinParts()
         let examination = ImportExamination(reading, made: made)
         var images = try examination.images(of: selection)
-        let held = try await cache.hold(images.flatMap(\.image.members.values))
-        for position in images.indices {
-            images[position].lose { digest in
-                !held.contains(digest) && stage.files[digest] == nil && examination.made[digest] == nil
-            }
-        }
+        try await examination.hold(&images)
         try examination.checkOmitted(images)
-        let publication = ImportPublication(reading, made: examination.made)
+        let publication = ImportPublication(reading, examination)
         publication.report.skipped = selection.skipped
         publication.report.unnamed = examination.unnamed
         publication.report.foreign = foreign
@@ -41,8 +36,8 @@ final class ArchiveImport {
             try await publication.publish(images)
             return publication.report
         }
-        try await publication.publish(images.filter(\.image.missing.isEmpty))
-        try await publication.keep(volume, images.filter { !$0.image.missing.isEmpty })
+        try await publication.publish(images.filter(\.missing.isEmpty))
+        try await publication.keep(volume, images.filter { !$0.missing.isEmpty })
         for name in joined { try cache.staging.directory.remove(name) }
         return publication.report
     }
@@ -58,20 +53,12 @@ final class ArchiveImport {
             throw ArchiveRefusal("it is no image archive: it has neither an index.json nor a manifest.json")
         }
         let docker = DockerImages(
-            file: dockerFile,
+            file: { [reading] name in reading.contents.dockerFile(name) },
             contents: { [stage] file in try stage.contents(file.digest, limit: Manifest.maximumSize) }
         )
         let images = try docker.images(listing)
         for image in images { made[image.manifest.descriptor.digest] = image.manifest }
         return images.map(\.root)
-    }
-
-    /// A link leads to another member, and no further.
-    private func dockerFile(_ name: String) -> DockerImages.File? {
-        let name = reading.contents.links[name] ?? name
-        if let file = reading.contents.dockerFiles[name] { return file }
-        guard case .blob(let digest) = try? ArchiveEntryName(name) else { return nil }
-        return reading.contents.blobs[digest]
     }
 
     /// - Returns: names in `ingest/` of the marks of parts whose blobs are whole.
@@ -81,7 +68,7 @@ final class ArchiveImport {
         for blob in Set(document.parts.map(\.blob)).sorted(by: { $0.digest < $1.digest }) {
             if try await stage.isPresent(blob.digest, size: blob.size) { continue }
             guard let marks = try parts.marks(of: blob) else { continue }
-            if stage.files[blob.digest] == nil { stage.add(joined: try await parts.join(blob, marks)) }
+            if stage.ledger.staged(blob.digest) == nil { stage.add(joined: try await parts.join(blob, marks)) }
             joined += marks
         }
         return joined

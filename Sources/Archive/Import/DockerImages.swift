@@ -15,6 +15,13 @@ struct DockerImages {
         /// Whether it could be a manifest or config.
         let isText: Bool
 
+        init(digest: Digest, size: Int64, compression: Compression?, isText: Bool) {
+            self.digest = digest
+            self.size = size
+            self.compression = compression
+            self.isText = isText
+        }
+
         /// By its first bytes.
         init(digest: Digest, size: Int64, head: [UInt8]) {
             self.digest = digest

@@ -8,6 +8,8 @@ struct ImportClosure {
     static let maximumDepth = 8
     /// Descriptors of one image.
     static let maximumDescriptors = 10_000
+    /// How many references are remembered, of manifests that several images may share.
+    private static let maximumRemembered = 40_000
 
     /// One manifest and what it refers to.
     private struct Node {
@@ -27,6 +29,7 @@ struct ImportClosure {
     private let read: (Descriptor) throws -> Manifest?
     private let holds: (Descriptor) throws -> Bool
     private var nodes: [Digest: Node] = [:]
+    private var remembered = 0
 
     /// - Parameters:
     ///   - read: a manifest by its descriptor; `nil` when it is not there. Throws `DocumentError` for a bad one.
@@ -42,7 +45,6 @@ struct ImportClosure {
     mutating func image(_ root: Descriptor) throws -> Image {
         var image = Image()
         try walk(root, depth: 0, &image)
-        image.subject = nodes[root.digest]?.subject
         return image
     }
 
@@ -66,6 +68,7 @@ struct ImportClosure {
             throw ArchiveRefusal(member, "is an index nested deeper than \(Self.maximumDepth) levels")
         }
         guard let node = try node(descriptor, member) else { return image.missing.append(descriptor) }
+        if depth == 0 { image.subject = node.subject }
         for reference in node.references { try walk(reference, depth: depth + 1, &image) }
     }
 
@@ -74,6 +77,8 @@ struct ImportClosure {
         do {
             guard let manifest = try read(descriptor) else { return nil }
             let node = Node(references: manifest.references, subject: manifest.subject)
+            remembered += 1 + node.references.count
+            if remembered > Self.maximumRemembered { (nodes, remembered) = ([:], 1 + node.references.count) }
             nodes[descriptor.digest] = node
             return node
         } catch let error as DocumentError {

@@ -10,55 +10,96 @@ final class ImportExamination {
     /// Images that nothing names.
     private(set) var unnamed: [Digest] = []
 
+    private var closure = ImportClosure(read: { _ in nil }, holds: { _ in false })
+
     init(_ reading: ImportReading, made: [Digest: Manifest]) {
         self.reading = reading
         stage = reading.stage
         self.made = made
+        closure = ImportClosure(
+            read: { [unowned self] in try manifest($0) },
+            holds: { [stage] in try stage.contains($0) }
+        )
     }
 
-    /// An image and all that it needs.
+    /// An image and what is to be known of all that it needs, which is looked up again when it is wanted: there may be too
+    /// much of it.
     struct Examined {
         var root: ImportRoot
-        var image: ImportClosure.Image
+        /// In the order in which they were met.
+        var missing: [Descriptor]
+        let subject: Descriptor?
         /// What the archive lacks of the index that the root was.
         var narrowing: ImportReport.Narrowing?
 
-        /// A file without a row, or one that a collection has just removed, cannot be relied on.
-        mutating func lose(_ isLost: (Digest) -> Bool) {
-            let known = Set(image.missing.map(\.digest))
-            image.missing += image.members.values.filter { !known.contains($0.digest) && isLost($0.digest) }
-                .sorted { $0.digest < $1.digest }
+        fileprivate init(_ root: ImportRoot, _ image: ImportClosure.Image, narrowing: ImportReport.Narrowing? = nil) {
+            self.root = root
+            missing = image.missing
+            subject = image.subject
+            self.narrowing = narrowing
         }
+    }
+
+    /// All that an image consists of, manifests included.
+    func members(of image: Examined) throws -> some Collection<Descriptor> {
+        try closure.image(image.root.descriptor).members.values
     }
 
     /// The images that are taken, and what refers to them.
     func images(of selection: ImportSelection) throws -> [Examined] {
-        var closure = ImportClosure(
-            read: { try self.manifest($0) },
-            holds: { try self.stage.contains($0) }
-        )
         var images: [Examined] = []
         for root in selection.named {
-            images.append(try narrowed(Examined(root: root, image: closure.image(root.descriptor)), &closure))
+            images.append(try narrowed(Examined(root, closure.image(root.descriptor))))
         }
-        try addReferrers(selection.unnamed, to: &images, &closure)
-        try addUnlisted(to: &images, listed: Set(selection.wanted.map(\.descriptor.digest)), &closure)
+        let isForeign = reading.contents.document == nil
+        if !selection.unnamed.isEmpty || isForeign {
+            for image in images { try need(image) }
+        }
+        try addReferrers(selection.unnamed, to: &images)
+        if isForeign { try addUnlisted(to: &images, listed: Set(selection.wanted.map(\.descriptor.digest))) }
         return images
     }
 
+    /// Notes what an image that is taken consists of.
+    private func need(_ image: Examined) throws {
+        for member in try members(of: image) { stage.ledger.mark(.needed, member.digest, size: member.size) }
+    }
+
+    private func isNeeded(_ digest: Digest) -> Bool { stage.ledger.has(.needed, digest) }
+
+    /// Protects all that images need, and notes what cannot be relied on: a file without a row, or one that a collection
+    /// has just removed.
+    func hold(_ images: inout [Examined]) async throws {
+        var waiting: [(position: Int, members: [Descriptor])] = []
+        var count = 0
+        for position in images.indices {
+            let members = Array(try members(of: images[position]))
+            waiting.append((position, members))
+            count += members.count
+            guard count >= Self.heldAtOnce || position == images.count - 1 else { continue }
+            let held = try await stage.cache.hold(waiting.flatMap(\.members))
+            for (position, members) in waiting {
+                let known = Set(images[position].missing.map(\.digest))
+                images[position].missing += members.filter { member in
+                    !known.contains(member.digest) && !held.contains(member.digest)
+                        && stage.ledger.staged(member.digest) == nil && made[member.digest] == nil
+                }.sorted { $0.digest < $1.digest }
+            }
+            (waiting, count) = ([], 0)
+        }
+    }
+
+    /// How many blobs and manifests are gathered before they are held.
+    private static let heldAtOnce = 4000
+
     /// A referrer belongs to its subject, which may be a referrer itself; anything else without a name was not asked for.
-    private func addReferrers(
-        _ roots: [ImportRoot],
-        to images: inout [Examined],
-        _ closure: inout ImportClosure
-    ) throws {
-        var known = Set(images.flatMap(\.image.members.keys))
+    private func addReferrers(_ roots: [ImportRoot], to images: inout [Examined]) throws {
         var waiting: [Examined] = []
         // Another volume may have the manifest that says what a referrer belongs to.
         let isVolume = reading.contents.document?.volume != nil
         for root in roots {
-            let examined = Examined(root: root, image: try closure.image(root.descriptor))
-            if isVolume, examined.image.missing.contains(root.descriptor) {
+            let examined = Examined(root, try closure.image(root.descriptor))
+            if isVolume, examined.missing.contains(root.descriptor) {
                 images.append(examined)
             } else {
                 waiting.append(examined)
@@ -70,47 +111,39 @@ final class ImportExamination {
             return
         }
         while true {
-            let next = waiting.filter { $0.image.subject.map { known.contains($0.digest) } ?? false }
+            let next = waiting.filter { $0.subject.map { isNeeded($0.digest) } ?? false }
             guard !next.isEmpty else { break }
             let taken = Set(next.map(\.root.descriptor.digest))
             waiting.removeAll { taken.contains($0.root.descriptor.digest) }
-            known.formUnion(next.flatMap(\.image.members.keys))
+            for image in next { try need(image) }
             images += next
         }
         if reading.contents.document == nil { unnamed = waiting.map(\.root.descriptor.digest).sorted() }
     }
 
     /// What lies in a layout and refers to an image, and that no list names, comes along when it is whole.
-    private func addUnlisted(
-        to images: inout [Examined],
-        listed: Set<Digest>,
-        _ closure: inout ImportClosure
-    ) throws {
-        guard reading.contents.document == nil, reading.contents.texts[.index] != nil else { return }
-        let known = Set(images.flatMap(\.image.members.keys))
+    private func addUnlisted(to images: inout [Examined], listed: Set<Digest>) throws {
+        guard reading.contents.texts[.index] != nil else { return }
         var candidates: [UnlistedReferrer] = []
-        for (digest, file) in reading.contents.blobs
-        where file.isText && file.size <= Manifest.maximumSize && !known.contains(digest) && !listed.contains(digest) {
+        for digest in stage.ledger.texts(atMost: Manifest.maximumSize) where !listed.contains(digest) {
             guard let bytes = try stage.contents(digest, limit: Manifest.maximumSize) else { continue }
             if let referrer = UnlistedReferrer(bytes, digest) { candidates.append(referrer) }
         }
         candidates.sort { $0.descriptor.digest < $1.descriptor.digest }
-        for referrer in candidates.belonging(to: known) {
+        for referrer in candidates.belonging(to: isNeeded) {
             let image = try closure.image(referrer.descriptor)
-            if image.missing.isEmpty {
-                images.append(Examined(root: ImportRoot(descriptor: referrer.descriptor), image: image))
-            }
+            if image.missing.isEmpty { images.append(Examined(ImportRoot(descriptor: referrer.descriptor), image)) }
         }
     }
 
     /// A manifest that is here, or was made here.
-    private func manifest(_ descriptor: Descriptor) throws -> Manifest? {
+    func manifest(_ descriptor: Descriptor) throws -> Manifest? {
         try made[descriptor.digest] ?? (try stage.contains(descriptor) ? stage.manifest(descriptor) : nil)
     }
 
     /// What is whole of an index that another program saved in part takes its place.
-    private func narrowed(_ examined: Examined, _ closure: inout ImportClosure) throws -> Examined {
-        guard reading.contents.document == nil, !examined.image.missing.isEmpty,
+    private func narrowed(_ examined: Examined) throws -> Examined {
+        guard reading.contents.document == nil, !examined.missing.isEmpty,
             let document = try manifest(examined.root.descriptor), case .index(let index) = document.content,
             let sparse = try SparseIndex(document, index, isWhole: { try closure.image($0).missing.isEmpty })
         else { return examined }
@@ -124,15 +157,15 @@ final class ImportExamination {
         var root = ImportRoot(descriptor: descriptor)
         root.references = examined.root.references
         return Examined(
-            root: root,
-            image: try closure.image(descriptor),
+            root,
+            try closure.image(descriptor),
             narrowing: .init(index: document.descriptor.digest, held: sparse.held, absent: sparse.absent)
         )
     }
 
     func checkOmitted(_ images: [Examined]) throws {
         guard let document = reading.contents.document, !document.omitted.isEmpty else { return }
-        let needed = Set(images.flatMap(\.image.missing).map(\.digest))
+        let needed = Set(images.flatMap(\.missing).map(\.digest))
         let isSelective = !reading.options.only.isEmpty
         let lacking = try document.omitted.filter { omission in
             try isSelective ? needed.contains(omission.blob.digest) : !stage.holds(omission.blob)
@@ -152,11 +185,11 @@ final class ImportExamination {
     }
 
     func checkComplete(_ examined: Examined) throws(ArchiveRefusal) {
-        guard let first = examined.image.missing.first else { return }
+        guard let first = examined.missing.first else { return }
         let name = examined.root.references.first.map { "'\($0)'" } ?? "\(examined.root.descriptor.digest)"
         throw ArchiveRefusal(
             "it is incomplete: \(name) needs \(first.digest) of \(first.size) bytes"
-                + (examined.image.missing.count > 1 ? " and \(examined.image.missing.count - 1) more" : "")
+                + (examined.missing.count > 1 ? " and \(examined.missing.count - 1) more" : "")
                 + ", which is neither in it nor in the cache; write it again with all that it needs, for example with "
                 + "'skopeo copy --all', or one platform with 'docker save --platform'"
         )

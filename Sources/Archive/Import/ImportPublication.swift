@@ -6,25 +6,25 @@ final class ImportPublication {
     private let reading: ImportReading
     private let stage: ImportStage
     private let cache: ContentCache
-    private let made: [Digest: Manifest]
+    private let examination: ImportExamination
     var report = ImportReport()
 
-    init(_ reading: ImportReading, made: [Digest: Manifest]) {
+    init(_ reading: ImportReading, _ examination: ImportExamination) {
         self.reading = reading
         stage = reading.stage
         cache = reading.stage.cache
-        self.made = made
+        self.examination = examination
     }
 
     /// Commits what images consist of, children first, and then points their names at them.
     func publish(_ images: [ImportExamination.Examined]) async throws {
         var manifests: [Digest: Descriptor] = [:]
-        var seen: Set<Digest> = []
         var files: [StagedFile] = []
         for image in images {
-            for member in image.image.members.values where seen.insert(member.digest).inserted {
-                let file = stage.files[member.digest]
-                if file == nil, made[member.digest] == nil { report.presentBlobs += 1 }
+            for member in try examination.members(of: image)
+            where stage.ledger.mark(.published, member.digest, size: member.size) {
+                let file = stage.ledger.staged(member.digest)
+                if file == nil, examination.made[member.digest] == nil { report.presentBlobs += 1 }
                 if member.mediaType.isManifest {
                     manifests[member.digest] = member
                 } else if let file {
@@ -55,7 +55,7 @@ final class ImportPublication {
             }
             rest = rest.dropFirst(next.count)
             let manifests = try next.map(manifest)
-            let files = next.compactMap { stage.files[$0.digest] }
+            let files = next.compactMap { stage.ledger.staged($0.digest) }
             try await commit(files, as: Dictionary(uniqueKeysWithValues: manifests.map { ($0.descriptor.digest, $0) }))
             for manifest in manifests { try await cache.store(manifest, from: nil) }
         }
@@ -64,16 +64,18 @@ final class ImportPublication {
     /// Lists referrers in the repository that the archive names, or in those of the images that they belong to, each after
     /// what it refers to.
     private func listReferrers(_ images: [ImportExamination.Examined]) async throws {
+        let needsHomes = images.contains { $0.root.references.isEmpty && $0.root.repository == nil }
         var homes: [Digest: Set<RepositoryReference>] = [:]
         for image in images {
             var locations = Set(image.root.references.map(\.location))
-            if locations.isEmpty, let subject = image.image.subject?.digest {
+            if locations.isEmpty, let subject = image.subject?.digest {
                 locations = image.root.repository.map { [$0] } ?? homes[subject] ?? []
                 for location in locations.sorted() {
                     try await cache.names.addReferrers(of: subject, in: location, [image.root.descriptor])
                 }
             }
-            for member in image.image.members.values where member.mediaType.isManifest {
+            guard needsHomes else { continue }
+            for member in try examination.members(of: image) where member.mediaType.isManifest {
                 homes[member.digest, default: []].formUnion(locations)
             }
         }
@@ -93,7 +95,7 @@ final class ImportPublication {
     }
 
     private func manifest(_ descriptor: Descriptor) throws -> Manifest {
-        guard let manifest = try made[descriptor.digest] ?? stage.manifest(descriptor) else {
+        guard let manifest = try examination.manifest(descriptor) else {
             throw ArchiveRefusal("\(descriptor.digest) was removed from the cache meanwhile; import again")
         }
         return manifest
@@ -145,9 +147,9 @@ final class ImportPublication {
             try await cache.staging.release(importSet: volume.set)
             return
         }
-        try await commit(Array(stage.files.values))
-        let kept = document.blobs + document.omitted.map(\.blob) + document.parts.map(\.blob)
-        let present = try await cache.staging.keep(kept.map(\.digest), of: volume.set, volume: volume.number)
+        try await stage.ledger.forEachStaged(atMost: Self.committedAtOnce) { try await commit($0) }
+        let kept = KeptDigests(lists: [document.blobs, document.omitted.blobs, BlobList(document.parts.map(\.blob))])
+        let present = try await cache.staging.keep(kept, of: volume.set, volume: volume.number)
         let missing = (1...volume.count).filter { !present.contains($0) }
         guard !missing.isEmpty else { throw lost(waiting) }
         report.volumes = .init(set: volume.set, missing: missing, count: volume.count)
@@ -161,10 +163,17 @@ final class ImportPublication {
     }
 
     private func lost(_ waiting: [ImportExamination.Examined]) -> ArchiveRefusal {
-        let digest = waiting.first?.image.missing.first?.digest
+        let digest = waiting.first?.missing.first?.digest
         return ArchiveRefusal(
             "all volumes of its set have been imported, but \(digest?.description ?? "a blob") is not here; import all "
                 + "of them again"
         )
     }
+}
+
+/// The digests of all that a volume is about, one after the other.
+private struct KeptDigests: Sequence, Sendable {
+    let lists: [BlobList]
+
+    func makeIterator() -> some IteratorProtocol<Digest> { lists.lazy.joined().lazy.map(\.digest).makeIterator() }
 }

@@ -14,20 +14,32 @@ struct ImportRoom {
         self.cache = cache
     }
 
+    /// What is going to be written.
+    struct Wish {
+        /// How many bytes, without those that an interrupted import has left.
+        fileprivate var bytes: Int64 = 0
+        fileprivate var large: [ArchiveDocument.Blob] = []
+
+        /// - Parameters:
+        ///   - blob: what is to be written; its size may make no sense.
+        ///   - written: how many bytes of it are there.
+        mutating func add(_ blob: ArchiveDocument.Blob, written: Int64) {
+            let (sum, overflows) = bytes.addingReportingOverflow(blob.size - written)
+            bytes = overflows ? .max : sum
+            if blob.size >= reservedSize { large.append(blob) }
+        }
+    }
+
     /// Finds room for blobs that are not there yet, and reserves it against the limit on the cache's size.
     ///
     /// Once in the cache's scope what nothing needs is removed for it.
     ///
-    /// - Parameters:
-    ///   - blobs: what is going to be written.
-    ///   - written: how many bytes of it an interrupted import has left.
     /// - Throws: ``CacheError`` (`diskFull`).
-    mutating func reserve(_ blobs: [ArchiveDocument.Blob], written: Int64 = 0) async throws {
-        try await cache.staging.makeRoom(forImportOf: Self.sum(blobs) - written)
-        let large = blobs.filter { $0.size >= Self.reservedSize }
-        guard !large.isEmpty else { return }
-        try await cache.staging.reserveRoom(for: large.map { ($0.digest, $0.size) })
-        reserved.formUnion(large.map(\.digest))
+    mutating func reserve(_ wish: Wish) async throws {
+        try await cache.staging.makeRoom(forImportOf: wish.bytes)
+        guard !wish.large.isEmpty else { return }
+        try await cache.staging.reserveRoom(for: wish.large.map { ($0.digest, $0.size) })
+        reserved.formUnion(wish.large.map(\.digest))
     }
 
     /// Frees what has not been committed.
@@ -35,13 +47,5 @@ struct ImportRoom {
         guard !reserved.isEmpty else { return }
         try await cache.staging.releaseRoom(of: reserved)
         reserved = []
-    }
-
-    /// - Returns: as much as there can be at most where the sizes make no sense.
-    private static func sum(_ blobs: [ArchiveDocument.Blob]) -> Int64 {
-        blobs.reduce(0) { sum, blob in
-            let (next, overflows) = sum.addingReportingOverflow(blob.size)
-            return overflows ? .max : next
-        }
     }
 }

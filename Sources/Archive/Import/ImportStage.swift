@@ -6,19 +6,8 @@ import OCI
 /// The blobs of an archive on their way: written to `ingest/` and hashed, and nothing of them visible.
 final class ImportStage {
     let cache: ContentCache
-    /// Verified and waiting, by digest.
-    private(set) var files: [Digest: StagedFile] = [:]
-    /// In the cache already and held there until its scope ends.
-    private(set) var present: Set<Digest> = []
-    /// What the archive says it holds: the cache was asked for all of that, and room was found for it.
-    private var expected: ArchiveDocument?
-    /// Other blobs for which the cache was asked, whatever it answered.
-    private var asked: Set<Digest> = []
-    /// Those of ``files`` that an earlier import wrote.
-    private var takenOver: Set<Digest> = []
+    let ledger = ImportLedger()
     private var room: ImportRoom
-    /// Other blobs for which it has been found.
-    private var hasRoom: Set<Digest> = []
 
     init(_ cache: ContentCache) {
         self.cache = cache
@@ -37,30 +26,44 @@ final class ImportStage {
     ///
     /// - Throws: ``CacheError`` (`diskFull`).
     func expect(_ document: ArchiveDocument, _ parts: ImportParts) async throws {
-        let blobs = document.blobs + document.omitted.map(\.blob) + document.parts.map(\.blob)
-        let descriptors = blobs.compactMap { Descriptor(mediaType: .octetStream, digest: $0.digest, size: $0.size) }
-        present.formUnion(try await cache.hold(descriptors))
-        asked.formUnion(document.parts.map(\.blob.digest))
-        var written: Int64 = 0
-        var wanted: [ArchiveDocument.Blob] = []
-        for blob in document.blobs where !present.contains(blob.digest) && files[blob.digest] == nil {
-            wanted.append(blob)
-            written += min(try ingest.status(StagedFile.name(of: blob.digest))?.size ?? 0, blob.size)
+        let cut = BlobList(Set(document.parts.map(\.blob)))
+        for list in [document.blobs, document.omitted.blobs, cut] { try await hold(list) }
+        for blob in cut { ledger.mark(.asked, blob.digest, size: blob.size) }
+        var wanted = ImportRoom.Wish()
+        for blob in document.blobs where !ledger.has(.present, blob.digest) && ledger.staged(blob.digest) == nil {
+            let written = min(try ingest.status(StagedFile.name(of: blob.digest))?.size ?? 0, blob.size)
+            wanted.add(blob, written: written)
         }
-        for part in document.parts where !present.contains(part.blob.digest) {
-            wanted.append(ArchiveDocument.Blob(digest: part.digest, size: part.length))
-            if try parts.isMarked(part) { written += part.length }
+        for part in document.parts where !ledger.has(.present, part.blob.digest) {
+            let blob = ArchiveDocument.Blob(digest: part.digest, size: part.length)
+            wanted.add(blob, written: try parts.isMarked(part) ? part.length : 0)
         }
-        try await room.reserve(wanted, written: written)
-        expected = document
+        try await room.reserve(wanted)
+    }
+
+    /// How many blobs the cache is asked for at a time.
+    private static let heldAtOnce = 4000
+
+    private func hold(_ list: BlobList) async throws {
+        for start in stride(from: 0, to: list.count, by: Self.heldAtOnce) {
+            let blobs = list[start..<min(start + Self.heldAtOnce, list.count)]
+            let held = try await cache.hold(
+                blobs.compactMap { Descriptor(mediaType: .octetStream, digest: $0.digest, size: $0.size) }
+            )
+            for blob in blobs where held.contains(blob.digest) {
+                ledger.mark(.present, blob.digest, size: blob.size)
+            }
+        }
     }
 
     /// Finds room for one blob unless that has been done.
     ///
     /// - Throws: ``CacheError`` (`diskFull`).
     func reserve(_ digest: Digest, size: Int64) async throws {
-        guard expected?.position(of: digest) == nil, hasRoom.insert(digest).inserted else { return }
-        try await room.reserve([ArchiveDocument.Blob(digest: digest, size: size)])
+        guard ledger.listedSize(of: digest) == nil, ledger.mark(.hasRoom, digest, size: size) else { return }
+        var wish = ImportRoom.Wish()
+        wish.add(ArchiveDocument.Blob(digest: digest, size: size), written: 0)
+        try await room.reserve(wish)
     }
 
     /// Frees the room of what has not been committed.
@@ -70,16 +73,19 @@ final class ImportStage {
 
     /// Whether a blob is verified and waiting, or in the cache.
     func contains(_ descriptor: Descriptor) throws -> Bool {
-        try files[descriptor.digest].map { $0.size == descriptor.size } ?? cache.contains(descriptor)
+        try ledger.staged(descriptor.digest).map { $0.size == descriptor.size } ?? cache.contains(descriptor)
     }
 
     /// Whether the cache has the blob; it is then held there.
     func isPresent(_ digest: Digest, size: Int64) async throws -> Bool {
         guard let descriptor = Descriptor(mediaType: .octetStream, digest: digest, size: size) else { return false }
-        if expected?.position(of: digest) == nil, asked.insert(digest).inserted, try cache.contains(descriptor) {
-            present.formUnion(try await cache.hold([descriptor]))
+        if ledger.listedSize(of: digest) == nil, ledger.mark(.asked, digest, size: size),
+            try cache.contains(descriptor),
+            try await cache.hold([descriptor]).contains(digest)
+        {
+            ledger.mark(.present, digest, size: size)
         }
-        return try present.contains(digest) && cache.contains(descriptor)
+        return try ledger.has(.present, digest) && cache.contains(descriptor)
     }
 
     /// Takes over what an import that was interrupted left, after hashing it again.
@@ -88,8 +94,8 @@ final class ImportStage {
     func takeOver(_ digest: Digest, size: Int64) async throws -> Bool {
         guard let descriptor = Descriptor(mediaType: .octetStream, digest: digest, size: size),
             let file = try await cache.staging.leftover(StagedFile.name(of: digest), descriptor)
-        else { return files[digest] != nil }
-        if files.updateValue(file, forKey: digest) == nil { takenOver.insert(digest) }
+        else { return ledger.staged(digest) != nil }
+        ledger.stage(file, isTakenOver: ledger.staged(digest) == nil || ledger.has(.takenOver, digest))
         return true
     }
 
@@ -100,21 +106,19 @@ final class ImportStage {
 
     /// Takes a complete file that this import wrote.
     func add(_ file: StagedFile) {
-        files[file.digest] = file
-        takenOver.remove(file.digest)
+        ledger.stage(file, isTakenOver: false)
     }
 
     /// Takes a file that parts make up; it stays whatever becomes of this import.
     func add(joined file: StagedFile) {
-        files[file.digest] = file
-        takenOver.insert(file.digest)
+        ledger.stage(file, isTakenOver: true)
     }
 
     /// Takes a complete file whose digest was not known before; one more copy of it goes.
     ///
     /// Under its digest's name it takes the place of what an earlier import left.
     func addUnnamed(_ file: StagedFile) async throws {
-        if try await isPresent(file.digest, size: file.size) || files[file.digest] != nil {
+        if try await isPresent(file.digest, size: file.size) || ledger.staged(file.digest) != nil {
             try ingest.remove(file.name)
         } else {
             add(try cache.staging.renamed(file) ?? file)
@@ -123,7 +127,7 @@ final class ImportStage {
 
     /// A small blob's bytes, waiting or in the cache; `nil` when it is nowhere.
     func manifest(_ descriptor: Descriptor) throws -> Manifest? {
-        guard let file = files[descriptor.digest] else { return try cache.manifest(descriptor) }
+        guard let file = ledger.staged(descriptor.digest) else { return try cache.manifest(descriptor) }
         guard file.size <= Manifest.maximumSize else {
             throw DocumentError(.tooLarge, "the manifest has more than \(Manifest.maximumSize) bytes")
         }
@@ -136,23 +140,20 @@ final class ImportStage {
 
     /// The bytes of a small blob that is not a manifest.
     func contents(_ digest: Digest, limit: Int) throws -> ByteBuffer? {
-        if let file = files[digest], let bytes = try cache.staging.contents(of: file, limit: limit) { return bytes }
+        if let file = ledger.staged(digest), let bytes = try cache.staging.contents(of: file, limit: limit) {
+            return bytes
+        }
         guard let blob = try cache.blobFile(digest), blob.size <= limit else { return nil }
         return try blob.read(at: 0, atMost: Int(blob.size))
     }
 
     /// Lets go of files that have become blobs.
     func forget(_ committed: [StagedFile]) {
-        for file in committed {
-            files[file.digest] = nil
-            takenOver.remove(file.digest)
-            present.insert(file.digest)
-        }
+        for file in committed { ledger.committed(file) }
     }
 
     /// Removes what is waiting unless another process has taken it; what was there before stays.
     func discard() {
-        for file in files.values where !takenOver.contains(file.digest) { try? cache.staging.discard(file) }
-        files = [:]
+        ledger.discardStaged { try? cache.staging.discard($0) }
     }
 }

@@ -77,7 +77,7 @@ final class ArchiveInput {
 }
 
 /// How an archive is compressed, by its first bytes.
-enum Compression: String {
+enum Compression: String, CaseIterable {
     case gzip
     case zstd
     case bzip2

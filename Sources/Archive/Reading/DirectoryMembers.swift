@@ -12,7 +12,9 @@ final class DirectoryMembers: ArchiveMembers {
     let layout: LayoutDirectory
     private let onBytes: (Int) -> Void
     private var names: [String]
-    private var blobs: [Digest] = []
+    private var blobs = BlobList()
+    /// How many of them have been delivered.
+    private var delivered = 0
     private var file: OpenFile?
     private var offset: Int64 = 0
     private var size: Int64 = 0
@@ -32,8 +34,8 @@ final class DirectoryMembers: ArchiveMembers {
     func expect(_ count: Int) {}
 
     /// Says which blobs to deliver after the files at the top; those that are not there are left out.
-    func deliver(_ digests: some Sequence<Digest>) {
-        blobs = digests.sorted(by: >)
+    func deliver(_ list: BlobList) {
+        blobs = list.sorted()
     }
 
     /// Says which members of a `docker save` to deliver.
@@ -44,7 +46,7 @@ final class DirectoryMembers: ArchiveMembers {
             let member = try ImportMember(TarMember(name: name, kind: .file, size: 0))
             switch member {
             case .dockerFile: names.append(name)
-            case .blob(let digest): blobs.append(digest)
+            case .blob(let digest): blobs.append(.init(digest: digest, size: 0))
             default: throw ArchiveRefusal("manifest.json", "names '\(name.displaySafe)', which is no config or layer")
             }
         }
@@ -67,7 +69,9 @@ final class DirectoryMembers: ArchiveMembers {
             let name = names.removeFirst()
             if let member = try named(name) { return member }
         }
-        while let digest = blobs.popLast() {
+        while delivered < blobs.count {
+            let digest = blobs.digest(at: delivered)
+            delivered += 1
             guard let folder = try layout.folder(digest.algorithm) else { continue }
             let name = "\(ArchiveEntryName.blob(digest))"
             if let member = try begin(digest.hex, name, in: folder) { return member }

@@ -3,64 +3,65 @@ import OCI
 
 /// What of an archive has passed: the texts that say what it holds, and which blobs, parts and files of docker were in it.
 ///
-/// Of what a document lists no more is kept than that it was there: an archive may have hundreds of thousands of blobs.
+/// Of blobs and names no more is kept than what the ledger has: there may be hundreds of thousands.
 struct ImportContents {
     private(set) var document: ArchiveDocument?
     /// The texts that say what an archive without a document holds.
     private(set) var texts: [ImportMember: ByteBuffer] = [:]
-    /// Blobs that no document lists, or none that has been read already.
-    private(set) var blobs: [Digest: DockerImages.File] = [:]
-    private(set) var dockerFiles: [String: DockerImages.File] = [:]
-    private(set) var links: [String: String] = [:]
-    /// Which of the document's blobs have passed, by their places in it.
-    private var hasPassed: [Bool] = []
+    private let ledger: ImportLedger
+    private var docker = DockerMembers()
     private var parts: Set<ArchiveDocument.Part> = []
     private var digests: [ImportMember: Digest] = [:]
+
+    init(_ ledger: ImportLedger) {
+        self.ledger = ledger
+    }
 
     /// Takes a small member.
     ///
     /// - Throws: ``ArchiveRefusal`` when there was another of that name.
     mutating func note(_ text: ByteBuffer, as meaning: ImportMember, _ name: String) throws(ArchiveRefusal) {
-        let digest = Digest.of(text)
-        guard digests.updateValue(digest, forKey: meaning) ?? digest == digest else { throw Self.twice(name) }
+        try note(Digest.of(text), as: meaning, name)
         if document == nil, meaning == .index || meaning == .dockerManifest { texts[meaning] = text }
+    }
+
+    /// Takes a member that is not kept, by the digest of its bytes.
+    ///
+    /// - Throws: ``ArchiveRefusal`` when there was another of that name.
+    mutating func note(_ digest: Digest, as meaning: ImportMember, _ name: String) throws(ArchiveRefusal) {
+        guard digests.updateValue(digest, forKey: meaning) ?? digest == digest else { throw Self.twice(name) }
     }
 
     /// Takes what an archive of imglife says of itself, which is all that counts then.
     mutating func note(_ document: ArchiveDocument) {
         self.document = document
         texts = [:]
-        hasPassed = Array(repeating: false, count: document.blobs.count)
-        let earlier = blobs.values
-        blobs = [:]
-        for file in earlier { note(file) }
+        ledger.take(listed: document.blobs)
     }
 
-    mutating func note(_ file: DockerImages.File) {
-        if let position = document?.position(of: file.digest), document?.blobs[position].size == file.size {
-            hasPassed[position] = true
-        } else {
-            blobs[file.digest] = file
-        }
-    }
+    func note(_ file: DockerImages.File) { ledger.note(file, .passed) }
 
     mutating func note(_ part: ArchiveDocument.Part) { parts.insert(part) }
 
     mutating func note(_ name: String, _ file: DockerImages.File) throws(ArchiveRefusal) {
-        guard links[name] == nil, dockerFiles.updateValue(file, forKey: name)?.digest ?? file.digest == file.digest
-        else { throw Self.twice(name) }
+        guard docker.add(name, ledger.note(file) ?? 0) else { throw Self.twice(name) }
     }
 
     mutating func note(_ name: String, linksTo target: String) throws(ArchiveRefusal) {
-        guard dockerFiles[name] == nil, links.updateValue(target, forKey: name) ?? target == target else {
-            throw Self.twice(name)
-        }
+        guard docker.add(name, linksTo: target) else { throw Self.twice(name) }
     }
 
-    /// - Throws: ``ArchiveRefusal`` when a blob of another size has passed under that name.
+    /// A config or layer by the name that `manifest.json` gives.
+    func dockerFile(_ name: String) -> DockerImages.File? {
+        if let place = docker.place(of: name) { return ledger.file(at: place) }
+        guard case .blob(let digest) = try? ArchiveEntryName(name) else { return nil }
+        return ledger.passed(digest)
+    }
+
+    /// - Throws: ``ArchiveRefusal`` when a blob of another size has passed under that name, or the document says another.
     func check(_ digest: Digest, size: Int64, _ name: String) throws(ArchiveRefusal) {
-        let passed = document?.position(of: digest).flatMap { hasPassed[$0] ? document?.blobs[$0].size : nil }
-        guard passed ?? blobs[digest]?.size ?? size == size else { throw Self.twice(name) }
+        guard ledger.passed(digest)?.size ?? size == size else { throw Self.twice(name) }
+        guard ledger.listedSize(of: digest) ?? size == size else { throw Self.unlisted(digest) }
     }
 
     private static func twice(_ name: String) -> ArchiveRefusal {
@@ -80,23 +81,55 @@ struct ImportContents {
     /// What `imglife.json` lists is in the archive, and nothing else.
     func checkLists() throws(ArchiveRefusal) {
         guard let document else { return }
-        if let lacking = zip(document.blobs, hasPassed).first(where: { !$0.1 })?.0 {
-            guard blobs[lacking.digest] == nil else { throw Self.unlisted(lacking.digest) }
-            throw ArchiveRefusal("imglife.json", "lists \(lacking.digest), which is not in the archive")
+        if let other = ledger.unlisted { throw Self.unlisted(other) }
+        if let lacking = ledger.lacking {
+            throw ArchiveRefusal("imglife.json", "lists \(lacking), which is not in the archive")
         }
-        if let other = blobs.keys.min() { throw Self.unlisted(other) }
         if let lacking = document.parts.first(where: { !parts.contains($0) }) {
             throw ArchiveRefusal("imglife.json", "lists \(lacking.name), which is not in the archive")
         }
-        guard dockerFiles.isEmpty, links.isEmpty else {
-            throw ArchiveRefusal(
-                (dockerFiles.keys.sorted() + links.keys.sorted()).first,
-                "is not what imglife.json lists"
-            )
-        }
+        if let other = docker.first { throw ArchiveRefusal(other, "is not what imglife.json lists") }
     }
 
     private static func unlisted(_ digest: Digest) -> ArchiveRefusal {
         ArchiveRefusal("\(ArchiveEntryName.blob(digest))", "is not what imglife.json lists")
+    }
+}
+
+/// The members of a docker archive by their names, of which only digests are kept.
+private struct DockerMembers {
+    /// The first name.
+    private(set) var first: String?
+    /// By the digests of their names, where the ledger has them.
+    private var files = BlobTable()
+    /// By the digests of their names, where ``targets`` has what they lead to.
+    private var links = BlobTable()
+    private var targets = BlobTable()
+
+    /// - Returns: `false` when there was another of that name.
+    mutating func add(_ name: String, _ place: Int) -> Bool {
+        let key = key(name)
+        let (position, _) = files.insert(.init(digest: key, size: Int64(place)))
+        return links.position(of: key) == nil && files.list.size(at: position) == Int64(place)
+    }
+
+    /// - Returns: `false` when there was another of that name.
+    mutating func add(_ name: String, linksTo target: String) -> Bool {
+        let key = key(name)
+        let place = Int64(targets.insert(.init(digest: Digest.of(ByteBuffer(string: target)), size: 0)).position)
+        let (position, _) = links.insert(.init(digest: key, size: place))
+        return files.position(of: key) == nil && links.list.size(at: position) == place
+    }
+
+    private mutating func key(_ name: String) -> Digest {
+        first = first.map { min($0, name) } ?? name
+        return Digest.of(ByteBuffer(string: name))
+    }
+
+    /// A link leads to another member, and no further.
+    func place(of name: String) -> Int? {
+        var key = Digest.of(ByteBuffer(string: name))
+        if let link = links.position(of: key) { key = targets.list.digest(at: Int(links.list.size(at: link))) }
+        return files.position(of: key).map { Int(files.list.size(at: $0)) }
     }
 }

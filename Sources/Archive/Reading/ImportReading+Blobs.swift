@@ -7,11 +7,15 @@ extension ImportReading {
     func sink(for meaning: ImportMember, _ member: TarMember) async throws -> Sink {
         switch meaning {
         case .layout: return try text(meaning, member, limit: 4096)
-        case .index: return try text(meaning, member, limit: ArchiveIndex.maximumSize)
         // What imglife.json says is all that counts then.
-        case .dockerManifest where contents.document != nil: return .discard
+        case .index where contents.document != nil, .document where contents.document != nil,
+            .dockerManifest where contents.document != nil:
+            return .hash(DigestHasher(.sha256), head: [])
+        case .index: return try text(meaning, member, limit: ArchiveIndex.maximumSize)
         case .dockerManifest: return try text(meaning, member, limit: DockerManifest.maximumSize)
-        case .document: return try text(meaning, member, limit: ArchiveDocument.maximumSize)
+        case .document:
+            try Self.check(member, limit: ArchiveDocument.maximumSize)
+            return .document(ArchiveDocument.Reader(), DigestHasher(.sha256))
         case .blob(let digest): return try await sink(for: digest, member)
         case .part(let digest, let index): return try await sink(forPart: try contents.part(digest, index, member))
         case .dockerFile:
@@ -22,9 +26,13 @@ extension ImportReading {
     }
 
     private func text(_ meaning: ImportMember, _ member: TarMember, limit: Int) throws(ArchiveRefusal) -> Sink {
-        guard member.size <= limit else { throw ArchiveRefusal(member.name, "has more than \(limit) bytes") }
+        try Self.check(member, limit: limit)
         // Its pages are taken as they are written to.
         return .text(meaning, ByteBufferAllocator().buffer(capacity: Int(member.size)), limit: limit)
+    }
+
+    private static func check(_ member: TarMember, limit: Int) throws(ArchiveRefusal) {
+        guard member.size <= limit else { throw ArchiveRefusal(member.name, "has more than \(limit) bytes") }
     }
 
     private func sink(for digest: Digest, _ member: TarMember) async throws -> Sink {
@@ -36,7 +44,7 @@ extension ImportReading {
     }
 
     private func isHere(_ digest: Digest, size: Int64) async throws -> Bool {
-        if stage.files[digest]?.size == size { return true }
+        if stage.ledger.staged(digest)?.size == size { return true }
         if try await stage.isPresent(digest, size: size) { return true }
         return try await stage.takeOver(digest, size: size)
     }
@@ -59,6 +67,7 @@ extension ImportReading {
             let part = try contents.part(blob, index, member)
             try check(digest, part.digest, member)
             contents.note(part)
+        case .index, .document, .dockerManifest: try contents.note(digest, as: meaning, member.name)
         default: break
         }
     }

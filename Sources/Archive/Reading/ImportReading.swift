@@ -8,6 +8,8 @@ final class ImportReading {
     enum Sink {
         case discard
         case text(ImportMember, ByteBuffer, limit: Int)
+        /// Read as it comes.
+        case document(ArchiveDocument.Reader, DigestHasher)
         /// Only hashed; its bytes are here already.
         case hash(DigestHasher, head: [UInt8])
         case stage(StageWriter)
@@ -16,7 +18,7 @@ final class ImportReading {
 
     let stage: ImportStage
     let options: ImportOptions
-    var contents = ImportContents()
+    var contents: ImportContents
     /// Where parts go; known once the archive has said which set it is of.
     private(set) var parts: ImportParts?
     private var current: (member: TarMember, meaning: ImportMember)?
@@ -25,6 +27,7 @@ final class ImportReading {
     init(_ stage: ImportStage, _ options: ImportOptions) {
         self.stage = stage
         self.options = options
+        contents = ImportContents(stage.ledger)
     }
 
     /// Reads everything.
@@ -83,6 +86,11 @@ final class ImportReading {
             sink = .discard
             text.writeImmutableBuffer(bytes)
             sink = .text(meaning, text, limit: limit)
+        case .document(let reader, var hasher):
+            sink = .discard
+            hasher.update(bytes)
+            try Self.reading { () throws(DocumentError) in try reader.take(bytes) }
+            sink = .document(reader, hasher)
         case .hash(var hasher, var head):
             sink = .discard
             hasher.update(bytes)
@@ -105,6 +113,9 @@ final class ImportReading {
         switch sink {
         case .discard: break
         case .text(_, let text, _): try await keep(text, as: meaning, member, members)
+        case .document(let reader, let hasher):
+            try contents.note(hasher.finalize(), as: meaning, member.name)
+            try await take(try Self.reading { () throws(DocumentError) in try reader.finish() }, members)
         case .hash(let hasher, let head):
             try await keep(hasher.finalize(), head, as: meaning, member)
         case .stage(let writer): try await keep(writer, as: meaning, member)
@@ -121,13 +132,7 @@ final class ImportReading {
         _ members: any ArchiveMembers
     ) async throws {
         try contents.note(text, as: meaning, member.name)
-        switch meaning {
-        case .layout: try Self.checkLayout(text)
-        case .document where contents.document == nil:
-            try await takeDocument(text)
-            members.expect((contents.document?.blobs.count ?? 0) + (contents.document?.parts.count ?? 0))
-        default: break
-        }
+        if meaning == .layout { try Self.checkLayout(text) }
         guard let directory = members as? DirectoryMembers else { return }
         if meaning == .index { try deliver(directory, index: text) }
         if meaning == .dockerManifest { try directory.deliver(docker: DockerImages.members(text)) }
@@ -140,14 +145,18 @@ final class ImportReading {
         }
     }
 
-    private func takeDocument(_ text: ByteBuffer) async throws {
-        let document: ArchiveDocument
+    private static func reading<Result>(_ body: () throws(DocumentError) -> Result) throws(ArchiveRefusal) -> Result {
         do throws(DocumentError) {
-            document = try ArchiveDocument(decoding: text)
+            return try body()
         } catch {
             throw ArchiveRefusal("\(error)")
         }
+    }
+
+    private func take(_ document: ArchiveDocument, _ members: any ArchiveMembers) async throws {
         try checkSignature(document)
+        members.expect(document.blobs.count + document.parts.count)
+        (members as? DirectoryMembers)?.deliver(document.blobs)
         let parts = ImportParts(stage.cache, of: document.volume?.set)
         self.parts = parts
         contents.note(document)
@@ -167,18 +176,21 @@ final class ImportReading {
 
     /// What a directory's index leads to is all that is read of it, and what refers to that.
     private func deliver(_ directory: DirectoryMembers, index text: ByteBuffer) throws {
-        if let document = contents.document { return directory.deliver(document.blobs.map(\.digest)) }
         let layout = directory.layout
         let roots = try ImportRoot.roots(index: text).images
         let selection = try select(roots) { try layout.manifest($0)?.subject != nil }
         var closure = ImportClosure(read: { try layout.manifest($0) }, holds: { _ in true })
-        var digests: Set<Digest> = []
-        for root in selection.wanted { digests.formUnion(try closure.image(root.descriptor).members.keys) }
-        let known = digests.union(roots.map(\.descriptor.digest))
-        for referrer in try layout.unlisted(besides: known).belonging(to: digests) {
-            digests.formUnion(try closure.image(referrer.descriptor).members.keys)
+        var needed = BlobTable()
+        func need(_ descriptor: Descriptor) throws {
+            for member in try closure.image(descriptor).members.values {
+                needed.insert(.init(digest: member.digest, size: member.size))
+            }
         }
-        directory.deliver(digests)
+        for root in selection.wanted { try need(root.descriptor) }
+        let listed = Set(roots.map(\.descriptor.digest))
+        let unlisted = try layout.unlisted { listed.contains($0) || needed.position(of: $0) != nil }
+        for referrer in unlisted.belonging(to: { needed.position(of: $0) != nil }) { try need(referrer.descriptor) }
+        directory.deliver(needed.taken())
     }
 
     /// Which images are taken, as the options say.

@@ -57,16 +57,16 @@ struct LayoutDirectory {
 
     /// Manifests in `blobs/` that refer to others and that nothing lists: oras, among others, leaves them there.
     ///
-    /// - Parameter known: digests that are known already.
+    /// - Parameter isKnown: whether something else leads to a digest.
     /// - Returns: whatever they belong to.
     /// - Throws: ``ArchiveRefusal``, ``SystemError``.
-    func unlisted(besides known: Set<Digest>) throws -> [UnlistedReferrer] {
+    func unlisted(_ isKnown: (Digest) -> Bool) throws -> [UnlistedReferrer] {
         var found: [UnlistedReferrer] = []
         var looks = 0
         for algorithm in Digest.Algorithm.allCases {
             guard let folder = try folder(algorithm) else { continue }
             for name in try folder.names().sorted() {
-                guard let digest = try? Digest("\(algorithm.rawValue):\(name)"), !known.contains(digest),
+                guard let digest = try? Digest("\(algorithm.rawValue):\(name)"), !isKnown(digest),
                     let status = try folder.status(name), status.isRegular, status.size <= Manifest.maximumSize,
                     looks < Self.maximumLooks
                 else { continue }
@@ -123,12 +123,12 @@ struct UnlistedReferrer {
 
 extension [UnlistedReferrer] {
     /// Those that belong to something known, or to one another of these.
-    func belonging(to known: Set<Digest>) -> [UnlistedReferrer] {
-        var known = known
+    func belonging(to isKnown: (Digest) -> Bool) -> [UnlistedReferrer] {
+        var known: Set<Digest> = []
         var rest = self
         var found: [UnlistedReferrer] = []
         while true {
-            let next = rest.filter { known.contains($0.subject) }
+            let next = rest.filter { known.contains($0.subject) || isKnown($0.subject) }
             guard !next.isEmpty else { return found }
             known.formUnion(next.map(\.descriptor.digest))
             rest.removeAll { known.contains($0.descriptor.digest) }

@@ -1,5 +1,4 @@
 package import Cache
-import NIOCore
 package import OCI
 
 extension Receipt {
@@ -10,23 +9,22 @@ extension Receipt {
     /// - Throws: ``CacheError``.
     @concurrent
     package init(of cache: ContentCache) async throws {
-        try self.init(
-            blobs: await cache.inventory.keptBlobs().map { ArchiveDocument.Blob(digest: $0.digest, size: $0.size) },
-            images: await cache.inventory.keptTags().map { Image(reference: $0.reference, digest: $0.digest) }
-        )
+        let blobs = try await cache.inventory.keptBlobs(into: BlobList()) { list, digest, size in
+            list.append(ArchiveDocument.Blob(digest: digest, size: size))
+        }
+        let images = try await cache.inventory.keptTags().map { Image(reference: $0.reference, digest: $0.digest) }
+        try self.init(blobs: blobs, images: images)
     }
 
-    /// Its text, for a file.
+    /// Checks that its text can be read back.
     ///
-    /// - Throws: `DocumentError` (`tooLarge`) for what could not be read back.
-    package func text(limit: Int = maximumSize) throws(DocumentError) -> [UInt8] {
-        let text = encoded
-        guard text.readableBytes <= limit else {
+    /// - Throws: `DocumentError` (`tooLarge`).
+    package func check(limit: Int = maximumSize) throws(DocumentError) {
+        guard byteCount <= limit else {
             throw DocumentError(
                 .tooLarge,
                 "the cache holds too much for a receipt of at most \(limit) bytes: export without --since"
             )
         }
-        return Array(text.readableBytesView)
     }
 }

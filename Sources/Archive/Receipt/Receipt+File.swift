@@ -8,13 +8,22 @@ extension Receipt {
     ///
     /// - Throws: ``CacheError`` when it cannot be read; `DocumentError` that names the file when it is no receipt.
     package init(file path: String) throws {
-        let bytes: ByteBuffer
+        var reader = ReceiptReader()
+        var failure: DocumentError?
         do throws(SystemError) {
             let descriptor = try SystemError.check("open") {
                 path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
             }
             let file = OpenFile(owning: descriptor)
-            bytes = try Self.contents(of: file)
+            while failure == nil {
+                let piece = try file.readNext(atMost: 1 << 20)
+                guard piece.readableBytes > 0 else { break }
+                do throws(DocumentError) {
+                    try reader.take(piece)
+                } catch {
+                    failure = error
+                }
+            }
         } catch {
             throw CacheError(
                 .inputOutput,
@@ -25,21 +34,11 @@ extension Receipt {
                 cause: error
             )
         }
-        do {
-            try self.init(decoding: bytes)
+        do throws(DocumentError) {
+            if let failure { throw failure }
+            self = try reader.finish()
         } catch {
             throw DocumentError(error.kind, "\(path.displaySafe(limit: 1024)): \(error.reason)")
         }
-    }
-
-    /// What does not tell its length is read to its end; one byte too many is told by whoever parses it.
-    private static func contents(of file: OpenFile) throws(SystemError) -> ByteBuffer {
-        var bytes = ByteBuffer()
-        while bytes.readableBytes <= maximumSize {
-            var piece = try file.readNext(atMost: min(1 << 20, maximumSize + 1 - bytes.readableBytes))
-            guard piece.readableBytes > 0 else { break }
-            bytes.writeBuffer(&piece)
-        }
-        return bytes
     }
 }

@@ -19,64 +19,89 @@ package struct Receipt: Hashable, Sendable {
     package static let maximumSize = 256 << 20
 
     /// Sorted by digest.
-    package let blobs: [ArchiveDocument.Blob]
+    package let blobs: BlobList
     /// Sorted by reference; for people, nothing follows from them.
     package let images: [Image]
 
     /// Sorts and checks.
     ///
     /// - Throws: ``DocumentError`` (`structure`) when a blob or an image stands twice.
-    package init(blobs: [ArchiveDocument.Blob], images: [Image]) throws(DocumentError) {
-        self.blobs = blobs.sorted { $0.digest < $1.digest }
+    package init(blobs: some Sequence<ArchiveDocument.Blob>, images: [Image]) throws(DocumentError) {
+        self.blobs = BlobList(blobs).sorted()
         self.images = images.sorted {
             $0.reference.description.utf8.lexicographicallyPrecedes($1.reference.description.utf8)
         }
-        guard self.blobs.areUnique(by: \.digest), self.images.areUnique(by: \.reference) else {
+        guard self.blobs.isUnique, self.images.areUnique(by: \.reference) else {
             throw DocumentError(.structure, "the receipt: something stands twice")
         }
     }
 
     /// What an archive that relies on the receipt names it by: the digest of its bytes.
-    package var digest: Digest { .of(encoded) }
+    package var digest: Digest { textDigest }
+}
 
+extension Receipt: ArchiveText {
     /// Its text: one thing a line, the same bytes for the same content.
-    package var encoded: ByteBuffer {
-        var text = ByteBuffer(string: "{\n\"version\":1,\n")
-        text.writeList("blobs", blobs) { "{\(ArchiveJSON.members($0))}" }
-        text.writeNext("images", images) {
+    package func write(to target: inout some TextTarget) {
+        target.put("{\n\"version\":1,\n")
+        target.put(list: "blobs", blobs) { "{\(ArchiveJSON.members($0))}" }
+        target.put(next: "images", images) {
             "{\"reference\":\(JSONText.quoted("\($0.reference)")),\"digest\":\"\($0.digest)\"}"
         }
-        text.writeString("\n}\n")
-        return text
+        target.put("\n}\n")
     }
 
     /// Reads a receipt.
     ///
     /// - Throws: ``DocumentError``: `unsupported` for a later version, `tooLarge`, `syntax`, `structure`.
     package init(decoding bytes: ByteBuffer, limit: Int = maximumSize) throws(DocumentError) {
-        var blobs: [ArchiveDocument.Blob] = []
-        var images: [Image] = []
-        let root = try ArchiveFields(
-            bytes,
-            name: "the receipt",
-            limit: limit,
-            version: 1,
-            lists: ["blobs", "images"]
-        ) { list, fields throws(DocumentError) in
+        var reader = ReceiptReader(limit: limit)
+        try reader.take(bytes)
+        self = try reader.finish()
+    }
+}
+
+/// Reads a receipt as it comes.
+struct ReceiptReader {
+    private var text: ArchiveFieldsReader
+    private var hasher = DigestHasher(.sha256)
+    private var blobs = BlobList()
+    private var images: [Receipt.Image] = []
+
+    /// At most `limit` bytes are taken.
+    init(limit: Int = Receipt.maximumSize) {
+        text = ArchiveFieldsReader(name: "the receipt", limit: limit, version: 1, lists: ["blobs", "images"])
+    }
+
+    /// Takes the next bytes.
+    mutating func take(_ bytes: ByteBuffer) throws(DocumentError) {
+        hasher.update(bytes)
+        var (blobs, images) = (blobs, images)
+        (self.blobs, self.images) = ([], [])
+        defer { (self.blobs, self.images) = (blobs, images) }
+        try text.take(bytes) { (list, fields) throws(DocumentError) in
             if list == "blobs" {
                 try fields.allowOnly("digest", "size")
                 blobs.append(try ArchiveDocument.Blob(fields))
             } else {
                 try fields.allowOnly("reference", "digest")
                 let reference = try fields.reference("reference")
-                images.append(Image(reference: reference, digest: try fields.digest("digest")))
+                images.append(Receipt.Image(reference: reference, digest: try fields.digest("digest")))
             }
         }
+    }
+
+    /// Says that no more bytes come.
+    ///
+    /// - Throws: ``DocumentError``, also for a text that imglife would write otherwise.
+    consuming func finish() throws(DocumentError) -> Receipt {
+        let root = try text.finish()
         try root.allowOnly("version", "blobs", "images")
         try root.require(lists: "blobs", "images")
-        try self.init(blobs: blobs, images: images)
-        guard encoded == bytes else {
+        let receipt = try Receipt(blobs: blobs, images: images)
+        guard receipt.digest == hasher.finalize() else {
             throw DocumentError(.structure, "the receipt: it is not written as imglife writes it; copy it unchanged")
         }
+        return receipt
     }
 }

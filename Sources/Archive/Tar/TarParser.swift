@@ -22,7 +22,7 @@ struct TarMember: Hashable {
 struct TarParser {
     /// What an archive may ask for.
     struct Limits {
-        var members = 250_000
+        var members = 500_000
         /// Bytes of one PAX header or long name.
         var headerBytes: Int64 = 64 << 10
         /// Zeros behind the end, which pad archives to the record size of a tape.
@@ -113,9 +113,9 @@ struct TarParser {
     /// Bytes that have been given and not yet told as events.
     var bufferedBytes: Int { buffer.readableBytes }
 
-    /// Allows for so many members with content, each with a header before it and a directory.
+    /// Allows for so many members with content, each with a directory.
     mutating func expect(_ count: Int) {
-        limits.members = max(limits.members, 3 * count + 64)
+        limits.members = max(limits.members, 2 * count + 64)
     }
 
     /// Says that no more bytes come.
@@ -154,8 +154,6 @@ extension TarParser {
         }
         if case .firstEnd = state { throw ArchiveRefusal("it goes on behind a block that begins its end") }
         let header = try TarBlock(block)
-        members += 1
-        guard members <= limits.members else { throw ArchiveRefusal("it has more than \(limits.members) members") }
         switch header.kind {
         case .extended, .longName, .longLink:
             guard header.size <= limits.headerBytes else {
@@ -169,6 +167,9 @@ extension TarParser {
 
     private mutating func member(_ header: TarBlock) throws(ArchiveRefusal) -> TarMember {
         defer { (records, longName, longLink) = (nil, nil, nil) }
+        // Headers need no limit of their own: none follows another of its kind.
+        members += 1
+        guard members <= limits.members else { throw ArchiveRefusal("it has more than \(limits.members) members") }
         guard records?.path == nil || longName == nil, records?.linkTarget == nil || longLink == nil else {
             throw ArchiveRefusal(header.name, "has two long names")
         }

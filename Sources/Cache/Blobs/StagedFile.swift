@@ -9,14 +9,24 @@ package struct StagedFile: Sendable {
     package let digest: Digest
     package let size: Int64
     /// Where it is not named after its digest: an archive can have so many that a name each counts.
-    private let ownName: String?
-    private let version: FileStatus.Version
+    package let ownName: String?
+    /// By which this process knows the file again.
+    package let version: UInt64
 
-    init(digest: Digest, size: Int64, name: String, status: FileStatus) {
+    package init(digest: Digest, size: Int64, ownName: String?, version: UInt64) {
         self.digest = digest
         self.size = size
-        ownName = name == Ingest.name(digest) ? nil : name
-        version = status.version
+        self.ownName = ownName
+        self.version = version
+    }
+
+    init(digest: Digest, size: Int64, name: String, status: FileStatus) {
+        self.init(
+            digest: digest,
+            size: size,
+            ownName: name == Ingest.name(digest) ? nil : name,
+            version: status.version.fingerprint
+        )
     }
 
     /// Its name in `ingest/`.
@@ -34,7 +44,7 @@ package struct StagedFile: Sendable {
     func reopen(in store: Store) throws(SystemError) -> Ingest? {
         do throws(SystemError) {
             let file = try store.directory.ingest.openFile(name, flags: O_RDWR)
-            guard try file.tryLock(.exclusive), try file.status().version == version else { return nil }
+            guard try file.tryLock(.exclusive), try file.status().version.fingerprint == version else { return nil }
             return Ingest(file, name, in: store)
         } catch {
             guard error.code == ENOENT || error.code == EACCES else { throw error }

@@ -44,6 +44,9 @@ package struct FileStatus: Sendable {
 
     /// See ``FileStatus/version``.
     package struct Version: Hashable, Sendable {
+        /// A number by which this process knows it again.
+        var fingerprint: UInt64 { UInt64(bitPattern: Int64(hashValue)) }
+
         fileprivate struct Times: Hashable, Sendable {
             let content: Int64
             let status: Int64

@@ -4,10 +4,14 @@ package import OCI
 extension Inventory {
     /// What the cache holds for good: all that its names and awaited volumes keep, as far as the files are there.
     ///
-    /// What only a grace or a lease protects from the next collection is left out. Sorted by digest.
+    /// What only a grace or a lease protects from the next collection is left out. One after the other, by digest: there
+    /// may be more than is to be held.
     ///
     /// - Throws: ``CacheError``.
-    package func keptBlobs() async throws -> [(digest: Digest, size: Int64)] {
+    package func keptBlobs<Result: Sendable>(
+        into result: Result,
+        _ add: @escaping @Sendable (inout Result, Digest, Int64) -> Void
+    ) async throws -> Result {
         let garbage = try await store.index.readPages((walk: Garbage(.lasting), found: Set<Digest>())) {
             state,
             db,
@@ -17,19 +21,21 @@ extension Inventory {
             defer { state.found = found }
             return try state.walk.run(db, page) { found.insert($0.digest) }
         }.found
-        let files = try await blocking { [directory = store.directory] in try directory.blobs.all() }
-        let start = (position: 0, kept: [(digest: Digest, size: Int64)]())
-        return try await store.index.readPages(start) { state, db, page in
-            let row = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = ?)")
-            while state.position < files.count, !page.isOver {
-                let file = files[state.position]
-                state.position += 1
-                guard !garbage.contains(file.digest), try Bool.fetchOne(row, arguments: [file.digest]) == true
-                else { continue }
-                state.kept.append((file.digest, file.size))
+        let start = (last: Digest?.none, result: result)
+        return try await store.index.readPages(start) { [blobs = store.directory.blobs] state, db, page in
+            let rows = try db.cachedStatement(
+                sql: "SELECT digest FROM blobs WHERE digest > ? ORDER BY digest LIMIT 256"
+            )
+            while !page.isOver {
+                let digests = try Digest.fetchAll(rows, arguments: [state.last.place])
+                for digest in digests where !garbage.contains(digest) {
+                    if let file = try blobs.file(digest) { add(&state.result, digest, file.size) }
+                }
+                guard let last = digests.last else { return true }
+                state.last = last
             }
-            return state.position == files.count
-        }.kept
+            return false
+        }.result
     }
 
     /// All tags, each with the digest that it stands for.

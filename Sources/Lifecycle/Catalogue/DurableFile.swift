@@ -45,10 +45,18 @@ package struct DurableFile {
         return bytes
     }
 
+    /// What writes, piece by piece.
+    package typealias Put = ([UInt8]) throws(FileError) -> Void
+
     /// Writes a file beside it, syncs that, renames it, and syncs the directory.
     ///
     /// A symbolic link stays one. A device, a FIFO and the like are written into. Blocks; safe to repeat.
     package func replace(with bytes: [UInt8]) throws(FileError) {
+        try replace { put throws(FileError) in try put(bytes) }
+    }
+
+    /// As ``replace(with:)``, for what is not held as a whole.
+    package func replace(writing body: (Put) throws(FileError) -> Void) throws(FileError) {
         let place: OutputPlace
         let stream: Int32?
         do throws(OutputPlaceError) {
@@ -57,17 +65,15 @@ package struct DurableFile {
         } catch {
             throw FileError(path: path, action: "write", code: error.code)
         }
-        if let stream { return try writeInto(stream, bytes) }
+        if let stream {
+            defer { close(stream) }
+            return try body { bytes throws(FileError) in try write(bytes, to: stream) }
+        }
         guard case .file(let target, _) = place else { throw FileError(path: path, action: "write", code: EISDIR) }
-        try replace(target, with: bytes)
+        try replace(target, body)
     }
 
-    private func writeInto(_ descriptor: Int32, _ bytes: [UInt8]) throws(FileError) {
-        defer { close(descriptor) }
-        try write(bytes, to: descriptor)
-    }
-
-    private func replace(_ target: String, with bytes: [UInt8]) throws(FileError) {
+    private func replace(_ target: String, _ body: (Put) throws(FileError) -> Void) throws(FileError) {
         let slash = target.lastIndex(of: "/")
         let directory = slash.map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
         let name = slash.map { target[target.index(after: $0)...] } ?? target[...]
@@ -76,7 +82,7 @@ package struct DurableFile {
         guard descriptor >= 0 else { throw failure("write") }
         do throws(FileError) {
             defer { close(descriptor) }
-            try write(bytes, to: descriptor)
+            try body { bytes throws(FileError) in try write(bytes, to: descriptor) }
             guard fsync(descriptor) == 0, rename(temporary, target) == 0 else { throw failure("write") }
         } catch {
             unlink(temporary)

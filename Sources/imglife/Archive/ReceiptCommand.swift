@@ -2,6 +2,7 @@ import Archive
 import ArgumentParser
 import Cache
 import Lifecycle
+import NIOCore
 import Sync
 
 /// `imglife receipt`: what this side of an air gap holds.
@@ -28,11 +29,18 @@ struct ReceiptCommand: Subcommand {
 
     /// Writes a receipt, whole or not at all.
     static func write(_ cache: ContentCache, to file: String) async throws {
-        let text = try await Receipt(of: cache).text()
+        let receipt = try await Receipt(of: cache)
+        try receipt.check()
         if file == "-" {
-            try StandardOutput.write(String(decoding: text, as: UTF8.self))
+            try receipt.forEachPiece { piece throws(OutputError) in
+                try StandardOutput.write(String(buffer: piece))
+            }
         } else {
-            try DurableFile(path: file).replace(with: text)
+            try DurableFile(path: file).replace { put throws(FileError) in
+                try receipt.forEachPiece { piece throws(FileError) in
+                    try put(Array(piece.readableBytesView))
+                }
+            }
         }
     }
 }
