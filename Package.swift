@@ -275,7 +275,8 @@ let package = Package(
                 "OCI", "TestSupport", "imglife",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
-            ]
+            ],
+            exclude: ["Terminal/Golden"]
         ),
     ],
     swiftLanguageModes: [.v6],

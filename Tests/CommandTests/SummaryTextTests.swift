@@ -87,7 +87,7 @@ struct SummaryTextTests {
             ]
         )
         #expect(all.count == 5)
-        summary.isOnTerminal = true
+        summary.columns = 500
         let cut = summary.text.split(separator: "\n")[8]
         #expect(cut == "✗ 300 tags of \(image): it broke: 3.0, 3.1, 3.2, 3.3, 3.4, 3.5, 3.6, 3.7, …")
     }
@@ -103,6 +103,24 @@ struct SummaryTextTests {
         #expect(lines.first?.hasSuffix("mirrors/alpine: no tag '…' with sha256:…: 1.0, 1.1") == true)
         let one = FailureGroups(Array(rows.prefix(1)), isOnTerminal: true).lines
         #expect(one.first?.hasSuffix("mirrors/alpine:1.0: no tag '1.0' with sha256:\(digests[0])") == true)
+    }
+
+    @Test("On a terminal lines are folded between words, and a word that is longer than a line within it")
+    func folded() throws {
+        var report = try Sample.report()
+        let reason = "the registry does not let this user read it: set IMGLIFE_REGISTRY_EXAMPLE_COM_5000_USERNAME"
+        report.rows = [try Sample.row(.failed, tag: "3.1", reason: reason)]
+        let summary = SummaryText(report: report, style: plain, columns: 40)
+        let lines = summary.text.split(separator: "\n").dropFirst(6)
+        #expect(
+            Array(lines) == [
+                "Downloaded 0 B · from cache 0 B ·", "mounted 0 B · pushed 0 B", "✗ sync.entries[0]",
+                "  docker.io/library/alpine:3.1 →", "  registry.example.com:5000/mirrors/alpi",
+                "  ne:3.1: the registry does not let this", "  user read it: set",
+                "  IMGLIFE_REGISTRY_EXAMPLE_COM_5000_USER", "  NAME",
+            ],
+            "\(lines)"
+        )
     }
 
     @Test("No more groups are shown on a terminal than fit; others tell all")

@@ -27,10 +27,7 @@ struct LiveProgress: Sendable {
             let snapshot = progress.snapshot
             rate.add(bytes: snapshot.bytes, at: elapsed)
             pace.add(bytes: snapshot.passedBytes, at: elapsed)
-            for finished in progress.takeFinished() where lines > 0 {
-                lines -= 1
-                terminal.write(FinishedLine(finished: finished).text(columns: terminal.size.columns - 1) + "\n")
-            }
+            tellFinished(&lines)
             let wait = wait()
             terminal.draw { size in
                 ProgressFrame(
@@ -44,6 +41,15 @@ struct LiveProgress: Sendable {
                 ).lines
             }
         }
+        // Of what ended since the last frame as well.
+        tellFinished(&lines)
         terminal.clear()
+    }
+
+    private func tellFinished(_ lines: inout Int) {
+        for finished in progress.takeFinished() where lines > 0 {
+            lines -= 1
+            terminal.write(FinishedLine(finished: finished).text(columns: terminal.size.columns - 1) + "\n")
+        }
     }
 }

@@ -8,6 +8,7 @@ struct LogOutput: LogHandler {
     let format: GlobalOptions.LogFormat
     var logLevel: Logger.Level
     var metadata: Logger.Metadata = [:]
+    var style = LogStyle.standardError
 
     init(format: GlobalOptions.LogFormat, level: Logger.Level) {
         self.format = format
@@ -32,16 +33,16 @@ struct LogOutput: LogHandler {
         line(.warning, "log lines were lost, because nobody read them", ["lines": "\(count)"])
     }
 
-    private func line(_ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata) -> String {
+    func line(_ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata) -> String {
         let all = metadata.sorted { $0.key < $1.key }
         switch format {
         case .text:
-            var line = "\(Timestamp.now) \(level.rawValue.uppercased()) \(message.displaySafe)"
+            var line = "\(Timestamp.now) \(style.level(level)) \(style.value(message).displaySafe)"
             for (key, value) in all {
                 line += " "
                 line += key
                 line += "="
-                line += Self.quoted(value)
+                line += quoted(value)
             }
             line += "\n"
             return line
@@ -61,8 +62,8 @@ struct LogOutput: LogHandler {
             + fields.map { ",\(JSONText.quoted($0.key)):\($0.value)" }.joined() + "}\n"
     }
 
-    private static func quoted(_ value: Logger.MetadataValue) -> String {
-        let text = value.description.displaySafe(limit: 1024)
+    private func quoted(_ value: Logger.MetadataValue) -> String {
+        let text = style.value(value.description).displaySafe(limit: 1024)
         guard text.isEmpty || text.utf8.contains(where: { $0 == 0x20 || $0 == 0x22 }) else { return text }
         return "\"\(text.replacing("\"", with: "\\\""))\""
     }

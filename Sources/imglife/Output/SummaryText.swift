@@ -13,8 +13,8 @@ struct SummaryText {
     var failedHooks: [String] = []
     /// Tags that had not ended when the run was stopped; `nil` for a run that was not.
     var unfinished: Int?
-    /// Whether a person reads it on a terminal, who wants to see no more than fits.
-    var isOnTerminal = false
+    /// A terminal's width, for whoever wants to see no more than fits; `nil` cuts and folds nothing.
+    var columns: Int?
 
     /// Ends in a line feed.
     var text: String {
@@ -27,7 +27,7 @@ struct SummaryText {
                 row("├─ Synced", report.synced, style.green),
                 row("├─ Up-to-date", report.upToDate) { $0 },
                 row("└─ Errors", report.errors, style.red),
-            ] + hookLine + [bytesLine] + unfinishedLine + lifecycleLine + failureLines
+            ] + hookLine + notes.flatMap { FoldedText.lines($0, columns: columns) } + failureLines
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -36,6 +36,8 @@ struct SummaryText {
         let space = String(repeating: " ", count: max(1, Self.width - label.count - number.count))
         return label + space + (count > 0 ? paint(number) : number)
     }
+
+    private var notes: [String] { [bytesLine] + unfinishedLine + lifecycleLine }
 
     private var bytesLine: String {
         let bytes = report.bytes
@@ -56,8 +58,9 @@ struct SummaryText {
     }
 
     private var failureLines: [String] {
-        (FailureGroups(report.rows, isOnTerminal: isOnTerminal).lines + failedHooks).map { line in
-            style.red("✗") + " " + line.displaySafe(limit: Self.lineLimit)
+        (FailureGroups(report.rows, isOnTerminal: columns != nil).lines + failedHooks).flatMap { line in
+            let lines = FoldedText.lines(line.displaySafe(limit: Self.lineLimit), columns: columns.map { $0 - 2 })
+            return ["\(style.red("✗")) \(lines[0])"] + lines.dropFirst().map { "  \($0)" }
         }
     }
 

@@ -76,11 +76,11 @@ struct PlanText {
         var used = head.count
         for (position, name) in names.enumerated() {
             let text = name + (position < names.count - 1 ? ", " : "")
-            let rest = " and \(names.count - position) more"
+            let rest = "… and \(names.count - position) more"
             let isLast = lines.count == Self.tagLines
             if used + text.count + (isLast && position < names.count - 1 ? rest.count : 0) > room {
                 guard !isLast else {
-                    lines[lines.count - 1] += "…\(rest)"
+                    lines[lines.count - 1] += rest
                     break
                 }
                 lines.append("")
@@ -120,19 +120,7 @@ struct PlanText {
 
     /// A text in as many lines as it takes, broken at blanks.
     private func folded(_ text: String, after column: Int) -> [String] {
-        let safe = text.displaySafe(limit: 4096)
-        guard let room = room(after: column) else { return [safe] }
-        var lines = [""]
-        for word in safe.split(separator: " ").map({ $0.prefix(room) }) {
-            if lines[lines.count - 1].isEmpty {
-                lines[lines.count - 1] += word
-            } else if lines[lines.count - 1].count + 1 + word.count <= room {
-                lines[lines.count - 1] += " \(word)"
-            } else {
-                lines.append(String(word))
-            }
-        }
-        return lines
+        FoldedText.lines(text.displaySafe(limit: 4096), columns: room(after: column))
     }
 
     private static func count(_ number: Int, _ one: String, _ many: String) -> String {

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import OCI
 import Testing
 import YAML
@@ -19,6 +20,7 @@ struct PlanTextTests {
         let text = try text(width: width)
         let root = String(#filePath).split(separator: "/").dropLast(2).joined(separator: "/")
         let file = URL(filePath: "/\(root)/Golden/plan-\(width).txt")
+        if getenv("IMGLIFE_RENEW_GOLDEN") != nil { try Data(text.utf8).write(to: file) }
         #expect(text == String(decoding: try Data(contentsOf: file), as: UTF8.self), "\n\(text)")
         for line in text.split(separator: "\n") { #expect(line.count <= width, "\(line)") }
         #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 40)

@@ -59,7 +59,7 @@ struct GuideTests {
 
     @Test("Every field of the guide's tables stands in that configuration")
     func isComplete() async throws {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")
+        let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../..")
         let guide = try Files.text(root.appending(path: "docs/configuration.md").standardizedFileURL.path)
         let sections = ["sync", "sync.entries[]", "cache", "registries.\\<host[:port]\\>", "Hooks", "Lifecycle"]
         var fields: [String] = []

@@ -44,6 +44,10 @@ struct ShellCompletionTests {
                 ("imglife inspect \(registry.host)/up/", ["\(place):1.0", "\(place):1.1"]),
                 ("imglife cache rm \(place):1.1", ["\(place):1.1"]), ("imglife cache ls 127", ["\(place):1.0"]),
                 ("imglife --config im", ["imglife.yaml"]), ("imglife convert im", ["imglife.yaml"]),
+                ("imglife plan --entry ", [place]), ("imglife plan --explain \(place)", ["\(place):1.0"]),
+                ("imglife serve --tls-cert im", ["imglife.yaml"]), ("imglife import --receipt im", ["imglife.yaml"]),
+                ("imglife client-config docker --upstream ", ["\(registry.host)"]),
+                ("imglife export --platform linux/arm", ["linux/arm64", "linux/arm/v7"]),
             ]
             for (line, all) in cases {
                 let result = try await workspace.launch(["env", "line=\(line)", "bash", "-c", Self.question])
@@ -83,6 +87,12 @@ struct ShellCompletionTests {
             ("imglife --config imglife.y", "imglife --config imglife.yaml"),
             ("imglife sync --entry \(registry.host)/u", "imglife sync --entry \(registry.place("up/app"))"),
             ("imglife inspect \(registry.host)/up/app:1.1", "imglife inspect \(registry.place("up/app:1.1"))"),
+            (
+                "imglife plan --explain \(registry.host)/up/app:1.1",
+                "imglife plan --explain \(registry.place("up/app:1.1"))"
+            ),
+            ("imglife serve --htpasswd imglife.y", "imglife serve --htpasswd imglife.yaml"),
+            ("imglife export --platform linux/ris", "imglife export --platform linux/riscv64"),
         ]
     }
 

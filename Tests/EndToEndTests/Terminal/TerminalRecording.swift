@@ -37,10 +37,15 @@ struct TerminalRecording: Sendable {
 
     /// Waits until a line of the screen is as asked for, and returns all of them down to the last that is not empty.
     func lines(once isSeen: (String) -> Bool) async throws -> [String] {
+        try await screen { $0.contains(where: isSeen) }
+    }
+
+    /// Waits until the screen is as asked for, and returns its lines down to the last that is not empty.
+    func screen(once isSeen: ([String]) -> Bool) async throws -> [String] {
         while true {
             try Task.checkCancellation()
             var lines = try await lines()
-            guard lines.contains(where: isSeen) else { continue }
+            guard isSeen(lines) else { continue }
             while lines.last?.isEmpty == true { lines.removeLast() }
             return lines
         }

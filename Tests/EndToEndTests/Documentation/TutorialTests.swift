@@ -6,8 +6,7 @@ import Testing
 @Suite(.requires(.tool("openssl")), .timeLimit(.minutes(10)))
 struct TutorialTests {
     private static func page(_ name: String) throws -> String {
-        let root = "/" + String(#filePath).split(separator: "/").dropLast(3).joined(separator: "/")
-        return try Files.text("\(root)/docs/\(name)")
+        try DocumentedPage("docs/\(name)").text
     }
 
     /// The lines behind `$ ` of console blocks that call the program and nothing else.

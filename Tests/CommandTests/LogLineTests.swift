@@ -1,0 +1,45 @@
+import Logging
+import Testing
+
+@testable import imglife
+
+@Suite(.timeLimit(.minutes(10)))
+struct LogLineTests {
+    private static let hex = String(repeating: "0123456789abcdef", count: 4)
+
+    private static func line(_ format: GlobalOptions.LogFormat, _ level: Logger.Level, _ style: LogStyle) -> String {
+        var output = LogOutput(format: format, level: .trace)
+        output.style = style
+        let line = output.line(level, "synced", ["digest": "sha256:\(hex)", "source": "a.io/b:1"])
+        return String(line.drop { $0 != " " }.dropFirst())
+    }
+
+    @Test("In a file or a pipe everything is whole")
+    func elsewhere() {
+        let line = Self.line(.text, .info, LogStyle())
+        #expect(line == "INFO synced digest=sha256:\(Self.hex) source=a.io/b:1\n")
+    }
+
+    @Test(
+        "On a terminal digests are short, messages begin below each other, and levels are coloured",
+        arguments: [
+            (.info, "INFO   "), (.warning, "\u{1B}[33mWARNING\u{1B}[0m"), (.error, "\u{1B}[31mERROR  \u{1B}[0m"),
+            (.debug, "\u{1B}[2mDEBUG  \u{1B}[0m"), (.notice, "\u{1B}[1mNOTICE \u{1B}[0m"),
+        ] as [(Logger.Level, String)]
+    )
+    func terminal(level: Logger.Level, shown: String) {
+        let rest = " synced digest=sha256:0123456789ab source=a.io/b:1\n"
+        #expect(Self.line(.text, level, LogStyle(isOnTerminal: true, isColoured: true)) == shown + rest)
+        let plain = Self.line(.text, level, LogStyle(isOnTerminal: true))
+        #expect(plain == shown.replacing(/\u{1B}\[[0-9]+m/, with: "") + rest)
+    }
+
+    @Test("JSON is the same everywhere")
+    func json() {
+        let line = Self.line(.json, .info, LogStyle(isOnTerminal: true, isColoured: true))
+        #expect(!line.contains("\u{1B}"))
+        var output = LogOutput(format: .json, level: .info)
+        output.style = LogStyle(isOnTerminal: true, isColoured: true)
+        #expect(output.line(.info, "synced", ["digest": "sha256:\(Self.hex)"]).contains(Self.hex))
+    }
+}
