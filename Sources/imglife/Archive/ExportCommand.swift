@@ -54,6 +54,7 @@ struct ExportCommand: Subcommand {
             "Only this platform of each image, such as linux/amd64; repeatable. (default: all that the cache holds)",
             valueName: "platform"
         ),
+        completion: .platforms,
         transform: { text in try parsing { try PlatformPattern(text) } }
     )
     var platforms: [PlatformPattern] = []
@@ -92,7 +93,10 @@ struct ExportCommand: Subcommand {
     )
     var dockerOnly = false
 
-    @Option(help: ArgumentHelp("Sign the archive's list of digests with this private key.", valueName: "key"))
+    @Option(
+        help: ArgumentHelp("Sign the archive's list of digests with this private key.", valueName: "key"),
+        completion: .file()
+    )
     var sign: String?
 
     @Option(help: "The result on standard output: text, or one JSON document.")

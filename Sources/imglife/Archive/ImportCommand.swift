@@ -31,6 +31,7 @@ struct ImportCommand: Subcommand {
             "The repository for images that are named by a tag alone; with a tag, the name of a single nameless image.",
             valueName: "repository"
         ),
+        completion: .entries,
         transform: { text in
             try ImportCommand.usage {
                 let name = try ImageReference(text)
@@ -44,18 +45,23 @@ struct ImportCommand: Subcommand {
     @Option(
         name: .customLong("only"),
         parsing: .singleValue,
-        help: ArgumentHelp("Only images whose name matches the glob; repeatable.", valueName: "pattern")
+        help: ArgumentHelp("Only images whose name matches the glob; repeatable.", valueName: "pattern"),
+        completion: .cachedImages
     )
     var only: [String] = []
 
     @Option(
         name: .customLong("verify-key"),
         parsing: .singleValue,
-        help: ArgumentHelp("Refuse archives that are not signed with this public key; repeatable.", valueName: "file")
+        help: ArgumentHelp("Refuse archives that are not signed with this public key; repeatable.", valueName: "file"),
+        completion: .file()
     )
     var keys: [String] = []
 
-    @Option(help: ArgumentHelp("Afterwards write what the cache holds, for 'export --since'.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Afterwards write what the cache holds, for 'export --since'.", valueName: "file"),
+        completion: .file()
+    )
     var receipt: String?
 
     @Option(help: "Text, or one JSON document.")

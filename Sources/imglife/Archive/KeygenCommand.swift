@@ -16,7 +16,8 @@ struct KeygenCommand: Subcommand {
 
     @Option(
         name: [.customShort("o"), .customLong("file")],
-        help: ArgumentHelp("The private key's file; the public one's has '.pub' added.", valueName: "key")
+        help: ArgumentHelp("The private key's file; the public one's has '.pub' added.", valueName: "key"),
+        completion: .file()
     )
     var file = "imglife.key"
 

@@ -17,7 +17,8 @@ struct ReceiptCommand: Subcommand {
 
     @Option(
         name: [.customShort("o"), .customLong("file")],
-        help: ArgumentHelp("Where to; '-' is standard output.", valueName: "file")
+        help: ArgumentHelp("Where to; '-' is standard output.", valueName: "file"),
+        completion: .file()
     )
     var file = "-"
 

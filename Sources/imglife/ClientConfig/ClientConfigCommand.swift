@@ -23,10 +23,16 @@ struct ClientConfigCommand: Subcommand {
     @Option(help: ArgumentHelp("Where clients reach 'imglife serve'.", valueName: "url"))
     var url = "http://127.0.0.1:5050"
 
-    @Option(help: ArgumentHelp("A registry to pull through the mirror. Repeatable.", valueName: "host"))
+    @Option(
+        help: ArgumentHelp("A registry to pull through the mirror. Repeatable.", valueName: "host"),
+        completion: .registries
+    )
     var upstream: [String] = []
 
-    @Option(help: ArgumentHelp("The mirror's certificate authority, as the client finds it.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("The mirror's certificate authority, as the client finds it.", valueName: "file"),
+        completion: .file()
+    )
     var ca: String?
 
     @Option(

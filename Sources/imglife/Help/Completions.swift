@@ -19,6 +19,26 @@ extension CompletionKind {
         .custom { words, _, _ async in escaped(Completions(words).entries()) }
     }
 
+    /// Tags of the entries' sources, as far as the configuration or the cache has them.
+    static var explained: CompletionKind {
+        .custom { words, _, prefix async in
+            let completions = Completions(words)
+            return escaped(completions.fixedTags() + (await completions.cachedImages(prefix, limit)))
+        }
+    }
+
+    /// The hosts that the configuration names.
+    static var registries: CompletionKind {
+        .custom { words, _, _ async in escaped(Completions(words).registries()) }
+    }
+
+    /// Those that most images are made for.
+    static var platforms: CompletionKind {
+        .list([
+            "linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/riscv64", "linux/s390x",
+        ])
+    }
+
     /// What follows a colon is a description to zsh.
     private static func escaped(_ names: [String]) -> [String] {
         CompletionShell.requesting == .zsh ? names.map { $0.replacing(":", with: "\\:") } : names
@@ -49,6 +69,22 @@ struct Completions: Sendable {
     func entries() -> [String] {
         guard let session = try? Session(options: options, copies: false) else { return [] }
         return Set(session.configuration.entries.flatMap { ["\($0.source)", "\($0.target)"] }).sorted()
+    }
+
+    func fixedTags() -> [String] {
+        guard let session = try? Session(options: options, copies: false) else { return [] }
+        let names = session.configuration.entries.compactMap { entry -> String? in
+            guard case .tag(let tag) = entry.selection else { return nil }
+            return "\(entry.source):\(tag)"
+        }
+        return Set(names).sorted()
+    }
+
+    func registries() -> [String] {
+        guard let session = try? Session(options: options, copies: false) else { return [] }
+        let configuration = session.configuration
+        return Set(configuration.registries.keys.map { "\($0)" } + configuration.entries.map { "\($0.source.host)" })
+            .sorted()
     }
 
     func cachedImages(_ prefix: String, _ limit: Int) async -> [String] {

@@ -24,7 +24,8 @@ struct PlanCommand: Subcommand {
     @Option(
         name: .customLong("entry"),
         parsing: .singleValue,
-        help: ArgumentHelp("Only entries whose source or target matches the glob; repeatable.", valueName: "pattern")
+        help: ArgumentHelp("Only entries whose source or target matches the glob; repeatable.", valueName: "pattern"),
+        completion: .entries
     )
     var entries: [String] = []
 
@@ -38,6 +39,7 @@ struct PlanCommand: Subcommand {
             "Tell which rule selects this tag of a source, or leaves it out, and nothing else.",
             valueName: "ref"
         ),
+        completion: .explained,
         transform: explained
     )
     var explain: ImageReference?

@@ -36,13 +36,19 @@ struct ServeCommand: Subcommand {
     )
     var metricsListen: ListenAddress?
 
-    @Option(help: ArgumentHelp("The certificate and its issuers, as a PEM file; with --tls-key.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("The certificate and its issuers, as a PEM file; with --tls-key.", valueName: "file"),
+        completion: .file()
+    )
     var tlsCert: String?
 
-    @Option(help: ArgumentHelp("The certificate's key, as a PEM file.", valueName: "file"))
+    @Option(help: ArgumentHelp("The certificate's key, as a PEM file.", valueName: "file"), completion: .file())
     var tlsKey: String?
 
-    @Option(help: ArgumentHelp("Who may pull: a password file made by 'htpasswd -B'.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Who may pull: a password file made by 'htpasswd -B'.", valueName: "file"),
+        completion: .file()
+    )
     var htpasswd: String?
 
     @Flag(help: "Everybody may pull, also where credentials are used upstream and others can reach the address.")

@@ -17,7 +17,7 @@ struct InitCommand: Subcommand {
 
     @ParentCommand var parent: Imglife
 
-    @Argument(help: "Images to mirror, such as alpine:3.21.")
+    @Argument(help: "Images to mirror, such as alpine:3.21.", completion: .cachedImages)
     var images: [String] = []
 
     @Option(help: ArgumentHelp("Where they go.", valueName: "registry/path"))
