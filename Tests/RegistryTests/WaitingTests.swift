@@ -82,6 +82,8 @@ struct WaitingTests {
             #expect(told.value.first?.reason == "429 TOOMANYREQUESTS")
             #expect(log.text.contains("notice a host wants no requests for a time"))
             #expect(log.text.contains("warning trying again") && log.text.contains("2 of 3"))
+            let wait = log.text.firstMatch(of: #/"wait": [0-9]+ ms/#)
+            #expect(wait != nil, "\(log.text)")
         }
     }
 }

@@ -61,7 +61,8 @@ final class RetryBudget: Sendable {
                 "trying again",
                 metadata: [
                     "try": "\(next) of \(retry.policy.attempts)", "action": "\(context.action.rawValue)",
-                    "place": "\(context.location)", "error": "\(error)", "wait": "\(delay)",
+                    "place": "\(context.location)", "error": "\(error)",
+                    "wait": "\(Int64(delay / .milliseconds(1))) ms",
                 ]
             )
             try await retry.timer.sleep(delay)
