@@ -88,7 +88,9 @@ struct RefusedCallTests {
             let text = "\(failure)"
             #expect(failure is CacheError, "\(told): \(text)")
             #expect(text.contains(path) || text.contains("sha256:"), "\(told): \(text)")
-            let isTold = text.contains(reason.advice) || failsForGood.contains(call) && text.contains("check the disk")
+            // Tables are made by somebody else's code, which has rolled back before the reason can be asked for.
+            let isForgotten = failsForGood.contains(call) || call == "write" && text.contains("upgrade the index")
+            let isTold = text.contains(reason.advice) || isForgotten && text.contains("check the disk")
             #expect(isTold, "\(told): \(text)")
             #expect(!text.contains("another imglife") && !text.contains("another process"), "\(told): \(text)")
         }

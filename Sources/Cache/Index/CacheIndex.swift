@@ -89,8 +89,8 @@ final class CacheIndex: Sendable {
     }
 
     /// Says what an error of SQLite means, and has done about it what is to be done.
-    private func failure(_ error: any Error, _ action: String) -> CacheError {
-        let error = CacheError(index: error, action, path, system: SQLiteRefusal.last(queue))
+    private func failure(_ error: any Error, _ action: String, _ system: CInt? = nil) -> CacheError {
+        let error = CacheError(index: error, action, path, system: system ?? SQLiteRefusal.last(queue))
         handlers.withLock { $0.onError }(error)
         return error
     }
@@ -112,18 +112,25 @@ final class CacheIndex: Sendable {
 
     private func writeOnce<Value>(_ body: (Database) throws -> Value) throws(CacheError) -> Value {
         try voidSum()
+        // Before the rollback, which closes the journal.
+        var system: CInt?
         do {
             let value = try queue.write { db in
-                let value = try body(db)
-                try db.meta.set(MetaRows.Key.clean, to: "0")
-                return value
+                do {
+                    let value = try body(db)
+                    try db.meta.set(MetaRows.Key.clean, to: "0")
+                    return value
+                } catch {
+                    system = SQLiteRefusal.last(db)
+                    throw error
+                }
             }
             writes.withLock { $0 += 1 }
             return value
         } catch let error as CacheError {
             throw error
         } catch {
-            throw failure(error, "write the index")
+            throw failure(error, "write the index", system)
         }
     }
 
