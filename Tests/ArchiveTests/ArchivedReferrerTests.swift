@@ -63,6 +63,17 @@ struct ArchivedReferrerTests {
         }
     }
 
+    @Test("A cache's own directory is taken in with what refers to its images, whose lists become no names")
+    func directory() async throws {
+        try await Self.filled { cache, path async throws in
+            try await cache.writeLayout()
+            try await withCache { far, _ async throws in
+                _ = try await ArchiveImporter(far).run(.path(path))
+                try await Self.expectAll(in: far)
+            }
+        }
+    }
+
     @Test("With a receipt of the image its referrers still arrive")
     func since() async throws {
         try await Self.filled { cache, path async throws in

@@ -26,7 +26,10 @@ struct ImportRoot {
 extension ImportRoot {
     /// The images that an `index.json` lists, and how many entries of it are something else.
     static func roots(index bytes: ByteBuffer) throws(ArchiveRefusal) -> (images: [ImportRoot], foreign: Int) {
-        let entries = try ArchiveIndex.entries(bytes)
+        // The lists of referrers in a cache's own directory are no images of it.
+        let entries = try ArchiveIndex.entries(bytes).filter {
+            $0.annotations[ImageLayout.referrersName]?.isEmpty ?? true
+        }
         let images = entries.filter(\.descriptor.mediaType.isManifest)
         let kinds = images.map(SavedKind.init)
         let saved = zip(images, kinds).filter { $0.1 == .image }.map(\.0)

@@ -6,7 +6,7 @@ import OCI
 ///
 /// Neither is a name of the cache's. Entries are marked by an annotation, so that they are known again.
 struct LayoutReferrers: Sendable {
-    static let annotation = "io.imglife.referrers"
+    static let annotation = ImageLayout.referrersName
     /// More of one list would be of no use: nobody reads a larger index.
     private static let limit = 10_000
 
