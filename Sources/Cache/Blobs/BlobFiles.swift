@@ -24,16 +24,14 @@ struct BlobFiles: Sendable {
         }
     }
 
-    private func directory(of digest: Digest) -> Directory { directory(digest.algorithm) }
-
     /// Where a digest's file is, for messages.
-    func path(of digest: Digest) -> String { "\(directory(of: digest).path)/\(digest.hex)" }
+    func path(of digest: Digest) -> String { "\(directory(digest.algorithm).path)/\(digest.hex)" }
 
     /// - Returns: `nil` when there is nothing of that name.
     /// - Throws: ``CacheError`` when that cannot be found out: a disk that fails has lost nothing yet.
     func status(of digest: Digest) throws(CacheError) -> FileStatus? {
         do throws(SystemError) {
-            return try directory(of: digest).status(digest.hex)
+            return try directory(digest.algorithm).status(digest.hex)
         } catch {
             throw CacheError(error, "look for", path: path(of: digest), digest: digest)
         }
@@ -71,7 +69,7 @@ struct BlobFiles: Sendable {
         _ look: (OpenFile) throws(SystemError) -> File?
     ) throws(CacheError) -> File? {
         do throws(SystemError) {
-            return try look(directory(of: digest).openFile(digest.hex, flags: O_RDONLY))
+            return try look(directory(digest.algorithm).openFile(digest.hex, flags: O_RDONLY))
         } catch {
             guard error.code != ENOENT else { return nil }
             throw CacheError(error, "open", path: path(of: digest), digest: digest)
@@ -90,14 +88,14 @@ struct BlobFiles: Sendable {
 
     /// Takes the lock of an open file if it is free and still the one that the digest names.
     func lock(_ file: OpenFile, _ digest: Digest, _ mode: LockMode) throws(SystemError) -> FileLock.Attempt {
-        try FileLock.attempt(on: file, named: digest.hex, in: directory(of: digest), mode)
+        try FileLock.attempt(on: file, named: digest.hex, in: directory(digest.algorithm), mode)
     }
 
     /// Reads a small blob whole.
     ///
     /// - Returns: `nil` when there is none, or more than `limit` bytes of it.
     func contents(of digest: Digest, limit: Int) throws(SystemError) -> ByteBuffer? {
-        try directory(of: digest).contents(digest.hex, limit: Int64(limit))
+        try directory(digest.algorithm).contents(digest.hex, limit: Int64(limit))
     }
 
     /// Reads a blob as a manifest.
@@ -167,7 +165,7 @@ extension BlobFiles {
     ///
     /// Not durable before ``sync(_:)``.
     func publish(_ name: String, of ingest: Directory, as digest: Digest) throws(SystemError) {
-        try ingest.rename(name, to: directory(of: digest), digest.hex)
+        try ingest.rename(name, to: directory(digest.algorithm), digest.hex)
     }
 
     /// Makes durable that there are directories for them: without its own name one loses all that is durable in it.
@@ -182,7 +180,7 @@ extension BlobFiles {
 
     /// Moves a file out, durably; only with the lock of the digest's shard.
     func moveAside(_ digest: Digest, to target: Directory, _ name: String) throws(SystemError) {
-        try directory(of: digest).rename(digest.hex, to: target, name)
+        try directory(digest.algorithm).rename(digest.hex, to: target, name)
         try sync(digest.algorithm)
     }
 
@@ -196,9 +194,9 @@ extension BlobFiles {
         do throws(SystemError) {
             guard let partial = try Self.lockUnlessBusy(Ingest.name(digest), in: ingest) else { return false }
             defer { partial.file?.unlock() }
-            guard let blob = try Self.lockUnlessBusy(digest.hex, in: directory(of: digest)) else { return false }
+            guard let blob = try Self.lockUnlessBusy(digest.hex, in: directory(digest.algorithm)) else { return false }
             defer { blob.file?.unlock() }
-            try directory(of: digest).remove(digest.hex)
+            try directory(digest.algorithm).remove(digest.hex)
             return true
         } catch {
             throw CacheError(error, "remove", path: path(of: digest), digest: digest)

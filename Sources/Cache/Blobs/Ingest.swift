@@ -215,20 +215,3 @@ extension Ingest {
         }
     }
 }
-
-extension OpenFile {
-    /// Feeds a part of the file to a hasher.
-    ///
-    /// - Returns: where it stopped, and the hasher.
-    func hash(_ range: Range<Int64>, with hasher: DigestHasher) throws(SystemError) -> (Int64, DigestHasher) {
-        var hasher = hasher
-        var offset = range.lowerBound
-        while offset < range.upperBound {
-            let buffer = try read(at: offset, atMost: min(1 << 20, Int(range.upperBound - offset)))
-            guard buffer.readableBytes > 0 else { throw SystemError(call: "pread", code: EIO) }
-            hasher.update(buffer)
-            offset += Int64(buffer.readableBytes)
-        }
-        return (offset, hasher)
-    }
-}

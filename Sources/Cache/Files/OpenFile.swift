@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 package import NIOCore
+import OCI
 import Synchronization
 
 /// An open file or directory, closed and unlocked when the last user lets go of it.
@@ -153,5 +154,29 @@ package enum LockMode: Sendable {
         case .shared: LOCK_SH
         case .exclusive: LOCK_EX
         }
+    }
+}
+
+extension OpenFile {
+    /// Reads at an offset into memory of the caller's.
+    ///
+    /// - Returns: how many bytes; 0 at the end of the file.
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SystemError) -> Int {
+        try SystemError.check("pread") { pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset)) }
+    }
+
+    /// Feeds a part of the file to a hasher.
+    ///
+    /// - Returns: where it stopped, and the hasher.
+    func hash(_ range: Range<Int64>, with hasher: DigestHasher) throws(SystemError) -> (Int64, DigestHasher) {
+        var hasher = hasher
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let buffer = try read(at: offset, atMost: min(1 << 20, Int(range.upperBound - offset)))
+            guard buffer.readableBytes > 0 else { throw SystemError(call: "pread", code: EIO) }
+            hasher.update(buffer)
+            offset += Int64(buffer.readableBytes)
+        }
+        return (offset, hasher)
     }
 }

@@ -195,12 +195,3 @@ extension VerificationLanes {
         return Hashed(file: file, length: offset, digest: hasher.finalize())
     }
 }
-
-extension OpenFile {
-    /// Reads at an offset into memory of the caller's.
-    ///
-    /// - Returns: how many bytes; 0 at the end of the file.
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SystemError) -> Int {
-        try SystemError.check("pread") { pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset)) }
-    }
-}
