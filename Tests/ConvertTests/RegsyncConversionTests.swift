@@ -105,7 +105,7 @@ struct RegsyncConversionTests {
         arguments: [
             "interval: 45m", "IMGLIFE_SYNC_PARALLELISM=2", "unheardOf: 1", "backup: old-", "ratelimit: {min: 20",
             "targetTag: ", "somethingNew: [1, 2]", "reqPerSec: 2.5", "'regcert'",
-            "repoAuth: true", "cacheTime: 5m", "fastCopy: true",
+            "'repoAuth'", "cacheTime: 5m", "fastCopy: true",
         ]
     )
     func comments(_ words: String) throws {
