@@ -15,7 +15,6 @@ struct CollectionMeanwhileTests {
         let digest = Digest.of(bytes)
         let descriptor = try #require(Descriptor(mediaType: .octetStream, digest: digest, size: 1000))
         func stage(_ cache: ContentCache) async throws -> StagedFile {
-            try cache.staging.begin()
             var writer = try cache.staging.writer(StagedFile.name(of: digest), algorithm: .sha256, size: 1000)
             try await writer.write(bytes)
             return try writer.finish()
@@ -26,6 +25,8 @@ struct CollectionMeanwhileTests {
             }
         }
         try await withCache { cache, path in
+            let lock = try await cache.staging.begin()
+            defer { lock.unlock() }
             let file = try await stage(cache)
             #expect(try await collected(path) == 0)
             try await cache.staging.commit([file])

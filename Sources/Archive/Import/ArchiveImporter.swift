@@ -75,7 +75,8 @@ package struct ArchiveImporter: Sendable {
         _ source: ArchiveSource,
         _ options: ImportOptions = ImportOptions()
     ) async throws -> ImportReport {
-        try cache.staging.begin()
+        let lock = try await cache.staging.begin()
+        defer { lock.unlock() }
         let stage = ImportStage(cache)
         let reading = ImportReading(stage, options)
         do {

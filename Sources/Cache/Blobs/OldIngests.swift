@@ -8,7 +8,7 @@ struct OldIngests: Sendable {
 
     /// Removes partials that nobody works on and nobody has touched for long, and those that nobody could go on with.
     ///
-    /// A grace that is shorter than the ordinary one counts only where no other scope is at work.
+    /// A grace that is shorter than the ordinary one counts only where no import is at work.
     /// Those that stay give back what was reserved behind their ends.
     ///
     /// - Returns: the bytes of each that was removed.
@@ -16,9 +16,14 @@ struct OldIngests: Sendable {
         within grace: Duration = CollectionOptions.defaultGrace,
         isDryRun: Bool
     ) throws(CacheError) -> [Int64] {
+        var grace = grace
+        var imports: OpenFile?
+        defer { imports?.unlock() }
+        if grace < CollectionOptions.defaultGrace {
+            imports = try store.locks.tryAcquire("import", .exclusive)
+            if imports == nil { grace = CollectionOptions.defaultGrace }
+        }
         do throws(SystemError) {
-            var grace = grace
-            if grace < CollectionOptions.defaultGrace, try isBusy() { grace = CollectionOptions.defaultGrace }
             var removed: [Int64] = []
             for name in try ingest.names() {
                 if let bytes = try remove(name, grace, isDryRun) { removed.append(bytes) }
@@ -47,21 +52,6 @@ struct OldIngests: Sendable {
         if !isDryRun { try ingest.remove(name) }
         // What was set aside and never written counts, for it is what comes free.
         return isReserved ? status.allocated : status.size
-    }
-
-    /// Whether other scopes are at work: an import's files wait without a lock, because there may be more of them than a
-    /// process may have open.
-    private func isBusy() throws(SystemError) -> Bool {
-        let leases = store.directory.leases
-        for name in try leases.names() where name != store.lease.id {
-            guard let file = try? leases.openFile(name, flags: O_RDONLY) else { continue }
-            switch try FileLock.attempt(on: file, named: name, in: leases) {
-            case .busy: return true
-            case .taken(let lock): lock.unlock()
-            case .moved: break
-            }
-        }
-        return false
     }
 
     /// What each download takes on the disk that was begun and that nobody goes on with now, in bytes.

@@ -11,8 +11,9 @@ package struct Staging: Sendable {
     /// `ingest/`, where what is not verified yet is written.
     package var directory: Directory { store.directory.ingest }
 
-    /// Says that files are going to wait here without a lock, until the cache's scope ends.
-    package func begin() throws(CacheError) { try store.lease.begin() }
+    /// Says that files are going to wait here without locks of their own, of which a process may have too few, until the
+    /// lock that is returned is freed.
+    package func begin() async throws -> OpenFile { try await store.locks.acquire("import", .shared) }
 
     /// Begins a file: under the wanted name unless another process has it, else under a random one.
     package func writer(

@@ -12,7 +12,7 @@ struct StoreLocks: Sendable {
     let clock: any Clock<Duration>
     let timeout: Duration
 
-    /// Waits for a lock; its file's name is `store`, `layout` or two hexadecimal digits of a digest.
+    /// Waits for a lock; its file's name is `store`, `layout`, `import` or two hexadecimal digits of a digest.
     ///
     /// - Throws: ``CacheError`` (`locked`) after the timeout, naming the holder where it left a note.
     func acquire(_ name: String, _ mode: LockMode) async throws -> OpenFile {
@@ -30,7 +30,7 @@ struct StoreLocks: Sendable {
     }
 
     /// Takes a lock only if it is free.
-    func tryAcquire(_ name: String, _ mode: LockMode) throws -> OpenFile? {
+    func tryAcquire(_ name: String, _ mode: LockMode) throws(CacheError) -> OpenFile? {
         let file = try open(name)
         return try attempt(file, mode, name) ? file : nil
     }
