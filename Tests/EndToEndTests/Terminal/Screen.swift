@@ -47,5 +47,13 @@ struct Screen {
             .replacing(/127\.0\.0\.1:[0-9]{5}/, with: "127.0.0.1:#####")
             .replacing(/[0-9.]+ ([KM]i)?B\/s/, with: "# B/s")
             .replacing(/\b[0-9]+m[0-9]{2}s\b|\b[0-9]+(\.[0-9])?s\b/, with: "#s")
+            // How far each of several is depends on who was read when, and an estimate is there once bytes have come.
+            .replacing(/[━─]+( +)[0-9.]+\/([0-9.]+ [KM]iB +)[0-9]{2}%/) { bar in
+                String(repeating: "━", count: bar.output.0.count { "━─".contains($0) })
+                    + "\(bar.output.1)#.#/\(bar.output.2)##%"
+            }
+            .replacing(/(^[0-9]+ of [0-9]+ tags? · )[0-9.]+ ([KM]iB)( · # B\/s)? · #s( · ETA #s)?$/) {
+                "\($0.output.1)#.# \($0.output.2) · # B/s · #s · ETA #s"
+            }
     }
 }

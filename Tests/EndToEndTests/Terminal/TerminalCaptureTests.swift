@@ -54,7 +54,9 @@ struct TerminalCaptureTests {
             mirror.upstream.script(RequestMatch("GET", .blobs, times: nil), .trickle(valve))
             try await Self.recording(mirror, columns: columns) { terminal in
                 let seen = try await terminal.screen { lines in
-                    lines.count { $0.hasSuffix(" 50%") } == 3 && lines.count { $0.contains(" ETA ") } == 1
+                    lines.count { $0.firstMatch(of: /MiB +[0-9]{2}%$/) != nil } == 3
+                        && lines.count { $0.hasPrefix("app:1 ") } == 3
+                        && lines.contains { $0.contains(" of 1 tag · ") && $0.contains(" MiB · ") }
                 }
                 try Screen(name: "slow", columns: columns).expect(seen)
                 valve.open()
