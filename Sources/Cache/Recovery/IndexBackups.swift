@@ -89,6 +89,8 @@ extension IndexBackups {
         do {
             // Not within a transaction, which would keep the lock that each part takes and gives back.
             try source.queue.unsafeRead { db in
+                // Each page is read once: what the connection keeps of them is of no use.
+                try db.execute(sql: "PRAGMA cache_size = -256")
                 try target.writeWithoutTransaction { try copy(db, to: $0) }
             }
             try target.close()
