@@ -6,8 +6,8 @@ import Synchronization
 /// A reader of one process holds up the writers of all others for as long as its transaction lasts, so none may last as
 /// long as the cache is large.
 struct ReadPage: Sendable {
-    /// Short enough that a writer hardly notices, long enough that beginning anew does not count.
-    static let length = Duration.milliseconds(25)
+    /// Short enough that a writer hardly notices, long enough that few pages have to wait for a busy writer's commits.
+    static let length = Duration.milliseconds(80)
 
     private let end = ContinuousClock.now + Self.length
 
