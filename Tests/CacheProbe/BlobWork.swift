@@ -33,14 +33,6 @@ struct GeneratedSource: ContentSource {
         throw NotThere()
     }
 
-    func readBlob(
-        _ descriptor: Descriptor,
-        from offset: Int64,
-        deliver: (ByteBuffer) async throws -> Void
-    ) async throws {
-        try await readBlob(descriptor, from: offset, ahead: nil, deliver: deliver)
-    }
-
     /// A part of what comes next is there first, as over several connections.
     func readBlob(
         _ descriptor: Descriptor,

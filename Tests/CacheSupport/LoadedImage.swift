@@ -33,6 +33,7 @@ private struct ImageBlobs: ContentSource {
     func readBlob(
         _ descriptor: Descriptor,
         from offset: Int64,
+        ahead _: (any ScratchSpace)?,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {
         guard let part = image.blobs.first(where: { $0.descriptor == descriptor }) else { throw Unknown() }

@@ -53,6 +53,7 @@ final class FakeSource: ContentSource {
     func readBlob(
         _ descriptor: Descriptor,
         from offset: Int64,
+        ahead _: (any ScratchSpace)?,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {
         let behaviour: Behaviour = state.update { state in

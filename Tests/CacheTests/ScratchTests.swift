@@ -114,14 +114,6 @@ private struct AheadSource: ContentSource {
     func readBlob(
         _ descriptor: Descriptor,
         from offset: Int64,
-        deliver: (ByteBuffer) async throws -> Void
-    ) async throws {
-        throw FakeSource.Failure()
-    }
-
-    func readBlob(
-        _ descriptor: Descriptor,
-        from offset: Int64,
         ahead scratch: (any ScratchSpace)?,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {

@@ -16,19 +16,10 @@ package protocol ContentSource: Sendable {
     ///
     /// Interrupted transfers are continued inside, within the source's own retry rules; `deliver` never sees a byte
     /// twice and never more than `descriptor.size - offset` bytes. `offset` is 0 to the size, in bytes; at the blob's
-    /// size nothing is asked of the source.
+    /// size nothing is asked of the source. Where there is scratch space, the blob may be asked for in several parts at
+    /// once; what arrives ahead waits there. A source that has no use for it reads the blob in one piece.
     ///
     /// - Throws: what `deliver` throws, as it is; otherwise the source's own error after its last try.
-    func readBlob(
-        _ descriptor: Descriptor,
-        from offset: Int64,
-        deliver: (ByteBuffer) async throws -> Void
-    ) async throws
-
-    /// The same for a blob that may be asked for in several parts at once, where that is faster.
-    ///
-    /// What arrives ahead waits in the scratch space: `deliver` sees the bytes in order. A source that has no use for it
-    /// reads the blob in one piece.
     func readBlob(
         _ descriptor: Descriptor,
         from offset: Int64,
@@ -38,13 +29,13 @@ package protocol ContentSource: Sendable {
 }
 
 extension ContentSource {
+    /// The same, in one piece.
     package func readBlob(
         _ descriptor: Descriptor,
         from offset: Int64,
-        ahead scratch: (any ScratchSpace)?,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {
-        try await readBlob(descriptor, from: offset, deliver: deliver)
+        try await readBlob(descriptor, from: offset, ahead: nil, deliver: deliver)
     }
 }
 

@@ -17,14 +17,6 @@ struct QueuedSource: ContentSource {
     func readBlob(
         _ descriptor: Descriptor,
         from offset: Int64,
-        deliver: (ByteBuffer) async throws -> Void
-    ) async throws {
-        try await readBlob(descriptor, from: offset, ahead: nil, deliver: deliver)
-    }
-
-    func readBlob(
-        _ descriptor: Descriptor,
-        from offset: Int64,
         ahead scratch: (any ScratchSpace)?,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {

@@ -70,9 +70,10 @@ final class CountedSource: ContentSource {
     func readBlob(
         _ descriptor: Descriptor,
         from offset: Int64,
+        ahead scratch: (any ScratchSpace)?,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {
         guard reads else { throw Unread() }
-        try await source.readBlob(descriptor, from: offset, deliver: deliver)
+        try await source.readBlob(descriptor, from: offset, ahead: scratch, deliver: deliver)
     }
 }

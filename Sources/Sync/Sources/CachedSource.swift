@@ -41,6 +41,7 @@ struct CachedSource: ImageSource {
     func readBlob(
         _ descriptor: Descriptor,
         from offset: Int64,
+        ahead _: (any ScratchSpace)?,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {
         guard let blob = try cache.blob(descriptor) else { throw absence(of: .digest(descriptor.digest)) }

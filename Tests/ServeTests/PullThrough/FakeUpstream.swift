@@ -83,6 +83,7 @@ final class FakeUpstream: Upstream {
     func readBlob(
         _ descriptor: Descriptor,
         from offset: Int64,
+        ahead _: (any ScratchSpace)?,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {
         let state = try await ask("GET \(descriptor.digest) from \(offset)")

@@ -85,6 +85,7 @@ struct LayoutSource: ImageSource {
     func readBlob(
         _ descriptor: Descriptor,
         from offset: Int64,
+        ahead _: (any ScratchSpace)?,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {
         guard let bytes = bytes(file(descriptor.digest)) else {
