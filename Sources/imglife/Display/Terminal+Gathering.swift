@@ -11,10 +11,8 @@ extension Terminal {
         let tellLoss: @Sendable (Int) -> String
         private(set) var waiting = ""
         private var lost = 0
-        /// What the reader has not taken yet; not there while it is being written.
-        private(set) var rest: ArraySlice<UInt8> = []
-        /// How much of it is being written, in bytes.
-        private var underWay = 0
+        /// What the reader has not taken yet.
+        var rest: ArraySlice<UInt8> = []
 
         /// No more bytes are kept than this for a reader that does not read; warnings may take as many again.
         static let limit = 1 << 20
@@ -24,10 +22,10 @@ extension Terminal {
             self.tellLoss = tellLoss
         }
 
-        var isEmpty: Bool { waiting.isEmpty && rest.isEmpty && underWay == 0 && lost == 0 }
+        var isEmpty: Bool { waiting.isEmpty && rest.isEmpty && lost == 0 }
 
         mutating func add(_ text: String, limit: Int = Self.limit) {
-            guard waiting.utf8.count + rest.count + underWay < limit else {
+            guard waiting.utf8.count + rest.count < limit else {
                 lost += 1
                 return
             }
@@ -35,24 +33,10 @@ extension Terminal {
             waiting += text
         }
 
-        /// What is to be written next; `finish(_:)` gives back what the reader did not take of it.
-        ///
-        /// - Returns: `nil` when nothing waits.
-        mutating func take(_ insert: (String) -> String) -> ArraySlice<UInt8>? {
-            guard !isEmpty else { return nil }
-            if rest.isEmpty {
-                addLoss()
-                rest = ArraySlice(insert(waiting).utf8)
-                waiting = ""
-            }
-            underWay = rest.count
-            defer { rest = [] }
-            return rest
-        }
-
-        mutating func finish(_ left: ArraySlice<UInt8>) {
-            underWay = 0
-            rest = left
+        mutating func takeWaiting() -> String {
+            addLoss()
+            defer { waiting = "" }
+            return waiting
         }
 
         private mutating func addLoss() {
@@ -83,9 +67,9 @@ extension Terminal {
         let (wakes, wake) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         state.withLock { $0.gathered = Gathered(wake: wake, tellLoss: tellLoss) }
         defer {
-            output.withLock { _ in
-                drain(patience: Self.lastPatience)
-                state.withLock { $0.gathered = nil }
+            state.withLock { state in
+                Self.drain(&state, patience: Self.lastPatience, size: size, to: descriptor)
+                state.gathered = nil
             }
         }
         return try await withThrowingTaskGroup(of: Void.self) { group in
@@ -101,22 +85,16 @@ extension Terminal {
 
     /// Writes a line that can wait for others, while that is allowed.
     func writeSoon(_ text: String) {
-        let isMuch = state.withLock { state in
-            guard state.gathered != nil else {
-                write(text, &state)
-                return false
-            }
-            add(text, &state)
+        state.withLock { state in
+            guard state.gathered != nil else { return write(text, &state) }
+            if state.gathered?.isEmpty == true { state.gathered?.wake.yield() }
+            state.gathered?.add(text)
             // A reader that is behind is looked after now and then, not at every line.
-            return state.gathered.map { $0.rest.isEmpty && $0.waiting.utf8.count >= Self.batch } ?? false
+            guard let gathered = state.gathered, gathered.rest.isEmpty, gathered.waiting.utf8.count >= Self.batch else {
+                return
+            }
+            Self.drain(&state, size: size, to: descriptor)
         }
-        // Whoever else has a line to tell does not wait for the writing.
-        if isMuch { output.withLockIfAvailable { _ in drain() } }
-    }
-
-    private func add(_ text: String, _ state: inout State, limit: Int = Gathered.limit) {
-        if state.gathered?.isEmpty == true { state.gathered?.wake.yield() }
-        state.gathered?.add(text, limit: limit)
     }
 
     /// Writes the lines that wait, as far as the reader takes them now.
@@ -124,29 +102,36 @@ extension Terminal {
     /// - Returns: whether none waits any more.
     @discardableResult
     func flush() -> Bool {
-        output.withLock { _ in drain() }
-        return state.withLock { $0.gathered?.isEmpty ?? true }
-    }
-
-    /// Writes a line that should be seen at once, after those that wait.
-    func writeNow(_ text: String) {
-        state.withLock { add(text, &$0, limit: 2 * Gathered.limit) }
-        output.withLock { _ in drain() }
-    }
-
-    /// Writes what waits, as far as the reader takes it within some milliseconds; only with ``output``.
-    private func drain(patience: CInt = 0) {
-        while var rest = state.withLock({ take(from: &$0) }) {
-            let isDone = Self.write(&rest, to: descriptor, patience: patience)
-            state.withLock { $0.gathered?.finish(rest) }
-            guard isDone else { return }
+        state.withLock { state in
+            Self.drain(&state, size: size, to: descriptor)
+            return state.gathered?.isEmpty ?? true
         }
     }
 
-    private func take(from state: inout State) -> ArraySlice<UInt8>? {
-        var region = state.region
-        defer { state.region = region }
-        return state.gathered?.take { region.insert($0, columns: size.columns) }
+    /// Writes a line that should be seen at once, after those that wait.
+    func writeNow(_ text: String, _ state: inout State) {
+        if state.gathered?.isEmpty == true { state.gathered?.wake.yield() }
+        state.gathered?.add(text, limit: 2 * Gathered.limit)
+        Self.drain(&state, size: size, to: descriptor)
+    }
+
+    private static func drain(
+        _ state: inout State,
+        patience: CInt = 0,
+        size: @autoclosure () -> Size,
+        to descriptor: CInt
+    ) {
+        while let gathered = state.gathered, !gathered.isEmpty {
+            if gathered.rest.isEmpty {
+                let text = state.gathered?.takeWaiting() ?? ""
+                state.gathered?.rest = ArraySlice(state.region.insert(text, columns: size().columns).utf8)
+            }
+            guard var rest = state.gathered?.rest else { return }
+            state.gathered?.rest = []
+            let isDone = write(&rest, to: descriptor, patience: patience)
+            state.gathered?.rest = rest
+            guard isDone else { return }
+        }
     }
 
     /// Writes as much as the reader takes; what cannot be written at all is lost.

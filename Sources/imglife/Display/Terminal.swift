@@ -21,8 +21,6 @@ final class Terminal: Sendable {
 
     let descriptor: CInt
     let state = Mutex(State())
-    /// Held by whoever writes lines that were gathered; taken before ``state``.
-    let output = Mutex(())
 
     /// - Parameter descriptor: open for as long as this lives; not closed.
     init(descriptor: CInt) {
@@ -41,12 +39,9 @@ final class Terminal: Sendable {
     ///
     /// What can't be written is lost.
     func write(_ text: String) {
-        let isWritten = state.withLock { state in
-            guard state.gathered == nil else { return false }
-            write(text, &state)
-            return true
+        state.withLock { state in
+            if state.gathered == nil { write(text, &state) } else { writeNow(text, &state) }
         }
-        if !isWritten { writeNow(text) }
     }
 
     func write(_ text: String, _ state: inout State) {
