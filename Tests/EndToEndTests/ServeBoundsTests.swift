@@ -15,19 +15,10 @@ struct ServeBoundsTests {
         _ arguments: String...,
         body: @Sendable (Workspace, ServingProgram) async throws -> R
     ) async throws -> R {
-        try await ScriptedRegistry.with { registry async throws in
-            registry.load(image, repository: "library/app", tag: "1")
-            return try await Workspace.with { workspace async throws in
-                let place = "docker.io: {endpoint: 'http://\(registry.host)', plain_http: true}"
-                try workspace.configure(
-                    Entry("docker.io/library/app", to: registry.place("down/app"), "tag: '1'"),
-                    head: "registries:\n  \(place)\n"
-                )
-                try #require(await workspace.run("sync", "--progress", "none").status == 0)
-                let launcher = ["sh", "-c", "\(limit); echo $$ >pid; exec \"$0\" \"$@\""]
-                return try await ServingProgram.with(workspace, arguments, launcher: launcher) { server in
-                    try await body(workspace, server)
-                }
+        try await Workspace.mirroring(image) { workspace async throws in
+            let launcher = ["sh", "-c", "\(limit); echo $$ >pid; exec \"$0\" \"$@\""]
+            return try await ServingProgram.with(workspace, arguments, launcher: launcher) { server in
+                try await body(workspace, server)
             }
         }
     }

@@ -13,18 +13,7 @@ struct ServeTests {
         _ options: String = "",
         _ body: @escaping @Sendable (Workspace, RegistryHost, RunningProgram) async throws -> Void
     ) async throws -> ToolResult {
-        try await ScriptedRegistry.with { registry async throws in
-            registry.load(image, repository: "library/app", tag: "1")
-            return try await Workspace.with { workspace async throws in
-                let place = "docker.io: {endpoint: 'http://\(registry.host)', plain_http: true}"
-                try workspace.configure(
-                    Entry("docker.io/library/app", to: registry.place("down/app"), "tag: '1'"),
-                    head: "registries:\n  \(place)\n"
-                )
-                #expect(try await workspace.run("sync", "--progress", "none").status == 0)
-                return try await workspace.serving(options, body)
-            }
-        }
+        try await Workspace.mirroring(image) { workspace in try await workspace.serving(options, body) }
     }
 
     @Test("skopeo copies and lists by every way of naming a repository", .requires(.tool("skopeo")))
@@ -86,6 +75,22 @@ struct ServeTests {
 }
 
 extension Workspace {
+    /// Hands over a workspace whose cache has an image of Docker Hub, as far as the program knows: `library/app:1`.
+    static func mirroring<R>(_ image: SampleImage, _ body: (Workspace) async throws -> R) async throws -> R {
+        try await ScriptedRegistry.with { registry async throws in
+            registry.load(image, repository: "library/app", tag: "1")
+            return try await Workspace.with { workspace async throws in
+                let place = "docker.io: {endpoint: 'http://\(registry.host)', plain_http: true}"
+                try workspace.configure(
+                    Entry("docker.io/library/app", to: registry.place("down/app"), "tag: '1'"),
+                    head: "registries:\n  \(place)\n"
+                )
+                try #require(await workspace.run("sync", "--progress", "none").status == 0)
+                return try await body(workspace)
+            }
+        }
+    }
+
     /// Runs `serve` on a free port while a closure runs that gets its address and a way to signal it.
     ///
     /// - Returns: what the program came to; when it ended before it listened, the closure does not run.
