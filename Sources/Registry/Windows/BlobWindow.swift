@@ -66,33 +66,3 @@ final class BlobWindow: Sendable {
         return bytes.flatMap { $0.readableBytes > 0 ? $0 : nil }
     }
 }
-
-/// Wakes one task when something has changed since it looked last.
-final class Bell: Sendable {
-    private struct State {
-        var isRung = false
-        var sleeper: Signal<Void>?
-    }
-
-    private let state = Mutex(State())
-
-    func ring() {
-        let sleeper = state.withLock { state in
-            state.isRung = true
-            return state.sleeper.take()
-        }
-        sleeper?.send(())
-    }
-
-    /// Returns at once when it has rung since the last time.
-    func wait() async throws {
-        let signal = Signal<Void>()
-        let isRung = state.withLock { state in
-            defer { state.isRung = false }
-            if !state.isRung { state.sleeper = signal }
-            return state.isRung
-        }
-        if !isRung, await signal.value() == nil { throw CancellationError() }
-        state.withLock { $0.isRung = false }
-    }
-}
