@@ -135,9 +135,15 @@ final class CacheIndex: Sendable {
     }
 
     /// Reads at one moment; blocks.
+    ///
+    /// It must not write. Not by the queue's own reading: that sets `query_only` and takes it back, upon which SQLite compiles every statement anew.
     func read<Value>(_ body: (Database) throws -> Value) throws(CacheError) -> Value {
         do {
-            return try queue.read(body)
+            return try queue.unsafeRead { db in
+                let changes = db.totalChangesCount
+                defer { assert(db.totalChangesCount == changes, "a reader has written") }
+                return try Self.atOneMoment(db, body)
+            }
         } catch let error as CacheError {
             throw error
         } catch {
@@ -147,6 +153,18 @@ final class CacheIndex: Sendable {
 }
 
 extension CacheIndex {
+    private static func atOneMoment<Value>(_ db: Database, _ body: (Database) throws -> Value) throws -> Value {
+        try db.beginTransaction(.deferred)
+        do {
+            let value = try body(db)
+            try db.commit()
+            return value
+        } catch {
+            try? db.rollback()
+            throw error
+        }
+    }
+
     private static let opening = "open the index"
 
     /// Looks again whether the index is free: at first so often that somebody who writes all the time cannot keep a reader
