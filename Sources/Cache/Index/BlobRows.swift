@@ -111,12 +111,14 @@ struct BlobRows {
 
     /// The bytes of all blobs that are recorded as there.
     func totalBytes() throws -> Int64 {
-        try Int64.fetchOne(db, sql: "SELECT bytes FROM totals") ?? 0
+        try Int64.fetchOne(db.cachedStatement(sql: "SELECT bytes FROM totals")) ?? 0
     }
 
     /// Blobs whose deletion was begun.
     func deletions() throws -> [Digest] {
-        try Digest.fetchAll(db, sql: "SELECT digest FROM blobs WHERE state = 'deleting' AND state <> 'ok'")
+        try Digest.fetchAll(
+            db.cachedStatement(sql: "SELECT digest FROM blobs WHERE state = 'deleting' AND state <> 'ok'")
+        )
     }
 
     /// Says that a blob is being removed, whether it had a row or not.

@@ -48,8 +48,9 @@ struct ImportRows {
             )
         }
         return try Int.fetchAll(
-            db,
-            sql: "SELECT number FROM import_volumes WHERE set_id = ? ORDER BY number",
+            db.cachedStatement(
+                sql: "SELECT number FROM import_volumes WHERE set_id = ? ORDER BY number"
+            ),
             arguments: [set]
         )
     }

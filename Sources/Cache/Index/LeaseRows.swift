@@ -26,7 +26,7 @@ struct LeaseRows {
 
     /// All leases, sorted.
     func all() throws -> [String] {
-        try String.fetchAll(db, sql: "SELECT id FROM leases ORDER BY id")
+        try String.fetchAll(db.cachedStatement(sql: "SELECT id FROM leases ORDER BY id"))
     }
 
     /// Removes leases; their items and reservations go with them.
@@ -50,7 +50,7 @@ struct LeaseRows {
 
     /// The bytes that downloads under way are going to take.
     func reservedBytes() throws -> Int64 {
-        try Int64.fetchOne(db, sql: "SELECT coalesce(sum(bytes), 0) FROM reservations") ?? 0
+        try Int64.fetchOne(db.cachedStatement(sql: "SELECT coalesce(sum(bytes), 0) FROM reservations")) ?? 0
     }
 
     /// Forgets what was reserved for a blob, by whomever.

@@ -64,11 +64,12 @@ struct ManifestRows {
     /// The sizes that a repository's manifests give a blob: one, unless they contradict each other.
     func sizes(of digest: Digest, in location: RepositoryReference) throws -> [Int64] {
         try Int64.fetchAll(
-            db,
-            sql: """
-                SELECT DISTINCT edges.size FROM edges JOIN blob_sources ON blob_sources.digest = edges.parent
-                WHERE edges.child = ? AND blob_sources.host = ? AND blob_sources.repository = ?
-                """,
+            db.cachedStatement(
+                sql: """
+                    SELECT DISTINCT edges.size FROM edges JOIN blob_sources ON blob_sources.digest = edges.parent
+                    WHERE edges.child = ? AND blob_sources.host = ? AND blob_sources.repository = ?
+                    """
+            ),
             arguments: [digest, location.host, location.repository]
         )
     }
@@ -76,20 +77,21 @@ struct ManifestRows {
     /// What an image consists of, as far as is known, and is not recorded as there.
     func unrecorded(in digest: Digest) throws -> [Descriptor] {
         try Descriptor.fetchAll(
-            db,
-            sql: """
-                WITH RECURSIVE closure (digest) AS (
-                    SELECT ?1
-                    UNION
-                    SELECT edges.child FROM edges JOIN closure ON edges.parent = closure.digest
-                    WHERE edges.kind <> 'subject'
-                )
-                SELECT DISTINCT edges.child AS digest, edges.media_type, edges.size
-                FROM closure JOIN edges ON edges.parent = closure.digest AND edges.kind <> 'subject'
-                    LEFT JOIN blobs ON blobs.digest = edges.child
-                WHERE blobs.state IS NULL OR blobs.state <> 'ok' OR edges.kind = 'child' AND NOT EXISTS
-                    (SELECT 1 FROM manifests WHERE manifests.digest = edges.child)
-                """,
+            db.cachedStatement(
+                sql: """
+                    WITH RECURSIVE closure (digest) AS (
+                        SELECT ?1
+                        UNION
+                        SELECT edges.child FROM edges JOIN closure ON edges.parent = closure.digest
+                        WHERE edges.kind <> 'subject'
+                    )
+                    SELECT DISTINCT edges.child AS digest, edges.media_type, edges.size
+                    FROM closure JOIN edges ON edges.parent = closure.digest AND edges.kind <> 'subject'
+                        LEFT JOIN blobs ON blobs.digest = edges.child
+                    WHERE blobs.state IS NULL OR blobs.state <> 'ok' OR edges.kind = 'child' AND NOT EXISTS
+                        (SELECT 1 FROM manifests WHERE manifests.digest = edges.child)
+                    """
+            ),
             arguments: [digest]
         )
     }
@@ -99,16 +101,17 @@ struct ManifestRows {
     /// - Returns: `nil` when some of it is not recorded as there.
     func closure(of digest: Digest) throws -> [Descriptor]? {
         let rows = try Row.fetchAll(
-            db,
-            sql: """
-                WITH RECURSIVE closure (digest) AS (
-                    SELECT ?1
-                    UNION
-                    SELECT edges.child FROM edges JOIN closure ON edges.parent = closure.digest
-                    WHERE edges.kind <> 'subject'
-                )
-                SELECT digest, ?2 AS media_type, size, state FROM closure LEFT JOIN blobs USING (digest)
-                """,
+            db.cachedStatement(
+                sql: """
+                    WITH RECURSIVE closure (digest) AS (
+                        SELECT ?1
+                        UNION
+                        SELECT edges.child FROM edges JOIN closure ON edges.parent = closure.digest
+                        WHERE edges.kind <> 'subject'
+                    )
+                    SELECT digest, ?2 AS media_type, size, state FROM closure LEFT JOIN blobs USING (digest)
+                    """
+            ),
             arguments: [digest, MediaType.octetStream]
         )
         var found: [Descriptor] = []

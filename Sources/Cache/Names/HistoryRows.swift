@@ -54,16 +54,17 @@ struct HistoryRows {
     /// What a tag stands for and stood for, the latest first.
     func periods(of tag: TagName, in location: RepositoryReference) throws -> [TagPeriod] {
         try TagPeriod.fetchAll(
-            db,
-            sql: """
-                SELECT digest, since, until FROM (
-                    SELECT digest, updated_at AS since, NULL AS until, 1 AS is_now, 0 AS id FROM names
-                    WHERE host = ?1 AND repository = ?2 AND reference = ?3 AND is_whole
-                    UNION ALL
-                    SELECT digest, since, until, 0, id FROM tag_history
-                    WHERE host = ?1 AND repository = ?2 AND tag = ?3
-                ) ORDER BY is_now DESC, id DESC
-                """,
+            db.cachedStatement(
+                sql: """
+                    SELECT digest, since, until FROM (
+                        SELECT digest, updated_at AS since, NULL AS until, 1 AS is_now, 0 AS id FROM names
+                        WHERE host = ?1 AND repository = ?2 AND reference = ?3 AND is_whole
+                        UNION ALL
+                        SELECT digest, since, until, 0, id FROM tag_history
+                        WHERE host = ?1 AND repository = ?2 AND tag = ?3
+                    ) ORDER BY is_now DESC, id DESC
+                    """
+            ),
             arguments: [location.host, location.repository, tag]
         )
     }

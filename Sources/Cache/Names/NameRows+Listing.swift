@@ -56,8 +56,9 @@ extension NameRows {
     /// The tags of a repository that were given on demand; in no order.
     func pulledTags(of location: RepositoryReference) throws -> [TagName] {
         try Reference.fetchAll(
-            db,
-            sql: "SELECT reference FROM names WHERE host = ? AND repository = ? AND NOT is_whole",
+            db.cachedStatement(
+                sql: "SELECT reference FROM names WHERE host = ? AND repository = ? AND NOT is_whole"
+            ),
             arguments: [location.host, location.repository]
         ).compactMap { if case .tag(let tag) = $0 { tag } else { nil } }
     }
