@@ -14,7 +14,7 @@ struct Origin: Hashable, Sendable, CustomStringConvertible {
     /// The default port where none is written.
     let port: Int
 
-    var description: String { "\(scheme)://\(authority)" }
+    var description: String { "\(scheme.rawValue)://\(authority)" }
 
     /// Host and port as they stand in a URL: without the scheme's default port.
     var authority: String { port == scheme.defaultPort ? host : "\(host):\(port)" }
@@ -39,30 +39,35 @@ struct HTTPURL: Hashable, Sendable {
 
     /// - Returns: `nil` for anything but an absolute `http` or `https` URL without user info.
     init?(_ text: some StringProtocol) {
-        guard text.utf8.count <= 16_384, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\\") }),
-            let colon = text.firstIndex(of: ":"), let scheme = Origin.Scheme(rawValue: text[..<colon].lowercased())
+        self.init(bytes: Array(text.utf8)[...])
+    }
+
+    /// Byte by byte: what parts a URL is ASCII, and a character may begin with it and go on.
+    private init?(bytes: ArraySlice<UInt8>) {
+        guard bytes.count <= 16_384, bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\\") }),
+            let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
+            let scheme = Origin.Scheme(rawValue: String(decoding: bytes[..<colon], as: UTF8.self).lowercased()),
+            bytes[colon...].dropFirst().starts(with: "//".utf8)
         else { return nil }
-        let rest = text[text.index(after: colon)...]
-        guard rest.hasPrefix("//") else { return nil }
-        let hierarchy = rest.dropFirst(2).prefix { $0 != "#" }
-        let authority = hierarchy.prefix { $0 != "/" && $0 != "?" }
-        guard let origin = Origin(scheme: scheme, authority: authority) else { return nil }
+        let hierarchy = bytes[(colon + 3)...].prefix { $0 != UInt8(ascii: "#") }
+        let authority = hierarchy.prefix { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") }
+        guard let origin = Origin(scheme: scheme, authority: String(decoding: authority, as: UTF8.self)) else {
+            return nil
+        }
         self.origin = origin
-        let target = hierarchy.dropFirst(authority.count)
-        let path = target.prefix { $0 != "?" }
+        let target = hierarchy[authority.endIndex...]
+        let path = target.prefix { $0 != UInt8(ascii: "?") }
         self.path = path.isEmpty ? "/" : Self.legal(path)
         query = path.endIndex < target.endIndex ? Self.legal(target[path.endIndex...].dropFirst()) : nil
     }
 
     /// The text with those bytes encoded that no path or query may hold.
-    private static func legal(_ text: some StringProtocol) -> String {
-        let bytes = Array(text.utf8)
-        guard !bytes.allSatisfy(\.isLegal) else { return String(text) }
+    private static func legal(_ bytes: ArraySlice<UInt8>) -> String {
+        guard !bytes.allSatisfy({ $0.isLegal }) else { return String(decoding: bytes, as: UTF8.self) }
         var result: [UInt8] = []
-        for (index, byte) in bytes.enumerated() {
+        for (index, byte) in zip(bytes.indices, bytes) {
             let isEscape =
-                byte == UInt8(ascii: "%") && bytes.count > index + 2
-                && bytes[index + 1].isHexDigit && bytes[index + 2].isHexDigit
+                byte == UInt8(ascii: "%") && bytes[index...].dropFirst().prefix(2).count { $0.isHexDigit } == 2
             if byte.isLegal || isEscape { result.append(byte) } else { result += byte.percentEncoded.utf8 }
         }
         return String(decoding: result, as: UTF8.self)
@@ -91,15 +96,17 @@ extension HTTPURL {
     ///
     /// - Returns: `nil` when it isn't an HTTP address or holds characters that no URL may hold.
     func resolving(_ reference: some StringProtocol) -> HTTPURL? {
-        let text = reference.trimmingBlanks.prefix { $0 != "#" }
-        if text.hasPrefix("//") { return HTTPURL("\(origin.scheme):\(text)") }
-        if Self.hasScheme(text) { return HTTPURL(text) }
-        if text.hasPrefix("/") { return HTTPURL("\(origin)\(text)").map(\.withoutDots) }
-        if text.hasPrefix("v2/") { return HTTPURL("\(origin)/\(text)").map(\.withoutDots) }
-        if text.hasPrefix("?") { return HTTPURL("\(origin)\(path)\(text)") }
+        let text = Array(String(reference.trimmingBlanks).utf8).prefix { $0 != UInt8(ascii: "#") }
+        let begins = { (prefix: String) in text.starts(with: prefix.utf8) }
+        let following = { (prefix: String) in HTTPURL(bytes: (prefix.utf8 + text)[...]) }
+        if begins("//") { return following("\(origin.scheme.rawValue):") }
+        if Self.hasScheme(text) { return HTTPURL(bytes: text) }
+        if begins("/") { return following("\(origin)")?.withoutDots }
+        if begins("v2/") { return following("\(origin)/")?.withoutDots }
+        if begins("?") { return following("\(origin)\(path)") }
         if text.isEmpty { return self }
         let directory = path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex)
-        return HTTPURL("\(origin)\(directory)/\(text)").map(\.withoutDots)
+        return following("\(origin)\(directory)/")?.withoutDots
     }
 
     /// The address at a registry whose base is below a path, which it may not know of: then it names places as if it
@@ -110,13 +117,13 @@ extension HTTPURL {
         return HTTPURL(origin: origin, path: base.path + path.dropFirst(), query: query)
     }
 
-    private static func hasScheme(_ text: some StringProtocol) -> Bool {
-        let scheme = text.prefix { $0 != ":" && $0 != "/" && $0 != "?" }
-        return scheme.endIndex < text.endIndex && text[scheme.endIndex] == ":"
+    private static func hasScheme(_ text: ArraySlice<UInt8>) -> Bool {
+        text.first { [UInt8(ascii: ":"), UInt8(ascii: "/"), UInt8(ascii: "?")].contains($0) } == UInt8(ascii: ":")
     }
 
     /// RFC 3986, 5.2.4.
     private var withoutDots: HTTPURL {
+        guard path.utf8.contains(UInt8(ascii: ".")) else { return self }
         var kept: [Substring] = []
         let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         for (index, segment) in segments.enumerated() {
@@ -149,7 +156,7 @@ extension Origin {
             rest = Substring(authority[authority.index(after: bracket)...])
         } else {
             let name = authority.prefix { $0 != ":" }
-            guard !name.isEmpty, name.utf8.allSatisfy(\.isHostCharacter) else { return nil }
+            guard !name.isEmpty, name.utf8.allSatisfy({ $0.isHostCharacter }) else { return nil }
             host = name.lowercased()
             rest = Substring(authority[name.endIndex...])
         }
@@ -178,7 +185,13 @@ extension UInt8 {
 
     /// Whether it may stand in a path or query as it is; percent signs depend on what follows.
     fileprivate var isLegal: Bool {
-        isLetterOrDigit || "-._~!$&'()*+,;=:@/?".utf8.contains(self)
+        switch self {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "?")...UInt8(ascii: "Z"),
+            UInt8(ascii: "&")...UInt8(ascii: ";"), UInt8(ascii: "="), UInt8(ascii: "!"), UInt8(ascii: "$"),
+            UInt8(ascii: "_"), UInt8(ascii: "~"):
+            true
+        default: false
+        }
     }
 
     fileprivate var percentEncoded: String {
