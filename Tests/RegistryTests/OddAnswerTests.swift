@@ -198,11 +198,40 @@ struct OddAnswerTests {
             ),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n", nil),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", nil),
+            (
+                "HTTP/1.1 200 OK\r\nTRANSFER-ENCODING: chunked\r\nCONTENT-LENGTH: 5\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nTRANSFER-ENCODING: chunked\r\n\r\n"
+            ),
+            ("HTTP/1.1 200 OK\nA:\tb\n\n", "HTTP/1.1 200 OK\r\nA: b\r\n\r\n"),
             ("HTTP/1.1 200 OK\r\n\r\n", nil),
         ] as [(String, String?)]
     )
     func repairsHeads(head: String, expected: String?) {
-        #expect(HeadRepair.repaired(Array(head.utf8)).bytes.map { String(decoding: $0, as: UTF8.self) } == expected)
+        let bytes = Array(head.utf8)
+        #expect(HeadRepair.repaired(bytes).map { String(decoding: $0, as: UTF8.self) } == expected)
+        #expect(expected == nil || bytes.withUnsafeBytes(HeadGlance.init)?.isSound == false)
+    }
+
+    @Test(
+        "A usual head is known at a glance",
+        arguments: [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Type: a/b; c=d, e\r\nDate: x\r\n\r\n", true, false),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", true, false),
+            ("HTTP/1.1 204 No Content\n\n", true, false), ("HTTP/1.1 100 Continue\r\n\r\n", true, true),
+            ("HTTP/1.1 103 Early Hints\r\nLink:</a>\r\n\r\n", false, true),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n", false, false),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5,5\r\n\r\n", false, false),
+            ("HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", false, false),
+        ]
+    )
+    func glances(head: String, isSound: Bool, isInterim: Bool) {
+        let glance = Array(head.utf8).withUnsafeBytes(HeadGlance.init)
+        #expect(glance?.isSound == isSound)
+        #expect(glance?.isInterim == isInterim)
+        #expect(glance?.length == head.utf8.count)
+        for count in 0..<head.utf8.count {
+            #expect(Array(head.utf8.prefix(count)).withUnsafeBytes(HeadGlance.init) == nil)
+        }
     }
 
     @Test(

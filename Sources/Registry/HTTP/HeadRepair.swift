@@ -43,13 +43,15 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard awaitsHead else { return context.fireChannelRead(data) }
-        head.writeImmutableBuffer(unwrapInboundIn(data))
-        while awaitsHead, let end = Self.end(of: head) {
-            guard let bytes = head.readSlice(length: end) else { break }
-            let repaired = Self.repaired(Array(bytes.readableBytesView))
-            // Another head follows an interim answer.
-            awaitsHead = repaired.isInterim
-            context.fireChannelRead(wrapInboundOut(repaired.bytes.map { ByteBuffer(bytes: $0) } ?? bytes))
+        var bytes = unwrapInboundIn(data)
+        if head.readableBytes == 0 { head = bytes } else { head.writeBuffer(&bytes) }
+        while awaitsHead, let glance = head.withUnsafeReadableBytes(HeadGlance.init) {
+            awaitsHead = glance.isInterim
+            // Together with what follows it.
+            if glance.isSound, !awaitsHead { break }
+            guard let bytes = head.readSlice(length: glance.length) else { break }
+            let repaired = glance.isSound ? nil : Self.repaired(Array(bytes.readableBytesView))
+            context.fireChannelRead(wrapInboundOut(repaired.map { ByteBuffer(bytes: $0) } ?? bytes))
         }
         if head.readableBytes > 0, !awaitsHead || head.readableBytes > Self.limit { pass(context) }
     }
@@ -66,19 +68,6 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelRead(wrapInboundOut(rest))
     }
 
-    /// How long the head is, its empty line included.
-    private static func end(of buffer: ByteBuffer) -> Int? {
-        let bytes = buffer.readableBytesView
-        var index = bytes.startIndex
-        while let line = bytes[index...].firstIndex(of: UInt8(ascii: "\n")) {
-            index = line + 1
-            let rest = bytes[index...].prefix(2)
-            if rest.first == UInt8(ascii: "\n") { return index + 1 - bytes.startIndex }
-            if rest.elementsEqual([13, 10]) { return index + 2 - bytes.startIndex }
-        }
-        return nil
-    }
-
     /// The one value of a list of equal ones: `5, 5`.
     private static func only(_ list: [UInt8]) -> [UInt8]? {
         let values = list.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).map { value in
@@ -88,9 +77,8 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// - Returns: the head as it should have been; no bytes when nothing is wrong with it.
-    static func repaired(_ head: [UInt8]) -> (bytes: [UInt8]?, isInterim: Bool) {
+    static func repaired(_ head: [UInt8]) -> [UInt8]? {
         let lines = head.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        let status = lines.first?.split(separator: UInt8(ascii: " ")).dropFirst().first
         let names = lines.map { String(decoding: $0.prefix { $0 != UInt8(ascii: ":") }, as: UTF8.self).lowercased() }
         let isChunked = names.contains("transfer-encoding")
         var lengths: Set<[UInt8]> = []
@@ -109,10 +97,6 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
             return line[...colon] + [UInt8(ascii: " ")] + bare
         }
         let bytes = Array(kept.joined(separator: [13, 10]))
-        return (bytes.count == head.count ? nil : bytes, status?.first == UInt8(ascii: "1"))
+        return bytes.count == head.count ? nil : bytes
     }
-}
-
-extension UInt8 {
-    fileprivate var isBlank: Bool { self == UInt8(ascii: " ") || self == UInt8(ascii: "\t") }
 }
