@@ -12,12 +12,15 @@ struct EnvironmentCredentials: Sendable {
 
     /// - Throws: ``CredentialError`` that lists every half-set pair.
     init(_ environment: [String: String]) throws(CredentialError) {
-        self.environment = environment.filter { !$0.value.isEmpty }
+        self.environment = environment.filter { name, value in
+            !value.isEmpty && (CredentialStore.reads(name) || name == "CI_REGISTRY")
+        }
         let problems = Self.halfSetPairs(self.environment)
         guard problems.isEmpty else { throw CredentialError(problems) }
     }
 
     func credential(for host: RegistryHost) -> Credential? {
+        guard !environment.isEmpty else { return nil }
         for prefix in Self.prefixes(for: host) {
             if let credential = credential(prefix: prefix) { return credential }
         }

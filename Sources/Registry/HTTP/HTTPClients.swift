@@ -71,6 +71,8 @@ final class HTTPClients: Sendable {
             decompression: .disabled
         )
         configuration.httpVersion = .http1Only
+        // The library would take each URL apart once more for nobody.
+        configuration.tracing.tracer = nil
         configuration.connectionPool.retryConnectionEstablishment = false
         // A body's idle time. Not for uploads: their answer may take longer, and they are watched by UploadProgress.
         if lane == .read { configuration.timeout.read = timeout.timeAmount }
