@@ -24,6 +24,7 @@ enum BlobWork {
 struct GeneratedSource: ContentSource {
     let contents: [Digest: ByteSource]
     let place = "registry.example.com/generated"
+    var origin: RepositoryReference? { try? RepositoryReference(place) }
 
     private static let partSize = 1 << 20
 

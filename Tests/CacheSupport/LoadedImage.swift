@@ -27,6 +27,7 @@ private struct ImageBlobs: ContentSource {
 
     let image: SampleImage
     var place: String { "registry.example.com/app" }
+    var origin: RepositoryReference? { try? RepositoryReference(place) }
 
     func manifest(_ descriptor: Descriptor) async throws -> Manifest { throw Unknown() }
 

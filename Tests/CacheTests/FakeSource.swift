@@ -28,6 +28,7 @@ final class FakeSource: ContentSource {
     }
 
     let place: String
+    var origin: RepositoryReference? { try? RepositoryReference(place) }
     private let contents: [Digest: ByteBuffer]
     private let state: Watched<State>
 

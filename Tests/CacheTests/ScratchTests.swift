@@ -102,6 +102,7 @@ private struct AheadSource: ContentSource {
     let ahead: Int
     let barrier: Barrier
     let place = "registry.example.com/app"
+    var origin: RepositoryReference? { try? RepositoryReference(place) }
 
     init(_ content: ByteBuffer, ahead: Int, _ barrier: Barrier) {
         self.content = content

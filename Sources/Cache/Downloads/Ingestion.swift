@@ -52,8 +52,7 @@ struct Ingestion: Sendable {
                 PendingCommit(
                     descriptor,
                     partial,
-                    // A source that is no registry has no place to come back to.
-                    origin: try? RepositoryReference(download.source.place)
+                    origin: download.source.origin
                 )
             )
         }

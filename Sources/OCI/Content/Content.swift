@@ -7,6 +7,9 @@ package protocol ContentSource: Sendable {
     /// Whose content it is, for messages: `registry.example.com/mirrors/alpine`.
     var place: String { get }
 
+    /// Where it can be fetched again; `nil` where it is no registry.
+    var origin: RepositoryReference? { get }
+
     /// The manifest or index with the descriptor's digest.
     ///
     /// - Returns: a document whose digest, size and media type have been checked against the descriptor.

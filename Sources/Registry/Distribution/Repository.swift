@@ -21,6 +21,7 @@ package struct Repository: ImageSource, ImageTarget {
     }
 
     package var place: String { location.description }
+    package var origin: RepositoryReference? { location }
 
     /// The beginning of an operation.
     func context(_ action: RegistryError.Action) -> CallContext { client.retry.context(action, location) }

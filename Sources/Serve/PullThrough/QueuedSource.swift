@@ -9,6 +9,7 @@ struct QueuedSource: ContentSource {
     let health: HostHealth
 
     var place: String { upstream.place }
+    var origin: RepositoryReference? { upstream.origin }
 
     func manifest(_ descriptor: Descriptor) async throws -> Manifest {
         try await upstream.manifest(descriptor)

@@ -58,6 +58,7 @@ final class CountedSource: ContentSource {
     }
 
     var place: String { source.place }
+    var origin: RepositoryReference? { source.origin }
     /// How many manifests were asked for.
     var count: Int { counter.load(ordering: .relaxed) }
 

@@ -14,6 +14,7 @@ struct CachedSource: ImageSource {
     let cache: ContentCache
 
     var place: String { "the cache in \(cache.path.displaySafe)" }
+    var origin: RepositoryReference? { nil }
     var isCache: Bool { true }
 
     func tags() async throws -> [TagName]? { try await listing()?.tags.map(\.name) }

@@ -14,6 +14,7 @@ struct MirroredSource: ImageSource {
 
     var location: RepositoryReference { host.location }
     var place: String { host.place }
+    var origin: RepositoryReference? { host.origin }
 
     func manifest(_ descriptor: Descriptor) async throws -> Manifest {
         if let found = try await fromMirrors({ try await $0.manifest(descriptor) }) { return found.value }

@@ -14,6 +14,7 @@ struct SourceUpstream: Upstream {
     let content: any ImageSource
 
     var place: String { content.place }
+    var origin: RepositoryReference? { content.origin }
 
     func resolve(_ tag: TagName) async throws -> Descriptor? {
         try await UpstreamError.mapping { try await questions.resolve(.tag(tag)) }

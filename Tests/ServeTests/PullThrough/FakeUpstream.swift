@@ -24,6 +24,7 @@ final class FakeUpstream: Upstream {
     }
 
     let place = "registry.example.com/app"
+    var origin: RepositoryReference? { try? RepositoryReference(place) }
     private let state = Watched(State())
 
     var requests: [String] { state.value.requests }

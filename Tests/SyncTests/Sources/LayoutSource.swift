@@ -10,6 +10,7 @@ struct LayoutSource: ImageSource {
     let path: String
 
     var place: String { path }
+    var origin: RepositoryReference? { nil }
 
     init(location: RepositoryReference, path: String) {
         self.location = location
