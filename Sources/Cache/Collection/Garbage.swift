@@ -93,8 +93,15 @@ struct Garbage: Sendable {
                 FROM blobs WHERE keepers = 0 AND digest > ? ORDER BY digest LIMIT ?
                 """
         )
-        let rows = try Row.fetchAll(statement, arguments: [start.place, Self.chunk])
-        candidates = try rows.filter { !$0[1] }.map { try $0.decode(Digest.self, atIndex: 0) }
-        phase = rows.count < Self.chunk ? .end : .unreferenced(after: try rows.last?.decode(Digest.self, atIndex: 0))
+        let rows = try Row.fetchCursor(statement, arguments: [start.place, Self.chunk])
+        var count = 0
+        phase = .end
+        while let row = try rows.next() {
+            count += 1
+            let isNamed: Bool = row[1]
+            // Nearly all are; nothing of those is taken out of SQLite.
+            if !isNamed { candidates.append(try row.decode(Digest.self, atIndex: 0)) }
+            if count == Self.chunk { phase = .unreferenced(after: try row.decode(Digest.self, atIndex: 0)) }
+        }
     }
 }
