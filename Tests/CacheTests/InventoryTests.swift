@@ -90,6 +90,46 @@ struct InventoryTests {
         }
     }
 
+    @Test("More names than are summed together count each once", arguments: [4095, 4096, 4097, 9000])
+    func manyNames(count: Int) async throws {
+        let image = SampleImage.image(layers: [.init(seed: 717, size: 3000)])
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(image, in: cache, as: "1", of: "a")
+                try await cache.store.index.write { db in
+                    // Every third tag names a newer image in part as well, every tenth name's sum is not known, and a
+                    // tenth of the names are digests.
+                    try db.execute(
+                        sql: """
+                            WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+                            INSERT INTO names SELECT host, 'b' || (i % 7), iif(i % 10 = 3, 'sha256:', 'v') || i, 1, digest,
+                                updated_at, iif(i % 10 = 7, -1, bytes) FROM names, n
+                            """,
+                        arguments: [count]
+                    )
+                    try db.execute(
+                        sql: """
+                            INSERT INTO names SELECT host, repository, reference, 0, digest, updated_at, bytes
+                            FROM names WHERE reference GLOB 'v*[147]'
+                            """
+                    )
+                }
+                let usage = try await cache.inventory.usage()
+                let (names, tags) = try await cache.store.index.read { db in
+                    (
+                        try Int64.fetchOne(db, sql: "SELECT count(*) FROM names"),
+                        try Int.fetchOne(
+                            db,
+                            sql: "SELECT count(*) FROM names WHERE is_whole AND reference NOT GLOB '*:*'"
+                        )
+                    )
+                }
+                #expect(usage.tags == tags)
+                #expect(usage.logicalBytes == image.bytes * (names ?? 0))
+            }
+        }
+    }
+
     @Test("What entries of others in index.json name counts as needed, and nothing of it as saved by sharing")
     func foreignEntries() async throws {
         let own = SampleImage.image(layers: [.init(seed: 715, size: 3000)])

@@ -34,20 +34,21 @@ struct UsageWalk: Sendable {
     private var unnamed = Garbage(.named)
     private var unreferenced = Garbage(.lasting)
     private var names: NameRow.Position? = .start
+    private var unsummed: [Digest] = []
 
     /// - Returns: whether everything has been read.
     mutating func run(_ db: Database, _ page: ReadPage) throws -> Bool {
         while let position = names {
             guard !page.isOver else { return false }
-            let rows = try NameRow.next(db, after: position, limit: 256)
-            for row in rows {
-                // One name of two images, the newer of which is not whole, is one tag.
-                if row.isTag, names?.isNameOf(row.position) != true { usage.tags += 1 }
-                usage.logicalBytes += try row.bytes ?? ImageBytes.sum(db, of: row.digest)
-                names = row.position
-                if page.isOver { return false }
-            }
-            if rows.isEmpty { names = nil }
+            let totals = try NameTotals(db, after: position)
+            usage.tags += totals.tags
+            usage.logicalBytes += totals.bytes
+            unsummed += totals.unsummed
+            names = totals.end
+        }
+        while let digest = unsummed.popLast() {
+            usage.logicalBytes += try ImageBytes.sum(db, of: digest)
+            guard !page.isOver else { return false }
         }
         guard try Self.sum(&unnamed, &usage.unnamedBytes, db, page),
             try Self.sum(&unreferenced, &usage.unreferencedBytes, db, page)
