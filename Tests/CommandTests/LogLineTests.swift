@@ -28,10 +28,32 @@ struct LogLineTests {
         ] as [(Logger.Level, String)]
     )
     func terminal(level: Logger.Level, shown: String) {
-        let rest = " synced digest=sha256:0123456789ab source=a.io/b:1\n"
+        let rest = " synced                  digest=sha256:0123456789ab      source=a.io/b:1\n"
         #expect(Self.line(.text, level, LogStyle(isOnTerminal: true, isColoured: true)) == shown + rest)
         let plain = Self.line(.text, level, LogStyle(isOnTerminal: true))
         #expect(plain == shown.replacing(/\u{1B}\[[0-9]+m/, with: "") + rest)
+    }
+
+    @Test("On a terminal the pairs of lines of one kind begin below each other, whatever the length of their values")
+    func columns() {
+        var output = LogOutput(format: .text, level: .trace)
+        output.style = LogStyle(isOnTerminal: true)
+        func starts(_ message: String, _ method: String, _ took: String, _ url: String) -> [Int] {
+            let fields: Logger.Metadata = [
+                "method": "\(method)", "took": "\(took)", "url": "\(url)", "because": "a much longer text",
+            ]
+            let line = output.line(.debug, message, fields)
+            return ["because=", "method=", "took=", "url="].compactMap { line.firstRange(of: $0) }
+                .map { line.distance(from: line.startIndex, to: $0.lowerBound) }
+        }
+        let expected = starts("registry request", "GET", "5 ms", "https://quay.io/v2/")
+        #expect(expected.count == 4)
+        #expect(starts("decided", "HEAD", "125 ms", "http://a/") == expected)
+        #expect(starts("registry request", "POST", "45 ms", "") == expected)
+        // What is longer than its column moves what follows, by whole stops.
+        let moved = starts("an upload was begun again from its start", "PATCH", "5 ms", "x")
+        #expect(zip(moved, expected).allSatisfy { $0 > $1 && ($0 - $1) % 8 == 0 })
+        #expect(output.line(.info, "stopped", [:]).hasSuffix("INFO    stopped\n"))
     }
 
     @Test("JSON is the same everywhere")

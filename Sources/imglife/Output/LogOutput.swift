@@ -37,9 +37,13 @@ struct LogOutput: LogHandler {
         let all = metadata.sorted { $0.key < $1.key }
         switch format {
         case .text:
-            var line = "\(Timestamp.now) \(style.level(level)) \(style.value(message).displaySafe)"
+            var line = "\(Timestamp.now) \(style.level(level)) "
+            var start = line.endIndex
+            var columns = LogStyle.messageColumns
+            line += style.value(message).displaySafe
             for (key, value) in all {
-                line += " "
+                style.end(&line, from: start, atLeast: columns)
+                (start, columns) = (line.endIndex, 0)
                 line += key
                 line += "="
                 line += quoted(value)
