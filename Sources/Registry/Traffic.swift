@@ -12,7 +12,7 @@ package struct TrafficCounters: Hashable, Sendable {
 
 /// A request to whose answer nobody has heard anything yet.
 package struct PendingRequest: Hashable, Sendable {
-    /// Who has been asked: `registry.example.com`.
+    /// Who has been asked: a registry by its name, `docker.io`, anybody else by the address.
     package let host: String
     /// How long ago.
     package let time: Duration

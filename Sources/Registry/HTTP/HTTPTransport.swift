@@ -110,9 +110,7 @@ final class HTTPTransport: HTTPHandler {
         } catch {
             if Task.isCancelled { throw CancellationError() }
             guard var failure = WireFailure(error) else { throw error }
-            // Services beside the registry know no tokens, and are never meant by its name.
-            let isElsewhere = request.scope == nil || request.url.origin != request.home?.origin
-            if isElsewhere { failure.other = request.url.origin.authority }
+            if request.isElsewhere { failure.other = request.url.origin.authority }
             throw failure
         }
     }
@@ -135,7 +133,7 @@ final class HTTPTransport: HTTPHandler {
         let client = clients.client(request.lane, proxy: proxies.proxy(for: url.origin))
         let start = timer.now()
         // A body on its way shows itself how far it is.
-        let pending = body == nil ? traffic.begins(at: url.origin.authority, start) : nil
+        let pending = body == nil ? traffic.begins(at: request.asked, start) : nil
         defer { traffic.ends(pending) }
         // What is asked and not answered yet: a host that hangs shows itself here alone.
         logger.trace(
@@ -212,6 +210,12 @@ extension HTTPRequest {
         guard case .url(let url) = target else { preconditionFailure("the stack has decided where a request goes") }
         return url
     }
+
+    /// Services beside the registry know no tokens, and are never meant by its name.
+    fileprivate var isElsewhere: Bool { scope == nil || url.origin != home?.origin }
+
+    /// Whom a person would say is asked: the registry, whatever its `endpoint` is, unless it is somebody else.
+    fileprivate var asked: String { isElsewhere ? url.origin.authority : context.location.host.description }
 
     fileprivate func answer(_ response: HTTPClientResponse, _ body: HTTPResponse.Body) -> HTTPResponse {
         HTTPResponse(status: Int(response.status.code), headers: response.headers, body: body, url: url)

@@ -74,7 +74,7 @@ struct TerminalCaptureTests {
             try await Self.recording(mirror, columns: columns) { terminal in
                 // On a loaded machine others are waited for as well before.
                 let seen = try await terminal.lines {
-                    $0.contains("waiting for \(mirror.upstream.host): no answer for")
+                    $0.contains("waiting for quay.io: no answer for")
                 }
                 try Screen(name: "hanging-host", columns: columns).expect(seen)
                 gate.open()
