@@ -1,33 +1,84 @@
 import OCI
 import Sync
 
-/// What a dry run found that a run would copy, one line a tag.
+/// What a dry run found that a run would copy, a line for each tag, and more where one is too narrow.
 struct ForeseenLines {
     /// So many lines a person is shown on a terminal.
     private static let shownLines = 24
+    private static let arrow = " -> "
 
     let report: SyncReport
-    /// A terminal's width, for which names are cut and long lists end early; `nil` for whoever reads all of it.
+    /// A terminal's width, for which repositories are cut and long lists end early; `nil` for whoever reads all of it.
     var columns: Int?
 
     /// Ends in a line feed, unless there is nothing to copy.
     var text: String {
         let rows = report.rows.filter { $0.status == .synced }
-        guard columns != nil, rows.count > Self.shownLines else { return rows.map { line($0) + "\n" }.joined() }
-        let rest = rows.count - Self.shownLines
-        return rows.prefix(Self.shownLines).map { line($0) + "\n" }.joined()
-            + "and \(rest) more tags: '--output json' or a pipe tells all\n"
+        guard let columns else { return rows.map { whole($0) + "\n" }.joined() }
+        var lines: [String] = []
+        for (index, row) in rows.enumerated() {
+            let more = fitted(row, columns)
+            guard lines.count + more.count <= Self.shownLines else {
+                lines.append("and \(rows.count - index) more tags: '--output json' or a pipe tells all")
+                break
+            }
+            lines += more
+        }
+        return lines.map { $0 + "\n" }.joined()
     }
 
-    private func line(_ row: SyncReport.Row) -> String {
-        let source = "\(row.source)" + (row.sourceTag.map { ":\($0)" } ?? "")
-        let target = "\(row.target)" + (row.targetTag.map { ":\($0)" } ?? "")
+    private func whole(_ row: SyncReport.Row) -> String {
+        let (source, target) = (Image(row.source, row.sourceTag), Image(row.target, row.targetTag))
+        return "would copy " + source.whole + Self.arrow + target.whole + end(row)
+    }
+
+    private func end(_ row: SyncReport.Row) -> String {
         let bytes = row.plannedBytes.map { ", \($0) bytes" } ?? ""
-        let end = " (\(row.reason ?? "absent"))\(bytes)".displaySafe(limit: 4096)
-        guard let columns else { return "would copy \(source) -> \(target)\(end)" }
-        let room = columns - "would copy  -> ".count - end.count
-        // What one name leaves the other may have.
-        let half = max(8, min(max(room / 2, room - target.count), source.count))
-        return "would copy \(ColumnText.cut(source, half)) -> \(ColumnText.cut(target, max(8, room - half)))\(end)"
+        return " (\(row.reason ?? "absent"))\(bytes)".displaySafe(limit: 4096)
+    }
+
+    /// One line where both tags can be read in it, else two or three.
+    private func fitted(_ row: SyncReport.Row, _ columns: Int) -> [String] {
+        let (start, end) = ("would copy ", end(row))
+        let (source, target) = (Image(row.source, row.sourceTag), Image(row.target, row.targetTag))
+        let room = columns - start.count - Self.arrow.count - end.count
+        if room >= source.least + target.least {
+            // What one name leaves the other may have.
+            let most = max(room / 2, room - target.whole.count, source.least)
+            let shown = source.cut(min(most, room - target.least))
+            return [start + shown + Self.arrow + target.cut(room - shown.unicodeScalars.count) + end]
+        }
+        let indent = String(repeating: " ", count: start.count)
+        let second = indent.dropLast(Self.arrow.count - 1) + Self.arrow.dropFirst()
+        let first = start + source.cut(columns - start.count)
+        guard columns - second.count - end.count >= target.least else {
+            return [
+                first, second + target.cut(columns - second.count),
+                ColumnText.cutEnd(indent + end.dropFirst(), columns),
+            ]
+        }
+        return [first, second + target.cut(columns - second.count - end.count) + end]
+    }
+
+    /// An image's name, whose tag is what tells it from the others.
+    private struct Image {
+        private let repository: String
+        private let tag: String
+
+        init(_ repository: RepositoryReference, _ tag: TagName?) {
+            self.repository = repository.description
+            self.tag = tag.map { ":\($0)" } ?? ""
+        }
+
+        var whole: String { repository + tag }
+
+        /// How many columns it takes at least to be told from others.
+        var least: Int { min(repository.count, 12) + tag.count }
+
+        /// Cut in the repository, and in the tag only where that alone is too long.
+        func cut(_ columns: Int) -> String {
+            guard columns > tag.count + 1 else { return ColumnText.cut(tag, max(8, columns)) }
+            return ColumnText.cut(repository, columns - tag.count) + tag
+        }
     }
 }
