@@ -116,6 +116,29 @@ struct ProgressFrameTests {
     func totals(snapshot: SyncProgress.Snapshot, rate: Double?, expected: String) {
         #expect(frame(snapshot, width: 100, rate: rate) == [expected])
     }
+
+    @Test(
+        "Whom everybody waits for is named at every width that has room for it",
+        arguments: [
+            (95, "12 of 40 tags · waiting for quay.io: 429 TOOMANYREQUESTS, 4m56s left · 1 failed · ETA 2m36s"),
+            (80, "12 of 40 tags · waiting for quay.io: 429 TOOMANYREQUESTS, 4m56s left · 1 failed"),
+            (75, "12 of 40 tags · waiting for quay.io: 429 TOOMANYREQUESTS, 4m56s left"),
+            (60, "12 of 40 tags · waiting for quay.io, 4m56s · 1 failed"),
+            (40, "waiting for quay.io, 4m56s"),
+            (30, "waiting for quay.io, 4m56s"),
+        ]
+    )
+    func waiting(width: Int, expected: String) {
+        var frame = ProgressFrame(
+            snapshot: Sample.snapshot(failed: 1, bytes: 0),
+            width: width,
+            height: 24,
+            elapsed: .seconds(67),
+            rate: nil
+        )
+        frame.wait = WaitingHosts.Wait(host: "quay.io", text: "429 TOOMANYREQUESTS, 4m56s left", time: "4m56s")
+        #expect(frame.lines == [expected])
+    }
 }
 
 @Suite(.timeLimit(.minutes(10)))

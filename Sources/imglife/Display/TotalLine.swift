@@ -12,9 +12,9 @@ struct TotalLine {
     /// Whom everybody waits for.
     var wait: WaitingHosts.Wait?
 
-    /// What matters least is left out first when the line would get too long.
+    /// What matters least is left out first when the line would get too long; whom everybody waits for stays.
     func text(columns: Int) -> String {
-        var parts = parts
+        var parts = parts(columns)
         while parts.count > 1, Self.joined(parts).unicodeScalars.count > columns,
             let least = parts.indices.max(by: { parts[$0].rank < parts[$1].rank })
         {
@@ -28,16 +28,19 @@ struct TotalLine {
         parts.map(\.text).joined(separator: " · ")
     }
 
-    /// In the order in which they are shown; the first of rank 0 always is.
-    private var parts: [(rank: Int, text: String)] {
-        var parts = [(rank: 0, text: tags)]
-        if let wait { parts.append((1, "\(wait)")) }
-        if snapshot.failedTags > 0 { parts.append((1, "\(snapshot.failedTags) failed")) }
-        if snapshot.bytes > 0 { parts.append((4, ByteCount(snapshot.bytes).description)) }
-        if let rate, snapshot.bytes > 0 { parts.append((2, "\(ByteCount(Int64(min(rate, 1e18))))/s")) }
-        parts.append((5, Elapsed(wholeSecondsOf: elapsed).description))
+    /// In the order in which they are shown; that of rank 0 always is.
+    private func parts(_ columns: Int) -> [(rank: Int, text: String)] {
+        var parts = [(rank: wait == nil ? 0 : 1, text: tags)]
+        if let wait {
+            let whole = (rank: 0, text: "\(wait)")
+            parts.append(Self.joined(parts + [whole]).unicodeScalars.count > columns ? (0, wait.short) : whole)
+        }
+        if snapshot.failedTags > 0 { parts.append((2, "\(snapshot.failedTags) failed")) }
+        if snapshot.bytes > 0 { parts.append((5, ByteCount(snapshot.bytes).description)) }
+        if let rate, snapshot.bytes > 0 { parts.append((3, "\(ByteCount(Int64(min(rate, 1e18))))/s")) }
+        parts.append((6, Elapsed(wholeSecondsOf: elapsed).description))
         if let left = RemainingTime.estimate(snapshot, elapsed: elapsed, rate: pace) {
-            parts.append((3, "ETA \(Elapsed(wholeSecondsOf: left))"))
+            parts.append((4, "ETA \(Elapsed(wholeSecondsOf: left))"))
         }
         return parts
     }

@@ -22,11 +22,12 @@ final class WaitingHosts: Sendable {
             return pauses.values.max { $0.until < $1.until }
         }
         if let pause {
-            let left = Duration.seconds(pause.until.timeIntervalSince(now).rounded(.up))
-            return Wait(host: pause.host, text: "\(pause.reason), \(Elapsed(wholeSecondsOf: left)) left")
+            let left = Elapsed(wholeSecondsOf: .seconds(pause.until.timeIntervalSince(now).rounded(.up)))
+            return Wait(host: pause.host, text: "\(pause.reason), \(left) left", time: left.description)
         }
         guard let request, request.time >= Self.patience else { return nil }
-        return Wait(host: request.host, text: "no answer for \(Elapsed(wholeSecondsOf: request.time))")
+        let time = Elapsed(wholeSecondsOf: request.time).description
+        return Wait(host: request.host, text: "no answer for \(time)", time: time)
     }
 
     /// One host that is waited for.
@@ -34,7 +35,11 @@ final class WaitingHosts: Sendable {
         let host: String
         /// Why, or how long.
         let text: String
+        /// Until when, or how long.
+        let time: String
 
         var description: String { "waiting for \(host.displaySafe): \(text.displaySafe)" }
+        /// For where there is no room for the reason.
+        var short: String { "waiting for \(host.displaySafe), \(time)" }
     }
 }
