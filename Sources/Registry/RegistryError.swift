@@ -96,6 +96,8 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     package var tries: Int?
     /// To whom there is no connection, where that is not the registry itself: a token service, a content network.
     var other: String?
+    /// The proxy to which there is no connection, or that lets none through.
+    var proxy: String?
     /// Under whose name credentials were looked for, where that is not the registry's.
     var account: RegistryHost?
 

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import NIOSSL
 import OCI
 
 extension RegistryError {
@@ -13,6 +14,14 @@ extension RegistryError {
         default:
             "\(location): cannot \(action.rawValue): \(otherText)\(detail)\(statusText)\(triesText)"
                 + (advice.map { ": \($0)" } ?? "")
+        }
+    }
+
+    /// What happened alone, for who tells the place and the action beside it.
+    var reason: String {
+        switch kind {
+        case .unauthorized, .forbidden, .rateLimited: description
+        default: "\(otherText)\(detail)\(statusText)"
         }
     }
 
@@ -38,7 +47,9 @@ extension RegistryError {
     /// Whose settings decide about the connection, as they are named in the configuration.
     private var server: String { (other ?? location.host.description).displaySafe }
 
-    private var otherText: String { other.map { "\($0.displaySafe): " } ?? "" }
+    private var otherText: String {
+        (proxy.map { "the proxy \($0)" } ?? other).map { "\($0.displaySafe): " } ?? ""
+    }
 
     private var triesText: String { tries.map { $0 > 1 ? ", after \($0) tries" : "" } ?? "" }
 
@@ -82,8 +93,13 @@ extension RegistryError {
 
     private var advice: String? {
         switch kind {
+        case .connection where proxy != nil, .timeout where proxy != nil:
+            "check HTTPS_PROXY and HTTP_PROXY, or name \(server) in NO_PROXY"
+        case .connection(.certificate) where cause is NIOSSLExtraError:
+            "reach it by a name that its certificate has, as 'endpoint' of \(server)"
         case .connection(.certificate):
-            "if its certificate is signed by a private authority, name that with 'ca_file' for \(server)"
+            "if its certificate is signed by a private authority, name that with 'ca_file' for \(server); "
+                + "else it may have expired"
         case .connection(.tls): "if it speaks plain HTTP, say so for \(server) with 'plain_http: true'"
         case .connection(.unknownHost): "check the host's name and the network"
         case .connection(.refused), .connection(.unreachable): "check that the registry is running and can be reached"

@@ -36,18 +36,21 @@ struct ConnectionTests {
     func refusesCertificates() async throws {
         let certificates = try await TestCertificates.shared()
         let cases = [
-            (certificates.server, HostSettings(endpoint: nil), true),
-            (certificates.wrongHost, HostSettings(caFile: certificates.authorityFile), false),
-            (certificates.expired, HostSettings(caFile: certificates.authorityFile), false),
+            (certificates.server, HostSettings(endpoint: nil), true, "name that with 'ca_file' for"),
+            (
+                certificates.wrongHost, HostSettings(caFile: certificates.authorityFile), false,
+                "is for another host: reach it by a name that its certificate has"
+            ),
+            (certificates.expired, HostSettings(caFile: certificates.authorityFile), false, "it may have expired"),
         ]
-        for (server, settings, usesEndpoint) in cases {
+        for (server, settings, usesEndpoint, advice) in cases {
             try await withTLS(server) { registry in
                 var settings = settings
                 if usesEndpoint { settings.endpoint = registry.url }
                 await #expect {
                     try await read(registry, settings)
                 } throws: { error in
-                    (error as? RegistryError)?.kind == .connection(.certificate) && "\(error)".contains("ca_file")
+                    (error as? RegistryError)?.kind == .connection(.certificate) && "\(error)".contains(advice)
                 }
             }
         }
@@ -88,6 +91,19 @@ struct ConnectionTests {
         for settings in [HostSettings(endpoint: "registry"), HostSettings(caFile: "/nonexistent")] {
             await #expect(throws: RegistryConfigurationError.self) {
                 try await withClient(hosts: ["registry.example.com": settings]) { _ in }
+            }
+        }
+    }
+
+    @Test("A 'ca_file' that is not there is told from one that is no certificate")
+    func authorityFiles() async throws {
+        try await TemporaryDirectory.with { directory in
+            try Files.write("hello", to: "\(directory)/no.pem")
+            for (name, reason) in [("none.pem", "read: No such file"), ("no.pem", "read as PEM certificates")] {
+                let settings = HostSettings(caFile: "\(directory)/\(name)")
+                await #expect {
+                    try await withClient(hosts: ["registry.example.com": settings]) { _ in }
+                } throws: { "\($0)".contains("\(name) cannot be \(reason)") }
             }
         }
     }

@@ -121,4 +121,20 @@ struct ProxyTests {
             #expect(registry.requests.isEmpty)
         }
     }
+
+    @Test(
+        "A proxy that cannot be reached is named, and its settings are what to look at",
+        arguments: [true, false],
+        ["127.0.0.1:1", "nonesuch.invalid:3128"]
+    )
+    func namesDeadProxies(isPlain: Bool, address: String) async throws {
+        let variables = [isPlain ? "http_proxy" : "https_proxy": "http://me:s3cret@\(address)"]
+        var text = ""
+        do {
+            _ = try await read("registry.test", HostSettings(plainHTTP: isPlain), variables)
+        } catch { text = "\(error)" }
+        #expect(text.contains("/app: cannot read the manifest: the proxy \(address): the "), "\(text)")
+        #expect(text.hasSuffix(": check HTTPS_PROXY and HTTP_PROXY, or name registry.test in NO_PROXY"), "\(text)")
+        #expect(!text.contains("s3cret"))
+    }
 }

@@ -7,11 +7,14 @@ import OCI
 /// machine never go through a proxy.
 package struct ProxySettings: Sendable {
     /// One proxy.
-    struct Proxy: Hashable, Sendable {
+    struct Proxy: Hashable, Sendable, CustomStringConvertible {
         let host: String
         let port: Int
         let user: String?
         let password: Secret?
+
+        /// Where it is, without whom it is told that we are.
+        var description: String { "\(host):\(port)" }
     }
 
     /// No request goes through a proxy.

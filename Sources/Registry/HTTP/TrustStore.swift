@@ -1,3 +1,4 @@
+import Glibc
 import NIOSSL
 package import OCI
 
@@ -13,10 +14,10 @@ struct TrustStore: Sendable {
         for (host, settings) in hosts {
             guard let file = settings.caFile else { continue }
             guard let certificates = try? NIOSSLCertificate.fromPEMFile(file), !certificates.isEmpty else {
-                throw RegistryConfigurationError(
-                    host: host,
-                    reason: "'ca_file' \(file.displaySafe) cannot be read as PEM certificates"
-                )
+                let reason =
+                    access(file, R_OK) == 0
+                    ? "cannot be read as PEM certificates" : "cannot be read: \(String(cString: strerror(errno)))"
+                throw RegistryConfigurationError(host: host, reason: "'ca_file' \(file.displaySafe) \(reason)")
             }
             var configuration = TLSConfiguration.makeClientConfiguration()
             configuration.additionalTrustRoots = [.certificates(certificates)]

@@ -15,8 +15,12 @@ struct WireFailure: Error, Sendable {
     var isBeforeAnswer = false
     /// Whether it ended while the request's own bytes had not come yet.
     var isAwaitingSource = false
+    /// Whether there was no connection at all: where one leads through a proxy, it is the proxy's business.
+    var isConnecting = false
     /// Whom it is about, where that is not the registry itself.
     var other: String?
+    /// The proxy that it is about.
+    var proxy: String?
     var cause: (any Error)?
 }
 
@@ -55,24 +59,30 @@ extension WireFailure {
 
     private init(client error: HTTPClientError) {
         switch error {
-        case .connectTimeout, .tlsHandshakeTimeout, .httpProxyHandshakeTimeout, .getConnectionFromPoolTimeout:
+        case .connectTimeout, .httpProxyHandshakeTimeout:
+            self.init(kind: .timeout, detail: "no connection in time", isConnecting: true, cause: error)
+        case .tlsHandshakeTimeout, .getConnectionFromPoolTimeout:
             self.init(kind: .timeout, detail: "no connection in time", cause: error)
         case .readTimeout: self.init(kind: .timeout, detail: "the transfer stood still", cause: error)
         case .writeTimeout, .deadlineExceeded: self.init(kind: .timeout, detail: "no answer in time", cause: error)
         case .remoteConnectionClosed:
             self.init(brokenOff: "the connection was closed", error)
         case .proxyAuthenticationRequired, .invalidProxyResponse:
-            self.init(kind: .connection(.unreachable), detail: "the proxy refused the connection", cause: error)
+            let detail = "the proxy refused the connection"
+            self.init(kind: .connection(.unreachable), detail: detail, isConnecting: true, cause: error)
         default: self.init(kind: .connection(.reset), detail: error.shortDescription, cause: error)
         }
     }
 
     private init(connecting error: NIOConnectionError) {
-        guard let first = error.connectionErrors.first else {
-            self.init(kind: .connection(.unknownHost), detail: "the host's name is not known", cause: error)
-            return
-        }
-        self = WireFailure(first.error) ?? .init(kind: .connection(.unreachable), detail: "no connection", cause: error)
+        self =
+            if let first = error.connectionErrors.first {
+                WireFailure(first.error)
+                    ?? .init(kind: .connection(.unreachable), detail: "no connection", cause: error)
+            } else {
+                .init(kind: .connection(.unknownHost), detail: "the host's name is not known", cause: error)
+            }
+        isConnecting = true
     }
 
     private init(system error: IOError) {

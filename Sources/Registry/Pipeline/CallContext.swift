@@ -6,6 +6,9 @@ struct CallContext: Sendable {
     let location: RepositoryReference
     let budget: RetryBudget
 
+    /// Where it is, as a log tells it: a service that is no registry has no repositories.
+    var place: String { action == .readDocument ? "\(location.host)" : "\(location)" }
+
     /// Another step of the same operation.
     func step(_ action: RegistryError.Action) -> CallContext {
         CallContext(action: action, location: location, budget: budget)
@@ -46,6 +49,7 @@ struct CallContext: Sendable {
             error.isBeforeAnswer = failure.isBeforeAnswer
             error.isAwaitingSource = failure.isAwaitingSource
             error.other = failure.other.flatMap { $0 == location.host.description ? nil : $0 }
+            error.proxy = failure.proxy
             throw error
         } catch let refused as RealmRefused {
             throw error(.protocolViolation, "its token service \(refused.realm) is not used, because \(refused.reason)")
