@@ -84,6 +84,8 @@ struct WaitingTests {
             #expect(log.text.contains("warning trying again") && log.text.contains("2 of 3"))
             let wait = log.text.firstMatch(of: #/"wait": [0-9]+ ms/#)
             #expect(wait != nil, "\(log.text)")
+            // Place and action stand beside the reason, and are not told twice.
+            #expect(!log.text.contains("cannot list the tags"), "\(log.text)")
         }
     }
 }

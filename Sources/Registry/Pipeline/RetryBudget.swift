@@ -61,7 +61,7 @@ final class RetryBudget: Sendable {
                 "trying again",
                 metadata: [
                     "try": "\(next) of \(retry.policy.attempts)", "action": "\(context.action.rawValue)",
-                    "place": "\(context.location)", "error": "\(error)",
+                    "place": "\(context.place)", "error": "\(error.reason)",
                     "wait": "\(Int64(delay / .milliseconds(1))) ms",
                 ]
             )
