@@ -129,6 +129,19 @@ struct EOLCommandTests {
         }
     }
 
+    @Test("A product of which nothing is known, because the service is down, is not unknown", arguments: [500, 200])
+    func noAnswer(status: Int) async throws {
+        try await withMirror("3.20.1") { mirror in
+            mirror.service.script(RequestMatch("GET", times: nil), .reply(.json(status, "no cycles")))
+            let result = try await mirror.run("eol")
+            #expect(result.status == 0)
+            #expect(result.output.contains("no answer") && !result.output.contains("unknown"), "\(result.output)")
+            // The service is no registry, and its documents are no repository.
+            #expect(!result.errors.contains("/documents"), "\(result.errors)")
+            #expect(result.errors.contains("there is no earlier copy"))
+        }
+    }
+
     @Test("A product that the service does not know is shown as such, and is no failure")
     func unknownProduct() async throws {
         try await withMirror("3.20.1") { mirror in

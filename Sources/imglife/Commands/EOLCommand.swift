@@ -73,7 +73,7 @@ struct EOLCommand: Subcommand {
         .run(file: session.lifecycleFile, products: survey.products, isForced: update)
         for warning in update.warnings { session.logger.warning("\(warning)") }
         let report = survey.report(update.catalogue, today: today)
-        try write(report)
+        try write(report, update)
         if hasFailed(report, update, session.logger) { throw Failure.failed }
     }
 
@@ -94,11 +94,11 @@ struct EOLCommand: Subcommand {
         }
     }
 
-    private func write(_ report: EOLReport) throws {
+    private func write(_ report: EOLReport, _ result: LifecycleUpdate.Result) throws {
         switch output {
         case .text:
-            let terminal = Terminal(descriptor: 1)
-            let table = EOLTable(report, width: terminal.isTerminal ? terminal.size.columns : nil)
+            let unanswered = Set(result.unanswered.compactMap(\.product))
+            let table = EOLTable(report, width: Terminal.outputColumns, unanswered: unanswered)
             try StandardOutput.write(table.description)
         case .json:
             try StandardOutput.write(String(decoding: report.json(), as: UTF8.self))
@@ -112,10 +112,7 @@ struct EOLCommand: Subcommand {
             hasFailed = true
         }
         guard let failWithin else { return hasFailed }
-        let unanswered = result.warnings.filter { warning in
-            [.unreachable, .unusableAnswer].contains(warning.kind)
-                && warning.product.map { result.catalogue.products[$0] == nil } ?? true
-        }
+        let unanswered = result.unanswered
         if !unanswered.isEmpty {
             logger.error(
                 "--fail-within cannot tell: there is no end-of-life data; see the warnings, or give lifecycle.eol_data_file",
@@ -131,5 +128,15 @@ struct EOLCommand: Subcommand {
             )
         }
         return hasFailed || ending > 0
+    }
+}
+
+extension LifecycleUpdate.Result {
+    /// Why nothing at all is known of products: the service did not answer, or not in its own form.
+    fileprivate var unanswered: [LifecycleWarning] {
+        warnings.filter { warning in
+            [.unreachable, .unusableAnswer].contains(warning.kind)
+                && warning.product.map { catalogue.products[$0] == nil } ?? true
+        }
     }
 }

@@ -13,9 +13,10 @@ struct EOLTable: CustomStringConvertible {
     ///   - report: what to show.
     ///   - width: the terminal's, in characters; longer image names lose their beginning, since the tag tells more than
     ///     the host. `nil` cuts nothing.
-    init(_ report: EOLReport, width: Int? = nil) {
+    ///   - unanswered: products of which nothing is known, because the service did not answer.
+    init(_ report: EOLReport, width: Int? = nil, unanswered: Set<String> = []) {
         var cells = [["IMAGE", "CYCLE", "END OF LIFE", "DAYS LEFT", "NEWEST"]]
-        cells += report.rows.map(Self.cells)
+        cells += report.rows.map { Self.cells($0, isAnswered: !unanswered.contains($0.status.product)) }
         var widths = cells[0].indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
         if let width {
             let others = widths.dropFirst().reduce(0) { $0 + $1 + 2 }
@@ -28,13 +29,13 @@ struct EOLTable: CustomStringConvertible {
         description = text
     }
 
-    private static func cells(_ row: EOLReport.Row) -> [String] {
+    private static func cells(_ row: EOLReport.Row, isAnswered: Bool) -> [String] {
         let status = row.status
         let newest = status.newest.map { status.isNewestInCycle == true ? "\($0) (this)" : $0 } ?? "-"
         return [
             "\(row.target):\(status.tag)".displaySafe(limit: 512),
             (status.cycle ?? "-").displaySafe,
-            endOfLife(status) + (status.isStale ? "*" : ""),
+            isAnswered ? endOfLife(status) + (status.isStale ? "*" : "") : "no answer",
             status.daysLeft.map(String.init) ?? "-",
             newest.displaySafe,
         ]
