@@ -45,6 +45,16 @@ struct SummaryTextTests {
         #expect(lines[4].hasPrefix("├─ Up-to-date ") && lines[4].hasSuffix(" \(count)"))
     }
 
+    @Test("Digests in a reason are short on a terminal, and whole elsewhere")
+    func digests() throws {
+        let hex = String(repeating: "0123456789abcdef", count: 4)
+        var report = SyncReport()
+        report.rows = [try Sample.row(.failed, reason: "cannot download sha256:\(hex): no space left")]
+        #expect(SummaryText(report: report, style: plain).text.contains("sha256:\(hex): no space"))
+        let shown = SummaryText(report: report, style: plain, columns: 200).text
+        #expect(shown.contains("cannot download sha256:0123456789ab: no space left"), "\(shown)")
+    }
+
     @Test("Colours change nothing but the colour")
     func colours() throws {
         let report = try Sample.report(synced: 3, upToDate: 2, failed: 1)

@@ -25,8 +25,10 @@ struct LogStyle: Sendable {
     }
 
     /// Digests are cut to what people know them by.
-    func value(_ text: String) -> String {
-        guard isOnTerminal, text.contains("sha") else { return text }
+    func value(_ text: String) -> String { isOnTerminal ? Self.withShortDigests(text) : text }
+
+    static func withShortDigests(_ text: String) -> String {
+        guard text.contains("sha") else { return text }
         return text.replacing(/(sha256|sha512):([0-9a-f]{12})[0-9a-f]{52,116}/) { "\($0.output.1):\($0.output.2)" }
     }
 

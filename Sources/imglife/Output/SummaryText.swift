@@ -59,7 +59,8 @@ struct SummaryText {
 
     private var failureLines: [String] {
         (FailureGroups(report.rows, isOnTerminal: columns != nil).lines + failedHooks).flatMap { line in
-            let lines = FoldedText.lines(line.displaySafe(limit: Self.lineLimit), columns: columns.map { $0 - 2 })
+            let shown = columns == nil ? line : LogStyle.withShortDigests(line)
+            let lines = FoldedText.lines(shown.displaySafe(limit: Self.lineLimit), columns: columns.map { $0 - 2 })
             return ["\(style.red("✗")) \(lines[0])"] + lines.dropFirst().map { "  \($0)" }
         }
     }
