@@ -27,6 +27,9 @@ final class HookLog: Sendable {
         }
     }
 
+    /// What became of them, as the log says beside their names.
+    var ends: [String] { entries.withLock { $0.compactMap { $0.metadata["outcome"]?.description } } }
+
     func count(of level: Logger.Level) -> Int { entries.withLock { $0.count { $0.level == level } } }
 
     /// Waits until a hook prints the line; returns early when the task is cancelled.

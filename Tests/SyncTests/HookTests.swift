@@ -47,6 +47,7 @@ struct HookTests {
         #expect(log.lines == ["3"])
         #expect(log.count(of: .warning) == 1)
         #expect(log.count(of: .error) == 0)
+        #expect(log.ends.first == "failed with exit code 2; its output is in the log")
     }
 
     @Test("stdout and stderr go to the log line by line, in their order, named by hook and entry")

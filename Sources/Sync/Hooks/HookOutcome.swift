@@ -43,14 +43,17 @@ package struct HookOutcome: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// One line, safe to show; the command is not in it, because people put secrets there.
-    package var description: String {
+    package var description: String { "hook \(name) \(end)" }
+
+    /// The same, for who names the hook beside it.
+    var end: String {
         switch result {
-        case .succeeded: "hook \(name) succeeded"
-        case .exited(let code): "hook \(name) failed with exit code \(code); its output is in the log"
-        case .signalled(let signal): "hook \(name) was ended by signal \(signal); its output is in the log"
-        case .timedOut: "hook \(name) was ended after \(hook.timeout); give it more time with 'timeout'"
-        case .notStarted(let reason): "hook \(name): /bin/sh could not be started: \(reason.displaySafe)"
-        case .skipped: "hook \(name) was skipped, because one before it failed"
+        case .succeeded: "succeeded"
+        case .exited(let code): "failed with exit code \(code); its output is in the log"
+        case .signalled(let signal): "was ended by signal \(signal); its output is in the log"
+        case .timedOut: "was ended after \(hook.timeout); give it more time with 'timeout'"
+        case .notStarted(let reason): "did not run: /bin/sh could not be started: \(reason.displaySafe)"
+        case .skipped: "was skipped, because one before it failed"
         }
     }
 }

@@ -86,7 +86,7 @@ package struct HookRunner: Sendable {
             case .skipped: .warning
             default: outcome.isError ? .error : .warning
             }
-        logger.log(level: level, "hook ended", metadata: ["hook": "\(outcome.name)", "outcome": "\(outcome)"])
+        logger.log(level: level, "hook ended", metadata: ["hook": "\(outcome.name)", "outcome": "\(outcome.end)"])
     }
 
     private static func name(of index: Int, _ context: HookContext) -> String {
