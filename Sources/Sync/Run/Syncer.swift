@@ -115,10 +115,10 @@ package struct Syncer: Sendable {
                     try await inner.waitForAll()
                 }
             }
-            // The first task ends before the stream does, or with it; what is waited for beyond the bound may be it.
+            // The first task ends before the stream does, or with it: waiting for it instead of a hook lets one more run.
             var underWay = 0
             for await entry in ended {
-                if underWay > Self.hookParallelism {
+                if underWay >= Self.hookParallelism {
                     try await group.next()
                     underWay -= 1
                 }
