@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import NIOCore
 import NIOPosix
@@ -46,9 +47,18 @@ struct Listener: Sendable {
             }
         } catch {
             throw ServerError(
-                "cannot listen on \(address): \("\(error)".displaySafe); choose another address with --listen, "
+                "cannot listen on \(address): \(Self.reason(error).displaySafe); choose another address with --listen, "
                     + "or end what uses this one"
             )
+        }
+    }
+
+    /// In the system's words, without the names of calls.
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as IOError: String(cString: strerror(error.errnoCode))
+        case is SocketAddressError.UnknownHost: "the host's name is not known"
+        default: "\(error)"
         }
     }
 

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOSSL
 import OCI
@@ -38,8 +39,19 @@ final class TLSContext: Sendable {
         } catch {
             throw ServerError(
                 "cannot use the certificate \(files.certificate.displaySafe) with the key \(files.key.displaySafe): "
-                    + "\("\(error)".displaySafe); both must be PEM files and belong together"
+                    + "\(reason(error, files).displaySafe); both must be PEM files and belong together"
             )
+        }
+    }
+
+    private static func reason(_ error: any Error, _ files: TLSFiles) -> String {
+        for file in [files.certificate, files.key] where access(file, R_OK) != 0 {
+            return "\(file): \(String(cString: strerror(errno)))"
+        }
+        return switch error as? NIOSSLError {
+        case .failedToLoadCertificate: "\(files.certificate) holds no certificate"
+        case .failedToLoadPrivateKey: "\(files.key) holds no key, or that of another certificate"
+        default: "\(error)"
         }
     }
 }

@@ -50,6 +50,7 @@ extension Schedule {
     ) async throws {
         var delay = firstDelay(since: elapsed)
         while true {
+            try Task.checkCancellation()
             if delay > .zero {
                 onWait(delay)
                 try await timer.sleep(delay)
