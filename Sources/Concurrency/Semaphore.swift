@@ -3,15 +3,30 @@ import Synchronization
 /// A number of places; who finds none waits, the longest wait first.
 package final class Semaphore: Sendable {
     private struct State {
+        var places: Int
+        /// Negative while more are within than there are places by now.
         var free: Int
         var waiters = WaitingLine()
+
+        mutating func letIn() {
+            while free > 0, waiters.call() { free -= 1 }
+        }
     }
 
     private let state: Mutex<State>
 
     /// - Parameter places: at least one.
     package init(_ places: Int) {
-        state = Mutex(State(free: max(1, places)))
+        state = Mutex(State(places: max(1, places), free: max(1, places)))
+    }
+
+    /// Changes how many places there are, at least one; who is within stays.
+    package func resize(to places: Int) {
+        state.withLock { state in
+            state.free += max(1, places) - state.places
+            state.places = max(1, places)
+            state.letIn()
+        }
     }
 
     /// Runs a body in a place.
@@ -38,7 +53,7 @@ package final class Semaphore: Sendable {
     private func enter() async throws {
         try Task.checkCancellation()
         let signal = state.withLock { state -> Signal<Void>? in
-            if state.free == 0 { return state.waiters.join() }
+            if state.free <= 0 { return state.waiters.join() }
             state.free -= 1
             return nil
         }
@@ -47,6 +62,9 @@ package final class Semaphore: Sendable {
 
     /// Hands a place on to the first who still waits.
     package func leave() {
-        state.withLock { if !$0.waiters.call() { $0.free += 1 } }
+        state.withLock { state in
+            state.free += 1
+            state.letIn()
+        }
     }
 }

@@ -10,7 +10,9 @@ package struct HostSettings: Hashable, Sendable {
     package var plainHTTP: Bool
     /// A PEM file of certificate authorities that are trusted for this host in addition to the system's.
     package var caFile: String?
-    /// How many requests may be in flight for reading, and as many again for writing; 8 each when not set.
+    /// How many requests may be in flight for reading at most, and as many again for writing; 24 each when not set.
+    ///
+    /// There are 8 at first, and more where more of them bring more.
     package var maxConnections: Int?
     /// The base URL of a Docker Hub API that lists this host's tags; docker.io has `https://hub.docker.com` unless its
     /// `endpoint` leads elsewhere.

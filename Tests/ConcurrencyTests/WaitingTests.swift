@@ -35,6 +35,37 @@ struct WaitingTests {
         #expect(state.value.order == Array(0..<6))
     }
 
+    @Test("Places that are added let in who waits; of those that are taken away the last to leave gives up theirs")
+    func resizes() async throws {
+        let semaphore = Semaphore(2)
+        let gate = Gate()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<9 {
+                group.addTask {
+                    try await semaphore.withPlace {
+                        await withCheckedContinuation { continuation in gate.pass { continuation.resume() } }
+                    }
+                }
+            }
+            try await gate.waitForArrivals(2)
+            while semaphore.waiterCount < 7 { await Task.yield() }
+            semaphore.resize(to: 5)
+            try await gate.waitForArrivals(5)
+            #expect(semaphore.waiterCount == 4)
+            semaphore.resize(to: 1)
+            semaphore.resize(to: 0)
+            #expect(!semaphore.enterIfFree())
+            gate.open()
+            try await group.waitForAll()
+        }
+        #expect(semaphore.enterIfFree())
+        #expect(!semaphore.enterIfFree())
+        semaphore.resize(to: 3)
+        #expect(semaphore.enterIfFree())
+        #expect(semaphore.enterIfFree())
+        #expect(!semaphore.enterIfFree())
+    }
+
     @Test("Whoever is cancelled while waiting takes no place and no key from the others")
     func forgetsTheCancelled() async throws {
         let semaphore = Semaphore(1)

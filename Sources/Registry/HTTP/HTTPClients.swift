@@ -15,7 +15,7 @@ final class HTTPClients: Sendable {
 
     init(_ configuration: RegistryConfiguration) {
         let largest = configuration.hosts.values.compactMap(\.maxConnections).max() ?? 0
-        let limit = max(largest, HostGate.defaultLimit)
+        let limit = max(largest, ConnectionBudget.standard)
         var clients: [Key: HTTPClient] = [:]
         for proxy in configuration.proxies.proxies {
             for lane in Lane.allCases {

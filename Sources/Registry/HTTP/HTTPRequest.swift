@@ -26,13 +26,16 @@ struct HTTPRequest: Sendable {
         /// A range of a blob, read as it is sent.
         case blob(any BlobReader, Range<Int64>)
 
-        var isEmpty: Bool {
+        /// In bytes.
+        var count: Int64 {
             switch self {
-            case .none: true
-            case .bytes(let bytes): bytes.readableBytes == 0
-            case .blob(_, let range): range.isEmpty
+            case .none: 0
+            case .bytes(let bytes): Int64(bytes.readableBytes)
+            case .blob(_, let range): Int64(range.count)
             }
         }
+
+        var isEmpty: Bool { count == 0 }
     }
 
     let context: CallContext

@@ -1,4 +1,5 @@
 import Concurrency
+import Logging
 import NIOHTTP1
 import OCI
 import Synchronization
@@ -25,19 +26,23 @@ final class HostClient: Sendable {
 
     private init(
         _ name: String,
-        limit: Int = HostGate.defaultLimit,
+        limit: Int = ConnectionBudget.first,
         places: RegistryConnections.Places? = nil,
         _ configuration: RegistryConfiguration,
         _ transport: HTTPTransport,
         stack: any HTTPHandler
     ) {
         retry = Retry(configuration)
-        gate = HostGate(limit: limit, timer: retry.timer)
+        // Where there are places for all clients, those are what is counted.
+        gate = HostGate(
+            places == nil ? ConnectionBudget(maximum: limit) : ConnectionBudget(fixed: limit),
+            timer: retry.timer
+        )
         self.transport = transport
         self.places = places
         oneConnection = places?.oneConnection ?? OneConnection(retry.timer)
         leavesRoom = configuration.leavesRoom
-        self.stack = RateLimit(next: stack, host: name, gate: gate, retry: retry)
+        self.stack = RateLimit(next: stack, host: name, gate: gate, places: places?.gate ?? gate, retry: retry)
     }
 
     /// A registry, with the challenges that it makes.
@@ -65,7 +70,7 @@ final class HostClient: Sendable {
         )
         self.init(
             host.description,
-            limit: settings?.maxConnections ?? HostGate.defaultLimit,
+            limit: settings.limit,
             places: configuration.connections?.places(at: host),
             configuration,
             transport,
@@ -96,9 +101,9 @@ final class HostClient: Sendable {
     ) async throws -> Result {
         do {
             let result = try await gate.pass(request.lane) {
-                guard let places else { return try await use(try await stack.send(request)) }
-                return try await places.take(request.lane, isContent: leavesRoom) {
-                    try await use(try await stack.send(request))
+                guard let places else { return try await exchange(request, at: gate, use) }
+                return try await places.gate.pass(request.lane, isContent: leavesRoom) {
+                    try await exchange(request, at: places.gate, use)
                 }
             }
             if request.method == .PUT, let scope = request.scope {
@@ -111,9 +116,27 @@ final class HostClient: Sendable {
         }
     }
 
+    private func exchange<Result>(
+        _ request: HTTPRequest,
+        at gate: HostGate,
+        _ use: (HTTPResponse) async throws -> Result
+    ) async throws -> Result {
+        let response = try await stack.send(request)
+        let result = try await use(response)
+        let received = request.method == .HEAD ? 0 : response.contentLength ?? 0
+        if let limit = gate.ended(request.lane, bytes: request.body.count + max(0, received)) {
+            retry.logger.debug(
+                "a host is asked so many things at a time from now on",
+                metadata: ["host": "\(request.context.location.host)", "count": "\(limit)", "lane": "\(request.lane)"]
+            )
+        }
+        return result
+    }
+
     /// A place at the host for a request beside others, if one is free that nobody waits for.
     func takePlace(_ lane: Lane) -> HeldPlace? {
-        HeldPlace([gate] + (places?.gates(isContent: leavesRoom) ?? []), lane)
+        let shared: [HeldPlace.Entrance] = places.map { [($0.gate, leavesRoom)] } ?? []
+        return HeldPlace([(gate, false)] + shared, lane)
     }
 
     /// Sends a request once, in a place that is held already.

@@ -5,9 +5,6 @@ import Synchronization
 ///
 /// After a pause one request goes first; the others follow once it has been answered.
 final class HostGate: Sendable {
-    /// Requests in flight, for each lane, where the settings say nothing.
-    static let defaultLimit = 8
-
     private struct State {
         var nextProbe: UInt64 = 0
         var resumesAt: Duration?
@@ -22,18 +19,27 @@ final class HostGate: Sendable {
         case hold(Signal<Void>)
     }
 
-    private let lanes: [Semaphore]
+    private let lanes: [LanePlaces]
     private let state = Mutex(State())
     private let timer: Timer
 
-    init(limit: Int, timer: Timer) {
+    /// So many places for each lane.
+    init(_ budget: ConnectionBudget, timer: Timer) {
         self.timer = timer
-        lanes = Lane.allCases.map { _ in Semaphore(limit) }
+        lanes = Lane.allCases.map { _ in LanePlaces(budget) }
     }
 
-    /// Runs a request and whatever it streams once there is a place for it.
-    func pass<Result>(_ lane: Lane, _ body: () async throws -> Result) async throws -> Result {
-        try await lanes[lane.rawValue].withPlace {
+    convenience init(limit: Int, timer: Timer) {
+        self.init(ConnectionBudget(fixed: limit), timer: timer)
+    }
+
+    /// Runs a request and whatever it streams once there is a place for it; content leaves one place to others.
+    func pass<Result>(
+        _ lane: Lane,
+        isContent: Bool = false,
+        _ body: () async throws -> Result
+    ) async throws -> Result {
+        try await lanes[lane.rawValue].withPlace(isContent: isContent) {
             let probe = try await passPause()
             defer { if let probe { release { $0.probe == probe } } }
             return try await body()
@@ -41,12 +47,25 @@ final class HostGate: Sendable {
     }
 
     /// Takes a place that nobody waits for, while nothing is held back; ``leave(_:)`` gives it back.
-    func enterIfFree(_ lane: Lane) -> Bool {
+    func enterIfFree(_ lane: Lane, isContent: Bool) -> Bool {
         guard state.withLock({ $0.resumesAt == nil }) else { return false }
-        return lanes[lane.rawValue].enterIfFree()
+        return lanes[lane.rawValue].enterIfFree(isContent: isContent)
     }
 
-    func leave(_ lane: Lane) { lanes[lane.rawValue].leave() }
+    func leave(_ lane: Lane, isContent: Bool) { lanes[lane.rawValue].leave(isContent: isContent) }
+
+    /// A request has ended well within its place.
+    ///
+    /// - Returns: how many places there are from now on, if that changes.
+    func ended(_ lane: Lane, bytes: Int64) -> Int? { lanes[lane.rawValue].ended(bytes: bytes, at: timer.now()) }
+
+    /// The host wants fewer requests, or cannot keep up with those that it has.
+    ///
+    /// - Returns: the smallest number of places that there are from now on, if that changes.
+    func wantsFewer(isOverload: Bool) -> Int? {
+        let now = timer.now()
+        return lanes.compactMap { $0.change { isOverload ? $0.overloaded(at: now) : $0.refused(at: now) } }.min()
+    }
 
     /// Holds all further requests back for a time.
     ///

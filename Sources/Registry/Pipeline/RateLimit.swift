@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Logging
 import OCI
 
 /// Makes errors of the statuses that nobody has asked for, and pauses a host that wants no more requests.
@@ -6,6 +7,8 @@ struct RateLimit: HTTPHandler {
     let next: any HTTPHandler
     let host: String
     let gate: HostGate
+    /// Where it is decided how many requests there are at a time.
+    let places: HostGate
     let retry: Retry
 
     func send(_ request: HTTPRequest) async throws -> HTTPResponse {
@@ -16,11 +19,20 @@ struct RateLimit: HTTPHandler {
         }
         var error = RegistryError(response, request.context)
         if response.status == 429 || response.status == 503 || error.code == .tooManyRequests {
+            bound(error, request.context)
             pause(&error, response, request.context)
         } else {
             gate.answered()
         }
         throw error
+    }
+
+    private func bound(_ error: RegistryError, _ context: CallContext) {
+        guard let limit = places.wantsFewer(isOverload: !error.wantsFewer) else { return }
+        retry.logger.debug(
+            "a host is asked fewer things at a time from now on",
+            metadata: ["host": "\(context.location.host)", "count": "\(limit)"]
+        )
     }
 
     /// What is told to wait less than the ordinary back-off, or under a second, waits for that and counts as a try.

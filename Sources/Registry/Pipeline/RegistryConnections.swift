@@ -8,14 +8,12 @@ import Synchronization
 package final class RegistryConnections: Sendable {
     /// The places of one host.
     struct Places: Sendable {
-        /// All that there are.
-        let all: HostGate
-        /// Those that content may take: one fewer than all, so that a question need not wait until a blob has come.
-        let content: HostGate
+        let gate: HostGate
         let oneConnection: OneConnection
     }
 
-    /// For how long it is remembered that several connections bring nothing for one blob: who serves for months must forget.
+    /// For how long it is remembered that several connections bring nothing for one blob, or that a host wants few requests:
+    /// who serves for months must forget.
     private static let memory = Duration.seconds(3600)
 
     let clients: HTTPClients
@@ -48,11 +46,10 @@ package final class RegistryConnections: Sendable {
     func places(at host: RegistryHost) -> Places {
         places.withLock {
             $0.remembered(host) {
-                let limit = configuration.hosts[host]?.maxConnections ?? HostGate.defaultLimit
                 let timer = Timer(configuration.clock)
+                let limit = configuration.hosts[host].limit
                 return Places(
-                    all: HostGate(limit: limit, timer: timer),
-                    content: HostGate(limit: limit - 1, timer: timer),
+                    gate: HostGate(ConnectionBudget(maximum: limit, memory: Self.memory), timer: timer),
                     oneConnection: OneConnection(timer, lifetime: Self.memory)
                 )
             }
@@ -60,13 +57,7 @@ package final class RegistryConnections: Sendable {
     }
 }
 
-extension RegistryConnections.Places {
-    /// The gates that a request has to pass, in order.
-    func gates(isContent: Bool) -> [HostGate] { isContent ? [content, all] : [all] }
-
-    /// Sends a request and takes in its answer once there is a place for it.
-    func take<R>(_ lane: Lane, isContent: Bool, _ body: () async throws -> R) async throws -> R {
-        guard isContent else { return try await all.pass(lane, body) }
-        return try await content.pass(lane) { try await all.pass(lane, body) }
-    }
+extension HostSettings? {
+    /// How many requests may be in flight, for each lane.
+    var limit: Int { self?.maxConnections ?? ConnectionBudget.standard }
 }

@@ -1,0 +1,122 @@
+/// How many requests may be in flight to a host at a time (PROTOCOL.md, D.3a).
+///
+/// 8 at first. While others wait, twice as many are tried, and then twice as many again, as long as that brings more in the
+/// same time; otherwise it stays at what did, for a time. A host that wants fewer requests gets half.
+///
+/// Knows neither a clock nor a network: moments are arguments.
+struct ConnectionBudget {
+    static let first = 8
+    /// The most, where the settings say nothing.
+    static let standard = 24
+    private static let factor = 2
+    /// What more at a time have to bring of what fewer did.
+    private static let gain = 1.1
+    /// A round shows nothing sooner.
+    private static let shortestRound = Duration.milliseconds(50)
+    /// New connections have to be opened before they bring anything, so the first round is not looked at.
+    private static let trial = 3
+    /// How long nothing is tried after more have brought nothing.
+    private static let rest = Duration.seconds(10)
+    /// Refusals that come together are one.
+    private static let burst = Duration.seconds(1)
+    /// What a request counts for beside its bytes: what a fast line carries in the time that it waits.
+    private static let weight: Int64 = 256 << 10
+
+    /// As many requests as there may be, all of which ended while others waited.
+    private struct Round {
+        let start: Duration
+        var count = 0
+        var work: Int64 = 0
+    }
+
+    private(set) var limit: Int
+    private var maximum: Int
+    private let configured: Int
+    /// How long a refusal is remembered; `nil`: always.
+    private let memory: Duration?
+    private var refusedAt: Duration?
+    private var boundAt: Duration?
+    /// What fewer at a time have brought, until it is clear whether more bring more.
+    private var before: (limit: Int, rate: Double)?
+    private var round: Round?
+    private var rounds = 0
+    private var restsUntil = Duration.zero
+
+    /// At most so many; refusals count for that time, as who serves for months must forget.
+    init(maximum: Int, memory: Duration? = nil) {
+        configured = max(1, maximum)
+        self.maximum = configured
+        self.memory = memory
+        limit = min(Self.first, configured)
+    }
+
+    /// A number that stays until the host wants fewer.
+    init(fixed limit: Int) {
+        self.init(maximum: limit)
+        self.limit = configured
+    }
+
+    /// A request has ended well, and so many bytes went with it.
+    mutating func ended(bytes: Int64, othersWait: Bool, at now: Duration) {
+        if let boundAt, let memory, now - boundAt > memory {
+            self.boundAt = nil
+            maximum = configured
+        }
+        guard othersWait, now >= restsUntil, before != nil || limit < maximum else {
+            round = nil
+            return
+        }
+        guard var current = round else {
+            round = Round(start: now)
+            return
+        }
+        current.count += 1
+        current.work += Self.weight + bytes
+        round = current
+        guard current.count >= limit, now - current.start >= Self.shortestRound else { return }
+        round = Round(start: now)
+        judge(Double(current.work) / ((now - current.start) / .seconds(1)), at: now)
+    }
+
+    private mutating func judge(_ rate: Double, at now: Duration) {
+        rounds += 1
+        guard let before else { return grow(rate) }
+        guard rounds > 1 else { return }
+        if rate >= before.rate * Self.gain {
+            self.before = nil
+            if limit < maximum { grow(rate) }
+        } else if rounds >= Self.trial {
+            shrink(to: before.limit)
+            restsUntil = now + Self.rest
+        }
+    }
+
+    private mutating func grow(_ rate: Double) {
+        before = (limit, rate)
+        limit = min(limit * Self.factor, maximum)
+        rounds = 0
+    }
+
+    private mutating func shrink(to limit: Int) {
+        self.limit = limit
+        before = nil
+        round = nil
+        rounds = 0
+    }
+
+    /// The host has had too many requests: half of them, and no more in this run.
+    mutating func refused(at now: Duration) {
+        if let refusedAt, now - refusedAt < Self.burst { return }
+        refusedAt = now
+        boundAt = now
+        shrink(to: max(1, (before?.limit ?? limit) / 2))
+        maximum = limit
+    }
+
+    /// The host cannot keep up at the moment: no more than have proved good.
+    mutating func overloaded(at now: Duration) {
+        boundAt = now
+        shrink(to: before?.limit ?? limit)
+        maximum = limit
+    }
+}

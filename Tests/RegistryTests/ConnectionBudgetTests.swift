@@ -1,0 +1,142 @@
+import Testing
+
+@testable import Registry
+
+/// A host that answers in waves: everything in flight is answered at the same moment.
+@Suite(.timeLimit(.minutes(10)))
+struct ConnectionBudgetTests {
+    private static let wave = Duration.milliseconds(100)
+
+    /// How many are in flight in each wave while others wait all the time.
+    ///
+    /// A wave takes as long as `time` says of what is in flight.
+    private func waves(
+        _ count: Int,
+        of budget: inout ConnectionBudget,
+        from start: Duration = .zero,
+        bytes: Int64 = 0,
+        othersWait: Bool = true,
+        time: (Int) -> Duration = { _ in Self.wave }
+    ) -> [Int] {
+        var now = start
+        return (0..<count).map { _ in
+            let inFlight = budget.limit
+            now += time(inFlight)
+            for _ in 0..<inFlight { budget.ended(bytes: bytes, othersWait: othersWait, at: now) }
+            return inFlight
+        }
+    }
+
+    @Test(
+        "There are more while others wait, up to the most that there may be",
+        arguments: [
+            (24, [8, 8, 16, 16, 24, 24, 24, 24]),
+            (8, [8, 8, 8, 8]),
+            (4, [4, 4, 4]),
+            (1, [1, 1, 1]),
+            (100, [8, 8, 16, 16, 32, 32, 64, 64, 100, 100]),
+        ]
+    )
+    func grows(maximum: Int, expected: [Int]) {
+        var budget = ConnectionBudget(maximum: maximum)
+        #expect(waves(expected.count, of: &budget) == expected)
+    }
+
+    @Test("Where nobody waits there are no more")
+    func stays() {
+        var budget = ConnectionBudget(maximum: 24)
+        #expect(waves(20, of: &budget, othersWait: false).allSatisfy { $0 == 8 })
+    }
+
+    @Test("What answers sooner than a round can be measured gets no more")
+    func ignoresMoments() {
+        var budget = ConnectionBudget(maximum: 24)
+        #expect(waves(4, of: &budget, time: { _ in .milliseconds(5) }).allSatisfy { $0 == 8 })
+    }
+
+    @Test(
+        "Where more at a time bring no more, there are as many as before, for a time",
+        arguments: [Int64(0), 50 << 20]
+    )
+    func goesBack(bytes: Int64) {
+        var budget = ConnectionBudget(maximum: 24)
+        // A host that does its work one by one.
+        let time = { (inFlight: Int) in Duration.milliseconds(10 * inFlight) }
+        let seen = waves(40, of: &budget, bytes: bytes, time: time)
+        #expect(seen.max() == 16)
+        #expect(seen.drop { $0 == 8 }.count { $0 == 16 } <= 4)
+        #expect(budget.limit == 8)
+        #expect(waves(4, of: &budget, from: .seconds(60), bytes: bytes, time: time).contains(16))
+    }
+
+    @Test("New connections bring nothing at first, which is not held against them")
+    func waitsForConnections() {
+        var budget = ConnectionBudget(maximum: 24)
+        var now = Duration.zero
+        var seen: [Int] = []
+        // Those that were let in last are answered only in the second wave after.
+        var ready = 8
+        var opening: [Int] = []
+        for _ in 0..<14 {
+            now += Self.wave
+            for _ in 0..<ready { budget.ended(bytes: 0, othersWait: true, at: now) }
+            seen.append(ready)
+            if opening.count > 1 { ready += opening.removeFirst() }
+            opening.append(budget.limit - ready - opening.reduce(0, +))
+        }
+        #expect(seen.last == 24, "\(seen)")
+    }
+
+    @Test("A refusal halves them for good, once for all that come together")
+    func halves() {
+        var budget = ConnectionBudget(maximum: 24)
+        _ = waves(8, of: &budget)
+        #expect(budget.limit == 24)
+        budget.refused(at: .seconds(1))
+        budget.refused(at: .seconds(1.5))
+        #expect(budget.limit == 12)
+        #expect(waves(20, of: &budget, from: .seconds(2)).allSatisfy { $0 == 12 })
+        budget.refused(at: .seconds(9))
+        #expect(budget.limit == 6)
+        for second in 10..<20 { budget.refused(at: .seconds(second)) }
+        #expect(budget.limit == 1)
+        #expect(waves(20, of: &budget, from: .seconds(5000)).allSatisfy { $0 == 1 })
+    }
+
+    @Test("A refusal of more than have proved good halves what has")
+    func halvesWhatIsProven() {
+        var budget = ConnectionBudget(maximum: 24)
+        _ = waves(3, of: &budget)
+        #expect(budget.limit == 16)
+        budget.refused(at: .seconds(1))
+        #expect(budget.limit == 4)
+    }
+
+    @Test("Who cannot keep up gets no more than has proved good, and keeps that")
+    func stopsGrowing() {
+        var budget = ConnectionBudget(maximum: 24)
+        budget.overloaded(at: .zero)
+        #expect(waves(20, of: &budget).allSatisfy { $0 == 8 })
+        budget = ConnectionBudget(maximum: 24)
+        _ = waves(3, of: &budget)
+        #expect(budget.limit == 16)
+        budget.overloaded(at: .seconds(1))
+        #expect(waves(20, of: &budget, from: .seconds(1)).allSatisfy { $0 == 8 })
+    }
+
+    @Test("Who lives long forgets a refusal")
+    func forgets() {
+        var budget = ConnectionBudget(maximum: 24, memory: .seconds(3600))
+        budget.refused(at: .zero)
+        #expect(waves(4, of: &budget).allSatisfy { $0 == 4 })
+        #expect(waves(8, of: &budget, from: .seconds(3601)).last == 24)
+    }
+
+    @Test("A number that is fixed changes by refusals alone")
+    func isFixed() {
+        var budget = ConnectionBudget(fixed: 30)
+        #expect(waves(8, of: &budget).allSatisfy { $0 == 30 })
+        budget.refused(at: .seconds(1))
+        #expect(budget.limit == 15)
+    }
+}
