@@ -19,7 +19,7 @@ struct PushEndpoints {
             state.uploads[id] = Upload(repository: name, keepsBytes: options.keepsUploadedBytes)
             return id
         }
-        if query["digest"] != nil {
+        if options.takesWholeUploads, query["digest"] != nil {
             store.state.withLock { $0.uploads[id]?.append(body) }
             return finish(name, id, query)
         }

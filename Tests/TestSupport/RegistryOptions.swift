@@ -10,6 +10,8 @@ package struct RegistryOptions: Sendable {
     package var pageSize = 1000
     /// Whether `POST ?mount=&from=` mounts; otherwise it opens an upload.
     package var mounts = true
+    /// Whether `POST ?digest=` with a blob's bytes stores it; otherwise it opens an upload, and the bytes are dropped.
+    package var takesWholeUploads = false
     /// Whether the referrers API exists, and `OCI-Subject` is sent.
     package var referrersAPI = false
     /// Whether a manifest's children and blobs must be there when it is pushed.

@@ -17,7 +17,12 @@ struct BlobUpload {
         self.blob = blob
         self.repository = repository
         context = repository.context(.storeBlob)
-        session = UploadSession(size: blob.descriptor.size, place: place)
+        let size = blob.descriptor.size
+        session = UploadSession(
+            size: size,
+            place: place,
+            offersWhole: place == nil && repository.client.wholeUploads.begins(size: size)
+        )
     }
 
     /// - Returns: how many bytes were sent.
@@ -28,9 +33,11 @@ struct BlobUpload {
             do {
                 if try await take(step) { return sent }
             } catch let failure as ReaderFailure {
+                if case .offer = step { learn(from: failure) }
                 await abort()
                 throw failure.error
             } catch {
+                if case .offer = step { learn(from: error) }
                 failures += 1
                 guard failures <= Self.maximumResumes else { throw error }
                 if try await recover(from: error, step) { return sent }
@@ -41,12 +48,13 @@ struct BlobUpload {
     /// - Returns: whether the blob is there.
     private mutating func take(_ step: UploadSession.Step) async throws -> Bool {
         switch step {
+        case .offer(let range): return try await offer(range)
         case .open:
             var request = repository.request(context, .POST, "blobs/uploads/")
             request.accepted = [202]
             session.opened(try UploadPlace(try await repository.client.attempt(request), context))
         case .send(let place, let range):
-            var request = request(.PATCH, place.url, sending: range)
+            var request = request(.PATCH, .url(place.url), sending: range)
             request.headers.add(name: "Content-Range", value: "\(range.lowerBound)-\(range.upperBound - 1)")
             request.accepted = [200, 201, 202, 204]
             let response = try await perform(request, range)
@@ -57,7 +65,8 @@ struct BlobUpload {
             }
         case .finish(let place, let range):
             let digest = blob.descriptor.digest
-            var request = request(.PUT, place.url.adding("digest", digest.description), sending: range)
+            let url = place.url.adding("digest", digest.description)
+            var request = request(.PUT, .url(url), sending: range)
             request.accepted = [200, 201, 202, 204]
             let response = try await perform(request, range)
             try response.confirm(digest, repository, context)
@@ -66,15 +75,47 @@ struct BlobUpload {
         return false
     }
 
-    private func request(_ method: HTTPMethod, _ url: HTTPURL, sending range: Range<Int64>) -> HTTPRequest {
-        var request = repository.request(context, method, to: .url(url))
+    /// Sends all with the request that opens an upload, so that it need not be opened.
+    private mutating func offer(_ range: Range<Int64>) async throws -> Bool {
+        let digest = blob.descriptor.digest
+        let place = "\(repository.location.repository)/blobs/uploads/"
+        var request = request(
+            .POST,
+            .path(place, query: "digest=\(digest.description.percentEncoded)"),
+            sending: range
+        )
+        request.accepted = [201, 202]
+        let response = try await perform(request, range)
+        let isTaken = response.status == 201
+        if repository.client.wholeUploads.learn(areTaken: isTaken) { tell(areTaken: isTaken, "\(response.status)") }
+        if isTaken {
+            // What was offered in vain is nothing that was to be sent again.
+            sent += Int64(range.count)
+            try response.confirm(digest, repository, context)
+        } else {
+            session.opened(try UploadPlace(response, context))
+        }
+        return isTaken
+    }
+
+    private func request(
+        _ method: HTTPMethod,
+        _ target: HTTPRequest.Target,
+        sending range: Range<Int64>
+    ) -> HTTPRequest {
+        var request = repository.request(context, method, to: target)
         request.headers = ["Content-Type": "application/octet-stream"]
         request.body = range.isEmpty ? .bytes(ByteBuffer()) : .blob(blob, range)
         return request
     }
 
     private mutating func perform(_ request: HTTPRequest, _ range: Range<Int64>) async throws -> HTTPResponse {
-        sent += Int64(range.count)
+        var request = request
+        if range.count > 0, range.count <= BlobFeed.pieceSize {
+            // Who waits for its source takes no place at the target meanwhile.
+            request.body = .bytes(try await BlobFeed(reader: blob, range: range).whole())
+        }
+        if request.method != .POST { sent += Int64(range.count) }
         do {
             return try await repository.client.attempt(request)
         } catch var error as RegistryError where error.kind == .notFound || error.status == 416 {
@@ -86,6 +127,25 @@ struct BlobUpload {
 }
 
 extension BlobUpload {
+    /// What the failure of an attempt to do without opening an upload says of others.
+    private func learn(from error: any Error) {
+        let uploads = repository.client.wholeUploads
+        guard let error = error as? RegistryError, !error.wantsFewer else {
+            _ = uploads.learn(areTaken: nil)
+            return
+        }
+        let isNews = error.status == nil ? uploads.broke() : uploads.learn(areTaken: false)
+        if isNews { tell(areTaken: false, error.status.map(String.init) ?? "\(error.kind)") }
+    }
+
+    private func tell(areTaken: Bool, _ answer: String) {
+        repository.client.retry.logger.debug(
+            areTaken
+                ? "a host takes a small blob in one request" : "a host does not take a small blob in one request",
+            metadata: ["place": "\(repository.place)", "answer": "\(answer)"]
+        )
+    }
+
     /// Prepares the next try.
     ///
     /// - Returns: whether the registry turns out to hold the blob, so that there is to be no next try.

@@ -40,6 +40,8 @@ struct ManifestPush {
                 return response
             } catch var error as RegistryError {
                 error.isLag = error.isIgnoranceOfContent
+                // Some that say they have taken a blob in one request may have looked at the request alone.
+                if error.isLag { repository.client.wholeUploads.learn(areTaken: false) }
                 throw error
             }
         }

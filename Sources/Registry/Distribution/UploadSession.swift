@@ -2,7 +2,8 @@ import OCI
 
 /// What to do next to bring one blob to a registry, from what its answers say; sends nothing itself.
 ///
-/// OCI distribution-spec 1.1.1, end-4a, end-5, end-6: one PUT with everything. After an interruption it goes on where
+/// OCI distribution-spec 1.1.1, end-4a, end-4b, end-5, end-6: one PUT with everything, or a POST with everything where that is
+/// taken. After an interruption it goes on where
 /// the registry says it is, or starts over in a new session; registries that refuse large requests get chunks.
 struct UploadSession: Sendable {
     /// Chunk sizes to try, in bytes, when a request is refused as too large.
@@ -12,6 +13,8 @@ struct UploadSession: Sendable {
 
     /// The next request.
     enum Step: Hashable, Sendable {
+        /// POST: the digest and everything; who does not take it gives a place.
+        case offer(Range<Int64>)
         /// POST: asks for a place.
         case open
         /// PATCH: a part.
@@ -31,6 +34,7 @@ struct UploadSession: Sendable {
     }
 
     let size: Int64
+    private var offersWhole: Bool
     private(set) var place: UploadPlace?
     /// How many bytes the registry holds.
     private(set) var offset: Int64 = 0
@@ -43,13 +47,14 @@ struct UploadSession: Sendable {
     private var isDistrusted = false
     private var start: Int64 = 0
 
-    init(size: Int64, place: UploadPlace?) {
+    init(size: Int64, place: UploadPlace?, offersWhole: Bool = false) {
         self.size = size
         self.place = place
+        self.offersWhole = offersWhole
     }
 
     var step: Step {
-        guard let place else { return .open }
+        guard let place else { return offersWhole ? .offer(0..<size) : .open }
         if chunkSize == nil, offset == 0 { return .finish(place, 0..<size) }
         guard offset < size else { return .finish(place, size..<size) }
         let chunk = max(1, chunkSize.map { max($0, place.minimumChunk) } ?? size - offset)
@@ -57,6 +62,7 @@ struct UploadSession: Sendable {
     }
 
     mutating func opened(_ place: UploadPlace) {
+        offersWhole = false
         self.place = place
         offset = 0
         start = 0
@@ -79,6 +85,11 @@ struct UploadSession: Sendable {
 
     /// Decides after a failure; the caller gives the session up before it starts over.
     mutating func failed(_ error: RegistryError?, during step: Step) -> Recovery {
+        if case .offer = step {
+            offersWhole = false
+            // What does not answer, or wants fewer requests, is left alone for a time as ever.
+            return error?.status != nil && error?.wantsFewer == false ? .startOver : .wait
+        }
         if isDoubted, case .finish = step {
             isDistrusted = true
             isDoubted = false
@@ -126,7 +137,8 @@ struct UploadSession: Sendable {
     private func current(_ step: Step) -> Int64 {
         switch step {
         case .open: 0
-        case .send(_, let range), .finish(_, let range): min(chunkSize ?? size, max(Int64(range.count), 1))
+        case .offer(let range), .send(_, let range), .finish(_, let range):
+            min(chunkSize ?? size, max(Int64(range.count), 1))
         }
     }
 }

@@ -47,11 +47,6 @@ final class HTTPTransport: HTTPHandler {
         try await request.context.mapping {
             try await mapping(request) {
                 guard case .blob(let reader, let range) = request.body else { return try await exchange(request) }
-                guard range.count > BlobFeed.pieceSize else {
-                    var request = request
-                    request.body = .bytes(try await BlobFeed(reader: reader, range: range).whole())
-                    return try await exchange(request)
-                }
                 return try await upload(request, BlobFeed(reader: reader, range: range))
             }
         }

@@ -10,6 +10,8 @@ final class HostClient: Sendable {
     let transport: HTTPTransport
     /// Whether blobs come over one connection each.
     let oneConnection: OneConnection
+    /// Whether small blobs are taken in one request each.
+    let wholeUploads = WholeUploads()
     private let gate: HostGate
     /// What the host has places for, whichever client asks.
     private let places: RegistryConnections.Places?
