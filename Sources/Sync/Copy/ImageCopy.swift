@@ -6,7 +6,9 @@ import Registry
 /// Copies one image through the cache: blobs, then manifests from the bottom up, the tag last.
 struct ImageCopy: Sendable {
     /// How many blobs of one image are under way at once; the registries' own limits apply below that.
-    static let blobParallelism = 8
+    static let blobParallelism = 16
+    /// How many manifests of one image are asked for, or pushed, at once.
+    static let manifestParallelism = 8
     /// How often a blob's upload begins again because the bytes behind it changed.
     static let repairAttempts = 4
 
@@ -19,15 +21,31 @@ struct ImageCopy: Sendable {
     /// What has passed so far, also of a copy that fails.
     let bytes = ByteCounter()
 
+    /// An image whose manifests have been read.
+    struct Image: Sendable {
+        /// What the source's tag pointed at.
+        let document: Manifest
+        let graph: ImageGraph
+    }
+
+    /// Reads the manifests, and keeps nothing yet.
+    ///
     /// - Throws: ``CopyError``, `RegistryError`, `CacheError`, `DocumentError`, `CancellationError`. Safe to repeat.
-    func run() async throws -> CopyOutcome {
-        let (document, graph) = try await read()
+    func read() async throws -> Image {
+        guard let document = try await source.manifest(job.reference) else { throw source.absence(of: job.reference) }
+        var walk = ImageWalk(source: source, cache: cache)
+        return Image(document: document, graph: try await walk.graph(of: document, platforms: job.platforms))
+    }
+
+    /// - Throws: as ``read()``. Safe to repeat.
+    func run(_ image: Image) async throws -> CopyOutcome {
+        let graph = image.graph
         try await cache.hold(graph.descriptors)
         try graph.require(from: source, in: cache)
         var referrers = ReferrerCopy.Outcome()
         try await push(graph) {
             // Before the tag: a run that is stopped after it finds the target up to date and records nothing.
-            if !source.isCache { try await record(graph, of: document) }
+            if !source.isCache { try await record(image) }
             if job.includesReferrers { referrers = try await ReferrerCopy(copy: self, graph: graph).run() }
             try await target.store(graph.top, as: job.tag)
             known.note(graph.top.descriptor.digest, as: .manifest, in: job.target)
@@ -39,12 +57,6 @@ struct ImageCopy: Sendable {
             referrers: referrers.count,
             warnings: referrers.warnings
         )
-    }
-
-    private func read() async throws -> (document: Manifest, graph: ImageGraph) {
-        guard let document = try await source.manifest(job.reference) else { throw source.absence(of: job.reference) }
-        var walk = ImageWalk(source: source, cache: cache)
-        return (document, try await walk.graph(of: document, platforms: job.platforms))
     }
 
     /// Pushes an image, its topmost manifest last and as the caller stores it.
@@ -80,16 +92,23 @@ struct ImageCopy: Sendable {
         }
     }
 
+    /// Those that refer to no other manifest first, as they need not wait for each other.
     private func sendChildren(of graph: ImageGraph) async throws {
-        for child in graph.children {
-            _ = try await known.ensure(child.descriptor.digest, as: .manifest, in: job.target) {
-                do {
-                    try await target.store(child, as: nil)
-                } catch let error as RegistryError {
-                    throw error.about(graph.name(of: child))
-                }
-                return .stored(bytes: child.descriptor.size)
+        let isAlone = { (child: Manifest) in !child.descriptor.mediaType.isIndex && child.subject == nil }
+        try await graph.children.filter(isAlone).forEach(limit: Self.manifestParallelism) { child in
+            try await send(child, of: graph)
+        }
+        for child in graph.children where !isAlone(child) { try await send(child, of: graph) }
+    }
+
+    private func send(_ child: Manifest, of graph: ImageGraph) async throws {
+        _ = try await known.ensure(child.descriptor.digest, as: .manifest, in: job.target) {
+            do {
+                try await target.store(child, as: nil)
+            } catch let error as RegistryError {
+                throw error.about(graph.name(of: child))
             }
+            return .stored(bytes: child.descriptor.size)
         }
     }
 
@@ -101,7 +120,8 @@ struct ImageCopy: Sendable {
         }
     }
 
-    private func record(_ graph: ImageGraph, of document: Manifest) async throws {
+    private func record(_ image: Image) async throws {
+        let (document, graph) = (image.document, image.graph)
         try await record(graph)
         // A later comparison can then tell what would be pushed without asking for the indexes again.
         for index in graph.nested { try await cache.store(index, from: job.source) }

@@ -1,4 +1,5 @@
 import Cache
+import Concurrency
 import OCI
 
 /// Reads the manifests of an image, from the cache where it holds them and else from the source.
@@ -8,6 +9,10 @@ struct ImageWalk {
     /// How many manifests and blobs one image may have in all.
     static let maximumDescriptors = 10_000
 
+    private static var tooManyParts: DocumentError {
+        DocumentError(.tooLarge, "the image has more than \(maximumDescriptors) parts")
+    }
+
     let source: any ContentSource
     /// `nil` keeps nothing, and asks the source for everything.
     let cache: ContentCache?
@@ -15,6 +20,8 @@ struct ImageWalk {
     private var children: [Manifest] = []
     private var blobs: [Descriptor] = []
     private var seen: Set<Descriptor> = []
+    /// Manifests below indexes that have been looked at.
+    private var read: [Descriptor: Manifest] = [:]
 
     init(source: any ContentSource, cache: ContentCache?) {
         self.source = source
@@ -52,12 +59,13 @@ struct ImageWalk {
             throw DocumentError(.tooLarge, "indexes are nested deeper than \(Self.maximumDepth) levels")
         }
         let isIndex = manifest.descriptor.mediaType.isIndex
+        if isIndex { try await readChildren(of: manifest) }
         for descriptor in manifest.references where seen.insert(descriptor).inserted {
             guard seen.count <= Self.maximumDescriptors else {
-                throw DocumentError(.tooLarge, "the image has more than \(Self.maximumDescriptors) parts")
+                throw Self.tooManyParts
             }
             if isIndex, descriptor.mediaType.isManifest {
-                let child = try await self.manifest(descriptor)
+                guard let child = read[descriptor] else { continue }
                 try await visit(child, depth: depth + 1)
                 children.append(child)
             } else if isIndex, descriptor.mediaType.isSchema1 {
@@ -68,7 +76,29 @@ struct ImageWalk {
         }
     }
 
+    /// All at once, as they do not depend on each other.
+    private mutating func readChildren(of index: Manifest) async throws {
+        var wanted: Set<Descriptor> = []
+        let children = index.references.filter {
+            $0.mediaType.isManifest && !seen.contains($0) && read[$0] == nil && wanted.insert($0).inserted
+        }
+        guard seen.count + children.count <= Self.maximumDescriptors else { throw Self.tooManyParts }
+        let (source, cache) = (source, cache)
+        let manifests = try await children.map(limit: ImageCopy.manifestParallelism) { child in
+            try await Self.manifest(child, from: source, cache)
+        }
+        for (child, manifest) in zip(children, manifests) { read[child] = manifest }
+    }
+
     private func manifest(_ descriptor: Descriptor) async throws -> Manifest {
+        try await Self.manifest(descriptor, from: source, cache)
+    }
+
+    private static func manifest(
+        _ descriptor: Descriptor,
+        from source: any ContentSource,
+        _ cache: ContentCache?
+    ) async throws -> Manifest {
         if let cached = try cache?.manifest(descriptor) { return cached }
         return try await source.manifest(descriptor)
     }

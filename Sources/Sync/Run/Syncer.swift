@@ -1,4 +1,5 @@
 package import Cache
+import Concurrency
 import FoundationEssentials
 package import Logging
 import OCI
@@ -26,6 +27,9 @@ package struct Syncer: Sendable {
 
     /// How many entries' hooks run at a time; a program of its own is behind each.
     static let hookParallelism = 8
+    /// How many tags are under way at a time at least: they are compared, and their manifests read, before it is their turn
+    /// to be copied.
+    private static let lookahead = 16
 
     let configuration: Configuration
     let cache: ContentCache?
@@ -36,6 +40,8 @@ package struct Syncer: Sendable {
     private let started = Date()
     private let start = ContinuousClock.now
     let known = KnownContent()
+    /// As many images as are copied at a time.
+    let turns: Semaphore
     let places: ImagePlaces
     /// Those of the entries, in their order.
     let routes: [SyncReport.Route]
@@ -57,6 +63,7 @@ package struct Syncer: Sendable {
         self.cache = cache
         self.options = options
         self.logger = logger
+        turns = Semaphore(options.parallelism)
         places = ImagePlaces(
             registries: configuration.registries,
             client: client,
@@ -177,15 +184,13 @@ package struct Syncer: Sendable {
             var underWay = 0
             for await entry in work {
                 for item in entry.work {
-                    if underWay >= options.parallelism {
+                    if underWay >= max(options.parallelism, Self.lookahead) {
                         try await group.next()
                         underWay -= 1
                     }
                     underWay += 1
                     group.addTask {
-                        let start = ContinuousClock.now
-                        var row = try await TagRun(item, of: self).perform()
-                        if row.status != .upToDate { row.duration = ContinuousClock.now - start }
+                        let row = try await TagRun(item, of: self).perform()
                         progress.finished(row)
                         outlets.add(row, order: item.order)
                     }

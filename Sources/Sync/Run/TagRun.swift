@@ -1,4 +1,5 @@
 import Cache
+import Concurrency
 import Logging
 import OCI
 import Registry
@@ -17,6 +18,7 @@ struct TagRun: Sendable {
     private let work: TagWork
     private let run: Syncer
     private let entry: Configuration.Entry
+    private let start = ContinuousClock.now
 
     init(_ work: TagWork, of run: Syncer) {
         self.work = work
@@ -31,6 +33,12 @@ struct TagRun: Sendable {
 
     /// - Throws: `CancellationError` only.
     func perform() async throws -> SyncReport.Row {
+        var row = try await outcome()
+        if row.status != .upToDate, row.duration == nil { row.duration = ContinuousClock.now - start }
+        return row
+    }
+
+    private func outcome() async throws -> SyncReport.Row {
         do {
             switch try await compared() {
             case .refused(let error): return failure(error)
@@ -114,15 +122,33 @@ struct TagRun: Sendable {
         // Once the disk fails nothing can be copied; each tag says so without asking a registry.
         try cache.checkUsable()
         let copy = imageCopy(through: cache, repositoryIsEmpty: repositoryIsEmpty)
-        return try await bringing(copy) {
-            let outcome = try await copy.run()
-            let missing = outcome.missingPlatforms.map { "the image lacks the platform \($0)" }
-            var row = row(.synced)
-            row.warnings = warn(missing + outcome.warnings)
-            row.digest = outcome.pushed.digest
-            row.sourceDigest = outcome.source.digest
-            row.referrers = outcome.referrers
-            run.tell(.info, "synced", metadata(["digest": "\(outcome.pushed.digest)"]))
+        let image = try await copy.read()
+        return try await inTurn {
+            try await bringing(copy) {
+                try cache.checkUsable()
+                return self.row(of: try await copy.run(image))
+            }
+        }
+    }
+
+    private func row(of outcome: CopyOutcome) -> SyncReport.Row {
+        let missing = outcome.missingPlatforms.map { "the image lacks the platform \($0)" }
+        var row = row(.synced)
+        row.warnings = warn(missing + outcome.warnings)
+        row.digest = outcome.pushed.digest
+        row.sourceDigest = outcome.source.digest
+        row.referrers = outcome.referrers
+        run.tell(.info, "synced", metadata(["digest": "\(outcome.pushed.digest)"]))
+        return row
+    }
+
+    /// Runs a copy when it is its turn; what it has waited for that is no part of its time.
+    private func inTurn(_ body: () async throws -> SyncReport.Row) async throws -> SyncReport.Row {
+        let ready = ContinuousClock.now
+        return try await run.turns.withPlace {
+            let waited = ContinuousClock.now - ready
+            var row = try await body()
+            row.duration = ContinuousClock.now - start - waited
             return row
         }
     }
@@ -181,12 +207,14 @@ struct TagRun: Sendable {
         row.digest = mirrored.top.descriptor.digest
         row.reason = "referrers new"
         guard !options.isDryRun, !isForeseen else { return row }
-        return try await bringing(copy) {
-            let outcome = try await ReferrerCopy(copy: copy, graph: mirrored).run()
-            row.warnings = warn(outcome.warnings)
-            row.referrers = outcome.count
-            run.tell(.info, "synced what refers to the image", metadata(["referrers": "\(outcome.count)"]))
-            return row
+        return try await inTurn {
+            try await bringing(copy) {
+                let outcome = try await ReferrerCopy(copy: copy, graph: mirrored).run()
+                row.warnings = warn(outcome.warnings)
+                row.referrers = outcome.count
+                run.tell(.info, "synced what refers to the image", metadata(["referrers": "\(outcome.count)"]))
+                return row
+            }
         }
     }
 
