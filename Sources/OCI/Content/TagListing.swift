@@ -33,21 +33,52 @@ package struct TagList: Sendable {
 }
 
 /// A tag as a listing shows it, with what the listing happens to know about it.
+///
+/// A long listing has many, and most are no more than names.
 package struct ListedTag: Hashable, Sendable {
+    private struct Details: Hashable, Sendable {
+        var date: Date?
+        var digest: Digest?
+        var images: [ListedImage] = []
+    }
+
+    private final class Box: Hashable, Sendable {
+        let details: Details
+
+        init(_ details: Details) {
+            self.details = details
+        }
+
+        static func == (left: Box, right: Box) -> Bool { left.details == right.details }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(details) }
+    }
+
     package let name: TagName
-    /// When it was pushed, or its image created; `nil` when nobody has asked yet.
-    package var date: Date?
-    /// The digest it pointed at when it was listed.
-    package let digest: Digest?
-    /// Its platforms' images, where the listing names them.
-    package let images: [ListedImage]
+    /// `nil` where there are none.
+    private var box: Box?
 
     package init(name: TagName, date: Date? = nil, digest: Digest? = nil, images: [ListedImage] = []) {
         self.name = name
-        self.date = date
-        self.digest = digest
-        self.images = images
+        details = Details(date: date, digest: digest, images: images)
     }
+
+    private var details: Details {
+        get { box?.details ?? Details() }
+        set { box = newValue == Details() ? nil : Box(newValue) }
+    }
+
+    /// When it was pushed, or its image created; `nil` when nobody has asked yet.
+    package var date: Date? {
+        get { details.date }
+        set { details.date = newValue }
+    }
+
+    /// The digest it pointed at when it was listed.
+    package var digest: Digest? { details.digest }
+
+    /// Its platforms' images, where the listing names them.
+    package var images: [ListedImage] { details.images }
 }
 
 /// One platform's image as a listing shows it.

@@ -32,8 +32,9 @@ struct EntryPlanner {
         }
         guard depth == .decisions, let target else { return try await undecided(to: depth) }
         async let offered = target.asking { try await $0.tags() }
-        let plan = try await undecided(to: depth)
-        return try await decided(plan, among: PresentTags(offered))
+        var plan = try await undecided(to: depth)
+        decide(&plan, among: PresentTags(try await offered))
+        return plan
     }
 
     private func undecided(to depth: Planner.Depth) async throws -> EntryPlan {
@@ -100,8 +101,8 @@ struct EntryPlanner {
         }
     }
 
-    private func decided(_ plan: EntryPlan, among present: PresentTags) -> EntryPlan {
-        var plan = plan
+    /// In place: a long listing's plan is not held twice.
+    private func decide(_ plan: inout EntryPlan, among present: PresentTags) {
         for index in plan.tags.indices where !plan.tags[index].decision.isRefused {
             if present.names.contains(plan.tags[index].target) {
                 plan.tags[index].decision = entry.checksDigest ? .compare : .upToDate(nil)
@@ -109,7 +110,6 @@ struct EntryPlanner {
                 plan.tags[index].decision = .copy(repositoryIsEmpty: present.isEmpty, because: .absent)
             }
         }
-        return plan
     }
 }
 

@@ -55,8 +55,7 @@ package struct EntryPlan: Sendable {
         package let listed: ListedTag
         package let target: TagName
         package var decision: Decision
-        /// What the copy would cost, where that was asked for.
-        package var cost: CopyCost?
+        private var price: Price?
 
         package var source: TagName { listed.name }
 
@@ -64,6 +63,21 @@ package struct EntryPlan: Sendable {
             self.listed = listed
             self.target = target
             self.decision = decision
+        }
+
+        /// What the copy would cost, where that was asked for.
+        package var cost: CopyCost? {
+            get { price?.cost }
+            set { price = newValue.map(Price.init) }
+        }
+    }
+
+    /// Kept beside the tags, as a run over a long listing asks for none.
+    private final class Price: Sendable {
+        let cost: CopyCost
+
+        init(_ cost: CopyCost) {
+            self.cost = cost
         }
     }
 

@@ -8,11 +8,8 @@ package import OCI
 package enum TagOrder {
     /// The tags from the newest to the oldest.
     package static func sorted(_ tags: some Sequence<ListedTag>) -> [ListedTag] {
-        let keyed = tags.map { tag in
-            let rank = TagVersion(tag.name)?.rank
-            return Key(tag: tag, isVersion: rank != nil, rank: rank ?? nameRank(tag.name))
-        }
-        return keyed.sorted(by: precedes).map(\.tag)
+        let sorting = Sorting(Array(tags))
+        return sorting.keys.sorted(by: sorting.precedes).map { sorting.tags[$0.position] }
     }
 
     /// Whether their order is one of names only, because they are no versions and their dates tell nothing.
@@ -21,15 +18,8 @@ package enum TagOrder {
             && (left.date ?? .distantPast) == (right.date ?? .distantPast)
     }
 
-    private struct Key {
-        let tag: ListedTag
-        let isVersion: Bool
-        /// Its version's, which itself takes several times the memory; else its name's.
-        let rank: [UInt8]
-    }
-
     /// Bytes that compare as names do whose numbers count by their values: `build-9` before `build-10`.
-    private static func nameRank(_ name: TagName) -> [UInt8] {
+    fileprivate static func nameRank(_ name: TagName) -> [UInt8] {
         var rank: [UInt8] = []
         var rest = name.description.utf8[...]
         while let byte = rest.first {
@@ -45,15 +35,42 @@ package enum TagOrder {
         }
         return rank
     }
+}
 
-    private static func precedes(_ left: Key, _ right: Key) -> Bool {
+/// Tags, and what they are sorted by: the ranks of all in one piece, as 100,000 small arrays take several times the memory.
+private struct Sorting {
+    struct Key {
+        let position: Int
+        let isVersion: Bool
+        /// Its version's rank, else its name's.
+        let rank: Range<Int>
+    }
+
+    let tags: [ListedTag]
+    private(set) var keys: [Key] = []
+    private var ranks: [UInt8] = []
+
+    init(_ tags: [ListedTag]) {
+        self.tags = tags
+        keys.reserveCapacity(tags.count)
+        ranks.reserveCapacity(tags.count * 16)
+        for (position, tag) in tags.enumerated() {
+            let version = TagVersion(tag.name)?.rank
+            let start = ranks.count
+            ranks += version ?? TagOrder.nameRank(tag.name)
+            keys.append(Key(position: position, isVersion: version != nil, rank: start..<ranks.count))
+        }
+    }
+
+    func precedes(_ left: Key, _ right: Key) -> Bool {
         if left.isVersion != right.isVersion { return left.isVersion }
         if !left.isVersion {
-            let leftDate = left.tag.date ?? .distantPast
-            let rightDate = right.tag.date ?? .distantPast
+            let leftDate = tags[left.position].date ?? .distantPast
+            let rightDate = tags[right.position].date ?? .distantPast
             if leftDate != rightDate { return leftDate > rightDate }
         }
-        if left.rank != right.rank { return right.rank.lexicographicallyPrecedes(left.rank) }
-        return left.tag.name < right.tag.name
+        let (leftRank, rightRank) = (ranks[left.rank], ranks[right.rank])
+        if leftRank != rightRank { return rightRank.lexicographicallyPrecedes(leftRank) }
+        return tags[left.position].name < tags[right.position].name
     }
 }
