@@ -250,7 +250,8 @@ def versions():
         answer = subprocess.run(command, capture_output=True, text=True)
         return (answer.stdout + answer.stderr).strip().splitlines()[0]
 
-    return {
+    others = {"crane": ["crane", "version"], "regsync": ["regsync", "version"]}
+    return {name: f"{name} {first_line(command)}" for name, command in others.items() if shutil.which(name)} | {
         "skopeo": first_line(["skopeo", "--version"]),
         "docker-registry": first_line(["docker-registry", "--version"]),
         "nginx": first_line(["nginx", "-v"]),

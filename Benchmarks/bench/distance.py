@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from . import corpora, copying, measure
+from . import corpora, measure, peers
 from .registry import free_port, wait_for_port
 
 ROUND_TRIPS = (0.02, 0.08, 0.2)
@@ -75,46 +75,63 @@ class Route:
         command = [self.bench.imglife, "--log-level", "error", "--config", configuration, "--cache-dir", self.bench.cache]
         return measure.run(command + ["sync", "--progress", "none"])
 
-    def skopeo(self, corpus, processes):
-        source, target = f"docker://{self.source.host}/{corpus.repository}", f"docker://{self.target.host}/mirror/{corpus.name}"
-        script = (
-            f"printf '%s\\n' \"$TAGS\" | xargs -P {processes} -I @ skopeo copy --quiet --all "
-            f"--src-tls-verify=false --dest-tls-verify=false {source}:@ {target}:@"
-        )
-        return measure.run(["sh", "-c", script], env={"TAGS": "\n".join(corpus.tags)})
+    def peer(self, corpus, peer, way):
+        authority = certificates(self.bench.work)[0] if self.lines else None
+        return peer.copy(peers.Ends(corpus, self.source.host, self.target.host, self.bench.work, authority), way)
 
 
-def far_copy(bench, name, rounds, rtt, far, connection_rate=0, processes=4, warm=False):
-    """imglife and skopeo in turn; the target is emptied on its own side of the line, its address stays."""
+def far_copy(bench, name, rounds, rtt, far, connection_rate=0, warm=False):
+    """imglife and its peers in turn, each at its best; the target is emptied on its own side of the line, its address stays."""
     corpus = bench.corpus(name)
-    samples = {"imglife": [], "skopeo": []}
 
-    def once(tool, action):
+    def once(action):
         if not warm:
             bench.cold()
         with Route(bench, rtt, far, connection_rate) as route:
-            samples[tool].append(bench.measured(corpus, lambda: action(route)))
+            return bench.measured(corpus, lambda: action(route))
 
     if warm:
         bench.cold()
         bench.configuration(corpus)
         bench.sync()
+    chosen, notes = [], []
+    for peer in peers.present():
+        way, timings = peers.best(peer, lambda peer, way: once(lambda route: route.peer(corpus, peer, way)))
+        notes += [f"{peer.describe(tried)} {wall:.2f} s" for tried, wall in timings.items()]
+        if way:
+            chosen.append((peer, way))
+    samples = {"imglife": []} | {peer.describe(way): [] for peer, way in chosen}
     for _ in range(rounds):
-        once("imglife", lambda route: route.sync(corpus))
-        once("skopeo", lambda route: route.skopeo(corpus, processes))
+        samples["imglife"].append(once(lambda route: route.sync(corpus)))
+        for peer, way in chosen:
+            samples[peer.describe(way)].append(once(lambda route: route.peer(corpus, peer, way)))
     ends = " and ".join(far)
     rate = f", {connection_rate / 1e6:.0f} MB/s a connection" if connection_rate else ""
     return {
         "title": f"{'no-op, ' if warm else ''}{name}, {ends} at {rtt * 1000:.0f} ms{rate}: {len(corpus.tags)} tags, TLS",
         "samples": samples,
-        "peer": copying.describe(str(processes)),
+        "note": "Each peer's ways, once each: " + ", ".join(notes),
     }
 
 
-def cases(bench, rounds):
-    for rtt in ROUND_TRIPS:
-        for far in (("source",), ("target",), ("source", "target")):
+ENDS = (("source",), ("target",), ("source", "target"))
+
+
+def at(rtt):
+    """The cases of one distance."""
+
+    def cases(bench, rounds):
+        for far in ENDS:
             yield far_copy(bench, "far-small", rounds, rtt, far)
         yield far_copy(bench, "far-typical", rounds, rtt, ("source",))
         yield far_copy(bench, "far-small", rounds, rtt, ("source", "target"), warm=True)
-    yield far_copy(bench, "far-large", rounds, 0.08, ("source",), connection_rate=6e6, processes=1)
+
+    return cases
+
+
+def large(bench, rounds):
+    """One layer over connections that are slow each."""
+    yield far_copy(bench, "far-large", rounds, 0.08, ("source",), connection_rate=6e6)
+
+
+CASES = {f"distance-{rtt * 1000:.0f}": at(rtt) for rtt in ROUND_TRIPS} | {"distance-large": large}

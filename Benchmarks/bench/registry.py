@@ -58,7 +58,7 @@ class Registry:
             file.write(
                 "version: 0.1\nlog: {level: error}\n"
                 f"storage: {{filesystem: {{rootdirectory: {self.storage}, maxthreads: 256}}}}\n"
-                f'http: {{addr: "127.0.0.1:{self.port}"}}\n'
+                f'http: {{addr: "127.0.0.1:{self.port}", relativeurls: true}}\n'
             )
         self.log = open(os.path.join(self.directory, "access.log"), "wb")
         self.process = subprocess.Popen(

@@ -43,15 +43,16 @@ def _cell(samples, value, form):
 
 
 def _ratio(samples, value):
-    first, second = list(samples.values())[:2]
-    if any(value(sample) is None for sample in first + second):
+    """To the best peer, whichever that is in this column."""
+    ours, *others = list(samples.values())
+    if any(value(sample) is None for run in samples.values() for sample in run):
         return ""
-    below = measure.median(second, value)
-    return f"**{measure.median(first, value) / below:.2f}**" if below else ""
+    below = min(measure.median(run, value) for run in others)
+    return f"**{measure.median(ours, value) / below:.2f}**" if below else ""
 
 
 def table(case):
-    """One case: a row a tool, and the ratios of the first to the second."""
+    """One case: a row a tool, and the ratios of the first to the best of the others."""
     samples = case["samples"]
     used = [c for c in COLUMNS if all(c[1](s) is not None for run in samples.values() for s in run)]
     lines = [f"### {case['title']}", ""]
@@ -137,9 +138,9 @@ def draw(directory, cases):
     if paired:
         figure, axes = pyplot.subplots(figsize=(8, 0.6 * len(paired) + 1.2))
         for row, case in enumerate(paired):
-            first, second = list(case["samples"].values())[:2]
+            ours, *others = list(case["samples"].values())
             for offset, value, color in ((0.2, lambda s: s.wall, "#2a6f97"), (-0.2, lambda s: s.cpu, "#a9d6e5")):
-                ratio = measure.median(first, value) / max(measure.median(second, value), 1e-9)
+                ratio = measure.median(ours, value) / max(min(measure.median(run, value) for run in others), 1e-9)
                 axes.barh(row + offset, ratio, 0.36, color=color)
                 axes.text(ratio + 0.01, row + offset, f"{ratio:.2f}", va="center", fontsize=8)
         axes.axvline(1, color="black", linewidth=0.8)
