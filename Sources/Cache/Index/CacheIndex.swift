@@ -195,8 +195,9 @@ extension CacheIndex {
 
     private static let checks = [
         "PRAGMA temp_store = MEMORY",
-        // In KiB, where the index of a very large cache is walked through; what is not needed is not taken.
-        "PRAGMA cache_size = -32768",
+        // In KiB; what is not needed is not taken. The system keeps what does not fit, and whoever goes through much of a very
+        // large index does so in the order of its keys.
+        "PRAGMA cache_size = -8192",
         "PRAGMA mmap_size = 0",
         "PRAGMA trusted_schema = OFF",
         "PRAGMA cell_size_check = ON",
