@@ -30,11 +30,27 @@ struct ArchiveSignatureTests {
     @Test("The statement names every field")
     func statement() throws {
         let document = try ArchiveDocumentTests.full()
-        let lines = String(decoding: ArchiveStatement(document).bytes, as: UTF8.self).split(separator: "\n")
+        let lines = String(decoding: ArchiveStatement(document).signed, as: UTF8.self).split(separator: "\n")
         let kinds = lines.compactMap { $0.split(separator: " ").first.map(String.init) }
         let blobs = [String](repeating: "blob", count: 4)
         #expect(kinds == ["imglife", "volume", "image", "image", "referrer"] + blobs + ["omitted", "part", "part"])
         #expect(lines[1].hasPrefix("volume 2 3 sha256:"))
+    }
+
+    @Test("A statement that is too long to be held is signed by its checksum, and by nothing that a short one could say")
+    func long() throws {
+        let blobs = (0..<60_000).map { number in
+            ArchiveDocument.Blob(digest: Digest.of(ByteBuffer(integer: number)), size: 1)
+        }
+        let image = try ArchiveDocumentTests.full().images[0]
+        var document = try ArchiveDocument(images: [image], blobs: blobs)
+        let signed = String(decoding: ArchiveStatement(document).signed, as: UTF8.self)
+        #expect(signed == "imglife archive 1 long\n\(document.checksum)\n")
+        let key = ArchiveSigningKey()
+        try key.sign(&document)
+        #expect(key.verificationKey.verifies(try ArchiveDocument(decoding: document.encoded)))
+        let other = try ArchiveDocument(images: [image], blobs: blobs.dropLast(), signatures: document.signatures)
+        #expect(!key.verificationKey.verifies(other))
     }
 
     @Test("Keys go through PEM and back")
@@ -66,7 +82,7 @@ struct ArchiveSignatureTests {
             #expect(key.verificationKey.pem == (try Files.text("\(path)/pub")))
             var document = try ArchiveDocumentTests.full()
             try key.sign(&document)
-            try Files.write(ByteBuffer(bytes: ArchiveStatement(document).bytes), to: "\(path)/statement")
+            try Files.write(ByteBuffer(bytes: ArchiveStatement(document).signed), to: "\(path)/statement")
             let text = String(buffer: document.encoded)
             let base64 = try #require(text.split(separator: "\"signature\":\"").last?.split(separator: "\"").first)
             let decode = try await Tool.run("openssl", ["base64", "-d", "-A"], stdin: Array(base64.utf8))

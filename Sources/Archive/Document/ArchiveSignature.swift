@@ -59,7 +59,7 @@ package struct ArchiveSigningKey: Sendable {
 
     /// Signs what the document says; signatures that it has already stay.
     package func sign(_ document: inout ArchiveDocument) throws {
-        let bytes = try Array(key.signature(for: ArchiveStatement(document).bytes))
+        let bytes = try Array(key.signature(for: ArchiveStatement(document).signed))
         guard let signature = ArchiveSignature(key: verificationKey.digest, bytes: bytes) else {
             throw DocumentError(.structure, "the signature has \(bytes.count) bytes")
         }
@@ -100,7 +100,7 @@ package struct ArchiveVerificationKey: Sendable {
 
     /// Whether one of the document's signatures was made with the private key of this one, over what it says.
     package func verifies(_ document: ArchiveDocument) -> Bool {
-        let statement = ArchiveStatement(document).bytes
+        let statement = ArchiveStatement(document).signed
         return document.signatures.contains { signature in
             signature.key == digest && key.isValidSignature(Data(signature.bytes), for: statement)
         }

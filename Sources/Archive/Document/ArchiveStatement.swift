@@ -13,6 +13,13 @@ package import OCI
 /// part <digest> <size> <index> <offset> <length> <digest of the part>
 /// ```
 /// None of the fields can hold a blank or a line feed, so different documents have different statements.
+///
+/// An Ed25519 signature needs its text whole, twice. So what is longer than ``maximumSignedSize`` is signed by its checksum:
+///
+/// ```
+/// imglife archive 1 long
+/// <checksum>
+/// ```
 package struct ArchiveStatement: ArchiveText {
     let document: ArchiveDocument
 
@@ -23,8 +30,14 @@ package struct ArchiveStatement: ArchiveText {
     /// The digest of it, by which a damaged text is known where it is not signed.
     package var checksum: Digest { textDigest }
 
-    /// The statement; there may be much of it.
-    package var bytes: [UInt8] { Array(encoded.readableBytesView) }
+    /// The longest statement that is signed as it is, in bytes: some 45,000 blobs.
+    private static let maximumSignedSize = 4 << 20
+
+    /// The text that a signature is over: the statement, or a short one that stands for it.
+    package var signed: [UInt8] {
+        guard byteCount > Self.maximumSignedSize else { return Array(encoded.readableBytesView) }
+        return Array("imglife archive 1 long\n\(document.checksum)\n".utf8)
+    }
 
     package func write(to target: inout some TextTarget) {
         target.put("imglife archive 1\n")
