@@ -9,7 +9,7 @@ struct ImportClosure {
     /// Descriptors of one image.
     static let maximumDescriptors = 10_000
     /// How many references are remembered, of manifests that several images may share.
-    private static let maximumRemembered = 40_000
+    private static let maximumRemembered = 10_000
 
     /// One manifest and what it refers to.
     private struct Node {

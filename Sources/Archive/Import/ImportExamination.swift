@@ -67,13 +67,13 @@ final class ImportExamination {
 
     private func isNeeded(_ digest: Digest) -> Bool { stage.ledger.has(.needed, digest) }
 
-    /// Protects all that images need, and notes what cannot be relied on: a file without a row, or one that a collection
-    /// has just removed.
+    /// Protects all that images need and that is not held yet, and notes what cannot be relied on: a file without a row, or
+    /// one that a collection has just removed.
     func hold(_ images: inout [Examined]) async throws {
         var waiting: [(position: Int, members: [Descriptor])] = []
         var count = 0
         for position in images.indices {
-            let members = Array(try members(of: images[position]))
+            let members = try members(of: images[position]).filter { !stage.ledger.has(.present, $0.digest) }
             waiting.append((position, members))
             count += members.count
             guard count >= Self.heldAtOnce || position == images.count - 1 else { continue }

@@ -190,10 +190,14 @@ extension ImportLedger {
         ownNames[file.digest] = nil
     }
 
-    /// Gives all that wait, so many at a time at most.
-    func forEachStaged(atMost count: Int, _ body: ([StagedFile]) async throws -> Void) async rethrows {
+    /// Gives all that wait and have some more marks, so many at a time at most; what a document lists in order.
+    func forEachStaged(
+        _ wanted: Marks,
+        atMost count: Int,
+        _ body: ([StagedFile]) async throws -> Void
+    ) async rethrows {
         var found: [StagedFile] = []
-        for place in places where marks[place].contains(.staged) {
+        for place in places where marks[place].isSuperset(of: wanted.union(.staged)) {
             found.append(staged(at: place))
             guard found.count >= count else { continue }
             try await body(found)

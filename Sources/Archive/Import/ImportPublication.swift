@@ -19,21 +19,18 @@ final class ImportPublication {
     /// Commits what images consist of, children first, and then points their names at them.
     func publish(_ images: [ImportExamination.Examined]) async throws {
         var manifests: [Digest: Descriptor] = [:]
-        var files: [StagedFile] = []
         for image in images {
             for member in try examination.members(of: image)
             where stage.ledger.mark(.published, member.digest, size: member.size) {
-                let file = stage.ledger.staged(member.digest)
-                if file == nil, examination.made[member.digest] == nil { report.presentBlobs += 1 }
-                if member.mediaType.isManifest {
-                    manifests[member.digest] = member
-                } else if let file {
-                    files.append(file)
-                }
+                let isStaged = stage.ledger.has(.staged, member.digest)
+                if !isStaged, examination.made[member.digest] == nil { report.presentBlobs += 1 }
+                if member.mediaType.isManifest { manifests[member.digest] = member }
             }
-            if files.count >= Self.committedAtOnce { try await commit(&files) }
         }
-        try await commit(&files)
+        // Not image by image: in the order of their digests neighbours share a page of the index.
+        try await stage.ledger.forEachStaged(.published, atMost: Self.committedAtOnce) { files in
+            try await commit(files.filter { manifests[$0.digest] == nil })
+        }
         for level in try levels(manifests) { try await publish(level) }
         for image in images { try await tag(image) }
         try await listReferrers(images)
@@ -86,12 +83,6 @@ final class ImportPublication {
         stage.forget(files)
         report.blobs += files.count
         report.bytes += files.reduce(0) { $0 + $1.size }
-    }
-
-    private func commit(_ files: inout [StagedFile]) async throws {
-        let gathered = files
-        files = []
-        try await commit(gathered)
     }
 
     private func manifest(_ descriptor: Descriptor) throws -> Manifest {
@@ -147,7 +138,7 @@ final class ImportPublication {
             try await cache.staging.release(importSet: volume.set)
             return
         }
-        try await stage.ledger.forEachStaged(atMost: Self.committedAtOnce) { try await commit($0) }
+        try await stage.ledger.forEachStaged([], atMost: Self.committedAtOnce) { try await commit($0) }
         let kept = KeptDigests(lists: [document.blobs, document.omitted.blobs, BlobList(document.parts.map(\.blob))])
         let present = try await cache.staging.keep(kept, of: volume.set, volume: volume.number)
         let missing = (1...volume.count).filter { !present.contains($0) }
