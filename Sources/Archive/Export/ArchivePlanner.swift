@@ -21,16 +21,21 @@ package struct ArchivePlanner: Sendable {
         var contents = contents
         contents.images.sort { "\($0.reference)" < "\($1.reference)" }
         contents.referrers.sort { $0.descriptor.digest < $1.descriptor.digest }
-        let needs = try await needs(of: contents)
+        let (table, count) = try await needs(of: contents)
         if contents.isDockerOnly { return try await dockerPlan(contents) }
         let lists = try ReferrerList.lists(of: contents.referrers, in: cache).filter {
             // None is so large that it would have to be cut.
             contents.volumeSize == nil || $0.descriptor.size <= ArchivePacking.minimumPart / 2
         }
-        let (blobs, omitted) = Self.share(needs.table, lists, contents.receipts)
+        let made = lists.map(\.blob).filter { table.position(of: $0.digest) == nil }
+        var needed = (consume table).taken()
+        // Only volumes are filled in the order of the images; sorted here, what the archive says needs no other list.
+        if contents.volumeSize == nil { needed.sort() }
+        var (blobs, omitted) = Self.share(consume needed, made, contents.receipts)
+        if contents.volumeSize == nil { blobs.sort() }
         let draft = ArchiveDraft(
             contents: contents,
-            count: needs.count,
+            count: count,
             blobs: blobs,
             omitted: omitted,
             lists: lists
@@ -117,25 +122,21 @@ package struct ArchivePlanner: Sendable {
 
     /// Which blobs are written, those made for the archive at their end, and which ones the receipts spare.
     private static func share(
-        _ needed: BlobTable,
-        _ lists: [ReferrerList],
+        _ needed: consuming BlobList,
+        _ made: [ArchiveDocument.Blob],
         _ receipts: [Receipt]
     ) -> (written: BlobList, omitted: OmissionList) {
         let receipts = receipts.map { (digest: $0.digest, blobs: $0.blobs) }.sorted { $0.digest < $1.digest }
-        let made = lists.map(\.blob).sorted { $0.digest < $1.digest }
-        guard !receipts.isEmpty || !made.isEmpty else { return (needed.list, []) }
+        guard !receipts.isEmpty || !made.isEmpty else { return (needed, []) }
         var (written, omitted) = (BlobList(), OmissionList())
-        for blob in needed.list {
+        for blob in needed {
             if let receipt = receipts.first(where: { $0.blobs.contains(blob) }) {
                 omitted.append(.init(blob: blob, receipt: receipt.digest))
             } else {
                 written.append(blob)
             }
         }
-        let unknown = made.filter { needed.position(of: $0.digest) == nil }
-        for (position, blob) in unknown.enumerated() where position == 0 || unknown[position - 1] != blob {
-            written.append(blob)
-        }
+        for blob in Set(made).sorted(by: { $0.digest < $1.digest }) { written.append(blob) }
         return (written, omitted)
     }
 

@@ -35,8 +35,8 @@ final class ImportLedger {
 
     /// One value a blob, beside the blobs.
     private struct Column<Value> {
-        var listed: [Value] = []
-        var others: [Value] = []
+        var listed = ChunkedArray<Value>()
+        var others = ChunkedArray<Value>()
 
         subscript(place: Place) -> Value {
             get {
@@ -86,9 +86,9 @@ final class ImportLedger {
     /// Takes the blobs that the archive's document lists; what has passed already is moved among them.
     func take(listed list: BlobList) {
         listed = list
-        marks.listed = Array(repeating: [], count: list.count)
-        compressions.listed = Array(repeating: 0, count: list.count)
-        versions.listed = Array(repeating: 0, count: list.count)
+        marks.listed = ChunkedArray(repeating: [], count: list.count)
+        compressions.listed = ChunkedArray(repeating: 0, count: list.count)
+        versions.listed = ChunkedArray(repeating: 0, count: list.count)
         for (position, blob) in others.list.enumerated() {
             guard let place = list.position(of: blob.digest), list.size(at: place) == blob.size else { continue }
             marks.listed[place] = marks.others[position]
