@@ -33,7 +33,9 @@ extension CacheError {
         case ENOTDIR: (.notADirectory, "choose a directory with --cache-dir")
         case ELOOP:
             (.untrusted, "it is a symbolic link, or no file at all; a cache must consist of real directories and files")
-        case EIO: (.inputOutput, "check the disk and its file system")
+        case EIO, ESTALE: (.inputOutput, "check the disk and its file system")
+        case ENOLCK, EOPNOTSUPP, ENOSYS:
+            (.inputOutput, "the file system lacks what a cache needs; choose a local disk with --cache-dir")
         case EMFILE, ENFILE: (.inputOutput, "raise the limit on open files (ulimit -n)")
         default: (.inputOutput, nil)
         }

@@ -103,6 +103,20 @@ struct RefusedCallTests {
         }
     }
 
+    @Test("A file system without locks is no other process", arguments: [ENOLCK, EOPNOTSUPP, ENOSYS, ESTALE])
+    func cannotLock(code: CInt) async throws {
+        try await TemporaryDirectory.with { directory in
+            let path = "\(directory)/cache"
+            try await withFaulty("flock", on: path, code: code, after: 0, times: -1) { _ in
+                let error = await #expect(throws: CacheError.self) { try await Self.use(path) }
+                let text = error.map { "\($0)" } ?? ""
+                #expect(text.contains(path))
+                #expect(text.contains(code == ESTALE ? "check the disk" : "choose a local disk with --cache-dir"))
+                #expect(!text.contains("another"))
+            }
+        }
+    }
+
     @Test("An interrupted call is made again", arguments: calls)
     func interrupted(call: String) async throws {
         for first in stride(from: 0, to: 120, by: 13) {
