@@ -23,7 +23,7 @@ struct ReadAheadTests {
     @Test("Manifests of further tags are read while as many images are copied as there may be")
     func readsAhead() async throws {
         try await between { source, target, run in
-            let images = (0..<12).map { SampleImage.image(layers: [], labels: ["number": "\($0)"]) }
+            let images = (0..<8).map { SampleImage.image(layers: [], labels: ["number": "\($0)"]) }
             for (number, image) in images.enumerated() {
                 source.load(image, repository: "app", tag: try TagName("v\(number)"))
             }
@@ -32,7 +32,7 @@ struct ReadAheadTests {
             let report = try await withThrowingTaskGroup(of: SyncReport.self) { group in
                 group.addTask { try await run.run(entry(source, target)) }
                 try await source.waitForRequests { requests in
-                    requests.count { $0.path.contains("/manifests/") && $0.status == 200 } == 12
+                    requests.count { $0.path.contains("/manifests/") && $0.status == 200 } == 8
                 }
                 try await gate.waitForArrivals(4)
                 for _ in 0..<100 { await Task.yield() }
@@ -40,7 +40,7 @@ struct ReadAheadTests {
                 gate.open()
                 return try #require(try await group.next())
             }
-            #expect(report.rows.count { $0.status == .synced } == 12)
+            #expect(report.rows.count { $0.status == .synced } == 8)
             for (number, image) in images.enumerated() {
                 let tag = try TagName("v\(number)")
                 #expect(target.store.digest(of: tag, in: "app") == image.digest)

@@ -29,7 +29,7 @@ package struct Syncer: Sendable {
     static let hookParallelism = 8
     /// How many tags are under way at a time at least: they are compared, and their manifests read, before it is their turn
     /// to be copied.
-    private static let lookahead = 16
+    private static let lookahead = 8
 
     let configuration: Configuration
     let cache: ContentCache?
