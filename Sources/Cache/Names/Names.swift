@@ -13,23 +13,53 @@ package struct Names: Sendable {
     ///
     /// - Throws: ``CacheError`` (`missing` when the manifest is not there).
     package func record(_ tag: TagName, of location: RepositoryReference, as descriptor: Descriptor) async throws {
+        _ = try await record([Assignment(location: location, tag: tag, descriptor: descriptor)])
+    }
+
+    /// A tag and the manifest that it is to stand for.
+    package struct Assignment: Sendable {
+        package let location: RepositoryReference
+        package let tag: TagName
+        package let descriptor: Descriptor
+
+        package init(location: RepositoryReference, tag: TagName, descriptor: Descriptor) {
+            self.location = location
+            self.tag = tag
+            self.descriptor = descriptor
+        }
+    }
+
+    /// Points tags at manifests, as ``record(_:of:as:)`` does one, together in a transaction.
+    ///
+    /// - Parameter assignments: none twice; not so many that others wait long for their turn.
+    /// - Returns: what each tag stood for before.
+    /// - Throws: ``CacheError`` (`missing` when a manifest is not there).
+    package func record(_ assignments: [Assignment]) async throws -> [Digest?] {
         try store.health.check()
-        guard try store.blobs.contains(descriptor) else {
-            throw CacheError(
-                .missing,
-                "record \(location):\(tag)",
-                digest: descriptor.digest,
-                "its manifest \(descriptor.digest) is not in the cache; store it first"
-            )
-        }
-        let digest = descriptor.digest
         try await store.blobs.settleLooks()
-        try await store.blobs.adoptImage(descriptor)
-        let known = try await store.index.read { try $0.names.digest(of: tag, in: location) }
-        guard known != digest else { return }
-        try await store.index.write { [now = store.now] in
-            try $0.names.record(tag, of: location, as: digest, at: now)
+        var seen: Set<Digest> = []
+        for item in assignments where seen.insert(item.descriptor.digest).inserted {
+            guard try store.blobs.contains(item.descriptor) else {
+                throw CacheError(
+                    .missing,
+                    "record \(item.location):\(item.tag)",
+                    digest: item.descriptor.digest,
+                    "its manifest \(item.descriptor.digest) is not in the cache; store it first"
+                )
+            }
+            try await store.blobs.adoptImage(item.descriptor)
         }
+        let known = try await store.index.read { db in
+            try assignments.map { try db.names.digest(of: $0.tag, in: $0.location) }
+        }
+        let changes = zip(assignments, known).filter { $0.descriptor.digest != $1 }.map(\.0)
+        guard !changes.isEmpty else { return known }
+        try await store.index.write { [now = store.now] db in
+            for item in changes {
+                try db.names.record(item.tag, of: item.location, as: item.descriptor.digest, at: now)
+            }
+        }
+        return known
     }
 
     /// Forgets a tag, durably; what it was is kept as history, and its bytes until the next collection.
