@@ -11,7 +11,7 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     package let code: Int32
 
     package var description: String {
-        "cannot \(action) \(path.displaySafe): \(String(cString: strerror(code)))"
+        "cannot \(action) \(path.displaySafe): \(OutputReason.text(code))"
     }
 }
 

@@ -4,6 +4,7 @@ import Cache
 import FoundationEssentials
 import Glibc
 import OCI
+import Output
 
 extension ArchiveKeyFile {
     /// Reads a private key in PEM.
@@ -49,6 +50,6 @@ struct KeyFileError: Error, CustomStringConvertible {
 
     var description: String {
         let advice = code == EEXIST ? "; keys are not replaced, name another file with -o" : ""
-        return "cannot write \(path.displaySafe(limit: 1024)): \(String(cString: strerror(code)))\(advice)"
+        return "cannot write \(path.displaySafe(limit: 1024)): \(OutputReason.text(code))\(advice)"
     }
 }

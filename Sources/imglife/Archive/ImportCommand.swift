@@ -2,6 +2,7 @@ import Archive
 import ArgumentParser
 import Cache
 import FoundationEssentials
+import Lifecycle
 import Logging
 import OCI
 
@@ -92,8 +93,17 @@ struct ImportCommand: Subcommand {
                 if let error = row.error { Failure.tell("\(error)") }
             }
             await CacheUpkeep(cache: cache, session: access.session).keepQuota()
-            if let receipt { try await ReceiptCommand.write(cache, to: receipt) }
+            if let receipt { try await Self.write(receipt, of: cache) }
             if rows.contains(where: { $0.error != nil }) { throw Failure.failed }
+        }
+    }
+
+    /// What could not be written is no reason to import again.
+    private static func write(_ receipt: String, of cache: ContentCache) async throws {
+        do {
+            try await ReceiptCommand.write(cache, to: receipt)
+        } catch let error as FileError {
+            throw UnwrittenReceipt(error: error)
         }
     }
 
@@ -145,5 +155,14 @@ struct ImportCommand: Subcommand {
         } catch let error as ReferenceError {
             throw ValidationError("\(error)")
         }
+    }
+}
+
+/// The receipt of an import could not be written.
+private struct UnwrittenReceipt: Error, CustomStringConvertible {
+    let error: FileError
+
+    var description: String {
+        "\(error); what was imported is in the cache, and 'imglife receipt -o FILE' writes its receipt"
     }
 }

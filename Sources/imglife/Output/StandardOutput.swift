@@ -1,4 +1,5 @@
 import Glibc
+import Output
 
 /// Writes results to standard output and messages to standard error, whole or with an error.
 enum StandardOutput {
@@ -51,5 +52,5 @@ enum StandardOutput {
 struct OutputError: Error, CustomStringConvertible {
     let code: CInt
 
-    var description: String { "cannot write to standard output: \(String(cString: strerror(code)))" }
+    var description: String { "cannot write to standard output: \(OutputReason.text(code))" }
 }
