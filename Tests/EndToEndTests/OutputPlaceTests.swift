@@ -92,6 +92,60 @@ struct OutputPlaceTests {
         #expect(result.lines == expected, "\(result.status) \(result.errors)")
     }
 
+    @Test(
+        "A full disk is told with what to do, nothing is left there, and with room the same command succeeds",
+        arguments: commands
+    )
+    func full(command: String) async throws {
+        let result = try await Self.run(
+            """
+            mkdir small && mount -t tmpfs -o size=8k none small && head -c 8192 /dev/zero >small/fill
+            "$imglife" \(command) small/out >told 2>errors; echo $?
+            grep -q 'small/out: No space left on device; free some space' errors && ls small
+            mount -o remount,size=64m small && "$imglife" \(command) small/out >/dev/null; echo $?
+            ls small; test -s small/out && echo written
+            """
+        )
+        #expect(result.lines == ["1", "fill", "0", "fill", "out", "written"], "\(result.errors)")
+    }
+
+    @Test("Standard output that is full is told with what to do")
+    func fullOutput() async throws {
+        let result = try await Self.run(
+            """
+            for command in "receipt" "export --offline --progress none -o -" "export --offline --progress none --force -o x"; do
+                "$imglife" $command >d/full 2>errors; echo $?
+                grep -c 'standard output: No space left on device; free some space, or write somewhere else' errors
+            done
+            """
+        )
+        #expect(result.lines == ["1", "1", "1", "1", "1", "1"], "\(result.errors)")
+    }
+
+    @Test(
+        "A cache whose disk is full takes nothing of an archive or of a volume, says so, and takes it when there is room"
+    )
+    func fullCache() async throws {
+        let result = try await Self.run(
+            """
+            "$imglife" export --offline --progress none --volume-size 64KiB -o v.tar >/dev/null || exit 1
+            mkdir small && printf 'cache:\\n  min_free: 1B\\n' >config.yaml
+            import() { "$imglife" --config config.yaml --cache-dir small/c import "$@" --progress none 2>>errors; }
+            for size in 40 100 200 300 400 500; do
+                mount -t tmpfs -o size=${size}k none small; : >errors
+                import whole.tar >/dev/null || {
+                    grep -q 'free some space' errors || echo "$size: $(cat errors)"
+                    test -d small/c/ingest && ls small/c/ingest
+                }
+                import v*.tar >/dev/null; mount -o remount,size=64m small
+                import v*.tar | tail -n 1 | grep -q missing && echo "$size: missing"
+                import whole.tar | grep -c unchanged; ls small/c/ingest; umount small
+            done
+            """
+        )
+        #expect(result.lines == Array(repeating: "3", count: 6), "\(result.errors)")
+    }
+
     @Test("On a full disk keygen leaves nothing behind, and another try can succeed")
     func keygen() async throws {
         let result = try await Self.run(
@@ -99,7 +153,7 @@ struct OutputPlaceTests {
             mkdir small && mount -t tmpfs -o size=4k none small
             head -c 4096 /dev/zero >small/fill
             "$imglife" keygen -o small/k 2>errors; echo $?
-            grep -q 'No space left' errors && ls small
+            grep -q 'No space left on device; free some space' errors && ls small
             rm small/fill; "$imglife" keygen -o small/k >/dev/null 2>errors; echo $?; ls small
             """
         )

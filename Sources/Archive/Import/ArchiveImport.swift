@@ -61,16 +61,20 @@ final class ArchiveImport {
         return images.map(\.root)
     }
 
-    /// - Returns: names in `ingest/` of the marks of parts whose blobs are whole.
+    /// - Returns: names in `ingest/` of what is left of parts whose blobs are whole.
     private func joinParts() async throws -> [String] {
         guard let document = reading.contents.document, let parts = reading.parts else { return [] }
+        var present: [Digest] = []
         var joined: [String] = []
         for blob in Set(document.parts.map(\.blob)).sorted(by: { $0.digest < $1.digest }) {
-            if try await stage.isPresent(blob.digest, size: blob.size) { continue }
+            if try await stage.isPresent(blob.digest, size: blob.size) {
+                present.append(blob.digest)
+                continue
+            }
             guard let marks = try parts.marks(of: blob) else { continue }
             if stage.ledger.staged(blob.digest) == nil { stage.add(joined: try await parts.join(blob, marks)) }
             joined += marks
         }
-        return joined
+        return try joined + parts.leftovers(of: present)
     }
 }

@@ -117,6 +117,15 @@ final class ImportParts {
         return length == blob.size ? names : nil
     }
 
+    /// The names of what is left of parts of blobs that are here: an import can have failed after it had joined them.
+    func leftovers(of blobs: [Digest]) throws(SystemError) -> [String] {
+        guard !blobs.isEmpty else { return [] }
+        let prefixes = blobs.map(prefix)
+        return try staging.directory.names().filter { name in
+            name.hasPrefix(StagedFile.partPrefix) && prefixes.contains { name.hasPrefix($0) }
+        }
+    }
+
     private func prefix(_ blob: Digest) -> String {
         "\(StagedFile.partPrefix)\(set?.hex.prefix(16) ?? "0")-\(StagedFile.name(of: blob))-"
     }
