@@ -27,9 +27,9 @@ package struct Syncer: Sendable {
 
     /// How many entries' hooks run at a time; a program of its own is behind each.
     static let hookParallelism = 8
-    /// How many tags are under way at a time at least: they are compared, and their manifests read, before it is their turn
-    /// to be copied.
-    private static let lookahead = 8
+    /// How many tags are under way at a time: they are compared, and their manifests read, before it is their turn to be
+    /// copied. Who wants one after the other gets that.
+    private var lookahead: Int { options.parallelism == 1 ? 1 : max(options.parallelism, 8) }
 
     let configuration: Configuration
     let cache: ContentCache?
@@ -184,7 +184,7 @@ package struct Syncer: Sendable {
             var underWay = 0
             for await entry in work {
                 for item in entry.work {
-                    if underWay >= max(options.parallelism, Self.lookahead) {
+                    if underWay >= lookahead {
                         try await group.next()
                         underWay -= 1
                     }
