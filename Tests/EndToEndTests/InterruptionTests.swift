@@ -29,11 +29,15 @@ struct InterruptionTests {
                 // What stands still must not come over another connection.
                 try workspace.configure(
                     Entry(registry.place("up/app"), to: registry.place("down/app"), "tag: '1'"),
-                    head: "registries:\n  '\(registry.host)': {max_connections: 1}\n"
+                    head: oneConnection(to: registry)
                 )
                 try await body(workspace, registry, valve)
             }
         }
+    }
+
+    private static func oneConnection(to registry: ScriptedRegistry) -> String {
+        "registries:\n  '\(registry.host)': {max_connections: 1}\n"
     }
 
     /// Waits until the partial download has grown to the stalled length.
@@ -153,6 +157,7 @@ struct InterruptionTests {
     /// A second configuration with the same source and cache and another target.
     private static func configureSecond(_ workspace: Workspace, _ registry: ScriptedRegistry) throws {
         let entry = Entry(registry.place("up/app"), to: registry.place("second/app"), "tag: '1'")
-        try Files.write("sync:\n  entries:\n\(entry.text)", to: "\(workspace.path)/second.yaml")
+        let text = "\(oneConnection(to: registry))sync:\n  entries:\n\(entry.text)"
+        try Files.write(text, to: "\(workspace.path)/second.yaml")
     }
 }

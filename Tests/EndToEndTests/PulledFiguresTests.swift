@@ -104,7 +104,9 @@ struct PulledFiguresTests {
             #expect(try stage.partials == 1)
             valve.open()
             #expect(try await answer.body == Self.layer.source.buffer)
-            #expect(stage.upstream.requests.count { $0.path.hasSuffix("\(Self.layer.descriptor.digest)") } == 1)
+            let asked = stage.upstream.requests.filter { $0.path.hasSuffix("\(Self.layer.descriptor.digest)") }
+                .map { $0.headers["Range"] ?? "" }
+            #expect(Set(asked).count == asked.count)
 
             let other = Self.image.blobs[1]
             stage.upstream.script(.init("GET", .blob(other.descriptor.digest), times: 1), .close(afterBytes: 200_000))
