@@ -21,8 +21,9 @@ struct ConnectionBudgetTests {
         var now = start
         return (0..<count).map { _ in
             let inFlight = budget.limit
+            let start = now
             now += time(inFlight)
-            for _ in 0..<inFlight { budget.ended(bytes: bytes, othersWait: othersWait, at: now) }
+            for _ in 0..<inFlight { budget.ended(bytes: bytes, since: start, othersWait: othersWait, at: now) }
             return inFlight
         }
     }
@@ -30,11 +31,12 @@ struct ConnectionBudgetTests {
     @Test(
         "There are more while others wait, up to the most that there may be",
         arguments: [
-            (24, [8, 8, 16, 16, 24, 24, 24, 24]),
+            (24, [8, 24, 24, 24, 24, 24]),
+            (12, [8, 12, 12, 12]),
             (8, [8, 8, 8, 8]),
             (4, [4, 4, 4]),
             (1, [1, 1, 1]),
-            (100, [8, 8, 16, 16, 32, 32, 64, 64, 100, 100]),
+            (100, [8, 24, 24, 72, 72, 100, 100]),
         ]
     )
     func grows(maximum: Int, expected: [Int]) {
@@ -63,10 +65,10 @@ struct ConnectionBudgetTests {
         // A host that does its work one by one.
         let time = { (inFlight: Int) in Duration.milliseconds(10 * inFlight) }
         let seen = waves(40, of: &budget, bytes: bytes, time: time)
-        #expect(seen.max() == 16)
-        #expect(seen.drop { $0 == 8 }.count { $0 == 16 } <= 4)
+        #expect(seen.max() == 24)
+        #expect(seen.count { $0 == 24 } == 3)
         #expect(budget.limit == 8)
-        #expect(waves(4, of: &budget, from: .seconds(60), bytes: bytes, time: time).contains(16))
+        #expect(waves(4, of: &budget, from: .seconds(60), bytes: bytes, time: time).contains(24))
     }
 
     @Test("New connections bring nothing at first, which is not held against them")
@@ -79,7 +81,7 @@ struct ConnectionBudgetTests {
         var opening: [Int] = []
         for _ in 0..<14 {
             now += Self.wave
-            for _ in 0..<ready { budget.ended(bytes: 0, othersWait: true, at: now) }
+            for _ in 0..<ready { budget.ended(bytes: 0, since: now - Self.wave, othersWait: true, at: now) }
             seen.append(ready)
             if opening.count > 1 { ready += opening.removeFirst() }
             opening.append(budget.limit - ready - opening.reduce(0, +))
@@ -106,8 +108,8 @@ struct ConnectionBudgetTests {
     @Test("A refusal of more than have proved good halves what has")
     func halvesWhatIsProven() {
         var budget = ConnectionBudget(maximum: 24)
-        _ = waves(3, of: &budget)
-        #expect(budget.limit == 16)
+        _ = waves(2, of: &budget)
+        #expect(budget.limit == 24)
         budget.refused(at: .seconds(1))
         #expect(budget.limit == 4)
     }
@@ -118,8 +120,8 @@ struct ConnectionBudgetTests {
         budget.overloaded(at: .zero)
         #expect(waves(20, of: &budget).allSatisfy { $0 == 8 })
         budget = ConnectionBudget(maximum: 24)
-        _ = waves(3, of: &budget)
-        #expect(budget.limit == 16)
+        _ = waves(2, of: &budget)
+        #expect(budget.limit == 24)
         budget.overloaded(at: .seconds(1))
         #expect(waves(20, of: &budget, from: .seconds(1)).allSatisfy { $0 == 8 })
     }

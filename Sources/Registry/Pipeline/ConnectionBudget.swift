@@ -1,14 +1,14 @@
 /// How many requests may be in flight to a host at a time (PROTOCOL.md, D.3a).
 ///
-/// 8 at first. While others wait, twice as many are tried, and then twice as many again, as long as that brings more in the
-/// same time; otherwise it stays at what did, for a time. A host that wants fewer requests gets half.
+/// 8 at first. While others wait, three times as many are tried, and then three times as many again, as long as that brings
+/// more in the same time; otherwise it stays at what did, for a time. A host that wants fewer requests gets half.
 ///
 /// Knows neither a clock nor a network: moments are arguments.
 struct ConnectionBudget {
     static let first = 8
     /// The most, where the settings say nothing.
     static let standard = 24
-    private static let factor = 2
+    private static let factor = 3
     /// What more at a time have to bring of what fewer did.
     private static let gain = 1.1
     /// A round shows nothing sooner.
@@ -56,8 +56,8 @@ struct ConnectionBudget {
         self.limit = configured
     }
 
-    /// A request has ended well, and so many bytes went with it.
-    mutating func ended(bytes: Int64, othersWait: Bool, at now: Duration) {
+    /// A request has ended well that began then, and so many bytes went with it.
+    mutating func ended(bytes: Int64, since start: Duration, othersWait: Bool, at now: Duration) {
         if let boundAt, let memory, now - boundAt > memory {
             self.boundAt = nil
             maximum = configured
@@ -66,10 +66,8 @@ struct ConnectionBudget {
             round = nil
             return
         }
-        guard var current = round else {
-            round = Round(start: now)
-            return
-        }
+        // All that are in flight have begun about then.
+        var current = round ?? Round(start: start)
         current.count += 1
         current.work += Self.weight + bytes
         round = current

@@ -123,10 +123,11 @@ final class HostClient: Sendable {
         at gate: HostGate,
         _ use: (HTTPResponse) async throws -> Result
     ) async throws -> Result {
+        let start = gate.now
         let response = try await stack.send(request)
         let result = try await use(response)
         let received = request.method == .HEAD ? 0 : response.contentLength ?? 0
-        if let limit = gate.ended(request.lane, bytes: request.body.count + max(0, received)) {
+        if let limit = gate.ended(request.lane, bytes: request.body.count + max(0, received), since: start) {
             retry.logger.debug(
                 "a host is asked so many things at a time from now on",
                 metadata: ["host": "\(request.context.location.host)", "count": "\(limit)", "lane": "\(request.lane)"]

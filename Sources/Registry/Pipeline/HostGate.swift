@@ -54,10 +54,15 @@ final class HostGate: Sendable {
 
     func leave(_ lane: Lane, isContent: Bool) { lanes[lane.rawValue].leave(isContent: isContent) }
 
-    /// A request has ended well within its place.
+    /// A request that began then has ended well within its place.
     ///
     /// - Returns: how many places there are from now on, if that changes.
-    func ended(_ lane: Lane, bytes: Int64) -> Int? { lanes[lane.rawValue].ended(bytes: bytes, at: timer.now()) }
+    func ended(_ lane: Lane, bytes: Int64, since start: Duration) -> Int? {
+        lanes[lane.rawValue].ended(bytes: bytes, since: start, at: timer.now())
+    }
+
+    /// On the gate's own clock.
+    var now: Duration { timer.now() }
 
     /// The host wants fewer requests, or cannot keep up with those that it has.
     ///

@@ -33,9 +33,9 @@ final class LanePlaces: Sendable {
     }
 
     /// A request has ended well, and is about to leave its place.
-    func ended(bytes: Int64, at now: Duration) -> Int? {
+    func ended(bytes: Int64, since start: Duration, at now: Duration) -> Int? {
         let othersWait = all.waiterCount + content.waiterCount > 0
-        return change { $0.ended(bytes: bytes, othersWait: othersWait, at: now) }
+        return change { $0.ended(bytes: bytes, since: start, othersWait: othersWait, at: now) }
     }
 
     /// - Returns: how many places there are from now on, if that changes.
