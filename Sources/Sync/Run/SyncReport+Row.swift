@@ -32,7 +32,7 @@ extension SyncReport {
             set {
                 var changed = details?.value ?? Details()
                 changed[keyPath: member] = newValue
-                details = Box(changed)
+                details = changed == Details() ? nil : Box(changed)
             }
         }
     }
@@ -48,8 +48,8 @@ extension SyncReport {
         }
     }
 
-    /// What a row says beyond names; reached through the row.
-    package struct Details: Sendable {
+    /// What a row says beyond names; reached through the row, which keeps it only where there is something.
+    package struct Details: Equatable, Sendable {
         /// What the target's tag points at, where the run has learnt it.
         package var digest: Digest?
         package var sourceDigest: Digest?

@@ -1,4 +1,5 @@
 package import FoundationEssentials
+package import OCI
 
 /// What one run came to: a row for every tag of every entry.
 package struct SyncReport: Sendable {
@@ -58,4 +59,24 @@ package struct SyncReport: Sendable {
     private func count(_ status: Status) -> Int {
         rows.count { $0.status == status }
     }
+}
+
+extension SyncReport {
+    /// The tags at their sources that did not fail, one after the other: a long listing has many.
+    package struct UsedTags: Sequence, Sendable {
+        let rows: [Row]
+
+        package func makeIterator() -> AnyIterator<ImageReference> {
+            var rest = rows.makeIterator()
+            return AnyIterator {
+                while let row = rest.next() {
+                    guard row.status != .failed, let tag = row.sourceTag else { continue }
+                    return ImageReference(location: row.source, tag: tag)
+                }
+                return nil
+            }
+        }
+    }
+
+    package var usedTags: UsedTags { UsedTags(rows: rows) }
 }

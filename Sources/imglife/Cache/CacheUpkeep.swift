@@ -41,11 +41,8 @@ struct CacheUpkeep {
 
     /// Notes that the tags of a run are in use, also those that needed no copy; losing that is harmless.
     private func noteUse(_ report: SyncReport) async {
-        let used = report.rows.compactMap { row in
-            row.status == .failed ? nil : row.sourceTag.map { ImageReference(location: row.source, tag: $0) }
-        }
         do {
-            try await cache.names.noteUse(of: used)
+            try await cache.names.noteUse(of: report.usedTags)
         } catch {
             session.logger.debug("the use of tags was not noted", metadata: ["error": "\(error)"])
         }
