@@ -27,9 +27,9 @@ package struct Syncer: Sendable {
 
     /// How many entries' hooks run at a time; a program of its own is behind each.
     static let hookParallelism = 8
-    /// How many tags are under way at a time: they are compared, and their manifests read, before it is their turn to be
-    /// copied. Who wants one after the other gets that.
-    private var lookahead: Int { options.parallelism == 1 ? 1 : max(options.parallelism, 8) }
+    /// How many tags are under way at a time at least, where images need not come one after the other: they are compared,
+    /// and their manifests read, before it is their turn to be copied.
+    private static let lookahead = 8
 
     let configuration: Configuration
     let cache: ContentCache?
@@ -122,10 +122,10 @@ package struct Syncer: Sendable {
                     try await inner.waitForAll()
                 }
             }
-            // The first task ends before the stream does, or with it: waiting for it instead of a hook lets one more run.
+            // The first task ends before the stream does, or with it; what is waited for beyond the bound may be it.
             var underWay = 0
             for await entry in ended {
-                if underWay >= Self.hookParallelism {
+                if underWay > Self.hookParallelism {
                     try await group.next()
                     underWay -= 1
                 }
@@ -182,9 +182,10 @@ package struct Syncer: Sendable {
     private func copyAll(_ work: AsyncStream<EntryPlan>, _ outlets: Outlets) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             var underWay = 0
+            let limit = options.parallelism > 1 ? max(options.parallelism, Self.lookahead) : 1
             for await entry in work {
                 for item in entry.work {
-                    if underWay >= lookahead {
+                    if underWay >= limit {
                         try await group.next()
                         underWay -= 1
                     }
