@@ -13,6 +13,22 @@ import collections
 import ssl
 
 PIECE = 64 << 10
+# The loop itself holds the tasks of connections loosely, and one that waits for nobody but its own parts would be lost.
+UNDER_WAY = set()
+
+
+def held(carry):
+    """Keeps a connection's task until it has ended."""
+
+    async def run(*arguments):
+        task = asyncio.current_task()
+        UNDER_WAY.add(task)
+        try:
+            await carry(*arguments)
+        finally:
+            UNDER_WAY.discard(task)
+
+    return run
 
 
 class Lane:
@@ -132,9 +148,11 @@ async def main():
     if options.certificate:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(options.certificate, options.key)
-        far = await asyncio.start_server(lambda r, w: relay(r, w, options.to), "127.0.0.1", 0, ssl=context)
+        far = await asyncio.start_server(held(lambda r, w: relay(r, w, options.to)), "127.0.0.1", 0, ssl=context)
         port = far.sockets[0].getsockname()[1]
-    near = await asyncio.start_server(lambda r, w: line.carry(r, w, port), "127.0.0.1", options.port, limit=PIECE)
+    near = await asyncio.start_server(
+        held(lambda r, w: line.carry(r, w, port)), "127.0.0.1", options.port, limit=PIECE
+    )
     await near.serve_forever()
 
 
