@@ -39,10 +39,14 @@ struct LimitTests {
         let index = ArchiveIndex(images: images)
         let size = index.byteCount
         let text = try index.checked(limit: size).encoded
-        #expect(try ArchiveIndex.entries(text, limit: size).map(\.descriptor) == images.map(\.descriptor))
+        let reader = ImportedIndex(limit: size)
+        reader.take(text)
+        #expect(try reader.roots().images.map(\.descriptor) == images.map(\.descriptor))
         let unwritten = #expect(throws: DocumentError.self) { _ = try index.checked(limit: size - 1) }
         #expect(unwritten?.kind == .tooLarge)
-        #expect(throws: ArchiveRefusal.self) { _ = try ArchiveIndex.entries(text, limit: size - 1) }
+        let limited = ImportedIndex(limit: size - 1)
+        limited.take(text)
+        #expect(throws: ArchiveRefusal.self) { _ = try limited.roots() }
         #expect(ArchiveIndex.maximumSize == 64 << 20)
     }
 }

@@ -2,8 +2,6 @@ import NIOCore
 import OCI
 import Testing
 
-@testable import Archive
-
 @Suite(.timeLimit(.minutes(10)))
 struct ListSplitterTests {
     /// The elements and the rest, from pieces of some length.

@@ -37,7 +37,7 @@ struct LayoutReferrersTests {
 
     /// The entries, read as any other program would read them.
     private static func entries(_ path: String) throws -> [ImageIndex.Entry] {
-        try ImageIndex(layout: contents("\(path)/index.json"), limit: 1 << 20).entries
+        try ImageIndex.entries(layout: contents("\(path)/index.json"), limit: 1 << 20)
     }
 
     private static func name(_ entry: ImageIndex.Entry) -> String? {
@@ -50,7 +50,7 @@ struct LayoutReferrersTests {
         guard let entry = try entries(path).first(where: { name($0) == tag }) else { return nil }
         let text = try contents(file(entry.descriptor.digest, in: path))
         #expect(Digest.of(text) == entry.descriptor.digest)
-        return try ImageIndex(layout: text, limit: 1 << 20).entries.map(\.descriptor.digest)
+        return try ImageIndex.entries(layout: text, limit: 1 << 20).map(\.descriptor.digest)
     }
 
     @Test("Each referrer stands there without a name, and all of them under the tag of the referrers schema")

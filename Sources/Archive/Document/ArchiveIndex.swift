@@ -2,8 +2,9 @@ import Cache
 import NIOCore
 import OCI
 
-/// The `index.json` of an archive: what other programs find in it (OCI image-spec 1.1.1, "OCI Image Layout"), in both
-/// directions.
+/// The `index.json` of an archive: what other programs find in it (OCI image-spec 1.1.1, "OCI Image Layout").
+///
+/// ``ImportedIndex`` reads it, whoever wrote it.
 struct ArchiveIndex: ArchiveText {
     /// The largest text that is written and read, in bytes.
     static let maximumSize = 64 << 20
@@ -13,20 +14,6 @@ struct ArchiveIndex: ArchiveText {
     var referrers: [Descriptor] = []
     /// For programs that look for what refers to a manifest under its tag.
     var lists: [ReferrerList] = []
-
-    /// What such a text lists, whoever wrote it.
-    ///
-    /// - Throws: ``ArchiveRefusal``.
-    static func entries(
-        _ bytes: ByteBuffer,
-        limit: Int = maximumSize
-    ) throws(ArchiveRefusal) -> [ImageIndex.Entry] {
-        do throws(DocumentError) {
-            return try ImageIndex(layout: bytes, limit: limit).entries
-        } catch {
-            throw ArchiveRefusal("index.json", "is no index that may be used: \(error)")
-        }
-    }
 
     /// The same bytes for the same images.
     package func write(to target: inout some TextTarget) {

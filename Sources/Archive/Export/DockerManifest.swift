@@ -2,11 +2,12 @@ import Cache
 import NIOCore
 import OCI
 
-/// The content of `manifest.json`, as `docker save` writes it: one image a platform, each a config and its layers; in
-/// both directions.
+/// The content of `manifest.json`, as `docker save` writes it: one image a platform, each a config and its layers.
+///
+/// ``DockerListing`` reads it, whoever wrote it.
 struct DockerManifest {
     /// The largest text that is written and read, in bytes, and the most images of one.
-    static let maximumSize = 64 << 20
+    static let maximumSize = 16 << 20
     static let maximumImages = 20_000
 
     /// One image, by all of its names.
@@ -41,24 +42,6 @@ struct DockerManifest {
 
     /// - Returns: `nil` for more than may be read.
     var readable: DockerManifest? { items.count <= Self.maximumImages && byteCount <= Self.maximumSize ? self : nil }
-
-    /// What such a text lists, whoever wrote it: an object for each image.
-    ///
-    /// - Throws: ``DocumentError``.
-    static func items(_ bytes: ByteBuffer) throws(DocumentError) -> [JSONValue] {
-        guard bytes.readableBytes <= maximumSize else {
-            throw DocumentError(.tooLarge, "has more than \(maximumSize) bytes")
-        }
-        var items: [JSONValue] = []
-        let root = try JSONValue(parsing: bytes, streaming: [""]) { _, item throws(DocumentError) in
-            guard items.count < maximumImages else {
-                throw DocumentError(.tooLarge, "lists more than \(maximumImages) images")
-            }
-            items.append(item)
-        }
-        guard root.elements != nil else { throw DocumentError(.structure, "is not a list") }
-        return items
-    }
 }
 
 extension DockerManifest: ArchiveText {

@@ -44,12 +44,12 @@ final class ArchiveImport {
 
     private func roots() throws -> [ImportRoot] {
         if let document = reading.contents.document { return ImportRoot.roots(document: document) }
-        if let index = reading.contents.texts[.index] {
-            let roots = try ImportRoot.roots(index: index)
+        if let index = reading.contents.index {
+            let roots = try index.roots()
             foreign = roots.foreign
             return roots.images
         }
-        guard let listing = reading.contents.texts[.dockerManifest] else {
+        guard let listing = reading.contents.docker else {
             throw ArchiveRefusal("it is no image archive: it has neither an index.json nor a manifest.json")
         }
         let docker = DockerImages(

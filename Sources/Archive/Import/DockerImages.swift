@@ -42,28 +42,23 @@ struct DockerImages {
     /// The bytes of a small one.
     let contents: (File) throws -> ByteBuffer?
 
-    /// Reads `manifest.json`.
+    /// Makes what a `manifest.json` lists.
     ///
     /// - Throws: ``ArchiveRefusal``; what `contents` throws.
-    func images(_ bytes: ByteBuffer) throws -> [Image] {
-        try Self.items(bytes).map(image)
+    func images(_ listing: DockerListing) throws -> [Image] {
+        var images: [Image] = []
+        try listing.forEachItem { images.append(try image($0)) }
+        return images
     }
 
     /// The names of all configs and layers that a `manifest.json` lists, each once.
-    static func members(_ bytes: ByteBuffer) throws(ArchiveRefusal) -> [String] {
-        var seen: Set<String> = []
-        return try items(bytes).flatMap { item in
-            ([item["Config"]] + (item["Layers"]?.elements ?? [])).compactMap { $0?.string }
-        }.filter { seen.insert($0).inserted }
-    }
-
-    private static func items(_ bytes: ByteBuffer) throws(ArchiveRefusal) -> [JSONValue] {
-        do throws(DocumentError) {
-            return try DockerManifest.items(bytes)
-        } catch {
-            let isClause = ["is ", "has ", "lists "].contains { error.reason.hasPrefix($0) }
-            throw ArchiveRefusal("manifest.json", isClause ? error.reason : "is \(error)")
+    static func members(_ listing: DockerListing) throws -> [String] {
+        var (seen, names): (Set<String>, [String]) = ([], [])
+        try listing.forEachItem { item in
+            let members = ([item["Config"]] + (item["Layers"]?.elements ?? [])).compactMap { $0?.string }
+            names += members.filter { seen.insert($0).inserted }
         }
+        return names
     }
 
     private func image(_ value: JSONValue) throws -> Image {

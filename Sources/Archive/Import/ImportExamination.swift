@@ -123,7 +123,7 @@ final class ImportExamination {
 
     /// What lies in a layout and refers to an image, and that no list names, comes along when it is whole.
     private func addUnlisted(to images: inout [Examined], listed: Set<Digest>) throws {
-        guard reading.contents.texts[.index] != nil else { return }
+        guard reading.contents.index != nil else { return }
         var candidates: [UnlistedReferrer] = []
         for digest in stage.ledger.texts(atMost: Manifest.maximumSize) where !listed.contains(digest) {
             guard let bytes = try stage.contents(digest, limit: Manifest.maximumSize) else { continue }

@@ -24,25 +24,44 @@ struct ImportRoot {
 }
 
 extension ImportRoot {
-    /// The images that an `index.json` lists, and how many entries of it are something else.
-    static func roots(index bytes: ByteBuffer) throws(ArchiveRefusal) -> (images: [ImportRoot], foreign: Int) {
-        // The lists of referrers in a cache's own directory are no images of it.
-        let entries = try ArchiveIndex.entries(bytes).filter {
-            $0.annotations[ImageLayout.referrersName]?.isEmpty ?? true
-        }
-        let images = entries.filter(\.descriptor.mediaType.isManifest)
-        let kinds = images.map(SavedKind.init)
-        let saved = zip(images, kinds).filter { $0.1 == .image }.map(\.0)
-        let roots = try zip(images, kinds).map { entry, kind throws(ArchiveRefusal) in
-            guard case .attachment(let suffix) = kind, let image = SavedKind.subject(of: entry, among: saved) else {
-                return try ImportRoot(entry)
+    /// The images that an `index.json` lists, one entry after the other.
+    struct List {
+        private var images: [ImportRoot] = []
+        /// What cosign and hauler saved, which belongs together by the names of the entries.
+        private var saved: [(root: ImportRoot, kind: SavedKind, name: String?)] = []
+        /// How many entries are something else.
+        private(set) var foreign = 0
+
+        mutating func add(_ entry: ImageIndex.Entry) throws(ArchiveRefusal) {
+            // The lists of referrers in a cache's own directory are no images of it.
+            guard entry.annotations[ImageLayout.referrersName]?.isEmpty ?? true else { return }
+            guard entry.descriptor.mediaType.isManifest else { return foreign += 1 }
+            let name = entry.annotations[ImageLayout.containerdName] ?? entry.annotations[ImageLayout.referenceName]
+            switch SavedKind(entry) {
+            case .other: images.append(try ImportRoot(entry))
+            case .image: saved.append((try ImportRoot(entry), .image, name))
+            case .attachment(let suffix):
+                // Its name is that of the image, which may not be here.
+                var root = ImportRoot(descriptor: entry.descriptor)
+                root.names = (try? ImportRoot(entry).names) ?? []
+                saved.append((root, .attachment(suffix), name))
             }
-            return ImportRoot(
-                descriptor: entry.descriptor,
-                attachment: Attachment(image: image.descriptor.digest, suffix: suffix)
-            )
         }
-        return (roots, entries.count - images.count)
+
+        var roots: [ImportRoot] {
+            let known = saved.filter { $0.kind == .image }
+            return images
+                + saved.map { root, kind, name in
+                    guard case .attachment(let suffix) = kind else { return root }
+                    // The one that has the same name, or the only one.
+                    let image = known.count == 1 ? known.first : known.first { name != nil && $0.name == name }
+                    guard let image else { return root }
+                    return ImportRoot(
+                        descriptor: root.descriptor,
+                        attachment: Attachment(image: image.root.descriptor.digest, suffix: suffix)
+                    )
+                }
+        }
     }
 
     private init(_ entry: ImageIndex.Entry) throws(ArchiveRefusal) {
@@ -79,15 +98,5 @@ private enum SavedKind: Equatable {
         case "dev.cosignproject.cosign/sboms": self = .attachment("sbom")
         default: self = .other
         }
-    }
-
-    /// The image that has the same name, or the only one.
-    static func subject(of entry: ImageIndex.Entry, among images: [ImageIndex.Entry]) -> ImageIndex.Entry? {
-        let name = { (entry: ImageIndex.Entry) in
-            entry.annotations[ImageLayout.containerdName] ?? entry.annotations[ImageLayout.referenceName]
-        }
-        if images.count == 1 { return images[0] }
-        guard let wanted = name(entry) else { return nil }
-        return images.first { name($0) == wanted }
     }
 }

@@ -6,10 +6,11 @@ import OCI
 /// Of blobs and names no more is kept than what the ledger has: there may be hundreds of thousands.
 struct ImportContents {
     private(set) var document: ArchiveDocument?
-    /// The texts that say what an archive without a document holds.
-    private(set) var texts: [ImportMember: ByteBuffer] = [:]
+    /// What says what an archive without a document holds.
+    private(set) var index: ImportedIndex?
+    private(set) var docker: DockerListing?
     private let ledger: ImportLedger
-    private var docker = DockerMembers()
+    private var dockerMembers = DockerMembers()
     private var parts: Set<ArchiveDocument.Part> = []
     private var digests: [ImportMember: Digest] = [:]
 
@@ -22,7 +23,16 @@ struct ImportContents {
     /// - Throws: ``ArchiveRefusal`` when there was another of that name.
     mutating func note(_ text: ByteBuffer, as meaning: ImportMember, _ name: String) throws(ArchiveRefusal) {
         try note(Digest.of(text), as: meaning, name)
-        if document == nil, meaning == .index || meaning == .dockerManifest { texts[meaning] = text }
+    }
+
+    /// Takes a list that counts where there is no document.
+    mutating func note(_ list: any ArrivingText) {
+        guard document == nil else { return }
+        switch list {
+        case let list as ImportedIndex: index = list
+        case let list as DockerListing: docker = list
+        default: break
+        }
     }
 
     /// Takes a member that is not kept, by the digest of its bytes.
@@ -35,7 +45,7 @@ struct ImportContents {
     /// Takes what an archive of imglife says of itself, which is all that counts then.
     mutating func note(_ document: ArchiveDocument) {
         self.document = document
-        texts = [:]
+        (index, docker) = (nil, nil)
         ledger.take(listed: document.blobs)
     }
 
@@ -44,16 +54,16 @@ struct ImportContents {
     mutating func note(_ part: ArchiveDocument.Part) { parts.insert(part) }
 
     mutating func note(_ name: String, _ file: DockerImages.File) throws(ArchiveRefusal) {
-        guard docker.add(name, ledger.note(file) ?? 0) else { throw Self.twice(name) }
+        guard dockerMembers.add(name, ledger.note(file) ?? 0) else { throw Self.twice(name) }
     }
 
     mutating func note(_ name: String, linksTo target: String) throws(ArchiveRefusal) {
-        guard docker.add(name, linksTo: target) else { throw Self.twice(name) }
+        guard dockerMembers.add(name, linksTo: target) else { throw Self.twice(name) }
     }
 
     /// A config or layer by the name that `manifest.json` gives.
     func dockerFile(_ name: String) -> DockerImages.File? {
-        if let place = docker.place(of: name) { return ledger.file(at: place) }
+        if let place = dockerMembers.place(of: name) { return ledger.file(at: place) }
         guard case .blob(let digest) = try? ArchiveEntryName(name) else { return nil }
         return ledger.passed(digest)
     }
@@ -88,7 +98,7 @@ struct ImportContents {
         if let lacking = document.parts.first(where: { !parts.contains($0) }) {
             throw ArchiveRefusal("imglife.json", "lists \(lacking.name), which is not in the archive")
         }
-        if let other = docker.first { throw ArchiveRefusal(other, "is not what imglife.json lists") }
+        if let other = dockerMembers.first { throw ArchiveRefusal(other, "is not what imglife.json lists") }
     }
 
     private static func unlisted(_ digest: Digest) -> ArchiveRefusal {

@@ -11,11 +11,9 @@ extension ImportReading {
         case .index where contents.document != nil, .document where contents.document != nil,
             .dockerManifest where contents.document != nil:
             return .hash(DigestHasher(.sha256), head: [])
-        case .index: return try text(meaning, member, limit: ArchiveIndex.maximumSize)
-        case .dockerManifest: return try text(meaning, member, limit: DockerManifest.maximumSize)
-        case .document:
-            try Self.check(member, limit: ArchiveDocument.maximumSize)
-            return .document(ArchiveDocument.Reader(), DigestHasher(.sha256))
+        case .index: return try list(ImportedIndex(), member, limit: ArchiveIndex.maximumSize)
+        case .dockerManifest: return try list(DockerListing(), member, limit: DockerManifest.maximumSize)
+        case .document: return try list(ArchiveDocument.Reader(), member, limit: ArchiveDocument.maximumSize)
         case .blob(let digest): return try await sink(for: digest, member)
         case .part(let digest, let index): return try await sink(forPart: try contents.part(digest, index, member))
         case .dockerFile:
@@ -29,6 +27,11 @@ extension ImportReading {
         try Self.check(member, limit: limit)
         // Its pages are taken as they are written to.
         return .text(meaning, ByteBufferAllocator().buffer(capacity: Int(member.size)), limit: limit)
+    }
+
+    private func list(_ list: any ArrivingText, _ member: TarMember, limit: Int) throws(ArchiveRefusal) -> Sink {
+        try Self.check(member, limit: limit)
+        return .list(list, DigestHasher(.sha256))
     }
 
     private static func check(_ member: TarMember, limit: Int) throws(ArchiveRefusal) {

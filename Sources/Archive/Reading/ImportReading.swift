@@ -9,7 +9,7 @@ final class ImportReading {
         case discard
         case text(ImportMember, ByteBuffer, limit: Int)
         /// Read as it comes.
-        case document(ArchiveDocument.Reader, DigestHasher)
+        case list(any ArrivingText, DigestHasher)
         /// Only hashed; its bytes are here already.
         case hash(DigestHasher, head: [UInt8])
         case stage(StageWriter)
@@ -86,11 +86,11 @@ final class ImportReading {
             sink = .discard
             text.writeImmutableBuffer(bytes)
             sink = .text(meaning, text, limit: limit)
-        case .document(let reader, var hasher):
+        case .list(let list, var hasher):
             sink = .discard
             hasher.update(bytes)
-            try Self.reading { () throws(DocumentError) in try reader.take(bytes) }
-            sink = .document(reader, hasher)
+            try Self.reading { () throws(DocumentError) in try list.take(bytes) }
+            sink = .list(list, hasher)
         case .hash(var hasher, var head):
             sink = .discard
             hasher.update(bytes)
@@ -112,10 +112,10 @@ final class ImportReading {
         guard let (member, meaning) = current else { return }
         switch sink {
         case .discard: break
-        case .text(_, let text, _): try await keep(text, as: meaning, member, members)
-        case .document(let reader, let hasher):
+        case .text(_, let text, _): try keep(text, as: meaning, member)
+        case .list(let list, let hasher):
             try contents.note(hasher.finalize(), as: meaning, member.name)
-            try await take(try Self.reading { () throws(DocumentError) in try reader.finish() }, members)
+            try await take(list, members)
         case .hash(let hasher, let head):
             try await keep(hasher.finalize(), head, as: meaning, member)
         case .stage(let writer): try await keep(writer, as: meaning, member)
@@ -125,17 +125,20 @@ final class ImportReading {
         sink = .discard
     }
 
-    private func keep(
-        _ text: ByteBuffer,
-        as meaning: ImportMember,
-        _ member: TarMember,
-        _ members: any ArchiveMembers
-    ) async throws {
+    private func keep(_ text: ByteBuffer, as meaning: ImportMember, _ member: TarMember) throws {
         try contents.note(text, as: meaning, member.name)
         if meaning == .layout { try Self.checkLayout(text) }
+    }
+
+    /// Takes a list to its end.
+    private func take(_ list: any ArrivingText, _ members: any ArchiveMembers) async throws {
+        if let reader = list as? ArchiveDocument.Reader {
+            return try await take(try Self.reading { () throws(DocumentError) in try reader.finish() }, members)
+        }
+        contents.note(list)
         guard let directory = members as? DirectoryMembers else { return }
-        if meaning == .index { try deliver(directory, index: text) }
-        if meaning == .dockerManifest { try directory.deliver(docker: DockerImages.members(text)) }
+        if let index = list as? ImportedIndex { try deliver(directory, index) }
+        if let docker = list as? DockerListing { try directory.deliver(docker: DockerImages.members(docker)) }
     }
 
     /// OCI image-spec 1.1.1, "oci-layout file".
@@ -175,9 +178,9 @@ final class ImportReading {
     }
 
     /// What a directory's index leads to is all that is read of it, and what refers to that.
-    private func deliver(_ directory: DirectoryMembers, index text: ByteBuffer) throws {
+    private func deliver(_ directory: DirectoryMembers, _ index: ImportedIndex) throws {
         let layout = directory.layout
-        let roots = try ImportRoot.roots(index: text).images
+        let roots = try index.roots().images
         let selection = try select(roots) { try layout.manifest($0)?.subject != nil }
         var closure = ImportClosure(read: { try layout.manifest($0) }, holds: { _ in true })
         var needed = BlobTable()

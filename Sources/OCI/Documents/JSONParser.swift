@@ -11,51 +11,6 @@ struct JSONParser {
         return value
     }
 
-    mutating func document(
-        streaming lists: Set<String>,
-        _ element: (String, JSONValue) throws(DocumentError) -> Void
-    ) throws(DocumentError) -> JSONValue {
-        skipSpace()
-        let start = position
-        let content: JSONValue.Content
-        switch peek {
-        case UInt8(ascii: "["):
-            guard lists.contains("") else { return try document() }
-            try stream("", depth: 1, element)
-            content = .array([])
-        case UInt8(ascii: "{"):
-            content = .object(
-                try members(depth: 1) { (parser: inout JSONParser, key) throws(DocumentError) in
-                    parser.skipSpace()
-                    let start = parser.position
-                    guard lists.contains(key), parser.peek == UInt8(ascii: "[") else {
-                        return try parser.value(depth: 1)
-                    }
-                    try parser.stream(key, depth: 2, element)
-                    return JSONValue(content: .array([]), range: start..<parser.position)
-                }
-            )
-        default: return try document()
-        }
-        let value = JSONValue(content: content, range: start..<position)
-        skipSpace()
-        guard position == bytes.count else { throw error("unexpected bytes after the document's end") }
-        return value
-    }
-
-    private mutating func stream(
-        _ key: String,
-        depth: Int,
-        _ element: (String, JSONValue) throws(DocumentError) -> Void
-    ) throws(DocumentError) {
-        let count = valueCount
-        try forEachElement { (parser: inout JSONParser) throws(DocumentError) in
-            parser.valueCount = count
-            try element(key, try parser.value(depth: depth))
-        }
-        valueCount = count
-    }
-
     private mutating func value(depth: Int) throws(DocumentError) -> JSONValue {
         valueCount += 1
         guard valueCount <= JSONValue.maximumValues else {
@@ -66,11 +21,7 @@ struct JSONParser {
         let content: JSONValue.Content
         switch peek {
         case UInt8(ascii: "{"):
-            content = .object(
-                try members(depth: depth + 1) { (parser: inout JSONParser, _) throws(DocumentError) in
-                    try parser.value(depth: depth + 1)
-                }
-            )
+            content = .object(try members(depth: depth + 1))
         case UInt8(ascii: "["): content = .array(try elements(depth: depth + 1))
         case UInt8(ascii: "\""): content = .string(try string())
         case UInt8(ascii: "t"): content = try literal("true", .bool(true))
@@ -83,10 +34,7 @@ struct JSONParser {
         return JSONValue(content: content, range: start..<position)
     }
 
-    private mutating func members(
-        depth: Int,
-        _ read: (inout JSONParser, String) throws(DocumentError) -> JSONValue
-    ) throws(DocumentError) -> [JSONValue.Member] {
+    private mutating func members(depth: Int) throws(DocumentError) -> [JSONValue.Member] {
         try checkDepth(depth)
         var members: [JSONValue.Member] = []
         var keys: Set<KeyBytes> = []
@@ -102,7 +50,7 @@ struct JSONParser {
             }
             skipSpace()
             guard skip(":") else { throw error("expected ':'") }
-            members.append(.init(key: key, value: try read(&self, key)))
+            members.append(.init(key: key, value: try value(depth: depth)))
             skipSpace()
         } while skip(",")
         guard skip("}") else { throw error("expected ',' or '}'") }
@@ -112,23 +60,15 @@ struct JSONParser {
     private mutating func elements(depth: Int) throws(DocumentError) -> [JSONValue] {
         try checkDepth(depth)
         var elements: [JSONValue] = []
-        try forEachElement { (parser: inout JSONParser) throws(DocumentError) in
-            elements.append(try parser.value(depth: depth))
-        }
-        return elements
-    }
-
-    private mutating func forEachElement(
-        _ read: (inout JSONParser) throws(DocumentError) -> Void
-    ) throws(DocumentError) {
         position += 1
         skipSpace()
-        if skip("]") { return }
+        if skip("]") { return elements }
         repeat {
-            try read(&self)
+            elements.append(try value(depth: depth))
             skipSpace()
         } while skip(",")
         guard skip("]") else { throw error("expected ',' or ']'") }
+        return elements
     }
 
     private func checkDepth(_ depth: Int) throws(DocumentError) {

@@ -14,24 +14,6 @@ extension JSONValue {
         try self.init(parsing: Array(buffer.readableBytesView))
     }
 
-    /// Parses a whole text whose long lists are not held: gives their elements one after the other.
-    ///
-    /// ``maximumValues`` counts for each element alone, so that how long a list may be is the caller's to say.
-    ///
-    /// - Parameters:
-    ///   - buffer: the text.
-    ///   - lists: the root's members that are such lists; the empty key is the root itself. They are empty in the result.
-    ///   - element: gets the list's key and an element.
-    /// - Throws: as ``init(parsing:)``, and what `element` throws.
-    package init(
-        parsing buffer: ByteBuffer,
-        streaming lists: Set<String>,
-        _ element: (String, JSONValue) throws(DocumentError) -> Void
-    ) throws(DocumentError) {
-        var parser = JSONParser(bytes: Array(buffer.readableBytesView))
-        self = try parser.document(streaming: lists, element)
-    }
-
     /// Parses a whole text given as bytes.
     package init(parsing bytes: [UInt8]) throws(DocumentError) {
         var parser = JSONParser(bytes: bytes)

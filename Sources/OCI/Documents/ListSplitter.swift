@@ -1,10 +1,9 @@
-import NIOCore
-import OCI
+package import NIOCore
 
 /// Splits a JSON text as it comes into the elements of its long lists and the rest, so that none of it is held.
 ///
 /// What an element or the rest says is for a parser to find out.
-struct ListSplitter {
+package struct ListSplitter: Sendable {
     /// The longest element, and the longest rest, in bytes.
     private static let maximumSize = 4 << 20
 
@@ -23,14 +22,14 @@ struct ListSplitter {
     private var list: OpenList?
 
     /// A list whose elements come.
-    private struct OpenList {
+    private struct OpenList: Sendable {
         let key: String
         var element: [UInt8] = []
         var depth = 0
         var isFirst = true
     }
 
-    init(_ lists: Set<String>) {
+    package init(_ lists: Set<String>) {
         self.lists = lists
     }
 
@@ -40,7 +39,7 @@ struct ListSplitter {
     ///   - bytes: of the text.
     ///   - body: gets a list's key, and the text of an element of it.
     /// - Throws: `DocumentError`; what `body` throws.
-    mutating func take(
+    package mutating func take(
         _ bytes: ByteBuffer,
         _ body: (String, [UInt8]) throws(DocumentError) -> Void
     ) throws(DocumentError) {
@@ -58,7 +57,7 @@ struct ListSplitter {
     /// Says that no more bytes come.
     ///
     /// - Returns: the text with empty lists.
-    func finish() throws(DocumentError) -> [UInt8] {
+    package func finish() throws(DocumentError) -> [UInt8] {
         guard list == nil else { throw DocumentError(.syntax, "not valid JSON: the document ends too early") }
         return rest
     }

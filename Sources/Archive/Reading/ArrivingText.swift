@@ -1,0 +1,100 @@
+import NIOCore
+import OCI
+
+/// A text of an archive that is read as it comes, so that only what it lists is held.
+protocol ArrivingText: AnyObject {
+    /// Takes the next bytes.
+    func take(_ bytes: ByteBuffer) throws(DocumentError)
+}
+
+extension ArchiveDocument.Reader: ArrivingText {}
+
+/// What an `index.json` lists, whoever wrote it.
+///
+/// What it is refused for is told when it is asked for: where there is an `imglife.json`, that is all that counts.
+final class ImportedIndex: ArrivingText {
+    private var entries: LayoutEntries
+    private var list = ImportRoot.List()
+    private var failure: ArchiveRefusal?
+    private var isFinished = false
+
+    init(limit: Int = ArchiveIndex.maximumSize) {
+        entries = LayoutEntries(limit: limit)
+    }
+
+    func take(_ bytes: ByteBuffer) {
+        guard failure == nil else { return }
+        var refusal: ArchiveRefusal?
+        do throws(DocumentError) {
+            try entries.take(bytes) { entry in
+                guard refusal == nil else { return }
+                do throws(ArchiveRefusal) {
+                    try list.add(entry)
+                } catch {
+                    refusal = error
+                }
+            }
+        } catch {
+            refusal = Self.refusal(error)
+        }
+        failure = refusal
+    }
+
+    private static func refusal(_ error: DocumentError) -> ArchiveRefusal {
+        ArchiveRefusal("index.json", "is no index that may be used: \(error)")
+    }
+
+    /// The images, and how many entries are something else; to be asked for when all has come.
+    func roots() throws(ArchiveRefusal) -> (images: [ImportRoot], foreign: Int) {
+        if !isFinished, failure == nil {
+            isFinished = true
+            do throws(DocumentError) {
+                try entries.finish()
+            } catch {
+                failure = Self.refusal(error)
+            }
+        }
+        if let failure { throw failure }
+        return (list.roots, list.foreign)
+    }
+}
+
+/// What a `manifest.json` of docker lists, whoever wrote it: each image as its text.
+final class DockerListing: ArrivingText {
+    private var splitter = ListSplitter([""])
+    private var texts: [[UInt8]] = []
+    private var length = 0
+    private var failure: DocumentError?
+
+    func take(_ bytes: ByteBuffer) {
+        guard failure == nil else { return }
+        length += bytes.readableBytes
+        do throws(DocumentError) {
+            guard length <= DockerManifest.maximumSize else {
+                throw DocumentError(.tooLarge, "has more than \(DockerManifest.maximumSize) bytes")
+            }
+            try splitter.take(bytes) { (_, text) throws(DocumentError) in
+                guard texts.count < DockerManifest.maximumImages else {
+                    throw DocumentError(.tooLarge, "lists more than \(DockerManifest.maximumImages) images")
+                }
+                texts.append(text)
+            }
+        } catch {
+            failure = error
+        }
+    }
+
+    /// Gives an object for each image; to be asked for when all has come.
+    func forEachItem(_ body: (JSONValue) throws -> Void) throws {
+        do {
+            if let failure { throw failure }
+            guard try JSONValue(parsing: splitter.finish()).elements != nil else {
+                throw DocumentError(.structure, "is not a list")
+            }
+            for text in texts { try body(JSONValue(parsing: text)) }
+        } catch let error as DocumentError {
+            let isClause = ["is ", "has ", "lists "].contains { error.reason.hasPrefix($0) }
+            throw ArchiveRefusal("manifest.json", isClause ? error.reason : "is \(error)")
+        }
+    }
+}
