@@ -94,7 +94,7 @@ let package = Package(
             ],
             exclude: ["Blobs/CommitProtocol.md"]
         ),
-        .target(name: "Output"),
+        .target(name: "Output", dependencies: ["OCI"]),
         .target(
             name: "Archive",
             dependencies: [
@@ -117,7 +117,7 @@ let package = Package(
         .target(
             name: "Serve",
             dependencies: [
-                "CLinux", "Cache", "Concurrency", "OCI",
+                "CLinux", "Cache", "Concurrency", "OCI", "Output",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -262,7 +262,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "Concurrency", "Lifecycle", "OCI", "Serve", "Sync", "TestSupport", "YAML", "imglife",
+                "Concurrency", "Lifecycle", "OCI", "Output", "Serve", "Sync", "TestSupport", "YAML", "imglife",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),

@@ -8,13 +8,13 @@ import OCI
 struct Listener: Sendable {
     private static let backlog: CInt = 512
     private let state: ServerState
-    private let logger: Logger
+    private let log: AccessLog
     private let group = MultiThreadedEventLoopGroup.singleton
     private let resources: [ObjectIdentifier: NIOLoopBoundBox<LoopResources?>]
 
     init(state: ServerState, logger: Logger) {
         self.state = state
-        self.logger = logger
+        log = AccessLog(logger: logger, metrics: state.metrics)
         var resources: [ObjectIdentifier: NIOLoopBoundBox<LoopResources?>] = [:]
         for loop in group.makeIterator() {
             resources[ObjectIdentifier(loop)] = .makeEmptyBox(valueType: LoopResources.self, eventLoop: loop)
@@ -78,7 +78,7 @@ struct Listener: Sendable {
                 responder,
                 loopResources(channel.eventLoop),
                 isPlain: tls == nil,
-                logger: logger
+                log: log
             )
         )
     }

@@ -1,4 +1,5 @@
 import Logging
+import Output
 import Testing
 
 @testable import imglife
@@ -63,5 +64,26 @@ struct LogLineTests {
         var output = LogOutput(format: .json, level: .info)
         output.style = LogStyle(isOnTerminal: true, isColoured: true)
         #expect(output.line(.info, "synced", ["digest": "sha256:\(Self.hex)"]).contains(Self.hex))
+    }
+
+    @Test(
+        "A line of the access log is the same however it is made",
+        arguments: [.text, .json] as [GlobalOptions.LogFormat],
+        ["plain", "", "a b", "a\"b\\", "é", "line\nfeed\u{202E}", String(repeating: "x", count: 2000)]
+    )
+    func access(format: GlobalOptions.LogFormat, value: String) throws {
+        var output = LogOutput(format: format, level: .info)
+        output.style = LogStyle()
+        var line = try #require(output.begin("answered"))
+        line.add("agent", value)
+        line.add("status", "200")
+        let direct = line.finished()
+        let metadata: Logger.Metadata = ["status": "200", "agent": .string(value)]
+        let logged = output.line(.info, "answered", metadata)
+        // The second may have passed in between.
+        #expect(direct.dropFirst(32) == logged.dropFirst(32))
+        #expect(direct.hasSuffix("\n") && direct.filter { $0 == "\n" }.count == 1)
+        output.style.isOnTerminal = true
+        #expect((output.begin("answered") == nil) == (format == .text))
     }
 }

@@ -1,9 +1,11 @@
+import NIOCore
+
 /// One request of a connection that is being answered.
 ///
 /// A class, because a copy of all that a request holds for each look at it would cost more than the look.
 final class Exchange {
     let request: Request
-    let began = ContinuousClock.now
+    let began = NIODeadline.now()
     /// The connection ends with this answer.
     var isLast: Bool
     var status = 0

@@ -1,4 +1,3 @@
-import Logging
 import NIOCore
 import OCI
 
@@ -47,13 +46,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
         _ responder: Responder,
         _ resources: LoopResources,
         isPlain: Bool,
-        logger: Logger
+        log: AccessLog
     ) {
         self.isPlain = isPlain
         self.state = state
         self.responder = responder
         self.resources = resources
-        log = AccessLog(logger: logger, metrics: state.metrics)
+        self.log = log
         writer = AnswerWriter(resources)
     }
 
@@ -83,7 +82,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        log.logger.debug("a connection failed", metadata: ["error": "\("\(error)".displaySafe)"])
+        log.note(failure: error)
         context.close(promise: nil)
     }
 

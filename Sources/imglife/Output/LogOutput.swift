@@ -1,6 +1,8 @@
 import Glibc
 import Logging
 import OCI
+import Output
+import Serve
 import Synchronization
 
 /// Writes log events to standard error, one line each; those up to `info` may wait for others.
@@ -34,24 +36,20 @@ struct LogOutput: LogHandler {
     }
 
     func line(_ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata) -> String {
-        let all = metadata.sorted { $0.key < $1.key }
+        var line = begin(level, message)
+        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
+            line.add(key, format == .text ? style.value(value.description) : value.description)
+        }
+        return line.finished()
+    }
+
+    private func begin(_ level: Logger.Level, _ message: String) -> LogLine {
         switch format {
         case .text:
-            var line = "\(Timestamp.now) \(style.level(level)) "
-            var start = line.endIndex
-            var columns = LogStyle.messageColumns
-            line += style.value(message).displaySafe
-            for (key, value) in all {
-                style.end(&line, from: start, atLeast: columns)
-                (start, columns) = (line.endIndex, 0)
-                line += key
-                line += "="
-                line += quoted(value)
-            }
-            line += "\n"
-            return line
-        case .json:
-            return Self.jsonLine(level, message, all.map { ($0.key, JSONText.quoted($0.value.description)) })
+            let message = style.value(message).displaySafe
+            let beginning = "\(Timestamp.now) \(style.level(level)) \(message)"
+            return LogLine(.text, beginning, columnsAfter: style.isOnTerminal ? message : nil)
+        case .json: return LogLine(.json, Self.jsonBeginning(level, message, at: .now))
         }
     }
 
@@ -62,15 +60,22 @@ struct LogOutput: LogHandler {
         _ fields: [(key: String, value: String)],
         at time: Timestamp = .now
     ) -> String {
-        "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"message\":\(JSONText.quoted(message))"
+        jsonBeginning(level, message, at: time)
             + fields.map { ",\(JSONText.quoted($0.key)):\($0.value)" }.joined() + "}\n"
     }
 
-    private func quoted(_ value: Logger.MetadataValue) -> String {
-        let text = style.value(value.description).displaySafe(limit: 1024)
-        guard text.isEmpty || text.utf8.contains(where: { $0 == 0x20 || $0 == 0x22 }) else { return text }
-        return "\"\(text.replacing("\"", with: "\\\""))\""
+    private static func jsonBeginning(_ level: Logger.Level, _ message: String, at time: Timestamp) -> String {
+        "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"message\":\(JSONText.quoted(message))"
     }
+}
+
+extension LogOutput: LineLogHandler {
+    /// On a terminal values are shortened.
+    func begin(_ message: StaticString) -> LogLine? {
+        style.isOnTerminal && format == .text || !metadata.isEmpty ? nil : begin(.info, message.description)
+    }
+
+    func write(_ line: consuming LogLine) { Terminal.standardError.writeSoon(line.finished()) }
 }
 
 /// A moment as log lines and results tell it: RFC 3339 in UTC, to the second.

@@ -32,24 +32,6 @@ struct LogStyle: Sendable {
         return text.replacing(/(sha256|sha512):([0-9a-f]{12})[0-9a-f]{52,116}/) { "\($0.output.1):\($0.output.2)" }
     }
 
-    /// Ends a message, or a pair, before the next pair of a line: with one blank, and on a terminal with as many as lead
-    /// to the next stop, so that lines of one kind have columns.
-    ///
-    /// - Parameters:
-    ///   - line: what has been written.
-    ///   - start: where the message, or the pair, begins in it.
-    ///   - columns: what it takes at least.
-    func end(_ line: inout String, from start: String.Index, atLeast columns: Int = 0) {
-        line += " "
-        guard isOnTerminal else { return }
-        let used = line[start...].unicodeScalars.count
-        let filled = max(columns, (used + Self.stop - 1) / Self.stop * Self.stop)
-        line += String(repeating: " ", count: filled - used)
-    }
-
-    /// Most messages are shorter.
-    static let messageColumns = 24
-    private static let stop = 8
     private static let levelColumns = "WARNING".count
 
     private static func colour(_ level: Logger.Level) -> String? {
