@@ -114,6 +114,11 @@ package final class ContentCache: Sendable {
         try blobs.file(digest)
     }
 
+    /// Which file is a committed blob at this moment, without opening it; as ``blobFile(_:)``.
+    package func blobVersion(_ digest: Digest) throws(CacheError) -> FileStatus.Version? {
+        try blobs.version(of: digest)
+    }
+
     /// A reader of a blob, at once, while it arrives if it is not there yet; an empty one is there when this returns.
     ///
     /// However many tasks and processes ask, the source is read once; a reader that fails or leaves does not stop the

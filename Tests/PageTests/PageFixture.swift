@@ -154,6 +154,8 @@ private struct NoContent: ServedContent {
         false
     }
     func blobAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> BlobFile? { nil }
+
+    func fileAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> FileStatus.Version? { nil }
     func blob(
         _ digest: Digest,
         of repository: RepositoryReference,

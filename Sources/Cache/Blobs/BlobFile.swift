@@ -7,19 +7,9 @@ package import OCI
 ///
 /// What it holds was right when it was committed; whether it still is only a reader can tell who hashes it.
 package struct BlobFile: Sendable {
-    /// What changes when the file is replaced or written to.
-    package struct Identity: Hashable, Sendable {
-        let device: UInt64
-        let inode: UInt64
-        let size: Int64
-        /// Nanoseconds since 1970.
-        let modifiedAt: Int64
-        /// Nanoseconds since 1970.
-        let changedAt: Int64
-    }
-
     package let digest: Digest
-    package let identity: Identity
+    /// Which file it is: another one when it is replaced or written to.
+    package let version: FileStatus.Version
     let file: OpenFile
     /// Is told when the system cannot read it.
     private let health: StoreHealth?
@@ -28,22 +18,13 @@ package struct BlobFile: Sendable {
         self.digest = digest
         self.file = file
         self.health = health
-        var status = stat()
-        try SystemError.check("fstat") { fstat(file.descriptor, &status) }
-        guard status.st_mode & S_IFMT == S_IFREG, status.st_nlink <= 2 else {
-            throw SystemError(call: "open", code: ELOOP)
-        }
-        identity = Identity(
-            device: UInt64(status.st_dev),
-            inode: UInt64(status.st_ino),
-            size: Int64(status.st_size),
-            modifiedAt: Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec),
-            changedAt: Int64(status.st_ctim.tv_sec) * 1_000_000_000 + Int64(status.st_ctim.tv_nsec)
-        )
+        let status = try file.status()
+        guard status.isBlob else { throw SystemError(call: "open", code: ELOOP) }
+        version = status.version
     }
 
     /// In bytes.
-    package var size: Int64 { identity.size }
+    package var size: Int64 { version.size }
 
     /// Reads at an offset; blocks while the disk works.
     ///
@@ -115,22 +96,5 @@ extension CachedBlob {
                 throw CacheError(error, "read \(descriptor.digest)", digest: descriptor.digest)
             }
         }
-    }
-}
-
-extension BlobFile.Identity {
-    /// All of it, to be kept across processes.
-    package var words: (Int64, Int64, Int64, Int64, Int64) {
-        (Int64(bitPattern: device), Int64(bitPattern: inode), size, modifiedAt, changedAt)
-    }
-
-    package init(words: (Int64, Int64, Int64, Int64, Int64)) {
-        self.init(
-            device: UInt64(bitPattern: words.0),
-            inode: UInt64(bitPattern: words.1),
-            size: words.2,
-            modifiedAt: words.3,
-            changedAt: words.4
-        )
     }
 }

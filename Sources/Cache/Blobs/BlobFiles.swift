@@ -37,6 +37,12 @@ struct BlobFiles: Sendable {
         }
     }
 
+    /// Which file has a digest's name at this moment, without opening it; as ``status(of:)``.
+    func version(of digest: Digest) throws(CacheError) -> FileStatus.Version? {
+        guard let status = try status(of: digest), status.isBlob else { return nil }
+        return status.version
+    }
+
     /// Whether a file of that size is there; as ``status(of:)``.
     func contains(_ blob: Descriptor) throws(CacheError) -> Bool {
         guard let status = try status(of: blob.digest) else { return false }
@@ -54,9 +60,7 @@ struct BlobFiles: Sendable {
     func open(_ digest: Digest, size: Int64? = nil) throws(CacheError) -> OpenFile? {
         try open(digest) { file throws(SystemError) in
             let status = try file.status()
-            guard status.isRegular, status.links <= 2 else {
-                throw SystemError(call: "open", code: ELOOP)
-            }
+            guard status.isBlob else { throw SystemError(call: "open", code: ELOOP) }
             return size == nil || status.size == size ? file : nil
         }
     }

@@ -25,6 +25,12 @@ package struct BlobStore: Sendable {
         }
     }
 
+    /// Which file is a committed blob at this moment, without opening it; as ``file(_:)``.
+    package func version(of digest: Digest) throws(CacheError) -> FileStatus.Version? {
+        try store.health.check()
+        return try store.directory.blobs.version(of: digest)
+    }
+
     /// Removes a blob's file unless somebody works on it; only with the lock of its shard, and when its row says that it
     /// is being removed.
     ///

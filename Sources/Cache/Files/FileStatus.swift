@@ -28,6 +28,8 @@ package struct FileStatus: Sendable {
     }
 
     package var isRegular: Bool { mode & S_IFMT == S_IFREG }
+    /// Whether it can be a blob: a regular file with one name beside its own at most.
+    var isBlob: Bool { isRegular && links <= 2 }
     package var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
 
     /// Whether both are the same file, under whatever names.
@@ -54,7 +56,24 @@ package struct FileStatus: Sendable {
 
         fileprivate let device: UInt64
         fileprivate let inode: UInt64
-        fileprivate let size: Int64
+        /// In bytes.
+        package let size: Int64
         fileprivate let changedAt: Times
+    }
+}
+
+extension FileStatus.Version {
+    /// All of it, to be kept across processes.
+    package var words: (Int64, Int64, Int64, Int64, Int64) {
+        (Int64(bitPattern: device), Int64(bitPattern: inode), size, changedAt.content, changedAt.status)
+    }
+
+    package init(words: (Int64, Int64, Int64, Int64, Int64)) {
+        self.init(
+            device: UInt64(bitPattern: words.0),
+            inode: UInt64(bitPattern: words.1),
+            size: words.2,
+            changedAt: Times(content: words.3, status: words.4)
+        )
     }
 }

@@ -45,6 +45,10 @@ package struct CachedContent: ServedContent {
         try cache.blobFile(digest)
     }
 
+    package func fileAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> FileStatus.Version? {
+        try cache.blobVersion(digest)
+    }
+
     package func blob(
         _ digest: Digest,
         of repository: RepositoryReference,

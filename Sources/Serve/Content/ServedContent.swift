@@ -27,6 +27,11 @@ package protocol ServedContent: Sendable {
     /// - Returns: `nil` when only ``blob(_:of:isHead:client:)`` can tell.
     func blobAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> BlobFile?
 
+    /// Which file ``blobAtHand(_:of:)`` would open at this moment.
+    ///
+    /// Called like it, where the bytes are known for as long as the file stays what it was.
+    func fileAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> FileStatus.Version?
+
     /// A blob, perhaps while it arrives; with `isHead` only its size is asked for, so nothing needs to be downloaded.
     ///
     /// - Parameters:

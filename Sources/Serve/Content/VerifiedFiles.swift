@@ -14,8 +14,8 @@ final class VerifiedFiles: Sendable {
 
     private struct State {
         // When each was verified. Two generations, so that forgetting costs nothing: the older one goes as a whole.
-        var recent: [BlobFile.Identity: WallTime] = [:]
-        var older: [BlobFile.Identity: WallTime] = [:]
+        var recent: [FileStatus.Version: WallTime] = [:]
+        var older: [FileStatus.Version: WallTime] = [:]
         /// In the order in which they began.
         var begun: [Verification] = []
         var changes = 0
@@ -31,7 +31,7 @@ final class VerifiedFiles: Sendable {
         _ configuration: ServerConfiguration,
         _ metrics: ServeMetrics,
         _ threads: ServeThreads,
-        known: [BlobFile.Identity: WallTime] = [:]
+        known: [FileStatus.Version: WallTime] = [:]
     ) {
         lifetime = configuration.verificationLifetime
         self.metrics = metrics
@@ -39,8 +39,10 @@ final class VerifiedFiles: Sendable {
         state = Mutex(State(recent: known))
     }
 
-    func contains(_ file: BlobFile) -> Bool {
-        let verifiedAt = state.withLock { $0.recent[file.identity] ?? $0.older[file.identity] }
+    func contains(_ file: BlobFile) -> Bool { contains(file.version) }
+
+    func contains(_ file: FileStatus.Version) -> Bool {
+        let verifiedAt = state.withLock { $0.recent[file] ?? $0.older[file] }
         return verifiedAt.map { $0.isWithin(lifetime, of: .now) } ?? false
     }
 
@@ -50,14 +52,14 @@ final class VerifiedFiles: Sendable {
                 state.older = state.recent
                 state.recent = [:]
             }
-            state.recent[file.identity] = .now
+            state.recent[file.version] = .now
             state.changes += 1
-            state.begun.removeAll { $0.file.identity == file.identity }
+            state.begun.removeAll { $0.file.version == file.version }
         }
     }
 
     /// All that is believed now, and how often something was added.
-    var known: (files: [BlobFile.Identity: WallTime], changes: Int) {
+    var known: (files: [FileStatus.Version: WallTime], changes: Int) {
         state.withLock { state in
             let now = WallTime.now
             let all = state.older.merging(state.recent) { $1 }
@@ -70,7 +72,7 @@ final class VerifiedFiles: Sendable {
     /// What has been hashed is kept when they leave, so that nobody can have the same bytes hashed again and again.
     func verification(of file: BlobFile) -> Verification {
         let (verification, isNew) = state.withLock { state in
-            if let begun = state.begun.first(where: { $0.file.identity == file.identity }) { return (begun, false) }
+            if let begun = state.begun.first(where: { $0.file.version == file.version }) { return (begun, false) }
             let fresh = Verification(file)
             if state.begun.count >= Self.maximumBegun { state.begun.removeFirst() }
             state.begun.append(fresh)

@@ -10,7 +10,7 @@ import OCI
 /// Its loss is harmless. A file that was changed meanwhile has other times, and one that was damaged without that is for
 /// `imglife cache verify` to find, as it is while one server runs.
 struct VerifiedFilesStore: Sendable {
-    /// Bytes of one file's record: five words of its identity and when it was verified.
+    /// Bytes of one file's record: five words of its version and when it was verified.
     private static let recordSize = 48
     private static let maximumSize = 4 << 20
     private static let interval = Duration.seconds(60)
@@ -19,13 +19,13 @@ struct VerifiedFilesStore: Sendable {
     let logger: Logger
 
     /// What an earlier server wrote, or nothing when that cannot be used; blocks.
-    func load() -> [BlobFile.Identity: WallTime] {
+    func load() -> [FileStatus.Version: WallTime] {
         guard var bytes = read(), let digest = bytes.readSlice(length: 32), digest == Self.digest(of: bytes)
         else { return [:] }
-        var known: [BlobFile.Identity: WallTime] = [:]
+        var known: [FileStatus.Version: WallTime] = [:]
         while let words = bytes.readMultipleIntegers(as: (Int64, Int64, Int64, Int64, Int64, Int64).self) {
-            let identity = BlobFile.Identity(words: (words.0, words.1, words.2, words.3, words.4))
-            known[identity] = WallTime(seconds: words.5)
+            let version = FileStatus.Version(words: (words.0, words.1, words.2, words.3, words.4))
+            known[version] = WallTime(seconds: words.5)
         }
         return known
     }
@@ -44,10 +44,10 @@ struct VerifiedFilesStore: Sendable {
     }
 
     /// A cache that cannot be written is served all the same.
-    private func save(_ known: [BlobFile.Identity: WallTime]) {
+    private func save(_ known: [FileStatus.Version: WallTime]) {
         var records = ByteBufferAllocator().buffer(capacity: known.count * Self.recordSize)
-        for (identity, time) in known {
-            let words = identity.words
+        for (version, time) in known {
+            let words = version.words
             records.writeMultipleIntegers(words.0, words.1, words.2, words.3, words.4, time.seconds)
         }
         var bytes = Self.digest(of: records)

@@ -95,6 +95,12 @@ package final class PullThroughContent: ServedContent {
         return file
     }
 
+    package func fileAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> FileStatus.Version? {
+        guard let file = try cached.fileAtHand(digest, of: repository) else { return nil }
+        upkeep.note(used: digest)
+        return file
+    }
+
     package func blob(
         _ digest: Digest,
         of repository: RepositoryReference,

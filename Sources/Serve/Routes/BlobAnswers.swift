@@ -8,9 +8,8 @@ struct BlobAnswers: Sendable {
     let hosts: KnownHosts
     let verified: VerifiedFiles
     let metrics: ServeMetrics
+    let small = SmallBlobs()
 
-    /// Files up to this many bytes are hashed where they are asked for when they are in memory.
-    private static let smallSize: Int64 = 32 << 10
     /// Larger files are hashed while they are sent; up to this they are hashed before.
     private static let hashedBeforeSize: Int64 = 4 << 20
 
@@ -20,27 +19,43 @@ struct BlobAnswers: Sendable {
     func atHand(_ request: RequestHead, _ target: RequestTarget, _ name: [String], _ digest: String) -> Response? {
         guard let digest = try? Digest(digest),
             let address = try? hosts.address(name, namespace: target["ns"]),
-            let file = try? content.blobAtHand(digest, of: address.repository)
+            var response = answerAtOnce(digest, address.repository, request)
         else { return nil }
-        guard var response = answerAtOnce(file, request) else { return nil }
         metrics.count(.blobHit)
         if let namespace = address.namespace { response.fields.append(("OCI-Namespace", namespace)) }
         return response
     }
 
-    private func answerAtOnce(_ file: BlobFile, _ request: RequestHead) -> Response? {
-        if request.method == .head { return head(file.digest, size: file.size, request) }
-        let isVerified = verified.contains(file)
-        if !isVerified, file.size <= Self.smallSize {
-            var bytes = ByteBuffer()
-            guard file.readResident(at: 0, atMost: Int(file.size), into: &bytes) == file.size,
-                Digest.of(bytes, algorithm: file.digest.algorithm) == file.digest
-            else { return nil }
-            verified.insert(file)
-        } else if !isVerified {
-            return nil
+    private func answerAtOnce(
+        _ digest: Digest,
+        _ repository: RepositoryReference,
+        _ request: RequestHead
+    ) -> Response? {
+        if request.method == .head {
+            return (try? content.fileAtHand(digest, of: repository)).map { head(digest, size: $0.size, request) }
         }
-        return body(file.digest, size: file.size, request) { range in .file(file, range) }
+        if let kept = small[digest], (try? content.fileAtHand(digest, of: repository)) == kept.file,
+            verified.contains(kept.file)
+        {
+            return body(digest, size: kept.file.size, request) { .bytes(kept.part($0)) }
+        }
+        guard let file = try? content.blobAtHand(digest, of: repository) else { return nil }
+        if file.size <= SmallBlobs.largest, let read = readSmall(file) {
+            return body(digest, size: file.size, request) { .bytes(read.part($0)) }
+        }
+        guard verified.contains(file) else { return nil }
+        return body(digest, size: file.size, request) { .file(file, $0) }
+    }
+
+    /// - Returns: all of a small file, where it is in memory and right.
+    private func readSmall(_ file: BlobFile) -> SmallBlobs.Kept? {
+        var bytes = ByteBufferAllocator().buffer(capacity: Int(file.size))
+        guard file.readResident(at: 0, atMost: Int(file.size), into: &bytes) == file.size else { return nil }
+        if !verified.contains(file) {
+            guard Digest.of(bytes, algorithm: file.digest.algorithm) == file.digest else { return nil }
+            verified.insert(file)
+        }
+        return small.keep(bytes, of: file)
     }
 
     func blob(

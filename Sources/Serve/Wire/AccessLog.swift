@@ -50,7 +50,9 @@ struct AccessLog {
         logger.debug("a connection failed", metadata: ["error": "\("\(error)".displaySafe)"])
     }
 
-    /// In the order of their keys. No query but `ns`, and no credentials: both can hold secrets.
+    /// In the order of their keys.
+    ///
+    /// No query but `ns`, and no credentials: both can hold secrets.
     private static func fields(of exchange: Exchange, _ client: String, _ add: (String, String) -> Void) {
         let head = exchange.request.head
         add("agent", (head.fields.userAgent ?? "-").displaySafe(limit: 128))

@@ -24,7 +24,8 @@ struct AnswerWriter {
         exchange.status = response.status
         let size = body?.readableBytes ?? 0
         let isSmall = size <= Self.smallBody
-        var buffer = context.channel.allocator.buffer(capacity: 512 + (isSmall ? size : 0))
+        var buffer = resources.takeBuffer(512 + (isSmall ? size : 0))
+        defer { resources.giveBack(buffer) }
         encoder.write(response, exchange, into: &buffer)
         if let body, isSmall { buffer.writeImmutableBuffer(body) }
         context.write(NIOAny(buffer), promise: nil)
