@@ -46,17 +46,11 @@ package struct Digest: Hashable, Sendable {
         }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(algorithm.byteCount)
-        var high: UInt8?
-        for character in hex {
-            guard let value = character.lowerHexValue else {
+        for index in stride(from: hex.startIndex, to: hex.endIndex, by: 2) {
+            guard let high = hex[index].lowerHexValue, let low = hex[index + 1].lowerHexValue else {
                 throw ReferenceError(.digest, text, "only the digits 0-9 and a-f are allowed")
             }
-            if let pending = high {
-                bytes.append(pending << 4 | value)
-                high = nil
-            } else {
-                high = value
-            }
+            bytes.append(high << 4 | low)
         }
         self.algorithm = algorithm
         self.bytes = bytes
@@ -64,19 +58,33 @@ package struct Digest: Hashable, Sendable {
 
     /// The hash in lower-case hexadecimal digits: the name of its file under `blobs/<algorithm>/`.
     package var hex: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
-            for (index, byte) in bytes.enumerated() {
-                buffer[index * 2] = digits[Int(byte >> 4)]
-                buffer[index * 2 + 1] = digits[Int(byte & 15)]
-            }
-            return bytes.count * 2
+        String(unsafeUninitializedCapacity: bytes.count * 2) { write(hexInto: $0) }
+    }
+
+    private func write(hexInto buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
+        for (index, byte) in bytes.enumerated() {
+            buffer[index * 2] = Self.hexDigit(byte >> 4)
+            buffer[index * 2 + 1] = Self.hexDigit(byte & 15)
         }
+        return bytes.count * 2
+    }
+
+    private static func hexDigit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 }
 
 extension Digest: CustomStringConvertible {
-    package var description: String { "\(algorithm.rawValue):\(hex)" }
+    /// Made in one piece: a server says it twice in each answer.
+    package var description: String {
+        let name = algorithm.rawValue.utf8
+        let start = name.count + 1
+        return String(unsafeUninitializedCapacity: start + bytes.count * 2) { buffer in
+            for (index, byte) in name.enumerated() { buffer[index] = byte }
+            buffer[name.count] = UInt8(ascii: ":")
+            return start + write(hexInto: UnsafeMutableBufferPointer(rebasing: buffer[start...]))
+        }
+    }
 
     /// The first twelve hexadecimal digits, as people know them from `docker images`.
     package var short: String { String(hex.prefix(12)) }

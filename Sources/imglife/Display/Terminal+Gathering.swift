@@ -24,13 +24,18 @@ extension Terminal {
 
         var isEmpty: Bool { waiting.isEmpty && rest.isEmpty && lost == 0 }
 
-        mutating func add(_ text: String, limit: Int = Self.limit) {
+        /// - Returns: whether so much waits that it should be written, unless the reader is behind.
+        @discardableResult
+        mutating func add(_ text: String, limit: Int = Self.limit) -> Bool {
+            if isEmpty { wake.yield() }
             guard waiting.utf8.count + rest.count < limit else {
                 lost += 1
-                return
+                return false
             }
             addLoss()
             waiting += text
+            // A reader that is behind is looked after now and then, not at every line.
+            return rest.isEmpty && waiting.utf8.count >= Terminal.batch
         }
 
         mutating func takeWaiting() -> String {
@@ -47,7 +52,7 @@ extension Terminal {
     }
 
     /// More lines than this are written at once.
-    private static let batch = 32 << 10
+    fileprivate static let batch = 32 << 10
     /// How long a line waits for others.
     private static let patience = Duration.milliseconds(50)
     /// How long a reader is waited for at the end, in milliseconds.
@@ -86,14 +91,9 @@ extension Terminal {
     /// Writes a line that can wait for others, while that is allowed.
     func writeSoon(_ text: String) {
         state.withLock { state in
-            guard state.gathered != nil else { return write(text, &state) }
-            if state.gathered?.isEmpty == true { state.gathered?.wake.yield() }
-            state.gathered?.add(text)
-            // A reader that is behind is looked after now and then, not at every line.
-            guard let gathered = state.gathered, gathered.rest.isEmpty, gathered.waiting.utf8.count >= Self.batch else {
-                return
-            }
-            Self.drain(&state, size: size, to: descriptor)
+            // In its place: a copy for each line would cost more than the line.
+            guard let isMuch = state.gathered?.add(text) else { return write(text, &state) }
+            if isMuch { Self.drain(&state, size: size, to: descriptor) }
         }
     }
 
@@ -110,7 +110,6 @@ extension Terminal {
 
     /// Writes a line that should be seen at once, after those that wait.
     func writeNow(_ text: String, _ state: inout State) {
-        if state.gathered?.isEmpty == true { state.gathered?.wake.yield() }
         state.gathered?.add(text, limit: 2 * Gathered.limit)
         Self.drain(&state, size: size, to: descriptor)
     }
