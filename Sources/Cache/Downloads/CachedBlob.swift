@@ -20,7 +20,7 @@ package final class CachedBlob: BlobReader {
 
     /// The bytes at a blob's end that are held back until it is verified and committed.
     static let heldBack: Int64 = 64 << 10
-    /// A waiting reader is woken when this many bytes are there, or as many as it asks for.
+    /// A waiting reader is woken when this many bytes are there, or as many as it asks for; by a slow source sooner.
     static let wakeStep: Int64 = 256 << 10
 
     private struct Progress {
@@ -108,8 +108,12 @@ package final class CachedBlob: BlobReader {
                 return buffer
             }
             let wish = min(offset + min(Int64(count), Self.wakeStep), descriptor.size - Self.heldBack)
-            let threshold = wish > max(offset, view.arrived) ? wish : .max
-            try await state.wait(for: threshold, generation: view.generation)
+            let canCome = wish > max(offset, view.arrived)
+            try await state.wait(
+                for: canCome ? wish : .max,
+                some: canCome ? offset : .max,
+                generation: view.generation
+            )
         }
     }
 

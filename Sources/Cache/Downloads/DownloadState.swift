@@ -1,3 +1,5 @@
+import NIOCore
+import NIOPosix
 import Synchronization
 
 /// How far one download has come, for everybody who reads it.
@@ -23,14 +25,15 @@ final class DownloadState: Sendable {
     }
 
     fileprivate enum Wish {
-        /// More than that many bytes less one.
-        case bytes(Int64)
+        /// That many bytes; more than the other number after a while.
+        case bytes(Int64, some: Int64)
         /// That its source has answered, whatever had arrived before.
         case answer
     }
 
     private struct Waiter {
         let wish: Wish
+        let since = NIODeadline.now()
         let continuation: CheckedContinuation<Void, any Error>
     }
 
@@ -38,7 +41,13 @@ final class DownloadState: Sendable {
         var view = View()
         var waiters: [UInt64: Waiter] = [:]
         var nextWaiter: UInt64 = 0
+        /// Whether somebody looks soon who has waited long enough for more than there is.
+        var isLookingAgain = false
     }
+
+    /// How long a reader waits for as much as it wants where some is there: at full speed that comes much sooner, and
+    /// who reads from a slow source shall not be slower still.
+    private static let patience = TimeAmount.milliseconds(5)
 
     private let state = Mutex(State())
 
@@ -94,9 +103,10 @@ final class DownloadState: Sendable {
         update { $0.phase = .failed(error) }
     }
 
-    /// Waits until more than `threshold - 1` bytes have arrived, something began again, or it ended.
-    func wait(for threshold: Int64, generation: Int) async throws {
-        try await wait(for: .bytes(threshold), generation: generation)
+    /// Waits until `threshold` bytes have arrived, or after some milliseconds more than `some`, until something began again, or
+    /// it ended.
+    func wait(for threshold: Int64, some: Int64 = .max, generation: Int) async throws {
+        try await wait(for: .bytes(threshold, some: some), generation: generation)
     }
 
     /// Waits until its source has answered, another process fetches it, or it ended.
@@ -135,10 +145,37 @@ final class DownloadState: Sendable {
             change(&state.view)
             guard !state.waiters.isEmpty else { return [Waiter]() }
             let view = state.view
-            let ids = state.waiters.filter { view.satisfies($0.value.wish, generation) }.keys
-            return ids.compactMap { state.waiters.removeValue(forKey: $0) }
+            return takeReady(&state) { view.satisfies($0.wish, generation) }
         }
         for waiter in ready { waiter.continuation.resume() }
+    }
+
+    private func lookAgain() {
+        let ready = state.withLock { state in
+            state.isLookingAgain = false
+            return takeReady(&state) { _ in false }
+        }
+        for waiter in ready { waiter.continuation.resume() }
+    }
+
+    /// Takes out those who have what they wait for, or who have waited long enough where some is there.
+    private func takeReady(_ state: inout State, _ isReady: (Waiter) -> Bool) -> [Waiter] {
+        let view = state.view
+        var next: NIODeadline?
+        let ids = state.waiters.filter { _, waiter in
+            if isReady(waiter) { return true }
+            guard case .bytes(_, let some) = waiter.wish, view.arrived > some else { return false }
+            let due = waiter.since + Self.patience
+            if NIODeadline.now() >= due { return true }
+            next = next.map { min($0, due) } ?? due
+            return false
+        }.keys
+        if let next, !state.isLookingAgain {
+            state.isLookingAgain = true
+            MultiThreadedEventLoopGroup.singleton.any().scheduleTask(deadline: next) { [weak self] in self?.lookAgain()
+            }
+        }
+        return ids.compactMap { state.waiters.removeValue(forKey: $0) }
     }
 }
 
@@ -146,7 +183,7 @@ extension DownloadState.View {
     fileprivate func satisfies(_ wish: DownloadState.Wish, _ generation: Int) -> Bool {
         guard case .arriving = phase else { return true }
         return switch wish {
-        case .bytes(let threshold): arrived >= threshold || self.generation != generation
+        case .bytes(let threshold, _): arrived >= threshold || self.generation != generation
         case .answer: fetched > 0 || isForeign
         }
     }

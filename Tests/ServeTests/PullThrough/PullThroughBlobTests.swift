@@ -53,6 +53,28 @@ struct PullThroughBlobTests {
         }
     }
 
+    @Test("Clients read what a slow upstream has sent without waiting for more")
+    func slowUpstream() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            _ = try await fixture.manifest("1")
+            // One piece of 64 KiB at a time, which is less than a reader at full speed waits for.
+            fixture.upstream.change { $0.allowance = 1 << 16 }
+            let blob = try #require(try await fixture.content.blob(digest, of: fixture.repository, isHead: false))
+            var read = ByteBuffer()
+            for piece in 1...5 {
+                fixture.upstream.change { $0.allowance = piece << 16 }
+                while read.readableBytes < piece << 16 {
+                    var next = try await blob.read(at: Int64(read.readableBytes))
+                    read.writeBuffer(&next)
+                }
+            }
+            #expect(read == layer.source.buffer.getSlice(at: 0, length: 5 << 16))
+            fixture.upstream.change { $0.allowance = .max }
+            #expect(try await fixture.read(digest) == layer.source.buffer)
+        }
+    }
+
     @Test("A client that leaves does not stop the download")
     func clientLeaves() async throws {
         try await PullThroughFixture.with { fixture in
