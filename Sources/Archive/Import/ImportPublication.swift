@@ -39,7 +39,7 @@ final class ImportPublication {
 
     /// How many files, and bytes of manifests, are gathered before they are committed.
     private static let committedAtOnce = 4096
-    private static let bytesAtOnce: Int64 = 4 << 20
+    private static let bytesAtOnce: Int64 = 1 << 20
 
     /// Manifests of which none refers to another.
     private func publish(_ level: [Descriptor]) async throws {

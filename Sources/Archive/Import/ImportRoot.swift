@@ -35,7 +35,10 @@ extension ImportRoot {
         mutating func add(_ entry: ImageIndex.Entry) throws(ArchiveRefusal) {
             // The lists of referrers in a cache's own directory are no images of it.
             guard entry.annotations[ImageLayout.referrersName]?.isEmpty ?? true else { return }
-            guard entry.descriptor.mediaType.isManifest else { return foreign += 1 }
+            guard entry.descriptor.mediaType.isManifest else {
+                foreign += 1
+                return
+            }
             let name = entry.annotations[ImageLayout.containerdName] ?? entry.annotations[ImageLayout.referenceName]
             switch SavedKind(entry) {
             case .other: images.append(try ImportRoot(entry))

@@ -197,7 +197,7 @@ extension CacheIndex {
         "PRAGMA temp_store = MEMORY",
         // In KiB; what is not needed is not taken. The system keeps what does not fit, and whoever goes through much of a very
         // large index does so in the order of its keys.
-        "PRAGMA cache_size = -8192",
+        "PRAGMA cache_size = -4096",
         "PRAGMA mmap_size = 0",
         "PRAGMA trusted_schema = OFF",
         "PRAGMA cell_size_check = ON",

@@ -29,9 +29,25 @@ struct LeaseRows {
         try String.fetchAll(db.cachedStatement(sql: "SELECT id FROM leases ORDER BY id"))
     }
 
-    /// Removes leases; their items and reservations go with them.
-    func release(_ leases: [String]) throws {
-        for lease in leases { try db.executeCached(sql: "DELETE FROM leases WHERE id = ?", arguments: [lease]) }
+    /// How many items of a lease go in a transaction; an import can have held hundreds of thousands.
+    private static let releasedAtOnce = 5_000
+
+    /// Removes leases, or as many of their items as may go in one transaction; reservations go with the leases.
+    ///
+    /// - Returns: whether all of it is gone.
+    func release(_ leases: [String]) throws -> Bool {
+        for lease in leases {
+            try db.executeCached(
+                sql: """
+                    DELETE FROM lease_items WHERE lease = ?1
+                    AND digest IN (SELECT digest FROM lease_items WHERE lease = ?1 LIMIT ?2)
+                    """,
+                arguments: [lease, Self.releasedAtOnce]
+            )
+            guard db.changesCount < Self.releasedAtOnce else { return false }
+            try db.executeCached(sql: "DELETE FROM leases WHERE id = ?", arguments: [lease])
+        }
+        return true
     }
 
     /// Notes that blobs are going to take so many bytes, for as long as the lease lives or until they are recorded.
@@ -70,5 +86,12 @@ struct LeaseRows {
 
     private func begin(_ lease: String) throws {
         try db.executeCached(sql: "INSERT INTO leases (id) VALUES (?) ON CONFLICT DO NOTHING", arguments: [lease])
+    }
+}
+
+extension CacheIndex {
+    /// Removes leases with all that they hold, in as many transactions as that takes; blocks.
+    func release(_ leases: [String]) throws {
+        while try !write({ try $0.leases.release(leases) }) {}
     }
 }

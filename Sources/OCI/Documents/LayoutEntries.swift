@@ -51,11 +51,12 @@ package struct LayoutEntries: Sendable {
 }
 
 extension ImageIndex {
-    /// The entries of an `index.json` that is held whole.
+    /// Reads an `index.json` that is held whole.
     ///
     /// - Parameters:
     ///   - bytes: the text.
     ///   - limit: the largest one that is taken, in bytes.
+    /// - Returns: its entries; their places are those within their own texts.
     /// - Throws: ``DocumentError``.
     package static func entries(layout bytes: ByteBuffer, limit: Int) throws(DocumentError) -> [Entry] {
         var (reader, entries) = (LayoutEntries(limit: limit), [Entry]())
