@@ -33,23 +33,25 @@ struct SmallBlobTests {
             }
         }
 
-        func make(to path: String, in served: ServedCache) async throws {
-            var bytes = layer.source.buffer
+        func make(to part: SampleImage.Part, in served: ServedCache) async throws {
+            var bytes = part.source.buffer
+            let size = bytes.readableBytes
+            let path = served.file(part.descriptor.digest)
             try #require(chmod(path, 0o600) == 0)
             switch self {
             case .removed: try Files.remove(path)
             case .replaced, .otherBytes:
-                if self == .otherBytes { bytes.setInteger(UInt8(1), at: 9_999) }
+                if self == .otherBytes { bytes.setInteger(UInt8(1), at: size - 1) }
                 try Files.write(bytes, to: "\(path).new")
                 try #require(rename("\(path).new", path) == 0)
-            case .damaged: try overwrite(path, at: 5000)
-            case .shortened: try #require(truncate(path, 9_999) == 0)
-            case .grown: try overwrite(path, at: 10_000)
+            case .damaged: try overwrite(path, at: size / 2)
+            case .shortened: try #require(truncate(path, off_t(size - 1)) == 0)
+            case .grown: try overwrite(path, at: size)
             case .linked:
                 try #require(rename(path, "\(served.path)/elsewhere") == 0)
                 try #require(symlink("\(served.path)/elsewhere", path) == 0)
             case .putAside:
-                let file = try #require(try served.cache.blobFile(layer.descriptor.digest))
+                let file = try #require(try served.cache.blobFile(part.descriptor.digest))
                 await served.cache.quarantine(file)
             }
         }
@@ -67,11 +69,26 @@ struct SmallBlobTests {
     func changes(change: Change) async throws {
         try await ServedCache.with(Self.images) { served async throws in
             for _ in 0..<3 { #expect(try await served.get(Self.uri).body == Self.layer.source.buffer) }
-            try await change.make(to: served.file(Self.layer.descriptor.digest), in: served)
+            try await change.make(to: Self.layer, in: served)
             for method in ["GET", "GET", "HEAD"] {
                 let answer = try await served.client().request(method, Self.uri)
                 #expect(answer.status == change.status, "\(method)")
                 if answer.status == 200, method == "GET" { #expect(answer.body == Self.layer.source.buffer) }
+            }
+        }
+    }
+
+    @Test("A manifest is not served from memory when its file is not what it was", arguments: Change.allCases)
+    func manifest(change: Change) async throws {
+        try await ServedCache.with(Self.images) { served async throws in
+            let uris = ["/v2/app/manifests/1", "/v2/app/manifests/\(Self.image.digest)"]
+            let manifest = try #require(Self.image.manifests.last)
+            for uri in uris + uris { #expect(try await served.get(uri).body == manifest.source.buffer) }
+            try await change.make(to: manifest, in: served)
+            for uri in uris + uris {
+                let answer = try await served.get(uri)
+                #expect(answer.status == change.status, "\(uri)")
+                if answer.status == 200 { #expect(answer.body == manifest.source.buffer) }
             }
         }
     }
@@ -98,18 +115,20 @@ struct SmallBlobTests {
     @Test("What small blobs take of the memory has a bound, and those that are asked for stay")
     func bounded() async throws {
         try await ServedCache.with(Self.images) { served async throws in
-            let small = SmallBlobs(limit: 128 << 10)
+            let small = KeptFiles<ByteBuffer>(limit: 128 << 10)
             let parts = Self.image.blobs.dropFirst()
             for _ in 0..<3 {
                 for part in parts {
                     let file = try #require(try served.cache.blobFile(part.descriptor.digest))
-                    let kept = small.keep(part.source.buffer, of: file)
-                    #expect(kept.part(3..<10_000) == part.source.buffer.getSlice(at: 3, length: 9997))
+                    small.keep(part.source.buffer, 10_000, of: file.digest, in: file.version)
+                    #expect(small[file.digest]?.value == part.source.buffer)
+                    #expect(small[file.digest]?.file == file.version)
                     #expect(small.size <= 128 << 10)
                     // One of them is wanted all the time.
                     _ = small[Self.layer.descriptor.digest]
                 }
             }
+            #expect(small.size > 20_000)
             let left = parts.filter { small[$0.descriptor.digest] != nil }
             #expect((2...8).contains(left.count))
             #expect(left.contains { $0.descriptor.digest == Self.layer.descriptor.digest })

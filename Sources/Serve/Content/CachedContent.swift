@@ -4,6 +4,7 @@ package import OCI
 /// What the cache holds, and nothing else: no registry is asked.
 package struct CachedContent: ServedContent {
     private let cache: ContentCache
+    private let manifests = KeptFiles<Manifest>(limit: 16 << 20)
 
     package init(_ cache: ContentCache) {
         self.cache = cache
@@ -19,11 +20,11 @@ package struct CachedContent: ServedContent {
             return try manifest(digest).map { ServedManifest($0) }
         case .tag(let tag):
             if let descriptor = try await cache.names.resolve(reference, in: repository) {
-                return try cache.manifest(descriptor).map { ServedManifest($0) }
+                return try manifest(descriptor).map { ServedManifest($0) }
             }
             // Whoever pulled it may have been killed before its image was found to be whole.
             guard let descriptor = try await cache.names.resolveAny(tag, in: repository),
-                let manifest = try cache.manifest(descriptor), try cache.isWhole(manifest)
+                let manifest = try manifest(descriptor), try cache.isWhole(manifest)
             else { return nil }
             return ServedManifest(manifest)
         }
@@ -87,10 +88,33 @@ package struct CachedContent: ServedContent {
     /// A blob of another kind under that digest is not a manifest, and no error.
     private func manifest(_ digest: Digest) throws -> Manifest? {
         do {
-            return try cache.manifest(digest)
+            return try kept(digest) ?? keeping(digest) { try cache.manifest(digest) }
         } catch is DocumentError {
             return nil
         }
+    }
+
+    /// - Throws: `CacheError`; `DocumentError` for bytes that are not what the descriptor says.
+    func manifest(_ descriptor: Descriptor) throws -> Manifest? {
+        let digest = descriptor.digest
+        if let kept = kept(digest), kept.descriptor == descriptor { return kept }
+        return try keeping(digest) { try cache.manifest(descriptor) }
+    }
+
+    /// What is in memory, if the file is the one that it was read from.
+    private func kept(_ digest: Digest) -> Manifest? {
+        guard let kept = manifests[digest], (try? cache.blobVersion(digest)) == kept.file else { return nil }
+        return kept.value
+    }
+
+    /// Reads a manifest, and keeps it where its file was the same all the time.
+    private func keeping(_ digest: Digest, _ read: () throws -> Manifest?) throws -> Manifest? {
+        let file = try? cache.blobVersion(digest)
+        let manifest = try read()
+        if let manifest, let file, (try? cache.blobVersion(digest)) == file {
+            manifests.keep(manifest, 8 * Int(manifest.descriptor.size), of: digest, in: file)
+        }
+        return manifest
     }
 
     /// Those of the index, and those that the fallback tag lists: an upstream without the API has no others.

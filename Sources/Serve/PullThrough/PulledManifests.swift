@@ -84,7 +84,7 @@ final class PulledManifests: Sendable {
 
     private func storedManifest(_ descriptor: Descriptor) throws -> Manifest? {
         do {
-            return try context.cache.manifest(descriptor)
+            return try context.cached.manifest(descriptor)
         } catch is DocumentError {
             return nil
         }

@@ -8,8 +8,10 @@ struct BlobAnswers: Sendable {
     let hosts: KnownHosts
     let verified: VerifiedFiles
     let metrics: ServeMetrics
-    let small = SmallBlobs()
+    private let small = KeptFiles<ByteBuffer>(limit: 16 << 20)
 
+    /// Larger ones are not kept in memory, in bytes.
+    private static let smallSize: Int64 = 32 << 10
     /// Larger files are hashed while they are sent; up to this they are hashed before.
     private static let hashedBeforeSize: Int64 = 4 << 20
 
@@ -37,10 +39,10 @@ struct BlobAnswers: Sendable {
         if let kept = small[digest], (try? content.fileAtHand(digest, of: repository)) == kept.file,
             verified.contains(kept.file)
         {
-            return body(digest, size: kept.file.size, request) { .bytes(kept.part($0)) }
+            return body(digest, size: kept.file.size, request) { .bytes(kept.value.part($0)) }
         }
         guard let file = try? content.blobAtHand(digest, of: repository) else { return nil }
-        if file.size <= SmallBlobs.largest, let read = readSmall(file) {
+        if file.size <= Self.smallSize, let read = readSmall(file) {
             return body(digest, size: file.size, request) { .bytes(read.part($0)) }
         }
         guard verified.contains(file) else { return nil }
@@ -48,14 +50,15 @@ struct BlobAnswers: Sendable {
     }
 
     /// - Returns: all of a small file, where it is in memory and right.
-    private func readSmall(_ file: BlobFile) -> SmallBlobs.Kept? {
+    private func readSmall(_ file: BlobFile) -> ByteBuffer? {
         var bytes = ByteBufferAllocator().buffer(capacity: Int(file.size))
         guard file.readResident(at: 0, atMost: Int(file.size), into: &bytes) == file.size else { return nil }
         if !verified.contains(file) {
             guard Digest.of(bytes, algorithm: file.digest.algorithm) == file.digest else { return nil }
             verified.insert(file)
         }
-        return small.keep(bytes, of: file)
+        small.keep(bytes, bytes.storageCapacity, of: file.digest, in: file.version)
+        return bytes
     }
 
     func blob(
@@ -156,5 +159,12 @@ struct BlobAnswers: Sendable {
 
     private static func blobUnknown(_ digest: Digest) -> Response {
         Response(404, .blobUnknown, "there is no blob \(digest) here")
+    }
+}
+
+extension ByteBuffer {
+    /// A part of it, as one of a file.
+    fileprivate func part(_ range: Range<Int64>) -> ByteBuffer {
+        getSlice(at: readerIndex + Int(range.lowerBound), length: range.count) ?? ByteBuffer()
     }
 }
