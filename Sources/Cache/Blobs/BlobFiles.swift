@@ -37,12 +37,6 @@ struct BlobFiles: Sendable {
         }
     }
 
-    /// Which file has a digest's name at this moment, without opening it; as ``status(of:)``.
-    func version(of digest: Digest) throws(CacheError) -> FileStatus.Version? {
-        guard let status = try status(of: digest), status.isBlob else { return nil }
-        return status.version
-    }
-
     /// Whether a file of that size is there; as ``status(of:)``.
     func contains(_ blob: Descriptor) throws(CacheError) -> Bool {
         guard let status = try status(of: blob.digest) else { return false }

@@ -28,7 +28,8 @@ package struct BlobStore: Sendable {
     /// Which file is a committed blob at this moment, without opening it; as ``file(_:)``.
     package func version(of digest: Digest) throws(CacheError) -> FileStatus.Version? {
         try store.health.check()
-        return try store.directory.blobs.version(of: digest)
+        guard let status = try store.directory.blobs.status(of: digest), status.isBlob else { return nil }
+        return status.version
     }
 
     /// Removes a blob's file unless somebody works on it; only with the lock of its shard, and when its row says that it
