@@ -12,8 +12,7 @@ extension RegistryError {
             "\(location.host): rate limited until \(until.formatted(.iso8601))\(statusText)\(detailText): "
                 + "try again then, or use credentials with a higher limit"
         default:
-            "\(location): cannot \(action.rawValue): \(otherText)\(detail)\(statusText)\(triesText)"
-                + (advice.map { ": \($0)" } ?? "")
+            "\(location): cannot \(action.rawValue): \(happened)\(triesText)" + (advice.map { ": \($0)" } ?? "")
         }
     }
 
@@ -21,9 +20,16 @@ extension RegistryError {
     var reason: String {
         switch kind {
         case .unauthorized, .forbidden, .rateLimited: description
-        default: "\(otherText)\(detail)\(statusText)"
+        default: happened
         }
     }
+
+    private var happened: String { "\(otherText)\(detail)\(isStatusAlone ? "" : statusText)" }
+
+    /// Whether the status is all that is known, and the detail.
+    private var isStatusAlone: Bool { code == nil && status.map { detail == Self.statusAlone($0) } ?? false }
+
+    static func statusAlone(_ status: Int) -> String { "the registry answers \(status)" }
 
     /// What happened at a service that is no registry.
     var reasonOfService: String {
@@ -58,7 +64,7 @@ extension RegistryError {
         return code.map { " (\(status) \($0.rawValue))" } ?? " (\(status))"
     }
 
-    private var detailText: String { detail.isEmpty ? "" : ", \(detail)" }
+    private var detailText: String { detail.isEmpty || isStatusAlone ? "" : ", \(detail)" }
 
     private var credentialAdvice: String {
         switch credential {
@@ -102,7 +108,8 @@ extension RegistryError {
                 + "else it may have expired"
         case .connection(.tls): "if it speaks plain HTTP, say so for \(server) with 'plain_http: true'"
         case .connection(.unknownHost): "check the host's name and the network"
-        case .connection(.refused), .connection(.unreachable): "check that the registry is running and can be reached"
+        case .connection(.refused), .connection(.unreachable):
+            "check that \(other?.displaySafe ?? "the registry") is running and can be reached"
         case .notFound where !isRepositoryThere && [.storeBlob, .storeManifest, .mountBlob].contains(action):
             "create the repository or project first where the registry needs that"
         default: nil

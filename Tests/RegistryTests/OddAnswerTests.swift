@@ -22,7 +22,7 @@ struct OddAnswerTests {
             ("the whole under 206", .all([.ignoreRange, .edit { $0.status = 206 }])),
             ("the rest under 200", .edit { $0.status = 200 }),
             ("one too far", .header("Content-Range", "bytes 1000-3145728/3145728")),
-        ] + [400, 403, 405, 416, 500, 501].map { ("\($0)", .status($0)) }
+        ] + [204, 302, 400, 403, 404, 405, 410, 416, 422, 500, 501].map { ("\($0)", .status($0)) }
 
     @Test(
         "A range that is answered oddly means no ranges: the blob comes from its beginning, once",
@@ -38,6 +38,20 @@ struct OddAnswerTests {
             }
             #expect(bytes == Self.source.read(at: 1000, count: Self.source.count))
             #expect(registry.requests.map(Self.hasRange) == [true, false])
+        }
+    }
+
+    @Test("A status that is all that is known is told once", arguments: [302, 403, 404, 418, 451])
+    func tellsStatusOnce(status: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET", .blobs, times: nil), .status(status))
+            var text = ""
+            do {
+                _ = try await withClient(retry: RetryPolicy(attempts: 1)) {
+                    try await $0.pull(registry).bytes(of: Self.source.descriptor)
+                }
+            } catch { text = "\(error)" }
+            #expect(text.replacing("\(registry.host)", with: "").ranges(of: "\(status)").count == 1, "\(text)")
         }
     }
 

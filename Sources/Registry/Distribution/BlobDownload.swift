@@ -95,12 +95,12 @@ struct BlobDownload {
                 windows?.begin(entityTag: response.header("ETag"))
                 try await receive(BlobBody(body, of: descriptor.size, context, client.transport), part, &scope, deliver)
             }
+        } catch let error as RegistryError where asksRange && error.isRefusalOfRange {
+            hasNoRanges = true
         } catch var error as RegistryError where error.kind == .notFound {
             // Registries lag behind themselves: a manifest can be there before its blobs.
             error.isRetriedOnce = true
             throw error
-        } catch let error as RegistryError where asksRange && error.isRefusalOfRange {
-            hasNoRanges = true
         }
     }
 

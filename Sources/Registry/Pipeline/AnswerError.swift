@@ -62,7 +62,7 @@ extension RegistryError {
     }
 
     private static func detail(_ response: HTTPResponse, _ errors: [DistributionError]) -> String {
-        guard let first = errors.first else { return "the registry answers \(response.status)" }
+        guard let first = errors.first else { return RegistryError.statusAlone(response.status) }
         let message = first.message.isEmpty ? first.rawCode : first.message
         let text = first.detail.isEmpty || message.contains(first.detail) ? message : "\(message): \(first.detail)"
         let authorization = response.authorization
@@ -118,7 +118,8 @@ extension RegistryError {
 
     /// The whole may be had where a range was refused; who is overloaded, or wants a time to pass, says so of the whole too.
     var isRefusalOfRange: Bool {
-        pause == nil && code != .tooManyRequests && hasStatus(400, 403, 405, 406, 412, 416, 500, 501)
+        guard pause == nil, code != .tooManyRequests else { return false }
+        return hasStatus(500, 501) || hasStatus(in: 200..<500) && !hasStatus(401, 408, 425, 429, 499)
     }
 
     /// The registry takes no parts, though it may take a whole.
