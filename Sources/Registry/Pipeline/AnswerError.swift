@@ -73,6 +73,35 @@ extension RegistryError {
 
 // MARK: What a refusal means for the question that was asked
 
+extension RegistryError: TargetRefusal {
+    package var isMissingContent: Bool {
+        if case .blobUnknown = kind { true } else { false }
+    }
+
+    package var mayLackSubject: Bool { kind == .notFound || isMissingContent || hasStatus(400, 422) }
+
+    package var isIgnoranceOfContent: Bool {
+        guard action == .storeManifest else { return false }
+        return isMissingContent || kind == .notFound && code != .nameUnknown || code == .manifestUnknown
+            || code == .manifestInvalid && status == 400
+    }
+
+    package var isDenial: Bool { [.unauthorized, .forbidden, .unsupported, .rejected].contains(kind) }
+
+    package func about(_ part: String) -> RegistryError {
+        guard kind != .unauthorized else { return self }
+        var error = self
+        error.detail = detail.isEmpty ? part : "\(part): \(detail)"
+        return error
+    }
+
+    package func adding(_ detail: String) -> RegistryError {
+        var error = self
+        error.detail += detail
+        return error
+    }
+}
+
 extension RegistryError {
     /// Whether a registry that may well take a push refuses to answer a question, or answers with no sense in it.
     package var isRefusalToTell: Bool {
@@ -93,22 +122,6 @@ extension RegistryError {
 
     /// The registry gives no answer of its own; a wrong certificate is one, as it may be somebody else's.
     package var isUnreachable: Bool { isOutage && kind != .connection(.certificate) }
-
-    /// The registry lacks something that a manifest refers to, whatever it said of it before.
-    package var isMissingContent: Bool {
-        if case .blobUnknown = kind { true } else { false }
-    }
-
-    /// Whether a manifest may have been refused because what it refers to is not there yet.
-    package var mayLackSubject: Bool { kind == .notFound || isMissingContent || hasStatus(400, 422) }
-
-    /// A manifest was refused perhaps because the registry does not know what it refers to, though it was just given that,
-    /// or said that it has it.
-    package var isIgnoranceOfContent: Bool {
-        guard action == .storeManifest else { return false }
-        return isMissingContent || kind == .notFound && code != .nameUnknown || code == .manifestUnknown
-            || code == .manifestInvalid && status == 400
-    }
 
     /// A GET may be answered where this HEAD was not; storage services sign their addresses for one method.
     var isRefusalOfHEAD: Bool { kind == .unauthorized || kind == .unsupported || hasStatus(401, 403) }

@@ -1,7 +1,6 @@
 import Cache
 import NIOCore
 import OCI
-import Registry
 import Synchronization
 
 extension ImageCopy {

@@ -1,7 +1,6 @@
 import Cache
 import Concurrency
 import OCI
-import Registry
 
 /// Copies one image through the cache: blobs, then manifests from the bottom up, the tag last.
 struct ImageCopy: Sendable {
@@ -30,7 +29,7 @@ struct ImageCopy: Sendable {
 
     /// Reads the manifests, and keeps nothing yet.
     ///
-    /// - Throws: ``CopyError``, `RegistryError`, `CacheError`, `DocumentError`, `CancellationError`. Safe to repeat.
+    /// - Throws: ``CopyError``, what source and target throw, `CacheError`, `DocumentError`, `CancellationError`. Safe to repeat.
     func read() async throws -> Image {
         guard let document = try await source.manifest(job.reference) else { throw source.absence(of: job.reference) }
         var walk = ImageWalk(source: source, cache: cache)
@@ -67,7 +66,7 @@ struct ImageCopy: Sendable {
         do {
             try await sendChildren(of: graph)
             try await storingTop()
-        } catch let error as RegistryError where error.isIgnoranceOfContent {
+        } catch let error as any TargetRefusal where error.isIgnoranceOfContent {
             // The registry answered HEAD with 200 for what it does not have, or lost it since: Artifactory does both. What
             // this run has sent is only sent again where the registry says that blobs are what it lacks.
             known.forget(graph, in: job.target, sparingSent: !error.isMissingContent)
@@ -75,7 +74,7 @@ struct ImageCopy: Sendable {
             do {
                 try await sendChildren(of: graph)
                 try await storingTop()
-            } catch let error as RegistryError where error.isMissingContent {
+            } catch let error as any TargetRefusal where error.isMissingContent {
                 throw error.naming(foreignLayersOf: graph)
             }
         }
@@ -105,7 +104,7 @@ struct ImageCopy: Sendable {
         _ = try await known.ensure(child.descriptor.digest, as: .manifest, in: job.target) {
             do {
                 try await target.store(child, as: nil)
-            } catch let error as RegistryError {
+            } catch let error as any TargetRefusal {
                 throw error.about(graph.name(of: child))
             }
             return .stored(bytes: child.descriptor.size)
@@ -131,23 +130,14 @@ struct ImageCopy: Sendable {
     }
 }
 
-extension RegistryError {
-    /// The same error, saying of which part of an image it is.
-    func about(_ part: String) -> RegistryError {
-        guard kind != .unauthorized else { return self }
-        var error = self
-        error.detail = detail.isEmpty ? part : "\(part): \(detail)"
-        return error
-    }
-
+extension TargetRefusal {
     /// A registry that wants layers which their licence keeps out of registries says so in no other way.
-    fileprivate func naming(foreignLayersOf graph: ImageGraph) -> RegistryError {
+    fileprivate func naming(foreignLayersOf graph: ImageGraph) -> Self {
         let layers = (graph.children + [graph.top]).flatMap(\.foreignLayers)
         guard !layers.isEmpty else { return self }
-        var error = self
-        error.detail +=
+        return adding(
             ", and wants layers that may not be distributed, which are not pushed: "
-            + layers.map(\.digest.description).joined(separator: ", ")
-        return error
+                + layers.map(\.digest.description).joined(separator: ", ")
+        )
     }
 }

@@ -1,6 +1,5 @@
 import Cache
 import OCI
-import Registry
 
 /// Copies what refers to an image, what refers to that, and so on.
 ///
@@ -88,7 +87,7 @@ struct ReferrerCopy: Sendable {
         try await copy.push(graph) {
             do {
                 try await store(graph.top, as: referrer.tag)
-            } catch let error as RegistryError where error.mayLackSubject && !hasTop {
+            } catch let error as any TargetRefusal where error.mayLackSubject && !hasTop {
                 // Against the specification some registries want the subject before what refers to it.
                 try await copy.target.store(self.graph.top, as: nil)
                 copy.known.note(self.graph.top.descriptor.digest, as: .manifest, in: copy.job.target)
@@ -135,10 +134,7 @@ struct ReferrerCopy: Sendable {
             case .known(let there): present = there
             case .unknown(let error):
                 // Some refuse to tell what is not there; an outage must not make a list forget what others put there.
-                let isRefusal = (error as? RegistryError).map {
-                    [.unauthorized, .forbidden, .unsupported, .rejected].contains($0.kind)
-                }
-                guard isRefusal == true else { throw error }
+                guard (error as? any TargetRefusal)?.isDenial == true else { throw error }
                 present = nil
                 warnings = ["what \(copy.job.target) lists under \(tag) cannot be read; it is written anew (\(error))"]
             }

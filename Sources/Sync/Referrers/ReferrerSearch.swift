@@ -1,7 +1,6 @@
 import Cache
 import Concurrency
 import OCI
-import Registry
 
 /// Something that refers to an image: a signature, an attestation, a list of its parts.
 struct Referrer: Sendable {
