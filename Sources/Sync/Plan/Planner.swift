@@ -37,10 +37,18 @@ struct Planner: Sendable {
 
     /// The whole plan.
     ///
-    /// - Throws: `CancellationError` only.
-    func plan(_ chosen: [Int], to depth: Depth) async throws -> SyncPlan {
+    /// Each entry's is noted when nothing of it can change any more. Throws `CancellationError` only.
+    func plan(
+        _ chosen: [Int],
+        to depth: Depth,
+        noting note: @escaping @Sendable (SyncPlan.Outcome) -> Void = { _ in }
+    ) async throws -> SyncPlan {
         let gathered = Gathering()
-        try await plan(chosen, to: depth) { gathered.add($0) }
+        try await plan(chosen, to: depth) { _ in
+        } deliver: {
+            note($0)
+            gathered.add($0)
+        }
         return SyncPlan(outcomes: gathered.all)
     }
 
@@ -50,7 +58,7 @@ struct Planner: Sendable {
     func plan(
         _ chosen: [Int],
         to depth: Depth,
-        beginning begin: @escaping @Sendable (Int) -> Void = { _ in },
+        beginning begin: @escaping @Sendable (Int) -> Void,
         deliver: @escaping @Sendable (SyncPlan.Outcome) -> Void
     ) async throws {
         let groups = Dictionary(grouping: chosen) { configuration.entries[$0].target }

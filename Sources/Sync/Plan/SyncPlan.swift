@@ -40,6 +40,15 @@ package struct EntryPlan: Sendable {
         case refused(any Error)
 
         package var isRefused: Bool { if case .refused = self { true } else { false } }
+
+        /// Why something would be pushed, as reports and documents say it; `nil` where nothing would, or nobody knows.
+        package var reason: String? {
+            switch self {
+            case .copy(_, let cause): cause.rawValue
+            case .copyReferrers: "referrers new"
+            case .upToDate, .compare, .undecided, .refused: nil
+            }
+        }
     }
 
     /// Why a tag is copied; the raw values stand in reports.
@@ -47,7 +56,6 @@ package struct EntryPlan: Sendable {
         /// The target lacks it, or does not tell.
         case absent
         case differs = "digest differs"
-        case unasked = "not looked for"
     }
 
     /// One tag of the entry.
@@ -55,7 +63,7 @@ package struct EntryPlan: Sendable {
         package let listed: ListedTag
         package let target: TagName
         package var decision: Decision
-        private var price: Price?
+        private var details: Details?
 
         package var source: TagName { listed.name }
 
@@ -65,19 +73,43 @@ package struct EntryPlan: Sendable {
             self.decision = decision
         }
 
+        /// What would be pushed under the tag, where its manifests are at hand.
+        package var image: Image? {
+            get { details?.image }
+            set { details = Details(image: newValue, cost: cost) }
+        }
+
         /// What the copy would cost, where that was asked for.
         package var cost: CopyCost? {
-            get { price?.cost }
-            set { price = newValue.map(Price.init) }
+            get { details?.cost }
+            set { details = Details(image: image, cost: newValue) }
         }
     }
 
     /// Kept beside the tags, as a run over a long listing asks for none.
-    private final class Price: Sendable {
-        let cost: CopyCost
+    private final class Details: Sendable {
+        let image: Image?
+        let cost: CopyCost?
 
-        init(_ cost: CopyCost) {
+        init?(image: Image?, cost: CopyCost?) {
+            guard image != nil || cost != nil else { return nil }
+            self.image = image
             self.cost = cost
+        }
+    }
+
+    /// An image that a run would push.
+    package struct Image: Sendable {
+        package let digest: Digest
+        /// What the source's tag points at: the same, unless platforms are chosen from it.
+        package let source: Digest
+        /// Of its blobs.
+        package let bytes: Int64
+
+        init(_ graph: ImageGraph) {
+            digest = graph.top.descriptor.digest
+            source = graph.source.digest
+            bytes = graph.blobs.reduce(0) { $0 + $1.size }
         }
     }
 

@@ -5,14 +5,14 @@ import OCI
 extension Syncer {
     /// Runs hooks after an entry or after the run, with the report of what they follow in a file of their own.
     ///
-    /// - Returns: the outcomes; none in a dry run, or when there is no ``HookRunner``.
+    /// - Returns: the outcomes; none when there is no ``HookRunner``.
     /// - Throws: `CancellationError` only.
     func runHooks(
         _ hooks: [Hook]?,
         after report: @autoclosure () -> SyncReport,
         of entry: Int?
     ) async throws -> [HookOutcome] {
-        guard let hooks, !options.isDryRun, let runner = options.hooks else { return [] }
+        guard let hooks, let runner = options.hooks else { return [] }
         let report = report()
         let path = await writeReport(report)
         defer { if let path { unlink(path) } }

@@ -11,15 +11,13 @@ package struct Syncer: Sendable {
     package struct Options: Sendable {
         /// How many images are copied at a time, over all entries.
         package var parallelism = 4
-        /// Decide everything, write nothing.
-        package var isDryRun = false
         /// Ask no upstream: the cache is the source, also in a dry run.
         package var isOffline = false
         /// Positions of the entries to run; `nil` runs all.
         package var entries: Set<Int>?
         /// Somebody watches what becomes of each tag, so that the log tells it at its debug level only.
         package var isWatched = false
-        /// Runs the configuration's hooks; `nil` runs none, and a dry run never does.
+        /// Runs the configuration's hooks; `nil` runs none.
         package var hooks: HookRunner?
 
         package init() {}
@@ -49,7 +47,7 @@ package struct Syncer: Sendable {
     /// - Parameters:
     ///   - configuration: what to mirror.
     ///   - client: reaches sources and targets.
-    ///   - cache: what the images pass through; a dry run does without.
+    ///   - cache: what the images pass through; who only looks can do without.
     ///   - options: see ``Options``.
     ///   - logger: gets a line for each tag copied and each failure.
     package init(
@@ -95,7 +93,6 @@ package struct Syncer: Sendable {
     package func soFar() -> SyncReport {
         var report = SyncReport()
         report.rows = collector.takeRows()
-        report.isDryRun = options.isDryRun
         report.started = started
         report.duration = ContinuousClock.now - start
         report.hooks = collector.hooks

@@ -2,7 +2,6 @@ import Cache
 import Concurrency
 import Logging
 import OCI
-import Registry
 
 /// One tag, with its place in the report.
 struct TagWork: Sendable {
@@ -42,50 +41,46 @@ struct TagRun: Sendable {
         do {
             switch try await compared() {
             case .refused(let error): return failure(error)
-            case .copy(let repositoryIsEmpty, let cause):
-                decided("copy", cause == .differs ? "digest differs" : "the target lacks the tag, or does not tell")
-                return try await copy(repositoryIsEmpty: repositoryIsEmpty, because: cause)
+            case .copy(let repositoryIsEmpty, _): return try await copy(repositoryIsEmpty: repositoryIsEmpty)
             case .upToDate(let digest):
-                decided("up to date", digest.map { "the target's digest is \($0)" } ?? "the target lists the tag")
-                if let row = try await newReferrers() { return row }
+                if let row = try await copyNewReferrers() { return row }
                 var row = row(.upToDate)
                 row.digest = digest
                 row.drifted = digest == nil ? await drift() : false
                 return row
-            case .compare, .undecided, .copyReferrers:
-                return try await copy(repositoryIsEmpty: false, because: .absent)
+            case .compare, .undecided, .copyReferrers: return try await copy(repositoryIsEmpty: false)
             }
         } catch let error where !error.isCancellation {
             return failure(error)
         }
     }
 
-    /// What would be done with the tag, and what its image is made of where it would be copied.
+    /// What would be done with the tag, and what its image is made of where it would be copied: with manifests read a
+    /// run would end as this says, whether a tag is gone, a source down, or no platform there.
     ///
     /// - Throws: `CancellationError` only.
-    func appraised(readingManifests reads: Bool) async throws -> (EntryPlan.Decision, Appraisal?) {
+    func appraised(readingManifests reads: Bool) async throws -> (tag: EntryPlan.Tag, appraisal: Appraisal?) {
+        var tag = work.tag
         do {
-            let decision = try await compared(readingManifests: reads, keeping: false)
-            switch decision {
+            tag.decision = try await compared(readingManifests: reads, keeping: false)
+            switch tag.decision {
             case .copy:
-                let appraisal = try await Appraisal(
-                    of: work.tag,
-                    entry.platforms,
-                    from: source,
-                    run.cache,
-                    reads: reads
-                )
+                let appraisal = try await Appraisal(of: tag, entry.platforms, from: source, run.cache, reads: reads)
                 if let cache = run.cache { try appraisal.graph?.require(from: source, in: cache) }
-                return (decision, appraisal)
+                tag.image = appraisal.graph.map(EntryPlan.Image.init)
+                return (tag, appraisal)
             case .upToDate where reads:
-                return try await newReferrers(isForeseen: true) == nil ? (decision, nil) : (.copyReferrers, nil)
-            default: return (decision, nil)
+                guard let (_, graph) = try await newReferrers() else { break }
+                tag.decision = .copyReferrers
+                tag.image = EntryPlan.Image(graph)
+            default: break
             }
         } catch is CountedSource.Unread {
-            return (.compare, nil)
+            tag.decision = .compare
         } catch let error where !error.isCancellation {
-            return (.refused(error), nil)
+            tag.decision = .refused(error)
         }
+        return (tag, nil)
     }
 
     /// The decision, once digests have been compared where they decide.
@@ -93,15 +88,26 @@ struct TagRun: Sendable {
         readingManifests reads: Bool = true,
         keeping keeps: Bool = true
     ) async throws -> EntryPlan.Decision {
-        guard case .compare = work.tag.decision else { return work.tag.decision }
+        guard case .compare = work.tag.decision else { return told(work.tag.decision) }
         var comparison = DigestComparison(entry: entry, source: source, cache: run.cache)
         comparison.reads = reads
         comparison.keeps = keeps
         let result = try await comparison.compare(work.tag, at: target)
-        return result.isEqual ? .upToDate(result.expected) : .copy(repositoryIsEmpty: false, because: .differs)
+        return told(result.isEqual ? .upToDate(result.expected) : .copy(repositoryIsEmpty: false, because: .differs))
     }
 
     /// What is to be done with a tag, and why, for those who want to know.
+    private func told(_ decision: EntryPlan.Decision) -> EntryPlan.Decision {
+        switch decision {
+        case .copy(_, .differs): decided("copy", "digest differs")
+        case .copy: decided("copy", "the target lacks the tag, or does not tell")
+        case .upToDate(let digest):
+            decided("up to date", digest.map { "the target's digest is \($0)" } ?? "the target lists the tag")
+        case .copyReferrers, .compare, .undecided, .refused: break
+        }
+        return decision
+    }
+
     private func decided(_ decision: String, _ reason: @autoclosure () -> String) {
         run.logger.debug("decided", metadata: metadata(["decision": "\(decision)", "because": "\(reason())"]))
     }
@@ -117,8 +123,8 @@ struct TagRun: Sendable {
         return drifted
     }
 
-    private func copy(repositoryIsEmpty: Bool, because cause: EntryPlan.Cause) async throws -> SyncReport.Row {
-        guard let cache = run.cache, !options.isDryRun else { return try await foreseen(because: cause) }
+    private func copy(repositoryIsEmpty: Bool) async throws -> SyncReport.Row {
+        guard let cache = run.cache else { preconditionFailure("nothing is copied but through a cache") }
         // Once the disk fails nothing can be copied; each tag says so without asking a registry.
         try cache.checkUsable()
         let copy = imageCopy(through: cache, repositoryIsEmpty: repositoryIsEmpty)
@@ -186,51 +192,38 @@ struct TagRun: Sendable {
         return row
     }
 
-    /// Brings what refers to an up-to-date image and came later, or went away, to the target.
+    /// What refers to an up-to-date image and came later, or went away, as the image that it refers to.
     ///
     /// - Returns: `nil` when there is nothing of the kind, or when that cannot be told, which a warning says.
-    private func newReferrers(isForeseen: Bool = false) async throws -> SyncReport.Row? {
+    private func newReferrers() async throws -> (ImageCopy, ImageGraph)? {
         guard entry.includesReferrers, let cache = run.cache, !options.isOffline else { return nil }
         let copy = imageCopy(through: cache, repositoryIsEmpty: false)
-        let mirrored: ImageGraph
         do {
             guard let graph = try await copy.mirrored() else { return nil }
             let news = ReferrerNews(copy: copy, graph: graph, tags: try await copy.referrerTags())
-            guard try await news.isThere() else { return nil }
-            mirrored = graph
+            return try await news.isThere() ? (copy, graph) : nil
         } catch let error where !error.isCancellation {
             let text = "it cannot be told whether something new refers to the image"
             run.logger.warning("\(text)", metadata: metadata(["error": "\(error)"]))
             return nil
         }
-        var row = row(.synced)
-        row.digest = mirrored.top.descriptor.digest
-        row.reason = "referrers new"
-        guard !options.isDryRun, !isForeseen else { return row }
+    }
+
+    /// Brings what is new of that to the target.
+    private func copyNewReferrers() async throws -> SyncReport.Row? {
+        guard let (copy, mirrored) = try await newReferrers() else { return nil }
         return try await inTurn {
             try await bringing(copy) {
                 let outcome = try await ReferrerCopy(copy: copy, graph: mirrored).run()
+                var row = row(.synced)
+                row.digest = mirrored.top.descriptor.digest
+                row.reason = EntryPlan.Decision.copyReferrers.reason
                 row.warnings = warn(outcome.warnings)
                 row.referrers = outcome.count
                 run.tell(.info, "synced what refers to the image", metadata(["referrers": "\(outcome.count)"]))
                 return row
             }
         }
-    }
-
-    /// Reads what a copy would begin with, so that a dry run fails where a run would: a tag that is gone, a source that
-    /// is down, no matching platform, a cache that is the source and lacks something.
-    private func foreseen(because cause: EntryPlan.Cause) async throws -> SyncReport.Row {
-        let source = source
-        let appraisal = try await Appraisal(of: work.tag, entry.platforms, from: source, run.cache, reads: true)
-        guard let graph = appraisal.graph else { throw CountedSource.Unread() }
-        if let cache = run.cache { try graph.require(from: source, in: cache) }
-        var row = row(.synced)
-        row.reason = cause.rawValue
-        row.digest = graph.top.descriptor.digest
-        row.sourceDigest = graph.source.digest
-        row.plannedBytes = graph.blobs.reduce(0) { $0 + $1.size }
-        return row
     }
 
     private func row(_ status: SyncReport.Status) -> SyncReport.Row {

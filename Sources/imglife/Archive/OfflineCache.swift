@@ -15,6 +15,16 @@ struct OfflineCache: Sendable {
         try self.init(configuration, named: configuration.directory)
     }
 
+    /// For who only looks: looking never creates a cache, and works with one that cannot be written.
+    ///
+    /// `nil` when there is none, which may be an error (`isNeeded`); without one everything counts as lacking. Throws
+    /// ``MissingCache`` then; `CacheError` when it cannot be found out.
+    init?(lookingOnly session: Session, isNeeded: Bool) throws {
+        guard try isNeeded || ContentCache.isThere(session.cacheDirectory) else { return nil }
+        try self.init(session)
+        configuration.mayBeReadOnly = true
+    }
+
     private init(_ configuration: CacheConfiguration, named directory: String) throws {
         self.configuration = configuration
         self.configuration.mode = .existing

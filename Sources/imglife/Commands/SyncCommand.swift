@@ -75,11 +75,11 @@ struct SyncCommand: Subcommand {
         var registries = session.registries
         registries.onWaiting = { waits.note($0) }
         try await RegistryClient.with(registries) { client in
-            let source = offline ? try OfflineCache(session) : nil
             if list {
+                let source = offline ? try OfflineCache(session) : nil
                 try await source.opened { try await printList(session, client, $0, options) }
             } else {
-                try await sync(session, client, source, options, waits)
+                try await sync(session, client, options, waits)
             }
         }
     }
@@ -87,7 +87,6 @@ struct SyncCommand: Subcommand {
     func options(for session: Session) throws -> Syncer.Options {
         var options = Syncer.Options()
         options.parallelism = session.settings.parallelism
-        options.isDryRun = dryRun
         options.isOffline = offline
         options.isWatched = isWatched(session)
         options.hooks = HookRunner(environment: ProcessInfo.processInfo.environment, logger: session.logger)
@@ -110,13 +109,14 @@ struct SyncCommand: Subcommand {
     private func sync(
         _ session: Session,
         _ client: RegistryClient,
-        _ source: OfflineCache?,
         _ options: Syncer.Options,
         _ waits: WaitingHosts
     ) async throws {
+        if offline, !dryRun { _ = try OfflineCache(session) }
         let report =
             if dryRun {
-                try await source.opened { try await run(session, client, $0, options, waits) }
+                try await OfflineCache(lookingOnly: session, isNeeded: offline)
+                    .opened { try await run(session, client, $0, options, waits) }
             } else {
                 try await ContentCache.with(session.cache) { cache in
                     let report = try await Self.keepingLayout(of: cache) {
@@ -193,7 +193,7 @@ struct SyncCommand: Subcommand {
         display.wait = { waits.wait(oldest: client.oldestRequest) }
         if options.isWatched, !dryRun, session.logger.logLevel > .debug { display.finishedLines = Self.finishedLines }
         do {
-            return try await display.showing { try await syncer.run() }
+            return try await display.showing { try await dryRun ? syncer.foresee() : syncer.run() }
         } catch let error as CancellationError {
             if output == .text { try? StandardOutput.write(interrupted(syncer, session).text) }
             throw error
@@ -202,7 +202,9 @@ struct SyncCommand: Subcommand {
 
     /// What a run had come to when it was stopped.
     private func interrupted(_ syncer: Syncer, _ session: Session) -> SummaryText {
-        var summary = summary(syncer.soFar(), session)
+        var report = syncer.soFar()
+        report.isDryRun = dryRun
+        var summary = summary(report, session)
         let snapshot = syncer.progress.snapshot
         summary.unfinished = snapshot.tags - snapshot.finishedTags
         return summary

@@ -54,7 +54,7 @@ struct PlanCommand: Subcommand {
         try await Failure.exiting {
             let session = try Session(options: parent.options, copies: copies)
             let options = try options(for: session)
-            let cache = try Self.cache(session, isNeeded: offline)
+            let cache = try OfflineCache(lookingOnly: session, isNeeded: offline)
             try await Interruption.run(logger: session.logger) {
                 try await RegistryClient.with(session.registries) { client in
                     try await cache.opened { try await plan(session, session.syncer(client, $0, options)) }
@@ -66,7 +66,6 @@ struct PlanCommand: Subcommand {
     private func options(for session: Session) throws -> Syncer.Options {
         var options = Syncer.Options()
         options.parallelism = session.settings.parallelism
-        options.isDryRun = true
         options.isOffline = offline
         options.entries = try Set(chosen(session))
         return options
@@ -81,13 +80,6 @@ struct PlanCommand: Subcommand {
             throw ValidationError("no entry's source is \(explain.location): --explain wants a tag of a source")
         }
         return chosen
-    }
-
-    /// Looking never creates a cache; without one everything counts as lacking.
-    private static func cache(_ session: Session, isNeeded: Bool) throws -> OfflineCache? {
-        var configuration = session.cache
-        configuration.mayBeReadOnly = true
-        return try isNeeded || ContentCache.isThere(session.cacheDirectory) ? OfflineCache(configuration) : nil
     }
 
     private func plan(_ session: Session, _ syncer: Syncer) async throws {

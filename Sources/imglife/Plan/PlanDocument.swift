@@ -108,9 +108,10 @@ extension PlanDocument.Tag {
         targetTag = tag.target.description
         digest = tag.listed.digest?.description
         cost = tag.cost.map(PlanDocument.Cost.init)
+        reason = tag.decision.reason
         switch tag.decision {
-        case .copy(_, let cause): (decision, reason) = (.copy, cause.rawValue)
-        case .copyReferrers: (decision, reason) = (.referrers, "referrers new")
+        case .copy: decision = .copy
+        case .copyReferrers: decision = .referrers
         case .upToDate: decision = .upToDate
         case .compare: (decision, reason) = (.compare, "digests are compared when manifests are read")
         case .undecided: decision = .undecided
