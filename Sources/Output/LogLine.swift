@@ -25,7 +25,7 @@ package struct LogLine {
 
     /// Begins with what stands before the fields: `2026-11-26T12:00:00Z INFO answered`, or an object that is still open.
     ///
-    /// - Parameter message: the end of that, where a person reads it, so that fields are to be in columns behind it.
+    /// Where a person reads it, fields are in columns behind the message that it ends with.
     package init(_ format: Format, _ beginning: String, columnsAfter message: String? = nil) {
         self.format = format
         last = message.map { ($0.unicodeScalars.count, Self.messageColumns) }
