@@ -32,6 +32,11 @@ struct LeaseRows {
     /// How many items of a lease go in a transaction; an import can have held hundreds of thousands.
     private static let releasedAtOnce = 5_000
 
+    /// Removes leases with all that they hold, in as many transactions as that takes; blocks.
+    static func release(_ leases: [String], in index: CacheIndex) throws {
+        while try !index.write({ try $0.leases.release(leases) }) {}
+    }
+
     /// Removes leases, or as many of their items as may go in one transaction; reservations go with the leases.
     ///
     /// - Returns: whether all of it is gone.
@@ -86,12 +91,5 @@ struct LeaseRows {
 
     private func begin(_ lease: String) throws {
         try db.executeCached(sql: "INSERT INTO leases (id) VALUES (?) ON CONFLICT DO NOTHING", arguments: [lease])
-    }
-}
-
-extension CacheIndex {
-    /// Removes leases with all that they hold, in as many transactions as that takes; blocks.
-    func release(_ leases: [String]) throws {
-        while try !write({ try $0.leases.release(leases) }) {}
     }
 }

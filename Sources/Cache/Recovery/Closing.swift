@@ -34,7 +34,7 @@ struct Closing: Sendable {
         let hadLease = store.lease.end()
         // The next process that opens it finds out what is left to do.
         guard !store.health.isFailed else { return }
-        if hadLease { try index.release([store.lease.id]) }
+        if hadLease { try LeaseRows.release([store.lease.id], in: index) }
         // Whoever can have the lock alone is the last user.
         let files = IndexFiles(directory: store.directory)
         let isDue = try !store.isReadOnly && (index.writeCount > 0 || !files.hasSum())

@@ -25,7 +25,7 @@ struct Tidying: Sendable {
         let files = Set(try StoreDirectory.names(in: store.directory.leases))
         for name in files where try removeIfDead(name) { dead.append(name) }
         let gone = dead.filter(recorded.contains) + recorded.filter { !files.contains($0) }
-        if !gone.isEmpty { try store.index.release(gone) }
+        if !gone.isEmpty { try LeaseRows.release(gone, in: store.index) }
     }
 
     private func removeIfDead(_ lease: String) throws(CacheError) -> Bool {
