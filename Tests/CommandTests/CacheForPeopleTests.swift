@@ -64,6 +64,7 @@ struct CacheForPeopleTests {
             let words = patterns.map { $0.replacing("HOST", with: filled.host) }
             let list = try await filled.program(["cache", "ls"] + words)
             #expect(Self.names(list, filled).count == count, "\(list.output)")
+            #expect(list.errors.contains("no name in the cache is like that") == (count == 0))
             let json = try await filled.program(["cache", "ls", "--output", "json"] + words)
             let images = try JSONValue(parsing: json.stdout)["images"]?.elements?.count
             #expect(images == (patterns == ["*"] ? 7 : patterns[0] == "*/app:1.1*" ? 2 : count))

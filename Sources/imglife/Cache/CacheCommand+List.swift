@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cache
+import Logging
 import OCI
 
 /// `imglife cache ls`.
@@ -39,11 +40,17 @@ struct CacheListCommand: Subcommand {
     var output = CacheCommand.Output.text
 
     func run() async throws {
-        try await CacheAccess.run(parent.options, mayBeReadOnly: true) { [self] cache, _ in
-            switch output {
-            case .text: try await writeTable(cache.inventory)
-            case .json: try await writeDocument(cache.inventory)
-            }
+        try await CacheAccess.run(parent.options, mayBeReadOnly: true) { [self] cache, access in
+            let isFound =
+                switch output {
+                case .text: try await writeTable(cache.inventory)
+                case .json: try await writeDocument(cache.inventory)
+                }
+            guard !isFound, !patterns.isEmpty else { return }
+            access.configuration.logger.notice(
+                "no name in the cache is like that; patterns are compared with whole names, such as '*/app:*'",
+                metadata: ["pattern": "\(patterns.map(\.text.displaySafe).joined(separator: " "))"]
+            )
         }
     }
 
@@ -51,7 +58,9 @@ struct CacheListCommand: Subcommand {
     private static let pageSize = 250
 
     /// Writes page after page, so that of a large cache the first one is there at once; a smaller one is one table.
-    private func writeTable(_ inventory: Inventory) async throws {
+    ///
+    /// - Returns: whether there was anything.
+    private func writeTable(_ inventory: Inventory) async throws -> Bool {
         var table = ImageTable(hasDigests: digests, columns: Terminal.outputColumns)
         var order = RepositoryOrder()
         var rows: [NamedImage] = []
@@ -62,7 +71,9 @@ struct CacheListCommand: Subcommand {
             rows = []
         }
         rows += order.finish()
+        let isFound = !rows.isEmpty || table.isBegun
         if !rows.isEmpty || !table.isBegun { try StandardOutput.write(table.text(rows)) }
+        return isFound
     }
 
     /// The names of an image that were asked for.
@@ -73,7 +84,9 @@ struct CacheListCommand: Subcommand {
     }
 
     /// The same text as of one document that is encoded whole, without holding it.
-    private func writeDocument(_ inventory: Inventory) async throws {
+    ///
+    /// - Returns: whether there was anything.
+    private func writeDocument(_ inventory: Inventory) async throws -> Bool {
         var text = "{\n  \"images\" : [\n"
         var isFirst = true
         try await forEachPage(of: inventory) { images in
@@ -86,6 +99,7 @@ struct CacheListCommand: Subcommand {
             text = ""
         }
         try StandardOutput.write("\n  ],\n  \"version\" : 1\n}\n")
+        return !isFirst
     }
 
     /// Hands out the images in pages; all at once where an order needs them all.
