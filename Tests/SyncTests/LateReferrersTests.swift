@@ -37,6 +37,28 @@ struct LateReferrersTests: ReferrerMirroring {
         }
     }
 
+    @Test("What the target mounts, and so never comes to the cache, is remembered as given", arguments: [true, false])
+    func mounted(hasInterface: Bool) async throws {
+        try await between(interfaceAt: hasInterface, true) { registry, _ in
+            let image = SampleImage.image()
+            registry.load(image, repository: repository, tag: "v1")
+            let tag = try TagName("sha256-\(image.digest.hex).sig")
+            registry.load(.image(labels: ["kind": "signature"]), repository: repository, tag: tag)
+            let artifact = SampleImage.artifact(of: image.top)
+            if hasInterface { registry.load(artifact, repository: repository) }
+            try await MirrorRun.with { mirror in
+                let entry = entry(registry, registry, "tag_regex: '^v'")
+                #expect(try await mirror.run(entry).rows.map(\.referrers) == [hasInterface ? 2 : 1])
+                // Which question is asked is chosen at random.
+                for _ in 0..<6 { #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate]) }
+                registry.load(.image(labels: ["kind": "two signatures"]), repository: repository, tag: tag)
+                for _ in 0..<20 { _ = try await mirror.run(entry) }
+                #expect(registry.store.digest(of: tag, in: mirrored) == registry.store.digest(of: tag, in: repository))
+                #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate])
+            }
+        }
+    }
+
     @Test("Where the listing of tags proves that nothing changed, no tag costs a request")
     func provenByListing() async throws {
         try await between(interfaceAt: false, true) { source, target in

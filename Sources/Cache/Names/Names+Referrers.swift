@@ -11,6 +11,11 @@ extension Names {
             .filter(store.blobs.contains)
     }
 
+    /// The same whether or not the cache holds it: what a target has mounted never came here.
+    package func listedReferrers(of subject: Digest, in location: RepositoryReference) async throws -> [Digest] {
+        try await store.index.read { try $0.referrers.listed(of: subject, in: location) }
+    }
+
     /// Notes all that a repository lists as referring to some manifests, in its order.
     ///
     /// What is listed and here is kept as long as its subject is here and the repository has a name; what is listed no

@@ -18,8 +18,8 @@ struct ReferrerNews {
         case interface([Digest])
         /// What the tag lists that stands in for the interface.
         case index(TagName, of: Digest)
-        /// Whether one of cosign's tags is what it was.
-        case tag(TagName, Digest)
+        /// Whether one of cosign's tags is what it was: one of these.
+        case tag(TagName, Set<Digest>)
     }
 
     /// - Throws: `CacheError`; `CancellationError`; what source and target throw.
@@ -33,8 +33,8 @@ struct ReferrerNews {
             case .index(let tag, let subject):
                 let listed = try await copy.source.manifest(.tag(tag))?.references ?? []
                 return try await differs(listed, subject)
-            case .tag(let tag, let digest):
-                return try await copy.source.resolve(.tag(tag))?.digest != digest
+            case .tag(let tag, let former):
+                return try await copy.source.resolve(.tag(tag)).map { !former.contains($0.digest) } ?? true
             }
         }
         return false
@@ -44,11 +44,16 @@ struct ReferrerNews {
     private func questions() async throws -> [Question]? {
         var questions: [Question] = []
         for subject in graph.subjects {
-            let given = Set(try await given(subject).map(\.digest))
-            for tag in subject.cosignTags where tags.contains(tag) || !given.isEmpty {
-                let last = try await copy.cache.names.resolve(.tag(tag), in: copy.job.source)?.digest
-                guard tags.contains(tag) == (last.map(given.contains) ?? false) else { return nil }
-                if let last { questions.append(.tag(tag, last)) }
+            let given = try await given(subject)
+            for tag in subject.cosignTags where tags.contains(tag) || !given.all.isEmpty {
+                if let last = try await copy.cache.names.resolve(.tag(tag), in: copy.job.source)?.digest {
+                    guard tags.contains(tag) == given.all.contains(last) else { return nil }
+                    questions.append(.tag(tag, [last]))
+                } else if tags.contains(tag) {
+                    // Of what the target has mounted the cache knows no more than that it was given.
+                    guard !given.elsewhere.isEmpty else { return nil }
+                    questions.append(.tag(tag, given.elsewhere))
+                }
             }
             let index = try subject.referrersTag
             if tags.contains(index) { questions.append(.index(index, of: subject)) }
@@ -73,12 +78,29 @@ struct ReferrerNews {
     }
 
     private func differs(_ listed: [Descriptor], _ subject: Digest) async throws -> Bool {
-        let given = try await given(subject).filter { try copy.cache.manifest($0)?.subject?.digest == subject }
-        return Set(given.map(\.digest)) != Set(listed.map(\.digest).filter { $0 != subject })
+        let given = try await given(subject)
+        let there = Set(listed.map(\.digest).filter { $0 != subject })
+        let known = Set(
+            try given.here.filter { try copy.cache.manifest($0)?.subject?.digest == subject }.map(\.digest)
+        )
+        // What else the target was given may be what one of cosign's tags is at the source.
+        return !known.isSubset(of: there) || !there.isSubset(of: known.union(given.elsewhere))
     }
 
-    private func given(_ subject: Digest) async throws -> [Descriptor] {
-        try await copy.cache.names.referrers(of: subject, in: copy.job.target)
+    /// What the target was given of what refers to a manifest.
+    private struct Given {
+        let here: [Descriptor]
+        let all: Set<Digest>
+
+        /// What the cache does not hold.
+        var elsewhere: Set<Digest> { all.subtracting(here.map(\.digest)) }
+    }
+
+    private func given(_ subject: Digest) async throws -> Given {
+        Given(
+            here: try await copy.cache.names.referrers(of: subject, in: copy.job.target),
+            all: Set(try await copy.cache.names.listedReferrers(of: subject, in: copy.job.target))
+        )
     }
 }
 
