@@ -48,6 +48,21 @@ struct WholeUploadTests {
         #expect(log.text.contains("a host does not take a small blob in one request"))
     }
 
+    @Test(
+        "A registry that takes it as the first part of an upload has all of the blob then, whether or not it says so",
+        arguments: [
+            (true, ["POST 202", "PUT 201", "POST 202", "PUT 201"]),
+            (false, ["POST 202", "PUT 400", "DELETE 404", "POST 202", "PUT 201", "POST 202", "PUT 201"]),
+        ]
+    )
+    func firstPart(isTold: Bool, expected: [String]) async throws {
+        let seen = try await upload([Self.source(1), Self.source(2)]) { registry in
+            registry.options.keepsOffered = true
+            registry.options.tellsOffered = isTold
+        }
+        #expect(seen == expected)
+    }
+
     @Test("Only a blob that is small enough to be sent in vain finds it out")
     func trial() async throws {
         let blobs = [Self.source(1, 65 << 10), Self.source(2, 0), Self.source(3, 64 << 10), Self.source(4, 65 << 10)]

@@ -23,7 +23,12 @@ struct PushEndpoints {
             store.state.withLock { $0.uploads[id]?.append(body) }
             return finish(name, id, query)
         }
-        var headers = progress(name, id, range: "0-0")
+        var range = "0-0"
+        if options.keepsOffered, body.readableBytes > 0 {
+            store.state.withLock { $0.uploads[id]?.append(body) }
+            if options.tellsOffered { range = "0-\(body.readableBytes - 1)" }
+        }
+        var headers = progress(name, id, range: range)
         if let minimum = options.minimumChunk { headers["OCI-Chunk-Min-Length"] = "\(minimum)" }
         return Reply(202, headers: headers)
     }

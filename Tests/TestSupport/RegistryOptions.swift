@@ -12,6 +12,10 @@ package struct RegistryOptions: Sendable {
     package var mounts = true
     /// Whether `POST ?digest=` with a blob's bytes stores it; otherwise it opens an upload, and the bytes are dropped.
     package var takesWholeUploads = false
+    /// Whether what comes with the POST that opens an upload is its first part.
+    package var keepsOffered = false
+    /// Whether the answer says so then.
+    package var tellsOffered = true
     /// Whether the referrers API exists, and `OCI-Subject` is sent.
     package var referrersAPI = false
     /// Whether a manifest's children and blobs must be there when it is pushed.

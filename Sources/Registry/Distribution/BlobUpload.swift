@@ -93,7 +93,13 @@ struct BlobUpload {
             sent += Int64(range.count)
             try response.confirm(digest, repository, context)
         } else {
-            session.opened(try UploadPlace(response, context))
+            let place = try UploadPlace(response, context)
+            session.opened(place)
+            // Some have it as the first part of the upload that they open.
+            if range.count > 1, response.header("Range").flatMap({ UploadRange.count($0) }) == range.upperBound {
+                sent += Int64(range.count)
+                _ = session.sent(range, held: range.upperBound, at: place)
+            }
         }
         return isTaken
     }
