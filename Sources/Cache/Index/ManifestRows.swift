@@ -74,17 +74,22 @@ struct ManifestRows {
         )
     }
 
+    /// A manifest, `?1`, and all that an image consists of with it.
+    private static let closure = """
+        WITH RECURSIVE closure (digest) AS (
+            SELECT ?1
+            UNION
+            SELECT edges.child FROM edges JOIN closure ON edges.parent = closure.digest
+            WHERE edges.kind <> 'subject'
+        )
+        """
+
     /// What an image consists of, as far as is known, and is not recorded as there.
     func unrecorded(in digest: Digest) throws -> [Descriptor] {
         try Descriptor.fetchAll(
             db.cachedStatement(
                 sql: """
-                    WITH RECURSIVE closure (digest) AS (
-                        SELECT ?1
-                        UNION
-                        SELECT edges.child FROM edges JOIN closure ON edges.parent = closure.digest
-                        WHERE edges.kind <> 'subject'
-                    )
+                    \(Self.closure)
                     SELECT DISTINCT edges.child AS digest, edges.media_type, edges.size
                     FROM closure JOIN edges ON edges.parent = closure.digest AND edges.kind <> 'subject'
                         LEFT JOIN blobs ON blobs.digest = edges.child
@@ -103,12 +108,7 @@ struct ManifestRows {
         let rows = try Row.fetchAll(
             db.cachedStatement(
                 sql: """
-                    WITH RECURSIVE closure (digest) AS (
-                        SELECT ?1
-                        UNION
-                        SELECT edges.child FROM edges JOIN closure ON edges.parent = closure.digest
-                        WHERE edges.kind <> 'subject'
-                    )
+                    \(Self.closure)
                     SELECT digest, ?2 AS media_type, size, state FROM closure LEFT JOIN blobs USING (digest)
                     """
             ),
