@@ -54,24 +54,15 @@ enum ReferrerIndex {
     }
 
     private static func entry(_ referrer: Manifest) throws -> [UInt8] {
-        let artifactType: String?
-        let annotations: [String: String]
-        switch referrer.content {
-        case .image(let image):
-            artifactType = image.artifactType ?? image.config.mediaType.description
-            annotations = image.annotations
-        case .index(let index):
-            artifactType = index.artifactType
-            annotations = index.annotations
-        }
+        let said = ReferrerEntry(referrer)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let entry = Entry(
             mediaType: referrer.descriptor.mediaType.description,
             digest: referrer.descriptor.digest.description,
             size: referrer.descriptor.size,
-            artifactType: artifactType,
-            annotations: annotations.isEmpty ? nil : annotations
+            artifactType: said.artifactType,
+            annotations: said.annotations.isEmpty ? nil : said.annotations
         )
         return Array(try encoder.encode(entry))
     }
