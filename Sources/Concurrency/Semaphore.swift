@@ -47,7 +47,7 @@ package final class Semaphore: Sendable {
         }
     }
 
-    /// How many wait now; for displays and tests.
+    /// How many wait now.
     package var waiterCount: Int { state.withLock { $0.waiters.count } }
 
     private func enter() async throws {

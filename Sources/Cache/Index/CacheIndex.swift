@@ -136,7 +136,8 @@ final class CacheIndex: Sendable {
 
     /// Reads at one moment; blocks.
     ///
-    /// It must not write. Not by the queue's own reading: that sets `query_only` and takes it back, upon which SQLite compiles every statement anew.
+    /// It must not write. Not by the queue's own reading: that sets `query_only` and takes it back, upon which SQLite compiles
+    /// every statement anew.
     func read<Value>(_ body: (Database) throws -> Value) throws(CacheError) -> Value {
         do {
             return try queue.unsafeRead { db in
