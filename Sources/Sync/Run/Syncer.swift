@@ -119,10 +119,16 @@ package struct Syncer: Sendable {
                     try await inner.waitForAll()
                 }
             }
-            // The first task ends before the stream does, or with it; what is waited for beyond the bound may be it.
+            group.addTask { try await runHooks(ofEntries: ended, collector) }
+            try await group.waitForAll()
+        }
+    }
+
+    private func runHooks(ofEntries ended: AsyncStream<Int>, _ collector: RowCollector) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
             var underWay = 0
             for await entry in ended {
-                if underWay > Self.hookParallelism {
+                if underWay >= Self.hookParallelism {
                     try await group.next()
                     underWay -= 1
                 }
