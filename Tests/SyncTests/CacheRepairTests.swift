@@ -15,7 +15,11 @@ struct CacheRepairTests {
         let layer = try #require(image.blobs.last?.descriptor.digest)
         try await MirrorFixture.with(image) { fixture in
             #expect(try await fixture.sync().errors == 0)
-            let configuration = CacheConfiguration(directory: fixture.run.cacheDirectory, clock: TestClock())
+            let configuration = CacheConfiguration(
+                directory: fixture.run.cacheDirectory,
+                clock: TestClock(),
+                lockTimeout: .endless
+            )
             let outcomes = try await RegistryClient.with(RegistryConfiguration(logger: Logger(label: "test"))) {
                 client in
                 try await ContentCache.with(configuration) { cache in

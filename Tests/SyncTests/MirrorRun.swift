@@ -79,7 +79,8 @@ struct MirrorRun: Sendable {
             let cache = CacheConfiguration(
                 directory: cacheDirectory,
                 retry: RetryPolicy(attempts: cacheAttempts),
-                clock: TestClock()
+                clock: TestClock(),
+                lockTimeout: .endless
             )
             return try await ContentCache.with(cache) { try await body(syncer($0)) }
         }

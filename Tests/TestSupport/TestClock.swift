@@ -97,3 +97,8 @@ package final class ManualClock: Clock {
         try await state.wait { $0.sleepers.count >= count }
     }
 }
+
+extension Duration {
+    /// How long to wait by a clock that no sleep holds up for what is certain to come, but in real time: a lock's release.
+    package static let endless = Duration.seconds(1 << 40)
+}

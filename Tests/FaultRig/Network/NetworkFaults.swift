@@ -156,7 +156,8 @@ private struct NetworkCase: Sendable, CustomStringConvertible {
         let cache = CacheConfiguration(
             directory: directory + "/cache",
             logger: configuration.logger,
-            clock: TestClock()
+            clock: TestClock(),
+            lockTimeout: .endless
         )
         let operation = operation
         return try await Timer(ContinuousClock()).limit(Self.longest) { [configuration] in

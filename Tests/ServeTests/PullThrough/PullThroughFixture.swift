@@ -42,7 +42,12 @@ struct PullThroughFixture: Sendable {
         var configuration = PullThroughConfiguration(logger: logger, clock: clock)
         configuration.maintain = maintain
         configuration.downloads = { _ in downloads }
-        let cacheConfiguration = CacheConfiguration(directory: path, logger: logger, clock: TestClock())
+        let cacheConfiguration = CacheConfiguration(
+            directory: path,
+            logger: logger,
+            clock: TestClock(),
+            lockTimeout: .endless
+        )
         let upstreams = Upstreams(hosts: [host]) { $0 == repository ? upstream : nil }
         return try await ContentCache.with(cacheConfiguration) { cache in
             try await PullThroughContent.with(cache, upstreams, configuration) { content in

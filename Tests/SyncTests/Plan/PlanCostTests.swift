@@ -72,6 +72,7 @@ struct PlanCostTests {
             #expect(before.isEmpty)
             source.forgetRequests()
             let report = lines.count == 1 ? try await mirror.run(lines[0]) : try await mirror.run(lines[0], lines[1])
+            #expect(report.errors == 0, "\(report.rows.compactMap(\.reason))")
             let costs = costs(plan)
             #expect(costs.allSatisfy { $0.basis == .manifests } && costs.count == report.synced)
             #expect(costs.reduce(0) { $0 + $1.download } == report.bytes.downloaded)
