@@ -1,4 +1,5 @@
 import ArgumentParser
+import Concurrency
 import Glibc
 import Logging
 import UnixSignals
@@ -27,6 +28,13 @@ enum Interruption {
         return isIgnored ? [.sigint, .sigterm] : [.sigint, .sigterm, .sighup]
     }
 
+    /// Ends the process without waiting for its work; what it has started ends with it.
+    static func endAtOnce(_ code: CInt) -> Never {
+        ProcessGroups.started.killAll()
+        Terminal.standardError.flush()
+        _exit(code)
+    }
+
     /// The first signal asks the work to stop; the second does not wait for it.
     private static func listen(
         to signals: UnixSignalsSequence,
@@ -36,7 +44,7 @@ enum Interruption {
         var isStopping = false
         for await signal in signals {
             let code: CInt = signal == .sigint ? 130 : signal == .sighup ? 129 : 143
-            if isStopping { _exit(code) }
+            if isStopping { Self.endAtOnce(code) }
             isStopping = true
             logger.notice("stopping; partial downloads are kept", metadata: ["signal": "\(signal)"])
             request.yield(code)

@@ -59,10 +59,7 @@ struct Stopping: Sendable {
                 continue
             }
             let code: CInt = signal == .sigint ? 130 : 143
-            if isStopping {
-                Terminal.standardError.flush()
-                _exit(code)
-            }
+            if isStopping { Interruption.endAtOnce(code) }
             isStopping = true
             logger.notice("\(words)", metadata: ["signal": "\(signal)"])
             stops.continuation.yield(code)

@@ -5,7 +5,8 @@ import Subprocess
 
 /// A docker credential program: `docker-credential-<name> get`, with the server on its standard input.
 ///
-/// It runs without a shell, is looked for in `PATH` only, and inherits the environment without our own secrets.
+/// It runs without a shell, is looked for in `PATH` only, and inherits the environment without our own secrets. It leads
+/// a session of its own: who stops waiting for it kills whatever it has started as well.
 struct CredentialProgram: Sendable {
     /// What it may write, in bytes.
     static let outputLimit = 64 << 10
@@ -79,15 +80,31 @@ struct CredentialProgram: Sendable {
             environment: .custom(
                 Dictionary(uniqueKeysWithValues: variables.map { (Environment.Key(rawValue: $0.key) ?? "", $0.value) })
             ),
+            platformOptions: Self.options,
             input: ServerInput(bytes: Array(server.utf8)),
             output: .string(limit: Self.outputLimit),
             error: .string(limit: Self.outputLimit)
-        )
+        ) { program in
+            await ProcessGroups.started.including(program.processIdentifier.value) { await Self.end(of: program) }
+        }
         return Answer(
             isSuccess: result.terminationStatus.isSuccess,
             output: result.standardOutput,
             words: result.standardError
         )
+    }
+
+    private static var options: PlatformOptions {
+        var options = PlatformOptions()
+        options.createSession = true
+        options.teardownSequence = [.send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .zero)]
+        return options
+    }
+
+    /// Waits until it has ended: a teardown whose one step, the signal 0, does nothing but wait.
+    private static func end(of program: Execution<ServerInput, StringOutput<UTF8>, StringOutput<UTF8>>) async {
+        let wait = TeardownStep.send(signal: Signal(rawValue: 0), allowedDurationToNextStep: .seconds(1 << 30))
+        await program.teardown(using: [wait])
     }
 
     private func parse(_ output: String) throws -> Credential? {

@@ -1,3 +1,4 @@
+import Concurrency
 import Subprocess
 import Synchronization
 
@@ -41,7 +42,7 @@ struct HookProcess {
             output: .sequence,
             error: .combinedWithOutput
         ) { shell in
-            await supervise(shell, receive)
+            await ProcessGroups.started.including(shell.processIdentifier.value) { await supervise(shell, receive) }
         }
         try Task.checkCancellation()
         if result.closureResult { return .timedOut }
