@@ -37,4 +37,24 @@ struct EntryHookTests {
             }
         }
     }
+
+    @Test("A run lasts until the last of its hooks has ended")
+    func duration() async throws {
+        try await TemporaryDirectory.with { directory in
+            let work = "n=0; while [ $n -lt 20000 ]; do n=$((n+1)); done; cp $IMGLIFE_REPORT \(directory)/report"
+            let report = try await MirrorRun.with { run in
+                var run = run
+                run.hooks = HookRunner(environment: ["PATH": "/usr/bin:/bin"], logger: run.log.logger)
+                run.sections = "  hooks: {post_sync: [{cmd: '\(work)'}]}\n"
+                return try await run.run("source: '127.0.0.1:1/up/app', target: '127.0.0.1:1/down/app', tag: v1")
+            }
+            #expect(report.hooks.map(\.outcome.result) == [.succeeded])
+            // What the hook was told is how long it had taken by then.
+            let text = try Files.text("\(directory)/report")
+            let told = try #require(
+                text.firstMatch(of: /"duration_seconds": ?([0-9.]+)/).flatMap { Double($0.output.1) }
+            )
+            #expect(report.duration > .seconds(told) + .milliseconds(2), "\(report.duration), \(told)")
+        }
+    }
 }

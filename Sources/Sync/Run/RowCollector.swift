@@ -9,6 +9,7 @@ final class RowCollector: Sendable {
         var starts: [Int: ContinuousClock.Instant] = [:]
         var hooks: [SyncReport.HookRecord] = []
         var warnings: [SyncReport.Warning] = []
+        var unfinishedBytes = ByteTally()
     }
 
     private let state = Mutex(State())
@@ -47,6 +48,13 @@ final class RowCollector: Sendable {
     func add(_ warning: String, entry: Int) {
         state.withLock { $0.warnings.append(SyncReport.Warning(entry: entry, text: warning)) }
     }
+
+    /// Takes note of what has passed for a tag that will have no row, as the run was stopped.
+    func add(unfinished bytes: ByteTally) {
+        state.withLock { $0.unfinishedBytes += bytes }
+    }
+
+    var unfinishedBytes: ByteTally { state.withLock(\.unfinishedBytes) }
 
     /// What entries were warned of, in their order.
     var warnings: [SyncReport.Warning] { state.withLock { $0.warnings.sorted { $0.entry < $1.entry } } }

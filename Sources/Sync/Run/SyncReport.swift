@@ -13,7 +13,10 @@ package struct SyncReport: Sendable {
     /// In the order of the configuration, and within an entry newest tag first.
     package var rows: [Row] = []
     package var isDryRun = false
+    /// From the beginning of the run until the last of its hooks has ended, or so far.
     package var duration: Duration = .zero
+    /// What has passed for tags that have no row, because the run was stopped.
+    package var unfinishedBytes = ByteTally()
     /// When the run began.
     package var started = Date()
     /// What became of the hooks, in the order in which they ended: entries' hooks first.
@@ -53,7 +56,7 @@ package struct SyncReport: Sendable {
     package var hookErrors: Int { hooks.count { $0.outcome.isError } }
 
     package var bytes: ByteTally {
-        rows.reduce(into: ByteTally()) { $0 += $1.bytes }
+        rows.reduce(into: unfinishedBytes) { $0 += $1.bytes }
     }
 
     private func count(_ status: Status) -> Int {

@@ -34,7 +34,7 @@ package struct Syncer: Sendable {
     let options: Options
     let logger: Logger
     package let progress = SyncProgress()
-    private let collector = RowCollector()
+    let collector = RowCollector()
     private let started = Date()
     private let start = ContinuousClock.now
     let known = KnownContent()
@@ -84,6 +84,7 @@ package struct Syncer: Sendable {
         collector.add(outcomes, entry: nil)
         report.hooks = collector.hooks
         report.warnings = collector.warnings
+        report.duration = ContinuousClock.now - start
         return report
     }
 
@@ -93,6 +94,7 @@ package struct Syncer: Sendable {
     package func soFar() -> SyncReport {
         var report = SyncReport()
         report.rows = collector.takeRows()
+        report.unfinishedBytes = collector.unfinishedBytes
         report.started = started
         report.duration = ContinuousClock.now - start
         report.hooks = collector.hooks

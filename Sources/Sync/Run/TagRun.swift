@@ -185,7 +185,10 @@ struct TagRun: Sendable {
         var row: SyncReport.Row
         do {
             row = try await body()
-        } catch let error where !error.isCancellation {
+        } catch let error where error.isCancellation {
+            run.collector.add(unfinished: copy.bytes.total)
+            throw error
+        } catch {
             row = failure(error)
         }
         row.bytes = copy.bytes.total
