@@ -4,9 +4,10 @@ import OCI
 /// The table of `imglife cache ls`: every line says all, figures stand on the right.
 struct ImageTable {
     private static let digestLength = 12
-    /// What a terminal's width leaves of names and platforms at least.
-    private static let minimumName = 20
+    /// What a terminal's width leaves of platforms, then of names, then of platforms again, at least.
     private static let minimumPlatforms = 11
+    private static let minimumName = "IMAGE".count
+    private static let leastPlatforms = 3
 
     private let hasDigests: Bool
     /// The terminal's, in characters; `nil` cuts nothing.
@@ -41,7 +42,7 @@ struct ImageTable {
         ]
     }
 
-    /// Platforms give way first, then names.
+    /// Platforms give way first, then names; a name that is longer than its column has a line of its own.
     private var shownWidths: [Int] {
         guard let columns else { return widths }
         var shown = widths
@@ -49,10 +50,17 @@ struct ImageTable {
         func excess() -> Int { max(0, shown.reduce(0, +) + 2 * last - columns) }
         shown[last] -= min(excess(), max(0, shown[last] - Self.minimumPlatforms))
         shown[0] -= min(excess(), max(0, shown[0] - Self.minimumName))
+        shown[last] -= min(excess(), max(0, shown[last] - Self.leastPlatforms))
         return shown
     }
 
     private func line(_ cells: [String], _ widths: [Int]) -> String {
+        guard let columns, cells[0].unicodeScalars.count > widths[0] else { return figures(cells, widths) }
+        let name = FoldedText.lines(cells[0], columns: columns).joined(separator: "\n")
+        return name + "\n" + figures([""] + cells.dropFirst(), widths)
+    }
+
+    private func figures(_ cells: [String], _ widths: [Int]) -> String {
         cells.enumerated().map { column, text in
             switch column {
             case 0: ColumnText.fitted(text, widths[0])

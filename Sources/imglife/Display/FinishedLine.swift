@@ -11,6 +11,7 @@ struct FinishedLine {
         let bytes = row.bytes.pushed + row.bytes.mounted
         let time = row.duration.map { " in \(Elapsed($0))" } ?? ""
         let rest = "\(digest)  \(ByteCount(bytes))\(time)"
-        return "✓ " + ColumnText.cut(finished.name, max(8, columns - 2 - rest.count)) + rest
+        let lines = FoldedText.lines(finished.name + rest, columns: columns - 2)
+        return "✓ " + lines.joined(separator: "\n  ")
     }
 }

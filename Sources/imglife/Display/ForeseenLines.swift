@@ -50,14 +50,12 @@ struct ForeseenLines {
         }
         let indent = String(repeating: " ", count: start.count)
         let second = indent.dropLast(Self.arrow.count - 1) + Self.arrow.dropFirst()
-        let first = start + source.cut(columns - start.count)
+        let names = source.lines(columns, after: start, indent)
         guard columns - second.count - end.count >= target.least else {
-            return [
-                first, second + target.cut(columns - second.count),
-                ColumnText.cutEnd(indent + end.dropFirst(), columns),
-            ]
+            return names + target.lines(columns, after: String(second), indent)
+                + [ColumnText.cutEnd(indent + end.dropFirst(), columns)]
         }
-        return [first, second + target.cut(columns - second.count - end.count) + end]
+        return names + [second + target.cut(columns - second.count - end.count) + end]
     }
 
     /// An image's name, whose tag is what tells it from the others.
@@ -75,10 +73,15 @@ struct ForeseenLines {
         /// How many columns it takes at least to be told from others.
         var least: Int { min(repository.count, 12) + tag.count }
 
-        /// Cut in the repository, and in the tag only where that alone is too long.
-        func cut(_ columns: Int) -> String {
-            guard columns > tag.count + 1 else { return ColumnText.cut(tag, max(8, columns)) }
-            return ColumnText.cut(repository, columns - tag.count) + tag
+        /// Cut in the repository, to at least ``least`` columns.
+        func cut(_ columns: Int) -> String { ColumnText.cut(repository, columns - tag.count) + tag }
+
+        /// One line, or more where the tag takes them.
+        func lines(_ columns: Int, after start: String, _ indent: String) -> [String] {
+            let room = columns - start.count
+            guard room <= tag.count + 1 else { return [start + cut(room)] }
+            let pieces = FoldedText.lines(tag, columns: columns - indent.count)
+            return [start + ColumnText.cut(repository, room)] + pieces.map { indent + $0 }
         }
     }
 }
