@@ -47,6 +47,36 @@ struct RateLimitTests {
         }
     }
 
+    @Test("A host that refuses everything for a quarter of an hour is waited for once, not by each operation anew")
+    func givesUp() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            registry.script(
+                RequestMatch(nil, .manifests, times: nil),
+                .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "60"])
+            )
+            let clock = TestClock()
+            try await withClient(clock: clock) { client in
+                let repository = client.pull(registry)
+                await #expect(throws: RegistryError.self) { try await repository.manifest(.tag("v1")) }
+                let (waited, requests) = (clock.now.offset, registry.requests.count)
+                #expect(waited >= .seconds(900) && waited < .seconds(1000))
+                for _ in 0..<20 {
+                    await #expect {
+                        _ = try await repository.manifest(.tag("v1"))
+                    } throws: { error in
+                        "\(error)".contains("(429), it has refused everything for 15 minutes: try again then")
+                    }
+                }
+                #expect(clock.now.offset == waited && registry.requests.count == requests)
+                // When it wants requests again it gets them.
+                registry.removeScript()
+                try await clock.sleep(for: .seconds(61))
+                #expect(try await repository.manifest(.tag("v1")) != nil)
+            }
+        }
+    }
+
     @Test("One rate limit holds all requests to the host back, and one goes first afterwards")
     func holdsAllBack() async throws {
         try await ScriptedRegistry.with { registry in

@@ -17,6 +17,8 @@ final class HostClient: Sendable {
     private let places: RegistryConnections.Places?
     private let leavesRoom: Bool
     private let stack: any HTTPHandler
+    /// How long a host may want no requests, and answer nothing else, before it is given up for as long as it wants none.
+    private static let patience = Duration.seconds(900)
     private let mounted = Mutex<Set<Mount>>([])
     /// The repositories that have taken something.
     private let pushed = Mutex<Set<RepositoryName>>([])
@@ -101,6 +103,7 @@ final class HostClient: Sendable {
         _ request: HTTPRequest,
         _ use: (HTTPResponse) async throws -> Result
     ) async throws -> Result {
+        try checkPatience(request.context)
         do {
             let result = try await gate.pass(request.lane) {
                 guard let places else { return try await exchange(request, at: gate, use) }
@@ -116,6 +119,19 @@ final class HostClient: Sendable {
             error.isRepositoryThere = pushed.withLock { $0.contains(error.location.repository) }
             throw error
         }
+    }
+
+    /// Where one operation after the other would wait in vain, those that begin later need not.
+    private func checkPatience(_ context: CallContext) throws {
+        guard let left = gate.pauseLeft(refusingFor: Self.patience) else { return }
+        let error = RegistryError(
+            kind: .unavailable,
+            action: context.action,
+            location: context.location,
+            status: 429,
+            detail: "it has refused everything for \(Self.patience.components.seconds / 60) minutes"
+        )
+        throw retry.rateLimited(error, left)
     }
 
     private func exchange<Result>(

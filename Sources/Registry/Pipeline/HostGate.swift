@@ -8,6 +8,8 @@ final class HostGate: Sendable {
     private struct State {
         var nextProbe: UInt64 = 0
         var resumesAt: Duration?
+        /// When it first wanted no more requests, since it last answered one.
+        var refusesSince: Duration?
         /// The request that goes first after a pause, until it has been answered.
         var probe: UInt64?
         var held: [Signal<Void>] = []
@@ -81,12 +83,27 @@ final class HostGate: Sendable {
         return state.withLock { state in
             let isPaused = state.resumesAt.map { $0 > now } ?? false
             state.resumesAt = max(state.resumesAt ?? .zero, now + delay)
+            state.refusesSince = state.refusesSince ?? now
             return !isPaused
+        }
+    }
+
+    /// How much longer nobody needs to ask a host that has answered nothing else for a time than that it wants no requests.
+    ///
+    /// - Returns: `nil` while waiting is worth it.
+    func pauseLeft(refusingFor patience: Duration) -> Duration? {
+        let now = timer.now()
+        return state.withLock { state in
+            guard let since = state.refusesSince, now - since >= patience, let end = state.resumesAt, end > now else {
+                return nil
+            }
+            return end - now
         }
     }
 
     /// Ends a pause that is over: the host has answered.
     func answered() {
+        state.withLock { $0.refusesSince = nil }
         release { $0.probe != nil }
     }
 
