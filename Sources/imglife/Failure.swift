@@ -43,15 +43,22 @@ enum Failure {
     /// Tells of an error on standard error, in the form that log lines have.
     static func tell(_ message: String) {
         switch format {
-        case .text: StandardOutput.writeError("error: \(message)\n")
+        case .text: write("error: \(message)")
         case .json: StandardOutput.writeError(LogOutput.jsonLine(.error, message, []))
         }
     }
 
     private static func tell(_ problems: [ConfigurationProblem]) {
         for problem in problems {
-            if format == .json { tell("\(problem)") } else { StandardOutput.writeError("\(problem)\n") }
+            if format == .json { tell("\(problem)") } else { write("\(problem)") }
         }
+    }
+
+    /// A line, or on a terminal as many as it takes.
+    private static func write(_ line: String) {
+        let terminal = Terminal.standardError
+        let lines = FoldedText.lines(line, columns: terminal.isTerminal ? terminal.size.columns : nil)
+        StandardOutput.writeError(lines.joined(separator: "\n") + "\n")
     }
 
     private static func report(_ error: any Error) -> any Error {

@@ -72,10 +72,13 @@ struct Imglife: AsyncParsableCommand {
     /// - Throws: `ExitCode`.
     func checkConfiguration(for command: (any Subcommand)?) async throws {
         try await Failure.exiting {
-            let session = try Session(options: options, copies: command?.copies ?? false)
+            let session = try Session(options: options, copies: command?.copies ?? false, needsFile: command == nil)
             let problems = try await FileCheck(session: session).problems()
             let troubles = NamedFiles.troubles(of: command)
             guard problems.isEmpty, troubles.isEmpty else { throw FailedCheck(problems: problems, troubles: troubles) }
+            guard session.hasFile else {
+                return try StandardOutput.write("no configuration at '\(session.file)': everything has its default\n")
+            }
             let count = session.configuration.entries.count
             try StandardOutput.write("\(session.file): valid, \(count) \(count == 1 ? "entry" : "entries")\n")
         }

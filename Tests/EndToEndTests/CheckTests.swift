@@ -124,8 +124,16 @@ struct CheckTests {
     @Test("Without a configuration, how to begin one is told")
     func begin() async throws {
         try await Workspace.with { workspace in
-            let result = try await workspace.run("sync", "--check")
-            #expect(result.status == 78 && result.errors.contains("begin one with 'imglife init'"))
+            for arguments in [["sync", "--check"], ["--check"]] {
+                let result = try await workspace.launch([Workspace.program] + arguments)
+                #expect(
+                    result.status == 78 && result.errors.contains("begin one with 'imglife init'"),
+                    "\(result.output)"
+                )
+            }
+            // What needs none is told that there is none.
+            let result = try await workspace.run("serve", "--check")
+            #expect(result.output == "no configuration at 'imglife.yaml': everything has its default\n")
         }
     }
 }

@@ -23,7 +23,7 @@ package struct CopyError: Error, Sendable, CustomStringConvertible {
     package var description: String {
         switch kind {
         case .missingTag(let reference, let location):
-            "\(location) has no tag '\(reference)': check 'tag', or whether upstream removed it"
+            "\(location) has no tag '\(reference)': check its name, and whether upstream has removed it"
         case .missingRepository(let location):
             "\(location.host) has no repository '\(location.repository)', or does not show it to this user: "
                 + "check 'source' and the credentials"

@@ -70,6 +70,7 @@ struct SyncCommand: Subcommand {
 
     /// One run, or a list.
     func run(_ session: Session) async throws {
+        let session = isWatched(session) && session.logger.logLevel > .debug ? session.watched() : session
         let options = try options(for: session)
         let waits = WaitingHosts()
         var registries = session.registries

@@ -7,6 +7,8 @@ struct EOLTable: CustomStringConvertible {
     static let minimumImageWidth = 20
 
     /// Header and rows, then a note on stale data if there is any; a newline ends each line.
+    ///
+    /// Empty where there are no rows.
     let description: String
 
     /// - Parameters:
@@ -15,6 +17,10 @@ struct EOLTable: CustomStringConvertible {
     ///     the host. `nil` cuts nothing.
     ///   - unanswered: products of which nothing is known, because the service did not answer.
     init(_ report: EOLReport, width: Int? = nil, unanswered: Set<String> = []) {
+        guard !report.rows.isEmpty else {
+            description = ""
+            return
+        }
         var cells = [["IMAGE", "CYCLE", "END OF LIFE", "DAYS LEFT", "NEWEST"]]
         cells += report.rows.map { Self.cells($0, isAnswered: !unanswered.contains($0.status.product)) }
         var widths = cells[0].indices.map { column in cells.map { $0[column].count }.max() ?? 0 }

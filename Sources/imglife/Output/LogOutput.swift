@@ -11,6 +11,8 @@ struct LogOutput: LogHandler {
     var logLevel: Logger.Level
     var metadata: Logger.Metadata = [:]
     var style = LogStyle.standardError
+    /// Leaves out all but the first few lines of a kind; `nil` leaves out none.
+    var likeLines: LikeLines?
 
     init(format: GlobalOptions.LogFormat, level: Logger.Level) {
         self.format = format
@@ -23,6 +25,16 @@ struct LogOutput: LogHandler {
     }
 
     func log(event: LogEvent) {
+        switch likeLines?.verdict(event.message.description) ?? .shown {
+        case .shown: write(event)
+        case .replaced:
+            let message = "more like '\(event.message)' are not shown here; '-v' shows all"
+            Terminal.standardError.write(line(event.level, message, [:]))
+        case .leftOut: break
+        }
+    }
+
+    private func write(_ event: LogEvent) {
         let own = event.metadata ?? [:]
         let all = metadata.isEmpty ? own : metadata.merging(own) { _, new in new }
         let line = line(event.level, event.message.description, all)

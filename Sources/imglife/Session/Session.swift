@@ -18,7 +18,7 @@ struct Session: Sendable {
     let lockTimeout: Duration
     let environment: [String: String]
     let logFormat: GlobalOptions.LogFormat
-    let logger: Logger
+    private(set) var logger: Logger
 
     /// Whether there is a configuration file; without one everything has its default.
     let hasFile: Bool
@@ -27,8 +27,9 @@ struct Session: Sendable {
     ///   - options: the command line's.
     ///   - copies: whether the command is of no use without the configuration's entries. Any other runs also without a
     ///     file, as long as nobody names one.
+    ///   - needsFile: whether there must be a file all the same.
     /// - Throws: ``MissingConfiguration``, `ConfigurationError`, `SettingsError`, `CredentialError`.
-    init(options: GlobalOptions, copies: Bool) throws {
+    init(options: GlobalOptions, copies: Bool, needsFile: Bool = false) throws {
         environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
         logger = try options.logger(environment: environment)
         logFormat = options.format(environment: environment)
@@ -38,7 +39,8 @@ struct Session: Sendable {
             configuration = try Configuration.recognizing(yaml: text, file: file, needsEntries: copies)
             hasFile = true
         } catch let error as MissingConfiguration
-            where !copies && error.isAbsent && options.config == nil && environment["IMGLIFE_CONFIG"] == nil
+            where !copies && !needsFile && error.isAbsent && options.config == nil
+            && environment["IMGLIFE_CONFIG"] == nil
         {
             configuration = Configuration()
             hasFile = false
@@ -51,6 +53,15 @@ struct Session: Sendable {
             ?? configuration.resolve(configuration.cache.path ?? "var/cache")
         lockTimeout = try options.lockPatience(environment: environment)
         for warning in configuration.warnings { logger.warning("\(warning)") }
+    }
+
+    /// The same for somebody who watches what becomes of it, and to whom the log need not say one thing often.
+    func watched() -> Session {
+        var session = self
+        var output = LogOutput(format: logFormat, level: logger.logLevel)
+        output.likeLines = LikeLines()
+        session.logger = Logger(label: logger.label) { [output] _ in output }
+        return session
     }
 
     /// The cache, for ``ContentCache``.

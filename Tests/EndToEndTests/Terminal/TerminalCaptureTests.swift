@@ -112,6 +112,38 @@ struct TerminalCaptureTests {
         }
     }
 
+    @Test("Failures that are tried again fit on that screen as well: of like warnings the first few are shown")
+    func thirtyRetried() async throws {
+        try await Mirror.with { mirror async throws in
+            try Self.loadHundred(mirror)
+            for number in 0..<30 {
+                mirror.upstream.script(RequestMatch("GET", .manifest("10.\(number).0"), times: nil), .status(500))
+            }
+            try await Self.recording(mirror, columns: 80, tags: "tag_regex: '^10'") { terminal in
+                let seen = try await terminal.screen { $0.contains("status 1") }
+                #expect(seen.count <= 40, "\(seen)")
+                #expect(seen.count { $0.contains("WARNING trying again") } == 4, "\(seen)")
+                // As the terminal folds it.
+                #expect(
+                    seen.joined().matches(of: /more like 'trying again' are not shown here; '-v' shows all/).count == 1
+                )
+                #expect(seen.joined(separator: " ").contains("after 3 tries: 10.29.0, 10.28.0,"), "\(seen)")
+            }
+        }
+    }
+
+    @Test("A list of the cache shows names whole, and figures within the width", arguments: [40, 50])
+    func narrowList(columns: Int) async throws {
+        try await Mirror.with { mirror async throws in
+            mirror.upstream.load(.image(), repository: "team/app", tag: "1")
+            try await Self.recording(mirror, columns: columns, "sync -q >synced; \"$imglife\" cache ls") { terminal in
+                let seen = try await terminal.screen { $0.contains("status 0") }
+                #expect(seen.count == 4 && seen[1] == "quay.io/team/app:1", "\(seen)")
+                #expect(seen[2].hasPrefix("     ") && seen[2].contains(" B  20"), "\(seen)")
+            }
+        }
+    }
+
     @Test("A plan and a dry run over 100 tags fit on a screen", arguments: ["plan", "dry-run"], [80, 120])
     func beforehand(name: String, columns: Int) async throws {
         try await Mirror.with { mirror async throws in
