@@ -11,7 +11,7 @@ struct LogOutput: LogHandler {
     var logLevel: Logger.Level
     var metadata: Logger.Metadata = [:]
     var style = LogStyle.standardError
-    /// Leaves out all but the first few lines of a kind; `nil` leaves out none.
+    /// Leaves out all but the first few warnings of a kind; `nil` leaves out none.
     var likeLines: LikeLines?
 
     init(format: GlobalOptions.LogFormat, level: Logger.Level) {
@@ -25,7 +25,8 @@ struct LogOutput: LogHandler {
     }
 
     func log(event: LogEvent) {
-        switch likeLines?.verdict(event.message.description) ?? .shown {
+        let counted = event.level == .warning ? likeLines : nil
+        switch counted?.verdict(event.message.description) ?? .shown {
         case .shown: write(event)
         case .replaced:
             let message = "more like '\(event.message)' are not shown here; '-v' shows all"
