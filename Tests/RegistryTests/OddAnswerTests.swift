@@ -41,6 +41,50 @@ struct OddAnswerTests {
         }
     }
 
+    private static let badDays: [(String, Action)] =
+        [("reset", .reset(afterBytes: 0)), ("closed", .close(afterBytes: 0))]
+        + [401, 408, 425, 499, 502, 503, 504, 520].map { ("\($0)", .status($0)) }
+
+    @Test(
+        "Where a range brings only failures the last try is without one, so that what was kept is never in the way",
+        arguments: badDays,
+        [1, 3]
+    )
+    func doubtsRanges(day: (name: String, answer: Action), attempts: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            let descriptor = Self.source.descriptor
+            registry.store.putBlob(.bytes(Self.source), descriptor.digest, in: "library/app")
+            registry.script(RequestMatch("GET", .blobs, times: nil, where: Self.hasRange), day.answer)
+            let bytes = try await withClient(retry: RetryPolicy(attempts: attempts)) {
+                try await $0.pull(registry).bytes(of: descriptor, from: 1000)
+            }
+            #expect(bytes == Self.source.read(at: 1000, count: Self.source.count))
+            #expect(registry.requests.last.map(Self.hasRange) == false)
+            #expect(registry.requests.count { !Self.hasRange($0) } == 1)
+        }
+    }
+
+    @Test("A range that is followed by more than it says comes from the beginning, once")
+    func refusesLongParts() async throws {
+        try await ScriptedRegistry.with { registry in
+            let descriptor = Self.source.descriptor
+            registry.store.putBlob(.bytes(Self.source), descriptor.digest, in: "library/app")
+            registry.script(
+                RequestMatch("GET", .blobs, times: nil, where: Self.hasRange),
+                .edit { reply in
+                    reply.headers = ["Content-Range": "bytes 1000-3145727/3145728", "Transfer-Encoding": "chunked"]
+                    reply.body = ByteSource.random(seed: 3, count: 6 << 20)
+                }
+            )
+            // What came is wrong; whoever hashes it begins anew.
+            let bytes = try await withClient(retry: RetryPolicy(attempts: 1)) {
+                try await $0.pull(registry).bytes(of: descriptor, from: 1000)
+            }
+            #expect(bytes.readableBytes == Self.source.count - 1000)
+            #expect(registry.requests.map(Self.hasRange) == [true, false])
+        }
+    }
+
     @Test("A status that is all that is known is told once", arguments: [302, 403, 404, 418, 451])
     func tellsStatusOnce(status: Int) async throws {
         try await ScriptedRegistry.with { registry in

@@ -7,7 +7,8 @@ import OCI
 /// One blob on its way here, across as many connections as it takes.
 ///
 /// Every resumption asks the registry anew: the address that it redirects to is signed and expires. A range that is
-/// answered wrongly means "no ranges here": from then on the known part is received again and thrown away.
+/// answered wrongly means "no ranges here": from then on the known part is received again and thrown away. A range that
+/// brings nothing but the failures of a bad day is asked for again; the last try is without one.
 struct BlobDownload {
     typealias Deliver = (ByteBuffer) async throws -> Void
 
@@ -23,6 +24,8 @@ struct BlobDownload {
     /// A strong entity tag, so that a range is never taken from other bytes.
     private var entityTag: String?
     private var hasNoRanges = false
+    /// Whether the last range that was asked for brought nothing, though somebody was there to answer.
+    private var isRangeDoubtful = false
     private var pace: TransferPace
     /// Parts that are asked for beside the front; `nil` where there is no space for what arrives ahead of it.
     private var windows: BlobWindows?
@@ -62,7 +65,11 @@ struct BlobDownload {
                 guard resumes <= Self.maximumResumes else { throw error }
                 if offset - start >= Self.progress { context.budget.progressed() }
                 start = offset
-                try await context.budget.wait(after: error, context)
+                do {
+                    try await context.budget.wait(after: error, context)
+                } catch is RegistryError where isRangeDoubtful {
+                    (hasNoRanges, isRangeDoubtful) = (true, false)
+                }
             }
         }
     }
@@ -81,7 +88,10 @@ struct BlobDownload {
 
     private mutating func attempt(_ scope: inout BlobWindows.Scope, _ deliver: Deliver) async throws {
         var request = request
+        if isRangeDoubtful, context.budget.isAtLastTry { hasNoRanges = true }
+        isRangeDoubtful = false
         let asksRange = offset > 0 && !hasNoRanges
+        let start = offset
         if asksRange {
             let last = windows?.bound.map { "\($0 - 1)" } ?? ""
             request.headers.add(name: "Range", value: "bytes=\(offset)-\(last)")
@@ -97,6 +107,9 @@ struct BlobDownload {
             }
         } catch let error as RegistryError where asksRange && error.isRefusalOfRange {
             hasNoRanges = true
+        } catch let error as RegistryError where asksRange && offset == start && error.mayBeTheRange {
+            isRangeDoubtful = true
+            throw error
         } catch var error as RegistryError where error.kind == .notFound {
             // Registries lag behind themselves: a manifest can be there before its blobs.
             error.isRetriedOnce = true

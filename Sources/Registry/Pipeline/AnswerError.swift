@@ -132,7 +132,16 @@ extension RegistryError {
     /// The whole may be had where a range was refused; who is overloaded, or wants a time to pass, says so of the whole too.
     var isRefusalOfRange: Bool {
         guard pause == nil, code != .tooManyRequests else { return false }
-        return hasStatus(500, 501) || hasStatus(in: 200..<500) && !hasStatus(401, 408, 425, 429, 499)
+        return kind == .protocolViolation || hasStatus(500, 501)
+            || hasStatus(in: 200..<500) && !hasStatus(401, 408, 425, 429, 499)
+    }
+
+    /// Somebody was there, who answers nothing of use to a range; the whole may fail as well.
+    var mayBeTheRange: Bool {
+        switch kind {
+        case .connection(.reset), .timeout: true
+        default: pause == nil && status != nil
+        }
     }
 
     /// The registry takes no parts, though it may take a whole.

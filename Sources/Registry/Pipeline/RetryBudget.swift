@@ -39,6 +39,9 @@ final class RetryBudget: Sendable {
     /// Progress was made: the tries start from the beginning.
     func progressed() { state.withLock { $0.failures = 0 } }
 
+    /// Whether the try that is under way ends the operation when it fails.
+    var isAtLastTry: Bool { state.withLock { $0.failures + 1 >= retry.policy.attempts } }
+
     /// The back-off that is due next, before jitter: no wait is shorter, whatever a registry says.
     var ordinaryDelay: Duration {
         state.withLock { retry.policy.delay(afterAttempt: $0.failures + $0.refusals + 1) }
