@@ -192,8 +192,9 @@ struct UploadFaultTests {
             try await withClient(retry: RetryPolicy(attempts: 50), timeoutClock: clock) { client in
                 async let outcome = client.push(registry).store(SampleReader(Self.source))
                 try await gate.waitForArrivals()
+                let arrived = registry.requests.count
                 // The sender may learn later than the registry that all is sent; then its watch begins anew.
-                while registry.requests.count == 2, clock.now.offset < .seconds(100_000) {
+                while registry.requests.count == arrived, clock.now.offset < .seconds(100_000) {
                     try await clock.waitForSleepers()
                     clock.advance(by: .seconds(20))
                     for _ in 0..<100 { await Task.yield() }
