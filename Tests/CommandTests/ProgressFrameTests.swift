@@ -196,57 +196,6 @@ struct RemainingTimeTests {
         )
         #expect(estimate(mostlyUpToDate, 10, 10) == .seconds(50))
     }
-
-    @Test("In the second half of a run the estimate is within a factor of 1.5, though sizes differ", arguments: 1...20)
-    func accuracy(seed: UInt64) {
-        // A minute at a steady rate, images one after the other with sizes that differ by a factor of three.
-        var random = SplitMix(seed: seed)
-        let sizes = (0..<60).map { _ in Int64.random(in: 50...150, using: &random) * 100_000 }
-        let total = sizes.reduce(0, +)
-        let rate = Double(total) / 60
-        var pace = TransferRate(window: .seconds(30))
-        for tenth in 0..<600 {
-            let passed = Int64(Double(tenth) / 10 * rate)
-            var (finished, before) = (0, Int64(0))
-            while finished < sizes.count, before + sizes[finished] <= passed {
-                before += sizes[finished]
-                finished += 1
-            }
-            guard finished < sizes.count else { break }
-            let transfer = Sample.transfer(1, "a", passed - before, of: sizes[finished])
-            let snapshot = sized(
-                Sample.snapshot(tags: sizes.count, finished: finished, transfers: [transfer]),
-                images: finished + 1,
-                running: 1,
-                bytes: before + sizes[finished],
-                done: before
-            )
-            pace.add(bytes: snapshot.passedBytes, at: .milliseconds(tenth * 100))
-            guard (300..<550).contains(tenth) else { continue }
-            let left = 60 - Double(tenth) / 10
-            guard let estimate = estimate(snapshot, tenth / 10, pace.bytesPerSecond) else {
-                Issue.record("no estimate after \(tenth) tenths")
-                continue
-            }
-            let factor = (estimate / .seconds(1)) / left
-            #expect((1 / 1.5...1.5).contains(factor), "after \(tenth) tenths")
-        }
-    }
-}
-
-/// Numbers that look random and are the same for the same seed.
-private struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
 }
 
 @Suite(.timeLimit(.minutes(10)))

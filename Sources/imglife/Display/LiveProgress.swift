@@ -20,7 +20,7 @@ struct LiveProgress: Sendable {
     private func animate(_ clock: some Clock<Duration>) async {
         let start = clock.now
         var rate = TransferRate()
-        var pace = TransferRate(window: .seconds(30))
+        var pace = Pace()
         var lines = finishedLines
         while (try? await clock.sleep(for: .milliseconds(100))) != nil {
             let elapsed = start.duration(to: clock.now)

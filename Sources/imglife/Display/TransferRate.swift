@@ -1,20 +1,16 @@
-/// How many bytes a second have passed, smoothed over the last seconds: five, unless another number is given.
+/// How many bytes a second have passed, smoothed over the last five seconds.
 struct TransferRate {
     /// Less time than this says nothing.
     private static let minimum: Duration = .seconds(1)
 
-    private let window: Duration
+    private static let window: Duration = .seconds(5)
     private var samples: [(time: Duration, bytes: Int64)] = []
-
-    init(window: Duration = .seconds(5)) {
-        self.window = window
-    }
 
     /// Adds what has passed in all at a time since the run began, later than that of the sample before.
     mutating func add(bytes: Int64, at time: Duration) {
         samples.append((time, bytes))
         // The newest sample outside the window is kept: it is where the window begins.
-        while samples.count > 1, samples[1].time <= time - window { samples.removeFirst() }
+        while samples.count > 1, samples[1].time <= time - Self.window { samples.removeFirst() }
     }
 
     /// In bytes a second; `nil` while too little time has passed to tell.
