@@ -85,7 +85,7 @@ extension FieldReader {
         freePrefix: String? = nil,
         advice: [String: String] = [:]
     ) -> Fields? {
-        guard var fields = mapping(field) else { return nil }
+        guard var fields = mapping(field, example: known.first) else { return nil }
         if let freePrefix { fields.ordered.removeAll { $0.key.hasPrefix(freePrefix) } }
         for (key, value) in fields.ordered where !known.contains(key) {
             let meant = NearestName.suggestion(for: key, among: known)
@@ -98,9 +98,10 @@ extension FieldReader {
     }
 
     /// A mapping whose keys are names that the user chose, in the document's order.
-    package mutating func mapping(_ field: Field) -> OrderedFields? {
+    package mutating func mapping(_ field: Field, example: String? = nil) -> OrderedFields? {
         guard case .mapping(let pairs) = field.node.content else {
-            fail(field, "must be a mapping, not \(field.node.shown)")
+            let keys = example.map { " with keys such as '\($0)'" } ?? ""
+            fail(field, "must be a mapping\(keys), not \(field.node.shown)")
             return nil
         }
         var result = OrderedFields()

@@ -80,7 +80,8 @@ struct Imglife: AsyncParsableCommand {
                 return try StandardOutput.write("no configuration at '\(session.file)': everything has its default\n")
             }
             let count = session.configuration.entries.count
-            try StandardOutput.write("\(session.file): valid, \(count) \(count == 1 ? "entry" : "entries")\n")
+            let lack = count == 0 ? "; 'sync', 'plan' and 'eol' need 'sync.entries'" : ""
+            try StandardOutput.write("\(session.file): valid, \(count) \(count == 1 ? "entry" : "entries")\(lack)\n")
         }
     }
 }

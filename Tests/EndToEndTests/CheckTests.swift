@@ -131,6 +131,11 @@ struct CheckTests {
                     "\(result.output)"
                 )
             }
+            try workspace.configure("registries: {a.io: {}}\n")
+            let pullThrough = try await workspace.run("--check")
+            let lack = "'sync', 'plan' and 'eol' need 'sync.entries'"
+            #expect(pullThrough.output == "imglife.yaml: valid, 0 entries; \(lack)\n")
+            _ = try await workspace.launch(["rm", "imglife.yaml"])
             // What needs none is told that there is none.
             let result = try await workspace.run("serve", "--check")
             #expect(result.output == "no configuration at 'imglife.yaml': everything has its default\n")

@@ -48,7 +48,7 @@ extension Configuration {
 
     /// No entries at all are a problem of whoever copies: a run that mirrors nothing would report success for ever.
     private mutating func readSync(_ field: Field, _ reader: inout FieldReader, needsEntries: Bool) {
-        guard let fields = reader.mapping(field, keys: ["platforms", "hooks", "entries"]) else { return }
+        guard let fields = reader.mapping(field, keys: ["entries", "platforms", "hooks"]) else { return }
         hooks = Hook.byEvent(fields["hooks"], &reader)
         let platforms = reader.platforms(fields["platforms"]) ?? []
         let list = reader.list(fields["entries"], example: "'- source: …'")

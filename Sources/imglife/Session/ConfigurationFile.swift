@@ -44,7 +44,7 @@ struct MissingConfiguration: Error, CustomStringConvertible {
         case ENOENT:
             return "there is no configuration at \(place): name it with --config or IMGLIFE_CONFIG, "
                 + "or begin one with 'imglife init'"
-        case EILSEQ: return "the configuration at \(place) is not UTF-8 text"
+        case EILSEQ: return "the configuration at \(place) is not UTF-8 text: save it as such"
         default: return "cannot read the configuration at \(place): \(String(cString: strerror(code)))"
         }
     }

@@ -31,15 +31,18 @@ struct ConfigurationProblemTests {
     static let documents: [ProblemCase] = [
         .init("", "1:1: the document is empty; expected a mapping with the key 'sync'"),
         .init("# only a comment\n", "1:1: the document is empty; expected a mapping with the key 'sync'"),
-        .init("- a\n- b\n", "1:1: must be a mapping, not a list"),
-        .init("\nhello", "2:1: must be a mapping, not 'hello'"),
+        .init("- a\n- b\n", "1:1: must be a mapping with keys such as 'sync', not a list"),
+        .init("\nhello", "2:1: must be a mapping with keys such as 'sync', not 'hello'"),
         .init("cache: {}", "1:1: the key 'sync' is missing; it holds the entries to mirror"),
         .init("sync:\n", "1:1: the key 'sync' is missing; it holds the entries to mirror"),
-        .init("sync: []", "1:7: sync: must be a mapping, not a list"),
+        .init("sync: []", "1:7: sync: must be a mapping with keys such as 'entries', not a list"),
         .init("sync: {}", "1:7: sync: the key 'entries' is missing; it lists what to mirror"),
         .init("sync:\n  entries: []", "2:12: sync.entries: must list at least one entry"),
         .init("sync:\n  entries: x", "2:12: sync.entries: must be a list, such as '- source: …', not 'x'"),
-        .init("sync:\n  entries:\n    - x", "3:7: sync.entries[0]: must be a mapping, not 'x'"),
+        .init(
+            "sync:\n  entries:\n    - x",
+            "3:7: sync.entries[0]: must be a mapping with keys such as 'source', not 'x'"
+        ),
         .init("a: [", "2:1: not valid YAML: did not find expected node content; close what was opened with [ or {"),
         .init(
             "a: b: c",
