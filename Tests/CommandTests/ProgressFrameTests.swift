@@ -176,15 +176,16 @@ struct RemainingTimeTests {
 
     @Test("Bytes decide: those of images under way, and the average of those to come")
     func bytes() {
-        let blob = Sample.transfer(1, "a", 25, of: 125)
+        // Of what has been sent so much is still on its way.
+        let blob = Sample.transfer(1, "a", 25_000_000 + (768 << 10), of: 125_000_000)
         let one = sized(
             Sample.snapshot(tags: 1, finished: 0, transfers: [blob]),
             images: 1,
             running: 1,
-            bytes: 225,
-            done: 100
+            bytes: 225_000_000,
+            done: 100_000_000
         )
-        #expect(estimate(one, 10, 10) == .seconds(10))
+        #expect(estimate(one, 10, 10_000_000) == .seconds(10))
         let many = sized(Sample.snapshot(tags: 10, finished: 4), images: 5, running: 1, bytes: 500, done: 450)
         #expect(estimate(many, 10, 10) == .seconds(55))
         let mostlyUpToDate = sized(

@@ -1,11 +1,11 @@
 /// How many bytes a second become done, for telling how long the rest will take.
 ///
-/// Over a third of the time so far, ten to thirty seconds: a rate that has changed is soon known, and one that goes up and
+/// Over half of the time so far, ten to sixty seconds: a rate that has changed is soon known, and one that goes up and
 /// down makes no difference. One pause in that time, as a registry makes it that wakes up or asks for patience, is no
 /// new rate.
 struct Pace {
     private static let shortest = Duration.seconds(10)
-    private static let longest = Duration.seconds(30)
+    private static let longest = Duration.seconds(60)
     /// Less time than this says nothing.
     private static let minimum = Duration.seconds(1)
 
@@ -14,7 +14,7 @@ struct Pace {
     /// Adds what is done in all at a time since the run began, later than that of the sample before.
     mutating func add(bytes: Int64, at time: Duration) {
         samples.append((time, bytes))
-        let window = min(max(time / 3, Self.shortest), Self.longest)
+        let window = min(max(time / 2, Self.shortest), Self.longest)
         // The newest sample outside the window is kept: it is where the window begins.
         let outside = samples.dropFirst().prefix { $0.time <= time - window }.count
         samples.removeFirst(outside)
@@ -26,7 +26,7 @@ struct Pace {
             return nil
         }
         let whole = last.time - first.time
-        let moving = whole - min(longestPause, whole / 3)
+        let moving = whole - min(longestPause, whole / 6)
         return Double(max(0, last.bytes - first.bytes)) / (moving / .seconds(1))
     }
 

@@ -46,8 +46,15 @@ enum RemainingTime {
 }
 
 extension SyncProgress.Snapshot {
-    /// Bytes of sized images that are done or under way.
+    /// So much of an upload is on its way to the target at most times, in our buffers and in those of both systems.
+    private static var onTheWay: Int64 { 768 << 10 }
+
+    /// Bytes of sized images that are done, or that the target has by the looks of it.
     var passedBytes: Int64 {
-        doneBytes + transfers.reduce(0) { $0 + max(0, min($1.sent, $1.size)) }
+        doneBytes
+            + transfers.reduce(0) { sum, transfer in
+                let isTaken = transfer.sent >= transfer.size
+                return sum + (isTaken ? transfer.size : max(0, transfer.sent - Self.onTheWay))
+            }
     }
 }
