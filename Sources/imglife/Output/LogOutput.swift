@@ -30,7 +30,7 @@ struct LogOutput: LogHandler {
         case .shown: write(event)
         case .replaced:
             let message = "more like '\(event.message)' are not shown here; '-v' shows all"
-            Terminal.standardError.write(line(event.level, message, [:]))
+            Terminal.standardError.write(shown(line(event.level, message, [:])))
         case .leftOut: break
         }
     }
@@ -38,9 +38,15 @@ struct LogOutput: LogHandler {
     private func write(_ event: LogEvent) {
         let own = event.metadata ?? [:]
         let all = metadata.isEmpty ? own : metadata.merging(own) { _, new in new }
-        let line = line(event.level, event.message.description, all)
+        let line = shown(line(event.level, event.message.description, all))
         // What somebody should look at must be there even if the process is killed next.
         if event.level > .info { Terminal.standardError.write(line) } else { Terminal.standardError.writeSoon(line) }
+    }
+
+    /// On a terminal as many lines as it takes, broken at blanks.
+    private func shown(_ line: String) -> String {
+        guard style.isOnTerminal, format == .text else { return line }
+        return FoldedText.log(line, columns: Terminal.standardError.size.columns)
     }
 
     /// The line in the place of log lines that nobody read in time.
