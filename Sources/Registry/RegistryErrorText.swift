@@ -112,6 +112,8 @@ extension RegistryError {
             "check that \(other?.displaySafe ?? "the registry") is running and can be reached"
         case .notFound where !isRepositoryThere && [.storeBlob, .storeManifest, .mountBlob].contains(action):
             "create the repository or project first where the registry needs that"
+        case .unavailable where status == 429 || code == .tooManyRequests:
+            "try again later, or use credentials with a higher limit"
         default: nil
         }
     }

@@ -28,7 +28,7 @@ struct FinishedLineTests {
     @Test("A name is never cut: what follows it, and the rest of a long one, stand in the next lines")
     func more() throws {
         let lines = try Self.lines("alpine:3.21", columns: 39)
-        #expect(lines == ["✓ alpine:3.21 4bf5122f3445 29.1 MiB in", "  4.2s"])
+        #expect(lines == ["✓ alpine:3.21  4bf5122f3445  29.1 MiB", "  in 4.2s"])
         let name = "alpine:" + String(repeating: "x-", count: 60)
         let long = try Self.lines(name, columns: 39)
         #expect(long.allSatisfy { $0.count <= 39 })

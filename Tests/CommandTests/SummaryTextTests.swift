@@ -148,11 +148,34 @@ struct SummaryTextTests {
         let outcome = HookOutcome(hook: Hook(command: "x"), name: "post_sync[0]", result: .exited(code: 3))
         report.hooks = [SyncReport.HookRecord(entry: nil, outcome: outcome)]
         var summary = SummaryText(report: report, style: plain)
-        summary.unfinished = 1
+        summary.unfinished = SummaryText.Unfinished(tags: 1, entries: 0)
         let lines = summary.text.split(separator: "\n")
         #expect(lines[5] == "└─ Errors                         0")
         #expect(lines[6] == "Hook errors                       1")
         #expect(lines[8] == "Interrupted: 1 tag not finished; the next run goes on")
+    }
+
+    @Test(
+        "What is left of a run that was stopped are tags, entries that are not listed, or hooks",
+        arguments: [
+            (2, 0, "2 tags not finished"), (0, 1, "1 entry not finished"), (1, 2, "1 tag and 2 entries not finished"),
+            (0, 0, "all tags are finished, hooks are not"),
+        ]
+    )
+    func unfinished(tags: Int, entries: Int, expected: String) {
+        #expect("\(SummaryText.Unfinished(tags: tags, entries: entries))" == expected)
+    }
+
+    @Test("A line of the log that is longer than a terminal is folded at blanks, and indented")
+    func foldedLog() {
+        let line = "2026-11-26T12:00:00Z WARNING trying again  error=\"it broke\" place=a.io/b\n"
+        #expect(FoldedText.log(line, columns: 200) == line)
+        let folded = FoldedText.log(line, columns: 40).split(separator: "\n")
+        #expect(
+            folded == [
+                "2026-11-26T12:00:00Z WARNING trying", "    again  error=\"it broke\"", "    place=a.io/b",
+            ]
+        )
     }
 
     @Test(

@@ -207,7 +207,10 @@ struct SyncCommand: Subcommand {
         report.isDryRun = dryRun
         var summary = summary(report, session)
         let snapshot = syncer.progress.snapshot
-        summary.unfinished = snapshot.tags - snapshot.finishedTags
+        summary.unfinished = SummaryText.Unfinished(
+            tags: snapshot.tags - snapshot.finishedTags,
+            entries: snapshot.pendingEntries
+        )
         return summary
     }
 

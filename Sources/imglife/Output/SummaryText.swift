@@ -11,8 +11,8 @@ struct SummaryText {
     var lifecycle: String?
     /// What became of hooks that failed, one line each.
     var failedHooks: [String] = []
-    /// Tags that had not ended when the run was stopped; `nil` for a run that was not.
-    var unfinished: Int?
+    /// What had not ended when the run was stopped; `nil` for a run that was not.
+    var unfinished: Unfinished?
     /// A terminal's width, for whoever wants to see no more than fits; `nil` cuts and folds nothing.
     var columns: Int?
 
@@ -54,7 +54,7 @@ struct SummaryText {
     }
 
     private var unfinishedLine: [String] {
-        unfinished.map { ["Interrupted: \($0) \($0 == 1 ? "tag" : "tags") not finished; the next run goes on"] } ?? []
+        unfinished.map { ["Interrupted: \($0); the next run goes on"] } ?? []
     }
 
     private var failureLines: [String] {
@@ -67,4 +67,17 @@ struct SummaryText {
 
     /// A bound on what an error may say, far above what any does.
     private static let lineLimit = 65_536
+
+    /// What a run that was stopped has left to do.
+    struct Unfinished: CustomStringConvertible {
+        let tags: Int
+        /// Those whose tags are not known.
+        let entries: Int
+
+        var description: String {
+            let parts = [(tags, "tag", "tags"), (entries, "entry", "entries")].filter { $0.0 > 0 }
+            guard !parts.isEmpty else { return "all tags are finished, hooks are not" }
+            return parts.map { "\($0.0) \($0.0 == 1 ? $0.1 : $0.2)" }.joined(separator: " and ") + " not finished"
+        }
+    }
 }

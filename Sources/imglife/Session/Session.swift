@@ -127,7 +127,7 @@ extension GlobalOptions {
             guard let text = environment[name] else { return nil }
             if let option = Option(rawValue: text.lowercased()) { return option }
             let allowed = Option.allCases.map(\.rawValue).joined(separator: ", ")
-            problems.append("\(name): must be one of \(allowed), not '\(text.displaySafe)'")
+            problems.append("\(name) must be one of \(allowed), not '\(text.displaySafe)'")
             return nil
         }
         let level = askedLevel ?? value("IMGLIFE_LOG_LEVEL") ?? LogLevel.info
