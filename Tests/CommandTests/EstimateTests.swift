@@ -94,7 +94,7 @@ struct EstimateTests {
                     budget -= 1 << 20
                     var upload = running.removeFirst()
                     upload.sent += 1 << 20
-                    progress.advance(upload.transfer, to: upload.sent)
+                    progress.advance(upload.transfer, to: upload.sent, isHeldUp: true)
                     guard upload.sent == size else {
                         running.append(upload)
                         continue

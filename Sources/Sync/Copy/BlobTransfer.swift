@@ -104,6 +104,12 @@ private final class FollowedBlob: BlobReader {
         return bytes
     }
 
+    /// Whether more than is asked for next could be read at once.
+    func isAhead(of offset: Int64) -> Bool {
+        guard let blob = blob.withLock({ $0 }) else { return false }
+        return blob.arrived >= min(descriptor.size, offset + (512 << 10))
+    }
+
     /// How many bytes have been read of it, those that were read again included.
     var handedOut: Int64 { handed.load(ordering: .relaxed) }
 
@@ -138,7 +144,7 @@ private struct ObservedBlob: BlobReader {
     var descriptor: Descriptor { blob.descriptor }
 
     func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
-        if offset > 0 { progress.advance(transfer, to: offset) }
+        if offset > 0 { progress.advance(transfer, to: offset, isHeldUp: blob.isAhead(of: offset)) }
         let bytes = try await blob.read(at: offset, atMost: count)
         if offset == 0 { progress.advance(transfer, to: 0) }
         return bytes

@@ -14,6 +14,8 @@ package final class SyncProgress: Sendable {
         package let size: Int64
         /// How much the target has taken; in bytes.
         package var sent: Int64 = 0
+        /// Whether the source gives more than the target takes, so that buffers on the way are full.
+        package var isHeldUp = false
     }
 
     /// All figures at one instant.
@@ -144,12 +146,13 @@ package final class SyncProgress: Sendable {
     }
 
     /// Moves a transfer on; an upload that starts again moves it back.
-    func advance(_ id: Int, to sent: Int64) {
+    func advance(_ id: Int, to sent: Int64, isHeldUp: Bool = false) {
         state.withLock { state in
             if let transfer = state.stopWaiting(id) { state.snapshot.transfers.append(transfer) }
             guard let index = state.snapshot.transfers.firstIndex(where: { $0.id == id }) else { return }
             state.snapshot.bytes += max(0, sent - state.snapshot.transfers[index].sent)
             state.snapshot.transfers[index].sent = sent
+            state.snapshot.transfers[index].isHeldUp = isHeldUp
         }
     }
 

@@ -46,15 +46,15 @@ enum RemainingTime {
 }
 
 extension SyncProgress.Snapshot {
-    /// So much of an upload is on its way to the target at most times, in our buffers and in those of both systems.
-    private static var onTheWay: Int64 { 768 << 10 }
+    /// So much of an upload that the target holds up is in buffers on the way: ours, and those of both systems.
+    private static var onTheWay: Int64 { 1280 << 10 }
 
     /// Bytes of sized images that are done, or that the target has by the looks of it.
     var passedBytes: Int64 {
         doneBytes
             + transfers.reduce(0) { sum, transfer in
-                let isTaken = transfer.sent >= transfer.size
-                return sum + (isTaken ? transfer.size : max(0, transfer.sent - Self.onTheWay))
+                let isUnderWay = transfer.isHeldUp && transfer.sent < transfer.size
+                return sum + max(0, min(transfer.sent, transfer.size) - (isUnderWay ? Self.onTheWay : 0))
             }
     }
 }
