@@ -1,3 +1,4 @@
+import Glibc
 import OCI
 import TestSupport
 import Testing
@@ -136,6 +137,43 @@ struct CredentialTests {
             _ = try await ask(script, name: name)
         } throws: { error in
             error is CredentialError && "\(error)".contains(expected) && "\(error)".contains(name)
+        }
+    }
+
+    @Test("A credential program that takes too long is killed with whatever it has begun")
+    func killsSlowPrograms() async throws {
+        try await TemporaryDirectory.with { directory in
+            let script = "#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho $! >new; mv new child; wait\n"
+            try Files.write(
+                script.replacing("new", with: "\(directory)/new").replacing("child", with: "\(directory)/child"),
+                to: "\(directory)/docker-credential-slow"
+            )
+            try await Tool.check("chmod", ["+x", "\(directory)/docker-credential-slow"])
+            try Files.write(#"{"credsStore": "slow"}"#, to: "\(directory)/config.json")
+            let clock = ManualClock()
+            let environment = ["PATH": "\(directory):/usr/bin:/bin", "DOCKER_CONFIG": directory]
+            let store = try CredentialStore(environment: environment, home: nil, clock: clock)
+            async let credential = store.credential(for: RepositoryReference("a.io/b"))
+            try await clock.waitForSleepers()
+            while access("\(directory)/child", F_OK) != 0 {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
+            clock.advance(by: .seconds(31))
+            do {
+                _ = try await credential
+                Issue.record("it has answered")
+            } catch {
+                #expect("\(error)".contains("has not answered within 30 s"))
+            }
+            let child = try Files.text("\(directory)/child").filter { $0 != "\n" }
+            let deadline = ContinuousClock.now + .seconds(20)
+            var isRunning = true
+            while isRunning, ContinuousClock.now < deadline {
+                let status = try? Files.text("/proc/\(child)/stat")
+                isRunning = status?.split(separator: ")").last?.hasPrefix(" Z") == false
+            }
+            #expect(!isRunning)
         }
     }
 
