@@ -196,7 +196,7 @@ struct OddAnswerTests {
 
     @Test(
         "A source's HEAD that is refused, or says that nothing is there, is asked again by GET",
-        arguments: [400, 403, 404, 405, 406, 412, 500, 501]
+        arguments: [204, 400, 403, 404, 405, 406, 409, 410, 411, 412, 415, 418, 422, 451, 500, 501, 505]
     )
     func asksByGet(status: Int) async throws {
         try await ScriptedRegistry.with { registry in
@@ -207,7 +207,10 @@ struct OddAnswerTests {
         }
     }
 
-    @Test("A target that refuses to tell is unknown, and no failure", arguments: [400, 401, 403, 405, 406, 412, 500])
+    @Test(
+        "A target that refuses to tell is unknown, and no failure",
+        arguments: [204, 301, 400, 401, 403, 405, 406, 409, 410, 411, 412, 415, 418, 422, 451, 500, 501, 505]
+    )
     func asksTargets(status: Int) async throws {
         try await ScriptedRegistry.with { registry in
             registry.script(RequestMatch(nil, .any, times: nil), .status(status))

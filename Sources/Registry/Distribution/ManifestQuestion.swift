@@ -6,6 +6,10 @@ import OCI
 /// What a repository says of one manifest, and the manifest itself.
 struct ManifestQuestion {
     private static let accept = MediaType.manifests.map(\.description).joined(separator: ", ")
+    /// To a HEAD: where it is refused, or says that nothing is there, a GET may be answered.
+    private static let headAnswers = Set([Int](200..<300) + (400..<600)).filter {
+        $0 != 401 && HTTPResponse.isLasting($0)
+    }
 
     let context: CallContext
     private let repository: Repository
@@ -26,7 +30,7 @@ struct ManifestQuestion {
 
     func descriptor() async throws -> Descriptor? {
         var request = request(.HEAD)
-        request.accepted = [200, 400, 403, 404, 405, 406, 412, 500, 501]
+        request.accepted = Self.headAnswers
         let response = try await repository.client.fetch(request)
         if response.status == 404, repository.access == .push { return nil }
         if response.status == 200, let descriptor = descriptor(response) { return descriptor }

@@ -108,7 +108,7 @@ extension RegistryError {
         switch kind {
         case .protocolViolation, .tooLarge: true
         case .timeout where action == .listTags: true
-        default: hasStatus(400, 401, 403, 405, 406, 410, 412, 415) || hasStatus(in: 500..<600)
+        default: pause == nil && kind != .notFound && (isLasting || hasStatus(in: 500..<600))
         }
     }
 
@@ -124,7 +124,7 @@ extension RegistryError {
     package var isUnreachable: Bool { isOutage && kind != .connection(.certificate) }
 
     /// A GET may be answered where this HEAD was not; storage services sign their addresses for one method.
-    var isRefusalOfHEAD: Bool { kind == .unauthorized || kind == .unsupported || hasStatus(401, 403) }
+    var isRefusalOfHEAD: Bool { kind == .unauthorized || isLasting }
 
     /// The host has had too many requests.
     var wantsFewer: Bool { pause != nil || status == 429 || code == .tooManyRequests }
@@ -132,8 +132,7 @@ extension RegistryError {
     /// The whole may be had where a range was refused; who is overloaded, or wants a time to pass, says so of the whole too.
     var isRefusalOfRange: Bool {
         guard pause == nil, code != .tooManyRequests else { return false }
-        return kind == .protocolViolation || hasStatus(500, 501)
-            || hasStatus(in: 200..<500) && !hasStatus(401, 408, 425, 429, 499)
+        return kind == .protocolViolation || isLasting && status != 401
     }
 
     /// Somebody was there, who answers nothing of use to a range; the whole may fail as well.
@@ -159,6 +158,9 @@ extension RegistryError {
         return hasStatus(401, 403, 406, 410, 415) || hasStatus(in: 300..<400)
     }
 
+    /// What is answered now will be answered a moment later as well.
+    private var isLasting: Bool { status.map(HTTPResponse.isLasting) ?? false }
+
     private func hasStatus(_ statuses: Int...) -> Bool { status.map(statuses.contains) ?? false }
 
     private func hasStatus(in range: Range<Int>) -> Bool { status.map(range.contains) ?? false }
@@ -171,5 +173,12 @@ extension DistributionError {
             if let digest = try? Digest(word) { return digest }
         }
         return nil
+    }
+}
+
+extension HTTPResponse {
+    /// Whether a status is about the request and not about the moment: nothing is gained by the same request again.
+    static func isLasting(_ status: Int) -> Bool {
+        [500, 501, 505].contains(status) || 200..<500 ~= status && ![408, 425, 429, 499].contains(status)
     }
 }
