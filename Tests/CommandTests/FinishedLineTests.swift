@@ -5,7 +5,7 @@ import Testing
 @testable import imglife
 
 /// The line of a tag that was copied, above the bars.
-@Suite
+@Suite(.timeLimit(.minutes(10)))
 struct FinishedLineTests {
     private static func lines(_ name: String, columns: Int) throws -> [String] {
         var bytes = ByteTally()

@@ -3,7 +3,7 @@ import Testing
 @testable import imglife
 
 /// Which log lines somebody who watches a run is spared.
-@Suite
+@Suite(.timeLimit(.minutes(10)))
 struct LikeLinesTests {
     @Test("The first four with one message are shown, a word stands for the fifth, and messages count apart")
     func counts() {
