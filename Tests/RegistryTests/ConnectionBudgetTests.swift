@@ -44,6 +44,23 @@ struct ConnectionBudgetTests {
         #expect(waves(expected.count, of: &budget) == expected)
     }
 
+    @Test("The first far answer is enough to try more")
+    func growsSoon() {
+        var budget = ConnectionBudget(maximum: 24)
+        budget.ended(bytes: 2000, since: .zero, othersWait: true, at: .milliseconds(80))
+        #expect(budget.limit == 24)
+    }
+
+    @Test(
+        "An answer tells nothing alone where it came soon, carried a lot, or nobody waits",
+        arguments: [(5, 2000, true), (80, 1 << 20, true), (80, 2000, false)] as [(Int, Int64, Bool)]
+    )
+    func growsLate(milliseconds: Int, bytes: Int64, othersWait: Bool) {
+        var budget = ConnectionBudget(maximum: 24)
+        budget.ended(bytes: bytes, since: .zero, othersWait: othersWait, at: .milliseconds(milliseconds))
+        #expect(budget.limit == 8)
+    }
+
     @Test("Where nobody waits there are no more")
     func stays() {
         var budget = ConnectionBudget(maximum: 24)

@@ -1,6 +1,6 @@
 /// How many requests may be in flight to a host at a time (PROTOCOL.md, D.3a).
 ///
-/// 8 at first. While others wait, three times as many are tried, and then three times as many again, as long as that brings
+/// 8 at first, until one of them has been answered. While others wait, three times as many are tried, and then three times as many again, as long as that brings
 /// more in the same time; otherwise it stays at what did, for a time. A host that wants fewer requests gets half.
 ///
 /// Knows neither a clock nor a network: moments are arguments.
@@ -66,6 +66,10 @@ struct ConnectionBudget {
             round = nil
             return
         }
+        guard !isTelling(bytes, now - start) else {
+            // What all that are in flight bring if each takes as long.
+            return grow(Double(limit) * Double(Self.weight + bytes) / ((now - start) / .seconds(1)))
+        }
         // All that are in flight have begun about then.
         var current = round ?? Round(start: start)
         current.count += 1
@@ -74,6 +78,11 @@ struct ConnectionBudget {
         guard current.count >= limit, now - current.start >= Self.shortestRound else { return }
         round = Round(start: now)
         judge(Double(current.work) / ((now - current.start) / .seconds(1)), at: now)
+    }
+
+    /// Whether one answer is enough to try more: far hosts take longest to open connections, so that is not to begin late.
+    private func isTelling(_ bytes: Int64, _ time: Duration) -> Bool {
+        before == nil && limit == Self.first && bytes <= Self.weight && time >= Self.shortestRound
     }
 
     private mutating func judge(_ rate: Double, at now: Duration) {
@@ -92,6 +101,7 @@ struct ConnectionBudget {
     private mutating func grow(_ rate: Double) {
         before = (limit, rate)
         limit = min(limit * Self.factor, maximum)
+        round = nil
         rounds = 0
     }
 
