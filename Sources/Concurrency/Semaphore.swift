@@ -38,6 +38,29 @@ package final class Semaphore: Sendable {
         return try await body()
     }
 
+    /// Runs a body in a place that it may give back before it ends.
+    ///
+    /// - Throws: `CancellationError` when the task is cancelled before it has one; otherwise what the body throws.
+    package func withPlaceToGiveBack<Result>(_ body: (Place) async throws -> Result) async throws -> Result {
+        try await enter()
+        let place = Place(of: self)
+        defer { place.giveBack() }
+        return try await body(place)
+    }
+
+    /// A place that is given back once, whoever does so first.
+    package final class Place: Sendable {
+        private let semaphore: Semaphore
+        private let isGivenBack = Atomic(false)
+
+        fileprivate init(of semaphore: Semaphore) { self.semaphore = semaphore }
+
+        /// Lets the next one in; again, it does nothing.
+        package func giveBack() {
+            if !isGivenBack.exchange(true, ordering: .relaxed) { semaphore.leave() }
+        }
+    }
+
     /// Takes a place if one is free, which nobody waits for then; it is given back by ``leave()``.
     package func enterIfFree() -> Bool {
         state.withLock { state in

@@ -48,6 +48,28 @@ struct ReadAheadTests {
         }
     }
 
+    @Test("The next image's blobs go out while the last manifest of one before waits for its answer")
+    func goesOnBeforeTheTag() async throws {
+        try await between { source, target, run in
+            for number in 0..<8 {
+                let image = SampleImage.image(layers: [], labels: ["number": "\(number)"])
+                source.load(image, repository: "app", tag: try TagName("v\(number)"))
+            }
+            let tags = Gate()
+            target.script(RequestMatch("PUT", "/manifests/", times: nil), .holdHead(tags))
+            try await withThrowingTaskGroup(of: SyncReport.self) { group in
+                group.addTask { try await run.run(entry(source, target)) }
+                // Four images are copied at a time, and here none of them is complete before all blobs are there.
+                try await target.waitForRequests { requests in
+                    requests.count { $0.method == "PUT" && $0.path.contains("/uploads/") && $0.status == 201 } == 8
+                }
+                tags.open()
+                let report = try #require(try await group.next())
+                #expect(report.rows.count { $0.status == .synced } == 8)
+            }
+        }
+    }
+
     @Test("The manifests that an index lists are asked for at once, and pushed at once before it")
     func readsChildren() async throws {
         let images = ["amd64", "arm64", "s390x"].map {

@@ -36,13 +36,17 @@ struct ImageCopy: Sendable {
         return Image(document: document, graph: try await walk.graph(of: document, platforms: job.platforms))
     }
 
+    /// - Parameters:
+    ///   - image: what ``read()`` has given.
+    ///   - blobsAreThere: called when all that is left is small.
+    /// - Returns: what it came to.
     /// - Throws: as ``read()``. Safe to repeat.
-    func run(_ image: Image) async throws -> CopyOutcome {
+    func run(_ image: Image, blobsAreThere: () -> Void = {}) async throws -> CopyOutcome {
         let graph = image.graph
         try await cache.hold(graph.descriptors)
         try graph.require(from: source, in: cache)
         var referrers = ReferrerCopy.Outcome()
-        try await push(graph) {
+        try await push(graph, blobsAreThere: blobsAreThere) {
             // Before the tag: a run that is stopped after it finds the target up to date and records nothing.
             if !source.isCache { try await record(image) }
             if job.includesReferrers { referrers = try await ReferrerCopy(copy: self, graph: graph).run() }
@@ -59,10 +63,15 @@ struct ImageCopy: Sendable {
     }
 
     /// Pushes an image, its topmost manifest last and as the caller stores it.
-    func push(_ graph: ImageGraph, storingTop: () async throws -> Void) async throws {
+    func push(
+        _ graph: ImageGraph,
+        blobsAreThere: () -> Void = {},
+        storingTop: () async throws -> Void
+    ) async throws {
         let image = progress.beginImage(size: graph.blobs.reduce(0) { $0 + $1.size })
         defer { progress.endImage(image) }
         try await sendBlobs(of: graph, lookingFirst: !job.targetIsEmpty) { progress.done(image, $0.size) }
+        blobsAreThere()
         do {
             try await sendChildren(of: graph)
             try await storingTop()

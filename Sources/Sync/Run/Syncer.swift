@@ -25,9 +25,9 @@ package struct Syncer: Sendable {
 
     /// How many entries' hooks run at a time; a program of its own is behind each.
     static let hookParallelism = 8
-    /// How many tags are under way at a time at least, where images need not come one after the other: they are compared,
-    /// and their manifests read, before it is their turn to be copied.
-    private static let lookahead = 8
+    /// How many tags are under way beside those whose blobs are copied, where images need not come one after the other:
+    /// they are compared, and their manifests read, before it is their turn, or their manifests are pushed after it.
+    private static let beside = 4
 
     let configuration: Configuration
     let cache: ContentCache?
@@ -187,7 +187,7 @@ package struct Syncer: Sendable {
     private func copyAll(_ work: AsyncStream<EntryPlan>, _ outlets: Outlets) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             var underWay = 0
-            let limit = options.parallelism > 1 ? max(options.parallelism, Self.lookahead) : 1
+            let limit = options.parallelism > 1 ? options.parallelism + Self.beside : 1
             for await entry in work {
                 for item in entry.work {
                     if underWay >= limit {

@@ -129,10 +129,11 @@ struct TagRun: Sendable {
         try cache.checkUsable()
         let copy = imageCopy(through: cache, repositoryIsEmpty: repositoryIsEmpty)
         let image = try await copy.read()
-        return try await inTurn {
+        return try await inTurn { turn in
             try await bringing(copy) {
                 try cache.checkUsable()
-                return self.row(of: try await copy.run(image))
+                // Manifests are small: while they wait for their answers the next image's blobs go out.
+                return self.row(of: try await copy.run(image) { turn.giveBack() })
             }
         }
     }
@@ -149,11 +150,11 @@ struct TagRun: Sendable {
     }
 
     /// Runs a copy when it is its turn; what it has waited for that is no part of its time.
-    private func inTurn(_ body: () async throws -> SyncReport.Row) async throws -> SyncReport.Row {
+    private func inTurn(_ body: (Semaphore.Place) async throws -> SyncReport.Row) async throws -> SyncReport.Row {
         let ready = ContinuousClock.now
-        return try await run.turns.withPlace {
+        return try await run.turns.withPlaceToGiveBack { turn in
             let waited = ContinuousClock.now - ready
-            var row = try await body()
+            var row = try await body(turn)
             row.duration = ContinuousClock.now - start - waited
             return row
         }
@@ -215,7 +216,7 @@ struct TagRun: Sendable {
     /// Brings what is new of that to the target.
     private func copyNewReferrers() async throws -> SyncReport.Row? {
         guard let (copy, mirrored) = try await newReferrers() else { return nil }
-        return try await inTurn {
+        return try await inTurn { _ in
             try await bringing(copy) {
                 let outcome = try await ReferrerCopy(copy: copy, graph: mirrored).run()
                 var row = row(.synced)
