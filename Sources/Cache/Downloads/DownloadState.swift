@@ -19,6 +19,8 @@ final class DownloadState: Sendable {
         var generation = 0
         /// Bytes that the source delivered, also those of attempts that failed.
         var fetched: Int64 = 0
+        /// The source has said that it sends the blob.
+        var isAnswered = false
         /// Another process writes it, or wrote its beginning.
         var isForeign = false
         var phase = Phase.arriving
@@ -57,7 +59,10 @@ final class DownloadState: Sendable {
     var fetched: Int64 { view.fetched }
 
     func count(fetched: Int) {
-        update { $0.fetched += Int64(fetched) }
+        update { view in
+            view.fetched += Int64(fetched)
+            view.isAnswered = true
+        }
     }
 
     /// Says where the bytes are and how many there are at first.
@@ -184,7 +189,7 @@ extension DownloadState.View {
         guard case .arriving = phase else { return true }
         return switch wish {
         case .bytes(let threshold, _): arrived >= threshold || self.generation != generation
-        case .answer: fetched > 0 || isForeign
+        case .answer: isAnswered || isForeign
         }
     }
 }

@@ -42,6 +42,7 @@ struct Transfer: Sendable {
         var appender = partial.appender(at: start, hasher)
         try await source.readBlob(descriptor, from: start) { buffer in
             try check(buffer, at: appender.offset)
+            guard buffer.readableBytes > 0 else { return }
             try appender.append(buffer)
             state.advance(to: appender.offset)
         }
@@ -74,6 +75,7 @@ struct Transfer: Sendable {
             var offset = start
             try await source.readBlob(descriptor, from: start, ahead: scratch) { buffer in
                 try check(buffer, at: offset)
+                guard buffer.readableBytes > 0 else { return }
                 for queue in queues { try await queue.send(buffer) }
                 offset += Int64(buffer.readableBytes)
             }

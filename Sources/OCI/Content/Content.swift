@@ -20,7 +20,8 @@ package protocol ContentSource: Sendable {
     /// Interrupted transfers are continued inside, within the source's own retry rules; `deliver` never sees a byte
     /// twice and never more than `descriptor.size - offset` bytes. `offset` is 0 to the size, in bytes; at the blob's
     /// size nothing is asked of the source. Where there is scratch space, the blob may be asked for in several parts at
-    /// once; what arrives ahead waits there. A source that has no use for it reads the blob in one piece.
+    /// once; what arrives ahead waits there. A source that has no use for it reads the blob in one piece. One that knows
+    /// before the first byte that the blob comes delivers an empty piece then.
     ///
     /// - Throws: what `deliver` throws, as it is; otherwise the source's own error after its last try.
     func readBlob(

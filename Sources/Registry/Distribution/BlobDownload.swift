@@ -26,6 +26,8 @@ struct BlobDownload {
     private var hasNoRanges = false
     /// Whether the last range that was asked for brought nothing, though somebody was there to answer.
     private var isRangeDoubtful = false
+    /// Whether the receiver knows that the blob comes.
+    private var isAnnounced = false
     private var pace: TransferPace
     /// Parts that are asked for beside the front; `nil` where there is no space for what arrives ahead of it.
     private var windows: BlobWindows?
@@ -103,6 +105,7 @@ struct BlobDownload {
                     return
                 }
                 windows?.begin(entityTag: response.header("ETag"))
+                if response.contentLength != nil { try await announce(deliver) }
                 try await receive(BlobBody(body, of: descriptor.size, context, client.transport), part, &scope, deliver)
             }
         } catch let error as RegistryError where asksRange && error.isRefusalOfRange {
@@ -157,6 +160,13 @@ struct BlobDownload {
         if let tag = response.header("ETag")?.strongEntityTag { entityTag = tag }
     }
 
+    /// Says that the blob comes: its first bytes may take their time.
+    private mutating func announce(_ deliver: Deliver) async throws {
+        guard !isAnnounced else { return }
+        isAnnounced = true
+        try await give(ByteBuffer(), to: deliver)
+    }
+
     /// Delivers what is new of a part, up to where a window begins.
     private mutating func receive(
         _ body: consuming BlobBody,
@@ -190,13 +200,18 @@ struct BlobDownload {
     /// Delivers bytes, and looks whether more connections are worth while now.
     private mutating func hand(_ piece: ByteBuffer, _ scope: inout BlobWindows.Scope, _ deliver: Deliver) async throws {
         let start = client.transport.timer.now()
+        isAnnounced = true
+        try await give(piece, to: deliver)
+        offset += Int64(piece.readableBytes)
+        windows?.delivered(to: offset, since: start, in: &scope)
+    }
+
+    private func give(_ piece: ByteBuffer, to deliver: Deliver) async throws {
         do {
             try await deliver(piece)
         } catch {
             throw ReaderFailure(error)
         }
-        offset += Int64(piece.readableBytes)
-        windows?.delivered(to: offset, since: start, in: &scope)
     }
 
     private func violation(_ response: HTTPResponse?, _ detail: String) -> RegistryError {

@@ -38,6 +38,12 @@ final class PassingBlob: BlobReader {
 
     deinit { queue.abandon() }
 
+    /// Waits until its upstream has answered, so that somebody can be told whether it comes at all; before the first read.
+    func whenAnswered() async throws {
+        let first = try await queue.take() ?? ByteBuffer()
+        reading.withLock { $0.rest = first }
+    }
+
     func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
         while true {
             let piece = try reading.withLock { reading -> ByteBuffer? in
@@ -65,6 +71,7 @@ final class PassingBlob: BlobReader {
         var held: [ByteBuffer] = []
         var heldBytes = 0
         try await upstream.readBlob(descriptor, from: 0) { piece in
+            guard piece.readableBytes > 0 else { return try await queue.give(piece) }
             hasher.update(piece)
             held.append(piece)
             heldBytes += piece.readableBytes

@@ -95,7 +95,7 @@ struct PulledBlobs: Sendable {
         context.logger.warning("a blob is served, but not cached", metadata: ["error": "\(error)"])
         context.metrics.count(.uncachedBlob)
         guard let blob = PassingBlob(descriptor, from: upstream, context.questions.work) else { throw ServeError.busy }
-        _ = try await blob.read(at: 0, atMost: 1)
+        try await blob.whenAnswered()
         return .arriving(blob)
     }
 }

@@ -11,6 +11,8 @@ extension ConnectionHandler {
         case .supplied(let response, let wishes):
             guard let exchange, case .arriving(let blob, let range)? = response.body else { return }
             writer.write(response, exchange, body: nil, to: context)
+            // The first bytes of one that comes from elsewhere may take their time.
+            if !(blob is UnverifiedBlob) { context.flush() }
             begin(.supply(wishes, blob as? UnverifiedBlob), range)
         case .piece(let bytes): sender?.take(bytes)
         case .broken: context.close(promise: nil)

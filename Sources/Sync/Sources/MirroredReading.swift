@@ -61,7 +61,7 @@ struct MirroredReading {
         var offset = offset
         defer { self.offset = offset }
         try await origin.readBlob(descriptor, from: offset, ahead: scratch) { piece in
-            if isMirror(origin) { source.health.sends(descriptor.digest, origin.location) }
+            if isMirror(origin), piece.readableBytes > 0 { source.health.sends(descriptor.digest, origin.location) }
             do {
                 try await deliver(piece)
             } catch {

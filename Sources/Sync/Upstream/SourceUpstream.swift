@@ -8,9 +8,9 @@ import Registry
 struct SourceUpstream: Upstream {
     /// Fails soon: somebody waits for the answer, and may have an older one.
     let questions: any ImageSource
-    /// Fails as soon: nothing of the blob has come, and who waits for it may have somewhere else to go.
+    /// Fails as soon: it has not answered yet, and who waits for the blob may have somewhere else to go.
     let opening: any ImageSource
-    /// Perseveres: what has come already is being passed on.
+    /// Perseveres: who waits has been told that the blob comes.
     let content: any ImageSource
 
     var place: String { content.place }
@@ -53,14 +53,17 @@ struct SourceUpstream: Upstream {
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {
         var position = offset
+        // Then somebody has been told that the blob comes.
+        var hasAnswered = false
         do {
             return try await UpstreamError.mapping {
                 try await opening.readBlob(descriptor, from: offset, ahead: scratch) { piece in
+                    hasAnswered = true
                     position += Int64(piece.readableBytes)
                     try await deliver(piece)
                 }
             }
-        } catch let error as UpstreamError where error.isPassing && position > offset {
+        } catch let error as UpstreamError where error.isPassing && hasAnswered {
             try await UpstreamError.mapping {
                 try await content.readBlob(descriptor, from: position, ahead: scratch, deliver: deliver)
             }

@@ -89,6 +89,7 @@ final class FakeUpstream: Upstream {
     ) async throws {
         let state = try await ask("GET \(descriptor.digest) from \(offset)")
         guard let bytes = state.blobs[descriptor.digest] else { throw UpstreamError(.notFound, "no such blob") }
+        try await deliver(ByteBuffer())
         var position = Int(offset)
         while position < bytes.readableBytes {
             let count = min(64 << 10, bytes.readableBytes - position, (self.state.value.breaksAt ?? .max) - position)

@@ -13,9 +13,9 @@ struct PassingBlobTests {
 
     private func withBlob(
         content: ByteBuffer? = nil,
+        upstream: FakeUpstream = FakeUpstream(),
         _ body: (PassingBlob) async throws -> Void
     ) async throws {
-        let upstream = FakeUpstream()
         try upstream.load(image)
         if let content { upstream.change { $0.blobs[layer.descriptor.digest] = content } }
         let work = DetachedWork()
@@ -41,6 +41,17 @@ struct PassingBlobTests {
             _ = try await blob.read(at: 0, atMost: 1)
             let bytes = try await read(blob, from: offset)
             #expect(bytes == layer.source.buffer.getSlice(at: offset, length: Self.size - offset))
+        }
+    }
+
+    @Test("It has been answered before its first byte has come")
+    func answered() async throws {
+        let upstream = FakeUpstream()
+        upstream.change { $0.allowance = 0 }
+        try await withBlob(upstream: upstream) { blob in
+            try await blob.whenAnswered()
+            upstream.change { $0.allowance = .max }
+            #expect(try await read(blob, from: 0) == layer.source.buffer)
         }
     }
 
