@@ -27,6 +27,19 @@ struct AddressTests {
         }
     }
 
+    @Test(
+        "A port of 443 behind a host says nothing, and a second port makes it no host",
+        arguments: [
+            ("quay.io", "quay.io:443", 200), ("registry.lab:5000", "registry.lab:5000:443", 404),
+            ("registry.lab:443", "registry.lab:443", 200), ("registry.lab:443", "registry.lab:443:443", 404),
+        ]
+    )
+    func ports(host: String, namespace: String, status: Int) async throws {
+        try await ServedCache.with([("\(host)/app:1", Self.image)]) { served async throws in
+            #expect(try await served.get("/v2/app/manifests/1?ns=\(namespace)").status == status)
+        }
+    }
+
     @Test("A request that this server has sent itself is refused at once, and others' are not")
     func loop() async throws {
         var configuration = ServerConfiguration.test()
