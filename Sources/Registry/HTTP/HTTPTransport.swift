@@ -142,6 +142,8 @@ final class HTTPTransport: HTTPHandler {
             return response
         } catch {
             tell(request, Task.isCancelled ? "none: given up" : "none", since: start)
+            // Whichever clock is the first to tell: before the head nothing has been transferred that could stand still.
+            if error as? HTTPClientError == .readTimeout { throw Timer.Expired() }
             throw error
         }
     }
