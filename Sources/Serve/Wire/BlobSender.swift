@@ -26,8 +26,6 @@ final class BlobSender {
 
     /// Bytes that one connection sends before others of its event loop get their turn.
     private static let turn = 1 << 20
-    /// How soon is noticed that a file became shorter than what the system was told to send of it.
-    private static let look = TimeAmount.milliseconds(500)
 
     private let source: Source
     private let context: ChannelHandlerContext
@@ -43,7 +41,6 @@ final class BlobSender {
     private var isOver = false
     /// Parts of the file that the system was told to send and has not sent.
     private var outstanding = 0
-    private var looking: Scheduled<Void>?
 
     init(
         _ source: Source,
@@ -135,25 +132,15 @@ final class BlobSender {
         outstanding += 1
         sent.futureResult.assumeIsolated().whenComplete { _ in self.regionLeft() }
         context.writeAndFlush(NIOAny(region), promise: sent)
-        if outstanding > 0 { lookAgain(file) }
+        if outstanding > 0 {
+            resources.sending.insert(self, file, on: context.eventLoop) { self.stop(.broken) }
+        }
         return region.readableBytes
     }
 
     private func regionLeft() {
         outstanding -= 1
-        guard outstanding == 0 else { return }
-        looking?.cancel()
-        looking = nil
-    }
-
-    /// Where a file became too short sendfile(2) sends nothing, for ever, and the event loop would try without end.
-    private func lookAgain(_ file: BlobFile) {
-        guard looking == nil else { return }
-        looking = context.eventLoop.assumeIsolated().scheduleTask(in: Self.look) {
-            self.looking = nil
-            if file.isWhole { return self.lookAgain(file) }
-            self.stop(.broken)
-        }
+        if outstanding == 0 { resources.sending.remove(self) }
     }
 
     /// - Returns: the bytes read and sent; 0 when the disk would have to be waited for.

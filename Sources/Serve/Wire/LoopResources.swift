@@ -1,9 +1,11 @@
 import NIOCore
 
-/// What the connections of one event loop share: a buffer that is used again and again.
+/// What the connections of one event loop share: a look at the files that are being sent, and a buffer that is used again and
+/// again.
 ///
 /// Fresh memory for every piece of a file costs more than reading the file.
 final class LoopResources {
+    let sending = SendingFiles()
     private var spare: ByteBuffer?
 
     /// A buffer that can take that many bytes.
