@@ -74,7 +74,7 @@ struct ArchiveWritingTests {
     func reproducible() async throws {
         try await Self.withImages { cache, contents, path in
             var reversed = contents
-            reversed.images.reverse()
+            reversed.images = ImageList(contents.images.reversed())
             for (name, contents) in [("a", contents), ("b", reversed)] {
                 let plan = try await ArchivePlanner(cache).plan(contents)
                 try await ArchiveOutput(cache).write(plan.volumes[0], to: Self.out(path, name))
@@ -125,7 +125,7 @@ struct ArchiveWritingTests {
     func since() async throws {
         try await Self.withImages { cache, contents, path in
             var base = contents
-            base.images.removeAll { $0.descriptor == Self.first.top }
+            base.images = ImageList(contents.images.filter { $0.descriptor != Self.first.top })
             let held = try await ArchivePlanner(cache).plan(base)
             let receipt = try Receipt(blobs: held.blobs, images: [])
             var next = contents

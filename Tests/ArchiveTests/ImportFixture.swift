@@ -34,7 +34,7 @@ struct ArchiveSample {
     ) throws -> ByteBuffer {
         let kept = parts.filter { !omitted.contains($0.descriptor.digest) }
         var document = try ArchiveDocument(
-            images: listed,
+            images: ImageList(listed),
             blobs: kept.map(Self.blob),
             omitted: OmissionList(
                 parts.filter { omitted.contains($0.descriptor.digest) }.compactMap { part in
@@ -53,7 +53,7 @@ struct ArchiveSample {
         let all = parts
         let count = groups.count + split.values.reduce(0) { $0 + $1.count + 1 }
         let set = try ArchiveStatement.set(
-            images: listed,
+            images: ImageList(listed),
             referrers: [],
             blobs: all.map(Self.blob),
             omitted: [],

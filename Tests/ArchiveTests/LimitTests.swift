@@ -36,17 +36,19 @@ struct LimitTests {
                 descriptor: descriptor
             )
         }
-        let index = ArchiveIndex(images: images)
+        let index = ArchiveIndex(images: ImageList(images))
         let size = index.byteCount
         let text = try index.checked(limit: size).encoded
         let reader = ImportedIndex(limit: size)
         reader.take(text)
-        #expect(try reader.roots().images.map(\.descriptor) == images.map(\.descriptor))
+        let read = try reader.offered().names
+        #expect(read.indices.map { read.descriptor(at: $0) } == images.map(\.descriptor))
+        #expect(Array(read.texts) == images.map { "\($0.reference)" })
         let unwritten = #expect(throws: DocumentError.self) { _ = try index.checked(limit: size - 1) }
         #expect(unwritten?.kind == .tooLarge)
         let limited = ImportedIndex(limit: size - 1)
         limited.take(text)
-        #expect(throws: ArchiveRefusal.self) { _ = try limited.roots() }
+        #expect(throws: ArchiveRefusal.self) { _ = try limited.offered() }
         #expect(ArchiveIndex.maximumSize == 64 << 20)
     }
 }

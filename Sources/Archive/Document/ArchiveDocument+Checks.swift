@@ -6,7 +6,7 @@ extension ArchiveDocument {
         for image in images where image.reference.tag == nil || image.reference.digest != nil {
             throw Self.structure("'\(image.reference)' is not a repository with a tag")
         }
-        try Self.checkUnique(images, by: \.reference, "image")
+        guard images.isUnique else { throw Self.structure("a image stands twice") }
         try Self.checkUnique(referrers, by: { "\($0.repository) \($0.descriptor.digest)" }, "referrer")
         try Self.checkUnique(parts, by: \.name, "part")
         let cut = Set(parts.map(\.blob.digest))
@@ -26,11 +26,10 @@ extension ArchiveDocument {
     package static let maximumVolumes = 9999
 
     private func checkManifests() throws(DocumentError) {
-        let descriptors = images.map(\.descriptor) + referrers.map(\.descriptor)
         // Of the others no second size can be given: there may be many.
         var sizes: [Digest: Int64] = [:]
         for part in parts { sizes[part.blob.digest] = part.blob.size }
-        for descriptor in descriptors {
+        func note(_ descriptor: Descriptor) throws(DocumentError) {
             guard descriptor.mediaType.isManifest else {
                 throw Self.structure("\(descriptor.digest) is of type \(descriptor.mediaType), which no image has")
             }
@@ -39,6 +38,8 @@ extension ArchiveDocument {
                 throw Self.structure("\(descriptor.digest) has two sizes, \(size) and \(descriptor.size)")
             }
         }
+        for descriptor in images.tops { try note(descriptor) }
+        for referrer in referrers { try note(referrer.descriptor) }
         try check(blobs, sizes)
         try check(omitted.blobs, sizes)
         try check(parts.map(\.blob), sizes)

@@ -5,7 +5,7 @@ extension ArchiveDocument: ArchiveText {
     /// The text of `imglife.json`: one thing a line, the same bytes for the same document.
     package func write(to target: inout some TextTarget) {
         target.put("{\n\"version\":1,\n")
-        target.put(list: "images", images, ArchiveJSON.text)
+        target.put(list: "images", images.indices) { ArchiveJSON.text(images.text(at: $0), images.descriptor(at: $0)) }
         if !referrers.isEmpty { target.put(next: "referrers", referrers, ArchiveJSON.text) }
         target.put(next: "blobs", blobs) { "{\(ArchiveJSON.members($0))}" }
         target.put(next: "omitted", omitted, ArchiveJSON.text)
@@ -76,7 +76,7 @@ extension ArchiveDocument: ArchiveText {
 
     /// What has been read of a text's lists.
     private struct Lists {
-        var images: [Image] = []
+        var images = ImageList()
         var referrers: [Referrer] = []
         var blobs = BlobList()
         var omitted = OmissionList()
@@ -85,7 +85,7 @@ extension ArchiveDocument: ArchiveText {
 
         mutating func add(_ fields: ArchiveFields, to list: String) throws(DocumentError) {
             switch list {
-            case "images": images.append(try Image(fields))
+            case "images": try images.append(fields)
             case "referrers": referrers.append(try Referrer(fields))
             case "blobs":
                 try fields.allowOnly("digest", "size")
@@ -101,8 +101,8 @@ extension ArchiveDocument: ArchiveText {
 
 /// The pieces of the archive's JSON texts.
 enum ArchiveJSON {
-    static func text(_ image: ArchiveDocument.Image) -> String {
-        "{\"reference\":\(JSONText.quoted("\(image.reference)")),\(members(image.descriptor))}"
+    static func text(_ reference: String, _ descriptor: Descriptor) -> String {
+        "{\"reference\":\(JSONText.quoted(reference)),\(members(descriptor))}"
     }
 
     static func text(_ referrer: ArchiveDocument.Referrer) -> String {
@@ -136,10 +136,10 @@ enum ArchiveJSON {
     }
 }
 
-extension ArchiveDocument.Image {
-    fileprivate init(_ fields: ArchiveFields) throws(DocumentError) {
+extension ImageList {
+    fileprivate mutating func append(_ fields: ArchiveFields) throws(DocumentError) {
         try fields.allowOnly("reference", "digest", "mediaType", "size")
-        self.init(reference: try fields.reference("reference"), descriptor: try fields.descriptor())
+        append(try fields.reference("reference"), try fields.descriptor())
     }
 }
 

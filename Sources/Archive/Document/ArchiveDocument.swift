@@ -95,7 +95,7 @@ package struct ArchiveDocument: Hashable, Sendable {
     package static let maximumSize = 64 << 20
 
     /// All images of the archive, or of the set it is a volume of; sorted by reference, each named once.
-    package let images: [Image]
+    package let images: ImageList
     /// Sorted by repository and digest.
     package let referrers: [Referrer]
     /// The whole blobs in this archive, manifests included; sorted by digest.
@@ -116,7 +116,7 @@ package struct ArchiveDocument: Hashable, Sendable {
     /// - Throws: ``DocumentError`` (`structure`) when something stands twice, two sizes are given for one digest, or a
     ///   part lies outside of its blob.
     package init(
-        images: [Image],
+        images: some Sequence<Image>,
         referrers: [Referrer] = [],
         blobs: some Sequence<Blob>,
         omitted: OmissionList = [],
@@ -124,7 +124,7 @@ package struct ArchiveDocument: Hashable, Sendable {
         volume: Volume? = nil,
         signatures: [ArchiveSignature] = []
     ) throws(DocumentError) {
-        self.images = images.sorted { $0.reference.sortKey < $1.reference.sortKey }
+        self.images = ImageList(images).sorted()
         self.referrers = referrers.sorted {
             ($0.repository, $0.descriptor.digest) < ($1.repository, $1.descriptor.digest)
         }
@@ -135,18 +135,5 @@ package struct ArchiveDocument: Hashable, Sendable {
         self.signatures = signatures
         try check()
         checksum = ArchiveStatement(self).checksum
-    }
-}
-
-extension ImageReference {
-    /// References are put in order by the bytes of their texts.
-    fileprivate var sortKey: [UInt8].ByteOrder { .init(bytes: Array(description.utf8)) }
-}
-
-extension [UInt8] {
-    fileprivate struct ByteOrder: Comparable {
-        let bytes: [UInt8]
-
-        static func < (left: Self, right: Self) -> Bool { left.bytes.lexicographicallyPrecedes(right.bytes) }
     }
 }

@@ -9,7 +9,7 @@ struct ArchiveIndex: ArchiveText {
     /// The largest text that is written and read, in bytes.
     static let maximumSize = 64 << 20
 
-    let images: [ArchiveDocument.Image]
+    let images: ImageList
     /// Without a name, so that programs which build their own graph of a layout find them.
     var referrers: [Descriptor] = []
     /// For programs that look for what refers to a manifest under its tag.
@@ -19,7 +19,10 @@ struct ArchiveIndex: ArchiveText {
     package func write(to target: inout some TextTarget) {
         target.put(#"{"manifests":["#)
         var isFirst = true
-        for image in images { put(Self.entry(image.descriptor, named: "\(image.reference)"), &isFirst, &target) }
+        for position in images.indices {
+            let entry = Self.entry(images.descriptor(at: position), named: images.text(at: position))
+            put(entry, &isFirst, &target)
+        }
         for referrer in referrers { put("{" + Self.members(referrer), &isFirst, &target) }
         for list in lists {
             put(Self.entry(list.descriptor, named: "\(list.repository):\(list.tag)"), &isFirst, &target)

@@ -50,7 +50,10 @@ package struct ArchiveStatement: ArchiveText {
     }
 
     fileprivate func writeShared(to target: inout some TextTarget) {
-        for image in document.images { target.put("image \(image.reference) \(Self.line(image.descriptor))\n") }
+        let images = document.images
+        for position in images.indices {
+            target.put("image \(images.text(at: position)) \(Self.line(images.descriptor(at: position)))\n")
+        }
         for referrer in document.referrers {
             target.put("referrer \(referrer.repository) \(Self.line(referrer.descriptor))\n")
         }
@@ -77,7 +80,7 @@ extension ArchiveStatement {
     /// - Returns: a sha256 digest.
     /// - Throws: ``DocumentError`` where no document could say this.
     package static func set(
-        images: [ArchiveDocument.Image],
+        images: ImageList,
         referrers: [ArchiveDocument.Referrer],
         blobs: some Sequence<ArchiveDocument.Blob>,
         omitted: OmissionList,

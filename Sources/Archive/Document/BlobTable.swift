@@ -1,7 +1,7 @@
 import OCI
 
 /// Blobs in the order in which they were met, each once, and found by their digests; some 50 bytes each.
-struct BlobTable {
+struct BlobTable: Sendable {
     private(set) var list = BlobList()
     /// One more than a position in the list, 0 for nothing; as many as a power of two.
     private var slots: [UInt32] = Array(repeating: 0, count: 16)

@@ -48,7 +48,7 @@ struct ArchiveDraft {
             parts: [],
             volume: ArchiveDocument.Volume(number: last, count: last, set: set)
         )
-        let index = index(contents.images) { _ in true }
+        let index = index { _ in true }
         let texts = document.byteCount + index.byteCount + ImageLayout.marker.utf8.count + dockerSize
         // Four headers and rounded ends, six directories, the archive's end, a signature.
         return Int64(texts) + 8 * TarHeader.blockSize + 6 * TarHeader.blockSize + TarHeader.endSize + 512
@@ -56,7 +56,7 @@ struct ArchiveDraft {
 
     /// The most that `manifest.json` can take, in bytes.
     private var dockerSize: Int {
-        let names = contents.images.reduce(0) { $0 + "\($1.reference)".utf8.count + 512 }
+        let names = contents.images.indices.reduce(0) { $0 + contents.images.text(at: $1).utf8.count + 512 }
         return names + count * 160
     }
 
@@ -86,7 +86,7 @@ struct ArchiveDraft {
                 parts: share.cuts.compactMap { parts[$0] },
                 volume: set.map { .init(number: position + 1, count: shares.count, set: $0) }
             ).checked(limit: ArchiveDocument.maximumSize)
-            let index = index(contents.images) { digest in
+            let index = index { digest in
                 places.map { $0.isWhole(digest, in: position) } ?? true
                     || isList(digest) && document.blobs.position(of: digest) != nil
             }
@@ -125,10 +125,11 @@ struct ArchiveDraft {
     }
 
     /// What other programs find in an archive: all of it, or what can be read from one volume alone.
-    private func index(_ images: [ArchiveDocument.Image], _ isHeld: (Digest) -> Bool) -> ArchiveIndex {
+    private func index(_ isHeld: (Digest) -> Bool) -> ArchiveIndex {
         var seen: Set<Digest> = []
         return ArchiveIndex(
-            images: images.filter { isHeld($0.descriptor.digest) },
+            images: contents.images.tops.allSatisfy { isHeld($0.digest) }
+                ? contents.images : contents.images.standing(for: isHeld),
             referrers: contents.referrers.map(\.descriptor)
                 .filter { isHeld($0.digest) && seen.insert($0.digest).inserted },
             lists: lists.filter { isHeld($0.descriptor.digest) }
@@ -147,7 +148,7 @@ private struct VolumePlaces {
         for (position, share) in shares.enumerated() {
             for blob in share.blobs { table.insert(.init(digest: blob.digest, size: Int64(position))) }
         }
-        for top in contents.images.map(\.descriptor) + contents.referrers.map(\.descriptor)
+        for top in Array(contents.images.tops) + contents.referrers.map(\.descriptor)
         where volumes[top.digest] == nil {
             let places = try await ArchiveClosure(of: top, in: cache).descriptors.map { descriptor in
                 table.position(of: descriptor.digest).map { table.list.size(at: $0) }

@@ -4,7 +4,7 @@ package import OCI
 
 /// What is to be put into an archive.
 package struct ArchiveContents: Sendable {
-    package var images: [ArchiveDocument.Image]
+    package var images: ImageList
     /// What else goes along, because it refers to one of the images.
     package var referrers: [ArchiveDocument.Referrer] = []
     /// What the other side holds already.
@@ -18,8 +18,8 @@ package struct ArchiveContents: Sendable {
     /// For programs that cannot read Docker's media types in an image layout. Not for volumes, receipts or signatures.
     package var isDockerOnly = false
 
-    package init(images: [ArchiveDocument.Image]) {
-        self.images = images
+    package init(images: some Sequence<ArchiveDocument.Image>) {
+        self.images = ImageList(images)
     }
 }
 

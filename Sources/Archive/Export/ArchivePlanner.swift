@@ -19,7 +19,7 @@ package struct ArchivePlanner: Sendable {
     ///   volumes are too small for what each has to say, or there are too many.
     package func plan(_ contents: ArchiveContents) async throws -> ArchivePlan {
         var contents = contents
-        contents.images.sort { "\($0.reference)" < "\($1.reference)" }
+        contents.images = contents.images.sorted()
         contents.referrers.sort { $0.descriptor.digest < $1.descriptor.digest }
         let (table, count) = try await needs(of: contents)
         if contents.isDockerOnly { return try await dockerPlan(contents) }
@@ -50,12 +50,12 @@ package struct ArchivePlanner: Sendable {
     }
 
     private func docker(
-        _ images: [ArchiveDocument.Image],
+        _ images: ImageList,
         of blobs: BlobList,
         _ platforms: [PlatformPattern]
     ) async throws -> DockerManifest? {
-        var docker = DockerManifest(of: blobs)
-        try await DockerManifest.reading(images, platforms: platforms, from: cache) { docker.add($0, as: $1) }
+        var docker = DockerManifest(of: images, blobs)
+        try await DockerManifest.reading(images, platforms: platforms, from: cache) { docker.add($0, namedAt: $1) }
         return docker.isEmpty ? nil : docker.readable
     }
 
@@ -83,8 +83,7 @@ package struct ArchivePlanner: Sendable {
         var (table, count) = (BlobTable(), 0)
         var missing: [Digest] = []
         var waiting: [Descriptor] = []
-        let tops = contents.images.map(\.descriptor) + contents.referrers.map(\.descriptor)
-        for top in tops.uniqued {
+        for top in contents.tops {
             let closure = try await ArchiveClosure(of: top, in: cache)
             missing += closure.missing.map(\.digest)
             count += closure.descriptors.count
@@ -186,10 +185,14 @@ package struct ArchivePlanner: Sendable {
     }
 }
 
-extension [Descriptor] {
-    /// Each digest once, in their order.
-    fileprivate var uniqued: [Descriptor] {
-        var seen: Set<Digest> = []
-        return filter { seen.insert($0.digest).inserted }
+extension ArchiveContents {
+    /// What is exported, each digest once: images in the order of their names, and then referrers.
+    fileprivate var tops: some Sequence<Descriptor> {
+        var seen = BlobTable()
+        var tops: [Descriptor] = []
+        for list in [AnySequence(images.tops), AnySequence(referrers.lazy.map(\.descriptor))] {
+            for top in list where seen.insert(.init(digest: top.digest, size: top.size)).isNew { tops.append(top) }
+        }
+        return tops
     }
 }

@@ -14,29 +14,32 @@ struct DockerManifest {
     private struct Item {
         /// Of its config, and then of its layers.
         let places: [UInt32]
-        var names: [ImageReference]
+        /// Where they are in the list of all names.
+        var names: [UInt32]
     }
 
     /// The archive's blobs, which the items name by their places.
     private let blobs: BlobList
+    private let images: ImageList
     private var items: [Item] = []
     private var positions: [[UInt32]: Int] = [:]
 
     /// Without images yet.
-    init(of blobs: BlobList) {
+    init(of images: ImageList, _ blobs: BlobList) {
+        self.images = images
         self.blobs = blobs
     }
 
     var isEmpty: Bool { items.isEmpty }
 
-    /// Adds an image whose blobs the archive has.
-    mutating func add(_ image: ImageManifest, as reference: ImageReference) {
+    /// Adds what a name stands for, whose blobs the archive has.
+    mutating func add(_ image: ImageManifest, namedAt name: Int) {
         let places = ([image.config] + image.layers).compactMap { blobs.position(of: $0.digest).map(UInt32.init) }
         if let known = positions[places] {
-            items[known].names.append(reference)
+            items[known].names.append(UInt32(name))
         } else {
             positions[places] = items.count
-            items.append(Item(places: places, names: [reference]))
+            items.append(Item(places: places, names: [UInt32(name)]))
         }
     }
 
@@ -49,13 +52,16 @@ extension DockerManifest: ArchiveText {
     package func write(to target: inout some TextTarget) {
         target.put("[")
         for (position, item) in items.enumerated() {
-            let names = item.names.map { JSONText.quoted("\($0)") }.joined(separator: ",")
             target.put(position == 0 ? "{\"Config\":" : ",{\"Config\":")
             for (index, place) in item.places.enumerated() {
                 let text = "\"\(ArchiveEntryName.blob(blobs.digest(at: Int(place))))\""
                 target.put(index == 0 ? text + ",\"Layers\":[" : index == 1 ? text : "," + text)
             }
-            target.put("],\"RepoTags\":[\(names)]}")
+            target.put("],\"RepoTags\":[")
+            for (index, name) in item.names.enumerated() {
+                target.put((index == 0 ? "" : ",") + JSONText.quoted(images.text(at: Int(name))))
+            }
+            target.put("]}")
         }
         target.put("]\n")
     }
@@ -69,21 +75,22 @@ extension DockerManifest {
     ///   - images: what is exported.
     ///   - platforms: those asked for, in their order.
     ///   - cache: has them.
-    ///   - body: gets each that `docker load` could take.
+    ///   - body: gets each that `docker load` could take, and the place of its name among all.
     /// - Throws: ``CacheError``, `DocumentError`.
     @concurrent
     static func reading(
-        _ images: [ArchiveDocument.Image],
+        _ images: ImageList,
         platforms: [PlatformPattern],
         from cache: ContentCache,
-        _ body: (ImageManifest, ImageReference) -> Void
+        _ body: (ImageManifest, Int) -> Void
     ) async throws {
-        for image in images {
-            let chosen = try self.image(of: image.descriptor, platforms: platforms, in: cache, depth: 0)
+        for position in images.indices {
+            let top = images.descriptor(at: position)
+            let chosen = try image(of: top, platforms: platforms, in: cache, depth: 0)
             guard let chosen, chosen.foreignLayers.isEmpty,
                 chosen.config.mediaType == .ociConfig || chosen.config.mediaType == .dockerConfig
             else { continue }
-            body(chosen, image.reference)
+            body(chosen, position)
         }
     }
 

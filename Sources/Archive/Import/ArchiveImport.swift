@@ -8,7 +8,6 @@ final class ArchiveImport {
     private let cache: ContentCache
     /// Manifests that were made here, because the archive has none.
     private var made: [Digest: Manifest] = [:]
-    private var foreign = 0
 
     init(_ reading: ImportReading) {
         self.reading = reading
@@ -17,7 +16,8 @@ final class ArchiveImport {
     }
 
     func run() async throws -> ImportReport {
-        let selection = try reading.select(try roots()) { descriptor in
+        let offer = try offer()
+        let selection = try reading.options.select(offer) { descriptor in
             try self.made[descriptor.digest] == nil && self.stage.contains(descriptor)
                 && self.stage.manifest(descriptor)?.subject != nil
         }
@@ -26,13 +26,13 @@ final class ArchiveImport {
         var images = try examination.images(of: selection)
         try await examination.hold(&images)
         try examination.checkOmitted(images)
-        let publication = ImportPublication(reading, examination)
+        let publication = ImportPublication(reading, examination, selection.named)
         publication.report.skipped = selection.skipped
         publication.report.unnamed = examination.unnamed
-        publication.report.foreign = foreign
+        publication.report.foreign = offer.foreign
         publication.report.set = reading.contents.document?.volume?.set
         guard let volume = reading.contents.document?.volume else {
-            for image in images { try examination.checkComplete(image) }
+            for image in images { try examination.checkComplete(image, selection.named) }
             try await publication.publish(images)
             return publication.report
         }
@@ -42,13 +42,9 @@ final class ArchiveImport {
         return publication.report
     }
 
-    private func roots() throws -> [ImportRoot] {
-        if let document = reading.contents.document { return ImportRoot.roots(document: document) }
-        if let index = reading.contents.index {
-            let roots = try index.roots()
-            foreign = roots.foreign
-            return roots.images
-        }
+    private func offer() throws -> ImportOffer {
+        if let document = reading.contents.document { return ImportOffer(document) }
+        if let index = reading.contents.index { return try index.offered() }
         guard let listing = reading.contents.docker else {
             throw ArchiveRefusal("it is no image archive: it has neither an index.json nor a manifest.json")
         }
@@ -56,9 +52,12 @@ final class ArchiveImport {
             file: { [reading] name in reading.contents.dockerFile(name) },
             contents: { [stage] file in try stage.contents(file.digest, limit: Manifest.maximumSize) }
         )
-        let images = try docker.images(listing)
-        for image in images { made[image.manifest.descriptor.digest] = image.manifest }
-        return images.map(\.root)
+        var offer = ImportOffer()
+        try docker.forEachImage(listing) { manifest, names in
+            made[manifest.descriptor.digest] = manifest
+            offer.add(names, manifest.descriptor)
+        }
+        return offer
     }
 
     /// - Returns: names in `ingest/` of what is left of parts whose blobs are whole.

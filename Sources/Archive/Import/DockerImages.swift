@@ -31,24 +31,22 @@ struct DockerImages {
         }
     }
 
-    /// An image with the manifest that was made for it.
-    struct Image {
-        let root: ImportRoot
-        let manifest: Manifest
-    }
-
     /// Where members are found by their names, links resolved.
     let file: (String) -> File?
     /// The bytes of a small one.
     let contents: (File) throws -> ByteBuffer?
 
-    /// Makes what a `manifest.json` lists.
+    /// Makes the manifests of what a `manifest.json` lists.
     ///
+    /// - Parameters:
+    ///   - listing: the text.
+    ///   - body: gets each with its names.
     /// - Throws: ``ArchiveRefusal``; what `contents` throws.
-    func images(_ listing: DockerListing) throws -> [Image] {
-        var images: [Image] = []
-        try listing.forEachItem { images.append(try image($0)) }
-        return images
+    func forEachImage(_ listing: DockerListing, _ body: (Manifest, [ImportName]) throws -> Void) throws {
+        try listing.forEachItem { item in
+            let manifest = try manifest(item)
+            try body(manifest, Self.names(item))
+        }
     }
 
     /// The names of all configs and layers that a `manifest.json` lists, each once.
@@ -61,7 +59,7 @@ struct DockerImages {
         return names
     }
 
-    private func image(_ value: JSONValue) throws -> Image {
+    private func manifest(_ value: JSONValue) throws -> Manifest {
         guard let configName = value["Config"]?.string, let layerNames = value["Layers"]?.elements?.map(\.string),
             layerNames.count <= Manifest.maximumChildren
         else { throw ArchiveRefusal("manifest.json", "lists an image without Config or Layers") }
@@ -72,15 +70,18 @@ struct DockerImages {
             return try find(name)
         }
         try check(config, configName, layers)
-        let manifest = try Self.manifest(config, layers)
-        var root = ImportRoot(descriptor: manifest.descriptor)
+        return try Self.manifest(config, layers)
+    }
+
+    private static func names(_ value: JSONValue) throws(ArchiveRefusal) -> [ImportName] {
+        var names: [ImportName] = []
         for tag in value["RepoTags"]?.elements ?? [] {
             guard let text = tag.string else {
                 throw ArchiveRefusal("manifest.json", "names an image by something else than a text")
             }
-            root.names.append(ImportName(text))
+            names.append(ImportName(text))
         }
-        return Image(root: root, manifest: manifest)
+        return names
     }
 
     private func find(_ name: String) throws(ArchiveRefusal) -> File {

@@ -25,15 +25,27 @@ final class ImportExamination {
     /// An image and what is to be known of all that it needs, which is looked up again when it is wanted: there may be too
     /// much of it.
     struct Examined {
-        var root: ImportRoot
+        let descriptor: Descriptor
+        /// What all names that are to stand for it have in common; `nil` where none is.
+        let number: UInt32?
+        /// The repository that lists it as referring to another image, where the archive says so.
+        let repository: RepositoryReference?
         /// In the order in which they were met.
         var missing: [Descriptor]
         let subject: Descriptor?
-        /// What the archive lacks of the index that the root was.
+        /// What the archive lacks of the index that the name says.
         var narrowing: ImportReport.Narrowing?
 
-        fileprivate init(_ root: ImportRoot, _ image: ImportClosure.Image, narrowing: ImportReport.Narrowing? = nil) {
-            self.root = root
+        fileprivate init(
+            _ descriptor: Descriptor,
+            _ image: ImportClosure.Image,
+            number: UInt32? = nil,
+            repository: RepositoryReference? = nil,
+            narrowing: ImportReport.Narrowing? = nil
+        ) {
+            self.descriptor = descriptor
+            self.number = number
+            self.repository = repository
             missing = image.missing
             subject = image.subject
             self.narrowing = narrowing
@@ -42,21 +54,22 @@ final class ImportExamination {
 
     /// All that an image consists of, manifests included.
     func members(of image: Examined) throws -> some Collection<Descriptor> {
-        try closure.image(image.root.descriptor).members.values
+        try closure.image(image.descriptor).members.values
     }
 
     /// The images that are taken, and what refers to them.
     func images(of selection: ImportSelection) throws -> [Examined] {
         var images: [Examined] = []
-        for root in selection.named {
-            images.append(try narrowed(Examined(root, closure.image(root.descriptor))))
+        for number in selection.named.distinct {
+            let descriptor = selection.named.descriptor(numbered: number)
+            images.append(try narrowed(Examined(descriptor, closure.image(descriptor), number: number)))
         }
         let isForeign = reading.contents.document == nil
-        if !selection.unnamed.isEmpty || isForeign {
+        if !selection.nameless.isEmpty || isForeign {
             for image in images { try need(image) }
         }
-        try addReferrers(selection.unnamed, to: &images)
-        if isForeign { try addUnlisted(to: &images, listed: Set(selection.wanted.map(\.descriptor.digest))) }
+        try addReferrers(selection.nameless, to: &images)
+        if isForeign { try addUnlisted(to: &images, selection) }
         return images
     }
 
@@ -98,7 +111,8 @@ final class ImportExamination {
         // Another volume may have the manifest that says what a referrer belongs to.
         let isVolume = reading.contents.document?.volume != nil
         for root in roots {
-            let examined = Examined(root, try closure.image(root.descriptor))
+            let image = try closure.image(root.descriptor)
+            let examined = Examined(root.descriptor, image, repository: root.repository)
             if isVolume, examined.missing.contains(root.descriptor) {
                 images.append(examined)
             } else {
@@ -113,17 +127,19 @@ final class ImportExamination {
         while true {
             let next = waiting.filter { $0.subject.map { isNeeded($0.digest) } ?? false }
             guard !next.isEmpty else { break }
-            let taken = Set(next.map(\.root.descriptor.digest))
-            waiting.removeAll { taken.contains($0.root.descriptor.digest) }
+            let taken = Set(next.map(\.descriptor.digest))
+            waiting.removeAll { taken.contains($0.descriptor.digest) }
             for image in next { try need(image) }
             images += next
         }
-        if reading.contents.document == nil { unnamed = waiting.map(\.root.descriptor.digest).sorted() }
+        if reading.contents.document == nil { unnamed = waiting.map(\.descriptor.digest).sorted() }
     }
 
     /// What lies in a layout and refers to an image, and that no list names, comes along when it is whole.
-    private func addUnlisted(to images: inout [Examined], listed: Set<Digest>) throws {
+    private func addUnlisted(to images: inout [Examined], _ selection: ImportSelection) throws {
         guard reading.contents.index != nil else { return }
+        var listed = Set(selection.nameless.map(\.descriptor.digest))
+        for number in selection.named.distinct { listed.insert(selection.named.descriptor(numbered: number).digest) }
         var candidates: [UnlistedReferrer] = []
         for digest in stage.ledger.texts(atMost: Manifest.maximumSize) where !listed.contains(digest) {
             guard let bytes = try stage.contents(digest, limit: Manifest.maximumSize) else { continue }
@@ -132,7 +148,7 @@ final class ImportExamination {
         candidates.sort { $0.descriptor.digest < $1.descriptor.digest }
         for referrer in candidates.belonging(to: isNeeded) {
             let image = try closure.image(referrer.descriptor)
-            if image.missing.isEmpty { images.append(Examined(ImportRoot(descriptor: referrer.descriptor), image)) }
+            if image.missing.isEmpty { images.append(Examined(referrer.descriptor, image)) }
         }
     }
 
@@ -144,7 +160,7 @@ final class ImportExamination {
     /// What is whole of an index that another program saved in part takes its place.
     private func narrowed(_ examined: Examined) throws -> Examined {
         guard reading.contents.document == nil, !examined.missing.isEmpty,
-            let document = try manifest(examined.root.descriptor), case .index(let index) = document.content,
+            let document = try manifest(examined.descriptor), case .index(let index) = document.content,
             let sparse = try SparseIndex(document, index, isWhole: { try closure.image($0).missing.isEmpty })
         else { return examined }
         let descriptor: Descriptor
@@ -154,11 +170,10 @@ final class ImportExamination {
             descriptor = reduced.descriptor
             made[descriptor.digest] = reduced
         }
-        var root = ImportRoot(descriptor: descriptor)
-        root.references = examined.root.references
         return Examined(
-            root,
+            descriptor,
             try closure.image(descriptor),
+            number: examined.number,
             narrowing: .init(index: document.descriptor.digest, held: sparse.held, absent: sparse.absent)
         )
     }
@@ -184,9 +199,10 @@ final class ImportExamination {
         return digests.count > 20 ? "\(shown) and \(digests.count - 20) more" : shown
     }
 
-    func checkComplete(_ examined: Examined) throws(ArchiveRefusal) {
+    func checkComplete(_ examined: Examined, _ names: NamedTops) throws(ArchiveRefusal) {
         guard let first = examined.missing.first else { return }
-        let name = examined.root.references.first.map { "'\($0)'" } ?? "\(examined.root.descriptor.digest)"
+        let position = names.indices.first { names.number(at: $0) == examined.number }
+        let name = position.map { "'\(names.text(at: $0))'" } ?? "\(examined.descriptor.digest)"
         throw ArchiveRefusal(
             "it is incomplete: \(name) needs \(first.digest) of \(first.size) bytes"
                 + (examined.missing.count > 1 ? " and \(examined.missing.count - 1) more" : "")

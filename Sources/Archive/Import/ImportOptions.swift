@@ -14,62 +14,23 @@ package struct ImportOptions: Sendable {
     package init() {}
 }
 
-/// What an import did.
-package struct ImportReport: Sendable {
-    /// What became of one reference.
-    package enum Outcome: Hashable, Sendable {
-        /// The cache did not know the name.
-        case added
-        /// The name stood for another image.
-        case moved(from: Digest)
-        case unchanged
-        /// Volumes that it needs are still to come.
-        case waiting
+extension ImportOptions {
+    /// Checks that an archive is signed as they demand.
+    ///
+    /// - Parameter document: what it says of itself, if it does.
+    /// - Throws: ``ArchiveRefusal``.
+    func checkSignature(_ document: ArchiveDocument?) throws(ArchiveRefusal) {
+        guard !keys.isEmpty else { return }
+        guard let document, !document.signatures.isEmpty else {
+            throw ArchiveRefusal("it is not signed, but --verify-key demands it")
+        }
+        guard keys.contains(where: { $0.verifies(document) }) else {
+            throw ArchiveRefusal("it is not signed with the key that --verify-key names, or was changed afterwards")
+        }
     }
 
-    /// An index of which the archive has some platforms only; the name stands for those.
-    package struct Narrowing: Hashable, Sendable {
-        /// The index's digest.
-        package let index: Digest
-        /// In its order, as remote text; without attestations.
-        package let held: [Platform]
-        package let absent: [Platform]
+    /// Which images they take of what is offered.
+    func select(_ offer: ImportOffer, isReferrer: (Descriptor) throws -> Bool) throws -> ImportSelection {
+        try ImportSelection(offer, only: only, as: name, isReferrer: isReferrer)
     }
-
-    /// One reference of the archive.
-    package struct Image: Sendable {
-        package let reference: ImageReference
-        package let descriptor: Descriptor
-        package let outcome: Outcome
-        /// `nil` when the name stands for what the archive says.
-        package let narrowing: Narrowing?
-    }
-
-    /// A set of which volumes are still to come.
-    package struct Volumes: Hashable, Sendable {
-        package let set: Digest
-        /// Sorted.
-        package let missing: [Int]
-        package let count: Int
-    }
-
-    /// Sorted by reference.
-    package var images: [Image] = []
-    /// Blobs that the cache did not have, and their bytes.
-    package var blobs = 0
-    package var bytes: Int64 = 0
-    /// Blobs of the archive that were there already.
-    package var presentBlobs = 0
-    /// `nil` when nothing is missing.
-    package var volumes: Volumes?
-    /// The set that the archive is a volume of.
-    package var set: Digest?
-    /// Names that were left out because no pattern matches them, as the archive writes them.
-    package var skipped: [String] = []
-    /// Images that were left out because they have no name; sorted.
-    package var unnamed: [Digest] = []
-    /// Entries of its index that are no images and were ignored.
-    package var foreign = 0
-
-    package init() {}
 }

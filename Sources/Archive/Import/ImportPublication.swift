@@ -7,13 +7,16 @@ final class ImportPublication {
     private let stage: ImportStage
     private let cache: ContentCache
     private let examination: ImportExamination
+    private let names: NamedTops
     var report = ImportReport()
 
-    init(_ reading: ImportReading, _ examination: ImportExamination) {
+    /// Its names are those that are to be applied, in order.
+    init(_ reading: ImportReading, _ examination: ImportExamination, _ names: NamedTops) {
         self.reading = reading
         stage = reading.stage
         cache = reading.stage.cache
         self.examination = examination
+        self.names = names
     }
 
     /// Commits what images consist of, children first, and then points their names at them.
@@ -61,21 +64,38 @@ final class ImportPublication {
     /// Lists referrers in the repository that the archive names, or in those of the images that they belong to, each after
     /// what it refers to.
     private func listReferrers(_ images: [ImportExamination.Examined]) async throws {
-        let needsHomes = images.contains { $0.root.references.isEmpty && $0.root.repository == nil }
-        var homes: [Digest: Set<RepositoryReference>] = [:]
-        for image in images {
-            var locations = Set(image.root.references.map(\.location))
-            if locations.isEmpty, let subject = image.subject?.digest {
-                locations = image.root.repository.map { [$0] } ?? homes[subject] ?? []
-                for location in locations.sorted() {
-                    try await cache.names.addReferrers(of: subject, in: location, [image.root.descriptor])
-                }
+        var homes = try homes(images)
+        for image in images where image.number == nil {
+            guard let subject = image.subject?.digest else { continue }
+            let locations = image.repository.map { [$0] } ?? homes[subject] ?? []
+            for location in locations.sorted() {
+                try await cache.names.addReferrers(of: subject, in: location, [image.descriptor])
             }
-            guard needsHomes else { continue }
-            for member in try examination.members(of: image) where member.mediaType.isManifest {
-                homes[member.digest, default: []].formUnion(locations)
-            }
+            // What refers to it in turn is at home there as well.
+            homes[image.descriptor.digest, default: []].formUnion(locations)
         }
+    }
+
+    /// In which repositories that is named which something refers to that has no repository of its own.
+    private func homes(_ images: [ImportExamination.Examined]) throws -> [Digest: Set<RepositoryReference>] {
+        let homeless = images.lazy.filter { $0.number == nil && $0.repository == nil }
+        let subjects = Set(homeless.compactMap(\.subject?.digest))
+        var homes: [Digest: Set<RepositoryReference>] = [:]
+        guard !subjects.isEmpty else { return homes }
+        var wanted: [UInt32: [Digest]] = [:]
+        for image in images {
+            let found = try examination.members(of: image).map(\.digest).filter(subjects.contains)
+            guard !found.isEmpty else { continue }
+            if let number = image.number { wanted[number] = found }
+            for digest in found { if let location = image.repository { homes[digest, default: []].insert(location) } }
+        }
+        for position in names.indices {
+            guard let digests = wanted[names.number(at: position)],
+                let location = (try? ImageReference(names.text(at: position)))?.location
+            else { continue }
+            for digest in digests { homes[digest, default: []].insert(location) }
+        }
+        return homes
     }
 
     private func commit(_ files: [StagedFile], as manifests: [Digest: Manifest] = [:]) async throws {
@@ -112,38 +132,52 @@ final class ImportPublication {
     /// How many names are recorded in a transaction; some 0.05 s.
     private static let taggedAtOnce = 64
 
+    /// What some names are to stand for, by their numbers.
+    private func byNumber(_ images: [ImportExamination.Examined]) -> [UInt32: Int] {
+        var positions: [UInt32: Int] = [:]
+        for (position, image) in images.enumerated() { if let number = image.number { positions[number] = position } }
+        return positions
+    }
+
     private func tag(_ images: [ImportExamination.Examined]) async throws {
-        var names: [(reference: ImageReference, image: ImportExamination.Examined)] = []
-        for (position, image) in images.enumerated() {
-            names += image.root.references.map { ($0, image) }
-            let isLast = position == images.count - 1
-            while names.count >= Self.taggedAtOnce || isLast && !names.isEmpty {
-                try await tag(names.prefix(Self.taggedAtOnce))
-                names.removeFirst(min(names.count, Self.taggedAtOnce))
-            }
+        let positions = byNumber(images)
+        var waiting: [(reference: ImageReference, image: ImportExamination.Examined)] = []
+        for position in names.indices {
+            guard let image = positions[names.number(at: position)] else { continue }
+            waiting.append((try reference(at: position), images[image]))
+            guard waiting.count >= Self.taggedAtOnce else { continue }
+            try await tag(waiting)
+            waiting = []
+        }
+        if !waiting.isEmpty { try await tag(waiting) }
+    }
+
+    private func reference(at position: Int) throws(ArchiveRefusal) -> ImageReference {
+        do throws(ReferenceError) {
+            return try ImageReference(names.text(at: position))
+        } catch {
+            throw ArchiveRefusal("its name '\(names.text(at: position).displaySafe)' cannot be used: \(error.reason)")
         }
     }
 
-    private func tag(
-        _ names: some Collection<(reference: ImageReference, image: ImportExamination.Examined)>
-    ) async throws {
+    private func tag(_ names: [(reference: ImageReference, image: ImportExamination.Examined)]) async throws {
         let tagged = names.compactMap { reference, image in reference.tag.map { (reference, $0, image) } }
         let earlier = try await cache.names.record(
             tagged.map { reference, tag, image in
-                Names.Assignment(location: reference.location, tag: tag, descriptor: image.root.descriptor)
+                Names.Assignment(location: reference.location, tag: tag, descriptor: image.descriptor)
             }
         )
         for ((reference, _, image), earlier) in zip(tagged, earlier) {
             let outcome: ImportReport.Outcome =
                 switch earlier {
                 case nil: .added
-                case image.root.descriptor.digest: .unchanged
+                case image.descriptor.digest: .unchanged
                 case let digest?: .moved(from: digest)
                 }
             report.images.append(
                 .init(
                     reference: reference,
-                    descriptor: image.root.descriptor,
+                    descriptor: image.descriptor,
                     outcome: outcome,
                     narrowing: image.narrowing
                 )
@@ -163,12 +197,13 @@ final class ImportPublication {
         let missing = (1...volume.count).filter { !present.contains($0) }
         guard !missing.isEmpty else { throw lost(waiting) }
         report.volumes = .init(set: volume.set, missing: missing, count: volume.count)
-        for examined in waiting {
-            for reference in examined.root.references {
-                report.images.append(
-                    .init(reference: reference, descriptor: examined.root.descriptor, outcome: .waiting, narrowing: nil)
-                )
-            }
+        let positions = byNumber(waiting)
+        for position in names.indices {
+            guard let image = positions[names.number(at: position)] else { continue }
+            let descriptor = waiting[image].descriptor
+            report.images.append(
+                .init(reference: try reference(at: position), descriptor: descriptor, outcome: .waiting, narrowing: nil)
+            )
         }
     }
 

@@ -14,7 +14,7 @@ extension ArchiveDocument.Reader: ArrivingText {}
 /// What it is refused for is told when it is asked for: where there is an `imglife.json`, that is all that counts.
 final class ImportedIndex: ArrivingText {
     private var entries: LayoutEntries
-    private var list = ImportRoot.List()
+    private var offer = IndexOffer()
     private var failure: ArchiveRefusal?
     private var isFinished = false
 
@@ -29,7 +29,7 @@ final class ImportedIndex: ArrivingText {
             try entries.take(bytes) { entry in
                 guard refusal == nil else { return }
                 do throws(ArchiveRefusal) {
-                    try list.add(entry)
+                    try offer.add(entry)
                 } catch {
                     refusal = error
                 }
@@ -44,8 +44,8 @@ final class ImportedIndex: ArrivingText {
         ArchiveRefusal("index.json", "is no index that may be used: \(error)")
     }
 
-    /// The images, and how many entries are something else; to be asked for when all has come.
-    func roots() throws(ArchiveRefusal) -> (images: [ImportRoot], foreign: Int) {
+    /// What it offers; to be asked for when all has come.
+    func offered() throws(ArchiveRefusal) -> ImportOffer {
         if !isFinished, failure == nil {
             isFinished = true
             do throws(DocumentError) {
@@ -55,7 +55,7 @@ final class ImportedIndex: ArrivingText {
             }
         }
         if let failure { throw failure }
-        return (list.roots, list.foreign)
+        return offer.whole
     }
 }
 

@@ -46,7 +46,7 @@ final class ImportReading {
                 throw CacheError(error, importingInto: stage.cache)
             }
         }
-        try checkSignature(contents.document)
+        try options.checkSignature(contents.document)
         try contents.checkLists()
     }
 
@@ -137,7 +137,7 @@ final class ImportReading {
         }
         contents.note(list)
         guard let directory = members as? DirectoryMembers else { return }
-        if let index = list as? ImportedIndex { try deliver(directory, index) }
+        if let index = list as? ImportedIndex { try directory.deliver(index, options) }
         if let docker = list as? DockerListing { try directory.deliver(docker: DockerImages.members(docker)) }
     }
 
@@ -157,47 +157,12 @@ final class ImportReading {
     }
 
     private func take(_ document: ArchiveDocument, _ members: any ArchiveMembers) async throws {
-        try checkSignature(document)
+        try options.checkSignature(document)
         members.expect(document.blobs.count + document.parts.count)
         (members as? DirectoryMembers)?.deliver(document.blobs)
         let parts = ImportParts(stage.cache, of: document.volume?.set)
         self.parts = parts
         contents.note(document)
         try await stage.expect(document, parts)
-    }
-
-    /// Checks that the archive is signed as the options demand.
-    func checkSignature(_ document: ArchiveDocument?) throws(ArchiveRefusal) {
-        guard !options.keys.isEmpty else { return }
-        guard let document, !document.signatures.isEmpty else {
-            throw ArchiveRefusal("it is not signed, but --verify-key demands it")
-        }
-        guard options.keys.contains(where: { $0.verifies(document) }) else {
-            throw ArchiveRefusal("it is not signed with the key that --verify-key names, or was changed afterwards")
-        }
-    }
-
-    /// What a directory's index leads to is all that is read of it, and what refers to that.
-    private func deliver(_ directory: DirectoryMembers, _ index: ImportedIndex) throws {
-        let layout = directory.layout
-        let roots = try index.roots().images
-        let selection = try select(roots) { try layout.manifest($0)?.subject != nil }
-        var closure = ImportClosure(read: { try layout.manifest($0) }, holds: { _ in true })
-        var needed = BlobTable()
-        func need(_ descriptor: Descriptor) throws {
-            for member in try closure.image(descriptor).members.values {
-                needed.insert(.init(digest: member.digest, size: member.size))
-            }
-        }
-        for root in selection.wanted { try need(root.descriptor) }
-        let listed = Set(roots.map(\.descriptor.digest))
-        let unlisted = try layout.unlisted { listed.contains($0) || needed.position(of: $0) != nil }
-        for referrer in unlisted.belonging(to: { needed.position(of: $0) != nil }) { try need(referrer.descriptor) }
-        directory.deliver(needed.taken())
-    }
-
-    /// Which images are taken, as the options say.
-    func select(_ roots: [ImportRoot], isReferrer: (Descriptor) throws -> Bool) throws -> ImportSelection {
-        try ImportSelection(roots, only: options.only, as: options.name, isReferrer: isReferrer)
     }
 }

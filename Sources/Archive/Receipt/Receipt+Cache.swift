@@ -12,7 +12,7 @@ extension Receipt {
         let blobs = try await cache.inventory.keptBlobs(into: BlobList()) { list, digest, size in
             list.append(ArchiveDocument.Blob(digest: digest, size: size))
         }
-        let images = try await cache.inventory.keptTags().map { Image(reference: $0.reference, digest: $0.digest) }
+        let images = try await cache.inventory.keptTags(into: Images()) { $0.append($1, $2) }
         try self.init(blobs: blobs, images: images)
     }
 

@@ -21,17 +21,15 @@ package struct Receipt: Hashable, Sendable {
     /// Sorted by digest.
     package let blobs: BlobList
     /// Sorted by reference; for people, nothing follows from them.
-    package let images: [Image]
+    package let images: Images
 
     /// Sorts and checks.
     ///
     /// - Throws: ``DocumentError`` (`structure`) when a blob or an image stands twice.
-    package init(blobs: some Sequence<ArchiveDocument.Blob>, images: [Image]) throws(DocumentError) {
+    package init(blobs: some Sequence<ArchiveDocument.Blob>, images: some Sequence<Image>) throws(DocumentError) {
         self.blobs = BlobList(blobs).sorted()
-        self.images = images.sorted {
-            $0.reference.description.utf8.lexicographicallyPrecedes($1.reference.description.utf8)
-        }
-        guard self.blobs.isUnique, self.images.areUnique(by: \.reference) else {
+        self.images = Images(images).sorted()
+        guard self.blobs.isUnique, self.images.isUnique else {
             throw DocumentError(.structure, "the receipt: something stands twice")
         }
     }
@@ -45,8 +43,8 @@ extension Receipt: ArchiveText {
     package func write(to target: inout some TextTarget) {
         target.put("{\n\"version\":1,\n")
         target.put(list: "blobs", blobs) { "{\(ArchiveJSON.members($0))}" }
-        target.put(next: "images", images) {
-            "{\"reference\":\(JSONText.quoted("\($0.reference)")),\"digest\":\"\($0.digest)\"}"
+        target.put(next: "images", images.indices) {
+            "{\"reference\":\(JSONText.quoted(images.text(at: $0))),\"digest\":\"\(images.digest(at: $0))\"}"
         }
         target.put("\n}\n")
     }
@@ -66,7 +64,7 @@ struct ReceiptReader {
     private var text: ArchiveFieldsReader
     private var hasher = DigestHasher(.sha256)
     private var blobs = BlobList()
-    private var images: [Receipt.Image] = []
+    private var images = Receipt.Images()
 
     /// At most `limit` bytes are taken.
     init(limit: Int = Receipt.maximumSize) {
@@ -77,7 +75,7 @@ struct ReceiptReader {
     mutating func take(_ bytes: ByteBuffer) throws(DocumentError) {
         hasher.update(bytes)
         var (blobs, images) = (blobs, images)
-        (self.blobs, self.images) = ([], [])
+        (self.blobs, self.images) = ([], Receipt.Images())
         defer { (self.blobs, self.images) = (blobs, images) }
         try text.take(bytes) { (list, fields) throws(DocumentError) in
             if list == "blobs" {
@@ -86,7 +84,7 @@ struct ReceiptReader {
             } else {
                 try fields.allowOnly("reference", "digest")
                 let reference = try fields.reference("reference")
-                images.append(Receipt.Image(reference: reference, digest: try fields.digest("digest")))
+                images.append(reference, try fields.digest("digest"))
             }
         }
     }

@@ -40,10 +40,17 @@ extension Inventory {
 
     /// All tags, each with the digest that it stands for.
     ///
+    /// - Parameters:
+    ///   - start: what they are gathered in: there may be very many.
+    ///   - add: adds one.
+    /// - Returns: what they were gathered in.
     /// - Throws: ``CacheError``.
-    package func keptTags() async throws -> [(reference: ImageReference, digest: Digest)] {
-        try await NameWalk(index: store.index).tags().map {
-            (ImageReference(location: $0.location, tag: $0.tag), $0.descriptor.digest)
+    package func keptTags<Result: Sendable>(
+        into start: Result,
+        _ add: @escaping @Sendable (inout Result, ImageReference, Digest) -> Void
+    ) async throws -> Result {
+        try await NameWalk(index: store.index).tags(into: start) { result, row in
+            add(&result, ImageReference(location: row.location, tag: row.tag), row.descriptor.digest)
         }
     }
 

@@ -46,11 +46,11 @@ extension ImageLayout {
     private func replace(with layout: LayoutIndex) throws(CacheError) {
         let root = directory.root
         do throws(SystemError) {
-            var text = layout.text
-            if text.readableBytes > LayoutIndex.limit { text = LayoutIndex(tags: layout.tags, keeping: layout).text }
-            guard text.readableBytes <= LayoutIndex.limit else { throw SystemError(call: "write", code: EFBIG) }
-            if try root.contents(LayoutIndex.fileName, limit: LayoutIndex.limit) != text {
-                try root.replace(LayoutIndex.fileName, with: text)
+            var layout = layout
+            if layout.byteCount > LayoutIndex.limit { layout = LayoutIndex(tags: layout.tags, keeping: layout) }
+            guard layout.byteCount <= LayoutIndex.limit else { throw SystemError(call: "write", code: EFBIG) }
+            if try !layout.isWritten(in: root) {
+                try root.replace(LayoutIndex.fileName) { (put) throws(SystemError) in try layout.forEachPiece(put) }
             }
         } catch {
             throw CacheError(error, "write", path: "\(root.path)/\(LayoutIndex.fileName)")
@@ -59,7 +59,7 @@ extension ImageLayout {
 
     private func earlierLayout() throws(CacheError) -> LayoutIndex? {
         do throws(SystemError) {
-            return try LayoutIndex(directory.root)
+            return try LayoutIndex(directory.root, keepsTags: false)
         } catch {
             throw CacheError(error, "read", path: "\(directory.path)/\(LayoutIndex.fileName)")
         }

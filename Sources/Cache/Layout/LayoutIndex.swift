@@ -42,20 +42,25 @@ struct LayoutIndex: Sendable {
 
     /// Reads a text as far as it can be read; an entry that cannot be understood is foreign, and never fatal.
     init(parsing bytes: ByteBuffer) {
-        var scanner = LayoutScanner(bytes)
-        isWhole = scanner.forEachEntry { add($0) }
+        var scanner = LayoutScanner(LayoutBytes(bytes))
+        isWhole = scanner.forEachEntry { add($0, keepsTag: true) }
     }
 
-    /// - Returns: `nil` when there is no such file.
-    /// - Throws: ``SystemError``; `EFBIG` for a file beyond the limit.
-    init?(_ root: Directory) throws(SystemError) {
-        guard let status = try root.status(Self.fileName) else { return nil }
-        guard status.size <= Self.limit else { throw SystemError(call: "read", code: EFBIG) }
-        guard let bytes = try root.contents(Self.fileName, limit: Self.limit) else { return nil }
-        self.init(parsing: bytes)
+    /// Reads the file as it comes.
+    ///
+    /// `nil` when there is no such file. Its tags may be very many: whether they are wanted is for the caller to say.
+    ///
+    /// - Throws: ``SystemError``; `EFBIG` for a file beyond the limit, `ELOOP` for what is no file.
+    init?(_ root: Directory, keepsTags: Bool = true) throws(SystemError) {
+        guard let file = try root.existingFile(Self.fileName) else { return nil }
+        let size = try file.length()
+        guard size <= Self.limit else { throw SystemError(call: "read", code: EFBIG) }
+        var scanner = LayoutScanner(LayoutBytes(file, count: Int(size)))
+        isWhole = scanner.forEachEntry { add($0, keepsTag: keepsTags) }
+        if let failure = scanner.failure { throw failure }
     }
 
-    private mutating func add(_ text: ByteBuffer) {
+    private mutating func add(_ text: ByteBuffer, keepsTag: Bool) {
         let value = try? JSONValue(parsing: text)
         let digest = value?["digest"]?.string.flatMap { try? Digest($0) }
         let annotations = value?["annotations"]
@@ -65,7 +70,7 @@ struct LayoutIndex: Sendable {
             return
         }
         let row = value.flatMap { Self.row($0, digest, name) }
-        if let row { tags.append(row) }
+        if let row, keepsTag { tags.append(row) }
         if row == nil || row.map({ Self.text(of: $0) }) != text {
             foreign.append(Foreign(text: text, digest: digest, name: row?.reference))
         }
@@ -97,21 +102,55 @@ struct LayoutIndex: Sendable {
 }
 
 extension LayoutIndex {
-    /// The text: every tag, in the order given, what refers to them, then the entries of others.
+    /// The text in one.
     var text: ByteBuffer {
+        var text = ByteBuffer()
+        forEachPiece { text.writeImmutableBuffer($0) }
+        return text
+    }
+
+    /// Gives the text in pieces: every tag, in the order given, what refers to them, then the entries of others.
+    func forEachPiece<Failure: Error>(_ body: (ByteBuffer) throws(Failure) -> Void) throws(Failure) {
         var text = ByteBuffer(string: #"{"manifests":["#)
         var isFirst = true
-        func write(_ entry: ByteBuffer) {
+        func write(_ entry: ByteBuffer) throws(Failure) {
             if !isFirst { text.writeInteger(UInt8(ascii: ",")) }
             isFirst = false
             text.writeImmutableBuffer(entry)
+            guard text.readableBytes >= Self.pieceSize else { return }
+            try body(text)
+            text.clear(minimumCapacity: Self.pieceSize)
         }
-        for row in tags { write(Self.text(of: row)) }
-        for referrer in referrers.referrers { write(Self.text(of: referrer)) }
-        for list in referrers.lists { write(Self.text(of: list)) }
-        for entry in foreign { write(entry.text) }
+        for row in tags { try write(Self.text(of: row)) }
+        for referrer in referrers.referrers { try write(Self.text(of: referrer)) }
+        for list in referrers.lists { try write(Self.text(of: list)) }
+        for entry in foreign { try write(entry.text) }
         text.writeString(#"],"mediaType":"\#(MediaType.ociIndex)","schemaVersion":2}"# + "\n")
-        return text
+        try body(text)
+    }
+
+    private static let pieceSize = 256 << 10
+
+    /// Whether the file says just this.
+    ///
+    /// - Throws: ``SystemError``.
+    func isWritten(in root: Directory) throws(SystemError) -> Bool {
+        guard let file = try root.existingFile(Self.fileName) else { return false }
+        let length = try file.length()
+        var (offset, isSame) = (Int64(0), true)
+        try forEachPiece { (piece) throws(SystemError) in
+            guard isSame else { return }
+            isSame = try file.read(at: offset, atMost: piece.readableBytes) == piece
+            offset += Int64(piece.readableBytes)
+        }
+        return isSame && offset == length
+    }
+
+    /// The text's length, in bytes.
+    var byteCount: Int64 {
+        var count: Int64 = 0
+        forEachPiece { count += Int64($0.readableBytes) }
+        return count
     }
 
     private static func text(of row: TagRow) -> ByteBuffer {

@@ -4,14 +4,14 @@ import NIOCore
 struct LayoutScanner {
     private static let maximumDepth = 64
 
-    private let bytes: ByteBuffer
-    private let view: ByteBufferView
-    private var position: Int
+    private var bytes: LayoutBytes
+    private var position = 0
 
-    init(_ bytes: ByteBuffer) {
+    /// What ended the reading, if something did.
+    var failure: SystemError? { bytes.failure }
+
+    init(_ bytes: LayoutBytes) {
         self.bytes = bytes
-        view = bytes.readableBytesView
-        position = view.startIndex
     }
 
     /// Gives the text of each element of the top-level array `manifests`.
@@ -33,14 +33,14 @@ struct LayoutScanner {
             guard skip("}") else { return false }
         }
         skipSpace()
-        return hasEntries && position == view.endIndex
+        return hasEntries && position == bytes.count
     }
 
     private mutating func entries(_ body: (ByteBuffer) -> Void) -> Bool {
         if skip("]") { return true }
         repeat {
             guard let range = value() else { return false }
-            body(bytes.getSlice(at: range.lowerBound, length: range.count) ?? ByteBuffer())
+            body(bytes.text(range))
         } while skip(",")
         return skip("]")
     }
@@ -84,7 +84,7 @@ struct LayoutScanner {
         position += 1
         while let byte = peek {
             position += 1
-            if byte == UInt8(ascii: "\"") { return String(decoding: view[start..<position], as: UTF8.self) }
+            if byte == UInt8(ascii: "\"") { return String(buffer: bytes.text(start..<position)) }
             if byte == UInt8(ascii: "\\") { position += 1 }
         }
         return nil
@@ -97,7 +97,7 @@ struct LayoutScanner {
         return position > start
     }
 
-    private var peek: UInt8? { position < view.endIndex ? view[position] : nil }
+    private var peek: UInt8? { mutating get { bytes.byte(at: position) } }
 
     private mutating func skip(_ character: Unicode.Scalar) -> Bool {
         skipSpace()

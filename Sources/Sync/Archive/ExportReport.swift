@@ -15,7 +15,7 @@ package struct ExportReport: Sendable {
 
     package let archives: [Archive]
     /// Sorted by reference.
-    package let images: [ArchiveDocument.Image]
+    package let images: ImageList
     /// Blobs in the archives, each counted once; manifests included.
     package let blobs: Int
     /// Their bytes.

@@ -21,17 +21,17 @@ struct ExportSelection: Sendable {
     /// - Returns: each once, sorted by reference.
     /// - Throws: ``ExportError`` (`nothing`, `several`), `CacheError`, `CancellationError`; the error of a single entry.
     func choices(_ wishes: [ExportRequest.Wish]) async throws -> [Choice] {
-        var choices: Set<Choice> = []
+        var choices: [Choice] = []
         var entries: [Int] = []
         var failures = ExportFailures()
-        if wishes.isEmpty { choices.formUnion(try await all()) }
+        if wishes.isEmpty { choices += try await all() }
         for wish in wishes {
             switch wish {
-            case .reference(let reference): choices.formUnion(try await tags(of: reference))
+            case .reference(let reference): choices += try await tags(of: reference)
             case .glob(let pattern):
                 let matching = try await all().filter { fnmatch(pattern, $0.reference.description, 0) == 0 }
                 if matching.isEmpty { logger.warning("no tag of the cache matches '\(pattern.displaySafe)'") }
-                choices.formUnion(matching)
+                choices += matching
             case .entry(let position): entries.append(position)
             }
         }
@@ -42,12 +42,13 @@ struct ExportSelection: Sendable {
             case .failed(_, let error): failures.add("\(entry.source)", error)
             case .planned(let plan):
                 for warning in plan.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
-                choices.formUnion(plan.tags.map { Choice(location: entry.source, tag: $0.source) })
+                choices += plan.tags.map { Choice(location: entry.source, tag: $0.source) }
             }
         }
         try failures.check()
         guard !choices.isEmpty else { throw ExportError(.nothing) }
-        return choices.sorted { $0.reference.description.utf8.lexicographicallyPrecedes($1.reference.description.utf8) }
+        choices.sort { $0.reference.description.utf8.lexicographicallyPrecedes($1.reference.description.utf8) }
+        return choices.reduce(into: []) { if $0.last != $1 { $0.append($1) } }
     }
 
     private func all() async throws -> [Choice] {

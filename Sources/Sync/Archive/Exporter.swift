@@ -39,7 +39,7 @@ package struct Exporter: Sendable {
         let images = try await images(request)
         let all = try await HeldReferrers(cache: cache).adding(to: images)
         warn(ofIncomplete: all.incomplete)
-        var contents = ArchiveContents(images: Array(all.images))
+        var contents = ArchiveContents(images: all.images)
         contents.referrers = Array(all.referrers)
         contents.receipts = request.receipts
         contents.volumeSize = request.volumeSize
@@ -69,7 +69,7 @@ package struct Exporter: Sendable {
         )
     }
 
-    private func images(_ request: ExportRequest) async throws -> [ArchiveDocument.Image] {
+    private func images(_ request: ExportRequest) async throws -> ImageList {
         progress.expect(entries: 1)
         let planner = Planner(configuration: configuration, cache: cache) { location in
             places?.source(at: location) ?? CachedSource(location: location, cache: cache)
@@ -77,14 +77,14 @@ package struct Exporter: Sendable {
         let choices = try await ExportSelection(planner: planner, cache: cache, logger: logger).choices(request.wishes)
         progress.planned(tags: choices.count)
         let outcomes = try await keepingLayout { try await assemble(choices, request.platforms) }
-        var images: [ArchiveDocument.Image] = []
+        var images = ImageList()
         var missing: [(image: ImageReference, digests: [Digest])] = []
         var unsuitable: [(image: ImageReference, reason: String)] = []
         var failures = ExportFailures()
         for (choice, outcome) in zip(choices, outcomes) {
             switch outcome {
             case .failed(let error): failures.add("\(choice.reference)", error)
-            case .whole(let descriptor): images.append(.init(reference: choice.reference, descriptor: descriptor))
+            case .whole(let descriptor): images.append(choice.reference, descriptor)
             case .missing(let digests): missing.append((choice.reference, digests))
             case .unsuitable(let reason): unsuitable.append((choice.reference, reason))
             }

@@ -166,12 +166,14 @@ struct ExportCommand: Subcommand {
             let display = ProgressDisplay(mode: progress, progress: exporter.progress, environment: session.environment)
             let report = try await display.showing { try await exporter.run(request) }
             let document = ExportDocument(report)
-            let text = output == .text ? document.text : try CacheDocument.text(document)
             // Standard output is the archive's own where that is written there.
-            if place?.isStandardOutput == true {
-                StandardOutput.writeError(text)
+            let write = { [isTaken = place?.isStandardOutput == true] (text: String) throws in
+                if isTaken { StandardOutput.writeError(text) } else { try StandardOutput.write(text) }
+            }
+            if output == .text {
+                try write(document.text)
             } else {
-                try StandardOutput.write(text)
+                try DocumentRows.write(document, [document.images], write)
             }
         }
     }

@@ -27,7 +27,8 @@ struct ExportDocument: Encodable {
 
     let version = 1
     let archives: [Archive]
-    let images: [Image]
+    let images: DocumentRows
+    private let imageCount: Int
     let written: Blobs
     let omitted: Blobs
     let downloadedBytes: Int64
@@ -35,11 +36,16 @@ struct ExportDocument: Encodable {
 
     init(_ report: ExportReport) {
         archives = report.archives.map { Archive(file: $0.path, bytes: $0.bytes, wasThere: $0.wasThere) }
-        images = report.images.map { Image(reference: "\($0.reference)", digest: "\($0.descriptor.digest)") }
+        images = DocumentRows(report.images) { Image(reference: "\($0.reference)", digest: "\($0.descriptor.digest)") }
+        imageCount = report.images.count
         written = Blobs(blobs: report.blobs, bytes: report.bytes)
         omitted = Blobs(blobs: report.omittedBlobs, bytes: report.omittedBytes)
         downloadedBytes = report.downloadedBytes
         set = report.set?.description
+    }
+
+    private enum CodingKeys: CodingKey {
+        case version, archives, images, written, omitted, downloadedBytes, set
     }
 
     var text: String {
@@ -47,7 +53,7 @@ struct ExportDocument: Encodable {
             "\(archive.file.displaySafe(limit: 1024))  \(ByteCount(archive.bytes))"
                 + (archive.wasThere ? ", was there already" : "")
         }
-        let tags = "\(images.count) \(images.count == 1 ? "tag" : "tags")"
+        let tags = "\(imageCount) \(imageCount == 1 ? "tag" : "tags")"
         lines.append("exported \(tags), \(Self.text(written))")
         if omitted.blobs > 0 { lines.append("left out \(Self.text(omitted)) that the other side holds") }
         if downloadedBytes > 0 { lines.append("downloaded \(ByteCount(downloadedBytes)) first") }

@@ -83,18 +83,29 @@ struct ImportCommand: Subcommand {
             options.only = only
             options.name = name
             options.keys = try keys.map(ArchiveKeyFile.verificationKey)
-            var rows: [ImportDocument.Archive] = []
-            for source in sources { rows.append(try await row(source, cache, access, options)) }
-            rows = ImportDocument.settled(rows)
-            let text = try output == .json ? CacheDocument.text(ImportDocument(rows)) : rows.map(\.text).joined()
-            // Standard output is the receipt's own where that is written there.
-            if receipt == "-" { StandardOutput.writeError(text) } else { try StandardOutput.write(text) }
-            for row in rows {
-                if let error = row.error { Failure.tell("\(error)") }
-            }
+            var outcomes: [ImportOutcome] = []
+            for source in sources { outcomes.append(try await outcome(source, cache, access, options)) }
+            outcomes = ImportOutcome.settled(outcomes)
+            try tell(outcomes)
             await CacheUpkeep(cache: cache, session: access.session).keepQuota()
             if let receipt { try await Self.write(receipt, of: cache) }
-            if rows.contains(where: { $0.error != nil }) { throw Failure.failed }
+            if outcomes.contains(where: { $0.error != nil }) { throw Failure.failed }
+        }
+    }
+
+    private func tell(_ outcomes: [ImportOutcome]) throws {
+        // Standard output is the receipt's own where that is written there.
+        let write = { [receipt] (text: String) throws in
+            if receipt == "-" { StandardOutput.writeError(text) } else { try StandardOutput.write(text) }
+        }
+        if output == .json {
+            let document = ImportDocument(outcomes)
+            try DocumentRows.write(document, document.archives.flatMap { [$0.images, $0.skipped] }, write)
+        } else {
+            for outcome in outcomes { try outcome.forEachText(write) }
+        }
+        for outcome in outcomes {
+            if let error = outcome.error { Failure.tell("\(error)") }
         }
     }
 
@@ -112,12 +123,12 @@ struct ImportCommand: Subcommand {
     }
 
     /// One archive that is refused does not keep the others from being imported.
-    private func row(
+    private func outcome(
         _ source: ArchiveSource,
         _ cache: ContentCache,
         _ access: CacheAccess,
         _ options: ImportOptions
-    ) async throws -> ImportDocument.Archive {
+    ) async throws -> ImportOutcome {
         let bytes = ByteProgress("imported \(source.name.displaySafe):", total: source.size)
         var options = options
         options.onBytes = { bytes.add($0) }
@@ -126,9 +137,9 @@ struct ImportCommand: Subcommand {
                 try await ArchiveImporter(cache).run(source, options)
             }
             Self.warn(report, access.configuration.logger)
-            return ImportDocument.Archive(source.name, report)
+            return ImportOutcome(source.name, report)
         } catch let error as CacheError {
-            return ImportDocument.Archive(source.name, error)
+            return ImportOutcome(source.name, error)
         }
     }
 

@@ -24,8 +24,8 @@ struct ImportDocument: Encodable {
     struct Archive: Encodable {
         let file: String
         let error: String?
-        fileprivate(set) var images: [Image]
-        let skipped: [String]
+        let images: DocumentRows
+        let skipped: DocumentRows
         /// How many images have no name and belong to nothing that has; they were left out.
         let unnamed: Int
         /// Their digests.
@@ -36,7 +36,7 @@ struct ImportDocument: Encodable {
         let bytes: Int64
         let presentBlobs: Int
         /// `nil` when nothing is missing, after all archives of the command.
-        fileprivate(set) var volumes: Volumes?
+        let volumes: Volumes?
         /// The set that it is a volume of.
         let set: String?
     }
@@ -44,28 +44,13 @@ struct ImportDocument: Encodable {
     var version = 1
     let archives: [Archive]
 
-    init(_ archives: [Archive]) {
-        self.archives = archives
-    }
-
-    /// What earlier volumes waited for and later ones of the same command brought is no longer waited for.
-    static func settled(_ archives: [Archive]) -> [Archive] {
-        var later: [String: Set<String>] = [:]
-        return archives.reversed().map { archive in
-            var archive = archive
-            guard archive.error == nil, let set = archive.set else { return archive }
-            if let known = later[set] {
-                archive.volumes = nil
-                archive.images.removeAll { $0.status == "waiting" && known.contains($0.reference) }
-            }
-            later[set, default: []].formUnion(archive.images.map(\.reference))
-            return archive
-        }.reversed()
+    init(_ outcomes: [ImportOutcome]) {
+        archives = outcomes.map(Archive.init)
     }
 }
 
 extension ImportDocument.Image {
-    fileprivate init(_ image: ImportReport.Image) {
+    init(_ image: ImportReport.Image) {
         reference = image.reference.description
         digest = image.descriptor.digest.description
         absentPlatforms = image.narrowing?.absent.map(\.description)
@@ -77,7 +62,7 @@ extension ImportDocument.Image {
         }
     }
 
-    fileprivate var text: String {
+    var text: String {
         switch (status, previous) {
         case ("moved", let previous?): "\(reference)  \(digest)  was \(previous)"
         default: "\(reference)  \(digest)  \(status)"
@@ -86,20 +71,13 @@ extension ImportDocument.Image {
 }
 
 extension ImportDocument.Archive {
-    init(_ file: String, _ error: CacheError) {
-        self.init(file: file, error: error.description, ImportReport())
-    }
-
-    init(_ file: String, _ report: ImportReport) {
-        self.init(file: file, error: nil, report)
-    }
-
-    private init(file: String, error: String?, _ report: ImportReport) {
+    fileprivate init(_ outcome: ImportOutcome) {
+        let report = outcome.report
         self.init(
-            file: file,
-            error: error,
-            images: report.images.map(ImportDocument.Image.init),
-            skipped: report.skipped,
+            file: outcome.file,
+            error: outcome.error?.description,
+            images: DocumentRows(report.images) { ImportDocument.Image($0) },
+            skipped: DocumentRows(report.skipped) { $0 },
             unnamed: report.unnamed.count,
             unnamedDigests: report.unnamed.map(\.description),
             foreign: report.foreign,
@@ -111,27 +89,5 @@ extension ImportDocument.Archive {
             },
             set: report.set?.description
         )
-    }
-
-    /// Nothing for an archive that was refused.
-    var text: String {
-        guard error == nil else { return "" }
-        var lines = images.map(\.text)
-        var summary = "\(file.displaySafe): \(blobs) new \(blobs == 1 ? "blob" : "blobs"), \(ByteCount(bytes))"
-        if presentBlobs > 0 { summary += "; \(presentBlobs) were there already" }
-        if !skipped.isEmpty { summary += "; \(skipped.count) names left out" }
-        if unnamed > 0 { summary += "; \(unnamedText) left out" }
-        if foreign > 0 { summary += "; \(foreign) \(foreign == 1 ? "entry" : "entries") ignored, which are no images" }
-        lines.append(summary)
-        if let volumes {
-            let missing = volumes.missing.map(String.init).joined(separator: ", ")
-            lines.append("still missing of \(volumes.count) volumes: \(missing); import them in any order")
-        }
-        return lines.map { $0 + "\n" }.joined()
-    }
-
-    private var unnamedText: String {
-        let shown = unnamedDigests.prefix(3).joined(separator: ", ") + (unnamed > 3 ? ", …" : "")
-        return "\(unnamed) \(unnamed == 1 ? "image" : "images") without a name (\(shown))"
     }
 }

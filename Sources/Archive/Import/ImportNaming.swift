@@ -1,0 +1,90 @@
+import OCI
+
+/// Gives names to images, with the help of the one that `--as` says.
+struct ImportNaming {
+    let name: ImageReference?
+    private var isUsed = false
+
+    init(name: ImageReference?) {
+        self.name = name
+    }
+
+    /// Checks that a whole name is for one image alone.
+    func checkCount(_ offer: ImportOffer, _ isWanted: (Int) -> Bool) throws(ArchiveRefusal) {
+        guard let name, name.tag != nil else { return }
+        var (count, shown) = (0, [String]())
+        for position in offer.names.indices where !offer.isReference(at: position) && isWanted(position) {
+            count += 1
+            if count <= 5 { shown.append(offer.text(at: position, as: nil).displaySafe) }
+        }
+        guard count > 1 else { return }
+        throw ArchiveRefusal(
+            "--as \(name) can name a single image, but \(count) of its names have no repository: "
+                + shown.joined(separator: ", ") + (count > 5 ? " and more" : "")
+                + "; leave the tag out of --as, or choose one with --only"
+        )
+    }
+
+    /// The name that an image gets for one of those that an archive gives.
+    mutating func text(_ offer: ImportOffer, at position: Int) throws(ArchiveRefusal) -> String {
+        if offer.isReference(at: position) { return offer.names.text(at: position) }
+        return try reference(for: offer.name(at: position)).description
+    }
+
+    private mutating func reference(for candidate: ImportName) throws(ArchiveRefusal) -> ImageReference {
+        switch candidate {
+        case .reference(let reference): return reference
+        case .tag(let tag):
+            guard let name else {
+                throw ArchiveRefusal(
+                    "it names an image by the tag '\(tag)' alone; say which repository that is of with --as REPOSITORY"
+                )
+            }
+            isUsed = true
+            return ImageReference(location: name.location, tag: name.tag ?? tag)
+        case .unusable(let text, let reason):
+            guard let name else {
+                throw ArchiveRefusal(
+                    "its name '\(text.displaySafe)' cannot be used: \(reason); say what it is to be called with --as "
+                        + "REPOSITORY:TAG, or leave it out with --only"
+                )
+            }
+            isUsed = true
+            let tag = name.tag ?? ImportName.tag(of: text) ?? ImportName.latest
+            return ImageReference(location: name.location, tag: tag)
+        }
+    }
+
+    /// Names a single image that has none.
+    mutating func name(
+        nameless roots: inout [ImportRoot],
+        _ named: inout NamedTops,
+        _ isReferrer: (Descriptor) throws -> Bool
+    ) throws {
+        guard let name, !isUsed else { return }
+        let images = try roots.indices.filter { position in
+            try roots[position].attachment == nil && roots[position].repository == nil
+                && !isReferrer(roots[position].descriptor)
+        }
+        guard let position = images.first else { return }
+        guard images.count == 1 else {
+            throw ArchiveRefusal(
+                "it holds \(images.count) images without a name, and --as can name a single one; it names "
+                    + images.prefix(5).map { "\(roots[$0].descriptor.digest)" }.joined(separator: ", ")
+                    + (images.count > 5 ? " and more" : "") + " by their digests alone"
+            )
+        }
+        isUsed = true
+        let reference = ImageReference(location: name.location, tag: name.tag ?? ImportName.latest)
+        named.append("\(reference)", roots.remove(at: position).descriptor)
+    }
+
+    /// - Throws: ``ArchiveRefusal`` where `--as` would be ignored.
+    func checkUse(_ named: NamedTops) throws(ArchiveRefusal) {
+        guard let name, !isUsed else { return }
+        let names = named.texts.prefix(5).joined(separator: ", ")
+        throw ArchiveRefusal(
+            "its images have names of their own, and --as \(name) would change none: \(names); leave it out"
+        )
+    }
+}

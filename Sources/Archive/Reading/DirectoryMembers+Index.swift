@@ -1,0 +1,33 @@
+import OCI
+
+extension DirectoryMembers {
+    /// What a directory's index leads to is all that is read of it, and what refers to that.
+    ///
+    /// - Throws: ``ArchiveRefusal``, ``SystemError``.
+    func deliver(_ index: ImportedIndex, _ options: ImportOptions) throws {
+        let layout = layout
+        let offer = try index.offered()
+        let selection = try options.select(offer) { try layout.manifest($0)?.subject != nil }
+        var closure = ImportClosure(read: { try layout.manifest($0) }, holds: { _ in true })
+        var needed = BlobTable()
+        func need(_ descriptor: Descriptor) throws {
+            for member in try closure.image(descriptor).members.values {
+                needed.insert(.init(digest: member.digest, size: member.size))
+            }
+        }
+        for number in selection.named.distinct { try need(selection.named.descriptor(numbered: number)) }
+        for root in selection.nameless { try need(root.descriptor) }
+        var listed = BlobTable()
+        for number in offer.names.distinct { listed.note(offer.names.descriptor(numbered: number)) }
+        for root in offer.nameless { listed.note(root.descriptor) }
+        let unlisted = try layout.unlisted { listed.position(of: $0) != nil || needed.position(of: $0) != nil }
+        for referrer in unlisted.belonging(to: { needed.position(of: $0) != nil }) { try need(referrer.descriptor) }
+        deliver(needed.taken())
+    }
+}
+
+extension BlobTable {
+    fileprivate mutating func note(_ descriptor: Descriptor) {
+        insert(.init(digest: descriptor.digest, size: descriptor.size))
+    }
+}
