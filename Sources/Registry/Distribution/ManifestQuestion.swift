@@ -8,7 +8,7 @@ struct ManifestQuestion {
     private static let accept = MediaType.manifests.map(\.description).joined(separator: ", ")
     /// To a HEAD: where it is refused, or says that nothing is there, a GET may be answered.
     private static let headAnswers = Set([Int](200..<300) + (400..<600)).filter {
-        $0 != 401 && HTTPResponse.isLasting($0)
+        $0 != 401 && RegistryError.isLasting($0)
     }
 
     let context: CallContext

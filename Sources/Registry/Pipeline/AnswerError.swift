@@ -159,11 +159,16 @@ extension RegistryError {
     }
 
     /// What is answered now will be answered a moment later as well.
-    private var isLasting: Bool { status.map(HTTPResponse.isLasting) ?? false }
+    private var isLasting: Bool { status.map(Self.isLasting) ?? false }
 
     private func hasStatus(_ statuses: Int...) -> Bool { status.map(statuses.contains) ?? false }
 
     private func hasStatus(in range: Range<Int>) -> Bool { status.map(range.contains) ?? false }
+
+    /// Whether a status is about the request and not about the moment: nothing is gained by the same request again.
+    static func isLasting(_ status: Int) -> Bool {
+        [500, 501, 505].contains(status) || 200..<500 ~= status && ![408, 425, 429, 499].contains(status)
+    }
 }
 
 extension DistributionError {
@@ -173,12 +178,5 @@ extension DistributionError {
             if let digest = try? Digest(word) { return digest }
         }
         return nil
-    }
-}
-
-extension HTTPResponse {
-    /// Whether a status is about the request and not about the moment: nothing is gained by the same request again.
-    static func isLasting(_ status: Int) -> Bool {
-        [500, 501, 505].contains(status) || 200..<500 ~= status && ![408, 425, 429, 499].contains(status)
     }
 }
