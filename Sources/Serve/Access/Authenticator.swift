@@ -8,11 +8,6 @@ import Synchronization
 /// bcrypt is slow by design: only a few are computed at once, clients take turns, and a right password is known again by a
 /// salted hash of it, for as long as it is used.
 final class Authenticator: Sendable {
-    enum Outcome {
-        case admitted
-        case refused
-    }
-
     private static let lifetime = Duration.seconds(300)
     private static let capacity = 1024
 
@@ -52,9 +47,9 @@ final class Authenticator: Sendable {
         return BasicCredentials(field) == nil ? false : nil
     }
 
-    func admits(_ field: String?, from client: ServedClient) async -> Outcome {
-        guard let field, let key = key(field), let credentials = BasicCredentials(field) else { return .refused }
-        if isKnown(key) { return .admitted }
+    func admits(_ field: String?, from client: ServedClient) async -> Bool {
+        guard let field, let key = key(field), let credentials = BasicCredentials(field) else { return false }
+        if isKnown(key) { return true }
         let passwords = state.withLock { $0.passwords }
         // As many wait as there are connections, each with one request at a time; who leaves waits no more.
         let isRight = try? await turns.withPlace(client) {
@@ -63,9 +58,9 @@ final class Authenticator: Sendable {
                 passwords.admits(user: credentials.user, password: credentials.password)
             }
         }
-        guard isRight == true else { return .refused }
+        guard isRight == true else { return false }
         remember(key, passwords)
-        return .admitted
+        return true
     }
 
     /// Whether it was right a while ago; each use makes the while begin anew.

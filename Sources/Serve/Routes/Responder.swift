@@ -93,9 +93,8 @@ struct Responder: Sendable {
     /// - Returns: what is sent.
     func answer(to request: Request, isAdmitted: Bool, of client: ServedClient) async -> Response {
         if !isAdmitted {
-            if let authenticator {
-                let outcome = await authenticator.admits(request.head.fields.authorization, from: client)
-                guard case .admitted = outcome else { return .unauthorized }
+            guard await authenticator?.admits(request.head.fields.authorization, from: client) ?? true else {
+                return .unauthorized
             }
             if let refusal = refusal(of: request) { return refusal }
         }

@@ -9,17 +9,12 @@ final class SendingFiles {
     /// How soon is noticed that a file became shorter than what the system was told to send of it.
     private static let interval = TimeAmount.milliseconds(500)
 
-    private struct Entry {
-        let file: BlobFile
-        let shrank: () -> Void
-    }
-
-    private var entries: [ObjectIdentifier: Entry] = [:]
+    private var entries: [ObjectIdentifier: (file: BlobFile, shrank: () -> Void)] = [:]
     private var isLooking = false
 
     /// Has a file looked at until ``remove(_:)``; `shrank` is called once, and the file is left alone then.
     func insert(_ sender: BlobSender, _ file: BlobFile, on loop: any EventLoop, shrank: @escaping () -> Void) {
-        entries[ObjectIdentifier(sender)] = Entry(file: file, shrank: shrank)
+        entries[ObjectIdentifier(sender)] = (file, shrank)
         look(on: loop)
     }
 
