@@ -1,5 +1,6 @@
 import GRDB
 import OCI
+import TestSupport
 import Testing
 
 @testable import Cache
@@ -119,18 +120,5 @@ struct ReferencesTests {
                 #expect(count == expected, "\(name), blob \(position)")
             }
         }
-    }
-}
-
-/// A seeded generator, so that a graph can be made again.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

@@ -1,4 +1,5 @@
 import OCI
+import TestSupport
 import Testing
 
 @testable import Sync
@@ -53,7 +54,7 @@ struct EstimateTests {
 
     @Test("Images that come one after the other, with sizes that differ by three", arguments: courses, 1...5)
     func oneByOne(course: Course, seed: UInt64) {
-        var random = SplitMix(seed: seed)
+        var random = SplitMix(state: seed)
         let sizes = (0..<60).map { _ in Int64.random(in: 50...150, using: &random) * 100_000 }
         var (finished, before) = (0, Int64(0))
         Self.expect(
@@ -108,20 +109,5 @@ struct EstimateTests {
                 return progress.snapshot
             }
         )
-    }
-}
-
-/// Numbers that look random and are the same for the same seed.
-private struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

@@ -1,4 +1,5 @@
 import Sync
+import TestSupport
 import Testing
 import YAML
 
@@ -116,18 +117,5 @@ struct ConfigurationBoundsTests {
                 #expect((1...lines + 1).contains(problem.position.line))
             }
         }
-    }
-}
-
-/// A small generator with a fixed seed, so that a failure comes back.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

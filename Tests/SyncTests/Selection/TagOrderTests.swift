@@ -1,6 +1,7 @@
 import FoundationEssentials
 import OCI
 import Sync
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(10)))
