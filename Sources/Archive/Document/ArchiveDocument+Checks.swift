@@ -6,7 +6,7 @@ extension ArchiveDocument {
         for image in images where image.reference.tag == nil || image.reference.digest != nil {
             throw Self.structure("'\(image.reference)' is not a repository with a tag")
         }
-        guard images.isUnique else { throw Self.structure("a image stands twice") }
+        guard images.isUnique else { throw Self.structure("an image stands twice") }
         try Self.checkUnique(referrers, by: { "\($0.repository) \($0.descriptor.digest)" }, "referrer")
         try Self.checkUnique(parts, by: \.name, "part")
         let cut = Set(parts.map(\.blob.digest))

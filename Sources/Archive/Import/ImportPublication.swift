@@ -71,8 +71,10 @@ final class ImportPublication {
             for location in locations.sorted() {
                 try await cache.names.addReferrers(of: subject, in: location, [image.descriptor])
             }
-            // What refers to it in turn is at home there as well.
-            homes[image.descriptor.digest, default: []].formUnion(locations)
+            // What refers to it, or to a manifest in it, is at home there as well.
+            for member in try examination.members(of: image) where member.mediaType.isManifest {
+                homes[member.digest, default: []].formUnion(locations)
+            }
         }
     }
 

@@ -20,11 +20,6 @@ package struct ImageList: Sendable, ExpressibleByArrayLiteral {
         }
     }
 
-    /// Names that have been checked.
-    init(_ names: NamedTops) {
-        self.names = names
-    }
-
     package mutating func append(_ reference: ImageReference, _ descriptor: Descriptor) {
         let text = reference.description
         names.append(text, descriptor)

@@ -1,7 +1,7 @@
 /// How many requests may be in flight to a host at a time (PROTOCOL.md, D.3a).
 ///
-/// 8 at first, until one of them has been answered. While others wait, three times as many are tried, and then three times as many again, as long as that brings
-/// more in the same time; otherwise it stays at what did, for a time. A host that wants fewer requests gets half.
+/// 8 at first, until one of them has been answered. While others wait, three times as many are tried, and then three
+/// times as many again, as long as that brings more in the same time; otherwise it stays at what did, for a time. A host that wants fewer requests gets half.
 ///
 /// Knows neither a clock nor a network: moments are arguments.
 struct ConnectionBudget {
