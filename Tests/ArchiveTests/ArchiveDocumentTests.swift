@@ -86,11 +86,12 @@ struct ArchiveDocumentTests {
     @Test("What holds as much as one text may say is written and read; one blob more is too much")
     func limit() throws {
         func document(_ count: Int) throws -> ArchiveDocument {
-            let blobs = (0..<count).map { number in
-                let bytes = (0..<32).map { UInt8(truncatingIfNeeded: number >> (8 * ($0 % 4))) }
+            var bytes = [UInt8](repeating: 0, count: 32)
+            let blobs = (0..<count).compactMap { number in
+                bytes.withUnsafeMutableBytes { $0.storeBytes(of: number.bigEndian, as: Int.self) }
                 return Digest(algorithm: .sha256, bytes: bytes).map { ArchiveDocument.Blob(digest: $0, size: 1) }
             }
-            return try ArchiveDocument(images: [], blobs: blobs.compactMap(\.self))
+            return try ArchiveDocument(images: [], blobs: blobs)
         }
         let frame = try document(0).encoded.readableBytes + 1
         let line = try document(2).encoded.readableBytes - document(1).encoded.readableBytes

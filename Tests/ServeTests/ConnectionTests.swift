@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import OCI
@@ -20,7 +21,7 @@ struct ConnectionTests {
 
     /// How many answers the bytes hold; bodies here never look like one.
     private func answers(_ received: RawConnection.Received) -> Int {
-        String(buffer: received.bytes).components("\r\nDate: ")
+        received.bytes.count(of: "\r\nDate: ")
     }
 
     @Test("A hostile request gets one answer and the end of its connection, never a second request's answer")
@@ -168,7 +169,7 @@ struct ConnectionTests {
                 return try await connection.waitForEnd()
             }
             #expect(answers(received) == limit)
-            #expect(String(buffer: received.bytes).components("Connection: close") == 1)
+            #expect(received.bytes.count(of: "Connection: close") == 1)
         }
     }
 
@@ -300,7 +301,22 @@ struct ConnectionTests {
     }
 }
 
-extension String {
+extension ByteBuffer {
     /// How often a text occurs.
-    fileprivate func components(_ text: String) -> Int { ranges(of: text).count }
+    ///
+    /// The C library looks for it: a megabyte takes a second, looked at byte by byte in code that is not optimised.
+    fileprivate func count(of text: String) -> Int {
+        withUnsafeReadableBytes { bytes in
+            guard let first = text.utf8.first, var place = bytes.baseAddress else { return 0 }
+            let end = place + bytes.count
+            var count = 0
+            while let found = memchr(place, CInt(first), end - place) {
+                place = UnsafeRawPointer(found)
+                guard end - place >= text.utf8.count else { break }
+                if memcmp(place, text, text.utf8.count) == 0 { count += 1 }
+                place += 1
+            }
+            return count
+        }
+    }
 }

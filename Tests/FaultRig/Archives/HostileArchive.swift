@@ -94,7 +94,8 @@ struct HostileArchive: Sendable {
         case .twoContents:
             for text in ["{}", "[]"] { tar.add("index.json", text) }
         case .manyMembers:
-            for _ in 0..<501_000 { tar.add("blobs/", type: "5") }
+            tar.add("blobs/", type: "5")
+            tar.repeatAll(501_000)
         case .deepList: tar.add("index.json", String(repeating: number % 2 == 0 ? "[" : #"{"a":"#, count: 4_000_000))
         case .longList:
             let entry = #"{"mediaType":"a/b","size":1,"digest":"sha256:\#(String(repeating: "a", count: 64))"},"#

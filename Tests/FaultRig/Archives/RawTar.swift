@@ -36,5 +36,8 @@ struct RawTar {
         add(Array(name.utf8), type: type, content: Array(content.utf8), link: link)
     }
 
+    /// Adds all that there is once more, so that there are so many times of it.
+    mutating func repeatAll(_ times: Int) { bytes = Array(repeatElement(bytes, count: times).joined()) }
+
     var finished: [UInt8] { bytes + [UInt8](repeating: 0, count: 1024) }
 }
