@@ -43,13 +43,15 @@ package struct ListSplitter: Sendable {
         _ bytes: ByteBuffer,
         _ body: (String, [UInt8]) throws(DocumentError) -> Void
     ) throws(DocumentError) {
-        for byte in bytes.readableBytesView {
-            if var open = list {
-                list = nil
-                let isOpen = try take(byte, into: &open, body)
-                if isOpen { list = open }
-            } else {
-                try take(byte)
+        try bytes.withUnsafeReadableBytes { bytes throws(DocumentError) in
+            for byte in bytes {
+                if var open = list {
+                    list = nil
+                    let isOpen = try take(byte, into: &open, body)
+                    if isOpen { list = open }
+                } else {
+                    try take(byte)
+                }
             }
         }
     }
