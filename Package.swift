@@ -27,6 +27,9 @@ let smallBinary =
 /// For code that runs once a command, not once a tag or a byte.
 let small: [SwiftSetting] = [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 
+/// For code that tests put through millions of bytes: optimised in debug builds too, with its assertions.
+let quick: [SwiftSetting] = [.unsafeFlags(["-O", "-assert-config", "Debug"], .when(configuration: .debug))]
+
 /// Set by the Makefile: what a newer compiler or dependency deprecates must not break a user's build.
 let warningsAreErrors = Context.environment["IMGLIFE_WARNINGS_AS_ERRORS"] == "1"
 
@@ -58,7 +61,8 @@ let package = Package(
             dependencies: [
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
-            ]
+            ],
+            swiftSettings: quick
         ),
         .target(name: "Concurrency", dependencies: [.product(name: "NIOCore", package: "swift-nio")]),
         .target(
@@ -102,7 +106,8 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
-            ]
+            ],
+            swiftSettings: quick
         ),
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
         .target(
@@ -161,7 +166,8 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
-            path: "Tests/TestSupport"
+            path: "Tests/TestSupport",
+            swiftSettings: quick
         ),
         .testTarget(
             name: "TestSupportTests",
@@ -208,7 +214,8 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
-            path: "Tests/FaultRig"
+            path: "Tests/FaultRig",
+            swiftSettings: quick
         ),
         .executableTarget(name: "Torture", dependencies: ["FaultRig"], path: "Tests/Torture"),
         .testTarget(name: "FaultTests", dependencies: ["FaultRig", "TestSupport"]),
