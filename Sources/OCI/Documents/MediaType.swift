@@ -4,6 +4,10 @@ package struct MediaType: Hashable, Sendable, CustomStringConvertible {
 
     /// Parses `type/subtype`; parameters such as `; charset=utf-8` are dropped, as RFC 6838 names have none.
     package init(_ text: some StringProtocol) throws(ReferenceError) {
+        if let known = Self.shared[String(text)] {
+            description = known
+            return
+        }
         let bare = Array(text.utf8.prefix { $0 != UInt8(ascii: ";") }).trimmingSpaces
         let parts = bare.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         // Bytes are checked before they are lowered: a Kelvin sign would become a plain k.

@@ -53,21 +53,21 @@ package struct ImageReference: Hashable, Sendable {
     package init(_ text: some StringProtocol) throws(ReferenceError) {
         guard !text.isEmpty else { throw ReferenceError(.reference, text, "it is empty") }
         try RepositoryReference.refuseScheme(text)
-        var rest = text[text.startIndex...]
+        var rest = String(text)[...]
         var digest: Digest?
-        if let at = rest.firstIndex(of: "@") {
-            digest = try Digest(rest[rest.index(after: at)...])
+        // By bytes: there may be hundreds of thousands, and nothing of the grammar is more than one.
+        if let at = rest.utf8.firstIndex(of: UInt8(ascii: "@")) {
+            digest = try Digest(rest[rest.utf8.index(after: at)...])
             rest = rest[..<at]
         }
         var tag: TagName?
-        if let colon = rest.lastIndex(of: ":"), !rest[colon...].contains("/"),
-            rest[..<colon].contains("/")
-                || !Self.isHostWithPort(rest)
+        if let colon = rest.utf8.lastIndex(of: UInt8(ascii: ":")), !rest[colon...].hasSlash,
+            rest[..<colon].hasSlash || !Self.isHostWithPort(rest)
         {
-            tag = try TagName(rest[rest.index(after: colon)...])
+            tag = try TagName(rest[rest.utf8.index(after: colon)...])
             rest = rest[..<colon]
         }
-        self.init(location: try RepositoryReference(String(rest)), tag: tag, digest: digest)
+        self.init(location: try RepositoryReference(withoutScheme: rest), tag: tag, digest: digest)
     }
 
     /// A repository and what is asked for of it.
@@ -101,6 +101,10 @@ extension RepositoryReference {
     /// Parses `[host[:port]/]repository` by the rules of ``ImageReference``.
     package init(_ text: String) throws(ReferenceError) {
         try Self.refuseScheme(text)
+        try self.init(withoutScheme: text[...])
+    }
+
+    fileprivate init(withoutScheme text: Substring) throws(ReferenceError) {
         let (hostText, path) = Self.split(text)
         guard let path, !path.isEmpty else {
             throw ReferenceError(.reference, text, "a repository is missing after the host")
@@ -114,26 +118,38 @@ extension RepositoryReference {
                 "write the host '\(host)' with a port, such as \(host):443, or the repository in lower case"
             )
         }
-        let isShort = host == .dockerHub && !path.contains("/")
+        let isShort = host == .dockerHub && !path.hasSlash
         self.init(host: host, repository: try RepositoryName(isShort ? "library/\(path)" : String(path)))
     }
 
     fileprivate static func refuseScheme(_ text: some StringProtocol) throws(ReferenceError) {
-        guard !text.contains("://") else {
-            throw ReferenceError(.reference, text, "write it without a scheme such as https://")
+        var rest = text.utf8[...]
+        while let colon = rest.firstIndex(of: UInt8(ascii: ":")) {
+            guard !rest[colon...].starts(with: "://".utf8) else {
+                throw ReferenceError(.reference, text, "write it without a scheme such as https://")
+            }
+            rest = rest[colon...].dropFirst()
         }
     }
 
-    private static func split(_ text: String) -> (host: Substring?, path: Substring?) {
-        guard let slash = text.firstIndex(of: "/") else {
-            let isHost = text == "localhost" || text.contains(":")
-            return isHost ? (text[...], nil) : (nil, text[...])
+    private static func split(_ text: Substring) -> (host: Substring?, path: Substring?) {
+        guard let slash = text.utf8.firstIndex(of: UInt8(ascii: "/")) else {
+            let isHost = text == "localhost" || text.utf8.contains(UInt8(ascii: ":"))
+            return isHost ? (text, nil) : (nil, text)
         }
         let first = text[..<slash]
-        return Self.isHost(first) ? (first, text[text.index(after: slash)...]) : (nil, text[...])
+        return Self.isHost(first) ? (first, text[text.utf8.index(after: slash)...]) : (nil, text)
     }
 
     private static func isHost(_ component: Substring) -> Bool {
-        component == "localhost" || component.contains { $0 == "." || $0 == ":" || $0.isUppercase }
+        component == "localhost"
+            || component.utf8.contains { byte in
+                byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":")
+                    || byte.isAlphanumeric && !byte.isLowerAlphanumeric
+            }
     }
+}
+
+extension Substring {
+    fileprivate var hasSlash: Bool { utf8.contains(UInt8(ascii: "/")) }
 }

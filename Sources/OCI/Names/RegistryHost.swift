@@ -17,8 +17,10 @@ package struct RegistryHost: Hashable, Sendable, CustomStringConvertible {
     package init(_ text: some StringProtocol) throws(ReferenceError) {
         let (name, port) = try Self.split(text)
         guard name.utf8.count <= 253 else { throw ReferenceError(.host, text, "it is longer than 253 characters") }
-        if name.hasPrefix("[") {
-            guard Self.isIPv6(name.dropFirst().dropLast()) else {
+        if name.utf8.first == UInt8(ascii: "[") {
+            // By bytes: a bracket with an accent is one character.
+            let inside = name.utf8.dropFirst().dropLast()
+            guard Self.isIPv6(name[inside.startIndex..<inside.endIndex]) else {
                 throw ReferenceError(.host, text, "not an IPv6 address in brackets")
             }
         } else {
@@ -53,16 +55,19 @@ package struct RegistryHost: Hashable, Sendable, CustomStringConvertible {
     private static func split(_ text: some StringProtocol) throws(ReferenceError) -> (name: String, port: Int?) {
         guard !text.isEmpty else { throw ReferenceError(.host, text, "it is empty") }
         let nameEnd: String.Index
-        if text.hasPrefix("[") {
-            guard let bracket = text.firstIndex(of: "]") else { throw ReferenceError(.host, text, "']' is missing") }
-            nameEnd = text.index(after: bracket)
+        if text.utf8.first == UInt8(ascii: "[") {
+            guard let bracket = text.utf8.firstIndex(of: UInt8(ascii: "]")) else {
+                throw ReferenceError(.host, text, "']' is missing")
+            }
+            nameEnd = text.utf8.index(after: bracket)
         } else {
-            nameEnd = text.firstIndex(of: ":") ?? text.endIndex
+            nameEnd = text.utf8.firstIndex(of: UInt8(ascii: ":")) ?? text.endIndex
         }
         let rest = text[nameEnd...]
         guard !rest.isEmpty else { return (String(text), nil) }
-        let digits = rest.dropFirst()
-        guard rest.first == ":", !digits.isEmpty, digits.utf8.allSatisfy(\.isDigit), let port = UInt16(digits), port > 0
+        let digits = rest[rest.utf8.index(after: rest.startIndex)...]
+        guard rest.utf8.first == UInt8(ascii: ":"), !digits.isEmpty, digits.utf8.allSatisfy(\.isDigit),
+            let port = UInt16(digits), port > 0
         else { throw ReferenceError(.host, text, "the port must be a number from 1 to 65535") }
         return (String(text[..<nameEnd]), Int(port))
     }
