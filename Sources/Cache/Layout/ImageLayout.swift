@@ -26,8 +26,9 @@ extension ImageLayout {
         let lock = try await store.locks.acquire("layout", .exclusive)
         defer { lock.unlock() }
         let tags = try await NameWalk(index: store.index).tags()
-        let earlier = try await blocking { try earlierLayout() }
         let lists = try await LayoutReferrers.lists(store.index, besides: tags)
+        if lists.isEmpty, try await blocking({ try saysNothingBut(tags) }) { return }
+        let earlier = try await blocking { try earlierLayout() }
         let foreign = LayoutIndex(tags: tags, keeping: earlier).foreignDigests
         let referrers = try await LayoutReferrers(lists, earlier?.referrers.lists ?? [], in: store) { kept in
             try await blocking { try keep(foreign, and: kept) }
@@ -54,6 +55,18 @@ extension ImageLayout {
             }
         } catch {
             throw CacheError(error, "write", path: "\(root.path)/\(LayoutIndex.fileName)")
+        }
+    }
+
+    /// Whether there is nothing to write, as after most runs: no entry of anybody else's, and these tags.
+    ///
+    /// Told without taking the text apart, which takes as long as everything else that a run without work does.
+    private func saysNothingBut(_ tags: [TagRow]) throws -> Bool {
+        guard try store.index.read({ try $0.foreignEntries.all() }).isEmpty else { return false }
+        do throws(SystemError) {
+            return try LayoutIndex(tags: tags, keeping: nil).isWritten(in: directory.root)
+        } catch {
+            throw CacheError(error, "read", path: "\(directory.path)/\(LayoutIndex.fileName)")
         }
     }
 
