@@ -70,6 +70,9 @@ package final class Semaphore: Sendable {
         }
     }
 
+    /// Whether who comes now has to wait.
+    package var isFull: Bool { state.withLock { $0.free <= 0 } }
+
     /// How many wait now.
     package var waiterCount: Int { state.withLock { $0.waiters.count } }
 

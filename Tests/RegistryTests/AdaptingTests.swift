@@ -49,6 +49,37 @@ struct AdaptingTests {
         #expect(try await waves(expected) == expected)
     }
 
+    @Test("Once its listing has come late a far host is asked as many things at once as it may be")
+    func growsAfterTheListing() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            let (listing, heads) = (Gate(), Gate())
+            registry.script(RequestMatch("GET", .tags), .holdHead(listing))
+            registry.script(RequestMatch("HEAD", .manifests, times: nil), .holdHead(heads))
+            let clock = TestClock()
+            let log = LogRecorder()
+            try await withClient(clock: clock, log: log) { client in
+                let repository = client.pull(registry)
+                #expect(repository.room == nil)
+                async let tags = repository.tags()
+                try await listing.waitForArrivals()
+                clock.advance(by: .milliseconds(240))
+                listing.open()
+                #expect(try await tags == ["v1"])
+                #expect(repository.room == 24)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<30 { group.addTask { _ = try await repository.resolve(.tag("v1")) } }
+                    try await heads.waitForArrivals(24)
+                    for _ in 0..<100 { await Task.yield() }
+                    #expect(heads.arrivals == 24)
+                    heads.open()
+                    try await group.waitForAll()
+                }
+            }
+            #expect(log.text.contains("a host is asked so many things at a time from now on"))
+        }
+    }
+
     @Test("The settings' number is the most, and is where it begins when it is small")
     func respectsSettings() async throws {
         for (limit, expected) in [(3, [3, 3, 3, 3]), (12, [8, 12, 12])] {

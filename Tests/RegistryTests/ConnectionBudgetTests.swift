@@ -61,6 +61,61 @@ struct ConnectionBudgetTests {
         #expect(budget.limit == 8)
     }
 
+    @Test("A late answer that nobody waited for is enough to try more as soon as one has to wait")
+    func growsForWaiters() {
+        var budget = ConnectionBudget(maximum: 24)
+        #expect(budget.room(at: .zero) == nil)
+        budget.waits(at: .zero)
+        #expect(budget.limit == 8)
+        budget.ended(bytes: 2000, since: .zero, othersWait: false, at: .milliseconds(240))
+        #expect(budget.limit == 8)
+        #expect(budget.room(at: .milliseconds(240)) == 24)
+        budget.waits(at: .milliseconds(250))
+        #expect(budget.limit == 24)
+        #expect(waves(8, of: &budget, from: .milliseconds(250)).allSatisfy { $0 == 24 })
+    }
+
+    @Test(
+        "What answered soon, or carried a lot, tells nobody that the host is far",
+        arguments: [(5, 2000), (240, 1 << 20)] as [(Int, Int64)]
+    )
+    func isNotFar(milliseconds: Int, bytes: Int64) {
+        var budget = ConnectionBudget(maximum: 24)
+        budget.ended(bytes: bytes, since: .zero, othersWait: false, at: .milliseconds(milliseconds))
+        budget.waits(at: .seconds(1))
+        #expect(budget.limit == 8)
+        #expect(budget.room(at: .seconds(1)) == nil)
+    }
+
+    @Test("A host that only was slow once is no far one: its next answer takes back what was tried")
+    func wasOnlySlow() {
+        var budget = ConnectionBudget(maximum: 24)
+        budget.ended(bytes: 9000, since: .zero, othersWait: false, at: .seconds(1))
+        budget.waits(at: .seconds(1))
+        #expect(budget.limit == 24)
+        budget.ended(bytes: 2000, since: .seconds(1), othersWait: true, at: .seconds(1) + .milliseconds(4))
+        #expect(budget.limit == 8)
+        budget.waits(at: .seconds(2))
+        #expect(budget.limit == 8)
+        #expect(budget.room(at: .seconds(2)) == nil)
+    }
+
+    @Test("A far host gets no more than the settings say, and no more than it wants")
+    func boundsWaiters() {
+        for (maximum, expected) in [(12, 12), (8, 8), (3, 3), (100, 24)] {
+            var budget = ConnectionBudget(maximum: maximum)
+            budget.ended(bytes: 0, since: .zero, othersWait: false, at: .milliseconds(240))
+            #expect(budget.room(at: .seconds(1)) == expected)
+            budget.waits(at: .seconds(1))
+            #expect(budget.limit == expected)
+            budget.refused(at: .seconds(2))
+            #expect(budget.limit == min(4, max(1, expected / 2)))
+            budget.waits(at: .seconds(3))
+            #expect(budget.limit == min(4, max(1, expected / 2)))
+            #expect(budget.room(at: .seconds(3)) == budget.limit)
+        }
+    }
+
     @Test("Where nobody waits there are no more")
     func stays() {
         var budget = ConnectionBudget(maximum: 24)

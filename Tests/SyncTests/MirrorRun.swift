@@ -14,6 +14,8 @@ struct MirrorRun: Sendable {
     var hosts: [RegistryHost: HostSettings] = [:]
     /// How often registries are asked.
     var attempts = 2
+    /// How many images are copied at a time; `nil` leaves that to the program.
+    var parallelism: Int?
     /// Further sections of the configuration.
     var sections = ""
     /// Environment variables with credentials.
@@ -22,6 +24,10 @@ struct MirrorRun: Sendable {
     var cacheAttempts = 3
     /// Runs the entries' hooks.
     var hooks: HookRunner?
+    /// The registry client's time.
+    var clock = TestClock()
+    /// Tells how long a registry may take.
+    var timeoutClock: any Clock<Duration> = ContinuousClock()
     var log = LogText()
 
     /// Runs a body with a cache of its own.
@@ -62,9 +68,11 @@ struct MirrorRun: Sendable {
         registries.hosts = hosts
         registries.credentials = try CredentialStore(environment: credentials, home: nil)
         registries.retry = RetryPolicy(attempts: attempts)
-        registries.clock = TestClock()
+        registries.clock = clock
+        registries.timeoutClock = timeoutClock
         var options = Syncer.Options()
         options.hooks = hooks
+        if let parallelism { options.parallelism = parallelism }
         return try await RegistryClient.with(registries) { [options] client in
             let syncer = { (cache: ContentCache?) in
                 Syncer(

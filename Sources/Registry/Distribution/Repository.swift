@@ -40,9 +40,14 @@ package struct Repository: ImageSource, ImageTarget {
     func request(_ context: CallContext, _ method: HTTPMethod, to target: HTTPRequest.Target) -> HTTPRequest {
         var request = HTTPRequest(context: context, method: method, target: target)
         request.scope = Scope(repository: location.repository, access: access)
-        request.lane = access == .push ? .write : .read
+        request.lane = lane
         return request
     }
+
+    private var lane: Lane { access == .push ? .write : .read }
+
+    /// How many requests its host takes at a time where it is far; `nil` where it is not, or has not answered well yet.
+    package var room: Int? { client.room(lane) }
 }
 
 // MARK: Reading

@@ -1,7 +1,9 @@
 /// How many requests may be in flight to a host at a time (PROTOCOL.md, D.3a).
 ///
 /// 8 at first, until one of them has been answered. While others wait, three times as many are tried, and then three
-/// times as many again, as long as that brings more in the same time; otherwise it stays at what did, for a time. A host that wants fewer requests gets half.
+/// times as many again, as long as that brings more in the same time; otherwise it stays at what did, for a time. Of a
+/// host that has answered late, and so is presumed to be far, three times as many are tried as soon as one has to wait.
+/// A host that wants fewer requests gets half.
 ///
 /// Knows neither a clock nor a network: moments are arguments.
 struct ConnectionBudget {
@@ -13,6 +15,8 @@ struct ConnectionBudget {
     private static let gain = 1.1
     /// A round shows nothing sooner.
     private static let shortestRound = Duration.milliseconds(50)
+    /// What answers that soon after all is not far.
+    private static let near = Duration.milliseconds(10)
     /// New connections have to be opened before they bring anything, so the first round is not looked at.
     private static let trial = 3
     /// How long nothing is tried after more have brought nothing.
@@ -41,6 +45,10 @@ struct ConnectionBudget {
     private var round: Round?
     private var rounds = 0
     private var restsUntil = Duration.zero
+    /// The soonest answer that has carried little so far: it came over a line, and perhaps after opening a connection.
+    private var soonest: Duration?
+    /// Whether more are tried because the host is presumed to be far.
+    private var isPresumption = false
 
     /// At most so many; refusals count for that time, as who serves for months must forget.
     init(maximum: Int, memory: Duration? = nil) {
@@ -62,6 +70,7 @@ struct ConnectionBudget {
             self.boundAt = nil
             maximum = configured
         }
+        note(bytes, now - start)
         guard othersWait, now >= restsUntil, before != nil || limit < maximum else {
             round = nil
             return
@@ -85,12 +94,38 @@ struct ConnectionBudget {
         before == nil && limit == Self.first && bytes <= Self.weight && time >= Self.shortestRound
     }
 
+    private mutating func note(_ bytes: Int64, _ time: Duration) {
+        guard bytes <= Self.weight else { return }
+        soonest = min(soonest ?? time, time)
+        guard isPresumption, time < Self.near, let before else { return }
+        shrink(to: before.limit)
+    }
+
+    /// Whether every answer so far came late.
+    private var isFar: Bool { soonest.map { $0 >= Self.shortestRound } ?? false }
+
+    /// How many requests a far host takes at a time, as far as that can be told before it is tried; `nil` where none is far.
+    func room(at now: Duration) -> Int? {
+        guard isFar else { return nil }
+        return now < restsUntil ? limit : max(limit, min(Self.first * Self.factor, maximum))
+    }
+
+    /// A request finds that as many are in flight as there may be.
+    mutating func waits(at now: Duration) {
+        guard before == nil, limit == Self.first, limit < maximum, let room = room(at: now), room > limit,
+            let soonest
+        else { return }
+        grow(Double(limit) * Double(Self.weight) / (soonest / .seconds(1)))
+        isPresumption = true
+    }
+
     private mutating func judge(_ rate: Double, at now: Duration) {
         rounds += 1
         guard let before else { return grow(rate) }
         guard rounds > 1 else { return }
         if rate >= before.rate * Self.gain {
             self.before = nil
+            isPresumption = false
             if limit < maximum { grow(rate) }
         } else if rounds >= Self.trial {
             shrink(to: before.limit)
@@ -110,6 +145,7 @@ struct ConnectionBudget {
         before = nil
         round = nil
         rounds = 0
+        isPresumption = false
     }
 
     /// The host has had too many requests: half of them, and no more in this run.

@@ -104,6 +104,7 @@ final class HostClient: Sendable {
         _ use: (HTTPResponse) async throws -> Result
     ) async throws -> Result {
         try checkPatience(request.context)
+        if let limit = counted.makesRoom(request.lane) { tell(limit, request) }
         do {
             let result = try await gate.pass(request.lane) {
                 guard let places else { return try await exchange(request, at: gate, use) }
@@ -143,14 +144,23 @@ final class HostClient: Sendable {
         let response = try await stack.send(request)
         let result = try await use(response)
         let received = request.method == .HEAD ? 0 : response.contentLength ?? 0
-        if let limit = gate.ended(request.lane, bytes: request.body.count + max(0, received), since: start) {
-            retry.logger.debug(
-                "a host is asked so many things at a time from now on",
-                metadata: ["host": "\(request.context.location.host)", "count": "\(limit)", "lane": "\(request.lane)"]
-            )
-        }
+        let bytes = request.body.count + max(0, received)
+        if let limit = gate.ended(request.lane, bytes: bytes, since: start) { tell(limit, request) }
         return result
     }
+
+    private func tell(_ limit: Int, _ request: HTTPRequest) {
+        retry.logger.debug(
+            "a host is asked so many things at a time from now on",
+            metadata: ["host": "\(request.context.location.host)", "count": "\(limit)", "lane": "\(request.lane)"]
+        )
+    }
+
+    /// Where requests are counted to find out how many there may be.
+    private var counted: HostGate { places?.gate ?? gate }
+
+    /// How many requests a far host takes at a time; `nil` where it is not far, or has not answered yet.
+    func room(_ lane: Lane) -> Int? { counted.room(lane) }
 
     /// A place at the host for a request beside others, if one is free that nobody waits for.
     func takePlace(_ lane: Lane) -> HeldPlace? {

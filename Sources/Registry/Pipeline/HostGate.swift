@@ -63,6 +63,14 @@ final class HostGate: Sendable {
         lanes[lane.rawValue].ended(bytes: bytes, since: start, at: timer.now())
     }
 
+    /// A request is about to enter, which may be enough to have more places at a far host.
+    ///
+    /// - Returns: how many there are from now on, if that changes.
+    func makesRoom(_ lane: Lane) -> Int? { lanes[lane.rawValue].makesRoom(at: timer.now()) }
+
+    /// How many requests a far host takes at a time; `nil` where none is far, or none has been answered yet.
+    func room(_ lane: Lane) -> Int? { lanes[lane.rawValue].room(at: timer.now()) }
+
     /// On the gate's own clock.
     var now: Duration { timer.now() }
 

@@ -32,6 +32,17 @@ final class LanePlaces: Sendable {
         if isContent { content.leave() }
     }
 
+    /// A request is about to enter: where it would wait, there may be more places for what is far.
+    ///
+    /// - Returns: how many there are from now on, if that changes.
+    func makesRoom(at now: Duration) -> Int? {
+        guard all.isFull || content.isFull else { return nil }
+        return change { $0.waits(at: now) }
+    }
+
+    /// How many requests a far host takes at a time; `nil` where none is far.
+    func room(at now: Duration) -> Int? { budget.withLock { $0.room(at: now) } }
+
     /// A request has ended well, and is about to leave its place.
     func ended(bytes: Int64, since start: Duration, at now: Duration) -> Int? {
         let othersWait = all.waiterCount + content.waiterCount > 0

@@ -38,15 +38,16 @@ struct ImageCopy: Sendable {
 
     /// - Parameters:
     ///   - image: what ``read()`` has given.
-    ///   - blobsAreThere: called when all that is left is small.
+    ///   - turn: what the image has while its blobs are not there; while its manifests wait for their answers the next
+    ///     image's blobs go out.
     /// - Returns: what it came to.
     /// - Throws: as ``read()``. Safe to repeat.
-    func run(_ image: Image, blobsAreThere: () -> Void = {}) async throws -> CopyOutcome {
+    func run(_ image: Image, _ turn: Turn? = nil) async throws -> CopyOutcome {
         let graph = image.graph
         try await cache.hold(graph.descriptors)
         try graph.require(from: source, in: cache)
         var referrers = ReferrerCopy.Outcome()
-        try await push(graph, blobsAreThere: blobsAreThere) {
+        try await push(graph, turn) {
             // Before the tag: a run that is stopped after it finds the target up to date and records nothing.
             if !source.isCache { try await record(image) }
             if job.includesReferrers { referrers = try await ReferrerCopy(copy: self, graph: graph).run() }
@@ -65,13 +66,16 @@ struct ImageCopy: Sendable {
     /// Pushes an image, its topmost manifest last and as the caller stores it.
     func push(
         _ graph: ImageGraph,
-        blobsAreThere: () -> Void = {},
+        _ turn: Turn? = nil,
         storingTop: () async throws -> Void
     ) async throws {
         let image = progress.beginImage(size: graph.blobs.reduce(0) { $0 + $1.size })
         defer { progress.endImage(image) }
-        try await sendBlobs(of: graph, lookingFirst: !job.targetIsEmpty) { progress.done(image, $0.size) }
-        blobsAreThere()
+        try await sendBlobs(of: graph, lookingFirst: !job.targetIsEmpty) {
+            progress.done(image, $0.size)
+            turn?.blobIsThere()
+        }
+        turn?.giveBack()
         do {
             try await sendChildren(of: graph)
             try await storingTop()

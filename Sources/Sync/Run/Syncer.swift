@@ -38,8 +38,7 @@ package struct Syncer: Sendable {
     private let started = Date()
     private let start = ContinuousClock.now
     let known = KnownContent()
-    /// As many images as are copied at a time.
-    let turns: Semaphore
+    let turns: Turns
     let places: ImagePlaces
     /// Those of the entries, in their order.
     let routes: [SyncReport.Route]
@@ -61,7 +60,7 @@ package struct Syncer: Sendable {
         self.cache = cache
         self.options = options
         self.logger = logger
-        turns = Semaphore(options.parallelism)
+        turns = Turns(options.parallelism)
         places = ImagePlaces(
             registries: configuration.registries,
             client: client,
@@ -187,10 +186,9 @@ package struct Syncer: Sendable {
     private func copyAll(_ work: AsyncStream<EntryPlan>, _ outlets: Outlets) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             var underWay = 0
-            let limit = options.parallelism > 1 ? options.parallelism + Self.beside : 1
             for await entry in work {
                 for item in entry.work {
-                    if underWay >= limit {
+                    while underWay >= limit(for: item) {
                         try await group.next()
                         underWay -= 1
                     }
@@ -204,6 +202,20 @@ package struct Syncer: Sendable {
             }
             try await group.waitForAll()
         }
+    }
+
+    /// How many tags may be under way when this one begins: where it is to be copied, as many as a far host takes at a time.
+    private func limit(for item: TagWork) -> Int {
+        guard options.parallelism > 1 else { return 1 }
+        let ordinary = options.parallelism + Self.beside
+        guard case .copy = item.tag.decision, turns.hasSpace else { return ordinary }
+        return max(ordinary, room(for: item.entry)?.tags ?? 0)
+    }
+
+    /// What keeps the connections to an entry's far hosts busy; `nil` where none is far.
+    func room(for position: Int) -> FarRoom? {
+        let entry = configuration.entries[position]
+        return places.room(from: entry.source, to: entry.target)
     }
 }
 

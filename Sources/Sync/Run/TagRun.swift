@@ -1,5 +1,4 @@
 import Cache
-import Concurrency
 import Logging
 import OCI
 
@@ -129,11 +128,13 @@ struct TagRun: Sendable {
         try cache.checkUsable()
         let copy = imageCopy(through: cache, repositoryIsEmpty: repositoryIsEmpty)
         let image = try await copy.read()
-        return try await inTurn { turn in
+        let size = image.graph.manifestSize
+        run.turns.hold(size)
+        defer { run.turns.drop(size) }
+        return try await inTurn(blobs: image.graph.blobs.count) { turn in
             try await bringing(copy) {
                 try cache.checkUsable()
-                // Manifests are small: while they wait for their answers the next image's blobs go out.
-                return self.row(of: try await copy.run(image) { turn.giveBack() })
+                return self.row(of: try await copy.run(image, turn))
             }
         }
     }
@@ -150,9 +151,14 @@ struct TagRun: Sendable {
     }
 
     /// Runs a copy when it is its turn; what it has waited for that is no part of its time.
-    private func inTurn(_ body: (Semaphore.Place) async throws -> SyncReport.Row) async throws -> SyncReport.Row {
+    private func inTurn(
+        blobs: Int = 0,
+        _ body: (Turn) async throws -> SyncReport.Row
+    ) async throws -> SyncReport.Row {
         let ready = ContinuousClock.now
-        return try await run.turns.withPlaceToGiveBack { turn in
+        let (run, position) = (run, work.entry)
+        let room = { @Sendable in run.room(for: position)?.blobs }
+        return try await run.turns.withTurn(blobs: blobs, room: room) { turn in
             let waited = ContinuousClock.now - ready
             var row = try await body(turn)
             row.duration = ContinuousClock.now - start - waited

@@ -16,20 +16,47 @@ struct ImagePlaces: Sendable {
     func source(at location: RepositoryReference) -> any ImageSource {
         if let held { return CachedSource(location: location, cache: held) }
         let host = client.repository(location, for: .pull)
-        let mirrors = registries[location.host]?.mirrors ?? []
+        let mirrors = mirrors(of: location)
         guard !mirrors.isEmpty else { return host }
-        return MirroredSource(
-            host: host,
-            mirrors: mirrors.map { mirror in
-                client.repository(RepositoryReference(host: mirror, repository: location.repository), for: .pull)
-            },
-            health: health
-        )
+        return MirroredSource(host: host, mirrors: mirrors, health: health)
     }
 
     /// A target, to write to it or only to ask what it holds.
     func target(at location: RepositoryReference, for access: Access = .push) -> any ImageTarget {
         client.repository(location, for: access)
+    }
+
+    /// What keeps the connections to far ones of two repositories' hosts busy; `nil` where none has answered from afar.
+    ///
+    /// Who fails is asked no more often for it: of a source with mirrors all that would be asked must have answered well.
+    func room(from source: RepositoryReference, to target: RepositoryReference) -> FarRoom? {
+        let push = client.repository(target, for: .push).room
+        guard held == nil else { return FarRoom(pull: nil, push: push) }
+        let pull = client.repository(source, for: .pull).room
+        guard let mirror = health.reachable(mirrors(of: source)).first else { return FarRoom(pull: pull, push: push) }
+        guard let first = mirror.room, let pull else { return nil }
+        return FarRoom(pull: min(first, pull), push: push)
+    }
+
+    private func mirrors(of location: RepositoryReference) -> [Repository] {
+        (registries[location.host]?.mirrors ?? []).map { mirror in
+            client.repository(RepositoryReference(host: mirror, repository: location.repository), for: .pull)
+        }
+    }
+}
+
+/// What keeps the connections to far hosts busy.
+struct FarRoom {
+    /// How many tags are under way, as each begins with a request.
+    let tags: Int
+    /// How many blobs are: while some are on their way others wait for their connections already.
+    let blobs: Int
+
+    /// - Parameters: how many requests source and target take at a time; `nil` where they are not far.
+    fileprivate init?(pull: Int?, push: Int?) {
+        guard let tags = [pull, push].compactMap(\.self).max() else { return nil }
+        self.tags = tags
+        blobs = 2 * tags
     }
 }
 
