@@ -61,6 +61,9 @@ package final class RegistryClient: Sendable {
         return Repository(location: location, access: access, client: client, hub: hub(for: host))
     }
 
+    /// By which delays and pauses are told.
+    package var clock: any Clock<Duration> { configuration.clock }
+
     /// What has been sent and received so far, over all hosts.
     package var traffic: TrafficCounters { transport.traffic.counters }
 

@@ -101,6 +101,12 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     /// Under whose name credentials were looked for, where that is not the registry's.
     var account: RegistryHost?
 
+    /// How much longer the registry wants to be left alone, in whole seconds; `nil` where it has not said so.
+    package var timeToRest: Duration? {
+        guard case .rateLimited(let until) = kind else { return nil }
+        return .seconds(max(1, until.timeIntervalSinceNow.rounded(.up)))
+    }
+
     /// Whether the same operation may succeed when it is tried again later.
     package var isRetryable: Bool {
         switch kind {

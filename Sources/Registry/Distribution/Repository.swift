@@ -12,6 +12,7 @@ package struct Repository: ImageSource, ImageTarget {
     let client: HostClient
     /// Lists its tags with dates and digests, where Docker Hub's API does.
     let hub: HubAPI?
+    private var hasAlternative = false
 
     init(location: RepositoryReference, access: Access, client: HostClient, hub: HubAPI?) {
         self.location = location
@@ -24,7 +25,21 @@ package struct Repository: ImageSource, ImageTarget {
     package var origin: RepositoryReference? { location }
 
     /// The beginning of an operation.
-    func context(_ action: RegistryError.Action) -> CallContext { client.retry.context(action, location) }
+    func context(_ action: RegistryError.Action) -> CallContext {
+        client.retry.context(action, location, hasAlternative: hasAlternative)
+    }
+
+    /// The same repository for whoever can ask somebody else at once.
+    ///
+    /// It is not waited for when it wants no requests for a time (`Retry-After`), and only once when it gives no sign.
+    package var asAlternative: Repository {
+        var repository = self
+        repository.hasAlternative = true
+        return repository
+    }
+
+    /// The longest time that is waited for it when it wants no requests.
+    package var patience: Duration { client.retry.policy.maximumRetryAfter }
 
     /// A request below `/v2/<name>/`.
     func request(

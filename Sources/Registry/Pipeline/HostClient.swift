@@ -106,7 +106,7 @@ final class HostClient: Sendable {
         try checkPatience(request.context)
         if let limit = counted.makesRoom(request.lane) { tell(limit, request) }
         do {
-            let result = try await gate.pass(request.lane) {
+            let result = try await gate.pass(request.lane, waits: !request.context.budget.hasAlternative) {
                 guard let places else { return try await exchange(request, at: gate, use) }
                 return try await places.gate.pass(request.lane, isContent: leavesRoom) {
                     try await exchange(request, at: places.gate, use)
@@ -116,6 +116,8 @@ final class HostClient: Sendable {
                 _ = pushed.withLock { $0.insert(scope.repository) }
             }
             return result
+        } catch let paused as HostGate.Paused {
+            throw refusal(request.context, "it wants no requests for a time", left: paused.left)
         } catch var error as RegistryError where error.kind == .notFound {
             error.isRepositoryThere = pushed.withLock { $0.contains(error.location.repository) }
             throw error
@@ -125,14 +127,15 @@ final class HostClient: Sendable {
     /// Where one operation after the other would wait in vain, those that begin later need not.
     private func checkPatience(_ context: CallContext) throws {
         guard let left = gate.pauseLeft(refusingFor: Self.patience) else { return }
-        let error = RegistryError(
-            kind: .unavailable,
-            action: context.action,
-            location: context.location,
-            status: 429,
-            detail: "it has refused everything for \(Self.patience.components.seconds / 60) minutes"
+        throw refusal(
+            context,
+            "it has refused everything for \(Self.patience.components.seconds / 60) minutes",
+            left: left
         )
-        throw retry.rateLimited(error, left)
+    }
+
+    private func refusal(_ context: CallContext, _ detail: String, left: Duration) -> RegistryError {
+        retry.rateLimited(context.error(.unavailable, detail, status: 429), left)
     }
 
     private func exchange<Result>(

@@ -21,6 +21,11 @@ final class HostGate: Sendable {
         case hold(Signal<Void>)
     }
 
+    /// The host is held back, and whoever asks does not wait for it.
+    struct Paused: Error {
+        let left: Duration
+    }
+
     private let lanes: [LanePlaces]
     private let state = Mutex(State())
     private let timer: Timer
@@ -36,13 +41,17 @@ final class HostGate: Sendable {
     }
 
     /// Runs a request and whatever it streams once there is a place for it; content leaves one place to others.
+    ///
+    /// - Throws: ``Paused`` where the host is held back and nobody `waits` for that; what `body` throws.
     func pass<Result>(
         _ lane: Lane,
         isContent: Bool = false,
+        waits: Bool = true,
         _ body: () async throws -> Result
     ) async throws -> Result {
-        try await lanes[lane.rawValue].withPlace(isContent: isContent) {
-            let probe = try await passPause()
+        if !waits, let left = pauseLeft { throw Paused(left: left) }
+        return try await lanes[lane.rawValue].withPlace(isContent: isContent) {
+            let probe = try await passPause(waits: waits)
             defer { if let probe { release { $0.probe == probe } } }
             return try await body()
         }
@@ -109,6 +118,11 @@ final class HostGate: Sendable {
         }
     }
 
+    private var pauseLeft: Duration? {
+        let now = timer.now()
+        return state.withLock { $0.resumesAt.flatMap { $0 > now ? $0 - now : nil } }
+    }
+
     /// Ends a pause that is over: the host has answered.
     func answered() {
         state.withLock { $0.refusesSince = nil }
@@ -129,10 +143,11 @@ final class HostGate: Sendable {
     }
 
     /// - Returns: a number for the request that goes first after a pause, `nil` for all others.
-    private func passPause() async throws -> UInt64? {
+    private func passPause(waits: Bool) async throws -> UInt64? {
         while true {
             switch step() {
             case .go(let probe): return probe
+            case .sleep(let time) where !waits: throw Paused(left: time)
             case .sleep(let time): try await timer.sleep(time)
             case .hold(let signal): try await signal.wait()
             }

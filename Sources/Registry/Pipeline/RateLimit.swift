@@ -42,9 +42,11 @@ struct RateLimit: HTTPHandler {
         guard told != nil || response.status != 503 else { return }
         let ordinary = context.budget.ordinaryDelay
         let delay = max(told ?? .zero, ordinary)
-        let isOrdinary = delay == ordinary && told != ordinary || delay < .seconds(1)
+        let isOrdinary =
+            !context.budget.hasAlternative && (delay == ordinary && told != ordinary || delay < .seconds(1))
         // A wait that is too long fails the operation at once, and must not keep others waiting either.
-        if isOrdinary || delay <= retry.policy.maximumRetryAfter, gate.pause(for: delay) {
+        if isOrdinary || delay <= retry.policy.maximumRetryAfter, gate.pause(for: delay), !context.budget.hasAlternative
+        {
             retry.tell(
                 host,
                 error.code.map { "\(response.status) \($0.rawValue)" } ?? "\(response.status)",

@@ -30,8 +30,12 @@ struct Retry: Sendable {
     }
 
     /// The beginning of an operation.
-    func context(_ action: RegistryError.Action, _ location: RepositoryReference) -> CallContext {
-        CallContext(action: action, location: location, budget: RetryBudget(self))
+    func context(
+        _ action: RegistryError.Action,
+        _ location: RepositoryReference,
+        hasAlternative: Bool = false
+    ) -> CallContext {
+        CallContext(action: action, location: location, budget: RetryBudget(self, hasAlternative: hasAlternative))
     }
 
     /// Runs an operation, or a step of one, until it succeeds, fails for good, or the tries are used up.

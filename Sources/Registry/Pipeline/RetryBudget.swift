@@ -29,11 +29,14 @@ final class RetryBudget: Sendable {
         case giveUp(RegistryError)
     }
 
+    /// Whether somebody else has what is asked for, so that nobody waits for this host.
+    let hasAlternative: Bool
     private let retry: Retry
     private let state = Mutex(State())
 
-    init(_ retry: Retry) {
+    init(_ retry: Retry, hasAlternative: Bool = false) {
         self.retry = retry
+        self.hasAlternative = hasAlternative
     }
 
     /// Progress was made: the tries start from the beginning.
@@ -81,7 +84,7 @@ final class RetryBudget: Sendable {
         if let pause = error.pause {
             state.refusals += 1
             state.waited += pause
-            return state.waited <= retry.policy.maximumRetryAfter
+            return state.waited <= retry.policy.maximumRetryAfter && !hasAlternative
                 ? .again : .giveUp(final(retry.rateLimited(error, pause), state))
         }
         if error.isBeforeAnswer, !state.hasUsedFreeTry {
@@ -89,11 +92,14 @@ final class RetryBudget: Sendable {
             return .again
         }
         state.failures += 1
-        guard error.isRetryable || error.isRetriedOnce, state.failures < maximumTries(error) else {
+        guard error.isRetryable || error.isRetriedOnce, !isHang(error), state.failures < maximumTries(error) else {
             return .giveUp(final(error, state))
         }
         return .wait(retry.policy.jitteredDelay(afterAttempt: state.failures), next: state.failures + 1)
     }
+
+    /// Whoever has somebody else to ask waits only once for a host that gives no sign.
+    private func isHang(_ error: RegistryError) -> Bool { hasAlternative && error.kind == .timeout }
 
     private func final(_ error: RegistryError, _ state: State) -> RegistryError {
         var error = error

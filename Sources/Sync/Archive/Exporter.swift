@@ -24,7 +24,11 @@ package struct Exporter: Sendable {
         self.cache = cache
         self.logger = logger
         places = client.map {
-            ImagePlaces(registries: configuration.registries, client: $0, health: MirrorHealth(logger: logger))
+            ImagePlaces(
+                registries: configuration.registries,
+                client: $0,
+                health: MirrorHealth(logger: logger, clock: $0.clock)
+            )
         }
     }
 

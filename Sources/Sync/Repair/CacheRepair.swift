@@ -25,7 +25,7 @@ package struct CacheRepair: Sendable {
         sources = ImagePlaces(
             registries: configuration?.registries ?? [:],
             client: client,
-            health: MirrorHealth(logger: logger)
+            health: MirrorHealth(logger: logger, clock: client.clock)
         )
     }
 

@@ -64,7 +64,7 @@ package struct Syncer: Sendable {
         places = ImagePlaces(
             registries: configuration.registries,
             client: client,
-            health: MirrorHealth(logger: logger),
+            health: MirrorHealth(logger: logger, clock: client.clock),
             held: options.isOffline ? cache : nil
         )
         routes = configuration.entries.map { SyncReport.Route(source: $0.source, target: $0.target) }

@@ -1,64 +1,138 @@
+import Concurrency
 import Logging
 import OCI
 import Registry
 import Synchronization
 
-/// What this run has learnt about mirrors, for all sources that have some.
+/// What this run, or this server, has learnt about mirrors, for all sources that have some.
 ///
-/// One that refuses connections is not asked again, nor is one that gives no answer, or answers 5xx, several times in a
-/// row: each time costs all the tries and waits of an operation.
+/// One that wants no requests for a time is left out for that time. One that refuses connections is left out, and so is one
+/// that gives no answer, or answers 5xx, several times in a row: each time costs all the tries and waits of an operation.
 final class MirrorHealth: Sendable {
-    /// How many operations in a row a mirror may fail.
-    static let maximumFailures = 3
-
     private struct State {
-        var unreachable: Set<RegistryHost> = []
-        /// How many operations in a row each mirror has failed.
-        var failures: [RegistryHost: Int] = [:]
+        var standings: [RegistryHost: MirrorStanding] = [:]
         var told: Set<RegistryHost> = []
         /// Hosts for which a mirror has told tags.
         var replaced: Set<RegistryHost> = []
-        /// Who has sent bytes of a blob since it was last read from its beginning.
-        var senders: [Digest: Set<RepositoryReference>] = [:]
-        /// Whose bytes of a blob led to nothing, so that it had to be read from its beginning again.
-        var rejected: [Digest: Set<RepositoryReference>] = [:]
     }
 
+    let senders: BlobSenders
+    private let first = FirstWord()
     private let logger: Logger
+    private let timer: Timer
+    /// How long a mirror is left out that does not say for how long; `nil` for the rest of a run.
+    private let rest: Duration?
     private let state = Mutex(State())
 
-    init(logger: Logger) {
+    init(logger: Logger, clock: any Clock<Duration> = ContinuousClock(), rest: Duration? = nil) {
         self.logger = logger
+        self.rest = rest
+        timer = Timer(clock)
+        senders = BlobSenders(logger: logger, timer: timer, lifetime: rest)
     }
 
-    /// The mirrors that can still be reached, in their order.
+    /// The mirrors that may be asked, in their order.
     func reachable(_ mirrors: [Repository]) -> [Repository] {
-        state.withLock { state in mirrors.filter { !state.unreachable.contains($0.location.host) } }
+        let now = timer.now()
+        return state.withLock { state in
+            mirrors.filter { state.standings[$0.location.host]?.isAsked(at: now) ?? true }
+        }
+    }
+
+    /// Asks a mirror, unless it is left out; after a rest one asks alone, and others go past it until it has answered.
+    ///
+    /// - Returns: `nil` where it is not asked, fails, or has nothing, all of which is noted.
+    /// - Throws: what a reader of its bytes throws, `CancellationError`.
+    func asking<Value>(
+        _ mirror: Repository,
+        _ ask: (Repository) async throws -> Value?
+    ) async throws -> Value? {
+        let host = mirror.location.host
+        try await first.wait(for: host)
+        defer { first.leave(host) }
+        let now = timer.now()
+        guard state.withLock({ $0.standings[host]?.begin(at: now) ?? true }) else { return nil }
+        return try await hearing(mirror, ask, of: mirror.asAlternative)
+    }
+
+    /// Asks a mirror that wants no requests now, once it wants some again.
+    ///
+    /// - Returns, Throws: as ``asking(_:_:)``.
+    func waiting<Value>(
+        for mirror: Repository,
+        _ ask: (Repository) async throws -> Value?
+    ) async throws -> Value? {
+        try await hearing(mirror, ask, of: mirror)
+    }
+
+    private func hearing<Value>(
+        _ mirror: Repository,
+        _ ask: (Repository) async throws -> Value?,
+        of repository: Repository
+    ) async throws -> Value? {
+        do {
+            guard let value = try await ask(repository) else {
+                lacks(mirror.location)
+                return nil
+            }
+            answered(mirror.location)
+            return value
+        } catch let failure as ReaderFailure {
+            throw failure.error
+        } catch {
+            try Task.checkCancellation()
+            failed(mirror.location, error)
+            return nil
+        }
+    }
+
+    /// A mirror has begun to answer.
+    func heard(_ mirror: RepositoryReference) { first.heard(mirror.host) }
+
+    /// The mirrors that want no requests now, each for no longer than anybody waits for it.
+    func worthWaiting(_ mirrors: [Repository]) -> [Repository] {
+        let now = timer.now()
+        return state.withLock { state in
+            mirrors.filter {
+                guard case .asked(let until)? = state.standings[$0.location.host]?.rest else { return false }
+                return until - now <= $0.patience
+            }
+        }
     }
 
     /// Takes note of a failure and tells of a mirror's first; that it lacks something is none.
     func failed(_ mirror: RepositoryReference, _ error: any Error) {
-        let kind = (error as? RegistryError)?.kind
-        if kind == .notFound { return lacks(mirror) }
-        let outage = (error as? RegistryError)?.isOutage ?? false
-        let (isFirst, isLast) = state.withLock { state in
-            if outage { state.failures[mirror.host, default: 0] += 1 }
-            let isOver =
-                kind == .connection(.refused) || state.failures[mirror.host, default: 0] >= Self.maximumFailures
-            let isLast = isOver && state.unreachable.insert(mirror.host).inserted
-            return (state.told.insert(mirror.host).inserted, isLast)
+        let failure = error as? RegistryError
+        if failure?.kind == .notFound { return lacks(mirror) }
+        defer { heard(mirror) }
+        let now = timer.now()
+        let (isFirst, begun) = state.withLock { state in
+            let standing = state.standings[mirror.host, default: MirrorStanding()]
+                .failed(failure, at: now, restingFor: rest)
+            return (state.told.insert(mirror.host).inserted, standing)
         }
-        let rest = isLast ? "; it is not asked again in this run" : ""
         logger.log(
-            level: isFirst ? .warning : isLast ? .notice : .debug,
-            "a mirror fails, so the next source is asked\(rest)",
+            level: isFirst ? .warning : begun != nil ? .notice : .debug,
+            "a mirror fails, so the next source is asked\(begun.map { Self.text($0, now) } ?? "")",
             metadata: ["mirror": "\(mirror)", "error": "\(error)"]
         )
     }
 
+    private static func text(_ rest: MirrorStanding.Rest, _ now: Duration) -> String {
+        switch rest {
+        case .failedForGood: "; it is not asked again in this run"
+        case .asked(let until), .failed(let until): "; it is not asked for \((until - now).components.seconds) s"
+        case .tried: ""
+        }
+    }
+
     /// Takes note that a mirror has answered.
     func answered(_ mirror: RepositoryReference) {
-        state.withLock { $0.failures[mirror.host] = nil }
+        let now = timer.now()
+        state.withLock { state in
+            if state.standings[mirror.host]?.answered(at: now) == true { state.told.remove(mirror.host) }
+        }
+        heard(mirror)
     }
 
     /// Takes note that a mirror does not have what it was asked for.
@@ -75,35 +149,5 @@ final class MirrorHealth: Sendable {
             "the source cannot be reached, so a mirror tells what its tags are; they may be older",
             metadata: ["source": "\(host)", "mirror": "\(mirror)", "error": "\(error)"]
         )
-    }
-}
-
-extension MirrorHealth {
-    /// Somebody sends bytes of a blob.
-    func sends(_ digest: Digest, _ mirror: RepositoryReference) {
-        state.withLock { _ = $0.senders[digest, default: []].insert(mirror) }
-    }
-
-    /// A blob is read from its beginning: who sent bytes of it before did not send the right ones.
-    ///
-    /// - Returns: the mirrors that are not to be asked for it any more.
-    func begin(_ digest: Digest) -> Set<RepositoryReference> {
-        let (rejected, untold) = state.withLock { state in
-            let senders = state.senders.removeValue(forKey: digest) ?? []
-            state.rejected[digest, default: []].formUnion(senders)
-            return (state.rejected[digest] ?? [], senders.filter { state.told.insert($0.host).inserted })
-        }
-        for mirror in untold {
-            logger.warning(
-                "what a mirror sent was not usable, so another source is asked",
-                metadata: ["mirror": "\(mirror)", "digest": "\(digest)"]
-            )
-        }
-        return rejected
-    }
-
-    /// Whether a mirror sent bytes of the blob since it was last read from its beginning.
-    func hasSender(of digest: Digest) -> Bool {
-        state.withLock { $0.senders[digest] != nil }
     }
 }

@@ -26,22 +26,27 @@ struct MirroredReading {
     mutating func run(_ deliver: (ByteBuffer) async throws -> Void) async throws {
         var refusal: (any Error)?
         for origin in order() {
-            do {
-                try await read(at: origin, deliver)
-                if isMirror(origin) { source.health.answered(origin.location) }
-                return
-            } catch let failure as ReaderFailure {
-                throw failure.error
-            } catch {
-                try Task.checkCancellation()
-                if isMirror(origin) {
-                    source.health.failed(origin.location, error)
-                } else {
+            guard isMirror(origin) else {
+                do {
+                    return try await read(at: origin, deliver)
+                } catch let failure as ReaderFailure {
+                    throw failure.error
+                } catch {
+                    try Task.checkCancellation()
                     refusal = error
+                    continue
                 }
             }
+            if try await source.health.asking(origin, { try await read(at: $0, deliver) }) != nil { return }
         }
-        if let refusal { throw refusal }
+        guard let refusal else { return }
+        if (refusal as? RegistryError)?.isUnreachable == true {
+            for mirror in source.health.worthWaiting(source.mirrors) {
+                let isRead = try await source.health.waiting(for: mirror) { try await read(at: $0, deliver) } != nil
+                if isRead { return }
+            }
+        }
+        throw refusal
     }
 
     private func isMirror(_ origin: Repository) -> Bool { origin.location != source.location }
@@ -49,7 +54,7 @@ struct MirroredReading {
     private func order() -> [Repository] {
         let mirrors = source.health.reachable(source.mirrors)
         guard offset == 0, !isVerified else { return mirrors + [source.host] }
-        let rejected = source.health.begin(descriptor.digest)
+        let rejected = source.health.senders.begin(descriptor.digest)
         guard !rejected.isEmpty else { return mirrors + [source.host] }
         return [source.host] + mirrors.filter { !rejected.contains($0.location) }
     }
@@ -61,7 +66,7 @@ struct MirroredReading {
         var offset = offset
         defer { self.offset = offset }
         try await origin.readBlob(descriptor, from: offset, ahead: scratch) { piece in
-            if isMirror(origin), piece.readableBytes > 0 { source.health.sends(descriptor.digest, origin.location) }
+            if isMirror(origin) { heard(origin, piece) }
             do {
                 try await deliver(piece)
             } catch {
@@ -71,12 +76,20 @@ struct MirroredReading {
         }
     }
 
+    private func heard(_ mirror: Repository, _ piece: ByteBuffer) {
+        source.health.heard(mirror.location)
+        if piece.readableBytes > 0 { source.health.senders.sends(descriptor.digest, mirror.location) }
+    }
+
     private mutating func readVerified(
         at mirror: Repository,
         _ deliver: (ByteBuffer) async throws -> Void
     ) async throws {
         var bytes = ByteBuffer()
-        try await mirror.readBlob(descriptor, from: 0) { bytes.writeImmutableBuffer($0) }
+        try await mirror.readBlob(descriptor, from: 0) {
+            source.health.heard(mirror.location)
+            bytes.writeImmutableBuffer($0)
+        }
         guard Digest.of(bytes, algorithm: descriptor.digest.algorithm) == descriptor.digest else {
             throw DocumentError(.digestMismatch, "\(mirror.place) sends other bytes than \(descriptor.digest)")
         }

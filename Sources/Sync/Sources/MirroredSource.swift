@@ -5,7 +5,7 @@ import Registry
 /// A repository with mirrors before it, which are asked first for everything that a digest names.
 ///
 /// What tags there are and what they point at is the host's to say. Only while it cannot be reached the mirrors are
-/// asked for that too. What refers to an image is never asked of them: a mirror's list may lack what the host has.
+/// asked for that too, and then one that wants no requests for a time is waited for. What refers to an image is never asked of them: a mirror's list may lack what the host has.
 struct MirroredSource: ImageSource {
     let host: Repository
     /// In the order in which they are asked; none is the host itself.
@@ -17,8 +17,10 @@ struct MirroredSource: ImageSource {
     var origin: RepositoryReference? { host.origin }
 
     func manifest(_ descriptor: Descriptor) async throws -> Manifest {
-        if let found = try await fromMirrors({ try await $0.manifest(descriptor) }) { return found.value }
-        return try await host.manifest(descriptor)
+        guard let found = try await fromAnywhere({ try await $0.manifest(descriptor) as Manifest? }) else {
+            return try await host.manifest(descriptor)
+        }
+        return found
     }
 
     func manifest(_ reference: Reference) async throws -> Manifest? {
@@ -77,7 +79,7 @@ struct MirroredSource: ImageSource {
     }
 
     func hasAlternative(for digest: Digest) -> Bool {
-        health.hasSender(of: digest)
+        health.senders.hasSender(of: digest)
     }
 }
 
@@ -93,7 +95,12 @@ extension MirroredSource {
 
     private func fromAnywhere<Value>(_ ask: (Repository) async throws -> Value?) async throws -> Value? {
         if let found = try await fromMirrors(ask) { return found.value }
-        return try await ask(host)
+        do {
+            return try await ask(host)
+        } catch let error as RegistryError where error.isUnreachable {
+            guard let found = try await waitingForMirrors(ask) else { throw error }
+            return found.value
+        }
     }
 
     private func hostFirst<Value>(
@@ -103,7 +110,9 @@ extension MirroredSource {
         do {
             return try await atHost()
         } catch let error as RegistryError where error.isUnreachable {
-            guard let found = try await fromMirrors(ask) else { throw error }
+            var found = try await fromMirrors(ask)
+            if found == nil { found = try await waitingForMirrors(ask) }
+            guard let found else { throw error }
             health.stoodIn(found.mirror, for: location, error)
             return found.value
         }
@@ -113,17 +122,16 @@ extension MirroredSource {
         _ ask: (Repository) async throws -> Value?
     ) async throws -> (value: Value, mirror: RepositoryReference)? {
         for mirror in health.reachable(mirrors) {
-            do {
-                guard let value = try await ask(mirror) else {
-                    health.lacks(mirror.location)
-                    continue
-                }
-                health.answered(mirror.location)
-                return (value, mirror.location)
-            } catch {
-                try Task.checkCancellation()
-                health.failed(mirror.location, error)
-            }
+            if let value = try await health.asking(mirror, ask) { return (value, mirror.location) }
+        }
+        return nil
+    }
+
+    private func waitingForMirrors<Value>(
+        _ ask: (Repository) async throws -> Value?
+    ) async throws -> (value: Value, mirror: RepositoryReference)? {
+        for mirror in health.worthWaiting(mirrors) {
+            if let value = try await health.waiting(for: mirror, ask) { return (value, mirror.location) }
         }
         return nil
     }

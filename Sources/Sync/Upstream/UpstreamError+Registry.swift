@@ -1,4 +1,3 @@
-import FoundationEssentials
 import OCI
 import Registry
 
@@ -20,7 +19,7 @@ extension UpstreamError {
             Self.kind(error),
             "\(error)",
             told: "\(error.location): cannot \(error.action.rawValue)" + (status.isEmpty ? "" : " (\(status))"),
-            retryAfter: Self.pause(error),
+            retryAfter: error.timeToRest,
             cause: error
         )
     }
@@ -37,10 +36,5 @@ extension UpstreamError {
         case .protocolViolation, .digestMismatch, .tooLarge, .unsupported, .rejected, .configuration: .unusable
         case .blobUnknown, .uploadLost: .unusable
         }
-    }
-
-    private static func pause(_ error: RegistryError) -> Duration? {
-        guard case .rateLimited(let until) = error.kind else { return nil }
-        return .seconds(max(1, until.timeIntervalSinceNow.rounded(.up)))
     }
 }

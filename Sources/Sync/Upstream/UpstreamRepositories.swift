@@ -1,24 +1,17 @@
 package import Logging
 package import OCI
 package import Registry
-import Synchronization
 
 /// The repositories of registries as upstreams of a server, by way of their hosts' mirrors where they have some.
 package final class UpstreamRepositories: Sendable {
-    /// How long it is remembered that a mirror cannot be reached.
-    private static let healthLifetime = Duration.seconds(60)
-
-    private struct Health {
-        var mirrors: MirrorHealth
-        var since: ContinuousClock.Instant
-    }
+    /// How long a mirror is left out that cannot be reached: who serves for months must come back to it.
+    private static let mirrorsRest = Duration.seconds(60)
 
     private let configuration: Configuration
     private let questions: RegistryClient
     private let opening: RegistryClient
     private let content: RegistryClient
-    private let logger: Logger
-    private let health: Mutex<Health>
+    private let health: MirrorHealth
 
     /// `questions` asks about tags, manifests and sizes, so that its retries should end soon, and `opening` begins blobs,
     /// so that its should too; `content` goes on with those that broke off.
@@ -33,8 +26,7 @@ package final class UpstreamRepositories: Sendable {
         self.questions = questions
         self.opening = opening
         self.content = content
-        self.logger = logger
-        health = Mutex(Health(mirrors: MirrorHealth(logger: logger), since: .now))
+        health = MirrorHealth(logger: logger, clock: questions.clock, rest: Self.mirrorsRest)
     }
 
     /// One repository; sends nothing yet.
@@ -47,16 +39,6 @@ package final class UpstreamRepositories: Sendable {
     }
 
     private func source(_ location: RepositoryReference, _ client: RegistryClient) -> any ImageSource {
-        ImagePlaces(registries: configuration.registries, client: client, health: currentHealth).source(at: location)
-    }
-
-    /// What has been learnt of mirrors, from the beginning now and then: who serves for months must forget.
-    private var currentHealth: MirrorHealth {
-        health.withLock { health in
-            if health.since.duration(to: .now) > Self.healthLifetime {
-                health = Health(mirrors: MirrorHealth(logger: logger), since: .now)
-            }
-            return health.mirrors
-        }
+        ImagePlaces(registries: configuration.registries, client: client, health: health).source(at: location)
     }
 }

@@ -1,0 +1,94 @@
+import Registry
+
+/// Whether one mirror is asked, by how it has done; tells no time itself.
+struct MirrorStanding {
+    /// Why a mirror is left out.
+    enum Rest: Hashable {
+        /// It wants no requests until then.
+        case asked(until: Duration)
+        /// It has failed.
+        case failed(until: Duration)
+        /// It has failed, and nobody comes back to it.
+        case failedForGood
+        /// Somebody asks alone whether it is well again, and has until then.
+        case tried(until: Duration)
+
+        func isOver(at now: Duration) -> Bool {
+            switch self {
+            case .asked(let until), .failed(let until), .tried(let until): until <= now
+            case .failedForGood: false
+            }
+        }
+    }
+
+    /// How many operations in a row a mirror may fail.
+    private static let maximumFailures = 3
+    /// The longest time for which a mirror is left out by its own word, and the longest that one try keeps others from it.
+    private static let longest = Duration.seconds(900)
+    private static let longestTry = Duration.seconds(60)
+
+    private(set) var rest: Rest?
+    private var failures = 0
+
+    func isAsked(at now: Duration) -> Bool { rest?.isOver(at: now) ?? true }
+
+    /// Whether it is asked now; after a rest by one alone.
+    mutating func begin(at now: Duration) -> Bool {
+        guard isAsked(at: now) else { return false }
+        if rest != nil { rest = .tried(until: now + Self.longestTry) }
+        return true
+    }
+
+    /// Takes note of an answer, which ends a rest that is over: what was asked before a rest is answered in it.
+    ///
+    /// - Returns: whether it has come back.
+    mutating func answered(at now: Duration) -> Bool {
+        guard let rest else {
+            failures = 0
+            return false
+        }
+        if case .tried = rest {} else if !rest.isOver(at: now) { return false }
+        self = MirrorStanding()
+        return true
+    }
+
+    /// Takes note of a failure.
+    ///
+    /// - Parameters:
+    ///   - error: what went wrong.
+    ///   - now: when.
+    ///   - time: how long a mirror is left out that does not say for how long; `nil` for ever.
+    /// - Returns: the rest that begins with it.
+    mutating func failed(_ error: RegistryError?, at now: Duration, restingFor time: Duration?) -> Rest? {
+        let former = rest
+        if let asked = error?.timeToRest {
+            rest(.asked(until: now + min(asked, Self.longest)))
+        } else if isLeftOut(after: error, mayComeBack: time != nil) {
+            rest(time.map { .failed(until: now + $0) } ?? .failedForGood)
+        } else if case .tried = rest {
+            rest = nil
+        }
+        switch former {
+        case .asked, .failed, .failedForGood: return former?.isOver(at: now) == true ? rest : nil
+        case .tried, nil: return rest
+        }
+    }
+
+    /// Whoever can come back is left out as soon as it gives no sign.
+    private mutating func isLeftOut(after error: RegistryError?, mayComeBack: Bool) -> Bool {
+        guard let error, error.isOutage else { return false }
+        failures += 1
+        return error.kind == .connection(.refused) || failures >= Self.maximumFailures
+            || mayComeBack && error.kind == .timeout
+    }
+
+    /// The longer rest holds.
+    private mutating func rest(_ new: Rest) {
+        switch (rest, new) {
+        case (.failedForGood, _): break
+        case (.asked(let old), .asked(let until)), (.asked(let old), .failed(let until)):
+            if until > old { rest = new }
+        default: rest = new
+        }
+    }
+}
