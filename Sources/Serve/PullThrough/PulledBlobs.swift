@@ -19,7 +19,9 @@ struct PulledBlobs: Sendable {
         queue = DownloadQueue(context.configuration.downloads)
     }
 
-    /// What the upstream says: that a manifest names a blob does not say that it still has it.
+    /// The size of a blob that the upstream has: that a manifest names it does not say that it still has it.
+    ///
+    /// Where a manifest is here that names it the size is the manifest's: what a HEAD tells may be another one.
     ///
     /// - Returns: `nil` when there is none.
     func size(_ digest: Digest, of repository: RepositoryReference, at upstream: any Upstream) async throws -> Int64? {
@@ -31,7 +33,8 @@ struct PulledBlobs: Sendable {
                 throw UpstreamError(.unusable, "\(upstream.place): the blob is said to have \(size) bytes")
             }
             if told.answer == nil, told.source == .memory { context.metrics.count(.rememberedAbsence) }
-            return told.answer
+            guard told.answer != nil else { return nil }
+            return try await context.cache.names.size(of: digest, in: repository) ?? told.answer
         } catch {
             throw try context.failure(error)
         }

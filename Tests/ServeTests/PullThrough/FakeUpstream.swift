@@ -19,6 +19,8 @@ final class FakeUpstream: Upstream {
         var isSlow = false
         /// Whether HEAD finds manifests.
         var answersHEAD = true
+        /// How many bytes more than it has HEAD tells of each blob.
+        var exaggeration: Int64 = 0
         var requests: [String] = []
         var sent = 0
     }
@@ -69,7 +71,8 @@ final class FakeUpstream: Upstream {
     }
 
     func size(ofBlob digest: Digest) async throws -> Int64? {
-        try await ask("HEAD \(digest)").blobs[digest].map { Int64($0.readableBytes) }
+        let state = try await ask("HEAD \(digest)")
+        return state.blobs[digest].map { Int64($0.readableBytes) + state.exaggeration }
     }
 
     func tags() async throws -> [TagName]? {

@@ -38,6 +38,18 @@ struct PullThroughBlobTests {
         }
     }
 
+    @Test("A blob that a manifest names has the size that it names, whatever the upstream's HEAD tells")
+    func exaggeratedSize() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            fixture.upstream.change { $0.exaggeration = 100 }
+            _ = try await fixture.manifest("1")
+            let found = try await fixture.content.blob(digest, of: fixture.repository, isHead: true)
+            #expect(found?.size == Int64(Self.size))
+            #expect(try await fixture.read(digest) == layer.source.buffer)
+        }
+    }
+
     @Test("Clients read what has come while the rest has not, and the end only when it is right")
     func streaming() async throws {
         try await PullThroughFixture.with { fixture in
