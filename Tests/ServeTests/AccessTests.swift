@@ -109,6 +109,31 @@ struct AccessTests {
         }
     }
 
+    @Test(
+        "A client that ends its side of a TLS connection gets its answer, with and without TLS's farewell",
+        .requires(.tool("openssl")),
+        arguments: [true, false]
+    )
+    func halfClosed(isOrderly: Bool) async throws {
+        let certificates = try await TestCertificates.shared()
+        let files = TLSFiles(certificate: certificates.server.certificateFile, key: certificates.server.keyFile)
+        let image = SampleImage.image(layers: [.init(seed: 9, size: 30_000_000)])
+        try await ServedCache.with([("docker.io/library/app:1", image)], configuration: .test(tls: files)) {
+            served async throws in
+            let received = try await RawConnection.with(
+                to: served.host,
+                authorityFile: certificates.authorityFile,
+                greeting: "GET /v2/app/blobs/\(image.blobs[1].descriptor.digest) HTTP/1.1\r\nHost: a\r\n\r\n"
+            ) { connection async throws in
+                // Their hands are shaken, and the answer is under way.
+                try await connection.wait { $0.bytes.readableBytes > 0 }
+                if isOrderly { connection.sendEnd() } else { try await connection.sendBareEnd() }
+                return try await connection.waitForEnd()
+            }
+            #expect(received.bytes.readableBytes > 30_000_000)
+        }
+    }
+
     @Test("A certificate that cannot be used is told with its file")
     func badCertificate() async throws {
         let files = TLSFiles(certificate: "/nowhere/cert.pem", key: "/nowhere/key.pem")

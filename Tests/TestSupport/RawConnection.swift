@@ -81,6 +81,14 @@ package final class RawConnection: Sendable {
     /// Sends what ends this side of the connection; the other one is still read.
     package func sendEnd() { channel.close(mode: .output, promise: nil) }
 
+    /// Ends this side of a TLS connection without TLS's own farewell, as some programs do.
+    package func sendBareEnd() async throws {
+        try await channel.eventLoop.submit { [channel] in
+            let tls = try channel.pipeline.syncOperations.context(handlerType: NIOSSLClientHandler.self)
+            tls.close(mode: .output, promise: nil)
+        }.get()
+    }
+
     /// Begins to take what comes.
     package func resume() async throws {
         try await channel.setOption(.autoRead, value: true).get()

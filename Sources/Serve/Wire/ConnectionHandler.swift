@@ -1,4 +1,5 @@
 import NIOCore
+import NIOSSL
 import OCI
 
 /// One client's connection: reads requests one after the other, and sends their answers.
@@ -82,6 +83,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A client that ends its side without TLS's own farewell has ended it all the same, and is told of next.
+        if case NIOSSLError.uncleanShutdown = error, context.channel.isActive { return }
         log.note(failure: error)
         context.close(promise: nil)
     }
