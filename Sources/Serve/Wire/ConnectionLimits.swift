@@ -28,6 +28,8 @@ package struct ConnectionLimits: Hashable, Sendable {
     static let linger = Duration.seconds(2)
     /// Connections that are told that there is no room for them, at once.
     static let maximumLeaving = 64
+    /// The same where there are few connections at all: each of them has a file that another cannot have.
+    var leaving: Int { min(Self.maximumLeaving, max(1, connections / 4)) }
     /// How long an answer may take to begin for a client that sends nothing more: most of those have left.
     static let halfClosed = TimeAmount.seconds(20)
 }

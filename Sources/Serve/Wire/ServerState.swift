@@ -90,7 +90,7 @@ final class ServerState: Sendable {
     /// - Returns: whether there is room for it.
     func turnAway(_ channel: any Channel) -> Bool {
         let hasRoom = state.withLock { state in
-            guard state.leaving < ConnectionLimits.maximumLeaving else { return false }
+            guard state.leaving < limits.leaving else { return false }
             state.leaving += 1
             return true
         }

@@ -4,6 +4,8 @@ import Glibc
 enum OpenFiles {
     /// What a server needs beside its connections: the cache, the index, listeners, downloads.
     private static let reserve = 192
+    /// The part of few files that it must do with, in eighths.
+    private static let reserveOfFew = 5
     /// `RLIMIT_NOFILE`, which the system's header gives another type than its functions take.
     private static let resource = __rlimit_resource_t(7)
 
@@ -15,6 +17,11 @@ enum OpenFiles {
         limit.rlim_cur = limit.rlim_max
         _ = setrlimit(resource, &limit)
         guard getrlimit(resource, &limit) == 0 else { return .max }
-        return max(16, (Int(clamping: limit.rlim_cur) - reserve) / 2)
+        return connections(files: Int(clamping: limit.rlim_cur))
+    }
+
+    /// How many connections there are files for.
+    static func connections(files: Int) -> Int {
+        max(4, (files - min(reserve, files / 8 * reserveOfFew)) / 2)
     }
 }
