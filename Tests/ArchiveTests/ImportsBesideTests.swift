@@ -18,7 +18,7 @@ struct ImportsBesideTests {
             let bytes = image.topBytes
             var writer = try first.writer(StagedFile.name(of: image.digest), size: image.top.size)
             try await writer.write(bytes)
-            first.add(try writer.finish())
+            try await first.add(try writer.finish())
             #expect(try await second.takeOver(image.digest, size: image.top.size))
             let manifest = try #require(try second.manifest(image.top))
             try await cache.staging.commit(

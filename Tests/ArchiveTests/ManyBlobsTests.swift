@@ -42,4 +42,71 @@ struct ManyBlobsTests {
             }
         }
     }
+
+    /// What docker saves of images that have nothing in common: members by name, and the list of them.
+    private static func saved(_ count: Int) -> (members: [(name: String, text: String)], listing: String) {
+        var members: [(name: String, text: String)] = []
+        var items: [String] = []
+        for number in 0..<count {
+            let layer = "layer \(number)"
+            let digest = Digest.of(ByteBuffer(string: layer))
+            let config = #"{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["\#(digest)"]}}"#
+            let names = ("\(Digest.of(ByteBuffer(string: config)).hex).json", "\(digest.hex)/layer.tar")
+            members += [(names.0, config), (names.1, layer)]
+            items.append(
+                #"{"Config":"\#(names.0)","RepoTags":["a.example.com/x:\#(number)"],"Layers":["\#(names.1)"]}"#
+            )
+        }
+        return (members, "[\(items.joined(separator: ","))]")
+    }
+
+    @Test(
+        "Of a docker archive of hundreds of images many blobs go in a transaction, the manifests that are made too, and again"
+    )
+    func docker() async throws {
+        let (members, listing) = Self.saved(400)
+        var tar = TestTar()
+        for member in members { tar.add(member.name, text: member.text) }
+        tar.add("manifest.json", text: listing)
+        try await withCache { cache, path in
+            for (number, name) in members.map(\.name).enumerated() {
+                try Files.write(members[number].text, to: "\(path)-unpacked/\(name)")
+            }
+            try Files.write(listing, to: "\(path)-unpacked/manifest.json")
+            var before = cache.transactionCount
+            let report = try await cache.importing(tar.finished, at: path)
+            #expect(report.blobs == 1200 && report.presentBlobs == 0 && report.images.count == 400)
+            #expect(cache.transactionCount - before < 50, "\(cache.transactionCount - before) transactions")
+            for source in [ArchiveSource.path("\(path).tar"), .path("\(path)-unpacked")] {
+                before = cache.transactionCount
+                let again = try await ArchiveImporter(cache).run(source)
+                #expect(again.blobs == 0 && again.presentBlobs == 1200)
+                #expect(again.images.allSatisfy { $0.outcome == .unchanged })
+                #expect(cache.transactionCount - before < 20, "\(cache.transactionCount - before) transactions")
+                #expect(try names("\(path)/ingest").isEmpty)
+            }
+            try await withCache { far, _ in
+                let unpacked = try await ArchiveImporter(far).run(.path("\(path)-unpacked"))
+                #expect(unpacked.blobs == 1200 && unpacked.images.count == 400)
+                #expect(try await Receipt(of: far) == Receipt(of: cache))
+            }
+        }
+    }
+
+    @Test("A layout of thousands of blobs that are here already takes no transaction each")
+    func foreignLayout() async throws {
+        var tar = TestTar()
+        tar.add("oci-layout", text: TestTar.marker)
+        let image = SampleImage.image(layers: (0..<2000).map { .init(seed: UInt64(70_000 + $0), size: 24) })
+        tar.add(image)
+        tar.add("index.json", text: TestTar.index([(image.top, "a.example.com/many:1")]))
+        try await withCache { cache, path in
+            #expect(try await cache.importing(tar.finished, at: path).blobs == 2002)
+            let before = cache.transactionCount
+            let again = try await cache.importing(tar.finished, at: path)
+            #expect(again.blobs == 0 && again.presentBlobs == 2002)
+            #expect(cache.transactionCount - before < 20, "\(cache.transactionCount - before) transactions")
+            #expect(try names("\(path)/ingest").isEmpty)
+        }
+    }
 }

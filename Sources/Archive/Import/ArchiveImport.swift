@@ -6,8 +6,6 @@ final class ArchiveImport {
     private let reading: ImportReading
     private let stage: ImportStage
     private let cache: ContentCache
-    /// Manifests that were made here, because the archive has none.
-    private var made: [Digest: Manifest] = [:]
 
     init(_ reading: ImportReading) {
         self.reading = reading
@@ -16,14 +14,14 @@ final class ArchiveImport {
     }
 
     func run() async throws -> ImportReport {
-        let offer = try offer()
-        let selection = try reading.options.select(offer) { descriptor in
-            try self.made[descriptor.digest] == nil && self.stage.contains(descriptor)
-                && self.stage.manifest(descriptor)?.subject != nil
+        let offer = try await offer()
+        let selection = try reading.options.select(offer) { [stage] descriptor in
+            try stage.contains(descriptor) && stage.manifest(descriptor)?.subject != nil
         }
         let joined = try await joinParts()
-        let examination = ImportExamination(reading, made: made)
-        var images = try examination.images(of: selection)
+        let examination = ImportExamination(reading)
+        var images = try await examination.images(of: selection)
+        try await stage.settle()
         try await examination.hold(&images)
         try examination.checkOmitted(images)
         let publication = ImportPublication(reading, examination, selection.named)
@@ -42,7 +40,7 @@ final class ArchiveImport {
         return publication.report
     }
 
-    private func offer() throws -> ImportOffer {
+    private func offer() async throws -> ImportOffer {
         if let document = reading.contents.document { return ImportOffer(document) }
         if let index = reading.contents.index { return try index.offered() }
         guard let listing = reading.contents.docker else {
@@ -53,8 +51,8 @@ final class ArchiveImport {
             contents: { [stage] file in try stage.contents(file.digest, limit: Manifest.maximumSize) }
         )
         var offer = ImportOffer()
-        try docker.forEachImage(listing) { manifest, names in
-            made[manifest.descriptor.digest] = manifest
+        try await docker.forEachImage(listing) { manifest, names in
+            try await stage.add(made: manifest)
             offer.add(names, manifest.descriptor)
         }
         return offer

@@ -42,21 +42,11 @@ struct DockerImages {
     ///   - listing: the text.
     ///   - body: gets each with its names.
     /// - Throws: ``ArchiveRefusal``; what `contents` throws.
-    func forEachImage(_ listing: DockerListing, _ body: (Manifest, [ImportName]) throws -> Void) throws {
-        try listing.forEachItem { item in
-            let manifest = try manifest(item)
-            try body(manifest, Self.names(item))
+    func forEachImage(_ listing: DockerListing, _ body: (Manifest, [ImportName]) async throws -> Void) async throws {
+        for position in 0..<(try listing.count()) {
+            let item = try listing.item(at: position)
+            try await body(try manifest(item), try Self.names(item))
         }
-    }
-
-    /// The names of all configs and layers that a `manifest.json` lists, each once.
-    static func members(_ listing: DockerListing) throws -> [String] {
-        var (seen, names): (Set<String>, [String]) = ([], [])
-        try listing.forEachItem { item in
-            let members = ([item["Config"]] + (item["Layers"]?.elements ?? [])).compactMap { $0?.string }
-            names += members.filter { seen.insert($0).inserted }
-        }
-        return names
     }
 
     private func manifest(_ value: JSONValue) throws -> Manifest {

@@ -5,17 +5,14 @@ import OCI
 final class ImportExamination {
     private let reading: ImportReading
     private let stage: ImportStage
-    /// Manifests that were made here, because the archive has none, or not whole.
-    private(set) var made: [Digest: Manifest]
     /// Images that nothing names.
     private(set) var unnamed: [Digest] = []
 
     private var closure = ImportClosure(read: { _ in nil }, holds: { _ in false })
 
-    init(_ reading: ImportReading, made: [Digest: Manifest]) {
+    init(_ reading: ImportReading) {
         self.reading = reading
         stage = reading.stage
-        self.made = made
         closure = ImportClosure(
             read: { [unowned self] in try manifest($0) },
             holds: { [stage] in try stage.contains($0) }
@@ -58,11 +55,11 @@ final class ImportExamination {
     }
 
     /// The images that are taken, and what refers to them.
-    func images(of selection: ImportSelection) throws -> [Examined] {
+    func images(of selection: ImportSelection) async throws -> [Examined] {
         var images: [Examined] = []
         for number in selection.named.distinct {
             let descriptor = selection.named.descriptor(numbered: number)
-            images.append(try narrowed(Examined(descriptor, closure.image(descriptor), number: number)))
+            images.append(try await narrowed(Examined(descriptor, closure.image(descriptor), number: number)))
         }
         let isForeign = reading.contents.document == nil
         if !selection.nameless.isEmpty || isForeign {
@@ -86,7 +83,7 @@ final class ImportExamination {
         var waiting: [(position: Int, members: [Descriptor])] = []
         var count = 0
         for position in images.indices {
-            let members = try members(of: images[position]).filter { !stage.ledger.has(.present, $0.digest) }
+            let members = try members(of: images[position]).filter { !isHeld($0.digest) }
             waiting.append((position, members))
             count += members.count
             guard count >= Self.heldAtOnce || position == images.count - 1 else { continue }
@@ -95,11 +92,21 @@ final class ImportExamination {
                 let known = Set(images[position].missing.map(\.digest))
                 images[position].missing += members.filter { member in
                     !known.contains(member.digest) && !held.contains(member.digest)
-                        && stage.ledger.staged(member.digest) == nil && made[member.digest] == nil
+                        && stage.ledger.staged(member.digest) == nil
                 }.sorted { $0.digest < $1.digest }
+            }
+            for member in waiting.lazy.flatMap(\.members) {
+                stage.ledger.mark(.leased, member.digest, size: member.size)
+                if held.contains(member.digest) { stage.ledger.mark(.present, member.digest, size: member.size) }
             }
             (waiting, count) = ([], 0)
         }
+    }
+
+    /// Whether asking once more would change nothing; images have much in common.
+    private func isHeld(_ digest: Digest) -> Bool {
+        let ledger = stage.ledger
+        return ledger.has(.present, digest) || ledger.has(.leased, digest) && ledger.has(.staged, digest)
     }
 
     /// How many blobs and manifests are gathered before they are held.
@@ -152,13 +159,13 @@ final class ImportExamination {
         }
     }
 
-    /// A manifest that is here, or was made here.
+    /// A manifest that is here.
     func manifest(_ descriptor: Descriptor) throws -> Manifest? {
-        try made[descriptor.digest] ?? (try stage.contains(descriptor) ? stage.manifest(descriptor) : nil)
+        try stage.contains(descriptor) ? stage.manifest(descriptor) : nil
     }
 
     /// What is whole of an index that another program saved in part takes its place.
-    private func narrowed(_ examined: Examined) throws -> Examined {
+    private func narrowed(_ examined: Examined) async throws -> Examined {
         guard reading.contents.document == nil, !examined.missing.isEmpty,
             let document = try manifest(examined.descriptor), case .index(let index) = document.content,
             let sparse = try SparseIndex(document, index, isWhole: { try closure.image($0).missing.isEmpty })
@@ -168,7 +175,7 @@ final class ImportExamination {
         case .single(let child): descriptor = child
         case .made(let reduced):
             descriptor = reduced.descriptor
-            made[descriptor.digest] = reduced
+            try await stage.add(made: reduced)
         }
         return Examined(
             descriptor,

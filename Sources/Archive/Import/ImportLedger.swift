@@ -25,6 +25,8 @@ final class ImportLedger {
         static let published = Marks(rawValue: 1 << 7)
         /// It could be a manifest or config.
         static let text = Marks(rawValue: 1 << 8)
+        /// The cache keeps it until the cache's scope ends, once it is there.
+        static let leased = Marks(rawValue: 1 << 9)
     }
 
     /// Among those that the archive's document lists, or among the others.

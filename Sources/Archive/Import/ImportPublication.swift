@@ -26,7 +26,7 @@ final class ImportPublication {
             for member in try examination.members(of: image)
             where stage.ledger.mark(.published, member.digest, size: member.size) {
                 let isStaged = stage.ledger.has(.staged, member.digest)
-                if !isStaged, examination.made[member.digest] == nil { report.presentBlobs += 1 }
+                if !isStaged { report.presentBlobs += 1 }
                 if member.mediaType.isManifest { manifests[member.digest] = member }
             }
         }

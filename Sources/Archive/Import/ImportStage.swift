@@ -8,6 +8,8 @@ final class ImportStage {
     let cache: ContentCache
     let ledger = ImportLedger()
     private var room: ImportRoom
+    /// Small ones that wait, and of which the cache has a file.
+    private var doubtful: [Digest] = []
 
     init(_ cache: ContentCache) {
         self.cache = cache
@@ -76,10 +78,13 @@ final class ImportStage {
         try ledger.staged(descriptor.digest).map { $0.size == descriptor.size } ?? cache.contains(descriptor)
     }
 
-    /// Whether the cache has the blob; it is then held there.
+    /// Smaller blobs are written whether the cache has them or not: to ask for each takes a transaction, which is longer.
+    private static let askedSize: Int64 = 64 << 10
+
+    /// Whether the cache is known to have the blob; it is then held there.
     func isPresent(_ digest: Digest, size: Int64) async throws -> Bool {
         guard let descriptor = Descriptor(mediaType: .octetStream, digest: digest, size: size) else { return false }
-        if ledger.listedSize(of: digest) == nil, ledger.mark(.asked, digest, size: size),
+        if size >= Self.askedSize, ledger.listedSize(of: digest) == nil, ledger.mark(.asked, digest, size: size),
             try cache.contains(descriptor),
             try await cache.hold([descriptor]).contains(digest)
         {
@@ -96,6 +101,7 @@ final class ImportStage {
             let file = try await cache.staging.leftover(StagedFile.name(of: digest), descriptor)
         else { return ledger.staged(digest) != nil }
         ledger.stage(file, isTakenOver: ledger.staged(digest) == nil || ledger.has(.takenOver, digest))
+        try await doubt(file)
         return true
     }
 
@@ -105,8 +111,9 @@ final class ImportStage {
     }
 
     /// Takes a complete file that this import wrote.
-    func add(_ file: StagedFile) {
+    func add(_ file: StagedFile) async throws {
         ledger.stage(file, isTakenOver: false)
+        try await doubt(file)
     }
 
     /// Takes a file that parts make up; it stays whatever becomes of this import.
@@ -121,7 +128,51 @@ final class ImportStage {
         if try await isPresent(file.digest, size: file.size) || ledger.staged(file.digest) != nil {
             try ingest.remove(file.name)
         } else {
-            add(try cache.staging.renamed(file) ?? file)
+            try await add(try cache.staging.renamed(file) ?? file)
+        }
+    }
+
+    /// Takes a text that was made here, such as the manifest of an image that has none.
+    ///
+    /// - Throws: ``CacheError`` (`diskFull`), ``SystemError``.
+    func add(made manifest: Manifest) async throws {
+        let (digest, size) = (manifest.descriptor.digest, manifest.descriptor.size)
+        guard try await !isPresent(digest, size: size), ledger.staged(digest) == nil else { return }
+        try await reserve(digest, size: size)
+        var writer = try writer(StagedFile.name(of: digest), algorithm: digest.algorithm, size: size)
+        do {
+            try await writer.write(manifest.bytes)
+        } catch {
+            writer.abandon(keepsPartial: false)
+            throw error
+        }
+        try await add(try writer.finish())
+    }
+
+    /// How many small blobs wait at most for being asked for.
+    private static let doubtedAtOnce = 1000
+
+    /// Notes what was written without asking whether the cache has it.
+    private func doubt(_ file: StagedFile) async throws {
+        guard file.size < Self.askedSize, ledger.listedSize(of: file.digest) == nil,
+            let descriptor = Descriptor(mediaType: .octetStream, digest: file.digest, size: file.size),
+            try cache.contains(descriptor)
+        else { return }
+        doubtful.append(file.digest)
+        if doubtful.count >= Self.doubtedAtOnce { try await settle() }
+    }
+
+    /// Asks the cache for what was written without asking; what it has is held there, and needed no second time.
+    func settle() async throws {
+        let files = doubtful.compactMap { ledger.staged($0) }
+        doubtful = []
+        guard !files.isEmpty else { return }
+        let held = try await cache.hold(
+            files.compactMap { Descriptor(mediaType: .octetStream, digest: $0.digest, size: $0.size) }
+        )
+        for file in files where held.contains(file.digest) {
+            try cache.staging.discard(file)
+            ledger.committed(file)
         }
     }
 

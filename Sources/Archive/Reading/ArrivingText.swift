@@ -84,15 +84,26 @@ final class DockerListing: ArrivingText {
         }
     }
 
-    /// Gives an object for each image; to be asked for when all has come.
-    func forEachItem(_ body: (JSONValue) throws -> Void) throws {
-        do {
+    /// How many images it lists; to be asked for when all has come.
+    func count() throws(ArchiveRefusal) -> Int {
+        try refusing { () throws(DocumentError) in
             if let failure { throw failure }
             guard try JSONValue(parsing: splitter.finish()).elements != nil else {
                 throw DocumentError(.structure, "is not a list")
             }
-            for text in texts { try body(JSONValue(parsing: text)) }
-        } catch let error as DocumentError {
+            return texts.count
+        }
+    }
+
+    /// What it says of an image; parsed whenever it is asked for, because all of them would take too much.
+    func item(at position: Int) throws(ArchiveRefusal) -> JSONValue {
+        try refusing { () throws(DocumentError) in try JSONValue(parsing: texts[position]) }
+    }
+
+    private func refusing<Result>(_ body: () throws(DocumentError) -> Result) throws(ArchiveRefusal) -> Result {
+        do throws(DocumentError) {
+            return try body()
+        } catch {
             let isClause = ["is ", "has ", "lists "].contains { error.reason.hasPrefix($0) }
             throw ArchiveRefusal("manifest.json", isClause ? error.reason : "is \(error)")
         }

@@ -11,7 +11,10 @@ final class DirectoryMembers: ArchiveMembers {
 
     let layout: LayoutDirectory
     private let onBytes: (Int) -> Void
+    /// Those that come next, the last one first.
     private var names: [String]
+    /// What leads to further ones.
+    private var docker: DockerNames?
     private var blobs = BlobList()
     /// How many of them have been delivered.
     private var delivered = 0
@@ -28,7 +31,7 @@ final class DirectoryMembers: ArchiveMembers {
         self.onBytes = onBytes
         try layout.checkKind()
         let isLayout = try layout.directory.status("index.json") != nil
-        names = isLayout ? ["oci-layout", "imglife.json", "index.json"] : ["manifest.json"]
+        names = isLayout ? ["index.json", "imglife.json", "oci-layout"] : ["manifest.json"]
     }
 
     func expect(_ count: Int) {}
@@ -38,18 +41,14 @@ final class DirectoryMembers: ArchiveMembers {
         blobs = list.sorted()
     }
 
-    /// Says which members of a `docker save` to deliver.
+    /// Says that the members of a `docker save` are to be delivered that its list names.
     ///
-    /// - Throws: ``ArchiveRefusal`` for a name that no such member has.
-    func deliver(docker files: [String]) throws(ArchiveRefusal) {
-        for name in files {
-            let member = try ImportMember(TarMember(name: name, kind: .file, size: 0))
-            switch member {
-            case .dockerFile: names.append(name)
-            case .blob(let digest): blobs.append(.init(digest: digest, size: 0))
-            default: throw ArchiveRefusal("manifest.json", "names '\(name.displaySafe)', which is no config or layer")
-            }
-        }
+    /// - Parameters:
+    ///   - listing: that list.
+    ///   - isKnown: whether a member of some name has been delivered.
+    /// - Throws: ``ArchiveRefusal`` for what is no such list.
+    func deliver(_ listing: DockerListing, unless isKnown: @escaping (String) -> Bool) throws(ArchiveRefusal) {
+        docker = try DockerNames(listing, isKnown: isKnown)
     }
 
     func next() async throws -> TarParser.Event? {
@@ -65,8 +64,7 @@ final class DirectoryMembers: ArchiveMembers {
             onBytes(bytes.readableBytes)
             return .content(bytes)
         }
-        while !names.isEmpty {
-            let name = names.removeFirst()
+        while let name = try names.popLast() ?? docker?.next() {
             if let member = try named(name) { return member }
         }
         while delivered < blobs.count {
@@ -91,7 +89,7 @@ final class DirectoryMembers: ArchiveMembers {
         if case .dockerFile? = try? ImportMember(TarMember(name: name, kind: .file, size: 0)),
             let target = layout.link(last, in: folder)
         {
-            if let file = DockerName.resolve(target), !names.contains(file) { names.append(file) }
+            if let file = DockerName.resolve(target), docker?.isKnown(file) == false { names.append(file) }
             return .member(TarMember(name: name, kind: .symbolicLink(target: target), size: 0))
         }
         return try begin(last, name, in: folder)
@@ -109,6 +107,41 @@ final class DirectoryMembers: ArchiveMembers {
             if error.code == ENOENT { return nil }
             if error.code == ELOOP { throw ArchiveRefusal(member, "is a symbolic link, or no file") }
             throw error
+        }
+    }
+}
+
+/// The names of the configs and layers that a `manifest.json` lists, as they are asked for: all of them would take too much.
+private struct DockerNames {
+    private let listing: DockerListing
+    private let count: Int
+    /// Whether one of that name has been delivered.
+    let isKnown: (String) -> Bool
+    /// The next image, and what is left of the names of the one before, the last one first.
+    private var position = 0
+    private var names: [String] = []
+
+    init(_ listing: DockerListing, isKnown: @escaping (String) -> Bool) throws(ArchiveRefusal) {
+        self.listing = listing
+        self.isKnown = isKnown
+        count = try listing.count()
+    }
+
+    /// - Throws: ``ArchiveRefusal`` for a name that no such member has.
+    mutating func next() throws(ArchiveRefusal) -> String? {
+        while true {
+            while let name = names.popLast() {
+                guard !isKnown(name) else { continue }
+                switch try ImportMember(TarMember(name: name, kind: .file, size: 0)) {
+                case .dockerFile, .blob: return name
+                default:
+                    throw ArchiveRefusal("manifest.json", "names '\(name.displaySafe)', which is no config or layer")
+                }
+            }
+            guard position < count else { return nil }
+            let item = try listing.item(at: position)
+            names = ([item["Config"]] + (item["Layers"]?.elements ?? [])).compactMap { $0?.string }.reversed()
+            position += 1
         }
     }
 }

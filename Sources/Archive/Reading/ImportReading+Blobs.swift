@@ -81,7 +81,7 @@ extension ImportReading {
         switch meaning {
         case .blob(let expected):
             try check(file.digest, expected, member)
-            stage.add(file)
+            try await stage.add(file)
             contents.note(DockerImages.File(digest: expected, size: member.size, head: writer.head))
         case .dockerFile(let name):
             try contents.note(name, DockerImages.File(digest: file.digest, size: file.size, head: writer.head))

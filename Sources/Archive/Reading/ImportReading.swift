@@ -138,7 +138,9 @@ final class ImportReading {
         contents.note(list)
         guard let directory = members as? DirectoryMembers else { return }
         if let index = list as? ImportedIndex { try directory.deliver(index, options) }
-        if let docker = list as? DockerListing { try directory.deliver(docker: DockerImages.members(docker)) }
+        if let docker = list as? DockerListing {
+            try directory.deliver(docker) { [unowned self] in contents.dockerFile($0) != nil }
+        }
     }
 
     /// OCI image-spec 1.1.1, "oci-layout file".
