@@ -55,6 +55,10 @@ extension CachePage {
             let text = "\(Self.grouped(Int64(usage.partials))), \(ByteCount(usage.partialBytes))"
             figures.append(PageView.Pair(label: "Interrupted downloads", value: text))
         }
+        if usage.staged > 0 {
+            let text = "\(Self.grouped(Int64(usage.staged))), \(ByteCount(usage.stagedBytes))"
+            figures.append(PageView.Pair(label: "Staged by imports", value: text))
+        }
         if let free = snapshot.freeBytes {
             figures.append(PageView.Pair(label: "Free disk space", value: "\(ByteCount(free))"))
         }

@@ -29,13 +29,30 @@ struct CollectionMeanwhileTests {
             defer { lock.unlock() }
             let file = try await stage(cache)
             #expect(try await collected(path) == 0)
+            let usage = try await cache.inventory.usage()
+            #expect(usage.staged == 1 && usage.stagedBytes >= 1000 && usage.partials == 0 && usage.partialBytes == 0)
             try await cache.staging.commit([file])
             #expect(try cache.contains(descriptor))
+            #expect(try await cache.inventory.usage().staged == 0)
         }
         try await withCache { cache, path in
             let place = "\(path)-left"
             _ = try await ContentCache.with(configuration(place)) { try await stage($0) }
-            #expect(try await collected(place) == 1)
+            // What was half written when its import died, and what a download goes on with.
+            try await ContentCache.with(configuration(place)) { cache in
+                let name = StagedFile.name(of: .of(ByteBuffer(string: "half")))
+                var writer = try cache.staging.writer(name, algorithm: .sha256, size: 4)
+                try await writer.write(ByteBuffer(string: "ha"))
+                writer.abandon(keepsPartial: true)
+                var usage = try await cache.inventory.usage()
+                #expect(usage.staged == 2 && usage.partials == 0)
+                let taken = try #require(try cache.staging.acquire(name))
+                try taken.file.setMode(0o600)
+                taken.giveBack()
+                usage = try await cache.inventory.usage()
+                #expect(usage.staged == 1 && usage.partials == 1)
+            }
+            #expect(try await collected(place) == 2)
         }
     }
 }

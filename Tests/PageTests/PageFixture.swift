@@ -21,6 +21,7 @@ struct PageFixture: Sendable {
     let snapshotsTaken = Mutable(0)
     let runs = Mutable<PageRuns?>(nil)
     let partials = Mutable<(count: Int, bytes: Int64)>((0, 0))
+    let staged = Mutable<(count: Int, bytes: Int64)>((0, 0))
     let incomplete = Mutable<Set<Digest>>([])
     var support: PageSource.Support = { _, _ in nil }
     var facts: ImageFacts?
@@ -82,6 +83,7 @@ struct PageFixture: Sendable {
                 usage.tags = images.value.reduce(0) { $0 + $1.references.count }
                 usage.logicalBytes = 10 << 30
                 (usage.partials, usage.partialBytes) = partials.value
+                (usage.staged, usage.stagedBytes) = staged.value
                 return CacheOverview(usage: usage, images: images.value, freeBytes: 7 << 40)
             },
             details: { digests in details.value.filter { digests.contains($0.key) } },

@@ -57,5 +57,15 @@ struct PageRunsTests {
         fixture.partials.update { $0 = (2, 5 << 20) }
         let html = try await fixture.get("/").text
         #expect(html.contains("<dt>Interrupted downloads</dt><dd>2, 5.0 MiB</dd>"))
+        #expect(!html.contains("Staged by imports"))
+    }
+
+    @Test("What imports have staged is a figure of its own")
+    func staged() async throws {
+        let fixture = try PageFixture([["alpine:1"]])
+        fixture.staged.update { $0 = (3, 6 << 20) }
+        let html = try await fixture.get("/").text
+        #expect(html.contains("<dt>Staged by imports</dt><dd>3, 6.0 MiB</dd>"))
+        #expect(!html.contains("Interrupted downloads"))
     }
 }

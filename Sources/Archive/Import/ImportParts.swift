@@ -130,7 +130,7 @@ final class ImportParts {
         "\(StagedFile.partPrefix)\(set?.hex.prefix(16) ?? "0")-\(StagedFile.name(of: blob))-"
     }
 
-    private func wholeName(_ blob: Digest) -> String { prefix(blob) + "whole" }
+    private func wholeName(_ blob: Digest) -> String { prefix(blob) + StagedFile.wholeSuffix }
 
     private func markName(_ part: ArchiveDocument.Part) -> String { prefix(part.blob.digest) + "\(part.index)" }
 }

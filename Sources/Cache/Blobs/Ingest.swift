@@ -15,6 +15,12 @@ package struct Ingest: Sendable {
     static let stagedPrefix = "staged-"
     /// Begins the names of an archive's parts of blobs, which wait for the others.
     static let partPrefix = "part-"
+    /// Ends the name of the file that a blob's parts are written into.
+    static let wholeSuffix = "whole"
+    /// Of what an import writes, or has taken over, and that waits for its commit.
+    ///
+    /// A download that takes the file over makes it its own again. Its owner can still write: the commit opens it so.
+    static let stagedMode: UInt32 = 0o640
     /// How many bytes are written before the system is asked to begin writing them out.
     static let writebackStep: Int64 = 8 << 20
 

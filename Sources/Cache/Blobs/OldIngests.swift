@@ -54,20 +54,43 @@ struct OldIngests: Sendable {
         return isReserved ? status.allocated : status.size
     }
 
-    /// What each download takes on the disk that was begun and that nobody goes on with now, in bytes.
-    func interrupted() throws(CacheError) -> [Int64] {
+    /// What takes room here and is not worked on now.
+    func waiting() throws(CacheError) -> Waiting {
         do throws(SystemError) {
-            var sizes: [Int64] = []
-            for name in try ingest.names()
-            where !name.hasPrefix(Ingest.anonymousPrefix) && !name.hasPrefix(Ingest.partPrefix) {
+            var waiting = Waiting()
+            for name in try ingest.names() where !name.hasPrefix(Ingest.anonymousPrefix) {
                 guard let file = try ingest.lockIfFree(name) else { continue }
                 defer { file.unlock() }
-                let status = try file.status()
-                sizes.append(max(status.size, status.allocated))
+                waiting.count(try file.status(), name)
             }
-            return sizes
+            return waiting
         } catch {
             throw CacheError(error, "list", path: ingest.path)
+        }
+    }
+
+    /// How much waits to be gone on with, and what for.
+    struct Waiting {
+        /// Downloads that were begun.
+        private(set) var downloads = 0
+        /// What they take on the disk.
+        private(set) var downloadBytes: Int64 = 0
+        /// Files of archives' blobs: of imports that are at work or were interrupted, or whose other volumes are awaited.
+        private(set) var imports = 0
+        /// What they take on the disk.
+        private(set) var importBytes: Int64 = 0
+
+        fileprivate mutating func count(_ status: FileStatus, _ name: String) {
+            let bytes = max(status.size, status.allocated)
+            let isPart = name.hasPrefix(Ingest.partPrefix)
+            guard isPart || name.hasPrefix(Ingest.stagedPrefix) || status.mode & 0o777 == Ingest.stagedMode else {
+                downloads += 1
+                downloadBytes += bytes
+                return
+            }
+            // The marks of parts are no blobs of their own.
+            if !isPart || name.hasSuffix(Ingest.wholeSuffix) { imports += 1 }
+            importBytes += bytes
         }
     }
 }

@@ -22,7 +22,7 @@ package struct StageWriter {
         }
         appender = ingest.appender(DigestHasher(algorithm))
         do throws(SystemError) {
-            try ingest.file.setMode(0o600)
+            try ingest.file.setMode(Ingest.stagedMode)
             try ingest.file.truncate(to: 0)
             try ingest.file.reserve(size)
         } catch {

@@ -34,6 +34,8 @@ package struct StagedFile: Sendable {
 
     /// Begins the names of an archive's parts of blobs, which wait for the others.
     package static let partPrefix = Ingest.partPrefix
+    /// Ends the name of the file that a blob's parts are written into.
+    package static let wholeSuffix = Ingest.wholeSuffix
 
     /// The name in `ingest/` under which a blob of that digest is gathered, whoever gathers it.
     package static func name(of digest: Digest) -> String { Ingest.name(digest) }

@@ -40,6 +40,7 @@ package struct Staging: Sendable {
         else { return nil }
         defer { ingest.file.unlock() }
         guard try await ingest.rehash(for: descriptor).hasher.finalize() == descriptor.digest else { return nil }
+        try ingest.file.setMode(Ingest.stagedMode)
         return StagedFile(
             digest: descriptor.digest,
             size: descriptor.size,

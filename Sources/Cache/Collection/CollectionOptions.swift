@@ -34,7 +34,7 @@ package struct CollectionReport: Hashable, Sendable {
     package var blobs = 0
     /// Their bytes.
     package var bytes: Int64 = 0
-    /// Interrupted downloads that were given up.
+    /// Files of interrupted downloads and imports that were given up.
     package var partials = 0
     package var partialBytes: Int64 = 0
     /// The tags that were removed to keep the limit, the least recently used first.

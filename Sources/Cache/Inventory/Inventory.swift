@@ -9,9 +9,9 @@ package struct Inventory: Sendable {
     /// - Throws: ``CacheError``.
     package func usage() async throws -> CacheUsage {
         var usage = try await store.index.readPages(UsageWalk()) { try $0.run($1, $2) }.usage
-        let partials = try await blocking { [store] in try OldIngests(store: store).interrupted() }
-        usage.partials = partials.count
-        usage.partialBytes = partials.reduce(0, +)
+        let waiting = try await blocking { [store] in try OldIngests(store: store).waiting() }
+        (usage.partials, usage.partialBytes) = (waiting.downloads, waiting.downloadBytes)
+        (usage.staged, usage.stagedBytes) = (waiting.imports, waiting.importBytes)
         return usage
     }
 

@@ -21,6 +21,11 @@ package struct CacheUsage: Hashable, Sendable {
     package var partials = 0
     /// What they take on the disk, with what is set aside for their ends; not counted among ``bytes``.
     package var partialBytes: Int64 = 0
+    /// Blobs of archives that are not taken over yet: of imports that are at work or were interrupted, or whose other
+    /// volumes are awaited.
+    package var staged = 0
+    /// What they take on the disk; not counted among ``bytes``.
+    package var stagedBytes: Int64 = 0
 
     package init() {}
 

@@ -62,8 +62,8 @@ struct CacheCollectCommand: Subcommand {
         let blobs = "\(report.blobs) \(report.blobs == 1 ? "blob" : "blobs")"
         lines.append("\(verb) \(blobs), \(ByteCount(report.bytes))")
         if report.partials > 0 {
-            let downloads = "\(report.partials) interrupted \(report.partials == 1 ? "download" : "downloads")"
-            lines.append("\(verb) \(downloads), \(ByteCount(report.partialBytes))")
+            let count = "\(report.partials) \(report.partials == 1 ? "file" : "files")"
+            lines.append("\(verb) \(count) of interrupted downloads and imports, \(ByteCount(report.partialBytes))")
         }
         lines.append("\(ByteCount(report.remainingBytes)) \(dryRun ? "would be" : "are") left")
         return lines.map { $0 + "\n" }.joined()

@@ -53,6 +53,8 @@ struct CacheFigures {
             ("Not referenced", "\(ByteCount(usage.unreferencedBytes))"),
             ("Interrupted downloads", "\(usage.partials)"),
             ("Their bytes", "\(ByteCount(usage.partialBytes))"),
+            ("Staged by imports", "\(usage.staged)"),
+            ("Staged bytes", "\(ByteCount(usage.stagedBytes))"),
             ("Limit (max_size)", limit.map { "\(ByteCount($0))" } ?? "none"),
             ("Free on the disk", space.free.map { "\(ByteCount($0))" } ?? "unknown"),
             ("Kept free (min_free)", "\(ByteCount(space.floor))"),
@@ -89,6 +91,8 @@ struct CacheFigures {
         let unreferencedBytes: Int64
         let partials: Int
         let partialBytes: Int64
+        let staged: Int
+        let stagedBytes: Int64
         /// Left out where the configuration sets none.
         let limitBytes: Int64?
         /// Left out where the system does not tell.
@@ -111,6 +115,8 @@ struct CacheFigures {
             unreferencedBytes = usage.unreferencedBytes
             partials = usage.partials
             partialBytes = usage.partialBytes
+            staged = usage.staged
+            stagedBytes = usage.stagedBytes
             limitBytes = figures.limit
             freeBytes = figures.space.free
             minimumFreeBytes = figures.space.floor

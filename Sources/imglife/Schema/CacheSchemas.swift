@@ -8,7 +8,7 @@ enum CacheSchemas {
           "type": "object",
           "required": [
             "version", "path", "tags", "blobs", "bytes", "logical_bytes", "saved_bytes", "unreferenced_bytes",
-            "partials", "partial_bytes", "minimum_free_bytes"
+            "partials", "partial_bytes", "staged", "staged_bytes", "minimum_free_bytes"
           ],
           "properties": {
             "version": { "const": 1 },
@@ -24,6 +24,8 @@ enum CacheSchemas {
             "unreferenced_bytes": { "description": "What nothing refers to.", "$ref": "#/$defs/count" },
             "partials": { "description": "Interrupted downloads.", "$ref": "#/$defs/count" },
             "partial_bytes": { "$ref": "#/$defs/count" },
+            "staged": { "description": "Blobs of unfinished imports.", "$ref": "#/$defs/count" },
+            "staged_bytes": { "$ref": "#/$defs/count" },
             "limit_bytes": { "description": "cache.max_size; absent where none is set.", "$ref": "#/$defs/count" },
             "free_bytes": {
               "description": "Free on the disk; absent where the system does not tell.",

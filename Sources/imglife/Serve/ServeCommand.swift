@@ -249,6 +249,16 @@ extension ContentCache {
                 help: "Bytes on the disk of interrupted downloads.",
                 value: usage.partialBytes
             ),
+            .init(
+                name: "imglife_cache_staged",
+                help: "Blobs of imports that are at work, were interrupted, or await other volumes.",
+                value: Int64(usage.staged)
+            ),
+            .init(
+                name: "imglife_cache_staged_bytes",
+                help: "Bytes on the disk that imports have staged.",
+                value: usage.stagedBytes
+            ),
         ]
     }
 }
