@@ -55,6 +55,7 @@ final class ArchiveImport {
             try await stage.add(made: manifest)
             offer.add(names, manifest.descriptor)
         }
+        reading.contents.forgetDocker()
         return offer
     }
 

@@ -62,7 +62,8 @@ final class ImportedIndex: ArrivingText {
 /// What a `manifest.json` of docker lists, whoever wrote it: each image as its text.
 final class DockerListing: ArrivingText {
     private var splitter = ListSplitter([""])
-    private var texts: [[UInt8]] = []
+    /// Packed: what the splitter gives has the room of the longest that there was.
+    private var texts = NameTexts()
     private var length = 0
     private var failure: DocumentError?
 
@@ -77,7 +78,7 @@ final class DockerListing: ArrivingText {
                 guard texts.count < DockerManifest.maximumImages else {
                     throw DocumentError(.tooLarge, "lists more than \(DockerManifest.maximumImages) images")
                 }
-                texts.append(text)
+                texts.append(bytes: text)
             }
         } catch {
             failure = error
@@ -97,7 +98,7 @@ final class DockerListing: ArrivingText {
 
     /// What it says of an image; parsed whenever it is asked for, because all of them would take too much.
     func item(at position: Int) throws(ArchiveRefusal) -> JSONValue {
-        try refusing { () throws(DocumentError) in try JSONValue(parsing: texts[position]) }
+        try refusing { () throws(DocumentError) in try JSONValue(parsing: Array(texts.bytes(at: position))) }
     }
 
     private func refusing<Result>(_ body: () throws(DocumentError) -> Result) throws(ArchiveRefusal) -> Result {

@@ -61,6 +61,9 @@ struct ImportContents {
         guard dockerMembers.add(name, linksTo: target) else { throw Self.twice(name) }
     }
 
+    /// Lets go of docker's list, and of the names of what it lists; it is for the beginning of the work alone.
+    mutating func forgetDocker() { (docker, dockerMembers) = (nil, DockerMembers()) }
+
     /// A config or layer by the name that `manifest.json` gives.
     func dockerFile(_ name: String) -> DockerImages.File? {
         if let place = dockerMembers.place(of: name) { return ledger.file(at: place) }
