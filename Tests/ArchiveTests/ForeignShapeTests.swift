@@ -187,6 +187,38 @@ struct ForeignShapeTests {
         }
     }
 
+    @Test(
+        "--only takes a tag by what the archive says or by what it becomes, and a name that --as takes the place of is told"
+    )
+    func replaced() async throws {
+        let tags = TestTar.layout(
+            [(Self.image, "a"), (Self.second, "b")],
+            key: "org.opencontainers.image.ref.name"
+        ).finished
+        let cases = [
+            (wish: "x.example.com/y:1", only: "a", skipped: "x.example.com/y:b", replaced: ["a"]),
+            (wish: "x.example.com/y:a", only: "*:a", skipped: "x.example.com/y:b", replaced: []),
+            (wish: "x.example.com/y", only: "x.example.com/y:a", skipped: "x.example.com/y:b", replaced: []),
+        ]
+        for (wish, only, skipped, replaced) in cases {
+            try await withCache { cache, path async throws in
+                let report = try await cache.importing(tags, at: path) { options in
+                    options.name = try? ImageReference(wish)
+                    options.only = [only]
+                }
+                #expect(report.images.map(\.descriptor.digest) == [Self.image.digest])
+                #expect(Array(report.skipped) == [skipped] && report.replaced.map(\.name) == replaced)
+                #expect(report.replaced.allSatisfy { $0.reference == wish })
+            }
+        }
+        try await withCache { cache, path async throws in
+            let tar = TestTar.layout([(Self.image, "Not/Usable:1"), (Self.second, Self.name)]).finished
+            let report = try await cache.importing(tar, at: path) { $0.name = try? ImageReference("x.example.com/y") }
+            #expect(report.replaced.map { "\($0.name) \($0.reference)" } == ["Not/Usable:1 x.example.com/y:1"])
+            #expect(report.images.count == 2)
+        }
+    }
+
     @Test("A directory that skopeo writes for itself is told what it is, and what to do")
     func transportDirectory() async throws {
         try await withCache { cache, path async throws in

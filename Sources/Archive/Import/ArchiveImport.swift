@@ -26,6 +26,7 @@ final class ArchiveImport {
         try examination.checkOmitted(images)
         let publication = ImportPublication(reading, examination, selection.named)
         publication.report.skipped = selection.skipped
+        publication.report.replaced = selection.replaced
         publication.report.unnamed = examination.unnamed
         publication.report.foreign = offer.foreign
         publication.report.set = reading.contents.document?.volume?.set

@@ -52,6 +52,8 @@ package struct ImportReport: Sendable {
     package var set: Digest?
     /// Names that were left out because no pattern matches them, as the archive writes them.
     package var skipped = NameTexts()
+    /// Names that `--as` took the place of.
+    package var replaced = ReplacedNames()
     /// Images that were left out because they have no name; sorted.
     package var unnamed: [Digest] = []
     /// Entries of its index that are no images and were ignored.

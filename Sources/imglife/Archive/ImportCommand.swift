@@ -100,7 +100,7 @@ struct ImportCommand: Subcommand {
         }
         if output == .json {
             let document = ImportDocument(outcomes)
-            try DocumentRows.write(document, document.archives.flatMap { [$0.images, $0.skipped] }, write)
+            try DocumentRows.write(document, document.archives.flatMap { [$0.images, $0.skipped, $0.replaced] }, write)
         } else {
             for outcome in outcomes { try outcome.forEachText(write) }
         }

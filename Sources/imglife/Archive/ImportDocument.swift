@@ -21,11 +21,20 @@ struct ImportDocument: Encodable {
         let missing: [Int]
     }
 
+    struct Replacement: Encodable {
+        /// As the archive writes it.
+        let name: String
+        /// What it is called instead.
+        let reference: String
+    }
+
     struct Archive: Encodable {
         let file: String
         let error: String?
         let images: DocumentRows
         let skipped: DocumentRows
+        /// Names that `--as` took the place of.
+        let replaced: DocumentRows
         /// How many images have no name and belong to nothing that has; they were left out.
         let unnamed: Int
         /// Their digests.
@@ -78,6 +87,9 @@ extension ImportDocument.Archive {
             error: outcome.error?.description,
             images: DocumentRows(report.images) { ImportDocument.Image($0) },
             skipped: DocumentRows(report.skipped) { $0 },
+            replaced: DocumentRows(report.replaced) {
+                ImportDocument.Replacement(name: $0.name, reference: $0.reference)
+            },
             unnamed: report.unnamed.count,
             unnamedDigests: report.unnamed.map(\.description),
             foreign: report.foreign,

@@ -52,12 +52,20 @@ extension ImportOutcome {
         var summary = "\(file.displaySafe): \(blobs) new \(blobs == 1 ? "blob" : "blobs"), \(ByteCount(report.bytes))"
         if report.presentBlobs > 0 { summary += "; \(report.presentBlobs) were there already" }
         if !report.skipped.isEmpty { summary += "; \(report.skipped.count) names left out" }
+        if !report.replaced.isEmpty { summary += "; \(replacedText)" }
         if !report.unnamed.isEmpty { summary += "; \(unnamedText) left out" }
         let foreign = report.foreign
         if foreign > 0 { summary += "; \(foreign) \(foreign == 1 ? "entry" : "entries") ignored, which are no images" }
         guard let volumes = report.volumes else { return summary + "\n" }
         let missing = volumes.missing.map(String.init).joined(separator: ", ")
         return summary + "\nstill missing of \(volumes.count) volumes: \(missing); import them in any order\n"
+    }
+
+    private var replacedText: String {
+        let count = report.replaced.count
+        let shown = report.replaced.prefix(3).map { "'\($0.name.displaySafe)' by \($0.reference)" }
+        let list = shown.joined(separator: ", ") + (count > 3 ? ", …" : "")
+        return "--as replaced \(count) \(count == 1 ? "name" : "names"): \(list)"
     }
 
     private var unnamedText: String {

@@ -240,7 +240,7 @@ enum ResultSchemas {
             "archive": {
               "type": "object",
               "required": [
-                "file", "images", "skipped", "unnamed", "unnamed_digests", "foreign", "blobs", "bytes",
+                "file", "images", "skipped", "replaced", "unnamed", "unnamed_digests", "foreign", "blobs", "bytes",
                 "present_blobs"
               ],
               "properties": {
@@ -268,6 +268,18 @@ enum ResultSchemas {
                   "description": "Names that were left out.",
                   "type": "array",
                   "items": { "type": "string" }
+                },
+                "replaced": {
+                  "description": "Names that --as took the place of.",
+                  "type": "array",
+                  "items": {
+                    "type": "object",
+                    "required": ["name", "reference"],
+                    "properties": {
+                      "name": { "description": "As the archive writes it.", "type": "string" },
+                      "reference": { "description": "What it is called instead.", "type": "string" }
+                    }
+                  }
                 },
                 "unnamed": { "$ref": "#/$defs/count" },
                 "unnamed_digests": { "type": "array", "items": { "$ref": "#/$defs/digest" } },

@@ -3,6 +3,8 @@ import OCI
 /// Gives names to images, with the help of the one that `--as` says.
 struct ImportNaming {
     let name: ImageReference?
+    /// What was given up for it.
+    private(set) var replaced = ReplacedNames()
     private var isUsed = false
 
     init(name: ImageReference?) {
@@ -21,14 +23,19 @@ struct ImportNaming {
         throw ArchiveRefusal(
             "--as \(name) can name a single image, but \(count) of its names have no repository: "
                 + shown.joined(separator: ", ") + (count > 5 ? " and more" : "")
-                + "; leave the tag out of --as, or choose one with --only"
+                + "; leave the tag out of --as, or choose one of these with --only"
         )
     }
 
     /// The name that an image gets for one of those that an archive gives.
     mutating func text(_ offer: ImportOffer, at position: Int) throws(ArchiveRefusal) -> String {
         if offer.isReference(at: position) { return offer.names.text(at: position) }
-        return try reference(for: offer.name(at: position)).description
+        let candidate = offer.name(at: position)
+        let reference = try reference(for: candidate)
+        // A repository is what a tag alone lacks: then nothing of it is lost.
+        if case .tag(reference.tag) = candidate { return reference.description }
+        replaced.append(candidate.text(as: nil), by: reference.description)
+        return reference.description
     }
 
     private mutating func reference(for candidate: ImportName) throws(ArchiveRefusal) -> ImageReference {

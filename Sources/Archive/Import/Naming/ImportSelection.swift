@@ -9,6 +9,8 @@ struct ImportSelection {
     private(set) var nameless: [ImportRoot]
     /// Names that no pattern matches, as the archive writes them.
     private(set) var skipped = NameTexts()
+    /// Names that `--as` took the place of.
+    private(set) var replaced = ReplacedNames()
 
     /// Leaves out the names that none of the globs matches, and then gives names to what has no usable one.
     ///
@@ -28,6 +30,7 @@ struct ImportSelection {
         nameless = offer.nameless
         var naming = ImportNaming(name: name)
         try choose(offer, globs, &naming)
+        replaced = naming.replaced
         try naming.name(nameless: &nameless, &named, isReferrer)
         attach()
         guard named.count > 0 else { throw refusal(isEmpty: offer.isEmpty) }
@@ -41,7 +44,9 @@ struct ImportSelection {
             return
         }
         let isWanted = { [name = naming.name] position in
-            globs.isEmpty || globs.contains { fnmatch($0, offer.text(at: position, as: name), 0) == 0 }
+            // A tag alone is meant by what the archive says, and by what it becomes.
+            let texts = [offer.text(at: position, as: name), offer.names.text(at: position)]
+            return globs.isEmpty || globs.contains { glob in texts.contains { fnmatch(glob, $0, 0) == 0 } }
         }
         for position in offer.names.indices where !isWanted(position) {
             skipped.append(offer.text(at: position, as: naming.name))
