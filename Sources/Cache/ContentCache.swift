@@ -82,6 +82,13 @@ package final class ContentCache: Sendable {
         try CachePlace.holdsCache(path)
     }
 
+    /// Finds out whether there is a cache where the configuration says, or may be made, as its mode is; creates nothing.
+    ///
+    /// - Throws: ``CacheError`` when there is none and none is made, or somebody else's files are there.
+    package static func check(_ configuration: CacheConfiguration) throws(CacheError) {
+        try CachePlace.check(configuration.directory, configuration.mode)
+    }
+
     /// Where it is, for messages.
     package var path: String { store.directory.path }
 

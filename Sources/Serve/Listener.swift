@@ -35,6 +35,19 @@ struct Listener: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try prepare(channel, tls, responder) }
             }
+        return try await Self.bind(bootstrap, to: address)
+    }
+
+    /// Listens at an address for a moment, to find out whether one can.
+    ///
+    /// - Throws: ``ServerError``.
+    static func check(_ address: ListenAddress) async throws {
+        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+        try await bind(bootstrap, to: address).close().get()
+    }
+
+    private static func bind(_ bootstrap: ServerBootstrap, to address: ListenAddress) async throws -> any Channel {
         do {
             guard address.host.isEmpty else {
                 return try await bootstrap.bind(host: address.host, port: address.port).get()
@@ -47,7 +60,7 @@ struct Listener: Sendable {
             }
         } catch {
             throw ServerError(
-                "cannot listen on \(address): \(Self.reason(error).displaySafe); choose another address with --listen, "
+                "cannot listen on \(address): \(reason(error).displaySafe); choose another address with --listen, "
                     + "or end what uses this one"
             )
         }

@@ -54,6 +54,16 @@ package struct Server: Sendable {
         return try result.get()
     }
 
+    /// Finds out whether a server could begin so, before anything is made for it: its addresses, certificate and passwords.
+    ///
+    /// - Throws: ``ServerError`` when it cannot listen or use its certificate; ``PasswordFileError``.
+    package static func check(_ configuration: ServerConfiguration) async throws {
+        await (try Access(configuration)).close()
+        for address in [configuration.listen, configuration.metricsListen].compactMap({ $0 }) {
+            try await Listener.check(address)
+        }
+    }
+
     /// Reads the password file, certificate and key again; what cannot be used is logged, and what was stays.
     package func reload() async {
         do {

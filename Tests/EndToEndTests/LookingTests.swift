@@ -29,6 +29,29 @@ struct LookingTests {
         }
     }
 
+    /// Commands that would fill a cache and have nothing to fill it with.
+    private static let idle = [
+        "import none.tar", "import none.tar emptied blank blank.tar.gz", "import text",
+        "import text --verify-key none.pub", "sync -c wrong.yaml", "serve -c wrong.yaml", "serve --htpasswd none",
+        "serve --listen 127.0.0.1:0 --tls-cert none --tls-key none", "export -o none/out.tar --since none.json a:1",
+    ]
+
+    @Test("What has nothing to fill a cache with makes none", arguments: idle)
+    func nothing(command: String) async throws {
+        try await Workspace.with { workspace async throws in
+            for place in ["emptied", "emptied/deeper"] {
+                try #require(mkdir("\(workspace.path)/\(place)", 0o700) == 0)
+            }
+            for name in ["blank", "blank.tar.gz"] { try Files.write("", to: "\(workspace.path)/\(name)") }
+            try Files.write("no archive", to: "\(workspace.path)/text")
+            try Files.write("sync: 12\n", to: "\(workspace.path)/wrong.yaml")
+            let before = try Files.list(workspace.path)
+            let result = try await workspace.shell("exec \"$imglife\" --cache-dir made \(command)")
+            #expect(result.status != 0 && !result.errors.isEmpty, "\(result.output)\(result.errors)")
+            #expect(try Files.list(workspace.path) == before, "\(result.errors)")
+        }
+    }
+
     @Test("A cache of another user is denied, not absent", .requires(.root), arguments: looking)
     func denied(command: String) async throws {
         try await Workspace.with { workspace async throws in

@@ -39,6 +39,27 @@ package enum ArchiveSource: Hashable, Sendable {
         return archives.isEmpty ? [self] : archives.map { .path(path.hasSuffix("/") ? path + $0 : "\(path)/\($0)") }
     }
 
+    /// Looks at its beginning, before a cache is made for it; at nothing that can be read only once.
+    ///
+    /// - Throws: ``CacheError``: `inputOutput` for what cannot be read, `refusedArchive` for what is no archive.
+    @concurrent
+    package func check() async throws {
+        guard case .path(let path) = self else { return }
+        var status = stat()
+        guard stat(path, &status) != 0 || FileStatus(status).isRegular || FileStatus(status).isDirectory else { return }
+        do {
+            guard try await members({ _ in }).next() != nil else { throw ArchiveRefusal("it is empty") }
+        } catch let refusal as ArchiveRefusal {
+            throw CacheError(refusal, archive: name)
+        } catch let error as SystemError {
+            throw unreadable(error)
+        }
+    }
+
+    fileprivate func unreadable(_ error: SystemError) -> CacheError {
+        CacheError(.inputOutput, "read", path: name, code: error.code, error.reason, cause: error)
+    }
+
     func members(_ onBytes: @escaping (Int) -> Void) throws -> any ArchiveMembers {
         guard case .path(let path) = self else {
             return try TarMembers(
@@ -109,7 +130,7 @@ extension ImportReading {
         do {
             members = try source.members(options.onBytes)
         } catch let error as SystemError {
-            throw CacheError(.inputOutput, "read", path: source.name, code: error.code, error.reason, cause: error)
+            throw source.unreadable(error)
         }
         try await run(members, archive: source.name)
     }

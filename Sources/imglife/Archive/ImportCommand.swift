@@ -78,11 +78,13 @@ struct ImportCommand: Subcommand {
     }
 
     func run() async throws {
-        try await CacheAccess.run(parent.options, mode: .create) { [self] cache, access in
-            var options = ImportOptions()
-            options.only = only
-            options.name = name
-            options.keys = try keys.map(ArchiveKeyFile.verificationKey)
+        let sources = sources
+        var options = ImportOptions()
+        options.only = only
+        options.name = name
+        try await Failure.exiting { options.keys = try keys.map(ArchiveKeyFile.verificationKey) }
+        let before = { @Sendable [self] in try await refuseUnreadable(sources) }
+        try await CacheAccess.run(parent.options, mode: .create, before: before) { [self, options] cache, access in
             var outcomes: [ImportOutcome] = []
             for source in sources { outcomes.append(try await outcome(source, cache, access, options)) }
             outcomes = ImportOutcome.settled(outcomes)
@@ -91,6 +93,20 @@ struct ImportCommand: Subcommand {
             if let receipt { try await Self.write(receipt, of: cache) }
             if outcomes.contains(where: { $0.error != nil }) { throw Failure.failed }
         }
+    }
+
+    /// Ends the command where none of the archives can be read: no cache is made then.
+    private func refuseUnreadable(_ sources: [ArchiveSource]) async throws {
+        var outcomes: [ImportOutcome] = []
+        for source in sources {
+            do {
+                return try await source.check()
+            } catch let error as CacheError {
+                outcomes.append(ImportOutcome(source.name, error))
+            }
+        }
+        try tell(outcomes)
+        throw Failure.failed
     }
 
     private func tell(_ outcomes: [ImportOutcome]) throws {

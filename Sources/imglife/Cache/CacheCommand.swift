@@ -48,11 +48,13 @@ struct CacheAccess: Sendable {
     /// Opens the cache that the options name and ends the process as ``Failure`` says.
     ///
     /// With `mayBeReadOnly` the work is also good for a cache that cannot be written. Looking never creates one: only a
-    /// command that fills it has the mode `create`.
+    /// command that fills it has the mode `create`, and looks `before` at what it fills it with: nothing is made for what
+    /// cannot be read.
     static func run(
         _ options: GlobalOptions,
         mayBeReadOnly: Bool = false,
         mode: CacheConfiguration.Mode = .existing,
+        before: @escaping @Sendable () async throws -> Void = {},
         _ body: @escaping @Sendable (ContentCache, CacheAccess) async throws -> Void
     ) async throws {
         try await Failure.exiting {
@@ -61,6 +63,8 @@ struct CacheAccess: Sendable {
                 var configuration = access.configuration
                 configuration.mayBeReadOnly = mayBeReadOnly
                 configuration.mode = mode
+                try ContentCache.check(configuration)
+                try await before()
                 try await ContentCache.with(configuration) { cache in try await body(cache, access) }
             }
         }

@@ -100,6 +100,7 @@ struct ServeCommand: Subcommand {
                     var configuration = access.configuration
                     configuration.mayBeReadOnly = true
                     configuration.mode = .create
+                    try await Server.check(self.configuration(access, logger))
                     try await ContentCache.with(configuration) { cache in
                         try await cache.settlingPulled(logger) {
                             try await serve(cache, access, logger, room: room, until: stop)
