@@ -94,6 +94,8 @@ def far_copy(bench, name, rounds, rtt, far, connection_rate=0, warm=False):
         bench.cold()
         bench.configuration(corpus)
         bench.sync()
+    # Who else uses the processors makes every figure worse, of the fastest most.
+    load = os.getloadavg()[0]
     chosen, notes = [], []
     for peer in peers.present():
         way, timings = peers.best(peer, peer.far_ways, lambda way: once(lambda route: route.peer(corpus, peer, way)))
@@ -110,7 +112,7 @@ def far_copy(bench, name, rounds, rtt, far, connection_rate=0, warm=False):
     return {
         "title": f"{'no-op, ' if warm else ''}{name}, {ends} at {rtt * 1000:.0f} ms{rate}: {len(corpus.tags)} tags, TLS",
         "samples": samples,
-        "note": "Each peer's ways, once each: " + ", ".join(notes),
+        "note": f"Each peer's ways, once each: {', '.join(notes)}. Load of the machine before: {load:.1f}",
     }
 
 

@@ -91,13 +91,20 @@ def read(directory):
     if not os.path.exists(path):
         return []
     with open(path) as file:
-        cases = json.load(file)["cases"]
+        document = json.load(file)
+    cases = document["cases"]
     for case in cases:
+        case.setdefault("measured", measured(document["about"]))
         for tool, rows in case.get("samples", {}).items():
             case["samples"][tool] = [
                 measure.Sample(row.pop("wall"), row.pop("cpu"), row.pop("rss"), row) for row in rows
             ]
     return cases
+
+
+def measured(about):
+    """When a case was measured, and how often."""
+    return f"{about['date']}, {about['rounds']} rounds."
 
 
 def plain(case):
@@ -113,10 +120,10 @@ def plain(case):
 def write(directory, about, cases):
     os.makedirs(directory, exist_ok=True)
     lines = ["# Results", "", f"Machine: {about['machine']}.", f"imglife {about['imglife']}; " + "; ".join(about["versions"].values()) + "."]
-    lines += [f"{about['date']}. Medians of {about['rounds']} paired rounds, ± half of the range.", ""]
+    lines += ["Medians of paired rounds, ± half of the range; date and rounds stand below each table.", ""]
     for case in cases:
         shape = table if "samples" in case else curve if "points" in case else rates
-        lines += shape(case)
+        lines += shape(case) + [case["measured"], ""]
         if picture := case.get("picture"):
             lines += [f"![{case['title']}]({picture})", ""]
     with open(os.path.join(directory, "results.md"), "w") as file:
