@@ -103,8 +103,8 @@ def read(directory):
 
 
 def measured(about):
-    """When a case was measured, and how often."""
-    return f"{about['date']}, {about['rounds']} rounds."
+    """When a case was measured, how often and on what."""
+    return f"{about['date']}, {about['rounds']} rounds. {about['machine']}."
 
 
 def plain(case):
@@ -119,8 +119,8 @@ def plain(case):
 
 def write(directory, about, cases):
     os.makedirs(directory, exist_ok=True)
-    lines = ["# Results", "", f"Machine: {about['machine']}.", f"imglife {about['imglife']}; " + "; ".join(about["versions"].values()) + "."]
-    lines += ["Medians of paired rounds, ± half of the range; date and rounds stand below each table.", ""]
+    lines = ["# Results", "", f"imglife {about['imglife']}; " + "; ".join(about["versions"].values()) + "."]
+    lines += ["Medians of paired rounds, ± half of the range; date, rounds and machine stand below each table.", ""]
     for case in cases:
         shape = table if "samples" in case else curve if "points" in case else rates
         lines += shape(case) + [case["measured"], ""]
