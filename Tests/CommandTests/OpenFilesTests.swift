@@ -2,6 +2,7 @@ import Testing
 
 @testable import imglife
 
+@Suite(.timeLimit(.minutes(10)))
 struct OpenFilesTests {
     @Test(
         "Each connection has two files, and the server what it needs beside them, also where there are few",
