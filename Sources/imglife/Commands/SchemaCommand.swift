@@ -39,8 +39,8 @@ struct SchemaCommand: Subcommand {
             case .cacheRemove: CacheSchemas.cacheRemove
             case .inspect: ResultSchemas.inspect
             case .eol: ResultSchemas.eol
-            case .export: ResultSchemas.exported
-            case .import: ResultSchemas.imported
+            case .export: ArchiveSchemas.exported
+            case .import: ArchiveSchemas.imported
             case .version: ResultSchemas.version
             }
         }
