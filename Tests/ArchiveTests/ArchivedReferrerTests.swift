@@ -74,6 +74,24 @@ struct ArchivedReferrerTests {
         }
     }
 
+    @Test("What refers to a manifest within a referrer that is an index is listed in the image's repository")
+    func withinIndex() async throws {
+        let member = SampleImage.image(layers: [.init(seed: 62, size: 500)])
+        let index = SampleImage.index(of: [member], subject: Self.image.top)
+        let signature = SampleImage.artifact(of: member.top, content: "signature of a member")
+        try await withCache { cache, path async throws in
+            var tar = TestTar.layout([(Self.image, Self.name), (index, nil)])
+            tar.add(signature)
+            try await cache.importing(tar.finished, at: path)
+            let location = try ImageReference(Self.name).location
+            #expect(
+                try await cache.names.referrers(of: Self.image.digest, in: location).map(\.digest) == [index.digest]
+            )
+            let found = try await cache.names.referrers(of: member.digest, in: location).map(\.digest)
+            #expect(found == [signature.digest])
+        }
+    }
+
     @Test("With a receipt of the image its referrers still arrive")
     func since() async throws {
         try await Self.filled { cache, path async throws in

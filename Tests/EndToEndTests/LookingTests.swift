@@ -52,6 +52,20 @@ struct LookingTests {
         }
     }
 
+    @Test("A server whose address is taken makes no cache")
+    func taken() async throws {
+        try await ScriptedRegistry.with { other in
+            try await Workspace.with { workspace async throws in
+                let result = try await workspace.shell(
+                    "exec \"$imglife\" --cache-dir made serve --listen \(other.host)"
+                )
+                #expect(result.status == 1, "\(result.output)\(result.errors)")
+                #expect(result.errors.contains("cannot listen on \(other.host)"), "\(result.errors)")
+                #expect(try Files.list(workspace.path).isEmpty)
+            }
+        }
+    }
+
     @Test("A cache of another user is denied, not absent", .requires(.root), arguments: looking)
     func denied(command: String) async throws {
         try await Workspace.with { workspace async throws in
