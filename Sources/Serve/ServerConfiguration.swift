@@ -15,8 +15,8 @@ package struct ServerConfiguration: Sendable {
     package var limits = ConnectionLimits()
     /// How long a file that was hashed is not hashed again while it stays as it is.
     package var verificationLifetime = Duration.seconds(24 * 3600)
-    /// Where it is kept which files were hashed; `nil` for nowhere, so that the next server hashes them again.
-    package var verifiedFile: String?
+    /// The cache's, where it is kept which files were hashed; `nil` for nowhere, so that the next server hashes them again.
+    package var directory: String?
     /// How its own requests to upstreams name it in `Via`; one that comes back is refused.
     package var pseudonym: String?
     package var logger: Logger

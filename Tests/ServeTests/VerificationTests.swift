@@ -115,7 +115,7 @@ struct VerificationTests {
     func restarts() async throws {
         try await TemporaryDirectory.with { path async throws in
             var configuration = ServerConfiguration.test()
-            configuration.verifiedFile = "\(path)/verified"
+            configuration.directory = path
             let place = CacheConfiguration(directory: "\(path)/cache", logger: Logger(label: "test"))
             try await ContentCache.with(place) { [configuration] cache async throws in
                 try await cache.load(Self.image, as: ImageReference("docker.io/library/app:1"))
@@ -135,7 +135,7 @@ struct VerificationTests {
                 }
                 // What somebody else wrote there is not believed.
                 try Files.write("nonsense", to: "\(path)/verified")
-                let store = VerifiedFilesStore(path: "\(path)/verified", logger: Logger(label: "test"))
+                let store = VerifiedFilesStore(directory: path, logger: Logger(label: "test"))
                 #expect(store.load().isEmpty)
             }
         }

@@ -12,15 +12,18 @@ import OCI
 struct VerifiedFilesStore: Sendable {
     /// Bytes of one file's record: five words of its version and when it was verified.
     private static let recordSize = 48
-    private static let maximumSize = 4 << 20
+    private static let maximumSize: Int64 = 4 << 20
     private static let interval = Duration.seconds(60)
 
-    let path: String
+    private static let fileName = "verified"
+
+    /// Where it is.
+    let directory: String
     let logger: Logger
 
     /// What an earlier server wrote, or nothing when that cannot be used; blocks.
     func load() -> [FileStatus.Version: WallTime] {
-        guard var bytes = read(), let digest = bytes.readSlice(length: 32), digest == Self.digest(of: bytes)
+        guard var bytes = try? read(), let digest = bytes.readSlice(length: 32), digest == Self.digest(of: bytes)
         else { return [:] }
         var known: [FileStatus.Version: WallTime] = [:]
         while let words = bytes.readMultipleIntegers(as: (Int64, Int64, Int64, Int64, Int64, Int64).self) {
@@ -52,27 +55,18 @@ struct VerifiedFilesStore: Sendable {
         }
         var bytes = Self.digest(of: records)
         bytes.writeImmutableBuffer(records)
-        let temporary = "\(path).\(getpid())"
-        let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard file >= 0 else { return logger.debug("verified files are not remembered: the cache cannot be written") }
-        let isWritten = bytes.withUnsafeReadableBytes { write(file, $0.baseAddress, $0.count) } == bytes.readableBytes
-        close(file)
-        if !isWritten || rename(temporary, path) != 0 { unlink(temporary) }
+        do {
+            try Directory(path: directory).replace(Self.fileName, with: bytes)
+        } catch {
+            logger.debug("verified files are not remembered", metadata: ["error": "\(error)"])
+        }
     }
 
-    private func read() -> ByteBuffer? {
-        let file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-        guard file >= 0 else { return nil }
-        defer { close(file) }
-        var status = stat()
-        guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid(),
-            status.st_size <= Self.maximumSize
-        else { return nil }
-        var bytes = ByteBufferAllocator().buffer(capacity: Int(status.st_size))
-        let count = bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: Int(status.st_size)) { memory in
-            max(0, Glibc.read(file, memory.baseAddress, Int(status.st_size)))
-        }
-        return count == Int(status.st_size) ? bytes : nil
+    /// - Returns: `nil` for what somebody else has put there.
+    private func read() throws -> ByteBuffer? {
+        let directory = try Directory(path: directory)
+        guard try directory.status(Self.fileName)?.owner == geteuid() else { return nil }
+        return try directory.contents(Self.fileName, limit: Self.maximumSize)
     }
 
     private static func digest(of bytes: ByteBuffer) -> ByteBuffer {

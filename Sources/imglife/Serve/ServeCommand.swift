@@ -177,7 +177,7 @@ struct ServeCommand: Subcommand {
         var configuration = ServerConfiguration(listen: listen, logger: logger)
         configuration.metricsListen = metricsListen
         configuration.hosts = access.hosts
-        configuration.verifiedFile = "\(access.configuration.directory)/verified"
+        configuration.directory = access.configuration.directory
         configuration.passwordFile = htpasswd
         if let tlsCert, let tlsKey { configuration.tls = TLSFiles(certificate: tlsCert, key: tlsKey) }
         configuration.limits.connections = maxConnections
