@@ -166,7 +166,7 @@ struct FieldReader {
 
 extension FieldReader {
     /// The fields that are looked at.
-    private enum Field: String {
+    private enum Field: String, CaseIterable {
         case host
         case connection
         case contentLength = "content-length"
@@ -180,27 +180,15 @@ extension FieldReader {
         case via
         case forwardedPrefix = "x-forwarded-prefix"
 
+        private static let names = allCases.map { (field: $0, name: Array($0.rawValue.utf8)) }
+
         /// - Returns: `nil` for every other name; made without a copy of it, because most are.
         init?(_ name: UnsafeRawBufferPointer) {
-            let candidates: [Field] =
-                switch name.count {
-                case 3: [.via]
-                case 4: [.host]
-                case 5: [.range]
-                case 6: [.expect]
-                case 8: [.ifRange]
-                case 10: [.userAgent, .connection]
-                case 13: [.authorization, .ifNoneMatch]
-                case 14: [.contentLength]
-                case 17: [.transferEncoding]
-                case 18: [.forwardedPrefix]
-                default: []
-                }
-            let match = candidates.first { candidate in
-                zip(name, candidate.rawValue.utf8).allSatisfy { $0 | 0x20 == $1 }
+            let match = Self.names.first { known in
+                known.name.count == name.count && zip(name, known.name).allSatisfy { $0 | 0x20 == $1 }
             }
             guard let match else { return nil }
-            self = match
+            self = match.field
         }
     }
 }

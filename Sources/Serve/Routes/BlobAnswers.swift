@@ -72,8 +72,8 @@ struct BlobAnswers: Sendable {
         for _ in 0..<2 {
             let isHead = request.method == .head
             let found = try await content.blob(digest, of: address.repository, isHead: isHead, client: client)
-            guard let found else { return Self.blobUnknown(digest) }
-            if request.method == .head { return head(digest, size: found.size, request) }
+            guard let found else { break }
+            if isHead { return head(digest, size: found.size, request) }
             switch found {
             case .stored(let file):
                 metrics.count(.blobHit)
@@ -86,7 +86,7 @@ struct BlobAnswers: Sendable {
                 throw ServeError(.upstreamFailed, "the content of \(digest) could not be read")
             }
         }
-        return Self.blobUnknown(digest)
+        return Response(404, .blobUnknown, "there is no blob \(digest) here")
     }
 
     /// - Returns: `nil` when its bytes turned out wrong.
@@ -155,10 +155,6 @@ struct BlobAnswers: Sendable {
             ("Cache-Control", Response.immutable),
             ("X-Content-Type-Options", "nosniff"),
         ]
-    }
-
-    private static func blobUnknown(_ digest: Digest) -> Response {
-        Response(404, .blobUnknown, "there is no blob \(digest) here")
     }
 }
 

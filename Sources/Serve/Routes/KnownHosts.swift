@@ -28,14 +28,8 @@ final class KnownHosts: Sendable {
 
     /// The repository that a name leads to, as far as the hosts known now tell.
     func address(_ name: [String], namespace: String?) throws(AddressError) -> Address {
-        let hosts: Set<RegistryHost>
-        if namespace == nil {
-            let (known, found) = state.withLock { ($0.hosts, $0.addresses[name]) }
-            if let found { return found }
-            hosts = known
-        } else {
-            hosts = self.hosts
-        }
+        let (hosts, found) = state.withLock { ($0.hosts, namespace == nil ? $0.addresses[name] : nil) }
+        if let found { return found }
         let address = try Addressing(hosts: hosts).address(name, namespace: namespace)
         guard namespace == nil else { return address }
         state.withLock { state in
