@@ -10,9 +10,8 @@ package struct NameTexts: Sendable {
 
     package init() {}
 
-    package mutating func append(_ text: String) { append(bytes: text.utf8) }
-
-    mutating func append(bytes: some Collection<UInt8>) {
+    package mutating func append(_ text: String) {
+        let bytes = text.utf8
         if pieces.last.map({ $0.count + bytes.count > Self.pieceSize }) ?? true {
             // The first one stays small where there is little.
             var piece: [UInt8] = []
@@ -25,7 +24,7 @@ package struct NameTexts: Sendable {
         pieces[piece].append(contentsOf: bytes)
     }
 
-    func bytes(at position: Int) -> ArraySlice<UInt8> {
+    private func bytes(at position: Int) -> ArraySlice<UInt8> {
         let start = Int(places[position] & 0xFFFF)
         return pieces[Int(places[position] >> 16)][start..<start + Int(lengths[position])]
     }

@@ -62,10 +62,14 @@ final class ImportedIndex: ArrivingText {
 /// What a `manifest.json` of docker lists, whoever wrote it: each image as its text.
 final class DockerListing: ArrivingText {
     private var splitter = ListSplitter([""])
-    /// Packed: what the splitter gives has the room of the longest that there was.
-    private var texts = NameTexts()
+    private var texts: FiledTexts
     private var length = 0
     private var failure: DocumentError?
+
+    /// - Parameter makeFile: makes a file for as many bytes as a `manifest.json` may have, where there is room.
+    init(in makeFile: @escaping () -> (any ScratchFile)?) {
+        texts = FiledTexts(in: makeFile)
+    }
 
     func take(_ bytes: ByteBuffer) {
         guard failure == nil else { return }
@@ -78,7 +82,7 @@ final class DockerListing: ArrivingText {
                 guard texts.count < DockerManifest.maximumImages else {
                     throw DocumentError(.tooLarge, "lists more than \(DockerManifest.maximumImages) images")
                 }
-                texts.append(bytes: text)
+                texts.append(text)
             }
         } catch {
             failure = error
@@ -98,7 +102,13 @@ final class DockerListing: ArrivingText {
 
     /// What it says of an image; parsed whenever it is asked for, because all of them would take too much.
     func item(at position: Int) throws(ArchiveRefusal) -> JSONValue {
-        try refusing { () throws(DocumentError) in try JSONValue(parsing: Array(texts.bytes(at: position))) }
+        let text: [UInt8]
+        do {
+            text = try texts.text(at: position)
+        } catch {
+            throw ArchiveRefusal("manifest.json", "cannot be read again from the cache's disk: \(error)")
+        }
+        return try refusing { () throws(DocumentError) in try JSONValue(parsing: text) }
     }
 
     private func refusing<Result>(_ body: () throws(DocumentError) -> Result) throws(ArchiveRefusal) -> Result {

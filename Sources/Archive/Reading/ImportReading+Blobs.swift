@@ -12,7 +12,9 @@ extension ImportReading {
             .dockerManifest where contents.document != nil:
             return .hash(DigestHasher(.sha256), head: [])
         case .index: return try list(ImportedIndex(), member, limit: ArchiveIndex.maximumSize)
-        case .dockerManifest: return try list(DockerListing(), member, limit: DockerManifest.maximumSize)
+        case .dockerManifest:
+            let listing = DockerListing { [scratch = stage.cache.staging.scratch] in scratch.file(size: member.size) }
+            return try list(listing, member, limit: DockerManifest.maximumSize)
         case .document: return try list(ArchiveDocument.Reader(), member, limit: ArchiveDocument.maximumSize)
         case .blob(let digest): return try await sink(for: digest, member)
         case .part(let digest, let index): return try await sink(forPart: try contents.part(digest, index, member))

@@ -11,6 +11,9 @@ package struct Staging: Sendable {
     /// `ingest/`, where what is not verified yet is written.
     package var directory: Directory { store.directory.ingest }
 
+    /// Room for what is read again before an archive has been found good.
+    package var scratch: any ScratchSpace { Scratch(store: store) }
+
     /// Says that files are going to wait here without locks of their own, of which a process may have too few, until the
     /// lock that is returned is freed.
     package func begin() async throws -> OpenFile { try await store.locks.acquire("import", .shared) }
