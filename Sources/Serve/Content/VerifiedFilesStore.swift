@@ -42,12 +42,12 @@ struct VerifiedFilesStore: Sendable {
             let (known, changes) = files.known
             guard changes != written else { continue }
             written = changes
-            save(known)
+            await save(known)
         }
     }
 
     /// A cache that cannot be written is served all the same.
-    private func save(_ known: [FileStatus.Version: WallTime]) {
+    private func save(_ known: [FileStatus.Version: WallTime]) async {
         var records = ByteBufferAllocator().buffer(capacity: known.count * Self.recordSize)
         for (version, time) in known {
             let words = version.words
@@ -56,7 +56,8 @@ struct VerifiedFilesStore: Sendable {
         var bytes = Self.digest(of: records)
         bytes.writeImmutableBuffer(records)
         do {
-            try Directory(path: directory).replace(Self.fileName, with: bytes)
+            let root = try Directory(path: directory)
+            try await blocking(on: .syncing) { [bytes] in try root.replace(Self.fileName, with: bytes) }
         } catch {
             logger.debug("verified files are not remembered", metadata: ["error": "\(error)"])
         }
