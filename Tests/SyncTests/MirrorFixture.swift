@@ -43,6 +43,15 @@ struct MirrorFixture {
         return try await run.run("source: '\(source)/library/app', target: '\(target.host)/app', \(tags)")
     }
 
+    /// Mirrors twenty tags, `v1.1` to `v1.20`, that only the host has.
+    func syncTwentyTags() async throws -> SyncReport {
+        for number in 1...20 {
+            let image = SampleImage.image(layers: [.init(seed: UInt64(number), size: 5000)])
+            host.load(image, repository: Self.repository, tag: try TagName("v1.\(number)"))
+        }
+        return try await sync("tag_regex: '^v1[.]'")
+    }
+
     func targetHolds(_ image: SampleImage) -> Bool {
         target.store.holds(image, repository: "app") && target.store.digest(of: "v1", in: "app") == image.digest
     }

@@ -16,12 +16,8 @@ struct MirrorOutageTests {
     )
     func leftOut(action: Action) async throws {
         try await MirrorFixture.with { fixture in
-            for number in 1...20 {
-                let image = SampleImage.image(layers: [.init(seed: UInt64(number), size: 5000)])
-                fixture.host.load(image, repository: MirrorFixture.repository, tag: try TagName("v1.\(number)"))
-            }
             fixture.mirror.script(RequestMatch(times: nil), action)
-            let report = try await fixture.sync("tag_regex: '^v1[.]'")
+            let report = try await fixture.syncTwentyTags()
             #expect(report.rows.map(\.reason) == Array(repeating: nil, count: 20))
             // Eight tags are under way at once, and every operation is tried twice; a connection that breaks before an
             // answer may have been stale, so a request on it is made once more each time.

@@ -19,12 +19,8 @@ struct MirrorPauseTests {
     func askedOnce() async throws {
         for refusal in Self.refusals {
             try await MirrorFixture.with { fixture in
-                for number in 1...20 {
-                    let image = SampleImage.image(layers: [.init(seed: UInt64(number), size: 5000)])
-                    fixture.host.load(image, repository: MirrorFixture.repository, tag: try TagName("v1.\(number)"))
-                }
                 fixture.mirror.script(RequestMatch(times: nil), refusal)
-                let report = try await fixture.sync("tag_regex: '^v1[.]'")
+                let report = try await fixture.syncTwentyTags()
                 #expect(report.rows.map(\.reason) == Array(repeating: nil, count: 20))
                 #expect(fixture.mirror.requests.count == 1, "\(refusal)")
                 #expect(fixture.warnings("a mirror fails") == 1)
