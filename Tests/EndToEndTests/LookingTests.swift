@@ -33,6 +33,7 @@ struct LookingTests {
     private static let idle = [
         "import none.tar", "import none.tar emptied blank blank.tar.gz", "import text",
         "import text --verify-key none.pub", "sync -c wrong.yaml", "serve -c wrong.yaml", "serve --htpasswd none",
+        "serve --pull-through", "serve --sync-every 1h",
         "serve --listen 127.0.0.1:0 --tls-cert none --tls-key none", "export -o none/out.tar --since none.json a:1",
     ]
 

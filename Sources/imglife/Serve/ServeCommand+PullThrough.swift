@@ -32,50 +32,51 @@ struct PullThroughOptions: ParsableArguments {
 }
 
 extension ServeCommand {
-    /// Whether a server that others can reach must be refused: it would lend the process's credentials to anybody.
-    func refuseToLend(_ upstreams: PullThroughUpstreams) async throws {
-        guard !listen.isLoopback, htpasswd == nil, !allowAnonymous, await upstreams.haveCredentials() else { return }
+    /// The registries behind the cache, if that was asked for.
+    ///
+    /// - Throws: `ValidationError` where none may be asked, or the process's credentials would be lent to anybody.
+    func upstreams(_ session: Session) async throws -> PullThroughUpstreams? {
+        guard pulling.pullThrough else { return nil }
+        let upstreams = PullThroughUpstreams(
+            session: session,
+            lendsCredentials: htpasswd != nil || allowAnonymous,
+            pseudonym: "imglife-\(String(UInt64.random(in: .min ... .max), radix: 36))"
+        )
+        guard !upstreams.hosts.isEmpty else {
+            throw ValidationError("--pull-through needs a configuration, which says which registries may be asked")
+        }
+        guard !listen.isLoopback, htpasswd == nil, !allowAnonymous, await upstreams.haveCredentials() else {
+            return upstreams
+        }
         throw ValidationError(
             "credentials are configured for an upstream registry, and everybody who can reach \(listen) could read with "
                 + "them what they can read: say with --htpasswd who may pull, or with --allow-anonymous that all may"
         )
     }
 
-    /// Runs `body` with what the cache holds, and with upstreams behind it if that was asked for.
+    /// Runs `body` with what the cache holds, and with upstreams behind it where there are some.
     ///
-    /// It gets the content, the registries behind it, and the figures of what they were asked.
+    /// It gets the content, and the figures of what they were asked.
     func withContent(
         _ cache: ContentCache,
-        _ access: CacheAccess,
+        _ upstreams: PullThroughUpstreams?,
         _ metrics: ServeMetrics,
-        _ pseudonym: String,
-        _ body: (
-            any ServedContent, Set<RegistryHost>, _ figures: @escaping @Sendable () -> [ServeMetrics.Gauge]
-        ) async throws -> Void
+        _ body: (any ServedContent, _ figures: @escaping @Sendable () -> [ServeMetrics.Gauge]) async throws -> Void
     ) async throws {
-        guard pulling.pullThrough else { return try await body(CachedContent(cache), []) { [] } }
+        guard let upstreams else { return try await body(CachedContent(cache)) { [] } }
         guard !cache.isReadOnly else {
             throw ValidationError("--pull-through keeps what it fetches, and the cache cannot be written; leave it out")
         }
-        let session = access.session
-        let registries = PullThroughUpstreams(
-            session: session,
-            lendsCredentials: htpasswd != nil || allowAnonymous,
-            pseudonym: pseudonym
-        )
-        guard !registries.hosts.isEmpty else {
-            throw ValidationError("--pull-through needs a configuration, which says which registries may be asked")
-        }
-        try await refuseToLend(registries)
+        let session = upstreams.session
         var configuration = PullThroughConfiguration(tagLifetime: pulling.tagTTL, logger: session.logger)
         // Two of the places that a host has by default are left to questions.
         configuration.downloads = { [registries = session.configuration.registries] host in
             max(1, (registries[host]?.maximumConnections ?? 8) - 2)
         }
         configuration.maintain = { await CacheUpkeep(cache: cache, session: session).keepQuota() }
-        try await registries.with { upstreams, traffic in
-            try await PullThroughContent.with(cache, upstreams, configuration, metrics: metrics) { content in
-                try await body(content, registries.hosts) { Self.figures(traffic()) }
+        try await upstreams.with { connected, traffic in
+            try await PullThroughContent.with(cache, connected, configuration, metrics: metrics) { content in
+                try await body(content) { Self.figures(traffic()) }
             }
         }
     }

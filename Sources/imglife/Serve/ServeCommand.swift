@@ -100,10 +100,13 @@ struct ServeCommand: Subcommand {
                     var configuration = access.configuration
                     configuration.mayBeReadOnly = true
                     configuration.mode = .create
+                    // Before a cache is made for what cannot be served.
+                    let sync = try servedSync(access)
+                    let upstreams = try await upstreams(access.session)
                     try await Server.check(self.configuration(access, logger))
                     try await ContentCache.with(configuration) { cache in
                         try await cache.settlingPulled(logger) {
-                            try await serve(cache, access, logger, room: room, until: stop)
+                            try await serve(cache, upstreams, sync, access, room: room, until: stop)
                         }
                     }
                 }
@@ -113,20 +116,20 @@ struct ServeCommand: Subcommand {
 
     private func serve(
         _ cache: ContentCache,
+        _ upstreams: PullThroughUpstreams?,
+        _ sync: ServedSync?,
         _ access: CacheAccess,
-        _ logger: Logger,
         room: Int,
         until stop: Stopping
     ) async throws {
+        let logger = access.configuration.logger
         warnOfStrangers(logger)
-        let sync = try servedSync(access)
         let metrics = ServeMetrics()
         let ending = Ending()
-        let pseudonym = "imglife-\(String(UInt64.random(in: .min ... .max), radix: 36))"
-        try await withContent(cache, access, metrics, pseudonym) { content, hosts, figures in
+        try await withContent(cache, upstreams, metrics) { content, figures in
             var configuration = configuration(access, logger)
-            configuration.hosts.formUnion(hosts)
-            configuration.pseudonym = pseudonym
+            configuration.hosts.formUnion(upstreams?.hosts ?? [])
+            configuration.pseudonym = upstreams?.pseudonym
             configuration.limits.connections = min(maxConnections, room)
             try await Server.with(
                 configuration,
