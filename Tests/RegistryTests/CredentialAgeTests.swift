@@ -49,6 +49,31 @@ struct CredentialAgeTests {
         }
     }
 
+    @Test(
+        "A secret that changes again before it is used is asked for again, a bounded number of times",
+        arguments: [
+            (4, false), (4, true), (Int.max, false), (Int.max, true),
+        ]
+    )
+    func followsTheHurried(good: Int, hasTokens: Bool) async throws {
+        // Each answer is another secret.
+        let script = #"echo >> asked; echo "{\"Username\":\"AWS\",\"Secret\":\"s3cret-$(grep -c '' asked)\"}""#
+        try await withProgram(script) { environment, directory in
+            let issuer = TokenIssuer(accounts: ["AWS": "s3cret-\(good)"])
+            issuer.rules.anonymousActions = []
+            let basic = Authentication.basic(username: "AWS", password: "s3cret-\(good)")
+            try await ScriptedRegistry.with(authentication: hasTokens ? .bearer(issuer) : basic) { registry in
+                registry.load(image, repository: "library/app", tag: "v1")
+                let found = try? await withClient(credentials: environment) {
+                    try await $0.pull(registry).resolve(.tag("v1"))
+                }
+                #expect(found == (good == 4 ? image.top : nil))
+                let asked = try Files.text("\(directory)/asked").utf8.count
+                #expect(asked == (good == 4 ? 4 : 9))
+            }
+        }
+    }
+
     @Test("The same at a token service, whose tokens expire with the secret")
     func followsAtTokenServices() async throws {
         try await withProgram(#"echo "{\"Username\":\"AWS\",\"Secret\":\"$(cat secret)\"}""#) {

@@ -2,10 +2,14 @@ import NIOHTTP1
 import OCI
 
 /// Answers a registry's challenges: once for not having known it, once for a token that has been refused, once for a
-/// token that allows too little, once more when the credentials turn out to be others by now.
+/// token that allows too little, and as often as the credentials turn out to be others by now.
 ///
 /// Challenges of others, to whom a redirect or an upload's place has led, are answered by ``GuestTokens`` alone.
 struct Authorize: HTTPHandler {
+    /// How often one request goes out with credentials that have changed meanwhile: beside others of its kind it can be
+    /// late again and again.
+    private static let maximumRenewals = 8
+
     let next: any HTTPHandler
     let authorizer: Authorizer
 
@@ -13,7 +17,7 @@ struct Authorize: HTTPHandler {
     private struct Round {
         var refusal: HTTPResponse?
         var refusedTokens = 0
-        var hasRenewed = false
+        var renewals = 0
     }
 
     func send(_ first: HTTPRequest) async throws -> HTTPResponse {
@@ -46,20 +50,22 @@ struct Authorize: HTTPHandler {
         _ round: inout Round
     ) async throws -> Authorization {
         try await context.mapping {
-            let credential = try await authorizer.credential(for: scope)
-            do {
-                return try await authorizer.authorization(for: scope, as: credential, context)
-            } catch let error as RegistryError where error.kind == .unauthorized {
-                guard let fresh = try await renewed(credential, for: scope, &round) else { throw error }
-                return try await authorizer.authorization(for: scope, as: fresh, context)
+            var credential = try await authorizer.credential(for: scope)
+            while true {
+                do {
+                    return try await authorizer.authorization(for: scope, as: credential, context)
+                } catch let error as RegistryError where error.kind == .unauthorized {
+                    guard let fresh = try await renewed(credential, for: scope, &round) else { throw error }
+                    credential = fresh
+                }
             }
         }
     }
 
-    /// Other credentials than those that were refused, if there are any by now; asked for once a request.
+    /// Other credentials than those that were refused, if there are any by now.
     private func renewed(_ refused: Credential?, for scope: Scope, _ round: inout Round) async throws -> Credential? {
-        guard let refused, !round.hasRenewed else { return nil }
-        round.hasRenewed = true
+        guard let refused, round.renewals < Self.maximumRenewals else { return nil }
+        round.renewals += 1
         let credential = try await authorizer.credential(for: scope, refused: refused)
         return credential == refused ? nil : credential
     }
