@@ -85,5 +85,5 @@ int clinux_crypt(const char *password, const char *setting, char *result, size_t
 void clinux_limit_heap(void) {
     mallopt(M_ARENA_MAX, 2);
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
-    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
 }
