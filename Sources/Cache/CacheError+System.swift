@@ -33,6 +33,7 @@ extension CacheError {
         case ENOTDIR: (.notADirectory, "choose a directory with --cache-dir")
         case ELOOP:
             (.untrusted, "it is a symbolic link, or no file at all; a cache must consist of real directories and files")
+        case ENOENT: (.inputOutput, "check that its disk is mounted, and that no link in its path leads nowhere")
         case EIO, ESTALE: (.inputOutput, "check the disk and its file system")
         case ENOLCK, EOPNOTSUPP, ENOSYS:
             (.inputOutput, "the file system lacks what a cache needs; choose a local disk with --cache-dir")

@@ -68,6 +68,16 @@ struct OpeningTests {
         }
     }
 
+    @Test("A link that leads nowhere, as to a disk that is not mounted, is told of as that")
+    func dangling() async throws {
+        try await TemporaryDirectory.with { path in
+            #expect(symlink("\(path)/absent/cache", "\(path)/cache") == 0)
+            let error = try await failure("\(path)/cache")
+            #expect(error.description.contains("check that its disk is mounted"))
+            #expect(try names(path) == ["cache"])
+        }
+    }
+
     @Test("A symbolic link inside the cache is refused", arguments: ["blobs", "ingest", "locks", "blobs/sha256"])
     func link(name: String) async throws {
         try await TemporaryDirectory.with { path in

@@ -98,7 +98,10 @@ extension StoreDirectory {
                 try? Directory(path: prefix + "/..").sync()
             } catch {
                 var status = stat()
-                guard stat(prefix, &status) == 0 else { throw error }
+                guard stat(prefix, &status) == 0 else {
+                    // The name of a link that leads nowhere is taken.
+                    throw error.code == EEXIST ? SystemError(call: "mkdir", code: ENOENT) : error
+                }
                 guard FileStatus(status).isDirectory else { throw SystemError(call: "mkdir", code: ENOTDIR) }
             }
             prefix += "/"
