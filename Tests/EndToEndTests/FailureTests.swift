@@ -199,6 +199,18 @@ struct LocalFailureTests {
         }
     }
 
+    @Test("What a run has done is told also where the cache's index.json cannot be written")
+    func layoutFails() async throws {
+        try await Self.with { workspace, _ async throws in
+            #expect(try await workspace.run("sync").status == 0)
+            let script = "rm var/cache/index.json; mkdir var/cache/index.json; \"$imglife\" sync"
+            let result = try await workspace.shell(script)
+            #expect(result.status == 1)
+            #expect(result.output.hasPrefix("Sync Summary · "))
+            #expect(result.errorLines.last?.contains("index.json") == true, "\(result.errors)")
+        }
+    }
+
     @Test("A reader that takes the first line alone gets it")
     func head() async throws {
         try await Self.with { workspace, _ async throws in

@@ -114,18 +114,16 @@ struct SyncCommand: Subcommand {
         _ waits: WaitingHosts
     ) async throws {
         if offline, !dryRun { _ = try OfflineCache(session) }
-        let report =
+        let (report, failure): (SyncReport, (any Error)?) =
             if dryRun {
                 try await OfflineCache(lookingOnly: session, isNeeded: offline)
-                    .opened { try await run(session, client, $0, options, waits) }
+                    .opened { (try await run(session, client, $0, options, waits), nil) }
             } else {
                 try await ContentCache.with(session.cache) { cache in
                     let report = try await Self.keepingLayout(of: cache) {
                         try await run(session, client, cache, options, waits)
                     }
-                    try await CacheUpkeep(cache: cache, session: session)
-                        .afterRun(report, wasWhole: entries.isEmpty && !offline)
-                    return report
+                    return (report, await afterRun(report, cache, session))
                 }
             }
         let lifecycle = try await session.lifecycleFigures(of: report, isOffline: offline)
@@ -139,7 +137,20 @@ struct SyncCommand: Subcommand {
             try StandardOutput.write(document(of: report, lifecycle).text)
         }
         if let path = repetition.metricsFile, !dryRun { try MetricsFile(path: path).write(report) }
+        if let failure { throw failure }
         if report.errors + report.hookErrors > 0 { throw Failure.failed }
+    }
+
+    /// - Returns: why the cache was not looked after: what the run has done is told all the same.
+    private func afterRun(_ report: SyncReport, _ cache: ContentCache, _ session: Session) async -> (any Error)? {
+        do {
+            try await cache.writeLayout()
+            try await CacheUpkeep(cache: cache, session: session)
+                .afterRun(report, wasWhole: entries.isEmpty && !offline)
+            return nil
+        } catch {
+            return error
+        }
     }
 
     private func summary(_ report: SyncReport, _ session: Session) -> SummaryText {
@@ -166,15 +177,13 @@ struct SyncCommand: Subcommand {
         return document
     }
 
-    /// Other tools read the cache by its `index.json`: it is brought up to date whatever became of the run.
+    /// Other tools read the cache by its `index.json`: it is brought up to date also when a run fails.
     private static func keepingLayout(
         of cache: ContentCache,
         _ body: () async throws -> SyncReport
     ) async throws -> SyncReport {
         do {
-            let report = try await body()
-            try await cache.writeLayout()
-            return report
+            return try await body()
         } catch {
             try? await cache.writeLayout()
             throw error
