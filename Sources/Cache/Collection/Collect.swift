@@ -21,10 +21,11 @@ package struct Collector: Sendable {
         if !options.isForced, !options.isDryRun { try await Recovery(store: store).checkNames() }
         let work = Work(store: store, options: options)
         var report = CollectionReport()
-        let settled = options.isDryRun ? CollectionTally() : try await work.tidy()
+        // First, as on a full disk it makes the room in which the index can be written.
         let partials = try await blocking { [store] in
             try OldIngests(store: store).remove(within: options.grace, isDryRun: options.isDryRun)
         }
+        let settled = options.isDryRun ? CollectionTally() : try await work.tidy()
         report.partials = partials.count
         report.partialBytes = partials.reduce(0, +)
         let orphans = try await Orphans(store: store).all()

@@ -28,22 +28,21 @@ struct FreeSpace: Sendable {
         return free >= 0 && free < floor
     }
 
-    /// Sets a little space aside, with which the index and a collection can work when there is no other; done without
-    /// where it cannot be had.
-    func layBallast() {
+    /// Sets a little space aside, with which the index and a collection can work when there is no other, unless it is
+    /// there; not on a small disk, nor where the floor does that.
+    ///
+    /// - Throws: ``SystemError`` where a quota or a full disk refuses it: what begins then to be downloaded would leave
+    ///   nothing for the collection that makes room.
+    func layBallast() throws(SystemError) {
         let root = store.directory.root
+        guard try root.status(Self.ballastName) == nil, clinux_total_bytes(disk) >= 64 * Self.ballastSize,
+            free >= floor + 2 * Self.ballastSize
+        else { return }
         do throws(SystemError) {
-            guard try root.status(Self.ballastName) == nil, clinux_total_bytes(disk) >= 64 * Self.ballastSize,
-                free >= floor + 2 * Self.ballastSize
-            else { return }
-            do throws(SystemError) {
-                try root.openFile(Self.ballastName, flags: O_RDWR | O_CREAT).reserve(Self.ballastSize)
-            } catch {
-                try root.remove(Self.ballastName)
-                throw error
-            }
+            try root.openFile(Self.ballastName, flags: O_RDWR | O_CREAT).reserve(Self.ballastSize)
         } catch {
-            store.configuration.logger.debug("there is no ballast", metadata: ["error": "\(error)"])
+            try root.remove(Self.ballastName)
+            throw error
         }
     }
 

@@ -8,14 +8,18 @@ struct Tidying: Sendable {
 
     /// Done at each opening.
     func run() async throws {
-        try await blocking {
-            try removeDeadLeases()
-            try expire()
-            _ = try OldIngests(store: store).remove(isDryRun: false)
+        try await blocking { _ = try OldIngests(store: store).remove(isDryRun: false) }
+        do {
+            try await blocking {
+                try removeDeadLeases()
+                try expire()
+            }
+            // What a living process is removing is left to it where it is at it.
+            _ = try await Sweep(store: store, protection: .collecting(cutoff: .max)).settle(waits: false)
+        } catch let error as CacheError where error.kind == .diskFull {
+            // No reason not to open: looking needs none of it, and a collection is what helps.
         }
-        // What a living process is removing is left to it where it is at it.
-        _ = try await Sweep(store: store, protection: .collecting(cutoff: .max)).settle(waits: false)
-        FreeSpace(store: store).layBallast()
+        try? FreeSpace(store: store).layBallast()
     }
 
     /// Removes the leases of owners that died; what they protected is anybody's again.

@@ -1,0 +1,61 @@
+import Cache
+import CacheSupport
+import Glibc
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+/// A disk or a quota that is full when a command begins.
+@Suite(.timeLimit(.minutes(10)))
+struct FullDiskTests {
+    @Test("What is in a cache can be looked at, also after a run that died", arguments: [ENOSPC, EDQUOT])
+    func looking(code: CInt) async throws {
+        try await TimedCache.with { timed async throws in
+            try await timed.open { try await $0.add(bytes(3000)) }
+            try timed.execute("INSERT INTO leases VALUES ('1-dead')")
+            try await withFaulty("write", on: "\(timed.path)/index.sqlite", code: code) { _ async throws in
+                try await timed.open { cache async throws in
+                    #expect(try await cache.inventory.usage().blobs == 1)
+                }
+            }
+            try await timed.open { _ in }
+            #expect(try timed.count("leases") == 0)
+        }
+    }
+
+    @Test("Where partial downloads are all that is in the way, a collection makes room before it writes the index")
+    func partials() async throws {
+        try await TimedCache.with { timed async throws in
+            try await timed.open { try await $0.add(bytes(3000)) }
+            let partial = "\(timed.path)/ingest/\(Digest.of(bytes(5)).description.replacing(":", with: "-"))"
+            try await timed.open { cache async throws in
+                try write(bytes(3), to: partial)
+                try timed.execute("INSERT INTO leases VALUES ('1-dead')")
+                try await withFaulty("write", on: "\(timed.path)/index.sqlite", code: ENOSPC) { _ async throws in
+                    await #expect(throws: CacheError.self) { try await cache.collect(CollectionOptions(grace: .zero)) }
+                }
+                #expect(!exists(partial))
+            }
+        }
+    }
+
+    @Test("What a collection needs is set aside before anything is downloaded")
+    func ballast() async throws {
+        try await TemporaryDirectory.with { path in
+            var configuration = configuration("\(path)/cache")
+            configuration.minimumFree = 0
+            let content = bytes(5000)
+            try await withFaulty("fallocate", on: "\(path)/cache/ballast", code: EDQUOT) { _ async throws in
+                try await ContentCache.with(configuration) { cache async throws in
+                    let source = FakeSource([content])
+                    let reader = try await cache.follow(blob(content), from: source)
+                    let error = await #expect(throws: CacheError.self) { try await reader.whenCommitted() }
+                    #expect(error?.kind == .diskFull && error?.reason.contains("raise the quota") == true)
+                    #expect(source.offsets.isEmpty)
+                }
+            }
+            try await ContentCache.with(configuration) { try await $0.add(content) }
+        }
+    }
+}
