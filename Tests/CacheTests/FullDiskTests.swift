@@ -9,6 +9,8 @@ import Testing
 /// A disk or a quota that is full when a command begins.
 @Suite(.timeLimit(.minutes(10)))
 struct FullDiskTests {
+    private static let partial = Digest.of(bytes(5)).description.replacing(":", with: "-")
+
     @Test("What is in a cache can be looked at, also after a run that died", arguments: [ENOSPC, EDQUOT])
     func looking(code: CInt) async throws {
         try await TimedCache.with { timed async throws in
@@ -28,7 +30,7 @@ struct FullDiskTests {
     func partials() async throws {
         try await TimedCache.with { timed async throws in
             try await timed.open { try await $0.add(bytes(3000)) }
-            let partial = "\(timed.path)/ingest/\(Digest.of(bytes(5)).description.replacing(":", with: "-"))"
+            let partial = "\(timed.path)/ingest/\(Self.partial)"
             try await timed.open { cache async throws in
                 try write(bytes(3), to: partial)
                 try timed.execute("INSERT INTO leases VALUES ('1-dead')")
@@ -56,6 +58,21 @@ struct FullDiskTests {
                 }
             }
             try await ContentCache.with(configuration) { try await $0.add(content) }
+        }
+    }
+
+    @Test("Where no more files may be made, a collection needs none", arguments: [ENOSPC, EDQUOT])
+    func files(code: CInt) async throws {
+        try await TimedCache.with { timed async throws in
+            try await timed.open { cache async throws in
+                try await cache.add(bytes(3000))
+                try write(bytes(3), to: "\(timed.path)/ingest/\(Self.partial)")
+                let lock = "\(timed.path)/locks/import"
+                try await withFaulty("open", on: lock, code: code) { _ async throws in
+                    let report = try await cache.collect(CollectionOptions(grace: .zero))
+                    #expect(report.partials == 1)
+                }
+            }
         }
     }
 }

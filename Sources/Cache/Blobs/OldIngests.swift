@@ -20,8 +20,13 @@ struct OldIngests: Sendable {
         var imports: OpenFile?
         defer { imports?.unlock() }
         if grace < CollectionOptions.defaultGrace {
-            imports = try store.locks.tryAcquire("import", .exclusive)
-            if imports == nil { grace = CollectionOptions.defaultGrace }
+            do throws(CacheError) {
+                imports = try store.locks.tryAcquire("import", .exclusive)
+                if imports == nil { grace = CollectionOptions.defaultGrace }
+            } catch {
+                // No file can be made for the lock, so there was none: no import is at work.
+                guard error.kind == .diskFull else { throw error }
+            }
         }
         do throws(SystemError) {
             var removed: [Int64] = []
