@@ -37,6 +37,7 @@ struct CachePlaceTests {
         ]
 
         static let foreign = [
+            Place(testDescription: "another program's database", files: ["index.sqlite": ""]),
             Place(testDescription: "documents", files: ["letter.txt": "x"]),
             Place(testDescription: "an index.json of something else", files: ["index.json": #"{"manifests":[]}"#]),
             Place(

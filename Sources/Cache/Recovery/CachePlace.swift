@@ -12,7 +12,7 @@ enum CachePlace {
         // A new file system has it.
         "lost+found",
     ]
-    private static let ownPrefixes = ["index.sqlite", "index.rebuild.sqlite", ".oci-layout.", ".index.json."]
+    private static let ownPrefixes = ["index.rebuild.sqlite", ".oci-layout.", ".index.json."]
 
     /// Refuses a place that holds no cache, as far as the mode demands one.
     ///
@@ -70,10 +70,10 @@ enum CachePlace {
         }
     }
 
+    /// Whether two of the three are there that no cache is without: other programs have an `index.sqlite` too.
     private static func holdsCache(_ root: Directory) throws(SystemError) -> Bool {
-        if try root.status(CacheIndex.fileName) != nil { return true }
-        let (locks, blobs) = (try root.status("locks"), try root.status("blobs"))
-        return locks?.isDirectory == true && blobs?.isDirectory == true
+        let directories = [try root.status("locks"), try root.status("blobs")].count { $0?.isDirectory == true }
+        return try directories + (root.status(CacheIndex.fileName) == nil ? 0 : 1) >= 2
     }
 
     /// Whether a cache may be made there: in an image layout whose index can be read, so that its entries are kept; or
