@@ -131,6 +131,15 @@ struct WindowPlanTests {
     }
 
     @Test(
+        "A window that has brought next to nothing for as long as it would pay to open one crawls",
+        arguments: [(0, 3.9, false), (0, 4.0, true), (1_400_000, 4, true), (1_600_000, 4, false), (2_000_000, 8, true)]
+            as [(Int64, Double, Bool)]
+    )
+    func crawls(count: Int64, seconds: Double, crawls: Bool) {
+        #expect(plan(200, 6).isCrawl(count, in: .seconds(seconds)) == crawls)
+    }
+
+    @Test(
         "What ends the windows of a blob, and whether the host's other blobs are spared the trial",
         arguments: [
             ([.refused], .refused), ([.broken, .broken, .broken], .broken), ([.broken, .broken], nil),

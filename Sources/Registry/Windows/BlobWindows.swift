@@ -22,6 +22,8 @@ struct BlobWindows {
     private var entityTag: String?
     /// How long the receiver has kept the front waiting.
     private var held = Duration.zero
+    /// The window that is being delivered, and since when.
+    private var current: (window: BlobWindow, since: Duration)?
     /// Ahead of the front, in order, and whether the plan knows how they have ended.
     private var open: [(window: BlobWindow, isSettled: Bool)] = []
 
@@ -76,6 +78,7 @@ struct BlobWindows {
     ///
     /// - Returns: `nil` at its end, or where no more of it is coming.
     mutating func next(of window: BlobWindow, at front: Int64, in scope: inout Scope) async throws -> ByteBuffer? {
+        if current?.window !== window { current = (window, now) }
         while front < window.range.upperBound {
             let progress = window.progress
             if progress.position > front {
@@ -85,6 +88,9 @@ struct BlobWindows {
             }
             guard progress.end == nil else { return nil }
             try await bell.wait()
+            if let current, plan?.isCrawl(front - window.range.lowerBound, in: now - current.since) == true {
+                window.end(.broken)
+            }
             step(front, in: &scope)
         }
         return nil

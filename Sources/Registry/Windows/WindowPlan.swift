@@ -24,6 +24,9 @@ struct WindowPlan {
     /// What all together have to bring of what the one brought.
     static let gain = 1.25
 
+    /// A window that brings less than this part of what one connection brought alone keeps all others waiting.
+    static let crawl = 1.0 / 16
+
     /// Why there are no windows any more.
     enum Ending: String {
         /// The host answers a range with something else, or wants fewer requests.
@@ -91,6 +94,12 @@ struct WindowPlan {
     private func length(of rest: Int64, _ rate: Double) -> Int64 {
         let wanted = min(Int64(rate * (Self.length / .seconds(1))), Self.largest, rest / Int64(Self.maximumCount))
         return max(Self.smallest, wanted)
+    }
+
+    /// Whether the front had better go on by itself than wait for a window that has brought so much in that time.
+    func isCrawl(_ count: Int64, in time: Duration) -> Bool {
+        guard time >= Self.worthwhile, let rate = meter.rate else { return false }
+        return Double(count) < rate * Self.crawl * (time / .seconds(1))
     }
 
     /// A window is under way.
