@@ -62,7 +62,10 @@ struct DistributionErrorTests {
             (#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"no"}]}"#, ["MANIFEST_UNKNOWN: no"]),
             (#"{"errors":[{"code":"denied","message":"no","detail":{"a":[1]}}]}"#, ["denied: no"]),
             (#"{"errors":[{"code":"X"},{"code":"Y","message":null},{"code":"Z","message":5}]}"#, ["X", "Y", "Z"]),
-            (#"{"errors":[{"message":"no"},5,null,{"code":7},{"code":"TOOMANYREQUESTS"}]}"#, ["TOOMANYREQUESTS"]),
+            (
+                #"{"errors":[{"message":"no"},5,null,{"code":7},{"code":"TOOMANYREQUESTS"}]}"#,
+                ["no", "TOOMANYREQUESTS"]
+            ),
             (
                 #"{"errors":[{"code":"A\u001b","message":"\u0007\u202e\r\nx"}]}"#,
                 [#"A\u{1b}: \u{7}\u{202e}\u{d}\u{a}x"#]

@@ -78,6 +78,12 @@ struct ForeignAnswerTests {
             (#"{"message":"quota exceeded"}"#, "quota exceeded"),
             (#"{"error":"invalid_scope","error_description":"no such project"}"#, "no such project"),
             (#"{"details":"account is locked"}"#, "account is locked"),
+            (#"{"errors":[{"status":400,"message":"no such key"}]}"#, "no such key"), (#"{"errors":["a"]}"#, "a"),
+            (#"{"errors":{"code":"X","message":"m"}}"#, "m"), (#"{"errors":"a"}"#, "a"), (#"{"Message":"m"}"#, "m"),
+            (#"{"errors":[{"code":400,"message":"m"}]}"#, "m"), (#"{"msg":"m","status":1}"#, "m"), (#""a""#, "a"),
+            (#"{"type":"about:blank","title":"Quota","status":400}"#, "Quota"), (#"{"reason":"r"}"#, "r"),
+            (#"[{"code":"X","message":"m"}]"#, "m"), ("no healthy upstream\nmore", "no healthy upstream"),
+            (#"{"errors":[{"code":"X","message":"m","detail":{"Tag":{"Name":"v1"}}}]}"#, "m: Tag: Name: v1"),
         ]
     )
     func showsDetails(body: String, expected: String) async throws {

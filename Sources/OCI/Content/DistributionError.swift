@@ -39,8 +39,12 @@ package struct DistributionError: Error, Hashable, Sendable, CustomStringConvert
 
     /// What gateways and token services say in forms of their own.
     private init?(informal root: JSONValue) {
-        let keys = ["message", "error_description", "error_message", "details", "detail", "error"]
-        guard let text = keys.lazy.compactMap({ root[$0].map(Self.text) }).first(where: { !$0.isEmpty }) else {
+        let keys = [
+            "message", "error_description", "error_message", "details", "detail", "error", "msg", "Message", "reason",
+            "title",
+        ]
+        guard let text = root.string ?? keys.lazy.compactMap({ root[$0].map(Self.text) }).first(where: { !$0.isEmpty })
+        else {
             return nil
         }
         self.code = nil
@@ -49,12 +53,20 @@ package struct DistributionError: Error, Hashable, Sendable, CustomStringConvert
         self.detail = ""
     }
 
+    /// One of a list; some leave the code out, or say it in a text alone.
     private init?(_ value: JSONValue) {
-        guard let rawCode = value["code"]?.string else { return nil }
-        self.code = Code(rawValue: rawCode.uppercased())
-        self.rawCode = rawCode
-        self.message = value["message"]?.string ?? ""
-        self.detail = value["detail"].map(Self.text) ?? ""
+        rawCode = value["code"]?.string ?? ""
+        code = Code(rawValue: rawCode.uppercased())
+        message = value["message"]?.string ?? value.string ?? ""
+        detail = value["detail"].map(Self.text) ?? ""
+        guard !rawCode.isEmpty || !message.isEmpty else { return nil }
+    }
+
+    /// What is no JSON: the first line, where it is meant to be read.
+    private init?(plain body: ByteBuffer) {
+        let line = String(buffer: body).split(whereSeparator: \.isNewline).first ?? ""
+        guard let first = line.first, first.isLetter || first.isNumber else { return nil }
+        (code, rawCode, message, detail) = (nil, "", String(line), "")
     }
 
     /// A detail in one line: a text, an object's message, or its members.
@@ -62,7 +74,8 @@ package struct DistributionError: Error, Hashable, Sendable, CustomStringConvert
         if let text = value.string { return text }
         if let text = ["message", "reason", "error"].lazy.compactMap({ value[$0]?.string }).first { return text }
         let members = (value.members ?? []).prefix(8).compactMap { member in
-            member.value.string.map { "\(member.key): \($0)" }
+            let text = text(member.value)
+            return text.isEmpty ? nil : "\(member.key): \(text)"
         }
         return (members + (value.elements ?? []).prefix(8).map(text)).filter { !$0.isEmpty }.joined(separator: ", ")
     }
@@ -73,8 +86,11 @@ package struct DistributionError: Error, Hashable, Sendable, CustomStringConvert
 
     /// The errors in a body; empty when it holds none, which is not an error itself.
     package static func parse(_ body: ByteBuffer) -> [DistributionError] {
-        guard let root = try? JSONValue(parsing: body) else { return [] }
-        let errors = (root["errors"]?.elements ?? []).prefix(8).compactMap(DistributionError.init(_:))
-        return errors.isEmpty ? DistributionError(informal: root).map { [$0] } ?? [] : errors
+        guard let root = try? JSONValue(parsing: body) else {
+            return [DistributionError(plain: body)].compactMap(\.self)
+        }
+        let list = root["errors"].map { $0.elements ?? [$0] } ?? root.elements ?? []
+        let errors = list.prefix(8).compactMap(DistributionError.init(_:))
+        return errors.isEmpty ? [DistributionError(informal: root)].compactMap(\.self) : errors
     }
 }
