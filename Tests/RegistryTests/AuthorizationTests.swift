@@ -213,6 +213,35 @@ struct AuthorizationTests {
         }
     }
 
+    @Test("Registries behind one name each have a scheme of their own", arguments: [true, false])
+    func knowsRepositories(refuses: Bool) async throws {
+        try await ScriptedRegistry.with { registry in
+            for name in ["a/app", "b/app"] as [RepositoryName] { registry.load(image, repository: name, tag: "v1") }
+            registry.script(
+                RequestMatch(nil, .any, times: nil),
+                .flip { request in
+                    let authorization = request.headers["authorization"] ?? ""
+                    if request.path == "/token" {
+                        let isOurs = request.query["scope"]?.hasPrefix("repository:a/") == true
+                        guard isOurs || !refuses else { return .status(403) }
+                        return .reply(.json(200, #"{"token":"\#(isOurs ? "good" : "useless")"}"#))
+                    }
+                    let isBasic = request.path.hasPrefix("/v2/b/")
+                    guard authorization != (isBasic ? "Basic Y2k6cA==" : "Bearer good") else { return nil }
+                    let challenge = isBasic ? #"Basic realm="b""# : #"Bearer realm="/token",service="a""#
+                    return .error(401, "UNAUTHORIZED", headers: ["WWW-Authenticate": challenge])
+                }
+            )
+            try await withClient(credentials: credentials(registry, password: "p")) { client in
+                for name in ["a/app", "b/app", "a/app", "b/app"] as [RepositoryName] {
+                    let tags = try await client.pull(registry, name).tags()
+                    #expect(tags == ["v1"])
+                }
+            }
+            #expect(registry.requests.suffix(2).allSatisfy { $0.status == 200 })
+        }
+    }
+
     @Test("Redirects in a circle end")
     func endsCircles() async throws {
         try await withRegistry(.none) { registry in

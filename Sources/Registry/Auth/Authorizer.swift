@@ -21,10 +21,18 @@ final class Authorizer: Sendable {
 
     private struct State {
         var scheme: Scheme?
+        /// What challenges for a repository have said: one name may stand before several registries.
+        var schemes: [RepositoryName: Scheme] = [:]
         /// Scopes for which the registry wanted wider ones; those that were asked for in vain stand for themselves.
         var wider: [Scope: Scope] = [:]
         /// What a token of ours may still be good for, first choice first.
         var roles: [Credential: [TokenRole]] = [:]
+
+        /// - Returns: what was known before.
+        mutating func learn(_ scheme: Scheme, for scope: Scope) -> Scheme? {
+            defer { (self.scheme, schemes[scope.repository]) = (scheme, scheme) }
+            return schemes[scope.repository] ?? self.scheme
+        }
     }
 
     private let host: RegistryHost
@@ -78,14 +86,21 @@ final class Authorizer: Sendable {
                 "the token for \(account) has characters that no token can have, such as a line's end"
             )
         }
-        let (scheme, wanted) = state.withLock { ($0.scheme, $0.wider[scope] ?? scope) }
-        switch scheme {
+        let (own, other, wanted) = state.withLock {
+            ($0.schemes[scope.repository], $0.scheme, $0.wider[scope] ?? scope)
+        }
+        switch own ?? other {
         case nil:
             if case .bearer(let token) = credential?.kind { authorization.header = Secret("Bearer \(token.revealed)") }
         case .basic:
             authorization.header = (credential?.token(as: .password, at: account) ?? credential)?.basicHeader
         case .bearer(let service):
-            try await fill(&authorization, service, wanted, context)
+            do {
+                try await fill(&authorization, service, wanted, context)
+            } catch let error as RegistryError where own == nil && error.isRefusalOfToken {
+                // What another repository's service refuses may be another's to give: the registry is asked first.
+                return authorization
+            }
         }
         return authorization
     }
@@ -145,16 +160,13 @@ extension Authorizer {
             return learn(service, bearer.parameters["scope"], for: scope, used)
         }
         guard response.challenges.contains(where: { $0.scheme == "basic" }) else { return false }
-        let wasBasic = state.withLock { state in
-            defer { state.scheme = .basic }
-            return state.scheme == .basic
-        }
+        let wasBasic = state.withLock { $0.learn(.basic, for: scope) } == .basic
         return !(wasBasic && used.header != nil) && used.credential?.isReadyToken != true
     }
 
     private func learn(_ service: TokenService, _ asked: String?, for scope: Scope, _ used: Authorization) -> Bool {
         state.withLock { state in
-            state.scheme = .bearer(service)
+            _ = state.learn(.bearer(service), for: scope)
             if let merged = asked.flatMap({ scope.merged(with: $0) }) { state.wider[scope] = merged }
         }
         if let token = used.token, let scope = used.scope {
