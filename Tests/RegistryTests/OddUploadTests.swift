@@ -41,6 +41,14 @@ struct OddUploadTests {
         #expect(transcript.filter { $0.hasPrefix("POST") }.count == 2)
     }
 
+    @Test("An upload that is opened with another status is one, where its place is told", arguments: [200, 201, 204])
+    func opensUploads(status: Int) async throws {
+        let transcript = try await upload { registry in
+            registry.script(RequestMatch("POST", .uploads), .edit { $0.status = status })
+        }
+        #expect(transcript == ["POST \(status)", "PUT 201"])
+    }
+
     @Test("A 416 that says too large means smaller pieces")
     func sendsSmallerPieces() async throws {
         let transcript = try await upload { registry in

@@ -51,7 +51,7 @@ struct BlobUpload {
         case .offer(let range): return try await offer(range)
         case .open:
             var request = repository.request(context, .POST, "blobs/uploads/")
-            request.accepted = [202]
+            request.accepted = [200, 201, 202, 204]
             session.opened(try UploadPlace(try await repository.client.attempt(request), context))
         case .send(let place, let range):
             var request = request(.PATCH, .url(place.url), sending: range)
