@@ -18,6 +18,8 @@ final class Reach: HTTPHandler {
         do {
             let response = try await send(request, to: endpoint)
             guard response.status == 400, String(buffer: response.bytes).contains("HTTPS server") else {
+                // Who has answered speaks plain HTTP; what breaks later is no reason to doubt it.
+                if response.status != 400 { self.endpoint.withLock { $0 = Endpoint(base: endpoint.base) } }
                 return response
             }
         } catch let error as RegistryError where error.isBeforeAnswer {
