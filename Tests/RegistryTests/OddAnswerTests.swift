@@ -140,60 +140,6 @@ struct OddAnswerTests {
         }
     }
 
-    private static let links = [
-        "</artifactory-less/tags/list?last=b&n=2>; rel=\"next\"",
-        "<https://example.com/v2/library/app/tags/list?last=b&n=2>; rel=next",
-        "<http://127.0.0.1/v2/library/app/tags/list?last=b&n=2>; rel=next",
-        "/v2/library/app/tags/list?last=b&n=2; rel=\"next\"",
-        "</v2/library/app/tags/list?n=1000>; rel=\"next\"",
-        "</v2/library/app/tags/list?x=a b|\"é\"&last=b>; rel=\"next\"",
-        "</v2/library/app/tags/list?pad=\(String(repeating: "x", count: 15_000))&last=b>; rel=\"next\"",
-    ]
-
-    @Test("Pages are followed at the list's own place, or all tags are asked for at once", arguments: links)
-    func followsLinks(link: String) async throws {
-        try await ScriptedRegistry.with { registry in
-            registry.load(image, repository: "library/app", tag: "a")
-            for tag in ["b", "c", "d"] as [TagName] { registry.store.tag(tag, image.digest, in: "library/app") }
-            registry.script(
-                RequestMatch("GET", .tags),
-                .reply(.json(200, #"{"tags":["a","b"]}"#, headers: ["Link": link]))
-            )
-            let tags = try await withClient { try await $0.pull(registry).tags() }
-            #expect(tags == ["a", "b", "c", "d"])
-        }
-    }
-
-    @Test(
-        "An object that is about something else is no list of tags, not even an empty one",
-        arguments: [#"{"a":[1]}"#, #"{"status":"ok"}"#, #"{"errors":[]}"#, "[]"]
-    )
-    func refusesOthers(body: String) async throws {
-        try await ScriptedRegistry.with { registry in
-            registry.script(RequestMatch(nil, .tags, times: nil), .reply(.json(200, body)))
-            try await withClient { client in
-                await #expect(throws: RegistryError.self) { _ = try await client.pull(registry).tags() }
-            }
-        }
-    }
-
-    @Test(
-        "A page size that is refused is left out, and a list without tags is empty",
-        arguments: [
-            (Action.error(400, "PAGINATION_NUMBER_INVALID"), ["a"]), (.error(405, "UNSUPPORTED"), ["a"]),
-            (.status(406), ["a"]), (.status(422), ["a"]), (.reply(.json(200, #"{"name":"x"}"#)), []),
-            (.reply(.json(200, "{}")), []),
-        ] as [(Action, [TagName])]
-    )
-    func readsLists(answer: Action, expected: [TagName]) async throws {
-        try await ScriptedRegistry.with { registry in
-            registry.load(image, repository: "library/app", tag: "a")
-            registry.script(RequestMatch("GET", .tags), answer)
-            let tags = try await withClient { try await $0.pull(registry).tags() }
-            #expect(tags == expected)
-        }
-    }
-
     @Test(
         "A source's HEAD that is refused, or says that nothing is there, is asked again by GET",
         arguments: [204, 400, 403, 404, 405, 406, 409, 410, 411, 412, 415, 418, 422, 451, 500, 501, 505]

@@ -65,7 +65,8 @@ struct WireGrammarTests {
             (#"</v2/a/tags/list?n=1&last=x>; rel="next""#, "/v2/a/tags/list?n=1&last=x"), ("</p>; rel=next", "/p"),
             (#"</a,b>; rel="prev", </c>; title="x, y"; rel="next""#, "/c"),
             (#"/old?next_page=1; rel="next""#, "/old?next_page=1"),
-            (#"</p>; rel="prev next""#, "/p"), ("</p>; rel=last", nil), ("<>; rel=next", nil), ("</p", nil), ("", nil),
+            (#"</p>; rel="prev next""#, "/p"), ("</p>; rel=last", nil), ("<>; rel=next", ""), ("</p", nil), ("", nil),
+            ("</p>; rel='next'", "/p"), ("</p>", "/p"), ("</p>; title=x", "/p"), ("/p", nil), ("/p; title=x", nil),
         ] as [(String, String?)]
     )
     func findsNextLink(field: String, expected: String?) {

@@ -2,7 +2,7 @@
 ///
 /// RFC 8288, and the form without angle brackets that old Quay sends.
 enum Link {
-    /// The first target whose relation is `next`, as written.
+    /// The first target whose relation is `next`, or is not told, as written.
     static func next(in fields: [String]) -> String? {
         for field in fields {
             for link in split(field) {
@@ -24,14 +24,13 @@ enum Link {
             target = text.prefix { $0 != ";" }
             parameters = text[target.endIndex...]
         }
-        let isNext = parameters.split(separator: ";").contains { parameter in
+        let relations = parameters.split(separator: ";").compactMap { parameter -> [Substring]? in
             let parts = parameter.split(separator: "=", maxSplits: 1)
-            guard parts.count == 2, parts[0].trimmingBlanks.lowercased() == "rel" else { return false }
-            let relations = parts[1].trimmingBlanks.filter { $0 != "\"" }.lowercased()
-            return relations.split(separator: " ").contains("next")
+            guard parts.count == 2, parts[0].trimmingBlanks.lowercased() == "rel" else { return nil }
+            return parts[1].lowercased().split { " \t\"'".contains($0) }
         }
-        let address = target.trimmingBlanks
-        return isNext && !address.isEmpty ? String(address) : nil
+        let isNext = relations.isEmpty ? text.hasPrefix("<") : relations.joined().contains("next")
+        return isNext ? String(target.trimmingBlanks) : nil
     }
 
     /// Splits at commas outside angle brackets and quotes.

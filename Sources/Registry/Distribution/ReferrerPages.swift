@@ -4,6 +4,7 @@ import OCI
 /// The pages of one listing of referrers, by the registry's own interface.
 struct ReferrerPages {
     private static let maximumReferrers = 10_000
+    private static let maximumPages = 1000
 
     private let repository: Repository
     private let context: CallContext
@@ -32,7 +33,8 @@ struct ReferrerPages {
             found += try entries(response)
             visited.insert(response.url)
             guard let next = try response.nextPage(context) else { return found }
-            guard !visited.contains(next), found.count < Self.maximumReferrers else {
+            guard !visited.contains(next), found.count < Self.maximumReferrers, visited.count < Self.maximumPages
+            else {
                 throw context.error(.protocolViolation, "the pages of the list do not fit together")
             }
             request.target = .url(next)

@@ -9,6 +9,8 @@ import OCI
 /// gives all of it. Nothing is asked of another origin.
 struct TagPages {
     static let pageLimit = 16 << 20
+    /// What may be meant for the page size alone.
+    private static let refusals = Set((400..<600).filter { RegistryError.isLasting($0) }).subtracting([401, 403, 500])
     private static let maximumPages = 10_000
     private static let maximumTags = 1_000_000
 
@@ -38,7 +40,7 @@ struct TagPages {
     /// Only the beginning of a list may be missing, and only a page size refused.
     var accepted: Set<Int> {
         switch next {
-        case .sized: [200, 400, 404, 405, 406, 422]
+        case .sized: Self.refusals.union([200])
         case .whole: [200, 404]
         case .page, nil: [200]
         }
@@ -46,16 +48,16 @@ struct TagPages {
 
     mutating func take(_ response: HTTPResponse) throws(RegistryError) {
         let place = next
-        next = nil
         if response.status != 200 { return askWhole() }
         guard !response.isCut else { throw context.error(.tooLarge, "a page of tags has more than 16 MiB") }
-        try read(response)
+        let isKnown = try read(response) && place != .whole
+        next = nil
         guard tags.count <= Self.maximumTags else {
             throw context.error(.tooLarge, "there are more than \(Self.maximumTags) tags")
         }
         visited.insert(response.url)
         guard let following = try response.nextPage(context) else { return }
-        guard visited.contains(following) || place == .whole && following.query == nil else {
+        guard isKnown || visited.contains(following) else {
             guard visited.count < Self.maximumPages else {
                 throw context.error(.protocolViolation, "the pages of tags do not end")
             }
@@ -76,10 +78,13 @@ struct TagPages {
             request.headers = ["Accept": "application/json"]
             request.limit = pageLimit
             request.accepted = pages.accepted
-            let response = try await repository.client.fetch(request)
-            if response.status == 404 { return nil }
-            try pages.take(response)
-            if !isWhole, response.status == 200 { break }
+            let status = try await repository.client.retry.run(context) { [request] in
+                let response = try await repository.client.attempt(request)
+                if response.status != 404 { try pages.take(response) }
+                return response.status
+            }
+            if status == 404 { return nil }
+            if !isWhole, status == 200 { break }
         }
         if pages.dropped > 0 {
             repository.client.retry.logger.warning(
@@ -95,7 +100,8 @@ struct TagPages {
         next = .whole
     }
 
-    private mutating func read(_ response: HTTPResponse) throws(RegistryError) {
+    /// - Returns: whether the page has tags, and all of them have come before.
+    private mutating func read(_ response: HTTPResponse) throws(RegistryError) -> Bool {
         let root = try? JSONValue(parsing: response.bytes)
         let value = root?.members?.first { $0.key == "tags" }?.value
         // Some leave the list out where there is none; an object about something else is no list.
@@ -103,12 +109,15 @@ struct TagPages {
         guard isEmpty || value?.elements != nil else {
             throw context.notUnderstood(response, "the answer is not a list of tags")
         }
-        for element in value?.elements ?? [] {
+        let elements = value?.elements ?? []
+        let before = tags.count + dropped
+        for element in elements {
             guard let text = element.string, let tag = try? TagName(text) else {
                 dropped += 1
                 continue
             }
             if seen.insert(tag).inserted { tags.append(tag) }
         }
+        return !elements.isEmpty && tags.count + dropped == before
     }
 }

@@ -85,10 +85,10 @@ struct HTTPResponse: Sendable {
     /// The page that follows in a list, at this page's own place: what is said of its host and path is often wrong.
     func nextPage(_ context: CallContext) throws(RegistryError) -> HTTPURL? {
         guard let link = Link.next(in: headers["Link"]) else { return nil }
-        guard let target = url.resolving(link) else {
+        guard let target = url.resolving(link.drop { $0 != "?" }) else {
             throw context.error(.protocolViolation, "the next page is said to be at no address")
         }
-        return HTTPURL(origin: url.origin, path: url.path, query: target.query)
+        return target
     }
 
     /// Single-valued header.

@@ -1,0 +1,109 @@
+import NIOCore
+import OCI
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Registry
+
+/// Lists of registries in the field that are unusual, and that other clients cope with.
+@Suite(.timeLimit(.minutes(10)))
+struct OddListTests {
+    private let image = SampleImage.image()
+
+    private static let links = [
+        "</artifactory-less/tags/list?last=b&n=2>; rel=\"next\"",
+        "<https://example.com/v2/library/app/tags/list?last=b&n=2>; rel=next",
+        "<http://127.0.0.1/v2/library/app/tags/list?last=b&n=2>; rel=next",
+        "/v2/library/app/tags/list?last=b&n=2; rel=\"next\"",
+        "</v2/library/app/tags/list?n=1000>; rel=\"next\"",
+        "</v2/library/app/tags/list?last=b>; rel='next'", "</v2/library/app/tags/list?last=b>", "<>; rel=next",
+        "<http://h:5000:5000/v2/library/app/tags/list?last=b>; rel=next", "<null://null/v2/x?last=b>; rel=\"next\"",
+        "<registry:5000/v2/library/app/tags/list?last=b>; rel=next", "<http://u:p@h/x?last=b>; rel=next",
+        "</v2/library/app/tags/list?x=a b|\"é\"&last=b>; rel=\"next\"",
+        "</v2/library/app/tags/list?pad=\(String(repeating: "x", count: 15_000))&last=b>; rel=\"next\"",
+    ]
+
+    @Test("Pages are followed at the list's own place, or all tags are asked for at once", arguments: links)
+    func followsLinks(link: String) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "a")
+            for tag in ["b", "c", "d"] as [TagName] { registry.store.tag(tag, image.digest, in: "library/app") }
+            registry.script(
+                RequestMatch("GET", .tags),
+                .reply(.json(200, #"{"tags":["a","b"]}"#, headers: ["Link": link]))
+            )
+            let tags = try await withClient { try await $0.pull(registry).tags() }
+            #expect(tags == ["a", "b", "c", "d"])
+        }
+    }
+
+    @Test("A list whose next page is always another one with the same tags is asked for whole at once")
+    func endsRepetitions() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "a")
+            registry.store.tag("b", image.digest, in: "library/app")
+            registry.script(
+                RequestMatch("GET", .tags, times: nil),
+                .flip { request in
+                    guard let query = request.query["page"] ?? request.query["n"] else { return nil }
+                    let next = "</v2/library/app/tags/list?page=\(query)1>; rel=next"
+                    return .reply(.json(200, #"{"tags":["a"]}"#, headers: ["Link": next]))
+                }
+            )
+            let tags = try await withClient { try await $0.pull(registry).tags() }
+            #expect(tags == ["a", "b"])
+            #expect(registry.requests.count == 3)
+        }
+    }
+
+    @Test("Referrers whose pages are empty and never end fail the list")
+    func endsEmptyPages() async throws {
+        let pages = Atomic(0)
+        try await ScriptedRegistry.with { registry in
+            registry.script(
+                RequestMatch("GET", "/referrers/", times: nil),
+                .flip { _ in
+                    let next = "</x?page=\(pages.add(1, ordering: .relaxed).newValue)>; rel=next"
+                    let headers: HeaderList = ["Content-Type": MediaType.ociIndex.description, "Link": next]
+                    return .reply(.json(200, #"{"schemaVersion":2,"manifests":[]}"#, headers: headers))
+                }
+            )
+            await #expect(throws: RegistryError.self) {
+                _ = try await withClient { try await $0.pull(registry).listedReferrers(of: image.digest) }
+            }
+        }
+    }
+
+    @Test(
+        "An object that is about something else is no list of tags, not even an empty one",
+        arguments: [#"{"a":[1]}"#, #"{"status":"ok"}"#, #"{"errors":[]}"#, "[]"]
+    )
+    func refusesOthers(body: String) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch(nil, .tags, times: nil), .reply(.json(200, body)))
+            try await withClient { client in
+                await #expect(throws: RegistryError.self) { _ = try await client.pull(registry).tags() }
+            }
+        }
+    }
+
+    @Test(
+        "A page size that is refused is left out, and a list without tags is empty",
+        arguments: [
+            (Action.error(400, "PAGINATION_NUMBER_INVALID"), ["a"]), (.error(405, "UNSUPPORTED"), ["a"]),
+            (.status(406), ["a"]), (.status(422), ["a"]), (.reply(.json(200, #"{"name":"x"}"#)), []),
+            (.reply(.json(200, "{}")), []), (.status(414), ["a"]), (.status(501), ["a"]),
+            // What is no list at all may be a bad moment's.
+            (.html, ["a"]), (.status(200), ["a"]), (.reply(.json(200, #"{"name":"x","ta"#)), ["a"]),
+        ] as [(Action, [TagName])]
+    )
+    func readsLists(answer: Action, expected: [TagName]) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "a")
+            registry.script(RequestMatch("GET", .tags), answer)
+            let tags = try await withClient { try await $0.pull(registry).tags() }
+            #expect(tags == expected)
+        }
+    }
+}
