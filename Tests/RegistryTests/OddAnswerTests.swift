@@ -140,6 +140,26 @@ struct OddAnswerTests {
         }
     }
 
+    @Test("Parts that bring next to nothing are taken for a while only")
+    func endsScraps() async throws {
+        try await ScriptedRegistry.with { registry in
+            let descriptor = Self.source.descriptor
+            registry.store.putBlob(.bytes(Self.source), descriptor.digest, in: "library/app")
+            registry.script(
+                RequestMatch("GET", .blobs, times: nil, where: Self.hasRange),
+                .flip { request in
+                    let start = request.headers["range"].flatMap { Int($0.dropFirst(6).dropLast()) } ?? 0
+                    let range = "bytes \(start)-\(start)/\(Self.source.count)"
+                    let byte = ByteSource(Self.source.read(at: start, count: 1))
+                    return .reply(Reply(206, headers: ["Content-Range": range], body: byte))
+                }
+            )
+            let bytes = try await withClient { try await $0.pull(registry).bytes(of: descriptor, from: 1000) }
+            #expect(bytes == Self.source.read(at: 1000, count: Self.source.count))
+            #expect(registry.requests.count == 101)
+        }
+    }
+
     @Test(
         "A source's HEAD that is refused, or says that nothing is there, is asked again by GET",
         arguments: [204, 400, 403, 404, 405, 406, 409, 410, 411, 412, 415, 418, 422, 451, 500, 501, 505]

@@ -15,6 +15,8 @@ struct BlobDownload {
     /// What counts as progress: after so many bytes the tries start from the beginning.
     private static let progress = Int64(1 << 20)
     private static let maximumResumes = 100
+    /// So many parts that end early, and bring no progress, are taken.
+    private static let maximumScraps = 100
 
     private let descriptor: Descriptor
     private let client: HostClient
@@ -24,6 +26,7 @@ struct BlobDownload {
     /// A strong entity tag, so that a range is never taken from other bytes.
     private var entityTag: String?
     private var hasNoRanges = false
+    private var scraps = 0
     /// Whether the last range that was asked for brought nothing, though somebody was there to answer.
     private var isRangeDoubtful = false
     /// Whether the receiver knows that the blob comes.
@@ -146,6 +149,8 @@ struct BlobDownload {
             return nil
         }
         try check(response, size: last + 1 - first)
+        if last + 1 < (windows?.bound ?? descriptor.size), last + 1 - first < Self.progress { scraps += 1 }
+        if scraps >= Self.maximumScraps { hasNoRanges = true }
         return first..<(last + 1)
     }
 
