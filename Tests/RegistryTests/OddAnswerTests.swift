@@ -223,6 +223,10 @@ struct OddAnswerTests {
                 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
             ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: Identity\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+            ),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n", nil),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", nil),
             (
@@ -244,7 +248,7 @@ struct OddAnswerTests {
         arguments: [
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Type: a/b; c=d, e\r\nDate: x\r\n\r\n", true, false),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", true, false),
-            ("HTTP/1.1 204 No Content\n\n", true, false), ("HTTP/1.1 100 Continue\r\n\r\n", true, true),
+            ("HTTP/1.1 204 No Content\n\n", false, false), ("HTTP/1.1 100 Continue\r\n\r\n", true, true),
             ("HTTP/1.1 103 Early Hints\r\nLink:</a>\r\n\r\n", false, true),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n", false, false),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5,5\r\n\r\n", false, false),

@@ -14,6 +14,8 @@ struct HeadGlance {
         while let end = bytes[length...].firstIndex(of: UInt8(ascii: "\n")) {
             let whole = bytes[length..<end]
             let line = whole.last == UInt8(ascii: "\r") ? whole.dropLast() : whole
+            // The library's parser knows no other end of a line than CRLF.
+            if line.count == whole.count { isSound = false }
             if length == 0 {
                 isInterim = line.drop { $0 != UInt8(ascii: " ") }.dropFirst().first == UInt8(ascii: "1")
             } else if isSound, !line.isEmpty {

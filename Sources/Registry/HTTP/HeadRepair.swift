@@ -4,8 +4,9 @@ import NIOHTTP1
 /// Makes the heads of answers readable that the HTTP library's parser refuses, although their meaning is plain.
 ///
 /// Blanks around a value do not belong to it (RFC 9110, 5.5); equal `Content-Length` fields, or values of one, mean one
-/// (RFC 9110, 8.6); an empty one says nothing, nor does one beside `Transfer-Encoding` (RFC 9112, 6.3). Different lengths stay, and are refused. Stands between the network and the parser, and lets
-/// bodies through untouched.
+/// (RFC 9110, 8.6); an empty one says nothing, nor does one beside `Transfer-Encoding` (RFC 9112, 6.3), where that is
+/// not the former `identity`, which says nothing itself. Different lengths stay, and are refused. Stands between the
+/// network and the parser, and lets bodies through untouched.
 final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -80,7 +81,10 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
     static func repaired(_ head: [UInt8]) -> [UInt8]? {
         let lines = head.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         let names = lines.map { String(decoding: $0.prefix { $0 != UInt8(ascii: ":") }, as: UTF8.self).lowercased() }
-        let isChunked = names.contains("transfer-encoding")
+        let isChunked = zip(lines, names).contains { line, name in
+            let value = line.drop { $0 != UInt8(ascii: ":") }.dropFirst().filter { !$0.isBlank && $0 != 13 }
+            return name == "transfer-encoding" && String(decoding: value, as: UTF8.self).lowercased() != "identity"
+        }
         var lengths: Set<[UInt8]> = []
         let kept = zip(lines, names).compactMap { line, name -> [UInt8]? in
             let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
@@ -93,6 +97,7 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
             var bare = Array(value[..<end])
             let isLength = name == "content-length"
             if isLength, let length = Self.only(bare) { bare = length }
+            if name == "transfer-encoding", !isChunked { return nil }
             if isLength, isChunked || bare.isEmpty || !lengths.insert(bare).inserted { return nil }
             return line[...colon] + [UInt8(ascii: " ")] + bare
         }
