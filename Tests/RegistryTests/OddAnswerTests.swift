@@ -195,7 +195,7 @@ struct OddAnswerTests {
 
     @Test(
         "Without the referrers interface, however that is said, the fallback is used",
-        arguments: [204, 400, 401, 403, 404, 405, 406, 410, 415, 501]
+        arguments: [204, 304, 400, 401, 402, 403, 404, 405, 406, 407, 409, 410, 412, 415, 418, 421, 422, 426, 451, 501]
     )
     func fallsBack(status: Int) async throws {
         try await ScriptedRegistry.with { registry in

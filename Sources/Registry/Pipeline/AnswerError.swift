@@ -155,7 +155,7 @@ extension RegistryError {
         if other != nil, case .connection(let connection) = kind {
             return [.refused, .unreachable, .unknownHost].contains(connection)
         }
-        return hasStatus(401, 403, 406, 410, 415) || hasStatus(in: 300..<400)
+        return hasStatus(in: 300..<500) && isLasting
     }
 
     /// What is answered now will be answered a moment later as well.
