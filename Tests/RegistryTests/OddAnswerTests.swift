@@ -162,20 +162,38 @@ struct OddAnswerTests {
 
     @Test(
         "A source's HEAD that is refused, or says that nothing is there, is asked again by GET",
-        arguments: [204, 400, 403, 404, 405, 406, 409, 410, 411, 412, 415, 418, 422, 451, 500, 501, 505]
+        arguments: [
+            204, 400, 403, 404, 405, 406, 409, 410, 411, 412, 415, 418, 422, 451, 499, 500, 501, 502, 503, 505, 520,
+        ]
     )
     func asksByGet(status: Int) async throws {
         try await ScriptedRegistry.with { registry in
             registry.load(image, repository: "library/app", tag: "v1")
-            registry.script(RequestMatch("HEAD", .manifests), .status(status))
+            registry.script(RequestMatch("HEAD", .manifests, times: nil), .status(status))
             let found = try await withClient { try await $0.pull(registry).resolve(.tag("v1")) }
             #expect(found == image.top)
         }
     }
 
     @Test(
+        "A manifest that is none once is asked for again",
+        arguments: [.status(200), .status(204), .html, .reply(.json(200, #"{"schemaVersion":2,"la"#))] as [Action]
+    )
+    func asksAgain(answer: Action) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            registry.script(RequestMatch("GET", .manifests), answer)
+            let manifest = try await withClient { try await $0.pull(registry).manifest(.tag("v1")) }
+            #expect(manifest?.descriptor == image.top)
+        }
+    }
+
+    @Test(
         "A target that refuses to tell is unknown, and no failure",
-        arguments: [204, 301, 400, 401, 403, 405, 406, 409, 410, 411, 412, 415, 418, 422, 451, 500, 501, 505]
+        arguments: [
+            204, 301, 400, 401, 403, 405, 406, 408, 409, 410, 411, 412, 415, 418, 422, 425, 451, 499, 500, 501, 502,
+            505,
+        ]
     )
     func asksTargets(status: Int) async throws {
         try await ScriptedRegistry.with { registry in

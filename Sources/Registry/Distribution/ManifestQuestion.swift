@@ -31,7 +31,12 @@ struct ManifestQuestion {
     func descriptor() async throws -> Descriptor? {
         var request = request(.HEAD)
         request.accepted = Self.headAnswers
-        let response = try await repository.client.fetch(request)
+        let response: HTTPResponse
+        do {
+            response = try await repository.client.fetch(request)
+        } catch let error as RegistryError where error.isFailureOfHEAD {
+            do { return try await manifest()?.descriptor } catch is RegistryError { throw error }
+        }
         if response.status == 404, repository.access == .push { return nil }
         if response.status == 200, let descriptor = descriptor(response) { return descriptor }
         return try await manifest()?.descriptor
@@ -78,7 +83,9 @@ struct ManifestQuestion {
         } catch {
             // What cannot be read is worth one more try when the registry itself says that it has other bytes.
             try response.check(against: Digest.of(response.bytes, algorithm: algorithm), context)
-            throw context.error(Self.kind(error), error.reason, cause: error)
+            var failure = context.error(Self.kind(error), error.reason, cause: error)
+            failure.isRetriedOnce = error.kind == .syntax
+            throw failure
         }
         try response.check(against: manifest.descriptor.digest, context)
         if case .digest(let digest) = reference, manifest.descriptor.digest != digest {

@@ -19,8 +19,9 @@ extension RegistryError {
             user: authorization.credential?.user,
             cause: errors.first
         )
-        let isPortal = response.isWebPage && (200..<300).contains(response.status)
-        isRetriedOnce = isPortal || status == 400 && [.unknown, .blobUploadInvalid].contains(code)
+        // What is no answer though it says that all is well is somebody else's, for a moment perhaps.
+        isRetriedOnce =
+            200..<300 ~= response.status || status == 400 && [.unknown, .blobUploadInvalid].contains(code)
         isTokenRefused = authorization.token != nil
         account = authorization.account
         if let realm = authorization.withheldFrom, response.status == 401 {
@@ -106,9 +107,9 @@ extension RegistryError {
     /// Whether a registry that may well take a push refuses to answer a question, or answers with no sense in it.
     package var isRefusalToTell: Bool {
         switch kind {
-        case .protocolViolation, .tooLarge: true
+        case .protocolViolation, .tooLarge, .unsupported, .digestMismatch: true
         case .timeout where action == .listTags: true
-        default: pause == nil && kind != .notFound && (isLasting || hasStatus(in: 500..<600))
+        default: status != nil && kind != .notFound && !wantsFewer
         }
     }
 
@@ -125,6 +126,9 @@ extension RegistryError {
 
     /// A GET may be answered where this HEAD was not; storage services sign their addresses for one method.
     var isRefusalOfHEAD: Bool { kind == .unauthorized || isLasting }
+
+    /// So does who stands between and cannot cope with an answer that has no body.
+    var isFailureOfHEAD: Bool { hasStatus(in: 499..<600) && !wantsFewer }
 
     /// The host has had too many requests.
     var wantsFewer: Bool { pause != nil || status == 429 || code == .tooManyRequests }
