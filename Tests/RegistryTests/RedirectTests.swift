@@ -77,6 +77,21 @@ struct RedirectTests {
         }
     }
 
+    @Test("An address that has expired is asked for once more, however that is said", arguments: [400, 403, 410])
+    func renewsAddresses(status: Int) async throws {
+        let source = ByteSource.random(seed: 5, count: 1000)
+        try await ScriptedRegistry.with { storage in
+            try await ScriptedRegistry.with { registry in
+                storage.store.putBlob(.bytes(source), source.descriptor.digest, in: "library/app")
+                storage.script(RequestMatch("GET", .blobs), .status(status))
+                registry.script(RequestMatch("GET", .blobs, times: nil), .redirect(toOrigin: storage.url))
+                let bytes = try await withClient { try await $0.pull(registry).bytes(of: source.descriptor) }
+                #expect(bytes == source.buffer)
+                #expect(registry.requests.count == 2)
+            }
+        }
+    }
+
     @Test("What a redirect's target asks for teaches nothing about the registry", arguments: [401, 403])
     func ignoresForeignChallenges(status: Int) async throws {
         try await ScriptedRegistry.with(hostName: "localhost") { other in

@@ -19,9 +19,11 @@ extension RegistryError {
             user: authorization.credential?.user,
             cause: errors.first
         )
+        // An address that was signed may have expired on the way to it: the next try gets another.
+        let isExpiry = context.action == .readBlob && !response.isHome && hasStatus(400, 403, 410)
         // What is no answer though it says that all is well is somebody else's, for a moment perhaps.
         isRetriedOnce =
-            200..<300 ~= response.status || status == 400 && [.unknown, .blobUploadInvalid].contains(code)
+            isExpiry || hasStatus(in: 200..<300) || status == 400 && [.unknown, .blobUploadInvalid].contains(code)
         isTokenRefused = authorization.token != nil
         account = authorization.account
         if let realm = authorization.withheldFrom, response.status == 401 {
@@ -30,8 +32,6 @@ extension RegistryError {
                 + "if it is this registry's, name \(realm.authority) in 'auth_realms' for \(location.host)"
         } else if [401, 403].contains(response.status), !response.isHome {
             kind = .rejected
-            // An address that was signed may have expired on the way to it: the next try gets another.
-            isRetriedOnce = response.status == 403 && context.action == .readBlob
             code = nil
             detail = "it leads to \(response.url.origin), which refuses the request"
             credential = nil
