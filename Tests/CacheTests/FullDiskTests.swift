@@ -19,6 +19,8 @@ struct FullDiskTests {
             try await withFaulty("write", on: "\(timed.path)/index.sqlite", code: code) { _ async throws in
                 try await timed.open { cache async throws in
                     #expect(try await cache.inventory.usage().blobs == 1)
+                    try await cache.verification.note(blobs: 1, bad: 0, isWhole: true)
+                    #expect(try await cache.verification.lastResult() == nil)
                 }
             }
             try await timed.open { _ in }

@@ -41,7 +41,7 @@ struct FreeSpace: Sendable {
         do throws(SystemError) {
             try root.openFile(Self.ballastName, flags: O_RDWR | O_CREAT).reserve(Self.ballastSize)
         } catch {
-            try root.remove(Self.ballastName)
+            try? root.remove(Self.ballastName)
             throw error
         }
     }

@@ -16,14 +16,18 @@ extension Verifier {
 
     /// Notes how a verification ended.
     ///
-    /// Nothing is noted where the cache cannot be written. Safe to repeat.
+    /// Nothing is noted where the cache cannot be written, or the disk is full. Safe to repeat.
     ///
     /// - Throws: ``CacheError``.
     package func note(blobs: Int, bad: Int, isWhole: Bool) async throws {
         guard !store.isReadOnly else { return }
         let result = LastVerification(endedAt: store.now, blobs: blobs, bad: bad, isWhole: isWhole)
         let text = String(decoding: try JSONEncoder().encode(result), as: UTF8.self)
-        try await store.index.write { try $0.meta.set(Self.lastKey, to: text) }
+        do {
+            try await store.index.write { try $0.meta.set(Self.lastKey, to: text) }
+        } catch let error as CacheError where error.kind == .diskFull {
+            // What was found is to be told all the same.
+        }
     }
 
     /// How the last verification ended that came to an end of its own.
