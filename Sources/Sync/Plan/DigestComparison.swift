@@ -24,24 +24,24 @@ struct DigestComparison {
         }
     }
 
-    /// - Returns: whether they are equal, and what the target's tag is to be, in the target's algorithm if it is.
+    /// - Returns: whether they are equal, what the target's tag is to be, in the target's algorithm if it is, and what it is.
     /// - Throws: ``CopyError`` when the source lacks the tag; `DocumentError`; what source and target throw.
     func compare(
         _ tag: EntryPlan.Tag,
         at target: any ImageTarget
-    ) async throws -> (isEqual: Bool, expected: Digest) {
+    ) async throws -> (isEqual: Bool, expected: Digest, present: Digest?) {
         async let asked = target.asking { try await $0.resolve(.tag(tag.target)) }
         var expected = try await expected(of: tag, listed: tag.listed.digest)
         // A target that refuses to tell is written to: nothing says that it is equal.
         guard case .known(let resolved) = try await asked, let present = resolved?.digest else {
-            return (false, expected.digest)
+            return (false, expected.digest, nil)
         }
-        if let equal = try await equal(present, expected) { return (true, equal) }
-        guard tag.listed.digest != nil else { return (false, expected.digest) }
+        if let equal = try await equal(present, expected) { return (true, equal, present) }
+        guard tag.listed.digest != nil else { return (false, expected.digest, present) }
         // A listing may name another digest than the registry gives, for ever; the copy would push the registry's.
         expected = try await self.expected(of: tag, listed: nil)
         let equal = try await equal(present, expected)
-        return (equal != nil, equal ?? expected.digest)
+        return (equal != nil, equal ?? expected.digest, present)
     }
 
     /// The digest of what a copy would push.

@@ -38,20 +38,24 @@ struct TagRun: Sendable {
 
     private func outcome() async throws -> SyncReport.Row {
         do {
-            switch try await compared() {
+            let (decision, present) = try await compared()
+            switch decision {
             case .refused(let error): return failure(error)
-            case .copy(let repositoryIsEmpty, _): return try await copy(repositoryIsEmpty: repositoryIsEmpty)
-            case .upToDate(let digest):
-                if let row = try await copyNewReferrers() { return row }
-                var row = row(.upToDate)
-                row.digest = digest
-                row.drifted = digest == nil ? await drift() : false
-                return row
+            case .copy(let isEmpty, _): return try await copy(repositoryIsEmpty: isEmpty, over: present)
+            case .upToDate(let digest): return try await upToDate(digest)
             case .compare, .undecided, .copyReferrers: return try await copy(repositoryIsEmpty: false)
             }
         } catch let error where !error.isCancellation {
             return failure(error)
         }
+    }
+
+    private func upToDate(_ digest: Digest?) async throws -> SyncReport.Row {
+        if let row = try await copyNewReferrers() { return row }
+        var row = row(.upToDate)
+        row.digest = digest
+        row.drifted = digest == nil ? await drift() : false
+        return row
     }
 
     /// What would be done with the tag, and what its image is made of where it would be copied: with manifests read a
@@ -61,11 +65,16 @@ struct TagRun: Sendable {
     func appraised(readingManifests reads: Bool) async throws -> (tag: EntryPlan.Tag, appraisal: Appraisal?) {
         var tag = work.tag
         do {
-            tag.decision = try await compared(readingManifests: reads, keeping: false)
+            let present: Digest?
+            (tag.decision, present) = try await compared(readingManifests: reads, keeping: false)
             switch tag.decision {
             case .copy:
                 let appraisal = try await Appraisal(of: tag, entry.platforms, from: source, run.cache, reads: reads)
                 if let cache = run.cache { try appraisal.graph?.require(from: source, in: cache) }
+                if let present, present == appraisal.graph?.top.descriptor.digest {
+                    tag.decision = .upToDate(present)
+                    return (tag, nil)
+                }
                 tag.image = appraisal.graph.map(EntryPlan.Image.init)
                 return (tag, appraisal)
             case .upToDate where reads:
@@ -82,17 +91,19 @@ struct TagRun: Sendable {
         return (tag, nil)
     }
 
-    /// The decision, once digests have been compared where they decide.
+    /// The decision, once digests have been compared where they decide, and what the target has under the tag where it
+    /// seems to be something else.
     private func compared(
         readingManifests reads: Bool = true,
         keeping keeps: Bool = true
-    ) async throws -> EntryPlan.Decision {
-        guard case .compare = work.tag.decision else { return told(work.tag.decision) }
+    ) async throws -> (EntryPlan.Decision, present: Digest?) {
+        guard case .compare = work.tag.decision else { return (told(work.tag.decision), nil) }
         var comparison = DigestComparison(entry: entry, source: source, cache: run.cache)
         comparison.reads = reads
         comparison.keeps = keeps
         let result = try await comparison.compare(work.tag, at: target)
-        return told(result.isEqual ? .upToDate(result.expected) : .copy(repositoryIsEmpty: false, because: .differs))
+        guard !result.isEqual else { return (told(.upToDate(result.expected)), nil) }
+        return (told(.copy(repositoryIsEmpty: false, because: .differs)), result.present)
     }
 
     /// What is to be done with a tag, and why, for those who want to know.
@@ -122,12 +133,14 @@ struct TagRun: Sendable {
         return drifted
     }
 
-    private func copy(repositoryIsEmpty: Bool) async throws -> SyncReport.Row {
+    private func copy(repositoryIsEmpty: Bool, over present: Digest? = nil) async throws -> SyncReport.Row {
         guard let cache = run.cache else { preconditionFailure("nothing is copied but through a cache") }
         // Once the disk fails nothing can be copied; each tag says so without asking a registry.
         try cache.checkUsable()
         let copy = imageCopy(through: cache, repositoryIsEmpty: repositoryIsEmpty)
         let image = try await copy.read()
+        // A registry may name another digest than it gives, for ever.
+        if let present, present == image.graph.top.descriptor.digest { return try await upToDate(present) }
         let size = image.graph.manifestSize
         run.turns.hold(size)
         defer { run.turns.drop(size) }

@@ -131,4 +131,26 @@ struct PlanTests {
             }
         }
     }
+
+    @Test("A source whose HEAD names another digest than its GET gives is read, and copied once")
+    func wrongHead() async throws {
+        try await between { source, target, mirror in
+            source.load(Self.one, repository: "up/a", tag: "1.0")
+            source.script(
+                RequestMatch("HEAD", .manifest("1.0"), times: nil),
+                .header("Docker-Content-Digest", "\(Self.other.digest)")
+            )
+            let entry = entry(source, "a", target, "tag: '1.0', check_digest: true")
+            #expect(try await mirror.run(entry).rows.map(\.status) == [.synced])
+            #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate])
+            #expect(target.count("PUT", pathContains: "/manifests/") == 1)
+            let plan = try await mirror.plan(entry, reading: true)
+            guard case .planned(let planned)? = plan.outcomes.first,
+                case .upToDate(Self.one.digest)? = planned.tags.first?.decision
+            else {
+                Issue.record("\(plan)")
+                return
+            }
+        }
+    }
 }
