@@ -30,6 +30,22 @@ struct BlobStoreTests {
         }
     }
 
+    @Test("Names that other programs have given a blob's file elsewhere do no harm", arguments: 1...3)
+    func otherNames(count: Int) async throws {
+        let content = bytes(5000)
+        try await TimedCache.with { timed in
+            try await timed.open { try await $0.add(content) }
+            for number in 0..<count {
+                let name = "\(timed.path)/blobs/other\(number)"
+                try #require(link("\(timed.path)/blobs/sha256/\(Digest.of(content).hex)", name) == 0)
+            }
+            try await timed.open { cache async throws in
+                #expect(try await cache.verify().findings.isEmpty)
+                #expect(try await cache.blob(blob(content))?.all() == content)
+            }
+        }
+    }
+
     private struct Source {
         let path: String
         let text: String

@@ -19,7 +19,7 @@ package struct BlobFile: Sendable {
         self.file = file
         self.health = health
         let status = try file.status()
-        guard status.isBlob else { throw SystemError(call: "open", code: ELOOP) }
+        guard status.isRegular else { throw SystemError(call: "open", code: ELOOP) }
         version = status.version
     }
 

@@ -54,7 +54,7 @@ struct BlobFiles: Sendable {
     func open(_ digest: Digest, size: Int64? = nil) throws(CacheError) -> OpenFile? {
         try open(digest) { file throws(SystemError) in
             let status = try file.status()
-            guard status.isBlob else { throw SystemError(call: "open", code: ELOOP) }
+            guard status.isRegular else { throw SystemError(call: "open", code: ELOOP) }
             return size == nil || status.size == size ? file : nil
         }
     }

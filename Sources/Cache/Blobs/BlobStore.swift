@@ -28,7 +28,7 @@ package struct BlobStore: Sendable {
     /// Which file is a committed blob at this moment, without opening it; as ``file(_:)``.
     package func version(of digest: Digest) throws(CacheError) -> FileStatus.Version? {
         try store.health.check()
-        guard let status = try store.directory.blobs.status(of: digest), status.isBlob else { return nil }
+        guard let status = try store.directory.blobs.status(of: digest), status.isRegular else { return nil }
         return status.version
     }
 

@@ -28,8 +28,6 @@ package struct FileStatus: Sendable {
     }
 
     package var isRegular: Bool { mode & S_IFMT == S_IFREG }
-    /// Whether it can be a blob: a regular file with one name beside its own at most.
-    var isBlob: Bool { isRegular && links <= 2 }
     package var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
 
     /// Whether both are the same file, under whatever names.
