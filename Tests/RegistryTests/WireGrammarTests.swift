@@ -54,6 +54,10 @@ struct WireGrammarTests {
         #expect(both.first?.parameters["realm"] == "a, b")
         #expect(both.last?.parameters == ["realm": "https://t/x?a=1,2", "service": "reg", "scope": "r:a:pull,push"])
         #expect(Challenge.parse(["Negotiate", "Basic"]).map(\.scheme) == ["negotiate", "basic"])
+        for token in ["YII+/", "YII=", "YII==", "YII= ", ""] {
+            let mixed = Challenge.parse(["Negotiate \(token), Bearer realm=\"r\""])
+            #expect(mixed.last == Challenge(scheme: "bearer", parameters: ["realm": "r"]), "\(mixed)")
+        }
         #expect(Challenge.parse([#"Bearer realm="a\"b""#]).first?.parameters["realm"] == "a\"b")
         #expect(Challenge.parse([#"Bearer realm="never ends"#]).first?.parameters == [:])
         #expect(Challenge.parse(["", ",,", "=x"]).isEmpty)

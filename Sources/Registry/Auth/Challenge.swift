@@ -51,7 +51,8 @@ private struct ChallengeParser {
             }
             skipSpaces()
             guard let value = peek == UInt8(ascii: "\"") ? quoted() : token() else {
-                position = bytes.count
+                // The padding of a token68.
+                position = bytes[position...].firstIndex(of: UInt8(ascii: ",")) ?? bytes.count
                 return result
             }
             if result[name.lowercased()] == nil { result[name.lowercased()] = value }
