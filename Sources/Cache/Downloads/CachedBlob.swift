@@ -102,10 +102,10 @@ package final class CachedBlob: BlobReader {
             try checkGeneration(view, offset)
             let end = readableEnd(view)
             if case .committed = view.phase, offset == descriptor.size { return ByteBuffer() }
-            if offset < end, let file = view.file {
-                let count = min(count, Int(end - offset))
-                if let piece = state.recent(at: offset, atMost: count, in: view) { return piece }
-                if let buffer = try await readFile(file, offset, count, view) { return buffer }
+            if offset < end, let file = view.file,
+                let buffer = try await readFile(file, offset, min(count, Int(end - offset)), view)
+            {
+                return buffer
             }
             let wish = min(offset + min(Int64(count), Self.wakeStep), descriptor.size - Self.heldBack)
             let canCome = wish > max(offset, view.arrived)

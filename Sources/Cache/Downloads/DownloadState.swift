@@ -45,9 +45,6 @@ final class DownloadState: Sendable {
         var nextWaiter: UInt64 = 0
         /// Whether somebody looks soon who has waited long enough for more than there is.
         var isLookingAgain = false
-        /// Whether somebody reads what arrives.
-        var isFollowed = false
-        var recent = RecentPieces()
     }
 
     /// How long a reader waits for as much as it wants where some is there: at full speed that comes much sooner, and
@@ -88,28 +85,14 @@ final class DownloadState: Sendable {
 
     /// Makes everything read so far void; call it before the file changes.
     func restart() {
-        state.withLock { $0.recent.removeAll() }
         update { view in
             view.generation += 1
             view.arrived = 0
         }
     }
 
-    /// Says that a piece was written.
-    func advance(to arrived: Int64, with piece: ByteBuffer) {
-        state.withLock { if $0.isFollowed { $0.recent.append(piece, upTo: arrived) } }
+    func advance(to arrived: Int64) {
         update { $0.arrived = arrived }
-    }
-
-    /// Bytes that were written a moment ago, for whoever has seen a view with them.
-    ///
-    /// - Returns: `nil` where they have to come from the file.
-    func recent(at offset: Int64, atMost count: Int, in view: View) -> ByteBuffer? {
-        state.withLock { state in
-            guard case .arriving = state.view.phase, !view.isForeign else { return nil }
-            state.isFollowed = true
-            return state.view.generation == view.generation ? state.recent.bytes(at: offset, atMost: count) : nil
-        }
     }
 
     /// Ends it: the file is complete, verified and committed.
@@ -119,12 +102,10 @@ final class DownloadState: Sendable {
             view.arrived = size
             view.phase = .committed
         }
-        state.withLock { $0.recent.removeAll() }
     }
 
     func fail(_ error: any Error) {
         update { $0.phase = .failed(error) }
-        state.withLock { $0.recent.removeAll() }
     }
 
     /// Waits until `threshold` bytes have arrived, or after some milliseconds more than `some`, until something began again, or

@@ -44,7 +44,7 @@ struct Transfer: Sendable {
             try check(buffer, at: appender.offset)
             guard buffer.readableBytes > 0 else { return }
             try appender.append(buffer)
-            state.advance(to: appender.offset, with: buffer)
+            state.advance(to: appender.offset)
         }
         try checkEnd(appender.offset)
         return appender.digest
@@ -103,7 +103,7 @@ struct Transfer: Sendable {
                 guard !buffers.isEmpty else { return }
                 for buffer in buffers {
                     try appender.write(buffer)
-                    state.advance(to: appender.offset, with: buffer)
+                    state.advance(to: appender.offset)
                 }
             }
         } catch {
