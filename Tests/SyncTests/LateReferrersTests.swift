@@ -121,6 +121,31 @@ struct LateReferrersTests: ReferrerMirroring {
         }
     }
 
+    @Test("What a source lists and does not have is told, and comes with the run that finds it")
+    func listedBeforeItIsThere() async throws {
+        try await between(interfaceAt: false, false) { source, target in
+            let image = SampleImage.image()
+            let artifacts = (0..<2).map { SampleImage.artifact(of: image.top, content: "\($0)") }
+            source.load(image, repository: repository, tag: "v1")
+            source.load(artifacts[0], repository: repository)
+            try list(artifacts, of: image.digest, at: source)
+            try await MirrorRun.with { mirror in
+                let entry = entry(source, target, "tag_regex: '^v'")
+                let first = try await mirror.run(entry).rows
+                #expect(first.map(\.status) == [.synced])
+                #expect(first.map(\.referrers) == [1])
+                #expect(first.first?.warnings.contains { $0.contains("\(artifacts[1].digest)") } == true)
+                source.forgetRequests()
+                #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate])
+                #expect(source.count(pathContains: "\(artifacts[1].digest)") <= 2)
+                source.load(artifacts[1], repository: repository)
+                #expect(try await mirror.run(entry).rows.map(\.referrers) == [2])
+                #expect(target.store.holds(artifacts[1], repository: mirrored))
+                #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate])
+            }
+        }
+    }
+
     @Test("What upstream lists no more leaves the target's list; what others put there stays")
     func deleted() async throws {
         try await between(interfaceAt: true, false) { source, target in

@@ -53,7 +53,11 @@ struct ReferrerCopy: Sendable {
             try await CopyError.naming(name, of: found.subject) { try await send(referrer) }
         }
         let gone = try await gone(found)
-        let warnings = try await CopyError.naming("the list of referrers", of: found.subject) {
+        var warnings = found.missing.map {
+            "\(copy.source.place) lists \($0), which refers to \(found.subject), and does not have it: it is left out "
+                + "until it is there"
+        }
+        warnings += try await CopyError.naming("the list of referrers", of: found.subject) {
             try await list(found, without: Set(gone))
         }
         guard !copy.source.isCache else { return warnings }
@@ -74,7 +78,7 @@ struct ReferrerCopy: Sendable {
             _ = try await copy.cache.names.remove(tag, of: copy.job.source)
         }
         guard found.hasList else { return [] }
-        let left = Set(found.referrers.map(\.manifest.descriptor.digest))
+        let left = Set(found.referrers.map(\.manifest.descriptor.digest) + found.missing)
         return try await copy.cache.names.referrers(of: found.subject, in: copy.job.target)
             .filter { try copy.cache.manifest($0)?.subject?.digest == found.subject }
             .map(\.digest).filter { !left.contains($0) }

@@ -84,7 +84,12 @@ struct ReferrerNews {
             try given.here.filter { try copy.cache.manifest($0)?.subject?.digest == subject }.map(\.digest)
         )
         // What else the target was given may be what one of cosign's tags is at the source.
-        return !known.isSubset(of: there) || !there.isSubset(of: known.union(given.elsewhere))
+        guard known.isSubset(of: there) else { return true }
+        for digest in there.subtracting(known.union(given.elsewhere)) {
+            // What is listed and not there is no news, until it is there.
+            guard try await copy.source.resolve(.digest(digest)) == nil else { return true }
+        }
+        return false
     }
 
     /// What the target was given of what refers to a manifest.

@@ -1,6 +1,7 @@
 import Cache
 import Concurrency
 import OCI
+import Registry
 
 /// Something that refers to an image: a signature, an attestation, a list of its parts.
 struct Referrer: Sendable {
@@ -16,6 +17,8 @@ struct FoundReferrers: Sendable {
     let listed: [Descriptor]
     /// The same with their manifests, and what cosign's tags name.
     let referrers: [Referrer]
+    /// What the source lists and does not have: removed there, while its list was forgotten.
+    let missing: [Digest]
     /// Whether the source has a list at all: a refused question does not mean that nothing refers to the subject.
     let hasList: Bool
 }
@@ -51,7 +54,14 @@ struct ReferrerSearch: Sendable {
             listed.removeAll { !seen.insert($0.digest).inserted }
             guard listed.count <= ReferrerCopy.maximumCount else { throw CopyError(.tooManyReferrers) }
             var found: [Referrer] = []
-            for descriptor in listed { found.append(Referrer(manifest: try await manifest(descriptor))) }
+            var missing: [Digest] = []
+            for descriptor in listed {
+                if let manifest = try await manifest(descriptor) {
+                    found.append(Referrer(manifest: manifest))
+                } else {
+                    missing.append(descriptor.digest)
+                }
+            }
             for tag in subject.cosignTags where tags.contains(tag) {
                 guard let manifest = try await source.manifest(.tag(tag)) else { continue }
                 found.append(Referrer(manifest: manifest, tag: tag))
@@ -60,14 +70,20 @@ struct ReferrerSearch: Sendable {
                 subject: subject,
                 listed: listed,
                 referrers: found,
+                missing: missing,
                 hasList: answer != nil || tags.contains(index)
             )
         }
     }
 
-    private func manifest(_ descriptor: Descriptor) async throws -> Manifest {
+    /// - Returns: `nil` when the source does not have it.
+    private func manifest(_ descriptor: Descriptor) async throws -> Manifest? {
         if let cached = try cache.manifest(descriptor) { return cached }
-        return try await source.manifest(descriptor)
+        do {
+            return try await source.manifest(descriptor)
+        } catch let error as RegistryError where error.kind == .notFound {
+            return nil
+        }
     }
 }
 
