@@ -203,9 +203,10 @@ struct LocalFailureTests {
     func layoutFails() async throws {
         try await Self.with { workspace, _ async throws in
             #expect(try await workspace.run("sync").status == 0)
-            let script = "rm var/cache/index.json; mkdir var/cache/index.json; \"$imglife\" sync"
+            let script = "rm var/cache/index.json; mkdir var/cache/index.json; \"$imglife\" sync --metrics-file m.prom"
             let result = try await workspace.shell(script)
             #expect(result.status == 1)
+            #expect(try Files.text("\(workspace.path)/m.prom").contains("imglife_sync_last_run_success 0\n"))
             #expect(result.output.hasPrefix("Sync Summary · "))
             #expect(result.errorLines.last?.contains("index.json") == true, "\(result.errors)")
         }

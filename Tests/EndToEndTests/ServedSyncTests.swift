@@ -31,6 +31,28 @@ struct ServedSyncTests {
         }
     }
 
+    @Test("What a run has done is told also where the cache's index.json cannot be written")
+    func layoutFails() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(.image(), repository: "a", tag: "1")
+            try await Workspace.with { workspace async throws in
+                try workspace.configure(Entry(registry.place("a"), to: registry.place("b"), "tag: '1'"))
+                let script = """
+                    "$imglife" sync >/dev/null; rm var/cache/index.json; mkdir var/cache/index.json
+                    "$imglife" serve --listen 127.0.0.1:0 --sync-every 1s 2>log.txt & pid=$!
+                    for i in $(seq 600); do grep -q 'not looked after' log.txt && break; sleep 0.05; done
+                    address=$(sed -n 's/.*listening.*address=\\([0-9.:]*\\).*/\\1/p' log.txt)
+                    curl -s "http://$address/metrics" | grep imglife_sync; kill $pid; wait $pid
+                    """
+                let result = try await workspace.shell(script)
+                let log = try Files.text("\(workspace.path)/log.txt")
+                #expect(log.contains("sync ended") && log.contains("index.json"), "\(log)")
+                #expect(result.output.contains("imglife_sync_tags{status=\"up_to_date\"} 1"), "\(result.output) \(log)")
+                #expect(result.output.contains("imglife_sync_last_run_success 0"))
+            }
+        }
+    }
+
     @Test("Without entries it is refused")
     func refused() async throws {
         try await Workspace.with { workspace async throws in

@@ -39,7 +39,7 @@ package struct PageRun: Sendable {
     package var failures: [Failure] = []
     /// What it looked at.
     package var repositories: Set<RepositoryReference> = []
-    /// Why it came to nothing at all.
+    /// What went wrong beside its tags, or instead of them.
     package var problem: String?
 
     package init(began: Int64, ended: Int64) {

@@ -10,11 +10,17 @@ struct CacheUpkeep {
 
     /// After a sync; `wasWhole` says that nothing of the configuration was left out.
     ///
-    /// - Throws: `CacheError` when the run's end cannot be noted.
-    func afterRun(_ report: SyncReport, wasWhole: Bool) async throws {
-        await noteUse(report)
-        if wasWhole, report.errors == 0 { try await cache.recovery.noteCompleteRun() }
-        await keepQuota()
+    /// - Returns: why the cache was not looked after: what the run has done is told all the same.
+    func afterRun(_ report: SyncReport, wasWhole: Bool) async -> (any Error)? {
+        do {
+            try await cache.writeLayout()
+            await noteUse(report)
+            if wasWhole, report.errors == 0 { try await cache.recovery.noteCompleteRun() }
+            await keepQuota()
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// Keeps `cache.max_size`.

@@ -123,7 +123,8 @@ struct SyncCommand: Subcommand {
                     let report = try await Self.keepingLayout(of: cache) {
                         try await run(session, client, cache, options, waits)
                     }
-                    return (report, await afterRun(report, cache, session))
+                    let upkeep = CacheUpkeep(cache: cache, session: session)
+                    return (report, await upkeep.afterRun(report, wasWhole: entries.isEmpty && !offline))
                 }
             }
         let lifecycle = try await session.lifecycleFigures(of: report, isOffline: offline)
@@ -136,21 +137,11 @@ struct SyncCommand: Subcommand {
         case .json:
             try StandardOutput.write(document(of: report, lifecycle).text)
         }
-        if let path = repetition.metricsFile, !dryRun { try MetricsFile(path: path).write(report) }
+        if let path = repetition.metricsFile, !dryRun {
+            try MetricsFile(path: path).write(report, hasFailed: failure != nil)
+        }
         if let failure { throw failure }
         if report.errors + report.hookErrors > 0 { throw Failure.failed }
-    }
-
-    /// - Returns: why the cache was not looked after: what the run has done is told all the same.
-    private func afterRun(_ report: SyncReport, _ cache: ContentCache, _ session: Session) async -> (any Error)? {
-        do {
-            try await cache.writeLayout()
-            try await CacheUpkeep(cache: cache, session: session)
-                .afterRun(report, wasWhole: entries.isEmpty && !offline)
-            return nil
-        } catch {
-            return error
-        }
     }
 
     private func summary(_ report: SyncReport, _ session: Session) -> SummaryText {

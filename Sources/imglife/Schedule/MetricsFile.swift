@@ -12,8 +12,9 @@ struct RunMetrics: Sendable {
     ///   - report: what the run came to.
     ///   - ended: when.
     ///   - lastSuccess: when a run last ended without an error, before this one.
-    init(_ report: SyncReport, ended: Date, lastSuccess: Double?) {
-        let isSuccess = report.errors + report.hookErrors == 0
+    ///   - hasFailed: whether something failed that no tag's row tells.
+    init(_ report: SyncReport, ended: Date, lastSuccess: Double?, hasFailed: Bool = false) {
+        let isSuccess = report.errors + report.hookErrors == 0 && !hasFailed
         let bytes = report.bytes
         let seconds = report.duration / .seconds(1)
         let end = ended.timeIntervalSince1970.rounded()
@@ -72,8 +73,8 @@ struct MetricsFile: Sendable {
     let path: String
 
     /// - Throws: `FileError`.
-    func write(_ report: SyncReport) throws(FileError) {
-        let metrics = RunMetrics(report, ended: Date(), lastSuccess: lastSuccess)
+    func write(_ report: SyncReport, hasFailed: Bool = false) throws(FileError) {
+        let metrics = RunMetrics(report, ended: Date(), lastSuccess: lastSuccess, hasFailed: hasFailed)
         try DurableFile(path: path).replace(with: Array(metrics.text.utf8))
     }
 

@@ -68,9 +68,9 @@ final class ServedSync: Sendable {
             let report = try await RegistryClient.with(session.registries) { [options] client in
                 try await session.syncer(client, cache, options).run()
             }
-            try await cache.writeLayout()
-            try await CacheUpkeep(cache: cache, session: session).afterRun(report, wasWhole: true)
-            tell(report, session.logger)
+            let failure = await CacheUpkeep(cache: cache, session: session).afterRun(report, wasWhole: true)
+            guard !Task.isCancelled else { return }
+            tell(report, failure, session.logger)
         } catch is CancellationError {
         } catch {
             session.logger.error("the sync failed", metadata: ["error": "\(error)"])
@@ -84,17 +84,26 @@ final class ServedSync: Sendable {
         state.withLock { $0.runs.ended = [run] + $0.runs.ended.prefix(Self.runsKept - 1) }
     }
 
-    private func tell(_ report: SyncReport, _ logger: Logger) {
+    private func tell(_ report: SyncReport, _ failure: (any Error)?, _ logger: Logger) {
         let metadata: Logger.Metadata = [
             "managed": "\(report.managed)", "synced": "\(report.synced)", "up_to_date": "\(report.upToDate)",
             "errors": "\(report.errors + report.hookErrors)",
         ]
         logger.notice("sync ended", metadata: metadata)
-        note(PageRun(report))
+        if let failure { logger.error("the cache was not looked after", metadata: ["error": "\(failure)"]) }
+        var run = PageRun(report)
+        run.problem = failure.map { "\($0)" }
+        note(run)
         state.withLock { state in
             let ended = Date()
-            state.metrics = RunMetrics(report, ended: ended, lastSuccess: state.lastSuccess)
-            if report.errors + report.hookErrors == 0 { state.lastSuccess = ended.timeIntervalSince1970.rounded() }
+            state.metrics = RunMetrics(
+                report,
+                ended: ended,
+                lastSuccess: state.lastSuccess,
+                hasFailed: failure != nil
+            )
+            guard failure == nil, report.errors + report.hookErrors == 0 else { return }
+            state.lastSuccess = ended.timeIntervalSince1970.rounded()
         }
     }
 }
