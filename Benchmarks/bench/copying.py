@@ -1,11 +1,10 @@
-"""Copies between two registries: imglife and skopeo in turn, each from the same state."""
+"""Copies between two registries: imglife and its peers in turn, each from the same state."""
 
 import os
 import shutil
 import subprocess
-import sys
 
-from . import corpora, measure
+from . import corpora, measure, peers
 from .registry import Registry
 
 SKOPEO_CACHE = "/var/lib/containers/cache"
@@ -83,126 +82,105 @@ class Bench:
         command = [self.imglife, "--log-level", "error", "--config", os.path.join(self.work, "imglife.yaml")]
         return measure.run(command + ["--cache-dir", self.cache, "sync", "--progress", "none"], env=environment)
 
-    def skopeo_each(self, corpus, name, processes):
-        """One `skopeo copy` a tag, several at a time."""
-        tags = "\n".join(corpus.tags)
-        source, target = f"docker://{self.source.host}/{corpus.repository}", f"docker://{self.target.host}/{name}/{corpus.name}"
-        script = (
-            f"printf '%s\\n' \"$TAGS\" | xargs -P {processes} -I @ skopeo copy --quiet --all "
-            f"--src-tls-verify=false --dest-tls-verify=false {source}:@ {target}:@"
-        )
-        return measure.run(["sh", "-c", script], env={"TAGS": tags})
-
-    def skopeo_sync(self, corpus, name):
-        """All tags in one process, one after the other."""
-        command = ["skopeo", "sync", "--all", "--src", "docker", "--dest", "docker", "--src-tls-verify=false"]
-        command += ["--dest-tls-verify=false", f"{self.source.host}/{corpus.repository}", f"{self.target.host}/{name}"]
-        return measure.run(command)
-
-    def skopeo(self, corpus, way, name="mirror"):
-        return self.skopeo_sync(corpus, name) if way == "sync" else self.skopeo_each(corpus, name, int(way))
+    def peer(self, corpus, peer, way, under="mirror"):
+        ends = peers.Ends(corpus, self.source.host, self.target.host, self.work, under=under)
+        return peer.copy(ends, way)
 
     def cold(self):
         self.forget_cache()
         shutil.rmtree(SKOPEO_CACHE, ignore_errors=True)
         self.target.wipe()
 
-    def best_skopeo(self, corpus, ways):
-        """skopeo at its best setting: each way once, the fastest is the peer."""
-        timings = {}
-        for way in ways:
-            self.cold()
-            try:
-                timings[way] = self.measured(corpus, lambda: self.skopeo(corpus, way)).wall
-            except measure.Failed as failure:
-                # docker-registry answers 500 when one blob is sent to it twice at the same time.
-                print(f"{describe(way)}: {failure}", file=sys.stderr)
-        return min(timings, key=timings.get), timings
 
-
-def describe(way):
-    return "skopeo sync" if way == "sync" else f"skopeo copy, {way} at a time"
+def ways_of(corpus):
+    """The ways that differ: a single tag leaves nothing to do beside it."""
+    return lambda peer: peer.ways[-1:] if len(corpus.tags) == 1 else peer.ways
 
 
 def cold_copy(bench, name, rounds):
-    """Both tools onto an empty target with nothing cached, A B A B."""
+    """All tools onto an empty target with nothing cached, in turn."""
     corpus = bench.corpus(name)
-    ways = ["1"] if len(corpus.tags) == 1 else ["sync", "2", "4", "8"]
-    way, timings = bench.best_skopeo(corpus, ways)
-    samples = {"imglife": [], "skopeo": []}
-    for _ in range(rounds):
+
+    def ours():
         bench.cold()
         bench.configuration(corpus)
-        samples["imglife"].append(bench.measured(corpus, bench.sync))
+        return bench.measured(corpus, bench.sync)
+
+    def theirs(peer, way):
         bench.cold()
-        samples["skopeo"].append(bench.measured(corpus, lambda: bench.skopeo(corpus, way)))
+        return bench.measured(corpus, lambda: bench.peer(corpus, peer, way))
+
+    samples, note = peers.compare(rounds, ways_of(corpus), ours, theirs)
     return {
         "title": f"{name}, cold: {len(corpus.tags)} tags, {len(corpus.blobs)} blobs, {corpus.unique_bytes >> 20} MiB",
         "samples": samples,
-        "peer": describe(way),
-        "note": "skopeo's ways, once each: " + ", ".join(f"{describe(k)} {v:.2f} s" for k, v in timings.items()),
+        "note": note + ".",
         "unique_bytes": corpus.unique_bytes,
     }
 
 
 def no_op(bench, rounds):
-    """Everything is at the target already, and both tools have run before."""
+    """Everything is at the target already, and all tools have run before."""
     corpus = bench.corpus("small")
     bench.cold()
     bench.configuration(corpus)
     bench.sync()
-    ways = {way: bench.skopeo(corpus, way).wall for way in ("sync", "4")}
-    way = min(ways, key=ways.get)
-    samples = {"imglife": [], "skopeo": []}
-    for _ in range(rounds):
-        samples["imglife"].append(bench.measured(corpus, bench.sync))
-        samples["skopeo"].append(bench.measured(corpus, lambda: bench.skopeo(corpus, way)))
-    return {"title": f"no-op: {len(corpus.tags)} tags up to date", "samples": samples, "peer": describe(way)}
+    ours = lambda: bench.measured(corpus, bench.sync)
+    theirs = lambda peer, way: bench.measured(corpus, lambda: bench.peer(corpus, peer, way))
+    samples, note = peers.compare(rounds, ways_of(corpus), ours, theirs)
+    return {"title": f"no-op: {len(corpus.tags)} tags up to date", "samples": samples, "note": note + "."}
 
 
 def two_targets(bench, rounds):
     """One upstream, two repositories of the target; the upstream's bytes tell whether it was asked twice."""
     corpus = bench.corpus("typical")
     names = ("mirror", "second")
-    samples = {"imglife": [], "skopeo": []}
-    for _ in range(rounds):
+
+    def ours():
         bench.cold()
         bench.configuration(corpus, names)
-        samples["imglife"].append(bench.measured(corpus, bench.sync, names))
+        return bench.measured(corpus, bench.sync, names)
+
+    def theirs(peer, way):
         bench.cold()
 
         def both():
-            first = bench.skopeo(corpus, "sync", "mirror")
-            second = bench.skopeo(corpus, "sync", "second")
+            first, second = (bench.peer(corpus, peer, way, name) for name in names)
             return measure.Sample(first.wall + second.wall, first.cpu + second.cpu, max(first.rss, second.rss))
 
-        samples["skopeo"].append(bench.measured(corpus, both, names))
+        return bench.measured(corpus, both, names)
+
+    samples, note = peers.compare(rounds, ways_of(corpus), ours, theirs)
     return {
         "title": f"two targets, cold: {len(corpus.tags)} tags, {corpus.unique_bytes >> 20} MiB each",
         "samples": samples,
-        "peer": "skopeo sync, twice",
+        "note": f"Peers run twice. {note}.",
         "unique_bytes": corpus.unique_bytes,
     }
 
 
 def target_emptied(bench, rounds):
-    """The target is lost and filled again: imglife from its cache, skopeo from upstream."""
+    """The target is lost and filled again: imglife from its cache, the others from upstream."""
     corpus = bench.corpus("typical")
     bench.cold()
     bench.configuration(corpus)
     bench.sync()
-    samples = {"imglife": [], "skopeo": []}
-    for _ in range(rounds):
+
+    def ours():
         bench.target.wipe()
         bench.configuration(corpus)
-        samples["imglife"].append(bench.measured(corpus, bench.sync))
+        return bench.measured(corpus, bench.sync)
+
+    def theirs(peer, way):
         shutil.rmtree(SKOPEO_CACHE, ignore_errors=True)
         bench.target.wipe()
-        samples["skopeo"].append(bench.measured(corpus, lambda: bench.skopeo(corpus, "sync")))
+        return bench.measured(corpus, lambda: bench.peer(corpus, peer, way))
+
+    samples, note = peers.compare(rounds, ways_of(corpus), ours, theirs)
     return {
         "title": f"target emptied, cache warm: {len(corpus.tags)} tags, {corpus.unique_bytes >> 20} MiB",
         "samples": samples,
-        "peer": "skopeo sync",
+        "note": note + ".",
         "unique_bytes": corpus.unique_bytes,
     }
 
@@ -250,8 +228,11 @@ def versions():
         answer = subprocess.run(command, capture_output=True, text=True)
         return (answer.stdout + answer.stderr).strip().splitlines()[0]
 
-    others = {"crane": ["crane", "version"], "regsync": ["regsync", "version"]}
-    return {name: f"{name} {first_line(command)}" for name, command in others.items() if shutil.which(name)} | {
+    def peer(name):
+        line = first_line([name, "version"])
+        return f"{name} {line}" if any(character.isdigit() for character in line) else f"{name} of unknown version"
+
+    return {name: peer(name) for name in ("crane", "oras", "regsync") if shutil.which(name)} | {
         "skopeo": first_line(["skopeo", "--version"]),
         "docker-registry": first_line(["docker-registry", "--version"]),
         "nginx": first_line(["nginx", "-v"]),

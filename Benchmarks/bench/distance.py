@@ -76,8 +76,10 @@ class Route:
         return measure.run(command + ["sync", "--progress", "none"])
 
     def peer(self, corpus, peer, way):
-        authority = certificates(self.bench.work)[0] if self.lines else None
-        return peer.copy(peers.Ends(corpus, self.source.host, self.target.host, self.bench.work, authority), way)
+        secure = (self.source in self.lines, self.target in self.lines)
+        authority = certificates(self.bench.work)[0]
+        ends = peers.Ends(corpus, self.source.host, self.target.host, self.bench.work, secure, authority)
+        return peer.copy(ends, way)
 
 
 def far_copy(bench, name, rounds, rtt, far, connection_rate=0, warm=False):
@@ -96,23 +98,18 @@ def far_copy(bench, name, rounds, rtt, far, connection_rate=0, warm=False):
         bench.sync()
     # Who else uses the processors makes every figure worse, of the fastest most.
     load = os.getloadavg()[0]
-    chosen, notes = [], []
-    for peer in peers.present():
-        way, timings = peers.best(peer, peer.far_ways, lambda way: once(lambda route: route.peer(corpus, peer, way)))
-        notes += [f"{peer.describe(tried)} {wall:.2f} s" for tried, wall in timings.items()]
-        if way:
-            chosen.append((peer, way))
-    samples = {"imglife": []} | {peer.describe(way): [] for peer, way in chosen}
-    for _ in range(rounds):
-        samples["imglife"].append(once(lambda route: route.sync(corpus)))
-        for peer, way in chosen:
-            samples[peer.describe(way)].append(once(lambda route: route.peer(corpus, peer, way)))
+    samples, note = peers.compare(
+        rounds,
+        lambda peer: peer.far_ways,
+        lambda: once(lambda route: route.sync(corpus)),
+        lambda peer, way: once(lambda route: route.peer(corpus, peer, way)),
+    )
     ends = " and ".join(far)
     rate = f", {connection_rate / 1e6:.0f} MB/s a connection" if connection_rate else ""
     return {
         "title": f"{'no-op, ' if warm else ''}{name}, {ends} at {rtt * 1000:.0f} ms{rate}: {len(corpus.tags)} tags, TLS",
         "samples": samples,
-        "note": f"Each peer's ways, once each: {', '.join(notes)}. Load of the machine before: {load:.1f}",
+        "note": f"{note}. Load of the machine before: {load:.1f}",
     }
 
 
