@@ -107,8 +107,9 @@ struct BlobDownloadTests {
             }
             registry.script(look, .status(500))
             registry.script(RequestMatch("GET", .blobs), .trickle(valve))
-            // Under load a healthy answer may take longer than the short timeout: then it is cut and resumed as well.
-            try await withClient(retry: RetryPolicy(attempts: 50, timeout: .seconds(1))) { client in
+            // On a busy machine a healthy answer may take longer than the short timeout: then it is cut and resumed as
+            // well, before its head has come at times, so that another request than the first is the one that stalls.
+            try await withClient(retry: RetryPolicy(attempts: 50, timeout: .seconds(2))) { client in
                 try await client.pull(registry).readBlob(descriptor, from: 0) { piece in
                     received.update { $0 += piece.readableBytes }
                 }
@@ -117,7 +118,7 @@ struct BlobDownloadTests {
             #expect(received.value == Self.source.count)
             #expect(asked.value.count >= 2)
             for (range, received) in asked.value { #expect(range == (received == 0 ? nil : "bytes=\(received)-")) }
-            #expect(registry.requests.first?.bytesSent == 1000)
+            #expect(registry.requests.map(\.bytesSent).contains(1000))
         }
     }
 
