@@ -92,11 +92,6 @@ class Bench:
         self.target.wipe()
 
 
-def ways_of(corpus):
-    """The ways that differ: a single tag leaves nothing to do beside it."""
-    return lambda peer: peer.ways[-1:] if len(corpus.tags) == 1 else peer.ways
-
-
 def cold_copy(bench, name, rounds):
     """All tools onto an empty target with nothing cached, in turn."""
     corpus = bench.corpus(name)
@@ -110,7 +105,7 @@ def cold_copy(bench, name, rounds):
         bench.cold()
         return bench.measured(corpus, lambda: bench.peer(corpus, peer, way))
 
-    samples, note = peers.compare(rounds, ways_of(corpus), ours, theirs)
+    samples, note = peers.compare(corpus, rounds, ours, theirs)
     return {
         "title": f"{name}, cold: {len(corpus.tags)} tags, {len(corpus.blobs)} blobs, {corpus.unique_bytes >> 20} MiB",
         "samples": samples,
@@ -127,7 +122,7 @@ def no_op(bench, rounds):
     bench.sync()
     ours = lambda: bench.measured(corpus, bench.sync)
     theirs = lambda peer, way: bench.measured(corpus, lambda: bench.peer(corpus, peer, way))
-    samples, note = peers.compare(rounds, ways_of(corpus), ours, theirs)
+    samples, note = peers.compare(corpus, rounds, ours, theirs)
     return {"title": f"no-op: {len(corpus.tags)} tags up to date", "samples": samples, "note": note + "."}
 
 
@@ -150,7 +145,7 @@ def two_targets(bench, rounds):
 
         return bench.measured(corpus, both, names)
 
-    samples, note = peers.compare(rounds, ways_of(corpus), ours, theirs)
+    samples, note = peers.compare(corpus, rounds, ours, theirs)
     return {
         "title": f"two targets, cold: {len(corpus.tags)} tags, {corpus.unique_bytes >> 20} MiB each",
         "samples": samples,
@@ -176,7 +171,7 @@ def target_emptied(bench, rounds):
         bench.target.wipe()
         return bench.measured(corpus, lambda: bench.peer(corpus, peer, way))
 
-    samples, note = peers.compare(rounds, ways_of(corpus), ours, theirs)
+    samples, note = peers.compare(corpus, rounds, ours, theirs)
     return {
         "title": f"target emptied, cache warm: {len(corpus.tags)} tags, {corpus.unique_bytes >> 20} MiB",
         "samples": samples,
@@ -229,7 +224,7 @@ def versions():
         return (answer.stdout + answer.stderr).strip().splitlines()[0]
 
     def peer(name):
-        line = first_line([name, "version"])
+        line = first_line([name, "version"]).removeprefix("Version:").strip()
         return f"{name} {line}" if any(character.isdigit() for character in line) else f"{name} of unknown version"
 
     return {name: peer(name) for name in ("crane", "oras", "regsync") if shutil.which(name)} | {

@@ -99,10 +99,11 @@ def far_copy(bench, name, rounds, rtt, far, connection_rate=0, warm=False):
     # Who else uses the processors makes every figure worse, of the fastest most.
     load = os.getloadavg()[0]
     samples, note = peers.compare(
+        corpus,
         rounds,
-        lambda peer: peer.far_ways,
         lambda: once(lambda route: route.sync(corpus)),
         lambda peer, way: once(lambda route: route.peer(corpus, peer, way)),
+        far=True,
     )
     ends = " and ".join(far)
     rate = f", {connection_rate / 1e6:.0f} MB/s a connection" if connection_rate else ""

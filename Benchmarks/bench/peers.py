@@ -110,16 +110,17 @@ def present():
     return [peer for peer in (Skopeo(), Crane(), Oras(), Regsync()) if shutil.which(peer.name)]
 
 
-def compare(rounds, ways, ours, theirs):
+def compare(corpus, rounds, ours, theirs, far=False):
     """imglife and the peers in turn, A B C A B C, each peer at the fastest of its ways, which are tried once each.
 
-    `ways(peer)` are those that are tried, `ours()` is one run of imglife, `theirs(peer, way)` one of a peer. Returns the
-    samples of each, and what the ways took.
+    `ours()` is one run of imglife, `theirs(peer, way)` one of a peer. Returns the samples of each, and what the ways took.
     """
     chosen, notes = [], []
     for peer in present():
         timings = {}
-        for way in ways(peer):
+        ways = peer.far_ways if far else peer.ways
+        # A single tag leaves nothing to do beside it: the ways do not differ.
+        for way in ways if len(corpus.tags) > 1 else ways[-1:]:
             try:
                 timings[way] = theirs(peer, way).wall
                 notes.append(f"{peer.describe(way)} {timings[way]:.2f} s")
