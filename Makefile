@@ -53,8 +53,8 @@ release:
 
 test: build-packages test-packages
 	$(SWIFT) build --build-tests $(FLAGS)
-	$(SWIFT) test --skip-build --skip EndToEndTests
-	$(SWIFT) test --skip-build --filter EndToEndTests
+	SWIFT="$(SWIFT)" Tests/run unit --skip EndToEndTests
+	SWIFT="$(SWIFT)" Tests/run endtoend --filter EndToEndTests
 
 torture: build-packages
 	$(SWIFT) build $(FLAGS)
