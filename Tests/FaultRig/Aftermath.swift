@@ -25,13 +25,7 @@ struct Aftermath: Sendable {
         } else {
             ledger.enterSettled("\(place), synced", synced)
         }
-        let archive = "\(directory)/\(number).tar"
-        try await expect(
-            place,
-            ["export", "--config", "\(directory)/\(number).yaml", "--offline", "-o", archive],
-            cache
-        )
-        if Files.exists(archive) { try await importElsewhere(archive, place) }
+        try await expectExport(place, target: number, ["--offline"])
         try await expect(place, ["cache", "gc", "--grace", "0s"], cache)
         try await expect(place, ["cache", "verify"], cache)
         let last = try Examination(cache)
@@ -39,6 +33,17 @@ struct Aftermath: Sendable {
         expectImages(last, "\(place), collected")
         let aside = try putAside().subtracting(asideBefore)
         if !aside.isEmpty { ledger.problem("\(place): put aside: \(aside.sorted())") }
+    }
+
+    /// An export of what a run's file asks for works, and so does an import of that elsewhere.
+    func expectExport(_ place: String, target number: Int, _ options: [String] = []) async throws {
+        let archive = "\(directory)/\(number).tar"
+        try await expect(
+            place,
+            ["export", "--config", "\(directory)/\(number).yaml", "-o", archive] + options,
+            cache
+        )
+        if Files.exists(archive) { try await importElsewhere(archive, place) }
     }
 
     /// What is in quarantine: what a fault has damaged may be.

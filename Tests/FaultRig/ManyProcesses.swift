@@ -1,9 +1,9 @@
 import TestSupport
 
 extension Campaign {
-    /// Eight processes do everything to one cache at the same time: nothing is lost, and nobody waits for ever.
+    /// Ten processes do everything to one cache at the same time: nothing is lost, and nobody waits for ever.
     package static func manyProcesses(operations count: Int, seed: Int = 1) async throws -> Figures {
-        let ledger = Ledger("eight processes on one cache")
+        let ledger = Ledger("ten processes on one cache")
         try await SyncWork.with { work async throws in
             try await Scratch.with { directory async throws in
                 let cache = "\(directory)/cache"
@@ -15,6 +15,8 @@ extension Campaign {
                     }
                     group.addTask { try await syncs(work, directory, count / 10, ledger) }
                     group.addTask { try await commands(cache, count / 10, ledger) }
+                    group.addTask { try await servers(work, directory, count / 10, ledger) }
+                    group.addTask { try await archives(work, directory, count / 10, ledger) }
                     return try await group.reduce(into: []) { $0.append($1) }
                 }
                 var acknowledged = Acknowledged()
@@ -26,7 +28,7 @@ extension Campaign {
                 try await aftermath.expectUsable("afterwards", target: 999_999)
             }
         }
-        ledger.remark("6 × \(count) operations, and sync and the cache commands all the time")
+        ledger.remark("6 × \(count) operations; sync, the cache commands, serve, export and import all the time")
         return ledger.figures
     }
 
@@ -66,5 +68,41 @@ extension Campaign {
             }
         }
         return evicted
+    }
+
+    /// Servers, one after the other, through each of which four clients pull another image.
+    private static func servers(
+        _ work: SyncWork,
+        _ directory: String,
+        _ count: Int,
+        _ ledger: Ledger
+    ) async throws -> String {
+        for number in 0..<max(1, count) {
+            try await PullWork(work, number, in: directory, []).expectSuccess("server \(number) of many", ledger)
+            ledger.countCase()
+        }
+        return ""
+    }
+
+    /// Imports of what is new, and exports of what syncs bring, each of which must be whole elsewhere.
+    ///
+    /// What a collection has evicted meanwhile is fetched again by an export.
+    private static func archives(
+        _ work: SyncWork,
+        _ directory: String,
+        _ count: Int,
+        _ ledger: Ledger
+    ) async throws -> String {
+        let cache = "\(directory)/cache"
+        let aftermath = Aftermath(work: work, directory: directory, ledger: ledger, isShared: true)
+        for number in 0..<max(1, count) {
+            let archive = try await ArchiveWork(number, in: directory)
+            _ = try await output(archive.program(cache), ledger)
+            let target = 1000 + number
+            _ = try work.program(in: directory, target: target)
+            try await aftermath.expectExport("export \(number) of many", target: target)
+            ledger.countCase()
+        }
+        return ""
     }
 }

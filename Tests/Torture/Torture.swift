@@ -8,7 +8,11 @@ import Glibc
 enum Torture {
     static func main() async throws {
         let arguments = CommandLine.arguments.dropFirst()
-        let names = arguments.filter { !$0.hasPrefix("--") }
+        guard arguments.allSatisfy({ $0 == "--quick" || !$0.hasPrefix("-") }) else {
+            say("usage: Torture [--quick] [NAME...]")
+            exit(2)
+        }
+        let names = arguments.filter { $0 != "--quick" }
         let plan = Plan(scale: arguments.contains("--quick") ? 20 : 1)
         let start = ContinuousClock.now
         var all: [Figures] = []
