@@ -102,8 +102,11 @@ struct HookTests {
 
     @Test("At the timeout the whole group ends, grandchildren included")
     func timeout() async throws {
-        let hook = Hook(command: "sh -c 'sleep 1000 & echo $!; wait' & echo $!; wait", timeout: .milliseconds(300))
-        let outcomes = try await run([hook, Hook(command: "echo later")])
+        let log = log
+        let clock = GatedClock { await log.wait(for: "ready") }
+        let hook = Hook(command: "sh -c 'sleep 1000 & echo $!; echo $$; echo ready; wait' & wait")
+        let runner = HookRunner(environment: path, logger: log.logger, clock: clock)
+        let outcomes = try await runner.run([hook, Hook(command: "echo later")], context: HookContext())
         #expect(outcomes.map(\.result) == [.timedOut, .skipped])
         #expect(outcomes.first?.isError == true)
         let processes = log.lines.compactMap { pid_t($0) }
