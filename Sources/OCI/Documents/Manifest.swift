@@ -134,7 +134,7 @@ extension MediaType {
     }
 
     /// Types that servers send when they do not know better; they say nothing about the document.
-    var isGeneral: Bool {
+    package var isGeneral: Bool {
         ["application/json", "application/octet-stream", "text/plain", "binary/octet-stream"].contains(description)
     }
 }

@@ -253,3 +253,19 @@ extension ManifestReader {
         return result
     }
 }
+
+extension ImageIndex {
+    /// What a registry's own interface lists as referrers (OCI distribution-spec 1.1.1, end-12a).
+    ///
+    /// Nobody signs such a list, so nothing but its entries is looked at; an object that says nothing at all is an empty one.
+    ///
+    /// - Throws: ``DocumentError``.
+    package init(referrers root: JSONValue) throws(DocumentError) {
+        let says = Set(root.members?.map(\.key) ?? ["text"])
+        guard says.isDisjoint(with: ["manifests", "errors", "config", "layers", "text"]) else {
+            self = try ManifestReader(root: root).index()
+            return
+        }
+        self.init(entries: [], range: root.range, annotations: [:], artifactType: nil)
+    }
+}

@@ -23,14 +23,13 @@ struct ReferrerPages {
         var visited: Set<HTTPURL> = []
         while true {
             let response = try await page(request)
-            let type = response?.header("Content-Type").flatMap { try? MediaType($0) }
-            guard let response, response.status == 200, type == .ociIndex else {
+            guard let response, response.status == 200, let entries = try entries(response) else {
                 guard visited.isEmpty else {
                     throw context.error(.protocolViolation, "a page of the list is missing", status: response?.status)
                 }
                 return nil
             }
-            found += try entries(response)
+            found += entries
             visited.insert(response.url)
             guard let next = try response.nextPage(context) else { return found }
             guard !visited.contains(next), found.count < Self.maximumReferrers, visited.count < Self.maximumPages
@@ -50,13 +49,18 @@ struct ReferrerPages {
         }
     }
 
-    private func entries(_ response: HTTPResponse) throws(RegistryError) -> [ReferrerEntry] {
+    /// - Returns: `nil` for another document than such a list. One with a type that says nothing is one by what it says itself.
+    private func entries(_ response: HTTPResponse) throws(RegistryError) -> [ReferrerEntry]? {
+        let type = response.header("Content-Type").flatMap { try? MediaType($0) }
+        guard type == .ociIndex else {
+            guard type?.isGeneral == true, !response.isCut, let root = try? JSONValue(parsing: response.bytes),
+                root["mediaType"]?.string == MediaType.ociIndex.description
+            else { return nil }
+            return try? ImageIndex(referrers: root).entries.map(ReferrerEntry.init)
+        }
         guard !response.isCut else { throw context.error(.tooLarge, "the list of referrers is too large") }
         do {
-            guard case .index(let index) = try Manifest(bytes: response.bytes, contentType: .ociIndex).content else {
-                return []
-            }
-            return index.entries.map(ReferrerEntry.init)
+            return try ImageIndex(referrers: JSONValue(parsing: response.bytes)).entries.map(ReferrerEntry.init)
         } catch {
             throw context.error(.protocolViolation, error.reason, cause: error)
         }

@@ -12,7 +12,7 @@ struct CopyJob: Sendable {
     /// Signatures, attestations and what else refers to the image are copied with it.
     var includesReferrers = false
     /// The source's tags under which referrers are kept, where the source has been listed.
-    var referrerTags: Set<TagName>?
+    var referrerTags: ReferrerTags?
 }
 
 /// What a copy came to.

@@ -39,7 +39,7 @@ final class KnownContent: Sendable {
     /// The lists of what refers to content.
     let referrerIndexes = ReferrerIndexes()
     /// The tags under which sources keep what refers to content, where no plan has listed them.
-    let referrerTags = SingleFlight<RepositoryReference, Set<TagName>>()
+    let referrerTags = SingleFlight<RepositoryReference, ReferrerTags>()
     private let senders = KeyedLock<Place>()
     private let state = Mutex(State())
 

@@ -46,7 +46,7 @@ struct EntryPlanner {
             : try await naming.names(for: choice.tags, among: list.tags, entry: entry)
         var plan = EntryPlan(entry: position, tags: named.tags)
         plan.warnings = list.warnings + choice.warnings + named.warnings
-        if entry.includesReferrers { plan.referrerTags = Set(list.tags.map(\.name).filter(\.isReferrerTag)) }
+        if entry.includesReferrers { plan.referrerTags = .listed(Set(list.tags.map(\.name).filter(\.isReferrerTag))) }
         if let explained = planner.explained, explained.location == entry.source, let tag = explained.tag {
             plan.explanation = TagSelector.explain(tag, among: list.tags, for: entry)
         }

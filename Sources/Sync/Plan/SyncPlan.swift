@@ -119,7 +119,7 @@ package struct EntryPlan: Sendable {
     package var tags: [Tag]
     package var warnings: [String] = []
     /// The source's tags under which referrers are kept; `nil` when the source was not listed or nobody wants them.
-    var referrerTags: Set<TagName>?
+    var referrerTags: ReferrerTags?
     /// Why the tag that was asked about is selected or not, one line a rule.
     package var explanation: [String] = []
 }

@@ -54,8 +54,12 @@ struct ReferrerCopy: Sendable {
         }
         let gone = try await gone(found)
         var warnings = found.missing.map {
-            "\(copy.source.place) lists \($0), which refers to \(found.subject), and does not have it: it is left out "
-                + "until it is there"
+            "\(copy.source.place) lists \($0.digest), which refers to \(found.subject), and does not have it: it is left "
+                + "out until it is there"
+        }
+        warnings += found.unread.map {
+            "\(copy.source.place) lists \($0.digest) of type \($0.mediaType.description.displaySafe), which refers to "
+                + "\(found.subject) and is no manifest of a kind that is mirrored: it is left out"
         }
         warnings += try await CopyError.naming("the list of referrers", of: found.subject) {
             try await list(found, without: Set(gone))
@@ -78,7 +82,7 @@ struct ReferrerCopy: Sendable {
             _ = try await copy.cache.names.remove(tag, of: copy.job.source)
         }
         guard found.hasList else { return [] }
-        let left = Set(found.referrers.map(\.manifest.descriptor.digest) + found.missing)
+        let left = Set((found.referrers.map(\.manifest.descriptor) + found.missing + found.unread).map(\.digest))
         return try await copy.cache.names.referrers(of: found.subject, in: copy.job.target)
             .filter { try copy.cache.manifest($0)?.subject?.digest == found.subject }
             .map(\.digest).filter { !left.contains($0) }
@@ -135,7 +139,8 @@ struct ReferrerCopy: Sendable {
         try await copy.known.referrerIndexes.exclusively(found.subject, in: copy.job.target) {
             let present: Manifest?
             switch try await copy.target.asking({ try await $0.manifest(.tag(tag)) }) {
-            case .known(let there): present = there
+            // Some registries take the tag's name for the digest, and show the subject itself.
+            case .known(let there): present = there?.descriptor.digest == found.subject ? nil : there
             case .unknown(let error):
                 // Some refuse to tell what is not there; an outage must not make a list forget what others put there.
                 guard (error as? any TargetRefusal)?.isDenial == true else { throw error }

@@ -10,16 +10,17 @@ import OCI
 struct ReferrerNews {
     let copy: ImageCopy
     let graph: ImageGraph
-    /// The source's tags under which referrers are kept.
-    let tags: Set<TagName>
+    let tags: ReferrerTags
 
     private enum Question {
         /// What the source's own interface lists of some subjects.
         case interface([Digest])
         /// What the tag lists that stands in for the interface.
-        case index(TagName, of: Digest)
+        case index(of: Digest)
         /// Whether one of cosign's tags is what it was: one of these.
         case tag(TagName, Set<Digest>)
+        /// Whether one of cosign's tags, which nobody lists, is there by now and none of these.
+        case unlisted(TagName, Set<Digest>)
     }
 
     /// - Throws: `CacheError`; `CancellationError`; what source and target throw.
@@ -30,39 +31,56 @@ struct ReferrerNews {
             case .interface(let subjects):
                 guard let isNew = try await interface(subjects) else { continue }
                 return isNew
-            case .index(let tag, let subject):
-                let listed = try await copy.source.manifest(.tag(tag))?.references ?? []
-                return try await differs(listed, subject)
+            case .index(let subject):
+                if let listed = try await search.list(of: subject) { return try await differs(listed, subject) }
+                guard hasInterface, let isNew = try await interface([subject]) else { continue }
+                return isNew
             case .tag(let tag, let former):
                 return try await copy.source.resolve(.tag(tag)).map { !former.contains($0.digest) } ?? true
+            case .unlisted(let tag, let given):
+                return try await copy.source.resolve(.tag(tag)).map { !given.contains($0.digest) } ?? false
             }
         }
         return false
     }
 
+    private var search: ReferrerSearch { ReferrerSearch(source: copy.source, cache: copy.cache, tags: tags) }
+
+    /// Whether the source may list referrers itself.
+    private var hasInterface: Bool { copy.known.referrerIndexes.areKept(by: copy.job.source) != false }
+
     /// - Returns: `nil` when the names of the tags alone tell that there is something new, or something gone.
     private func questions() async throws -> [Question]? {
         var questions: [Question] = []
-        for subject in graph.subjects {
-            let given = try await given(subject)
-            for tag in subject.cosignTags where tags.contains(tag) || !given.all.isEmpty {
-                if let last = try await copy.cache.names.resolve(.tag(tag), in: copy.job.source)?.digest {
-                    guard tags.contains(tag) == given.all.contains(last) else { return nil }
-                    questions.append(.tag(tag, [last]))
-                } else if tags.contains(tag) {
-                    // Of what the target has mounted the cache knows no more than that it was given.
-                    guard !given.elsewhere.isEmpty else { return nil }
-                    questions.append(.tag(tag, given.elsewhere))
-                }
-            }
-            let index = try subject.referrersTag
-            if tags.contains(index) { questions.append(.index(index, of: subject)) }
+        for (position, subject) in graph.subjects.enumerated() {
+            guard let aboutTags = try await tagQuestions(about: subject, isFirst: position == 0) else { return nil }
+            questions += aboutTags
         }
         let hasIndex = questions.contains { if case .index = $0 { true } else { false } }
-        if !hasIndex, copy.known.referrerIndexes.areKept(by: copy.job.source) != false {
+        if !hasIndex || tags.isUnlisted, hasInterface {
             let isChosen = !copy.job.platforms.isEmpty && graph.top.descriptor.mediaType.isIndex
             questions.append(.interface(isChosen ? graph.subjects : Array(graph.subjects.prefix(1))))
         }
+        return questions
+    }
+
+    /// Where tags are not listed, those of the first subject alone are asked for: most is signed there.
+    private func tagQuestions(about subject: Digest, isFirst: Bool) async throws -> [Question]? {
+        let given = try await given(subject)
+        var questions: [Question] = []
+        for tag in subject.cosignTags where tags.mayHave(tag) || !given.all.isEmpty {
+            if let last = try await copy.cache.names.resolve(.tag(tag), in: copy.job.source)?.digest {
+                guard tags.mayHave(tag) == given.all.contains(last) else { return nil }
+                questions.append(.tag(tag, [last]))
+            } else if tags.isUnlisted {
+                if isFirst { questions.append(.unlisted(tag, given.all)) }
+            } else if tags.mayHave(tag) {
+                // Of what the target has mounted the cache knows no more than that it was given.
+                guard !given.elsewhere.isEmpty else { return nil }
+                questions.append(.tag(tag, given.elsewhere))
+            }
+        }
+        if tags.mayHave(try subject.referrersTag), isFirst || !tags.isUnlisted { questions.append(.index(of: subject)) }
         return questions
     }
 
@@ -79,15 +97,15 @@ struct ReferrerNews {
 
     private func differs(_ listed: [Descriptor], _ subject: Digest) async throws -> Bool {
         let given = try await given(subject)
-        let there = Set(listed.map(\.digest).filter { $0 != subject })
+        let there = listed.filter { $0.digest != subject }
         let known = Set(
             try given.here.filter { try copy.cache.manifest($0)?.subject?.digest == subject }.map(\.digest)
         )
         // What else the target was given may be what one of cosign's tags is at the source.
-        guard known.isSubset(of: there) else { return true }
-        for digest in there.subtracting(known.union(given.elsewhere)) {
-            // What is listed and not there is no news, until it is there.
-            guard try await copy.source.resolve(.digest(digest)) == nil else { return true }
+        guard known.isSubset(of: there.map(\.digest)) else { return true }
+        for descriptor in there where !given.all.contains(descriptor.digest) {
+            // What is listed and cannot be had is no news, until it can.
+            if case .manifest = try await search.read(descriptor) { return true }
         }
         return false
     }
@@ -112,9 +130,9 @@ struct ReferrerNews {
 extension ImageCopy {
     /// The source's tags under which referrers are kept: from the entry's listing, else from one listing of our own,
     /// which serves all tags of the repository in this run.
-    func referrerTags() async throws -> Set<TagName> {
+    func referrerTags() async throws -> ReferrerTags {
         if let tags = job.referrerTags { return tags }
-        let list = { () async throws -> Set<TagName> in try await source.referrerTags() }
+        let list = { () async throws -> ReferrerTags in try await source.referrerTags() }
         return try await known.referrerTags.value(for: job.source, isGood: { _ in true }, fetch: list)
     }
 

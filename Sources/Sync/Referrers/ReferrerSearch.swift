@@ -18,22 +18,47 @@ struct FoundReferrers: Sendable {
     /// The same with their manifests, and what cosign's tags name.
     let referrers: [Referrer]
     /// What the source lists and does not have: removed there, while its list was forgotten.
-    let missing: [Digest]
+    let missing: [Descriptor]
+    /// What the source lists and is no manifest of a kind that is mirrored.
+    let unread: [Descriptor]
     /// Whether the source has a list at all: a refused question does not mean that nothing refers to the subject.
     let hasList: Bool
+}
+
+/// Which of the tags under which referrers are kept a source has.
+enum ReferrerTags: Sendable {
+    case listed(Set<TagName>)
+    /// The source does not tell: any of them may be there.
+    case unlisted
+
+    func mayHave(_ tag: TagName) -> Bool {
+        switch self {
+        case .listed(let tags): tags.contains(tag)
+        case .unlisted: true
+        }
+    }
+
+    var isUnlisted: Bool { if case .unlisted = self { true } else { false } }
 }
 
 /// Finds what refers to manifests of a source.
 ///
 /// By the referrers interface, by the tags that stand in for it, and by cosign's tags; which of the tags there are is
-/// known from one listing, so none is asked for in vain.
+/// known from one listing, so none is asked for in vain where the source gives it.
 struct ReferrerSearch: Sendable {
     private static let parallelism = 6
 
     let source: any ImageSource
     let cache: ContentCache
-    /// The source's tags under which referrers are kept.
-    let tags: Set<TagName>
+    let tags: ReferrerTags
+
+    /// One of what a list names.
+    enum Reading {
+        case manifest(Manifest)
+        case absent
+        /// It is no manifest of a kind that is mirrored.
+        case unread
+    }
 
     /// What refers to each of these manifests, in their order.
     ///
@@ -45,45 +70,73 @@ struct ReferrerSearch: Sendable {
     private func referrers(of subject: Digest) async throws -> FoundReferrers {
         try await CopyError.naming("what refers to it", of: subject) {
             let answer = try await source.listedReferrers(of: subject)?.map(\.descriptor)
-            var listed = answer ?? []
-            let index = try subject.referrersTag
-            if tags.contains(index), let manifest = try await source.manifest(.tag(index)) {
-                listed += manifest.references
-            }
+            let list = try await list(of: subject)
             var seen: Set<Digest> = [subject]
-            listed.removeAll { !seen.insert($0.digest).inserted }
-            guard listed.count <= ReferrerCopy.maximumCount else { throw CopyError(.tooManyReferrers) }
-            var found: [Referrer] = []
-            var missing: [Digest] = []
-            for descriptor in listed {
-                if let manifest = try await manifest(descriptor) {
-                    found.append(Referrer(manifest: manifest))
-                } else {
-                    missing.append(descriptor.digest)
+            let named = ((answer ?? []) + (list ?? [])).filter { seen.insert($0.digest).inserted }
+            guard named.count <= ReferrerCopy.maximumCount else { throw CopyError(.tooManyReferrers) }
+            var (found, missing, unread) = ([Referrer](), [Descriptor](), [Descriptor]())
+            for descriptor in named {
+                switch try await read(descriptor) {
+                case .manifest(let manifest): found.append(Referrer(manifest: manifest))
+                case .absent: missing.append(descriptor)
+                case .unread: unread.append(descriptor)
                 }
-            }
-            for tag in subject.cosignTags where tags.contains(tag) {
-                guard let manifest = try await source.manifest(.tag(tag)) else { continue }
-                found.append(Referrer(manifest: manifest, tag: tag))
             }
             return FoundReferrers(
                 subject: subject,
-                listed: listed,
-                referrers: found,
+                listed: found.map(\.manifest.descriptor) + missing + unread,
+                referrers: found + (try await tagged(subject)),
                 missing: missing,
-                hasList: answer != nil || tags.contains(index)
+                unread: unread,
+                hasList: answer != nil || list != nil
             )
         }
     }
 
-    /// - Returns: `nil` when the source does not have it.
-    private func manifest(_ descriptor: Descriptor) async throws -> Manifest? {
-        if let cached = try cache.manifest(descriptor) { return cached }
-        do {
-            return try await source.manifest(descriptor)
-        } catch let error as RegistryError where error.kind == .notFound {
-            return nil
+    /// What stands under cosign's tags.
+    private func tagged(_ subject: Digest) async throws -> [Referrer] {
+        var found: [Referrer] = []
+        for tag in subject.cosignTags where tags.mayHave(tag) {
+            guard let manifest = try await source.manifest(.tag(tag)) else { continue }
+            found.append(Referrer(manifest: manifest, tag: tag))
         }
+        return found
+    }
+
+    /// What the tag lists that stands in for the interface; `nil` where there is none.
+    func list(of subject: Digest) async throws -> [Descriptor]? {
+        let tag = try subject.referrersTag
+        guard tags.mayHave(tag) else { return nil }
+        return try await source.manifest(.tag(tag))?.listedReferrers(of: subject)
+    }
+
+    /// By the digest alone: registries are known to list other sizes and types than the manifest's.
+    func read(_ descriptor: Descriptor) async throws -> Reading {
+        if let cached = try cache.manifest(descriptor.digest) { return .manifest(cached) }
+        do {
+            return try await source.manifest(.digest(descriptor.digest)).map(Reading.manifest) ?? .absent
+        } catch let error as RegistryError where error.isOfOtherKind || isOfOtherKind(descriptor, error) {
+            return .unread
+        }
+    }
+
+    /// What is listed as something else than a manifest need not be like one.
+    private func isOfOtherKind(_ descriptor: Descriptor, _ error: RegistryError) -> Bool {
+        !descriptor.mediaType.isManifest && error.kind == .protocolViolation
+    }
+}
+
+extension RegistryError {
+    /// The registry has it, and it is nothing that is mirrored.
+    fileprivate var isOfOtherKind: Bool { kind == .unsupported || status == 406 || status == 415 }
+}
+
+extension Manifest {
+    /// What the index under a subject's tag lists; `nil` for anything else: some tools and registries have the subject itself
+    /// under that name.
+    func listedReferrers(of subject: Digest) -> [Descriptor]? {
+        guard case .index(let index) = content, descriptor.digest != subject else { return nil }
+        return index.entries.map(\.descriptor)
     }
 }
 

@@ -8,7 +8,7 @@ struct TagWork: Sendable {
     let order: Int
     let tag: EntryPlan.Tag
     /// See ``EntryPlan/referrerTags``.
-    let referrerTags: Set<TagName>?
+    let referrerTags: ReferrerTags?
 }
 
 /// Brings one tag of a run to its end: up to date, copied, or failed.

@@ -72,7 +72,13 @@ extension ImageSource {
     }
 
     /// The tags under which referrers are kept.
-    func referrerTags() async throws -> Set<TagName> {
-        Set(try await tags()?.filter(\.isReferrerTag) ?? [])
+    ///
+    /// A refused list is no failure: each tag can be asked for.
+    func referrerTags() async throws -> ReferrerTags {
+        do {
+            return .listed(Set(try await tags()?.filter(\.isReferrerTag) ?? []))
+        } catch let error as RegistryError where error.isRefusalToTell {
+            return .unlisted
+        }
     }
 }
