@@ -70,7 +70,7 @@ struct ToldErrorTests {
             #expect(first.errorLines.contains { $0.contains(#""decision":"copy""#) })
             let second = try await mirror.workspace.run("sync", "-v", "--log-format", "json")
             #expect(second.errorLines.contains { $0.contains(#""because":"the target lists the tag""#) })
-            mirror.target.script(RequestMatch("HEAD", .manifests, times: nil), .status(404))
+            mirror.target.script(RequestMatch(nil, .manifests, times: nil), .status(404))
             mirror.upstream.script(RequestMatch("GET", .manifests, times: nil), .status(403))
             let failed = try await mirror.workspace.run("sync", "--log-format", "json", "--quiet")
             #expect(failed.status == 1)

@@ -11,6 +11,10 @@ package protocol ImageTarget: ContentSink, TagListing {
     /// What a reference stands for at the moment; `nil` when there is no such manifest.
     func resolve(_ reference: Reference) async throws -> Descriptor?
 
+    /// The same of what ``resolve(_:)`` does not know and what may be there all the same; costs nothing where that has shown
+    /// to be true of nothing.
+    func resolveByReading(_ reference: Reference) async throws -> Descriptor?
+
     /// The manifest that a reference stands for; `nil` when there is none.
     func manifest(_ reference: Reference) async throws -> Manifest?
 

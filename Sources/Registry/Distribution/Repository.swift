@@ -1,6 +1,7 @@
 package import NIOCore
 import NIOHTTP1
 package import OCI
+import Synchronization
 
 /// One repository of one registry, to read from and, where it was asked for, to write to.
 ///
@@ -101,6 +102,16 @@ extension Repository {
     /// - Returns: `nil` when there is no such manifest.
     package func resolve(_ reference: Reference) async throws -> Descriptor? {
         try await ManifestQuestion(self, reference, .resolve).descriptor()
+    }
+
+    /// What a reference stands for of which HEAD knows nothing: some registries answer it with 404 whatever is there.
+    ///
+    /// A host whose GET has once said the same is not asked so again.
+    package func resolveByReading(_ reference: Reference) async throws -> Descriptor? {
+        guard !client.trustsHEAD.load(ordering: .relaxed) else { return nil }
+        let found = try await manifest(reference)?.descriptor
+        if found == nil { client.trustsHEAD.store(true, ordering: .relaxed) }
+        return found
     }
 
     /// The manifest that a reference stands for.

@@ -80,7 +80,12 @@ struct TagPages {
             request.accepted = pages.accepted
             let status = try await repository.client.retry.run(context) { [request] in
                 let response = try await repository.client.attempt(request)
-                if response.status != 404 { try pages.take(response) }
+                if response.status != 404 {
+                    try pages.take(response)
+                } else if repository.access == .push, !response.hasErrors {
+                    // Who knows no such list says so as well, in other words than a registry's.
+                    throw context.error(.unsupported, RegistryError.statusAlone(404), status: 404)
+                }
                 return response.status
             }
             if status == 404 { return nil }
@@ -120,4 +125,9 @@ struct TagPages {
         }
         return !elements.isEmpty && tags.count + dropped == before
     }
+}
+
+extension HTTPResponse {
+    /// Whether its body has errors in the form of the specification.
+    fileprivate var hasErrors: Bool { (try? JSONValue(parsing: bytes))?["errors"] != nil }
 }

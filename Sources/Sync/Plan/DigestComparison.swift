@@ -30,7 +30,11 @@ struct DigestComparison {
         _ tag: EntryPlan.Tag,
         at target: any ImageTarget
     ) async throws -> (isEqual: Bool, expected: Digest, present: Digest?) {
-        async let asked = target.asking { try await $0.resolve(.tag(tag.target)) }
+        // The target is known to have the tag.
+        async let asked = target.asking { target async throws -> Descriptor? in
+            if let present = try await target.resolve(.tag(tag.target)) { return present }
+            return try await target.resolveByReading(.tag(tag.target))
+        }
         var expected = try await expected(of: tag, listed: tag.listed.digest)
         // A target that refuses to tell is written to: nothing says that it is equal.
         guard case .known(let resolved) = try await asked, let present = resolved?.digest else {

@@ -1,5 +1,7 @@
 import Cache
+import Concurrency
 import OCI
+import Registry
 
 /// Lists, selects, names and decides the tags of one entry, with one listing a side.
 struct EntryPlanner {
@@ -33,7 +35,10 @@ struct EntryPlanner {
         guard depth == .decisions, let target else { return try await undecided(to: depth) }
         async let offered = target.asking { try await $0.tags() }
         var plan = try await undecided(to: depth)
-        decide(&plan, among: PresentTags(try await offered))
+        switch try await offered {
+        case .known(let tags): decide(&plan, among: tags)
+        case .unknown(let error): try await decideEach(&plan, at: target, mayBeEmpty: error.isAbsence)
+        }
         return plan
     }
 
@@ -91,40 +96,67 @@ struct EntryPlanner {
 
     private func decision(on name: TagName, at target: any ImageTarget) async throws -> EntryPlan.Decision {
         switch try await target.asking({ try await $0.resolve(.tag(name)) }) {
-        case .known(.some): return entry.checksDigest ? .compare : .upToDate(nil)
+        case .known(.some): return whenPresent
         case .unknown: return .copy(repositoryIsEmpty: false, because: .absent)
         case .known(nil):
             // The beginning of the list tells whether there is a repository.
             let isThere = try await target.asking { try await $0.isThere() }
             if case .known(false) = isThere { return .copy(repositoryIsEmpty: true, because: .absent) }
-            return .copy(repositoryIsEmpty: false, because: .absent)
+            if case .known(.some) = try await target.asking({ try await $0.resolveByReading(.tag(name)) }) {
+                return whenPresent
+            }
+            guard case .unknown(let error) = isThere else { return .copy(repositoryIsEmpty: false, because: .absent) }
+            return .copy(repositoryIsEmpty: error.isAbsence, because: .absent)
         }
     }
 
+    private var whenPresent: EntryPlan.Decision { entry.checksDigest ? .compare : .upToDate(nil) }
+
     /// In place: a long listing's plan is not held twice.
-    private func decide(_ plan: inout EntryPlan, among present: PresentTags) {
+    ///
+    /// A target that does not know the repository, whose tags are `nil`, has no blob in it.
+    private func decide(_ plan: inout EntryPlan, among tags: [TagName]?) {
+        let present = Set(tags ?? [])
         for index in plan.tags.indices where !plan.tags[index].decision.isRefused {
-            if present.names.contains(plan.tags[index].target) {
-                plan.tags[index].decision = entry.checksDigest ? .compare : .upToDate(nil)
-            } else {
-                plan.tags[index].decision = .copy(repositoryIsEmpty: present.isEmpty, because: .absent)
-            }
+            plan.tags[index].decision =
+                present.contains(plan.tags[index].target)
+                ? whenPresent : .copy(repositoryIsEmpty: tags == nil, because: .absent)
+        }
+    }
+
+    /// A target that does not list its tags is asked for each, unless it refuses that of the first as well: what nobody
+    /// tells of is copied.
+    ///
+    /// One that has none of them, and says 404 of the list in words of its own, is as good as empty.
+    private func decideEach(_ plan: inout EntryPlan, at target: any ImageTarget, mayBeEmpty: Bool) async throws {
+        let open = plan.tags.indices.filter { !plan.tags[$0].decision.isRefused }
+        let names = open.map { plan.tags[$0].target }
+        guard let first = names.first else { return }
+        var present: [Bool] = []
+        if case .known(let found) = try await target.asking({ try await $0.has(first) }) {
+            present =
+                [found]
+                + (try await names.dropFirst().map(limit: ImageCopy.manifestParallelism) { name in
+                    guard case .known(true) = try await target.asking({ try await $0.has(name) }) else { return false }
+                    return true
+                })
+        }
+        for (position, index) in open.enumerated() {
+            let isThere = present.indices.contains(position) && present[position]
+            plan.tags[index].decision =
+                isThere
+                ? whenPresent : .copy(repositoryIsEmpty: mayBeEmpty && !present.contains(true), because: .absent)
         }
     }
 }
 
-/// What a target's listing says of its repository.
-private struct PresentTags {
-    let names: Set<TagName>
-    /// The registry does not know the repository, so no blob can be in it.
-    let isEmpty: Bool
+extension Error {
+    fileprivate var isAbsence: Bool { (self as? RegistryError)?.status == 404 }
+}
 
-    /// A target that refuses to tell is not known to have any tag, and not known to be empty.
-    init(_ listing: Knowledge<[TagName]?>) {
-        switch listing {
-        case .known(nil): (names, isEmpty) = ([], true)
-        case .known(let tags?): (names, isEmpty) = (Set(tags), false)
-        case .unknown: (names, isEmpty) = ([], false)
-        }
+extension ImageTarget {
+    fileprivate func has(_ tag: TagName) async throws -> Bool {
+        if try await resolve(.tag(tag)) != nil { return true }
+        return try await resolveByReading(.tag(tag)) != nil
     }
 }

@@ -1,0 +1,93 @@
+import OCI
+import Sync
+import TestSupport
+import Testing
+
+/// Targets that do not tell what they hold in the usual way: what is there is found in another, and not copied again.
+@Suite(.timeLimit(.minutes(10)))
+struct UnlistedTargetTests {
+    private func runs(
+        _ selection: String,
+        _ script: (ScriptedRegistry) -> Void,
+        _ check: (MirrorRun, String, ScriptedRegistry, ScriptedRegistry) async throws -> Void
+    ) async throws {
+        try await ScriptedRegistry.with { source in
+            for tag: TagName in ["v1", "v2", "v3"] {
+                source.load(.image(labels: ["tag": tag.description]), repository: "app", tag: tag)
+            }
+            try await ScriptedRegistry.with { target in
+                script(target)
+                try await MirrorRun.with { mirror in
+                    let entry = "source: '\(source.host)/app', target: '\(target.host)/app', \(selection)"
+                    try await check(mirror, entry, source, target)
+                }
+            }
+        }
+    }
+
+    static let selections = [
+        "tag: v1", "tag_regex: '^v'", "tag: v1, check_digest: true", "tag_regex: '^v', check_digest: true",
+    ]
+
+    @Test(
+        "Where the list of tags is refused each tag is asked for",
+        arguments: selections,
+        [
+            .error(403, "DENIED"), .status(405), .status(404, body: "404 page not found"), .status(401),
+            .status(404, headers: ["Content-Type": "text/html"], body: "<html>not here</html>"),
+        ] as [Action]
+    )
+    func refusedList(selection: String, refusal: Action) async throws {
+        try await runs(selection) { target in
+            target.script(RequestMatch("GET", .tags, times: nil), refusal)
+        } _: { mirror, entry, source, target async throws in
+            let first = try await mirror.run(entry)
+            #expect(first.errors == 0 && first.synced == (selection.contains("regex") ? 3 : 1))
+            target.forgetRequests()
+            let second = try await mirror.run(entry)
+            #expect(second.errors == 0 && second.upToDate == first.synced)
+            #expect(target.count("PUT") == 0 && target.count("POST") == 0)
+            source.load(.image(labels: ["tag": "another"]), repository: "app", tag: "v4")
+            #expect(try await mirror.run(entry).synced == (selection.contains("regex") ? 1 : 0))
+        }
+    }
+
+    @Test("Where a tag is refused too, everything is copied, after one question")
+    func refusedTags() async throws {
+        try await runs("tag_regex: '^v'") { target in
+            target.script(RequestMatch("GET", .tags, times: nil), .status(403))
+            target.script(RequestMatch("HEAD", .manifests, times: nil), .status(403))
+            target.script(RequestMatch("GET", .manifests, times: nil), .status(403))
+        } _: { mirror, entry, _, target async throws in
+            #expect(try await mirror.run(entry).synced == 3)
+            target.forgetRequests()
+            #expect(try await mirror.run(entry).synced == 3)
+            #expect(target.count("HEAD", pathContains: "/manifests/v") <= 1)
+        }
+    }
+
+    @Test("Where HEAD knows no manifest, GET does", arguments: selections)
+    func silentHEAD(selection: String) async throws {
+        try await runs(selection) { target in
+            target.script(RequestMatch("HEAD", .manifests, times: nil), .status(404))
+        } _: { mirror, entry, _, target async throws in
+            let first = try await mirror.run(entry)
+            #expect(first.errors == 0 && first.synced > 0)
+            target.forgetRequests()
+            for _ in 0..<2 { #expect(try await mirror.run(entry).upToDate == first.synced) }
+            #expect(target.count("PUT") == 0)
+        }
+    }
+
+    @Test("A registry whose HEAD is right is asked so once, however many tags are new")
+    func trustedHEAD() async throws {
+        try await runs("tag: v1") { _ in
+        } _: { mirror, entry, source, target async throws in
+            _ = try await mirror.run(entry)
+            let entries = ["v2", "v3"].map { entry.replacing("tag: v1", with: "tag: \($0)") }
+            target.forgetRequests()
+            #expect(try await mirror.run(entries[0], entries[1]).synced == 2)
+            #expect(target.count("GET", pathContains: "/manifests/") <= 2)
+        }
+    }
+}
