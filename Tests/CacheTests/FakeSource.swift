@@ -23,6 +23,7 @@ final class FakeSource: ContentSource {
 
     private struct State: Sendable {
         var offsets: [Int64] = []
+        var mayBeAhead: [Bool] = []
         var behaviours: [Behaviour]
         var delivered = 0
     }
@@ -46,6 +47,8 @@ final class FakeSource: ContentSource {
     /// Where each reading began.
     var offsets: [Int64] { state.value.offsets }
     var delivered: Int { state.value.delivered }
+    /// Whether each reading of a large blob could have brought what comes later before its turn.
+    var mayBeAhead: [Bool] { state.value.mayBeAhead }
 
     func manifest(_ descriptor: Descriptor) async throws -> Manifest {
         throw Failure()
@@ -54,11 +57,12 @@ final class FakeSource: ContentSource {
     func readBlob(
         _ descriptor: Descriptor,
         from offset: Int64,
-        ahead _: (any ScratchSpace)?,
+        ahead scratch: (any ScratchSpace)?,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {
         let behaviour: Behaviour = state.update { state in
             state.offsets.append(offset)
+            state.mayBeAhead.append(scratch != nil)
             return state.behaviours.isEmpty ? .deliver : state.behaviours.removeFirst()
         }
         guard let content = contents[descriptor.digest] else { throw Failure() }

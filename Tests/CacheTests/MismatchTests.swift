@@ -7,6 +7,16 @@ import Testing
 
 @Suite(.timeLimit(.minutes(10)))
 struct MismatchTests {
+    @Test("After wrong bytes the whole is asked for as it is, in no parts")
+    func whole() async throws {
+        let content = bytes(2_000_000)
+        try await withCache { cache, _ async throws in
+            let source = FakeSource([content], [.corrupt(at: 5)])
+            try await cache.follow(blob(content), from: source).whenCommitted()
+            #expect(source.mayBeAhead == [true, false])
+        }
+    }
+
     @Test(
         "Wrong bytes are never committed; a fresh attempt repairs them",
         arguments: [3_000_000, 10_000],

@@ -26,11 +26,13 @@ struct Resumption: Sendable {
     ///   throws: then what has arrived stays for the next.
     func fetch() async throws {
         var failures = 0
+        var hasMismatched = false
         while true {
             do {
                 do {
-                    return try await attempt()
+                    return try await attempt(inParts: !hasMismatched)
                 } catch let mismatch as Mismatch {
+                    hasMismatched = true
                     // One that cannot be emptied would bring the same again and again.
                     download.state.restart()
                     try partial.file.truncate(to: 0)
@@ -53,7 +55,8 @@ struct Resumption: Sendable {
         }
     }
 
-    private func attempt() async throws {
+    /// After wrong bytes nothing of it may arrive ahead: the whole is asked for as it is.
+    private func attempt(inParts: Bool) async throws {
         let (length, hasher) = try await partial.rehash(for: download.descriptor)
         ingestion.downloads.count { $0.resumedBytes += length }
         download.state.begin(partial.file, arrived: length)
@@ -61,7 +64,7 @@ struct Resumption: Sendable {
             descriptor: download.descriptor,
             partial: partial,
             source: download.source,
-            scratch: Scratch(store: store),
+            scratch: inParts ? Scratch(store: store) : nil,
             state: download.state,
             budget: ingestion.downloads.lanes
         ) { [downloads = ingestion.downloads, state = download.state] count in

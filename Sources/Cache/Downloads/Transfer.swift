@@ -15,8 +15,8 @@ struct Transfer: Sendable {
     let descriptor: Descriptor
     let partial: Ingest
     let source: any ContentSource
-    /// For what may arrive ahead of what is appended.
-    let scratch: any ScratchSpace
+    /// For what may arrive ahead of what is appended; `nil` where nothing may.
+    let scratch: (any ScratchSpace)?
     let state: DownloadState
     let budget: LaneBudget
     let onDelivery: @Sendable (Int) -> Void
