@@ -138,6 +138,13 @@ struct WireGrammarTests {
     func parsesDates() {
         #expect(HTTPDate.parse("Sun, 06 Nov 1994 08:49:37 GMT") == 784_111_777)
         #expect(HTTPDate.parse("Thu, 29 Feb 2024 00:00:00 GMT") == 1_709_164_800)
-        #expect(HTTPDate.parse("1994-11-06") == nil)
+        #expect(HTTPDate.parse("Sunday, 06-Nov-94 08:49:37 GMT") == 784_111_777)
+        #expect(HTTPDate.parse("Sun Nov  6 08:49:37 1994") == 784_111_777)
+        #expect(HTTPDate.parse("Thursday, 29-Feb-24 00:00:00 GMT") == 1_709_164_800)
+        for text in [
+            "1994-11-06", "Sun, 06 Nov 1994 08:49:37", "Sun Nov  6 08:49:37 1994 GMT", "", "Sun,", "a b c d e",
+        ] {
+            #expect(HTTPDate.parse(text) == nil)
+        }
     }
 }

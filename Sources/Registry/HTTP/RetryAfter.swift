@@ -25,25 +25,36 @@ enum RetryAfter {
     }
 }
 
-/// The preferred date format of HTTP: `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// The dates of HTTP, all three that are to be read (RFC 9110, 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`,
+/// `Sunday, 06-Nov-94 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`.
 enum HTTPDate {
     private static let months = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
 
-    /// Seconds since 1970; `nil` for anything else, the two obsolete forms included.
+    /// Seconds since 1970; `nil` for anything else.
     static func parse(_ text: some StringProtocol) -> Double? {
-        let words = text.split(separator: " ")
-        guard words.count == 6, words[0].hasSuffix(","), words[5] == "GMT" || words[5] == "UTC",
-            let day = Int(words[1]), (1...31).contains(day),
-            let month = months.firstIndex(where: { $0 == words[2] }),
-            let year = Int(words[3]), (1970...9999).contains(year)
+        let words = String(text).split { $0 == " " || $0 == "-" }.map(String.init)
+        let isOldest = words.first?.hasSuffix(",") != true
+        guard words.count == (isOldest ? 5 : 6), isOldest || ["GMT", "UTC"].contains(words[5]) else { return nil }
+        let (day, month, year, time) =
+            isOldest ? (words[2], words[1], words[4], words[3]) : (words[1], words[2], words[3], words[4])
+        guard let day = Int(day), (1...31).contains(day), let month = months.firstIndex(of: month),
+            let year = Int(year).map(wholeYear), (1970...9999).contains(year)
         else { return nil }
-        let clock = words[4].split(separator: ":").map { Int($0) ?? -1 }
+        let clock = time.split(separator: ":").map { Int($0) ?? -1 }
         guard clock.count == 3, (0...23).contains(clock[0]), (0...59).contains(clock[1]), (0...60).contains(clock[2])
         else { return nil }
         let days = daysSince1970(year: year, month: month + 1, day: day)
         return Double(days * 86_400 + clock[0] * 3600 + clock[1] * 60 + clock[2])
+    }
+
+    private static func wholeYear(_ year: Int) -> Int {
+        switch year {
+        case 0..<70: year + 2000
+        case 70..<100: year + 1900
+        default: year
+        }
     }
 
     /// Days from 1970-01-01 in the Gregorian calendar, counting years from March so that leap days come last.
