@@ -183,6 +183,13 @@ package final class ContentCache: Sendable {
         try await ImageLayout(store: store).write()
     }
 
+    /// Learns what other tools have entered in `index.json`, or written in their own way, before names are removed.
+    ///
+    /// - Throws: ``CacheError``.
+    package func takeUpLayout() async throws {
+        try await ImageLayout(store: store).takeUp()
+    }
+
     /// Protects blobs from collection until the cache's scope ends, and notes that they are used.
     ///
     /// Call it once for an image, before asking for its blobs: it is one transaction.

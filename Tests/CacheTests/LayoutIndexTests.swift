@@ -118,12 +118,7 @@ struct LayoutIndexTests {
                 try await NamesTests.store(Self.image, in: cache, as: "1", of: "a")
                 try await cache.writeLayout()
             }
-            let own = String(buffer: try contents("\(timed.path)/index.json"))
-            try Self.writeLayout(of: Self.other, named: "latest", at: timed.path)
-            let theirs = String(buffer: try contents("\(timed.path)/index.json"))
-            let entry = try #require(theirs.split(separator: "[").last?.split(separator: "]").first)
-            let both = own.replacing(#"{"manifests":["#, with: #"{"manifests":["# + entry + ",")
-            try write(ByteBuffer(string: both), to: "\(timed.path)/index.json")
+            try Self.enter(Self.other, named: "latest", in: timed.path)
             try await timed.open { cache async throws in
                 try await cache.writeLayout()
                 timed.advance(hours: 48)
@@ -131,6 +126,107 @@ struct LayoutIndexTests {
             }
             #expect(try timed.stored() == Self.image.digests.union(Self.other.digests))
         }
+    }
+
+    @Test("What another program has just added is known to the collection that comes next", arguments: [true, false])
+    func addedBeforeCollection(isDryRun: Bool) async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(Self.image, in: cache, as: "1", of: "a")
+                try await cache.writeLayout()
+            }
+            try Self.enter(Self.other, named: "latest", in: timed.path)
+            timed.advance(hours: 48)
+            try await timed.open { cache async throws in
+                var options = CollectionOptions(grace: .zero)
+                options.isDryRun = isDryRun
+                let report = try await cache.collect(options)
+                #expect(report.blobs == 0 && report.bytes == 0)
+            }
+            #expect(try timed.stored() == Self.image.digests.union(Self.other.digests))
+        }
+    }
+
+    @Test("Names that another program has written in its own way go with their tags")
+    func rewritten() async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(Self.image, in: cache, as: "1", of: "a")
+                try await NamesTests.store(Self.other, in: cache, as: "2", of: "a")
+                try await cache.writeLayout()
+            }
+            let text = String(buffer: try contents("\(timed.path)/index.json"))
+            try write(
+                ByteBuffer(string: text.replacing("\"digest\":", with: " \"digest\": ")),
+                to: "\(timed.path)/index.json"
+            )
+            timed.advance(hours: 48)
+            try await timed.open { cache async throws in
+                var options = CollectionOptions(grace: .zero)
+                options.maximumSize = 1
+                #expect(try await cache.collect(options).evictedTags.count == 2)
+            }
+            #expect(try timed.stored().isEmpty)
+            #expect(!String(buffer: try contents("\(timed.path)/index.json")).contains("library/a"))
+        }
+    }
+
+    @Test("What others had entered stays also where index.json is gone", arguments: [true, false])
+    func gone(isReopened: Bool) async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(Self.image, in: cache, as: "1", of: "a")
+                try await cache.writeLayout()
+            }
+            try Self.enter(Self.other, named: "latest", in: timed.path)
+            try await timed.open { cache async throws in
+                try await cache.writeLayout()
+                try remove("\(timed.path)/index.json")
+                if !isReopened { try await cache.writeLayout() }
+            }
+            timed.advance(hours: 48)
+            for _ in 0..<2 {
+                try await timed.open { cache async throws in
+                    try await cache.writeLayout()
+                    _ = try await cache.collect(CollectionOptions(grace: .zero))
+                }
+                #expect(try timed.stored() == Self.image.digests.union(Self.other.digests))
+            }
+        }
+    }
+
+    @Test("An index.json that ends in its middle is put aside, and what others had entered stays", arguments: [0, 60])
+    func cut(length: Int) async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(Self.image, in: cache, as: "1", of: "a")
+                try await cache.writeLayout()
+            }
+            try Self.enter(Self.other, named: "latest", in: timed.path)
+            try await timed.open { try await $0.writeLayout() }
+            let text = try contents("\(timed.path)/index.json")
+            try write(try #require(text.getSlice(at: 0, length: length)), to: "\(timed.path)/index.json")
+            for _ in 0..<2 {
+                try await timed.open { cache async throws in
+                    try await cache.writeLayout()
+                    timed.advance(hours: 48)
+                    _ = try await cache.collect(CollectionOptions(grace: .zero))
+                }
+                #expect(try timed.stored() == Self.image.digests.union(Self.other.digests))
+            }
+            #expect(String(buffer: try contents("\(timed.path)/index.json")).contains("\(Self.other.digest)"))
+            #expect(try names("\(timed.path)/quarantine").count { $0.hasPrefix("index.json.") } == 1)
+        }
+    }
+
+    /// Adds an image to a cache's layout as another program does.
+    private static func enter(_ image: SampleImage, named name: String, in path: String) throws {
+        let own = String(buffer: try contents("\(path)/index.json"))
+        try writeLayout(of: image, named: name, at: path)
+        let theirs = String(buffer: try contents("\(path)/index.json"))
+        let entry = try #require(theirs.split(separator: "[").last?.split(separator: "]").first)
+        let both = own.replacing(#"{"manifests":["#, with: #"{"manifests":["# + entry + ",")
+        try write(ByteBuffer(string: both), to: "\(path)/index.json")
     }
 
     @Test("While names are lacking a collection is refused, until a run is complete or it is forced")

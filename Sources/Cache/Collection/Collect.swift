@@ -19,12 +19,16 @@ package struct Collector: Sendable {
     /// - Throws: ``CacheError``; `CancellationError`, between two batches.
     package func collect(_ options: CollectionOptions = CollectionOptions()) async throws -> CollectionReport {
         if !options.isForced, !options.isDryRun { try await Recovery(store: store).checkNames() }
-        let work = Work(store: store, options: options)
         var report = CollectionReport()
         // First, as on a full disk it makes the room in which the index can be written.
         let partials = try await blocking { [store] in
             try OldIngests(store: store).remove(within: options.grace, isDryRun: options.isDryRun)
         }
+        // What others have entered since is kept, and what they have rewritten is ours again, before anything is decided.
+        let layout = ImageLayout(store: store)
+        if !options.isDryRun { try await layout.takeUp() }
+        let spared = options.isDryRun ? try await layout.foreignContents() : []
+        let work = Work(store: store, options: options, spared: spared)
         let settled = options.isDryRun ? CollectionTally() : try await work.tidy()
         report.partials = partials.count
         report.partialBytes = partials.reduce(0, +)
@@ -40,9 +44,9 @@ package struct Collector: Sendable {
         guard !options.isDryRun else { return report }
         try await ImageBytes(index: store.index).sumUnknown()
         if !report.evictedTags.isEmpty {
-            try await ImageLayout(store: store).write()
+            try await layout.write()
         } else if removed.blobs > 0 {
-            try await ImageLayout(store: store).updateReferrers()
+            try await layout.updateReferrers()
         }
         return report
     }
@@ -54,9 +58,12 @@ package struct Collector: Sendable {
         let cutoff: Int64
         let protection: References.Protection
         let sweep: Sweep
+        /// What a dry run leaves out, as a collection would.
+        let spared: Set<Digest>
 
-        init(store: Store, options: CollectionOptions) {
+        init(store: Store, options: CollectionOptions, spared: Set<Digest>) {
             self.store = store
+            self.spared = spared
             self.options = options
             cutoff = store.now - options.grace.components.seconds
             protection = .collecting(cutoff: cutoff)
@@ -83,10 +90,10 @@ extension Collector.Work {
     ) async throws -> CollectionTally {
         var removed = try await garbage(among: orphans).reduce(into: CollectionTally()) { $0.count($1.size) }
         let start = (garbage: Garbage(protection), tally: CollectionTally())
-        let found = try await store.index.readPages(start) { state, db, page in
+        let found = try await store.index.readPages(start) { [spared] state, db, page in
             var tally = state.tally
             defer { state.tally = tally }
-            return try state.garbage.run(db, page) { tally.count($0.size) }
+            return try state.garbage.run(db, page) { if !spared.contains($0.digest) { tally.count($0.size) } }
         }
         removed += found.tally
         let plan = try await evictions(used: total - removed.bytes, after: found.garbage.remainder)
@@ -129,11 +136,13 @@ extension Collector.Work {
     /// Files without a row, which nothing refers to, and which are older than the grace.
     private func garbage(among orphans: [StoredFile]) async throws -> [Sweep.Candidate] {
         let start = (search: KeeperSearch(protection), position: 0, found: [Sweep.Candidate]())
-        return try await store.index.readPages(start) { [cutoff] state, db, page in
+        return try await store.index.readPages(start) { [cutoff, spared] state, db, page in
             while state.position < orphans.count, !page.isOver {
                 let orphan = orphans[state.position]
                 state.position += 1
-                guard orphan.modifiedAt <= cutoff, try !state.search.isKept(db, orphan.digest) else { continue }
+                guard orphan.modifiedAt <= cutoff, !spared.contains(orphan.digest),
+                    try !state.search.isKept(db, orphan.digest)
+                else { continue }
                 state.found.append(.init(digest: orphan.digest, size: orphan.size, lastUse: orphan.modifiedAt))
             }
             return state.position == orphans.count

@@ -60,6 +60,18 @@ struct LayoutIndex: Sendable {
         if let failure = scanner.failure { throw failure }
     }
 
+    /// Whether all of it is of this program's making, and names nothing but these.
+    func isOurs(_ names: Set<ImageReference>) -> Bool {
+        isWhole && foreign.isEmpty && tags.allSatisfy { names.contains($0.reference) }
+    }
+
+    /// Enters a manifest without a name, as somebody else's.
+    mutating func addForeign(_ descriptor: Descriptor) {
+        let type = JSONText.quoted(descriptor.mediaType.description)
+        let text = #"{"digest":"\#(descriptor.digest)","mediaType":\#(type),"size":\#(descriptor.size)}"#
+        foreign.append(Foreign(text: ByteBuffer(string: text), digest: descriptor.digest, name: nil))
+    }
+
     private mutating func add(_ text: ByteBuffer, keepsTag: Bool) {
         let value = try? JSONValue(parsing: text)
         let digest = value?["digest"]?.string.flatMap { try? Digest($0) }

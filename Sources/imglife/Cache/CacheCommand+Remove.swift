@@ -54,6 +54,8 @@ struct CacheRemoveCommand: Subcommand {
     }
 
     private func remove(from cache: ContentCache) async throws -> Document {
+        // What another tool has rewritten is ours again, so that it goes with its tag.
+        if !dryRun { try await cache.takeUpLayout() }
         let found = try await cache.inventory.tags { [patterns] in patterns.pick($0) }
         let missing = patterns.filter { !found.contains(where: $0.matches) }
             .map { $0.reference?.description ?? "what '\($0.text.displaySafe)' matches" }
