@@ -9,7 +9,7 @@ import Testing
 @Suite(.timeLimit(.minutes(10)))
 struct ReferencesTests {
     private static let protections: [References.Protection] = [
-        .named, .lasting, .collecting(cutoff: RandomGraph.cutoff),
+        .named, .lasting, .collecting(RecentUse(after: RandomGraph.cutoff, until: .max)),
     ]
 
     private static func isProtected(_ blob: RandomGraph.Blob, _ protection: References.Protection) -> Bool {
@@ -17,7 +17,7 @@ struct ReferencesTests {
         return switch protection {
         case .named: blob.isNamed
         case .lasting: blob.isNamed || blob.isAwaited
-        case .collecting(let cutoff): blob.isNamed || blob.isAwaited || blob.isLeased || blob.usedAt > cutoff
+        case .collecting(let recent): blob.isNamed || blob.isAwaited || blob.isLeased || recent.contains(blob.usedAt)
         }
     }
 

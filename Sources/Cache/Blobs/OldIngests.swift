@@ -42,9 +42,10 @@ struct OldIngests: Sendable {
     /// - Returns: its bytes; `nil` when it stays.
     private func remove(_ name: String, _ grace: Duration, _ isDryRun: Bool) throws(SystemError) -> Int64? {
         guard let status = try ingest.status(name), status.isRegular else { return nil }
+        let lifetime = Ingest.lifetime(of: name, within: grace)
+        // Without grace a time that lies ahead, from when the clock was wrong, keeps nothing either.
         let isOld =
-            name.hasPrefix(Ingest.anonymousPrefix)
-            || store.now - status.modifiedAt >= Ingest.lifetime(of: name, within: grace)
+            name.hasPrefix(Ingest.anonymousPrefix) || lifetime <= 0 || store.now - status.modifiedAt >= lifetime
         let isReserved = status.allocated >= status.size + Reservation.smallest
         guard isOld || isReserved,
             let lock = try ingest.lockIfFree(name, flags: isOld ? O_RDONLY : O_RDWR)

@@ -55,7 +55,7 @@ package struct Collector: Sendable {
     fileprivate struct Work {
         let store: Store
         let options: CollectionOptions
-        let cutoff: Int64
+        let recent: RecentUse
         let protection: References.Protection
         let sweep: Sweep
         /// What a dry run leaves out, as a collection would.
@@ -65,8 +65,8 @@ package struct Collector: Sendable {
             self.store = store
             self.spared = spared
             self.options = options
-            cutoff = store.now - options.grace.components.seconds
-            protection = .collecting(cutoff: cutoff)
+            recent = RecentUse(within: options.grace, now: store.now)
+            protection = .collecting(recent)
             sweep = Sweep(store: store, protection: protection)
         }
     }
@@ -136,11 +136,11 @@ extension Collector.Work {
     /// Files without a row, which nothing refers to, and which are older than the grace.
     private func garbage(among orphans: [StoredFile]) async throws -> [Sweep.Candidate] {
         let start = (search: KeeperSearch(protection), position: 0, found: [Sweep.Candidate]())
-        return try await store.index.readPages(start) { [cutoff, spared] state, db, page in
+        return try await store.index.readPages(start) { [recent, spared] state, db, page in
             while state.position < orphans.count, !page.isOver {
                 let orphan = orphans[state.position]
                 state.position += 1
-                guard orphan.modifiedAt <= cutoff, !spared.contains(orphan.digest),
+                guard !recent.contains(orphan.modifiedAt), !spared.contains(orphan.digest),
                     try !state.search.isKept(db, orphan.digest)
                 else { continue }
                 state.found.append(.init(digest: orphan.digest, size: orphan.size, lastUse: orphan.modifiedAt))
@@ -180,7 +180,7 @@ extension Collector.Work {
         let reserved = try await store.index.read { try $0.leases.reservedBytes() }
         guard quota.isExceeded(by: used + reserved) else { return nothing }
         let index = store.index
-        let all = EvictionCandidates(cutoff: cutoff, pins: options.pins)
+        let all = EvictionCandidates(besides: recent, pins: options.pins)
         let candidates = try await index.readPages(all) { try $0.run($1, $2) }.sorted
         let plan = EvictionPlan(candidates, after: release, excess: used + reserved - quota.target)
         return try await index.readPages(plan) { try $0.run($1, $2) }

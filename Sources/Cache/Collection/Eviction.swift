@@ -31,15 +31,15 @@ struct EvictionCandidate: Sendable {
 
 /// Gathers the images that may make room, in short transactions.
 struct EvictionCandidates: Sendable {
-    private let cutoff: Int64
+    private let recent: RecentUse
     private let pins: Set<ImageReference>
     private var pinned: Set<Digest>?
     private var last: Digest?
     private var found: [EvictionCandidate] = []
 
     /// What a run has just used would be needed again first; evicting it would only free it after the grace.
-    init(cutoff: Int64, pins: Set<ImageReference>) {
-        self.cutoff = cutoff
+    init(besides recent: RecentUse, pins: Set<ImageReference>) {
+        self.recent = recent
         self.pins = pins
     }
 
@@ -76,8 +76,8 @@ struct EvictionCandidates: Sendable {
         )
         guard let row = try Row.fetchOne(statement, arguments: [digest]), let used: Int64 = row[2] else { return nil }
         let lastUse = max(row[1], used)
-        return lastUse <= cutoff
-            ? EvictionCandidate(digest: digest, names: row[0], updatedAt: row[1], lastUse: lastUse) : nil
+        return recent.contains(lastUse)
+            ? nil : EvictionCandidate(digest: digest, names: row[0], updatedAt: row[1], lastUse: lastUse)
     }
 
     private func pinnedDigests(_ db: Database) throws -> Set<Digest> {

@@ -18,8 +18,8 @@ enum References {
         case named
         /// Also what volumes have brought whose set is not complete.
         case lasting
-        /// Also what a lease holds, and what was used after the cutoff, in seconds since 1970.
-        case collecting(cutoff: Int64)
+        /// Also what a lease holds, and what was used recently.
+        case collecting(RecentUse)
     }
 
     /// A blob, and all that decides whether it stays.
@@ -54,7 +54,7 @@ enum References {
             switch protection {
             case .named: return false
             case .lasting: return isAwaited
-            case .collecting(let cutoff): return isAwaited || isLeased || lastUse > cutoff
+            case .collecting(let recent): return isAwaited || isLeased || recent.contains(lastUse)
             }
         }
     }

@@ -60,11 +60,12 @@ extension Inventory {
     package func recentGarbage(_ grace: Duration = CollectionOptions.defaultGrace) async throws -> RecentGarbage {
         let seconds = grace.components.seconds
         let start = (walk: Garbage(.lasting), found: RecentGarbage())
-        return try await store.index.readPages(start) { [cutoff = store.now - seconds] state, db, page in
+        let recent = RecentUse(within: grace, now: store.now)
+        return try await store.index.readPages(start) { state, db, page in
             var found = state.found
             defer { state.found = found }
             return try state.walk.run(db, page) { blob in
-                guard blob.lastUse > cutoff else { return }
+                guard recent.contains(blob.lastUse) else { return }
                 found.blobs += 1
                 found.bytes += blob.size
                 found.until = max(found.until ?? 0, blob.lastUse + seconds)

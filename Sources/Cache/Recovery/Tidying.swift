@@ -15,7 +15,7 @@ struct Tidying: Sendable {
                 try expire()
             }
             // What a living process is removing is left to it where it is at it.
-            _ = try await Sweep(store: store, protection: .collecting(cutoff: .max)).settle(waits: false)
+            _ = try await Sweep(store: store, protection: .collecting(.never)).settle(waits: false)
         } catch let error as CacheError where error.kind == .diskFull {
             // No reason not to open: looking needs none of it, and a collection is what helps.
         }
