@@ -25,6 +25,31 @@ struct StrangeThingTests {
         }
     }
 
+    @Test(
+        "In a blob's or a manifest's place it is no such thing, and the next download takes the place",
+        arguments: Thing.allCases
+    )
+    func replaced(_ thing: Thing) async throws {
+        let content = bytes(5000)
+        let descriptor = Descriptor(mediaType: .octetStream, bytes: content)
+        let image = SampleImage.image()
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await cache.add(content)
+                try await NamesTests.store(image, in: cache, as: "1", of: "a")
+                let manifest = try #require(try cache.manifest(image.top))
+                try thing.put(at: "\(timed.path)/blobs/sha256/\(Digest.of(content).hex)")
+                try thing.put(at: "\(timed.path)/blobs/sha256/\(image.digest.hex)")
+                #expect(try !cache.contains(descriptor))
+                #expect(try cache.manifest(image.top) == nil)
+                _ = try await cache.inventory.images()
+                #expect(try await cache.follow(descriptor, from: FakeSource([content])).all() == content)
+                try await cache.store(manifest, from: nil)
+                #expect(try cache.manifest(image.top)?.bytes == manifest.bytes)
+            }
+        }
+    }
+
     @Test("In a blob's place it is told of and put aside, and the blob comes back", arguments: Thing.allCases)
     func blob(_ thing: Thing) async throws {
         let content = bytes(5000)

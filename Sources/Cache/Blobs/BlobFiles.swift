@@ -50,11 +50,11 @@ struct BlobFiles: Sendable {
 
     /// Opens a committed blob.
     ///
-    /// - Returns: `nil` when there is none, or none of that size: such a file is replaced by the next download.
+    /// - Returns: `nil` when there is none, or none of that size: the next download takes its place.
     func open(_ digest: Digest, size: Int64? = nil) throws(CacheError) -> OpenFile? {
-        try open(digest) { file throws(SystemError) in
+        guard try !holdsNoFile(digest) else { return nil }
+        return try open(digest) { file throws(SystemError) in
             let status = try file.status()
-            guard status.isRegular else { throw SystemError(call: "open", code: ELOOP) }
             return size == nil || status.size == size ? file : nil
         }
     }

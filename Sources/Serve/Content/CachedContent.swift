@@ -111,6 +111,8 @@ package struct CachedContent: ServedContent {
     private func keeping(_ digest: Digest, _ read: () throws -> Manifest?) throws -> Manifest? {
         let file = try? cache.blobVersion(digest)
         let manifest = try read()
+        // What has its name and is no file is told of, rather than that it does not exist.
+        if manifest == nil { _ = try cache.blobFile(digest) }
         if let manifest, let file, (try? cache.blobVersion(digest)) == file {
             manifests.keep(manifest, 8 * Int(manifest.descriptor.size), of: digest, in: file)
         }
