@@ -7,6 +7,8 @@ import OCI
 struct IndexBackups: Sendable {
     /// How many are kept.
     static let limit = 3
+    /// What has a higher number is none of ours.
+    private static let maximumNumber = 1 << 53
 
     let directory: Directory
     let logger: Logger
@@ -21,7 +23,8 @@ struct IndexBackups: Sendable {
     func copies() throws(SystemError) -> [Copy] {
         try directory.names().compactMap { name in
             guard name.hasPrefix("index-"), name.hasSuffix(".sqlite") else { return nil }
-            return Int(name.dropFirst("index-".count).dropLast(".sqlite".count)).map { Copy(number: $0) }
+            let number = Int(name.dropFirst("index-".count).dropLast(".sqlite".count))
+            return number.flatMap { 0..<Self.maximumNumber ~= $0 ? Copy(number: $0) : nil }
         }.sorted { $0.number > $1.number }
     }
 
