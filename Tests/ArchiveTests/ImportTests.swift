@@ -2,6 +2,7 @@ import Archive
 import Cache
 import CacheSupport
 import FoundationEssentials
+import Glibc
 import NIOCore
 import OCI
 import TestSupport
@@ -92,6 +93,24 @@ struct ImportTests {
             tar.add(Self.second)
             try await cache.importing(tar.finished, at: path)
             #expect(try await cache.tagged() == ["a.example.com/x:1": Self.image.digest, "a.example.com/x:2": digest])
+        }
+    }
+
+    @Test("Of a directory every archive is taken, whatever its ending's case, and layouts and what links lead to")
+    func contained() async throws {
+        try await TemporaryDirectory.with { path in
+            let archives = ["a.tar", "b.TAR.GZ", "c.tgz", "d.tar.zstd", "e.tzst", "f.txz", "g.tar.xz"]
+            for name in archives + ["x.txt", "y.tar.bak"] { try Files.write("", to: "\(path)/\(name)") }
+            try Files.write("{}", to: "\(path)/layout/oci-layout")
+            try Files.write("{}", to: "\(path)/webapp/manifest.json")
+            try Files.write("{}", to: "\(path)/webapp/index.json")
+            try Files.write("", to: "\(path)/other/readme")
+            try #require(symlink("a.tar", "\(path)/link.tar") == 0)
+            try #require(symlink("nowhere", "\(path)/lost.tar") == 0)
+            let expected = (archives + ["layout", "link.tar"]).sorted().map { ArchiveSource.path("\(path)/\($0)") }
+            #expect(ArchiveSource.path(path).contained == expected)
+            #expect(ArchiveSource.path("\(path)/layout").contained == [.path("\(path)/layout")])
+            #expect(ArchiveSource.path("\(path)/other").contained == [.path("\(path)/other")])
         }
     }
 

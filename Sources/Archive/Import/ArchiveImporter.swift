@@ -24,20 +24,34 @@ package enum ArchiveSource: Hashable, Sendable {
         return Int64(status.st_size)
     }
 
-    /// The archives that a directory holds, such as the volumes of a set, in the order of their names; the directory itself
-    /// when it is an archive, or holds none.
+    /// The archives and layouts that a directory holds, or that links in it lead to, such as the volumes of a set, in the
+    /// order of their names; the directory itself when it is an archive, or holds none.
     package var contained: [ArchiveSource] {
         guard case .path(let path) = self, let directory = try? Directory(path: path) else { return [self] }
         let lists = ["index.json", "manifest.json", "imglife.json", "oci-layout"]
         guard !lists.contains(where: { (try? directory.status($0)) != nil }), let names = try? directory.names() else {
             return [self]
         }
-        let endings = [".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz"]
-        let archives = names.sorted().filter { name in
-            endings.contains { name.hasSuffix($0) } && (try? directory.status(name))?.isRegular == true
+        let archives = names.sorted().map { path.hasSuffix("/") ? path + $0 : "\(path)/\($0)" }.filter { place in
+            var status = stat()
+            guard stat(place, &status) == 0 else { return false }
+            let isLayout = FileStatus(status).isDirectory && Self.layoutMarks.contains { Self.isThere($0, in: place) }
+            return isLayout
+                || FileStatus(status).isRegular && Self.endings.contains { place.lowercased().hasSuffix($0) }
         }
-        return archives.isEmpty ? [self] : archives.map { .path(path.hasSuffix("/") ? path + $0 : "\(path)/\($0)") }
+        return archives.isEmpty ? [self] : archives.map(ArchiveSource.path)
     }
+
+    /// Of what other directories hold as well, `index.json` needs blobs beside it.
+    private static let layoutMarks = [["oci-layout"], ["imglife.json"], ["index.json", "blobs"]]
+
+    private static func isThere(_ names: [String], in place: String) -> Bool {
+        names.allSatisfy { access("\(place)/\($0)", F_OK) == 0 }
+    }
+
+    private static let endings = [
+        ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.zstd", ".tzst", ".tar.xz", ".txz",
+    ]
 
     /// Looks at its beginning, before a cache is made for it; at nothing that can be read only once.
     ///
@@ -67,7 +81,8 @@ package enum ArchiveSource: Hashable, Sendable {
                 onBytes: onBytes
             )
         }
-        let file = OpenFile(owning: try SystemError.check("open") { open(path, O_RDONLY | O_CLOEXEC) })
+        // Whoever waits for a FIFO's writer can be told to stop.
+        let file = OpenFile(owning: try SystemError.check("open") { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) })
         return try file.status().isDirectory
             ? DirectoryMembers(path: path, onBytes: onBytes) : TarMembers(file, onBytes: onBytes)
     }
