@@ -71,6 +71,8 @@ package struct ExportError: Error, Sendable, CustomStringConvertible {
         )
         /// No tag is meant.
         case nothing
+        /// One of the names or patterns means none, while others may.
+        case unmatched(String)
         /// Several entries or images failed, each with why; nothing was written.
         case several([(what: String, reason: String)])
         /// A set of archives cannot go to standard output.
@@ -92,6 +94,8 @@ package struct ExportError: Error, Sendable, CustomStringConvertible {
         case .several(let failures):
             "\(failures.count) failed, and nothing was written: "
                 + failures.map { "\($0.what): \($0.reason)" }.joined(separator: "; ")
+        case .unmatched(let wish):
+            "no tag of the cache is meant by '\(wish)', and nothing was written: sync or import it first, or see 'imglife cache ls'"
         case .nothing: "there is nothing to export: no tag of the cache is meant"
         case .volumesToStandardOutput(let count):
             "the export takes \(count) volumes, and only one can be written to standard output or a device: name a file "

@@ -27,10 +27,13 @@ struct ExportSelection: Sendable {
         if wishes.isEmpty { choices += try await all() }
         for wish in wishes {
             switch wish {
-            case .reference(let reference): choices += try await tags(of: reference)
+            case .reference(let reference):
+                let named = try await tags(of: reference)
+                if named.isEmpty { failures.add("\(reference)", ExportError(.unmatched("\(reference)"))) }
+                choices += named
             case .glob(let pattern):
                 let matching = try await all().filter { fnmatch(pattern, $0.reference.description, 0) == 0 }
-                if matching.isEmpty { logger.warning("no tag of the cache matches '\(pattern.displaySafe)'") }
+                if matching.isEmpty { failures.add(pattern.displaySafe, ExportError(.unmatched(pattern.displaySafe))) }
                 choices += matching
             case .entry(let position): entries.append(position)
             }
@@ -65,8 +68,6 @@ struct ExportSelection: Sendable {
 
     private func tags(of reference: ImageReference) async throws -> [Choice] {
         if let tag = reference.tag { return [Choice(location: reference.location, tag: tag)] }
-        let held = try await held(reference.location)
-        if held.isEmpty { logger.warning("the cache holds no tag of \(reference.location)") }
-        return held
+        return try await held(reference.location)
     }
 }
