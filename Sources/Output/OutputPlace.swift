@@ -105,6 +105,48 @@ extension OutputPlace {
         }
     }
 
+    /// What ``openUnwaiting()`` comes to.
+    package enum Opened: Sendable {
+        /// It is a file, which is written beside its place and renamed.
+        case file
+        /// The caller owns it. Of a pipe a write does not wait either.
+        case descriptor(CInt)
+        /// Nobody has opened the FIFO for reading.
+        case noReader
+    }
+
+    /// As ``open()``, in a way that never waits for who reads.
+    ///
+    /// - Throws: ``OutputPlaceError``.
+    package func openUnwaiting() throws(OutputPlaceError) -> Opened {
+        switch self {
+        case .ownFile(let number) where Self.isPipe("/proc/self/fd/\(number)"):
+            // Opened anew, because others who have the same descriptor expect that their writes wait.
+            let descriptor = Self.openPipe("/proc/self/fd/\(number)")
+            if descriptor >= 0 { return .descriptor(descriptor) }
+        case .stream(let path) where Self.isPipe(path):
+            let descriptor = Self.openPipe(path)
+            if descriptor >= 0 { return .descriptor(descriptor) }
+            guard errno == ENXIO else { throw OutputPlaceError(path: path, code: errno) }
+            return .noReader
+        default: break
+        }
+        return try open().map(Opened.descriptor) ?? .file
+    }
+
+    private static func isPipe(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
+    }
+
+    /// - Returns: -1 where that fails; `ENXIO` is that nobody reads.
+    private static func openPipe(_ path: String) -> CInt {
+        while true {
+            let descriptor = Glibc.open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK)
+            guard descriptor < 0, errno == EINTR else { return descriptor }
+        }
+    }
+
     /// Whether it is where this process writes its results.
     package var isStandardOutput: Bool { self == .ownFile(STDOUT_FILENO) }
 

@@ -1,4 +1,3 @@
-import Archive
 import Cache
 import CacheSupport
 import Glibc
@@ -6,6 +5,8 @@ import NIOCore
 import OCI
 import TestSupport
 import Testing
+
+@testable import Archive
 
 @Suite(.timeLimit(.minutes(10)))
 struct ArchiveWritingTests {
@@ -39,6 +40,21 @@ struct ArchiveWritingTests {
         try Files.makeDirectory(path)
         try await Tool.check("tar", ["-C", path, "-xf", file])
         return try Files.tree(path)
+    }
+
+    @Test("A write into a pipe that nobody reads from ends when it is interrupted")
+    func interrupted() throws {
+        var ends: [CInt] = [-1, -1]
+        try #require(pipe(&ends) == 0 && fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0)
+        defer { close(ends[0]) }
+        let interruption = Interruption()
+        let output = OpenFile(owning: ends[1])
+        try output.append(ByteBuffer(repeating: 1, count: 1000), unless: interruption)
+        interruption.raise()
+        let error = #expect(throws: SystemError.self) {
+            try output.append(ByteBuffer(repeating: 1, count: 4 << 20), unless: interruption)
+        }
+        #expect(error?.code == ECANCELED)
     }
 
     @Test("The archive holds the list of itself, the names, and every blob byte for byte, in the order of the format")

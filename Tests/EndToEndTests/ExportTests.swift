@@ -81,6 +81,14 @@ struct ExportTests {
     func platform() async throws {
         try await Self.with { workspace, upstream async throws in
             #expect(try await workspace.run("export", "-o", "all.tar").status == 0)
+            for wish in ["library/nope", "quay.io/nobody/*"] {
+                let result = try await workspace.run("export", "-o", "n.tar", "--offline", wish, "*")
+                #expect(
+                    result.status == 1
+                        && result.errors.contains("'\(wish.hasPrefix("quay") ? wish : "docker.io/\(wish)")'")
+                )
+                #expect(!Files.exists("\(workspace.path)/n.tar"))
+            }
             let name = upstream.place("up/app") + ":1"
             let before = try CacheFiles(path: workspace.cache).images()
             let run = { (file: String) in
@@ -210,6 +218,23 @@ struct ExportTests {
             let result = try await workspace.launch([Workspace.program, "export"] + arguments)
             #expect(result.status == 64, "\(result.errors)")
             #expect(upstream.requests.isEmpty && !Files.exists("\(workspace.path)/a.tar"))
+        }
+    }
+
+    @Test(
+        "Who waits for the other end of a pipe can be told to stop",
+        arguments: [
+            "\"$imglife\" export -o p --offline & pid=$!", "\"$imglife\" import p & pid=$!",
+        ]
+    )
+    func waitsForPipe(command: String) async throws {
+        try await Self.with { workspace, upstream async throws in
+            let fill = "\"$imglife\" export -o all.tar >/dev/null || exit 1; mkfifo p; "
+            // Until it has begun to wait, a signal finds it nowhere.
+            let stop =
+                "; until grep -q '^SigCgt:.*[4567cdefCDEF]...$' /proc/$pid/status; do sleep 0.02; done; sleep 0.2; "
+            let result = try await workspace.shell(fill + command + stop + "kill -TERM $pid; wait $pid")
+            #expect(result.status == 143, "\(result.errors)")
         }
     }
 

@@ -94,20 +94,24 @@ package struct ArchiveOutput: Sendable {
         }
     }
 
+    /// Waits for a FIFO's reader.
     private static func open(_ place: OutputPlace, named name: String) async throws -> OpenFile {
-        try await blocking(on: .streams) {
-            let descriptor: CInt?
-            do throws(OutputPlaceError) {
-                descriptor = try place.open()
-            } catch {
-                throw CacheError(archive: SystemError(call: "open", code: error.code), path: name)
+        while true {
+            let opened = try await blocking(on: .streams) {
+                do throws(OutputPlaceError) {
+                    return try place.openUnwaiting()
+                } catch {
+                    throw CacheError(archive: SystemError(call: "open", code: error.code), path: name)
+                }
             }
-            guard let descriptor else {
-                throw CacheError(archive: SystemError(call: "open", code: EISDIR), path: name)
+            switch opened {
+            case .file: throw CacheError(archive: SystemError(call: "open", code: EISDIR), path: name)
+            case .noReader: try await Task.sleep(for: .milliseconds(100))
+            case .descriptor(let descriptor):
+                let output = OpenFile(owning: descriptor)
+                output.widenPipe()
+                return output
             }
-            let output = OpenFile(owning: descriptor)
-            output.widenPipe()
-            return output
         }
     }
 

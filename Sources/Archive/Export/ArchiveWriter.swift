@@ -19,6 +19,8 @@ struct ArchiveWriter {
     let output: OpenFile
     let path: String
     let onProgress: @Sendable (Int64) -> Void
+    /// Ends a write into a pipe that nobody reads from.
+    let interruption = Interruption()
 
     private var gathered = ByteBuffer()
     private var written: Int64 = 0
@@ -32,9 +34,22 @@ struct ArchiveWriter {
     }
 
     /// - Throws: ``CacheError``: what is wrong with the output, or `corrupt` or `missing` for a blob; a damaged one has
-    ///   been put aside. `CancellationError`.
+    ///   been put aside. `CancellationError`, also while a pipe's reader stands still.
     @concurrent
     mutating func write(_ volume: ArchiveVolume) async throws {
+        let interruption = interruption
+        do {
+            try await withTaskCancellationHandler {
+                try await writeMembers(of: volume)
+            } onCancel: {
+                interruption.raise()
+            }
+        } catch let error as CacheError where error.code == ECANCELED {
+            throw CancellationError()
+        }
+    }
+
+    private mutating func writeMembers(of volume: ArchiveVolume) async throws {
         // Small blobs are read and hashed many at a time: going to another thread for each would take longer than that.
         var waiting: [ArchiveDocument.Blob] = []
         var bytes: Int64 = 0
@@ -73,11 +88,11 @@ struct ArchiveWriter {
 
     private mutating func write(_ text: any ArchiveText) async throws {
         try await flush()
-        let count = try await blocking(on: .streams) { [output, path] in
+        let count = try await blocking(on: .streams) { [output, path, interruption] in
             var count = 0
             try text.forEachPiece { piece throws(CacheError) in
                 count += piece.readableBytes
-                try Self.append(piece, to: output, path: path)
+                try Self.append(piece, to: output, path: path, unless: interruption)
             }
             return count
         }
@@ -141,8 +156,8 @@ struct ArchiveWriter {
             let piece = next
             offset += Int64(piece.readableBytes)
             async let hashed = Self.hash(piece, hasher)
-            next = try await blocking(on: .streams) { [output, path, offset] in
-                try Self.append(piece, to: output, path: path)
+            next = try await blocking(on: .streams) { [output, path, interruption, offset] in
+                try Self.append(piece, to: output, path: path, unless: interruption)
                 return try source.piece(at: offset)
             }
             hasher = await hashed
@@ -179,13 +194,20 @@ struct ArchiveWriter {
         guard gathered.readableBytes > 0 else { return }
         let buffer = gathered
         gathered.clear(minimumCapacity: Self.gatheredSize)
-        try await blocking(on: .streams) { [output, path] in try Self.append(buffer, to: output, path: path) }
+        try await blocking(on: .streams) { [output, path, interruption] in
+            try Self.append(buffer, to: output, path: path, unless: interruption)
+        }
         advance(by: buffer.readableBytes)
     }
 
-    private static func append(_ buffer: ByteBuffer, to output: OpenFile, path: String) throws(CacheError) {
+    private static func append(
+        _ buffer: ByteBuffer,
+        to output: OpenFile,
+        path: String,
+        unless interruption: Interruption
+    ) throws(CacheError) {
         do throws(SystemError) {
-            try output.append(buffer)
+            try output.append(buffer, unless: interruption)
         } catch {
             throw CacheError(archive: error, path: path)
         }
@@ -206,8 +228,13 @@ struct ArchiveWriter {
 }
 
 extension OpenFile {
+    /// How long a full pipe is waited for before somebody may interrupt, in milliseconds.
+    private static let patience: CInt = 200
+
     /// Writes all readable bytes where the last write ended; waits where a pipe is full.
-    func append(_ buffer: ByteBuffer) throws(SystemError) {
+    ///
+    /// - Throws: ``SystemError``; `ECANCELED` where that is interrupted.
+    func append(_ buffer: ByteBuffer, unless interruption: Interruption) throws(SystemError) {
         var rest = buffer
         while rest.readableBytes > 0 {
             do throws(SystemError) {
@@ -217,8 +244,9 @@ extension OpenFile {
                 rest.moveReaderIndex(forwardBy: count)
             } catch {
                 guard error.code == EAGAIN else { throw error }
+                guard !interruption.isRaised else { throw SystemError(call: "write", code: ECANCELED) }
                 var wish = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                _ = Glibc.poll(&wish, 1, 1000)
+                _ = Glibc.poll(&wish, 1, Self.patience)
             }
         }
     }
