@@ -42,22 +42,3 @@ package struct YAMLNode {
         }
     }
 }
-
-extension StringProtocol {
-    /// The text as messages show it, without the user and password that a URL may carry.
-    package var displayedWithoutSecrets: String {
-        guard let scheme = firstRange(of: "://"), let at = lastIndex(of: "@"), scheme.upperBound <= at else {
-            return displaySafe
-        }
-        return (self[..<scheme.upperBound] + "***" + self[at...]).displaySafe
-    }
-
-    private func firstRange(of text: String) -> Range<Index>? {
-        var start = startIndex
-        while start < endIndex {
-            if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
-            start = index(after: start)
-        }
-        return nil
-    }
-}

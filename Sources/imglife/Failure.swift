@@ -31,11 +31,15 @@ enum Failure {
         let code = Imglife.exitCode(for: error)
         guard !(error is ExitCode) else { Imglife.exit(withError: error) }
         if code.isSuccess {
-            try? StandardOutput.write(HelpText.completed(Imglife.fullMessage(for: error)) + "\n")
+            do {
+                try StandardOutput.write(HelpText.completed(Imglife.fullMessage(for: error)) + "\n")
+            } catch {
+                Glibc.exit(Imglife.exitCode(for: report(error)).rawValue)
+            }
         } else if format == .json {
-            tell(Suggestion.added(to: Imglife.message(for: error)))
+            tell(Suggestion.added(to: Imglife.message(for: error).withoutUserinfo))
         } else {
-            StandardOutput.writeError(Suggestion.added(to: Imglife.fullMessage(for: error)) + "\n")
+            StandardOutput.writeError(Suggestion.added(to: Imglife.fullMessage(for: error).withoutUserinfo) + "\n")
         }
         Glibc.exit(code.rawValue)
     }

@@ -40,6 +40,63 @@ struct ImageConversionTests {
         )
     }
 
+    @Test(
+        "Line ends and the mark of other systems' editors change nothing",
+        arguments: ["\n", "\r\n"],
+        ["", "\u{FEFF}"]
+    )
+    func lineEnds(end: String, mark: String) throws {
+        let list = ["alpine:3.21", "# team", "quay.io/a/b:1", "nginx:1.27", ""]
+        #expect(try Converted(mark + list.joined(separator: end)).entries.count == 3)
+        let pods = ["nginx:1.27", "redis:7"].map {
+            ["apiVersion: v1", "kind: Pod", "spec: {containers: [{image: '\($0)'}]}"].joined(separator: end)
+        }
+        #expect(try Converted(mark + pods.joined(separator: end + "---" + end)).entries.count == 2)
+        let bill = [
+            "SPDXVersion: SPDX-2.3", "PackageName: x",
+            "ExternalRef: PACKAGE-MANAGER purl "
+                + "pkg:oci/debian@sha256%3A\(String(repeating: "a", count: 64))?repository_url=docker.io/library/debian&tag=12",
+        ]
+        #expect(try Converted(mark + bill.joined(separator: end)).entries.count == 1)
+    }
+
+    @Test(
+        "A script is no list, though its first words could be images",
+        arguments: ["crane copy alpine:3.21 r.example/alpine:3.21\n", "docker pull nginx:1.27\ndocker pull redis:7\n"]
+    )
+    func script(text: String) {
+        #expect(ForeignFormat.recognize(text) == nil)
+    }
+
+    @Test("Users and passwords of addresses are never repeated")
+    func secrets() throws {
+        let list = try Converted("alpine:3\nhttps://robot:SEKRET@quay.io/x:1\n", format: .list)
+        #expect(list.text.contains("not converted") && !list.text.contains("SEKRET"))
+        let regsync = try Converted(
+            """
+            version: 1
+            sync:
+              - {source: "https://robot:SEKRET@quay.io/a", target: r.example/a, type: repository}
+              - {source: quay.io/b, target: r.example/b, type: repository}
+            """
+        )
+        #expect(regsync.text.contains("not converted") && !regsync.text.contains("SEKRET"))
+    }
+
+    @Test("Empty parts of an image say nothing")
+    func emptyParts() throws {
+        let converted = try Converted(
+            """
+            apiVersion: helm.toolkit.fluxcd.io/v2
+            kind: HelmRelease
+            spec:
+              values:
+                image: {registry: "", repository: quay.io/a/b, tag: v1, digest: ""}
+            """
+        )
+        #expect(converted.entries.count == 1 && converted.entries[0].hasPrefix("quay.io/a/b:v1 "))
+    }
+
     @Test("Kubernetes manifests, also as 'helm template' prints them")
     func kubernetes() throws {
         let converted = try Converted(

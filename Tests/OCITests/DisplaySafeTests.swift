@@ -26,6 +26,37 @@ struct DisplaySafeTests {
         #expect(Array(text.displaySafe.unicodeScalars) == Array(text.unicodeScalars))
     }
 
+    @Test(
+        "An address is shown without its user and password, with a scheme or without one",
+        arguments: [
+            ("https://robot:SEKRET@quay.io/x:1", "https://***@quay.io/x:1"),
+            ("https://robot@quay.io", "https://***@quay.io"),
+            ("https://u:p@ss@host/x", "https://***@host/x"), ("https://u:p/w@host/x", "https://***@host/x"),
+            ("https://u:pw@host/x@sha256:00", "https://***@host/x@sha256:00"),
+            ("robot:SEKRET@quay.io/x", "***@quay.io/x"), ("a:b:c@d@e:5000/x", "***@e:5000/x"),
+            ("user:pw@h.example.org/x@sha256:00", "***@h.example.org/x@sha256:00"), ("a:b@", "***@"),
+            (
+                "The value 'https://a:b@c/d' is bad, \"oci://x@y\" and (u:p@h) too",
+                "The value 'https://***@c/d' is bad, \"oci://***@y\" and (***@h) too"
+            ),
+        ]
+    )
+    func hidesUserinfo(text: String, shown: String) {
+        #expect(text.displayedWithoutSecrets == shown)
+    }
+
+    @Test(
+        "What has an '@' and no password is shown as it is",
+        arguments: [
+            "a@b", "alpine:3@sha256:ab", "host:5000/x@sha512:ab", "alpine:3.21", "", "@", "docker://alpine@sha256:00",
+            "docker://docker.io/library/alpine@sha256:00", "r.example.org:5000/b@x", "https://z/@w",
+            "task nightly: owner ops@example.org keep this", "https://h:5000/x",
+        ]
+    )
+    func showsOthers(text: String) {
+        #expect(text.displayedWithoutSecrets == text)
+    }
+
     @Test("No control character is left in the first plane's worst corners")
     func escapesAllControls() {
         for value in UInt32(0)..<0x3000 {

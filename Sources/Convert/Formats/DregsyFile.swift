@@ -23,10 +23,10 @@ enum DregsyFile {
     private static func readTask(_ value: ForeignValue, _ mirror: inout Mirror) {
         guard var task = Section(value) else { return }
         let name = task.text("name") ?? "without a name"
-        var comments = ["task \(name.displaySafe)"]
+        var comments = ["task \(name.displayedWithoutSecrets)"]
         if let interval = task.text("interval") {
             comments.append(
-                "'interval: \(interval.displaySafe)': run 'imglife sync --every \(interval.displaySafe)s', or a timer"
+                "'interval: \(interval.displayedWithoutSecrets)': run 'imglife sync --every \(interval.displayedWithoutSecrets)s', or a timer"
             )
         }
         let source = readLocation(task.take("source"), &mirror)
@@ -34,7 +34,9 @@ enum DregsyFile {
         let mappings = task.take("mappings")?.elements ?? []
         comments += task.leftovers(["verbose": Section.needless])
         guard let source, let target else {
-            return mirror.note("not converted: task \(name.displaySafe): its source and target are not two registries")
+            return mirror.note(
+                "not converted: task \(name.displayedWithoutSecrets): its source and target are not two registries"
+            )
         }
         for mapping in mappings {
             guard var mapping = DregsyMapping(mapping, from: source, to: target, comments) else { continue }
@@ -84,7 +86,7 @@ private struct DregsyMapping {
         guard !from.hasPrefix("regex:"), !to.hasPrefix("regex:") else {
             return mirror.note(
                 comments + [
-                    "not converted: \(from.displaySafe) -> \(to.displaySafe): make an entry for each repository"
+                    "not converted: \(from.displayedWithoutSecrets) -> \(to.displayedWithoutSecrets): make an entry for each repository"
                 ]
             )
         }
@@ -96,7 +98,7 @@ private struct DregsyMapping {
             let tags = section.take("tags")?.texts ?? []
             if let digests = section.take("digests")?.texts, !digests.isEmpty {
                 comments.append(
-                    "not converted: its digests \(digests.joined(separator: ", ").displaySafe); name their tags"
+                    "not converted: its digests \(digests.joined(separator: ", ").displayedWithoutSecrets); name their tags"
                 )
             }
             comments += section.leftovers(["preserve-digests": Section.needless])

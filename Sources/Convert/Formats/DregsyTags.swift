@@ -42,7 +42,7 @@ struct DregsyTags {
             do throws(VersionRangeError) {
                 patterns.append(try VersionRange(String(text.dropFirst(7)), .dregsy).pattern)
             } catch {
-                fault = "'\(text.displaySafe)' has \(error.reason)"
+                fault = "'\(text.displayedWithoutSecrets)' has \(error.reason)"
             }
         } else if text.hasPrefix("regex:") {
             let (expression, isInverted) = Self.expression(text.dropFirst(6))
@@ -53,7 +53,7 @@ struct DregsyTags {
         } else if let tag = try? TagName(text) {
             tags.append(tag)
         } else {
-            fault = "'\(text.displaySafe)' is no tag"
+            fault = "'\(text.displayedWithoutSecrets)' is no tag"
         }
     }
 

@@ -46,7 +46,7 @@ enum ImageSyncerFile {
         for pair in value?.pairs ?? [] {
             let name = pair.key.prefix { $0 != "/" }
             guard var section = Section(pair.value), let host = try? RegistryHost(name) else {
-                mirror.note("not converted: access to '\(pair.key.displaySafe)', which is no registry")
+                mirror.note("not converted: access to '\(pair.key.displayedWithoutSecrets)', which is no registry")
                 continue
             }
             mirror.registry(host) { settings in
@@ -75,7 +75,7 @@ enum ImageSyncerFile {
         below places: TargetPlaces,
         _ mirror: inout Mirror
     ) {
-        let words = "\(rule.displaySafe) -> \(destination?.displaySafe ?? "")"
+        let words = "\(rule.displayedWithoutSecrets) -> \(destination?.displayedWithoutSecrets ?? "")"
         let (repository, selection) = source(rule)
         do throws(ReferenceError) {
             let from = try ImageReference(repository)

@@ -31,11 +31,13 @@ enum RegsyncFile {
         var comments: [String] = []
         if let interval = section.text("interval") {
             comments.append(
-                "'interval: \(interval.displaySafe)': run 'imglife sync --every \(interval.displaySafe)', or a timer"
+                "'interval: \(interval.displayedWithoutSecrets)': run 'imglife sync --every \(interval.displayedWithoutSecrets)', or a timer"
             )
         }
         if let parallel = section.text("parallel") {
-            comments.append("'parallel: \(parallel.displaySafe)': set IMGLIFE_SYNC_PARALLELISM=\(parallel.displaySafe)")
+            comments.append(
+                "'parallel: \(parallel.displayedWithoutSecrets)': set IMGLIFE_SYNC_PARALLELISM=\(parallel.displayedWithoutSecrets)"
+            )
         }
         // What an entry inherits is told there.
         for key in RegsyncStep.inherited { _ = section.take(key) }
@@ -45,7 +47,7 @@ enum RegsyncFile {
     private static func readRegistry(_ value: ForeignValue, _ mirror: inout Mirror) {
         guard var section = Section(value), let name = section.text("registry") else { return }
         guard let host = try? RegistryHost(name) else {
-            mirror.note("not converted: the registry '\(name.displaySafe)', which is no host name")
+            mirror.note("not converted: the registry '\(name.displayedWithoutSecrets)', which is no host name")
             return
         }
         mirror.registry(host) { settings in

@@ -19,7 +19,7 @@ struct RegsyncStep {
         let target = section.text("target") ?? ""
         guard !source.contains("{{"), !target.contains("{{") else {
             return mirror.note(
-                "not converted: \(source.displaySafe) -> \(target.displaySafe): expand its template first"
+                "not converted: \(source.displayedWithoutSecrets) -> \(target.displayedWithoutSecrets): expand its template first"
             )
         }
         switch type {
@@ -27,7 +27,7 @@ struct RegsyncStep {
         case "repository": readRepository(source, target, &mirror)
         default:
             mirror.note(
-                "not converted: \(source.displaySafe) -> \(target.displaySafe) of the type '\(type.displaySafe)': "
+                "not converted: \(source.displayedWithoutSecrets) -> \(target.displayedWithoutSecrets) of the type '\(type.displayedWithoutSecrets)': "
                     + "make an entry for each repository"
             )
         }
@@ -35,7 +35,7 @@ struct RegsyncStep {
 
     /// A single tag; regsync may give it another name at the target.
     private mutating func readImage(_ source: String, _ target: String, _ mirror: inout Mirror) {
-        let words = "\(source.displaySafe) -> \(target.displaySafe)"
+        let words = "\(source.displayedWithoutSecrets) -> \(target.displayedWithoutSecrets)"
         guard let from = try? ImageReference(source), let to = try? ImageReference(target) else {
             return mirror.note("not converted: \(words): not two images of registries")
         }
@@ -56,7 +56,7 @@ struct RegsyncStep {
             from.reference == nil, to.reference == nil
         else {
             return mirror.note(
-                "not converted: \(source.displaySafe) -> \(target.displaySafe): not two repositories of registries"
+                "not converted: \(source.displayedWithoutSecrets) -> \(target.displayedWithoutSecrets): not two repositories of registries"
             )
         }
         let sets = section.take("tagSets")?.elements ?? []
@@ -83,18 +83,24 @@ struct RegsyncStep {
         let ranges = (filter.take("semverRange")?.texts ?? []).filter { !$0.isEmpty }
         comments += filter.leftovers()
         for expression in allow + deny where expression.contains("|") {
-            comments.append("'\(expression.displaySafe)' has to match whole tags here, each side of its '|' too")
+            comments.append(
+                "'\(expression.displayedWithoutSecrets)' has to match whole tags here, each side of its '|' too"
+            )
         }
         var pattern = allow.isEmpty ? nil : TagExpression.whole(allow)
         var exclusions = deny.isEmpty ? [] : [TagExpression.whole(deny)]
         if !ranges.isEmpty {
             do throws(VersionRangeError) {
                 let range = try VersionRange(ranges, .regsync)
-                comments.append("'semverRange: \(ranges.joined(separator: " or ").displaySafe)' as expressions")
+                comments.append(
+                    "'semverRange: \(ranges.joined(separator: " or ").displayedWithoutSecrets)' as expressions"
+                )
                 // Two conditions at once: one picks, the other leaves out.
                 if pattern == nil { pattern = range.pattern } else { exclusions.append(range.exclusion) }
             } catch {
-                comments.append("'semverRange: \(ranges.joined(separator: ", ").displaySafe)' has \(error.reason)")
+                comments.append(
+                    "'semverRange: \(ranges.joined(separator: ", ").displayedWithoutSecrets)' has \(error.reason)"
+                )
                 return nil
             }
         }

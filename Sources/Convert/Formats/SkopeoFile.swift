@@ -38,7 +38,7 @@ enum SkopeoFile {
 
         mutating func readRegistry(_ name: String, _ value: ForeignValue) {
             guard let host = try? RegistryHost(name), var section = Section(value) else {
-                mirror.note("not converted: '\(name.displaySafe)', which is no registry")
+                mirror.note("not converted: '\(name.displayedWithoutSecrets)', which is no registry")
                 return
             }
             for image in section.take("images")?.pairs ?? [] { readTags(image, host) }
@@ -56,7 +56,7 @@ enum SkopeoFile {
                 }
                 if let directory = section.text("cert-dir") {
                     settings.comments.append(
-                        "'cert-dir: \(directory.displaySafe)': name its authority's file in ca_file"
+                        "'cert-dir: \(directory.displayedWithoutSecrets)': name its authority's file in ca_file"
                     )
                 }
                 settings.comments += section.leftovers()
@@ -71,7 +71,9 @@ enum SkopeoFile {
                 if let tag = try? TagName(text) {
                     found.append((source, .tag(tag), []))
                 } else {
-                    mirror.note("not converted: \(source) at '\(text.displaySafe)': only tags can be entries")
+                    mirror.note(
+                        "not converted: \(source) at '\(text.displayedWithoutSecrets)': only tags can be entries"
+                    )
                 }
             }
         }
@@ -80,9 +82,11 @@ enum SkopeoFile {
             guard let source = source(image.key, host), let text = image.value.text else { return }
             do throws(VersionRangeError) {
                 let range = try VersionRange(text, .skopeo)
-                found.append((source, .pattern(range.pattern, excluding: nil), ["versions \(text.displaySafe)"]))
+                found.append(
+                    (source, .pattern(range.pattern, excluding: nil), ["versions \(text.displayedWithoutSecrets)"])
+                )
             } catch {
-                mirror.note("not converted: \(source) by '\(text.displaySafe)', which has \(error.reason)")
+                mirror.note("not converted: \(source) by '\(text.displayedWithoutSecrets)', which has \(error.reason)")
             }
         }
 

@@ -61,7 +61,7 @@ package indirect enum CommentedYAML {
             line += (line.isEmpty ? "" : " ") + word
         }
         lines.append(line)
-        return lines.map { spaces(indent) + ($0.isEmpty ? "#" : "# \($0.displaySafe(limit: 2000))") }
+        return lines.map { spaces(indent) + ($0.isEmpty ? "#" : "# \($0.displayedWithoutSecrets(limit: 2000))") }
     }
 }
 

@@ -69,7 +69,7 @@ struct MirrorEntry {
     var fault: String? {
         if source == target { return "source and target are the same" }
         for platform in platforms where (try? PlatformPattern(platform)) == nil {
-            return "'\(platform.displaySafe)' is no platform"
+            return "'\(platform.displayedWithoutSecrets)' is no platform"
         }
         guard case .pattern(let pattern, let exclusion) = selection else { return nil }
         do throws(PatternError) {

@@ -23,7 +23,7 @@ struct TargetPlaces {
         let trimmed = String((prefix ?? Self.example).reversed().drop { $0 == "/" }.reversed())
         guard let example = try? RepositoryReference("\(trimmed)/name"), "\(example)" == "\(trimmed)/name" else {
             throw ConversionError(
-                "--target: expected a registry and perhaps a path, such as \(Self.example), not '\(trimmed.displaySafe)'"
+                "--target: expected a registry and perhaps a path, such as \(Self.example), not '\(trimmed.displayedWithoutSecrets)'"
             )
         }
         self.prefix = trimmed

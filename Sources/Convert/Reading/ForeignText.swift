@@ -19,7 +19,9 @@ struct ForeignText {
                 documents.append(ForeignValue(root))
             } catch {
                 let line = error.position.line + part.firstLine - 1
-                throw ConversionError("\(file.displaySafe):\(line): not YAML: \(error.message.displaySafe)")
+                throw ConversionError(
+                    "\(file.displayedWithoutSecrets):\(line): not YAML: \(error.message.displayedWithoutSecrets)"
+                )
             }
         }
         self.documents = documents
@@ -35,7 +37,7 @@ struct ForeignText {
         } catch {
             // A flow mapping of YAML begins so too.
             if let root = try? YAMLDocument(text).root { return ForeignValue(root) }
-            throw ConversionError("\(file.displaySafe): not JSON: \("\(error)".displaySafe)")
+            throw ConversionError("\(file.displayedWithoutSecrets): not JSON: \("\(error)".displayedWithoutSecrets)")
         }
     }
 

@@ -47,7 +47,7 @@ struct Section {
 
     /// A key and its value on one line, without secrets.
     static func shown(_ key: String, _ value: ForeignValue) -> String {
-        let name = key.displaySafe(limit: 60)
+        let name = key.displayedWithoutSecrets(limit: 60)
         let isSecret = secrets.contains { key.lowercased().contains($0) }
         return isSecret ? "'\(name)'" : "'\(name): \(Self.shown(value))'"
     }
@@ -55,7 +55,7 @@ struct Section {
     private static func shown(_ value: ForeignValue) -> String {
         switch value {
         case .null: "null"
-        case .scalar(let text): text.displayedWithoutSecrets.displaySafe(limit: 80)
+        case .scalar(let text): text.displayedWithoutSecrets.displayedWithoutSecrets(limit: 80)
         case .list(let elements):
             "[\(elements.prefix(4).map { Self.shown($0) }.joined(separator: ", "))\(elements.count > 4 ? ", …" : "")]"
         case .mapping(let pairs):
@@ -64,7 +64,7 @@ struct Section {
     }
 
     private static func inner(_ pair: ForeignValue.Pair) -> String {
-        let name = pair.key.displaySafe(limit: 40)
+        let name = pair.key.displayedWithoutSecrets(limit: 40)
         let isSecret = secrets.contains { pair.key.lowercased().contains($0) }
         return isSecret ? "\(name): …" : "\(name): \(shown(pair.value))"
     }

@@ -22,6 +22,6 @@ package struct ReferenceError: Error, Hashable, Sendable, CustomStringConvertibl
     }
 
     package var description: String {
-        "invalid \(kind.rawValue) '\(text.displaySafe)': \(reason)"
+        "invalid \(kind.rawValue) '\(text.displayedWithoutSecrets)': \(reason)"
     }
 }

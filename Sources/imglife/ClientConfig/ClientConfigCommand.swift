@@ -98,7 +98,7 @@ struct ClientConfigCommand: Subcommand {
         do {
             return try make(text)
         } catch {
-            throw ValidationError("\(option) '\(text.displaySafe)': \(error)")
+            throw ValidationError("\(option) '\(text.displayedWithoutSecrets)': \(error)")
         }
     }
 }
