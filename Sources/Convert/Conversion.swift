@@ -24,15 +24,16 @@ package struct Conversion {
     ///   - format: what it is, where it cannot be told from its content.
     /// - Throws: ``ConversionError`` when it is none of the formats, or cannot be read as what it is.
     package mutating func add(_ text: String, file: String, format: ForeignFormat?) throws(ConversionError) {
+        let text = text.withPlainLines
         guard let format = format ?? ForeignFormat.recognize(text) else {
             throw ConversionError(
-                "\(file.displaySafe): not a file of \(ForeignFormat.allCases.map(\.name).joined(separator: ", ")); "
+                "\(file.displayedWithoutSecrets): not a file of \(ForeignFormat.allCases.map(\.name).joined(separator: ", ")); "
                     + "name its format with --from"
             )
         }
         let part = try read(text, file: file, format)
         guard !part.items.isEmpty || !part.registries.isEmpty else {
-            throw ConversionError("\(file.displaySafe): names no images that \(format.name) would copy")
+            throw ConversionError("\(file.displayedWithoutSecrets): names no images that \(format.name) would copy")
         }
         mirror.append(part)
     }
@@ -66,7 +67,7 @@ package struct Conversion {
         case .spdx: return BillOfMaterialsFile.readSPDX(documents, below: places)
         default: break
         }
-        guard let document = documents.first else { throw ConversionError("\(file.displaySafe): is empty") }
+        guard let document = documents.first else { throw ConversionError("\(file.displayedWithoutSecrets): is empty") }
         switch format {
         case .regsync: return RegsyncFile.read(document)
         case .dregsy: return DregsyFile.read(document)

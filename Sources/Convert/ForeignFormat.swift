@@ -29,6 +29,7 @@ package enum ForeignFormat: String, CaseIterable, Sendable {
     ///
     /// Pure; looks at the content alone.
     package static func recognize(_ text: String) -> ForeignFormat? {
+        let text = text.withPlainLines
         if isTagValue(text) { return .spdx }
         let documents = (try? ForeignText(text, file: ""))?.documents.filter { $0.pairs != nil } ?? []
         guard let first = documents.first else { return ImageListFile.looksLikeOne(text) ? .list : nil }

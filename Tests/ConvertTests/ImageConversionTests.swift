@@ -42,7 +42,7 @@ struct ImageConversionTests {
 
     @Test(
         "Line ends and the mark of other systems' editors change nothing",
-        arguments: ["\n", "\r\n"],
+        arguments: ["\n", "\r\n", "\r\r\n", "\r"],
         ["", "\u{FEFF}"]
     )
     func lineEnds(end: String, mark: String) throws {

@@ -26,6 +26,20 @@ struct AccessTests {
     }
 
     @Test(
+        "Line ends and the mark of other systems' editors change nothing",
+        arguments: ["\n", "\r\n"],
+        ["", "\u{FEFF}"]
+    )
+    func lineEnds(end: String, mark: String) throws {
+        let hash = "$2y$04$" + String(repeating: "a", count: 53)
+        let file = try PasswordFile(
+            mark + ["a:\(hash)", "# nobody", "b:\(hash)", ""].joined(separator: end),
+            file: "users"
+        )
+        #expect(try file == PasswordFile("a:\(hash)\nb:\(hash)", file: "users"))
+    }
+
+    @Test(
         "Only who is in the password file may pull; health is told to everybody",
         .requires(.tool("htpasswd"))
     )

@@ -12,7 +12,8 @@ struct FoundImages {
 
     /// Notes an image, or that the text is none; the same one again adds its place to the first.
     mutating func add(_ text: String, platforms: [String] = [], place: String?) {
-        let trimmed = text.split(whereSeparator: \.isWhitespace).joined()
+        let words = text.split(whereSeparator: \.isWhitespace)
+        let trimmed = words.count == 1 ? String(words[0]) : text
         do throws(ReferenceError) {
             let image = Image(reference: try ImageReference(trimmed), platforms: platforms)
             if let index = images.firstIndex(where: { $0.image == image }) {
@@ -21,7 +22,7 @@ struct FoundImages {
                 images.append((image, place.map { [$0] } ?? []))
             }
         } catch {
-            note("not converted: \(error)\(place.map { ", in \($0.displaySafe)" } ?? "")")
+            note("not converted: \(error)\(place.map { ", in \($0.displayedWithoutSecrets)" } ?? "")")
         }
     }
 
@@ -63,7 +64,7 @@ struct FoundImages {
     }
 
     private static func list(_ places: [String]) -> String {
-        let shown = places.prefix(4).map { $0.displaySafe(limit: 80) }.joined(separator: ", ")
+        let shown = places.prefix(4).map { $0.displayedWithoutSecrets(limit: 80) }.joined(separator: ", ")
         return places.count > 4 ? "\(shown) and \(places.count - 4) more" : shown
     }
 }

@@ -14,14 +14,14 @@ enum ImageListFile {
             guard let image = words.first else { continue }
             if words.count > 1 {
                 let rest = words.dropFirst().joined(separator: " ")
-                images.note("line \(number + 1): '\(rest.displaySafe)' behind the image was left out")
+                images.note("line \(number + 1): '\(rest.displayedWithoutSecrets)' behind the image was left out")
             }
             images.add(image, platforms: platforms, place: nil)
         }
         return images.mirror(below: places)
     }
 
-    /// Whether every line is an image or a comment, and one at least an image.
+    /// Whether every line is an image alone or a comment, and one at least an image: a script's first words look like images.
     static func looksLikeOne(_ text: String) -> Bool {
         var count = 0
         for line in text.split(separator: "\n") {
@@ -32,7 +32,7 @@ enum ImageListFile {
             }
             guard let image = words.first else { continue }
             // A lone word is an image, `key: value` is YAML.
-            guard !image.hasSuffix(":"), (try? ImageReference(image)) != nil else { return false }
+            guard words.count == 1, !image.hasSuffix(":"), (try? ImageReference(image)) != nil else { return false }
             count += 1
         }
         return count > 0

@@ -50,11 +50,13 @@ enum KubernetesFile {
 
     /// An image volume's `{reference}`, or `{registry, repository, tag, digest}` of operators and charts.
     private static func imageOfParts(_ value: ForeignValue) -> String? {
-        if let reference = value["reference"]?.text { return reference }
-        guard let repository = value["repository"]?.text else { return nil }
-        let host = value["registry"]?.text.map { "\($0)/" } ?? ""
-        let tag = value["tag"]?.text.map { ":\($0)" } ?? ""
-        let digest = value["digest"]?.text.map { "@\($0)" } ?? ""
+        // Charts write what is not said as an empty text.
+        func part(_ key: String) -> String? { value[key]?.text.flatMap { $0.isEmpty ? nil : $0 } }
+        if let reference = part("reference") { return reference }
+        guard let repository = part("repository") else { return nil }
+        let host = part("registry").map { "\($0)/" } ?? ""
+        let tag = part("tag").map { ":\($0)" } ?? ""
+        let digest = part("digest").map { "@\($0)" } ?? ""
         return host + repository + tag + digest
     }
 
@@ -64,6 +66,8 @@ enum KubernetesFile {
         guard let slash = text.firstIndex(of: "/"), text[..<slash].contains("."), !text.contains("://"),
             let image = try? ImageReference(text), image.reference != nil
         else { return }
-        images.note("an argument\(place.map { " of \($0.displaySafe)" } ?? "") may name an image too: \(image)")
+        images.note(
+            "an argument\(place.map { " of \($0.displayedWithoutSecrets)" } ?? "") may name an image too: \(image)"
+        )
     }
 }

@@ -17,8 +17,9 @@ package struct PasswordFile: Hashable, Sendable {
     ///   and a file without users.
     package init(_ text: String, file: String) throws(PasswordFileError) {
         var hashes: [String: String] = [:]
-        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let line = line.last == "\r" ? line.dropLast() : line
+        let text = text.hasPrefix("\u{FEFF}") ? text.dropFirst() : text[...]
+        // A return and a line feed are one character.
+        for (number, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             guard !line.isEmpty, !line.hasPrefix("#") else { continue }
             let problem = { (reason: String) in PasswordFileError(file: file, line: number + 1, reason: reason) }
             let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
