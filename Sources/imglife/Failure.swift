@@ -34,6 +34,8 @@ enum Failure {
             do {
                 try StandardOutput.write(HelpText.completed(Imglife.fullMessage(for: error)) + "\n")
             } catch {
+                // Whoever has seen enough of a help goes away.
+                guard error.code != EPIPE else { Glibc.exit(code.rawValue) }
                 Glibc.exit(Imglife.exitCode(for: report(error)).rawValue)
             }
         } else if format == .json {

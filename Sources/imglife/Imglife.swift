@@ -1,6 +1,7 @@
 import ArgumentParser
 import CLinux
 import Glibc
+import OCI
 import Sync
 import YAML
 
@@ -46,6 +47,7 @@ struct Imglife: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         clinux_limit_heap()
         do {
+            try refuseBrokenArguments()
             try HelpRequest.answer(Array(CommandLine.arguments.dropFirst()))
             var command = try await asyncParseAsRoot()
             if let checked = command as? any Subcommand, checked.parent.check {
@@ -58,6 +60,19 @@ struct Imglife: AsyncParsableCommand {
             }
         } catch {
             Failure.exit(with: error)
+        }
+    }
+
+    /// What is not UTF-8 would arrive as something else, and name another file.
+    private static func refuseBrokenArguments() throws {
+        for position in 1..<max(1, Int(CommandLine.argc)) {
+            guard let argument = CommandLine.unsafeArgv[position], String(validatingCString: argument) == nil else {
+                continue
+            }
+            throw ValidationError(
+                "argument \(position), '\(String(cString: argument).displaySafe)', is not UTF-8: rename what it names, or go "
+                    + "there and use '.'"
+            )
         }
     }
 

@@ -39,6 +39,24 @@ struct CommandLineTests {
         }
     }
 
+    @Test("An argument that is not UTF-8 is refused: it would name another file")
+    func brokenArgument() async throws {
+        try await Self.with { workspace, _ async throws in
+            let result = try await workspace.shell("\"$imglife\" --cache-dir \"$(printf 'c\\377')\" sync")
+            #expect(result.status == 64)
+            #expect(result.errors.contains("argument 2") && result.errors.contains("not UTF-8"))
+            #expect(try Files.list(workspace.path).filter { $0.hasPrefix("c") }.isEmpty)
+        }
+    }
+
+    @Test("What is no image is told without the password that it carries")
+    func secretArgument() async throws {
+        try await Self.with { workspace, _ async throws in
+            let result = try await workspace.run("inspect", "https://robot:SEKRET@quay.io/x")
+            #expect(result.status == 64 && !result.errors.contains("SEKRET"))
+        }
+    }
+
     @Test("A listing prints source and target of each tag, newest first, and asks the source alone")
     func list() async throws {
         try await Self.with { workspace, registry async throws in

@@ -179,7 +179,8 @@ struct LocalFailureTests {
         "A standard output that cannot be written is an error, not a crash",
         arguments: [
             "\"$imglife\" sync >/dev/full", "\"$imglife\" sync --list >/dev/full", "\"$imglife\" sync >&-",
-            "\"$imglife\" --check >/dev/full", Self.brokenPipe,
+            "\"$imglife\" --check >/dev/full", "\"$imglife\" --help >/dev/full", "\"$imglife\" --version >/dev/full",
+            "\"$imglife\" help environment >/dev/full", Self.brokenPipe,
         ]
     )
     func outputFails(_ command: String) async throws {
@@ -187,6 +188,15 @@ struct LocalFailureTests {
             let result = try await workspace.shell(command)
             #expect(result.status == 1, "\(result.errors)")
             #expect(result.errorLines.last?.hasPrefix("error: cannot write to standard output: ") == true)
+        }
+    }
+
+    @Test("Whoever has seen enough of a help goes away, which is no error")
+    func helpIsCut() async throws {
+        try await Self.with { workspace, _ async throws in
+            let pipe = Self.brokenPipe.replacing("sync --list", with: "--help")
+            let result = try await workspace.shell(pipe)
+            #expect(result.status == 0 && result.errors.isEmpty)
         }
     }
 
