@@ -47,7 +47,7 @@ struct DuplicateTolerantComposer {
         }
     }
 
-    /// - Returns: `false` when what stands there is no plain or quoted key of letters.
+    /// - Returns: `false` when what stands there is no plain or quoted key that begins with a letter or a digit.
     private mutating func renameKey(_ key: String, at mark: SourcePosition) -> Bool {
         let row = mark.line - 1
         guard lines.indices.contains(row), let marker = Unicode.Scalar(Self.firstMarker + UInt32(markers.count)) else {
@@ -57,7 +57,7 @@ struct DuplicateTolerantComposer {
         guard lines[row].indices.contains(column) else { return false }
         if lines[row][column] == "\"" || lines[row][column] == "'" { column += 1 }
         guard lines[row].indices.contains(column), lines[row][column] == key.unicodeScalars.first,
-            lines[row][column].properties.isAlphabetic
+            lines[row][column].properties.isAlphabetic || lines[row][column].properties.numericType == .decimal
         else { return false }
         lines[row][column] = marker
         markers[marker] = Marker(key: key)

@@ -86,7 +86,7 @@ package struct YAMLDocument {
             var merged: [(key: YAMLNode, value: YAMLNode)] = []
             for (key, value) in mapping {
                 let name = try convert(key, path: path, depth: depth + 1)
-                let content = try convert(value, path: name.path(below: path), depth: depth + 1)
+                let content = try convert(value, path: self.path(of: name, below: path), depth: depth + 1)
                 if case .scalar("<<", isPlain: true) = name.content {
                     merged += content.mergedPairs
                 } else {
@@ -98,6 +98,17 @@ package struct YAMLDocument {
                 own.append(pair)
             }
             return own
+        }
+
+        /// The path of a key's value, with the key as it stands in the text.
+        private func path(of key: YAMLNode, below parent: String) -> String {
+            let path = key.path(below: parent)
+            guard case .scalar(let text, _) = key.content, let first = text.unicodeScalars.first,
+                let original = markers[first]?.key.unicodeScalars.first
+            else { return path }
+            var scalars = String.UnicodeScalarView()
+            scalars.append(contentsOf: path.unicodeScalars.map { $0 == first ? original : $0 })
+            return String(scalars)
         }
 
         /// Leaves out the keys that ``DuplicateTolerantComposer`` marked, and reports each at its second place.

@@ -396,6 +396,26 @@ struct ConfigurationProblemTests {
         )
     }
 
+    @Test("Of two equal keys the path is as it stands in the text, also of hosts that are addresses")
+    func duplicateKeys() {
+        let yaml = """
+            sync:
+              entries: [{source: a.io/b, target: c.io/d, tag: a, tag: b}]
+              entries: [{source: a.io/b, target: c.io/d, tag: t}]
+            registries:
+              127.0.0.1:5000: {}
+              127.0.0.1:5000: {}
+              quay.io: {max_connections: 0}
+            """
+        #expect(
+            Self.problems(yaml).map { $0.split(separator: " ").prefix(2).joined(separator: " ") } == [
+                "imglife.yaml:2:54: sync.entries[0].tag:", "imglife.yaml:3:3: sync.entries:",
+                "imglife.yaml:6:3: registries.127.0.0.1:5000:",
+                "imglife.yaml:7:30: registries.quay.io.max_connections:",
+            ]
+        )
+    }
+
     @Test("Control characters of a file never reach a message")
     func displaySafe() {
         let yaml = "sync: {entries: [{source: \"\\e[31m\", target: \"\\u202e\", tag: \"\\a\", \"\\n\": 1}]}"
