@@ -43,7 +43,8 @@ final class HostHealth: Sendable {
         return UpstreamError(
             error.kind,
             error.description,
-            told: error.told,
+            // What it was asked for then is another client's.
+            told: "\(host) wants no requests now, or does not answer them",
             retryAfter: error.retryAfter.map { _ in failure.until - now },
             cause: error.cause
         )

@@ -125,6 +125,25 @@ struct QuestionTests {
         }
     }
 
+    @Test("Who asks something else of a host that wants no requests is not told what another has asked")
+    func tellsNothingOfOthers() async throws {
+        try await with(servesStale: false) { question, _ in
+            let refusal = UpstreamError(
+                .rateLimited,
+                "secret/app: no (429)",
+                told: "secret/app: no (429)",
+                retryAfter: .seconds(60)
+            )
+            await #expect(throws: UpstreamError.self) {
+                _ = try await question.ask("a", at: "example.com") { throw refusal }
+            }
+            let error = await #expect(throws: UpstreamError.self) {
+                _ = try await question.ask("b", at: "example.com") { 1 }
+            }
+            #expect(error?.told.contains("example.com") == true && error?.told.contains("secret") == false)
+        }
+    }
+
     @Test("A slow host is waited for once; from then on who has an older answer gets it at once, of every name")
     func patience() async throws {
         try await with { question, clock in
