@@ -56,7 +56,9 @@ struct IndexBackups: Sendable {
     func restore(into scratch: String, of store: StoreDirectory) throws -> Copy? {
         for copy in try copies() {
             do {
-                guard try IndexFiles(directory: store).check(copy.name, in: directory) else { continue }
+                guard try IndexFiles(directory: store).check(copy.name, in: directory, mayHaveNames: true) else {
+                    continue
+                }
                 let backup = try CacheIndex(path: "\(directory.path)/\(copy.name)", isReadOnly: true)
                 defer { try? backup.close() }
                 _ = try backup.schemaState()

@@ -24,14 +24,16 @@ struct IndexFiles: Sendable {
         return try check(CacheIndex.fileName, in: root)
     }
 
-    /// Whether there is a database of that name; SQLite follows links and takes whatever it finds, so that what is no
-    /// regular file with this one name, of this user, of root or of the cache's owner, is refused.
-    func check(_ name: String, in place: Directory) throws(CacheError) -> Bool {
+    /// Whether there is a database of that name.
+    ///
+    /// SQLite follows links and takes whatever it finds, so that what is no regular file with this one name, of this user, of
+    /// root or of the cache's owner, is refused. What is only read may have other names, as after a copy by hard links.
+    func check(_ name: String, in place: Directory, mayHaveNames: Bool = false) throws(CacheError) -> Bool {
         let path = "\(place.path)/\(name)"
         do throws(SystemError) {
             guard let status = try place.status(name) else { return false }
             let owners = [geteuid(), 0, try root.file.status().owner]
-            guard status.isRegular, status.links == 1, owners.contains(status.owner) else {
+            guard status.isRegular, mayHaveNames || status.links == 1, owners.contains(status.owner) else {
                 throw SystemError(call: "open", code: ELOOP)
             }
             return true
@@ -42,8 +44,9 @@ struct IndexFiles: Sendable {
                 "open",
                 path: path,
                 code: error.code,
-                "it must be a regular file with no other name, of this user or of the cache's owner; remove it, and the "
-                    + "next command restores it",
+                "it must be a regular file with no other name, of this user or of the cache's owner; a hard link becomes one "
+                    + "when it is copied and the copy renamed ('cp -p F F.new && mv F.new F'), anything else is to be removed, "
+                    + "and the next command restores it",
                 cause: error
             )
         }
