@@ -14,7 +14,8 @@ extension ServeError {
         switch error {
         case let error as ServeError: self = error
         case let error as UpstreamError:
-            let seconds = error.retryAfter.map { Int(clamping: ($0 + .milliseconds(999)).components.seconds) }
+            let wait = error.retryAfter.map { min($0, HostHealth.longest) }
+            let seconds = wait.map { Int(clamping: ($0 + .milliseconds(999)).components.seconds) }
             self.init(Self.kind(error.kind), error.told, retryAfter: seconds)
         case let error as CacheError where [.digestMismatch, .conflict, .restarted].contains(error.kind):
             self.init(.upstreamFailed, "the upstream sends other bytes than it says")

@@ -14,7 +14,7 @@ final class HostHealth: Sendable {
     }
 
     /// The longest time for which a host is left alone, whatever it says.
-    private static let longest = Duration.seconds(900)
+    static let longest = Duration.seconds(900)
     /// More than any configuration names.
     private static let capacity = 10_000
 
