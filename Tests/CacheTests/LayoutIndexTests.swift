@@ -113,12 +113,7 @@ struct LayoutIndexTests {
 
     @Test("What another program adds to the layout of a cache stays, too")
     func added() async throws {
-        try await TimedCache.with { timed in
-            try await timed.open { cache async throws in
-                try await NamesTests.store(Self.image, in: cache, as: "1", of: "a")
-                try await cache.writeLayout()
-            }
-            try Self.enter(Self.other, named: "latest", in: timed.path)
+        try await Self.withEntered { timed async throws in
             try await timed.open { cache async throws in
                 try await cache.writeLayout()
                 timed.advance(hours: 48)
@@ -130,12 +125,7 @@ struct LayoutIndexTests {
 
     @Test("What another program has just added is known to the collection that comes next", arguments: [true, false])
     func addedBeforeCollection(isDryRun: Bool) async throws {
-        try await TimedCache.with { timed in
-            try await timed.open { cache async throws in
-                try await NamesTests.store(Self.image, in: cache, as: "1", of: "a")
-                try await cache.writeLayout()
-            }
-            try Self.enter(Self.other, named: "latest", in: timed.path)
+        try await Self.withEntered { timed async throws in
             timed.advance(hours: 48)
             try await timed.open { cache async throws in
                 var options = CollectionOptions(grace: .zero)
@@ -173,12 +163,7 @@ struct LayoutIndexTests {
 
     @Test("What others had entered stays also where index.json is gone", arguments: [true, false])
     func gone(isReopened: Bool) async throws {
-        try await TimedCache.with { timed in
-            try await timed.open { cache async throws in
-                try await NamesTests.store(Self.image, in: cache, as: "1", of: "a")
-                try await cache.writeLayout()
-            }
-            try Self.enter(Self.other, named: "latest", in: timed.path)
+        try await Self.withEntered { timed async throws in
             try await timed.open { cache async throws in
                 try await cache.writeLayout()
                 try remove("\(timed.path)/index.json")
@@ -197,12 +182,7 @@ struct LayoutIndexTests {
 
     @Test("An index.json that ends in its middle is put aside, and what others had entered stays", arguments: [0, 60])
     func cut(length: Int) async throws {
-        try await TimedCache.with { timed in
-            try await timed.open { cache async throws in
-                try await NamesTests.store(Self.image, in: cache, as: "1", of: "a")
-                try await cache.writeLayout()
-            }
-            try Self.enter(Self.other, named: "latest", in: timed.path)
+        try await Self.withEntered { timed async throws in
             try await timed.open { try await $0.writeLayout() }
             let text = try contents("\(timed.path)/index.json")
             try write(try #require(text.getSlice(at: 0, length: length)), to: "\(timed.path)/index.json")
@@ -216,6 +196,18 @@ struct LayoutIndexTests {
             }
             #expect(String(buffer: try contents("\(timed.path)/index.json")).contains("\(Self.other.digest)"))
             #expect(try names("\(timed.path)/quarantine").count { $0.hasPrefix("index.json.") } == 1)
+        }
+    }
+
+    /// A cache with an image of its own, to whose layout another program has added one that no command has looked at.
+    private static func withEntered(_ body: (TimedCache) async throws -> Void) async throws {
+        try await TimedCache.with { timed async throws in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(image, in: cache, as: "1", of: "a")
+                try await cache.writeLayout()
+            }
+            try enter(other, named: "latest", in: timed.path)
+            try await body(timed)
         }
     }
 

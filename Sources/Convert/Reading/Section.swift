@@ -55,7 +55,7 @@ struct Section {
     private static func shown(_ value: ForeignValue) -> String {
         switch value {
         case .null: "null"
-        case .scalar(let text): text.displayedWithoutSecrets.displayedWithoutSecrets(limit: 80)
+        case .scalar(let text): text.displayedWithoutSecrets(limit: 80)
         case .list(let elements):
             "[\(elements.prefix(4).map { Self.shown($0) }.joined(separator: ", "))\(elements.count > 4 ? ", …" : "")]"
         case .mapping(let pairs):

@@ -82,7 +82,7 @@ struct TagPages {
                 let response = try await repository.client.attempt(request)
                 if response.status != 404 {
                     try pages.take(response)
-                } else if repository.access == .push, !response.hasErrors {
+                } else if repository.access == .push, !saysErrors(response) {
                     // Who knows no such list says so as well, in other words than a registry's.
                     throw context.error(.unsupported, RegistryError.statusAlone(404), status: 404)
                 }
@@ -98,6 +98,11 @@ struct TagPages {
             )
         }
         return pages.tags
+    }
+
+    /// Whether an answer has errors in the form of the specification.
+    private static func saysErrors(_ response: HTTPResponse) -> Bool {
+        (try? JSONValue(parsing: response.bytes))?["errors"] != nil
     }
 
     private mutating func askWhole() {
@@ -125,9 +130,4 @@ struct TagPages {
         }
         return !elements.isEmpty && tags.count + dropped == before
     }
-}
-
-extension HTTPResponse {
-    /// Whether its body has errors in the form of the specification.
-    fileprivate var hasErrors: Bool { (try? JSONValue(parsing: bytes))?["errors"] != nil }
 }

@@ -131,15 +131,6 @@ extension RegistryError {
     fileprivate var isOfOtherKind: Bool { kind == .unsupported || status == 406 || status == 415 }
 }
 
-extension Manifest {
-    /// What the index under a subject's tag lists; `nil` for anything else: some tools and registries have the subject itself
-    /// under that name.
-    func listedReferrers(of subject: Digest) -> [Descriptor]? {
-        guard case .index(let index) = content, descriptor.digest != subject else { return nil }
-        return index.entries.map(\.descriptor)
-    }
-}
-
 extension Digest {
     /// Where cosign keeps what refers to a manifest.
     var cosignTags: [TagName] {
