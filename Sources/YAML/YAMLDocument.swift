@@ -154,10 +154,12 @@ extension YAMLNode {
 
     /// The path of the value that this key names.
     ///
-    /// Long keys are cut, so that the paths of many values below one stay small together.
+    /// Long keys are cut, so that the paths of many values below one stay small together. Paths are shown: an address as a
+    /// key is there without its password.
     package func path(below parent: String) -> String {
         guard case .scalar(let text, _) = content else { return parent }
-        let name = text.unicodeScalars.count > 80 ? "\(text.prefix(80))…" : text
+        let shown = text.withoutUserinfo
+        let name = shown.unicodeScalars.count > 80 ? "\(shown.prefix(80))…" : shown
         return parent.isEmpty ? name : "\(parent).\(name)"
     }
 

@@ -27,7 +27,9 @@ enum Failure {
 
     /// Ends the process with what the command line came to: help and versions as results, and bad usage as an error
     /// that a reader of JSON can read.
-    static func exit(with error: any Error) -> Never {
+    ///
+    /// - Parameter command: which one ran, if it came to that.
+    static func exit(with error: any Error, of command: (any ParsableCommand.Type)?) -> Never {
         let code = Imglife.exitCode(for: error)
         guard !(error is ExitCode) else { Imglife.exit(withError: error) }
         if code.isSuccess {
@@ -41,9 +43,21 @@ enum Failure {
         } else if format == .json {
             tell(Suggestion.added(to: Imglife.message(for: error).withoutUserinfo))
         } else {
-            StandardOutput.writeError(Suggestion.added(to: Imglife.fullMessage(for: error).withoutUserinfo) + "\n")
+            StandardOutput.writeError(Suggestion.added(to: usage(error, of: command).withoutUserinfo) + "\n")
         }
         Glibc.exit(code.rawValue)
+    }
+
+    /// What is wrong with the arguments, and the usage of the command that they are for.
+    ///
+    /// The parser knows that only of what it has found itself.
+    private static func usage(_ error: any Error, of command: (any ParsableCommand.Type)?) -> String {
+        guard error is ValidationError, let command,
+            let path = CommandTree.all.first(where: { $0.command == command })?.path
+        else { return Imglife.fullMessage(for: error) }
+        let name = (["imglife"] + path).joined(separator: " ")
+        return "Error: \(Imglife.message(for: error))\nUsage: \(Imglife.usageString(for: command))\n"
+            + "  See '\(name) --help' for more information."
     }
 
     /// Tells of an error on standard error, in the form that log lines have.

@@ -46,10 +46,12 @@ struct Imglife: AsyncParsableCommand {
         // A reader that goes away is an error of that write, not the end of the process half-way.
         signal(SIGPIPE, SIG_IGN)
         clinux_limit_heap()
+        var running: (any ParsableCommand.Type)?
         do {
             try refuseBrokenArguments()
             try HelpRequest.answer(Array(CommandLine.arguments.dropFirst()))
             var command = try await asyncParseAsRoot()
+            running = type(of: command)
             if let checked = command as? any Subcommand, checked.parent.check {
                 // Whatever the command would do, it does nothing then.
                 try await checked.parent.checkConfiguration(for: checked)
@@ -59,7 +61,7 @@ struct Imglife: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            Failure.exit(with: error)
+            Failure.exit(with: error, of: running)
         }
     }
 

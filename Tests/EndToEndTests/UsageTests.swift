@@ -34,6 +34,26 @@ struct UsageTests {
     }
 
     @Test(
+        "What only a command itself finds wrong is bad usage of that command",
+        arguments: [
+            (["sync", "--entry", "none"], "sync"), (["init", "bad image"], "init"),
+            (["init", "--target", "mirror.example.com/a b", "alpine:3"], "init"),
+            (["convert", "--target", "a b", "imglife.yaml"], "convert"),
+            (["cache", "ls", "--entry", "none"], "cache ls"), (["plan", "--explain", "other.example.com/a:1"], "plan"),
+        ]
+    )
+    func misused(_ arguments: [String], _ command: String) async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure(Self.valid)
+            let result = try await workspace.launch([Workspace.program] + arguments)
+            #expect(result.status == 64 && result.output.isEmpty, "\(result.errors)")
+            #expect(result.errors.hasPrefix("Error: "))
+            #expect(result.errors.contains("\nUsage: imglife \(command) "), "\(result.errors)")
+            #expect(result.errors.hasSuffix("\n  See 'imglife \(command) --help' for more information.\n"))
+        }
+    }
+
+    @Test(
         "A valid configuration is said to be so",
         arguments: [
             ["--check"], ["sync", "--check"], ["--check", "sync"], ["cache", "gc", "--grace", "0s", "--check"],

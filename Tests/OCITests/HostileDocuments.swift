@@ -44,6 +44,7 @@ struct HostileDocument: Sendable, CustomTestStringConvertible {
             .unsupported,
             #"{"schemaVersion":2,"mediaType":"application/vnd.oci.artifact.manifest.v1+json","blobs":[]}"#
         ),
+        .init(.unsupported, #"{"mediaType":"application/vnd.oci.artifact.manifest.v1+json","blobs":[]}"#),
         .init(.structure, Fixture.image(more: #","mediaType":"nonsense""#)),
         .init(.structure, Fixture.image(more: #","mediaType":5"#)),
     ]

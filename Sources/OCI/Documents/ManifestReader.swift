@@ -13,7 +13,9 @@ struct ManifestReader {
     func mediaType(contentType: MediaType?, fallback: MediaType?) throws(DocumentError) -> MediaType {
         guard root.members != nil else { throw DocumentError(.structure, "the manifest is not a JSON object") }
         let declared = try string(named: "mediaType").map { text throws(DocumentError) in try Self.mediaType(text) }
-        try checkVersion(declared: declared)
+        try refuseSchema1(declared: declared)
+        if let declared, !declared.isManifest { throw Self.unsupported(declared) }
+        try checkVersion()
         if let declared, let contentType, !declared.isLike(contentType) {
             throw DocumentError(
                 .confusion,
@@ -22,9 +24,7 @@ struct ManifestReader {
             )
         }
         let named = declared ?? contentType
-        if let named, !named.isManifest {
-            throw DocumentError(.unsupported, "manifests of type \(named.description.displaySafe) are not mirrored")
-        }
+        if let named, !named.isManifest { throw Self.unsupported(named) }
         let isIndex = try hasIndexShape()
         let mediaType = named ?? fallback ?? (isIndex ? .ociIndex : .ociManifest)
         guard mediaType.isIndex == isIndex else {
@@ -91,11 +91,20 @@ struct ManifestReader {
 }
 
 extension ManifestReader {
-    private func checkVersion(declared: MediaType?) throws(DocumentError) {
+    private static func unsupported(_ type: MediaType) -> DocumentError {
+        DocumentError(.unsupported, "manifests of type \(type.description.displaySafe) are not mirrored")
+    }
+
+    private func refuseSchema1(declared: MediaType?) throws(DocumentError) {
         let version = try member("schemaVersion")
         let hasFilesystemLayers = try holds("fsLayers")
         guard declared?.isSchema1 != true, version?.integer != 1, !hasFilesystemLayers else { throw Self.schema1 }
-        guard let version else { throw DocumentError(.structure, "'schemaVersion' is missing") }
+    }
+
+    private func checkVersion() throws(DocumentError) {
+        guard let version = try member("schemaVersion") else {
+            throw DocumentError(.structure, "'schemaVersion' is missing")
+        }
         guard version.integer == 2 else { throw DocumentError(.structure, "'schemaVersion' is not 2") }
     }
 

@@ -31,11 +31,19 @@ struct ConvertCommand: Subcommand {
 
     func run() async throws {
         try await Failure.exiting {
-            var conversion = try Conversion(target: target, isScoped: scoped)
+            var conversion = try empty()
             for file in files {
                 try conversion.add(Self.text(of: file), file: file == "-" ? "standard input" : file, format: format)
             }
             try StandardOutput.write(try conversion.yaml())
+        }
+    }
+
+    private func empty() throws -> Conversion {
+        do throws(ConversionError) {
+            return try Conversion(target: target, isScoped: scoped)
+        } catch {
+            throw ValidationError("\(error)")
         }
     }
 

@@ -38,8 +38,13 @@ struct InitCommand: Subcommand {
     }
 
     private func mirroring() throws -> String {
-        var conversion = try Conversion(target: target)
-        try conversion.add(images: images)
+        var conversion: Conversion
+        do throws(ConversionError) {
+            conversion = try Conversion(target: target)
+            try conversion.add(images: images)
+        } catch {
+            throw ValidationError("\(error)")
+        }
         return try conversion.yaml()
     }
 

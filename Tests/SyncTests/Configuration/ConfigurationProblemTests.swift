@@ -424,6 +424,18 @@ struct ConfigurationProblemTests {
         #expect(text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x202E })
     }
 
+    @Test(
+        "A password in a key reaches no message",
+        arguments: ["user:s3cr3t@a.io:5000", "https://user:s3cr3t@a.io", "user:s3cr3t@a.io: {}\n  user:s3cr3t@a.io"]
+    )
+    func passwordInKey(_ key: String) {
+        let problems = Self.problems(
+            "registries:\n  \(key): {plain_http: maybe, usrname: x}\nsync: {entries: [{source: a.io/b, target: c.io/d, tag: t}]}"
+        )
+        #expect(problems.count >= 3)
+        #expect(problems.allSatisfy { !$0.contains("s3cr3t") && $0.contains(" registries.") }, "\(problems)")
+    }
+
     @Test("Many different repeated keys are all told, up to a bound")
     func manyDuplicates() {
         let keys = ["ab", "cd", "ef"]
