@@ -78,6 +78,17 @@ struct ExportMissingTests {
         }
     }
 
+    @Test("A place that cannot be written is told before a cache is made", arguments: [[], ["--volume-size", "1MiB"]])
+    func noPlace(_ options: [String]) async throws {
+        try await Workspace.with { workspace async throws in
+            let export = [Workspace.program, "export", "--cache-dir", "none", "-o", "missing/a.tar"]
+            let result = try await workspace.launch(export + options + ["registry.example.com/a:1"])
+            #expect(result.status == 1)
+            #expect(result.errors.contains("cannot write missing/a.tar: No such file or directory"), "\(result.errors)")
+            #expect(try Files.list(workspace.path).isEmpty)
+        }
+    }
+
     @Test("A signature that the cache does not hold whole is left out, and a line says so")
     func referrers() async throws {
         let signature = SampleImage.artifact(of: Self.index.top)

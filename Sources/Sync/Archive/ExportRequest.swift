@@ -1,4 +1,5 @@
 package import Archive
+package import Cache
 package import OCI
 
 /// What is to be exported, as the command line says it.
@@ -27,6 +28,16 @@ package struct ExportRequest: Sendable {
 
     package init(destination: ArchiveDestination) {
         self.destination = destination
+    }
+
+    /// Checks that the archive may be written where it shall go, before any work is done.
+    ///
+    /// Volumes get names of their own, and those of the same set may be there.
+    ///
+    /// - Throws: `CacheError`.
+    package func checkDestination() throws(CacheError) {
+        guard volumeSize != nil, case .file(let path, _) = destination else { return try ArchiveOutput.check(destination) }
+        try ArchiveOutput.check(.file(path: path, overwrites: true))
     }
 
     /// Whether something may have to be fetched: globs, and everything, are of what the cache holds.

@@ -39,7 +39,7 @@ package struct Exporter: Sendable {
     /// - Throws: ``ExportError``, ``CopyError``, `RegistryError`, `CacheError`, `DocumentError`, `CancellationError`.
     ///   Safe to repeat: volumes of the same set that are there and whole are left as they are.
     package func run(_ request: ExportRequest) async throws -> ExportReport {
-        if request.volumeSize == nil { try ArchiveOutput.check(request.destination) }
+        try request.checkDestination()
         let images = try await images(request)
         let all = try await HeldReferrers(cache: cache).adding(to: images)
         warn(ofIncomplete: all.incomplete)

@@ -156,6 +156,8 @@ struct ExportCommand: Subcommand {
         configuration.mayBeReadOnly = true
         // What is fetched has to be kept somewhere; without a registry there is nothing to fetch.
         configuration.mode = client == nil || !request.mayFetch ? .existing : .create
+        // Before a cache is made for it.
+        if client != nil, request.mayFetch { try request.checkDestination() }
         try await ContentCache.with(configuration) { cache in
             let exporter = Exporter(
                 configuration: session.configuration,
