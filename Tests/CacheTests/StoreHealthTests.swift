@@ -44,15 +44,17 @@ struct StoreHealthTests {
             3: FLOCK  ADVISORY  WRITE 12 fd:00:78 0 EOF
             3: -> FLOCK  ADVISORY  WRITE 14 fd:00:77 0 EOF
             4: FLOCK  ADVISORY  WRITE 13 fd:00:77 0 EOF
+            5: POSIX  ADVISORY  WRITE 15 fd:00:77 1073741825 1073741825
             """
-        #expect(LockHolder.process(in: table, device: 0xFD00, inode: 77) == 13)
-        #expect(LockHolder.process(in: table, device: 0xFD00, inode: 79) == nil)
+        #expect(LockHolder.find(.whole, in: table, device: 0xFD00, inode: 77)?.process == 13)
+        #expect(LockHolder.find(.whole, in: table, device: 0xFD00, inode: 79) == nil)
+        #expect(LockHolder.find(.ranges, in: table, device: 0xFD00, inode: 77)?.process == 15)
         try await TemporaryDirectory.with { path in
             let file = try Directory(path: path).openFile("lock", flags: O_RDWR | O_CREAT)
-            #expect(LockHolder.process(of: file) == nil)
+            #expect(LockHolder.of(file) == nil)
             #expect(try file.tryLock(.exclusive))
             // Some file systems go by another device number there.
-            #expect([nil, Int(getpid())].contains(LockHolder.process(of: file)))
+            #expect([nil, Int(getpid())].contains(LockHolder.of(file)?.process))
         }
     }
 

@@ -152,4 +152,31 @@ struct LookingTests {
             }
         }
     }
+
+    @Test("A stopped process that keeps the index busy is named", .requires(.tool("python3")))
+    func stoppedWriter() async throws {
+        try await Mirror.with { mirror async throws in
+            try await mirror.expectSuccess()
+            let writer = """
+                import os, signal, sqlite3
+                database = sqlite3.connect("\(mirror.workspace.cache)/index.sqlite", isolation_level=None)
+                database.execute("BEGIN IMMEDIATE")
+                os.kill(os.getpid(), signal.SIGSTOP)
+                """
+            try Files.write(writer, to: "\(mirror.workspace.path)/writer.py")
+            let script = """
+                python3 writer.py & writer=$!
+                until grep -q '^State:.T' /proc/$writer/status; do :; done
+                "\(Workspace.program)" cache rm '\(mirror.upstream.place("up/app")):1'; code=$?
+                kill -KILL $writer; echo $writer; exit $code
+                """
+            let result = try await mirror.workspace.launch(["sh", "-c", script])
+            let process = try #require(result.lines.last)
+            #expect(result.status == 1)
+            #expect(
+                result.errors.contains("process \(process) keeps it busy and is stopped: let it go on, or end it"),
+                "\(result.errors)"
+            )
+        }
+    }
 }

@@ -108,7 +108,7 @@ extension Ingestion {
                 let status = try file.status()
                 download.state.observe(file, length: status.size)
                 guard patience.allowsWaiting(at: status, for: Self.pollInterval) else {
-                    throw stalled(LockHolder.process(of: file))
+                    throw stalled(LockHolder.of(file))
                 }
             } catch let error as SystemError {
                 throw CacheError(error, "open the partial download", path: "\(directory.ingest.path)/\(name)")
@@ -127,7 +127,7 @@ extension Ingestion {
         return .partial(ingest)
     }
 
-    private func stalled(_ holder: Int?) -> CacheError {
+    private func stalled(_ holder: LockHolder?) -> CacheError {
         CacheError(
             .locked,
             "download \(descriptor.digest)",

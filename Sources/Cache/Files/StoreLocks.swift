@@ -70,7 +70,7 @@ struct StoreLocks: Sendable {
     private func busy(_ name: String, _ file: OpenFile) -> CacheError {
         let digits = (try? file.read(at: 0, atMost: 20)).map { String(buffer: $0).prefix { $0.isNumber } } ?? ""
         let note = digits.isEmpty ? "" : " (process \(digits) held it last)"
-        let holder = LockHolder.process(of: file).map { " (process \($0))" } ?? note
+        let holder = LockHolder.of(file).map { " (\($0))" } ?? note
         return CacheError(
             .locked,
             "lock",

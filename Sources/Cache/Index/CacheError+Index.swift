@@ -22,11 +22,11 @@ extension CacheError {
             self.init(SystemError(call: "SQLite", code: system), action, path: path)
             return
         }
-        let (kind, reason) = Self.meaning(ofIndex: error)
+        let (kind, reason) = Self.meaning(ofIndex: error, path)
         self.init(kind, action, path: path, code: result == .SQLITE_IOERR ? EIO : nil, reason, cause: error)
     }
 
-    private static func meaning(ofIndex error: any Error) -> (Kind, reason: String) {
+    private static func meaning(ofIndex error: any Error, _ path: String) -> (Kind, reason: String) {
         if error is RowDecodingError || error is DamagedRow {
             return (.damagedIndex, "a row holds what nobody wrote; \(Self.damageAdvice)")
         }
@@ -38,12 +38,19 @@ extension CacheError {
             switch error.resultCode {
             case .SQLITE_FULL: (.diskFull, "free some space, or put the cache on a larger disk with --cache-dir")
             case .SQLITE_CORRUPT, .SQLITE_NOTADB: (.damagedIndex, damageAdvice)
-            case .SQLITE_BUSY, .SQLITE_LOCKED: (.locked, "another process keeps it busy; try again")
+            case .SQLITE_BUSY, .SQLITE_LOCKED: (.locked, busyAdvice(path))
             case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_CANTOPEN:
                 (.permission, "give this user write access to it, or choose another --cache-dir")
             default: (.inputOutput, "check the disk and its file system")
             }
         return (kind, "\(message); \(advice)")
+    }
+
+    private static func busyAdvice(_ path: String) -> String {
+        guard let holder = LockHolder.ofIndex(path) else { return "another process keeps it busy; try again" }
+        return holder.isStopped
+            ? "process \(holder.process) keeps it busy and is stopped: let it go on, or end it"
+            : "\(holder) keeps it busy; try again"
     }
 
     private static let damageAdvice =

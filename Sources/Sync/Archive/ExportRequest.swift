@@ -36,7 +36,9 @@ package struct ExportRequest: Sendable {
     ///
     /// - Throws: `CacheError`.
     package func checkDestination() throws(CacheError) {
-        guard volumeSize != nil, case .file(let path, _) = destination else { return try ArchiveOutput.check(destination) }
+        guard volumeSize != nil, case .file(let path, _) = destination else {
+            return try ArchiveOutput.check(destination)
+        }
         try ArchiveOutput.check(.file(path: path, overwrites: true))
     }
 
