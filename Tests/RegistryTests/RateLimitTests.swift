@@ -1,3 +1,4 @@
+import NIOCore
 import OCI
 import Registry
 import TestSupport
@@ -101,6 +102,40 @@ struct RateLimitTests {
                 }
             }
             #expect(registry.requests.count == 7)
+        }
+    }
+
+    @Test("An upload that goes first after a pause does not hold back the reading that it waits for")
+    func uploadsFromTheSameHost() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            registry.script(
+                RequestMatch("PUT", .uploads),
+                .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "30"])
+            )
+            try await withClient { client in
+                let source = client.pull(registry)
+                let reader = DependentReader(source: ByteSource.random(seed: 5, count: 1 << 20)) {
+                    // After the refusal, which is when the next PUT goes first.
+                    guard registry.requests.contains(where: { $0.status == 429 }) else { return }
+                    _ = try await source.resolve(.tag("v1"))
+                }
+                _ = try await client.push(registry, "library/copy").store(reader)
+            }
+            #expect(registry.store.openUploads == 0)
+            #expect(registry.count("HEAD") > 0 && registry.count("PUT") == 2)
+        }
+    }
+
+    /// Has its bytes once something else is done.
+    private struct DependentReader: BlobReader {
+        let source: ByteSource
+        let wait: @Sendable () async throws -> Void
+        var descriptor: Descriptor { source.descriptor }
+
+        func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
+            try await wait()
+            return source.read(at: Int(offset), count: count)
         }
     }
 

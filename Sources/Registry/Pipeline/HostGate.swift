@@ -3,14 +3,20 @@ import Synchronization
 
 /// Limits the requests in flight to one host, and holds them all back while the host is rate limiting.
 ///
-/// After a pause one request goes first; the others follow once it has been answered.
+/// After a pause one request of each lane goes first; the others follow once one has been answered. An upload that goes first
+/// may wait for bytes that come from this very host: so it never holds back what reads.
 final class HostGate: Sendable {
     private struct State {
         var nextProbe: UInt64 = 0
         var resumesAt: Duration?
         /// When it first wanted no more requests, since it last answered one.
         var refusesSince: Duration?
-        /// The request that goes first after a pause, until it has been answered.
+        var fronts = Lane.allCases.map { _ in Front() }
+    }
+
+    /// Where one lane goes on after a pause.
+    private struct Front {
+        /// The request that goes first, until it has been answered.
         var probe: UInt64?
         var held: [Signal<Void>] = []
     }
@@ -51,8 +57,8 @@ final class HostGate: Sendable {
     ) async throws -> Result {
         if !waits, let left = pauseLeft { throw Paused(left: left) }
         return try await lanes[lane.rawValue].withPlace(isContent: isContent) {
-            let probe = try await passPause(waits: waits)
-            defer { if let probe { release { $0.probe == probe } } }
+            let probe = try await passPause(lane, waits: waits)
+            defer { if let probe { release { $0.fronts[lane.rawValue].probe == probe } } }
             return try await body()
         }
     }
@@ -126,26 +132,26 @@ final class HostGate: Sendable {
     /// Ends a pause that is over: the host has answered.
     func answered() {
         state.withLock { $0.refusesSince = nil }
-        release { $0.probe != nil }
+        release { $0.fronts.contains { $0.probe != nil } }
     }
 
-    /// Lets go who was held back by the request that went first; a pause that has begun since keeps them.
+    /// Lets go who was held back by the requests that went first; a pause that has begun since keeps them.
     private func release(if isDue: (State) -> Bool) {
         let now = timer.now()
         let held = state.withLock { state -> [Signal<Void>] in
             guard isDue(state) else { return [] }
             if let end = state.resumesAt, end <= now { state.resumesAt = nil }
-            state.probe = nil
-            defer { state.held = [] }
-            return state.held
+            let held = state.fronts.flatMap(\.held)
+            for index in state.fronts.indices { state.fronts[index] = Front() }
+            return held
         }
         for signal in held { signal.send(()) }
     }
 
     /// - Returns: a number for the request that goes first after a pause, `nil` for all others.
-    private func passPause(waits: Bool) async throws -> UInt64? {
+    private func passPause(_ lane: Lane, waits: Bool) async throws -> UInt64? {
         while true {
-            switch step() {
+            switch step(lane) {
             case .go(let probe): return probe
             case .sleep(let time) where !waits: throw Paused(left: time)
             case .sleep(let time): try await timer.sleep(time)
@@ -154,19 +160,19 @@ final class HostGate: Sendable {
         }
     }
 
-    private func step() -> Step {
+    private func step(_ lane: Lane) -> Step {
         let now = timer.now()
         return state.withLock { state in
             guard let end = state.resumesAt else { return .go(probe: nil) }
             if now < end { return .sleep(end - now) }
-            if state.probe != nil {
+            guard state.fronts[lane.rawValue].probe == nil else {
                 let signal = Signal<Void>()
-                state.held.append(signal)
+                state.fronts[lane.rawValue].held.append(signal)
                 return .hold(signal)
             }
             state.nextProbe += 1
-            state.probe = state.nextProbe
-            return .go(probe: state.probe)
+            state.fronts[lane.rawValue].probe = state.nextProbe
+            return .go(probe: state.nextProbe)
         }
     }
 }
