@@ -47,16 +47,6 @@ extension Credential {
     }
 }
 
-/// What a token in `IMGLIFE_<HOST>_TOKEN` may be good for: registries call different things so.
-enum TokenRole: Hashable, Sendable, CaseIterable {
-    /// A password, such as an access token of GitHub, GitLab or Quay.
-    case password
-    /// An OAuth2 refresh token.
-    case refresh
-    /// A ready Bearer token.
-    case ready
-}
-
 extension Credential {
     /// The token in another role; `nil` where the credential is none, or is said to be a ready Bearer token.
     func token(as role: TokenRole, at host: RegistryHost) -> Credential? {

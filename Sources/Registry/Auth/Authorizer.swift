@@ -25,8 +25,7 @@ final class Authorizer: Sendable {
         var schemes: [RepositoryName: Scheme] = [:]
         /// Scopes for which the registry wanted wider ones; those that were asked for in vain stand for themselves.
         var wider: [Scope: Scope] = [:]
-        /// What a token of ours may still be good for, first choice first.
-        var roles: [Credential: [TokenRole]] = [:]
+        var roles = TokenRoles()
 
         /// - Returns: what was known before.
         mutating func learn(_ scheme: Scheme, for scope: Scope) -> Scheme? {
@@ -114,17 +113,21 @@ final class Authorizer: Sendable {
         guard let credential = authorization.credential, case .bearer(let ready) = credential.kind else {
             return try await fill(&authorization, service, scope, as: authorization.credential, context)
         }
-        for role in roles(of: credential) {
+        var refusal: RegistryError?
+        for role in state.withLock({ $0.roles.choices(for: credential, scope) }) {
             guard let presented = credential.token(as: role, at: account), role != .ready else {
                 authorization.header = Secret("Bearer \(ready.revealed)")
                 return
             }
             do {
-                return try await fill(&authorization, service, scope, as: presented, context)
+                try await fill(&authorization, service, scope, as: presented, context)
+                return state.withLock { $0.roles.worked(role, of: credential) }
             } catch let error as RegistryError where error.isRefusalOfToken {
-                drop(role, of: credential)
+                state.withLock { $0.roles.failed(role, of: credential, for: scope) }
+                refusal = error
             }
         }
+        if let refusal { throw refusal }
     }
 
     private func fill(
@@ -157,26 +160,42 @@ extension Authorizer {
     func learn(_ response: HTTPResponse, for scope: Scope, used: Authorization) throws -> Bool {
         if let bearer = response.bearerChallenge {
             let service = try TokenService(bearer, at: response.url, trusted: realms)
-            return learn(service, bearer.parameters["scope"], for: scope, used)
+            return learn(service, bearer, for: scope, used)
         }
         guard response.challenges.contains(where: { $0.scheme == "basic" }) else { return false }
         let wasBasic = state.withLock { $0.learn(.basic, for: scope) } == .basic
         return !(wasBasic && used.header != nil) && used.credential?.isReadyToken != true
     }
 
-    private func learn(_ service: TokenService, _ asked: String?, for scope: Scope, _ used: Authorization) -> Bool {
+    private func learn(_ service: TokenService, _ challenge: Challenge, for scope: Scope, _ used: Authorization) -> Bool
+    {
+        // Only who says that the token was good, but not enough, means the actions that it names.
+        let isTooLittle = used.token != nil && challenge.parameters["error"] == "insufficient_scope"
+        let asked = challenge.parameters["scope"]
         state.withLock { state in
             _ = state.learn(.bearer(service), for: scope)
-            if let merged = asked.flatMap({ scope.merged(with: $0) }) { state.wider[scope] = merged }
+            let wider = asked.flatMap { scope.merged(with: $0) ?? (isTooLittle ? scope.widened(by: $0) : nil) }
+            if let wider { state.wider[scope] = wider }
         }
         if let token = used.token, let scope = used.scope {
             tokens.forget(TokenKey(service: service, scope: scope, credential: used.credential)) { $0 == token }
         } else if used.header != nil, let credential = used.credential, case .bearer = credential.kind {
-            // The token went out as it is: it is no ready one.
-            drop(.ready, of: credential)
-            return !roles(of: credential).isEmpty
+            // The token went out as it is: it is no ready one, at least not for this.
+            return state.withLock { state in
+                state.roles.failed(.ready, of: credential, for: scope)
+                return state.roles.hasMore(for: credential, scope)
+            }
         }
         return true
+    }
+
+    /// The registry has taken what a request was sent with.
+    func accepted(_ used: Authorization) {
+        guard used.token == nil, used.header != nil, let credential = used.credential, case .bearer = credential.kind
+        else {
+            return
+        }
+        state.withLock { $0.roles.worked(.ready, of: credential) }
     }
 
     /// What the registry answers at its base: asked once for all requests.
@@ -205,23 +224,6 @@ extension Authorizer {
         state.withLock { if $0.wider[scope] != nil { $0.wider[scope] = scope } }
     }
 
-    private func roles(of credential: Credential) -> [TokenRole] {
-        state.withLock { $0.roles[credential] } ?? (credential.isReadyToken ? [.ready] : TokenRole.allCases)
-    }
-
-    private func drop(_ role: TokenRole, of credential: Credential) {
-        let rest = roles(of: credential).filter { $0 != role }
-        state.withLock { $0.roles[credential] = rest }
-    }
-}
-
-extension Credential {
-    /// Whether it can be nothing but a ready Bearer token, as docker's `registrytoken`.
-    fileprivate var isReadyToken: Bool {
-        guard case .bearer = kind else { return false }
-        if case .environment = source { return false }
-        return true
-    }
 }
 
 extension Secret {

@@ -81,7 +81,7 @@ struct Authorize: HTTPHandler {
         let used = response.authorization
         switch response.status {
         case 401:
-            if used.header != nil { round.refusedTokens += 1 }
+            if used.token != nil { round.refusedTokens += 1 }
             let isNew = try await request.context.mapping { try authorizer.learn(response, for: scope, used: used) }
             if isNew, round.refusedTokens < 2 { return true }
             guard used.header != nil else { return try await asksBase(after: response, scope, request) }
@@ -91,6 +91,9 @@ struct Authorize: HTTPHandler {
             authorizer.narrow(scope)
             return try await asksBase(after: response, scope, request)
         case 404: return try await asksBase(after: response, scope, request)
+        case 200..<300:
+            authorizer.accepted(used)
+            return false
         default: return false
         }
     }

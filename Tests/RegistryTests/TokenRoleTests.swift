@@ -1,0 +1,111 @@
+import OCI
+import Registry
+import TestSupport
+import Testing
+
+/// What `IMGLIFE_<HOST>_TOKEN` is good for, where one repository is refused and others are not.
+@Suite(.timeLimit(.minutes(10)))
+struct TokenRoleTests {
+    private let image = SampleImage.image()
+
+    private func asking(of name: String) -> @Sendable (RecordedRequest) -> Bool {
+        { request in
+            request.query.all("scope").contains { $0.contains(":\(name):") } || request.path.contains("/\(name)/")
+        }
+    }
+
+    /// A registry with two repositories, of which one is refused, and one client with a token for both.
+    private func withHost(
+        _ authentication: Authentication,
+        _ script: (ScriptedRegistry) -> Void,
+        _ body: @Sendable (RegistryClient, ScriptedRegistry) async throws -> Void
+    ) async throws {
+        try await ScriptedRegistry.with(authentication: authentication) { registry in
+            for name in ["library/app", "library/closed"] as [RepositoryName] {
+                registry.load(image, repository: name, tag: "v1")
+            }
+            script(registry)
+            try await withClient(credentials: [registry.host.variablePrefix + "_TOKEN": "t0ken"]) { client in
+                try await body(client, registry)
+            }
+        }
+    }
+
+    @Test("A token that may not see one repository is good for the others", arguments: [401, 403, 404], [true, false])
+    func oneIsRefused(status: Int, isFirst: Bool) async throws {
+        let issuer = TokenIssuer(accounts: ["token": "t0ken"])
+        issuer.rules.anonymousActions = []
+        try await withHost(.bearer(issuer)) { registry in
+            registry.script(
+                RequestMatch("GET", .token, times: nil, where: asking(of: "library/closed")),
+                .status(status)
+            )
+        } _: { client, registry async throws in
+            let open = client.pull(registry)
+            let closed = client.pull(registry, "library/closed")
+            if !isFirst { #expect(try await open.resolve(.tag("v1")) == image.top) }
+            for _ in 0..<2 {
+                await #expect(throws: RegistryError.self) { try await closed.resolve(.tag("v1")) }
+                #expect(try await open.resolve(.tag("v1")) == image.top)
+            }
+            // Once, before it is known how the registry wants to be asked.
+            #expect(isFirst || registry.requests.count { $0.headers["authorization"] == "Bearer t0ken" } == 1)
+        }
+    }
+
+    @Test("A token service that fails once takes no role away")
+    func oneFailure() async throws {
+        let issuer = TokenIssuer(accounts: ["token": "t0ken"])
+        issuer.rules.anonymousActions = []
+        try await withHost(.bearer(issuer)) { registry in
+            registry.script(RequestMatch("GET", .token), .status(404))
+        } _: { client, registry async throws in
+            _ = try? await client.pull(registry, "library/closed").resolve(.tag("v1"))
+            #expect(try await client.pull(registry).resolve(.tag("v1")) == image.top)
+        }
+    }
+
+    @Test("A ready token that is refused for one repository is sent to the others")
+    func readyToken() async throws {
+        try await withHost(.none) { registry in
+            registry.script(
+                RequestMatch(nil, .manifests, times: nil, where: asking(of: "library/closed")),
+                .status(401, headers: ["WWW-Authenticate": #"Bearer realm="\#(registry.url)/none",service="s""#])
+            )
+            registry.script(RequestMatch(nil, .containing("/none"), times: nil), .status(401))
+        } _: { client, registry async throws in
+            let open = client.pull(registry)
+            for _ in 0..<2 {
+                await #expect(throws: RegistryError.self) {
+                    try await client.pull(registry, "library/closed").resolve(.tag("v1"))
+                }
+                #expect(try await open.resolve(.tag("v1")) == image.top)
+            }
+            let asked = registry.requests.filter { $0.path.contains("/library/app/") }
+            #expect(asked.allSatisfy { $0.headers["authorization"] == "Bearer t0ken" })
+        }
+    }
+
+    @Test("A 401 that says its token is too little gets one for what it names")
+    func insufficient() async throws {
+        let issuer = TokenIssuer(accounts: ["token": "t0ken"])
+        issuer.rules.anonymousActions = []
+        issuer.rules.accountActions.insert("*")
+        try await withHost(.bearer(issuer)) { registry in
+            let scope = #"scope="repository:library/app:pull,*",error="insufficient_scope""#
+            registry.script(
+                RequestMatch(nil, .manifests, times: nil),
+                .flip { request in
+                    let isWide = registry.requests.contains {
+                        $0.query.all("scope").contains { $0.hasSuffix("pull,*") }
+                    }
+                    guard request.headers["authorization"] != nil, !isWide else { return nil }
+                    let challenge = #"Bearer realm="\#(registry.url)/token",service="scripted",\#(scope)"#
+                    return .status(401, headers: ["WWW-Authenticate": challenge])
+                }
+            )
+        } _: { client, registry async throws in
+            #expect(try await client.pull(registry).resolve(.tag("v1")) == image.top)
+        }
+    }
+}
