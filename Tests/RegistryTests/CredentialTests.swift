@@ -140,6 +140,39 @@ struct CredentialTests {
         }
     }
 
+    @Test("A credential program that fails is not started again for each repository")
+    func remembersFailures() async throws {
+        try await TemporaryDirectory.with { directory in
+            try Files.write(
+                "#!/bin/sh\necho >>\(directory)/starts\nexit 1\n",
+                to: "\(directory)/docker-credential-fake"
+            )
+            try await Tool.check("chmod", ["+x", "\(directory)/docker-credential-fake"])
+            try Files.write(#"{"credsStore": "fake"}"#, to: "\(directory)/config.json")
+            let clock = TestClock()
+            let environment = ["PATH": "\(directory):/usr/bin:/bin", "DOCKER_CONFIG": directory]
+            let store = try CredentialStore(environment: environment, home: nil, clock: clock)
+            for starts in 1...2 {
+                for name in ["a.io/b", "a.io/c", "a.io/d"] {
+                    await #expect(throws: CredentialError.self) {
+                        try await store.credential(for: RepositoryReference(name))
+                    }
+                }
+                #expect(try Files.text("\(directory)/starts").count == starts)
+                try await clock.sleep(for: .seconds(61))
+            }
+        }
+    }
+
+    @Test("An empty file says nothing, and an empty program's name that the host's entry is in the file")
+    func emptyFiles() async throws {
+        for text in ["", " \n"] { #expect(try await found([:], config: text) == nil) }
+        let entry = #""auths": {"registry.example.com": {"auth": "dTpw"}}"#
+        let none = #""credHelpers": {"registry.example.com": ""}, "credsStore": "missing""#
+        #expect(try await found([:], config: "{\(entry), \(none)}") == "u:p")
+        #expect(try await found([:], config: "{\(none)}") == nil)
+    }
+
     @Test("A credential program that takes too long is killed with whatever it has begun")
     func killsSlowPrograms() async throws {
         try await TemporaryDirectory.with { directory in

@@ -13,12 +13,20 @@ package struct CredentialStore: Sendable {
     private let files: [(path: String, isRequired: Bool)]
     private let timer: Timer
     private let configurations = SingleFlight<String, DockerConfiguration?>()
-    private let answers = SingleFlight<ProgramCall, Credential?>()
+    private let answers = SingleFlight<ProgramCall, ProgramAnswer>()
 
     private struct ProgramCall: Hashable {
         let name: String
         let server: String
     }
+
+    private struct ProgramAnswer {
+        let result: Result<Credential?, CredentialError>
+        let time: Duration
+    }
+
+    /// How long a program that failed is not started again: each start may take until its time is over.
+    private static let failureAge = Duration.seconds(60)
 
     /// Nobody's credentials: every registry is asked anonymously.
     package static let anonymous = CredentialStore(
@@ -122,11 +130,21 @@ package struct CredentialStore: Sendable {
     private func ask(_ name: String, server: String, refused: Credential?) async throws -> Credential? {
         let program = CredentialProgram(name: name, environment: environment, timer: timer)
         let call = ProgramCall(name: name, server: server)
-        if let refused { answers.forget(call) { $0 == refused } }
-        return try await answers.value(
+        if let refused { answers.forget(call) { (try? $0.result.get()) == refused } }
+        let answer = try await answers.value(
             for: call,
-            isGood: { _ in true },
-            fetch: { try await program.credential(server: server) }
+            isGood: { answer in
+                if case .success = answer.result { true } else { timer.now() - answer.time < Self.failureAge }
+            },
+            fetch: {
+                do {
+                    let credential = try await program.credential(server: server)
+                    return ProgramAnswer(result: .success(credential), time: timer.now())
+                } catch let error as CredentialError {
+                    return ProgramAnswer(result: .failure(error), time: timer.now())
+                }
+            }
         )
+        return try answer.result.get()
     }
 }

@@ -31,6 +31,8 @@ struct DockerConfiguration: Sendable {
 
     init(path: String, bytes: [UInt8]) throws(CredentialError) {
         self.path = path
+        // As docker takes it: nobody has logged in yet.
+        guard !bytes.allSatisfy({ " \t\r\n".utf8.contains($0) }) else { return }
         let root: JSONValue
         do {
             root = try JSONValue(parsing: bytes)
@@ -51,8 +53,11 @@ struct DockerConfiguration: Sendable {
     /// The longest key that matches decides, a program before an entry of the same length, the default program last.
     func find(_ location: RepositoryReference) throws(CredentialError) -> Finding? {
         for key in Self.keys(for: location) {
-            if let program = programs[key] { return .program(name: program.name, server: program.server) }
+            let program = programs[key]
+            if let program, !program.name.isEmpty { return .program(name: program.name, server: program.server) }
             if let auth = auths[key], let credential = try credential(auth, key: key) { return .credential(credential) }
+            // A host without a program's name has its entry here, whatever is said of all others.
+            if program != nil { return nil }
         }
         return defaultProgram.map { program in
             let isHub = location.host == .dockerHub
