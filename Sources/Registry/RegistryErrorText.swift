@@ -7,9 +7,11 @@ extension RegistryError {
         switch kind {
         case .unauthorized where !detail.isEmpty: "\(location.host): \(detail)\(statusText)"
         case .unauthorized: "\(location.host) \(refusal)\(statusText): \(credentialAdvice)"
-        case .forbidden: "\(location): not allowed to \(action.rawValue)\(statusText)\(detailText): \(permissionAdvice)"
+        case .forbidden:
+            "\(location): not allowed to \(action.rawValue)\(other.map { " at \($0.displaySafe)" } ?? "")\(statusText)"
+                + "\(detailText): \(permissionAdvice)"
         case .rateLimited(let until):
-            "\(location.host): rate limited until \(until.formatted(.iso8601))\(statusText)\(detailText): "
+            "\(server): rate limited until \(until.formatted(.iso8601))\(statusText)\(detailText): "
                 + "try again then, or use credentials with a higher limit"
         default:
             "\(location): cannot \(action.rawValue): \(happened)\(triesText)" + (advice.map { ": \($0)" } ?? "")
@@ -27,9 +29,11 @@ extension RegistryError {
     private var happened: String { "\(otherText)\(detail)\(isStatusAlone ? "" : statusText)" }
 
     /// Whether the status is all that is known, and the detail.
-    private var isStatusAlone: Bool { code == nil && status.map { detail == Self.statusAlone($0) } ?? false }
+    private var isStatusAlone: Bool {
+        code == nil && status.map { detail.hasSuffix(Self.statusAlone($0, of: "")) } ?? false
+    }
 
-    static func statusAlone(_ status: Int) -> String { "the registry answers \(status)" }
+    static func statusAlone(_ status: Int, of who: String = "the registry") -> String { "\(who) answers \(status)" }
 
     /// What happened at a service that is no registry.
     var reasonOfService: String {
@@ -103,10 +107,12 @@ extension RegistryError {
             "check HTTPS_PROXY and HTTP_PROXY, or name \(server) in NO_PROXY"
         case .connection(.certificate) where cause is NIOSSLExtraError:
             "reach it by a name that its certificate has, as 'endpoint' of \(server)"
+        case .connection(.certificate) where cause is BoringSSLError: nil
         case .connection(.certificate):
             "if its certificate is signed by a private authority, name that with 'ca_file' for \(server); "
                 + "else it may have expired"
-        case .connection(.tls): "if it speaks plain HTTP, say so for \(server) with 'plain_http: true'"
+        case .connection(.tls):
+            "if it speaks plain HTTP, say so for \(server) with 'plain_http: true', or in its 'endpoint' with http://"
         case .connection(.unknownHost): "check the host's name and the network"
         case .connection(.refused), .connection(.unreachable):
             "check that \(other?.displaySafe ?? "the registry") is running and can be reached"

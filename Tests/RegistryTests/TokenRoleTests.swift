@@ -53,6 +53,36 @@ struct TokenRoleTests {
         }
     }
 
+    @Test("A page in a token service's place is asked for once more, and then named with its host")
+    func pages() async throws {
+        let issuer = TokenIssuer(accounts: ["token": "t0ken"])
+        issuer.rules.anonymousActions = []
+        let page = Action.status(404, headers: ["Content-Type": "text/html"], body: "<html>no backend</html>")
+        try await withHost(.bearer(issuer)) { registry in
+            registry.script(RequestMatch("GET", .token), page)
+        } _: { client, registry async throws in
+            #expect(try await client.pull(registry).resolve(.tag("v1")) == image.top)
+            #expect(registry.requests.count { $0.path == "/token" } == 2)
+        }
+    }
+
+    @Test("A token service elsewhere is named in errors that are its own", arguments: [403, 404, 500])
+    func naming(status: Int) async throws {
+        try await ScriptedRegistry.with { service in
+            service.script(RequestMatch("GET", times: nil), .status(status))
+            try await ScriptedRegistry.with { registry in
+                let realm = service.url.replacing("127.0.0.1", with: "localhost")
+                let challenge: HeaderList = ["WWW-Authenticate": #"Bearer realm="\#(realm)/token",service="s""#]
+                registry.script(RequestMatch(times: nil), .status(401, headers: challenge))
+                await #expect {
+                    _ = try await withClient(retry: RetryPolicy(attempts: 1)) {
+                        try await $0.pull(registry).resolve(.tag("v1"))
+                    }
+                } throws: { "\($0)".contains("localhost:\(service.host.port ?? 0)") && "\($0)".contains("\(status)") }
+            }
+        }
+    }
+
     @Test("A token service that fails once takes no role away")
     func oneFailure() async throws {
         let issuer = TokenIssuer(accounts: ["token": "t0ken"])

@@ -46,6 +46,55 @@ struct UploadFaultTests {
         #expect(result.sent == 6 << 20)
     }
 
+    @Test("A registry that loses patience with a source that pauses is not what failed")
+    func outlastsImpatience() async throws {
+        try await ScriptedRegistry.with { registry in
+            for _ in 1...2 { registry.script(RequestMatch("PUT", .uploads), .replyEarly(.error(408, "TIMEOUT"))) }
+            let reads = Mutex(0)
+            let reader = PausingReader(source: Self.source) {
+                let isPausing = reads.withLock { count in
+                    count += 1
+                    return count <= 2
+                }
+                guard isPausing else { return }
+                // Nothing comes until nobody waits for it.
+                for await _ in AsyncStream<Never>.makeStream().stream {}
+                try Task.checkCancellation()
+            }
+            _ = try await withClient(retry: RetryPolicy(attempts: 1)) { try await $0.push(registry).store(reader) }
+            #expect(registry.store.blob(Self.source.descriptor.digest, in: "library/app")?.count == Self.source.count)
+        }
+    }
+
+    private struct PausingReader: BlobReader {
+        let source: ByteSource
+        let wait: @Sendable () async throws -> Void
+        var descriptor: Descriptor { source.descriptor }
+
+        func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
+            if offset == 0 { try await wait() }
+            return source.read(at: Int(offset), count: count)
+        }
+    }
+
+    @Test(
+        "A tag that cannot be written twice is there when the first answer was lost",
+        arguments: [(400, "TAG_INVALID"), (409, "CONFLICT"), (412, "PRECONDITION"), (403, "DENIED")],
+        [true, false]
+    )
+    func lostAnswer(refusal: (status: Int, code: String), isTheSame: Bool) async throws {
+        let image = SampleImage.image()
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app")
+            registry.script(RequestMatch("PUT", .manifests), isTheSame ? .closeBeforeHead : .status(502))
+            registry.script(RequestMatch("PUT", .manifests, times: nil), .error(refusal.status, refusal.code))
+            let manifest = try await withClient { try await $0.pull(registry).manifest(.digest(image.top.digest)) }
+            let push = { try await withClient { try await $0.push(registry).store(#require(manifest), as: "v1") } }
+            if isTheSame { try await push() } else { await #expect(throws: RegistryError.self) { try await push() } }
+            #expect(registry.store.tags(of: "library/app").count == (isTheSame ? 1 : 0))
+        }
+    }
+
     @Test("A registry that calls right bytes wrong twice is believed to be broken")
     func givesUpOnDigests() async throws {
         try await ScriptedRegistry.with { registry in

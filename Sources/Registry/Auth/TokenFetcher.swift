@@ -26,7 +26,7 @@ struct TokenFetcher: Sendable {
         while true {
             do {
                 return try await token(request, realm, context)
-            } catch let error as RegistryError where error.isRetryable || error.pause != nil {
+            } catch let error as RegistryError where error.isRetryable || error.isRetriedOnce || error.pause != nil {
                 try await context.budget.wait(after: error, context)
             }
         }

@@ -194,7 +194,7 @@ extension Repository {
     package func storeReferrer(_ manifest: Manifest, as tag: TagName?) async throws -> Bool {
         let response = try await ManifestPush(manifest, as: tag, to: self).run()
         guard let subject = manifest.subject else { return false }
-        return response.header("OCI-Subject").flatMap { try? Digest($0) } == subject.digest
+        return response?.header("OCI-Subject").flatMap { try? Digest($0) } == subject.digest
     }
 
     package func store(_ blob: any BlobReader) async throws -> StoreOutcome {

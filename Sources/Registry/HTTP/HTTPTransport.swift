@@ -190,7 +190,12 @@ extension HTTPTransport {
                     return .allSent
                 }
                 while let event = try await group.next() {
-                    if case .answer(let answer) = event { return answer }
+                    guard case .answer(let answer) = event else { continue }
+                    guard answer.status != 408 || !progress.isAwaitingSource else {
+                        // Not the receiver's fault: what it waits for is the source's.
+                        throw WireFailure(kind: .connection(.reset), detail: "it did not wait for the source's bytes")
+                    }
+                    return answer
                 }
                 throw CancellationError()
             }

@@ -37,6 +37,7 @@ extension WireFailure {
         case let error as IOError: self.init(system: error)
         case let error as ChannelError: self.init(channel: error)
         case let error as NIOSSLError: self.init(tls: error)
+        case let error as BoringSSLError: self.init(secured: error)
         case is NIOSSLExtraError:
             self.init(
                 kind: .connection(.certificate),
@@ -68,7 +69,10 @@ extension WireFailure {
         case .remoteConnectionClosed:
             self.init(brokenOff: "the connection was closed", error)
         case .proxyAuthenticationRequired, .invalidProxyResponse:
-            let detail = "the proxy refused the connection"
+            let detail =
+                error == .proxyAuthenticationRequired
+                ? "the proxy refused the connection: it asks for a user and a password (407)"
+                : "the proxy refused the connection"
             self.init(kind: .connection(.unreachable), detail: detail, isConnecting: true, cause: error)
         default: self.init(kind: .connection(.reset), detail: error.shortDescription, cause: error)
         }
@@ -100,6 +104,16 @@ extension WireFailure {
             self.init(kind: .timeout, detail: "no connection in time", cause: error)
         } else {
             self.init(brokenOff: "the connection was closed", error)
+        }
+    }
+
+    /// What goes wrong with a connection after its handshake.
+    private init(secured error: BoringSSLError) {
+        if String(describing: error).uppercased().contains("CERTIFICATE_REQUIRED") {
+            let detail = "it asks for a client certificate, and imglife has none to show"
+            self.init(kind: .connection(.certificate), detail: detail, cause: error)
+        } else {
+            self.init(kind: .connection(.reset), detail: "the TLS connection broke", cause: error)
         }
     }
 

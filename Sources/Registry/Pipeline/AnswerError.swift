@@ -36,7 +36,13 @@ extension RegistryError {
             detail = "it leads to \(response.url.origin), which refuses the request"
             credential = nil
         } else if kind != .unauthorized {
-            detail = response.isWebPage ? Self.webPage : Self.detail(response, errors)
+            detail = response.isWebPage ? Self.webPage : Self.detail(response, errors, context)
+        }
+        // So answers who stands before a token service that is being started again.
+        if context.action == .getToken, response.status == 404, response.isWebPage { isRetriedOnce = true }
+        // Token services lie elsewhere, and have troubles of their own.
+        if context.action == .getToken, response.url.origin.host != context.location.host.name {
+            other = response.url.origin.authority
         }
     }
 
@@ -62,13 +68,18 @@ extension RegistryError {
         }
     }
 
-    private static func detail(_ response: HTTPResponse, _ errors: [DistributionError]) -> String {
-        guard let first = errors.first else { return RegistryError.statusAlone(response.status) }
+    private static func detail(
+        _ response: HTTPResponse,
+        _ errors: [DistributionError],
+        _ context: CallContext
+    ) -> String {
+        let who = context.action == .getToken ? "the token service" : "the registry"
+        guard let first = errors.first else { return RegistryError.statusAlone(response.status, of: who) }
         let message = first.message.isEmpty ? first.rawCode : first.message
         let text = first.detail.isEmpty || message.contains(first.detail) ? message : "\(message): \(first.detail)"
         let authorization = response.authorization
         let secrets = authorization.secrets + (authorization.credential?.secrets ?? [])
-        return "the registry says '\(text.hiding(secrets).displaySafe)'"
+        return "\(who) says '\(text.hiding(secrets).displaySafe)'"
     }
 }
 

@@ -15,35 +15,36 @@ final class Reach: HTTPHandler {
     func send(_ request: HTTPRequest) async throws -> HTTPResponse {
         let endpoint = endpoint.withLock(\.self)
         guard endpoint.isGuess, case .path = request.target else { return try await send(request, to: endpoint) }
+        let first: Result<HTTPResponse, RegistryError>
         do {
             let response = try await send(request, to: endpoint)
-            guard response.status == 400, String(buffer: response.bytes).contains("HTTPS server") else {
+            // So servers answer plain HTTP on a port for TLS, each in its own words.
+            guard response.status == 400 else {
                 // Who has answered speaks plain HTTP; what breaks later is no reason to doubt it.
-                if response.status != 400 { self.endpoint.withLock { $0 = Endpoint(base: endpoint.base) } }
+                self.endpoint.withLock { $0 = Endpoint(base: endpoint.base) }
                 return response
             }
+            first = .success(response)
         } catch let error as RegistryError where error.isBeforeAnswer {
-            let response = try await overTLS(request, endpoint, after: error)
-            self.endpoint.withLock { $0 = endpoint.overTLS }
-            return response
+            first = .failure(error)
         }
-        let response = try await send(request, to: endpoint.overTLS)
-        self.endpoint.withLock { $0 = endpoint.overTLS }
-        return response
+        return try await overTLS(request, endpoint, after: first)
     }
 
-    /// Tries TLS where plain HTTP got no answer; only what TLS itself has to say is worth more than the first error.
+    /// Tries TLS where plain HTTP got no answer of use; only what TLS itself has to say is worth more than that.
     private func overTLS(
         _ request: HTTPRequest,
         _ endpoint: Endpoint,
-        after first: RegistryError
+        after first: Result<HTTPResponse, RegistryError>
     ) async throws -> HTTPResponse {
         do {
-            return try await send(request, to: endpoint.overTLS)
+            let response = try await send(request, to: endpoint.overTLS)
+            self.endpoint.withLock { $0 = endpoint.overTLS }
+            return response
         } catch let error as RegistryError where error.kind == .connection(.certificate) {
             throw error
-        } catch {
-            throw first
+        } catch is RegistryError {
+            return try first.get()
         }
     }
 
