@@ -44,6 +44,25 @@ struct StopTests {
         }
     }
 
+    @Test("A run that is stopped within its own hook tells what it has done")
+    func ownHook() async throws {
+        try await Mirror.with { mirror async throws in
+            let entry = Entry(mirror.upstream.place("up/app"), to: mirror.target.place("down/app"), "tag: '1'")
+            try mirror.workspace.configure(
+                "sync:\n  entries:\n\(entry.text)  hooks: {post_sync: [{cmd: 'touch begun; exec sleep 600'}]}\n"
+            )
+            let result = try await mirror.workspace.interrupting { program async throws in
+                while !Files.exists("\(mirror.workspace.path)/begun") {
+                    try Task.checkCancellation()
+                    await Task.yield()
+                }
+                try program.send(SIGTERM)
+            }
+            #expect(result.status == 143, "\(result.errors)")
+            #expect(result.counts == [1, 1, 0, 0], "\(result.output)")
+        }
+    }
+
     @Test("A run whose back-off is long stops at once")
     func backOff() async throws {
         try await Mirror.with { mirror async throws in

@@ -82,5 +82,12 @@ final class RowCollector: Sendable {
         }
     }
 
+    /// Puts back what was taken, for who asks later.
+    func giveBack(_ rows: [SyncReport.Row]) {
+        state.withLock { state in
+            for row in rows { state.gathered[row.entry, default: []].append(row) }
+        }
+    }
+
     var hooks: [SyncReport.HookRecord] { state.withLock { $0.hooks } }
 }

@@ -79,8 +79,12 @@ package struct Syncer: Sendable {
         try await runEntries(chosen, collector)
         try Task.checkCancellation()
         var report = soFar()
-        let outcomes = try await runHooks(configuration.hooks[.postSync], after: report, of: nil)
-        collector.add(outcomes, entry: nil)
+        do {
+            collector.add(try await runHooks(configuration.hooks[.postSync], after: report, of: nil), entry: nil)
+        } catch {
+            collector.giveBack(report.rows)
+            throw error
+        }
         report.hooks = collector.hooks
         report.warnings = collector.warnings
         report.duration = ContinuousClock.now - start
