@@ -84,6 +84,21 @@ struct EOLCommandTests {
         }
     }
 
+    @Test(
+        "--fail-within fails where the only data there could be is missing or cannot be read",
+        arguments: [nil, "alpine: [", "other: [{cycle: '1', eol: 2020-01-01}]"]
+    )
+    func failWithinWithoutData(text: String?) async throws {
+        try await withMirror("3.20.1") { mirror in
+            try mirror.configure(lifecycle: ", eol_provider: local, eol_data_file: data/eol.yaml")
+            if let text { try Files.write(text, to: "\(mirror.path)/data/eol.yaml") }
+            let result = try await mirror.run("eol", "--fail-within", "90d")
+            let isReadable = text?.hasPrefix("other") == true
+            #expect(result.status == (isReadable ? 0 : 1), "\(result.errors)")
+            #expect(result.errors.contains("--fail-within cannot tell") != isReadable, "\(result.errors)")
+        }
+    }
+
     @Test("A time that is none is bad usage")
     func badUsage() async throws {
         try await withMirror { mirror in

@@ -41,6 +41,10 @@ struct CheckTests {
             "lifecycle: {eol_data_file: no.yaml, eol_provider: local}",
             "4:28: lifecycle.eol_data_file: 'no.yaml' is not there, and 'eol_provider: local' asks nobody else; write it, or leave that out"
         ),
+        Row(
+            "    - {source: a.io/c, target: c.io/e, tag: t, lifecycle: {product: alpine, track: minor}}\nlifecycle: {eol_provider: local}",
+            "1:1: lifecycle.eol_data_file: 'eol-data.yaml' is not there, and 'eol_provider: local' asks nobody else; write it, or leave that out"
+        ),
         Row("  hooks: {post_sync: [{cmd: './run.sh now'}, {cmd: 'FOO=1 sh -c x'}, {cmd: echo done}]}"),
         Row("  hooks: {post_sync: [{cmd: 'if true; then x; fi'}, {cmd: '\"$TOOL\" x'}, {cmd: 'cd /tmp && x'}]}"),
         Row(

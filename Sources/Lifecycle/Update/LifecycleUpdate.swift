@@ -42,7 +42,12 @@ package struct LifecycleUpdate: Sendable {
         var fileWarnings: [LifecycleWarning] = []
         var catalogue = LifecycleCatalogue()
         do {
-            catalogue = try await file.read() ?? catalogue
+            let kept = try await file.read()
+            catalogue = kept ?? catalogue
+            if kept == nil, source == nil {
+                let text = "there is no end-of-life data in \(file.path.displaySafe), and nobody else is asked"
+                fileWarnings.append(LifecycleWarning(.unreadableFile, text))
+            }
         } catch let error as ConfigurationError {
             let others = error.problems.count > 1 ? " (and \(error.problems.count - 1) more)" : ""
             fileWarnings.append(LifecycleWarning(.unreadableFile, "\(error.problems[0])\(others)"))

@@ -19,12 +19,28 @@ struct FileCheck {
             case .command: problems += program(mention)
             }
         }
+        if !session.configuration.mentions.contains(where: { $0.kind == .lifecycleData }) {
+            problems += try await lifecycleData(nil)
+        }
         return problems
     }
 
-    private func problem(_ mention: Configuration.Mention, _ message: String) -> ConfigurationProblem {
-        let file = session.file == "-" ? "<stdin>" : session.file
-        return ConfigurationProblem(file: file, position: mention.position, path: mention.path, message: message)
+    /// What is wrong with the certificates that hosts are reached with.
+    func certificateProblems() async throws -> [ConfigurationProblem] {
+        var problems: [ConfigurationProblem] = []
+        for mention in session.configuration.mentions where mention.kind == .certificates {
+            problems += try await certificates(mention)
+        }
+        return problems
+    }
+
+    private func problem(_ mention: Configuration.Mention?, _ message: String) -> ConfigurationProblem {
+        ConfigurationProblem(
+            file: session.file == "-" ? "<stdin>" : session.file,
+            position: mention?.position ?? .start,
+            path: mention?.path ?? "lifecycle.eol_data_file",
+            message: message
+        )
     }
 
     /// Why a file cannot be read; `nil` when it can.
@@ -57,8 +73,12 @@ struct FileCheck {
         }
     }
 
-    /// A file that is not there yet is written by the first run, unless nobody is to be asked.
-    private func lifecycleData(_ mention: Configuration.Mention) async throws -> [ConfigurationProblem] {
+    /// A file that is not there yet is written by the first run, unless nobody is to be asked; where none is named, it is
+    /// the usual one.
+    private func lifecycleData(_ mention: Configuration.Mention?) async throws -> [ConfigurationProblem] {
+        guard mention != nil || session.configuration.entries.contains(where: { $0.lifecycle != nil }) else {
+            return []
+        }
         do {
             guard try await session.lifecycleFile.read() == nil else { return [] }
             guard session.configuration.lifecycle.provider == .local else { return [] }

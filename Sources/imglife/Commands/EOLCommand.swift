@@ -54,7 +54,7 @@ struct EOLCommand: Subcommand {
             let session = try Session(options: parent.options, copies: copies)
             let chosen = try session.positions(matching: entries)
             try await Interruption.run(logger: session.logger) {
-                try await RegistryClient.with(session.registries) { client in
+                try await RegistryClient.with(session.usableRegistries) { client in
                     try await report(on: chosen, session, client)
                 }
             }
@@ -132,11 +132,13 @@ struct EOLCommand: Subcommand {
 }
 
 extension LifecycleUpdate.Result {
-    /// Why nothing at all is known of products: the service did not answer, or not in its own form.
+    /// Why nothing at all is known of products: the service did not answer, or not in its own form, or there is no data
+    /// file that has them.
     fileprivate var unanswered: [LifecycleWarning] {
-        warnings.filter { warning in
-            [.unreachable, .unusableAnswer].contains(warning.kind)
-                && warning.product.map { catalogue.products[$0] == nil } ?? true
+        let hasFile = !warnings.contains { $0.kind == .unreadableFile }
+        return warnings.filter { warning in
+            guard let product = warning.product, catalogue.products[product] == nil else { return false }
+            return warning.kind == .unknownProduct ? !hasFile : true
         }
     }
 }
