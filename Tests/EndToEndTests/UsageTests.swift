@@ -111,6 +111,56 @@ struct UsageTests {
         }
     }
 
+    @Test(
+        "Of several patterns each that means no entry is told, and nothing runs",
+        arguments: [["sync"], ["plan"], ["export", "-o", "a.tar"], ["eol"]]
+    )
+    func idlePatterns(_ command: [String]) async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure(Self.valid)
+            let patterns = ["*/a", "none", "neither"].flatMap { ["--entry", $0] }
+            let result = try await workspace.launch([Workspace.program] + command + patterns)
+            #expect(result.status == 64, "\(result.errors)")
+            #expect(result.errors.contains("matches --entry none, --entry neither\n"), "\(result.errors)")
+            #expect(try Files.list(workspace.path) == ["imglife.yaml"])
+        }
+    }
+
+    @Test(
+        "Certificates that cannot be used are told before a run, all of them with their places",
+        arguments: [["sync"], ["plan"], ["eol"], ["export", "-o", "a.tar"], ["serve", "--pull-through"]]
+    )
+    func certificates(_ command: [String]) async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure(
+                """
+                sync: {entries: [{source: registry.example.com/a, target: mirror.example.com/a, tag: '1'}]}
+                registries:
+                  registry.example.com: {ca_file: none.pem}
+                  mirror.example.com: {ca_file: imglife.yaml}
+                """
+            )
+            let result = try await workspace.launch([Workspace.program] + command)
+            #expect(result.status == 78, "\(result.errors)")
+            for place in ["imglife.yaml:3:35: ", "imglife.yaml:4:33: "] {
+                #expect(result.errorLines.count { $0.hasPrefix(place) } == 1, "\(result.errors)")
+            }
+        }
+    }
+
+    @Test(
+        "A place for metrics that cannot be written is told before a run",
+        arguments: [("", 64), ("-", 64), ("none/metrics", 1), (".", 1)]
+    )
+    func metricsFile(_ path: String, _ status: Int32) async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure(Self.valid)
+            let result = try await workspace.launch([Workspace.program, "sync", "--metrics-file", path])
+            #expect(result.status == status, "\(result.errors)")
+            #expect(try Files.list(workspace.path) == ["imglife.yaml"])
+        }
+    }
+
     @Test("A configuration that is not there is one clear line", arguments: [[], ["--config", "no\u{1B}/such.yaml"]])
     func missing(_ options: [String]) async throws {
         try await Workspace.with { workspace async throws in

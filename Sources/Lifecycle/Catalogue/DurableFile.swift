@@ -10,6 +10,12 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     /// An `errno`.
     package let code: Int32
 
+    package init(path: String, action: String, code: Int32) {
+        self.path = path
+        self.action = action
+        self.code = code
+    }
+
     package var description: String {
         "cannot \(action) \(path.displaySafe): \(OutputReason.text(code))"
     }

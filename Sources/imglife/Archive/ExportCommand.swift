@@ -114,7 +114,7 @@ struct ExportCommand: Subcommand {
                     _ = try OfflineCache(session.cache)
                     try await export(request, session, nil)
                 } else {
-                    try await RegistryClient.with(session.registries) { client in
+                    try await RegistryClient.with(session.usableRegistries) { client in
                         try await export(request, session, client)
                     }
                 }

@@ -76,7 +76,7 @@ struct CacheVerifyCommand: Subcommand {
         _ access: CacheAccess
     ) async throws -> RepairReport {
         guard !report.findings.isEmpty else { return RepairReport() }
-        return try await RegistryClient.with(access.session.registries) { client in
+        return try await RegistryClient.with(access.session.usableRegistries) { client in
             let repair = CacheRepair(
                 cache: cache,
                 client: client,

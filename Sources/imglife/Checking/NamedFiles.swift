@@ -5,6 +5,8 @@ enum NamedFiles {
     /// What is wrong with them, one line each.
     static func troubles(of command: (any Subcommand)?) -> [String] {
         switch command {
+        case let sync as SyncCommand:
+            return sync.repetition.metricsFile.map { path in told { try MetricsFile(path: path).check() } } ?? []
         case let serve as ServeCommand:
             let tls = serve.tlsCert.flatMap { certificate in
                 serve.tlsKey.map { TLSFiles(certificate: certificate, key: $0) }

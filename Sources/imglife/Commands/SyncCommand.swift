@@ -57,10 +57,14 @@ struct SyncCommand: Subcommand {
         guard !list || repetition.every == nil && repetition.metricsFile == nil else {
             throw ValidationError("--list cannot stand beside --every or --metrics-file")
         }
+        guard repetition.metricsFile.map({ !["", "-"].contains($0) }) ?? true else {
+            throw ValidationError("--metrics-file must name a file, which is replaced after each run")
+        }
     }
 
     func run() async throws {
         try await Failure.exiting {
+            if let path = repetition.metricsFile { try MetricsFile(path: path).check() }
             if let interval = repetition.every { return try await runRepeatedly(every: interval) }
             let session = try Session(options: parent.options, copies: copies)
             _ = try options(for: session)
@@ -73,7 +77,7 @@ struct SyncCommand: Subcommand {
         let session = isWatched(session) && session.logger.logLevel > .debug ? session.watched() : session
         let options = try options(for: session)
         let waits = WaitingHosts()
-        var registries = session.registries
+        var registries = try await session.usableRegistries
         registries.onWaiting = { waits.note($0) }
         try await RegistryClient.with(registries) { client in
             if list {

@@ -56,7 +56,7 @@ struct PlanCommand: Subcommand {
             let options = try options(for: session)
             let cache = try OfflineCache(lookingOnly: session, isNeeded: offline)
             try await Interruption.run(logger: session.logger) {
-                try await RegistryClient.with(session.registries) { client in
+                try await RegistryClient.with(session.usableRegistries) { client in
                     try await cache.opened { try await plan(session, session.syncer(client, $0, options)) }
                 }
             }

@@ -1,6 +1,8 @@
 import FoundationEssentials
+import Glibc
 import Lifecycle
 import OCI
+import Output
 import Serve
 import Sync
 
@@ -71,6 +73,19 @@ struct RunMetrics: Sendable {
 /// `--metrics-file`: replaced as a whole after each run.
 struct MetricsFile: Sendable {
     let path: String
+
+    /// Looks whether it can be written, before a run that would tell it at its end.
+    ///
+    /// - Throws: `FileError`.
+    func check() throws(FileError) {
+        let place: OutputPlace
+        do throws(OutputPlaceError) {
+            place = try OutputPlace(path)
+        } catch {
+            throw FileError(path: path, action: "write", code: error.code)
+        }
+        if case .directory = place { throw FileError(path: path, action: "write", code: EISDIR) }
+    }
 
     /// - Throws: `FileError`.
     func write(_ report: SyncReport, hasFailed: Bool = false) throws(FileError) {

@@ -65,7 +65,7 @@ final class ServedSync: Sendable {
             var options = Syncer.Options()
             options.parallelism = session.settings.parallelism
             options.hooks = HookRunner(environment: ProcessInfo.processInfo.environment, logger: session.logger)
-            let report = try await RegistryClient.with(session.registries) { [options] client in
+            let report = try await RegistryClient.with(session.usableRegistries) { [options] client in
                 try await session.syncer(client, cache, options).run()
             }
             let failure = await CacheUpkeep(cache: cache, session: session).afterRun(report, wasWhole: true)

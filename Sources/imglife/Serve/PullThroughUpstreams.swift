@@ -51,7 +51,7 @@ struct PullThroughUpstreams: Sendable {
     ///
     /// - Throws: `RegistryConfigurationError`; what `body` throws.
     func with<R>(_ body: (Upstreams, @escaping Traffic) async throws -> R) async throws -> R {
-        try await RegistryConnections.with(session.registries) { connections in
+        try await RegistryConnections.with(session.usableRegistries) { connections in
             try await with(connections, body)
         }
     }

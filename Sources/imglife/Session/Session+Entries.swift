@@ -9,20 +9,21 @@ extension Session {
 
     /// The positions of the entries whose source or target matches one of the globs; all of them when there is none.
     ///
-    /// - Throws: `ValidationError` when no entry matches.
+    /// - Throws: `ValidationError` for a glob that no entry matches.
     func positions(matching patterns: [String]) throws -> [Int] {
         let all = configuration.entries.indices
         guard !patterns.isEmpty else { return Array(all) }
-        let matching = all.filter { position in
-            let entry = configuration.entries[position]
-            return patterns.contains { pattern in
-                [entry.source, entry.target].contains { fnmatch(pattern, $0.description, 0) == 0 }
+        let matches = patterns.map { pattern in
+            all.filter { position in
+                let entry = configuration.entries[position]
+                return [entry.source, entry.target].contains { fnmatch(pattern, $0.description, 0) == 0 }
             }
         }
-        guard !matching.isEmpty else {
-            throw ValidationError("no entry's source or target matches --entry \(patterns.joined(separator: " "))")
+        let idle = zip(patterns, matches).filter(\.1.isEmpty).map { "--entry \($0.0.displaySafe)" }
+        guard idle.isEmpty else {
+            throw ValidationError("no entry's source or target matches \(idle.joined(separator: ", "))")
         }
-        return matching
+        return Set(matches.joined()).sorted()
     }
 
     /// The entries that an export is of: those that match, or all of them when nothing else says what is meant.
