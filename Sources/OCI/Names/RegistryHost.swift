@@ -54,6 +54,9 @@ package struct RegistryHost: Hashable, Sendable, CustomStringConvertible {
 
     private static func split(_ text: some StringProtocol) throws(ReferenceError) -> (name: String, port: Int?) {
         guard !text.isEmpty else { throw ReferenceError(.host, text, "it is empty") }
+        guard !text.utf8.contains(UInt8(ascii: "/")) else {
+            throw ReferenceError(.host, text, "expected a host and perhaps a port, without scheme and path")
+        }
         let nameEnd: String.Index
         if text.utf8.first == UInt8(ascii: "[") {
             guard let bracket = text.utf8.firstIndex(of: UInt8(ascii: "]")) else {

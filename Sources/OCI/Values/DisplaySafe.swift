@@ -30,6 +30,17 @@ extension StringProtocol {
     }
 }
 
+extension Sequence<String> {
+    /// The first five as messages show them (``Swift/StringProtocol/displaySafe``), and how many there are besides.
+    package var fewShown: String {
+        var (shown, others) = ([String](), 0)
+        for text in self {
+            if shown.count < 5 { shown.append(text.displaySafe) } else { others += 1 }
+        }
+        return shown.joined(separator: ", ") + (others > 0 ? " and \(others) more" : "")
+    }
+}
+
 extension Unicode.Scalar {
     /// Whether it would move a cursor, break a line or turn the writing direction instead of showing a sign.
     package var isUnsafeToDisplay: Bool {

@@ -66,7 +66,7 @@ final class RetryBudget: Sendable {
                 level: isExpected ? .debug : .warning,
                 "trying again",
                 metadata: [
-                    "try": "\(next) of \(retry.policy.attempts)", "action": "\(context.action.rawValue)",
+                    "try": "\(next) of \(maximumTries(error))", "action": "\(context.action.rawValue)",
                     "place": "\(context.place)", "error": "\(error.reason)",
                     "wait": "\(Int64(delay / .milliseconds(1))) ms",
                 ]

@@ -43,8 +43,13 @@ package final class TagPattern: Sendable, CustomStringConvertible {
     }
 
     /// Whether the pattern is found anywhere in the tag, and what it leaves out is not.
-    package func matches(_ tag: TagName) -> Bool {
-        guard let pointer = OpaquePointer(bitPattern: address), exclusion?.matches(tag) != true else { return false }
+    package func matches(_ tag: TagName) -> Bool { exclusion?.matches(tag) != true && isFound(in: tag) }
+
+    /// Whether it is picked but for what the pattern leaves out.
+    func excludes(_ tag: TagName) -> Bool { exclusion?.matches(tag) == true && isFound(in: tag) }
+
+    private func isFound(in tag: TagName) -> Bool {
+        guard let pointer = OpaquePointer(bitPattern: address) else { return false }
         return withExtendedLifetime(self) {
             tag.description.utf8.withContiguousBytes { cre2_search(pointer, $0, $1) }
         }

@@ -72,8 +72,9 @@ package enum TagSelector {
             guard case .pattern(let pattern) = entry.selection else {
                 return TagChoice(tags: [], undated: [], warnings: [])
             }
-            let source = entry.source.description.displaySafe
-            warnings = ["no tag of \(source) matches '\(pattern.description.displaySafe)'"]
+            let matching = "tag of \(entry.source.description.displaySafe) matches '\(pattern.description.displaySafe)'"
+            let isExcluded = listed.contains { pattern.excludes($0.name) }
+            warnings = [isExcluded ? "no \(matching) and stays with 'tag_exclude'" : "no \(matching)"]
         }
         return TagChoice(tags: tags, undated: undated, warnings: warnings)
     }

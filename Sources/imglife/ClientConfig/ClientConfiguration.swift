@@ -133,6 +133,8 @@ struct ClientConfiguration: Sendable {
         var text = "# /etc/rancher/k3s/registries.yaml; then restart k3s\nmirrors:\n"
         for upstream in upstreams {
             text += "  \(quoted("\(upstream)")):\n    endpoint:\n      - \(quoted("\(mirror)"))\n"
+            // Where the mirror fails, k3s asks the upstream by HTTPS unless it is told.
+            if isPlain(upstream) { text += "      - \(quoted("http://\(upstream)"))\n" }
         }
         if authorityFile != nil || credentials != nil { text += "configs:\n  \(quoted("\(mirror.host)")):\n" }
         if let credentials {
@@ -146,7 +148,8 @@ struct ClientConfiguration: Sendable {
     private var buildkit: String {
         var text = "# /etc/buildkit/buildkitd.toml\n"
         for upstream in upstreams {
-            text += "[registry.\"\(upstream)\"]\n  mirrors = [\"\(mirror.host)\"]\n\n"
+            text += "[registry.\"\(upstream)\"]\n  mirrors = [\"\(mirror.host)\"]\n"
+            text += isPlain(upstream) ? "  http = true\n\n" : "\n"
         }
         text += "[registry.\"\(mirror.host)\"]\n"
         if !mirror.isSecure { text += "  http = true\n" }

@@ -14,15 +14,12 @@ struct ImportNaming {
     /// Checks that a whole name is for one image alone.
     func checkCount(_ offer: ImportOffer, _ isWanted: (Int) -> Bool) throws(ArchiveRefusal) {
         guard let name, name.tag != nil else { return }
-        var (count, shown) = (0, [String]())
-        for position in offer.names.indices where !offer.isReference(at: position) && isWanted(position) {
-            count += 1
-            if count <= 5 { shown.append(offer.text(at: position, as: nil).displaySafe) }
-        }
+        let others = offer.names.indices.filter { !offer.isReference(at: $0) && isWanted($0) }
+        let count = others.count
         guard count > 1 else { return }
         throw ArchiveRefusal(
             "--as \(name) can name a single image, but \(count) of its names have no repository: "
-                + shown.joined(separator: ", ") + (count > 5 ? " and more" : "")
+                + others.map { offer.text(at: $0, as: nil) }.fewShown
                 + "; leave the tag out of --as, or choose one of these with --only"
         )
     }
@@ -77,8 +74,7 @@ struct ImportNaming {
         guard images.count == 1 else {
             throw ArchiveRefusal(
                 "it holds \(images.count) images without a name, and --as can name a single one; it names "
-                    + images.prefix(5).map { "\(roots[$0].descriptor.digest)" }.joined(separator: ", ")
-                    + (images.count > 5 ? " and more" : "") + " by their digests alone"
+                    + images.map { "\(roots[$0].descriptor.digest)" }.fewShown + " by their digests alone"
             )
         }
         isUsed = true
@@ -89,7 +85,7 @@ struct ImportNaming {
     /// - Throws: ``ArchiveRefusal`` where `--as` would be ignored.
     func checkUse(_ named: NamedTops) throws(ArchiveRefusal) {
         guard let name, !isUsed else { return }
-        let names = named.texts.prefix(5).joined(separator: ", ")
+        let names = named.texts.fewShown
         throw ArchiveRefusal(
             "its images have names of their own, and --as \(name) would change none: \(names); leave it out"
         )

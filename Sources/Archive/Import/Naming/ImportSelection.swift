@@ -77,8 +77,7 @@ struct ImportSelection {
 
     private func refusal(isEmpty: Bool) -> ArchiveRefusal {
         if !skipped.isEmpty {
-            let names = skipped.prefix(5).map(\.displaySafe).joined(separator: ", ")
-            return ArchiveRefusal("none of its images matches --only; it holds \(names)")
+            return ArchiveRefusal("none of its images matches --only; it holds \(skipped.fewShown)")
         }
         return ArchiveRefusal(
             isEmpty ? "it holds no image" : "its images have no names; name a single one with --as REPOSITORY:TAG"
