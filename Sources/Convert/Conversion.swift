@@ -4,6 +4,13 @@ import Sync
 /// Makes a configuration of imglife from files of other tools.
 package struct Conversion {
     private let places: TargetPlaces
+    /// Who asks for it, because that is who is to be told how to ask again.
+    package enum Command: Sendable {
+        case convert
+        case initialize
+    }
+
+    private let command: Command
     private let isScoped: Bool
     private var mirror = Mirror()
 
@@ -11,10 +18,16 @@ package struct Conversion {
     ///   - target: registry and path below which images go whose file names no target.
     ///   - isScoped: name them there by host and path, as `skopeo sync --scoped` does.
     /// - Throws: ``ConversionError`` for a target that is none.
-    package init(target: String?, isScoped: Bool = false) throws(ConversionError) {
-        places = try TargetPlaces(target)
+    ///   - command: who asks for it.
+    package init(
+        target: String?,
+        isScoped: Bool = false,
+        for command: Command = .convert
+    ) throws(ConversionError) {
+        places = try TargetPlaces(target, for: command)
         self.isScoped = isScoped
     }
+        self.command = command
 
     /// Takes in a file.
     ///

@@ -83,3 +83,4 @@ struct StartingTests {
         }
     }
 }
+            #expect(!output.output.contains("convert") && output.output.contains("'imglife init --target"))

@@ -17,9 +17,11 @@ struct TargetPlaces {
     let prefix: String
     /// Nobody named a prefix, so that the example's stands there.
     let isExample: Bool
+    private let command: Conversion.Command
 
     /// - Throws: ``ConversionError`` for what cannot stand before a repository.
-    init(_ prefix: String?) throws(ConversionError) {
+    init(_ prefix: String?, for command: Conversion.Command) throws(ConversionError) {
+        self.command = command
         let trimmed = String((prefix ?? Self.example).reversed().drop { $0 == "/" }.reversed())
         guard let example = try? RepositoryReference("\(trimmed)/name"), "\(example)" == "\(trimmed)/name" else {
             throw ConversionError(
@@ -32,7 +34,13 @@ struct TargetPlaces {
 
     /// The word about the prefix, where it is the example's.
     var comment: String? {
-        isExample ? "put your registry in the place of \(Self.example), or convert again with --target" : nil
+        guard isExample else { return nil }
+        let advice =
+            switch command {
+            case .convert: ", or convert again with --target"
+            case .initialize: "; 'imglife init --target' writes it at once"
+            }
+        return "put your registry in the place of \(Self.example)\(advice)"
     }
 
     /// A target for each source; sources whose names would meet are told apart by their hosts.

@@ -40,7 +40,7 @@ struct InitCommand: Subcommand {
     private func mirroring() throws -> String {
         var conversion: Conversion
         do throws(ConversionError) {
-            conversion = try Conversion(target: target)
+            conversion = try Conversion(target: target, for: .initialize)
             try conversion.add(images: images)
         } catch {
             throw ValidationError("\(error)")
