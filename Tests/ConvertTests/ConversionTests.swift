@@ -17,6 +17,7 @@ struct ConversionTests {
             ("relay: docker\ntasks: [{name: a, mappings: [{from: b}]}]", .dregsy),
             ("quay.io/a/b: r.io/c", .imageSyncer),
             ("{\"quay.io\": {\"username\": \"a\", \"password\": \"b\"}}", .imageSyncer),
+            ("{\"quay.io/c/d\": \"r.example/d\", \"alpine\": [\"r.example/a\"]}", .imageSyncer),
             ("apiVersion: v1\nkind: Pod", .kubernetes),
             ("services: {web: {image: nginx}}", .kubernetes),
             ("{\"bomFormat\": \"CycloneDX\"}", .cycloneDX),

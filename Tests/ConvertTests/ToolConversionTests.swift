@@ -99,6 +99,23 @@ struct ToolConversionTests {
         #expect(!converted.flat.contains("eyJ1c2Vy"))
     }
 
+    @Test("image-syncer's rules may name images of Docker Hub without a path")
+    func bareNames() throws {
+        let converted = try Converted("{\"alpine\": [\"r.example/a\"], \"redis\": \"\"}", format: .imageSyncer)
+        #expect(
+            converted.entries.map { String($0.prefix { $0 != "/" }) + $0.suffix(1) } == ["docker.ioa", "docker.ios"],
+            "\(converted.entries)"
+        )
+        #expect(converted.entries.first == "docker.io/library/alpine /./ -> r.example/a")
+    }
+
+    @Test("What is no destination is told, and takes nothing away from the others")
+    func noDestination() throws {
+        let converted = try Converted("{\"alpine\": \"r.example/a\", \"redis\": {\"a\": \"b\"}}", format: .imageSyncer)
+        #expect(converted.entries.count == 1)
+        #expect(converted.flat.contains("not converted: 'redis: {a: b}': its destination is no image"))
+    }
+
     @Test("image-syncer's rules and access, apart and in one file, as YAML and as JSON")
     func imageSyncer() throws {
         let rules = """

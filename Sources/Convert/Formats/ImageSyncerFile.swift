@@ -10,25 +10,32 @@ enum ImageSyncerFile {
 
     static func read(_ document: ForeignValue, below places: TargetPlaces) -> Mirror {
         var mirror = Mirror()
-        if isRules(document) {
-            readRules(document, below: places, &mirror)
-        } else if isAccess(document) {
+        if isAccess(document) {
             readAccess(document, &mirror)
-        } else if var root = Section(document) {
+        } else if hasSections(document), var root = Section(document) {
             readAccess(root.take("auth"), &mirror)
             readRules(root.take("images"), below: places, &mirror)
             mirror.comments += root.leftovers()
+        } else {
+            readRules(document, below: places, &mirror)
         }
         return mirror
     }
 
-    /// References on both sides, or an empty destination.
+    private static func hasSections(_ document: ForeignValue) -> Bool {
+        document.pairs?.contains { pair in
+            ["images", "auth"].contains(pair.key) && (pair.value.pairs != nil || pair.value.isNull)
+        } == true
+    }
+
+    /// References on both sides, or an empty destination; a bare name alone could be any file's key.
     private static func isRules(_ document: ForeignValue) -> Bool {
-        guard let pairs = document.pairs, !pairs.isEmpty else { return false }
+        guard let pairs = document.pairs, pairs.contains(where: { $0.key.contains("/") || $0.key.contains(":") }) else {
+            return false
+        }
         return pairs.allSatisfy { pair in
             let isTarget = pair.value.texts.contains { $0.contains("/") } || pair.value.text == "" || pair.value.isNull
-            return isTarget && (pair.key.contains("/") || pair.key.contains(":"))
-                && (try? ImageReference(source(pair.key).repository)) != nil
+            return isTarget && (try? ImageReference(source(pair.key).repository)) != nil
         }
     }
 
@@ -61,7 +68,9 @@ enum ImageSyncerFile {
     private static func readRules(_ value: ForeignValue?, below places: TargetPlaces, _ mirror: inout Mirror) {
         for pair in value?.pairs ?? [] {
             let destinations = pair.value.texts.filter { !$0.isEmpty }
-            if destinations.isEmpty {
+            if pair.value.pairs != nil {
+                mirror.note("not converted: \(Section.shown(pair.key, pair.value)): its destination is no image")
+            } else if destinations.isEmpty {
                 addRule(pair.key, to: nil, below: places, &mirror)
                 if let comment = places.comment, !mirror.comments.contains(comment) { mirror.comments.append(comment) }
             }
