@@ -2,39 +2,59 @@ import OCI
 
 /// Images that a file names without saying where they go.
 struct FoundImages {
-    private struct Image: Hashable {
+    private struct Image {
         let reference: ImageReference
-        let platforms: [String]
+        /// Empty for all of them.
+        var platforms: [String]
+        var places: [String] = []
+        /// ``places`` once more, to be looked up in: there may be thousands of them.
+        var knownPlaces: Set<String> = []
     }
 
     private(set) var notes: [String] = []
-    private var images: [(image: Image, places: [String])] = []
+    private var knownNotes: Set<String> = []
+    private var images: [Image] = []
+    private var positions: [ImageReference: Int] = [:]
 
-    /// Notes an image, or that the text is none; the same one again adds its place to the first.
+    /// Notes an image, or that the text is none; the same one again adds its place and its platforms to the first.
     mutating func add(_ text: String, platforms: [String] = [], place: String?) {
         let words = text.split(whereSeparator: \.isWhitespace)
         let trimmed = words.count == 1 ? String(words[0]) : text
+        let shown = "'\(trimmed.displayedWithoutSecrets)'\(place.map { ", in \($0.displayedWithoutSecrets)" } ?? "")"
+        guard !trimmed.holdsVariable else {
+            return note("not converted: \(shown): \(String.variableAdvice)")
+        }
+        if let platform = platforms.first(where: { (try? PlatformPattern($0)) == nil }) {
+            let fault = platform.holdsVariable ? String.variableAdvice : "is no platform"
+            return note("not converted: \(shown): '\(platform.displayedWithoutSecrets)' \(fault)")
+        }
         do throws(ReferenceError) {
-            let image = Image(reference: try ImageReference(trimmed), platforms: platforms)
-            if let index = images.firstIndex(where: { $0.image == image }) {
-                if let place, !images[index].places.contains(place) { images[index].places.append(place) }
-            } else {
-                images.append((image, place.map { [$0] } ?? []))
-            }
+            add(try ImageReference(trimmed), platforms: platforms, place: place)
         } catch {
-            note("not converted: \(error)\(place.map { ", in \($0.displayedWithoutSecrets)" } ?? "")")
+            note("not converted: \(shown): \(error)")
         }
     }
 
+    private mutating func add(_ reference: ImageReference, platforms: [String], place: String?) {
+        let position = positions[reference] ?? images.count
+        if position == images.count {
+            positions[reference] = position
+            images.append(Image(reference: reference, platforms: platforms))
+        } else {
+            images[position].platforms.formUnion(platforms: platforms)
+        }
+        if let place, images[position].knownPlaces.insert(place).inserted { images[position].places.append(place) }
+    }
+
     mutating func note(_ text: String) {
-        if !notes.contains(text) { notes.append(text) }
+        if knownNotes.insert(text).inserted { notes.append(text) }
     }
 
     /// The images as entries below a prefix.
     func mirror(below places: TargetPlaces, _ naming: TargetPlaces.Naming = .path) -> Mirror {
         var mirror = Mirror()
-        let targets = places.targets(of: images.map(\.image.reference.location), naming)
-        for (image, origins) in images {
+        let targets = places.targets(of: images.map(\.reference.location), naming)
+        for image in images {
             let reference = image.reference
             guard let target = targets[reference.location] else {
                 mirror.note("not converted: \(reference): no name for it below \(places.prefix)")
@@ -44,7 +64,7 @@ struct FoundImages {
                 mirror.note("not converted: \(reference): a digest without a tag; name the tag that it belongs to")
                 continue
             }
-            var comments = origins.isEmpty ? [] : ["in \(Self.list(origins))"]
+            var comments = image.places.isEmpty ? [] : ["in \(Self.list(image.places))"]
             if let digest = reference.digest {
                 comments.append("was pinned to \(digest): the tag is followed instead of it")
             }

@@ -86,6 +86,10 @@ enum ImageSyncerFile {
     ) {
         let words = "\(rule.displayedWithoutSecrets) -> \(destination?.displayedWithoutSecrets ?? "")"
         let (repository, selection) = source(rule)
+        // A '$' among the tags is an expression's.
+        guard !repository.holdsVariable, destination?.holdsVariable != true else {
+            return mirror.note("not converted: \(words): \(String.variableAdvice)")
+        }
         do throws(ReferenceError) {
             let from = try ImageReference(repository)
             let to = try destination.map { text throws(ReferenceError) in try ImageReference(text) }

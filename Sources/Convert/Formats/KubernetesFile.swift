@@ -4,7 +4,7 @@ import OCI
 enum KubernetesFile {
     static func read(_ documents: [ForeignValue], below places: TargetPlaces) -> Mirror {
         var images = FoundImages()
-        for document in documents { collect(document, place: name(of: document), &images) }
+        for document in documents { collect(document: document, &images) }
         return images.mirror(below: places)
     }
 
@@ -19,6 +19,30 @@ enum KubernetesFile {
     private static func name(of document: ForeignValue) -> String? {
         guard let kind = document["kind"]?.text else { return nil }
         return document["metadata"]?["name"]?.text.map { "\(kind)/\($0)" } ?? kind
+    }
+
+    private static func collect(document: ForeignValue, _ images: inout FoundImages) {
+        let name = name(of: document)
+        for pair in document.pairs ?? [] {
+            if name == nil, pair.key == "services", let services = pair.value.pairs {
+                for service in services { collect(service: service, &images) }
+            } else {
+                collect(pair, place: name, &images)
+            }
+        }
+    }
+
+    /// A service of a compose file, which may choose a platform.
+    private static func collect(service: ForeignValue.Pair, _ images: inout FoundImages) {
+        let place = "service \(service.key)"
+        let platforms = service.value["platform"]?.text.map { [$0] } ?? []
+        for pair in service.value.pairs ?? [] {
+            if pair.key == "image", let text = pair.value.text, !text.isEmpty {
+                images.add(text, platforms: platforms, place: place)
+            } else {
+                collect(pair, place: place, &images)
+            }
+        }
     }
 
     private static func collect(_ value: ForeignValue, place: String?, _ images: inout FoundImages) {

@@ -48,6 +48,14 @@ struct Mirror {
     }
 }
 
+extension [String] {
+    /// Adds the platforms of the same image elsewhere; none are all of them.
+    mutating func formUnion(platforms others: [String]) {
+        guard !isEmpty, !others.isEmpty else { return removeAll() }
+        for platform in others where !contains(platform) { append(platform) }
+    }
+}
+
 /// An entry to be written.
 struct MirrorEntry {
     /// Which tags.

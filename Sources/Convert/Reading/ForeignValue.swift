@@ -25,6 +25,10 @@ indirect enum ForeignValue {
         case .scalar(let text, _): self = .scalar(text)
         case .sequence(let nodes): self = .list(nodes.map(Self.init))
         case .mapping(let pairs):
+            if let template = Self.template(pairs) {
+                self = .scalar(template)
+                return
+            }
             self = .mapping(
                 pairs.compactMap { key, value in
                     guard case .scalar(let name, _) = key.content else { return nil }
@@ -32,6 +36,15 @@ indirect enum ForeignValue {
                 }
             )
         }
+    }
+
+    /// The text of a template that nobody has expanded: `{{ .Values.image }}` is a mapping in a mapping to YAML.
+    private static func template(_ pairs: [(key: YAMLNode, value: YAMLNode)]) -> String? {
+        guard pairs.count == 1, let (outer, nothing) = pairs.first, nothing.isNull,
+            case .mapping(let inner) = outer.content, inner.count == 1, let (name, value) = inner.first, value.isNull,
+            case .scalar(let text, _) = name.content
+        else { return nil }
+        return "{{ \(text) }}"
     }
 
     init(_ value: JSONValue) {
