@@ -1,5 +1,6 @@
 import OCI
 import Sync
+import YAML
 
 /// Makes a configuration of imglife from files of other tools.
 package struct Conversion {
@@ -91,13 +92,30 @@ package struct Conversion {
 
     /// The configuration: valid, with a comment for whatever has no counterpart.
     ///
-    /// - Throws: ``ConversionError`` when there is no entry to write.
+    /// - Throws: ``ConversionError`` when there is no entry to write, or more of them than a configuration may have.
     package func yaml() throws(ConversionError) -> String {
         let mirror = mirror.checked
         guard !mirror.entries.isEmpty else {
             let notes = mirror.items.flatMap { if case .note(let comments) = $0 { comments } else { [] as [String] } }
             throw ConversionError((["nothing there can be an entry"] + notes).joined(separator: "\n  "))
         }
-        return mirror.document.text
+        let document = mirror.document
+        let text = document.text
+        if let excess = Self.excess(document, text) {
+            let advice = command == .convert ? "convert" : "name"
+            throw ConversionError("the configuration would have \(excess) read: \(advice) fewer images at a time")
+        }
+        return text
+    }
+
+    /// What a configuration has too much of, and how much there may be.
+    private static func excess(_ document: CommentedYAML, _ text: String) -> String? {
+        let bytes = text.utf8.count
+        guard bytes <= YAMLDocument.maximumBytes else { return "\(ByteCount(Int64(bytes))), and at most 1 MiB is" }
+        let values = document.nodes
+        guard values <= YAMLDocument.maximumNodes else {
+            return "\(values) values, and at most \(YAMLDocument.maximumNodes) are"
+        }
+        return nil
     }
 }

@@ -15,7 +15,7 @@ package struct YAMLFailure: Error {
 /// they are walked and the walk ends at the bound. Merge keys (`<<`) are applied, the mapping's own keys first.
 package struct YAMLDocument {
     package static let maximumBytes = 1 << 20
-    static let maximumNodes = 100_000
+    package static let maximumNodes = 100_000
     static let maximumDepth = 64
 
     /// `nil` for a text without any node.

@@ -66,6 +66,25 @@ struct StartingTests {
         }
     }
 
+    @Test("Standard input is one file only")
+    func standardInputTwice() async throws {
+        try await Workspace.with { workspace async throws in
+            let result = try await workspace.run("convert", "-", "-", stdin: "alpine:3\n")
+            #expect(result.status == 64 && result.output.isEmpty, "\(result.output)")
+            #expect(result.errors.contains("standard input can be read once only"), "\(result.errors)")
+        }
+    }
+
+    @Test("More than a configuration may hold is one error, and nothing is printed")
+    func tooMany() async throws {
+        try await Workspace.with { workspace async throws in
+            let list = (0..<9000).map { "quay.io/organisation/some-component-\($0):v1.0.0\n" }.joined()
+            let result = try await workspace.run("convert", "-", stdin: list)
+            #expect(result.status == 1 && result.output.isEmpty)
+            #expect(result.errors.hasPrefix("error: the configuration would have 1."), "\(result.errors)")
+        }
+    }
+
     @Test("init with images writes a file that mirrors them")
     func images() async throws {
         try await Workspace.with { workspace async throws in

@@ -28,6 +28,16 @@ package indirect enum CommentedYAML {
         lines(indent: 0).joined(separator: "\n") + "\n"
     }
 
+    /// How many values a reader of the document finds, keys among them.
+    package var nodes: Int {
+        switch self {
+        case .scalar, .bare: 1
+        case .flow(let texts): 1 + texts.count
+        case .list(let items): items.reduce(1) { $0 + ($1.value?.nodes ?? 0) }
+        case .mapping(let pairs): pairs.reduce(1) { $0 + 1 + $1.value.nodes }
+        }
+    }
+
     private func lines(indent: Int) -> [String] {
         switch self {
         case .scalar, .bare, .flow: [Self.spaces(indent) + inline]
