@@ -4,7 +4,6 @@ import YAML
 
 /// Makes a configuration of imglife from files of other tools.
 package struct Conversion {
-    private let places: TargetPlaces
     /// Who asks for it, because that is who is to be told how to ask again.
     package enum Command: Sendable {
         case convert
@@ -12,14 +11,15 @@ package struct Conversion {
     }
 
     private let command: Command
+    private let places: TargetPlaces
     private let isScoped: Bool
     private var mirror = Mirror()
 
     /// - Parameters:
     ///   - target: registry and path below which images go whose file names no target.
     ///   - isScoped: name them there by host and path, as `skopeo sync --scoped` does.
-    /// - Throws: ``ConversionError`` for a target that is none.
     ///   - command: who asks for it.
+    /// - Throws: ``ConversionError`` for a target that is none.
     package init(
         target: String?,
         isScoped: Bool = false,
@@ -27,8 +27,8 @@ package struct Conversion {
     ) throws(ConversionError) {
         places = try TargetPlaces(target, for: command)
         self.isScoped = isScoped
-    }
         self.command = command
+    }
 
     /// Takes in a file.
     ///
@@ -40,6 +40,8 @@ package struct Conversion {
     package mutating func add(_ text: String, file: String, format: ForeignFormat?) throws(ConversionError) {
         let text = text.withPlainLines
         guard let format = format ?? ForeignFormat.recognize(text) else {
+            // A slip in a file that nobody can read is told rather than that nobody knows it.
+            if text.looksStructured { _ = try ForeignText(text, file: file) }
             throw ConversionError(
                 "\(file.displayedWithoutSecrets): not a file of \(ForeignFormat.allCases.map(\.name).joined(separator: ", ")); "
                     + "name its format with --from"

@@ -48,6 +48,9 @@ struct ConversionTests {
             ("a: b", nil, "not a file of regsync, skopeo sync"), ("a: [", .regsync, "file:2: not YAML"),
             ("{\"a\": ", .cycloneDX, "file: not JSON"), ("apiVersion: v1\nkind: Pod", .kubernetes, "names no images"),
             ("redis@sha256:\(String(repeating: "0", count: 64))", .list, "a digest without a tag"),
+            ("services:\n  web:\n    image: a\n\tb: c", nil, "file:4: not YAML: not valid YAML"),
+            ("kind: Pod\nimage: {{ .a }}:{{ .b }}\n", nil, "file:2: not YAML"),
+            ("{\"images\": ", nil, "file: not JSON"), ("alpine:3\n'x\n", nil, "not a file of regsync, skopeo sync"),
         ] as [(String, ForeignFormat?, String)]
     )
     func errors(_ text: String, _ format: ForeignFormat?, _ words: String) {

@@ -65,6 +65,21 @@ struct ForeignText {
     }
 }
 
+extension String {
+    /// Whether it looks like YAML or JSON, not like lines of images: a key stands there, or a bracket first.
+    var looksStructured: Bool {
+        if let first = utf8.first(where: { !" \t\r\n".utf8.contains($0) }), "{[".utf8.contains(first) { return true }
+        return split(separator: "\n").contains { line in
+            let words = line.drop { " \t-".contains($0) }
+            guard !words.hasPrefix("#"), let colon = words.firstIndex(of: ":"), colon > words.startIndex else {
+                return false
+            }
+            let rest = words[words.index(after: colon)...]
+            return !words[..<colon].contains(where: \.isWhitespace) && (rest.first.map(\.isWhitespace) ?? true)
+        }
+    }
+}
+
 /// A file cannot be made into a configuration.
 package struct ConversionError: Error, Hashable, Sendable, CustomStringConvertible {
     package let description: String
