@@ -39,7 +39,8 @@ struct UsageTests {
             (["sync", "--entry", "none"], "sync"), (["init", "bad image"], "init"),
             (["init", "--target", "mirror.example.com/a b", "alpine:3"], "init"),
             (["convert", "--target", "a b", "imglife.yaml"], "convert"),
-            (["cache", "ls", "--entry", "none"], "cache ls"), (["plan", "--explain", "other.example.com/a:1"], "plan"),
+            (["import", "-", "--config", "-"], "import"), (["cache", "ls", "--entry", "none"], "cache ls"),
+            (["plan", "--explain", "other.example.com/a:1"], "plan"),
         ]
     )
     func misused(_ arguments: [String], _ command: String) async throws {

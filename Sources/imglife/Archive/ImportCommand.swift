@@ -82,7 +82,13 @@ struct ImportCommand: Subcommand {
         var options = ImportOptions()
         options.only = only
         options.name = name
-        try await Failure.exiting { options.keys = try keys.map(ArchiveKeyFile.verificationKey) }
+        try await Failure.exiting {
+            let configuration = parent.options.config ?? ProcessInfo.processInfo.environment["IMGLIFE_CONFIG"]
+            guard configuration != "-" || !files.contains("-") else {
+                throw ValidationError("standard input can be read once only, as the configuration or as an archive")
+            }
+            options.keys = try keys.map(ArchiveKeyFile.verificationKey)
+        }
         let before = { @Sendable [self] in try await refuseUnreadable(sources) }
         try await CacheAccess.run(parent.options, mode: .create, before: before) { [self, options] cache, access in
             var outcomes: [ImportOutcome] = []

@@ -29,6 +29,12 @@ struct ConvertCommand: Subcommand {
     @Flag(help: "Name targets by host and path, as 'skopeo sync --scoped' does.")
     var scoped = false
 
+    func validate() throws {
+        guard files.count(where: { $0 == "-" }) <= 1 else {
+            throw ValidationError("standard input can be read once only")
+        }
+    }
+
     func run() async throws {
         try await Failure.exiting {
             var conversion = try empty()
