@@ -48,6 +48,15 @@ struct CheckTests {
         Row("  hooks: {post_sync: [{cmd: './run.sh now'}, {cmd: 'FOO=1 sh -c x'}, {cmd: echo done}]}"),
         Row("  hooks: {post_sync: [{cmd: 'if true; then x; fi'}, {cmd: '\"$TOOL\" x'}, {cmd: 'cd /tmp && x'}]}"),
         Row(
+            "  hooks: {post_sync: [{cmd: 'say () { echo x; }; say x'}, {cmd: 'say ( ) { x; }'}, {cmd: 'say() { x; }'}]}"
+        ),
+        Row("  hooks: {post_sync: [{cmd: '2>&1 echo'}, {cmd: '> out 2>err echo'}, {cmd: '<in >>out :'}]}"),
+        Row("  hooks: {post_sync: [{cmd: 'A=\"b c\" echo'}, {cmd: 'A=$(git rev-parse HEAD) x'}, {cmd: 'A=1;echo b'}]}"),
+        Row(
+            "  hooks: {post_sync: [{cmd: '2>&1 A=1 >out no-such-tool x'}]}",
+            "4:29: sync.hooks.post_sync[0].cmd: no program 'no-such-tool' is in PATH; install it, or write its whole path"
+        ),
+        Row(
             "  hooks: {post_sync: [{cmd: notify-team.sh all}]}",
             "4:29: sync.hooks.post_sync[0].cmd: no program 'notify-team.sh' is in PATH; install it, or write its whole path"
         ),

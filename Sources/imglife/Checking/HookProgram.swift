@@ -22,13 +22,46 @@ struct HookProgram {
     let name: String?
 
     init(command: String) {
-        let words = command.split(whereSeparator: \.isWhitespace)
-        // NAME=value before a command is for its environment.
-        let word = words.drop { $0.contains("=") && !$0.hasPrefix("=") }.first
+        let words = Self.withoutPrefix(command.split(whereSeparator: \.isWhitespace)[...]) ?? []
+        let word = words.first
         let end = word?.firstIndex { ";|&<>".contains($0) } ?? word?.endIndex
         let first = word.flatMap { word in end.map { word[..<$0] } } ?? ""
-        let isPlain = !first.isEmpty && !first.contains { "'\"`$\\*?[]~#(){}=".contains($0) }
+        // `say () {` makes a function.
+        let isFunction = end == word?.endIndex && words.dropFirst().first?.hasPrefix("(") == true
+        let isPlain = !first.isEmpty && !isFunction && Self.isPlain(first)
         name = isPlain && !Self.shellWords.contains(first) ? String(first) : nil
+    }
+
+    /// Without what may stand before a program: assignments and redirections.
+    ///
+    /// - Returns: `nil` where only a shell can tell where they end.
+    private static func withoutPrefix(_ words: ArraySlice<Substring>) -> ArraySlice<Substring>? {
+        var words = words
+        while let word = words.first {
+            if let value = word.prefixMatch(of: #/[A-Za-z_][A-Za-z_0-9]*=/#)?.range.upperBound {
+                // What stands behind a semicolon begins a command too.
+                let end = word.hasSuffix(";") ? word.index(before: word.endIndex) : word.endIndex
+                guard isOneWord(word[value..<end]) else { return nil }
+            } else if let target = word.prefixMatch(of: #/[0-9]*(?:>>|>&|>\||<&|<>|<(?!<)|>)/#)?.range.upperBound {
+                if target == word.endIndex { words.removeFirst() }
+                guard let file = words.first, isOneWord(target == word.endIndex ? file : word[target...]) else {
+                    return nil
+                }
+            } else {
+                break
+            }
+            words.removeFirst()
+        }
+        return words
+    }
+
+    /// Whether a word that holds no blank is one to the shell as well, and ends no command.
+    private static func isOneWord(_ text: Substring) -> Bool {
+        !text.contains { "'\"`\\();|&<>".contains($0) } && !text.contains("${")
+    }
+
+    private static func isPlain(_ name: Substring) -> Bool {
+        !name.contains { "'\"`$\\*?[]~#(){}=".contains($0) }
     }
 
     /// Looks for a program as the shell would.
