@@ -84,6 +84,27 @@ struct CacheCommandTests {
         }
     }
 
+    @Test("gc with a limit that is not reached says what is kept, and why")
+    func limitNotReached() async throws {
+        try await FilledCache.with { filled async throws in
+            let size = "\(ByteCount(filled.bytes))"
+            let recent = try await filled.run("gc", "--max-size", "1KiB")
+            #expect(
+                recent.output
+                    == "removed 0 blobs, 0 B\n\(size) are left, more than the limit of 1.0 KiB: what was used "
+                    + "within 2h00m and what running commands need is kept\n"
+            )
+            let sync = ["--config", "\(filled.path)/sync.yaml", "cache", "gc", "--grace", "0s", "--max-size", "1KiB"]
+            let selected = try await filled.program(sync + ["--dry-run"])
+            #expect(
+                selected.output == "would remove 0 blobs, 0 B\n\(size) would be left, more than the limit of 1.0 KiB: "
+                    + "what is needed by tags that entries select and what running commands need is kept\n"
+            )
+            let reached = try await filled.run("gc", "--max-size", "1MiB")
+            #expect(reached.output == "removed 0 blobs, 0 B\n\(size) are left\n")
+        }
+    }
+
     @Test(
         "Bad usage ends with 64",
         arguments: [["rm", "alpine"], ["rm"], ["gc", "--max-size", "much"], ["gc", "--grace", "-"]]

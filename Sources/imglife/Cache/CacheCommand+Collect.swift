@@ -50,13 +50,15 @@ struct CacheCollectCommand: Subcommand {
             let report = try await cache.collect(options)
             let kept = try await cache.inventory.recentGarbage(options.grace)
             switch output {
-            case .text: try StandardOutput.write(text(report) + (GraceText(kept)?.line(isAboutCollection: true) ?? ""))
+            case .text:
+                let lines = text(report, options)
+                try StandardOutput.write(lines + (GraceText(kept)?.line(isAboutCollection: true) ?? ""))
             case .json: try StandardOutput.write(CacheDocument.text(Document(report, kept, isDryRun: dryRun)))
             }
         }
     }
 
-    private func text(_ report: CollectionReport) -> String {
+    private func text(_ report: CollectionReport, _ options: CollectionOptions) -> String {
         let verb = dryRun ? "would remove" : "removed"
         var lines = report.evictedTags.map { "\(verb) \($0)" }
         let blobs = "\(report.blobs) \(report.blobs == 1 ? "blob" : "blobs")"
@@ -65,8 +67,20 @@ struct CacheCollectCommand: Subcommand {
             let count = "\(report.partials) \(report.partials == 1 ? "file" : "files")"
             lines.append("\(verb) \(count) of interrupted downloads and imports, \(ByteCount(report.partialBytes))")
         }
-        lines.append("\(ByteCount(report.remainingBytes)) \(dryRun ? "would be" : "are") left")
+        let excess = Self.excess(report, options) ?? ""
+        lines.append("\(ByteCount(report.remainingBytes)) \(dryRun ? "would be" : "are") left\(excess)")
         return lines.map { $0 + "\n" }.joined()
+    }
+
+    /// Why more than the limit is left; `nil` where it is kept.
+    private static func excess(_ report: CollectionReport, _ options: CollectionOptions) -> String? {
+        guard let limit = options.maximumSize, report.remainingBytes > limit else { return nil }
+        var kept: [String] = []
+        if options.grace > .zero { kept.append("what was used within \(Elapsed(options.grace))") }
+        if !options.pins.isEmpty { kept.append("what is needed by tags that entries select") }
+        kept.append("what running commands need")
+        let reasons = [kept.dropLast().joined(separator: ", "), kept.last ?? ""].filter { !$0.isEmpty }
+        return ", more than the limit of \(ByteCount(limit)): \(reasons.joined(separator: " and ")) is kept"
     }
 
     private static func parse<Value>(_ body: () throws -> Value) throws -> Value {
