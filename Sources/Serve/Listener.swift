@@ -22,10 +22,15 @@ struct Listener: Sendable {
         self.resources = resources
     }
 
-    /// Listens until the channel is closed.
+    /// Listens until the channel is closed; errors name the option that chooses the address.
     ///
     /// - Throws: ``ServerError``.
-    func bind(_ address: ListenAddress, _ tls: TLSContext?, _ responder: Responder) async throws -> any Channel {
+    func bind(
+        _ address: ListenAddress,
+        _ option: String,
+        _ tls: TLSContext?,
+        _ responder: Responder
+    ) async throws -> any Channel {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -35,19 +40,23 @@ struct Listener: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try prepare(channel, tls, responder) }
             }
-        return try await Self.bind(bootstrap, to: address)
+        return try await Self.bind(bootstrap, to: address, option)
     }
 
-    /// Listens at an address for a moment, to find out whether one can.
+    /// Listens at an address for a moment, to find out whether one can; errors name the option that chooses it.
     ///
     /// - Throws: ``ServerError``.
-    static func check(_ address: ListenAddress) async throws {
+    static func check(_ address: ListenAddress, _ option: String) async throws {
         let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-        try await bind(bootstrap, to: address).close().get()
+        try await bind(bootstrap, to: address, option).close().get()
     }
 
-    private static func bind(_ bootstrap: ServerBootstrap, to address: ListenAddress) async throws -> any Channel {
+    private static func bind(
+        _ bootstrap: ServerBootstrap,
+        to address: ListenAddress,
+        _ option: String
+    ) async throws -> any Channel {
         do {
             guard address.host.isEmpty else {
                 return try await bootstrap.bind(host: address.host, port: address.port).get()
@@ -60,7 +69,7 @@ struct Listener: Sendable {
             }
         } catch {
             throw ServerError(
-                "cannot listen on \(address): \(reason(error).displaySafe); choose another address with --listen, "
+                "cannot listen on \(address): \(reason(error).displaySafe); choose another address with \(option), "
                     + "or end what uses this one"
             )
         }

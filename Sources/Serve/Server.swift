@@ -10,6 +10,9 @@ package struct Server: Sendable {
     /// Where it listens, with the ports that the system chose.
     package let address: String
     package let metricsAddress: String?
+    /// Which options name the addresses, for whoever has to choose others.
+    private static let option = "--listen"
+    private static let metricsOption = "--metrics-listen"
     private let access: Access
     private let logger: Logger
 
@@ -59,9 +62,8 @@ package struct Server: Sendable {
     /// - Throws: ``ServerError`` when it cannot listen or use its certificate; ``PasswordFileError``.
     package static func check(_ configuration: ServerConfiguration) async throws {
         await (try Access(configuration)).close()
-        for address in [configuration.listen, configuration.metricsListen].compactMap({ $0 }) {
-            try await Listener.check(address)
-        }
+        try await Listener.check(configuration.listen, option)
+        if let address = configuration.metricsListen { try await Listener.check(address, metricsOption) }
     }
 
     /// Reads the password file, certificate and key again; what cannot be used is logged, and what was stays.
@@ -94,10 +96,10 @@ package struct Server: Sendable {
         _ body: (Server) async throws -> R
     ) async throws -> R {
         let listener = Listener(state: state, logger: configuration.logger)
-        var channels = [try await listener.bind(configuration.listen, access.tls, responder)]
+        var channels = [try await listener.bind(configuration.listen, option, access.tls, responder)]
         do {
             if let address = configuration.metricsListen {
-                channels.append(try await listener.bind(address, nil, responder.forStatus))
+                channels.append(try await listener.bind(address, metricsOption, nil, responder.forStatus))
             }
             let addresses = channels.map { $0.localAddress.map(ListenAddress.text) ?? "" }
             let server = Server(

@@ -24,7 +24,15 @@ struct ServeStartTests {
     func addresses() async throws {
         try await ScriptedRegistry.with { taken async throws in
             let address = "\(taken.host)"
-            try await Self.expect("cannot listen on \(address): Address already in use; choose another", at: address)
+            try await Self.expect(
+                "cannot listen on \(address): Address already in use; choose another address with --listen",
+                at: address
+            )
+            try await Self.expect(
+                "cannot listen on \(address): Address already in use; choose another address with --metrics-listen",
+                "--metrics-listen",
+                address
+            )
         }
         try await Self.expect(": Cannot assign requested address; choose another", at: "192.0.2.1:5050")
         try await Self.expect(": the host's name is not known; choose another", at: "nonesuch.invalid:5050")
