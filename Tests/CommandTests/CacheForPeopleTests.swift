@@ -148,8 +148,14 @@ struct CacheForPeopleTests {
             let missing = try await filled.program(["inspect", "alpine:9"])
             #expect(missing.status == 1)
             #expect(
-                missing.errors.hasPrefix("error: docker.io/library/alpine:9 is not in the cache; 'imglife cache ls ")
+                missing.errors
+                    == "error: docker.io/library/alpine:9 is not in the cache; 'imglife cache ls' lists what is\n"
             )
+            for name in ["tool:big", "\(filled.host)/up/tool:none"] {
+                let near = try await filled.program(["inspect", name])
+                let advice = "is not in the cache; 'imglife cache ls \(filled.host)/up/tool' lists what is\n"
+                #expect(near.status == 1 && near.errors.hasSuffix(advice), "\(near.errors)")
+            }
         }
     }
 }

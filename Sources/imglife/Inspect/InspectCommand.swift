@@ -34,7 +34,9 @@ struct InspectCommand: Subcommand {
     func run() async throws {
         try await CacheAccess.run(parent.options, mayBeReadOnly: true) { [reference, output] cache, _ in
             guard let image = try await ImageInspection(cache).document(of: reference) else {
-                Failure.tell("\(reference) is not in the cache; 'imglife cache ls \(reference.location)' lists what is")
+                let pattern = Self.nearest(to: reference.location, among: try await cache.names.locations())
+                let command = (["imglife cache ls"] + (pattern.map { ["\($0)"] } ?? [])).joined(separator: " ")
+                Failure.tell("\(reference) is not in the cache; '\(command)' lists what is")
                 throw Failure.failed
             }
             switch output {
@@ -42,5 +44,15 @@ struct InspectCommand: Subcommand {
             case .json: try StandardOutput.write(CacheDocument.text(image))
             }
         }
+    }
+
+    /// The repository of the cache that was probably meant: itself, else one of the same name elsewhere.
+    private static func nearest(
+        to location: RepositoryReference,
+        among known: some Sequence<RepositoryReference>
+    ) -> RepositoryReference? {
+        let name = location.repository.components.last
+        let near = known.filter { $0.repository.components.last == name }
+        return near.first { $0 == location } ?? near.min { $0.description < $1.description }
     }
 }
