@@ -1,6 +1,7 @@
+import OCI
 import YAML
 
-/// Says that `${NAME}` stays as it is written, and which environment variables are read instead.
+/// Says that `${NAME}` and `~/` stay as they are written, and which environment variables are read instead.
 enum SubstitutionHint {
     /// Warns of each value that looks so.
     ///
@@ -11,7 +12,10 @@ enum SubstitutionHint {
 
     private static func warn(_ field: Field, key: String, _ reader: inout FieldReader) {
         switch field.node.content {
-        case .scalar:
+        case .scalar(let text, _):
+            if paths.contains(key), !field.node.isNull, let start = home(text) {
+                reader.warn(field, "'\(start.displaySafe)' is not substituted; write the whole path")
+            }
             guard key != "cmd", let name = field.node.variable else { return }
             reader.warn(field, "'${\(name)}' is not substituted; \(advice(field.path))")
         case .sequence(let nodes):
@@ -24,6 +28,15 @@ enum SubstitutionHint {
                 warn(Field(node: node, path: name.path(below: field.path)), key: text, &reader)
             }
         }
+    }
+
+    /// The keys whose values name files.
+    private static let paths = ["path", "ca_file", "eol_data_file"]
+
+    /// What a shell would replace at a path's beginning: `~/`, `~user/`, a lone `~`.
+    private static func home(_ text: String) -> Substring? {
+        guard text.hasPrefix("~") else { return nil }
+        return text[...(text.firstIndex(of: "/") ?? text.index(before: text.endIndex))]
     }
 
     private static func advice(_ path: String) -> String {

@@ -55,6 +55,29 @@ struct ConfigurationNeedsTests {
         #expect(message.hasPrefix("'${\(name)}' is not substituted") && message.contains(advice))
     }
 
+    @Test(
+        "A path that only a shell understands gets a warning",
+        arguments: [
+            ("cache: {path: ~/cache}", "cache.path", "~/"), ("cache: {path: '~'}", "cache.path", "~"),
+            ("registries: {a.io: {ca_file: ~root/ca.pem}}", "registries.a.io.ca_file", "~root/"),
+            ("lifecycle: {eol_data_file: ~/eol.yaml}", "lifecycle.eol_data_file", "~/"),
+        ]
+    )
+    func home(yaml: String, path: String, start: String) throws {
+        let warnings = try Configuration(yaml: Self.entry + yaml, file: "imglife.yaml").warnings
+        #expect(warnings.map(\.path) == [path])
+        let message = try #require(warnings.first).message
+        #expect(message.hasPrefix("'\(start)' is not substituted; write the whole path"), "\(message)")
+    }
+
+    @Test(
+        "A tilde elsewhere means itself",
+        arguments: ["cache: {path: a~/b}", "cache: {path: ./~}", "x-a: {path: ~/b}"]
+    )
+    func tilde(yaml: String) throws {
+        #expect(try Configuration(yaml: Self.entry + yaml, file: "imglife.yaml").warnings.isEmpty)
+    }
+
     @Test("A field that must be something else says so of a variable too")
     func misplaced() throws {
         let yaml = "sync: {entries: [{source: '${REGISTRY}/alpine', target: a.io/b, tag: x}]}"
