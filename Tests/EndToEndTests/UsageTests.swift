@@ -198,6 +198,26 @@ struct UsageTests {
         try await Workspace.with { workspace async throws in
             try workspace.configure(Self.valid)
             let variables = ["IMGLIFE_RETRY_ATTEMPTS": "-1", "IMGLIFE_SYNC_PARALLELISM": "0"]
+    @Test(
+        "A variable that is nearly one of the program's gets a warning with the one that is meant",
+        arguments: [
+            ("IMGLIFE_RETRY_ATTEMPT", "IMGLIFE_RETRY_ATTEMPTS"), ("IMGLIFE_PARALLELISM", "IMGLIFE_SYNC_PARALLELISM"),
+            ("IMGLIFE_CONFG", "IMGLIFE_CONFIG"), ("IMGLIFE_CACHEDIR", "IMGLIFE_CACHE_DIR"),
+            ("IMGLIFE_RETRY_ATTEMPTS", nil), ("IMGLIFE_R_EXAMPLE_COM_TOKEN", nil), ("IMGLIFE_TARGET", nil),
+            ("IMGLIFE_BUILD_NUMBER", nil), ("RETRY_ATTEMPT", nil),
+        ]
+    )
+    func nearVariables(_ name: String, _ meant: String?) async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure(Self.valid)
+            let result = try await workspace.run("--check", environment: [name: "9"])
+            #expect(result.status == 0)
+            let warning = meant.map { "the environment variable \(name) is not read; did you mean \($0)?" }
+            #expect(result.errorLines.count == (meant == nil ? 0 : 1), "\(result.errors)")
+            if let warning { #expect(result.errors.contains(warning), "\(result.errors)") }
+        }
+    }
+
             let result = try await workspace.run("sync", environment: variables)
             #expect(result.status == 78)
             for name in variables.keys { #expect(result.errors.contains(name)) }

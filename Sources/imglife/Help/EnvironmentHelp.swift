@@ -1,3 +1,6 @@
+import OCI
+import YAML
+
 /// `imglife help environment`: the variables that the program reads, with their defaults.
 enum EnvironmentHelp {
     struct Variable {
@@ -53,5 +56,25 @@ enum EnvironmentHelp {
 
             \(lines.joined(separator: "\n"))
             """
+    }
+}
+
+extension EnvironmentHelp {
+    private static let prefix = "IMGLIFE_"
+
+    /// One warning for each variable that nobody reads and whose name is nearly that of one which the program reads.
+    static func slips(in environment: [String: String]) -> [String] {
+        environment.keys.sorted().compactMap { name in
+            meant(by: name).map { "the environment variable \(name.displaySafe) is not read; did you mean \($0)?" }
+        }
+    }
+
+    /// Only what follows the prefix is compared, which would make any two of them alike.
+    private static func meant(by name: String) -> String? {
+        let known = variables.map(\.name).filter { $0.hasPrefix(prefix) && !$0.contains("<") }
+        let isOfHost = ["_USERNAME", "_PASSWORD", "_TOKEN"].contains { name.hasSuffix($0) }
+        guard name.hasPrefix(prefix), !isOfHost, !known.contains(name) else { return nil }
+        let rests = known.map { String($0.dropFirst(prefix.count)) }
+        return NearestName.suggestion(for: String(name.dropFirst(prefix.count)), among: rests).map { prefix + $0 }
     }
 }

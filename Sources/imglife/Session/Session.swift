@@ -53,6 +53,7 @@ struct Session: Sendable {
             ?? configuration.resolve(configuration.cache.path ?? "var/cache")
         lockTimeout = try options.lockPatience(environment: environment)
         for warning in configuration.warnings { logger.warning("\(warning)") }
+        for warning in EnvironmentHelp.slips(in: environment) { logger.warning("\(warning)") }
     }
 
     /// The same for somebody who watches what becomes of it, and to whom the log need not say one thing often.
