@@ -35,6 +35,7 @@ struct DisplaySafeTests {
             ("https://u:pw@host/x@sha256:00", "https://***@host/x@sha256:00"),
             ("robot:SEKRET@quay.io/x", "***@quay.io/x"), ("a:b:c@d@e:5000/x", "***@e:5000/x"),
             ("user:pw@h.example.org/x@sha256:00", "***@h.example.org/x@sha256:00"), ("a:b@", "***@"),
+            ("//u:SEKRET@x", "//***@x"), ("'//u@x/y'", "'//***@x/y'"), ("--target=//u:p/w@x", "--target=//***@x"),
             (
                 "The value 'https://a:b@c/d' is bad, \"oci://x@y\" and (u:p@h) too",
                 "The value 'https://***@c/d' is bad, \"oci://***@y\" and (***@h) too"
@@ -50,6 +51,7 @@ struct DisplaySafeTests {
         arguments: [
             "a@b", "alpine:3@sha256:ab", "host:5000/x@sha512:ab", "alpine:3.21", "", "@", "docker://alpine@sha256:00",
             "docker://docker.io/library/alpine@sha256:00", "r.example.org:5000/b@x", "https://z/@w",
+            "//x/y@z", "//h:5000/x",
             "task nightly: owner ops@example.org keep this", "https://h:5000/x",
         ]
     )
