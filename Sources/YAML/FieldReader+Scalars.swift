@@ -36,6 +36,10 @@ extension FieldReader {
         guard let field else { return nil }
         if case .scalar(let text, _) = field.node.content, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
             if let number = Int(text), number >= 1 { return number }
+            if !text.isEmpty, Int(text) == nil {
+                fail(field, "must be a whole number of at most \(Int.max), not \(field.node.shown)")
+                return nil
+            }
         }
         fail(field, "must be a whole number of at least 1, not \(field.node.shown)")
         return nil

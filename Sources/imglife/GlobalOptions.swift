@@ -106,13 +106,13 @@ extension GlobalOptions {
     func lockPatience(environment: [String: String]) throws(SettingsError) -> Duration {
         if let lockTimeout { return lockTimeout }
         guard let text = environment["IMGLIFE_LOCK_TIMEOUT"] else { return .seconds(60) }
-        guard let duration = try? Duration(goDuration: text), duration >= .zero else {
-            throw SettingsError(
-                problems: [
-                    "IMGLIFE_LOCK_TIMEOUT must be a duration with its unit, such as 60s, not '\(text.displaySafe)'"
-                ]
-            )
+        var expectation = "a duration with its unit, such as 60s"
+        do throws(QuantityError) {
+            let duration = try Duration(goDuration: text)
+            if duration >= .zero { return duration }
+        } catch {
+            if error.isTooLarge { expectation = error.expectation }
         }
-        return duration
+        throw SettingsError(problems: ["IMGLIFE_LOCK_TIMEOUT must be \(expectation), not '\(text.displaySafe)'"])
     }
 }

@@ -178,7 +178,8 @@ struct UsageTests {
         "An invalid variable is named, and nothing runs",
         arguments: [
             ("IMGLIFE_RETRY_ATTEMPTS", "0"), ("IMGLIFE_RETRY_INITIAL_DELAY", "2"), ("IMGLIFE_RETRY_BACKOFF", "x"),
-            ("IMGLIFE_RETRY_TIMEOUT", "0s"), ("IMGLIFE_SYNC_PARALLELISM", "many"), ("IMGLIFE_LOG_LEVEL", "loud"),
+            ("IMGLIFE_RETRY_TIMEOUT", "0s"), ("IMGLIFE_LOCK_TIMEOUT", "2562048h"), ("IMGLIFE_SYNC_PARALLELISM", "many"),
+            ("IMGLIFE_LOG_LEVEL", "loud"),
             ("IMGLIFE_MIRROR_EXAMPLE_COM_USERNAME", "half"),
         ]
     )

@@ -4,10 +4,16 @@ extension Duration {
     /// Every number needs a unit (`ns`, `us`, `µs`, `ms`, `s`, `m`, `h`), except a lone `0`. As in Go the whole must
     /// fit into 64 bits of nanoseconds, some 292 years; what lies beyond is an error and never wraps.
     package init(goDuration text: some StringProtocol) throws(QuantityError) {
-        guard let nanoseconds = Self.nanoseconds(in: Substring(text).unicodeScalars) else {
-            throw QuantityError(text: String(text), expectation: "a duration with its unit, such as 30s or 1m30s")
+        do throws(QuantityFault) {
+            self = .nanoseconds(try Self.nanoseconds(in: Substring(text).unicodeScalars))
+        } catch {
+            let expectation =
+                switch error {
+                case .malformed: "a duration with its unit, such as 30s or 1m30s"
+                case .tooLarge: "a duration of at most 2562047h"
+                }
+            throw QuantityError(text: String(text), expectation: expectation, isTooLarge: error == .tooLarge)
         }
-        self = .nanoseconds(nanoseconds)
     }
 
     private static let nanosecondsPerUnit: [String: Int64] = [
@@ -15,24 +21,26 @@ extension Duration {
         "m": 60_000_000_000, "h": 3_600_000_000_000,
     ]
 
-    private static func nanoseconds(in text: Substring.UnicodeScalarView) -> Int64? {
+    private static func nanoseconds(in text: Substring.UnicodeScalarView) throws(QuantityFault) -> Int64 {
         var rest = text
         let isNegative = rest.first == "-"
         if let sign = rest.first, sign == "-" || sign == "+" { rest.removeFirst() }
         if rest.elementsEqual("0".unicodeScalars) { return 0 }
-        guard !rest.isEmpty else { return nil }
-        var total: Int64 = 0
+        guard !rest.isEmpty else { throw .malformed }
+        var total: Int64? = 0
         while !rest.isEmpty {
-            guard let part = nextTerm(&rest) else { return nil }
-            let (sum, overflow) = total.addingReportingOverflow(part)
-            guard !overflow else { return nil }
-            total = sum
+            // What is written wrongly behind a number that does not fit is told rather than that.
+            let term = try nextTerm(&rest)
+            total = total.flatMap { sum in term.flatMap { sum.addingIfItFits($0) } }
         }
+        guard let total else { throw .tooLarge }
         return isNegative ? -total : total
     }
 
     /// Takes one number and its unit off the front.
-    private static func nextTerm(_ rest: inout Substring.UnicodeScalarView) -> Int64? {
+    ///
+    /// - Returns: `nil` for more than fits.
+    private static func nextTerm(_ rest: inout Substring.UnicodeScalarView) throws(QuantityFault) -> Int64? {
         let whole = rest.prefix { $0.isASCIIDigit }
         rest = rest.dropFirst(whole.count)
         var fraction = Substring.UnicodeScalarView()
@@ -41,17 +49,24 @@ extension Duration {
             fraction = rest.prefix { $0.isASCIIDigit }
             rest = rest.dropFirst(fraction.count)
         }
-        guard !whole.isEmpty || !fraction.isEmpty else { return nil }
+        guard !whole.isEmpty || !fraction.isEmpty else { throw .malformed }
         let unitText = rest.prefix { $0 != "." && !$0.isASCIIDigit }
         rest = rest.dropFirst(unitText.count)
-        guard let unit = nanosecondsPerUnit[String(unitText)] else { return nil }
+        guard let unit = nanosecondsPerUnit[String(unitText)] else { throw .malformed }
         guard let count = whole.isEmpty ? 0 : Int64(String(whole)) else { return nil }
         let (base, overflow) = count.multipliedReportingOverflow(by: unit)
         guard !overflow else { return nil }
         // At most one unit, hence exact enough in a Double: 3.6e12 < 2^53.
         let part = fraction.isEmpty ? 0 : (Double("0." + String(fraction)) ?? 0) * Double(unit)
-        let (sum, sumOverflow) = base.addingReportingOverflow(Int64(part))
-        return sumOverflow ? nil : sum
+        return base.addingIfItFits(Int64(part))
+    }
+}
+
+extension Int64 {
+    /// The sum; `nil` for more than fits.
+    func addingIfItFits(_ other: Int64) -> Int64? {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? nil : sum
     }
 }
 

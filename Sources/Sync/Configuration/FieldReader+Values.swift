@@ -6,8 +6,14 @@ extension FieldReader {
     /// A Go duration of more than zero.
     mutating func timeout(_ field: Field?) -> Duration? {
         guard let text = string(field), let field else { return nil }
-        if let duration = try? Duration(goDuration: text), duration > .zero { return duration }
-        fail(field, "must be a duration of more than zero with its unit, such as 30s or 1m30s, not \(field.node.shown)")
+        var expectation = "a duration of more than zero with its unit, such as 30s or 1m30s"
+        do throws(QuantityError) {
+            let duration = try Duration(goDuration: text)
+            if duration > .zero { return duration }
+        } catch {
+            if error.isTooLarge { expectation = error.expectation }
+        }
+        fail(field, "must be \(expectation), not \(field.node.shown)")
         return nil
     }
 

@@ -15,14 +15,14 @@ extension ConfigurationSchema {
                 "max_size": {
                   "description": "Above it the least recently used blobs are removed: 50GiB. No limit by default.",
                   "oneOf": [
-                    { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? ?([kKmMgGtTpP][iI]?)?[bB]?$" },
+                    { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? ?([kKmMgGtTpPeE][iI]?)?[bB]?$" },
                     { "type": "integer", "minimum": 1 }
                   ]
                 },
                 "min_free": {
                   "description": "No download begins that would leave less free on the disk: 5GiB. 5 % and at least 1 GiB by default.",
                   "oneOf": [
-                    { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? ?([kKmMgGtTpP][iI]?)?[bB]?$" },
+                    { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? ?([kKmMgGtTpPeE][iI]?)?[bB]?$" },
                     { "type": "integer", "minimum": 1 }
                   ]
                 }

@@ -108,7 +108,7 @@ struct ConfigurationProblemTests {
         ),
         .entry(
             "tag: a\nkeep_last: 99999999999999999999",
-            "6:18: sync.entries[0].keep_last: must be a whole number of at least 1, not '99999999999999999999'"
+            "6:18: sync.entries[0].keep_last: must be a whole number of at most 9223372036854775807, not '99999999999999999999'"
         ),
         .entry("tag: a\nos_normalize: maybe", "6:21: sync.entries[0].os_normalize: must be true or false, not 'maybe'"),
         .entry("tag: a\ncheck_digest: 1", "6:21: sync.entries[0].check_digest: must be true or false, not '1'"),
@@ -158,6 +158,10 @@ struct ConfigurationProblemTests {
         .entry(
             "tag: a\nhooks: {post_sync: [{cmd: x, timeout: 0s}]}",
             "6:45: sync.entries[0].hooks.post_sync[0].timeout: must be a duration of more than zero with its unit, such as 30s or 1m30s, not '0s'"
+        ),
+        .entry(
+            "tag: a\nhooks: {post_sync: [{cmd: x, timeout: 2562048h}]}",
+            "6:45: sync.entries[0].hooks.post_sync[0].timeout: must be a duration of at most 2562047h, not '2562048h'"
         ),
         .entry(
             "tag: a\nhooks: {post_sync: [{cmd: \"\\0\"}]}",
@@ -264,6 +268,8 @@ struct ConfigurationProblemTests {
             "cache: {max_size: 0}",
             "2:19: cache.max_size: must be a size of at least one byte, such as 50GiB or 500MB, not '0'"
         ),
+        .top("cache: {max_size: 8Ei}", "2:19: cache.max_size: must be a size of less than 8EiB, not '8Ei'"),
+        .top("cache: {min_free: 8192PiB}", "2:19: cache.min_free: must be a size of less than 8EiB, not '8192PiB'"),
         .top(
             "cache: {min_free: lots}",
             "2:19: cache.min_free: must be a size of at least one byte, such as 50GiB or 500MB, not 'lots'"
