@@ -49,6 +49,7 @@ struct Imglife: AsyncParsableCommand {
         var running: (any ParsableCommand.Type)?
         do {
             try refuseBrokenArguments()
+            try NamelessFile.refuse(Array(CommandLine.arguments.dropFirst()))
             try HelpRequest.answer(Array(CommandLine.arguments.dropFirst()))
             var command = try await asyncParseAsRoot()
             running = type(of: command)

@@ -21,6 +21,10 @@ struct UsageTests {
         arguments: [
             (["sync", "--no-such-option"], "--no-such-option"), (["no-such-command"], "no-such-command"),
             (["--log-level", "loud", "sync"], "loud"), (["sync", "--config"], "--config"),
+            (["sync", "--cache-dir", ""], "--cache-dir"), (["sync", "--config="], "--config"),
+            (["plan", "-c", ""], "-c"), (["export", "-o", "", "a:1"], "-o"),
+            (["serve", "--htpasswd", ""], "--htpasswd"),
+            (["import", "a.tar", "--verify-key", ""], "--verify-key"), (["keygen", "-o="], "-o"),
         ]
     )
     func badUsage(_ arguments: [String], _ text: String) async throws {
@@ -194,11 +198,6 @@ struct UsageTests {
         }
     }
 
-    @Test("All invalid variables are told at once")
-    func manyVariables() async throws {
-        try await Workspace.with { workspace async throws in
-            try workspace.configure(Self.valid)
-            let variables = ["IMGLIFE_RETRY_ATTEMPTS": "-1", "IMGLIFE_SYNC_PARALLELISM": "0"]
     @Test(
         "A variable that is nearly one of the program's gets a warning with the one that is meant",
         arguments: [
@@ -219,6 +218,11 @@ struct UsageTests {
         }
     }
 
+    @Test("All invalid variables are told at once")
+    func manyVariables() async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure(Self.valid)
+            let variables = ["IMGLIFE_RETRY_ATTEMPTS": "-1", "IMGLIFE_SYNC_PARALLELISM": "0"]
             let result = try await workspace.run("sync", environment: variables)
             #expect(result.status == 78)
             for name in variables.keys { #expect(result.errors.contains(name)) }
