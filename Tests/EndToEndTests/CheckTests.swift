@@ -119,9 +119,9 @@ struct CheckTests {
                 ["serve", "--tls-cert", "text", "--tls-key", "text"],
                 "cannot use the certificate text with the key text"
             ),
-            (["export", "-o", "a.tar", "--sign", "no.key"], "no.key"),
+            (["export", "-o", "a.tar", "--sign", "no.key"], "cannot read the key no.key: No such file or directory"),
             (["export", "-o", "a.tar", "--sign", "text"], "text"),
-            (["import", "a.tar", "--verify-key", "no.pub"], "no.pub"),
+            (["import", "a.tar", "--verify-key", "no.pub"], "cannot read the key no.pub: No such file or directory; "),
         ]
     )
     func options(arguments: [String], named: String) async throws {

@@ -1,7 +1,6 @@
 import Archive
 import ArgumentParser
 import Cache
-import FoundationEssentials
 import Glibc
 import OCI
 import Output
@@ -11,11 +10,9 @@ extension ArchiveKeyFile {
     ///
     /// - Throws: `ValidationError` that names the file and shows nothing of it.
     static func signingKey(_ path: String) throws -> ArchiveSigningKey {
-        guard let data = try? Data(contentsOf: URL(filePath: path)).prefix(64 << 10) else {
-            throw ValidationError("cannot read the key \(path.displaySafe)")
-        }
+        let text = try text(of: path)
         do throws(DocumentError) {
-            return try ArchiveSigningKey(pem: String(decoding: data, as: UTF8.self))
+            return try ArchiveSigningKey(pem: text)
         } catch {
             throw ValidationError("\(path.displaySafe): \(error)")
         }
