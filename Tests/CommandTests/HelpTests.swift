@@ -74,6 +74,13 @@ struct HelpTests {
         #expect(message.contains(text), "\(json.errors)")
     }
 
+    @Test("The help of help is the program's", arguments: [["help", "help"], ["help"], ["help", "--help"]])
+    func helpOfHelp(arguments: [String]) async throws {
+        let result = try await Self.run(arguments)
+        #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+        #expect(try await Self.run(["--help"]).output == result.output)
+    }
+
     @Test("'help environment' has every variable that the program reads, with its default")
     func environment() async throws {
         let help = try await Self.run(["help", "environment"])

@@ -24,6 +24,7 @@ enum HelpRequest {
         guard words.first == "help" else { return }
         let topic = Array(words.dropFirst())
         guard topic != [environment] else { throw CleanExit.message(EnvironmentHelp.text) }
+        guard topic != ["help"] else { throw CleanExit.helpRequest(Imglife.self) }
         throw CleanExit.helpRequest(try command(topic))
     }
 
