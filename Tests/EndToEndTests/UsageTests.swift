@@ -218,6 +218,22 @@ struct UsageTests {
         }
     }
 
+    @Test(
+        "A tilde that no shell has replaced gets a warning",
+        arguments: [
+            (["--cache-dir=~/cache"], [:]), ([], ["IMGLIFE_CACHE_DIR": "~/cache"]), (["--cache-dir", "a~"], [:]),
+        ] as [([String], [String: String])]
+    )
+    func tilde(_ options: [String], _ environment: [String: String]) async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure(Self.valid)
+            let command = [Workspace.program, "--check"] + options
+            let result = try await workspace.launch(command, environment: environment)
+            let isWarned = result.errors.contains("'~/cache'; '~' is not substituted")
+            #expect(result.status == 0 && isWarned != options.contains("a~"), "\(result.errors)")
+        }
+    }
+
     @Test("All invalid variables are told at once")
     func manyVariables() async throws {
         try await Workspace.with { workspace async throws in

@@ -52,8 +52,16 @@ struct Session: Sendable {
             options.cacheDir ?? environment["IMGLIFE_CACHE_DIR"]
             ?? configuration.resolve(configuration.cache.path ?? "var/cache")
         lockTimeout = try options.lockPatience(environment: environment)
+        warn(options)
+    }
+
+    /// Tells what is accepted but deserves a word.
+    private func warn(_ options: GlobalOptions) {
         for warning in configuration.warnings { logger.warning("\(warning)") }
         for warning in EnvironmentHelp.slips(in: environment) { logger.warning("\(warning)") }
+        if let named = options.cacheDir ?? environment["IMGLIFE_CACHE_DIR"], named.hasPrefix("~") {
+            logger.warning("the cache's directory is named '\(named.displaySafe)'; '~' is not substituted")
+        }
     }
 
     /// The same for somebody who watches what becomes of it, and to whom the log need not say one thing often.
