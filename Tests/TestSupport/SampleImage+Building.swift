@@ -1,3 +1,4 @@
+import NIOCore
 package import OCI
 
 extension SampleImage {
@@ -176,5 +177,33 @@ extension SampleImage {
         ])
         let top = part(text: manifest, .ociManifest, .sha256)
         return SampleImage(blobs: [config, payload], manifests: [], top: top, platform: nil)
+    }
+
+    /// A manifest of any types, of which the contents are written as they stand.
+    package static func content(
+        config: (type: MediaType, text: String),
+        layers: [(type: MediaType, text: String)]
+    ) -> SampleImage {
+        let configPart = part(text: config.text, config.type, .sha256)
+        let layerParts = layers.map { part(text: $0.text, $0.type, .sha256) }
+        let manifest = JSONText.object([
+            "schemaVersion": "2",
+            "mediaType": JSONText.string(MediaType.ociManifest.description),
+            "config": json(configPart.descriptor),
+            "layers": JSONText.array(layerParts.map { json($0.descriptor) }),
+        ])
+        let top = part(text: manifest, .ociManifest, .sha256)
+        return SampleImage(blobs: [configPart] + layerParts, manifests: [], top: top, platform: nil)
+    }
+
+    /// cosign's signature: an image's config, and a payload in the layer's place.
+    package static func cosignSignature(of subject: Descriptor) -> SampleImage {
+        let payload = #"{"critical":{"image":{"docker-manifest-digest":"\#(subject.digest)"}}}"#
+        let digest = ByteSource(ByteBuffer(string: payload)).digest(.sha256)
+        let config = #"{"architecture":"","os":"","config":{},"rootfs":{"type":"layers","diff_ids":["\#(digest)"]}}"#
+        return content(
+            config: (.ociConfig, config),
+            layers: [("application/vnd.dev.cosign.simplesigning.v1+json", payload)]
+        )
     }
 }

@@ -7,6 +7,11 @@ package struct ArchiveContents: Sendable {
     package var images: ImageList
     /// What else goes along, because it refers to one of the images.
     package var referrers: [ArchiveDocument.Referrer] = []
+    /// Which names of the images are those of referrers, such as a signature's: `docker load` gets none of these.
+    package var attachments: Set<String> = []
+    /// Which names nobody asked for by themselves: an archive that is docker's alone is without those of them that docker
+    /// cannot load.
+    package var dispensable: Set<String> = []
     /// What the other side holds already.
     package var receipts: [Receipt] = []
     /// The largest archive that may be made, in bytes; more is shared out among several.

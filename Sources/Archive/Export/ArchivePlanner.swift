@@ -16,7 +16,7 @@ package struct ArchivePlanner: Sendable {
     ///
     /// - Returns: the plan; its volumes fit in ``ArchiveContents/volumeSize``, a signature included.
     /// - Throws: ``CacheError`` (`missing`, naming everything that the cache lacks; `corrupt`), `DocumentError` when the
-    ///   volumes are too small for what each has to say, or there are too many.
+    ///   volumes are too small for what each has to say, or there are too many; ``DockerArchiveError``.
     package func plan(_ contents: ArchiveContents) async throws -> ArchivePlan {
         var contents = contents
         contents.images = contents.images.sorted()
@@ -44,31 +44,56 @@ package struct ArchivePlanner: Sendable {
         let isAlone = shares.count == 1 && omitted.isEmpty
         let parts = try await parts(of: shares.flatMap(\.cuts))
         let volumes = try await draft.volumes(shares, parts: parts, in: cache) { document in
-            isAlone ? try await self.docker(document.images, of: document.blobs, contents.platforms) : nil
+            guard isAlone else { return nil }
+            let docker = try await self.docker(document.images, of: document.blobs, contents)
+            return docker.isEmpty || !docker.isReadable ? nil : docker
         }
         return ArchivePlan(volumes: volumes, blobs: isAlone ? volumes[0].document.blobs : blobs, omitted: omitted)
     }
 
+    /// - Returns: what of some images `docker load` can take.
     private func docker(
         _ images: ImageList,
         of blobs: BlobList,
-        _ platforms: [PlatformPattern]
-    ) async throws -> DockerManifest? {
+        _ contents: ArchiveContents
+    ) async throws -> DockerManifest {
         var docker = DockerManifest(of: images, blobs)
-        try await DockerManifest.reading(images, platforms: platforms, from: cache) { docker.add($0, namedAt: $1) }
-        return docker.isEmpty ? nil : docker.readable
+        let selection = DockerSelection(cache: cache, platforms: contents.platforms)
+        try await selection.forEach(in: images) { position, outcome in
+            guard case .image(let image) = outcome,
+                contents.attachments.isEmpty || !contents.attachments.contains(images.text(at: position))
+            else { return }
+            docker.add(image, namedAt: position)
+        }
+        return docker
     }
 
     /// What is already held, as `docker save` has it.
+    ///
+    /// - Throws: also ``DockerArchiveError``: what was asked for is all there, or nothing is.
     private func dockerPlan(_ contents: ArchiveContents) async throws -> ArchivePlan {
         var table = BlobTable()
-        try await DockerManifest.reading(contents.images, platforms: contents.platforms, from: cache) { image, _ in
-            for blob in [image.config] + image.layers { table.insert(.init(digest: blob.digest, size: blob.size)) }
+        var images = ImageList()
+        var unsuitable: [(image: ImageReference, reason: String)] = []
+        let selection = DockerSelection(cache: cache, platforms: contents.platforms)
+        try await selection.forEach(in: contents.images) { position, outcome in
+            switch outcome {
+            case .image(let image):
+                for blob in [image.config] + image.layers { table.insert(.init(digest: blob.digest, size: blob.size)) }
+                images.append(contents.images[position].reference, contents.images[position].descriptor)
+            case .unsuitable where contents.dispensable.contains(contents.images.text(at: position)): break
+            case .unsuitable(let reason): unsuitable.append((contents.images[position].reference, reason))
+            }
         }
-        let document = try ArchiveDocument(images: contents.images, blobs: table.taken())
-        guard let docker = try await docker(document.images, of: document.blobs, contents.platforms) else {
-            throw DocumentError(.unsupported, "none of the images can be in an archive that is docker's alone")
+        guard unsuitable.isEmpty else { throw DockerArchiveError(images: unsuitable) }
+        guard !images.isEmpty else {
+            throw DocumentError(
+                .unsupported,
+                "docker can load nothing of what is meant, which is signatures and the like"
+            )
         }
+        let document = try ArchiveDocument(images: images, blobs: table.taken())
+        let docker = try await docker(document.images, of: document.blobs, contents).checked()
         return ArchivePlan(
             volumes: [ArchiveVolume(document: document, .init(docker: docker))],
             blobs: document.blobs,

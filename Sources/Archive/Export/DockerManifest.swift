@@ -43,8 +43,18 @@ struct DockerManifest {
         }
     }
 
-    /// - Returns: `nil` for more than may be read.
-    var readable: DockerManifest? { items.count <= Self.maximumImages && byteCount <= Self.maximumSize ? self : nil }
+    /// Whether it is no more than may be read.
+    var isReadable: Bool { items.count <= Self.maximumImages && byteCount <= Self.maximumSize }
+
+    /// - Throws: `DocumentError` for more than may be read.
+    func checked() throws(DocumentError) -> DockerManifest {
+        guard !isReadable else { return self }
+        throw DocumentError(
+            .tooLarge,
+            "its manifest.json would list \(items.count) images in \(byteCount) bytes, and more than "
+                + "\(Self.maximumImages) or \(Self.maximumSize) cannot be read: export fewer images at a time"
+        )
+    }
 }
 
 extension DockerManifest: ArchiveText {
@@ -64,53 +74,5 @@ extension DockerManifest: ArchiveText {
             target.put("]}")
         }
         target.put("]\n")
-    }
-}
-
-extension DockerManifest {
-    /// Some images of a cache: of an index with several platforms the first one asked for, else linux/amd64, else the
-    /// first.
-    ///
-    /// - Parameters:
-    ///   - images: what is exported.
-    ///   - platforms: those asked for, in their order.
-    ///   - cache: has them.
-    ///   - body: gets each that `docker load` could take, and the place of its name among all.
-    /// - Throws: ``CacheError``, `DocumentError`.
-    @concurrent
-    static func reading(
-        _ images: ImageList,
-        platforms: [PlatformPattern],
-        from cache: ContentCache,
-        _ body: (ImageManifest, Int) -> Void
-    ) async throws {
-        for position in images.indices {
-            let top = images.descriptor(at: position)
-            let chosen = try image(of: top, platforms: platforms, in: cache, depth: 0)
-            guard let chosen, chosen.foreignLayers.isEmpty,
-                chosen.config.mediaType == .ociConfig || chosen.config.mediaType == .dockerConfig
-            else { continue }
-            body(chosen, position)
-        }
-    }
-
-    private static func image(
-        of descriptor: Descriptor,
-        platforms: [PlatformPattern],
-        in cache: ContentCache,
-        depth: Int
-    ) throws -> ImageManifest? {
-        guard depth < ArchiveClosure.maximumDepth, let manifest = try cache.manifest(descriptor) else { return nil }
-        switch manifest.content {
-        case .image(let image): return image
-        case .index(let index):
-            let images = index.entries.filter { $0.descriptor.mediaType.isManifest && $0.platform?.isUnknown != true }
-            let wishes = platforms + [try PlatformPattern("linux/amd64")]
-            let wished = wishes.lazy.compactMap { pattern in
-                images.first { $0.platform.map(pattern.matches) ?? false }
-            }
-            guard let entry = wished.first ?? images.first else { return nil }
-            return try image(of: entry.descriptor, platforms: platforms, in: cache, depth: depth + 1)
-        }
     }
 }
