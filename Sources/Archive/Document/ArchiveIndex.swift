@@ -25,7 +25,7 @@ struct ArchiveIndex: ArchiveText {
         }
         for referrer in referrers { put("{" + Self.members(referrer), &isFirst, &target) }
         for list in lists {
-            put(Self.entry(list.descriptor, named: "\(list.repository):\(list.tag)"), &isFirst, &target)
+            put(Self.entry(list.descriptor, named: list.name), &isFirst, &target)
         }
         target.put(#"],"mediaType":"\#(MediaType.ociIndex)","schemaVersion":2}"# + "\n")
     }

@@ -23,10 +23,7 @@ package struct ArchivePlanner: Sendable {
         contents.referrers.sort { $0.descriptor.digest < $1.descriptor.digest }
         let (table, count) = try await needs(of: contents)
         if contents.isDockerOnly { return try await dockerPlan(contents) }
-        let lists = try ReferrerList.lists(of: contents.referrers, in: cache).filter {
-            // None is so large that it would have to be cut.
-            contents.volumeSize == nil || $0.descriptor.size <= ArchivePacking.minimumPart / 2
-        }
+        let lists = try lists(for: contents)
         let made = lists.map(\.blob).filter { table.position(of: $0.digest) == nil }
         var needed = (consume table).taken()
         // Only volumes are filled in the order of the images; sorted here, what the archive says needs no other list.
@@ -49,6 +46,16 @@ package struct ArchivePlanner: Sendable {
             return docker.isEmpty || !docker.isReadable ? nil : docker
         }
         return ArchivePlan(volumes: volumes, blobs: isAlone ? volumes[0].document.blobs : blobs, omitted: omitted)
+    }
+
+    private func lists(for contents: ArchiveContents) throws -> [ReferrerList] {
+        let lists = try ReferrerList.lists(of: contents.referrers, in: cache).filter {
+            // None is so large that it would have to be cut.
+            contents.volumeSize == nil || $0.descriptor.size <= ArchivePacking.minimumPart / 2
+        }
+        let names = Set(lists.map(\.name))
+        let taken = names.isEmpty ? [] : names.intersection(contents.images.names.texts)
+        return taken.isEmpty ? lists : lists.filter { !taken.contains($0.name) }
     }
 
     /// - Returns: what of some images `docker load` can take.

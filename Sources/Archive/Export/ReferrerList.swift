@@ -12,6 +12,9 @@ struct ReferrerList: Sendable {
     let descriptor: Descriptor
     let text: ByteBuffer
 
+    /// Of its entry in `index.json`.
+    var name: String { "\(repository):\(tag)" }
+
     var blob: ArchiveDocument.Blob { .init(digest: descriptor.digest, size: descriptor.size) }
 
     /// The lists for some referrers, one a repository and subject; the same for the same referrers.

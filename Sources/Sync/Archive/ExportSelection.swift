@@ -13,28 +13,50 @@ struct ExportSelection: Sendable {
         var reference: ImageReference { ImageReference(location: location, tag: tag) }
     }
 
+    /// What is meant, each once and sorted by reference.
+    struct Selected {
+        let choices: [Choice]
+        /// Tags that are named like those of referrers, where nobody named the tag itself: whatever is nobody's referrer is
+        /// an image like any other.
+        let lookalikes: [Choice]
+
+        init(_ choices: [Choice], _ held: [Choice]) {
+            let known = Set(choices)
+            let sorted = { (choices: Set<Choice>) in
+                choices.map { (text: $0.reference.description, choice: $0) }
+                    .sorted { $0.text.utf8.lexicographicallyPrecedes($1.text.utf8) }.map(\.choice)
+            }
+            self.choices = sorted(known.union(held.filter { !$0.tag.isReferrerTag }))
+            lookalikes = sorted(Set(held.filter { $0.tag.isReferrerTag }).subtracting(known))
+        }
+    }
+
     /// Its entries are the configuration's.
     let planner: Planner
     let cache: ContentCache
     let logger: Logger
 
-    /// - Returns: each once, sorted by reference.
     /// - Throws: ``ExportError`` (`nothing`, `several`), `CacheError`, `CancellationError`; the error of a single entry.
-    func choices(_ wishes: [ExportRequest.Wish]) async throws -> [Choice] {
+    func selected(_ wishes: [ExportRequest.Wish]) async throws -> Selected {
         var choices: [Choice] = []
+        var held: [Choice] = []
         var entries: [Int] = []
         var failures = ExportFailures()
-        if wishes.isEmpty { choices += try await all() }
+        if wishes.isEmpty { held += try await all() }
         for wish in wishes {
             switch wish {
             case .reference(let reference):
-                let named = try await tags(of: reference)
+                if let tag = reference.tag {
+                    choices.append(Choice(location: reference.location, tag: tag))
+                    continue
+                }
+                let named = try await self.held(reference.location)
                 if named.isEmpty { failures.add("\(reference)", ExportError(.unmatched("\(reference)"))) }
-                choices += named
+                held += named
             case .glob(let pattern):
                 let matching = try await all().filter { fnmatch(pattern, $0.reference.description, 0) == 0 }
                 if matching.isEmpty { failures.add(pattern.displaySafe, ExportError(.unmatched(pattern.displaySafe))) }
-                choices += matching
+                held += matching
             case .entry(let position): entries.append(position)
             }
         }
@@ -49,9 +71,8 @@ struct ExportSelection: Sendable {
             }
         }
         try failures.check()
-        guard !choices.isEmpty else { throw ExportError(.nothing) }
-        choices.sort { $0.reference.description.utf8.lexicographicallyPrecedes($1.reference.description.utf8) }
-        return choices.reduce(into: []) { if $0.last != $1 { $0.append($1) } }
+        guard !choices.isEmpty || !held.isEmpty else { throw ExportError(.nothing) }
+        return Selected(choices, held)
     }
 
     private func all() async throws -> [Choice] {
@@ -60,14 +81,7 @@ struct ExportSelection: Sendable {
         return choices
     }
 
-    /// Those that stand for an image of their own.
     private func held(_ location: RepositoryReference) async throws -> [Choice] {
-        try await cache.names.tags(of: location).map(\.0).filter { !$0.isReferrerTag }
-            .map { Choice(location: location, tag: $0) }
-    }
-
-    private func tags(of reference: ImageReference) async throws -> [Choice] {
-        if let tag = reference.tag { return [Choice(location: reference.location, tag: tag)] }
-        return try await held(reference.location)
+        try await cache.names.tags(of: location).map { Choice(location: location, tag: $0.0) }
     }
 }

@@ -40,16 +40,7 @@ package struct Exporter: Sendable {
     ///   Safe to repeat: volumes of the same set that are there and whole are left as they are.
     package func run(_ request: ExportRequest) async throws -> ExportReport {
         try request.checkDestination()
-        let images = try await images(request)
-        let all = try await HeldReferrers(cache: cache).adding(to: images)
-        warn(ofIncomplete: all.incomplete)
-        var contents = ArchiveContents(images: all.images)
-        contents.referrers = Array(all.referrers)
-        contents.receipts = request.receipts
-        contents.volumeSize = request.volumeSize
-        contents.platforms = request.platforms
-        contents.isDockerOnly = request.isDockerOnly
-        var plan = try await ArchivePlanner(cache).plan(contents)
+        var plan = try await plan(request)
         if let key = request.signingKey { try plan.sign(with: key) }
         let archives = try await write(plan, request.destination)
         return ExportReport(
@@ -64,6 +55,42 @@ package struct Exporter: Sendable {
         )
     }
 
+    private func plan(_ request: ExportRequest) async throws -> ArchivePlan {
+        let meant = try await images(request)
+        let contents = contents(of: meant, request)
+        do {
+            let plan = try await ArchivePlanner(cache).plan(contents)
+            guard request.isDockerOnly else { return plan }
+            let written = Set(plan.volumes[0].document.images.lazy.map { "\($0.reference)" })
+            let rest = contents.images.map { "\($0.reference)" }.filter { !written.contains($0) }
+            warn(
+                ofLeftOut: meant.found.texts + rest,
+                "signatures and the like are left out of an archive that is docker's alone"
+            )
+            return plan
+        } catch let error as DockerArchiveError {
+            throw ExportError(.unsuitable(error.images, missing: []))
+        }
+    }
+
+    private func contents(of meant: Meant, _ request: ExportRequest) -> ArchiveContents {
+        var contents = ArchiveContents(images: meant.images)
+        contents.receipts = request.receipts
+        contents.volumeSize = request.volumeSize
+        contents.platforms = request.platforms
+        contents.isDockerOnly = request.isDockerOnly
+        contents.dispensable = meant.lookalikes
+        // There it has no place, whole or not.
+        if request.isDockerOnly { return contents }
+        warn(ofIncomplete: meant.found.incomplete)
+        for image in meant.found.attachments {
+            contents.images.append(image.reference, image.descriptor)
+            contents.attachments.insert("\(image.reference)")
+        }
+        contents.referrers = Array(meant.found.referrers)
+        return contents
+    }
+
     private func warn(ofIncomplete referrers: Set<Digest>) {
         guard !referrers.isEmpty else { return }
         let shown = referrers.sorted().prefix(3).map(\.description).joined(separator: " ")
@@ -73,15 +100,56 @@ package struct Exporter: Sendable {
         )
     }
 
-    private func images(_ request: ExportRequest) async throws -> ImageList {
-        progress.expect(entries: 1)
+    private func warn(ofLeftOut tags: [String], _ reason: String) {
+        guard !tags.isEmpty else { return }
+        let shown = tags.prefix(3).map(\.displaySafe).joined(separator: " ") + (tags.count > 3 ? " …" : "")
+        logger.warning("\(reason)", metadata: ["count": "\(tags.count)", "names": "\(shown)"])
+    }
+
+    /// What is meant, and what refers to that.
+    private struct Meant {
+        var images = ImageList()
+        /// Names of images that are no image's referrer, although they look like it.
+        var lookalikes: Set<String> = []
+        var found = HeldReferrers.Found()
+    }
+
+    private func images(_ request: ExportRequest) async throws -> Meant {
         let planner = Planner(configuration: configuration, cache: cache) { location in
             places?.source(at: location) ?? CachedSource(location: location, cache: cache)
         }
-        let choices = try await ExportSelection(planner: planner, cache: cache, logger: logger).choices(request.wishes)
+        progress.expect(entries: 1)
+        let selected = try await ExportSelection(planner: planner, cache: cache, logger: logger)
+            .selected(request.wishes)
+        return try await keepingLayout {
+            var meant = Meant()
+            try await add(selected.choices, request.platforms, to: &meant.images)
+            let held = HeldReferrers(cache: cache)
+            meant.found = try await held.found(of: meant.images)
+            // A tag without an ending may be an image's own, and those with one may belong to it.
+            for hasEnding in [false, true] {
+                let rest = selected.lookalikes.filter {
+                    $0.tag.description.contains(".") == hasEnding && !meant.found.claims($0.reference)
+                }
+                guard !rest.isEmpty else { continue }
+                progress.expect(entries: 1)
+                try await add(rest, request.platforms, to: &meant.images, areDispensable: true)
+                meant.lookalikes.formUnion(rest.map { "\($0.reference)" })
+                meant.found = try await held.found(of: meant.images)
+            }
+            guard !meant.images.isEmpty else { throw ExportError(.nothing) }
+            return meant
+        }
+    }
+
+    private func add(
+        _ choices: [ExportSelection.Choice],
+        _ platforms: [PlatformPattern],
+        to images: inout ImageList,
+        areDispensable: Bool = false
+    ) async throws {
         progress.planned(tags: choices.count)
-        let outcomes = try await keepingLayout { try await assemble(choices, request.platforms) }
-        var images = ImageList()
+        let outcomes = try await assemble(choices, platforms)
         var missing: [(image: ImageReference, digests: [Digest])] = []
         var unsuitable: [(image: ImageReference, reason: String)] = []
         var failures = ExportFailures()
@@ -94,9 +162,13 @@ package struct Exporter: Sendable {
             }
         }
         try failures.check()
+        if areDispensable {
+            let reason = "tags that are named like a signature's have none of the platforms asked for, and are left out"
+            warn(ofLeftOut: unsuitable.map { "\($0.image)" }, reason)
+            unsuitable = []
+        }
         guard unsuitable.isEmpty else { throw ExportError(.unsuitable(unsuitable, missing: missing)) }
         guard missing.isEmpty else { throw ExportError(.missing(missing)) }
-        return images
     }
 
     private func assemble(

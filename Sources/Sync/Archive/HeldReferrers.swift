@@ -8,28 +8,34 @@ struct HeldReferrers {
 
     let cache: ContentCache
 
-    /// Images with what refers to them.
+    /// What refers to some images.
     struct Found {
-        fileprivate(set) var images: ImageList
         fileprivate(set) var referrers: Set<ArchiveDocument.Referrer> = []
+        /// Those that a tag leads to which is named after what they belong to; none of the images themselves.
+        fileprivate(set) var attachments: Set<ArchiveDocument.Image> = []
         /// Of these the cache lacks something.
         fileprivate(set) var incomplete: Set<Digest> = []
-        /// Images that are named after what they belong to.
-        fileprivate var tagged: Set<ArchiveDocument.Image> = []
+        /// The tags by which all of this was found, and those of lists that name nothing else.
+        fileprivate var tags: Set<ImageReference> = []
 
-        fileprivate init(images: ImageList) {
-            self.images = images
+        /// Each by its tag or its digest, in order.
+        var texts: [String] {
+            let digests = Set(referrers.map(\.descriptor.digest)).union(incomplete)
+            return attachments.map { "\($0.reference)" }.sorted() + digests.sorted().map(\.description)
         }
+
+        /// Whether a tag is that of something found here, or left out because it is not whole.
+        func claims(_ reference: ImageReference) -> Bool { tags.contains(reference) }
     }
 
-    /// Adds to some images what refers to them or to one of their manifests, and what refers to that.
+    /// Finds what refers to some images or to one of their manifests, and what refers to that.
     ///
     /// - Parameter images: each once.
-    /// - Returns: these images and what was found.
+    /// - Returns: all of it, each once.
     /// - Throws: `CacheError`, `DocumentError`.
-    func adding(to images: ImageList) async throws -> Found {
+    func found(of images: ImageList) async throws -> Found {
         let images = images.sorted()
-        var found = Found(images: images)
+        var found = Found()
         var position = 0
         while position < images.count {
             // In their order the names of a repository are neighbours.
@@ -41,8 +47,7 @@ struct HeldReferrers {
             }
             try await add(tops, in: location, to: &found)
         }
-        if !found.tagged.isEmpty { for image in images { found.tagged.remove(image) } }
-        for image in found.tagged { found.images.append(image.reference, image.descriptor) }
+        if !found.attachments.isEmpty { for image in images { found.attachments.remove(image) } }
         return found
     }
 
@@ -56,20 +61,48 @@ struct HeldReferrers {
         for _ in 0...ReferrerCopy.maximumDepth where !level.isEmpty {
             var next: [Descriptor] = []
             for manifest in try await manifests(of: level) where seen.insert(manifest.digest).inserted {
-                for (tag, descriptor) in Self.tagged(manifest.digest, tags)
-                where try await isWhole(descriptor, &found) {
-                    let reference = ImageReference(location: location, tag: tag)
-                    found.tagged.insert(.init(reference: reference, descriptor: descriptor))
-                    next.append(descriptor)
-                }
-                for descriptor in try await cache.names.referrers(of: manifest.digest, in: location)
-                where try await isWhole(descriptor, &found) {
-                    found.referrers.insert(.init(repository: location, descriptor: descriptor))
-                    next.append(descriptor)
-                }
+                next += try await referrers(of: manifest, in: location, tags, &found)
             }
             level = next
         }
+    }
+
+    private func referrers(
+        of manifest: Descriptor,
+        in location: RepositoryReference,
+        _ tags: [String: (TagName, Descriptor)],
+        _ found: inout Found
+    ) async throws -> [Descriptor] {
+        var all: [Descriptor] = []
+        var whole: [Descriptor] = []
+        for (tag, descriptor) in Self.tagged(manifest.digest, tags) {
+            let reference = ImageReference(location: location, tag: tag)
+            all.append(descriptor)
+            found.tags.insert(reference)
+            guard try await isWhole(descriptor, &found) else { continue }
+            found.attachments.insert(.init(reference: reference, descriptor: descriptor))
+            whole.append(descriptor)
+        }
+        for descriptor in try await cache.names.referrers(of: manifest.digest, in: location) {
+            all.append(descriptor)
+            guard try await isWhole(descriptor, &found) else { continue }
+            found.referrers.insert(.init(repository: location, descriptor: descriptor))
+            whole.append(descriptor)
+        }
+        if let (tag, list) = tags["\(try manifest.digest.referrersTag)"], list.digest != manifest.digest,
+            isList(list, of: Set(all.map(\.digest)))
+        {
+            found.tags.insert(ImageReference(location: location, tag: tag))
+        }
+        return whole
+    }
+
+    /// Whether something under the tag of a list lists nothing but these, so that it can be made again.
+    private func isList(_ descriptor: Descriptor, of referrers: Set<Digest>) -> Bool {
+        guard descriptor.mediaType.isIndex, let manifest = try? cache.manifest(descriptor),
+            case .index(let index) = manifest.content
+        else { return false }
+        return index.entries.allSatisfy { referrers.contains($0.descriptor.digest) }
     }
 
     private func manifests(of tops: [Descriptor]) async throws -> [Descriptor] {
