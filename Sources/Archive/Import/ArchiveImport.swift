@@ -43,21 +43,37 @@ final class ArchiveImport {
 
     private func offer() async throws -> ImportOffer {
         if let document = reading.contents.document { return ImportOffer(document) }
-        if let index = reading.contents.index { return try index.offered() }
-        guard let listing = reading.contents.docker else {
+        let indexed = try reading.contents.index?.offered()
+        // Beside images of an index a manifest.json that is no list may be anybody's.
+        if let listing = reading.contents.docker, listing.isList || indexed?.isEmpty ?? true {
+            defer { reading.contents.forgetDocker() }
+            return try await merged(indexed ?? ImportOffer(), listing)
+        }
+        guard let indexed else {
             throw ArchiveRefusal("it is no image archive: it has neither an index.json nor a manifest.json")
         }
+        return indexed
+    }
+
+    private func merged(_ indexed: ImportOffer, _ listing: DockerListing) async throws -> ImportOffer {
         let docker = DockerImages(
             file: { [reading] name in reading.contents.dockerFile(name) },
             contents: { [stage] file in try stage.contents(file.digest, limit: Manifest.maximumSize) }
         )
-        var offer = ImportOffer()
-        try await docker.forEachImage(listing) { manifest, names in
-            try await stage.add(made: manifest)
-            offer.add(names, manifest.descriptor)
+        var merging = OfferMerging(indexed, keepsUnnamed: reading.options.name != nil) { [stage] descriptor in
+            try stage.contains(descriptor) ? stage.manifest(descriptor) : nil
         }
-        reading.contents.forgetDocker()
-        return offer
+        for position in 0..<(try listing.count()) {
+            let item = try listing.item(at: position)
+            let names = merging.new(try DockerImages.names(item))
+            if merging.take(names, config: docker.config(item)) { continue }
+            // Of a name that the index has too it says what it means.
+            if names.isEmpty, DockerImages.isNamed(item) { continue }
+            let manifest = try docker.manifest(item)
+            try await stage.add(made: manifest)
+            merging.add(names, manifest.descriptor)
+        }
+        return merging.offer
     }
 
     /// - Returns: names in `ingest/` of what is left of parts whose blobs are whole.

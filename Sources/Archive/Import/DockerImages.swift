@@ -36,20 +36,10 @@ struct DockerImages {
     /// The bytes of a small one.
     let contents: (File) throws -> ByteBuffer?
 
-    /// Makes the manifests of what a `manifest.json` lists.
+    /// Makes the manifest of one image that a `manifest.json` lists.
     ///
-    /// - Parameters:
-    ///   - listing: the text.
-    ///   - body: gets each with its names.
     /// - Throws: ``ArchiveRefusal``; what `contents` throws.
-    func forEachImage(_ listing: DockerListing, _ body: (Manifest, [ImportName]) async throws -> Void) async throws {
-        for position in 0..<(try listing.count()) {
-            let item = try listing.item(at: position)
-            try await body(try manifest(item), try Self.names(item))
-        }
-    }
-
-    private func manifest(_ value: JSONValue) throws -> Manifest {
+    func manifest(_ value: JSONValue) throws -> Manifest {
         guard let configName = value["Config"]?.string, let layerNames = value["Layers"]?.elements?.map(\.string),
             layerNames.count <= Manifest.maximumChildren
         else { throw ArchiveRefusal("manifest.json", "lists an image without Config or Layers") }
@@ -63,7 +53,12 @@ struct DockerImages {
         return try Self.manifest(config, layers)
     }
 
-    private static func names(_ value: JSONValue) throws(ArchiveRefusal) -> [ImportName] {
+    /// The digest of an image's config, where it is in the archive.
+    func config(_ value: JSONValue) -> Digest? { value["Config"]?.string.flatMap(file)?.digest }
+
+    static func isNamed(_ value: JSONValue) -> Bool { value["RepoTags"]?.elements?.isEmpty == false }
+
+    static func names(_ value: JSONValue) throws(ArchiveRefusal) -> [ImportName] {
         var names: [ImportName] = []
         for tag in value["RepoTags"]?.elements ?? [] {
             guard let text = tag.string else {

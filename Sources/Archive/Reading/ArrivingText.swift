@@ -89,6 +89,12 @@ final class DockerListing: ArrivingText {
         }
     }
 
+    /// Whether it is a list at all; to be asked for when all has come.
+    var isList: Bool {
+        guard failure == nil else { return failure?.kind == .tooLarge }
+        return (try? JSONValue(parsing: splitter.finish()))?.elements != nil
+    }
+
     /// How many images it lists; to be asked for when all has come.
     func count() throws(ArchiveRefusal) -> Int {
         try refusing { () throws(DocumentError) in

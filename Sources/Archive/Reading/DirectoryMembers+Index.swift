@@ -7,7 +7,6 @@ extension DirectoryMembers {
     func deliver(_ index: ImportedIndex, _ options: ImportOptions) throws {
         let layout = layout
         let offer = try index.offered()
-        let selection = try options.select(offer) { try layout.manifest($0)?.subject != nil }
         var closure = ImportClosure(read: { try layout.manifest($0) }, holds: { _ in true })
         var needed = BlobTable()
         func need(_ descriptor: Descriptor) throws {
@@ -15,8 +14,15 @@ extension DirectoryMembers {
                 needed.insert(.init(digest: member.digest, size: member.size))
             }
         }
-        for number in selection.named.distinct { try need(selection.named.descriptor(numbered: number)) }
-        for root in selection.nameless { try need(root.descriptor) }
+        if hasListing {
+            // Which images are taken is known when the names of both lists are.
+            for number in offer.names.distinct { try need(offer.names.descriptor(numbered: number)) }
+            for root in offer.nameless { try need(root.descriptor) }
+        } else {
+            let selection = try options.select(offer) { try layout.manifest($0)?.subject != nil }
+            for number in selection.named.distinct { try need(selection.named.descriptor(numbered: number)) }
+            for root in selection.nameless { try need(root.descriptor) }
+        }
         var listed = BlobTable()
         for number in offer.names.distinct { listed.note(offer.names.descriptor(numbered: number)) }
         for root in offer.nameless { listed.note(root.descriptor) }

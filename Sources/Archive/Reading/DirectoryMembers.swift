@@ -31,7 +31,7 @@ final class DirectoryMembers: ArchiveMembers {
         self.onBytes = onBytes
         try layout.checkKind()
         let isLayout = try layout.directory.status("index.json") != nil
-        names = isLayout ? ["index.json", "imglife.json", "oci-layout"] : ["manifest.json"]
+        names = isLayout ? ["index.json", "manifest.json", "imglife.json", "oci-layout"] : ["manifest.json"]
     }
 
     func expect(_ count: Int) {}
@@ -46,10 +46,15 @@ final class DirectoryMembers: ArchiveMembers {
     /// - Parameters:
     ///   - listing: that list.
     ///   - isKnown: whether a member of some name has been delivered.
-    /// - Throws: ``ArchiveRefusal`` for what is no such list.
-    func deliver(_ listing: DockerListing, unless isKnown: @escaping (String) -> Bool) throws(ArchiveRefusal) {
+    /// - Throws: ``ArchiveRefusal`` for what is no such list, ``SystemError``.
+    func deliver(_ listing: DockerListing, unless isKnown: @escaping (String) -> Bool) throws {
+        // Beside an index a file of that name may be anybody's.
+        guard try listing.isList || layout.directory.status("index.json") == nil else { return }
         docker = try DockerNames(listing, isKnown: isKnown)
     }
+
+    /// Whether it is also a `docker save`, which may know more names than the index.
+    var hasListing: Bool { docker != nil }
 
     func next() async throws -> TarParser.Event? {
         try Task.checkCancellation()
@@ -70,8 +75,8 @@ final class DirectoryMembers: ArchiveMembers {
         while delivered < blobs.count {
             let digest = blobs.digest(at: delivered)
             delivered += 1
-            guard let folder = try layout.folder(digest.algorithm) else { continue }
             let name = "\(ArchiveEntryName.blob(digest))"
+            guard docker?.isKnown(name) != true, let folder = try layout.folder(digest.algorithm) else { continue }
             if let member = try begin(digest.hex, name, in: folder) { return member }
         }
         return nil

@@ -50,6 +50,17 @@ struct ImportOffer {
         names.append(name.text(as: nil), descriptor)
     }
 
+    /// Without some of its names, and of what has none only some.
+    func filtered(names isWanted: (Int) -> Bool, nameless isKept: (ImportRoot) -> Bool) -> ImportOffer {
+        var result = ImportOffer()
+        result.foreign = foreign
+        result.nameless = nameless.filter(isKept)
+        for position in names.indices where isWanted(position) {
+            result.add(name(at: position), names.descriptor(at: position))
+        }
+        return result
+    }
+
     private func kind(at position: Int) -> Kind { kinds.isEmpty ? .reference : kinds[position] }
 
     func isReference(at position: Int) -> Bool { kind(at: position) == .reference }
