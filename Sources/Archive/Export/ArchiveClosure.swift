@@ -3,7 +3,7 @@ package import OCI
 
 /// All that an image is made of, and what of it the cache lacks.
 package struct ArchiveClosure: Sendable {
-    /// How many levels of indexes are followed.
+    /// How many levels of manifests are followed, as many as an import and a sync follow; their blobs are no level.
     static let maximumDepth = 8
     /// How many manifests and blobs one image may have in all.
     static let maximumCount = 10_000
@@ -23,7 +23,12 @@ package struct ArchiveClosure: Sendable {
     package init(of top: Descriptor, in cache: ContentCache) async throws {
         var seen: Set<Digest> = [top.digest]
         var level = [top]
-        for _ in 0..<Self.maximumDepth where !level.isEmpty {
+        var depth = 0
+        while !level.isEmpty {
+            guard depth < Self.maximumDepth || !level.contains(where: \.mediaType.isManifest) else {
+                throw DocumentError(.tooLarge, "the indexes of \(top.digest) are nested too deeply")
+            }
+            depth += 1
             var next: [Descriptor] = []
             for descriptor in level {
                 descriptors.append(descriptor)
@@ -34,9 +39,6 @@ package struct ArchiveClosure: Sendable {
                 next += references.filter { seen.insert($0.digest).inserted }
             }
             level = next
-        }
-        guard level.isEmpty else {
-            throw DocumentError(.tooLarge, "the indexes of \(top.digest) are nested too deeply")
         }
     }
 
