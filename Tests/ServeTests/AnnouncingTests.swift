@@ -38,6 +38,17 @@ struct AnnouncingTests {
         }
     }
 
+    @Test("An index that lists a blob beside its manifests is announced as long as the blob is there")
+    func blobInIndex() async throws {
+        let index = SampleImage.index(of: [.image()], texts: [#"{"spdx":1}"#])
+        try await ServedCache.with([("docker.io/library/app:1", index)]) { served async throws in
+            #expect(try await Self.head("1", at: served) == 200)
+            #expect(try await served.get("/v2/app/manifests/1").status == 200)
+            try Files.remove(served.file(try #require(index.blobs.last).descriptor.digest))
+            #expect(try await Self.head("1", at: served) == 404)
+        }
+    }
+
     @Test("What a pull-through can fetch again is announced")
     func healing() async throws {
         try await PullThroughFixture.with { fixture in

@@ -90,15 +90,20 @@ extension SampleImage {
     ///   - children: in this order; of an index among them no platform is written.
     ///   - annotations: of the index; OCI only.
     ///   - subject: what it refers to.
+    ///   - texts: of blobs that it lists beside its children.
     /// - Returns: the index with all that belongs to its children.
     package static func index(
         _ format: Format = .oci,
         of children: [SampleImage],
         annotations: [String: String] = [:],
-        subject: Descriptor? = nil
+        subject: Descriptor? = nil,
+        texts: [String] = []
     ) -> SampleImage {
+        let others = texts.map { part(text: $0, "text/spdx+json", .sha256) }
         let type: MediaType = format == .oci ? .ociIndex : .dockerList
-        let entries = children.map { json($0.top, platform: $0.platform, annotations: $0.descriptorAnnotations) }
+        let entries =
+            children.map { json($0.top, platform: $0.platform, annotations: $0.descriptorAnnotations) }
+            + others.map { json($0.descriptor) }
         let text = JSONText.object([
             "schemaVersion": "2",
             "mediaType": JSONText.string(type.description),
@@ -107,7 +112,7 @@ extension SampleImage {
             "annotations": JSONText.strings(annotations),
         ])
         return SampleImage(
-            blobs: children.flatMap(\.blobs),
+            blobs: children.flatMap(\.blobs) + others,
             manifests: children.flatMap(\.manifests),
             top: part(text: text, type, .sha256),
             platform: nil

@@ -12,7 +12,8 @@ extension ContentCache {
         while let next = open.popLast() {
             for part in next.references where seen.insert(part.digest).inserted {
                 guard try contains(part) else { return false }
-                guard case .index = next.content else { continue }
+                // An index may list what is no manifest.
+                guard case .index = next.content, part.mediaType.isManifest else { continue }
                 guard let child = try legible(part) else { return false }
                 open.append(child)
             }
