@@ -16,14 +16,14 @@ struct LayoutDirectory {
         if try isTransportDirectory(directory) {
             throw ArchiveRefusal(
                 "it is a directory as 'skopeo copy … dir:' writes it, which has no names; copy it with 'skopeo copy "
-                    + "dir:DIRECTORY oci-archive:FILE.tar:NAME:TAG' and import that"
+                    + "--all dir:DIRECTORY oci-archive:FILE.tar:NAME:TAG' and import that"
             )
         }
         guard try directory.status("manifest.json") == nil else { return }
         if try holdsTransportDirectories(directory, depth: 4) {
             throw ArchiveRefusal(
                 "it is what 'skopeo sync --dest dir' writes, a directory an image; copy each with 'skopeo copy "
-                    + "dir:DIRECTORY oci-archive:FILE.tar:NAME:TAG' and import that, or serve them to 'imglife sync'"
+                    + "--all dir:DIRECTORY oci-archive:FILE.tar:NAME:TAG' and import that, or serve them to 'imglife sync'"
             )
         }
         throw ArchiveRefusal("it is a directory without an index.json or manifest.json, and holds no archives")
