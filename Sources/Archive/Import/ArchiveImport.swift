@@ -27,7 +27,7 @@ final class ArchiveImport {
         let publication = ImportPublication(reading, examination, selection.named)
         publication.report.skipped = selection.skipped
         publication.report.replaced = selection.replaced
-        publication.report.unnamed = examination.unnamed
+        publication.report.unnamed = examination.unnamed(of: offer)
         publication.report.foreign = offer.foreign
         publication.report.set = reading.contents.document?.volume?.set
         guard let volume = reading.contents.document?.volume else {

@@ -5,8 +5,8 @@ import OCI
 final class ImportExamination {
     private let reading: ImportReading
     private let stage: ImportStage
-    /// Images that nothing names.
-    private(set) var unnamed: [Digest] = []
+    /// What has no name and belongs to nothing that is taken.
+    private var others: [Descriptor] = []
 
     private var closure = ImportClosure(read: { _ in nil }, holds: { _ in false })
 
@@ -139,7 +139,21 @@ final class ImportExamination {
             for image in next { try need(image) }
             images += next
         }
-        if reading.contents.document == nil { unnamed = waiting.map(\.descriptor.digest).sorted() }
+        if reading.contents.document == nil { others = waiting.map(\.descriptor) }
+    }
+
+    /// Images that nothing names, of all that the archive offers, also under names that are not wanted; what is listed
+    /// beside an index that lists it as well is none of its own.
+    func unnamed(of offer: ImportOffer) -> [Digest] {
+        guard !others.isEmpty else { return [] }
+        var parts: Set<Digest> = []
+        let named = offer.names.distinct.map { offer.names.descriptor(numbered: $0) }
+        for top in named + others {
+            // What is wrong with an image that is not taken is nobody's concern.
+            guard let image = try? closure.image(top) else { continue }
+            parts.formUnion(image.members.keys.filter { $0 != top.digest })
+        }
+        return others.map(\.digest).filter { !parts.contains($0) && !isNeeded($0) }.sorted()
     }
 
     /// What lies in a layout and refers to an image, and that no list names, comes along when it is whole.
