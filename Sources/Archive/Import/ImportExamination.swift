@@ -181,6 +181,8 @@ final class ImportExamination {
     /// What is whole of an index that another program saved in part takes its place.
     private func narrowed(_ examined: Examined) async throws -> Examined {
         guard reading.contents.document == nil, !examined.missing.isEmpty,
+            // What the archive holds is not absent from it, even where the cache has lost it meanwhile.
+            !examined.missing.contains(where: hasPassed),
             let document = try manifest(examined.descriptor), case .index(let index) = document.content,
             let sparse = try SparseIndex(document, index, isWhole: { try closure.image($0).missing.isEmpty })
         else { return examined }
@@ -220,13 +222,27 @@ final class ImportExamination {
         return digests.count > 20 ? "\(shown) and \(digests.count - 20) more" : shown
     }
 
+    private func hasPassed(_ descriptor: Descriptor) -> Bool {
+        stage.ledger.passed(descriptor.digest)?.size == descriptor.size
+    }
+
+    /// The cache had what the archive holds, which was not written again therefore.
+    private static func removed(_ descriptor: Descriptor) -> ArchiveRefusal {
+        ArchiveRefusal(
+            "\(descriptor.digest) of it was in the cache, and was removed or found damaged there while the archive was read; "
+                + "import it again"
+        )
+    }
+
     func checkComplete(_ examined: Examined, _ names: NamedTops) throws(ArchiveRefusal) {
-        guard let first = examined.missing.first else { return }
+        guard !examined.missing.isEmpty else { return }
+        let lacking = examined.missing.filter { !hasPassed($0) }
+        guard let first = lacking.first else { throw Self.removed(examined.missing[0]) }
         let position = names.indices.first { names.number(at: $0) == examined.number }
         let name = position.map { "'\(names.text(at: $0))'" } ?? "\(examined.descriptor.digest)"
         throw ArchiveRefusal(
             "it is incomplete: \(name) needs \(first.digest) of \(first.size) bytes"
-                + (examined.missing.count > 1 ? " and \(examined.missing.count - 1) more" : "")
+                + (lacking.count > 1 ? " and \(lacking.count - 1) more" : "")
                 + ", which is neither in it nor in the cache; write it again with all that it needs, for example with "
                 + "'skopeo copy --all', or one platform with 'docker save --platform'"
         )
