@@ -40,6 +40,32 @@ struct CompressedArchiveTests {
         }
     }
 
+    @Test("A frame that is passed over may come first, as pzstd writes it", arguments: [0x50, 0x5F] as [UInt8])
+    func skippable(first: UInt8) async throws {
+        var bytes = ByteBuffer(bytes: [first, 0x2A, 0x4D, 0x18, 4, 0, 0, 0, 1, 2, 3, 4])
+        bytes.writeImmutableBuffer(try await Self.compress(TestTar.good.finished, "zstd", ["-qc"]))
+        try await withCache { cache, path async throws in
+            try await cache.importing(bytes, at: path)
+            #expect(try await cache.tagged() == [TestTar.name: TestTar.image.digest])
+        }
+    }
+
+    @Test("Between streams of xz and behind them stand zeros, in fours", arguments: [4, 8, 1_200_000, 3])
+    func padding(count: Int) async throws {
+        let archive = TestTar.good.finished
+        var pieces = ByteBuffer()
+        for range in [0..<700, 700..<archive.readableBytes] {
+            let piece = try #require(archive.getSlice(at: range.lowerBound, length: range.count))
+            pieces.writeImmutableBuffer(try await Self.compress(piece, "xz", ["-c"]))
+            pieces.writeRepeatingByte(0, count: count)
+        }
+        guard count % 4 == 0 else { return try await Self.expectRefusal(pieces, "its compressed data is damaged") }
+        try await withCache { cache, path async throws in
+            try await cache.importing(pieces, at: path)
+            #expect(try await cache.tagged() == [TestTar.name: TestTar.image.digest])
+        }
+    }
+
     @Test("A compressed archive that is cut or followed by other bytes is refused", arguments: ["zstd", "xz"])
     func damaged(_ name: String) async throws {
         let whole = try await Self.compress(TestTar.good.finished, name, ["-qc"])

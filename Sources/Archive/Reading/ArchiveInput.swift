@@ -86,10 +86,18 @@ enum Compression: String, CaseIterable {
 
     /// - Returns: `nil` when it is not, as far as is known.
     init?(_ bytes: ByteBuffer) {
-        let found = Self.magics.first { bytes.readableBytesView.starts(with: $0.bytes) }
-        guard let found else { return nil }
-        self = found.kind
+        let view = bytes.readableBytesView
+        if let found = Self.magics.first(where: { view.starts(with: $0.bytes) }) {
+            self = found.kind
+        } else if let first = view.first, 0x50...0x5F ~= first, view.dropFirst().starts(with: Self.skippable) {
+            self = .zstd
+        } else {
+            return nil
+        }
     }
+
+    /// What follows the first byte of a frame that is passed over (RFC 8878, 3.1.2); pzstd begins with one.
+    private static let skippable: [UInt8] = [0x2A, 0x4D, 0x18]
 
     private static let magics: [(kind: Compression, bytes: [UInt8])] = [
         (.gzip, [0x1F, 0x8B]), (.zstd, [0x28, 0xB5, 0x2F, 0xFD]), (.bzip2, Array("BZh".utf8)),

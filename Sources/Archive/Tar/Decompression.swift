@@ -24,6 +24,8 @@ final class Decompression {
     private var consumed: Int64 = 0
     private var produced: Int64 = 0
     private var isBetweenMembers = false
+    /// How many zeros have come since the last stream of xz.
+    private var padding = 0
     /// Whether the last output was full, so that more may come without further input.
     private var hasMore = false
     private var input = ByteBuffer()
@@ -78,13 +80,24 @@ final class Decompression {
     ///
     /// - Returns: whether a further member begins.
     private func beginMember() throws(ArchiveRefusal) -> Bool {
+        if format == .xz { skipPadding() }
         if input.readableBytesView.allSatisfy({ $0 == 0 }) {
             input.clear()
             return false
         }
-        guard clinux_decompression_reset(stream) == 0 else { throw ArchiveRefusal("its compressed data is damaged") }
+        guard padding % 4 == 0, clinux_decompression_reset(stream) == 0 else {
+            throw ArchiveRefusal("its compressed data is damaged")
+        }
+        padding = 0
         isBetweenMembers = false
         return true
+    }
+
+    /// Zeros may stand between streams of xz too, four or a multiple of it (The .xz File Format, 2.2).
+    private func skipPadding() {
+        let zeros = input.readableBytesView.prefix { $0 == 0 }.count
+        input.moveReaderIndex(forwardBy: zeros)
+        padding += zeros
     }
 
     private func inflate() throws(ArchiveRefusal) -> ByteBuffer {
