@@ -51,7 +51,8 @@ extension ImportOutcome {
         let blobs = report.blobs
         var summary = "\(file.displaySafe): \(blobs) new \(blobs == 1 ? "blob" : "blobs"), \(ByteCount(report.bytes))"
         if report.presentBlobs > 0 { summary += "; \(report.presentBlobs) were there already" }
-        if !report.skipped.isEmpty { summary += "; \(report.skipped.count) names left out" }
+        let skipped = report.skipped.count
+        if skipped > 0 { summary += "; \(skipped) \(skipped == 1 ? "name" : "names") left out" }
         if !report.replaced.isEmpty { summary += "; \(replacedText)" }
         if !report.unnamed.isEmpty { summary += "; \(unnamedText) left out" }
         let foreign = report.foreign
