@@ -24,18 +24,17 @@ struct DownloadQueueTests {
         let gate = Watched(false)
         let order = Watched(Order())
         try await withThrowingTaskGroup(of: Void.self) { group in
+            let isTaken = Watched(false)
             group.addTask {
-                try await queue.withPlace(Self.wish("first", 1)) { try await gate.wait { $0 } }
-            }
-            while !queue.isContended("example.com") {
-                group.addTask {
-                    try await queue.withPlace(Self.wish("first", 500)) {
-                        order.update { $0.served.append("first 500") }
-                    }
+                try await queue.withPlace(Self.wish("first", 1)) {
+                    isTaken.update { $0 = true }
+                    try await gate.wait { $0 }
                 }
-                for _ in 0..<100 where !queue.isContended("example.com") { await Task.yield() }
             }
-            for (client, size) in [("a", 300), ("a", 100), ("a", 200), ("b", 900), ("c", 50)] as [(String, Int64)] {
+            try await isTaken.wait { $0 }
+            for (client, size) in [("first", 500), ("a", 300), ("a", 100), ("a", 200), ("b", 900), ("c", 50)]
+                as [(String, Int64)]
+            {
                 let count = queue.waitingCount("example.com")
                 group.addTask {
                     try await queue.withPlace(Self.wish(client, size)) {
