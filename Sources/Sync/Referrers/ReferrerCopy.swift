@@ -147,10 +147,41 @@ struct ReferrerCopy: Sendable {
                 present = nil
                 warnings = ["what \(copy.job.target) lists under \(tag) cannot be read; it is written anew (\(error))"]
             }
-            guard let index = try ReferrerIndex.changing(present, adding: listed, removing: gone) else { return }
-            try await copy.target.store(index, as: tag)
+            do {
+                try await store(listed, without: gone, in: present, as: tag)
+            } catch let error as any TargetRefusal where error.isMissingContent {
+                // Lists outlive what they name, and some registries look whether it is there.
+                let lost = try await lost(of: present, besides: gone.union(listed.map(\.descriptor.digest)))
+                guard !lost.isEmpty else { throw error }
+                try await store(listed, without: gone.union(lost), in: present, as: tag)
+                warnings.append(
+                    "\(copy.target.location) no longer has \(lost.count) of those that it lists under \(tag)"
+                )
+            }
         }
         return warnings
+    }
+
+    private func store(
+        _ listed: [Manifest],
+        without gone: Set<Digest>,
+        in present: Manifest?,
+        as tag: TagName
+    ) async throws {
+        guard let index = try ReferrerIndex.changing(present, adding: listed, removing: gone) else { return }
+        try await copy.target.store(index, as: tag)
+    }
+
+    /// What the target lists and does not have.
+    private func lost(of present: Manifest?, besides known: Set<Digest>) async throws -> Set<Digest> {
+        var lost: Set<Digest> = []
+        for digest in present?.references.map(\.digest) ?? [] where !known.contains(digest) {
+            guard case .known(nil) = try await copy.target.asking({ try await $0.resolve(.digest(digest)) }) else {
+                continue
+            }
+            lost.insert(digest)
+        }
+        return lost
     }
 }
 
