@@ -116,6 +116,28 @@ struct TokenRoleTests {
         }
     }
 
+    @Test("A token that one repository takes as a password is asked for with it for another")
+    func severalWays() async throws {
+        let issuer = TokenIssuer(accounts: ["token": "t0ken"])
+        issuer.rules.anonymousActions = []
+        try await withHost(.bearer(issuer)) { registry in
+            let isOther = asking(of: "library/closed")
+            registry.script(
+                RequestMatch(nil, .manifests, times: nil, authorizedOnly: false, where: isOther),
+                .flip { request in
+                    guard request.headers["authorization"]?.hasPrefix("Basic ") != true else {
+                        return .status(200, headers: ["Docker-Content-Digest": "\(image.digest)"])
+                    }
+                    return .status(401, headers: ["WWW-Authenticate": #"Basic realm="x""#])
+                }
+            )
+        } _: { client, registry async throws in
+            _ = try? await client.pull(registry, "library/closed").resolve(.tag("v1"))
+            #expect(try await client.pull(registry).resolve(.tag("v1")) == image.top)
+            #expect(!issuer.issuedTokens.isEmpty)
+        }
+    }
+
     @Test("A 401 that says its token is too little gets one for what it names")
     func insufficient() async throws {
         let issuer = TokenIssuer(accounts: ["token": "t0ken"])

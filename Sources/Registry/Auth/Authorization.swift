@@ -23,6 +23,14 @@ struct Authorization: Sendable {
     /// The credentials that were refused, if this was.
     var presented: Credential? { found ?? credential }
 
+    /// The token of ours that went out as it is, if one did.
+    var readyToken: Credential? {
+        guard let credential, case .bearer(let secret) = credential.kind,
+            header?.revealed == "Bearer \(secret.revealed)"
+        else { return nil }
+        return credential
+    }
+
     /// What must not be shown when somebody repeats it.
     var secrets: [Secret] {
         [token?.secret, guest?.secret, header.map { Secret(String($0.revealed.drop { $0 != " " }.dropFirst())) }]

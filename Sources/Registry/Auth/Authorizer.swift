@@ -179,8 +179,8 @@ extension Authorizer {
         }
         if let token = used.token, let scope = used.scope {
             tokens.forget(TokenKey(service: service, scope: scope, credential: used.credential)) { $0 == token }
-        } else if used.header != nil, let credential = used.credential, case .bearer = credential.kind {
-            // The token went out as it is: it is no ready one, at least not for this.
+        } else if let credential = used.readyToken {
+            // It is no ready one, at least not for this.
             return state.withLock { state in
                 state.roles.failed(.ready, of: credential, for: scope)
                 return state.roles.hasMore(for: credential, scope)
@@ -191,10 +191,7 @@ extension Authorizer {
 
     /// The registry has taken what a request was sent with.
     func accepted(_ used: Authorization) {
-        guard used.token == nil, used.header != nil, let credential = used.credential, case .bearer = credential.kind
-        else {
-            return
-        }
+        guard let credential = used.readyToken else { return }
         state.withLock { $0.roles.worked(.ready, of: credential) }
     }
 
