@@ -140,4 +140,50 @@ struct ConnectionTests {
             }
         }
     }
+
+    @Test(
+        "A server on this machine that asks for HTTPS in words of its own is asked so",
+        .requires(.tool("docker-registry"), .tool("openssl"))
+    )
+    func hearsOfTLS() async throws {
+        let certificates = try await TestCertificates.shared()
+        try await ExternalRegistry.with(tls: certificates.server) { registry in
+            let location = RepositoryReference(host: registry.host, repository: "team/a")
+            // Only over TLS is there a certificate that is not trusted.
+            await #expect {
+                try await withClient(retry: RetryPolicy(attempts: 1)) {
+                    _ = try await $0.repository(location, for: .pull).tags()
+                }
+            } throws: {
+                ($0 as? RegistryError)?.kind == .connection(.certificate)
+            }
+        }
+    }
+
+    @Test("A server on this machine that refuses a request and speaks no TLS is believed")
+    func believesRefusals() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch(times: nil), .status(400, body: "Client sent nonsense.\n"))
+            await #expect {
+                try await withClient(retry: RetryPolicy(attempts: 1)) { _ = try await $0.pull(registry).tags() }
+            } throws: {
+                ($0 as? RegistryError)?.status == 400
+            }
+        }
+    }
+
+    @Test("A registry on this machine that has answered over plain HTTP is not asked over TLS when a connection breaks")
+    func keepsPlainHTTP() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            try await withClient(retry: RetryPolicy(attempts: 1)) { client in
+                let tags = try await client.pull(registry).tags()
+                #expect(tags == ["v1"])
+                registry.script(RequestMatch(times: nil), .resetBeforeHead)
+                await #expect(throws: RegistryError.self) { _ = try await client.pull(registry).tags() }
+            }
+            // The second of them is for the free try.
+            #expect(registry.connectionCount == 2)
+        }
+    }
 }

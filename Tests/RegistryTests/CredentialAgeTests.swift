@@ -141,6 +141,48 @@ struct CredentialAgeTests {
         }
     }
 
+    @Test("A question at a registry's base that fails is asked again by the next request")
+    func asksBaseAgain() async throws {
+        try await ScriptedRegistry.with(authentication: .basic(username: "ci", password: "p4ss")) { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            registry.script(RequestMatch("GET", .exactly("/v2/"), authorizedOnly: false), .status(502))
+            registry.script(
+                RequestMatch(
+                    nil,
+                    .any,
+                    times: nil,
+                    authorizedOnly: false,
+                    where: { request in
+                        request.headers["authorization"] == nil && request.path != "/v2/"
+                    }
+                ),
+                .error(404, "NAME_UNKNOWN")
+            )
+            try await withClient(credentials: registry.host.passwordVariables("ci", "p4ss")) { client in
+                let (first, second) = (try await client.pull(registry).tags(), try await client.pull(registry).tags())
+                #expect(first == nil && second == ["v1"])
+            }
+        }
+    }
+
+    @Test("A wider scope that was of no use is not asked for when the token is renewed")
+    func narrowsScopes() async throws {
+        let issuer = TokenIssuer(accounts: ["ci": "p4ss"])
+        try await ScriptedRegistry.with(authentication: .bearer(issuer)) { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            let field = "Bearer realm=\"x\",error=\"insufficient_scope\",scope=\"repository:library/app:pull,push\""
+            let forbidden = Action.error(403, "DENIED", headers: ["WWW-Authenticate": field])
+            registry.script(RequestMatch("GET", .manifests, times: 2), forbidden)
+            try await withClient(credentials: registry.host.passwordVariables("ci", "p4ss")) { client in
+                await #expect(throws: RegistryError.self) { _ = try await client.pull(registry).manifest(.tag("v1")) }
+                issuer.expireAllTokens()
+                _ = try await client.pull(registry).manifest(.tag("v1"))
+            }
+            let last = registry.requests.last { $0.path == "/token" }
+            #expect(last?.query.all("scope") == ["repository:library/app:pull"])
+        }
+    }
+
     @Test("The scope that a challenge names is asked for too, first")
     func mergesScopes() async throws {
         let issuer = TokenIssuer(accounts: ["ci": "p4ss"])
@@ -198,7 +240,10 @@ struct CredentialAgeTests {
         }
     }
 
-    @Test("podman's file is read, and what others write as 'auth'", arguments: ["Y2k6cDRzcw==\\n", "Y2k6cDRzcw"])
+    @Test(
+        "podman's file is read, and what others write as 'auth'",
+        arguments: ["Y2k6cDRzcw==\\n", "Y2k6cDRzcw", "Y2k6cDRzcwA="]
+    )
     func readsFiles(auth: String) async throws {
         try await TemporaryDirectory.with { directory in
             try await Tool.check("mkdir", ["\(directory)/containers"])

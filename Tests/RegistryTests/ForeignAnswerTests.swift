@@ -217,4 +217,76 @@ struct ForeignAnswerTests {
             #expect(reader.pauses.value > 1)
         }
     }
+
+    /// Has no byte beyond a position until its last one has been asked for.
+    private struct HeldReader: BlobReader {
+        let source: ByteSource
+        let descriptor: Descriptor
+        let position: Int64
+        let isThere = Watched(false)
+
+        func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
+            if offset == descriptor.size - 1 { isThere.update { $0 = true } }
+            if offset >= position { try await isThere.wait { $0 } }
+            return source.read(at: Int(offset), count: count)
+        }
+    }
+
+    @Test("A registry that breaks off at each pause of the upload's source is asked again once that has everything")
+    func awaitsSources() async throws {
+        let source = ByteSource.random(seed: 78, count: 3 << 20)
+        try await ScriptedRegistry.with { registry in
+            let reader = HeldReader(source: source, descriptor: source.descriptor, position: 1 << 20)
+            registry.script(RequestMatch("PUT", .uploads), .resetUpload(afterBytes: 1 << 20))
+            registry.script(
+                RequestMatch(nil, .uploads, times: nil, where: { ["PUT", "PATCH"].contains($0.method) }),
+                .flip { _ in reader.isThere.value ? nil : .resetUpload(afterBytes: 0) }
+            )
+            _ = try await withClient(retry: RetryPolicy(attempts: 1)) { try await $0.push(registry).store(reader) }
+            #expect(registry.store.blob(source.descriptor.digest, in: "library/app")?.count == source.count)
+            #expect(registry.requests.count < 10)
+        }
+    }
+
+    @Test("A blob and a list that come with two bytes a second are given up", arguments: [true, false])
+    func endsTrickles(isBlob: Bool) async throws {
+        let source = ByteSource.random(seed: 79, count: 10_000)
+        let valve = Valve(bytes: 100)
+        let clock = ManualClock()
+        try await ScriptedRegistry.with { registry in
+            registry.store.putBlob(.bytes(source), source.descriptor.digest, in: "library/app")
+            let tags = (0..<2000).map { "\"v\($0)\"" }.joined(separator: ",")
+            registry.script(
+                RequestMatch("GET", .tags, times: nil),
+                .all([.edit { $0 = .json(200, "{\"tags\":[\(tags)]}") }, .trickle(valve)])
+            )
+            registry.script(RequestMatch("GET", .blobs, times: nil), .trickle(valve))
+            let isOver = Watched(false)
+            try await withClient(retry: RetryPolicy(attempts: 1), timeoutClock: clock) { client in
+                try await withThrowingTaskGroup(of: RegistryError?.self) { group in
+                    group.addTask {
+                        defer { isOver.update { $0 = true } }
+                        do {
+                            let repository = client.pull(registry)
+                            if isBlob {
+                                _ = try await repository.bytes(of: source.descriptor)
+                            } else {
+                                _ = try await repository.tags()
+                            }
+                            return nil
+                        } catch { return error as? RegistryError }
+                    }
+                    // A time that passes before the next bytes are awaited counts for nobody.
+                    for round in 1...60 where !isOver.value {
+                        while client.traffic.bytesReceived < Int64(round) * 100, !isOver.value { await Task.yield() }
+                        clock.advance(by: .seconds(50))
+                        valve.release(bytes: 100)
+                    }
+                    valve.open()
+                    let error = try await group.next() ?? nil
+                    #expect(error?.kind == .timeout)
+                }
+            }
+        }
+    }
 }

@@ -44,6 +44,24 @@ struct GuestTests {
         }
     }
 
+    @Test("Where the name leads to a repository of another name the token is asked for by that")
+    func pullsUnderAnotherName() async throws {
+        let issuer = TokenIssuer(accounts: [:])
+        try await ScriptedRegistry.with(authentication: .bearer(issuer), hostName: "localhost") { real in
+            real.load(image, repository: "real/app", tag: "v1")
+            try await ScriptedRegistry.with { name in
+                name.script(
+                    RequestMatch(nil, .any, times: nil),
+                    .flip { .redirect(307, to: real.url + $0.uri.replacing("library/app", with: "real/app")) }
+                )
+                let manifest = try await withClient { try await $0.pull(name).manifest(.tag("v1")) }
+                #expect(manifest?.descriptor == image.top)
+            }
+            let token = try #require(real.requests.first { $0.path == "/token" })
+            #expect(token.query.all("scope") == ["repository:real/app:pull"])
+        }
+    }
+
     @Test("A guest's token that has expired is renewed, and one that nobody gets leaves the refusal as it is")
     func renewsTokens() async throws {
         let issuer = TokenIssuer(accounts: [:])
@@ -107,5 +125,21 @@ struct GuestTests {
         let url = try #require(HTTPURL("http://r/sub/v2/a/blobs/uploads/"))
         #expect(url.resolving(location)?.below(HTTPURL("http://r/sub/")).text == expected)
         #expect(url.resolving("/v2/a")?.below(HTTPURL("http://r/")).text == "http://r/v2/a")
+    }
+
+    @Test("An upload to a registry below a path goes on below it, though the registry does not know of the path")
+    func uploadsBelowPaths() async throws {
+        try await ScriptedRegistry.with { registry in
+            let place = "/v2/library/app/blobs/uploads/"
+            registry.script(
+                RequestMatch("POST", .exactly("/sub\(place)")),
+                .status(202, headers: ["Location": "\(place)1"])
+            )
+            registry.script(RequestMatch("PUT", .exactly("/sub\(place)1")), .status(201))
+            let outcome = try await withClient(hosts: [registry.host: HostSettings(endpoint: registry.url + "/sub")]) {
+                try await $0.push(registry).store(SampleReader(Self.source))
+            }
+            #expect(outcome == .stored(bytes: Int64(Self.source.count)))
+        }
     }
 }

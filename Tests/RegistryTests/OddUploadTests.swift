@@ -41,6 +41,73 @@ struct OddUploadTests {
         #expect(transcript.filter { $0.hasPrefix("POST") }.count == 2)
     }
 
+    @Test("A registry that has lost what it was said to hold is given it a few times, and then up")
+    func doubtsRangesOnce() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("PUT", .uploads), .replyEarly(.error(413, "SIZE_INVALID")))
+            registry.script(RequestMatch("PUT", .uploads, times: nil), .error(400, "DIGEST_INVALID"))
+            registry.script(RequestMatch("PATCH", .uploads, times: nil), .header("Range", "0-0"))
+            await #expect(throws: RegistryError.self) {
+                try await withClient { _ = try await $0.push(registry).store(SampleReader(Self.source)) }
+            }
+            #expect(registry.count("POST") < 10)
+        }
+    }
+
+    @Test("The least size of a chunk holds for the whole upload, also where only its beginning names it")
+    func remembersMinimumChunk() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.options.minimumChunk = 2 << 20
+            let isLarge: @Sendable (RecordedRequest) -> Bool = {
+                $0.headers["content-length"].flatMap { Int($0) } ?? 0 > 2 << 20
+            }
+            registry.script(
+                RequestMatch(nil, .uploads, times: nil, where: isLarge),
+                .replyEarly(.error(413, "SIZE_INVALID"))
+            )
+            registry.script(RequestMatch("PATCH", .uploads, times: nil), .header("OCI-Chunk-Min-Length", nil))
+            _ = try await withClient { try await $0.push(registry).store(SampleReader(Self.source)) }
+            let chunks = registry.requests.filter { $0.method == "PATCH" && $0.status == 202 }
+            #expect(chunks.map(\.bodyByteCount) == [2 << 20, 2 << 20, 2 << 20])
+        }
+    }
+
+    @Test("An interrupted upload goes on where the registry says that it is now")
+    func followsStatus() async throws {
+        let requests = try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("PUT", .uploads), .resetUpload(afterBytes: 2 << 20))
+            registry.script(RequestMatch("GET", .uploads), .flip { .header("Location", $0.path + "?_state=b%2F") })
+            _ = try await withClient { try await $0.push(registry).store(SampleReader(Self.source)) }
+            return registry.requests
+        }
+        #expect(requests.first { $0.method == "PATCH" }?.uri.hasSuffix("?_state=b%2F") == true)
+    }
+
+    @Test("A registry that calls by another digest what it was given is not asked whether it has it")
+    func believesDigests() async throws {
+        let other = "sha256:" + String(repeating: "0", count: 64)
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("PUT", .any, times: nil), .header("Docker-Content-Digest", other))
+            try await withClient { client in
+                let target = client.push(registry)
+                await #expect {
+                    _ = try await target.store(SampleReader(Self.source))
+                } throws: {
+                    ($0 as? RegistryError)?.kind == .digestMismatch
+                }
+                registry.options.requiresChildren = false
+                let image = SampleImage.image()
+                let manifest = try Manifest(bytes: image.topBytes, contentType: image.top.mediaType)
+                await #expect {
+                    try await target.store(manifest, as: "v1")
+                } throws: {
+                    ($0 as? RegistryError)?.kind == .digestMismatch
+                }
+            }
+            #expect(registry.count("HEAD") == 0)
+        }
+    }
+
     @Test("An upload that is opened with another status is one, where its place is told", arguments: [200, 201, 204])
     func opensUploads(status: Int) async throws {
         let transcript = try await upload { registry in
@@ -95,7 +162,10 @@ struct OddUploadTests {
     @Test("A mount that brought nothing is not repeated: the blob is sent")
     func doubtsMounts() async throws {
         try await ScriptedRegistry.with { registry in
-            registry.script(RequestMatch("POST", .uploads), .status(201))
+            registry.script(
+                RequestMatch("POST", .uploads, times: nil, where: { $0.query["mount"] != nil }),
+                .status(201)
+            )
             try await withClient { client in
                 let target = client.push(registry)
                 let first = try await target.store(SampleReader(Self.source), mountFrom: "library/base")

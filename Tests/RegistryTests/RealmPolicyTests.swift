@@ -1,4 +1,5 @@
 import OCI
+import TestSupport
 import Testing
 
 @testable import Registry
@@ -28,6 +29,7 @@ struct RealmPolicyTests {
             ("https://[::ffff:169.254.169.254]/", "refused"), ("https://[::1]/", "refused"),
             ("https://10.1.2.3/", "refused"),
             ("https://2130706433/", "refused"), ("https://0177.0.0.1/", "refused"), ("https://0x7f.1/", "refused"),
+            ("https://0x7f000001/", "refused"),
             ("https://0.0.0.0/", "refused"), ("https://[fe80::1]/", "refused"), ("https://[fd00::1]/", "refused"),
             ("ftp://registry.example.com/", "refused"), ("token", "refused"),
         ]
@@ -51,5 +53,24 @@ struct RealmPolicyTests {
         #expect(try verdict("http://127.0.0.1:6000/t", "http://127.0.0.1:5000") == "credentials")
         #expect(try verdict("http://localhost:6000/t", "http://127.0.0.1:5000") == "credentials")
         #expect(try verdict("http://127.0.0.1:6000/t", "https://127.0.0.1:5000") == "refused")
+    }
+
+    @Test("The clouds' metadata services are nobody's token service, not even a private registry's")
+    func refusesMetadata() throws {
+        for address in ["100.100.100.200", "169.254.169.254"] {
+            #expect(try verdict("https://\(address)/t", "https://10.1.2.3") == "refused")
+        }
+        #expect(try verdict("https://100.100.100.201/t", "https://10.1.2.3") == "anonymous")
+    }
+
+    @Test("A token service that the settings name without a port may have any, one with a port that one alone")
+    func namesServices() throws {
+        let challenge = try #require(Challenge.parse(["Bearer realm=\"https://auth.example.org:8443/t\""]).first)
+        let url = try #require(HTTPURL("https://registry.example.com/v2/"))
+        for (named, isShown) in [
+            ("auth.example.org", true), ("auth.example.org:8443", true), ("auth.example.org:9443", false),
+        ] as [(RegistryHost, Bool)] {
+            #expect(try TokenService(challenge, at: url, trusted: [named]).maySeeCredentials == isShown)
+        }
     }
 }

@@ -117,4 +117,19 @@ struct RedirectTests {
             }
         }
     }
+
+    @Test("What is written is not sent again to where a 303 tells to look")
+    func refusesSeeOther() async throws {
+        let source = ByteSource.random(seed: 5, count: 1 << 20)
+        try await ScriptedRegistry.with { registry in
+            registry.script(
+                RequestMatch("POST", .uploads),
+                .flip { .redirect(303, to: registry.url + $0.uri + "?x=1") }
+            )
+            await #expect(throws: RegistryError.self) {
+                try await withClient { _ = try await $0.push(registry).store(SampleReader(source)) }
+            }
+            #expect(registry.requests.map(\.method) == ["POST"])
+        }
+    }
 }

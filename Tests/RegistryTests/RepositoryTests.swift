@@ -86,6 +86,21 @@ struct RepositoryTests {
         }
     }
 
+    @Test("Another manifest than the one whose digest was asked for is refused, though nothing else names it")
+    func verifiesReferences() async throws {
+        let other = SampleImage.image(labels: ["is": "another"])
+        let headers: HeaderList = ["Content-Type": other.top.mediaType.description]
+        let reply = Reply(200, headers: headers, body: ByteSource(other.topBytes))
+        await #expect {
+            try await ask(
+                { $0.script(RequestMatch("GET", .manifests, times: nil), .reply(reply)) },
+                { _ = try await $0.manifest(.digest(image.digest)) }
+            )
+        } throws: {
+            ($0 as? RegistryError)?.kind == .digestMismatch
+        }
+    }
+
     @Test("Passing failures are tried again, final ones are not")
     func retries() async throws {
         for status in [408, 425, 429, 500, 502, 503, 504, 520] {

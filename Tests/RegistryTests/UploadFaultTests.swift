@@ -210,6 +210,15 @@ struct UploadFaultTests {
         #expect(result.transcript.filter { $0.hasPrefix("POST") }.count == posts)
     }
 
+    @Test(
+        "A 400 that gives no reason of substance is worth one more try",
+        arguments: ["UNKNOWN", "BLOB_UPLOAD_INVALID"]
+    )
+    func retriesRefusals(code: String) async throws {
+        let result = try await upload { $0.script(RequestMatch("PUT", .uploads), .error(400, code)) }
+        #expect(result.isThere)
+    }
+
     @Test("A registry that hung up and stored nothing is sent it again", arguments: [true, false])
     func sendsLostBlobsAgain(keepsPart: Bool) async throws {
         let result = try await upload { registry in

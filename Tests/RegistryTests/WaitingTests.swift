@@ -25,6 +25,44 @@ struct WaitingTests {
         }
     }
 
+    @Test("So it is where no try waits at all")
+    func countsRefusalsWithoutDelay() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET", times: 50), .status(429, headers: ["Retry-After": "0"]))
+            await #expect(throws: RegistryError.self) {
+                try await withClient(retry: RetryPolicy(initialDelay: .zero)) { _ = try await $0.pull(registry).tags() }
+            }
+            #expect(registry.requests.count == 3)
+        }
+    }
+
+    @Test("A 503 that names no time holds nobody else back")
+    func passesOverloads() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET", .tags), .status(503))
+            registry.script(RequestMatch("GET", .tags), .reply(.json(200, #"{"tags":["a"]}"#)))
+            let log = LogRecorder()
+            let tags = try await withClient(log: log) { try await $0.pull(registry).tags() }
+            #expect(tags == ["a"])
+            #expect(!log.text.contains("a host wants no requests for a time"))
+        }
+    }
+
+    @Test("A time that nobody waits for holds nobody else back")
+    func passesLongWaits() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET", .tags), .status(429, headers: ["Retry-After": "3600"]))
+            registry.script(RequestMatch("GET", .tags), .reply(.json(200, #"{"tags":["a"]}"#)))
+            let clock = TestClock()
+            try await withClient(clock: clock) { client in
+                await #expect(throws: RegistryError.self) { _ = try await client.pull(registry).tags() }
+                let tags = try await client.pull(registry).tags()
+                #expect(tags == ["a"])
+            }
+            #expect(clock.sleeps.isEmpty)
+        }
+    }
+
     @Test("Waits that are told end at their limit, with a time and the number of tries")
     func endsWaits() async throws {
         try await ScriptedRegistry.with { registry in

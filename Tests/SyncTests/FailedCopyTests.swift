@@ -32,7 +32,7 @@ struct FailedCopyTests {
         "What a target said that it has is sent when it refuses the manifest, however it says so",
         arguments: [
             (404, "MANIFEST_BLOB_UNKNOWN"), (400, "MANIFEST_BLOB_UNKNOWN"), (400, "MANIFEST_INVALID"),
-            (404, "MANIFEST_UNKNOWN"), (404, "BLOB_UNKNOWN"), (404, "NOT_FOUND"),
+            (404, "MANIFEST_UNKNOWN"), (404, "BLOB_UNKNOWN"), (404, "NOT_FOUND"), (400, "BLOB_UNKNOWN"),
         ]
     )
     func lyingTarget(status: Int, code: String) async throws {

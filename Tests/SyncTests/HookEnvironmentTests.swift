@@ -74,6 +74,13 @@ struct HookEnvironmentTests {
         #expect(seen["IMGLIFE_LOG_LEVEL"] == "debug")
     }
 
+    @Test("Variables without a name, or with a name that none can have, do not keep a hook from being started")
+    func strangeNames() async throws {
+        let context = HookContext()
+        let seen = try await variables(["": "a", "X=Y": "b", "PATH": "/usr/bin:/bin"], context)
+        #expect(seen["PATH"] == "/usr/bin:/bin" && seen["X"] == nil)
+    }
+
     @Test("Nothing is substituted into the command, and no value is executed")
     func noSubstitution() async throws {
         try await withTemporaryDirectory { directory in

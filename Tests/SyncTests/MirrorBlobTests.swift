@@ -83,4 +83,15 @@ struct MirrorBlobTests {
             #expect((1...3).contains(requests(of: layer, at: fixture.host).count))
         }
     }
+
+    @Test("A mirror that has sent wrong bytes of a blob is not asked for it again where the host fails")
+    func wrongBytesAndNoHost() async throws {
+        try await MirrorFixture.with(image) { fixture in
+            let layer = try layer
+            fixture.mirror.script(RequestMatch("GET", .blob(layer), times: nil), .corruptByte(at: 10))
+            fixture.host.script(RequestMatch("GET", .blob(layer), times: nil), .status(502))
+            #expect(try await fixture.sync().rows.map(\.status) == [.failed])
+            #expect(requests(of: layer, at: fixture.mirror).count == 1)
+        }
+    }
 }

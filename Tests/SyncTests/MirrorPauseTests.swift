@@ -1,4 +1,5 @@
 import FoundationEssentials
+import NIOCore
 import OCI
 import TestSupport
 import Testing
@@ -104,6 +105,35 @@ struct MirrorPauseTests {
         let isBackThen = standing.answered(at: .seconds(held))
         #expect(isBackThen)
         #expect(standing.rest == nil)
+    }
+
+    @Test("A blob that its host cannot give for the moment comes from a mirror once that wants requests again")
+    func blobWaits() async throws {
+        let clock = TestClock()
+        let image = SampleImage.image()
+        try await MirrorFixture.with(image) { fixture in
+            fixture.host.script(RequestMatch("GET", .blobs, times: nil), .status(502))
+            fixture.mirror.script(RequestMatch("GET", .blobs), .status(429, headers: ["Retry-After": "30"]))
+            try await withSource(fixture, clock: clock) { source in
+                var count = 0
+                let blob = image.blobs[0].descriptor
+                try await source.readBlob(blob, from: 0, ahead: nil) { count += $0.readableBytes }
+                #expect(count == Int(blob.size))
+            }
+        }
+    }
+
+    @Test("A mirror that has announced a blob, and sent nothing of it, has sent nothing wrong")
+    func announcesAlone() async throws {
+        let image = SampleImage.image(layers: [.init(seed: 1, size: 3_000_000)])
+        try await MirrorFixture.with(image) { fixture in
+            fixture.mirror.script(RequestMatch("GET", .blobs, times: nil), .reset(afterBytes: 0))
+            try await withSource(fixture, clock: TestClock()) { source in
+                let blob = try #require(image.blobs.first { $0.descriptor.size == 3_000_000 }).descriptor
+                for _ in 0..<2 { try await source.readBlob(blob, from: 0, ahead: nil) { _ in } }
+            }
+            #expect(fixture.warnings("was not usable") == 0)
+        }
     }
 
     @Test("A server asks such a mirror once for all kinds of questions, and never waits for it")

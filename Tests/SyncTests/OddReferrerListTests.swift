@@ -121,17 +121,24 @@ struct OddReferrerListTests: ReferrerMirroring {
         }
     }
 
-    @Test("A referrer that is no manifest is told of and left out")
-    func otherKind() async throws {
+    @Test(
+        "A referrer that is no manifest is told of and left out",
+        arguments: ["\"mediaType\":\"application/vnd.oci.artifact.manifest.v1+json\",\"blobs\":[]", "\"blobs\":[]"],
+        [200, 406, 415]
+    )
+    func otherKind(fields: String, status: Int) async throws {
         try await between(interfaceAt: false, false) { source, target in
             source.load(image, repository: repository, tag: "v1")
             let type: MediaType = "application/vnd.oci.artifact.manifest.v1+json"
-            let text = ByteBuffer(string: #"{"mediaType":"\#(type)","blobs":[]}"#)
+            let text = ByteBuffer(string: "{\(fields)}")
             source.store.put(text, as: type, in: repository)
             let digest = Digest.of(text)
             let listed = #"{"mediaType":"\#(type)","digest":"\#(digest)","size":\#(text.readableBytes)}"#
             let list = #"{"schemaVersion":2,"mediaType":"\#(MediaType.ociIndex)","manifests":[\#(listed)]}"#
             source.store.put(.init(string: list), as: .ociIndex, in: repository, tag: try image.digest.referrersTag)
+            if status != 200 {
+                source.script(RequestMatch("GET", .manifest(digest.description), times: nil), .status(status))
+            }
             try await MirrorRun.with { mirror in
                 let rows = try await mirror.run(entry(source, target, "tag: v1")).rows
                 #expect(rows.map(\.status) == [.synced])
@@ -170,6 +177,20 @@ struct OddReferrerListTests: ReferrerMirroring {
                 #expect(target.store.digest(of: tag, in: mirrored) == source.store.digest(of: tag, in: repository))
                 for _ in 0..<6 { #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate]) }
             }
+        }
+    }
+
+    @Test("An image that is listed among what refers to it is not copied again and again for it")
+    func listsItself() async throws {
+        try await between(interfaceAt: true, true) { source, target in
+            source.load(image, repository: repository, tag: "v1")
+            let top = image.top
+            let entry = #"{"mediaType":"\#(top.mediaType)","digest":"\#(top.digest)","size":\#(top.size)}"#
+            source.script(
+                RequestMatch("GET", .containing("/referrers/\(image.digest)"), times: nil),
+                edited { $0.replacing("\"manifests\":[", with: "\"manifests\":[\(entry)") }
+            )
+            try await expectOnce(0, source, target)
         }
     }
 }

@@ -221,6 +221,13 @@ struct ConfigurationTests {
               tag: \(tag)
         """
     }
+
+    @Test("A fixed tag that os_normalize may rename is not taken for one that keeps its name")
+    func renamedTags() throws {
+        let text =
+            Self.minimal(tag: "alpine") + "\n    - {source: a.io/c, target: c.io/d, tag: alpine, os_normalize: true}"
+        #expect(try Configuration(yaml: text, file: "imglife.yaml").entries.count == 2)
+    }
 }
 
 extension StringProtocol {

@@ -126,7 +126,9 @@ struct PlanTests {
                     let entry =
                         "source: docker.io/alpine, target: '\(target.host)/a', tag_regex: '.', check_digest: true"
                     #expect(try await mirror.run(entry).rows.map(\.status) == [.synced])
+                    hub.forgetRequests()
                     #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate])
+                    #expect(hub.count("GET", pathContains: "/manifests/") == 0)
                 }
             }
         }

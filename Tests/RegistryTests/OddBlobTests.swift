@@ -1,0 +1,61 @@
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+@testable import Registry
+
+/// What registries say of blobs beside their bytes, and what of it is believed.
+@Suite(.timeLimit(.minutes(10)))
+struct OddBlobTests {
+    private static let source = ByteSource.random(seed: 32, count: 3 << 20)
+
+    @Test(
+        "Without a length a blob is taken where its label says that nothing is encoded",
+        arguments: [("identity", true), ("", true), ("none", true), ("aws-chunked", true), ("gzip", false)]
+    )
+    func takesLabelsWithoutLength(coding: String, isTaken: Bool) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.store.putBlob(.bytes(Self.source), Self.source.descriptor.digest, in: "library/app")
+            registry.script(
+                RequestMatch("GET", .blobs, times: nil),
+                .edit { $0.headers = ["Content-Encoding": coding, "Transfer-Encoding": "chunked"] }
+            )
+            let bytes = try? await withClient(retry: RetryPolicy(attempts: 1)) {
+                try await $0.pull(registry).bytes(of: Self.source.descriptor)
+            }
+            #expect(bytes == (isTaken ? Self.source.buffer : nil))
+        }
+    }
+
+    @Test("A weak entity tag promises no equal bytes, so that no range is asked for by it")
+    func forgetsWeakTags() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.store.putBlob(.bytes(Self.source), Self.source.descriptor.digest, in: "library/app")
+            registry.script(
+                RequestMatch("GET", .blobs),
+                .all([.header("ETag", "W/\"x\""), .reset(afterBytes: 1 << 20)])
+            )
+            let bytes = try await withClient { try await $0.pull(registry).bytes(of: Self.source.descriptor) }
+            #expect(bytes == Self.source.buffer)
+            #expect(registry.requests.map { $0.headers["if-range"] } == [nil, nil])
+            #expect(registry.requests.last?.headers["range"] != nil)
+        }
+    }
+
+    @Test(
+        "A HEAD that says 200 of a page, or of another length, is no blob",
+        arguments: [Action.header("Content-Type", "text/html"), .header("Content-Length", "99")]
+    )
+    func doubtsHeads(answer: Action) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.store.putBlob(.bytes(Self.source), Self.source.descriptor.digest, in: "library/app")
+            try await withClient { client in
+                let isThere = try await client.push(registry).contains(Self.source.descriptor)
+                registry.script(RequestMatch("HEAD", .blobs, times: nil), answer)
+                let isStillThere = try await client.push(registry).contains(Self.source.descriptor)
+                #expect(isThere && !isStillThere)
+            }
+        }
+    }
+}
