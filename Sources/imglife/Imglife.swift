@@ -2,6 +2,7 @@ import ArgumentParser
 import CLinux
 import Glibc
 import OCI
+import Registry
 import Sync
 import YAML
 
@@ -91,6 +92,7 @@ struct Imglife: AsyncParsableCommand {
     func checkConfiguration(for command: (any Subcommand)?) async throws {
         try await Failure.exiting {
             let session = try Session(options: options, copies: command?.copies ?? false, needsFile: command == nil)
+            try await session.credentials.check()
             let problems = try await FileCheck(session: session).problems()
             let troubles = NamedFiles.troubles(of: command)
             guard problems.isEmpty, troubles.isEmpty else { throw FailedCheck(problems: problems, troubles: troubles) }

@@ -169,6 +169,16 @@ struct ClientConfigurationTests {
         )
     }
 
+    @Test("buildkit and k3s are told too which registries speak plain HTTP")
+    func plainUpstreams() throws {
+        for (client, line) in [(ClientKind.buildkit, "  http = true"), (.k3s, #"      - "http://registry.lab:80""#)] {
+            var told = try configuration(client, "https://m:5050", ["registry.lab:80"])
+            #expect(!told.text.split(separator: "\n").contains(Substring(line)))
+            told.plainUpstreams = ["registry.lab:80"]
+            #expect(told.text.split(separator: "\n").contains(Substring(line)), "\(told.text)")
+        }
+    }
+
     @Test(
         "A mirror that asks for a password gets it where the client can send one, and elsewhere it is said what to do"
     )

@@ -102,6 +102,15 @@ struct CheckTests {
         }
     }
 
+    @Test("The file that REGISTRY_AUTH_FILE names has to be there", arguments: ["none.json", "text", "imglife.yaml/x"])
+    func authFile(name: String) async throws {
+        try await with("") { workspace in
+            let result = try await workspace.run("--check", environment: ["REGISTRY_AUTH_FILE": name])
+            #expect(result.status == 78 && result.output.isEmpty, "\(result.errors)")
+            #expect(result.errorLines.count == 1 && result.errors.contains(name), "\(result.errors)")
+        }
+    }
+
     @Test("A data file's own mistakes are told with its own lines")
     func dataFile() async throws {
         try await with("lifecycle: {eol_data_file: broken.yaml}") { workspace in

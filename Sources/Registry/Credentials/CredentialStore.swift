@@ -100,6 +100,13 @@ package struct CredentialStore: Sendable {
         return nil
     }
 
+    /// Looks whether the file that has to be there is, and can be read.
+    ///
+    /// - Throws: ``CredentialError``.
+    package func check() async throws {
+        for file in files where file.isRequired { _ = try await configuration(file.path, isRequired: true) }
+    }
+
     /// Whether an environment variable may hold credentials, so that it must not reach other programs.
     package static func reads(_ variable: String) -> Bool {
         ["CI_JOB_TOKEN", "DOCKER_AUTH_CONFIG"].contains(variable)
