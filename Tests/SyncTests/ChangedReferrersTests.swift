@@ -41,14 +41,8 @@ struct ChangedReferrersTests: ReferrerMirroring {
             let artifacts = (0..<3).map { SampleImage.artifact(of: image.top, content: "\($0)") }
             source.load(image, repository: repository, tag: "v1")
             source.load(artifacts[0], repository: repository)
-            let entries = artifacts[1...].map { referrer in
-                let top = referrer.top
-                return #"{"mediaType":"\#(top.mediaType)","digest":"\#(top.digest)","size":\#(top.size)}"#
-            }
-            let list =
-                #"{"schemaVersion":2,"mediaType":"\#(MediaType.ociIndex)","manifests":\#(JSONText.array(entries))}"#
             target.load(artifacts[1], repository: mirrored)
-            target.store.put(.init(string: list), as: .ociIndex, in: mirrored, tag: try image.digest.referrersTag)
+            try list(Array(artifacts[1...]), of: image.digest, at: target, in: mirrored)
             try await MirrorRun.with { mirror async throws in
                 let rows = try await mirror.run(entry(source, target)).rows
                 #expect(rows.map(\.status) == [.synced], "\(rows)")
@@ -71,15 +65,9 @@ struct ChangedReferrersTests: ReferrerMirroring {
                 source.store.remove(artifacts[0].digest, from: repository)
                 source.load(artifacts[1], repository: repository)
                 let own = SampleImage.artifact(of: image.top, content: "the target's own")
-                let entries = [artifacts[0], own].map { referrer in
-                    let top = referrer.top
-                    return #"{"mediaType":"\#(top.mediaType)","digest":"\#(top.digest)","size":\#(top.size)}"#
-                }
-                let list =
-                    #"{"schemaVersion":2,"mediaType":"\#(MediaType.ociIndex)","manifests":\#(JSONText.array(entries))}"#
                 let tag = try image.digest.referrersTag
                 target.load(own, repository: mirrored)
-                target.store.put(.init(string: list), as: .ociIndex, in: mirrored, tag: tag)
+                let list = try list([artifacts[0], own], of: image.digest, at: target, in: mirrored)
                 target.script(RequestMatch("GET", .manifest(tag.description), times: nil), .status(502))
                 #expect(try await mirror.run(entry).rows.map(\.status) == [.failed])
                 #expect(try listed(of: image.digest, at: target) == list)

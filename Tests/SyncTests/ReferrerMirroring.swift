@@ -34,11 +34,20 @@ extension ReferrerMirroring {
     }
 
     /// Keeps a list of referrers as registries without the interface do.
-    func list(_ referrers: [SampleImage], of subject: Digest, at registry: ScriptedRegistry) throws {
+    ///
+    /// - Returns: its text.
+    @discardableResult
+    func list(
+        _ referrers: [SampleImage],
+        of subject: Digest,
+        at registry: ScriptedRegistry,
+        in name: RepositoryName? = nil
+    ) throws -> String {
         let entries = referrers.map { referrer in
             #"{"mediaType":"\#(referrer.top.mediaType)","digest":"\#(referrer.digest)","size":\#(referrer.top.size)}"#
         }
         let text = #"{"schemaVersion":2,"mediaType":"\#(MediaType.ociIndex)","manifests":\#(JSONText.array(entries))}"#
-        registry.store.put(.init(string: text), as: .ociIndex, in: repository, tag: try subject.referrersTag)
+        registry.store.put(.init(string: text), as: .ociIndex, in: name ?? repository, tag: try subject.referrersTag)
+        return text
     }
 }

@@ -4,6 +4,7 @@ import Logging
 import OCI
 import Registry
 import Sync
+import YAML
 
 /// What every command that reads the configuration starts from: options, environment and file brought together.
 ///
@@ -112,6 +113,17 @@ struct Session: Sendable {
         registries.proxies = proxies
         registries.userAgent = "imglife/\(Version.current)"
         return registries
+    }
+
+    /// The same, once the certificates for that have been looked at.
+    ///
+    /// - Throws: `ConfigurationError` with all that is wrong with them, each at its place.
+    var usableRegistries: RegistryConfiguration {
+        get async throws {
+            let problems = try await FileCheck(session: self).certificateProblems()
+            guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+            return registries
+        }
     }
 }
 
