@@ -34,9 +34,18 @@ extension Digest: DatabaseValueConvertible {
     }
 }
 
+extension Digest: StatementColumnConvertible {
+    /// Reads a row's column without a value between.
+    package init?(sqliteStatement: SQLiteStatement, index: CInt) {
+        self.init(key: Data(sqliteStatement: sqliteStatement, index: index))
+    }
+}
+
 extension Digest? {
     /// Where a walk through a column of digests goes on: behind this one, or before all of them.
     var place: DatabaseValue { self?.databaseValue ?? Data().databaseValue }
+    /// Where a part of such a walk ends: with this one, or behind all of them.
+    var end: DatabaseValue { self?.databaseValue ?? Data([.max]).databaseValue }
 }
 
 /// A value that stands in a column as people write it.

@@ -90,6 +90,13 @@ extension Digest: CustomStringConvertible {
     package var short: String { String(hex.prefix(12)) }
 }
 
+extension Digest {
+    /// Takes the hash in one piece, where an array would hand over each byte.
+    package func hash(into hasher: inout Hasher) {
+        bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+    }
+}
+
 extension Digest: Comparable {
     package static func < (left: Digest, right: Digest) -> Bool {
         left.algorithm == right.algorithm
