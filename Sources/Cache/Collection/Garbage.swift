@@ -3,8 +3,8 @@ import OCI
 
 /// Goes through all that nothing keeps, in short transactions.
 struct Garbage: Sendable {
-    /// So many rows are looked at together.
-    private static let chunk = 256
+    /// So many rows are looked at together, which takes some milliseconds.
+    private static let chunk = 2048
 
     private let protection: References.Protection
     private var release: Release
@@ -86,22 +86,25 @@ struct Garbage: Sendable {
         phase = .circles(after: try rows.last.map(ReferrerRows.Pair.init), isRead: rows.count < Self.chunk)
     }
 
+    /// Nearly all have names; nothing of those is taken out of SQLite.
     private mutating func readUnreferenced(_ db: Database, after start: Digest?) throws {
-        let statement = try db.cachedStatement(
-            sql: """
-                SELECT digest, EXISTS (SELECT 1 FROM names WHERE names.digest = blobs.digest)
-                FROM blobs WHERE keepers = 0 AND digest > ? ORDER BY digest LIMIT ?
-                """
+        let last = try Digest.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT digest FROM blobs WHERE keepers = 0 AND digest > ? ORDER BY digest LIMIT 1 OFFSET \(Self.chunk - 1)
+                    """
+            ),
+            arguments: [start.place]
         )
-        let rows = try Row.fetchCursor(statement, arguments: [start.place, Self.chunk])
-        var count = 0
-        phase = .end
-        while let row = try rows.next() {
-            count += 1
-            let isNamed: Bool = row[1]
-            // Nearly all are; nothing of those is taken out of SQLite.
-            if !isNamed { candidates.append(try row.decode(Digest.self, atIndex: 0)) }
-            if count == Self.chunk { phase = .unreferenced(after: try row.decode(Digest.self, atIndex: 0)) }
-        }
+        candidates = try Digest.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT digest FROM blobs WHERE keepers = 0 AND digest > ?1 AND digest <= ?2
+                        AND NOT EXISTS (SELECT 1 FROM names WHERE names.digest = blobs.digest)
+                    """
+            ),
+            arguments: [start.place, last.end]
+        )
+        phase = last.map { .unreferenced(after: $0) } ?? .end
     }
 }

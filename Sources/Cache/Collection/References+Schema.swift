@@ -159,6 +159,12 @@ extension References {
         BEGIN \(forgetBytes(above: "NEW.digest")) END;
         """
 
+    /// Holds the count too, which SQLite would look up in the table for each blob, all over the file.
+    static let unkeptAlone = """
+        DROP INDEX blobs_unkept;
+        CREATE INDEX blobs_unkept ON blobs (keepers, digest) WHERE keepers = 0;
+        """
+
     /// The references that keep a blob, in SQL; the blob is the expression given.
     private static func count(of blob: String) -> String {
         """

@@ -55,6 +55,9 @@ struct ImportRows {
         )
     }
 
+    /// Whether nothing is kept for a set's sake.
+    func awaitNothing() throws -> Bool { try !db.exists("import_items", []) }
+
     /// Whether some of a set is here.
     func isKnown(_ set: Digest) throws -> Bool { try db.exists("import_sets WHERE id = ?", [set]) }
 

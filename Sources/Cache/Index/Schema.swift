@@ -40,6 +40,9 @@ enum Schema {
             try db.execute(sql: ReferrerRows.assumption(of: "TRUE"))
             try db.execute(sql: References.listsKeep)
         }
+        migrator.registerMigration("11 unkept blobs by themselves") { db in
+            try db.execute(sql: References.unkeptAlone)
+        }
         return migrator
     }
 

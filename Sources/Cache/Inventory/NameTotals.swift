@@ -48,9 +48,9 @@ struct NameTotals {
 
     /// A digest has a colon, and no tag has.
     private static let sums = """
-        SELECT coalesce(sum(instr(reference, ':') = 0 AND (is_whole = 0 OR NOT EXISTS (
+        SELECT coalesce(sum(instr(reference, ':') = 0 AND (is_whole OR NOT EXISTS (
             SELECT 1 FROM names AS other WHERE (other.host, other.repository, other.reference, other.is_whole)
-                = (names.host, names.repository, names.reference, 0)
+                = (names.host, names.repository, names.reference, 1)
         ))), 0), coalesce(sum(bytes) FILTER (WHERE bytes >= 0), 0) FROM names WHERE \(range)
         """
 

@@ -55,9 +55,12 @@ struct UsageWalk: Sendable {
             usage.logicalBytes += try ImageBytes.sum(db, of: digest)
             guard !page.isOver else { return false }
         }
-        guard try Self.sum(&unnamed, &usage.unnamedBytes, db, page),
-            try Self.sum(&unreferenced, &usage.unreferencedBytes, db, page)
-        else { return false }
+        guard try Self.sum(&unnamed, &usage.unnamedBytes, db, page) else { return false }
+        if try ImportRows(db: db).awaitNothing() {
+            usage.unreferencedBytes = usage.unnamedBytes
+        } else {
+            guard try Self.sum(&unreferenced, &usage.unreferencedBytes, db, page) else { return false }
+        }
         if let row = try Row.fetchOne(db, sql: "SELECT blobs, bytes FROM totals") {
             usage.blobs = row[0]
             usage.bytes = row[1]
