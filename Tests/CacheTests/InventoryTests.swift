@@ -207,6 +207,17 @@ struct InventoryTests {
                     position = page.next
                 } while position != nil
                 #expect(paged == all)
+                var names: [CachedName] = []
+                repeat {
+                    let page = try await cache.inventory.names(after: position, limit: limit)
+                    names += page.names
+                    position = page.next
+                } while position != nil
+                #expect(names.map { "\($0.reference)" } == ["a:1", "a:1", "b:2"].map { "docker.io/library/\($0)" })
+                #expect(names.map(\.digest) == [first.digest, third.digest, second.digest])
+                let images = try await cache.inventory.images(of: names + names.prefix(1))
+                #expect(Set(images.keys) == Set(all))
+                #expect(try await cache.inventory.images(of: Array(names.suffix(1))).keys.map { $0 } == [second.digest])
             }
         }
     }

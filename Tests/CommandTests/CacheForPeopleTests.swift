@@ -52,6 +52,23 @@ struct CacheForPeopleTests {
         }
     }
 
+    @Test("ls of more than a page has every name once, below one header")
+    func pages() async throws {
+        try await FilledCache.with { registry in
+            for number in 1...130 { registry.load(Self.big, repository: "up/many", tag: try TagName("2.\(number)")) }
+        } _: { filled in
+            let list = try await filled.run("ls")
+            let names = Self.names(list, filled)
+            #expect(names.filter { $0.hasPrefix("up/many") } == (1...130).reversed().map { "up/many:2.\($0)" })
+            #expect(list.output.split(separator: "\n").count { $0.hasPrefix("IMAGE") } == 1)
+            let some = try await filled.program(["cache", "ls", "*/many:2.10*", "--sort", "size"])
+            #expect(
+                Set(Self.names(some, filled))
+                    == Set(["10"].map { "up/many:2.\($0)" } + (100...109).map { "up/many:2.\($0)" })
+            )
+        }
+    }
+
     @Test(
         "ls shows what patterns pick, by whatever spelling",
         arguments: [

@@ -28,6 +28,25 @@ package struct ImagePage: Sendable {
     package let next: Position?
 }
 
+/// One name of the cache, and the image that it stands for.
+package struct CachedName: Sendable {
+    package let reference: ImageReference
+    package var digest: Digest { row.digest }
+    let row: NameRow
+
+    init(_ row: Row) throws {
+        reference = try ImageReference(row: row)
+        self.row = try NameRow(row)
+    }
+}
+
+/// So many names in order, and where the next ones begin.
+package struct NamePage: Sendable {
+    package let names: [CachedName]
+    /// `nil` when there are no more.
+    package let next: ImagePage.Position?
+}
+
 /// One image as the index alone knows it.
 struct ImageRow: Sendable {
     /// Sorted by repository and name.
@@ -69,6 +88,8 @@ struct ImageWalk: Sendable {
     private let limit: Int
     /// The last name that was looked at; `nil` behind the last one.
     private(set) var position: NameRow.Position?
+    /// Names of the images that are asked for, one of each; `nil` for all that come after the position.
+    private var asked: [NameRow]?
     /// What an image keeps alone is what goes with its names.
     private var release = Release(.named, isThorough: true)
     private var current: ImageRow?
@@ -77,6 +98,12 @@ struct ImageWalk: Sendable {
     init(after position: NameRow.Position = .start, limit: Int = .max) {
         self.limit = limit
         self.position = position
+    }
+
+    /// Looks at the images of some names alone.
+    init(of names: [NameRow]) {
+        self.init()
+        asked = names
     }
 
     /// - Returns: whether all have been looked at, or as many as were wanted.
@@ -89,16 +116,24 @@ struct ImageWalk: Sendable {
                 found.append(image)
                 release.startOver()
             }
-            guard found.count < limit, let position else { return true }
+            guard found.count < limit, position != nil else { return true }
             guard !page.isOver else { return false }
-            guard let name = try NameRow.next(db, after: position, limit: 1).first else {
-                self.position = nil
-                return true
-            }
-            self.position = name.position
-            guard try name.isFirst(db), let image = try ImageRow(db, name) else { continue }
+            guard let image = try nextName(db).flatMap({ try ImageRow(db, $0) }) else { continue }
             current = image
-            _ = try release.takeNames(db, of: name.digest)
+            _ = try release.takeNames(db, of: image.descriptor.digest)
         }
+    }
+
+    /// The next image's name; `nil` for none, and for one whose image was looked at.
+    private mutating func nextName(_ db: Database) throws -> NameRow? {
+        let name: NameRow?
+        if asked != nil {
+            name = asked?.popLast()
+        } else {
+            name = try position.flatMap { try NameRow.next(db, after: $0, limit: 1).first }
+        }
+        position = name?.position
+        guard let name, try asked != nil || name.isFirst(db) else { return nil }
+        return name
     }
 }

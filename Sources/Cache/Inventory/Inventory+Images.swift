@@ -20,12 +20,38 @@ extension Inventory {
     package func images(after position: ImagePage.Position? = nil, limit: Int) async throws -> ImagePage {
         let walk = ImageWalk(after: position?.name ?? .start, limit: limit)
         let end = try await store.index.readPages(walk) { try $0.run($1, $2) }
-        var images: [CachedImage] = []
-        for chunk in stride(from: 0, to: end.found.count, by: 100) {
-            let rows = Array(end.found[chunk..<min(chunk + 100, end.found.count)])
-            images += try await blocking(on: .hashing) { [self] in try rows.map(image) }
+        return ImagePage(images: try await images(end.found), next: end.position.map(ImagePage.Position.init))
+    }
+
+    /// One page of all names, sorted by repository and name; reads the index alone.
+    ///
+    /// - Throws: ``CacheError``.
+    package func names(after position: ImagePage.Position? = nil, limit: Int) async throws -> NamePage {
+        let start = position?.name ?? .start
+        let names = try await store.index.read { db in
+            try NameRow.rows(db, after: start, limit: limit).map(CachedName.init)
         }
-        return ImagePage(images: images, next: end.position.map(ImagePage.Position.init))
+        let last = names.count == limit ? names.last : nil
+        return NamePage(names: names, next: last.map { ImagePage.Position(name: $0.row.position) })
+    }
+
+    /// The images that some names stand for; one that went meanwhile is left out.
+    ///
+    /// - Throws: ``CacheError``.
+    package func images(of names: [CachedName]) async throws -> [Digest: CachedImage] {
+        let rows = Dictionary(names.map { ($0.digest, $0.row) }) { first, _ in first }
+        let walk = ImageWalk(of: Array(rows.values))
+        let end = try await store.index.readPages(walk) { try $0.run($1, $2) }
+        return Dictionary(try await images(end.found).map { ($0.descriptor.digest, $0) }) { first, _ in first }
+    }
+
+    private func images(_ rows: [ImageRow]) async throws -> [CachedImage] {
+        var images: [CachedImage] = []
+        for chunk in stride(from: 0, to: rows.count, by: 100) {
+            let some = rows[chunk..<min(chunk + 100, rows.count)]
+            images += try await blocking(on: .hashing) { [self] in try some.map(image) }
+        }
+        return images
     }
 
     private func image(_ row: ImageRow) throws -> CachedImage {

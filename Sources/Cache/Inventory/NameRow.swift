@@ -26,7 +26,7 @@ struct NameRow: Sendable {
     /// Whether it is a tag, of an image that is whole or not, rather than a digest.
     var isTag: Bool { (try? TagName(position.name)) != nil }
 
-    private init(_ row: Row) throws {
+    init(_ row: Row) throws {
         position = Position(host: row[0], repository: row[1], name: row[2], isWhole: row[5])
         digest = try row.decode(Digest.self, atIndex: 3)
         let sum: Int64 = row[4]
@@ -35,6 +35,11 @@ struct NameRow: Sendable {
 
     /// So many names in order, after a position.
     static func next(_ db: Database, after position: Position, limit: Int) throws -> [NameRow] {
+        try rows(db, after: position, limit: limit).map(NameRow.init)
+    }
+
+    /// As ``next(_:after:limit:)``, with the columns of an `ImageReference` by name.
+    static func rows(_ db: Database, after position: Position, limit: Int) throws -> [Row] {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT host, repository, reference, digest, bytes, is_whole FROM names
@@ -45,7 +50,7 @@ struct NameRow: Sendable {
         return try Row.fetchAll(
             statement,
             arguments: [position.host, position.repository, position.name, position.isWhole, limit]
-        ).map(NameRow.init)
+        )
     }
 
     /// Whether it is the first name of its image.

@@ -54,33 +54,50 @@ struct CacheListCommand: Subcommand {
         }
     }
 
-    /// Images that are read and written together.
-    private static let pageSize = 250
+    /// Lines that are written, and images that are read, together.
+    private static let pageSize = 100
 
-    /// Writes page after page, so that of a large cache the first one is there at once; a smaller one is one table.
-    ///
     /// - Returns: whether there was anything.
     private func writeTable(_ inventory: Inventory) async throws -> Bool {
         var table = ImageTable(hasDigests: digests, columns: Terminal.outputColumns)
-        var order = RepositoryOrder()
-        var rows: [NamedImage] = []
-        try await forEachPage(of: inventory) { images in
-            rows += sort == .name ? order.add(images, where: patterns.pick) : images.flatMap(named)
-            guard rows.count >= Self.pageSize else { return }
-            try StandardOutput.write(table.text(rows))
-            rows = []
+        switch sort {
+        case .name: try await writeByName(inventory, &table)
+        case .size, .age:
+            try await forEachPage(of: inventory) { try StandardOutput.write(table.text($0.flatMap(named))) }
         }
-        rows += order.finish()
-        let isFound = !rows.isEmpty || table.isBegun
-        if !rows.isEmpty || !table.isBegun { try StandardOutput.write(table.text(rows)) }
+        let isFound = table.hasLines
+        if !isFound { try StandardOutput.write(table.text([])) }
         return isFound
+    }
+
+    /// Writes page after page, so that of a large cache the first one is there at once; a smaller one is one table.
+    ///
+    /// Names are read first: of what nobody asked for nothing else is.
+    private func writeByName(_ inventory: Inventory, _ table: inout ImageTable) async throws {
+        var order = RepositoryOrder()
+        var names: ArraySlice<CachedName> = []
+        var position: ImagePage.Position?
+        repeat {
+            let page = try await inventory.names(after: position, limit: Self.pageSize * 5)
+            names += order.add(page.names.filter { patterns.pick($0.reference) })
+            position = page.next
+            if position == nil { names += order.finish() }
+            while names.count >= Self.pageSize || position == nil, !names.isEmpty {
+                let next = names.prefix(Self.pageSize)
+                names = names.dropFirst(next.count)
+                let images = try await inventory.images(of: Array(next))
+                let rows = next.compactMap { name in
+                    images[name.digest].map { NamedImage(name: name.reference, image: $0) }
+                }
+                try StandardOutput.write(table.text(rows))
+            }
+        } while position != nil
     }
 
     /// The names of an image that were asked for.
     private func named(_ image: CachedImage) -> [NamedImage] {
-        VersionOrder.sorted(image.references.map { NamedImage(name: $0, image: image) }).filter {
-            patterns.pick($0.name)
-        }
+        let names = image.references.filter(patterns.pick).map { NamedImage(name: $0, image: image) }
+        return VersionOrder.sorted(names, by: \.name)
     }
 
     /// The same text as of one document that is encoded whole, without holding it.

@@ -13,7 +13,9 @@ struct ImageTable {
     /// The terminal's, in characters; `nil` cuts nothing.
     private let columns: Int?
     private var widths: [Int] = []
-    private(set) var isBegun = false
+    private var isBegun = false
+    /// Whether there is anything below the header.
+    private(set) var hasLines = false
 
     init(hasDigests: Bool, columns: Int?) {
         self.hasDigests = hasDigests
@@ -26,6 +28,7 @@ struct ImageTable {
         let rows = (isBegun ? [] : [header]) + images.map(cells)
         if !isBegun { widths = header.map(\.count) }
         isBegun = true
+        if !images.isEmpty { hasLines = true }
         for row in rows { widths = zip(widths, row).map { max($0, $1.unicodeScalars.count) } }
         let shown = shownWidths
         return rows.map { line($0, shown) + "\n" }.joined()
