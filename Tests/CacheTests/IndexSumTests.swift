@@ -102,6 +102,51 @@ struct IndexSumTests {
         }
     }
 
+    @Test("While the sum of an index is made others may come, and the last of them makes it if the first cannot")
+    func othersCome() async throws {
+        try await withStored { timed in
+            let store = try StoreDirectory(path: timed.path)
+            let files = IndexFiles(directory: store)
+            let locks = StoreLocks(directory: store.locks, clock: ContinuousClock(), timeout: .zero)
+            try remove(sum(timed))
+            let first = try #require(try locks.tryAcquire("store", .exclusive))
+            var other: OpenFile?
+            try files.writeSum(first) { file throws(SystemError) in
+                other = try? locks.tryAcquire("store", .shared)
+                return try IndexSum(of: file)
+            }
+            #expect(other != nil)
+            #expect(try !files.hasSum())
+            other?.unlock()
+            first.unlock()
+            try await timed.open { _ async throws in #expect(try !files.hasSum()) }
+            #expect(try files.hasSum() && !files.isAltered())
+        }
+    }
+
+    @Test("A sum is not written of an index that somebody writes meanwhile", arguments: [true, false])
+    func writtenMeanwhile(removesSum: Bool) async throws {
+        try await withStored { timed in
+            let store = try StoreDirectory(path: timed.path)
+            let files = IndexFiles(directory: store)
+            let locks = StoreLocks(directory: store.locks, clock: ContinuousClock(), timeout: .zero)
+            try remove(sum(timed))
+            let lock = try #require(try locks.tryAcquire("store", .exclusive))
+            try files.writeSum(lock) { file throws(SystemError) in
+                let sum = try IndexSum(of: file)
+                if removesSum {
+                    try IndexSum.remove(besideIndex: files.path)
+                } else {
+                    let writer = try store.root.openFile(CacheIndex.fileName, flags: O_RDWR)
+                    try writer.write(writer.read(at: 0, atMost: 1), at: 0)
+                }
+                return sum
+            }
+            #expect(try !files.hasSum())
+            lock.unlock()
+        }
+    }
+
     @Test("A file cut to nothing is not what was left")
     func empty() async throws {
         try await TemporaryDirectory.with { path in

@@ -23,7 +23,7 @@ struct StoreLocks: Sendable {
             guard waited < timeout else { throw busy(name, file) }
             try await clock.sleep(for: interval)
             waited += interval
-            interval = min(interval * 2, .milliseconds(100))
+            interval = min(interval * 2, .milliseconds(25))
         }
         if name == "store", mode == .exclusive { note(file) }
         return file

@@ -33,7 +33,9 @@ final class CacheIndex: Sendable {
         self.path = path
         self.isReadOnly = isReadOnly
         do {
-            queue = try DatabaseQueue(path: path, configuration: Self.configuration(path, isReadOnly: isReadOnly))
+            queue = try IndexFiles.opening.withLock { _ in
+                try DatabaseQueue(path: path, configuration: Self.configuration(path, isReadOnly: isReadOnly))
+            }
         } catch let error as CacheError {
             throw error
         } catch {

@@ -41,6 +41,6 @@ struct Closing: Sendable {
         let isLast = try isDue && storeLock.tryLock(.exclusive)
         if isLast { try index.markClean() }
         try index.close()
-        if isLast { try files.writeSum() }
+        if isLast { try files.writeSum(storeLock) }
     }
 }

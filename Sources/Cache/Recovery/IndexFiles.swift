@@ -1,13 +1,17 @@
 import Glibc
 import NIOCore
 import OCI
+import Synchronization
 
 /// The index's file, and what stands beside it: whether it may be opened, whether it is what was written, and whether
 /// somebody has found it failing.
 ///
 /// Closing any descriptor of the database's file drops the locks that SQLite holds on it in this process (POSIX), so the
-/// file is read only with the store's lock alone: then nobody has it open, this process neither.
+/// file is read only while this process cannot have it open: with the store's lock alone, or while no index is opened here.
 struct IndexFiles: Sendable {
+    /// Held while an index is opened in SQLite, and while one is read that nobody has open in this process.
+    static let opening = Mutex(())
+
     private static let suspectName = "index.suspect"
     private static let condemnedName = "index.condemned"
 
@@ -54,9 +58,10 @@ struct IndexFiles: Sendable {
 }
 
 extension IndexFiles {
-    /// Whether there is a sum to compare the index with.
+    /// Whether there is a sum to compare the index with, rather than none or the place of one.
     func hasSum() throws(SystemError) -> Bool {
-        try root.status(IndexSum.fileName) != nil
+        guard let sum = try root.status(IndexSum.fileName) else { return false }
+        return !sum.isRegular || sum.size > 0
     }
 
     /// Whether the index is not what the last process left; only with the store's lock alone.
@@ -76,10 +81,26 @@ extension IndexFiles {
         }
     }
 
-    /// Notes what the index holds; only with the store's lock alone, after SQLite has closed it.
-    func writeSum() throws(CacheError) {
+    /// Notes what the index holds, after SQLite has closed it; with the store's lock alone.
+    ///
+    /// Others may come while it is read, which takes long when it is large. Whoever writes it then removes the sum, and with
+    /// it the place that was made for this one; whoever stays writes the sum when it closes the index.
+    ///
+    /// - Parameter lock: the store's, which may be lost.
+    func writeSum(
+        _ lock: OpenFile,
+        _ sum: (OpenFile) throws(SystemError) -> IndexSum = IndexSum.init(of:)
+    ) throws(CacheError) {
         do throws(SystemError) {
-            let sum = try IndexSum(of: root.openFile(CacheIndex.fileName, flags: O_RDONLY))
+            _ = try root.openFile(IndexSum.fileName, flags: O_RDWR | O_CREAT)
+            let sum = try Self.opening.withLock { _ throws(SystemError) -> IndexSum? in
+                guard try lock.tryLock(.shared) else { return nil }
+                let file = try root.openFile(CacheIndex.fileName, flags: O_RDONLY)
+                let version = try file.status().version
+                let made = try sum(file)
+                return try file.status().version == version ? made : nil
+            }
+            guard let sum, try lock.tryLock(.exclusive), try root.status(IndexSum.fileName) != nil else { return }
             try root.replace(IndexSum.fileName, with: ByteBuffer(string: sum.text))
         } catch {
             throw CacheError(error, "write the sum of the index", path: "\(directory.path)/\(IndexSum.fileName)")
