@@ -7,7 +7,7 @@ import Synchronization
 /// long as the cache is large.
 struct ReadPage: Sendable {
     /// Short enough that a writer hardly notices, long enough that few pages have to wait for a busy writer's commits.
-    static let length = Duration.milliseconds(80)
+    static let length = Duration.milliseconds(40)
 
     private let end = ContinuousClock.now + Self.length
 
