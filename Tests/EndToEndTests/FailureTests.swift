@@ -173,7 +173,7 @@ struct LocalFailureTests {
 
     /// The pipe's reader has opened and closed it before the program starts.
     private static let brokenPipe =
-        "mkfifo p; (exec 3<p; exec 3<&-) & exec 4>p; wait; \"$imglife\" sync --list >&4"
+        "mkfifo p; (exec 3<p; exec 3<&-) & exec 4>p; wait; \"$imglife\" sync >&4"
 
     @Test(
         "A standard output that cannot be written is an error, not a crash",
@@ -191,10 +191,14 @@ struct LocalFailureTests {
         }
     }
 
-    @Test("Whoever has seen enough of a help goes away, which is no error")
-    func helpIsCut() async throws {
+    @Test(
+        "Whoever has seen enough of a help or a list goes away, which is no error",
+        arguments: ["--help", "sync --list", "sync --list --output json", "cache ls", "cache ls --output json", "plan"]
+    )
+    func listIsCut(_ command: String) async throws {
         try await Self.with { workspace, _ async throws in
-            let pipe = Self.brokenPipe.replacing("sync --list", with: "--help")
+            #expect(try await workspace.run("sync").status == 0)
+            let pipe = Self.brokenPipe.replacing("sync", with: command)
             let result = try await workspace.shell(pipe)
             #expect(result.status == 0 && result.errors.isEmpty)
         }

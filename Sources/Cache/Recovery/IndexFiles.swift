@@ -86,7 +86,10 @@ extension IndexFiles {
     /// Others may come while it is read, which takes long when it is large. Whoever writes it then removes the sum, and with
     /// it the place that was made for this one; whoever stays writes the sum when it closes the index.
     ///
-    /// - Parameter lock: the store's, which may be lost.
+    /// - Parameters:
+    ///   - lock: the store's, which may be lost.
+    ///   - sum: makes the sum of a file.
+    /// - Throws: ``CacheError``.
     func writeSum(
         _ lock: OpenFile,
         _ sum: (OpenFile) throws(SystemError) -> IndexSum = IndexSum.init(of:)

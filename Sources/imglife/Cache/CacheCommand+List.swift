@@ -63,10 +63,10 @@ struct CacheListCommand: Subcommand {
         switch sort {
         case .name: try await writeByName(inventory, &table)
         case .size, .age:
-            try await forEachPage(of: inventory) { try StandardOutput.write(table.text($0.flatMap(named))) }
+            try await forEachPage(of: inventory) { try StandardOutput.show(table.text($0.flatMap(named))) }
         }
         let isFound = table.hasLines
-        if !isFound { try StandardOutput.write(table.text([])) }
+        if !isFound { try StandardOutput.show(table.text([])) }
         return isFound
     }
 
@@ -89,7 +89,7 @@ struct CacheListCommand: Subcommand {
                 let rows = next.compactMap { name in
                     images[name.digest].map { NamedImage(name: name.reference, image: $0) }
                 }
-                try StandardOutput.write(table.text(rows))
+                try StandardOutput.show(table.text(rows))
             }
         } while position != nil
     }
@@ -112,10 +112,10 @@ struct CacheListCommand: Subcommand {
                 text += (isFirst ? "" : ",\n") + lines.joined(separator: "\n")
                 isFirst = false
             }
-            try StandardOutput.write(text)
+            try StandardOutput.show(text)
             text = ""
         }
-        try StandardOutput.write("\n  ],\n  \"version\" : 1\n}\n")
+        try StandardOutput.show("\n  ],\n  \"version\" : 1\n}\n")
         return !isFirst
     }
 

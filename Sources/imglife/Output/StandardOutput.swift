@@ -1,3 +1,4 @@
+import ArgumentParser
 import Glibc
 import Output
 
@@ -16,6 +17,18 @@ enum StandardOutput {
     /// - Throws: ``OutputError`` when the reader went away or the disk behind it is full.
     static func write(_ text: String) throws(OutputError) {
         try write(text, to: STDOUT_FILENO)
+    }
+
+    /// Writes what somebody looks at, who may go away when there is enough of it: `imglife cache ls | head`.
+    ///
+    /// - Throws: ``OutputError``; `ExitCode.success` when the reader went away.
+    static func show(_ text: String) throws {
+        do throws(OutputError) {
+            try write(text)
+        } catch {
+            guard error.code != EPIPE else { throw ExitCode.success }
+            throw error
+        }
     }
 
     /// Tells the person, above whatever progress is on the screen.

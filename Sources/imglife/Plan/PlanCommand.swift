@@ -86,15 +86,15 @@ struct PlanCommand: Subcommand {
         let plan = try await syncer.plan(readingManifests: readManifests, explaining: explain)
         let document = PlanDocument(plan, of: session.configuration, kind: .plan)
         switch output {
-        case .json: try StandardOutput.write(CacheDocument.text(document))
+        case .json: try StandardOutput.show(CacheDocument.text(document))
         case .text:
             if let tag = explain?.tag {
-                try StandardOutput.write(document.explanation(of: "\(tag)"))
+                try StandardOutput.show(document.explanation(of: "\(tag)"))
             } else {
                 let terminal = Terminal(descriptor: 1)
                 var text = PlanText(document: document, style: .standardOutput(session.environment))
                 text.width = terminal.isTerminal ? terminal.size.columns : nil
-                try StandardOutput.write(text.text)
+                try StandardOutput.show(text.text)
             }
         }
         if plan.failures > 0 { throw Failure.failed }
