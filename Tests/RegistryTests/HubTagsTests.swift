@@ -44,6 +44,15 @@ struct HubTagsTests {
         }
     }
 
+    @Test("A repository without tags may have null for their list")
+    func noTags() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET", "/v2/namespaces/"), .reply(.json(200, #"{"count":0,"results":null}"#)))
+            let tags = try await withHubClient(registry) { try await $0.hubTags(of: .alpine) }
+            #expect(tags?.isEmpty == true)
+        }
+    }
+
     @Test("A count that does not fit the rows is not trusted", arguments: [150, 301, 350, 999])
     func wrongCount(count: Int) async throws {
         try await ScriptedRegistry.with { registry in

@@ -1,3 +1,4 @@
+import Glibc
 import OCI
 import Sync
 import TestSupport
@@ -23,6 +24,25 @@ struct FailedCopyTests {
                     let size = image.blobs.reduce(0) { $0 + $1.descriptor.size }
                     #expect(report.bytes.pushed == size)
                     #expect(report.bytes.downloaded == size)
+                }
+            }
+        }
+    }
+
+    @Test("An empty layer comes to the cache also where it was to be mounted and the registry refused that")
+    func refusedMount() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.options.mounts = false
+            let image = SampleImage.image(layers: [.init(seed: 1, size: 0), .init(seed: 2, size: 100)])
+            registry.load(image, repository: "app", tag: "v1")
+            try await MirrorRun.with { mirror in
+                let report = try await mirror.run(
+                    "source: '\(registry.host)/app', target: '\(registry.host)/b', tag: v1"
+                )
+                #expect(report.rows.map(\.status) == [.synced])
+                for blob in image.blobs {
+                    let digest = blob.descriptor.digest
+                    #expect(access("\(mirror.cacheDirectory)/blobs/sha256/\(digest.hex)", F_OK) == 0, "\(digest)")
                 }
             }
         }

@@ -142,6 +142,27 @@ struct NestedIndexTests {
         }
     }
 
+    @Test("That also holds, and is asked for, another level down")
+    func inheritedTwice() async throws {
+        var silent = Self.arm64
+        silent.platform = nil
+        var group = SampleImage.index(of: [SampleImage.index(of: [silent])])
+        group.platform = Self.arm64.platform
+        var other = SampleImage.index(of: [Self.riscv64])
+        other.platform = Self.s390x.platform
+        let image = SampleImage.index(of: [group, Self.amd64, SampleImage.index(of: [other])])
+        try await mirrored(image, "linux/amd64, linux/arm64") { report, source, target, _ in
+            #expect(report.errors == 0)
+            let bytes = try #require(target.store.manifest("v1" as TagName, in: "app")?.bytes.buffer)
+            guard case .index(let index) = try Manifest(bytes: bytes, contentType: nil).content else {
+                Issue.record("no index")
+                return
+            }
+            #expect(index.entries.map(\.platform) == [Self.arm64.platform, Self.amd64.platform])
+            #expect(source.count(pathContains: other.digest.description) == 0)
+        }
+    }
+
     @Test("Indexes are followed eight levels down and no further", arguments: [(7, true), (8, false)])
     func depth(indexes: Int, isAllowed: Bool) async throws {
         var image = Self.amd64

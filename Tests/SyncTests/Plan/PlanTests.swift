@@ -93,6 +93,37 @@ struct PlanTests {
         }
     }
 
+    @Test("What is no version has its version from an index's first image, where the index does not tell it")
+    func versionOfFirstImage() async throws {
+        try await between { source, target, mirror in
+            var first = Self.one
+            first.descriptorAnnotations = ["org.opencontainers.image.version": "1.22.3"]
+            source.load(.index(of: [first]), repository: "up/a", tag: "alpine")
+            let report = try await mirror.run(entry(source, "a", target, "tag_regex: '.', os_normalize: true"))
+            #expect(report.rows.map(\.targetTag) == ["1.22-alpine"])
+        }
+    }
+
+    @Test("The date of an artifact is the one that its annotation tells, and that of an index its first image's")
+    func datesOfOthers() async throws {
+        try await between { source, target, mirror in
+            let years = ["old": "2021", "new": "2023"]
+            for (tag, year) in years {
+                let date = ["org.opencontainers.image.created": "\(year)-01-01T00:00:00Z"]
+                let artifact = SampleImage.artifact(of: Self.one.top, content: tag, annotations: date)
+                source.load(artifact, repository: "up/artifact", tag: try TagName(tag))
+                // The attestation's own config is of 2024.
+                let image = SampleImage.image(created: "\(year)-01-01T00:00:00Z")
+                let inner = tag == "old" ? [SampleImage.attestation(of: image), image] : [image]
+                source.load(.index(of: inner), repository: "up/index", tag: try TagName(tag))
+            }
+            for name in ["artifact", "index"] {
+                let report = try await mirror.run(entry(source, name, target, "tag_regex: '.', keep_last: 1"))
+                #expect(report.rows.map(\.targetTag) == ["new"], "\(name)")
+            }
+        }
+    }
+
     @Test("A tag whose version cannot be read fails alone, instead of being kept under a wrong name for ever")
     func unreadableVersion() async throws {
         try await between { source, target, mirror in
