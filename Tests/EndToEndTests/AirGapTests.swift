@@ -62,6 +62,23 @@ struct AirGapTests {
         }
     }
 
+    @Test("Of two entries of one source each tag is exported as the entry that selects it wants it")
+    func ownEntry() async throws {
+        try await Self.with { sides async throws in
+            let (source, target) = (sides.upstream.place("up/app"), sides.target.place("down/app"))
+            try sides.workspace.configure(
+                Entry(source, to: target, "tag: '1.0'", "platforms: [linux/amd64]"),
+                Entry(source, to: target, "tag: '1.1'")
+            )
+            _ = try await sides.workspace.shell("rm -rf near")
+            _ = try await sides.near("export -o a.tar")
+            _ = try await sides.far("import a.tar")
+            _ = try await sides.far("sync --offline")
+            let amd64 = Self.images[0].manifests[0].descriptor.digest
+            #expect(sides.target.store.tags(of: "down/app") == ["1.0": amd64, "1.1": Self.images[1].digest])
+        }
+    }
+
     @Test("An archive brings the tags to the far registry; the next one, made with the receipt, brings what is new")
     func incremental() async throws {
         try await Self.with { sides async throws in

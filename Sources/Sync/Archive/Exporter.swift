@@ -177,21 +177,26 @@ package struct Exporter: Sendable {
     ) async throws -> [ImageAssembly.Outcome] {
         try await choices.map(limit: Self.parallelism) { choice in
             let outcome = try await ExportFailures.outcome {
-                try await assembly(choice.location, platforms).image(choice.tag)
+                try await assembly(choice, platforms).image(choice.tag)
             }
             progress.finished(failed: false)
             return outcome
         }
     }
 
-    private func assembly(_ location: RepositoryReference, _ platforms: [PlatformPattern]) -> ImageAssembly {
-        ImageAssembly(
+    /// What is fetched is what the entries that select the tag want of it, or all entries of the source where none does.
+    private func assembly(_ choice: ExportSelection.Choice, _ platforms: [PlatformPattern]) -> ImageAssembly {
+        let location = choice.location
+        let all = configuration.entries.filter { $0.source == location }
+        let selecting = all.filter { $0.names(choice.tag) }
+        let entries = selecting.isEmpty ? all : selecting
+        return ImageAssembly(
             cache: cache,
             location: location,
             source: places?.source(at: location),
             platforms: platforms,
-            wantedPlatforms: configuration.entries.first { $0.source == location }?.platforms ?? [],
-            wantsReferrers: configuration.entries.contains { $0.source == location && $0.includesReferrers },
+            wantedPlatforms: entries.contains { $0.platforms.isEmpty } ? [] : entries.flatMap(\.platforms),
+            wantsReferrers: entries.contains(where: \.includesReferrers),
             progress: progress
         )
     }
