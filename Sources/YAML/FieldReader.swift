@@ -68,7 +68,7 @@ extension FieldReader {
     package mutating func document(_ yaml: String) -> Field? {
         do throws(YAMLFailure) {
             let document = try YAMLDocument(yaml)
-            for duplicate in document.duplicates { fail(at: duplicate.position, duplicate.path, duplicate.message) }
+            for field in document.misplaced { fail(at: field.position, field.path, field.message) }
             return document.root.flatMap { $0.isNull ? nil : Field(node: $0, path: "") }
         } catch {
             fail(at: error.position, error.path, error.message)

@@ -20,8 +20,8 @@ package struct YAMLDocument {
 
     /// `nil` for a text without any node.
     package let root: YAMLNode?
-    /// Keys that stand twice in one mapping, at their second place.
-    package let duplicates: [YAMLFailure]
+    /// Keys that stand twice in one mapping, at their second place, and merge keys whose value is no mapping.
+    package let misplaced: [YAMLFailure]
 
     package init(_ text: String) throws(YAMLFailure) {
         guard text.utf8.count <= Self.maximumBytes else {
@@ -37,7 +37,7 @@ package struct YAMLDocument {
         let node = try composer.compose()
         var walk = Walk(markers: composer.markers)
         root = try node.map { node throws(YAMLFailure) in try walk.convert(node, path: "", depth: 0) }
-        duplicates = walk.duplicates
+        misplaced = walk.misplaced
     }
 
     private struct Walk {
@@ -46,7 +46,7 @@ package struct YAMLDocument {
 
         let markers: [Unicode.Scalar: DuplicateTolerantComposer.Marker]
         var count = 0
-        var duplicates: [YAMLFailure] = []
+        var misplaced: [YAMLFailure] = []
 
         mutating func convert(_ node: Node, path: String, depth: Int) throws(YAMLFailure) -> YAMLNode {
             let position = SourcePosition(node.mark)
@@ -88,7 +88,7 @@ package struct YAMLDocument {
                 let name = try convert(key, path: path, depth: depth + 1)
                 let content = try convert(value, path: self.path(of: name, below: path), depth: depth + 1)
                 if case .scalar("<<", isPlain: true) = name.content {
-                    merged += content.mergedPairs
+                    merged += mergedPairs(of: content, below: path)
                 } else {
                     own.append((name, content))
                 }
@@ -98,6 +98,26 @@ package struct YAMLDocument {
                 own.append(pair)
             }
             return own
+        }
+
+        /// The pairs that a merge key with this value brings in, in the order in which they win.
+        private mutating func mergedPairs(
+            of value: YAMLNode,
+            below path: String
+        ) -> [(key: YAMLNode, value: YAMLNode)] {
+            switch value.content {
+            case .mapping(let pairs): return pairs
+            case .sequence(let items): return items.flatMap { mergedPairs(of: $0, below: path) }
+            case .scalar:
+                if !value.isNull {
+                    let name = YAMLNode(position: value.position, content: .scalar("<<", isPlain: true)).path(
+                        below: path
+                    )
+                    let message = "takes the keys of a mapping, as in '<<: *base'; this is a text"
+                    misplaced.append(YAMLFailure(position: value.position, path: name, message: message))
+                }
+                return []
+            }
         }
 
         /// The path of a key's value, with the key as it stands in the text.
@@ -127,7 +147,7 @@ package struct YAMLDocument {
                 }
                 let position = max(twin?.key.position ?? pair.key.position, pair.key.position)
                 let line = min(twin?.key.position ?? pair.key.position, pair.key.position).line
-                duplicates.append(
+                misplaced.append(
                     YAMLFailure(
                         position: position,
                         path: YAMLNode(position: position, content: .scalar(marker.key, isPlain: true)).path(
@@ -143,15 +163,6 @@ package struct YAMLDocument {
 }
 
 extension YAMLNode {
-    /// The pairs that a merge key with this value brings in, in the order in which they win.
-    fileprivate var mergedPairs: [(key: YAMLNode, value: YAMLNode)] {
-        switch content {
-        case .mapping(let pairs): pairs
-        case .sequence(let items): items.flatMap(\.mergedPairs)
-        case .scalar: []
-        }
-    }
-
     /// The path of the value that this key names.
     ///
     /// Long keys are cut, so that the paths of many values below one stay small together. Paths are shown: an address as a

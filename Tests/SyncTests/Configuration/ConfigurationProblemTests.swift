@@ -173,6 +173,14 @@ struct ConfigurationProblemTests {
         ),
         .entry("tag: a\n? [x]\n: y", "6:9: sync.entries[0]: a key must be a string, not a list"),
         .entry(
+            "tag: a\n<<: base",
+            "6:11: sync.entries[0].<<: takes the keys of a mapping, as in '<<: *base'; this is a text"
+        ),
+        .entry(
+            "tag: a\n<<: [{ check_digest: true }, 3]",
+            "6:36: sync.entries[0].<<: takes the keys of a mapping, as in '<<: *base'; this is a text"
+        ),
+        .entry(
             "tag: a\ntag: b",
             "6:7: sync.entries[0].tag: stands here a second time; it is on line 5 already: remove one of the two"
         ),
