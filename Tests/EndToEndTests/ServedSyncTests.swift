@@ -54,6 +54,30 @@ struct ServedSyncTests {
         }
     }
 
+    @Test("A hook that failed is told on the page, and is no tag that failed")
+    func hookFails() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(.image(), repository: "a", tag: "1")
+            try await Workspace.with { workspace async throws in
+                let entry = Entry(registry.place("a"), to: registry.place("b"), "tag: '1'")
+                try workspace.configure("sync:\n  hooks: {post_sync: [{cmd: exit 4}]}\n  entries:\n" + entry.text)
+                let script = """
+                    "$imglife" serve --listen 127.0.0.1:0 --sync-every 1h 2>log.txt & pid=$!
+                    for i in $(seq 600); do grep -q 'sync ended' log.txt && break; sleep 0.05; done
+                    address=$(sed -n 's/.*listening.*address=\\([0-9.:]*\\).*/\\1/p' log.txt)
+                    for i in $(seq 100); do
+                      curl -s "http://$address/" | grep -q 'exit code 4' && echo told && break; sleep 0.05
+                    done
+                    kill $pid; wait $pid
+                    """
+                let result = try await workspace.shell(script)
+                let log = try Files.text("\(workspace.path)/log.txt")
+                #expect(log.contains("errors=0") && log.contains("hook_errors=1"), "\(log)")
+                #expect(result.lines.first == "told", "\(result.output) \(log)")
+            }
+        }
+    }
+
     @Test("Without entries it is refused")
     func refused() async throws {
         try await Workspace.with { workspace async throws in

@@ -87,12 +87,12 @@ final class ServedSync: Sendable {
     private func tell(_ report: SyncReport, _ failure: (any Error)?, _ logger: Logger) {
         let metadata: Logger.Metadata = [
             "managed": "\(report.managed)", "synced": "\(report.synced)", "up_to_date": "\(report.upToDate)",
-            "errors": "\(report.errors + report.hookErrors)",
+            "errors": "\(report.errors)", "hook_errors": "\(report.hookErrors)",
         ]
         logger.notice("sync ended", metadata: metadata)
         if let failure { logger.error("the cache was not looked after", metadata: ["error": "\(failure)"]) }
         var run = PageRun(report)
-        run.problem = failure.map { "\($0)" }
+        run.problem = failure.map { "\($0)" } ?? report.hooks.map(\.outcome).first(where: \.isError)?.description
         note(run)
         state.withLock { state in
             let ended = Date()
