@@ -102,6 +102,20 @@ struct LateReferrersTests: ReferrerMirroring {
         }
     }
 
+    @Test("A tag named like a signature's that is the image itself is no news", arguments: [true, false])
+    func ownSignature(hasInterface: Bool) async throws {
+        try await between(interfaceAt: hasInterface, hasInterface) { source, target in
+            let image = SampleImage.image()
+            source.load(image, repository: repository, tag: "v1")
+            source.load(image, repository: repository, tag: try TagName("sha256-\(image.digest.hex).sig"))
+            try await MirrorRun.with { mirror in
+                let entry = entry(source, target, "tag_regex: '^v'")
+                _ = try await mirror.run(entry)
+                for _ in 0..<4 { #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate]) }
+            }
+        }
+    }
+
     @Test("A list under a tag that grows is read, and what it names comes along")
     func laterInTagList() async throws {
         try await between(interfaceAt: false, false) { source, target in

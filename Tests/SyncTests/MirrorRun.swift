@@ -43,6 +43,11 @@ struct MirrorRun: Sendable {
         try await syncing(entries) { try await $0.run() }
     }
 
+    /// What a dry run says.
+    func foresee(_ entries: String...) async throws -> SyncReport {
+        try await syncing(entries) { try await $0.foresee() }
+    }
+
     /// What a run would do; with `cached` as one that has this cache.
     func plan(
         _ entries: String...,
@@ -84,13 +89,18 @@ struct MirrorRun: Sendable {
                 )
             }
             guard cached else { return try await body(syncer(nil)) }
-            let cache = CacheConfiguration(
-                directory: cacheDirectory,
-                retry: RetryPolicy(attempts: cacheAttempts),
-                clock: TestClock(),
-                lockTimeout: .endless
-            )
-            return try await ContentCache.with(cache) { try await body(syncer($0)) }
+            return try await withCache { try await body(syncer($0)) }
         }
+    }
+
+    /// Opens the cache of the runs.
+    func withCache<R>(_ body: (ContentCache) async throws -> R) async throws -> R {
+        let cache = CacheConfiguration(
+            directory: cacheDirectory,
+            retry: RetryPolicy(attempts: cacheAttempts),
+            clock: TestClock(),
+            lockTimeout: .endless
+        )
+        return try await ContentCache.with(cache, body)
     }
 }

@@ -3,6 +3,7 @@ import GRDB
 /// The tables, each through a type that owns its rows; and what all of these types use.
 extension Database {
     var blobs: BlobRows { BlobRows(db: self) }
+    var copies: CopyRows { CopyRows(db: self) }
     var foreignEntries: ForeignEntries { ForeignEntries(db: self) }
     var history: HistoryRows { HistoryRows(db: self) }
     var imports: ImportRows { ImportRows(db: self) }

@@ -43,6 +43,9 @@ enum Schema {
         migrator.registerMigration("11 unkept blobs by themselves") { db in
             try db.execute(sql: References.unkeptAlone)
         }
+        migrator.registerMigration("12 copies") { db in
+            try db.execute(sql: CopyRows.schema)
+        }
         return migrator
     }
 

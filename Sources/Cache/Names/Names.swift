@@ -11,9 +11,48 @@ package struct Names: Sendable {
     /// The manifest must have been stored, and all that it refers to: a tag promises the whole image. Safe to repeat;
     /// costs no transaction when nothing changes.
     ///
+    /// - Parameters:
+    ///   - tag: the tag.
+    ///   - location: its repository.
+    ///   - descriptor: the manifest.
+    ///   - place: a target's tag that is given the same, noted together with it.
     /// - Throws: ``CacheError`` (`missing` when the manifest is not there).
-    package func record(_ tag: TagName, of location: RepositoryReference, as descriptor: Descriptor) async throws {
-        _ = try await record([Assignment(location: location, tag: tag, descriptor: descriptor)])
+    package func record(
+        _ tag: TagName,
+        of location: RepositoryReference,
+        as descriptor: Descriptor,
+        copiedTo place: Place? = nil
+    ) async throws {
+        let assignment = Assignment(location: location, tag: tag, descriptor: descriptor)
+        _ = try await record([assignment], copying: place.map { ($0, descriptor.digest) })
+    }
+
+    /// A tag of a target.
+    package struct Place: Hashable, Sendable {
+        package let location: RepositoryReference
+        package let tag: TagName
+
+        package init(location: RepositoryReference, tag: TagName) {
+            self.location = location
+            self.tag = tag
+        }
+    }
+
+    /// What a target's tag was given last; where that was not noted, what the source's tag stands for.
+    ///
+    /// - Returns: `nil` where neither is known.
+    package func copied(
+        to place: Place,
+        from tag: TagName,
+        of location: RepositoryReference
+    ) async throws -> Digest? {
+        try await store.index.read { try $0.copies.digest(at: place) ?? $0.names.digest(of: tag, in: location) }
+    }
+
+    /// Notes what a target's tag is given where the image is not whole here; costs no transaction when nothing changes.
+    package func noteCopy(of digest: Digest, to place: Place) async throws {
+        guard try await store.index.read({ try $0.copies.digest(at: place) }) != digest else { return }
+        try await store.index.write { try $0.copies.record(digest, at: place) }
     }
 
     /// A tag and the manifest that it is to stand for.
@@ -35,6 +74,13 @@ package struct Names: Sendable {
     /// - Returns: what each tag stood for before.
     /// - Throws: ``CacheError`` (`missing` when a manifest is not there).
     package func record(_ assignments: [Assignment]) async throws -> [Digest?] {
+        try await record(assignments, copying: nil)
+    }
+
+    private func record(
+        _ assignments: [Assignment],
+        copying copy: (place: Place, digest: Digest)?
+    ) async throws -> [Digest?] {
         try store.health.check()
         try await store.blobs.settleLooks()
         var seen: Set<Digest> = []
@@ -49,12 +95,14 @@ package struct Names: Sendable {
             }
             try await store.blobs.adoptImage(item.descriptor)
         }
-        let known = try await store.index.read { db in
-            try assignments.map { try db.names.digest(of: $0.tag, in: $0.location) }
+        let (known, isCopyKnown) = try await store.index.read { db in
+            let known = try assignments.map { try db.names.digest(of: $0.tag, in: $0.location) }
+            return (known, try copy.map { try db.copies.digest(at: $0.place) == $0.digest } ?? true)
         }
         let changes = zip(assignments, known).filter { $0.descriptor.digest != $1 }.map(\.0)
-        guard !changes.isEmpty else { return known }
+        guard !changes.isEmpty || !isCopyKnown else { return known }
         try await store.index.write { [now = store.now] db in
+            if let copy, !isCopyKnown { try db.copies.record(copy.digest, at: copy.place) }
             for item in changes {
                 try db.names.record(item.tag, of: item.location, as: item.descriptor.digest, at: now)
             }

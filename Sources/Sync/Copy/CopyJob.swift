@@ -1,3 +1,4 @@
+import Cache
 package import OCI
 
 /// One tag to be copied: from where, to where, and what of it.
@@ -13,6 +14,9 @@ struct CopyJob: Sendable {
     var includesReferrers = false
     /// The source's tags under which referrers are kept, where the source has been listed.
     var referrerTags: ReferrerTags?
+
+    /// The target's tag.
+    var place: Names.Place { Names.Place(location: target, tag: tag) }
 }
 
 /// What a copy came to.

@@ -70,7 +70,8 @@ struct ReferrerNews {
         var questions: [Question] = []
         for tag in subject.cosignTags where tags.mayHave(tag) || !given.all.isEmpty {
             if let last = try await copy.cache.names.resolve(.tag(tag), in: copy.job.source)?.digest {
-                guard tags.mayHave(tag) == given.all.contains(last) else { return nil }
+                // Of the image itself, which is no referrer, nothing is given.
+                guard last == subject || tags.mayHave(tag) == given.all.contains(last) else { return nil }
                 questions.append(.tag(tag, [last]))
             } else if tags.isUnlisted {
                 if isFirst { questions.append(.unlisted(tag, given.all)) }
@@ -136,15 +137,21 @@ extension ImageCopy {
         return try await known.referrerTags.value(for: job.source, isGood: { _ in true }, fetch: list)
     }
 
-    /// What was mirrored of the tag before: as the cache remembers it, else as the target has it.
+    /// What was mirrored of the tag before: what the target is known to have, as the cache remembers it, else as the target
+    /// says.
     ///
+    /// - Parameter present: what the target has, where it was asked.
     /// - Returns: `nil` when nobody tells.
-    func mirrored() async throws -> ImageGraph? {
+    /// - Throws: `CacheError`; what the target and the source throw; `CancellationError`.
+    func mirrored(_ present: Digest?) async throws -> ImageGraph? {
         var top: Manifest?
-        if case .tag(let tag) = job.reference,
-            let descriptor = try await cache.names.resolve(.tag(tag), in: job.source)
+        // By another algorithm the cache does not know it.
+        if let present, present.algorithm == .sha256 {
+            top = try cache.manifest(present)
+        } else if case .tag(let tag) = job.reference,
+            let copied = try await cache.names.copied(to: job.place, from: tag, of: job.source)
         {
-            top = try cache.manifest(descriptor)
+            top = try cache.manifest(copied)
         }
         if top == nil, case .known(let there) = try await target.asking({ try await $0.manifest(.tag(job.tag)) }) {
             top = there

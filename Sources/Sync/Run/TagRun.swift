@@ -51,7 +51,7 @@ struct TagRun: Sendable {
     }
 
     private func upToDate(_ digest: Digest?) async throws -> SyncReport.Row {
-        if let row = try await copyNewReferrers() { return row }
+        if let row = try await copyNewReferrers(of: digest) { return row }
         var row = row(.upToDate)
         row.digest = digest
         row.drifted = digest == nil ? await drift() : false
@@ -77,14 +77,14 @@ struct TagRun: Sendable {
                 }
                 tag.image = appraisal.graph.map(EntryPlan.Image.init)
                 return (tag, appraisal)
-            case .upToDate where reads:
-                guard let (_, graph) = try await newReferrers() else { break }
+            case .upToDate(let digest) where reads:
+                guard let (_, graph) = try await newReferrers(of: digest) else { break }
                 tag.decision = .copyReferrers
                 tag.image = EntryPlan.Image(graph)
             default: break
             }
         } catch is CountedSource.Unread {
-            tag.decision = .compare
+            tag.decision = .compare(present: nil)
         } catch let error where !error.isCancellation {
             tag.decision = .refused(error)
         }
@@ -152,8 +152,10 @@ struct TagRun: Sendable {
         }
     }
 
+    static func lack(of platform: PlatformPattern) -> String { "the image lacks the platform \(platform)" }
+
     private func row(of outcome: CopyOutcome) -> SyncReport.Row {
-        let missing = outcome.missingPlatforms.map { "the image lacks the platform \($0)" }
+        let missing = outcome.missingPlatforms.map(Self.lack)
         var row = row(.synced)
         row.warnings = warn(missing + outcome.warnings)
         row.digest = outcome.pushed.digest
@@ -218,11 +220,11 @@ struct TagRun: Sendable {
     /// What refers to an up-to-date image and came later, or went away, as the image that it refers to.
     ///
     /// - Returns: `nil` when there is nothing of the kind, or when that cannot be told, which a warning says.
-    private func newReferrers() async throws -> (ImageCopy, ImageGraph)? {
+    private func newReferrers(of present: Digest?) async throws -> (ImageCopy, ImageGraph)? {
         guard entry.includesReferrers, let cache = run.cache, !options.isOffline else { return nil }
         let copy = imageCopy(through: cache, repositoryIsEmpty: false)
         do {
-            guard let graph = try await copy.mirrored() else { return nil }
+            guard let graph = try await copy.mirrored(present) else { return nil }
             let news = ReferrerNews(copy: copy, graph: graph, tags: try await copy.referrerTags())
             return try await news.isThere() ? (copy, graph) : nil
         } catch let error where !error.isCancellation {
@@ -233,8 +235,8 @@ struct TagRun: Sendable {
     }
 
     /// Brings what is new of that to the target.
-    private func copyNewReferrers() async throws -> SyncReport.Row? {
-        guard let (copy, mirrored) = try await newReferrers() else { return nil }
+    private func copyNewReferrers(of present: Digest?) async throws -> SyncReport.Row? {
+        guard let (copy, mirrored) = try await newReferrers(of: present) else { return nil }
         return try await inTurn { _ in
             try await bringing(copy) {
                 let outcome = try await ReferrerCopy(copy: copy, graph: mirrored).run()
