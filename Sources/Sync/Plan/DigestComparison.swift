@@ -31,13 +31,14 @@ struct DigestComparison {
         at target: any ImageTarget
     ) async throws -> (isEqual: Bool, expected: Digest, present: Digest?) {
         // The target is known to have the tag.
-        async let asked = target.asking { target async throws -> Descriptor? in
-            if let present = try await target.resolve(.tag(tag.target)) { return present }
-            return try await target.resolveByReading(.tag(tag.target))
+        async let asked = target.asking { target async throws -> Digest? in
+            if case .compare(let present?) = tag.decision { return present }
+            if let present = try await target.resolve(.tag(tag.target)) { return present.digest }
+            return try await target.resolveByReading(.tag(tag.target))?.digest
         }
         var expected = try await expected(of: tag, listed: tag.listed.digest)
         // A target that refuses to tell is written to: nothing says that it is equal.
-        guard case .known(let resolved) = try await asked, let present = resolved?.digest else {
+        guard case .known(let present?) = try await asked else {
             return (false, expected.digest, nil)
         }
         if let equal = try await equal(present, expected) { return (true, equal, present) }
@@ -103,10 +104,20 @@ struct DigestComparison {
     private func reduced(_ document: Manifest) async throws -> Expected {
         let choice = try await PlatformChoice(of: entry.platforms, from: document) { try await index($0) }
         switch choice.top {
-        case .document(let whole): return Expected(whole)
+        case .document(let whole):
+            try await check(whole)
+            return Expected(whole)
         case .child(let descriptor): return Expected(descriptor.digest)
         case .made(let manifest): return Expected(manifest)
         }
+    }
+
+    /// An image that is for none of the platforms is an error, whatever the target has.
+    private func check(_ whole: Manifest) async throws {
+        guard case .image(let image) = whole.content else { return }
+        let isHeld = try cache?.contains(image.config) ?? false
+        guard reads || isHeld else { throw CountedSource.Unread() }
+        try await ImageWalk(source: source, cache: keeps || isHeld ? cache : nil).check(whole, against: entry.platforms)
     }
 
     /// An index within an index, kept so that the next comparison needs no request for it.

@@ -96,21 +96,23 @@ struct EntryPlanner {
 
     private func decision(on name: TagName, at target: any ImageTarget) async throws -> EntryPlan.Decision {
         switch try await target.asking({ try await $0.resolve(.tag(name)) }) {
-        case .known(.some): return whenPresent
+        case .known(let found?): return whenPresent(found.digest)
         case .unknown: return .copy(repositoryIsEmpty: false, because: .absent)
         case .known(nil):
             // The beginning of the list tells whether there is a repository.
             let isThere = try await target.asking { try await $0.isThere() }
             if case .known(false) = isThere { return .copy(repositoryIsEmpty: true, because: .absent) }
-            if case .known(.some) = try await target.asking({ try await $0.resolveByReading(.tag(name)) }) {
-                return whenPresent
+            if case .known(let found?) = try await target.asking({ try await $0.resolveByReading(.tag(name)) }) {
+                return whenPresent(found.digest)
             }
             guard case .unknown(let error) = isThere else { return .copy(repositoryIsEmpty: false, because: .absent) }
             return .copy(repositoryIsEmpty: error.isAbsence, because: .absent)
         }
     }
 
-    private var whenPresent: EntryPlan.Decision { entry.checksDigest ? .compare : .upToDate(nil) }
+    private func whenPresent(_ digest: Digest? = nil) -> EntryPlan.Decision {
+        entry.checksDigest ? .compare(present: digest) : .upToDate(nil)
+    }
 
     /// In place: a long listing's plan is not held twice.
     ///
@@ -120,7 +122,7 @@ struct EntryPlanner {
         for index in plan.tags.indices where !plan.tags[index].decision.isRefused {
             plan.tags[index].decision =
                 present.contains(plan.tags[index].target)
-                ? whenPresent : .copy(repositoryIsEmpty: tags == nil, because: .absent)
+                ? whenPresent() : .copy(repositoryIsEmpty: tags == nil, because: .absent)
         }
     }
 
@@ -145,7 +147,7 @@ struct EntryPlanner {
             let isThere = present.indices.contains(position) && present[position]
             plan.tags[index].decision =
                 isThere
-                ? whenPresent : .copy(repositoryIsEmpty: mayBeEmpty && !present.contains(true), because: .absent)
+                ? whenPresent() : .copy(repositoryIsEmpty: mayBeEmpty && !present.contains(true), because: .absent)
         }
     }
 }

@@ -31,8 +31,8 @@ package struct EntryPlan: Sendable {
         case upToDate(Digest?)
         /// The image is there, and what refers to it has changed at the source.
         case copyReferrers
-        /// The target has the tag; the digests decide.
-        case compare
+        /// The target has the tag, with this digest where it was asked for the tag alone; the digests decide.
+        case compare(present: Digest?)
         /// The target was not asked.
         case undecided
         /// Nothing may be done, or nothing can be: its name at the target cannot be told, or is wanted for another image
@@ -105,8 +105,11 @@ package struct EntryPlan: Sendable {
         package let source: Digest
         /// Of its blobs.
         package let bytes: Int64
+        /// Platforms that are asked for and that it lacks, while it has others.
+        package let missingPlatforms: [PlatformPattern]
 
         init(_ graph: ImageGraph) {
+            missingPlatforms = graph.missingPlatforms
             digest = graph.top.descriptor.digest
             source = graph.source.digest
             bytes = graph.blobs.reduce(0) { $0 + $1.size }

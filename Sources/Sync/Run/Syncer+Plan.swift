@@ -127,6 +127,10 @@ extension Syncer {
             row.digest = tag.image?.digest
             row.sourceDigest = tag.image?.source
             if case .copy = tag.decision { row.plannedBytes = tag.image?.bytes }
+            row.warnings = tag.image?.missingPlatforms.map(TagRun.lack) ?? []
+            for warning in row.warnings {
+                logger.warning("\(warning)", metadata: configuration.entries[position].metadata)
+            }
             return row
         }
         var row = row(of: position, tag: tag, .upToDate)

@@ -57,7 +57,7 @@ enum SamplePlan {
         tag.cost = CopyCost(.listing, manifests: 2)
         tag.cost?.download = 18_000_000
         tag.cost?.push = 18_000_000
-        var plan = EntryPlan(entry: 1, tags: [tag, try Self.tag("alpine", .compare)])
+        var plan = EntryPlan(entry: 1, tags: [tag, try Self.tag("alpine", .compare(present: nil))])
         plan.tags.append(
             try Self.tag("1.26-alpine", .refused(Refusal(description: "the image has no platform linux/s390x")))
         )

@@ -93,6 +93,18 @@ struct PlanTests {
         }
     }
 
+    @Test("A dry run tells of platforms that the image lacks, as the run does")
+    func lackingPlatforms() async throws {
+        try await between { source, target, mirror in
+            source.load(.multiPlatform(), repository: "up/a", tag: "1.0")
+            let entry = entry(source, "a", target, "tag: '1.0', platforms: [linux/amd64, linux/s390x]")
+            let warnings = ["the image lacks the platform linux/s390x"]
+            let (foreseen, done) = (try await mirror.foresee(entry), try await mirror.run(entry))
+            #expect(foreseen.rows.map(\.warnings) == [warnings])
+            #expect(done.rows.map(\.warnings) == [warnings])
+        }
+    }
+
     @Test("What is no version has its version from an index's first image, where the index does not tell it")
     func versionOfFirstImage() async throws {
         try await between { source, target, mirror in
