@@ -67,6 +67,33 @@ struct PlanCommandTests {
         }
     }
 
+    @Test("A fixed tag is explained without a list, and what another entry wants at its place is told")
+    func explainedFixed() async throws {
+        try await Mirror.with { mirror async throws in
+            let (source, other) = (mirror.upstream.place("up/app"), mirror.upstream.place("up/other"))
+            let target = mirror.target.place("down/app")
+            mirror.upstream.load(.image(labels: ["a": "b"]), repository: "up/other", tag: "1")
+            try mirror.workspace.configure(
+                Entry(source, to: target, "tag: '1'"),
+                Entry(other, to: target, "tag_regex: '^1$'")
+            )
+            let conflict = try await mirror.workspace.run("plan", "--explain", "\(other):1")
+            #expect(conflict.status == 1 && conflict.lines.last?.contains("so: failed") == true, "\(conflict.output)")
+            #expect(conflict.lines.count { $0.contains(" -> ") } == 1)
+            mirror.upstream.script(RequestMatch("GET", .tags, times: nil), .status(403))
+            try mirror.workspace.configure(Entry(source, to: target, "tag: '1'"))
+            let fixed = try await mirror.workspace.run("plan", "--explain", "\(source):1")
+            #expect(
+                fixed.lines == [
+                    "\(source):1 -> \(target) (sync.entries[0])", "  tag: 1: names it", "  so: copy (absent)",
+                ]
+            )
+            #expect(
+                try await mirror.workspace.run("plan", "--explain", "\(source):2").lines.last == "  so: not mirrored"
+            )
+        }
+    }
+
     @Test("A tag is explained, for each entry of its source")
     func explained() async throws {
         try await Mirror.with { mirror async throws in

@@ -27,7 +27,7 @@ struct EntryPlanner {
             let tags = try await MirroredTags(entry: entry).tags(at: target)
             return EntryPlan(entry: position, tags: tags.map { EntryPlan.Tag(ListedTag(name: $0), as: $0) })
         }
-        if let tag = entry.fixedTag, planner.explained == nil,
+        if let tag = entry.fixedTag,
             depth == .selection || !naming.needsSiblings(tag, entry: entry)
         {
             return try await plan(fixed: tag, to: depth)
@@ -91,7 +91,11 @@ struct EntryPlanner {
         } else if depth == .names, try await source.resolve(.tag(tag)) == nil {
             throw source.absence(of: .tag(tag))
         }
-        return EntryPlan(entry: position, tags: [planned])
+        var plan = EntryPlan(entry: position, tags: [planned])
+        if let explained = planner.explained, explained.location == entry.source, let other = explained.tag {
+            plan.explanation = [TagSelector.explanation(of: other, fixed: tag)]
+        }
+        return plan
     }
 
     private func decision(on name: TagName, at target: any ImageTarget) async throws -> EntryPlan.Decision {

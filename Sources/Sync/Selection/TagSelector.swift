@@ -79,6 +79,11 @@ package enum TagSelector {
         return TagChoice(tags: tags, undated: undated, warnings: warnings)
     }
 
+    /// Whether an entry with a fixed tag means this one: nothing is listed for it.
+    static func explanation(of tag: TagName, fixed: TagName) -> String {
+        "\(FixedTagRule(tag: fixed).description): \(tag == fixed ? "names it" : "leaves it out")"
+    }
+
     /// Which rule kept or left out a tag, one line each, until one leaves it out.
     package static func explain(_ tag: TagName, among listed: [ListedTag], for entry: Configuration.Entry) -> [String] {
         guard listed.contains(where: { $0.name == tag }) else { return ["\(entry.source) does not list it"] }

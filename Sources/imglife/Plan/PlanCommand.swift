@@ -71,25 +71,29 @@ struct PlanCommand: Subcommand {
         return options
     }
 
-    /// The entries that are meant; those of the tag's source where one is to be explained.
+    /// The entries that are meant; where a tag is to be explained those of its source, and what else goes to their targets,
+    /// as that may want its place.
     private func chosen(_ session: Session) throws -> [Int] {
         let positions = try session.positions(matching: entries)
         guard let explain else { return positions }
-        let chosen = positions.filter { session.configuration.entries[$0].source == explain.location }
-        guard !chosen.isEmpty else {
+        let entries = session.configuration.entries
+        let own = positions.filter { entries[$0].source == explain.location }
+        guard !own.isEmpty else {
             throw ValidationError("no entry's source is \(explain.location): --explain wants a tag of a source")
         }
-        return chosen
+        let targets = Set(own.map { entries[$0].target })
+        return positions.filter { targets.contains(entries[$0].target) }
     }
 
     private func plan(_ session: Session, _ syncer: Syncer) async throws {
         let plan = try await syncer.plan(readingManifests: readManifests, explaining: explain)
         let document = PlanDocument(plan, of: session.configuration, kind: .plan)
+        let isFailing = explain.map(document.isFailing) ?? (plan.failures > 0)
         switch output {
         case .json: try StandardOutput.show(CacheDocument.text(document))
         case .text:
-            if let tag = explain?.tag {
-                try StandardOutput.show(document.explanation(of: "\(tag)"))
+            if let explain, let tag = explain.tag {
+                try StandardOutput.show(document.explanation(of: "\(tag)", from: "\(explain.location)"))
             } else {
                 let terminal = Terminal(descriptor: 1)
                 var text = PlanText(document: document, style: .standardOutput(session.environment))
@@ -97,7 +101,7 @@ struct PlanCommand: Subcommand {
                 try StandardOutput.show(text.text)
             }
         }
-        if plan.failures > 0 { throw Failure.failed }
+        if isFailing { throw Failure.failed }
     }
 
     @Sendable
@@ -116,8 +120,8 @@ struct PlanCommand: Subcommand {
 
 extension PlanDocument {
     /// Why a tag is mirrored or not, a block for each entry of its source.
-    func explanation(of tag: String) -> String {
-        entries.map { entry in
+    func explanation(of tag: String, from source: String) -> String {
+        entries.filter { $0.source == source }.map { entry in
             var lines = ["\(entry.source):\(tag) -> \(entry.target) (sync.entries[\(entry.entry)])"]
             lines += (entry.explanation ?? []) + (entry.failure.map { ["it cannot be told: \($0.reason)"] } ?? [])
             if let planned = entry.tags.first(where: { $0.sourceTag == tag }) {
@@ -128,5 +132,14 @@ extension PlanDocument {
             }
             return lines.enumerated().map { ($0 == 0 ? "" : "  ") + $1.displaySafe(limit: 4096) + "\n" }.joined()
         }.joined(separator: "\n")
+    }
+
+    /// Whether a tag fails, or an entry of its source, of which the tag may be one.
+    fileprivate func isFailing(_ reference: ImageReference) -> Bool {
+        entries.contains { entry in
+            entry.source == "\(reference.location)"
+                && (entry.failure != nil
+                    || entry.tags.contains { $0.decision == .failed && $0.sourceTag == reference.tag?.description })
+        }
     }
 }
