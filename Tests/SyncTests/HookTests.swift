@@ -38,6 +38,19 @@ struct HookTests {
         #expect(log.lines == ["1"])
     }
 
+    @Test("What a failed hook printed last is told also where only failures are", arguments: [true, false])
+    func quiet(continuesOnError: Bool) async throws {
+        var logger = log.logger
+        logger.logLevel = .warning
+        let hooks = [
+            Hook(command: "echo well", continuesOnError: false),
+            Hook(command: "seq 30; printf end; exit 3", continuesOnError: continuesOnError),
+        ]
+        _ = try await HookRunner(environment: path, logger: logger).run(hooks, context: HookContext())
+        #expect(log.lines == (22...30).map { "\($0)" } + ["end"])
+        #expect(log.count(of: continuesOnError ? .warning : .error) == 11)
+    }
+
     @Test("With continue_on_error a failure is none, and the later hooks run")
     func continuesOnError() async throws {
         let outcomes = try await run([Hook(command: "exit 2", continuesOnError: true), Hook(command: "echo 3")])

@@ -8,10 +8,13 @@ import OCI
 struct HookOutput: Sendable {
     static let maximumBytes = 1 << 20
     static let maximumLineLength = 1024
+    private static let keptLines = 10
     /// What is kept of a line: enough for as many characters as are shown.
     private static let maximumLineBytes = 4 * maximumLineLength
 
     private let log: @Sendable (String) -> Void
+    /// The last lines, for a log that does not have them all.
+    private(set) var last: [String] = []
     private var line: [UInt8] = []
     private var remaining = Self.maximumBytes
 
@@ -49,7 +52,9 @@ struct HookOutput: Sendable {
 
     private mutating func endLine() {
         if line.last == UInt8(ascii: "\r") { line.removeLast() }
-        log(String(decoding: line, as: UTF8.self).displaySafe(limit: Self.maximumLineLength))
+        let text = String(decoding: line, as: UTF8.self).displaySafe(limit: Self.maximumLineLength)
+        log(text)
+        last = last.suffix(Self.keptLines - 1) + [text]
         line.removeAll(keepingCapacity: true)
     }
 }

@@ -70,9 +70,20 @@ package struct HookRunner: Sendable {
             environment: variables,
             clock: clock
         )
-        defer { output.finish() }
+        defer { _ = output.finish() }
         do {
-            return try await process.run { output.receive($0) }
+            let result = try await process.run { output.receive($0) }
+            let last = output.finish()
+            if result != .succeeded, logger.logLevel > .info {
+                for line in last {
+                    logger.log(
+                        level: failureLevel(of: hook),
+                        "hook output",
+                        metadata: ["hook": "\(name)", "line": "\(line)"]
+                    )
+                }
+            }
+            return result
         } catch let error as SubprocessError {
             try Task.checkCancellation()
             return .notStarted(reason: "\(error)")
@@ -84,10 +95,12 @@ package struct HookRunner: Sendable {
             switch outcome.result {
             case .succeeded: .debug
             case .skipped: .warning
-            default: outcome.isError ? .error : .warning
+            default: failureLevel(of: outcome.hook)
             }
         logger.log(level: level, "hook ended", metadata: ["hook": "\(outcome.name)", "outcome": "\(outcome.end)"])
     }
+
+    private func failureLevel(of hook: Hook) -> Logger.Level { hook.continuesOnError ? .warning : .error }
 
     private static func name(of index: Int, _ context: HookContext) -> String {
         let name = "\(context.event.rawValue)[\(index)]"
@@ -107,7 +120,11 @@ private final class LockedOutput: Sendable {
         output.withLock { $0.receive(bytes) }
     }
 
-    func finish() {
-        output.withLock { $0.finish() }
+    /// - Returns: the last lines.
+    func finish() -> [String] {
+        output.withLock { output in
+            output.finish()
+            return output.last
+        }
     }
 }
