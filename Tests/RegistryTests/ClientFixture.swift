@@ -28,6 +28,22 @@ func withClient<R>(
     return try await RegistryClient.with(configuration, body)
 }
 
+/// Runs a body with variables that name docker's configuration with a credential program, and that program's place.
+func withProgram<R>(
+    _ script: String,
+    _ body: ([String: String], _ directory: String) async throws -> R
+) async throws -> R {
+    try await TemporaryDirectory.with { directory in
+        try Files.write("#!/bin/sh\ncd \(directory)\n\(script)\n", to: "\(directory)/docker-credential-fake")
+        try await Tool.check("chmod", ["+x", "\(directory)/docker-credential-fake"])
+        try Files.write(#"{"credsStore": "fake"}"#, to: "\(directory)/config.json")
+        return try await body(
+            ["PATH": "\(directory):/usr/bin:/bin", "DOCKER_CONFIG": "\(directory)"],
+            "\(directory)"
+        )
+    }
+}
+
 extension RegistryClient {
     func pull(_ registry: ScriptedRegistry, _ name: RepositoryName = "library/app") -> Repository {
         repository(RepositoryReference(host: registry.host, repository: name), for: .pull)

@@ -9,22 +9,6 @@ import Testing
 struct CredentialAgeTests {
     private let image = SampleImage.image()
 
-    /// Runs a body with variables that name docker's configuration with a credential program, and that program's place.
-    private func withProgram<R>(
-        _ script: String,
-        _ body: ([String: String], _ directory: String) async throws -> R
-    ) async throws -> R {
-        try await TemporaryDirectory.with { directory in
-            try Files.write("#!/bin/sh\ncd \(directory)\n\(script)\n", to: "\(directory)/docker-credential-fake")
-            try await Tool.check("chmod", ["+x", "\(directory)/docker-credential-fake"])
-            try Files.write(#"{"credsStore": "fake"}"#, to: "\(directory)/config.json")
-            return try await body(
-                ["PATH": "\(directory):/usr/bin:/bin", "DOCKER_CONFIG": "\(directory)"],
-                "\(directory)"
-            )
-        }
-    }
-
     @Test("A secret that changes every few requests is asked for anew, and nothing is restarted")
     func follows() async throws {
         try await withProgram(#"echo "{\"Username\":\"AWS\",\"Secret\":\"$(cat secret)\"}""#) {

@@ -62,9 +62,13 @@ final class Authorizer: Sendable {
     ///
     /// After `refused` was presented in vain whoever knows the credentials is asked once more. Throws
     /// ``CredentialError``.
-    func credential(for scope: Scope, refused: Credential? = nil) async throws -> Credential? {
+    func credential(
+        for scope: Scope,
+        refused: Credential? = nil,
+        isDenial: Bool = false
+    ) async throws -> Credential? {
         let place = RepositoryReference(host: account, repository: scope.repository)
-        return try await credentials.credential(for: place, refused: refused)
+        return try await credentials.credential(for: place, refused: refused, isDenial: isDenial)
     }
 
     /// What to send with a request, as far as it is known.

@@ -23,9 +23,12 @@ package struct CredentialStore: Sendable {
     private struct ProgramAnswer {
         let result: Result<Credential?, CredentialError>
         let time: Duration
+        /// Whether the program was asked because of a denial.
+        let isAfterDenial: Bool
     }
 
-    /// How long a program that failed is not started again: each start may take until its time is over.
+    /// How long a program that failed, or was asked because of a denial, is not started again for the like: each start
+    /// may take until its time is over.
     private static let failureAge = Duration.seconds(60)
 
     /// Nobody's credentials: every registry is asked anonymously.
@@ -79,13 +82,15 @@ package struct CredentialStore: Sendable {
 
     /// The credential for a repository.
     ///
-    /// After `refused` was presented in vain files and programs are asked once more.
+    /// After `refused` was presented in vain files and programs are asked once more; where that `isDenial`, which may be
+    /// for good, programs only from time to time.
     ///
     /// - Returns: `nil` when none is configured, which is not an error.
     /// - Throws: ``CredentialError`` when the one that is configured cannot be had.
     package func credential(
         for location: RepositoryReference,
-        refused: Credential? = nil
+        refused: Credential? = nil,
+        isDenial: Bool = false
     ) async throws -> Credential? {
         if let credential = variables.credential(for: location.host) { return credential }
         for file in files {
@@ -93,7 +98,7 @@ package struct CredentialStore: Sendable {
             switch try await configuration(file.path, isRequired: file.isRequired)?.find(location) {
             case .credential(let credential): return credential
             case .program(let name, let server):
-                if let credential = try await ask(name, server: server, refused: refused) { return credential }
+                if let credential = try await ask(name, server, refused, isDenial: isDenial) { return credential }
             case nil: continue
             }
         }
@@ -134,24 +139,37 @@ package struct CredentialStore: Sendable {
         return configuration
     }
 
-    private func ask(_ name: String, server: String, refused: Credential?) async throws -> Credential? {
+    private func ask(
+        _ name: String,
+        _ server: String,
+        _ refused: Credential?,
+        isDenial: Bool
+    ) async throws -> Credential? {
         let program = CredentialProgram(name: name, environment: environment, timer: timer)
         let call = ProgramCall(name: name, server: server)
-        if let refused { answers.forget(call) { (try? $0.result.get()) == refused } }
+        if let refused {
+            answers.forget(call) { answer in
+                (try? answer.result.get()) == refused && !(isDenial && answer.isAfterDenial && isRecent(answer))
+            }
+        }
         let answer = try await answers.value(
             for: call,
             isGood: { answer in
-                if case .success = answer.result { true } else { timer.now() - answer.time < Self.failureAge }
+                if case .success = answer.result { true } else { isRecent(answer) }
             },
             fetch: {
                 do {
                     let credential = try await program.credential(server: server)
-                    return ProgramAnswer(result: .success(credential), time: timer.now())
+                    return ProgramAnswer(result: .success(credential), time: timer.now(), isAfterDenial: isDenial)
                 } catch let error as CredentialError {
-                    return ProgramAnswer(result: .failure(error), time: timer.now())
+                    // What one repository denies may be allowed in others.
+                    let result = isDenial ? .success(refused) : Result.failure(error)
+                    return ProgramAnswer(result: result, time: timer.now(), isAfterDenial: isDenial)
                 }
             }
         )
         return try answer.result.get()
     }
+
+    private func isRecent(_ answer: ProgramAnswer) -> Bool { timer.now() - answer.time < Self.failureAge }
 }

@@ -63,10 +63,15 @@ struct Authorize: HTTPHandler {
     }
 
     /// Other credentials than those that were refused, if there are any by now.
-    private func renewed(_ refused: Credential?, for scope: Scope, _ round: inout Round) async throws -> Credential? {
+    private func renewed(
+        _ refused: Credential?,
+        for scope: Scope,
+        _ round: inout Round,
+        isDenial: Bool = false
+    ) async throws -> Credential? {
         guard let refused, round.renewals < Self.maximumRenewals else { return nil }
         round.renewals += 1
-        let credential = try await authorizer.credential(for: scope, refused: refused)
+        let credential = try await authorizer.credential(for: scope, refused: refused, isDenial: isDenial)
         return credential == refused ? nil : credential
     }
 
@@ -89,7 +94,11 @@ struct Authorize: HTTPHandler {
         case 403:
             if authorizer.widen(scope, response) { return true }
             authorizer.narrow(scope)
-            return try await asksBase(after: response, scope, request)
+            guard used.header != nil else { return try await asksBase(after: response, scope, request) }
+            // So ECR calls a password that has run out.
+            return try await request.context.mapping {
+                try await renewed(used.presented, for: scope, &round, isDenial: true) != nil
+            }
         case 404: return try await asksBase(after: response, scope, request)
         case 200..<300:
             authorizer.accepted(used)

@@ -1,0 +1,82 @@
+import Concurrency
+import OCI
+import Registry
+import TestSupport
+import Testing
+
+/// Registries that say in words of their own that a password or a token has run out.
+@Suite(.timeLimit(.minutes(10)))
+struct ExpiryTests {
+    private let image = SampleImage.image()
+
+    @Test("A password that is denied may have run out: its program is asked again, once for all who use it")
+    func followsDenials() async throws {
+        let script = #"""
+            echo >> asked; [ $(grep -c '' asked) = 1 ] && secret=old || secret=new
+            echo "{\"Username\":\"AWS\",\"Secret\":\"$secret\"}"
+            """#
+        try await withProgram(script) { environment, directory in
+            try await ScriptedRegistry.with(authentication: .basic(username: "AWS", password: "new")) { registry in
+                registry.load(image, repository: "library/app", tag: "v1")
+                registry.script(
+                    RequestMatch(times: nil, authorizedOnly: false) {
+                        $0.headers["authorization"] == "Basic QVdTOm9sZA=="
+                    },
+                    .error(403, "DENIED")
+                )
+                try await withClient(credentials: environment) { client in
+                    let all = try await (0..<8).map(limit: 8) { _ in
+                        try await client.pull(registry).resolve(.tag("v1"))
+                    }
+                    #expect(all.allSatisfy { $0 == image.top })
+                }
+                #expect(try Files.text("\(directory)/asked").utf8.count == 2)
+            }
+        }
+    }
+
+    @Test(
+        "What stays denied starts no program for each request, and costs none of what stays the same",
+        arguments: [("same", 21), ("$(grep -c '' asked)", 22)]
+    )
+    func boundsDenials(secret: String, requests: Int) async throws {
+        let script = #"echo >> asked; echo "{\"Username\":\"AWS\",\"Secret\":\"\#(secret)\"}""#
+        try await withProgram(script) { environment, directory in
+            try await ScriptedRegistry.with(authentication: .basic(username: "AWS", password: "x")) { registry in
+                registry.script(
+                    RequestMatch(times: nil, authorizedOnly: false) { $0.headers["authorization"] != nil },
+                    .error(403, "DENIED")
+                )
+                try await withClient(credentials: environment) { client in
+                    for _ in 0..<20 {
+                        await #expect {
+                            _ = try await client.pull(registry).manifest(.tag("v1"))
+                        } throws: { ($0 as? RegistryError)?.kind == .forbidden }
+                    }
+                }
+                #expect(registry.requests.count == requests)
+                #expect(try Files.text("\(directory)/asked").utf8.count == 2)
+            }
+        }
+    }
+
+    @Test("What stays denied starts its program again after a time, whose failure changes nothing")
+    func asksAgainAfterDenials() async throws {
+        let script = #"echo >> asked; [ ! -e broken ] && echo '{"Username":"u","Secret":"p"}'"#
+        try await withProgram(script) { environment, directory in
+            let clock = ManualClock()
+            let store = try CredentialStore(environment: environment, home: nil, clock: clock)
+            let place = try RepositoryReference("a.io/b")
+            let credential = try #require(try await store.credential(for: place))
+            for asked in 2...4 {
+                for _ in 0..<3 {
+                    let found = try await store.credential(for: place, refused: credential, isDenial: true)
+                    #expect(found == credential)
+                }
+                #expect(try Files.text("\(directory)/asked").utf8.count == asked)
+                clock.advance(by: .seconds(61))
+                if asked == 2 { try Files.write("", to: "\(directory)/broken") }
+            }
+        }
+    }
+}
