@@ -79,4 +79,24 @@ struct ExpiryTests {
             }
         }
     }
+
+    @Test(
+        "A token that is refused without a challenge is renewed, once a request",
+        arguments: ["DENIED", "UNAUTHORIZED", "NAME_INVALID"],
+        [1, nil]
+    )
+    func renewsTokens(code: String, refusals: Int?) async throws {
+        try await ScriptedRegistry.with(authentication: .bearer(TokenIssuer())) { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            registry.script(RequestMatch("GET", .manifests, times: refusals, after: 1), .error(400, code))
+            let isRenewed = code != "NAME_INVALID"
+            try await withClient { client in
+                let repository = client.pull(registry)
+                _ = try await repository.manifest(.tag("v1"))
+                let found = try? await repository.manifest(.tag("v1"))
+                #expect((found != nil) == (isRenewed && refusals == 1))
+            }
+            #expect(registry.count("GET", pathContains: "/token") == (isRenewed ? 2 : 1))
+        }
+    }
 }

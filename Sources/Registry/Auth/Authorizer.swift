@@ -181,15 +181,29 @@ extension Authorizer {
             let wider = asked.flatMap { scope.merged(with: $0) ?? (isTooLittle ? scope.widened(by: $0) : nil) }
             if let wider { state.wider[scope] = wider }
         }
-        if let token = used.token, let scope = used.scope {
-            tokens.forget(TokenKey(service: service, scope: scope, credential: used.credential)) { $0 == token }
-        } else if let credential = used.readyToken {
+        if forgets(used, of: service) { return true }
+        if let credential = used.readyToken {
             // It is no ready one, at least not for this.
             return state.withLock { state in
                 state.roles.failed(.ready, of: credential, for: scope)
                 return state.roles.hasMore(for: credential, scope)
             }
         }
+        return true
+    }
+
+    /// Forgets the token that a request was sent with, so that the next one gets another.
+    ///
+    /// - Returns: whether it was sent with one.
+    func forgets(_ used: Authorization, for scope: Scope) -> Bool {
+        let scheme = state.withLock { $0.schemes[scope.repository] ?? $0.scheme }
+        guard case .bearer(let service) = scheme else { return false }
+        return forgets(used, of: service)
+    }
+
+    private func forgets(_ used: Authorization, of service: TokenService) -> Bool {
+        guard let token = used.token, let scope = used.scope else { return false }
+        tokens.forget(TokenKey(service: service, scope: scope, credential: used.credential)) { $0 == token }
         return true
     }
 

@@ -99,6 +99,9 @@ struct Authorize: HTTPHandler {
             return try await request.context.mapping {
                 try await renewed(used.presented, for: scope, &round, isDenial: true) != nil
             }
+        case 400 where round.refusedTokens == 0 && response.deniesToken:
+            round.refusedTokens += 1
+            return authorizer.forgets(used, for: scope)
         case 404: return try await asksBase(after: response, scope, request)
         case 200..<300:
             authorizer.accepted(used)
@@ -126,5 +129,13 @@ struct Authorize: HTTPHandler {
         }
         guard base.status == 401, base.isHome else { return false }
         return try await request.context.mapping { try authorizer.learn(base, for: scope, used: used) }
+    }
+}
+
+extension HTTPResponse {
+    /// A token that has expired, as public.ecr.aws says it: without a challenge.
+    fileprivate var deniesToken: Bool {
+        guard let code = DistributionError.parse(bytes).first?.code else { return false }
+        return authorization.token != nil && [.denied, .unauthorized].contains(code)
     }
 }
