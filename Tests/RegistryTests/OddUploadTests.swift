@@ -222,4 +222,25 @@ struct OddUploadTests {
             #expect(registry.requests.map(\.uri) == ["/v2/library/app/manifests/\(image.digest)?tag=v1"])
         }
     }
+
+    @Test(
+        "A manifest whose sha512 the registry does not take is stored under its tag, without waiting",
+        arguments: [
+            (400, "DIGEST_INVALID", 2), (400, "MANIFEST_INVALID", 2), (404, "MANIFEST_UNKNOWN", 2),
+            (405, "UNSUPPORTED", 2), (403, "DENIED", 1),
+        ]
+    )
+    func refusedDigests(status: Int, code: String, requests: Int) async throws {
+        let image = SampleImage.image(algorithm: .sha512)
+        try await ScriptedRegistry.with { registry in
+            registry.options.requiresChildren = false
+            registry.script(RequestMatch("PUT", "/manifests/sha512:", times: nil), .error(status, code))
+            let manifest = try Manifest(bytes: image.topBytes, contentType: image.top.mediaType, algorithm: .sha512)
+            let clock = TestClock()
+            try? await withClient(clock: clock) { try await $0.push(registry).store(manifest, as: "v1") }
+            #expect(registry.requests.count == requests && clock.sleeps.isEmpty)
+            let stored = registry.store.digest(of: "v1", in: "library/app")
+            #expect(stored == (requests == 2 ? Digest.of(image.topBytes) : nil))
+        }
+    }
 }

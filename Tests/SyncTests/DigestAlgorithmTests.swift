@@ -14,11 +14,15 @@ struct DigestAlgorithmTests {
 
     @Test(
         "A source that calls its tag by a sha512 is not copied again, and its document is fetched once",
-        arguments: ["", ", platforms: [linux/amd64, linux/arm64]"]
+        arguments: ["", ", platforms: [linux/amd64, linux/arm64]"],
+        [true, false]
     )
-    func unchanged(platforms: String) async throws {
+    func unchanged(platforms: String, targetKnowsIt: Bool) async throws {
         try await ScriptedRegistry.with { source in
             try await ScriptedRegistry.with { target in
+                if !targetKnowsIt {
+                    target.script(RequestMatch("PUT", "/manifests/sha512:", times: nil), .error(400, "DIGEST_INVALID"))
+                }
                 try load(.multiPlatform(), at: source)
                 try await MirrorRun.with { mirror in
                     let entry =

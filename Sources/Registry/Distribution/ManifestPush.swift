@@ -24,8 +24,12 @@ struct ManifestPush {
             return try await offer(at: tag.map(Reference.tag) ?? .digest(digest))
         }
         // Under its tag alone the registry would call it by a digest of its own choice.
-        let response = try await offer(at: .digest(digest), as: tag)
-        guard response?.headers["OCI-Tag"].contains(tag.description) != true else { return response }
+        do {
+            let response = try await offer(at: .digest(digest), as: tag)
+            guard response?.headers["OCI-Tag"].contains(tag.description) != true else { return response }
+        } catch let error as RegistryError where error.mayBeRefusalOfDigest {
+            context.budget.progressed()
+        }
         return try await offer(at: .tag(tag))
     }
 
@@ -43,7 +47,7 @@ struct ManifestPush {
             } catch var error as RegistryError {
                 if mayBeStored, error.isDenial, try await isHeld(at: reference) { return nil }
                 mayBeStored = mayBeStored || error.isBeforeAnswer || error.isOutage
-                error.isLag = error.isIgnoranceOfContent
+                error.isLag = error.isIgnoranceOfContent && (tag == nil || !error.mayBeRefusalOfDigest)
                 // Some that say they have taken a blob in one request may have looked at the request alone.
                 if error.isLag { repository.client.wholeUploads.learn(areTaken: false) }
                 throw error

@@ -98,6 +98,9 @@ extension RegistryError: TargetRefusal {
             || code == .manifestInvalid && status == 400
     }
 
+    /// The registry may take a manifest under its tag that it does not take under a digest that is no sha256.
+    var mayBeRefusalOfDigest: Bool { [.notFound, .rejected, .unsupported].contains(kind) }
+
     package var isDenial: Bool { [.unauthorized, .forbidden, .unsupported, .rejected].contains(kind) }
 
     package func about(_ part: String) -> RegistryError {
