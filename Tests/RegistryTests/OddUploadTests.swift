@@ -29,6 +29,48 @@ struct OddUploadTests {
         #expect(transcript.last == "PUT 201")
     }
 
+    private static let hasBytes: @Sendable (RecordedRequest) -> Bool = { $0.headers["content-length"] != "0" }
+
+    @Test(
+        "A registry that takes no bytes with their digest gets them before it, and later blobs at once so",
+        arguments: [
+            (404, "BLOB_UNKNOWN", 1), (405, "UNSUPPORTED", 1), (411, "UNKNOWN", 1), (415, "UNKNOWN", 1),
+            (501, "UNSUPPORTED", 1), (400, "DIGEST_INVALID", 2),
+        ]
+    )
+    func avoidsWhole(status: Int, code: String, refusals: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            let match = RequestMatch("PUT", .uploads, times: nil, where: Self.hasBytes)
+            registry.script(match, .error(status, code))
+            let sources = [Self.source, .random(seed: 43, count: 5 << 20)]
+            try await withClient { client in
+                for source in sources { _ = try await client.push(registry).store(SampleReader(source)) }
+            }
+            #expect(
+                sources.allSatisfy {
+                    registry.store.blob($0.descriptor.digest, in: "library/app")?.count == $0.count
+                }
+            )
+            let transcript = registry.requests.map { "\($0.method) \($0.status ?? 0)" }
+            let parts = ["POST 202", "PATCH 202", "PUT 201"]
+            #expect(Array(transcript.suffix(6)) == parts + parts)
+            #expect(transcript.count { $0 == "PUT \(status)" } == refusals)
+            #expect(registry.store.openUploads == 0)
+        }
+    }
+
+    @Test("A registry that takes neither a whole nor parts is asked for each a bounded number of times")
+    func takesNothing() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("PUT", .uploads, times: nil, where: Self.hasBytes), .error(405, "UNSUPPORTED"))
+            registry.script(RequestMatch("PATCH", .uploads, times: nil), .error(405, "UNSUPPORTED"))
+            await #expect(throws: RegistryError.self) {
+                try await withClient { _ = try await $0.push(registry).store(SampleReader(Self.source)) }
+            }
+            #expect((registry.count("PUT"), registry.count("PATCH")) == (2, 1))
+        }
+    }
+
     @Test(
         "A registry that is wrong about what it holds is given the rest; the digest decides",
         arguments: ["0-0", "0-1048575"]

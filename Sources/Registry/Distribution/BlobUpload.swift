@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import OCI
+import Synchronization
 
 /// One blob on its way to a registry: does what an ``UploadSession`` says.
 struct BlobUpload {
@@ -21,7 +22,8 @@ struct BlobUpload {
         session = UploadSession(
             size: size,
             place: place,
-            offersWhole: place == nil && repository.client.wholeUploads.begins(size: size)
+            offersWhole: place == nil && repository.client.wholeUploads.begins(size: size),
+            avoidsWhole: repository.client.avoidsWhole.load(ordering: .relaxed)
         )
     }
 
@@ -70,6 +72,7 @@ struct BlobUpload {
             request.accepted = [200, 201, 202, 204]
             let response = try await perform(request, range)
             try response.confirm(digest, repository, context)
+            if session.avoidsWhole, range.isEmpty { repository.client.avoidsWhole.store(true, ordering: .relaxed) }
             return true
         }
         return false

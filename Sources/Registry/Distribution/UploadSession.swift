@@ -38,17 +38,20 @@ struct UploadSession: Sendable {
     private(set) var place: UploadPlace?
     /// How many bytes the registry holds.
     private(set) var offset: Int64 = 0
-    /// `nil` while the blob is sent in one request.
+    /// `nil` while the blob is sent in one request, with its digest.
     private var chunkSize: Int64?
     private var avoidsParts = false
+    /// Whether the registry has refused all in the request that ends the upload.
+    private(set) var avoidsWhole = false
     private var hasChecked = false
     /// The registry has said of a part that it holds something else; its word is not taken for it twice.
     private var isDoubted = false
     private var isDistrusted = false
     private var start: Int64 = 0
 
-    init(size: Int64, place: UploadPlace?, offersWhole: Bool = false) {
+    init(size: Int64, place: UploadPlace?, offersWhole: Bool = false, avoidsWhole: Bool = false) {
         self.size = size
+        chunkSize = avoidsWhole ? size : nil
         self.place = place
         self.offersWhole = offersWhole
     }
@@ -99,13 +102,19 @@ struct UploadSession: Sendable {
             chunkSize = smaller
             return .startOver
         }
-        if case .send = step, error?.isRefusalOfParts == true, !avoidsParts, chunkSize == nil {
+        if case .send = step, error?.isRefusalOfParts == true, !avoidsParts, chunkSize == nil || chunkSize == size {
             avoidsParts = true
+            chunkSize = nil
             return .startOver
         }
-        if error?.code == .digestInvalid, error?.status == 400, !hasChecked {
+        if error?.isDoubtOfBytes == true, !hasChecked {
             hasChecked = true
             return .check
+        }
+        if case .finish(_, 0..<size) = step, size > 0, error?.isRefusalOfWhole == true, !avoidsWhole, !avoidsParts {
+            avoidsWhole = true
+            chunkSize = size
+            return .startOver
         }
         return .wait
     }

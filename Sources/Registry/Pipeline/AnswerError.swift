@@ -164,6 +164,15 @@ extension RegistryError {
     /// The registry takes no parts, though it may take a whole.
     var isRefusalOfParts: Bool { hasStatus(400, 404, 405, 411, 415, 501) }
 
+    /// The registry takes no bytes with the request that ends an upload, though it may take them before, as a part: some
+    /// do not count them, and miss the blob then, or say that its digest is another.
+    var isRefusalOfWhole: Bool {
+        hasStatus(404, 405, 411, 415, 501) && code != .blobUploadUnknown || isDoubtOfBytes
+    }
+
+    /// The registry says that the bytes are not those of the digest.
+    var isDoubtOfBytes: Bool { code == .digestInvalid && hasStatus(400) }
+
     /// The token service does not take what was presented; in another role it may.
     var isRefusalOfToken: Bool { hasStatus(in: 400..<500) && !hasStatus(408, 425, 429) }
 

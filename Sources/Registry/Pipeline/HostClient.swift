@@ -12,6 +12,8 @@ final class HostClient: Sendable {
     let oneConnection: OneConnection
     /// Whether small blobs are taken in one request each.
     let wholeUploads = WholeUploads()
+    /// Whether the host takes a blob's bytes before the request that ends the upload only.
+    let avoidsWhole = Atomic(false)
     /// Whether the host has said by GET too that something is not there of which HEAD knew nothing.
     let trustsHEAD = Atomic(false)
     private let gate: HostGate
