@@ -118,6 +118,8 @@ extension RegistryError {
             "check that \(other?.displaySafe ?? "the registry") is running and can be reached"
         case .notFound where !isRepositoryThere && [.storeBlob, .storeManifest, .mountBlob].contains(action):
             "create the repository or project first where the registry needs that"
+        case .tooLarge where status == 413 && code == nil:
+            "the limit may be that of a proxy before it, such as nginx's client_max_body_size"
         case .unavailable where status == 429 || code == .tooManyRequests:
             "try again later, or use credentials with a higher limit"
         default: nil

@@ -36,7 +36,10 @@ extension RegistryError {
             detail = "it leads to \(response.url.origin), which refuses the request"
             credential = nil
         } else if kind != .unauthorized {
-            detail = response.isWebPage ? Self.webPage : Self.detail(response, errors, context)
+            detail =
+                response.status == 413 && errors.isEmpty
+                ? "the request is too large"
+                : response.isWebPage ? Self.webPage : Self.detail(response, errors, context)
         }
         // So answers who stands before a token service that is being started again.
         if context.action == .getToken, response.status == 404, response.isWebPage { isRetriedOnce = true }
