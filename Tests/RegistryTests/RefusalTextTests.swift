@@ -35,4 +35,26 @@ struct RefusalTextTests {
             }
         }
     }
+
+    @Test("A refusal under a status of success is one, and tried again where it is about the moment")
+    func readsErrors() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            registry.script(RequestMatch("GET", .manifests, times: 2), .error(200, "TOOMANYREQUESTS"))
+            registry.script(RequestMatch("PUT", .any, times: nil), .error(201, "DENIED"))
+            try await withClient { client in
+                let manifest = try #require(try await client.pull(registry).manifest(.tag("v1")))
+                #expect(manifest.descriptor == image.top)
+                let push = client.push(registry, "library/new")
+                let source = ByteSource.random(seed: 5, count: 2 << 20)
+                for text in [
+                    await text { try await push.store(manifest, as: "v1") },
+                    await text { _ = try await push.store(SampleReader(source)) },
+                ] {
+                    #expect(text.contains("(201 DENIED)"), "\(text)")
+                }
+            }
+            #expect(registry.count("GET", pathContains: "/manifests/") == 3)
+        }
+    }
 }

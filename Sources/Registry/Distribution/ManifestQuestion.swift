@@ -81,6 +81,7 @@ struct ManifestQuestion {
                 algorithm: algorithm
             )
         } catch {
+            try response.checkErrors(context)
             // What cannot be read is worth one more try when the registry itself says that it has other bytes.
             try response.check(against: Digest.of(response.bytes, algorithm: algorithm), context)
             var failure = context.error(Self.kind(error), error.reason, cause: error)
@@ -119,9 +120,16 @@ extension HTTPResponse {
         throw context.error(.digestMismatch, "the registry calls the bytes \(said), but they are \(digest)")
     }
 
+    /// Looks for a refusal in the specification's words, whose status says that all is well.
+    fileprivate func checkErrors(_ context: CallContext) throws(RegistryError) {
+        guard (try? JSONValue(parsing: bytes))?["errors"]?.elements?.isEmpty == false else { return }
+        throw RegistryError(self, context)
+    }
+
     /// Whether an accepted push has really been taken: who stands in between may say so with a page of its own.
     func confirm(_ digest: Digest, _ repository: Repository, _ context: CallContext) throws(RegistryError) {
         guard status == 201 || !isWebPage else { throw context.notUnderstood(self, "") }
+        try checkErrors(context)
         if status != 201 {
             repository.client.retry.logger.debug(
                 "a push was accepted with an unusual status",

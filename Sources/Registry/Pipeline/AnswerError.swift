@@ -23,7 +23,8 @@ extension RegistryError {
         let isExpiry = context.action == .readBlob && !response.isHome && hasStatus(400, 403, 410)
         // What is no answer though it says that all is well is somebody else's, for a moment perhaps.
         isRetriedOnce =
-            isExpiry || hasStatus(in: 200..<300) || status == 400 && [.unknown, .blobUploadInvalid].contains(code)
+            isExpiry || hasStatus(in: 200..<300) && !isRetryable
+            || status == 400 && [.unknown, .blobUploadInvalid].contains(code)
         isTokenRefused = authorization.token != nil
         account = authorization.account
         if let realm = authorization.withheldFrom, response.status == 401 {
