@@ -46,6 +46,15 @@ struct BlobUploadTests {
         #expect(result.isThere)
     }
 
+    @Test("A place over TLS at the very port that has answered without is reached without")
+    func staysPlain() async throws {
+        let result = try await upload {
+            $0.script(RequestMatch(nil, .uploads, times: nil), .uploadLocation(.origin("https://\($0.host)")))
+        }
+        #expect(result.isThere)
+        #expect(result.transcript == ["POST 202", "PUT 201"])
+    }
+
     @Test("After an interruption only the rest is sent")
     func resumes() async throws {
         let result = try await upload { $0.script(RequestMatch("PUT", .uploads), .resetUpload(afterBytes: 2 << 20)) }
