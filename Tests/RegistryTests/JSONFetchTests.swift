@@ -50,7 +50,7 @@ struct JSONFetchTests {
             await #expect {
                 _ = try await fetch(registry)
             } throws: { error in
-                (error as? JSONFetchError)?.url == registry.url + path
+                (error as? JSONFetchError)?.url == registry.url + path && !"\(error)".contains("registry")
             }
             #expect(registry.requests.count == (status == 403 ? 1 : 3))
         }

@@ -103,7 +103,9 @@ struct HookTests {
         defer { close(descriptor) }
         // The shell has the pipe's end open while it starts ls, and no more when ls looks. It becomes grep itself afterwards:
         // while it starts another process it blocks signals of its own accord.
-        _ = try await run("ls -l /proc/$$/fd 2>/dev/null | grep -c passwd; exec grep -hE '^Sig(Ign|Blk)' /proc/self/status")
+        _ = try await run(
+            "ls -l /proc/$$/fd 2>/dev/null | grep -c passwd; exec grep -hE '^Sig(Ign|Blk)' /proc/self/status"
+        )
         _ = try await run("cut -d' ' -f5,6 /proc/$$/stat; echo $$ $$")
         #expect(log.lines.count == 5)
         #expect(log.lines.first == "0")

@@ -77,7 +77,12 @@ extension RegistryError {
         _ errors: [DistributionError],
         _ context: CallContext
     ) -> String {
-        let who = context.action == .getToken ? "the token service" : "the registry"
+        let who =
+            switch context.action {
+            case .getToken: "the token service"
+            case .readDocument: "the service"
+            default: "the registry"
+            }
         guard let first = errors.first else { return RegistryError.statusAlone(response.status, of: who) }
         let message = first.message.isEmpty ? first.rawCode : first.message
         let text = first.detail.isEmpty || message.contains(first.detail) ? message : "\(message): \(first.detail)"

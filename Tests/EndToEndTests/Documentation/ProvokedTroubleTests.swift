@@ -83,6 +83,9 @@ struct ProvokedTroubleTests {
         Trouble("cannot store the blob: …") {
             $0.target.script(.init("PUT", .uploads, times: nil), .error(500, "UNKNOWN"))
         },
+        Trouble("the request is too large") {
+            $0.target.script(.init("PUT", .manifests, times: nil), .status(413))
+        },
     ]
 
     private static let onTheWay: [Trouble] = [
