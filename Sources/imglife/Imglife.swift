@@ -116,7 +116,7 @@ protocol Subcommand: AsyncParsableCommand {
 /// What `--check` found beyond the configuration's own text.
 struct FailedCheck: Error {
     let problems: [ConfigurationProblem]
-    /// Of files that options name.
+    /// Of the environment, and of files that options name.
     let troubles: [String]
 }
 

@@ -234,14 +234,23 @@ struct UsageTests {
         }
     }
 
-    @Test("All invalid variables are told at once")
-    func manyVariables() async throws {
+    @Test("All invalid variables are told at once, beside what is wrong with the file", arguments: [true, false])
+    func manyVariables(isValid: Bool) async throws {
         try await Workspace.with { workspace async throws in
-            try workspace.configure(Self.valid)
-            let variables = ["IMGLIFE_RETRY_ATTEMPTS": "-1", "IMGLIFE_SYNC_PARALLELISM": "0"]
-            let result = try await workspace.run("sync", environment: variables)
-            #expect(result.status == 78)
-            for name in variables.keys { #expect(result.errors.contains(name)) }
+            if isValid { try workspace.configure(Self.valid) } else { try workspace.configure("sync: 3\n") }
+            let variables = [
+                "IMGLIFE_RETRY_ATTEMPTS": "-1", "IMGLIFE_SYNC_PARALLELISM": "0", "IMGLIFE_LOG_LEVEL": "loud",
+                "IMGLIFE_LOCK_TIMEOUT": "1", "HTTPS_PROXY": "ftp://x",
+            ]
+            for arguments in [["sync"], ["--check"]] {
+                let result = try await workspace.shell(
+                    "\"$imglife\" \(arguments.joined(separator: " "))",
+                    environment: variables
+                )
+                #expect(result.status == 78)
+                for name in variables.keys { #expect(result.errors.contains(name), "\(result.errors)") }
+                #expect(result.errors.contains("imglife.yaml:1:7: sync: ") == !isValid)
+            }
         }
     }
 }

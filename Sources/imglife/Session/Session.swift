@@ -29,10 +29,11 @@ struct Session: Sendable {
     ///   - copies: whether the command is of no use without the configuration's entries. Any other runs also without a
     ///     file, as long as nobody names one.
     ///   - needsFile: whether there must be a file all the same.
-    /// - Throws: ``MissingConfiguration``, `ConfigurationError`, `SettingsError`, `CredentialError`.
+    /// - Throws: ``MissingConfiguration``; ``FailedCheck`` and `SettingsError` with all that is wrong with the file and the
+    ///   environment.
     init(options: GlobalOptions, copies: Bool, needsFile: Bool = false) throws {
         environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
-        logger = try options.logger(environment: environment)
+        let troubles = Self.troubles(with: options, environment)
         logFormat = options.format(environment: environment)
         file = options.config ?? environment["IMGLIFE_CONFIG"] ?? "imglife.yaml"
         do {
@@ -45,7 +46,11 @@ struct Session: Sendable {
         {
             configuration = Configuration()
             hasFile = false
+        } catch let error as ConfigurationError where !troubles.isEmpty {
+            throw FailedCheck(problems: error.problems, troubles: troubles)
         }
+        guard troubles.isEmpty else { throw SettingsError(problems: troubles) }
+        logger = try options.logger(environment: environment)
         settings = try RuntimeSettings(environment: environment)
         credentials = try CredentialStore(environment: environment, home: environment["HOME"])
         proxies = try ProxySettings(environment: environment)
@@ -54,6 +59,26 @@ struct Session: Sendable {
             ?? configuration.resolve(configuration.cache.path ?? "var/cache")
         lockTimeout = try options.lockPatience(environment: environment)
         warn(options)
+    }
+
+    /// What is wrong with the environment, each trouble a line.
+    private static func troubles(with options: GlobalOptions, _ environment: [String: String]) -> [String] {
+        var troubles: [String] = []
+        func look(_ body: () throws -> Void) {
+            do {
+                try body()
+            } catch let error as SettingsError {
+                troubles += error.problems
+            } catch {
+                troubles.append("\(error)")
+            }
+        }
+        look { _ = try options.logger(environment: environment) }
+        look { _ = try RuntimeSettings(environment: environment) }
+        look { _ = try options.lockPatience(environment: environment) }
+        look { _ = try CredentialStore(environment: environment, home: environment["HOME"]) }
+        look { _ = try ProxySettings(environment: environment) }
+        return troubles
     }
 
     /// Tells what is accepted but deserves a word.
