@@ -190,37 +190,6 @@ struct OddAnswerTests {
         }
     }
 
-    @Test("Bytes that are no manifest, and others than the registry says, are told as damaged")
-    func damagedManifest() async throws {
-        try await ScriptedRegistry.with { registry in
-            registry.load(image, repository: "library/app", tag: "v1")
-            registry.script(RequestMatch("GET", .manifests, times: nil), .corruptByte(at: 0))
-            let error = await #expect(throws: RegistryError.self) {
-                try await withClient { try await $0.pull(registry).manifest(.tag("v1")) }
-            }
-            guard case .digestMismatch? = error?.kind else {
-                Issue.record("\(String(describing: error))")
-                return
-            }
-        }
-    }
-
-    @Test(
-        "A list of tags that does not come in time is a refusal to tell, and no other question is",
-        arguments: [
-            (RegistryError.Action.listTags, true), (.resolve, false), (.readManifest, false), (.checkBlob, false),
-        ]
-    )
-    func isSlow(action: RegistryError.Action, isRefusal: Bool) throws {
-        let error = RegistryError(
-            kind: .timeout,
-            action: action,
-            location: try RepositoryReference("registry.test/app"),
-            detail: "no answer"
-        )
-        #expect(error.isRefusalToTell == isRefusal)
-    }
-
     @Test(
         "A target that refuses to tell is unknown, and no failure",
         arguments: [

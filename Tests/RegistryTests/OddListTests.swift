@@ -24,6 +24,22 @@ struct OddListTests {
         "</v2/library/app/tags/list?pad=\(String(repeating: "x", count: 15_000))&last=b>; rel=\"next\"",
     ]
 
+    @Test(
+        "A list of tags that does not come in time is a refusal to tell, and no other question is",
+        arguments: [
+            (RegistryError.Action.listTags, true), (.resolve, false), (.readManifest, false), (.checkBlob, false),
+        ]
+    )
+    func isSlow(action: RegistryError.Action, isRefusal: Bool) throws {
+        let error = RegistryError(
+            kind: .timeout,
+            action: action,
+            location: try RepositoryReference("registry.test/app"),
+            detail: "no answer"
+        )
+        #expect(error.isRefusalToTell == isRefusal)
+    }
+
     @Test("Pages are followed at the list's own place, or all tags are asked for at once", arguments: links)
     func followsLinks(link: String) async throws {
         try await ScriptedRegistry.with { registry in

@@ -57,4 +57,19 @@ struct RefusalTextTests {
             #expect(registry.count("GET", pathContains: "/manifests/") == 3)
         }
     }
+
+    @Test("Bytes that are no manifest, and others than the registry says, are told as damaged")
+    func damagedManifest() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            registry.script(RequestMatch("GET", .manifests, times: nil), .corruptByte(at: 0))
+            let error = await #expect(throws: RegistryError.self) {
+                try await withClient { try await $0.pull(registry).manifest(.tag("v1")) }
+            }
+            guard case .digestMismatch? = error?.kind else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+        }
+    }
 }

@@ -1,0 +1,46 @@
+import CacheSupport
+import OCI
+import TestSupport
+import Testing
+
+@testable import Cache
+
+/// Images and names of a large cache, page after page.
+@Suite(.timeLimit(.minutes(10)))
+struct ImagePageTests {
+    @Test("Pages of any size list what one list does, also where one name is that of two images", arguments: [1, 2, 3])
+    func pages(limit: Int) async throws {
+        let first = SampleImage.image(layers: [.init(seed: 721, size: 500)])
+        let second = SampleImage.image(layers: [.init(seed: 722, size: 500)], labels: ["a": "b"])
+        let third = SampleImage.image(layers: [.init(seed: 723, size: 500)], labels: ["a": "c"])
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                for (image, tag) in [(first, "1"), (second, "2"), (third, "1")] {
+                    try await NamesTests.store(image, in: cache, as: tag, of: tag == "2" ? "b" : "a")
+                }
+                try await cache.names.recordPulled(.tag("1"), of: RepositoryReference("a"), as: first.top)
+                let all = try await cache.inventory.images().map(\.descriptor.digest)
+                #expect(Set(all) == [first.digest, second.digest, third.digest])
+                var paged: [Digest] = []
+                var position: ImagePage.Position?
+                repeat {
+                    let page = try await cache.inventory.images(after: position, limit: limit)
+                    paged += page.images.map(\.descriptor.digest)
+                    position = page.next
+                } while position != nil
+                #expect(paged == all)
+                var names: [CachedName] = []
+                repeat {
+                    let page = try await cache.inventory.names(after: position, limit: limit)
+                    names += page.names
+                    position = page.next
+                } while position != nil
+                #expect(names.map { "\($0.reference)" } == ["a:1", "a:1", "b:2"].map { "docker.io/library/\($0)" })
+                #expect(names.map(\.digest) == [first.digest, third.digest, second.digest])
+                let images = try await cache.inventory.images(of: names + names.prefix(1))
+                #expect(Set(images.keys) == Set(all))
+                #expect(try await cache.inventory.images(of: Array(names.suffix(1))).keys.map { $0 } == [second.digest])
+            }
+        }
+    }
+}
