@@ -19,7 +19,7 @@ struct IndexSum: Hashable, Sendable {
     let transactions: UInt32
     let chunks: [Digest]
 
-    /// Reads the whole file; only while nobody has it open in SQLite.
+    /// Reads the whole file; only while this process has it not open in SQLite.
     init(of file: OpenFile) throws(SystemError) {
         size = try file.length()
         transactions = try Self.transactions(in: file) ?? 0
