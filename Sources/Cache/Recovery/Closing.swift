@@ -41,6 +41,11 @@ struct Closing: Sendable {
         let isLast = try isDue && storeLock.tryLock(.exclusive)
         if isLast { try index.markClean() }
         try index.close()
-        if isLast { try files.writeSum(storeLock) }
+        guard isLast, try !files.writeSum(storeLock) else { return }
+        // Once more, after somebody who could not close the index as the last one.
+        let written = try CacheIndex(path: files.path)
+        try written.markClean()
+        try written.close()
+        _ = try files.writeSum(storeLock)
     }
 }

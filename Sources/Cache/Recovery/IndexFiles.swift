@@ -86,6 +86,8 @@ extension IndexFiles {
     /// Others may come while it is read, which takes long when it is large. Whoever writes it then removes the sum, and with
     /// it the place that was made for this one; whoever stays writes the sum when it closes the index.
     ///
+    /// - Returns: whether that is all; otherwise somebody has written, nobody is left, and the lock is held alone again.
+    ///
     /// - Parameters:
     ///   - lock: the store's, which may be lost.
     ///   - sum: makes the sum of a file.
@@ -93,7 +95,7 @@ extension IndexFiles {
     func writeSum(
         _ lock: OpenFile,
         _ sum: (OpenFile) throws(SystemError) -> IndexSum = IndexSum.init(of:)
-    ) throws(CacheError) {
+    ) throws(CacheError) -> Bool {
         do throws(SystemError) {
             _ = try root.openFile(IndexSum.fileName, flags: O_RDWR | O_CREAT)
             let sum = try Self.opening.withLock { _ throws(SystemError) -> IndexSum? in
@@ -103,8 +105,10 @@ extension IndexFiles {
                 let made = try sum(file)
                 return try file.status().version == version ? made : nil
             }
-            guard let sum, try lock.tryLock(.exclusive), try root.status(IndexSum.fileName) != nil else { return }
+            guard try lock.tryLock(.exclusive) else { return true }
+            guard let sum, try root.status(IndexSum.fileName) != nil else { return false }
             try root.replace(IndexSum.fileName, with: ByteBuffer(string: sum.text))
+            return true
         } catch {
             throw CacheError(error, "write the sum of the index", path: "\(directory.path)/\(IndexSum.fileName)")
         }
