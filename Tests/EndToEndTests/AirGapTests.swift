@@ -19,6 +19,11 @@ struct AirGapTests {
         /// Runs on the side that has none.
         func far(_ arguments: String) async throws -> ToolResult { try await run(arguments, cache: "far") }
 
+        /// What the side without a network has.
+        func farList() async throws -> String {
+            try await workspace.shell("\"$imglife\" --cache-dir far cache ls --output json").output
+        }
+
         var far: CacheFiles { CacheFiles(path: "\(workspace.path)/far") }
 
         private func run(_ arguments: String, cache: String) async throws -> ToolResult {
@@ -76,6 +81,44 @@ struct AirGapTests {
             _ = try await sides.far("sync --offline")
             let amd64 = Self.images[0].manifests[0].descriptor.digest
             #expect(sides.target.store.tags(of: "down/app") == ["1.0": amd64, "1.1": Self.images[1].digest])
+        }
+    }
+
+    @Test("An entry that is named is exported as itself, though another wants more of the same tag")
+    func namedEntry() async throws {
+        try await Self.with { sides async throws in
+            let source = sides.upstream.place("up/app")
+            try sides.workspace.configure(
+                Entry(source, to: sides.target.place("down/edge"), "tag: '1.0'", "platforms: [linux/amd64]"),
+                Entry(source, to: sides.target.place("down/all"), "tag: '1.0'")
+            )
+            _ = try await sides.workspace.shell("rm -rf near")
+            _ = try await sides.near("export --entry '*/edge' -o a.tar")
+            _ = try await sides.far("import a.tar")
+            let amd64 = Self.images[0].manifests[0].descriptor.digest
+            let list = try await sides.farList()
+            #expect(list.contains("\(amd64)") && !list.contains("\(Self.images[0].digest)"))
+        }
+    }
+
+    @Test("A tag that moved to what the target had already is exported as it is now")
+    func movedElsewhere() async throws {
+        try await Self.with { sides async throws in
+            let entry = Entry(
+                sides.upstream.place("up/app"),
+                to: sides.target.place("down/app"),
+                "tag: '1.0'",
+                "check_digest: true"
+            )
+            try sides.workspace.configure(entry)
+            _ = try await sides.near("sync")
+            let moved = Self.images[2]
+            sides.upstream.load(moved, repository: "up/app", tag: "1.0")
+            sides.target.load(moved, repository: "down/app", tag: "other")
+            _ = try await sides.near("sync")
+            _ = try await sides.near("export --entry '*' -o a.tar")
+            _ = try await sides.far("import a.tar")
+            #expect(try await sides.farList().contains("\(moved.digest)"))
         }
     }
 

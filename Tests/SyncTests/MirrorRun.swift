@@ -24,6 +24,8 @@ struct MirrorRun: Sendable {
     var cacheAttempts = 3
     /// Runs the entries' hooks.
     var hooks: HookRunner?
+    /// Asks the cache alone.
+    var isOffline = false
     /// The registry client's time.
     var clock = TestClock()
     /// Tells how long a registry may take.
@@ -77,6 +79,7 @@ struct MirrorRun: Sendable {
         registries.timeoutClock = timeoutClock
         var options = Syncer.Options()
         options.hooks = hooks
+        options.isOffline = isOffline
         if let parallelism { options.parallelism = parallelism }
         return try await RegistryClient.with(registries) { [options] client in
             let syncer = { (cache: ContentCache?) in

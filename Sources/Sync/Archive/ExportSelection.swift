@@ -16,11 +16,14 @@ struct ExportSelection: Sendable {
     /// What is meant, each once and sorted by reference.
     struct Selected {
         let choices: [Choice]
+        /// The entries that were named and select an image.
+        let entries: [Choice: [Int]]
         /// Tags that are named like those of referrers, where nobody named the tag itself: whatever is nobody's referrer is
         /// an image like any other.
         let lookalikes: [Choice]
 
-        init(_ choices: [Choice], _ held: [Choice]) {
+        init(_ choices: [Choice], _ held: [Choice], _ entries: [Choice: [Int]]) {
+            self.entries = entries
             let known = Set(choices)
             let sorted = { (choices: Set<Choice>) in
                 choices.map { (text: $0.reference.description, choice: $0) }
@@ -41,6 +44,7 @@ struct ExportSelection: Sendable {
         var choices: [Choice] = []
         var held: [Choice] = []
         var entries: [Int] = []
+        var selecting: [Choice: [Int]] = [:]
         var failures = ExportFailures()
         if wishes.isEmpty { held += try await all() }
         for wish in wishes {
@@ -67,12 +71,14 @@ struct ExportSelection: Sendable {
             case .failed(_, let error): failures.add("\(entry.source)", error)
             case .planned(let plan):
                 for warning in plan.warnings { logger.warning("\(warning)", metadata: entry.metadata) }
-                choices += plan.tags.map { Choice(location: entry.source, tag: $0.source) }
+                let selected = plan.tags.map { Choice(location: entry.source, tag: $0.source) }
+                choices += selected
+                for choice in selected { selecting[choice, default: []].append(outcome.entry) }
             }
         }
         try failures.check()
         guard !choices.isEmpty || !held.isEmpty else { throw ExportError(.nothing) }
-        return Selected(choices, held)
+        return Selected(choices, held, selecting)
     }
 
     private func all() async throws -> [Choice] {

@@ -123,7 +123,7 @@ package struct Exporter: Sendable {
             .selected(request.wishes)
         return try await keepingLayout {
             var meant = Meant()
-            try await add(selected.choices, request.platforms, to: &meant.images)
+            try await add(selected.choices, of: selected, request.platforms, to: &meant.images)
             let held = HeldReferrers(cache: cache)
             meant.found = try await held.found(of: meant.images)
             // A tag without an ending may be an image's own, and those with one may belong to it.
@@ -133,7 +133,7 @@ package struct Exporter: Sendable {
                 }
                 guard !rest.isEmpty else { continue }
                 progress.expect(entries: 1)
-                try await add(rest, request.platforms, to: &meant.images, areDispensable: true)
+                try await add(rest, of: selected, request.platforms, to: &meant.images, areDispensable: true)
                 meant.lookalikes.formUnion(rest.map { "\($0.reference)" })
                 meant.found = try await held.found(of: meant.images)
             }
@@ -144,12 +144,13 @@ package struct Exporter: Sendable {
 
     private func add(
         _ choices: [ExportSelection.Choice],
+        of selected: ExportSelection.Selected,
         _ platforms: [PlatformPattern],
         to images: inout ImageList,
         areDispensable: Bool = false
     ) async throws {
         progress.planned(tags: choices.count)
-        let outcomes = try await assemble(choices, platforms)
+        let outcomes = try await assemble(choices, of: selected, platforms)
         var missing: [(image: ImageReference, digests: [Digest])] = []
         var unsuitable: [(image: ImageReference, reason: String)] = []
         var failures = ExportFailures()
@@ -173,32 +174,45 @@ package struct Exporter: Sendable {
 
     private func assemble(
         _ choices: [ExportSelection.Choice],
+        of selected: ExportSelection.Selected,
         _ platforms: [PlatformPattern]
     ) async throws -> [ImageAssembly.Outcome] {
         try await choices.map(limit: Self.parallelism) { choice in
             let outcome = try await ExportFailures.outcome {
-                try await assembly(choice, platforms).image(choice.tag)
+                try await assembly(choice, of: selected, platforms).image(choice.tag)
             }
             progress.finished(failed: false)
             return outcome
         }
     }
 
-    /// What is fetched is what the entries that select the tag want of it, or all entries of the source where none does.
-    private func assembly(_ choice: ExportSelection.Choice, _ platforms: [PlatformPattern]) -> ImageAssembly {
-        let location = choice.location
-        let all = configuration.entries.filter { $0.source == location }
-        let selecting = all.filter { $0.names(choice.tag) }
-        let entries = selecting.isEmpty ? all : selecting
+    private func assembly(
+        _ choice: ExportSelection.Choice,
+        of selected: ExportSelection.Selected,
+        _ platforms: [PlatformPattern]
+    ) -> ImageAssembly {
+        let entries = entries(for: choice, of: selected)
         return ImageAssembly(
             cache: cache,
-            location: location,
-            source: places?.source(at: location),
+            location: choice.location,
+            source: places?.source(at: choice.location),
             platforms: platforms,
             wantedPlatforms: entries.contains { $0.platforms.isEmpty } ? [] : entries.flatMap(\.platforms),
             wantsReferrers: entries.contains(where: \.includesReferrers),
+            copies: entries.filter { !$0.normalizesOS }.map { Names.Place(location: $0.target, tag: choice.tag) },
             progress: progress
         )
+    }
+
+    /// Those that decide what is fetched of a tag: that were named and select it, else that select it, else all of its source.
+    private func entries(
+        for choice: ExportSelection.Choice,
+        of selected: ExportSelection.Selected
+    ) -> [Configuration.Entry] {
+        if let named = selected.entries[choice] { return named.map { configuration.entries[$0] } }
+        let all = configuration.entries.filter { $0.source == choice.location }
+        let selecting = all.filter { $0.names(choice.tag) }
+        return selecting.isEmpty ? all : selecting
     }
 
     /// The cache's own `index.json` follows the tags that were fetched, whatever became of the others.

@@ -28,6 +28,8 @@ struct ImageAssembly: Sendable {
     let wantedPlatforms: [PlatformPattern]
     /// Whether what refers to an image is fetched with it.
     let wantsReferrers: Bool
+    /// The targets' tags that are copies of the source's.
+    let copies: [Names.Place]
     let progress: SyncProgress
 
     private var held: CachedSource { CachedSource(location: location, cache: cache) }
@@ -44,7 +46,7 @@ struct ImageAssembly: Sendable {
 
     private func wholeImage(_ tag: TagName) async throws -> Outcome {
         guard let source else { return try await offline(tag) }
-        if let document = try await held.manifest(.tag(tag)) {
+        if let document = try await held.manifest(.tag(tag)), try await !isFormer(document, of: tag) {
             do {
                 return try await complete(document, platforms, from: source)
             } catch let error as CopyError {
@@ -55,6 +57,15 @@ struct ImageAssembly: Sendable {
         }
         let wanted = platforms.isEmpty ? wantedPlatforms : platforms
         return try await fetch(tag, wanted, from: source, isRecorded: true)
+    }
+
+    /// Whether all targets were given something else since: they may have had all of it, so that it never came here.
+    private func isFormer(_ document: Manifest, of tag: TagName) async throws -> Bool {
+        for place in copies {
+            let copied = try await cache.names.copied(to: place, from: tag, of: location)
+            if copied == document.descriptor.digest { return false }
+        }
+        return !copies.isEmpty
     }
 
     private func offline(_ tag: TagName) async throws -> Outcome {

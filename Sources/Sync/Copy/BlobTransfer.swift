@@ -51,14 +51,6 @@ extension ImageCopy {
         if case .stored = outcome, blob.size == 0 { try await followed.start() }
     }
 
-    /// Brings a blob to the cache alone.
-    func bring(_ blob: Descriptor) async throws {
-        let followed = FollowedBlob(descriptor: blob, source: source, cache: cache)
-        defer { bytes.add(followed.bytes) }
-        try await followed.start()
-        try await followed.finish()
-    }
-
     private func store(_ blob: ObservedBlob, from home: RepositoryName?) async throws -> StoreOutcome {
         var passed = ByteTally()
         defer { bytes.add(passed) }

@@ -47,10 +47,13 @@ struct ImageCopy: Sendable {
         try await cache.hold(graph.descriptors)
         try graph.require(from: source, in: cache)
         var referrers = ReferrerCopy.Outcome()
-        var warnings: [String] = []
         try await push(graph, turn) {
             // Before the tag: a run that is stopped after it finds the target up to date and records nothing.
-            if !source.isCache { warnings = try await record(image) }
+            if !source.isCache {
+                try await record(image)
+            } else if !cache.isReadOnly {
+                try await cache.names.noteCopy(of: graph.top.descriptor.digest, to: job.place)
+            }
             if job.includesReferrers { referrers = try await ReferrerCopy(copy: self, graph: graph).run() }
             try await target.store(graph.top, as: job.tag)
             known.note(graph.top.descriptor.digest, as: .manifest, in: job.target)
@@ -60,7 +63,7 @@ struct ImageCopy: Sendable {
             pushed: graph.top.descriptor,
             missingPlatforms: graph.missingPlatforms,
             referrers: referrers.count,
-            warnings: warnings + referrers.warnings
+            warnings: referrers.warnings
         )
     }
 
@@ -133,42 +136,16 @@ struct ImageCopy: Sendable {
         }
     }
 
-    /// - Returns: warnings.
-    private func record(_ image: Image) async throws -> [String] {
+    private func record(_ image: Image) async throws {
         let (document, graph) = (image.document, image.graph)
-        let warning = try await replaceFormer(by: graph)
         try await record(graph)
         // A later comparison can then tell what would be pushed without asking for the indexes again.
         for index in graph.nested { try await cache.store(index, from: job.source) }
         if document.descriptor != graph.top.descriptor { try await cache.store(document, from: job.source) }
-        if case .tag(let tag) = job.reference, try graph.blobs.allSatisfy(cache.contains) {
-            try await cache.names.record(tag, of: job.source, as: graph.top.descriptor, copiedTo: job.place)
-        } else {
-            try await cache.names.noteCopy(of: graph.top.descriptor.digest, to: job.place)
+        guard case .tag(let tag) = job.reference, try graph.blobs.allSatisfy(cache.contains) else {
+            return try await cache.names.noteCopy(of: graph.top.descriptor.digest, to: job.place)
         }
-        return [warning].compactMap(\.self)
-    }
-
-    /// Brings to the cache what the target had already, where the tag stands there for an earlier image.
-    ///
-    /// That would be served and exported for the new one. If the new one cannot be had the tag is forgotten.
-    ///
-    /// - Returns: a warning then.
-    private func replaceFormer(by graph: ImageGraph) async throws -> String? {
-        guard case .tag(let tag) = job.reference,
-            let former = try await cache.names.resolve(.tag(tag), in: job.source),
-            former.digest != graph.top.descriptor.digest
-        else { return nil }
-        do {
-            try await graph.blobs.filter { try !cache.contains($0) }.forEach(limit: Self.blobParallelism) { blob in
-                try await bring(blob)
-            }
-            return nil
-        } catch let error where !error.isCancellation {
-            _ = try await cache.names.remove(tag, of: job.source)
-            return
-                "the cache forgets the tag, which stands there for an earlier image, because it cannot get this one: \(error)"
-        }
+        try await cache.names.record(tag, of: job.source, as: graph.top.descriptor, copiedTo: job.place)
     }
 }
 
