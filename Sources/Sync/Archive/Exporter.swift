@@ -34,7 +34,8 @@ package struct Exporter: Sendable {
 
     /// Writes what is asked for; nothing is written before all of it is in the cache.
     ///
-    /// A tag that the cache holds is exported as it is there, without a request; others are fetched and kept.
+    /// A tag that the cache holds is exported as it is there, without a request, unless all targets were given something else
+    /// since; others are fetched and kept.
     ///
     /// - Throws: ``ExportError``, ``CopyError``, `RegistryError`, `CacheError`, `DocumentError`, `CancellationError`.
     ///   Safe to repeat: volumes of the same set that are there and whole are left as they are.
