@@ -101,6 +101,22 @@ struct AirGapTests {
         }
     }
 
+    @Test("What was imported is passed on as it is, whatever the target has been given before")
+    func relay() async throws {
+        try await Self.with { sides async throws in
+            _ = try await sides.near("export -o first.tar")
+            _ = try await sides.far("import first.tar")
+            _ = try await sides.far("sync --offline")
+            sides.upstream.load(Self.images[2], repository: "up/app", tag: "1.0")
+            _ = try await sides.workspace.shell("rm -rf near")
+            _ = try await sides.near("export --entry '*' -o second.tar")
+            _ = try await sides.far("import second.tar")
+            sides.upstream.forgetRequests()
+            _ = try await sides.far("export \(sides.upstream.place("up/app")):1.0 -o third.tar")
+            #expect(sides.upstream.requests.isEmpty)
+        }
+    }
+
     @Test("A tag that moved to what the target had already is exported as it is now")
     func movedElsewhere() async throws {
         try await Self.with { sides async throws in

@@ -12,6 +12,7 @@ struct CopyRows {
             repository TEXT NOT NULL,
             tag TEXT NOT NULL,
             digest BLOB NOT NULL,
+            former BLOB,
             PRIMARY KEY (host, repository, tag)
         ) STRICT, WITHOUT ROWID;
         """
@@ -25,13 +26,22 @@ struct CopyRows {
         )
     }
 
-    func record(_ digest: Digest, at place: Names.Place) throws {
+    /// Notes a copy, and what the source's tag stands for here meanwhile, where that is something else.
+    func record(_ digest: Digest, at place: Names.Place, beside former: Digest?) throws {
         try db.executeCached(
             sql: """
-                INSERT INTO copies (host, repository, tag, digest) VALUES (?, ?, ?, ?)
-                ON CONFLICT (host, repository, tag) DO UPDATE SET digest = excluded.digest
+                INSERT INTO copies (host, repository, tag, digest, former) VALUES (?1, ?2, ?3, ?4, nullif(?5, ?4))
+                ON CONFLICT (host, repository, tag) DO UPDATE SET digest = excluded.digest, former = excluded.former
                 """,
-            arguments: [place.location.host, place.location.repository, place.tag, digest]
+            arguments: [place.location.host, place.location.repository, place.tag, digest, former]
+        )
+    }
+
+    /// Whether a copy was noted while the source's tag stood for this other image.
+    func isFormer(_ digest: Digest, at place: Names.Place) throws -> Bool {
+        try db.exists(
+            "copies WHERE host = ? AND repository = ? AND tag = ? AND former = ?",
+            [place.location.host, place.location.repository, place.tag, digest]
         )
     }
 }

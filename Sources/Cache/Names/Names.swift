@@ -49,10 +49,27 @@ package struct Names: Sendable {
         try await store.index.read { try $0.copies.digest(at: place) ?? $0.names.digest(of: tag, in: location) }
     }
 
-    /// Notes what a target's tag is given where the image is not whole here; costs no transaction when nothing changes.
-    package func noteCopy(of digest: Digest, to place: Place) async throws {
+    /// Whether all of some targets' tags were given another image than the one that the source's tag stands for, since it
+    /// does.
+    package func isFormer(_ digest: Digest, of places: [Place]) async throws -> Bool {
+        guard !places.isEmpty else { return false }
+        return try await store.index.read { db in
+            try places.allSatisfy { try db.copies.isFormer(digest, at: $0) }
+        }
+    }
+
+    /// Notes what a target's tag is given where the image is not whole here, or comes from here; costs no transaction when
+    /// nothing changes.
+    package func noteCopy(
+        of digest: Digest,
+        to place: Place,
+        from tag: TagName?,
+        of location: RepositoryReference
+    ) async throws {
         guard try await store.index.read({ try $0.copies.digest(at: place) }) != digest else { return }
-        try await store.index.write { try $0.copies.record(digest, at: place) }
+        try await store.index.write { db in
+            try db.copies.record(digest, at: place, beside: tag.flatMap { try db.names.digest(of: $0, in: location) })
+        }
     }
 
     /// A tag and the manifest that it is to stand for.
@@ -102,7 +119,7 @@ package struct Names: Sendable {
         let changes = zip(assignments, known).filter { $0.descriptor.digest != $1 }.map(\.0)
         guard !changes.isEmpty || !isCopyKnown else { return known }
         try await store.index.write { [now = store.now] db in
-            if let copy, !isCopyKnown { try db.copies.record(copy.digest, at: copy.place) }
+            if let copy, !isCopyKnown { try db.copies.record(copy.digest, at: copy.place, beside: nil) }
             for item in changes {
                 try db.names.record(item.tag, of: item.location, as: item.descriptor.digest, at: now)
             }

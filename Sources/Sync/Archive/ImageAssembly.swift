@@ -46,7 +46,10 @@ struct ImageAssembly: Sendable {
 
     private func wholeImage(_ tag: TagName) async throws -> Outcome {
         guard let source else { return try await offline(tag) }
-        if let document = try await held.manifest(.tag(tag)), try await !isFormer(document, of: tag) {
+        // All targets may have had all of what they were given since, so that it never came here.
+        if let document = try await held.manifest(.tag(tag)),
+            try await !cache.names.isFormer(document.descriptor.digest, of: copies)
+        {
             do {
                 return try await complete(document, platforms, from: source)
             } catch let error as CopyError {
@@ -57,15 +60,6 @@ struct ImageAssembly: Sendable {
         }
         let wanted = platforms.isEmpty ? wantedPlatforms : platforms
         return try await fetch(tag, wanted, from: source, isRecorded: true)
-    }
-
-    /// Whether all targets were given something else since: they may have had all of it, so that it never came here.
-    private func isFormer(_ document: Manifest, of tag: TagName) async throws -> Bool {
-        for place in copies {
-            let copied = try await cache.names.copied(to: place, from: tag, of: location)
-            if copied == document.descriptor.digest { return false }
-        }
-        return !copies.isEmpty
     }
 
     private func offline(_ tag: TagName) async throws -> Outcome {

@@ -52,7 +52,7 @@ struct ImageCopy: Sendable {
             if !source.isCache {
                 try await record(image)
             } else if !cache.isReadOnly {
-                try await cache.names.noteCopy(of: graph.top.descriptor.digest, to: job.place)
+                try await note(graph)
             }
             if job.includesReferrers { referrers = try await ReferrerCopy(copy: self, graph: graph).run() }
             try await target.store(graph.top, as: job.tag)
@@ -143,9 +143,15 @@ struct ImageCopy: Sendable {
         for index in graph.nested { try await cache.store(index, from: job.source) }
         if document.descriptor != graph.top.descriptor { try await cache.store(document, from: job.source) }
         guard case .tag(let tag) = job.reference, try graph.blobs.allSatisfy(cache.contains) else {
-            return try await cache.names.noteCopy(of: graph.top.descriptor.digest, to: job.place)
+            return try await note(graph)
         }
         try await cache.names.record(tag, of: job.source, as: graph.top.descriptor, copiedTo: job.place)
+    }
+
+    private func note(_ graph: ImageGraph) async throws {
+        var tag: TagName?
+        if case .tag(let name) = job.reference { tag = name }
+        try await cache.names.noteCopy(of: graph.top.descriptor.digest, to: job.place, from: tag, of: job.source)
     }
 }
 
