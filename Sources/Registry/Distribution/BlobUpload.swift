@@ -204,7 +204,7 @@ extension BlobUpload {
         guard let response = try? await repository.client.attempt(request),
             let held = response.header("Range").flatMap({ UploadRange.count($0) })
         else { return nil }
-        let url = response.uploadAddress ?? place.url
+        let url = UploadPlace.address(in: response) ?? place.url
         return (UploadPlace(url: url, minimumChunk: place.minimumChunk), held)
     }
 

@@ -14,22 +14,20 @@ struct UploadPlace: Hashable, Sendable {
 
     /// Reads where an accepted upload goes on.
     init(_ response: HTTPResponse, _ context: CallContext, minimumChunk: Int64 = 0) throws(RegistryError) {
-        guard let url = response.uploadAddress else {
+        guard let url = Self.address(in: response) else {
             throw context.notUnderstood(response, "the registry accepts an upload, but does not say where")
         }
         self.url = url
         self.minimumChunk = max(0, response.header("OCI-Chunk-Min-Length").flatMap { Int64($0) } ?? minimumChunk)
     }
-}
 
-extension HTTPResponse {
-    /// Where an upload goes on.
+    /// Where an answer says that an upload goes on.
     ///
     /// A registry behind a proxy may take itself for one with TLS, at the very port that has answered without.
-    var uploadAddress: HTTPURL? {
-        guard let address = header("Location").flatMap(address) else { return nil }
+    static func address(in response: HTTPResponse) -> HTTPURL? {
+        guard let address = response.header("Location").flatMap(response.address) else { return nil }
         let plain = Origin(scheme: .http, host: address.origin.host, port: address.origin.port)
-        guard plain == home?.origin else { return address }
-        return HTTPURL(origin: plain, path: address.path, query: address.query).below(home)
+        guard plain == response.home?.origin else { return address }
+        return HTTPURL(origin: plain, path: address.path, query: address.query).below(response.home)
     }
 }

@@ -99,7 +99,7 @@ struct Authorize: HTTPHandler {
             return try await request.context.mapping {
                 try await renewed(used.presented, for: scope, &round, isDenial: true) != nil
             }
-        case 400 where round.refusedTokens == 0 && response.deniesToken:
+        case 400 where round.refusedTokens == 0 && deniesToken(response):
             round.refusedTokens += 1
             return authorizer.forgets(used, for: scope)
         case 404: return try await asksBase(after: response, scope, request)
@@ -130,12 +130,10 @@ struct Authorize: HTTPHandler {
         guard base.status == 401, base.isHome else { return false }
         return try await request.context.mapping { try authorizer.learn(base, for: scope, used: used) }
     }
-}
 
-extension HTTPResponse {
-    /// A token that has expired, as public.ecr.aws says it: without a challenge.
-    fileprivate var deniesToken: Bool {
-        guard let code = DistributionError.parse(bytes).first?.code else { return false }
-        return authorization.token != nil && [.denied, .unauthorized].contains(code)
+    /// Whether a token is refused that has expired, as public.ecr.aws says it: without a challenge.
+    private func deniesToken(_ response: HTTPResponse) -> Bool {
+        guard let code = DistributionError.parse(response.bytes).first?.code else { return false }
+        return response.authorization.token != nil && [.denied, .unauthorized].contains(code)
     }
 }
