@@ -102,13 +102,18 @@ struct IndexSumTests {
         }
     }
 
+    /// A cache whose index has no sum.
+    private func unsummed(_ timed: TimedCache) throws -> (StoreDirectory, IndexFiles, StoreLocks) {
+        try remove(sum(timed))
+        let store = try StoreDirectory(path: timed.path)
+        let locks = StoreLocks(directory: store.locks, clock: ContinuousClock(), timeout: .zero)
+        return (store, IndexFiles(directory: store), locks)
+    }
+
     @Test("While the sum of an index is made others may come, and the last of them makes it if the first cannot")
     func othersCome() async throws {
         try await withStored { timed in
-            let store = try StoreDirectory(path: timed.path)
-            let files = IndexFiles(directory: store)
-            let locks = StoreLocks(directory: store.locks, clock: ContinuousClock(), timeout: .zero)
-            try remove(sum(timed))
+            let (_, files, locks) = try unsummed(timed)
             let first = try #require(try locks.tryAcquire("store", .exclusive))
             var other: OpenFile?
             let isAll = try files.writeSum(first) { file throws(SystemError) in
@@ -128,10 +133,7 @@ struct IndexSumTests {
     @Test("A sum is not written of an index that somebody writes meanwhile", arguments: [true, false])
     func writtenMeanwhile(removesSum: Bool) async throws {
         try await withStored { timed in
-            let store = try StoreDirectory(path: timed.path)
-            let files = IndexFiles(directory: store)
-            let locks = StoreLocks(directory: store.locks, clock: ContinuousClock(), timeout: .zero)
-            try remove(sum(timed))
+            let (store, files, locks) = try unsummed(timed)
             let lock = try #require(try locks.tryAcquire("store", .exclusive))
             let isAll = try files.writeSum(lock) { file throws(SystemError) in
                 let sum = try IndexSum(of: file)

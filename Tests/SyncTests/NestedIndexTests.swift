@@ -119,6 +119,16 @@ struct NestedIndexTests {
         }
     }
 
+    /// What the index lists that was mirrored.
+    private func entries(at target: ScriptedRegistry) throws -> [ImageIndex.Entry] {
+        let bytes = try #require(target.store.manifest("v1" as TagName, in: "app")?.bytes.buffer)
+        guard case .index(let index) = try Manifest(bytes: bytes, contentType: nil).content else {
+            Issue.record("no index")
+            return []
+        }
+        return index.entries
+    }
+
     @Test("What an index is said to be for holds for manifests in it that do not say it themselves")
     func inherited() async throws {
         var silent = Self.arm64
@@ -132,13 +142,9 @@ struct NestedIndexTests {
         }
         try await mirrored(image, "linux/amd64, linux/arm64") { report, _, target, _ in
             #expect(report.errors == 0)
-            let bytes = try #require(target.store.manifest("v1" as TagName, in: "app")?.bytes.buffer)
-            guard case .index(let index) = try Manifest(bytes: bytes, contentType: nil).content else {
-                Issue.record("no index")
-                return
-            }
-            #expect(index.entries.map(\.platform) == [Self.arm64.platform, Self.amd64.platform])
-            #expect(index.entries.map(\.descriptor.digest) == [Self.arm64.digest, Self.amd64.digest])
+            let entries = try entries(at: target)
+            #expect(entries.map(\.platform) == [Self.arm64.platform, Self.amd64.platform])
+            #expect(entries.map(\.descriptor.digest) == [Self.arm64.digest, Self.amd64.digest])
         }
     }
 
@@ -153,12 +159,8 @@ struct NestedIndexTests {
         let image = SampleImage.index(of: [group, Self.amd64, SampleImage.index(of: [other])])
         try await mirrored(image, "linux/amd64, linux/arm64") { report, source, target, _ in
             #expect(report.errors == 0)
-            let bytes = try #require(target.store.manifest("v1" as TagName, in: "app")?.bytes.buffer)
-            guard case .index(let index) = try Manifest(bytes: bytes, contentType: nil).content else {
-                Issue.record("no index")
-                return
-            }
-            #expect(index.entries.map(\.platform) == [Self.arm64.platform, Self.amd64.platform])
+            let entries = try entries(at: target)
+            #expect(entries.map(\.platform) == [Self.arm64.platform, Self.amd64.platform])
             #expect(source.count(pathContains: other.digest.description) == 0)
         }
     }
