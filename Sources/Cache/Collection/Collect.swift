@@ -32,7 +32,7 @@ package struct Collector: Sendable {
         let settled = options.isDryRun ? CollectionTally() : try await work.tidy()
         report.partials = partials.count
         report.partialBytes = partials.reduce(0, +)
-        let orphans = try await Orphans(store: store).all()
+        let orphans = try await work.orphans.all()
         let recorded = try await store.index.read { try $0.blobs.totalBytes() }
         let total = orphans.reduce(recorded) { $0 + $1.size }
         let removed =
@@ -58,6 +58,7 @@ package struct Collector: Sendable {
         let recent: RecentUse
         let protection: References.Protection
         let sweep: Sweep
+        let orphans: Orphans
         /// What a dry run leaves out, as a collection would.
         let spared: Set<Digest>
 
@@ -68,6 +69,7 @@ package struct Collector: Sendable {
             recent = RecentUse(within: options.grace, now: store.now)
             protection = .collecting(recent)
             sweep = Sweep(store: store, protection: protection)
+            orphans = Orphans(store: store, protection: protection, recent: recent, spared: spared)
         }
     }
 }
@@ -88,7 +90,9 @@ extension Collector.Work {
         _ total: Int64,
         _ report: inout CollectionReport
     ) async throws -> CollectionTally {
-        var removed = try await garbage(among: orphans).reduce(into: CollectionTally()) { $0.count($1.size) }
+        var removed = try await self.orphans.judge(orphans).garbage.reduce(into: CollectionTally()) {
+            $0.count($1.size)
+        }
         let start = (garbage: Garbage(protection), tally: CollectionTally())
         let found = try await store.index.readPages(start) { [spared] state, db, page in
             var tally = state.tally
@@ -118,7 +122,7 @@ extension Collector.Work {
         _ total: Int64,
         _ report: inout CollectionReport
     ) async throws -> CollectionTally {
-        var removed = try await sweep.remove(garbage(among: orphans))
+        var removed = try await sweep.remove(self.orphans.adoptKept(among: orphans))
         removed += try await sweepGarbage()
         let plan = try await evictions(used: total - removed.bytes, after: Release(protection))
         for start in stride(from: 0, to: plan.evictions.count, by: Self.evictionBatch) {
@@ -132,22 +136,6 @@ extension Collector.Work {
     private static let evictionBatch = 50
     /// Blobs that are listed before they are removed.
     private static let listSize = Sweep.size
-
-    /// Files without a row, which nothing refers to, and which are older than the grace.
-    private func garbage(among orphans: [StoredFile]) async throws -> [Sweep.Candidate] {
-        let start = (search: KeeperSearch(protection), position: 0, found: [Sweep.Candidate]())
-        return try await store.index.readPages(start) { [recent, spared] state, db, page in
-            while state.position < orphans.count, !page.isOver {
-                let orphan = orphans[state.position]
-                state.position += 1
-                guard !recent.contains(orphan.modifiedAt), !spared.contains(orphan.digest),
-                    try !state.search.isKept(db, orphan.digest)
-                else { continue }
-                state.found.append(.init(digest: orphan.digest, size: orphan.size, lastUse: orphan.modifiedAt))
-            }
-            return state.position == orphans.count
-        }.found
-    }
 
     /// Lists some of what nothing keeps and removes it, until there is no more.
     private func sweepGarbage() async throws -> CollectionTally {

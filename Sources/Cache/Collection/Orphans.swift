@@ -2,15 +2,22 @@ import FoundationEssentials
 import GRDB
 import OCI
 
-/// Finds the files under `blobs/` that the index does not know, without looking at the others closer than by name.
+/// The files under `blobs/` that the index does not know to be there: a kill, a busy index or a full disk leaves them.
+///
+/// A collection meets them all, without looking at the others closer than by name. What something recorded keeps is adopted
+/// like by anybody else who meets it; the rest goes.
 struct Orphans: Sendable {
     let store: Store
+    let protection: References.Protection
+    let recent: RecentUse
+    /// What stays as it is.
+    let spared: Set<Digest>
 
     /// All of them.
     ///
     /// - Throws: ``CacheError``; a directory that cannot be read to its end is one.
     func all() async throws -> [StoredFile] {
-        var orphans: [StoredFile] = []
+        var orphans = try await thoughtMissing()
         let blobs = store.directory.blobs
         for algorithm in Digest.Algorithm.allCases where try await !blocking({ try blobs.isEmpty(algorithm) }) {
             // The index is read first, so that nothing recorded meanwhile is taken for an orphan twice.
@@ -36,6 +43,64 @@ struct Orphans: Sendable {
 }
 
 extension Orphans {
+    /// Gives rows to the files that lack them and that something keeps, before anything goes: a manifest keeps more.
+    ///
+    /// - Returns: the files that nothing keeps.
+    func adoptKept(among orphans: [StoredFile]) async throws -> [Sweep.Candidate] {
+        var rest = orphans
+        while true {
+            let (kept, garbage) = try await judge(rest)
+            let adopted: Set<Digest>
+            do {
+                adopted = try await store.blobs.adopt(kept)
+            } catch let error as CacheError where error.kind == .locked {
+                // Whoever works on it records it.
+                return garbage
+            }
+            guard !adopted.isEmpty, !garbage.isEmpty else { return garbage }
+            let others = Set(garbage.map(\.digest))
+            rest = rest.filter { others.contains($0.digest) }
+        }
+    }
+
+    /// Which files without a row something keeps, and says what they are, and which nothing does; none used within the
+    /// grace.
+    func judge(_ orphans: [StoredFile]) async throws -> (kept: [Descriptor], garbage: [Sweep.Candidate]) {
+        let start = (search: KeeperSearch(protection), position: 0, kept: [Descriptor](), garbage: [Sweep.Candidate]())
+        let judged = try await store.index.readPages(start) { [recent, spared] state, db, page in
+            while state.position < orphans.count, !page.isOver {
+                let orphan = orphans[state.position]
+                state.position += 1
+                guard !recent.contains(orphan.modifiedAt), !spared.contains(orphan.digest) else { continue }
+                if try !state.search.isKept(db, orphan.digest) {
+                    state.garbage.append(Sweep.Candidate(orphan))
+                } else if let blob = try db.manifests.expected(orphan.digest, size: orphan.size) {
+                    state.kept.append(blob)
+                }
+            }
+            return state.position == orphans.count
+        }
+        return (judged.kept, judged.garbage)
+    }
+}
+
+extension Orphans {
+    /// Files that have come back without anybody saying so.
+    private func thoughtMissing() async throws -> [StoredFile] {
+        let start = (digests: [Digest](), last: Digest?.none)
+        let digests = try await store.index.readPages(start) { state, db, page in
+            repeat {
+                let some = try db.blobs.missing(after: state.last, limit: Self.chunk)
+                state.digests += some
+                state.last = some.last
+            } while state.last != nil && !page.isOver
+            return state.last == nil
+        }.digests
+        return try await blocking { [blobs = store.directory.blobs] in try digests.compactMap(blobs.file) }
+    }
+
+    private static let chunk = 1000
+
     /// The first eight bytes of all hashes, in order: enough to tell nearly every unknown file from the known ones.
     private func heads(_ algorithm: Digest.Algorithm) async throws -> [UInt64] {
         let prefix: UInt8 = algorithm == .sha256 ? 1 : 2
@@ -71,6 +136,12 @@ extension Orphans {
             }
             return state.position == digests.count
         }.found
+    }
+}
+
+extension Sweep.Candidate {
+    fileprivate init(_ file: StoredFile) {
+        self.init(digest: file.digest, size: file.size, lastUse: file.modifiedAt)
     }
 }
 

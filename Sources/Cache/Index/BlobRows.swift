@@ -114,6 +114,19 @@ struct BlobRows {
         try Int64.fetchOne(db.cachedStatement(sql: "SELECT bytes FROM totals")) ?? 0
     }
 
+    /// Some of the blobs whose files are known to be gone, in order.
+    func missing(after last: Digest?, limit: Int) throws -> [Digest] {
+        try Digest.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT digest FROM blobs WHERE state = 'missing' AND state <> 'ok' AND digest > ?
+                    ORDER BY digest LIMIT ?
+                    """
+            ),
+            arguments: [last.place, limit]
+        )
+    }
+
     /// Blobs whose deletion was begun.
     func deletions() throws -> [Digest] {
         try Digest.fetchAll(

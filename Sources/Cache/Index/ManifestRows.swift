@@ -74,6 +74,27 @@ struct ManifestRows {
         )
     }
 
+    /// What a file of that size is to those that refer to it, or was before it was missing; of unknown type where only a list
+    /// of referrers names it.
+    ///
+    /// - Returns: `nil` when another size is expected, or nothing is known of it.
+    func expected(_ digest: Digest, size: Int64) throws -> Descriptor? {
+        let expected = try Descriptor.fetchAll(
+            db.cachedStatement(
+                sql:
+                    "SELECT DISTINCT child AS digest, media_type, size FROM edges WHERE child = ? AND kind <> 'subject'"
+            ),
+            arguments: [digest]
+        )
+        guard expected.isEmpty else {
+            let fitting = expected.filter { $0.size == size }
+            return fitting.first { $0.mediaType.isManifest } ?? fitting.first
+        }
+        if let manifest = try descriptor(of: digest) { return manifest.size == size ? manifest : nil }
+        guard try db.exists("referrers WHERE referrer = ?", [digest]) else { return nil }
+        return Descriptor(mediaType: .octetStream, digest: digest, size: size)
+    }
+
     /// A manifest, `?1`, and all that an image consists of with it.
     private static let closure = """
         WITH RECURSIVE closure (digest) AS (

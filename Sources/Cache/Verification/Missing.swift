@@ -140,13 +140,7 @@ private struct AbsentWalk: Sendable {
     }
 
     private mutating func readMissing(_ db: Database, after last: Digest?) throws {
-        let statement = try db.cachedStatement(
-            sql: """
-                SELECT digest FROM blobs WHERE state = 'missing' AND state <> 'ok' AND digest > ?
-                ORDER BY digest LIMIT ?
-                """
-        )
-        candidates = try Digest.fetchAll(statement, arguments: [last.place, Self.chunk])
+        candidates = try db.blobs.missing(after: last, limit: Self.chunk)
         phase = candidates.isEmpty ? .edges(after: nil) : .missing(after: candidates.last)
     }
 
