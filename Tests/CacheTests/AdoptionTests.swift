@@ -142,6 +142,7 @@ struct AdoptionTests {
             for digest in part.digests { try timed.lose(digest, loss) }
             timed.advance(hours: 3)
             try await timed.open { cache async throws in
+                #expect(try await cache.collect(CollectionOptions(grace: .zero, isDryRun: true)).blobs == 0)
                 #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 0)
             }
             #expect(try timed.stored() == all)

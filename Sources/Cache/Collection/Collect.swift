@@ -32,12 +32,12 @@ package struct Collector: Sendable {
         let settled = options.isDryRun ? CollectionTally() : try await work.tidy()
         report.partials = partials.count
         report.partialBytes = partials.reduce(0, +)
-        let orphans = try await work.orphans.all()
+        let files = try await work.orphans.all()
         let recorded = try await store.index.read { try $0.blobs.totalBytes() }
-        let total = orphans.reduce(recorded) { $0 + $1.size }
+        let total = files.reduce(recorded) { $0 + $1.size }
         let removed =
             options.isDryRun
-            ? try await work.count(orphans, total, &report) : try await work.sweep(orphans, total, &report)
+            ? try await work.count(files, total, &report) : try await work.sweep(files, total, &report)
         report.blobs = settled.blobs + removed.blobs
         report.bytes = settled.bytes + removed.bytes
         report.remainingBytes = total - removed.bytes
@@ -86,15 +86,20 @@ extension Collector.Work {
 
     /// Counts what would go, and names the images that would make room.
     func count(
-        _ orphans: [StoredFile],
+        _ files: [StoredFile],
         _ total: Int64,
         _ report: inout CollectionReport
     ) async throws -> CollectionTally {
-        var removed = try await self.orphans.judge(orphans).garbage.reduce(into: CollectionTally()) {
-            $0.count($1.size)
+        let (kept, lone) = try await orphans.judge(files)
+        // A collection would adopt what is kept, and then keep what that consists of.
+        let contents = try await blocking { [blobs = store.directory.blobs] in
+            try blobs.closure(of: Set(kept.map(\.digest)))
         }
+        let spared = spared.union(contents.map(\.blob.digest))
+        var removed = CollectionTally()
+        for file in lone where !spared.contains(file.digest) { removed.count(file.size) }
         let start = (garbage: Garbage(protection), tally: CollectionTally())
-        let found = try await store.index.readPages(start) { [spared] state, db, page in
+        let found = try await store.index.readPages(start) { state, db, page in
             var tally = state.tally
             defer { state.tally = tally }
             return try state.garbage.run(db, page) { if !spared.contains($0.digest) { tally.count($0.size) } }
@@ -118,11 +123,11 @@ extension Collector.Work {
 
     /// Removes garbage, and then what makes room.
     func sweep(
-        _ orphans: [StoredFile],
+        _ files: [StoredFile],
         _ total: Int64,
         _ report: inout CollectionReport
     ) async throws -> CollectionTally {
-        var removed = try await sweep.remove(self.orphans.adoptKept(among: orphans))
+        var removed = try await sweep.remove(orphans.adoptKept(among: files))
         removed += try await sweepGarbage()
         let plan = try await evictions(used: total - removed.bytes, after: Release(protection))
         for start in stride(from: 0, to: plan.evictions.count, by: Self.evictionBatch) {
