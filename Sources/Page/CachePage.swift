@@ -92,6 +92,7 @@ package struct CachePage: Sendable {
         let context = PageRowContext(
             address: address,
             details: [:],
+            bytesAlone: try await source.bytesAlone(image.map { [$0.digest] } ?? []),
             incomplete: [],
             support: snapshot.support,
             now: source.now()

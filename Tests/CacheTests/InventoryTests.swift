@@ -9,6 +9,32 @@ import Testing
 
 @Suite(.timeLimit(.minutes(10)))
 struct InventoryTests {
+    @Test("The overview has all images, with all their names, bytes and last use, known or to be summed")
+    func overview() async throws {
+        let images = (1...3).map { SampleImage.image(layers: [.init(seed: UInt64(710 + $0), size: 5000 * $0)]) }
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                for (tag, image) in zip(["3", "1", "2"], images) {
+                    try await NamesTests.store(image, in: cache, as: tag, of: "a")
+                    timed.advance(hours: 1)
+                }
+                try await cache.names.record("b", of: RepositoryReference("a"), as: images[0].top)
+                try await cache.names.recordPulled(.tag("p"), of: RepositoryReference("z"), as: images[1].top)
+            }
+            try timed.execute("UPDATE names SET bytes = -1 WHERE reference = '2'")
+            try await timed.open { cache async throws in
+                let all = try await cache.inventory.images()
+                let overview = try await cache.inventory.overview()
+                #expect(overview.images.map(\.references) == all.map(\.references))
+                #expect(overview.images.map(\.digest) == all.map(\.descriptor.digest))
+                #expect(overview.images.map(\.bytes) == all.map { $0.uniqueBytes + $0.sharedBytes })
+                #expect(overview.images.map(\.lastUse) == all.map(\.lastUse))
+                #expect(overview.images.map(\.digest) == [images[1], images[2], images[0]].map(\.digest))
+                #expect(overview.usage.tags == 5)
+            }
+        }
+    }
+
     @Test("Unique bytes are what removing an image frees, shared ones what others need too")
     func sharing() async throws {
         let common = SampleImage.Layer(seed: 701, size: 40_000)
@@ -33,6 +59,8 @@ struct InventoryTests {
                         [Platform(os: "linux", architecture: "amd64")], [Platform(os: "linux", architecture: "amd64")],
                     ]
                 )
+                let alone = try await cache.inventory.bytesAlone(of: [first.digest, second.digest, Digest.of(bytes(1))])
+                #expect(alone == [first.digest: first.bytes - 40_000, second.digest: second.bytes - 40_000])
                 let usage = try await cache.inventory.usage()
                 let held = first.bytes + second.bytes - 40_000
                 #expect(usage.bytes == held + 900)

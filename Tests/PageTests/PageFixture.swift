@@ -37,8 +37,7 @@ struct PageFixture: Sendable {
                 CacheOverview.Image(
                     references: try names.map { try ImageReference($0) },
                     digest: Self.digest(number),
-                    uniqueBytes: 1000,
-                    sharedBytes: 500,
+                    bytes: 1500,
                     lastUse: Self.now - 7200
                 )
             }
@@ -95,6 +94,7 @@ struct PageFixture: Sendable {
             },
             support: { support }
         )
+        source.bytesAlone = { Dictionary(uniqueKeysWithValues: Set($0).map { ($0, 1000) }) }
         source.incomplete = { Set($0).intersection(incomplete.value) }
         source.facts = { digest, _ in facts?.descriptor.digest == digest ? facts : nil }
         source.runs = { runs.value }

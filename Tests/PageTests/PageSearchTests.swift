@@ -65,8 +65,7 @@ struct PageSearchTests {
             images[1] = CacheOverview.Image(
                 references: images[1].references,
                 digest: images[1].digest,
-                uniqueBytes: 9000,
-                sharedBytes: 0,
+                bytes: 9000,
                 lastUse: PageFixture.now - 5
             )
         }

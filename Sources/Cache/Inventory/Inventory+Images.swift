@@ -45,6 +45,15 @@ extension Inventory {
         return Dictionary(try await images(end.found).map { ($0.descriptor.digest, $0) }) { first, _ in first }
     }
 
+    /// The bytes that removing an image, with all of its names, would free; of some images, those that have names.
+    ///
+    /// - Throws: ``CacheError``.
+    package func bytesAlone(of digests: [Digest]) async throws -> [Digest: Int64] {
+        let names = try await store.index.read { db in try Set(digests).compactMap { try NameRow.first(db, of: $0) } }
+        let found = try await store.index.readPages(ImageWalk(of: names)) { try $0.run($1, $2) }.found
+        return Dictionary(found.map { ($0.descriptor.digest, $0.uniqueBytes) }) { first, _ in first }
+    }
+
     private func images(_ rows: [ImageRow]) async throws -> [CachedImage] {
         var images: [CachedImage] = []
         for chunk in stride(from: 0, to: rows.count, by: 100) {

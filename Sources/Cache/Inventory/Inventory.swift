@@ -15,16 +15,12 @@ package struct Inventory: Sendable {
         return usage
     }
 
-    /// Looks at the index alone; a large cache takes seconds, in which nobody else has to wait.
+    /// All images, and how much there is of everything; looks at the index alone, and at each name once.
     ///
     /// - Throws: ``CacheError``.
     package func overview() async throws -> CacheOverview {
-        let rows = try await store.index.readPages(ImageWalk()) { try $0.run($1, $2) }.found
-        return CacheOverview(
-            usage: try await usage(),
-            images: rows.map(CacheOverview.Image.init),
-            freeBytes: space.free
-        )
+        let walk = try await store.index.readPages(OverviewWalk()) { try $0.run($1, $2) }
+        return CacheOverview(usage: try await usage(), images: walk.images, freeBytes: space.free)
     }
 
     /// How much may still be stored.

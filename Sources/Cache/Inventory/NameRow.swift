@@ -53,17 +53,17 @@ struct NameRow: Sendable {
         )
     }
 
-    /// Whether it is the first name of its image.
-    func isFirst(_ db: Database) throws -> Bool {
+    /// One name of an image.
+    static func first(_ db: Database, of digest: Digest) throws -> NameRow? {
         let statement = try db.cachedStatement(
             sql: """
-                SELECT host = ?2 AND repository = ?3 AND reference = ?4 AND is_whole = ?5 FROM names
-                WHERE digest = ?1 ORDER BY host, repository, reference, is_whole LIMIT 1
+                SELECT host, repository, reference, digest, bytes, is_whole FROM names
+                WHERE digest = ? ORDER BY host, repository, reference, is_whole LIMIT 1
                 """
         )
-        let arguments: StatementArguments = [
-            digest, position.host, position.repository, position.name, position.isWhole,
-        ]
-        return try Bool.fetchOne(statement, arguments: arguments) == true
+        return try Row.fetchOne(statement, arguments: [digest]).map(NameRow.init)
     }
+
+    /// Whether it is the first name of its image.
+    func isFirst(_ db: Database) throws -> Bool { try Self.first(db, of: digest)?.position == position }
 }

@@ -1,3 +1,4 @@
+import GRDB
 package import OCI
 
 /// What the cache holds, read without reading any content.
@@ -5,26 +6,17 @@ package struct CacheOverview: Sendable {
     /// One image, by whatever names.
     package struct Image: Sendable {
         /// Sorted by repository and name.
-        package let references: [ImageReference]
+        package fileprivate(set) var references: [ImageReference]
         package let digest: Digest
-        /// Bytes that removing it, with all of its names, would free.
-        package let uniqueBytes: Int64
-        /// Bytes that other images need too.
-        package let sharedBytes: Int64
+        /// All that is here of it.
+        package let bytes: Int64
         /// When it was used last, in seconds since 1970.
-        package let lastUse: Int64
+        package fileprivate(set) var lastUse: Int64
 
-        package init(
-            references: [ImageReference],
-            digest: Digest,
-            uniqueBytes: Int64,
-            sharedBytes: Int64,
-            lastUse: Int64
-        ) {
+        package init(references: [ImageReference], digest: Digest, bytes: Int64, lastUse: Int64) {
             self.references = references
             self.digest = digest
-            self.uniqueBytes = uniqueBytes
-            self.sharedBytes = sharedBytes
+            self.bytes = bytes
             self.lastUse = lastUse
         }
     }
@@ -42,14 +34,45 @@ package struct CacheOverview: Sendable {
     }
 }
 
-extension CacheOverview.Image {
-    init(_ row: ImageRow) {
-        self.init(
-            references: row.references,
-            digest: row.descriptor.digest,
-            uniqueBytes: row.uniqueBytes,
-            sharedBytes: row.sharedBytes,
-            lastUse: row.lastUse
+/// Goes through all names once, in short transactions: what images share is not looked at.
+struct OverviewWalk: Sendable {
+    private(set) var images: [CacheOverview.Image] = []
+    /// Where each image stands among them.
+    private var places: [Digest: Int] = [:]
+    private var last = NameRow.Position.start
+
+    /// - Returns: whether all have been looked at.
+    mutating func run(_ db: Database, _ page: ReadPage) throws -> Bool {
+        let names = try Row.fetchCursor(
+            db.cachedStatement(
+                sql: """
+                    SELECT host, repository, reference, digest, bytes, is_whole, max(committed_at, used_at, updated_at)
+                    FROM names CROSS JOIN blobs USING (digest)
+                    WHERE (host, repository, reference, is_whole) > (?, ?, ?, ?)
+                    ORDER BY host, repository, reference, is_whole
+                    """
+            ),
+            arguments: [last.host, last.repository, last.name, last.isWhole]
         )
+        while let row = try names.next() {
+            let name = try NameRow(row)
+            try add(db, name, try ImageReference(row: row), lastUse: row[6])
+            if page.isOver {
+                last = name.position
+                return false
+            }
+        }
+        return true
+    }
+
+    private mutating func add(_ db: Database, _ name: NameRow, _ reference: ImageReference, lastUse: Int64) throws {
+        guard let place = places[name.digest] else {
+            let bytes = try name.bytes ?? ImageBytes.sum(db, of: name.digest)
+            places[name.digest] = images.count
+            images.append(.init(references: [reference], digest: name.digest, bytes: bytes, lastUse: lastUse))
+            return
+        }
+        images[place].references.append(reference)
+        images[place].lastUse = max(images[place].lastUse, lastUse)
     }
 }

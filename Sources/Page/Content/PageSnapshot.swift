@@ -33,12 +33,10 @@ final class PageSnapshot: Sendable {
         let digest: Digest
         /// The newest version first; empty when clients asked for it by its digest alone.
         var tags: [TagName]
-        let uniqueBytes: Int64
-        let sharedBytes: Int64
+        /// All that is here of it.
+        let bytes: Int64
         /// In seconds since 1970.
         let lastUse: Int64
-
-        var bytes: Int64 { uniqueBytes + sharedBytes }
     }
 
     let usage: CacheUsage
@@ -50,6 +48,8 @@ final class PageSnapshot: Sendable {
     let takenAt: Int64
     private let details = Mutex<[Digest: ImageDetails]>([:])
     private let readDetails: @Sendable ([Digest]) async throws -> [Digest: ImageDetails]
+    /// Of some images, the bytes that nothing else needs now.
+    let bytesAlone: @Sendable ([Digest]) async throws -> [Digest: Int64]
     private let findIncomplete: @Sendable ([Digest]) async throws -> Set<Digest>
 
     init(_ source: PageSource) async throws {
@@ -61,6 +61,7 @@ final class PageSnapshot: Sendable {
         support = await source.support()
         readDetails = source.details
         findIncomplete = source.incomplete
+        bytesAlone = source.bytesAlone
     }
 
     /// What some images' documents say; each is read once at most.
@@ -88,8 +89,7 @@ final class PageSnapshot: Sendable {
                     Image(
                         digest: image.digest,
                         tags: tags,
-                        uniqueBytes: image.uniqueBytes,
-                        sharedBytes: image.sharedBytes,
+                        bytes: image.bytes,
                         lastUse: image.lastUse
                     )
                 )

@@ -13,6 +13,8 @@ package struct PageSource: Sendable {
     let traffic: @Sendable () -> PageTraffic
     /// Of some images, those of which something is not here.
     var incomplete: @Sendable ([Digest]) async throws -> Set<Digest> = { _ in [] }
+    /// Of some images, the bytes that nothing else needs.
+    var bytesAlone: @Sendable ([Digest]) async throws -> [Digest: Int64] = { _ in [:] }
     /// All that one image's documents say; `nil` for what is not here.
     var facts: @Sendable (Digest, RepositoryReference) async throws -> ImageFacts? = { _, _ in nil }
     /// What a tag stood for, the latest first.
@@ -46,6 +48,7 @@ package struct PageSource: Sendable {
             support: support
         )
         incomplete = { try await cache.incomplete($0) }
+        bytesAlone = { try await cache.inventory.bytesAlone(of: $0) }
         facts = { try await ImageFacts.read($0, of: $1, in: cache) }
         history = { tag, repository in
             guard let tag else { return [] }

@@ -58,7 +58,7 @@ struct ImageBuilder {
         }
         add("Artifact type", facts.artifactType?.displaySafe(limit: 200))
         add("In the cache", image.map { "\(ByteCount($0.bytes))" })
-        add("Freed if it goes", image.map { "\(ByteCount($0.uniqueBytes))" })
+        add("Freed if it goes", image.flatMap { context.bytesAlone[$0.digest] }.map { "\(ByteCount($0))" })
         add("Built", facts.variants.lazy.compactMap(\.created).first.flatMap(PageTime.day))
         add("Last used", image.map { PageTime($0.lastUse, now: context.now) }.map { "\($0.exact) (\($0.age))" })
         add("Came from", facts.origins.isEmpty ? nil : facts.origins.map(\.description).joined(separator: ", "))

@@ -29,8 +29,9 @@ extension PageView.Row {
         cutDigest = image.digest.short
         wholeDigest = image.digest.description
         platforms = details.platforms.prefix(Self.mostPlatforms).map { "\($0)".displaySafe(limit: 64) }
-        own = "\(ByteCount(image.uniqueBytes))"
-        shared = "\(ByteCount(image.sharedBytes))"
+        let alone = context.bytesAlone[image.digest] ?? 0
+        own = "\(ByteCount(alone))"
+        shared = "\(ByteCount(max(0, image.bytes - alone)))"
         use = PageView.Moment(PageTime(image.lastUse, now: context.now))
         built = details.created.flatMap(PageTime.day)
         end = image.tags.prefix(Self.mostTagsAsked).lazy
@@ -46,6 +47,8 @@ extension PageView.Row {
 struct PageRowContext {
     let address: PullAddress
     let details: [Digest: ImageDetails]
+    /// What nothing else needs of each image.
+    let bytesAlone: [Digest: Int64]
     /// Images of which something is not here.
     let incomplete: Set<Digest>
     let support: PageSource.Support

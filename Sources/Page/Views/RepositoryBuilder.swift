@@ -22,6 +22,7 @@ struct RepositoryBuilder {
         let context = PageRowContext(
             address: address,
             details: try await details(shown.map(\.image)),
+            bytesAlone: try await snapshot.bytesAlone(shown.map(\.image.digest)),
             incomplete: try await snapshot.incomplete(shown.map(\.image.digest)),
             support: snapshot.support,
             now: now
