@@ -106,66 +106,6 @@ struct AdoptionTests {
         }
     }
 
-    /// Something that a collection meets without a row although an image with a name needs it.
-    enum Part: CaseIterable, Sendable {
-        case layer, child, whole, referrer
-
-        static let image = SampleImage.multiPlatform(seed: 32)
-        static let signature = SampleImage.artifact(of: image.top)
-
-        var digests: Set<Digest> {
-            switch self {
-            case .layer: Set(Self.image.blobs.suffix(1).map(\.descriptor.digest))
-            case .child: Set(Self.image.manifests.prefix(1).map(\.descriptor.digest))
-            case .whole: Self.image.digests.subtracting([Self.image.digest])
-            case .referrer: [Self.signature.digest]
-            }
-        }
-    }
-
-    @Test(
-        "A collection records what images need that have names, whole or not, and what they consist of stays",
-        arguments: Part.allCases,
-        Loss.allCases
-    )
-    func kept(_ part: Part, _ loss: Loss) async throws {
-        let all = Part.image.digests.union(Part.signature.digests)
-        let location = try RepositoryReference(Self.location)
-        try await TimedCache.with { timed in
-            try await timed.open { cache async throws in
-                try await NamesTests.store(Part.image, in: cache, as: "other", of: "b")
-                try await NamesTests.store(Part.signature, in: cache, as: "signature", of: "b")
-                try await cache.names.recordPulled(.tag("1"), of: location, as: Part.image.top)
-                try await cache.names.setReferrers(of: Part.image.digest, in: location, to: [Part.signature.top])
-                for tag in ["other", "signature"] { #expect(try await cache.remove(tag, of: "b")) }
-            }
-            for digest in part.digests { try timed.lose(digest, loss) }
-            timed.advance(hours: 3)
-            try await timed.open { cache async throws in
-                #expect(try await cache.collect(CollectionOptions(grace: .zero, isDryRun: true)).blobs == 0)
-                #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 0)
-            }
-            #expect(try timed.stored() == all)
-            #expect(try timed.count("blobs WHERE state = 'ok'") == all.count)
-            #expect(try timed.count("manifests") == Part.image.manifests.count + 1)
-        }
-    }
-
-    @Test("A collection does not record a file that is not as long as the image says")
-    func short() async throws {
-        let image = SampleImage.image()
-        let layer = try #require(image.blobs.last?.descriptor.digest)
-        try await TimedCache.with { timed in
-            try await timed.open { try await NamesTests.store(image, in: $0, as: "1", of: Self.location) }
-            try timed.lose(layer, .rows)
-            #expect(truncate(file(layer, in: timed.path), 3) == 0)
-            try await timed.open { cache async throws in
-                _ = try await cache.collect(CollectionOptions(grace: .zero))
-            }
-            #expect(try timed.count("blobs") == image.digests.count - 1)
-        }
-    }
-
     @Test("A blob that is renamed but not recorded is recorded by the next who asks for it")
     func unrecorded() async throws {
         let content = bytes(3_000_000)
@@ -173,7 +113,9 @@ struct AdoptionTests {
             try await timed.open { _ in }
             try timed.execute("CREATE TRIGGER stop BEFORE INSERT ON blobs BEGIN SELECT raise(ABORT, 'stop'); END")
             try await timed.open { cache async throws in
-                await #expect(throws: CacheError.self) { try await cache.add(content) }
+                let reader = try await cache.follow(blob(content), from: FakeSource([content]))
+                await #expect(throws: CacheError.self) { try await reader.whenCommitted() }
+                #expect(try await reader.all() == content, "it came whole and right")
                 #expect(try timed.stored() == [blob(content).digest])
                 try timed.execute("DROP TRIGGER stop")
                 #expect(try await cache.hold([blob(content)]) == [blob(content).digest])
@@ -220,24 +162,6 @@ struct AdoptionTests {
                 try await cache.blobs.markMissing([blob(content).digest])
                 #expect(try timed.count("blobs WHERE state = 'missing'") == 1)
             }
-        }
-    }
-}
-
-extension TimedCache {
-    /// Takes what the index knows of a blob away, but not what refers to it.
-    fileprivate func lose(_ digest: Digest, _ loss: AdoptionTests.Loss) throws {
-        let key = "X'0\(digest.algorithm == .sha256 ? 1 : 2)\(digest.hex)'"
-        switch loss {
-        case .states: try execute("UPDATE blobs SET state = 'missing', verified_at = NULL WHERE digest = \(key)")
-        case .rows:
-            try execute(
-                """
-                DELETE FROM edges WHERE parent = \(key);
-                DELETE FROM manifests WHERE digest = \(key);
-                DELETE FROM blobs WHERE digest = \(key)
-                """
-            )
         }
     }
 }

@@ -13,8 +13,9 @@ struct Adoption: Sendable {
 
     let store: Store
 
+    /// - Parameter waits: whether for those that somebody is just recording or removing; else these are left out.
     /// - Returns: the digests of those that are here and recorded.
-    func run(_ descriptors: [Descriptor]) async throws -> Set<Digest> {
+    func run(_ descriptors: [Descriptor], waits: Bool = true) async throws -> Set<Digest> {
         let here = try descriptors.filter(store.blobs.contains)
         guard !here.isEmpty, !store.isReadOnly else { return Set(here.map(\.digest)) }
         let lacking = try await store.index.read { db in
@@ -27,7 +28,7 @@ struct Adoption: Sendable {
                 if position >= Self.parallelism, let (digest, isHere) = try await group.next(), isHere {
                     recorded.insert(digest)
                 }
-                group.addTask { (blob.digest, try await adopt(blob)) }
+                group.addTask { (blob.digest, try await adopt(blob, waits: waits)) }
             }
             for try await (digest, isHere) in group where isHere { recorded.insert(digest) }
         }
@@ -39,9 +40,10 @@ struct Adoption: Sendable {
     func adopt(
         _ blob: Descriptor,
         as manifest: Manifest? = nil,
-        from origin: RepositoryReference? = nil
+        from origin: RepositoryReference? = nil,
+        waits: Bool = true
     ) async throws -> Bool {
-        guard let file = try await locked(blob) else { return false }
+        guard let file = try await locked(blob, waits: waits) else { return false }
         defer { file.unlock() }
         // Its row needs its edges too, and they are right only if its bytes are.
         let manifest = try await blocking(on: .hashing) { try manifest ?? store.manifests.content(of: file, blob) }
@@ -50,8 +52,8 @@ struct Adoption: Sendable {
         )
     }
 
-    /// - Returns: `nil` when it is not there.
-    private func locked(_ blob: Descriptor) async throws -> OpenFile? {
+    /// - Returns: `nil` when it is not there, or somebody works on it who is not to be waited for.
+    private func locked(_ blob: Descriptor, waits: Bool) async throws -> OpenFile? {
         var pause = Self.firstPause
         var waited = Duration.zero
         while true {
@@ -59,6 +61,7 @@ struct Adoption: Sendable {
                 return nil
             }
             if case .taken(let file) = attempt { return file }
+            guard waits else { return nil }
             guard waited < store.configuration.lockTimeout else { throw busy(blob) }
             try await store.configuration.clock.sleep(for: pause)
             waited += pause

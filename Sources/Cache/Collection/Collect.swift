@@ -28,26 +28,23 @@ package struct Collector: Sendable {
         let layout = ImageLayout(store: store)
         if !options.isDryRun { try await layout.takeUp() }
         let spared = options.isDryRun ? try await layout.foreignContents() : []
-        let work = Work(store: store, options: options, spared: spared)
+        var work = Work(store: store, options: options, spared: spared)
         let settled = options.isDryRun ? CollectionTally() : try await work.tidy()
         report.partials = partials.count
         report.partialBytes = partials.reduce(0, +)
         let files = try await work.orphans.all()
         let recorded = try await store.index.read { try $0.blobs.totalBytes() }
         let total = files.reduce(recorded) { $0 + $1.size }
-        let removed =
+        var removed =
             options.isDryRun
             ? try await work.count(files, total, &report) : try await work.sweep(files, total, &report)
+        if !options.isDryRun {
+            try await ImageBytes(index: store.index).sumUnknown()
+            removed += try await work.follow(layout, removed, report)
+        }
         report.blobs = settled.blobs + removed.blobs
         report.bytes = settled.bytes + removed.bytes
         report.remainingBytes = total - removed.bytes
-        guard !options.isDryRun else { return report }
-        try await ImageBytes(index: store.index).sumUnknown()
-        if !report.evictedTags.isEmpty {
-            try await layout.write()
-        } else if removed.blobs > 0 {
-            try await layout.updateReferrers()
-        }
         return report
     }
 
@@ -57,7 +54,7 @@ package struct Collector: Sendable {
         let options: CollectionOptions
         let recent: RecentUse
         let protection: References.Protection
-        let sweep: Sweep
+        var sweep: Sweep
         let orphans: Orphans
         /// What a dry run leaves out, as a collection would.
         let spared: Set<Digest>
@@ -92,10 +89,7 @@ extension Collector.Work {
     ) async throws -> CollectionTally {
         let (kept, lone) = try await orphans.judge(files)
         // A collection would adopt what is kept, and then keep what that consists of.
-        let contents = try await blocking { [blobs = store.directory.blobs] in
-            try blobs.closure(of: Set(kept.map(\.digest)))
-        }
-        let spared = spared.union(contents.map(\.blob.digest))
+        let spared = spared.union(try await orphans.contents(of: kept))
         var removed = CollectionTally()
         for file in lone where !spared.contains(file.digest) { removed.count(file.size) }
         let start = (garbage: Garbage(protection), tally: CollectionTally())
@@ -122,12 +116,14 @@ extension Collector.Work {
     }
 
     /// Removes garbage, and then what makes room.
-    func sweep(
+    mutating func sweep(
         _ files: [StoredFile],
         _ total: Int64,
         _ report: inout CollectionReport
     ) async throws -> CollectionTally {
-        var removed = try await sweep.remove(orphans.adoptKept(among: files))
+        let (garbage, busy) = try await orphans.adoptKept(among: files)
+        sweep.spared = busy
+        var removed = try await sweep.remove(garbage)
         removed += try await sweepGarbage()
         let plan = try await evictions(used: total - removed.bytes, after: Release(protection))
         for start in stride(from: 0, to: plan.evictions.count, by: Self.evictionBatch) {
@@ -135,6 +131,24 @@ extension Collector.Work {
             removed += try await evict(Array(plan.evictions[start..<end]), &report)
         }
         return removed
+    }
+
+    /// Writes `index.json` again where something of it went, and removes what it listed of images that are gone.
+    ///
+    /// - Returns: what of that was removed.
+    func follow(
+        _ layout: ImageLayout,
+        _ removed: CollectionTally,
+        _ report: CollectionReport
+    ) async throws -> CollectionTally {
+        if !report.evictedTags.isEmpty {
+            try await layout.write()
+        } else if removed.blobs > 0 {
+            try await layout.updateReferrers()
+        } else {
+            return CollectionTally()
+        }
+        return try await sweepGarbage()
     }
 
     /// Images that lose their names together.

@@ -9,9 +9,10 @@ import OCI
 struct Orphans: Sendable {
     let store: Store
     let protection: References.Protection
-    let recent: RecentUse
+    /// What was written just now stays, although nothing keeps it.
+    var recent = RecentUse.never
     /// What stays as it is.
-    let spared: Set<Digest>
+    var spared: Set<Digest> = []
 
     /// All of them.
     ///
@@ -45,42 +46,48 @@ struct Orphans: Sendable {
 extension Orphans {
     /// Gives rows to the files that lack them and that something keeps, before anything goes: a manifest keeps more.
     ///
-    /// - Returns: the files that nothing keeps.
-    func adoptKept(among orphans: [StoredFile]) async throws -> [Sweep.Candidate] {
-        var rest = orphans
+    /// Nobody is waited for. What a file consists of on which somebody works is known by reading it.
+    ///
+    /// - Returns: the files that nothing keeps, and what must stay although no row says so.
+    func adoptKept(among files: [StoredFile]) async throws -> (garbage: [Sweep.Candidate], busy: Set<Digest>) {
+        var rest = files
+        var busy: Set<Digest> = []
         while true {
             let (kept, garbage) = try await judge(rest)
-            let adopted: Set<Digest>
-            do {
-                adopted = try await store.blobs.adopt(kept)
-            } catch let error as CacheError where error.kind == .locked {
-                // Whoever works on it records it.
-                return garbage
-            }
-            guard !adopted.isEmpty, !garbage.isEmpty else { return garbage }
-            let others = Set(garbage.map(\.digest))
+            guard !kept.isEmpty else { return (garbage, busy) }
+            let adopted = try await Adoption(store: store).run(kept, waits: false)
+            busy.formUnion(try await contents(of: kept.filter { !adopted.contains($0.digest) }))
+            let others = Set(garbage.map(\.digest)).subtracting(busy)
             rest = rest.filter { others.contains($0.digest) }
         }
     }
 
-    /// Which files without a row something keeps, and says what they are, and which nothing does; none used within the
+    /// Which files without a row something keeps, and says what they are, and which nothing does that are older than the
     /// grace.
-    func judge(_ orphans: [StoredFile]) async throws -> (kept: [Descriptor], garbage: [Sweep.Candidate]) {
+    func judge(_ files: [StoredFile]) async throws -> (kept: [Descriptor], garbage: [Sweep.Candidate]) {
         let start = (search: KeeperSearch(protection), position: 0, kept: [Descriptor](), garbage: [Sweep.Candidate]())
         let judged = try await store.index.readPages(start) { [recent, spared] state, db, page in
-            while state.position < orphans.count, !page.isOver {
-                let orphan = orphans[state.position]
+            while state.position < files.count, !page.isOver {
+                let file = files[state.position]
                 state.position += 1
-                guard !recent.contains(orphan.modifiedAt), !spared.contains(orphan.digest) else { continue }
-                if try !state.search.isKept(db, orphan.digest) {
-                    state.garbage.append(Sweep.Candidate(orphan))
-                } else if let blob = try db.manifests.expected(orphan.digest, size: orphan.size) {
-                    state.kept.append(blob)
+                guard !spared.contains(file.digest) else { continue }
+                if try state.search.isKept(db, file.digest) || References.isAwaited(db, file.digest) {
+                    if let blob = try db.manifests.expected(file.digest, size: file.size) { state.kept.append(blob) }
+                } else if !recent.contains(file.modifiedAt) {
+                    state.garbage.append(Sweep.Candidate(file))
                 }
             }
-            return state.position == orphans.count
+            return state.position == files.count
         }
         return (judged.kept, judged.garbage)
+    }
+
+    /// What some files consist of, as far as it is here, by reading them.
+    func contents(of blobs: [Descriptor]) async throws -> Set<Digest> {
+        guard !blobs.isEmpty else { return [] }
+        return try await blocking { [files = store.directory.blobs] in
+            Set(try files.closure(of: Set(blobs.map(\.digest))).map(\.blob.digest))
+        }
     }
 }
 

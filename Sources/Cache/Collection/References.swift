@@ -78,6 +78,11 @@ enum References {
         return try Row.fetchOne(statement, arguments: [digest]).map(Blob.init)
     }
 
+    /// Whether a blob that has no row is held by a lease, or belongs to what others have entered or an import is to complete.
+    static func isAwaited(_ db: Database, _ digest: Digest) throws -> Bool {
+        try db.exists("lease_items WHERE digest = ?", [digest]) || db.exists("import_items WHERE digest = ?", [digest])
+    }
+
     /// What a blob keeps, as often as it refers to it.
     static func kept(_ db: Database, by digest: Digest) throws -> [Blob] {
         try neighbours(

@@ -22,6 +22,8 @@ struct Sweep: Sendable {
 
     let store: Store
     let protection: References.Protection
+    /// What stays although the index knows nothing that keeps it.
+    var spared: Set<Digest> = []
 
     /// Removes those that nothing needs by now, in the order given; keepers come before what they keep.
     ///
@@ -72,7 +74,7 @@ struct Sweep: Sendable {
             var looked = 0
             for candidate in candidates where looked == 0 || !page.isOver {
                 looked += 1
-                guard try !search.isKept(db, candidate.digest) else { continue }
+                guard !spared.contains(candidate.digest), try !search.isKept(db, candidate.digest) else { continue }
                 try db.blobs.beginDeletion(of: candidate.digest, size: candidate.size, lastUse: candidate.lastUse)
                 marked.append(candidate)
             }

@@ -74,10 +74,10 @@ struct ManifestRows {
         )
     }
 
-    /// What a file of that size is to those that refer to it, or was before it was missing; of unknown type where only a list
-    /// of referrers names it.
+    /// What a file of that size is to those that refer to it, or was before it was missing; of unknown type where nothing is
+    /// known of it.
     ///
-    /// - Returns: `nil` when another size is expected, or nothing is known of it.
+    /// - Returns: `nil` when another size is expected.
     func expected(_ digest: Digest, size: Int64) throws -> Descriptor? {
         let expected = try Descriptor.fetchAll(
             db.cachedStatement(
@@ -91,7 +91,6 @@ struct ManifestRows {
             return fitting.first { $0.mediaType.isManifest } ?? fitting.first
         }
         if let manifest = try descriptor(of: digest) { return manifest.size == size ? manifest : nil }
-        guard try db.exists("referrers WHERE referrer = ?", [digest]) else { return nil }
         return Descriptor(mediaType: .octetStream, digest: digest, size: size)
     }
 

@@ -39,14 +39,14 @@ struct LayoutReferrers: Sendable {
     /// Each once, sorted by digest.
     var referrers: [Descriptor] = []
 
-    /// All lists as the index knows them; a name that a tag has already is left to it.
+    /// All lists of what has a name or belongs to it, as the index knows them; a name that a tag has already is left to it.
     static func lists(_ index: CacheIndex, besides tags: [TagRow]) async throws -> [List] {
-        let start = (lists: [List](), last: ReferrerRows.Entry?.none)
+        let start = (lists: [List](), last: ReferrerRows.Entry?.none, search: KeeperSearch(.lasting))
         let limit = 250
         let lists = try await index.readPages(start) { state, db, page in
             while !page.isOver {
                 let entries = try db.referrers.entries(after: state.last, limit: limit)
-                for entry in entries { add(entry, to: &state.lists) }
+                for entry in entries where try state.search.isKept(db, entry.subject) { add(entry, to: &state.lists) }
                 guard entries.count == limit else { return true }
                 state.last = entries.last
             }

@@ -103,7 +103,8 @@ private struct AbsentWalk: Sendable {
     private static let chunk = 256
 
     var found: Set<Digest> = []
-    private var parts = TagParts()
+    private var parts = TagParts(andReferrers: false)
+    private var partsAndReferrers = TagParts(andReferrers: true)
     private var phase = Phase.missing(after: nil)
     private var candidates: [Digest] = []
 
@@ -127,7 +128,7 @@ private struct AbsentWalk: Sendable {
     mutating func run(_ db: Database, _ page: ReadPage) throws -> Bool {
         while !page.isOver {
             if let digest = candidates.popLast() {
-                if !found.contains(digest), try parts.contain(db, digest) { found.insert(digest) }
+                if try !found.contains(digest) && isNeeded(db, digest) { found.insert(digest) }
                 continue
             }
             switch phase {
@@ -137,6 +138,12 @@ private struct AbsentWalk: Sendable {
             }
         }
         return false
+    }
+
+    /// What was here is missed of referrers too; what never was may have been left where it was.
+    private mutating func isNeeded(_ db: Database, _ digest: Digest) throws -> Bool {
+        if case .missing = phase { return try partsAndReferrers.contain(db, digest) }
+        return try parts.contain(db, digest)
     }
 
     private mutating func readMissing(_ db: Database, after last: Digest?) throws {
@@ -162,12 +169,18 @@ private struct AbsentWalk: Sendable {
     }
 }
 
-/// Tells whether something is a part of a tag's image; referrers are none.
+/// Tells whether something is a part of a tag's image, or of what is listed as referring to one.
 private struct TagParts: Sendable {
+    private let parents: String
     private var known: [Digest: Bool] = [:]
 
+    init(andReferrers: Bool) {
+        let edges = "SELECT parent FROM edges WHERE child = ?1 AND kind <> 'subject'"
+        parents = andReferrers ? "\(edges) UNION ALL SELECT subject FROM referrers WHERE referrer = ?1" : edges
+    }
+
     mutating func contain(_ db: Database, _ part: Digest) throws -> Bool {
-        let parents = try db.cachedStatement(sql: "SELECT parent FROM edges WHERE child = ? AND kind <> 'subject'")
+        let parents = try db.cachedStatement(sql: parents)
         let tags = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM names WHERE digest = ? AND is_whole)")
         var seen: Set<Digest> = [part]
         var open = [part]

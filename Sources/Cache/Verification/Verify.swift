@@ -17,6 +17,9 @@ package struct Verifier: Sendable {
         _ options: VerificationOptions = VerificationOptions(),
         progress: VerificationProgress = VerificationProgress()
     ) async throws -> VerificationReport {
+        // What names need is known by rows.
+        let orphans = Orphans(store: store, protection: .lasting)
+        if !store.isReadOnly { _ = try await orphans.adoptKept(among: orphans.all()) }
         let now = store.now
         let place = VerificationPlace(index: store.index, subset: options.subset)
         let (all, start) = try await blocking { [directory = store.directory] in
