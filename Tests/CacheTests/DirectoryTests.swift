@@ -9,6 +9,21 @@ import Testing
 
 @Suite(.timeLimit(.minutes(10)))
 struct DirectoryTests {
+    @Test("A file that was removed while it was looked at has no other names")
+    func names() async throws {
+        try await TemporaryDirectory.with { path in
+            try write(bytes(1), to: "\(path)/a")
+            let directory = try Directory(path: path)
+            let file = try directory.openFile("a", flags: O_RDONLY)
+            #expect(link("\(path)/a", "\(path)/b") == 0)
+            #expect(try file.status().hasOtherNames)
+            try directory.remove("a")
+            #expect(try !file.status().hasOtherNames)
+            try directory.remove("b")
+            #expect(try !file.status().hasOtherNames)
+        }
+    }
+
     @Test("A directory that cannot be read to its end is an error, not a short one")
     func unreadable() async throws {
         try await TemporaryDirectory.with { path in

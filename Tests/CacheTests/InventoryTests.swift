@@ -1,5 +1,6 @@
 import CacheSupport
 import GRDB
+import Glibc
 import NIOCore
 import OCI
 import TestSupport
@@ -187,6 +188,25 @@ struct InventoryTests {
         }
     }
 
+    @Test("A name that only some of the index's lists know ends a collection, and the next opening mends the index")
+    func halfKnown() async throws {
+        let image = SampleImage.image()
+        try await TimedCache.with { timed in
+            try await timed.open { try await NamesTests.store(image, in: $0, as: "1", of: "a") }
+            try timed.execute("UPDATE names SET bytes = -1")
+            try timed.flip(image.digest, in: "names_digest")
+            unlink("\(timed.path)/index.sqlite.sum")
+            try await timed.open { cache async throws in
+                let error = await #expect(throws: CacheError.self) { try await cache.collect() }
+                #expect(error?.kind == .damagedIndex)
+            }
+            try await timed.open { cache async throws in
+                #expect(try await cache.collect().blobs == 0)
+                #expect(try await cache.inventory.images().map(\.descriptor.digest) == [image.digest])
+            }
+        }
+    }
+
     @Test("What an answer is made of is read at one moment, whatever another process would write meanwhile")
     func oneMoment() async throws {
         let image = SampleImage.image(layers: [.init(seed: 717, size: 500)])
@@ -295,5 +315,25 @@ struct VerificationTests {
                 #expect(report.findings.map(\.fault) == [.missing])
             }
         }
+    }
+}
+
+extension TimedCache {
+    /// Flips a bit of a digest where one list of the index has it.
+    fileprivate func flip(_ digest: Digest, in list: String) throws {
+        let queue = try DatabaseQueue(path: "\(path)/index.sqlite")
+        let (page, size) = try queue.read { db in
+            let root = try Int.fetchOne(db, sql: "SELECT rootpage FROM sqlite_master WHERE name = ?", arguments: [list])
+            return (try #require(root) - 1, try #require(try Int.fetchOne(db, sql: "PRAGMA page_size")))
+        }
+        try queue.close()
+        var text = try contents("\(path)/index.sqlite")
+        let place = try #require(
+            (page * size..<(page + 1) * size).first {
+                text.getBytes(at: $0, length: digest.bytes.count) == Array(digest.bytes)
+            }
+        )
+        text.setInteger(try #require(text.getInteger(at: place + 8, as: UInt8.self)) ^ 1, at: place + 8)
+        try write(text, to: "\(path)/index.sqlite")
     }
 }

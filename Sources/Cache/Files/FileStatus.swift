@@ -30,6 +30,9 @@ package struct FileStatus: Sendable {
     package var isRegular: Bool { mode & S_IFMT == S_IFREG }
     package var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
 
+    /// Whether a file has more than one name; one that was removed while it was looked at has none.
+    var hasOtherNames: Bool { links > 1 }
+
     /// Whether both are the same file, under whatever names.
     package func isSameFile(as other: FileStatus) -> Bool {
         device == other.device && inode == other.inode

@@ -32,5 +32,7 @@ struct ImageBytes: Sendable {
     private static func sumAgain(_ db: Database, _ digest: Digest) throws {
         let arguments: StatementArguments = [try sum(db, of: digest), digest]
         try db.executeCached(sql: "UPDATE names SET bytes = ? WHERE digest = ?", arguments: arguments)
+        // A name that is found by one index and not by another would be asked for for ever.
+        guard db.changesCount > 0 else { throw DatabaseError(resultCode: .SQLITE_CORRUPT) }
     }
 }

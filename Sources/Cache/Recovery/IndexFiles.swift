@@ -37,7 +37,7 @@ struct IndexFiles: Sendable {
         do throws(SystemError) {
             guard let status = try place.status(name) else { return false }
             let owners = [geteuid(), 0, try root.file.status().owner]
-            guard status.isRegular, mayHaveNames || status.links == 1, owners.contains(status.owner) else {
+            guard status.isRegular, mayHaveNames || !status.hasOtherNames, owners.contains(status.owner) else {
                 throw SystemError(call: "open", code: ELOOP)
             }
             return true
