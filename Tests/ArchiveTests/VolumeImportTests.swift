@@ -52,6 +52,21 @@ struct VolumeImportTests {
         }
     }
 
+    @Test("When something is lost before the last volume comes, all of them again make the set whole, in any order")
+    func lostBetween() async throws {
+        let volumes = try Self.volumes()
+        for order in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]] {
+            try await withCache { cache, path async throws in
+                for number in order.dropLast() { try await cache.importing(volumes[number], at: path) }
+                let files = Self.image.blobs.map { file($0.descriptor.digest, in: path) }
+                try Files.remove(#require(files.first(where: Files.exists)))
+                await #expect(throws: CacheError.self) { try await cache.importing(volumes[order[4]], at: path) }
+                for number in order { try await cache.importing(volumes[number], at: path) }
+                #expect(try await cache.tagged().count == 2)
+            }
+        }
+    }
+
     @Test("What volumes brought is kept for thirty days, also over openings, and then given up")
     func expiry() async throws {
         let volumes = try Self.volumes()

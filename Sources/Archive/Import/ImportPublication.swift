@@ -197,7 +197,10 @@ final class ImportPublication {
         let kept = KeptDigests(lists: [document.blobs, document.omitted.blobs, BlobList(document.parts.map(\.blob))])
         let present = try await cache.staging.keep(kept, of: volume.set, volume: volume.number)
         let missing = (1...volume.count).filter { !present.contains($0) }
-        guard !missing.isEmpty else { throw lost(waiting) }
+        guard !missing.isEmpty else {
+            try await cache.staging.restart(importSet: volume.set)
+            throw lost(waiting)
+        }
         report.volumes = .init(set: volume.set, missing: missing, count: volume.count)
         let positions = byNumber(waiting)
         for position in names.indices {

@@ -127,6 +127,11 @@ extension Staging {
         }
     }
 
+    /// Has a set of volumes be imported from the beginning, in any order; what they have brought is kept.
+    package func restart(importSet set: Digest) async throws {
+        try await store.index.write { try $0.imports.forgetVolumes(of: set) }
+    }
+
     /// Forgets a set of volumes that is complete; its images keep what they need.
     package func release(importSet set: Digest) async throws {
         guard try await store.index.read({ try $0.imports.isKnown(set) }) else { return }

@@ -55,6 +55,11 @@ struct ImportRows {
         )
     }
 
+    /// Has all volumes of a set count as not here yet; what they have brought is kept.
+    func forgetVolumes(of set: Digest) throws {
+        try db.execute(sql: "DELETE FROM import_volumes WHERE set_id = ?", arguments: [set])
+    }
+
     /// Whether nothing is kept for a set's sake.
     func awaitNothing() throws -> Bool { try !db.exists("import_items", []) }
 
