@@ -68,6 +68,23 @@ struct ExportMissingTests {
         }
     }
 
+    @Test("An image's own manifest is fetched like all that the cache has lost of it", arguments: [false, true])
+    func topmost(isDamaged: Bool) async throws {
+        try await ExportTests.with { workspace, upstream async throws in
+            #expect(try await workspace.run("export", "-o", "a.tar", "--progress", "none").status == 0)
+            for image in [Self.index, Self.single] {
+                let path = "\(workspace.cache)/blobs/sha256/\(image.digest.hex)"
+                try Files.remove(path)
+                if isDamaged { try Files.write("{}", to: path) }
+            }
+            upstream.forgetRequests()
+            let result = try await workspace.run("export", "-o", "b.tar", "--progress", "none")
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(upstream.count("GET", pathContains: "/blobs/") == 0)
+            #expect(try Files.read("\(workspace.path)/a.tar") == Files.read("\(workspace.path)/b.tar"))
+        }
+    }
+
     @Test("Where there is no cache an offline export says so and makes none")
     func noCache() async throws {
         try await Workspace.with { workspace async throws in
@@ -89,8 +106,16 @@ struct ExportMissingTests {
         }
     }
 
-    @Test("A signature that the cache does not hold whole is left out, and a line says so")
-    func referrers() async throws {
+    /// What the cache has lost of a signature.
+    enum Loss: CaseIterable, Sendable {
+        case payload, manifest, manifestAndRow
+    }
+
+    @Test(
+        "A signature that the cache does not hold whole is left out where nobody is asked, which a line says, and else fetched",
+        arguments: Loss.allCases
+    )
+    func referrers(loss: Loss) async throws {
         let signature = SampleImage.artifact(of: Self.index.top)
         var configuration = ScriptedRegistry.Configuration()
         configuration.options.referrersAPI = true
@@ -105,13 +130,18 @@ struct ExportMissingTests {
                 let whole = try await workspace.run("export", "-o", "a.tar", "--offline", "--progress", "none")
                 #expect(whole.status == 0 && whole.errors.isEmpty, "\(whole.errors)")
                 let payload = try #require(signature.blobs.last).descriptor.digest
-                try Files.remove("\(workspace.cache)/blobs/sha256/\(payload.hex)")
+                let lost = loss == .payload ? payload : signature.digest
+                try Files.remove("\(workspace.cache)/blobs/sha256/\(lost.hex)")
+                if loss == .manifestAndRow { #expect(try await workspace.run("cache", "verify").status == 1) }
                 let result = try await workspace.run("export", "-o", "b.tar", "--offline", "--progress", "none")
                 #expect(result.status == 0, "\(result.errors)")
                 #expect(result.errorLines.count == 1, "\(result.errors)")
                 #expect(result.errors.contains("\(signature.digest)") && result.errors.contains("left out"))
                 let names = try await ExportTests.unpack("b.tar", in: workspace)
                 #expect(names.count { $0.hasPrefix("blobs/") } == (Self.index.blobs + Self.index.manifests).count)
+                let online = try await workspace.run("export", "-o", "c.tar", "--progress", "none")
+                #expect(online.status == 0 && online.errors.isEmpty, "\(online.errors)")
+                #expect(try Files.read("\(workspace.path)/a.tar") == Files.read("\(workspace.path)/c.tar"))
             }
         }
     }

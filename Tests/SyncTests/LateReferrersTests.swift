@@ -59,6 +59,35 @@ struct LateReferrersTests: ReferrerMirroring {
         }
     }
 
+    @Test(
+        "A cache that has lost everything learns once what the target has, and then asks one question a tag",
+        arguments: ["tag_regex: '^v'", "tag_regex: '^v', check_digest: true"]
+    )
+    func lostCache(selection: String) async throws {
+        try await between(interfaceAt: true, true) { source, target async throws in
+            let image = SampleImage.multiPlatform(seed: 81)
+            source.load(image, repository: repository, tag: "v1")
+            let entry = entry(source, target, selection)
+            let first = try await MirrorRun.with { try await $0.run(entry) }
+            #expect(first.rows.map(\.status) == [.synced])
+            try await MirrorRun.with { mirror async throws in
+                #expect(try await mirror.foresee(entry).rows.map(\.status) == [.upToDate])
+                #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate])
+                #expect(target.count("GET", pathContains: "/manifests/v1") == 2)
+                source.forgetRequests()
+                target.forgetRequests()
+                for _ in 0..<2 { #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate]) }
+                #expect(source.count("GET", pathContains: "/manifests/") == 0)
+                #expect(target.count("GET", pathContains: "/manifests/") == 0)
+                #expect(source.count(pathContains: "/referrers/") == 2)
+                let signature = SampleImage.artifact(of: image.top)
+                source.load(signature, repository: repository)
+                #expect(try await mirror.run(entry).rows.map(\.status) == [.synced])
+                #expect(target.store.holds(signature, repository: mirrored))
+            }
+        }
+    }
+
     @Test("Where the listing of tags proves that nothing changed, no tag costs a request")
     func provenByListing() async throws {
         try await between(interfaceAt: false, true) { source, target in

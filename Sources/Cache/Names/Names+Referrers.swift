@@ -16,6 +16,14 @@ extension Names {
         try await store.index.read { try $0.referrers.listed(of: subject, in: location) }
     }
 
+    /// Of what a repository lists as referring to a manifest, what the cache had and has lost.
+    package func lostReferrers(of subject: Digest, in location: RepositoryReference) async throws -> [Digest] {
+        let recorded = try await store.index.read { db in
+            try db.referrers.listed(of: subject, in: location).filter { try db.blobs.state(of: $0) != nil }
+        }
+        return try recorded.filter { try store.directory.blobs.status(of: $0) == nil }
+    }
+
     /// Notes all that a repository lists as referring to some manifests, in its order.
     ///
     /// What is listed and here is kept as long as its subject is here and the repository has a name; what is listed no

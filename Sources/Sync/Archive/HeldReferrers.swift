@@ -89,6 +89,7 @@ struct HeldReferrers {
             found.referrers.insert(.init(repository: location, descriptor: descriptor))
             whole.append(descriptor)
         }
+        found.incomplete.formUnion(try await cache.names.lostReferrers(of: manifest.digest, in: location))
         if let (tag, list) = tags["\(try manifest.digest.referrersTag)"], list.digest != manifest.digest,
             isList(list, of: Set(all.map(\.digest)))
         {

@@ -24,4 +24,41 @@ extension ImageAssembly {
             try await cache.noteReferrers(found, in: location)
         }
     }
+
+    /// Fetches what the cache has lost of what it knows to refer to an image, as far as the source still has it.
+    func completeReferrers(of top: Descriptor, from source: any ImageSource) async throws {
+        var level = try await ArchiveClosure(of: top, in: cache).manifests.map(\.digest)
+        var seen = Set(level)
+        while !level.isEmpty {
+            var found: [Digest] = []
+            for subject in level {
+                for digest in try await knownReferrers(of: subject) where seen.insert(digest).inserted {
+                    if try await completeReferrer(digest, from: source) { found.append(digest) }
+                }
+            }
+            level = found
+        }
+    }
+
+    private func knownReferrers(of subject: Digest) async throws -> [Digest] {
+        var known = try await cache.names.listedReferrers(of: subject, in: location)
+        for tag in subject.cosignTags {
+            if let digest = try await cache.names.resolve(.tag(tag), in: location)?.digest { known.append(digest) }
+        }
+        return known
+    }
+
+    /// - Returns: whether it is here; what cannot be had is told where the archive lacks it.
+    private func completeReferrer(_ digest: Digest, from source: any ImageSource) async throws -> Bool {
+        do {
+            let here = try cache.manifest(digest)
+            if let here, try cache.isWhole(here) { return true }
+            let manifest = if let here { here } else { try await source.manifest(.digest(digest)) as Manifest? }
+            guard let manifest else { return false }
+            _ = try await complete(manifest, [], from: source)
+            return true
+        } catch let error where !error.isCancellation {
+            return false
+        }
+    }
 }

@@ -47,11 +47,13 @@ struct ImageAssembly: Sendable {
     private func wholeImage(_ tag: TagName) async throws -> Outcome {
         guard let source else { return try await offline(tag) }
         // All targets may have had all of what they were given since, so that it never came here.
-        if let document = try await held.manifest(.tag(tag)),
+        if let document = try await document(of: tag, otherwise: source),
             try await !cache.names.isFormer(document.descriptor.digest, of: copies)
         {
             do {
-                return try await complete(document, platforms, from: source)
+                let outcome = try await complete(document, platforms, from: source)
+                if wantsReferrers { try await completeReferrers(of: document.descriptor, from: source) }
+                return outcome
             } catch let error as CopyError {
                 // The cache may hold other platforms of the image than those asked for.
                 guard case .noPlatform = error.kind else { throw error }
@@ -60,6 +62,15 @@ struct ImageAssembly: Sendable {
         }
         let wanted = platforms.isEmpty ? wantedPlatforms : platforms
         return try await fetch(tag, wanted, from: source, isRecorded: true)
+    }
+
+    /// The manifest that the cache has under a tag; what it has lost of it comes from the source, like all that it lacks.
+    private func document(of tag: TagName, otherwise source: any ImageSource) async throws -> Manifest? {
+        guard let descriptor = try await held.resolve(.tag(tag)) else { return nil }
+        if let here = try cache.manifest(descriptor) { return here }
+        guard let document = try await source.manifest(.digest(descriptor.digest)) else { return nil }
+        try await cache.store(document, from: location)
+        return document
     }
 
     private func offline(_ tag: TagName) async throws -> Outcome {

@@ -129,20 +129,25 @@ struct ImageCopy: Sendable {
     }
 
     /// Keeps the manifests of an image whose blobs the cache holds.
-    func record(_ graph: ImageGraph) async throws {
-        guard try graph.blobs.allSatisfy(cache.contains) else { return }
+    ///
+    /// - Returns: whether it does.
+    @discardableResult
+    func record(_ graph: ImageGraph) async throws -> Bool {
+        guard try graph.blobs.allSatisfy(cache.contains) else { return false }
         for manifest in graph.children + [graph.top] {
             try await cache.store(manifest, from: job.source)
         }
+        return true
     }
 
     private func record(_ image: Image) async throws {
         let (document, graph) = (image.document, image.graph)
-        try await record(graph)
+        // Asked once: its blobs may be on their way for another target.
+        let isHere = try await record(graph)
         // A later comparison can then tell what would be pushed without asking for the indexes again.
         for index in graph.nested { try await cache.store(index, from: job.source) }
         if document.descriptor != graph.top.descriptor { try await cache.store(document, from: job.source) }
-        guard case .tag(let tag) = job.reference, try graph.blobs.allSatisfy(cache.contains) else {
+        guard case .tag(let tag) = job.reference, isHere else {
             return try await note(graph)
         }
         try await cache.names.record(tag, of: job.source, as: graph.top.descriptor, copiedTo: job.place)

@@ -14,8 +14,10 @@ struct ImageWalk {
     }
 
     let source: any ContentSource
-    /// `nil` keeps nothing, and asks the source for everything.
+    /// `nil` asks the source for everything.
     let cache: ContentCache?
+    /// Whether a config that is read is kept in the cache.
+    var keeps = true
 
     private var children: [Manifest] = []
     private var blobs: [Descriptor] = []
@@ -110,7 +112,9 @@ struct ImageWalk {
         guard !platforms.isEmpty, case .image(let image) = document.content, image.config.mediaType.isImageConfig else {
             return
         }
-        let config = try await ImageConfig.read(image.config, from: source, through: cache)
+        let isHeld = try cache?.contains(image.config) ?? false
+        let through = keeps || isHeld ? cache : nil
+        let config = try await ImageConfig.read(image.config, from: source, through: through)
         guard let platform = config.platform, !platforms.contains(where: { $0.matches(platform) }) else { return }
         throw CopyError(.noPlatform(wanted: platforms, offered: [platform.description.displaySafe]))
     }

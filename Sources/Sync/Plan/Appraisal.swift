@@ -25,6 +25,7 @@ struct Appraisal: Sendable {
                 throw CountedSource.Unread()
             }
             var walk = ImageWalk(source: counted, cache: cache)
+            walk.keeps = false
             graph = try await walk.graph(of: top, platforms: platforms)
             // The topmost is read again by the copy, whoever has read it here.
             cost = CopyCost(.manifests, manifests: source.isCache ? 0 : 1 + counted.count)

@@ -117,7 +117,9 @@ struct DigestComparison {
         guard case .image(let image) = whole.content else { return }
         let isHeld = try cache?.contains(image.config) ?? false
         guard reads || isHeld else { throw CountedSource.Unread() }
-        try await ImageWalk(source: source, cache: keeps || isHeld ? cache : nil).check(whole, against: entry.platforms)
+        var walk = ImageWalk(source: source, cache: cache)
+        walk.keeps = keeps
+        try await walk.check(whole, against: entry.platforms)
     }
 
     /// An index within an index, kept so that the next comparison needs no request for it.

@@ -140,11 +140,14 @@ extension ImageCopy {
     /// What was mirrored of the tag before: what the target is known to have, as the cache remembers it, else as the target
     /// says.
     ///
-    /// - Parameter present: what the target has, where it was asked.
+    /// - Parameters:
+    ///   - present: what the target has, where it was asked.
+    ///   - keeps: whether what the target says is remembered, so that the next run need not ask.
     /// - Returns: `nil` when nobody tells.
     /// - Throws: `CacheError`; what the target and the source throw; `CancellationError`.
-    func mirrored(_ present: Digest?) async throws -> ImageGraph? {
+    func mirrored(_ present: Digest?, keeping keeps: Bool) async throws -> ImageGraph? {
         var top: Manifest?
+        var isNew = false
         // By another algorithm the cache does not know it.
         if let present, present.algorithm == .sha256 {
             top = try cache.manifest(present)
@@ -155,9 +158,20 @@ extension ImageCopy {
         }
         if top == nil, case .known(let there) = try await target.asking({ try await $0.manifest(.tag(job.tag)) }) {
             top = there
+            isNew = there != nil
         }
         guard let top else { return nil }
         var walk = ImageWalk(source: source, cache: cache)
-        return try await walk.graph(of: top, platforms: job.platforms)
+        walk.keeps = keeps
+        let graph = try await walk.graph(of: top, platforms: job.platforms)
+        if isNew, keeps { try await remember(top, graph.children) }
+        return graph
+    }
+
+    /// What the target has under the tag.
+    private func remember(_ top: Manifest, _ children: [Manifest]) async throws {
+        for manifest in children + [top] { try await cache.store(manifest, from: nil) }
+        guard case .tag(let tag) = job.reference else { return }
+        try await cache.names.noteCopy(of: top.descriptor.digest, to: job.place, from: tag, of: job.source)
     }
 }

@@ -78,7 +78,7 @@ struct TagRun: Sendable {
                 tag.image = appraisal.graph.map(EntryPlan.Image.init)
                 return (tag, appraisal)
             case .upToDate(let digest) where reads:
-                guard let (_, graph) = try await newReferrers(of: digest) else { break }
+                guard let (_, graph) = try await newReferrers(of: digest, keeping: false) else { break }
                 tag.decision = .copyReferrers
                 tag.image = EntryPlan.Image(graph)
             default: break
@@ -220,11 +220,11 @@ struct TagRun: Sendable {
     /// What refers to an up-to-date image and came later, or went away, as the image that it refers to.
     ///
     /// - Returns: `nil` when there is nothing of the kind, or when that cannot be told, which a warning says.
-    private func newReferrers(of present: Digest?) async throws -> (ImageCopy, ImageGraph)? {
+    private func newReferrers(of present: Digest?, keeping keeps: Bool) async throws -> (ImageCopy, ImageGraph)? {
         guard entry.includesReferrers, let cache = run.cache, !options.isOffline else { return nil }
         let copy = imageCopy(through: cache, repositoryIsEmpty: false)
         do {
-            guard let graph = try await copy.mirrored(present) else { return nil }
+            guard let graph = try await copy.mirrored(present, keeping: keeps) else { return nil }
             let news = ReferrerNews(copy: copy, graph: graph, tags: try await copy.referrerTags())
             return try await news.isThere() ? (copy, graph) : nil
         } catch let error where !error.isCancellation {
@@ -236,7 +236,7 @@ struct TagRun: Sendable {
 
     /// Brings what is new of that to the target.
     private func copyNewReferrers(of present: Digest?) async throws -> SyncReport.Row? {
-        guard let (copy, mirrored) = try await newReferrers(of: present) else { return nil }
+        guard let (copy, mirrored) = try await newReferrers(of: present, keeping: true) else { return nil }
         return try await inTurn { _ in
             try await bringing(copy) {
                 let outcome = try await ReferrerCopy(copy: copy, graph: mirrored).run()

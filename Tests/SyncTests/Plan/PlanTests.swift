@@ -1,3 +1,4 @@
+import Cache
 import OCI
 import Sync
 import TestSupport
@@ -102,6 +103,26 @@ struct PlanTests {
             let (foreseen, done) = (try await mirror.foresee(entry), try await mirror.run(entry))
             #expect(foreseen.rows.map(\.warnings) == [warnings])
             #expect(done.rows.map(\.warnings) == [warnings])
+        }
+    }
+
+    @Test("A dry run puts nothing into the cache, whether it decides by a config, a date or a digest")
+    func keepsNothing() async throws {
+        try await between { source, target, mirror in
+            source.load(Self.one, repository: "up/a", tag: "1.0")
+            source.load(Self.other, repository: "up/a", tag: "1.1")
+            _ = try await mirror.run(entry(source, "b", target, "tag: none"))
+            let entry = entry(
+                source,
+                "a",
+                target,
+                "tag_regex: '.', keep_last: 1, platforms: [linux/amd64], os_normalize: true, check_digest: true"
+            )
+            #expect(try await mirror.foresee(entry).rows.map(\.status) == [.synced])
+            _ = try await mirror.plan(entry, reading: true)
+            #expect(try await mirror.withCache { try await $0.inventory.usage().blobs } == 0)
+            #expect(try await mirror.run(entry).rows.map(\.status) == [.synced])
+            _ = try await mirror.foresee(entry)
         }
     }
 
