@@ -49,6 +49,13 @@ int clinux_openat(int directory, const char *name, int flags, mode_t mode) {
     return openat(directory, name, flags, mode);
 }
 
+int clinux_check_writable(int directory) {
+    int fd = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0) return close(fd), 0;
+    if (errno != EOPNOTSUPP && errno != EISDIR) return errno;
+    return faccessat(directory, ".", W_OK, 0) == 0 ? 0 : errno;
+}
+
 int clinux_rename_new(int directory, const char *from, const char *to) {
     return renameat2(directory, from, directory, to, RENAME_NOREPLACE) == 0 ? 0 : errno;
 }

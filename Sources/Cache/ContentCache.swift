@@ -1,3 +1,4 @@
+import Concurrency
 package import OCI
 
 /// A crash-safe, content-addressed store in a directory that is also an OCI image layout (OCI image-spec 1.1.1).
@@ -219,6 +220,17 @@ package final class ContentCache: Sendable {
     ///   begun can succeed.
     package func checkUsable() throws {
         try store.health.check()
+    }
+
+    /// Waits until the disk or the index fails, after which the cache cannot be used until it is opened again; for one task.
+    ///
+    /// - Returns: why; `nil` when the task was cancelled first.
+    package func failure() async -> CacheError? { await store.health.failed.value() }
+
+    /// Why nothing can be written to the cache now, although it was opened for that; `nil` when it can.
+    package var refusal: CacheError? {
+        guard !store.isReadOnly else { return nil }
+        return store.directory.refusal
     }
 
     /// Whether less is free on the disk than has to stay so: every download is refused then.

@@ -36,7 +36,7 @@ package struct Store: Sendable {
         self.index = index
         self.isReadOnly = isReadOnly
         lease = Lease(directory.leases)
-        health = StoreHealth()
+        health = StoreHealth(now: configuration.now)
         let batch = CommitBatch(
             directory: directory,
             locks: locks,

@@ -1,3 +1,4 @@
+import Concurrency
 import Glibc
 import OCI
 import Synchronization
@@ -9,13 +10,23 @@ import Synchronization
 final class StoreHealth: Sendable {
     /// So many different files that cannot be read mean that the disk fails.
     static let unreadableLimit = 3
+    /// How long one that cannot be read counts, in seconds: a server runs for months.
+    private static let memory: Int64 = 3600
 
     private struct State {
         var failure: CacheError?
-        var unreadable: Set<Digest> = []
+        /// When each was found, in seconds since 1970.
+        var unreadable: [Digest: Int64] = [:]
     }
 
+    /// Says once what ended the use of the cache.
+    let failed = Signal<CacheError>()
+
+    /// The wall clock, in seconds since 1970.
+    private let now: @Sendable () -> Int64
     private let state = Mutex(State())
+
+    init(now: @escaping @Sendable () -> Int64 = CacheConfiguration.systemTime) { self.now = now }
 
     /// - Throws: what ended the use of the cache.
     func check() throws(CacheError) {
@@ -27,15 +38,30 @@ final class StoreHealth: Sendable {
     /// Takes note of an error; one that says that the disk or the index fails ends the use of the cache.
     func note(_ error: CacheError) {
         guard error.kind == .damagedIndex || error.code == EIO else { return }
-        state.withLock { $0.failure = $0.failure ?? error }
+        end(with: error)
     }
 
     /// Takes note that a blob could not be read.
     func noteUnreadable(_ digest: Digest, _ error: CacheError) {
-        state.withLock { state in
-            state.unreadable.insert(digest)
-            guard state.unreadable.count >= Self.unreadableLimit else { return }
-            state.failure = state.failure ?? error
+        let now = now()
+        let isFailing = state.withLock { state in
+            state.unreadable = state.unreadable.filter { $0.value > now - Self.memory }
+            state.unreadable[digest] = now
+            return state.unreadable.count >= Self.unreadableLimit
         }
+        if isFailing { end(with: error) }
+    }
+
+    /// Takes note that blobs are there anew, and whole.
+    func noteCommitted(_ digests: some Sequence<Digest>) {
+        state.withLock { state in
+            guard !state.unreadable.isEmpty else { return }
+            for digest in digests { state.unreadable[digest] = nil }
+        }
+    }
+
+    private func end(with error: CacheError) {
+        state.withLock { $0.failure = $0.failure ?? error }
+        failed.send(error)
     }
 }

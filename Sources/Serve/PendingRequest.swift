@@ -38,6 +38,7 @@ struct PendingRequest: Sendable {
                 channel.writeAndFlush(ResponsePart.piece(piece), promise: nil)
             } catch {
                 // The client left, or its body cannot be completed; it sees a short one.
+                if !Task.isCancelled { responder.tell(ofBroken: request, error) }
                 return channel.writeAndFlush(ResponsePart.broken, promise: nil)
             }
         }

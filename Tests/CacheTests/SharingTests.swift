@@ -119,6 +119,10 @@ struct SharingTests {
                     let reader = try await other.follow(blob(content), from: FakeSource([content]))
                     let error = await #expect(throws: CacheError.self) { try await reader.whenCommitted() }
                     #expect(error?.kind == .locked)
+                    let another = try await other.follow(blob(content), from: FakeSource([content]))
+                    await #expect(throws: CacheError.self, "what had come before is no answer") {
+                        try await another.whenAnswered()
+                    }
                     #expect(error?.description.contains("stands still") == true)
                 }
             }

@@ -36,6 +36,22 @@ struct StoreHealthTests {
         #expect(health.isFailed)
     }
 
+    @Test("What is there anew counts no longer, nor what could not be read long ago")
+    func healed() throws {
+        let digests = try (1...4).map { try Digest("sha256:" + String(repeating: "\($0)", count: 64)) }
+        let now = Watched<Int64>(1_000_000)
+        let health = StoreHealth { now.value }
+        for digest in digests[..<2] { health.noteUnreadable(digest, failure(EIO)) }
+        health.noteCommitted([digests[0], digests[3]])
+        health.noteUnreadable(digests[2], failure(EIO))
+        try health.check()
+        now.update { $0 += 3600 }
+        for digest in digests[..<2] { health.noteUnreadable(digest, failure(EIO)) }
+        try health.check()
+        health.noteUnreadable(digests[3], failure(EIO))
+        #expect(health.isFailed)
+    }
+
     @Test("The holder of a lock is found in the system's table")
     func holder() async throws {
         let table = """

@@ -37,6 +37,9 @@ final class ServingProgram: Sendable {
 
     var client: RawClient { RawClient(host) }
 
+    /// Waits until it has ended by itself.
+    func end() async throws { try await state.wait { $0.isOver } }
+
     /// Kills it and waits until it is gone.
     func kill() async throws {
         state.update { $0.wish = .end(.kill) }

@@ -28,6 +28,10 @@ void clinux_idle_io_priority(void);
 /// openat(2), which is variadic in C. A descriptor, or -1 with errno set.
 int clinux_openat(int directory, const char *name, int flags, mode_t mode);
 
+/// Whether a file can be made in a directory now, by making one without a name (O_TMPFILE); where the file system knows none,
+/// by faccessat(2). 0 or an errno.
+int clinux_check_writable(int directory);
+
 /// renameat2(2) with RENAME_NOREPLACE within one directory. 0 or an errno.
 int clinux_rename_new(int directory, const char *from, const char *to);
 

@@ -27,6 +27,7 @@ struct CommitBatch: Sendable {
         do {
             let recorded = try await record(done.map { items[$0] })
             for (position, isThere) in zip(done, recorded) { outcomes[position] = .success(isThere) }
+            health.noteCommitted(done.lazy.filter { !items[$0].isAdopted }.map { items[$0].descriptor.digest })
         } catch {
             for position in done { outcomes[position] = .failure(error) }
         }

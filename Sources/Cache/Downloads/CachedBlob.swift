@@ -75,7 +75,7 @@ package final class CachedBlob: BlobReader {
             let view = state.view
             switch view.phase {
             case .committed: return
-            case .failed(let error): throw error
+            case .failed(let error), .unkept(let error): throw error
             case .arriving: try await state.wait(for: .max, generation: view.generation)
             }
         }
@@ -92,7 +92,7 @@ package final class CachedBlob: BlobReader {
 
     /// The next bytes at an offset, waiting for them where they have not arrived yet.
     ///
-    /// - Returns: 1 to `count` bytes; none exactly at the blob's end, and that only when it is committed.
+    /// - Returns: 1 to `count` bytes; none exactly at the blob's end, and that only when it is verified.
     /// - Throws: what ended the download; ``CacheError`` (`restarted`: begin again at 0; `corrupt`); `CancellationError`.
     package func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
         precondition((0...descriptor.size).contains(offset) && count > 0, "reading outside of a blob")
@@ -101,7 +101,7 @@ package final class CachedBlob: BlobReader {
             if case .failed(let error) = view.phase { throw error }
             try checkGeneration(view, offset)
             let end = readableEnd(view)
-            if case .committed = view.phase, offset == descriptor.size { return ByteBuffer() }
+            if view.isWhole, offset == descriptor.size { return ByteBuffer() }
             if offset < end, let file = view.file,
                 let buffer = try await readFile(file, offset, min(count, Int(end - offset)), view)
             {
@@ -118,7 +118,7 @@ package final class CachedBlob: BlobReader {
     }
 
     private func readableEnd(_ view: DownloadState.View) -> Int64 {
-        if case .committed = view.phase { return descriptor.size }
+        if view.isWhole { return descriptor.size }
         return min(view.arrived, descriptor.size - Self.heldBack)
     }
 
@@ -147,7 +147,7 @@ package final class CachedBlob: BlobReader {
         guard state.view.generation == view.generation else { return nil }
         if buffer.readableBytes == 0 {
             // A file of another process can shrink before its poll says so.
-            guard case .committed = view.phase else { return nil }
+            guard view.isWhole else { return nil }
             throw await corruption(of: file, isForeign: view.isForeign)
         }
         if provenance == .cached || view.isForeign { try await verify(buffer, offset, file, view) }

@@ -10,6 +10,8 @@ final class DownloadState: Sendable {
     enum Phase {
         case arriving
         case committed
+        /// It is whole and was verified, but could not be kept: who reads it may go on.
+        case unkept(any Error)
         case failed(any Error)
     }
 
@@ -23,7 +25,17 @@ final class DownloadState: Sendable {
         var isAnswered = false
         /// Another process writes it, or wrote its beginning.
         var isForeign = false
+        /// All of it has arrived, and is right.
+        var isVerified = false
         var phase = Phase.arriving
+
+        /// Whether all of it is there, and right.
+        var isWhole: Bool {
+            switch phase {
+            case .committed, .unkept: true
+            case .arriving, .failed: false
+            }
+        }
     }
 
     fileprivate enum Wish {
@@ -77,6 +89,8 @@ final class DownloadState: Sendable {
     func observe(_ file: OpenFile, length: Int64) {
         update { view in
             if length < view.arrived { view.generation += 1 }
+            // What was there already may be what is left of one that stands still.
+            if view.isForeign, length > view.arrived { view.isAnswered = true }
             view.isForeign = true
             view.file = file
             view.arrived = length
@@ -88,7 +102,13 @@ final class DownloadState: Sendable {
         update { view in
             view.generation += 1
             view.arrived = 0
+            view.isVerified = false
         }
+    }
+
+    /// All of it is there, and right; what is left is to keep it.
+    func verified() {
+        update { $0.isVerified = true }
     }
 
     func advance(to arrived: Int64) {
@@ -105,7 +125,7 @@ final class DownloadState: Sendable {
     }
 
     func fail(_ error: any Error) {
-        update { $0.phase = .failed(error) }
+        update { $0.phase = $0.isVerified ? .unkept(error) : .failed(error) }
     }
 
     /// Waits until `threshold` bytes have arrived, or after some milliseconds more than `some`, until something began again, or
@@ -114,7 +134,7 @@ final class DownloadState: Sendable {
         try await wait(for: .bytes(threshold, some: some), generation: generation)
     }
 
-    /// Waits until its source has answered, another process fetches it, or it ended.
+    /// Waits until its source has answered, the file of another process that fetches it has grown, or it ended.
     func waitForAnswer() async throws {
         while true {
             let view = view
@@ -189,7 +209,7 @@ extension DownloadState.View {
         guard case .arriving = phase else { return true }
         return switch wish {
         case .bytes(let threshold, _): arrived >= threshold || self.generation != generation
-        case .answer: isAnswered || isForeign
+        case .answer: isAnswered
         }
     }
 }

@@ -22,7 +22,7 @@ struct Ingestion: Sendable {
                 try await store.withDescriptors { try await once() }
             } catch let error as CacheError where error.kind == .diskFull {
                 guard try await reclaim() else { throw error }
-                download.state.restart()
+                if !download.state.view.isVerified { download.state.restart() }
                 try await once()
             }
         }
@@ -49,6 +49,7 @@ struct Ingestion: Sendable {
     private func complete(_ partial: Ingest) async throws {
         try await Reservation(store: store, descriptor: descriptor, partial: partial).hold {
             try await Resumption(partial: partial, ingestion: self).fetch()
+            download.state.verified()
             try await store.commits.commit(
                 PendingCommit(
                     descriptor,

@@ -58,6 +58,12 @@ package struct Directory: Sendable {
         return FileStatus(status)
     }
 
+    /// Whether a file can be made in it now: not where the file system has become read-only, nor in one that was removed.
+    func checkWritable() throws(SystemError) {
+        let code = clinux_check_writable(descriptor)
+        guard code == 0 else { throw SystemError(call: "open", code: code) }
+    }
+
     /// Moves a file, replacing what has the new name.
     package func rename(_ name: String, to target: Directory, _ newName: String) throws(SystemError) {
         try SystemError.check("rename") { renameat(descriptor, name, target.descriptor, newName) }

@@ -39,6 +39,16 @@ struct StoreDirectory: Sendable {
         backup = try open("backup", root)
     }
 
+    /// Why no blob can be written now; `nil` when one can, as far as the system tells.
+    var refusal: CacheError? {
+        do throws(SystemError) {
+            try ingest.checkWritable()
+            return nil
+        } catch {
+            return CacheError(error, "write to the cache", path: path)
+        }
+    }
+
     /// Opens the directories of a cache that cannot be written, whoever owns it; what is read is hashed anyway.
     ///
     /// A part that is missing or closed to this user is taken for empty.

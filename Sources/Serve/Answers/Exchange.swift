@@ -9,6 +9,8 @@ final class Exchange {
     /// The connection ends with this answer.
     var isLast: Bool
     var status = 0
+    /// The body breaks off, because the rest of it cannot be had.
+    var isBroken = false
     /// Bytes of the body given to the connection.
     var sent: Int64 = 0
     /// Ends when the client leaves before its answer is complete.

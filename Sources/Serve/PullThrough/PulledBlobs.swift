@@ -83,7 +83,7 @@ struct PulledBlobs: Sendable {
                 return .arriving(blob)
             } catch is Demand.Dropped {
                 try Task.checkCancellation()
-            } catch let error as CacheError where error.kind == .diskFull {
+            } catch let error as CacheError where error.isOfKeeping {
                 return try await passing(descriptor, from: upstream, error)
             }
         }
@@ -100,5 +100,15 @@ struct PulledBlobs: Sendable {
         guard let blob = PassingBlob(descriptor, from: upstream, context.questions.work) else { throw ServeError.busy }
         try await blob.whenAnswered()
         return .arriving(blob)
+    }
+}
+
+extension CacheError {
+    /// Whether it says that the cache cannot keep a blob now, rather than something about the blob.
+    fileprivate var isOfKeeping: Bool {
+        switch kind {
+        case .diskFull, .permission, .inputOutput, .damagedIndex, .locked, .notADirectory, .untrusted: true
+        default: false
+        }
     }
 }

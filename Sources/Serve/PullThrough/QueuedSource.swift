@@ -23,12 +23,8 @@ struct QueuedSource: ContentSource {
     ) async throws {
         try await queue.withPlace(wish) {
             if let refusal = health.refusal(of: wish.host, isUrgent: true) { throw refusal }
-            do {
+            try await health.hearing(wish.host) {
                 try await upstream.readBlob(descriptor, from: offset, ahead: scratch, deliver: deliver)
-                health.answered(wish.host)
-            } catch let error as UpstreamError {
-                health.note(error, of: wish.host)
-                throw error
             }
         }
     }

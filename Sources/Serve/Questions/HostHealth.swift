@@ -22,6 +22,8 @@ final class HostHealth: Sendable {
     /// How long a host is left alone that does not say for how long.
     private let rest: Duration
     private let failures = Mutex<[RegistryHost: Failure]>([:])
+    /// When each answered last.
+    private let answers = Mutex<[RegistryHost: Duration]>([:])
 
     init(rest: Duration, time: Timer) {
         self.rest = rest
@@ -55,6 +57,30 @@ final class HostHealth: Sendable {
 
     func answered(_ host: RegistryHost) {
         failures.withLock { $0[host] = nil }
+        let now = time.now()
+        answers.withLock { answers in
+            if answers.count >= Self.capacity, answers[host] == nil { answers = [:] }
+            answers[host] = now
+        }
+    }
+
+    /// Asks a host something, and notes what that says of it.
+    ///
+    /// - Parameter note: whether an error says something about the host; otherwise it has answered.
+    /// - Throws: what `body` throws.
+    func hearing<R>(_ host: RegistryHost, _ body: () async throws -> R) async throws -> R {
+        let began = time.now()
+        do {
+            let answer = try await body()
+            answered(host)
+            return answer
+        } catch let error as UpstreamError {
+            // One transfer that stands still says nothing of a host that answers others.
+            let hasAnswered = answers.withLock { $0[host].map { $0 > began } ?? false }
+            let isMute = hasAnswered ? false : nil
+            if !note(error, of: host, isMute: isMute) { answered(host) }
+            throw error
+        }
     }
 
     /// Notes a failure where it says something about the host.

@@ -132,14 +132,12 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         _ fetch: @Sendable () async throws -> Answer?
     ) async throws -> Answer? {
         do {
-            let answer = try await fetch()
-            health.answered(host)
+            let answer = try await health.hearing(host, fetch)
             learn(answer, of: key)
             return answer
         } catch let error as UpstreamError {
             logger.warning("an upstream gives no answer", metadata: ["about": "\(key)", "error": "\(error)"])
-            guard !health.note(error, of: host) else { throw error }
-            health.answered(host)
+            guard !error.isPassing else { throw error }
             var former = known[key] ?? Known(until: .zero)
             former.failure = (error, time.now() + lifetimes.failure)
             keep(former, of: key)

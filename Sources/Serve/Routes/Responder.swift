@@ -195,6 +195,13 @@ struct Responder: Sendable {
         return response
     }
 
+    /// Tells why an answer that was begun is shorter than it said: its client cannot be told.
+    func tell(ofBroken request: Request, _ error: any Error) {
+        let path = request.head.target.prefix { $0 != "?" }
+        let metadata: Logger.Metadata = ["path": "\(path.displaySafe)", "error": "\("\(error)".displaySafe)"]
+        logger.warning("an answer breaks off", metadata: metadata)
+    }
+
     /// What went wrong is no statement about whether something exists.
     private func failure(_ error: any Error) -> Response {
         let known: ServeError

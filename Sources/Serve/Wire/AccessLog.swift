@@ -56,6 +56,7 @@ struct AccessLog {
     private static func fields(of exchange: Exchange, _ client: String, _ add: (String, String) -> Void) {
         let head = exchange.request.head
         add("agent", (head.fields.userAgent ?? "-").displaySafe(limit: 128))
+        if exchange.isBroken { add("broken", "true") }
         add("bytes", String(exchange.sent))
         add("client", client)
         add("method", head.method.name)

@@ -15,7 +15,7 @@ extension ConnectionHandler {
             if !(blob is UnverifiedBlob) { context.flush() }
             begin(.supply(wishes, blob as? UnverifiedBlob), range)
         case .piece(let bytes): sender?.take(bytes)
-        case .broken: context.close(promise: nil)
+        case .broken: breakOff(context)
         }
         promise?.succeed()
     }
@@ -43,6 +43,11 @@ extension ConnectionHandler {
         }
     }
 
+    private func breakOff(_ context: ChannelHandlerContext) {
+        exchange?.isBroken = true
+        context.close(promise: nil)
+    }
+
     private func begin(_ source: BlobSender.Source, _ range: Range<Int64>) {
         guard let context else { return }
         let sender = BlobSender(source, range, context, resources, state) { [weak self] event in
@@ -54,7 +59,7 @@ extension ConnectionHandler {
             case .complete:
                 self.sender = nil
                 finish()
-            case .broken: context.close(promise: nil)
+            case .broken: breakOff(context)
             }
         }
         self.sender = sender

@@ -91,7 +91,7 @@ struct ServeCommand: Subcommand {
 
     func run() async throws {
         try await Failure.exiting {
-            let room = OpenFiles.raised()
+            let room = try OpenFiles.raised()
             let access = try CacheAccess(options: parent.options)
             let logger = access.configuration.logger
             let output = LogOutput(format: parent.options.format(environment: access.environment), level: .warning)
@@ -144,9 +144,15 @@ struct ServeCommand: Subcommand {
                 page: try CachePage(about: cache, access, metrics, sync, at: listen, isTLS: tlsCert != nil)
             ) { server in
                 tellAddress(of: server, access, logger)
-                await syncing(sync, in: cache) { await wait(for: stop, server, access, sync, ending) }
+                await syncing(sync, in: cache) {
+                    await untilFailure(of: cache, ending, logger) { await wait(for: stop, server, access, sync) }
+                    ending.begin()
+                    // Who balances loads sees it, and sends nobody any more, while everything is still answered.
+                    if shutdownDelay > .zero { try? await Task.sleep(for: shutdownDelay) }
+                }
             }
         }
+        if let failure = ending.failure { throw failure }
         logger.notice("stopped")
     }
 
@@ -158,22 +164,33 @@ struct ServeCommand: Subcommand {
         logger.notice("listening", metadata: metadata)
     }
 
-    /// Serves until the process is told to stop, and for the time after that.
-    private func wait(
-        for stop: Stopping,
-        _ server: Server,
-        _ access: CacheAccess,
-        _ sync: ServedSync?,
-        _ ending: Ending
+    /// Waits for the work, or until the disk or the index fails: only another start can tell what is left of them.
+    private func untilFailure(
+        of cache: ContentCache,
+        _ ending: Ending,
+        _ logger: Logger,
+        _ work: @escaping @Sendable () async -> Void
     ) async {
+        await withTaskGroup(of: CacheError?.self) { group in
+            group.addTask {
+                await work()
+                return nil
+            }
+            group.addTask { await cache.failure() }
+            guard let failure = await group.next() ?? nil else { return group.cancelAll() }
+            ending.begin(with: failure)
+            logger.error("the cache has failed, so the server ends", metadata: ["error": "\(failure)"])
+            group.cancelAll()
+        }
+    }
+
+    /// Serves until the process is told to stop.
+    private func wait(for stop: Stopping, _ server: Server, _ access: CacheAccess, _ sync: ServedSync?) async {
         await stop.wait { [credentials = access.session.credentials] in
             credentials.forget()
             await server.reload()
             sync?.reload()
         }
-        ending.begin()
-        // Who balances loads sees it, and sends nobody any more, while everything is still answered.
-        if shutdownDelay > .zero { try? await Task.sleep(for: shutdownDelay) }
     }
 
     private func configuration(_ access: CacheAccess, _ logger: Logger) -> ServerConfiguration {
@@ -212,21 +229,27 @@ struct ServeCommand: Subcommand {
     }
 }
 
-/// Whether the server has been told to stop.
+/// Whether the server is about to stop, and why if it need not.
 private final class Ending: Sendable {
-    private let state = Mutex(false)
+    private let state = Mutex((hasBegun: false, failure: CacheError?.none))
 
-    var hasBegun: Bool { state.withLock { $0 } }
+    var hasBegun: Bool { state.withLock { $0.hasBegun } }
+    var failure: CacheError? { state.withLock { $0.failure } }
 
-    func begin() { state.withLock { $0 = true } }
+    func begin(with failure: CacheError? = nil) {
+        state.withLock { $0 = (true, $0.failure ?? failure) }
+    }
 }
 
 extension ContentCache {
     /// Why the cache cannot be served from now; `nil` when it can.
     fileprivate func unreadiness(_ pullsThrough: Bool) async -> String? {
         do {
+            try checkUsable()
             _ = try await names.locations()
-            return pullsThrough && lacksSpace ? "the disk has less free space than cache.min_free" : nil
+            guard pullsThrough else { return nil }
+            if let refusal { return "\(refusal)" }
+            return lacksSpace ? "the disk has less free space than cache.min_free" : nil
         } catch {
             return "\(error)"
         }

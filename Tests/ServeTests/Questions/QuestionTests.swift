@@ -144,6 +144,23 @@ struct QuestionTests {
         }
     }
 
+    @Test("One answer that does not come says nothing of a host that answers others meanwhile")
+    func others() async throws {
+        try await with { question, clock in
+            for (isAnswering, expected) in [(true, 1), (false, nil)] as [(Bool, Int?)] {
+                await #expect(throws: UpstreamError.self) {
+                    _ = try await question.ask("a\(isAnswering)", at: "example.com") {
+                        clock.advance(by: .seconds(1))
+                        if isAnswering { _ = try await question.ask("b", at: "example.com") { 2 } }
+                        throw Self.mute
+                    }
+                }
+                let told = try? await question.ask("c\(isAnswering)", at: "example.com") { 1 }
+                #expect(told?.answer == expected)
+            }
+        }
+    }
+
     @Test("A slow host is waited for once; from then on who has an older answer gets it at once, of every name")
     func patience() async throws {
         try await with { question, clock in
