@@ -13,7 +13,8 @@ struct Adoption: Sendable {
 
     let store: Store
 
-    /// - Parameter waits: whether for those that somebody is just recording or removing; else these are left out.
+    /// Those that somebody is just recording or removing are waited for, or else left out.
+    ///
     /// - Returns: the digests of those that are here and recorded.
     func run(_ descriptors: [Descriptor], waits: Bool = true) async throws -> Set<Digest> {
         let here = try descriptors.filter(store.blobs.contains)

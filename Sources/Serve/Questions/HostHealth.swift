@@ -65,9 +65,6 @@ final class HostHealth: Sendable {
     }
 
     /// Asks a host something, and notes what that says of it.
-    ///
-    /// - Parameter note: whether an error says something about the host; otherwise it has answered.
-    /// - Throws: what `body` throws.
     func hearing<R>(_ host: RegistryHost, _ body: () async throws -> R) async throws -> R {
         let began = time.now()
         do {
