@@ -11,7 +11,7 @@ package struct ByteTally: Hashable, Sendable {
     /// Sent to the target.
     package var pushed: Int64 = 0
 
-    package init() {}
+    package init(downloaded: Int64 = 0) { self.downloaded = downloaded }
 
     package static func += (left: inout ByteTally, right: ByteTally) {
         left.downloaded += right.downloaded

@@ -34,10 +34,13 @@ struct ImageConfig: Sendable {
     }
 
     /// Reads a config, through the cache where there is one, so that a later copy does not fetch it again.
+    ///
+    /// `counting` is told of the bytes that came into the cache for it.
     static func read(
         _ descriptor: Descriptor,
         from source: any ContentSource,
-        through cache: ContentCache?
+        through cache: ContentCache?,
+        counting count: (Int64) -> Void = { _ in }
     ) async throws -> ImageConfig {
         guard descriptor.size <= maximumSize else {
             throw DocumentError(.tooLarge, "the image's config has more than \(maximumSize) bytes")
@@ -50,6 +53,7 @@ struct ImageConfig: Sendable {
                 guard piece.readableBytes > 0 else { break }
                 bytes.writeBuffer(&piece)
             }
+            if case .downloading = blob.provenance { count(blob.fetched) }
         } else {
             try await source.readBlob(descriptor, from: 0) { bytes.writeImmutableBuffer($0) }
             guard Digest.of(bytes, algorithm: descriptor.digest.algorithm) == descriptor.digest else {

@@ -33,6 +33,7 @@ struct ImageCopy: Sendable {
     func read() async throws -> Image {
         guard let document = try await source.manifest(job.reference) else { throw source.absence(of: job.reference) }
         var walk = ImageWalk(source: source, cache: cache)
+        walk.onDownload = { [bytes] count in bytes.add(ByteTally(downloaded: count)) }
         return Image(document: document, graph: try await walk.graph(of: document, platforms: job.platforms))
     }
 

@@ -18,6 +18,8 @@ struct ImageWalk {
     let cache: ContentCache?
     /// Whether a config that is read is kept in the cache.
     var keeps = true
+    /// Bytes that came into the cache on the way.
+    var onDownload: @Sendable (Int64) -> Void = { _ in }
 
     private var children: [Manifest] = []
     private var blobs: [Descriptor] = []
@@ -114,7 +116,7 @@ struct ImageWalk {
         }
         let isHeld = try cache?.contains(image.config) ?? false
         let through = keeps || isHeld ? cache : nil
-        let config = try await ImageConfig.read(image.config, from: source, through: through)
+        let config = try await ImageConfig.read(image.config, from: source, through: through, counting: onDownload)
         guard let platform = config.platform, !platforms.contains(where: { $0.matches(platform) }) else { return }
         throw CopyError(.noPlatform(wanted: platforms, offered: [platform.description.displaySafe]))
     }
