@@ -222,7 +222,8 @@ let package = Package(
         .testTarget(
             name: "CacheTests",
             dependencies: [
-                "CLinux", "Cache", "CacheProbe", "CacheSupport", "FailingCalls", "HeldChild", "OCI", "TestSupport",
+                "CLinux", "Cache", "CacheProbe", "CacheSupport", "Concurrency", "FailingCalls", "HeldChild", "OCI",
+                "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

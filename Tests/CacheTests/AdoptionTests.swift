@@ -1,4 +1,5 @@
 import CacheSupport
+import Concurrency
 import Glibc
 import NIOCore
 import OCI
@@ -113,9 +114,16 @@ struct AdoptionTests {
             try await timed.open { _ in }
             try timed.execute("CREATE TRIGGER stop BEFORE INSERT ON blobs BEGIN SELECT raise(ABORT, 'stop'); END")
             try await timed.open { cache async throws in
-                let reader = try await cache.follow(blob(content), from: FakeSource([content]))
+                let barrier = Barrier()
+                let source = FakeSource([content], [.stall(at: 100, barrier)])
+                let demand = Demand(grace: .seconds(1), timer: Timer(TestClock()))
+                let client = try await cache.follow(blob(content), from: source, while: demand)
+                let reader = try await cache.follow(blob(content), from: source)
+                try await barrier.arrivals()
+                barrier.open()
                 await #expect(throws: CacheError.self) { try await reader.whenCommitted() }
-                #expect(try await reader.all() == content, "it came whole and right")
+                await #expect(throws: CacheError.self, "nobody is to push what is not kept") { try await reader.all() }
+                #expect(try await client.all() == content, "it is whole and right")
                 #expect(try timed.stored() == [blob(content).digest])
                 try timed.execute("DROP TRIGGER stop")
                 #expect(try await cache.hold([blob(content)]) == [blob(content).digest])

@@ -207,6 +207,9 @@ extension Ingest {
         }
     }
 
+    /// Whether its file still has a name, here or as a blob.
+    var isHere: Bool { ((try? file.status())?.links ?? 0) > 0 }
+
     /// Ends the work on bytes that nobody wants.
     package func discard() {
         defer { file.unlock() }

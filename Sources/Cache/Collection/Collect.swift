@@ -77,7 +77,6 @@ extension Collector.Work {
     /// - Returns: what of it was removed.
     func tidy() async throws -> CollectionTally {
         try await blocking { [store] in try Tidying(store: store).removeDeadLeases() }
-        try await Names(store: store).forgetNeedlessLists()
         return try await sweep.settle()
     }
 
@@ -122,6 +121,8 @@ extension Collector.Work {
         _ report: inout CollectionReport
     ) async throws -> CollectionTally {
         let (garbage, busy) = try await orphans.adoptKept(among: files)
+        // Only now: what a list is about may have had no row.
+        try await Names(store: store).forgetNeedlessLists()
         sweep.spared = busy
         var removed = try await sweep.remove(garbage)
         removed += try await sweepGarbage()

@@ -33,6 +33,8 @@ package final class CachedBlob: BlobReader {
     package let provenance: Provenance
     private let state: DownloadState
     private let demand: Demand?
+    /// Whether it is read for a client, who needs no more than the right bytes, also when the cache cannot keep them.
+    private let isForClient: Bool
     /// Gets the file, and the error where the system could not read it; says whether it could put it aside.
     private let onCorruption: @Sendable (OpenFile, CacheError?) async -> Bool
     private let progress = Mutex(Progress())
@@ -42,12 +44,14 @@ package final class CachedBlob: BlobReader {
         _ provenance: Provenance,
         _ state: DownloadState,
         _ demand: Demand? = nil,
+        isForClient: Bool = false,
         onCorruption: @escaping @Sendable (OpenFile, CacheError?) async -> Bool
     ) {
         self.descriptor = descriptor
         self.provenance = provenance
         self.state = state
         self.demand = demand
+        self.isForClient = isForClient
         self.onCorruption = onCorruption
         demand?.readerCame()
     }
@@ -98,7 +102,11 @@ package final class CachedBlob: BlobReader {
         precondition((0...descriptor.size).contains(offset) && count > 0, "reading outside of a blob")
         while true {
             let view = state.view
-            if case .failed(let error) = view.phase { throw error }
+            switch view.phase {
+            case .failed(let error): throw error
+            case .unkept(let error): if !isForClient { throw error }
+            case .arriving, .committed: break
+            }
             try checkGeneration(view, offset)
             let end = readableEnd(view)
             if view.isWhole, offset == descriptor.size { return ByteBuffer() }

@@ -10,7 +10,7 @@ final class DownloadState: Sendable {
     enum Phase {
         case arriving
         case committed
-        /// It is whole and was verified, but could not be kept: who reads it may go on.
+        /// It is whole and was verified, but could not be kept: who reads it for a client may go on.
         case unkept(any Error)
         case failed(any Error)
     }
@@ -21,11 +21,11 @@ final class DownloadState: Sendable {
         var generation = 0
         /// Bytes that the source delivered, also those of attempts that failed.
         var fetched: Int64 = 0
-        /// The source has said that it sends the blob.
+        /// The source sends the blob, and the disk takes it.
         var isAnswered = false
         /// Another process writes it, or wrote its beginning.
         var isForeign = false
-        /// All of it has arrived, and is right.
+        /// All of it has arrived, is right and on the disk.
         var isVerified = false
         var phase = Phase.arriving
 
@@ -71,15 +71,14 @@ final class DownloadState: Sendable {
     var fetched: Int64 { view.fetched }
 
     func count(fetched: Int) {
-        update { view in
-            view.fetched += Int64(fetched)
-            view.isAnswered = true
-        }
+        update { $0.fetched += Int64(fetched) }
     }
 
     /// Says where the bytes are and how many there are at first.
     func begin(_ file: OpenFile, arrived: Int64) {
         update { view in
+            if arrived < view.arrived { view.generation += 1 }
+            view.isVerified = false
             view.file = file
             view.arrived = arrived
         }
@@ -106,13 +105,17 @@ final class DownloadState: Sendable {
         }
     }
 
-    /// All of it is there, and right; what is left is to keep it.
+    /// All of it is there, right and durable, although it could not be kept.
     func verified() {
         update { $0.isVerified = true }
     }
 
+    /// Says that more has been written of what the source sends.
     func advance(to arrived: Int64) {
-        update { $0.arrived = arrived }
+        update { view in
+            view.arrived = arrived
+            view.isAnswered = true
+        }
     }
 
     /// Ends it: the file is complete, verified and committed.

@@ -101,11 +101,12 @@ final class Downloads: Sendable {
                         "one manifest says it has \(descriptor.size) bytes, another says \(active.descriptor.size)"
                     )
                 }
-                return (reader(descriptor, .joined, active.state, active.demand), false)
+                let isForClient = demand != nil
+                return (reader(descriptor, .joined, active.state, active.demand, isForClient: isForClient), false)
             }
             let download = Download(descriptor: descriptor, source: source, state: DownloadState(), demand: demand)
             state.active[descriptor.digest] = download
-            let reader = reader(descriptor, .downloading, download.state, demand)
+            let reader = reader(descriptor, .downloading, download.state, demand, isForClient: demand != nil)
             continuation.yield(download)
             return (reader, true)
         }
@@ -144,9 +145,10 @@ final class Downloads: Sendable {
         _ descriptor: Descriptor,
         _ provenance: CachedBlob.Provenance,
         _ state: DownloadState,
-        _ demand: Demand? = nil
+        _ demand: Demand? = nil,
+        isForClient: Bool = false
     ) -> CachedBlob {
-        CachedBlob(descriptor, provenance, state, demand) { [self] file, error in
+        CachedBlob(descriptor, provenance, state, demand, isForClient: isForClient) { [self] file, error in
             let isAside = await quarantine(file, descriptor.digest)
             if let error { store.health.noteUnreadable(descriptor.digest, error) }
             return isAside

@@ -1,4 +1,5 @@
 import Concurrency
+import Glibc
 import Logging
 import OCI
 
@@ -49,14 +50,12 @@ struct Ingestion: Sendable {
     private func complete(_ partial: Ingest) async throws {
         try await Reservation(store: store, descriptor: descriptor, partial: partial).hold {
             try await Resumption(partial: partial, ingestion: self).fetch()
-            download.state.verified()
-            try await store.commits.commit(
-                PendingCommit(
-                    descriptor,
-                    partial,
-                    origin: download.source.origin
-                )
-            )
+            do {
+                try await store.commits.commit(PendingCommit(descriptor, partial, origin: download.source.origin))
+            } catch let error as CacheError {
+                if error.code != EIO, partial.isHere { download.state.verified() }
+                throw error
+            }
         }
     }
 

@@ -17,9 +17,7 @@ package struct Verifier: Sendable {
         _ options: VerificationOptions = VerificationOptions(),
         progress: VerificationProgress = VerificationProgress()
     ) async throws -> VerificationReport {
-        // What names need is known by rows.
-        let orphans = Orphans(store: store, protection: .lasting)
-        if !store.isReadOnly { _ = try await orphans.adoptKept(among: orphans.all()) }
+        try await adoptKept()
         let now = store.now
         let place = VerificationPlace(index: store.index, subset: options.subset)
         let (all, start) = try await blocking { [directory = store.directory] in
@@ -51,6 +49,15 @@ package struct Verifier: Sendable {
         if report.stop == nil, !store.isReadOnly { try await blocking { try Self.unlessFull { try place.forget() } } }
         report.findings = try await findings(faults.all, all, options.subset)
         return report
+    }
+
+    /// Gives rows to what names need: by these it is known what is missing.
+    private func adoptKept() async throws {
+        guard !store.isReadOnly else { return }
+        let orphans = Orphans(store: store, protection: .lasting)
+        do {
+            _ = try await orphans.adoptKept(among: orphans.all())
+        } catch let error as CacheError where error.kind == .diskFull {}
     }
 
     /// Notes what another verification finds out again: on a full disk nothing is lost without it.

@@ -24,7 +24,13 @@ struct QueuedSource: ContentSource {
         try await queue.withPlace(wish) {
             if let refusal = health.refusal(of: wish.host, isUrgent: true) { throw refusal }
             try await health.hearing(wish.host) {
-                try await upstream.readBlob(descriptor, from: offset, ahead: scratch, deliver: deliver)
+                var isFirst = true
+                try await upstream.readBlob(descriptor, from: offset, ahead: scratch) { bytes in
+                    // Whatever becomes of the rest, it answers.
+                    if isFirst { health.answered(wish.host) }
+                    isFirst = false
+                    try await deliver(bytes)
+                }
             }
         }
     }

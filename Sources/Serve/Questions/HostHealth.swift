@@ -100,6 +100,10 @@ final class HostHealth: Sendable {
             if failures.count >= Self.capacity, failures[host] == nil { failures = [:] }
             // What a host has said itself is not shortened by somebody's patience.
             if let former = failures[host], former.holdsForAll, former.until > failure.until { return }
+            // Nor is one that cannot be heard by what was asked of it before.
+            if let former = failures[host], former.holdsForAll, !failure.holdsForAll, former.until > time.now() {
+                return
+            }
             failures[host] = failure
         }
         return true

@@ -45,6 +45,15 @@ struct AccessLog {
         }
     }
 
+    /// Tells why an answer that was sent from a file is shorter than it said.
+    func note(brokenFileOf exchange: Exchange?) {
+        let path = exchange?.request.head.target.prefix { $0 != "?" }.displaySafe ?? ""
+        logger.warning(
+            "an answer breaks off",
+            metadata: ["error": "the cache's file cannot be read, or has become shorter", "path": "\(path)"]
+        )
+    }
+
     /// Tells whoever wants to know it exactly that a connection failed.
     func note(failure error: any Error) {
         logger.debug("a connection failed", metadata: ["error": "\("\(error)".displaySafe)"])

@@ -59,7 +59,10 @@ extension ConnectionHandler {
             case .complete:
                 self.sender = nil
                 finish()
-            case .broken: breakOff(context)
+            case .broken:
+                // What comes from a task is told there.
+                if case .file = source { log.note(brokenFileOf: exchange) }
+                breakOff(context)
             }
         }
         self.sender = sender

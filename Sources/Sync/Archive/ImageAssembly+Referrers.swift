@@ -1,6 +1,7 @@
 import Archive
 import Cache
 import OCI
+import Registry
 
 extension ImageAssembly {
     /// Brings into the cache what refers to an image or to one of its manifests, and what refers to that.
@@ -33,7 +34,11 @@ extension ImageAssembly {
             var found: [Digest] = []
             for subject in level {
                 for digest in try await knownReferrers(of: subject) where seen.insert(digest).inserted {
-                    if try await completeReferrer(digest, from: source) { found.append(digest) }
+                    switch try await completeReferrer(digest, from: source) {
+                    case true?: found.append(digest)
+                    case false?: break
+                    case nil: return
+                    }
                 }
             }
             level = found
@@ -48,8 +53,8 @@ extension ImageAssembly {
         return known
     }
 
-    /// - Returns: whether it is here; what cannot be had is told where the archive lacks it.
-    private func completeReferrer(_ digest: Digest, from source: any ImageSource) async throws -> Bool {
+    /// - Returns: whether it is here, which is told where the archive lacks it; `nil` when the source cannot be asked.
+    private func completeReferrer(_ digest: Digest, from source: any ImageSource) async throws -> Bool? {
         do {
             let here = try cache.manifest(digest)
             if let here, try cache.isWhole(here) { return true }
@@ -57,8 +62,10 @@ extension ImageAssembly {
             guard let manifest else { return false }
             _ = try await complete(manifest, [], from: source)
             return true
-        } catch let error where !error.isCancellation {
+        } catch let error as RegistryError where error.kind == .notFound {
             return false
+        } catch let error where !error.isCancellation {
+            return nil
         }
     }
 }

@@ -52,7 +52,7 @@ struct ImageAssembly: Sendable {
         {
             do {
                 let outcome = try await complete(document, platforms, from: source)
-                if wantsReferrers { try await completeReferrers(of: document.descriptor, from: source) }
+                if wantsReferrers, case .whole(let top) = outcome { try await completeReferrers(of: top, from: source) }
                 return outcome
             } catch let error as CopyError {
                 // The cache may hold other platforms of the image than those asked for.

@@ -104,11 +104,23 @@ struct ReferrerNews {
         )
         // What else the target was given may be what one of cosign's tags is at the source.
         guard known.isSubset(of: there.map(\.digest)) else { return true }
+        guard try await lost(subject).isSubset(of: there.map(\.digest)) else { return true }
         for descriptor in there where !given.all.contains(descriptor.digest) {
             // What is listed and cannot be had is no news, until it can.
             if case .manifest = try await search.read(descriptor) { return true }
         }
         return false
+    }
+
+    /// What the cache had of that and has lost, but for what one of cosign's tags is, which nobody lists.
+    private func lost(_ subject: Digest) async throws -> Set<Digest> {
+        var lost = Set(try await copy.cache.names.lostReferrers(of: subject, in: copy.job.target))
+        for tag in subject.cosignTags where !lost.isEmpty {
+            if let tagged = try await copy.cache.names.resolve(.tag(tag), in: copy.job.source) {
+                lost.remove(tagged.digest)
+            }
+        }
+        return lost
     }
 
     /// What the target was given of what refers to a manifest.

@@ -15,7 +15,7 @@ struct ServeCommand: Subcommand {
         discussion: """
             No configuration is needed. TERM or INT lets answers under way finish, for 30 s at most; HUP reads the \
             passwords, the certificate and the credentials of registries again. Exit codes: 0 stopped in order; 1 it \
-            could not be started.
+            could not be started, or the cache's disk or index has failed.
             """
     )
 
@@ -145,14 +145,15 @@ struct ServeCommand: Subcommand {
             ) { server in
                 tellAddress(of: server, access, logger)
                 await syncing(sync, in: cache) {
-                    await untilFailure(of: cache, ending, logger) { await wait(for: stop, server, access, sync) }
+                    await untilFailure(of: cache, logger) { await wait(for: stop, server, access, sync) }
                     ending.begin()
                     // Who balances loads sees it, and sends nobody any more, while everything is still answered.
                     if shutdownDelay > .zero { try? await Task.sleep(for: shutdownDelay) }
                 }
             }
         }
-        if let failure = ending.failure { throw failure }
+        // Also of one that failed after it had been told to stop.
+        try cache.checkUsable()
         logger.notice("stopped")
     }
 
@@ -167,7 +168,6 @@ struct ServeCommand: Subcommand {
     /// Waits for the work, or until the disk or the index fails: only another start can tell what is left of them.
     private func untilFailure(
         of cache: ContentCache,
-        _ ending: Ending,
         _ logger: Logger,
         _ work: @escaping @Sendable () async -> Void
     ) async {
@@ -177,9 +177,9 @@ struct ServeCommand: Subcommand {
                 return nil
             }
             group.addTask { await cache.failure() }
-            guard let failure = await group.next() ?? nil else { return group.cancelAll() }
-            ending.begin(with: failure)
-            logger.error("the cache has failed, so the server ends", metadata: ["error": "\(failure)"])
+            if let failure = await group.next() ?? nil {
+                logger.error("the cache has failed, so the server ends", metadata: ["error": "\(failure)"])
+            }
             group.cancelAll()
         }
     }
@@ -229,16 +229,13 @@ struct ServeCommand: Subcommand {
     }
 }
 
-/// Whether the server is about to stop, and why if it need not.
+/// Whether the server is about to stop.
 private final class Ending: Sendable {
-    private let state = Mutex((hasBegun: false, failure: CacheError?.none))
+    private let state = Mutex(false)
 
-    var hasBegun: Bool { state.withLock { $0.hasBegun } }
-    var failure: CacheError? { state.withLock { $0.failure } }
+    var hasBegun: Bool { state.withLock { $0 } }
 
-    func begin(with failure: CacheError? = nil) {
-        state.withLock { $0 = (true, $0.failure ?? failure) }
-    }
+    func begin() { state.withLock { $0 = true } }
 }
 
 extension ContentCache {
