@@ -60,8 +60,7 @@ extension ConnectionHandler {
                 self.sender = nil
                 finish()
             case .broken:
-                // What comes from a task is told there.
-                if case .file = source { log.note(brokenFileOf: exchange) }
+                log.note(brokenFileOf: exchange)
                 breakOff(context)
             }
         }
