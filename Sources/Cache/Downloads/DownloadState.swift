@@ -21,7 +21,7 @@ final class DownloadState: Sendable {
         var generation = 0
         /// Bytes that the source delivered, also those of attempts that failed.
         var fetched: Int64 = 0
-        /// The source sends the blob, and the disk takes it.
+        /// The source has said that it sends the blob.
         var isAnswered = false
         /// Another process writes it, or wrote its beginning.
         var isForeign = false
@@ -71,7 +71,10 @@ final class DownloadState: Sendable {
     var fetched: Int64 { view.fetched }
 
     func count(fetched: Int) {
-        update { $0.fetched += Int64(fetched) }
+        update { view in
+            view.fetched += Int64(fetched)
+            view.isAnswered = true
+        }
     }
 
     /// Says where the bytes are and how many there are at first.
@@ -110,12 +113,8 @@ final class DownloadState: Sendable {
         update { $0.isVerified = true }
     }
 
-    /// Says that more has been written of what the source sends.
     func advance(to arrived: Int64) {
-        update { view in
-            view.arrived = arrived
-            view.isAnswered = true
-        }
+        update { $0.arrived = arrived }
     }
 
     /// Ends it: the file is complete, verified and committed.
