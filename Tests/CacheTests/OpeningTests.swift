@@ -106,6 +106,21 @@ struct OpeningTests {
         }
     }
 
+    @Test("An index that names a version that is neither known nor newer is damaged, and made again")
+    func unknownSchema() async throws {
+        try await TemporaryDirectory.with { path in
+            try await ContentCache.with(configuration(path)) { cache in _ = try await cache.add(bytes(10)) }
+            let queue = try DatabaseQueue(path: "\(path)/index.sqlite")
+            try await queue.write {
+                try $0.execute(sql: "UPDATE grdb_migrations SET identifier = '2 nimes' WHERE identifier = '2 names'")
+            }
+            try queue.close()
+            try await ContentCache.with(configuration(path)) { cache async throws in
+                #expect(try await cache.inventory.usage().blobs == 1)
+            }
+        }
+    }
+
     @Test("Old partials of nobody are removed at opening, young ones are kept")
     func partials() async throws {
         try await TemporaryDirectory.with { path in

@@ -12,7 +12,17 @@ extension CacheIndex {
     /// - Throws: ``CacheError`` (`newerSchema`, `damagedIndex`).
     func schemaState() throws(CacheError) -> SchemaState {
         try read { db in
-            if try Schema.migrator.hasBeenSuperseded(db) {
+            let applied = try Schema.migrator.appliedIdentifiers(db)
+            if !applied.isSubset(of: Schema.migrator.migrations) {
+                // A newer version has made all of the changes known here, and then its own.
+                guard applied.isSuperset(of: Schema.migrator.migrations) else {
+                    throw CacheError(
+                        .damagedIndex,
+                        "open the cache's index",
+                        path: path,
+                        "it names unknown versions of its tables"
+                    )
+                }
                 let version = try db.meta.value(of: MetaRows.Key.writtenBy)
                 throw CacheError(
                     .newerSchema,
