@@ -16,6 +16,14 @@ extension CacheError {
         )
     }
 
+    /// Whether it says that the cache cannot keep a blob now, rather than something about the blob.
+    package var isOfKeeping: Bool {
+        switch kind {
+        case .diskFull, .permission, .inputOutput, .damagedIndex, .locked, .notADirectory, .untrusted: true
+        default: false
+        }
+    }
+
     /// Whether the process or the system had no file descriptor left, which passes.
     var isForWantOfDescriptors: Bool { code == EMFILE || code == ENFILE }
 

@@ -227,6 +227,9 @@ package final class ContentCache: Sendable {
     /// - Returns: why; `nil` when the task was cancelled first.
     package func failure() async -> CacheError? { await store.health.failed.value() }
 
+    /// Why readers of a download were cut off within the last half minute: the disk refused what it had room for.
+    package var recentCutOff: CacheError? { store.health.recentCutOff }
+
     /// Why nothing can be written to the cache now, although it was opened for that; `nil` when it can.
     package var refusal: CacheError? {
         guard !store.isReadOnly else { return nil }

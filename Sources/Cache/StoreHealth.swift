@@ -12,11 +12,14 @@ final class StoreHealth: Sendable {
     static let unreadableLimit = 3
     /// How long one that cannot be read counts, in seconds: a server runs for months.
     private static let memory: Int64 = 3600
+    /// How long a download counts that was refused its place after readers had been told that it comes, in seconds.
+    private static let refusalMemory: Int64 = 30
 
     private struct State {
         var failure: CacheError?
         /// When each was found, in seconds since 1970.
         var unreadable: [Digest: Int64] = [:]
+        var refusal: (error: CacheError, time: Int64)?
     }
 
     /// Says once what ended the use of the cache.
@@ -57,6 +60,22 @@ final class StoreHealth: Sendable {
         state.withLock { state in
             guard !state.unreadable.isEmpty else { return }
             for digest in digests { state.unreadable[digest] = nil }
+        }
+    }
+
+    /// Takes note that readers of a download were cut off because the disk refused its bytes, whatever room it tells of.
+    func noteCutOff(_ error: CacheError) {
+        guard error.isOfKeeping else { return }
+        let now = now()
+        state.withLock { $0.refusal = (error, now) }
+    }
+
+    /// Why readers of a download were cut off lately; `nil` when none were.
+    var recentCutOff: CacheError? {
+        let now = now()
+        return state.withLock { state in
+            guard let refusal = state.refusal, refusal.time > now - Self.refusalMemory else { return nil }
+            return refusal.error
         }
     }
 

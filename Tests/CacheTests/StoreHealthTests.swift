@@ -36,6 +36,20 @@ struct StoreHealthTests {
         #expect(health.isFailed)
     }
 
+    @Test("What readers were cut off for is known for half a minute; what came of the source is not")
+    func cutOff() {
+        let now = Watched<Int64>(1000)
+        let health = StoreHealth { now.value }
+        health.noteCutOff(failure(0, .digestMismatch))
+        #expect(health.recentCutOff == nil)
+        health.noteCutOff(failure(EDQUOT, .diskFull))
+        now.update { $0 += 29 }
+        #expect(health.recentCutOff?.code == EDQUOT)
+        now.update { $0 += 1 }
+        #expect(health.recentCutOff == nil)
+        #expect(!health.isFailed)
+    }
+
     @Test("What is there anew counts no longer, nor what could not be read long ago")
     func healed() throws {
         let digests = try (1...4).map { try Digest("sha256:" + String(repeating: "\($0)", count: 64)) }

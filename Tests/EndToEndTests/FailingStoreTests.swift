@@ -22,9 +22,13 @@ struct FailingStoreTests {
 
     private static let arguments = ["--pull-through", "--cache-dir", "cache"]
 
-    private static func environment(_ workspace: Workspace, _ fault: String) -> [String: String] {
+    private static func environment(
+        _ workspace: Workspace,
+        _ fault: String,
+        below directory: String = "cache"
+    ) -> [String: String] {
         [
-            "LD_PRELOAD": Tool.builtProduct("libFaultShim.so"), "FI_DIR": "\(workspace.path)/cache", "FI": fault,
+            "LD_PRELOAD": Tool.builtProduct("libFaultShim.so"), "FI_DIR": "\(workspace.path)/\(directory)", "FI": fault,
         ]
     }
 
@@ -67,6 +71,20 @@ struct FailingStoreTests {
             try await ServingProgram.with(workspace, Self.arguments, environment: faults) { server async throws in
                 for _ in 0..<3 { try await Self.pull(server, upstream) }
                 #expect(server.log.contains { $0.contains("a blob is served, but not cached") }, "\(server.log)")
+            }
+        }
+    }
+
+    @Test("On a disk that tells of room and takes no bytes one client at most is cut off, and the next ones are not")
+    func refusesBytes() async throws {
+        try await Self.with { workspace, upstream async throws in
+            let faults = Self.environment(workspace, "write:\(EDQUOT):1+", below: "cache/ingest")
+            try await ServingProgram.with(workspace, Self.arguments, environment: faults) { server async throws in
+                let layer = Self.image.blobs[1].descriptor
+                _ = try? await server.client.get("/v2/up/app/blobs/\(layer.digest)?ns=\(upstream.host)")
+                for _ in 0..<3 { try await Self.pull(server, upstream) }
+                #expect(server.log.contains { $0.contains("a blob is served, but not cached") }, "\(server.log)")
+                #expect(server.log.contains { $0.contains("raise the quota") }, "\(server.log)")
             }
         }
     }

@@ -29,6 +29,9 @@ final class DownloadState: Sendable {
         var isVerified = false
         var phase = Phase.arriving
 
+        /// Whether readers have been told that it comes, and need more of it than can be read.
+        var isPromised: Bool { isAnswered && !isVerified }
+
         /// Whether all of it is there, and right.
         var isWhole: Bool {
             switch phase {

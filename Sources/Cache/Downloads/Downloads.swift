@@ -124,6 +124,9 @@ final class Downloads: Sendable {
                         self.remove(download)
                     } catch {
                         self.remove(download)
+                        if let error = error as? CacheError, download.state.view.isPromised {
+                            self.store.health.noteCutOff(error)
+                        }
                         download.state.fail(error)
                     }
                 }

@@ -73,6 +73,7 @@ struct PulledBlobs: Sendable {
         at host: RegistryHost,
         _ client: ServedClient
     ) async throws -> ServedBlob {
+        if let error = context.cache.recentCutOff { return try await passing(descriptor, from: upstream, error) }
         for _ in 0..<Self.attempts {
             let demand = Demand(grace: Self.grace, timer: context.time) { [queue] in queue.isContended(host) }
             let place = DownloadQueue.Wish(host: host, client: client, size: descriptor.size, demand: demand)
@@ -100,15 +101,5 @@ struct PulledBlobs: Sendable {
         guard let blob = PassingBlob(descriptor, from: upstream, context.questions.work) else { throw ServeError.busy }
         try await blob.whenAnswered()
         return .arriving(blob)
-    }
-}
-
-extension CacheError {
-    /// Whether it says that the cache cannot keep a blob now, rather than something about the blob.
-    fileprivate var isOfKeeping: Bool {
-        switch kind {
-        case .diskFull, .permission, .inputOutput, .damagedIndex, .locked, .notADirectory, .untrusted: true
-        default: false
-        }
     }
 }
