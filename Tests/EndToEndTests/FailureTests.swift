@@ -193,7 +193,11 @@ struct LocalFailureTests {
 
     @Test(
         "Whoever has seen enough of a help or a list goes away, which is no error",
-        arguments: ["--help", "sync --list", "sync --list --output json", "cache ls", "cache ls --output json", "plan"]
+        arguments: [
+            "--help", "sync --list", "sync --list --output json", "cache ls", "cache ls --output json", "plan",
+            "cache stats",
+            "cache verify", "cache gc", "cache gc --dry-run --output json",
+        ]
     )
     func listIsCut(_ command: String) async throws {
         try await Self.with { workspace, _ async throws in

@@ -52,8 +52,8 @@ struct CacheCollectCommand: Subcommand {
             switch output {
             case .text:
                 let lines = text(report, options)
-                try StandardOutput.write(lines + (GraceText(kept)?.line(isAboutCollection: true) ?? ""))
-            case .json: try StandardOutput.write(CacheDocument.text(Document(report, kept, isDryRun: dryRun)))
+                try StandardOutput.offer(lines + (GraceText(kept)?.line(isAboutCollection: true) ?? ""))
+            case .json: try StandardOutput.offer(CacheDocument.text(Document(report, kept, isDryRun: dryRun)))
             }
         }
     }

@@ -45,8 +45,8 @@ struct CacheRemoveCommand: Subcommand {
         try await CacheAccess.run(parent.options, mayBeReadOnly: dryRun) { [self] cache, _ in
             let document = try await remove(from: cache)
             switch output {
-            case .text: try StandardOutput.write(document.text)
-            case .json: try StandardOutput.write(CacheDocument.text(document))
+            case .text: try StandardOutput.offer(document.text)
+            case .json: try StandardOutput.offer(CacheDocument.text(document))
             }
             for name in document.missing { Failure.tell("\(name) is not in the cache") }
             if !document.missing.isEmpty { throw Failure.failed }

@@ -26,8 +26,8 @@ struct CacheStatsCommand: Subcommand {
                 restoration: try await cache.recovery.restoration()
             )
             switch output {
-            case .text: try StandardOutput.write(figures.text)
-            case .json: try StandardOutput.write(CacheDocument.text(figures.document))
+            case .text: try StandardOutput.show(figures.text)
+            case .json: try StandardOutput.show(CacheDocument.text(figures.document))
             }
         }
     }

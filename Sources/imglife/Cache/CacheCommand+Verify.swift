@@ -63,8 +63,8 @@ struct CacheVerifyCommand: Subcommand {
                 try await cache.verification.note(blobs: report.blobs, bad: bad, isWhole: subset == nil)
             }
             switch output {
-            case .text: try StandardOutput.write(result.text(columns: Terminal.outputColumns))
-            case .json: try StandardOutput.write(CacheDocument.text(result))
+            case .text: try StandardOutput.offer(result.text(columns: Terminal.outputColumns))
+            case .json: try StandardOutput.offer(CacheDocument.text(result))
             }
             if result.isBad { throw Failure.failed }
         }

@@ -40,8 +40,8 @@ struct InspectCommand: Subcommand {
                 throw Failure.failed
             }
             switch output {
-            case .text: try StandardOutput.write(InspectionText(image, columns: Terminal.outputColumns).text)
-            case .json: try StandardOutput.write(CacheDocument.text(image))
+            case .text: try StandardOutput.show(InspectionText(image, columns: Terminal.outputColumns).text)
+            case .json: try StandardOutput.show(CacheDocument.text(image))
             }
         }
     }

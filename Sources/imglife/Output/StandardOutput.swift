@@ -23,11 +23,20 @@ enum StandardOutput {
     ///
     /// - Throws: ``OutputError``; `ExitCode.success` when the reader went away.
     static func show(_ text: String) throws {
-        do throws(OutputError) {
+        guard try offer(text) else { throw ExitCode.success }
+    }
+
+    /// Writes what somebody looks at, and goes on when he goes away: the command has more to do, or a verdict.
+    ///
+    /// - Returns: whether somebody still reads.
+    @discardableResult
+    static func offer(_ text: String) throws(OutputError) -> Bool {
+        do {
             try write(text)
+            return true
         } catch {
-            guard error.code != EPIPE else { throw ExitCode.success }
-            throw error
+            guard error.code == EPIPE else { throw error }
+            return false
         }
     }
 
