@@ -34,7 +34,10 @@ struct PendingRequest: Sendable {
         for await wish in wishes {
             do {
                 let piece = try await blob.read(at: wish.offset, atMost: wish.count)
-                if wish.offset + Int64(piece.readableBytes) == range.upperBound { noteArrival(of: blob) }
+                if wish.offset + Int64(piece.readableBytes) == range.upperBound {
+                    try await waitForEnd(of: blob, beyond: range)
+                    noteArrival(of: blob)
+                }
                 channel.writeAndFlush(ResponsePart.piece(piece), promise: nil)
             } catch {
                 // The client left, or its body cannot be completed; it sees a short one.
@@ -42,6 +45,12 @@ struct PendingRequest: Sendable {
                 return channel.writeAndFlush(ResponsePart.broken, promise: nil)
             }
         }
+    }
+
+    /// Waits until all of a blob is there and right: the end of a part is not sent before, as only the whole has a digest.
+    private func waitForEnd(of blob: any BlobReader, beyond range: Range<Int64>) async throws {
+        let size = blob.descriptor.size
+        if range.upperBound < size { _ = try await blob.read(at: size, atMost: 1) }
     }
 
     /// What was downloaded just now was hashed on its way in.

@@ -39,6 +39,26 @@ struct PullThroughTests {
         }
     }
 
+    @Test(
+        "A part of a blob that comes is sent to its end once the whole is right, and never before",
+        arguments: [true, false]
+    )
+    func part(isRight: Bool) async throws {
+        try await Self.with { stage async throws in
+            if !isRight { stage.upstream.script(.init("GET", .blobs, times: nil), .corruptByte(at: Self.size - 9)) }
+            try await stage.serve { server async throws in
+                _ = try await server.client.get("\(stage.path)manifests/1")
+                let answer = try await RawConnection.with(to: server.host) { connection async throws in
+                    connection.send(server.client.head("GET", stage.blob, ["Range": "bytes=1000-1999"]))
+                    return RawAnswer(try await connection.waitForEnd())
+                }
+                #expect(answer.status == 206)
+                let part = Self.layer.source.buffer.getSlice(at: 1000, length: 1000)
+                #expect(isRight ? answer.body == part : answer.body.readableBytes == 0)
+            }
+        }
+    }
+
     @Test("A hundred clients of one blob that comes slowly cause one request, and each gets all of it while it comes")
     func hundredClients() async throws {
         try await Self.with { stage in
