@@ -36,8 +36,6 @@ package struct CacheError: Error, Sendable, CustomStringConvertible {
         case foreign
         /// Names were lost with the index, so that nobody knows what is still needed.
         case lostNames
-        /// Two descriptors give one digest different sizes.
-        case conflict
         /// An archive that may not be imported: malformed, hostile, incomplete, or not signed as demanded.
         case refusedArchive
         /// The cache's scope has ended.

@@ -139,15 +139,88 @@ struct FollowTests {
         }
     }
 
-    @Test("Two sizes for one digest are a conflict")
-    func conflict() async throws {
+    @Test("Of two sizes for one digest neither decides about the other", arguments: [true, false])
+    func twoSizes(isFirstRight: Bool) async throws {
         let content = bytes(100_000)
-        try await withCache { cache, _ in
-            let source = FakeSource([content], [.stall(at: 10, Barrier())])
-            _ = try await cache.follow(blob(content), from: source)
-            let other = try #require(Descriptor(mediaType: .octetStream, digest: .of(content), size: 99))
-            let error = await #expect(throws: CacheError.self) { try await cache.follow(other, from: source) }
-            #expect(error?.kind == .conflict)
+        let right = blob(content)
+        let wrong = try #require(Descriptor(mediaType: .octetStream, digest: right.digest, size: 99))
+        let barrier = Barrier()
+        try await withCache(attempts: 1) { cache, _ async throws in
+            let source = FakeSource([content], [.stall(at: isFirstRight ? 10 : 0, barrier)])
+            let first = try await cache.follow(isFirstRight ? right : wrong, from: source)
+            try await barrier.arrivals()
+            async let second = cache.follow(isFirstRight ? wrong : right, from: FakeSource([content], place: "b/app"))
+            barrier.open()
+            let other = try await second
+            let readers = isFirstRight ? [first, other] : [other, first]
+            try await readers[0].whenCommitted()
+            let error = await #expect(throws: CacheError.self) { try await readers[1].whenCommitted() }
+            #expect(error?.kind == .digestMismatch)
+            #expect(try await cache.blob(right)?.all() == content)
         }
+    }
+
+    @Test("Where a source fails the download goes on from that of somebody else who waits for it")
+    func nextSource() async throws {
+        let content = bytes(100_000)
+        let barrier = Barrier()
+        try await withCache { cache, _ async throws in
+            let first = try await cache.follow(blob(content), from: FailingSource(place: "a/app", barrier: barrier))
+            try await barrier.arrivals()
+            let source = FakeSource([content], place: "b/app")
+            let second = try await cache.follow(blob(content), from: source)
+            #expect(second.provenance == .joined)
+            barrier.open()
+            #expect(try await second.all() == content)
+            #expect(try await first.all() == content)
+            #expect(source.offsets == [0])
+        }
+    }
+
+    @Test("Where each source fails, each reader is told what his own has said; none is asked twice")
+    func allSourcesFail() async throws {
+        let content = bytes(100_000)
+        let barrier = Barrier()
+        try await withCache { cache, _ async throws in
+            let source = FailingSource(place: "a/app", barrier: barrier)
+            var readers = [try await cache.follow(blob(content), from: source)]
+            try await barrier.arrivals()
+            for place in ["b/app", "a/app"] {
+                readers.append(
+                    try await cache.follow(blob(content), from: FailingSource(place: place, barrier: barrier))
+                )
+            }
+            barrier.open()
+            for (reader, place) in zip(readers, ["a/app", "b/app", "a/app"]) {
+                let error = await #expect(throws: FailingSource.Failure.self) { try await reader.whenCommitted() }
+                #expect(error?.place == place)
+            }
+            #expect(source.count.value == 1)
+        }
+    }
+}
+
+/// A source that lacks what it is asked for, and says so when the barrier is open.
+private struct FailingSource: ContentSource {
+    struct Failure: Error {
+        let place: String
+    }
+
+    let place: String
+    let barrier: Barrier
+    let count = Watched(0)
+    var origin: RepositoryReference? { nil }
+
+    func manifest(_ descriptor: Descriptor) async throws -> Manifest { throw Failure(place: place) }
+
+    func readBlob(
+        _ descriptor: Descriptor,
+        from offset: Int64,
+        ahead scratch: (any ScratchSpace)?,
+        deliver: (ByteBuffer) async throws -> Void
+    ) async throws {
+        count.update { $0 += 1 }
+        try await barrier.wait()
+        throw Failure(place: place)
     }
 }

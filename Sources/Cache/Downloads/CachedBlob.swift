@@ -32,6 +32,8 @@ package final class CachedBlob: BlobReader {
     package let descriptor: Descriptor
     package let provenance: Provenance
     private let state: DownloadState
+    /// Of the source that it was asked of.
+    private let place: String?
     private let demand: Demand?
     /// Whether it is read for a client, who needs no more than the right bytes, also when the cache cannot keep them.
     private let isForClient: Bool
@@ -43,6 +45,7 @@ package final class CachedBlob: BlobReader {
         _ descriptor: Descriptor,
         _ provenance: Provenance,
         _ state: DownloadState,
+        _ place: String? = nil,
         _ demand: Demand? = nil,
         isForClient: Bool = false,
         onCorruption: @escaping @Sendable (OpenFile, CacheError?) async -> Bool
@@ -50,6 +53,7 @@ package final class CachedBlob: BlobReader {
         self.descriptor = descriptor
         self.provenance = provenance
         self.state = state
+        self.place = place
         self.demand = demand
         self.isForClient = isForClient
         self.onCorruption = onCorruption
@@ -79,7 +83,8 @@ package final class CachedBlob: BlobReader {
             let view = state.view
             switch view.phase {
             case .committed: return
-            case .failed(let error), .unkept(let error): throw error
+            case .failed(let failure): throw failure.error(of: place)
+            case .unkept(let error): throw error
             case .arriving: try await state.wait(for: .max, generation: view.generation)
             }
         }
@@ -91,7 +96,7 @@ package final class CachedBlob: BlobReader {
     /// - Throws: what ended the download; `CancellationError`.
     package func whenAnswered() async throws {
         try await state.waitForAnswer()
-        if case .failed(let error) = state.view.phase { throw error }
+        if case .failed(let failure) = state.view.phase { throw failure.error(of: place) }
     }
 
     /// The next bytes at an offset, waiting for them where they have not arrived yet.
@@ -103,7 +108,7 @@ package final class CachedBlob: BlobReader {
         while true {
             let view = state.view
             switch view.phase {
-            case .failed(let error): throw error
+            case .failed(let failure): throw failure.error(of: place)
             case .unkept(let error): if !isForClient { throw error }
             case .arriving, .committed: break
             }

@@ -12,7 +12,18 @@ final class DownloadState: Sendable {
         case committed
         /// It is whole and was verified, but could not be kept: who reads it for a client may go on.
         case unkept(any Error)
-        case failed(any Error)
+        case failed(Failure)
+    }
+
+    /// What ended it.
+    struct Failure {
+        /// That of the source that was asked last.
+        let last: any Error
+        /// By the place of each source that was asked.
+        let all: [String: any Error]
+
+        /// What somebody is told whose source is that one.
+        func error(of place: String?) -> any Error { place.flatMap { all[$0] } ?? last }
     }
 
     struct View {
@@ -129,8 +140,14 @@ final class DownloadState: Sendable {
         }
     }
 
-    func fail(_ error: any Error) {
-        update { $0.phase = $0.isVerified ? .unkept(error) : .failed(error) }
+    /// Ends it with what the last source failed with, and each that was asked before.
+    func fail(_ error: any Error, _ all: [String: any Error] = [:]) {
+        update { $0.phase = $0.isVerified ? .unkept(error) : .failed(Failure(last: error, all: all)) }
+    }
+
+    /// Waits until it has ended, however.
+    func waitForEnd() async throws {
+        while case .arriving = view.phase { try await wait(for: .max, generation: view.generation) }
     }
 
     /// Waits until `threshold` bytes have arrived, or after some milliseconds more than `some`, until something began again, or

@@ -39,7 +39,7 @@ final class Downloads: Sendable {
         store.blobs.note(descriptor)
         let state = DownloadState()
         state.commit(file, size: descriptor.size)
-        return reader(descriptor, .cached, state)
+        return reader(descriptor, .cached, state, nil)
     }
 
     /// A reader of a blob, which begins a download where it is neither there nor on its way.
@@ -58,10 +58,22 @@ final class Downloads: Sendable {
             }
             return blob
         }
-        let (blob, isNew) = try join(descriptor, source, demand)
-        if !isNew { count { $0.joins += 1 } }
-        if descriptor.size == 0 { try await blob.whenCommitted() }
-        return blob
+        switch try join(descriptor, source, demand) {
+        case .reader(let blob):
+            if case .joined = blob.provenance { count { $0.joins += 1 } }
+            if descriptor.size == 0 { try await blob.whenCommitted() }
+            return blob
+        case .ofOtherSize(let download):
+            // One of the two is wrong, and must not decide about the other.
+            try await download.state.waitForEnd()
+            return try await follow(descriptor, from: source, demand)
+        }
+    }
+
+    private enum Joined {
+        case reader(CachedBlob)
+        /// Another manifest says that the blob under way has another size.
+        case ofOtherSize(Download)
     }
 
     /// Puts a file aside that turned out damaged; where that fails the log says so.
@@ -82,33 +94,38 @@ final class Downloads: Sendable {
         }
     }
 
-    /// A reader of a digest's download, which begins now if there is none.
+    /// A reader of a digest's download, which begins now if there is none; one that has begun may go on from this source
+    /// where its own fails.
     ///
-    /// - Throws: ``CacheError``: `closed`; `conflict` when the one under way has another size.
+    /// - Throws: ``CacheError`` (`closed`).
     private func join(
         _ descriptor: Descriptor,
         _ source: any ContentSource,
         _ demand: Demand?
-    ) throws -> (CachedBlob, isNew: Bool) {
+    ) throws -> Joined {
         try state.withLock { state in
             guard !state.isClosed else { throw CacheError.closed("download \(descriptor.digest)") }
-            if let active = state.active[descriptor.digest] {
-                guard active.descriptor.size == descriptor.size else {
-                    throw CacheError(
-                        .conflict,
-                        "download \(descriptor.digest)",
-                        digest: descriptor.digest,
-                        "one manifest says it has \(descriptor.size) bytes, another says \(active.descriptor.size)"
-                    )
-                }
-                let isForClient = demand != nil
-                return (reader(descriptor, .joined, active.state, active.demand, isForClient: isForClient), false)
+            let isForClient = demand != nil
+            if var active = state.active[descriptor.digest] {
+                guard active.descriptor.size == descriptor.size else { return .ofOtherSize(active) }
+                active.offer(source)
+                state.active[descriptor.digest] = active
+                return .reader(
+                    reader(descriptor, .joined, active.state, source.place, active.demand, isForClient: isForClient)
+                )
             }
             let download = Download(descriptor: descriptor, source: source, state: DownloadState(), demand: demand)
             state.active[descriptor.digest] = download
-            let reader = reader(descriptor, .downloading, download.state, demand, isForClient: demand != nil)
+            let reader = reader(
+                descriptor,
+                .downloading,
+                download.state,
+                source.place,
+                demand,
+                isForClient: isForClient
+            )
             continuation.yield(download)
-            return (reader, true)
+            return .reader(reader)
         }
     }
 
@@ -116,20 +133,7 @@ final class Downloads: Sendable {
     func run(reclaim: @escaping @Sendable () async throws -> Bool) async {
         await withDiscardingTaskGroup { group in
             for await download in stream {
-                group.addTask {
-                    do {
-                        try await download.whileWanted {
-                            try await Ingestion(download: download, downloads: self, reclaim: reclaim).run()
-                        }
-                        self.remove(download)
-                    } catch {
-                        self.remove(download)
-                        if let error = error as? CacheError, download.state.view.isPromised {
-                            self.store.health.noteCutOff(error)
-                        }
-                        download.state.fail(error)
-                    }
-                }
+                group.addTask { await self.run(download, reclaim) }
             }
             group.cancelAll()
         }
@@ -140,46 +144,52 @@ final class Downloads: Sendable {
         for download in rest { download.state.fail(CancellationError()) }
     }
 
-    private func remove(_ download: Download) {
-        _ = state.withLock { $0.active.removeValue(forKey: download.descriptor.digest) }
+    /// Runs one until it has succeeded, or failed from each source that somebody who waits for it has.
+    private func run(_ first: Download, _ reclaim: @escaping @Sendable () async throws -> Bool) async {
+        var failures: [String: any Error] = [:]
+        var next: Download? = first
+        while let download = next {
+            do {
+                try await download.whileWanted {
+                    try await Ingestion(download: download, downloads: self, reclaim: reclaim).run()
+                }
+                _ = state.withLock { $0.active.removeValue(forKey: download.descriptor.digest) }
+                return
+            } catch {
+                failures[download.source.place] = error
+                next = successor(of: download, after: error)
+                guard next == nil else { continue }
+                if let error = error as? CacheError, download.state.view.isPromised { store.health.noteCutOff(error) }
+                download.state.fail(error, failures)
+            }
+        }
+    }
+
+    /// The same download from the next source; `nil` where there is none: then it is none of those under way any more.
+    private func successor(of download: Download, after error: any Error) -> Download? {
+        let digest = download.descriptor.digest
+        return state.withLock { state in
+            if Download.isOfSource(error), let next = state.active[digest]?.fromNextSource() {
+                state.active[digest] = next
+                return next
+            }
+            state.active[digest] = nil
+            return nil
+        }
     }
 
     private func reader(
         _ descriptor: Descriptor,
         _ provenance: CachedBlob.Provenance,
         _ state: DownloadState,
+        _ place: String?,
         _ demand: Demand? = nil,
         isForClient: Bool = false
     ) -> CachedBlob {
-        CachedBlob(descriptor, provenance, state, demand, isForClient: isForClient) { [self] file, error in
+        CachedBlob(descriptor, provenance, state, place, demand, isForClient: isForClient) { [self] file, error in
             let isAside = await quarantine(file, descriptor.digest)
             if let error { store.health.noteUnreadable(descriptor.digest, error) }
             return isAside
         }
-    }
-}
-
-/// One blob on its way into the cache.
-struct Download: Sendable {
-    let descriptor: Descriptor
-    let source: any ContentSource
-    let state: DownloadState
-    /// What it goes on for; `nil` for one that goes on whoever leaves.
-    var demand: Demand?
-
-    /// What is left of one that nobody wants may as well come when it is so little, in bytes.
-    private static let small: Int64 = 8 << 20
-
-    private var isNearlyDone: Bool {
-        let arrived = state.view.arrived
-        return arrived > 0 && descriptor.size - arrived <= max(Self.small, descriptor.size / 4)
-    }
-
-    /// Runs its work for as long as somebody wants it.
-    ///
-    /// - Throws: ``Demand/Dropped`` when nobody does; what `body` throws.
-    func whileWanted(_ body: @escaping @Sendable () async throws -> Void) async throws {
-        guard let demand else { return try await body() }
-        try await demand.hold(isNearlyDone: { isNearlyDone }, body)
     }
 }

@@ -17,7 +17,7 @@ extension ServeError {
             let wait = error.retryAfter.map { min($0, HostHealth.longest) }
             let seconds = wait.map { Int(clamping: ($0 + .milliseconds(999)).components.seconds) }
             self.init(Self.kind(error.kind), error.told, retryAfter: seconds)
-        case let error as CacheError where [.digestMismatch, .conflict, .restarted].contains(error.kind):
+        case let error as CacheError where [.digestMismatch, .restarted].contains(error.kind):
             self.init(.upstreamFailed, "the upstream sends other bytes than it says")
         case is CancellationError: self.init(.cacheUnavailable, "the server is stopping")
         case is CacheError: self.init(.cacheUnavailable, "the cache cannot be read or written now")
