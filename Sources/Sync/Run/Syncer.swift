@@ -33,6 +33,8 @@ package struct Syncer: Sendable {
     let cache: ContentCache?
     let options: Options
     let logger: Logger
+    /// The cache where names were lost with its index and no run has brought them back yet.
+    private(set) var cacheWithoutNames: ContentCache?
     package let progress = SyncProgress()
     let collector = RowCollector()
     private let started = Date()
@@ -76,7 +78,11 @@ package struct Syncer: Sendable {
     /// - Throws: `CancellationError` only.
     package func run() async throws -> SyncReport {
         progress.expect(entries: chosen.count)
-        try await runEntries(chosen, collector)
+        var run = self
+        if !options.isOffline, let cache, (try? await cache.recovery.lacksNames()) ?? true {
+            run.cacheWithoutNames = cache
+        }
+        try await run.runEntries(chosen, collector)
         try Task.checkCancellation()
         var report = soFar()
         do {
