@@ -251,7 +251,7 @@ let package = Package(
         .testTarget(
             name: "ServeTests",
             dependencies: [
-                "Cache", "CacheSupport", "OCI", "Serve", "TestSupport",
+                "Cache", "CacheSupport", "Concurrency", "OCI", "Serve", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -11,6 +11,9 @@ package final class RegistryClient: Sendable {
         case service(Origin)
     }
 
+    /// How long what is left to be tidied up at registries may take at the end.
+    private static let partingTime = Duration.seconds(2)
+
     private let configuration: RegistryConfiguration
     private let transport: HTTPTransport
     private let endpoints: [RegistryHost: Endpoint]
@@ -39,8 +42,17 @@ package final class RegistryClient: Sendable {
         _ body: (RegistryClient) async throws -> R
     ) async throws -> R {
         let client = try RegistryClient(configuration)
-        let result: Result<R, any Error>
-        do { result = .success(try await body(client)) } catch { result = .failure(error) }
+        let result = await withTaskGroup(of: Void.self) { group in
+            let (work, timer) = (client.transport.afterwards, client.transport.timer)
+            group.addTask { await work.run() }
+            let result: Result<R, any Error>
+            do { result = .success(try await body(client)) } catch { result = .failure(error) }
+            work.finish()
+            group.addTask { try? await timer.sleep(Self.partingTime) }
+            await group.next()
+            group.cancelAll()
+            return result
+        }
         await client.transport.shutdown()
         return try result.get()
     }

@@ -108,6 +108,22 @@ struct BlobUploadTests {
         }
     }
 
+    @Test("An upload whose task is cancelled is given up at the registry")
+    func cancelled() async throws {
+        try await ScriptedRegistry.with { registry async throws in
+            try await withClient { client async throws in
+                let reader = StuckReader(reader: SampleReader(Self.source), from: 1 << 20)
+                await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { _ = try await client.push(registry).store(reader) }
+                    try? await reader.isStuck.wait { $0 }
+                    #expect(registry.store.openUploads == 1)
+                    group.cancelAll()
+                }
+            }
+            #expect(registry.store.openUploads == 0)
+        }
+    }
+
     @Test("A mount takes no bytes; a refused one goes on in the session that was opened")
     func mounts() async throws {
         try await ScriptedRegistry.with { registry in
@@ -140,5 +156,23 @@ struct BlobUploadTests {
                 if case .blobUnknown = (error as? RegistryError)?.kind { true } else { false }
             }
         }
+    }
+}
+
+/// Has no more bytes than those before an offset, until it is cancelled.
+private struct StuckReader: BlobReader {
+    let reader: SampleReader
+    let from: Int64
+    let isStuck = Watched(false)
+
+    var descriptor: Descriptor { reader.descriptor }
+
+    func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
+        guard offset < from else {
+            isStuck.update { $0 = true }
+            try await Watched(false).wait { $0 }
+            return ByteBuffer()
+        }
+        return try await reader.read(at: offset, atMost: count)
     }
 }

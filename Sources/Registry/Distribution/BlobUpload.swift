@@ -39,6 +39,10 @@ struct BlobUpload {
                 await abort()
                 throw failure.error
             } catch {
+                guard !Task.isCancelled else {
+                    await abort()
+                    throw error
+                }
                 if case .offer = step { learn(from: error) }
                 failures += 1
                 guard failures <= Self.maximumResumes else { throw error }
@@ -172,7 +176,7 @@ extension BlobUpload {
                 if failure?.isAwaitingSource == true { _ = try await blob.read(at: session.size - 1, atMost: 1) }
                 try await context.budget.wait(after: error, context)
             } catch let final {
-                if !(final is CancellationError) { await abort() }
+                await abort()
                 throw final
             }
             return try await resynchronize(failure, step)
@@ -214,7 +218,11 @@ extension BlobUpload {
         session.startOver()
         var request = repository.request(context, .DELETE, to: .url(place.url))
         request.accepted = [200, 202, 204]
-        _ = try? await repository.client.attempt(request)
+        if Task.isCancelled {
+            repository.client.attemptAfterwards(request)
+        } else {
+            _ = try? await repository.client.attempt(request)
+        }
     }
 }
 

@@ -16,6 +16,8 @@ final class HTTPTransport: HTTPHandler {
     static let errorBodyLimit = 64 << 10
 
     let timer: Timer
+    /// What is tidied up at registries for tasks that were cancelled.
+    let afterwards = DetachedWork()
     let timeout: Duration
     let traffic = Traffic()
     private let clients: HTTPClients

@@ -102,6 +102,11 @@ final class HostClient: Sendable {
         try await perform(request) { $0 }
     }
 
+    /// Sends a request once for a task that was cancelled, and leaves its answer alone.
+    func attemptAfterwards(_ request: HTTPRequest) {
+        transport.afterwards.begin { [self] in _ = try? await attempt(request) }
+    }
+
     /// Sends a request once, and keeps its place at the host until the answer has been used.
     func perform<Result>(
         _ request: HTTPRequest,

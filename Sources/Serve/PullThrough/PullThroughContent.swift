@@ -1,4 +1,5 @@
 package import Cache
+import Concurrency
 package import OCI
 
 /// What the cache holds, and what upstreams have that it lacks: fetched when it is asked for, stored while it is served.

@@ -1,3 +1,4 @@
+import Concurrency
 import Synchronization
 
 /// Values that many tasks ask for at once and that are fetched once, whoever leaves meanwhile.

@@ -1,3 +1,4 @@
+import Concurrency
 import NIOCore
 import OCI
 import TestSupport

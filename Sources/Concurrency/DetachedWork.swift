@@ -1,24 +1,25 @@
 import Synchronization
 
 /// Work that goes on when whoever asked for it has left; all of it ends with one scope.
-final class DetachedWork: Sendable {
-    typealias Job = @Sendable () async -> Void
+package final class DetachedWork: Sendable {
+    package typealias Job = @Sendable () async -> Void
 
     /// How much may be under way at once: an asker who comes and goes must not pile work up.
-    static let limit = 512
+    package static let limit = 512
 
     private let stream: AsyncStream<Job>
     private let continuation: AsyncStream<Job>.Continuation
     private let active = Mutex(0)
 
-    init() {
+    package init() {
         (stream, continuation) = AsyncStream.makeStream()
     }
 
     /// Begins a job.
     ///
     /// - Returns: whether there was room for it.
-    func begin(_ job: @escaping Job) -> Bool {
+    @discardableResult
+    package func begin(_ job: @escaping Job) -> Bool {
         let hasRoom = active.withLock { active in
             guard active < Self.limit else { return false }
             active += 1
@@ -29,8 +30,11 @@ final class DetachedWork: Sendable {
         return true
     }
 
-    /// Runs what is begun until the task is cancelled, then waits for it to stop.
-    func run() async {
+    /// Says that nothing more is begun, so that ``run()`` ends with what has been.
+    package func finish() { continuation.finish() }
+
+    /// Runs what is begun until the task is cancelled or there is nothing more, then waits for it to stop.
+    package func run() async {
         await withDiscardingTaskGroup { group in
             for await job in stream {
                 group.addTask {
@@ -38,7 +42,6 @@ final class DetachedWork: Sendable {
                     self.active.withLock { $0 -= 1 }
                 }
             }
-            group.cancelAll()
         }
     }
 }
