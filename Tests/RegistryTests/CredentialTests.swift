@@ -140,6 +140,26 @@ struct CredentialTests {
         }
     }
 
+    @Test(
+        "A program that fails is quoted without what it has answered, in whatever form",
+        arguments: [
+            (#"echo 'WARN: old'; echo '{"Username":"u","Secret":"S3cr3tS3cr3t"}'; exit 1"#, "'registry.example.com'"),
+            (#"printf '{"Username":"u","Secret":"S3cr3tS3cr3t"'; exit 1"#, "'registry.example.com'"),
+            ("printf S3cr3tS3cr3t; exit 1", "'registry.example.com'"),
+            ("echo S3cr3tS3cr3t; echo 'it is S3cr3tS3cr3t' >&2; exit 1", "saying 'it is ***'"),
+            (#"echo 'it is {"Secret":"S3cr3tS3cr3t"}' >&2; echo 'no agent' >&2; exit 1"#, "saying 'no agent'"),
+            ("echo 'no credentials server URL'; exit 1", "saying 'no credentials server URL'"),
+            ("echo 'error: pass not initialized: exit 1'; exit 1", "saying 'pass not initialized'"),
+        ]
+    )
+    func quotesPrograms(script: String, expected: String) async throws {
+        await #expect {
+            _ = try await ask(script)
+        } throws: { error in
+            error is CredentialError && "\(error)".hasSuffix(expected) && !"\(error)".contains("S3cr3t")
+        }
+    }
+
     @Test("A credential program that fails is not started again for each repository")
     func remembersFailures() async throws {
         try await TemporaryDirectory.with { directory in

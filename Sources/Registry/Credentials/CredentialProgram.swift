@@ -60,14 +60,33 @@ struct CredentialProgram: Sendable {
         let words: String
     }
 
-    /// What a program says of its failure, on its standard error or in place of an answer; never an answer's secret.
+    /// What docker's own programs say on their standard output in place of an answer.
+    private static let knownWords = [
+        "no credentials server URL", "no credentials username", "pass not initialized", "No secret key",
+        "User interaction is not allowed", "Cannot autolaunch D-Bus without X11 $DISPLAY",
+    ]
+
+    /// What a program says of its failure on its standard error; of its standard output nothing that is not known, as
+    /// nobody can tell where in it an answer's secret begins.
     private func words(_ answer: Answer) -> String {
+        let said = answer.words.split(whereSeparator: \.isNewline).first {
+            !$0.allSatisfy(\.isWhitespace) && !$0.lowercased().contains("\"secret\"")
+        }
+        let output = answer.output.lowercased()
+        guard let text = said ?? Self.knownWords.first(where: { output.contains($0.lowercased()) })?[...] else {
+            return ""
+        }
+        return ", saying '\(String(text.prefix(4096)).hiding(secrets(answer)).prefix(512).displaySafe)'"
+    }
+
+    /// What a program may have written elsewhere too: its answer's secret, or where that is no JSON all that may be one.
+    private func secrets(_ answer: Answer) -> [Secret] {
         let root = try? JSONValue(parsing: Array(answer.output.utf8))
-        let secrets =
-            [root?["Secret"]?.string].compactMap(\.self) + environment.filter { CredentialStore.reads($0.key) }.values
-        let said = answer.words.split(whereSeparator: \.isNewline).first { !$0.allSatisfy(\.isWhitespace) }
-        guard let text = said.map(String.init) ?? (root == nil ? answer.output : nil), !text.isEmpty else { return "" }
-        return ", saying '\(String(text.prefix(512)).hiding(secrets.map { Secret($0) }).displaySafe)'"
+        let answered =
+            root.map { [$0["Secret"]?.string].compactMap(\.self) }
+            ?? answer.output.split { $0.isNewline || $0 == "\"" }.map { String($0.trimmingBlanks) }
+            .filter { !$0.contains(where: \.isWhitespace) }
+        return (answered + environment.filter { CredentialStore.reads($0.key) }.values).map { Secret($0) }
     }
 
     private func ask(_ server: String) async throws -> Answer {
