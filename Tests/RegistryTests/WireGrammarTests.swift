@@ -134,6 +134,36 @@ struct WireGrammarTests {
         #expect(text.hiding([Secret("pa/ss"), Secret("a"), Secret("")]) == "*** was sent, *** too, and a")
     }
 
+    @Test(
+        "Secrets are hidden in whatever way of writing somebody repeats them",
+        arguments: [
+            "p?ss w/rd+~>", "p%3fss%20w%2frd%2b~%3e", "p%3Fss%20w/rd%2B~%3E", "p?ss+w/rd%2B%7E>", "cD9zcyB3L3JkK34+",
+            "cD9zcyB3L3JkK34-", "cD9zcyB3L3JkK34%2B", "dTpwP3NzIHcvcmQrfj4=", "dTpwP3NzIHcvcmQrfj4",
+            "dTpwP3NzIHcvcmQrfj4%3d",
+        ]
+    )
+    func hidesWritings(text: String) {
+        let credential = Credential(
+            kind: .basic(user: "u", password: Secret("p?ss w/rd+~>")),
+            source: .continuousIntegration
+        )
+        #expect("<\(text)>".hiding(credential.secrets) == "<***>")
+    }
+
+    @Test("The padding of base64 is hidden with it, and its other alphabet is another way of writing")
+    func hidesBase64() {
+        let credential = Credential(
+            kind: .basic(user: "u", password: Secret("p?ss>w~~")),
+            source: .continuousIntegration
+        )
+        #expect(
+            "u:p?ss>w~~ dTpwP3NzPnd-fg== dTpwP3NzPnd+fg== cD9zcz53fn4=".hiding(credential.secrets)
+                == "u:*** *** *** ***"
+        )
+        let header = Authorization(header: credential.basicHeader)
+        #expect("dTpwP3NzPnd-fg".hiding(header.secrets) == "***")
+    }
+
     @Test("HTTP dates count leap days")
     func parsesDates() {
         #expect(HTTPDate.parse("Sun, 06 Nov 1994 08:49:37 GMT") == 784_111_777)

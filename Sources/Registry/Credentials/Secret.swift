@@ -14,18 +14,6 @@ package struct Secret: Hashable, Sendable, CustomStringConvertible, CustomDebugS
     package var revealed: String { value }
 }
 
-extension String {
-    /// The text without secrets that somebody has repeated in it, as they are or percent-encoded.
-    ///
-    /// Those of less than four bytes stay: they tell nobody anything and would tear words apart.
-    func hiding(_ secrets: [Secret]) -> String {
-        secrets.reduce(self) { text, secret in
-            guard secret.revealed.utf8.count >= 4 else { return text }
-            return text.replacing(secret.revealed, with: "***").replacing(secret.revealed.percentEncoded, with: "***")
-        }
-    }
-}
-
 /// How to introduce ourselves to one registry, and where we know it from.
 package struct Credential: Hashable, Sendable {
     /// What is presented.
