@@ -53,6 +53,32 @@ struct TokenRoleTests {
         }
     }
 
+    @Test(
+        "A token service that may not be asked leaves the password that the registry asks for beside it",
+        arguments: ["https://169.254.1.1/token", "host:5002:5002/token", "null://registry/v2/token"]
+    )
+    func leavesBasic(realm: String) async throws {
+        try await ScriptedRegistry.with(authentication: .basic(username: "ci", password: "p4ss")) { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            let both = "Bearer realm=\"\(realm)\",service=\"x\", Basic realm=\"registry\""
+            registry.script(
+                RequestMatch(times: nil, authorizedOnly: false),
+                .edit { if $0.status == 401 { $0.headers["WWW-Authenticate"] = both } }
+            )
+            let right = registry.host.passwordVariables("ci", "p4ss")
+            let found = try await withClient(credentials: right) { try await $0.pull(registry).resolve(.tag("v1")) }
+            #expect(found == image.top)
+            for (credentials, expected) in [
+                ([:], "is not used, because"),
+                (registry.host.passwordVariables("ci", "wrong"), "refused the password of user 'ci'"),
+            ] {
+                await #expect {
+                    try await withClient(credentials: credentials) { _ = try await $0.pull(registry).tags() }
+                } throws: { "\($0)".contains(expected) }
+            }
+        }
+    }
+
     @Test("A page in a token service's place is asked for once more, and then named with its host")
     func pages() async throws {
         let issuer = TokenIssuer(accounts: ["token": "t0ken"])

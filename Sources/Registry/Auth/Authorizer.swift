@@ -96,7 +96,7 @@ final class Authorizer: Sendable {
         case nil:
             if case .bearer(let token) = credential?.kind { authorization.header = Secret("Bearer \(token.revealed)") }
         case .basic:
-            authorization.header = (credential?.token(as: .password, at: account) ?? credential)?.basicHeader
+            authorization.header = basicHeader(credential)
         case .bearer(let service):
             do {
                 try await fill(&authorization, service, wanted, context)
@@ -106,6 +106,10 @@ final class Authorizer: Sendable {
             }
         }
         return authorization
+    }
+
+    private func basicHeader(_ credential: Credential?) -> Secret? {
+        (credential?.token(as: .password, at: account) ?? credential)?.basicHeader
     }
 
     private func fill(
@@ -162,11 +166,17 @@ extension Authorizer {
     /// - Returns: whether there is something else to send than what was refused.
     /// - Throws: ``RealmRefused``.
     func learn(_ response: HTTPResponse, for scope: Scope, used: Authorization) throws -> Bool {
+        let takesPassword = response.challenges.contains { $0.scheme == "basic" }
         if let bearer = response.bearerChallenge {
-            let service = try TokenService(bearer, at: response.url, trusted: realms)
-            return learn(service, bearer, for: scope, used)
+            do {
+                let service = try TokenService(bearer, at: response.url, trusted: realms)
+                return learn(service, bearer, for: scope, used)
+            } catch {
+                // Beside a service that is not asked there may be the registry itself.
+                guard takesPassword, basicHeader(used.presented) != nil else { throw error }
+            }
         }
-        guard response.challenges.contains(where: { $0.scheme == "basic" }) else { return false }
+        guard takesPassword else { return false }
         let wasBasic = state.withLock { $0.learn(.basic, for: scope) } == .basic
         return !(wasBasic && used.header != nil) && used.credential?.isReadyToken != true
     }
