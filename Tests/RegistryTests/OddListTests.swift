@@ -40,6 +40,38 @@ struct OddListTests {
         #expect(error.isRefusalToTell == isRefusal)
     }
 
+    @Test("A question that leads to where nobody is tells nothing; a registry that is gone itself is none")
+    func leadsToNobody() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch(nil, .tags, times: nil), .redirect(302, to: "http://127.0.0.1:1/login"))
+            let answer = try await withClient { client in
+                try await client.push(registry).asking { try await $0.tags() }
+            }
+            guard case .unknown = answer else {
+                Issue.record("\(answer)")
+                return
+            }
+        }
+        await #expect(throws: RegistryError.self) {
+            _ = try await withClient { client in
+                let location = try RepositoryReference("127.0.0.1:1/library/app")
+                return try await client.repository(location, for: .push).asking { try await $0.tags() }
+            }
+        }
+    }
+
+    @Test("A token service that is gone is no answer to the question for which it was asked")
+    func losesTokenServices() async throws {
+        let authentication = Authentication.bearer(TokenIssuer(), realm: "http://127.0.0.1:1/token")
+        try await ScriptedRegistry.with(authentication: authentication) { registry in
+            try await withClient { client in
+                let repository = client.push(registry)
+                await #expect(throws: RegistryError.self) { _ = try await repository.asking { try await $0.tags() } }
+                await #expect(throws: RegistryError.self) { _ = try await repository.listedReferrers(of: image.digest) }
+            }
+        }
+    }
+
     @Test("Pages are followed at the list's own place, or all tags are asked for at once", arguments: links)
     func followsLinks(link: String) async throws {
         try await ScriptedRegistry.with { registry in

@@ -132,7 +132,7 @@ extension RegistryError {
         switch kind {
         case .protocolViolation, .tooLarge, .unsupported, .digestMismatch: true
         case .timeout where action == .listTags: true
-        default: status != nil && kind != .notFound && !wantsFewer
+        default: leadsToNobody || status != nil && kind != .notFound && !wantsFewer
         }
     }
 
@@ -186,12 +186,12 @@ extension RegistryError {
     var isRefusalOfToken: Bool { hasStatus(in: 400..<500) && !hasStatus(408, 425, 429) }
 
     /// The registry, or who stands before it, knows no such question as what refers to something.
-    var isLackOfReferrers: Bool {
-        // Unknown questions may be led to where nobody is.
-        if other != nil, case .connection(let connection) = kind {
-            return [.refused, .unreachable, .unknownHost].contains(connection)
-        }
-        return hasStatus(in: 300..<500) && isLasting
+    var isLackOfReferrers: Bool { leadsToNobody || hasStatus(in: 300..<500) && isLasting }
+
+    /// A question that is not known may be led to where nobody is; a token service that is gone says nothing of it.
+    private var leadsToNobody: Bool {
+        guard other != nil, action != .getToken, case .connection(let connection) = kind else { return false }
+        return [.refused, .unreachable, .unknownHost].contains(connection)
     }
 
     /// What is answered now will be answered a moment later as well.
