@@ -80,6 +80,8 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     package var cause: (any Error)?
     /// Whether a token was refused that the registry's own token service has just given.
     var isTokenRefused = false
+    /// Whether there are credentials that were not sent, as the registry has not asked for them in a way that is known.
+    var isUnasked = false
     /// Whether the connection ended before an answer began: one more try is free, as kept connections go stale.
     var isBeforeAnswer = false
     /// Whether one more try is worth it, though the answer looks final.

@@ -93,6 +93,7 @@ extension RegistryError {
 
     private var permissionAdvice: String {
         switch (credential, user) {
+        case _ where isUnasked: "it has not asked for the credentials that are set, so they were not sent"
         case (nil, _): "it may need credentials: \(credentialAdvice)"
         case (_, let user?): "check the permissions of user '\(user.displaySafe)'"
         default: "check the permissions of the token"

@@ -58,6 +58,60 @@ struct RefusalTextTests {
         }
     }
 
+    @Test(
+        "Credentials that were not sent are not called refused: how the registry asks for them is told",
+        arguments: [
+            ("Digest realm=\"x\",nonce=\"y\"", "it asks for a log-in by 'digest', which is not supported here"),
+            ("Negotiate", "it asks for a log-in by 'negotiate', which is not supported here"),
+            ("NTLM, Digest realm=x", "it asks for a log-in by 'ntlm' or 'digest', which is not supported here"),
+            ("Bearer service=\"x\"", "it asks for a token, but names no token service"),
+            (nil, "it refuses requests without credentials, but does not say how it wants them"),
+        ] as [(String?, String)]
+    )
+    func tellsUnknownChallenges(challenge: String?, expected: String) async throws {
+        try await ScriptedRegistry.with { registry in
+            let headers: HeaderList = challenge.map { ["WWW-Authenticate": $0] } ?? [:]
+            registry.script(RequestMatch(times: nil), .error(401, "UNAUTHORIZED", headers: headers))
+            let credentials = registry.host.passwordVariables("ci", "p4ss")
+            let said = await text {
+                try await withClient(credentials: credentials) { _ = try await $0.pull(registry).tags() }
+            }
+            #expect(
+                said == "\(registry.host): \(expected); the credentials that are set were not sent (401 UNAUTHORIZED)"
+            )
+            let anonymous = await text { try await withClient { _ = try await $0.pull(registry).tags() } }
+            #expect(anonymous.contains(challenge == nil ? "asks for credentials to list the tags" : expected))
+            #expect(registry.requests.allSatisfy { $0.headers["authorization"] == nil })
+        }
+    }
+
+    @Test("An identity token is no password, and is not called refused where one is asked for")
+    func tellsOfIdentityTokens() async throws {
+        try await ScriptedRegistry.with(authentication: .basic(username: "u", password: "p")) { registry in
+            let said = try await withProgram(#"echo '{"Username":"<token>","Secret":"i"}'"#) { environment, _ in
+                await text {
+                    try await withClient(credentials: environment) { _ = try await $0.pull(registry).tags() }
+                }
+            }
+            #expect(said.contains("it asks for a password, and a token is set; the credentials"), "\(said)")
+        }
+    }
+
+    @Test("A refusal of what nobody was asked for does not blame the user's permissions")
+    func tellsOfSilentRefusals() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET", .tags, times: nil), .error(403, "DENIED"))
+            let credentials = registry.host.passwordVariables("ci", "p4ss")
+            let said = await text {
+                try await withClient(credentials: credentials) { _ = try await $0.pull(registry).tags() }
+            }
+            #expect(
+                said.hasSuffix("it has not asked for the credentials that are set, so they were not sent"),
+                "\(said)"
+            )
+        }
+    }
+
     @Test("Bytes that are no manifest, and others than the registry says, are told as damaged")
     func damagedManifest() async throws {
         try await ScriptedRegistry.with { registry in

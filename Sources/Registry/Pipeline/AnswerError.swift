@@ -27,6 +27,7 @@ extension RegistryError {
             || status == 400 && [.unknown, .blobUploadInvalid].contains(code)
         isTokenRefused = authorization.token != nil
         account = authorization.account
+        isUnasked = authorization.credential != nil && authorization.header == nil && context.action != .getToken
         if let realm = authorization.withheldFrom, response.status == 401 {
             detail =
                 "its token service \(realm) is another organisation's, so the credentials were not sent there; "
@@ -36,7 +37,9 @@ extension RegistryError {
             code = nil
             detail = "it leads to \(response.url.origin), which refuses the request"
             credential = nil
-        } else if kind != .unauthorized {
+        } else if kind == .unauthorized {
+            detail = context.action == .getToken ? "" : response.unmetChallenge ?? ""
+        } else {
             detail =
                 response.status == 413 && errors.isEmpty
                 ? "the request is too large"

@@ -46,6 +46,10 @@ struct ProvokedTroubleTests {
                 environment: [Trouble.upstreamVariable(mirror, "TOKEN"): "t"]
             )
         },
+        Trouble("it asks for a log-in by …, which is not supported here") {
+            let challenge: HeaderList = ["WWW-Authenticate": "Negotiate"]
+            $0.upstream.script(.init(times: nil), .error(401, "UNAUTHORIZED", headers: challenge))
+        },
         Trouble("its token service … is another organisation's, so the credentials were not sent there", withheld),
         Trouble("not allowed to …") {
             $0.upstream.script(.init("GET", .manifests, times: nil), .error(403, "DENIED"))
