@@ -48,18 +48,54 @@ struct WaitingTests {
         }
     }
 
-    @Test("A time that nobody waits for holds nobody else back")
-    func passesLongWaits() async throws {
+    @Test(
+        "A time that nobody waits for fails all questions of that kind at once, and holds no others back",
+        arguments: [429, 503]
+    )
+    func failsTheLike(status: Int) async throws {
         try await ScriptedRegistry.with { registry in
-            registry.script(RequestMatch("GET", .tags), .status(429, headers: ["Retry-After": "3600"]))
-            registry.script(RequestMatch("GET", .tags), .reply(.json(200, #"{"tags":["a"]}"#)))
+            registry.load(.image(), repository: "library/app", tag: "v1")
+            registry.script(RequestMatch("GET", .tags), .status(status, headers: ["Retry-After": "3600"]))
             let clock = TestClock()
             try await withClient(clock: clock) { client in
-                await #expect(throws: RegistryError.self) { _ = try await client.pull(registry).tags() }
+                for seconds in [0, 1, 898] {
+                    clock.advance(by: .seconds(seconds))
+                    for name in ["library/app", "library/b"] as [RepositoryName] {
+                        await #expect {
+                            _ = try await client.pull(registry, name).tags()
+                        } throws: { error in
+                            "\(error)".contains("rate limited until 2") && "\(error)".contains("(\(status))")
+                        }
+                    }
+                }
+                #expect(registry.requests.count == 1)
+                #expect(try await client.pull(registry).resolve(.tag("v1")) != nil)
+                // After a quarter of an hour it is asked once more, whatever it has said.
+                clock.advance(by: .seconds(2))
                 let tags = try await client.pull(registry).tags()
-                #expect(tags == ["a"])
+                #expect(tags == ["v1"])
             }
             #expect(clock.sleeps.isEmpty)
+        }
+    }
+
+    @Test("A host that answers a question after all is asked it again")
+    func forgetsLongWaits() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(.image(), repository: "library/app", tag: "v1")
+            let gate = Gate()
+            registry.script(RequestMatch("GET", .tags), .holdHead(gate))
+            registry.script(RequestMatch("GET", .tags), .status(429, headers: ["Retry-After": "3600"]))
+            try await withClient { client in
+                let repository = client.pull(registry)
+                async let first = repository.tags()
+                try await gate.waitForArrivals()
+                await #expect(throws: RegistryError.self) { _ = try await repository.tags() }
+                gate.open()
+                #expect(try await first == ["v1"])
+                #expect(try await repository.tags() == ["v1"])
+            }
+            #expect(registry.requests.count == 3)
         }
     }
 

@@ -17,6 +17,7 @@ final class HostClient: Sendable {
     /// Whether the host has said by GET too that something is not there of which HEAD knew nothing.
     let trustsHEAD = Atomic(false)
     private let gate: HostGate
+    private let refusals: LongRefusals
     /// What the host has places for, whichever client asks.
     private let places: RegistryConnections.Places?
     private let leavesRoom: Bool
@@ -50,7 +51,15 @@ final class HostClient: Sendable {
         self.places = places
         oneConnection = places?.oneConnection ?? OneConnection(retry.timer)
         leavesRoom = configuration.leavesRoom
-        self.stack = RateLimit(next: stack, host: name, gate: gate, places: places?.gate ?? gate, retry: retry)
+        refusals = LongRefusals(patience: retry.policy.maximumRetryAfter, timer: retry.timer)
+        self.stack = RateLimit(
+            next: stack,
+            host: name,
+            gate: gate,
+            places: places?.gate ?? gate,
+            retry: retry,
+            refusals: refusals
+        )
     }
 
     /// A registry, with the challenges that it makes.
@@ -112,7 +121,7 @@ final class HostClient: Sendable {
         _ request: HTTPRequest,
         _ use: (HTTPResponse) async throws -> Result
     ) async throws -> Result {
-        try checkPatience(request.context)
+        try checkPatience(request)
         if let limit = counted.makesRoom(request.lane) { tell(limit, request) }
         do {
             let result = try await gate.pass(request.lane, waits: !request.context.budget.hasAlternative) {
@@ -134,17 +143,25 @@ final class HostClient: Sendable {
     }
 
     /// Where one operation after the other would wait in vain, those that begin later need not.
-    private func checkPatience(_ context: CallContext) throws {
+    private func checkPatience(_ request: HTTPRequest) throws {
+        if let standing = refusals.standing(against: request) {
+            throw refusal(request.context, "", status: standing.status, left: standing.left)
+        }
         guard let left = gate.pauseLeft(refusingFor: Self.patience) else { return }
         throw refusal(
-            context,
+            request.context,
             "it has refused everything for \(Self.patience.components.seconds / 60) minutes",
             left: left
         )
     }
 
-    private func refusal(_ context: CallContext, _ detail: String, left: Duration) -> RegistryError {
-        retry.rateLimited(context.error(.unavailable, detail, status: 429), left)
+    private func refusal(
+        _ context: CallContext,
+        _ detail: String,
+        status: Int = 429,
+        left: Duration
+    ) -> RegistryError {
+        retry.rateLimited(context.error(.unavailable, detail, status: status), left)
     }
 
     private func exchange<Result>(

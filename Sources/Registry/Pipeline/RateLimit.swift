@@ -10,21 +10,27 @@ struct RateLimit: HTTPHandler {
     /// Where it is decided how many requests there are at a time.
     let places: HostGate
     let retry: Retry
+    let refusals: LongRefusals
 
     func send(_ request: HTTPRequest) async throws -> HTTPResponse {
         let response = try await next.send(request)
         guard !request.accepted.contains(response.status) else {
-            gate.answered()
+            answered(request)
             return response
         }
         var error = RegistryError(response, request.context)
         if response.status == 429 || response.status == 503 || error.code == .tooManyRequests {
             bound(error, request.context)
-            pause(&error, response, request.context)
+            pause(&error, response, request)
         } else {
-            gate.answered()
+            answered(request)
         }
         throw error
+    }
+
+    private func answered(_ request: HTTPRequest) {
+        gate.answered()
+        refusals.answered(request)
     }
 
     private func bound(_ error: RegistryError, _ context: CallContext) {
@@ -36,7 +42,8 @@ struct RateLimit: HTTPHandler {
     }
 
     /// What is told to wait less than the ordinary back-off, or under a second, waits for that and counts as a try.
-    private func pause(_ error: inout RegistryError, _ response: HTTPResponse, _ context: CallContext) {
+    private func pause(_ error: inout RegistryError, _ response: HTTPResponse, _ request: HTTPRequest) {
+        let context = request.context
         let told = (response.header("Retry-After") ?? response.header("X-Retry-After"))
             .flatMap { RetryAfter.delay($0, now: retry.date()) }
         guard told != nil || response.status != 503 else { return }
@@ -44,7 +51,10 @@ struct RateLimit: HTTPHandler {
         let delay = max(told ?? .zero, ordinary)
         let isOrdinary =
             !context.budget.hasAlternative && (delay == ordinary && told != ordinary || delay < .seconds(1))
-        // A wait that is too long fails the operation at once, and must not keep others waiting either.
+        // A wait that is too long fails the operation at once, and all that would ask the same.
+        if !isOrdinary, delay > retry.policy.maximumRetryAfter {
+            refusals.refused(request, status: response.status, for: delay)
+        }
         if isOrdinary || delay <= retry.policy.maximumRetryAfter, gate.pause(for: delay), !context.budget.hasAlternative
         {
             retry.tell(
