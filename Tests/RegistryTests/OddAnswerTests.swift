@@ -220,8 +220,22 @@ struct OddAnswerTests {
     func fallsBack(status: Int) async throws {
         try await ScriptedRegistry.with { registry in
             registry.script(RequestMatch("GET", "/referrers/", times: nil), .status(status))
-            let listed = try await withClient { try await $0.pull(registry).listedReferrers(of: image.digest) }
-            #expect(listed == nil)
+            let answer = try await withClient { try await $0.pull(registry).referrers(of: image.digest) }
+            switch answer {
+            case .known(let listed): #expect(listed == nil && [204, 400, 404, 405, 501].contains(status))
+            case .unknown: #expect(![204, 400, 404, 405, 501].contains(status))
+            }
+        }
+    }
+
+    @Test("A registry that knows no such manifest, or repository, has not said that it keeps no lists of referrers")
+    func knowsTheQuestion() async throws {
+        for code in ["MANIFEST_UNKNOWN", "NAME_UNKNOWN"] {
+            try await ScriptedRegistry.with { registry in
+                registry.script(RequestMatch("GET", "/referrers/", times: nil), .error(404, code))
+                let answer = try await withClient { try await $0.pull(registry).referrers(of: image.digest) }
+                guard case .unknown = answer else { throw SampleReader.Broken() }
+            }
         }
     }
 

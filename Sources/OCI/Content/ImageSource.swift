@@ -16,8 +16,10 @@ package protocol ImageSource: ContentSource, TagListing {
     /// The manifest that a reference stands for; `nil` when there is none.
     func manifest(_ reference: Reference) async throws -> Manifest?
 
-    /// What refers to a manifest, as the source's own interface lists it; `nil` when it has none.
-    func listedReferrers(of digest: Digest) async throws -> [ReferrerEntry]?
+    /// What refers to a manifest, as the source's own interface lists it.
+    ///
+    /// - Returns: `nil` when it has no such interface; nothing is known where it refuses to tell.
+    func referrers(of digest: Digest) async throws -> Knowledge<[ReferrerEntry]?>
 
     /// The size of a blob by its digest alone, in bytes; `nil` when there is none.
     func blobSize(_ digest: Digest) async throws -> Int64?
@@ -31,4 +33,10 @@ extension ImageSource {
     package var isCache: Bool { false }
 
     package func hasAlternative(for digest: Digest) -> Bool { false }
+
+    /// What refers to a manifest, as the source's own interface lists it; `nil` when it does not tell, for whatever reason.
+    package func listedReferrers(of digest: Digest) async throws -> [ReferrerEntry]? {
+        guard case .known(let listed) = try await referrers(of: digest) else { return nil }
+        return listed
+    }
 }

@@ -34,7 +34,7 @@ package protocol ImageTarget: ContentSink, TagListing {
     ) async throws -> Knowledge<Answer>
 }
 
-/// What asking a target came to where its refusal is an answer too.
+/// What asking a registry came to where its refusal is an answer too.
 ///
 /// Push-only credentials, and registries that hide what they hold, refuse questions about a target that can be pushed
 /// to all the same: then nothing is known, and copying is right.

@@ -14,7 +14,8 @@ struct ReferrerPages {
         context = repository.context(.listReferrers)
     }
 
-    func all(of digest: Digest) async throws -> [ReferrerEntry]? {
+    /// - Returns: `nil` where the registry knows no such question; see ``Repository/referrers(of:)``.
+    func all(of digest: Digest) async throws -> Knowledge<[ReferrerEntry]?> {
         var request = repository.request(context, .GET, "referrers/\(digest)")
         request.headers = ["Accept": MediaType.ociIndex.description]
         request.limit = Manifest.maximumSize
@@ -22,16 +23,18 @@ struct ReferrerPages {
         var found: [ReferrerEntry] = []
         var visited: Set<HTTPURL> = []
         while true {
-            let response = try await page(request)
-            guard let response, response.status == 200, let entries = try entries(response) else {
-                guard visited.isEmpty else {
-                    throw context.error(.protocolViolation, "a page of the list is missing", status: response?.status)
-                }
-                return nil
+            let response: HTTPResponse
+            let entries: [ReferrerEntry]
+            switch try await page(request) {
+            case .known(let page?): (response, entries) = page
+            case let lack:
+                guard visited.isEmpty else { throw context.error(.protocolViolation, "a page of the list is missing") }
+                if case .unknown(let error) = lack { return .unknown(error) }
+                return .known(nil)
             }
             found += entries
             visited.insert(response.url)
-            guard let next = try response.nextPage(context) else { return found }
+            guard let next = try response.nextPage(context) else { return .known(found) }
             guard !visited.contains(next), found.count < Self.maximumReferrers, visited.count < Self.maximumPages
             else {
                 throw context.error(.protocolViolation, "the pages of the list do not fit together")
@@ -40,12 +43,22 @@ struct ReferrerPages {
         }
     }
 
-    /// - Returns: `nil` when the registry, or who stands before it, knows no such question.
-    private func page(_ request: HTTPRequest) async throws -> HTTPResponse? {
+    /// - Returns: `nil` when the registry knows no such question; what it, or who stands before it, says otherwise tells nothing
+    ///   of what there is.
+    private func page(_ request: HTTPRequest) async throws -> Knowledge<(HTTPResponse, [ReferrerEntry])?> {
         do {
-            return try await repository.client.fetch(request)
+            let response = try await repository.client.fetch(request)
+            if response.status == 200 {
+                guard let entries = try entries(response) else {
+                    return .unknown(context.error(.protocolViolation, "the answer is no list of referrers"))
+                }
+                return .known((response, entries))
+            }
+            // Who names the repository or the manifest has understood the question.
+            let refusal = RegistryError(response, context)
+            return [.nameUnknown, .manifestUnknown].contains(refusal.code) ? .unknown(refusal) : .known(nil)
         } catch let error as RegistryError where error.isLackOfReferrers {
-            return nil
+            return .unknown(error)
         }
     }
 

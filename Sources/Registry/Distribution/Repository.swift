@@ -137,7 +137,7 @@ extension Repository {
     /// OCI distribution-spec 1.1.1, end-12a, all pages.
     ///
     /// - Returns: `nil` when the registry has no such interface; an empty list for what nothing refers to.
-    package func listedReferrers(of digest: Digest) async throws -> [ReferrerEntry]? {
+    package func referrers(of digest: Digest) async throws -> Knowledge<[ReferrerEntry]?> {
         try await ReferrerPages(self).all(of: digest)
     }
 

@@ -25,7 +25,8 @@ struct ReferrerCopy: Sendable {
 
     /// - Throws: ``CopyError`` that names the referrer; `CancellationError`. Safe to repeat.
     func run() async throws -> Outcome {
-        let search = ReferrerSearch(source: copy.source, cache: copy.cache, tags: try await copy.referrerTags())
+        var search = ReferrerSearch(source: copy.source, cache: copy.cache, tags: try await copy.referrerTags())
+        search.target = copy.job.target
         var outcome = Outcome()
         var level = graph.subjects
         var seen = Set(level)
@@ -112,7 +113,7 @@ struct ReferrerCopy: Sendable {
         if let tag { return try await copy.target.store(manifest, as: tag) }
         _ = try await copy.known.ensure(manifest.descriptor.digest, as: .manifest, in: copy.job.target) {
             let isListed = try await copy.target.storeReferrer(manifest, as: nil)
-            if isListed { copy.known.referrerIndexes.note(true, by: copy.job.target) }
+            if isListed { copy.known.referrerIndexes.note(.registry, of: copy.job.target) }
             return .stored(bytes: manifest.descriptor.size)
         }
     }

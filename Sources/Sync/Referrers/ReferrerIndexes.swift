@@ -9,17 +9,40 @@ final class ReferrerIndexes: Sendable {
         let subject: Digest
     }
 
-    private let keepers = Mutex<[RepositoryReference: Bool]>([:])
+    /// Who keeps the lists of a repository's referrers.
+    enum Keeper {
+        case registry
+        /// Nobody; tags stand in for them.
+        case tags
+        /// The registry does not tell.
+        case untold
+
+        init(_ answer: Knowledge<[ReferrerEntry]?>) {
+            self =
+                switch answer {
+                case .known(_?): .registry
+                case .known(nil): .tags
+                case .unknown: .untold
+                }
+        }
+    }
+
+    private let keepers = Mutex<[RepositoryReference: Keeper]>([:])
     private let writers = KeyedLock<Key>()
 
     /// Whether the registry is known to list the repository's referrers itself; `nil` when nobody has asked yet.
     func areKept(by repository: RepositoryReference) -> Bool? {
+        keeper(of: repository).map { $0 == .registry }
+    }
+
+    /// Who keeps the repository's lists; `nil` when nobody has asked yet.
+    func keeper(of repository: RepositoryReference) -> Keeper? {
         keepers.withLock { $0[repository] }
     }
 
-    /// Notes whether the registry lists the repository's referrers itself.
-    func note(_ areKept: Bool, by repository: RepositoryReference) {
-        keepers.withLock { $0[repository] = areKept }
+    /// Notes who keeps the repository's lists.
+    func note(_ keeper: Keeper, of repository: RepositoryReference) {
+        keepers.withLock { $0[repository] = keeper }
     }
 
     /// Runs a body while nobody else in this run works on the same list.

@@ -26,22 +26,24 @@ struct ReferrerNews {
     /// - Throws: `CacheError`; `CancellationError`; what source and target throw.
     func isThere() async throws -> Bool {
         guard var questions = try await questions() else { return true }
+        if try await isListGone() { return true }
         while let position = questions.indices.randomElement() {
             switch questions.remove(at: position) {
             case .interface(let subjects):
                 guard let isNew = try await interface(subjects) else { continue }
                 return isNew
             case .index(let subject):
-                if let listed = try await search.list(of: subject) { return try await differs(listed, subject) }
-                guard hasInterface, let isNew = try await interface([subject]) else { continue }
-                return isNew
+                let list = try await search.list(of: subject)
+                if case .list(let listed) = list { return try await differs(listed, subject) }
+                if hasInterface, let isNew = try await interface([subject]) { return isNew }
+                if case .absent = list, try await isGone(subject) { return true }
             case .tag(let tag, let former):
                 return try await copy.source.resolve(.tag(tag)).map { !former.contains($0.digest) } ?? true
             case .unlisted(let tag, let given):
                 return try await copy.source.resolve(.tag(tag)).map { !given.contains($0.digest) } ?? false
             }
         }
-        return false
+        return try await isListGone()
     }
 
     private var search: ReferrerSearch { ReferrerSearch(source: copy.source, cache: copy.cache, tags: tags) }
@@ -88,22 +90,32 @@ struct ReferrerNews {
     /// - Returns: `nil` when there is no such interface.
     private func interface(_ subjects: [Digest]) async throws -> Bool? {
         for subject in subjects {
-            let listed = try await copy.source.listedReferrers(of: subject)?.map(\.descriptor)
-            copy.known.referrerIndexes.note(listed != nil, by: copy.job.source)
-            guard let listed else { return nil }
-            if try await differs(listed, subject) { return true }
+            let answer = try await copy.source.referrers(of: subject)
+            copy.known.referrerIndexes.note(.init(answer), of: copy.job.source)
+            guard case .known(let listed?) = answer else { return nil }
+            if try await differs(listed.map(\.descriptor), subject) { return true }
         }
         return false
+    }
+
+    /// Whether the tag of a list has gone of which the target was given something.
+    private func isListGone() async throws -> Bool {
+        for subject in graph.subjects where tags.lacks(try subject.referrersTag) {
+            if try await isGone(subject) { return true }
+        }
+        return false
+    }
+
+    /// The same of a subject whose list has no tag: only where no interface may list it, which refuses to for now.
+    private func isGone(_ subject: Digest) async throws -> Bool {
+        guard copy.known.referrerIndexes.keeper(of: copy.job.source) == .tags else { return false }
+        return try await !listable(given(subject)).subtracting(tagged(subject)).isEmpty
     }
 
     private func differs(_ listed: [Descriptor], _ subject: Digest) async throws -> Bool {
         let given = try await given(subject)
         let there = listed.filter { $0.digest != subject }
-        let known = Set(
-            try given.here.filter { try copy.cache.manifest($0)?.subject?.digest == subject }.map(\.digest)
-        )
-        // What else the target was given may be what one of cosign's tags is at the source.
-        guard known.isSubset(of: there.map(\.digest)) else { return true }
+        guard try listable(given).isSubset(of: there.map(\.digest)) else { return true }
         guard try await lost(subject).isSubset(of: there.map(\.digest)) else { return true }
         for descriptor in there where !given.all.contains(descriptor.digest) {
             // What is listed and cannot be had is no news, until it can.
@@ -114,17 +126,23 @@ struct ReferrerNews {
 
     /// What the cache had of that and has lost, but for what one of cosign's tags is, which nobody lists.
     private func lost(_ subject: Digest) async throws -> Set<Digest> {
-        var lost = Set(try await copy.cache.names.lostReferrers(of: subject, in: copy.job.target))
-        for tag in subject.cosignTags where !lost.isEmpty {
-            if let tagged = try await copy.cache.names.resolve(.tag(tag), in: copy.job.source) {
-                lost.remove(tagged.digest)
-            }
+        let lost = Set(try await copy.cache.names.lostReferrers(of: subject, in: copy.job.target))
+        return lost.isEmpty ? lost : lost.subtracting(try await tagged(subject))
+    }
+
+    /// What cosign's tags were at the source.
+    private func tagged(_ subject: Digest) async throws -> Set<Digest> {
+        var tagged: Set<Digest> = []
+        for tag in subject.cosignTags {
+            guard let known = try await copy.cache.names.resolve(.tag(tag), in: copy.job.source) else { continue }
+            tagged.insert(known.digest)
         }
-        return lost
+        return tagged
     }
 
     /// What the target was given of what refers to a manifest.
     private struct Given {
+        let subject: Digest
         let here: [Descriptor]
         let all: Set<Digest>
 
@@ -132,8 +150,14 @@ struct ReferrerNews {
         var elsewhere: Set<Digest> { all.subtracting(here.map(\.digest)) }
     }
 
+    /// What of it a list would name: what else there is may be what one of cosign's tags is at the source.
+    private func listable(_ given: Given) throws -> Set<Digest> {
+        Set(try given.here.filter { try copy.cache.manifest($0)?.subject?.digest == given.subject }.map(\.digest))
+    }
+
     private func given(_ subject: Digest) async throws -> Given {
         Given(
+            subject: subject,
             here: try await copy.cache.names.referrers(of: subject, in: copy.job.target),
             all: Set(try await copy.cache.names.listedReferrers(of: subject, in: copy.job.target))
         )

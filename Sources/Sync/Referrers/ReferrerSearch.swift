@@ -21,7 +21,8 @@ struct FoundReferrers: Sendable {
     let missing: [Descriptor]
     /// What the source lists and is no manifest of a kind that is mirrored.
     let unread: [Descriptor]
-    /// Whether the source has a list at all: a refused question does not mean that nothing refers to the subject.
+    /// Whether the source has a list, or had one and has none any more: a refused question does not mean that nothing refers to the
+    /// subject.
     let hasList: Bool
 }
 
@@ -30,13 +31,19 @@ enum ReferrerTags: Sendable {
     case listed(Set<TagName>)
     /// The source does not tell: any of them may be there.
     case unlisted
+    /// The source knows of no tags at all: none is asked for, which proves nothing.
+    case missing
 
     func mayHave(_ tag: TagName) -> Bool {
         switch self {
         case .listed(let tags): tags.contains(tag)
         case .unlisted: true
+        case .missing: false
         }
     }
+
+    /// Whether the source has told its tags, and not this one.
+    func lacks(_ tag: TagName) -> Bool { if case .listed(let tags) = self { !tags.contains(tag) } else { false } }
 
     var isUnlisted: Bool { if case .unlisted = self { true } else { false } }
 }
@@ -51,6 +58,16 @@ struct ReferrerSearch: Sendable {
     let source: any ImageSource
     let cache: ContentCache
     let tags: ReferrerTags
+    /// What was given what the source lists, where something was.
+    var target: RepositoryReference?
+
+    /// What stands under the tag of a list.
+    enum TaggedList {
+        case list([Descriptor])
+        case absent
+        /// Something else, or nobody tells.
+        case unknown
+    }
 
     /// One of what a list names.
     enum Reading {
@@ -69,10 +86,9 @@ struct ReferrerSearch: Sendable {
 
     private func referrers(of subject: Digest) async throws -> FoundReferrers {
         try await CopyError.naming("what refers to it", of: subject) {
-            let answer = try await source.listedReferrers(of: subject)?.map(\.descriptor)
-            let list = try await list(of: subject)
+            let listed = try await listed(subject)
             var seen: Set<Digest> = [subject]
-            let named = ((answer ?? []) + (list ?? [])).filter { seen.insert($0.digest).inserted }
+            let named = (listed ?? []).filter { seen.insert($0.digest).inserted }
             guard named.count <= ReferrerCopy.maximumCount else { throw CopyError(.tooManyReferrers) }
             var (found, missing, unread) = ([Referrer](), [Descriptor](), [Descriptor]())
             for descriptor in named {
@@ -88,8 +104,22 @@ struct ReferrerSearch: Sendable {
                 referrers: found + (try await tagged(subject)),
                 missing: missing,
                 unread: unread,
-                hasList: answer != nil || list != nil
+                hasList: listed != nil
             )
+        }
+    }
+
+    /// All that the source lists, by its interface and by the tag that stands in for it; `nil` where neither tells.
+    private func listed(_ subject: Digest) async throws -> [Descriptor]? {
+        let answer = try await source.referrers(of: subject)
+        guard case .known(let entries) = answer else {
+            guard case .list(let list) = try await list(of: subject) else { return nil }
+            return list
+        }
+        switch try await list(of: subject, orItsLack: entries == nil) {
+        case .list(let list): return (entries ?? []).map(\.descriptor) + list
+        case .absent: return (entries ?? []).map(\.descriptor)
+        case .unknown: return entries?.map(\.descriptor)
         }
     }
 
@@ -103,11 +133,29 @@ struct ReferrerSearch: Sendable {
         return found
     }
 
-    /// What the tag lists that stands in for the interface; `nil` where there is none.
-    func list(of subject: Digest) async throws -> [Descriptor]? {
+    /// What the tag lists that stands in for the interface.
+    ///
+    /// That an earlier list has gone is asked for, where that matters: the listing of tags may be a mirror's, or older.
+    func list(of subject: Digest, orItsLack matters: Bool = false) async throws -> TaggedList {
         let tag = try subject.referrersTag
-        guard tags.mayHave(tag) else { return nil }
-        return try await source.manifest(.tag(tag))?.listedReferrers(of: subject)
+        guard tags.mayHave(tag) else {
+            guard matters, tags.lacks(tag), try await hadList(subject) else { return .unknown }
+            return try await taggedList(tag, subject)
+        }
+        return try await taggedList(tag, subject)
+    }
+
+    private func taggedList(_ tag: TagName, _ subject: Digest) async throws -> TaggedList {
+        guard let manifest = try await source.manifest(.tag(tag)) else { return .absent }
+        return manifest.listedReferrers(of: subject).map(TaggedList.list) ?? .unknown
+    }
+
+    /// Whether the source is known to have listed something, or something was given of what it listed.
+    private func hadList(_ subject: Digest) async throws -> Bool {
+        for place in [source.location] + (target.map { [$0] } ?? []) {
+            guard try await cache.names.listedReferrers(of: subject, in: place).isEmpty else { return true }
+        }
+        return false
     }
 
     /// By the digest alone: registries are known to list other sizes and types than the manifest's.

@@ -54,8 +54,8 @@ struct CachedSource: ImageSource {
         }
     }
 
-    func listedReferrers(of digest: Digest) async throws -> [ReferrerEntry]? {
-        try await cache.names.referrers(of: digest, in: location).map { ReferrerEntry(descriptor: $0) }
+    func referrers(of digest: Digest) async throws -> Knowledge<[ReferrerEntry]?> {
+        .known(try await cache.names.referrers(of: digest, in: location).map { ReferrerEntry(descriptor: $0) })
     }
 
     func blobSize(_ digest: Digest) async throws -> Int64? {

@@ -76,7 +76,7 @@ extension ImageSource {
     /// A refused list is no failure: each tag can be asked for.
     func referrerTags() async throws -> ReferrerTags {
         do {
-            return .listed(Set(try await tags()?.filter(\.isReferrerTag) ?? []))
+            return try await tags().map { .listed(Set($0.filter(\.isReferrerTag))) } ?? .missing
         } catch let error as RegistryError where error.isRefusalToTell {
             return .unlisted
         }

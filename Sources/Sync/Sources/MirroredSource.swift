@@ -59,8 +59,8 @@ struct MirroredSource: ImageSource {
         }
     }
 
-    func listedReferrers(of digest: Digest) async throws -> [ReferrerEntry]? {
-        try await host.listedReferrers(of: digest)
+    func referrers(of digest: Digest) async throws -> Knowledge<[ReferrerEntry]?> {
+        try await host.referrers(of: digest)
     }
 
     func blobSize(_ digest: Digest) async throws -> Int64? {

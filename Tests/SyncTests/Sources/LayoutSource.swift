@@ -96,12 +96,13 @@ struct LayoutSource: ImageSource {
         try await deliver(bytes.getSlice(at: Int(offset), length: bytes.readableBytes - Int(offset)) ?? ByteBuffer())
     }
 
-    func listedReferrers(of digest: Digest) async throws -> [ReferrerEntry]? {
-        try entries().map(\.descriptor).filter { descriptor in
+    func referrers(of digest: Digest) async throws -> Knowledge<[ReferrerEntry]?> {
+        let found = try entries().map(\.descriptor).filter { descriptor in
             try bytes(file(descriptor.digest)).map {
                 try Manifest(bytes: $0, contentType: nil).subject?.digest == digest
             } ?? false
-        }.map { ReferrerEntry(descriptor: $0) }
+        }
+        return .known(found.map { ReferrerEntry(descriptor: $0) })
     }
 
     func blobSize(_ digest: Digest) async throws -> Int64? { bytes(file(digest)).map { Int64($0.readableBytes) } }
