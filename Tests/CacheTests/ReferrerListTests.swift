@@ -51,6 +51,13 @@ struct ReferrerListTests {
             try await cache.names.addReferrers(of: Self.image.digest, in: Self.place("other"), [order[0], order[2]])
             #expect(try await Self.listed(cache, in: "other") == [digests[2], digests[0]])
             #expect(try await Self.listed(cache, in: "pub") == [digests[1]])
+            try await cache.names.addReferrers(
+                of: Self.image.digest,
+                in: Self.place("other"),
+                [Self.signatures[1].top],
+                removing: [digests[2]]
+            )
+            #expect(try await Self.listed(cache, in: "other") == [digests[0], digests[1]])
         }
     }
 

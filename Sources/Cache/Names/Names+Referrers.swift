@@ -53,19 +53,27 @@ extension Names {
         try await setReferrers([(subject, referrers)], in: location)
     }
 
-    /// Notes that a repository lists something as referring to a manifest, whatever else it lists.
+    /// Notes that a repository lists something as referring to a manifest, and some things no more, whatever else it lists.
     ///
     /// For what comes from elsewhere than the repository, an archive for example. Safe to repeat; costs no transaction
     /// when nothing changes, and nothing is noted where the cache cannot be written.
     package func addReferrers(
         of subject: Digest,
         in location: RepositoryReference,
-        _ referrers: [Descriptor]
+        _ referrers: [Descriptor],
+        removing gone: Set<Digest> = []
     ) async throws {
         let list = ReferrerRows.List(subject, referrers.map(\.digest))
         let listed = try await store.index.read { try $0.referrers.listed(of: subject, in: location) }
-        guard !store.isReadOnly, !list.referrers.allSatisfy(listed.contains) else { return }
-        try await store.index.write { try $0.referrers.add(list, in: location) }
+        guard !store.isReadOnly, !list.referrers.allSatisfy(listed.contains) || !gone.isDisjoint(with: listed) else {
+            return
+        }
+        try await store.index.write { db in
+            try db.referrers.add(list, in: location)
+            guard !gone.isEmpty else { return }
+            let kept = try db.referrers.listed(of: subject, in: location).filter { !gone.contains($0) }
+            try db.referrers.set(ReferrerRows.List(subject, kept), in: location)
+        }
     }
 
     /// Forgets what is listed as referring to something where nothing is here of both.

@@ -14,6 +14,8 @@ struct CopyJob: Sendable {
     var includesReferrers = false
     /// The source's tags under which referrers are kept, where the source has been listed.
     var referrerTags: ReferrerTags?
+    /// From where else referrers are copied to the target.
+    var otherSources: [RepositoryReference] = []
 
     /// The target's tag.
     var place: Names.Place { Names.Place(location: target, tag: tag) }

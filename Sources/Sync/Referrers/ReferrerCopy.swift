@@ -33,18 +33,30 @@ struct ReferrerCopy: Sendable {
         for _ in 0..<Self.maximumDepth where !level.isEmpty {
             let found = try await search.referrers(of: level)
             level = []
+            // Before the target is given anything: what one source of it lists another does not take away.
+            if !copy.source.isCache { try await note(found) }
             for found in found {
                 outcome.count += found.referrers.count
                 guard outcome.count <= Self.maximumCount else { throw CopyError(.tooManyReferrers) }
                 outcome.warnings += try await send(found)
                 level += found.referrers.map(\.manifest.descriptor.digest).filter { seen.insert($0).inserted }
             }
-            if !copy.source.isCache { try await copy.cache.noteReferrers(found, in: copy.job.source) }
         }
         if let last = level.first {
             outcome.warnings.append("what refers to \(last) is left out: more than \(Self.maximumDepth) levels")
         }
         return outcome
+    }
+
+    /// Notes what the source lists, and forgets those of cosign's tags that it has no more.
+    private func note(_ found: [FoundReferrers]) async throws {
+        for found in found {
+            for tag in found.subject.cosignTags where !found.referrers.contains(where: { $0.tag == tag }) {
+                guard try await copy.cache.names.resolve(.tag(tag), in: copy.job.source) != nil else { continue }
+                _ = try await copy.cache.names.remove(tag, of: copy.job.source)
+            }
+        }
+        try await copy.cache.noteReferrers(found, in: copy.job.source)
     }
 
     /// - Returns: warnings.
@@ -53,7 +65,7 @@ struct ReferrerCopy: Sendable {
             let name = referrer.tag?.description ?? referrer.manifest.descriptor.digest.description
             try await CopyError.naming(name, of: found.subject) { try await send(referrer) }
         }
-        let gone = try await gone(found)
+        let stale = copy.source.isCache ? [] : try await stale(found)
         var warnings = found.missing.map {
             "\(copy.source.place) lists \($0.digest), which refers to \(found.subject), and does not have it: it is left "
                 + "out until it is there"
@@ -63,30 +75,34 @@ struct ReferrerCopy: Sendable {
                 + "\(found.subject) and is no manifest of a kind that is mirrored: it is left out"
         }
         warnings += try await CopyError.naming("the list of referrers", of: found.subject) {
-            try await list(found, without: Set(gone))
+            try await list(
+                found,
+                without: stale.filter { try copy.cache.manifest($0)?.subject?.digest == found.subject }
+            )
         }
         guard !copy.source.isCache else { return warnings }
-        let given = found.referrers.map(\.manifest.descriptor)
-        if found.hasList {
-            try await copy.cache.names.setReferrers(of: found.subject, in: copy.job.target, to: given)
-        } else {
-            try await copy.cache.names.addReferrers(of: found.subject, in: copy.job.target, given)
-        }
+        try await copy.cache.names.addReferrers(
+            of: found.subject,
+            in: copy.job.target,
+            found.referrers.map(\.manifest.descriptor),
+            removing: stale
+        )
         return warnings
     }
 
-    /// What the target was given and the source does not list any more.
-    private func gone(_ found: FoundReferrers) async throws -> [Digest] {
-        guard !copy.source.isCache else { return [] }
-        for tag in found.subject.cosignTags where !found.referrers.contains(where: { $0.tag == tag }) {
-            guard try await copy.cache.names.resolve(.tag(tag), in: copy.job.source) != nil else { continue }
-            _ = try await copy.cache.names.remove(tag, of: copy.job.source)
-        }
+    /// What the target was given and none of its sources lists any more.
+    private func stale(_ found: FoundReferrers) async throws -> Set<Digest> {
         guard found.hasList else { return [] }
-        let left = Set((found.referrers.map(\.manifest.descriptor) + found.missing + found.unread).map(\.digest))
-        return try await copy.cache.names.referrers(of: found.subject, in: copy.job.target)
-            .filter { try copy.cache.manifest($0)?.subject?.digest == found.subject }
-            .map(\.digest).filter { !left.contains($0) }
+        let (subject, target, names) = (found.subject, copy.job.target, copy.cache.names)
+        var given = Set(try await names.listedReferrers(of: subject, in: target))
+        if !copy.job.otherSources.isEmpty {
+            // What another source's registry has mounted never came here: who lists it is not known.
+            let here = try await names.referrers(of: subject, in: target).map(\.digest)
+            given.formIntersection(Set(here).union(try await names.lostReferrers(of: subject, in: target)))
+        }
+        // Asked for last: who gives something to the target has noted before that it is listed.
+        let left = found.referrers.map(\.manifest.descriptor) + found.missing + found.unread
+        return given.subtracting(left.map(\.digest)).subtracting(try await copy.listedElsewhere(subject))
     }
 
     private func send(_ referrer: Referrer) async throws {

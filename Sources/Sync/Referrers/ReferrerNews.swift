@@ -109,13 +109,13 @@ struct ReferrerNews {
     /// The same of a subject whose list has no tag: only where no interface may list it, which refuses to for now.
     private func isGone(_ subject: Digest) async throws -> Bool {
         guard copy.known.referrerIndexes.keeper(of: copy.job.source) == .tags else { return false }
-        return try await !listable(given(subject)).subtracting(tagged(subject)).isEmpty
+        return try await !listable(given(subject)).subtracting(copy.tagged(subject, at: copy.job.source)).isEmpty
     }
 
     private func differs(_ listed: [Descriptor], _ subject: Digest) async throws -> Bool {
         let given = try await given(subject)
         let there = listed.filter { $0.digest != subject }
-        guard try listable(given).isSubset(of: there.map(\.digest)) else { return true }
+        guard try await listable(given).isSubset(of: there.map(\.digest)) else { return true }
         guard try await lost(subject).isSubset(of: there.map(\.digest)) else { return true }
         for descriptor in there where !given.all.contains(descriptor.digest) {
             // What is listed and cannot be had is no news, until it can.
@@ -127,17 +127,9 @@ struct ReferrerNews {
     /// What the cache had of that and has lost, but for what one of cosign's tags is, which nobody lists.
     private func lost(_ subject: Digest) async throws -> Set<Digest> {
         let lost = Set(try await copy.cache.names.lostReferrers(of: subject, in: copy.job.target))
-        return lost.isEmpty ? lost : lost.subtracting(try await tagged(subject))
-    }
-
-    /// What cosign's tags were at the source.
-    private func tagged(_ subject: Digest) async throws -> Set<Digest> {
-        var tagged: Set<Digest> = []
-        for tag in subject.cosignTags {
-            guard let known = try await copy.cache.names.resolve(.tag(tag), in: copy.job.source) else { continue }
-            tagged.insert(known.digest)
-        }
-        return tagged
+        guard !lost.isEmpty else { return [] }
+        return try await lost.subtracting(copy.tagged(subject, at: copy.job.source))
+            .subtracting(copy.listedElsewhere(subject))
     }
 
     /// What the target was given of what refers to a manifest.
@@ -150,9 +142,15 @@ struct ReferrerNews {
         var elsewhere: Set<Digest> { all.subtracting(here.map(\.digest)) }
     }
 
-    /// What of it a list would name: what else there is may be what one of cosign's tags is at the source.
-    private func listable(_ given: Given) throws -> Set<Digest> {
-        Set(try given.here.filter { try copy.cache.manifest($0)?.subject?.digest == given.subject }.map(\.digest))
+    /// What of it the source's list would name: what else there is may be what one of cosign's tags is at the source, or come
+    /// from another source.
+    private func listable(_ given: Given) async throws -> Set<Digest> {
+        let here = try given.here.filter { try copy.cache.manifest($0)?.subject?.digest == given.subject }
+        let elsewhere = try await copy.listedElsewhere(given.subject)
+        guard !elsewhere.isEmpty else { return Set(here.map(\.digest)) }
+        // What the source is known to have listed is missed all the same, so that no source waits for another to withdraw it.
+        let own = try await copy.cache.names.listedReferrers(of: given.subject, in: copy.job.source)
+        return Set(here.map(\.digest)).subtracting(elsewhere.subtracting(own))
     }
 
     private func given(_ subject: Digest) async throws -> Given {
@@ -171,6 +169,25 @@ extension ImageCopy {
         if let tags = job.referrerTags { return tags }
         let list = { () async throws -> ReferrerTags in try await source.referrerTags() }
         return try await known.referrerTags.value(for: job.source, isGood: { _ in true }, fetch: list)
+    }
+
+    /// What the target's other sources list as referring to a manifest, or keep under cosign's tags, as far as that is known.
+    func listedElsewhere(_ subject: Digest) async throws -> Set<Digest> {
+        var listed: Set<Digest> = []
+        for source in job.otherSources {
+            listed.formUnion(try await cache.names.listedReferrers(of: subject, in: source))
+            listed.formUnion(try await tagged(subject, at: source))
+        }
+        return listed
+    }
+
+    /// What cosign's tags were at a source.
+    fileprivate func tagged(_ subject: Digest, at source: RepositoryReference) async throws -> Set<Digest> {
+        var tagged: Set<Digest> = []
+        for tag in subject.cosignTags {
+            if let known = try await cache.names.resolve(.tag(tag), in: source) { tagged.insert(known.digest) }
+        }
+        return tagged
     }
 
     /// What was mirrored of the tag before: what the target is known to have, as the cache remembers it, else as the target

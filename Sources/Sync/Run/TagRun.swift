@@ -194,7 +194,8 @@ struct TagRun: Sendable {
             platforms: entry.platforms,
             targetIsEmpty: repositoryIsEmpty,
             includesReferrers: entry.includesReferrers,
-            referrerTags: work.referrerTags
+            referrerTags: work.referrerTags,
+            otherSources: (run.referrerSources[entry.target] ?? []).filter { $0 != entry.source }
         )
         return ImageCopy(
             job: job,

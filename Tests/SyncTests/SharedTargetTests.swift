@@ -1,0 +1,74 @@
+import NIOCore
+import OCI
+import Sync
+import TestSupport
+import Testing
+
+/// Several sources with one image, and what refers to it in each, that share a target repository.
+@Suite(.timeLimit(.minutes(10)))
+struct SharedTargetTests: ReferrerMirroring {
+    private static let sources: [RepositoryName] = ["dev", "prod"]
+    private let image = SampleImage.image()
+    private var artifacts: [SampleImage] {
+        Self.sources.map { SampleImage.artifact(of: image.top, content: "\($0)") }
+    }
+
+    /// What the target lists of the artifacts.
+    private func listed(_ target: ScriptedRegistry) throws -> [Bool] {
+        let list = try #require(target.store.manifest(try image.digest.referrersTag, in: mirrored))
+        let text = String(buffer: list.bytes.buffer)
+        return artifacts.map { text.contains($0.digest.hex) }
+    }
+
+    private func entries(_ source: ScriptedRegistry, _ target: ScriptedRegistry) -> [String] {
+        Self.sources.map { entry(source, target, "tag_regex: '^v'", from: "\($0)") }
+    }
+
+    private func load(_ source: ScriptedRegistry) throws {
+        for (repository, artifact) in zip(Self.sources, artifacts) {
+            source.load(image, repository: repository, tag: try TagName("v\(repository)"))
+            source.load(artifact, repository: repository)
+            if !source.options.referrersAPI {
+                try list([artifact], of: image.digest, at: source, in: repository)
+            }
+        }
+    }
+
+    @Test("What one source lists another does not take away, and withdraws alone", arguments: [true, false])
+    func lists(hasInterface: Bool) async throws {
+        try await between(interfaceAt: hasInterface, false) { source, target in
+            try load(source)
+            try await MirrorRun.with { mirror async throws in
+                let entries = entries(source, target)
+                #expect(try await mirror.run(entries).rows.map(\.referrers) == [1, 1])
+                #expect(try listed(target) == [true, true])
+                target.forgetRequests()
+                for _ in 0..<3 { #expect(try await mirror.run(entries).upToDate == 2) }
+                #expect(target.count("PUT") == 0)
+                source.store.remove("dev")
+                source.load(image, repository: "dev", tag: "vdev")
+                #expect(try await mirror.run(entries).rows.map(\.reason) == ["referrers new", nil])
+                #expect(try listed(target) == [false, true])
+                for _ in 0..<3 { #expect(try await mirror.run(entries).upToDate == 2) }
+            }
+        }
+    }
+
+    @Test("What all sources listed goes when the last of them withdraws it")
+    func common() async throws {
+        try await between(interfaceAt: true, false) { source, target in
+            try load(source)
+            for repository in Self.sources { source.load(artifacts[0], repository: repository) }
+            try await MirrorRun.with { mirror async throws in
+                let entries = entries(source, target)
+                #expect(try await mirror.run(entries).rows.map(\.referrers) == [1, 2])
+                for (repository, isListed) in zip(Self.sources, [true, false]) {
+                    source.store.remove(artifacts[0].digest, from: repository)
+                    _ = try await mirror.run(entries)
+                    #expect(try listed(target) == [isListed, true])
+                    #expect(try await mirror.run(entries).upToDate == 2)
+                }
+            }
+        }
+    }
+}
