@@ -122,6 +122,33 @@ struct ChangedReferrersTests: ReferrerMirroring {
         }
     }
 
+    @Test(
+        "What upstream withdraws and the target goes on listing is told once, and nothing is written",
+        arguments: [1, 2]
+    )
+    func withdrawn(count: Int) async throws {
+        try await between(interfaceAt: true, true) { source, target in
+            let image = SampleImage.image()
+            let artifacts = (0..<count).map { SampleImage.artifact(of: image.top, content: "\($0)") }
+            source.load(image, repository: repository, tag: "v1")
+            for artifact in artifacts { source.load(artifact, repository: repository) }
+            try await MirrorRun.with { mirror async throws in
+                let entry = entry(source, target)
+                #expect(try await mirror.run(entry).rows.map(\.referrers) == [count])
+                source.store.remove(artifacts[0].digest, from: repository)
+                target.forgetRequests()
+                let rows = try await mirror.run(entry).rows
+                #expect(rows.map(\.status) == [count == 1 ? .upToDate : .synced])
+                #expect(rows.map(\.warnings).joined().count { $0.contains("\(artifacts[0].digest)") } == 1)
+                #expect(target.count(pathContains: "/referrers/") == (count == 1 ? 1 : 0))
+                if count == 1 { #expect(rows.map(\.reason) == [nil] && target.count("PUT") == 0) }
+                target.forgetRequests()
+                #expect(try await mirror.run(entry).rows.map(\.warnings) == [[]])
+                #expect(target.count(pathContains: "/referrers/") == 0)
+            }
+        }
+    }
+
     @Test("An image that is tagged as its own list would be gets what its registry lists later")
     func ownTag() async throws {
         try await between(interfaceAt: true, true) { source, target in

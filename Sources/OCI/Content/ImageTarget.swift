@@ -18,6 +18,9 @@ package protocol ImageTarget: ContentSink, TagListing {
     /// The manifest that a reference stands for; `nil` when there is none.
     func manifest(_ reference: Reference) async throws -> Manifest?
 
+    /// What refers to a manifest, as the target's own interface lists it; `nil` when it has none.
+    func referrers(of digest: Digest) async throws -> Knowledge<[ReferrerEntry]?>
+
     /// Stores a blob, by taking it over from another repository of the same registry where one is named.
     func store(_ blob: any BlobReader, mountFrom source: RepositoryName?) async throws -> StoreOutcome
 

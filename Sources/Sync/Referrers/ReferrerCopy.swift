@@ -21,6 +21,8 @@ struct ReferrerCopy: Sendable {
         var count = 0
         /// One line each.
         var warnings: [String] = []
+        /// Whether the target was sent anything.
+        var hasWritten = false
     }
 
     /// - Throws: ``CopyError`` that names the referrer; `CancellationError`. Safe to repeat.
@@ -38,7 +40,9 @@ struct ReferrerCopy: Sendable {
             for found in found {
                 outcome.count += found.referrers.count
                 guard outcome.count <= Self.maximumCount else { throw CopyError(.tooManyReferrers) }
-                outcome.warnings += try await send(found)
+                let sent = try await send(found)
+                outcome.warnings += sent.warnings
+                outcome.hasWritten = outcome.hasWritten || sent.hasWritten
                 level += found.referrers.map(\.manifest.descriptor.digest).filter { seen.insert($0).inserted }
             }
         }
@@ -59,35 +63,37 @@ struct ReferrerCopy: Sendable {
         try await copy.cache.noteReferrers(found, in: copy.job.source)
     }
 
-    /// - Returns: warnings.
-    private func send(_ found: FoundReferrers) async throws -> [String] {
+    private func send(_ found: FoundReferrers) async throws -> Outcome {
         for referrer in found.referrers {
             let name = referrer.tag?.description ?? referrer.manifest.descriptor.digest.description
             try await CopyError.naming(name, of: found.subject) { try await send(referrer) }
         }
         let stale = copy.source.isCache ? [] : try await stale(found)
-        var warnings = found.missing.map {
+        var outcome = Outcome(hasWritten: !found.referrers.isEmpty)
+        outcome.warnings = found.missing.map {
             "\(copy.source.place) lists \($0.digest), which refers to \(found.subject), and does not have it: it is left "
                 + "out until it is there"
         }
-        warnings += found.unread.map {
+        outcome.warnings += found.unread.map {
             "\(copy.source.place) lists \($0.digest) of type \($0.mediaType.description.displaySafe), which refers to "
                 + "\(found.subject) and is no manifest of a kind that is mirrored: it is left out"
         }
-        warnings += try await CopyError.naming("the list of referrers", of: found.subject) {
+        let listed = try await CopyError.naming("the list of referrers", of: found.subject) {
             try await list(
                 found,
                 without: stale.filter { try copy.cache.manifest($0)?.subject?.digest == found.subject }
             )
         }
-        guard !copy.source.isCache else { return warnings }
+        outcome.warnings += listed.warnings
+        outcome.hasWritten = outcome.hasWritten || listed.hasWritten
+        guard !copy.source.isCache else { return outcome }
         try await copy.cache.names.addReferrers(
             of: found.subject,
             in: copy.job.target,
             found.referrers.map(\.manifest.descriptor),
             removing: stale
         )
-        return warnings
+        return outcome
     }
 
     /// What the target was given and none of its sources lists any more.
@@ -138,55 +144,72 @@ struct ReferrerCopy: Sendable {
         copy.known.isKnown(graph.top.descriptor.digest, as: .manifest, in: copy.job.target)
     }
 
-    /// Brings the index up to date that a target without the referrers interface keeps under a tag: read again just
-    /// before it is written, as others add to it too.
-    ///
-    /// - Returns: warnings.
-    private func list(_ found: FoundReferrers, without gone: Set<Digest>) async throws -> [String] {
-        let listed = found.referrers.filter { $0.tag == nil }.map(\.manifest)
-        guard !listed.isEmpty || !gone.isEmpty else { return [] }
-        if copy.known.referrerIndexes.areKept(by: copy.job.target) == true {
-            return gone.sorted { $0.description < $1.description }.map {
-                "upstream does not list \($0) any more, which refers to \(found.subject); nothing is ever deleted at "
-                    + "\(copy.job.target), which goes on listing it"
-            }
+    /// Brings the index up to date that a target without the referrers interface keeps under a tag.
+    private func list(_ found: FoundReferrers, without gone: Set<Digest>) async throws -> Outcome {
+        let (subject, listed) = (found.subject, found.referrers.filter { $0.tag == nil }.map(\.manifest))
+        guard !listed.isEmpty || !gone.isEmpty else { return Outcome() }
+        guard copy.known.referrerIndexes.areKept(by: copy.job.target) != true else {
+            return Outcome(warnings: staying(gone, of: subject))
         }
-        let tag = try found.subject.referrersTag
-        var warnings: [String] = []
-        try await copy.known.referrerIndexes.exclusively(found.subject, in: copy.job.target) {
-            let present: Manifest?
-            switch try await copy.target.asking({ try await $0.manifest(.tag(tag)) }) {
-            // Some registries take the tag's name for the digest, and show the subject itself.
-            case .known(let there): present = there?.descriptor.digest == found.subject ? nil : there
-            case .unknown(let error):
-                // Some refuse to tell what is not there; an outage must not make a list forget what others put there.
-                guard (error as? any TargetRefusal)?.isDenial == true else { throw error }
-                present = nil
-                warnings = ["what \(copy.job.target) lists under \(tag) cannot be read; it is written anew (\(error))"]
-            }
-            do {
-                try await store(listed, without: gone, in: present, as: tag)
-            } catch let error as any TargetRefusal where error.isMissingContent {
-                // Lists outlive what they name, and some registries look whether it is there.
-                let lost = try await lost(of: present, besides: gone.union(listed.map(\.descriptor.digest)))
-                guard !lost.isEmpty else { throw error }
-                try await store(listed, without: gone.union(lost), in: present, as: tag)
-                warnings.append(
-                    "\(copy.target.location) no longer has \(lost.count) of those that it lists under \(tag)"
-                )
-            }
+        var outcome = Outcome()
+        try await copy.known.referrerIndexes.exclusively(subject, in: copy.job.target) {
+            outcome = try await change(listed, without: gone, of: subject)
         }
-        return warnings
+        // Where this run has given nothing it is not known yet whether the target lists by itself what it was given before.
+        guard listed.isEmpty, !outcome.hasWritten,
+            case .known(let entries?) = try await copy.target.referrers(of: subject)
+        else { return outcome }
+        outcome.warnings += staying(gone.intersection(entries.map(\.descriptor.digest)), of: subject)
+        return outcome
     }
 
+    private func staying(_ gone: Set<Digest>, of subject: Digest) -> [String] {
+        gone.sorted { $0.description < $1.description }.map {
+            "upstream does not list \($0) any more, which refers to \(subject); nothing is ever deleted at "
+                + "\(copy.job.target), which goes on listing it"
+        }
+    }
+
+    /// Reads the index again just before it is written, as others add to it too.
+    private func change(_ listed: [Manifest], without gone: Set<Digest>, of subject: Digest) async throws -> Outcome {
+        let tag = try subject.referrersTag
+        var outcome = Outcome()
+        let present: Manifest?
+        switch try await copy.target.asking({ try await $0.manifest(.tag(tag)) }) {
+        // Some registries take the tag's name for the digest, and show the subject itself.
+        case .known(let there): present = there?.descriptor.digest == subject ? nil : there
+        case .unknown(let error):
+            // Some refuse to tell what is not there; an outage must not make a list forget what others put there.
+            guard (error as? any TargetRefusal)?.isDenial == true else { throw error }
+            present = nil
+            outcome.warnings = [
+                "what \(copy.job.target) lists under \(tag) cannot be read; it is written anew (\(error))"
+            ]
+        }
+        do {
+            outcome.hasWritten = try await store(listed, without: gone, in: present, as: tag)
+        } catch let error as any TargetRefusal where error.isMissingContent {
+            // Lists outlive what they name, and some registries look whether it is there.
+            let lost = try await lost(of: present, besides: gone.union(listed.map(\.descriptor.digest)))
+            guard !lost.isEmpty else { throw error }
+            outcome.hasWritten = try await store(listed, without: gone.union(lost), in: present, as: tag)
+            outcome.warnings.append(
+                "\(copy.target.location) no longer has \(lost.count) of those that it lists under \(tag)"
+            )
+        }
+        return outcome
+    }
+
+    /// - Returns: whether something has changed.
     private func store(
         _ listed: [Manifest],
         without gone: Set<Digest>,
         in present: Manifest?,
         as tag: TagName
-    ) async throws {
-        guard let index = try ReferrerIndex.changing(present, adding: listed, removing: gone) else { return }
+    ) async throws -> Bool {
+        guard let index = try ReferrerIndex.changing(present, adding: listed, removing: gone) else { return false }
         try await copy.target.store(index, as: tag)
+        return true
     }
 
     /// What the target lists and does not have.

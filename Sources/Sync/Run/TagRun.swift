@@ -180,7 +180,7 @@ struct TagRun: Sendable {
         return try await run.turns.withTurn(blobs: blobs, room: room) { turn in
             let waited = ContinuousClock.now - ready
             var row = try await body(turn)
-            row.duration = ContinuousClock.now - start - waited
+            if row.status != .upToDate { row.duration = ContinuousClock.now - start - waited }
             return row
         }
     }
@@ -245,10 +245,11 @@ struct TagRun: Sendable {
         return try await inTurn { _ in
             try await bringing(copy) {
                 let outcome = try await ReferrerCopy(copy: copy, graph: mirrored).run()
-                var row = row(.synced)
+                var row = row(outcome.hasWritten ? .synced : .upToDate)
                 row.digest = mirrored.top.descriptor.digest
-                row.reason = EntryPlan.Decision.copyReferrers.reason
                 row.warnings = warn(outcome.warnings)
+                guard outcome.hasWritten else { return row }
+                row.reason = EntryPlan.Decision.copyReferrers.reason
                 row.referrers = outcome.count
                 run.tell(.info, "synced what refers to the image", metadata(["referrers": "\(outcome.count)"]))
                 return row
