@@ -71,4 +71,31 @@ struct SharedTargetTests: ReferrerMirroring {
             }
         }
     }
+
+    @Test("Two signatures for one tag of the target fail the entry that comes second, in each run, until they are one")
+    func signatures() async throws {
+        try await between(interfaceAt: false, true) { source, target in
+            let tag = try TagName("sha256-\(image.digest.hex).sig")
+            for repository in Self.sources {
+                source.load(image, repository: repository, tag: try TagName("v\(repository)"))
+                source.load(.image(labels: ["by": "\(repository)"]), repository: repository, tag: tag)
+            }
+            try await MirrorRun.with { mirror async throws in
+                let entries = entries(source, target)
+                for _ in 0..<4 {
+                    let failed = try await mirror.run(entries).rows.filter { $0.status == .failed }
+                    #expect(failed.map(\.code) == [.conflict])
+                    let reason = try #require(failed.first?.reason)
+                    #expect(reason.contains("/dev:\(tag) (sync.entries[0])") && reason.contains("/prod:\(tag)"))
+                    #expect(reason.contains("different images for one tag, \(target.host)/\(mirrored):\(tag)"))
+                }
+                for repository in Self.sources {
+                    source.load(.image(labels: ["by": "both"]), repository: repository, tag: tag)
+                }
+                for _ in 0..<20 { _ = try await mirror.run(entries) }
+                #expect(try await mirror.run(entries).upToDate == 2)
+                #expect(target.store.digest(of: tag, in: mirrored) == source.store.digest(of: tag, in: "dev"))
+            }
+        }
+    }
 }

@@ -16,6 +16,8 @@ struct CopyJob: Sendable {
     var referrerTags: ReferrerTags?
     /// From where else referrers are copied to the target.
     var otherSources: [RepositoryReference] = []
+    /// The position of its entry.
+    var entry = 0
 
     /// The target's tag.
     var place: Names.Place { Names.Place(location: target, tag: tag) }

@@ -112,6 +112,9 @@ struct ReferrerCopy: Sendable {
     }
 
     private func send(_ referrer: Referrer) async throws {
+        if let tag = referrer.tag {
+            try copy.known.referrerIndexes.take(tag, for: referrer.manifest.descriptor.digest, by: copy.job)
+        }
         var walk = ImageWalk(source: copy.source, cache: copy.cache)
         let graph = try await walk.graph(of: referrer.manifest, platforms: [])
         try await copy.cache.hold(graph.descriptors)
@@ -235,7 +238,7 @@ extension CopyError {
         do {
             return try await body()
         } catch let error where !error.isCancellation {
-            if let error = error as? CopyError, error.isAboutReferrers { throw error }
+            if (error as? CopyError)?.isAboutReferrers == true || error is TargetCollision { throw error }
             throw CopyError(.referrer(referrer, subject: subject, reason: String(describing: error)))
         }
     }

@@ -28,6 +28,8 @@ final class ReferrerIndexes: Sendable {
     }
 
     private let keepers = Mutex<[RepositoryReference: Keeper]>([:])
+    /// What this run has found or put under cosign's tags at targets, and for whom.
+    private let takers = Mutex<[ImageReference: (digest: Digest, source: TargetCollision.Source)]>([:])
     private let writers = KeyedLock<Key>()
 
     /// Whether the registry is known to list the repository's referrers itself; `nil` when nobody has asked yet.
@@ -43,6 +45,21 @@ final class ReferrerIndexes: Sendable {
     /// Notes who keeps the repository's lists.
     func note(_ keeper: Keeper, of repository: RepositoryReference) {
         keepers.withLock { $0[repository] = keeper }
+    }
+
+    /// Takes one of cosign's tags at a job's target for what the job's source has under it.
+    ///
+    /// - Throws: ``TargetCollision`` where another source's entry has taken it for something else.
+    func take(_ tag: TagName, for digest: Digest, by job: CopyJob) throws {
+        let place = ImageReference(location: job.target, tag: tag)
+        let image = ImageReference(location: job.source, tag: tag)
+        let source = TargetCollision.Source(entry: job.entry, image: image)
+        try takers.withLock { takers in
+            if let former = takers[place], former.digest != digest, former.source.image != image {
+                throw TargetCollision(target: place, sources: [former.source, source])
+            }
+            takers[place] = (digest, source)
+        }
     }
 
     /// Runs a body while nobody else in this run works on the same list.

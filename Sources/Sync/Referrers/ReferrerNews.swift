@@ -23,7 +23,7 @@ struct ReferrerNews {
         case unlisted(TagName, Set<Digest>)
     }
 
-    /// - Throws: `CacheError`; `CancellationError`; what source and target throw.
+    /// - Throws: ``TargetCollision``; `CacheError`; `CancellationError`; what source and target throw.
     func isThere() async throws -> Bool {
         guard var questions = try await questions() else { return true }
         if try await isListGone() { return true }
@@ -74,6 +74,9 @@ struct ReferrerNews {
             if let last = try await copy.cache.names.resolve(.tag(tag), in: copy.job.source)?.digest {
                 // Of the image itself, which is no referrer, nothing is given.
                 guard last == subject || tags.mayHave(tag) == given.all.contains(last) else { return nil }
+                if last != subject, tags.mayHave(tag), given.all.contains(last) {
+                    try copy.known.referrerIndexes.take(tag, for: last, by: copy.job)
+                }
                 questions.append(.tag(tag, [last]))
             } else if tags.isUnlisted {
                 if isFirst { questions.append(.unlisted(tag, given.all)) }

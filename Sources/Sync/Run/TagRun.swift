@@ -195,7 +195,8 @@ struct TagRun: Sendable {
             targetIsEmpty: repositoryIsEmpty,
             includesReferrers: entry.includesReferrers,
             referrerTags: work.referrerTags,
-            otherSources: (run.referrerSources[entry.target] ?? []).filter { $0 != entry.source }
+            otherSources: (run.referrerSources[entry.target] ?? []).filter { $0 != entry.source },
+            entry: work.entry
         )
         return ImageCopy(
             job: job,
@@ -232,6 +233,8 @@ struct TagRun: Sendable {
             guard let graph = try await copy.mirrored(present, keeping: keeps) else { return nil }
             let news = ReferrerNews(copy: copy, graph: graph, tags: try await copy.referrerTags())
             return try await news.isThere() ? (copy, graph) : nil
+        } catch let error as TargetCollision {
+            throw error
         } catch let error where !error.isCancellation {
             let text = "it cannot be told whether something new refers to the image"
             run.logger.warning("\(text)", metadata: metadata(["error": "\(error)"]))
