@@ -12,7 +12,9 @@ struct NameRecovery {
 
     /// Names what the target has under the tag, or else what the source has, where the cache holds all of it.
     ///
-    /// - Parameter present: what the target is known to have.
+    /// - Parameters:
+    ///   - tag: one that needs no copy.
+    ///   - present: what the target is known to have under it.
     /// - Throws: `CacheError`; what source and target throw, as it cannot be told then what is wanted.
     func recover(_ tag: EntryPlan.Tag, present: Digest?) async throws {
         let place = Names.Place(location: entry.target, tag: tag.target)
