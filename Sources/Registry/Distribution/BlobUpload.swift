@@ -41,7 +41,8 @@ struct BlobUpload {
             } catch {
                 guard !Task.isCancelled else {
                     await abort()
-                    throw error
+                    // Whatever else has failed, it is tried no more for that.
+                    throw CancellationError()
                 }
                 if case .offer = step { learn(from: error) }
                 failures += 1
