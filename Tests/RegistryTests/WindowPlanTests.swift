@@ -144,7 +144,8 @@ struct WindowPlanTests {
         arguments: [
             ([.refused], .refused), ([.broken, .broken, .broken], .broken), ([.broken, .broken], nil),
             ([.broken, .broken, .whole, .broken, .broken], nil), ([.whole, .refused], .refused),
-            ([.refused, .broken, .broken, .broken], .refused),
+            ([.refused, .broken, .broken, .broken], .refused), ([.silent, .silent, .silent], .useless),
+            ([.silent, .silent, .whole, .silent], nil),
         ] as [([BlobWindow.End], WindowPlan.Ending?)]
     )
     func ends(ends: [BlobWindow.End], ending: WindowPlan.Ending?) throws {

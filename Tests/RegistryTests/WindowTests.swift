@@ -119,6 +119,24 @@ struct WindowTests {
         }
     }
 
+    @Test("A host that lets windows wait until its first answer is out is asked for blobs by one connection each")
+    func queues() async throws {
+        try await SlowBlob.with { slow in
+            let queue = Valve()
+            slow.registry.script(RequestMatch("GET", .blobs, times: nil, where: Self.isWindow), .trickle(queue))
+            try await slow.read {
+                try await queue.waitForStalls(7)
+                slow.clock.advance(by: .seconds(5))
+            }
+            let count = slow.registry.requests.count(where: Self.isWindow)
+            #expect((7...8).contains(count))
+            #expect(slow.scratch.alive == 0)
+            slow.registry.removeScript()
+            try await slow.again()
+            #expect(slow.registry.requests.count(where: Self.isWindow) == count)
+        }
+    }
+
     @Test("Another blob that waits takes the place of the next window that ends")
     func fairness() async throws {
         let other = ByteSource.random(seed: 9, count: 1000)

@@ -11,6 +11,8 @@ final class BlobWindow: Sendable {
         case whole
         /// What has come until then is good.
         case broken
+        /// Nothing has come, for as long as anybody waits.
+        case silent
         /// By the host: it does not do this, or wants fewer requests.
         case refused
     }
@@ -37,6 +39,9 @@ final class BlobWindow: Sendable {
     }
 
     var progress: Progress { state.withLock { $0 } }
+
+    /// Whether it is under way and nothing has come.
+    var isSilent: Bool { state.withLock { $0.end == nil && $0.position == range.lowerBound } }
 
     /// Whether it has ended before anything came.
     var isEmpty: Bool { state.withLock { $0.end != nil && $0.position == range.lowerBound } }

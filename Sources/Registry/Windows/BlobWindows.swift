@@ -24,8 +24,8 @@ struct BlobWindows {
     private var held = Duration.zero
     /// The window that is being delivered, and since when.
     private var current: (window: BlobWindow, since: Duration)?
-    /// Ahead of the front, in order, and whether the plan knows how they have ended.
-    private var open: [(window: BlobWindow, isSettled: Bool)] = []
+    /// Ahead of the front, in order, since when each is asked for, and whether the plan knows how it has ended.
+    private var open: [(window: BlobWindow, since: Duration, isSettled: Bool)] = []
 
     private var now: Duration { client.transport.timer.now() }
 
@@ -67,11 +67,26 @@ struct BlobWindows {
     /// Until then that connection is kept: of a window that brings nothing it brings the bytes too.
     mutating func takesOver(at front: Int64) async throws -> Bool {
         while let window = reached(by: front) {
-            if window.progress.position > front { return true }
-            if window.progress.end == nil { try await bell.wait() }
+            let progress = window.progress
+            if progress.position > front { return true }
+            if progress.end == nil { try await waitForBytes() }
             settle()
         }
         return false
+    }
+
+    /// Waits for news of the windows; of those that have brought nothing for too long nothing more is wanted: some hosts let
+    /// every other request wait until the front's own connection is done.
+    private func waitForBytes() async throws {
+        let left = (open.first?.since ?? now) + WindowPlan.patience - now
+        do {
+            try await client.transport.timer.limit(left) { [bell] in try await bell.wait() }
+        } catch is Timer.Expired {
+            for (window, since, _) in open where window.isSilent && self.now - since >= WindowPlan.patience {
+                window.end(.silent)
+                window.abandon()
+            }
+        }
     }
 
     /// What comes next of a window, waiting for it.
@@ -115,8 +130,8 @@ struct BlobWindows {
             }
             let window = BlobWindow(range, file, bell)
             fetch(window, place, in: &scope)
-            open.append((window, false))
             let (now, received) = (now, tally.received)
+            open.append((window, now, false))
             plan?.began(range, received: received, at: now)
         }
     }

@@ -17,6 +17,8 @@ struct WindowPlan {
     static let worthwhile = Duration.seconds(4)
     /// What a window should last at the rate of one connection.
     static let length = Duration.seconds(2)
+    /// How long the front's own connection, which brings the same bytes, waits for a window's first ones.
+    static let patience = Duration.seconds(4)
     /// In bytes a second; who brings so much on one connection is near, and hashing is hardly faster.
     static let fast = Double(256 << 20)
     /// After so many whole windows it is clear whether they help.
@@ -54,6 +56,7 @@ struct WindowPlan {
     private var edge: Int64 = 0
     private var wholes = 0
     private var breaks = 0
+    private var silences = 0
 
     /// The blob's size in bytes, and when its bytes began to come.
     init(size: Int64, at now: Duration) {
@@ -115,8 +118,11 @@ struct WindowPlan {
         case .broken:
             breaks += 1
             if breaks >= Self.trial { finish(.broken) }
+        case .silent:
+            silences += 1
+            if silences >= Self.trial { finish(.useless) }
         case .whole:
-            breaks = 0
+            (breaks, silences) = (0, 0)
             wholes += 1
             judge(received, now)
         }
