@@ -183,4 +183,28 @@ struct CancellationTests {
         try await gate.pass(.read) {}
         #expect(clock.now.offset == .seconds(40))
     }
+
+    @Test("A long upload that goes first after a pause holds back others like it alone, until anything is answered")
+    func passesLongUploads() async throws {
+        let gate = HostGate(limit: 8, timer: Timer(TestClock()))
+        gate.pause(for: .seconds(10))
+        let (begun, mayEnd) = (Watched(0), Watched(false))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<2 {
+                group.addTask {
+                    try await gate.pass(.write, isLongUpload: true) {
+                        begun.update { $0 += 1 }
+                        try await mayEnd.wait { $0 }
+                    }
+                }
+            }
+            try await begun.wait { $0 > 0 }
+            for _ in 0..<100 { await Task.yield() }
+            #expect(begun.value == 1)
+            try await gate.pass(.write) { gate.answered() }
+            try await begun.wait { $0 == 2 }
+            mayEnd.update { $0 = true }
+            try await group.waitForAll()
+        }
+    }
 }

@@ -36,6 +36,9 @@ struct HTTPRequest: Sendable {
         }
 
         var isEmpty: Bool { count == 0 }
+
+        /// Whether it is more than one piece, so that it is still read while it is sent.
+        var isLong: Bool { if case .blob = self { count > BlobFeed.pieceSize } else { false } }
     }
 
     let context: CallContext

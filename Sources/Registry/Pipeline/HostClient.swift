@@ -124,7 +124,8 @@ final class HostClient: Sendable {
         try checkPatience(request)
         if let limit = counted.makesRoom(request.lane) { tell(limit, request) }
         do {
-            let result = try await gate.pass(request.lane, waits: !request.context.budget.hasAlternative) {
+            let waits = !request.context.budget.hasAlternative
+            let result = try await gate.pass(request.lane, isLongUpload: request.body.isLong, waits: waits) {
                 guard let places else { return try await exchange(request, at: gate, use) }
                 return try await places.gate.pass(request.lane, isContent: leavesRoom) {
                     try await exchange(request, at: places.gate, use)

@@ -3,16 +3,19 @@ import Synchronization
 
 /// Limits the requests in flight to one host, and holds them all back while the host is rate limiting.
 ///
-/// After a pause one request of each lane goes first; the others follow once one has been answered. An upload that goes first
-/// may wait for bytes that come from this very host: so it never holds back what reads.
+/// After a pause one request of each lane goes first; the others follow once one has been answered. A long upload that goes
+/// first may wait for bytes that come slowly, or from this very host: so it never holds back anything but others like it.
 final class HostGate: Sendable {
     private struct State {
         var nextProbe: UInt64 = 0
         var resumesAt: Duration?
         /// When it first wanted no more requests, since it last answered one.
         var refusesSince: Duration?
-        var fronts = Lane.allCases.map { _ in Front() }
+        var fronts = (0...HostGate.longUploads).map { _ in Front() }
     }
+
+    /// Where long uploads go on after a pause, behind the lanes.
+    private static let longUploads = Lane.allCases.count
 
     /// Where one lane goes on after a pause.
     private struct Front {
@@ -48,17 +51,21 @@ final class HostGate: Sendable {
 
     /// Runs a request and whatever it streams once there is a place for it; content leaves one place to others.
     ///
+    /// `isLongUpload` where the bytes are still being read while it is sent.
+    ///
     /// - Throws: ``Paused`` where the host is held back and nobody `waits` for that; what `body` throws.
     func pass<Result>(
         _ lane: Lane,
         isContent: Bool = false,
+        isLongUpload: Bool = false,
         waits: Bool = true,
         _ body: () async throws -> Result
     ) async throws -> Result {
         if !waits, let left = pauseLeft { throw Paused(left: left) }
         return try await lanes[lane.rawValue].withPlace(isContent: isContent) {
-            let probe = try await passPause(lane, waits: waits)
-            defer { if let probe { release { $0.fronts[lane.rawValue].probe == probe } } }
+            let front = isLongUpload ? Self.longUploads : lane.rawValue
+            let probe = try await passPause(front, waits: waits)
+            defer { if let probe { release { $0.fronts[front].probe == probe } } }
             return try await body()
         }
     }
@@ -149,9 +156,9 @@ final class HostGate: Sendable {
     }
 
     /// - Returns: a number for the request that goes first after a pause, `nil` for all others.
-    private func passPause(_ lane: Lane, waits: Bool) async throws -> UInt64? {
+    private func passPause(_ front: Int, waits: Bool) async throws -> UInt64? {
         while true {
-            switch step(lane) {
+            switch step(front) {
             case .go(let probe): return probe
             case .sleep(let time) where !waits: throw Paused(left: time)
             case .sleep(let time): try await timer.sleep(time)
@@ -160,18 +167,18 @@ final class HostGate: Sendable {
         }
     }
 
-    private func step(_ lane: Lane) -> Step {
+    private func step(_ front: Int) -> Step {
         let now = timer.now()
         return state.withLock { state in
             guard let end = state.resumesAt else { return .go(probe: nil) }
             if now < end { return .sleep(end - now) }
-            guard state.fronts[lane.rawValue].probe == nil else {
+            guard state.fronts[front].probe == nil else {
                 let signal = Signal<Void>()
-                state.fronts[lane.rawValue].held.append(signal)
+                state.fronts[front].held.append(signal)
                 return .hold(signal)
             }
             state.nextProbe += 1
-            state.fronts[lane.rawValue].probe = state.nextProbe
+            state.fronts[front].probe = state.nextProbe
             return .go(probe: state.nextProbe)
         }
     }
