@@ -87,6 +87,27 @@ struct QuotaTests {
         }
     }
 
+    @Test("An image and an index of it that refers to it, both tagged, go together when all else has gone")
+    func circle() async throws {
+        let image = SampleImage.image(layers: [.init(seed: 604, size: 10_000)])
+        let index = SampleImage.index(of: [image], subject: image.top)
+        try await TimedCache.with { timed async throws in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(image, in: cache, as: "child", of: "a")
+                try await NamesTests.store(index, in: cache, as: "index", of: "a")
+                try await cache.names.addReferrers(of: image.digest, in: RepositoryReference("a"), [index.top])
+                timed.advance(hours: 3)
+            }
+            try await timed.open { cache async throws in
+                let options = CollectionOptions(maximumSize: 5000, isDryRun: true)
+                #expect(try await cache.collect(options).evictedTags.count == 2)
+                let report = try await cache.collect(CollectionOptions(maximumSize: 5000))
+                #expect(Set(report.evictedTags.map(\.tag?.description)) == ["child", "index"])
+                #expect(try timed.stored().isEmpty && report.remainingBytes == 0)
+            }
+        }
+    }
+
     @Test("Tags of one image go together")
     func aliases() async throws {
         try await TimedCache.with { timed async throws in

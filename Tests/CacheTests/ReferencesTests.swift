@@ -95,7 +95,7 @@ struct ReferencesTests {
                 let lost = before.subtracting(graph.reached(from: others)).filter { graph.blobs[$0].isRecorded }
                 var found: [Digest] = []
                 var release = Release(.named, isThorough: true)
-                _ = try release.takeNames(db, of: graph.blobs[image].digest)
+                _ = try release.takeNames(db, of: [graph.blobs[image].digest])
                 while try !release.run(db, ReadPage(), { found.append($0.digest) }) {}
                 #expect(found.count == Set(found).count, "\(name), image \(image)")
                 // What nothing kept before may be counted with it, as it hangs on what goes.
@@ -119,6 +119,34 @@ struct ReferencesTests {
                 let count = try References.blob(db, graph.blobs[position].digest)?.count
                 #expect(count == expected, "\(name), blob \(position)")
             }
+        }
+    }
+
+    @Test("All images that nothing but names keeps can make room, also those that keep each other", arguments: [7, 8])
+    func evicted(seed: UInt64) async throws {
+        let recent = RecentUse(after: RandomGraph.cutoff, until: .max)
+        try await forEachGraph(500, seed: seed) { db, graph, name in
+            let kept = graph.reached(
+                from: graph.blobs.indices.filter { position in
+                    var blob = graph.blobs[position]
+                    blob.isNamed = false
+                    return Self.isProtected(blob, .collecting(recent))
+                }
+            )
+            let expected = graph.blobs.indices.filter { graph.blobs[$0].isNamed && !kept.contains($0) }
+            let candidates = graph.blobs.filter(\.isNamed).map {
+                EvictionCandidate(digest: $0.digest, names: 1, updatedAt: 0, lastUse: $0.usedAt)
+            }
+            var plan = EvictionPlan(candidates, after: Release(.collecting(recent)), excess: .max)
+            while try !plan.run(db, ReadPage()) {}
+            let digests = plan.evictions.flatMap(\.digests)
+            #expect(Set(digests) == Set(expected.map { graph.blobs[$0].digest }), "\(name)")
+            #expect(digests.count == expected.count, "\(name)")
+            var search = KeeperSearch(.collecting(recent))
+            let unnamed = try plan.evictions.filter { try !$0.unname(db, &search, at: 1).isEmpty }
+            #expect(unnamed.count == plan.evictions.count, "\(name)")
+            let left = try Digest.fetchAll(db, sql: "SELECT digest FROM names")
+            #expect(Set(left).isDisjoint(with: digests), "\(name)")
         }
     }
 }

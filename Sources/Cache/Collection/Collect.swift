@@ -100,7 +100,7 @@ extension Collector.Work {
         removed += found.tally
         let plan = try await evictions(used: total - removed.bytes, after: found.garbage.remainder)
         removed += plan.freed
-        report.evictedTags = try await names(of: plan.evictions.map(\.digest))
+        report.evictedTags = try await names(of: plan.evictions.flatMap(\.digests))
         return removed
     }
 
@@ -152,7 +152,7 @@ extension Collector.Work {
         return try await sweepGarbage()
     }
 
-    /// Images that lose their names together.
+    /// Evictions that are made together.
     private static let evictionBatch = 50
     /// Blobs that are listed before they are removed.
     private static let listSize = Sweep.size
@@ -196,17 +196,17 @@ extension Collector.Work {
 
     /// Takes the names of some images away and removes what nothing keeps then.
     private func evict(
-        _ images: [EvictionCandidate],
+        _ evictions: [Eviction],
         _ report: inout CollectionReport
     ) async throws -> CollectionTally {
         try Task.checkCancellation()
         let (names, unnamed) = try await store.index.write { [protection, now = store.now] db in
             var search = KeeperSearch(protection)
             var result = (names: [ImageReference](), unnamed: [Digest]())
-            for image in images {
-                let names = try image.unname(db, &search, at: now)
+            for eviction in evictions {
+                let names = try eviction.unname(db, &search, at: now)
                 result.names += names
-                if !names.isEmpty { result.unnamed.append(image.digest) }
+                if !names.isEmpty { result.unnamed += eviction.digests }
             }
             return result
         }

@@ -10,22 +10,36 @@ struct EvictionCandidate: Sendable {
     /// When it was used, or one of its names changed, last; in seconds since 1970.
     let lastUse: Int64
 
-    /// Removes an image's names, all of them or none, unless something keeps it or one was changed meanwhile.
-    ///
-    /// - Returns: those that were removed.
-    func unname(_ db: Database, _ search: inout KeeperSearch, at now: Int64) throws -> [ImageReference] {
+    /// Whether no name of it has come, gone or changed since.
+    fileprivate func isAsItWas(_ db: Database) throws -> Bool {
         let current = try Row.fetchOne(
             db.cachedStatement(sql: "SELECT count(*), max(updated_at) FROM names WHERE digest = ?"),
             arguments: [digest]
         )
         let changedAt: Int64 = current?[1] ?? .max
-        guard current?[0] == names, changedAt <= updatedAt, try search.loses(db, names: digest) else { return [] }
-        let references = try NamesOf.manifest(db, digest)
-        for name in references {
-            guard let reference = name.reference else { continue }
-            _ = try db.names.remove(reference, of: name.location, naming: digest, at: now)
+        return current?[0] == names && changedAt <= updatedAt
+    }
+}
+
+/// Images that make room together: one, or those whose names alone keep each other.
+struct Eviction: Sendable {
+    let images: [EvictionCandidate]
+
+    var digests: [Digest] { images.map(\.digest) }
+
+    /// Removes the images' names, all of them or none, unless something keeps one or a name was changed meanwhile.
+    ///
+    /// - Returns: those that were removed.
+    func unname(_ db: Database, _ search: inout KeeperSearch, at now: Int64) throws -> [ImageReference] {
+        guard try images.allSatisfy({ try $0.isAsItWas(db) }), try search.loses(db, names: digests) else { return [] }
+        return try digests.flatMap { digest in
+            let references = try NamesOf.manifest(db, digest)
+            for name in references {
+                guard let reference = name.reference else { continue }
+                _ = try db.names.remove(reference, of: name.location, naming: digest, at: now)
+            }
+            return references
         }
-        return references
     }
 }
 
@@ -93,15 +107,21 @@ struct EvictionCandidates: Sendable {
 
 /// Chooses the images that make room, in short transactions.
 struct EvictionPlan: Sendable {
+    /// Whether an image is looked at by itself, or with those that keep it by their names.
+    private enum Pass { case single, together }
+
+    private var pass = Pass.single
     private var waiting: [EvictionCandidate]
+    /// In a pass that looks at several together, those that have not gone yet.
+    private var left: [Digest: EvictionCandidate] = [:]
     private var release: Release
     private let excess: Int64
     private var position = 0
     /// Those of this pass that something else keeps.
     private var rest: [EvictionCandidate] = []
     private var isChanged = false
-    /// The images that go, the least recently used first.
-    private(set) var evictions: [EvictionCandidate] = []
+    /// What goes, the least recently used first.
+    private(set) var evictions: [Eviction] = []
     /// What nothing else keeps of them.
     private(set) var freed = CollectionTally()
 
@@ -114,7 +134,8 @@ struct EvictionPlan: Sendable {
 
     /// Chooses in order until enough is free, or none is left that may go.
     ///
-    /// One that something else keeps, an index its child for instance, is looked at again when that is gone.
+    /// One that something else keeps, an index its child for instance, is looked at again when that is gone. What is left
+    /// when no single one goes any more may be images that keep each other.
     ///
     /// - Returns: whether all has been decided.
     mutating func run(_ db: Database, _ page: ReadPage) throws -> Bool {
@@ -123,17 +144,35 @@ struct EvictionPlan: Sendable {
             if position < waiting.count {
                 let image = waiting[position]
                 position += 1
-                if try release.takeNames(db, of: image.digest) {
-                    evictions.append(image)
-                    isChanged = true
-                } else {
-                    rest.append(image)
-                }
+                try consider(db, image)
             } else {
-                guard isChanged, !rest.isEmpty else { return true }
-                (waiting, rest, position, isChanged) = (rest, [], 0, false)
+                guard nextPass() else { return true }
             }
         }
         return false
+    }
+
+    private mutating func consider(_ db: Database, _ image: EvictionCandidate) throws {
+        let images: [EvictionCandidate]
+        switch pass {
+        case .single: images = [image]
+        case .together:
+            guard left[image.digest] != nil else { return }
+            let digests = try release.namesakes(db, of: image.digest, ifAll: { left[$0] != nil }) ?? []
+            images = digests.compactMap { left[$0] }
+        }
+        guard !images.isEmpty, try release.takeNames(db, of: images.map(\.digest)) else { return rest.append(image) }
+        for image in images { left[image.digest] = nil }
+        evictions.append(Eviction(images: images))
+        isChanged = true
+    }
+
+    /// - Returns: whether there is anything to look at again.
+    private mutating func nextPass() -> Bool {
+        guard !rest.isEmpty, isChanged || pass == .single else { return false }
+        pass = isChanged ? .single : .together
+        (waiting, rest, position, isChanged) = (rest, [], 0, false)
+        left = pass == .single ? [:] : Dictionary(uniqueKeysWithValues: waiting.map { ($0.digest, $0) })
+        return true
     }
 }

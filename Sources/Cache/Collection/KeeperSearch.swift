@@ -36,12 +36,36 @@ struct KeeperSearch: Sendable {
         return try isKeptByOthers(db, key)
     }
 
-    /// Whether an image would go if it had no names; then they don't count from now on.
-    mutating func loses(_ db: Database, names key: Digest) throws -> Bool {
-        unnamed.insert(key)
-        guard try isKept(db, key) else { return true }
-        unnamed.remove(key)
-        return false
+    /// Whether images would go if they had no names; then those don't count from now on.
+    mutating func loses(_ db: Database, names keys: [Digest]) throws -> Bool {
+        unnamed.formUnion(keys)
+        for key in keys where try isKept(db, key) {
+            unnamed.subtract(keys)
+            // It was found out without the names.
+            if keys.count > 1 { unkept = [] }
+            return false
+        }
+        return true
+    }
+
+    /// The images whose names keep an image, its own first, as a subject and its referrer can keep each other.
+    ///
+    /// - Returns: `nil` where something else keeps it, or the name of an image that may not go.
+    func namesakes(_ db: Database, of start: Digest, ifAll mayGo: (Digest) -> Bool) throws -> [Digest]? {
+        guard let blob = try References.blob(db, start), !blob.isProtected(protection, unnamed: [start]) else {
+            return nil
+        }
+        var (found, seen, open) = ([start], Set([start]), [start])
+        while let key = open.popLast() {
+            for keeper in try References.keepers(db, of: key) where seen.insert(keeper.digest).inserted {
+                open.append(keeper.digest)
+                guard keeper.isProtected(protection, unnamed: unnamed) else { continue }
+                guard mayGo(keeper.digest), !keeper.isProtected(protection, unnamed: [keeper.digest])
+                else { return nil }
+                found.append(keeper.digest)
+            }
+        }
+        return found
     }
 
     private func anchor(of key: Digest) -> Bool? {

@@ -33,13 +33,18 @@ struct Release: Sendable {
         (gone, outstanding, open, doubtful) = ([:], [:], [], [])
     }
 
-    /// Takes an image's names away, unless something else keeps it.
+    /// Takes the names of images away, unless something else keeps one of them.
     ///
-    /// - Returns: whether it goes.
-    mutating func takeNames(_ db: Database, of key: Digest) throws -> Bool {
-        guard try search.loses(db, names: key) else { return false }
-        try take(db, key)
+    /// - Returns: whether they go.
+    mutating func takeNames(_ db: Database, of keys: [Digest]) throws -> Bool {
+        guard try search.loses(db, names: keys) else { return false }
+        for key in keys { try take(db, key) }
         return true
+    }
+
+    /// See ``KeeperSearch/namesakes(_:of:ifAll:)``.
+    func namesakes(_ db: Database, of key: Digest, ifAll mayGo: (Digest) -> Bool) throws -> [Digest]? {
+        try search.namesakes(db, of: key, ifAll: mayGo)
     }
 
     /// Takes a blob away, and in ``run(_:_:_:)`` all that nothing keeps then, if nothing that stays leads to it.

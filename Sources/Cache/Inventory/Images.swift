@@ -120,7 +120,7 @@ struct ImageWalk: Sendable {
             guard !page.isOver else { return false }
             guard let image = try nextName(db).flatMap({ try ImageRow(db, $0) }) else { continue }
             current = image
-            _ = try release.takeNames(db, of: image.descriptor.digest)
+            _ = try release.takeNames(db, of: [image.descriptor.digest])
         }
     }
 
