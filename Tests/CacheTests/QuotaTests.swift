@@ -108,6 +108,22 @@ struct QuotaTests {
         }
     }
 
+    @Test("A layer whose row was lost was used when it was written, so that its image makes room with it")
+    func adopted() async throws {
+        try await TimedCache.with { timed async throws in
+            let images = try await fill(timed, 3)
+            for image in images {
+                let layer = try #require(image.blobs.map(\.descriptor).max { $0.size < $1.size })
+                try timed.execute("DELETE FROM blobs WHERE hex(digest) LIKE '%\(layer.digest.hex.uppercased())'")
+            }
+            try await timed.open { cache async throws in
+                let report = try await cache.collect(CollectionOptions(maximumSize: 27_000))
+                #expect(report.evictedTags.map(\.tag?.description) == ["v0"])
+                #expect(try timed.stored() == images[1].digests.union(images[2].digests))
+            }
+        }
+    }
+
     @Test("Tags of one image go together")
     func aliases() async throws {
         try await TimedCache.with { timed async throws in

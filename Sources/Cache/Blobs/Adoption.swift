@@ -13,10 +13,11 @@ struct Adoption: Sendable {
 
     let store: Store
 
-    /// Those that somebody is just recording or removing are waited for, or else left out.
+    /// Where they are used, those that somebody is just recording or removing are waited for; otherwise they are left out,
+    /// and what is adopted was used when its file was written.
     ///
     /// - Returns: the digests of those that are here and recorded.
-    func run(_ descriptors: [Descriptor], waits: Bool = true) async throws -> Set<Digest> {
+    func run(_ descriptors: [Descriptor], areUsed: Bool = true) async throws -> Set<Digest> {
         let here = try descriptors.filter(store.blobs.contains)
         guard !here.isEmpty, !store.isReadOnly else { return Set(here.map(\.digest)) }
         let lacking = try await store.index.read { db in
@@ -29,7 +30,7 @@ struct Adoption: Sendable {
                 if position >= Self.parallelism, let (digest, isHere) = try await group.next(), isHere {
                     recorded.insert(digest)
                 }
-                group.addTask { (blob.digest, try await adopt(blob, waits: waits)) }
+                group.addTask { (blob.digest, try await adopt(blob, isUsed: areUsed)) }
             }
             for try await (digest, isHere) in group where isHere { recorded.insert(digest) }
         }
@@ -42,14 +43,15 @@ struct Adoption: Sendable {
         _ blob: Descriptor,
         as manifest: Manifest? = nil,
         from origin: RepositoryReference? = nil,
-        waits: Bool = true
+        isUsed: Bool = true
     ) async throws -> Bool {
-        guard let file = try await locked(blob, waits: waits) else { return false }
+        guard let file = try await locked(blob, waits: isUsed) else { return false }
         defer { file.unlock() }
         // Its row needs its edges too, and they are right only if its bytes are.
         let manifest = try await blocking(on: .hashing) { try manifest ?? store.manifests.content(of: file, blob) }
+        let place = PendingCommit.Place.blobs(usedAt: isUsed ? nil : try file.status().modifiedAt)
         return try await store.commits.commit(
-            PendingCommit(manifest?.descriptor ?? blob, file, .blobs, manifest, origin)
+            PendingCommit(manifest?.descriptor ?? blob, file, place, manifest, origin)
         )
     }
 

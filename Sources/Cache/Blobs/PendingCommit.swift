@@ -6,8 +6,9 @@ package struct PendingCommit: Sendable {
     enum Place: Sendable {
         /// Complete and verified in `ingest/`, and locked.
         case ingest(Ingest)
-        /// Under `blobs/` already, and locked: its row was lost, or never written.
-        case blobs
+        /// Under `blobs/` already, and locked: its row was lost, or never written. In seconds since 1970; `nil` where it is
+        /// used now.
+        case blobs(usedAt: Int64?)
     }
 
     let descriptor: Descriptor
@@ -42,4 +43,7 @@ package struct PendingCommit: Sendable {
 
     /// Whether it was met under `blobs/`, where nobody has looked at its bytes unless it is a manifest.
     var isAdopted: Bool { if case .blobs = place { true } else { false } }
+
+    /// When what was met had been used last, as far as that can be told; `nil` for now.
+    var usedAt: Int64? { if case .blobs(let usedAt) = place { usedAt } else { nil } }
 }

@@ -55,7 +55,7 @@ extension Orphans {
         while true {
             let (kept, garbage) = try await judge(rest)
             guard !kept.isEmpty else { return (garbage, busy) }
-            let adopted = try await Adoption(store: store).run(kept, waits: false)
+            let adopted = try await Adoption(store: store).run(kept, areUsed: false)
             busy.formUnion(try await contents(of: kept.filter { !adopted.contains($0.digest) }))
             let others = Set(garbage.map(\.digest)).subtracting(busy)
             rest = rest.filter { others.contains($0.digest) }

@@ -25,7 +25,8 @@ struct BlobRows {
     func adopt(_ item: PendingCommit, at now: Int64) throws {
         let digest = item.descriptor.digest
         if try state(of: digest) != .ok {
-            try record(item.descriptor, verifiedAt: item.manifest == nil ? nil : now, at: now)
+            let usedAt = item.usedAt.map { min($0, now) } ?? now
+            try record(item.descriptor, verifiedAt: item.manifest == nil ? nil : now, at: usedAt)
         }
         try recordContent(of: item)
     }
