@@ -43,6 +43,7 @@ package struct RegistryConfiguration: Sendable {
     package var credentials = CredentialStore.anonymous
     package var retry = RetryPolicy()
     package var proxies = ProxySettings.none
+    package var authorities = SystemAuthorities.usual
     /// `imglife/<version>`.
     package var userAgent = "imglife"
     /// What each request tells of who passes it on (RFC 9110, 7.6.3), so that a server that asks itself notices; `nil` for

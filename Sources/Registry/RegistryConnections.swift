@@ -23,13 +23,13 @@ package final class RegistryConnections: Sendable {
 
     private init(_ configuration: RegistryConfiguration) throws {
         self.configuration = configuration
-        trust = try TrustStore(configuration.hosts)
+        trust = try TrustStore(configuration.hosts, configuration.authorities)
         clients = HTTPClients(configuration)
     }
 
     /// Runs a body and closes the connections afterwards, in every case; clients that use them must have ended by then.
     ///
-    /// Of the configuration its hosts, proxies, time limit and clock are what counts here.
+    /// Of the configuration its hosts, authorities, proxies, time limit and clock are what counts here.
     ///
     /// - Throws: ``RegistryConfigurationError`` for settings that can't be used; otherwise what the body throws.
     package static func with<R>(

@@ -12,6 +12,7 @@ func withClient<R>(
     hosts: [RegistryHost: HostSettings] = [:],
     retry: RetryPolicy = RetryPolicy(),
     proxies: ProxySettings = .none,
+    authorities: SystemAuthorities = .usual,
     clock: TestClock = TestClock(),
     timeoutClock: any Clock<Duration> = ContinuousClock(),
     log: LogRecorder = LogRecorder(),
@@ -22,6 +23,7 @@ func withClient<R>(
     configuration.credentials = try CredentialStore(environment: credentials, home: nil)
     configuration.retry = retry
     configuration.proxies = proxies
+    configuration.authorities = authorities
     configuration.clock = clock
     configuration.timeoutClock = timeoutClock
     configuration.userAgent = "imglife/test"

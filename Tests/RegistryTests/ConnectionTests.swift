@@ -30,6 +30,35 @@ struct ConnectionTests {
     }
 
     @Test(
+        "The system's authorities are where SSL_CERT_FILE says, beside a host's own",
+        .requires(.tool("openssl")),
+        arguments: [false, true]
+    )
+    func trustsSystemFile(hasSettings: Bool) async throws {
+        let certificates = try await TestCertificates.shared()
+        let authorities = try SystemAuthorities(environment: ["SSL_CERT_FILE": certificates.authorityFile])
+        try await withTLS(certificates.server) { registry in
+            let hosts = [registry.host: HostSettings(endpoint: registry.url)]
+            let found = try await withClient(hosts: hasSettings ? hosts : [:], authorities: authorities) {
+                try await $0.pull(registry).resolve(.tag("v1"))
+            }
+            #expect(found == image.top)
+        }
+    }
+
+    @Test("An SSL_CERT_FILE that cannot be used is told by its name", arguments: ["none.pem", "no.pem"])
+    func systemFile(name: String) async throws {
+        try await TemporaryDirectory.with { directory in
+            try Files.write("hello", to: "\(directory)/no.pem")
+            #expect {
+                try SystemAuthorities(environment: ["SSL_CERT_FILE": "\(directory)/\(name)"])
+            } throws: { error in
+                "\(error)".hasPrefix("SSL_CERT_FILE: ") && "\(error)".contains("\(name)' cannot be read")
+            }
+        }
+    }
+
+    @Test(
         "Certificates of unknown authorities, other hosts or the past are refused",
         .requires(.tool("openssl"))
     )

@@ -37,7 +37,7 @@ final class HTTPTransport: HTTPHandler {
         via = configuration.via
         logger = configuration.logger
         isSharing = configuration.connections != nil
-        trust = try configuration.connections?.trust ?? TrustStore(configuration.hosts)
+        trust = try configuration.connections?.trust ?? TrustStore(configuration.hosts, configuration.authorities)
         clients = configuration.connections?.clients ?? HTTPClients(configuration)
     }
 

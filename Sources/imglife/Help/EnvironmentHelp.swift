@@ -37,6 +37,7 @@ enum EnvironmentHelp {
         Variable("HTTPS_PROXY", "", "proxy for https; the name in lower case wins"),
         Variable("HTTP_PROXY", "", "proxy for http"),
         Variable("NO_PROXY", "", "hosts, domains and networks that are reached without one"),
+        Variable("SSL_CERT_FILE", "", "a PEM file of certificate authorities instead of the system's"),
         Variable("NO_COLOR", "", "no colours when it is not empty"),
         Variable("TERM", "", "no colours and no bars when it is 'dumb'"),
         Variable("TMPDIR", "/tmp", "where the report for hooks is written"),

@@ -15,6 +15,7 @@ struct Session: Sendable {
     let settings: RuntimeSettings
     let credentials: CredentialStore
     let proxies: ProxySettings
+    let authorities: SystemAuthorities
     let cacheDirectory: String
     let lockTimeout: Duration
     let environment: [String: String]
@@ -54,6 +55,7 @@ struct Session: Sendable {
         settings = try RuntimeSettings(environment: environment)
         credentials = try CredentialStore(environment: environment, home: environment["HOME"])
         proxies = try ProxySettings(environment: environment)
+        authorities = try SystemAuthorities(environment: environment)
         cacheDirectory =
             options.cacheDir ?? environment["IMGLIFE_CACHE_DIR"]
             ?? configuration.resolve(configuration.cache.path ?? "var/cache")
@@ -78,6 +80,7 @@ struct Session: Sendable {
         look { _ = try options.lockPatience(environment: environment) }
         look { _ = try CredentialStore(environment: environment, home: environment["HOME"]) }
         look { _ = try ProxySettings(environment: environment) }
+        look { _ = try SystemAuthorities(environment: environment) }
         return troubles
     }
 
@@ -136,6 +139,7 @@ struct Session: Sendable {
         registries.credentials = credentials
         registries.retry = settings.retry
         registries.proxies = proxies
+        registries.authorities = authorities
         registries.userAgent = "imglife/\(Version.current)"
         return registries
     }
