@@ -230,6 +230,15 @@ struct LocalFailureTests {
         }
     }
 
+    @Test("A run's figures are there also where its report cannot be written")
+    func measured() async throws {
+        try await Self.with { workspace, _ async throws in
+            let full = try await workspace.shell("\"$imglife\" sync --metrics-file m.prom >/dev/full")
+            #expect(full.status == 1)
+            #expect(try Files.text("\(workspace.path)/m.prom").contains("imglife_sync_last_run_success 1\n"))
+        }
+    }
+
     @Test("A reader that takes the first line alone gets it")
     func head() async throws {
         try await Self.with { workspace, _ async throws in

@@ -132,6 +132,21 @@ struct SyncCommand: Subcommand {
                 }
             }
         let lifecycle = try await session.lifecycleFigures(of: report, isOffline: offline)
+        // Neither waits for the other: both may be on a disk that is full.
+        let measured = Result { try measure(report, hasFailed: failure != nil) }
+        try tell(report, lifecycle, session)
+        try measured.get()
+        if let failure { throw failure }
+        if report.errors + report.hookErrors > 0 { throw Failure.failed }
+    }
+
+    /// Tells who watches the runs.
+    private func measure(_ report: SyncReport, hasFailed: Bool) throws {
+        guard let path = repetition.metricsFile, !dryRun else { return }
+        try MetricsFile(path: path).write(report, hasFailed: hasFailed)
+    }
+
+    private func tell(_ report: SyncReport, _ lifecycle: LifecycleFigures?, _ session: Session) throws {
         switch output {
         case .text:
             var summary = summary(report, session)
@@ -141,11 +156,6 @@ struct SyncCommand: Subcommand {
         case .json:
             try StandardOutput.write(document(of: report, lifecycle).text)
         }
-        if let path = repetition.metricsFile, !dryRun {
-            try MetricsFile(path: path).write(report, hasFailed: failure != nil)
-        }
-        if let failure { throw failure }
-        if report.errors + report.hookErrors > 0 { throw Failure.failed }
     }
 
     private func summary(_ report: SyncReport, _ session: Session) -> SummaryText {
