@@ -76,6 +76,12 @@ package final class RegistryClient: Sendable {
     /// By which delays and pauses are told.
     package var clock: any Clock<Duration> { configuration.clock }
 
+    /// Whether a registry has asked for a pause that is not over.
+    package func isHeldBack(_ host: RegistryHost) -> Bool { transport.pauses.lasts(at: host) }
+
+    /// Comes with each pause that a registry asks for from now on, several at once being one.
+    package var pauses: AsyncStream<Void> { transport.pauses.news }
+
     /// What has been sent and received so far, over all hosts.
     package var traffic: TrafficCounters { transport.traffic.counters }
 

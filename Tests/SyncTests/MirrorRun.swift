@@ -28,6 +28,8 @@ struct MirrorRun: Sendable {
     var isOffline = false
     /// The registry client's time.
     var clock = TestClock()
+    /// Instead of it, for who looks at what happens while the time stands.
+    var standingClock: ManualClock?
     /// Tells how long a registry may take.
     var timeoutClock: any Clock<Duration> = ContinuousClock()
     var log = LogText()
@@ -75,7 +77,7 @@ struct MirrorRun: Sendable {
         registries.hosts = hosts
         registries.credentials = try CredentialStore(environment: credentials, home: nil)
         registries.retry = RetryPolicy(attempts: attempts)
-        registries.clock = clock
+        registries.clock = standingClock ?? clock
         registries.timeoutClock = timeoutClock
         var options = Syncer.Options()
         options.hooks = hooks

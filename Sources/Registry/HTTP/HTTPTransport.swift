@@ -20,6 +20,7 @@ final class HTTPTransport: HTTPHandler {
     let afterwards = DetachedWork()
     let timeout: Duration
     let traffic = Traffic()
+    let pauses: HostPauses
     private let clients: HTTPClients
     /// Whether the clients are somebody else's, who closes them.
     private let isSharing: Bool
@@ -32,6 +33,7 @@ final class HTTPTransport: HTTPHandler {
     init(_ configuration: RegistryConfiguration, timer: Timer) throws {
         self.timer = timer
         timeout = configuration.retry.timeout
+        pauses = HostPauses(Timer(configuration.clock))
         proxies = configuration.proxies
         userAgent = configuration.userAgent
         via = configuration.via

@@ -58,7 +58,8 @@ final class HostClient: Sendable {
             gate: gate,
             places: places?.gate ?? gate,
             retry: retry,
-            refusals: refusals
+            refusals: refusals,
+            pauses: transport.pauses
         )
     }
 

@@ -11,6 +11,7 @@ struct RateLimit: HTTPHandler {
     let places: HostGate
     let retry: Retry
     let refusals: LongRefusals
+    let pauses: HostPauses
 
     func send(_ request: HTTPRequest) async throws -> HTTPResponse {
         let response = try await next.send(request)
@@ -55,13 +56,13 @@ struct RateLimit: HTTPHandler {
         if !isOrdinary, delay > retry.policy.maximumRetryAfter {
             refusals.refused(request, status: response.status, for: delay)
         }
-        if isOrdinary || delay <= retry.policy.maximumRetryAfter, gate.pause(for: delay), !context.budget.hasAlternative
-        {
-            retry.tell(
-                host,
-                error.code.map { "\(response.status) \($0.rawValue)" } ?? "\(response.status)",
-                waits: delay
-            )
+        if isOrdinary || delay <= retry.policy.maximumRetryAfter {
+            let isNew = gate.pause(for: delay)
+            pauses.begins(at: context.location.host, for: delay)
+            if isNew, !context.budget.hasAlternative {
+                let code = error.code.map { " \($0.rawValue)" } ?? ""
+                retry.tell(host, "\(response.status)\(code)", waits: delay)
+            }
         }
         if !isOrdinary { error.pause = delay }
     }

@@ -28,6 +28,10 @@ struct Planner: Sendable {
     let source: @Sendable (RepositoryReference) -> any ImageSource
     /// `nil` where none is asked.
     var target: (@Sendable (RepositoryReference) -> any ImageTarget)?
+    /// Whether a host that an entry needs wants no requests for a time, so that others are planned before it.
+    var isHeldBack: @Sendable (Int) -> Bool = { _ in false }
+    /// Comes when a host has begun to want none.
+    var pauses: @Sendable () -> AsyncStream<Void> = { AsyncStream { _ in } }
     /// Whether dates are asked for where they decide; tags without one are all selected otherwise.
     var asksForDates = true
     /// Whether what is read to decide is kept in the cache.
@@ -65,7 +69,14 @@ struct Planner: Sendable {
         var seen: Set<RepositoryReference> = []
         let targets = chosen.map { configuration.entries[$0].target }.filter { seen.insert($0).inserted }
         let gathered = Gathering()
-        try await targets.flatMap { groups[$0] ?? [] }.forEach(limit: Self.parallelism) { position in
+        let line = WorkLine<CollectionOfOne<Int>>(
+            news: pauses(),
+            limit: { _ in Self.parallelism },
+            isHeldBack: isHeldBack
+        )
+        for position in targets.flatMap({ groups[$0] ?? [] }) { line.add(CollectionOfOne(position)) }
+        line.complete()
+        try await line.run { position in
             begin(position)
             let outcome = try await outcome(of: position, to: depth)
             let group = groups[configuration.entries[position].target] ?? []

@@ -120,17 +120,23 @@ package struct Syncer: Sendable {
 
     /// Plans, copies and runs the hooks of entries, each entry at its own pace.
     private func runEntries(_ chosen: [Int], _ collector: RowCollector) async throws {
-        let (work, feed) = AsyncStream<EntryPlan>.makeStream()
+        let work = TagLine(
+            news: places.client.pauses,
+            limit: limit(for:),
+            isHeldBack: { isHeldBack($0.entry) },
+            onNews: turns.giveBackHeld
+        )
         let (ended, end) = AsyncStream<Int>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 defer { end.finish() }
                 try await withThrowingTaskGroup(of: Void.self) { inner in
+                    let outlets = Outlets(work: work, ended: end, collector: collector)
                     inner.addTask {
-                        defer { feed.finish() }
-                        try await plan(chosen, Outlets(work: feed, ended: end, collector: collector))
+                        defer { work.complete() }
+                        try await plan(chosen, outlets)
                     }
-                    inner.addTask { try await copyAll(work, Outlets(work: feed, ended: end, collector: collector)) }
+                    inner.addTask { try await copyAll(outlets) }
                     try await inner.waitForAll()
                 }
             }
@@ -163,7 +169,9 @@ package struct Syncer: Sendable {
             configuration: configuration,
             cache: cache,
             source: { places.source(at: $0) },
-            target: { places.target(at: $0) }
+            target: { places.target(at: $0) },
+            isHeldBack: isHeldBack,
+            pauses: { places.client.pauses }
         )
     }
 
@@ -186,7 +194,7 @@ package struct Syncer: Sendable {
         }
         progress.planned(tags: plan.tags.count)
         if outlets.collector.expect(plan.tags.count, of: plan.entry) { outlets.ended.yield(plan.entry) }
-        outlets.work.yield(plan)
+        outlets.work.add(plan.work)
     }
 
     private func fail(_ position: Int, _ error: any Error, _ outlets: Outlets) {
@@ -197,25 +205,19 @@ package struct Syncer: Sendable {
         outlets.add(row, order: 0)
     }
 
-    private func copyAll(_ work: AsyncStream<EntryPlan>, _ outlets: Outlets) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            var underWay = 0
-            for await entry in work {
-                for item in entry.work {
-                    while underWay >= limit(for: item) {
-                        try await group.next()
-                        underWay -= 1
-                    }
-                    underWay += 1
-                    group.addTask {
-                        let row = try await TagRun(item, of: self).perform()
-                        progress.finished(row)
-                        outlets.add(row, order: item.order)
-                    }
-                }
-            }
-            try await group.waitForAll()
+    private func copyAll(_ outlets: Outlets) async throws {
+        try await outlets.work.run { item in
+            let row = try await TagRun(item, of: self).perform()
+            progress.finished(row)
+            outlets.add(row, order: item.order)
         }
+    }
+
+    /// Whether a host that an entry needs wants no requests for a time.
+    func isHeldBack(_ position: Int) -> Bool {
+        let entry = configuration.entries[position]
+        let hosts = options.isOffline ? [entry.target.host] : [entry.source.host, entry.target.host]
+        return hosts.contains(where: places.client.isHeldBack)
     }
 
     /// How many tags may be under way when this one begins: where it is to be copied, as many as a far host takes at a time.
@@ -265,7 +267,7 @@ extension Syncer {
 
 /// Where planning and copying put what they have.
 private struct Outlets: Sendable {
-    let work: AsyncStream<EntryPlan>.Continuation
+    let work: TagLine
     /// Entries whose last tag has ended.
     let ended: AsyncStream<Int>.Continuation
     let collector: RowCollector
@@ -275,10 +277,22 @@ private struct Outlets: Sendable {
     }
 }
 
-extension EntryPlan {
-    var work: some Collection<TagWork> {
-        tags.enumerated().lazy.map { TagWork(entry: entry, order: $0, tag: $1, referrerTags: referrerTags) }
+private typealias TagLine = WorkLine<EntryWork>
+
+/// The tags of an entry.
+struct EntryWork: RandomAccessCollection, Sendable {
+    let plan: EntryPlan
+
+    var startIndex: Int { 0 }
+    var endIndex: Int { plan.tags.count }
+
+    subscript(order: Int) -> TagWork {
+        TagWork(entry: plan.entry, order: order, tag: plan.tags[order], referrerTags: plan.referrerTags)
     }
+}
+
+extension EntryPlan {
+    var work: EntryWork { EntryWork(plan: self) }
 }
 
 extension Configuration.Entry {

@@ -177,7 +177,8 @@ struct TagRun: Sendable {
         let ready = ContinuousClock.now
         let (run, position) = (run, work.entry)
         let room = { @Sendable in run.room(for: position)?.blobs }
-        return try await run.turns.withTurn(blobs: blobs, room: room) { turn in
+        let isHeldBack = { @Sendable in run.isHeldBack(position) }
+        return try await run.turns.withTurn(blobs: blobs, room: room, isHeldBack: isHeldBack) { turn in
             let waited = ContinuousClock.now - ready
             var row = try await body(turn)
             if row.status != .upToDate { row.duration = ContinuousClock.now - start - waited }

@@ -13,8 +13,9 @@ final class Turns: Sendable {
     private struct State {
         /// Of images that have begun, those that are not at the target yet.
         var blobs = 0
-        /// Places of images whose blobs are not all there; the first has had its turn for longest.
-        var turns: [Semaphore.Place] = []
+        /// Places of images whose blobs are not all there, and whether those wait for a host; the first has had its turn
+        /// for longest.
+        var turns: [(place: Semaphore.Place, isHeldBack: @Sendable () -> Bool)] = []
         /// How many places have been given to nobody yet.
         var free: Int
         /// In bytes, of all manifests that are under way.
@@ -35,25 +36,33 @@ final class Turns: Sendable {
     /// - Parameters:
     ///   - blobs: how many it has.
     ///   - room: how many blobs keep the connections to far hosts busy; `nil` where none is far.
+    ///   - isHeldBack: whether a host that it needs wants no requests for a time; others have its turn then.
     ///   - body: the copy, which tells what of it is done.
     /// - Returns: what the body returns.
     /// - Throws: `CancellationError` when the task is cancelled before; otherwise what the body throws.
     func withTurn<Result>(
         blobs: Int,
         room: @escaping @Sendable () -> Int?,
+        isHeldBack: @escaping @Sendable () -> Bool = { false },
         _ body: (Turn) async throws -> Result
     ) async throws -> Result {
         try await images.withPlaceToGiveBack { place in
             let turn = Turn(of: self, place, blobs: blobs, room: room)
             state.withLock { state in
                 state.blobs += blobs
-                state.turns.append(place)
+                state.turns.append((place, isHeldBack))
                 state.free -= 1
             }
             defer { turn.end() }
+            if isHeldBack() { giveBack(place) }
             makeRoom(room())
             return try await body(turn)
         }
+    }
+
+    /// Lets others have the turns of images that a host holds back.
+    func giveBackHeld() {
+        for (place, isHeldBack) in state.withLock({ $0.turns }) where isHeldBack() { giveBack(place) }
     }
 
     /// Notes the manifests of an image that is under way, until ``drop(_:)``.
@@ -68,7 +77,7 @@ final class Turns: Sendable {
 
     fileprivate func giveBack(_ place: Semaphore.Place) {
         state.withLock { state in
-            guard let index = state.turns.firstIndex(where: { $0 === place }) else { return }
+            guard let index = state.turns.firstIndex(where: { $0.place === place }) else { return }
             state.turns.remove(at: index)
             state.free += 1
         }
@@ -82,7 +91,7 @@ final class Turns: Sendable {
             // Of whoever is about to begin it is not known yet how many blobs there are.
             guard state.blobs < room, state.free <= 0, !state.turns.isEmpty else { return nil }
             state.free += 1
-            return state.turns.removeFirst()
+            return state.turns.removeFirst().place
         }
         place?.giveBack()
     }
