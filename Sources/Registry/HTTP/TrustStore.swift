@@ -1,28 +1,26 @@
+import FoundationEssentials
 import Glibc
 import NIOSSL
 package import OCI
 
 /// Which certificate authorities are trusted for which host, beyond the system's.
 struct TrustStore: Sendable {
-    /// For hosts without settings of their own; `nil` for what the library trusts by itself.
-    private let common: TLSConfiguration?
+    private let system: SystemAuthorities
     private let configurations: [String: TLSConfiguration]
 
     /// Reads all CA files.
     ///
     /// - Throws: ``RegistryConfigurationError`` for a file that cannot be read or holds no certificate.
     init(_ hosts: [RegistryHost: HostSettings], _ system: SystemAuthorities) throws(RegistryConfigurationError) {
-        var base = TLSConfiguration.makeClientConfiguration()
-        if let file = system.file { base.trustRoots = .file(file) }
-        common = system.file == nil ? nil : base
+        self.system = system
         var configurations: [String: TLSConfiguration] = [:]
         for (host, settings) in hosts {
             guard let file = settings.caFile else { continue }
             guard let certificates = try? NIOSSLCertificate.fromPEMFile(file), !certificates.isEmpty else {
-                let trouble = PEMFile.trouble(with: file) ?? "cannot be read"
+                let trouble = PEMFile.trouble(with: file)
                 throw RegistryConfigurationError(host: host, reason: "'ca_file' \(file.displaySafe) \(trouble)")
             }
-            var configuration = base
+            var configuration = system.configuration ?? TLSConfiguration.makeClientConfiguration()
             configuration.additionalTrustRoots = [.certificates(certificates)]
             let origin = try Endpoint(host: host, settings: settings).base.origin
             configurations[Self.key(origin)] = configuration
@@ -32,7 +30,7 @@ struct TrustStore: Sendable {
 
     /// - Returns: `nil` for a host that is trusted by the authorities alone that the system has in the usual place.
     func configuration(for origin: Origin) -> TLSConfiguration? {
-        configurations[Self.key(origin)] ?? common
+        configurations[Self.key(origin)] ?? (origin.scheme == .https ? system.configuration : nil)
     }
 
     private static func key(_ origin: Origin) -> String { "\(origin.host):\(origin.port)" }
@@ -66,8 +64,19 @@ package struct SystemAuthorities: Sendable {
             self = .usual
             return
         }
-        if let trouble = PEMFile.trouble(with: file) { throw SystemAuthoritiesError(file: file, trouble: trouble) }
+        // Hundreds of certificates are parsed only when somebody is reached over TLS.
+        guard let data = FileManager.default.contents(atPath: file),
+            String(decoding: data, as: UTF8.self).contains("-----BEGIN ")
+        else { throw SystemAuthoritiesError(file: file, trouble: PEMFile.trouble(with: file)) }
         self.file = file
+    }
+
+    /// `nil` for what the library trusts by itself.
+    var configuration: TLSConfiguration? {
+        guard let file else { return nil }
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.trustRoots = .file(file)
+        return configuration
     }
 }
 
@@ -80,11 +89,10 @@ package struct SystemAuthoritiesError: Error, Hashable, Sendable, CustomStringCo
 }
 
 /// Files of certificates.
-enum PEMFile {
-    /// - Returns: `nil` for a file that holds certificates.
-    static func trouble(with file: String) -> String? {
-        if let certificates = try? NIOSSLCertificate.fromPEMFile(file), !certificates.isEmpty { return nil }
-        guard access(file, R_OK) == 0 else { return "cannot be read: \(String(cString: strerror(errno)))" }
-        return "cannot be read as PEM certificates"
+private enum PEMFile {
+    /// Why one cannot be used.
+    static func trouble(with file: String) -> String {
+        access(file, R_OK) == 0
+            ? "cannot be read as PEM certificates" : "cannot be read: \(String(cString: strerror(errno)))"
     }
 }
