@@ -10,6 +10,7 @@ final class HostPauses: Sendable {
         var count = 0
     }
 
+    private let isAny = Atomic(false)
     private let state = Mutex(State())
     private let timer: Timer
 
@@ -17,9 +18,13 @@ final class HostPauses: Sendable {
         self.timer = timer
     }
 
+    /// Whether any has ever begun: nearly always none has, which is quickly told.
+    var haveBegun: Bool { isAny.load(ordering: .acquiring) }
+
     /// A registry, or who gives tokens for it, wants nothing for so long from now on.
     func begins(at host: RegistryHost, for delay: Duration) {
         let end = timer.now() + delay
+        isAny.store(true, ordering: .releasing)
         let watchers = state.withLock { state in
             state.ends[host] = max(state.ends[host] ?? .zero, end)
             return Array(state.watchers.values)
@@ -30,7 +35,7 @@ final class HostPauses: Sendable {
     /// Whether a registry wants nothing now.
     func lasts(at host: RegistryHost) -> Bool {
         state.withLock { state in
-            guard !state.ends.isEmpty, let end = state.ends[host] else { return false }
+            guard let end = state.ends[host] else { return false }
             guard end <= timer.now() else { return true }
             state.ends[host] = nil
             return false

@@ -76,6 +76,9 @@ package final class RegistryClient: Sendable {
     /// By which delays and pauses are told.
     package var clock: any Clock<Duration> { configuration.clock }
 
+    /// Whether any registry has asked for a pause so far.
+    package var wasHeldBack: Bool { transport.pauses.haveBegun }
+
     /// Whether a registry has asked for a pause that is not over.
     package func isHeldBack(_ host: RegistryHost) -> Bool { transport.pauses.lasts(at: host) }
 

@@ -215,9 +215,11 @@ package struct Syncer: Sendable {
 
     /// Whether a host that an entry needs wants no requests for a time.
     func isHeldBack(_ position: Int) -> Bool {
-        let entry = configuration.entries[position]
-        let hosts = options.isOffline ? [entry.target.host] : [entry.source.host, entry.target.host]
-        return hosts.contains(where: places.client.isHeldBack)
+        // Asked for each tag many times.
+        guard places.client.wasHeldBack else { return false }
+        let route = routes[position]
+        return places.client.isHeldBack(route.target.host)
+            || !options.isOffline && places.client.isHeldBack(route.source.host)
     }
 
     /// How many tags may be under way when this one begins: where it is to be copied, as many as a far host takes at a time.

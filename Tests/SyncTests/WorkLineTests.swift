@@ -1,6 +1,7 @@
-import Concurrency
 import TestSupport
 import Testing
+
+@testable import Sync
 
 @Suite(.timeLimit(.minutes(10)))
 struct WorkLineTests {

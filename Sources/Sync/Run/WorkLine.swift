@@ -2,17 +2,28 @@
 ///
 /// Whatever is held back, as a host wants no requests for a time, counts for nothing while it is, and of what has not begun
 /// yet the rest goes first. What comes together is held back together.
-package struct WorkLine<Batch: Collection & Sendable>: Sendable where Batch.Element: Sendable, Batch.Index: Sendable {
-    package typealias Item = Batch.Element
+struct WorkLine<Batch: Collection & Sendable>: Sendable where Batch.Element: Sendable, Batch.Index: Sendable {
+    typealias Item = Batch.Element
 
     private enum Event: Sendable {
-        case comes(Batch)
+        /// Each piece of work ends with an event: it must be small.
+        indirect case comes(Batch)
         case isComplete
-        case ended(Int)
         case news
+        /// Nothing more comes, as the task was cancelled.
+        case isQuiet
+        case ended(Int)
+
+        /// Whether it comes from outside, and may be followed by others.
+        var isArrival: Bool {
+            switch self {
+            case .comes, .isComplete, .news: true
+            case .isQuiet, .ended: false
+            }
+        }
     }
 
-    private let events: AsyncStream<Event>
+    private let arrivals: AsyncStream<Event>
     private let feed: AsyncStream<Event>.Continuation
 
     private let news: AsyncStream<Void>
@@ -25,7 +36,7 @@ package struct WorkLine<Batch: Collection & Sendable>: Sendable where Batch.Elem
     ///   - limit: how much may be under way when an item begins, itself included.
     ///   - isHeldBack: whether an item could not go on now, begun or not.
     ///   - onNews: is called after each news.
-    package init(
+    init(
         news: AsyncStream<Void>,
         limit: @escaping @Sendable (Item) -> Int,
         isHeldBack: @escaping @Sendable (Item) -> Bool,
@@ -35,38 +46,49 @@ package struct WorkLine<Batch: Collection & Sendable>: Sendable where Batch.Elem
         self.limit = limit
         self.isHeldBack = isHeldBack
         self.onNews = onNews
-        (events, feed) = AsyncStream.makeStream()
+        (arrivals, feed) = AsyncStream.makeStream()
     }
 
     /// Adds work at the end.
-    package func add(_ batch: Batch) { feed.yield(.comes(batch)) }
+    func add(_ batch: Batch) { feed.yield(.comes(batch)) }
 
     /// No more is added.
-    package func complete() { feed.yield(.isComplete) }
+    func complete() { feed.yield(.isComplete) }
 
     /// Runs a body for each item, until all that was added has ended; once.
     ///
     /// - Parameter body: may throw `CancellationError` alone.
     /// - Throws: `CancellationError`.
-    package func run(_ body: @escaping @Sendable (Item) async throws -> Void) async throws {
-        try await withThrowingDiscardingTaskGroup { group in
-            group.addTask { for await _ in news { feed.yield(.news) } }
+    func run(_ body: @escaping @Sendable (Item) async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Event.self) { group in
+            group.addTask { await watchNews() }
+            group.addTask { await nextArrival() }
             var line = Line()
-            for await event in events {
-                if group.isCancelled { break }
+            while !line.isOver, let event = try await group.next() {
                 line.note(event)
+                if event.isArrival { group.addTask { await nextArrival() } }
                 if case .news = event { onNews() }
                 while let (number, item) = line.next(limit, isHeldBack) {
                     group.addTask {
-                        defer { feed.yield(.ended(number)) }
                         try await body(item)
+                        return .ended(number)
                     }
                 }
-                if line.isOver { break }
             }
-            try Task.checkCancellation()
             group.cancelAll()
         }
+        try Task.checkCancellation()
+    }
+
+    /// What comes next from outside.
+    private func nextArrival() async -> Event {
+        var arrivals = arrivals.makeAsyncIterator()
+        return await arrivals.next() ?? .isQuiet
+    }
+
+    private func watchNews() async -> Event {
+        for await _ in news { feed.yield(.news) }
+        return .isQuiet
     }
 
     /// What waits, and what is under way.
@@ -83,7 +105,7 @@ package struct WorkLine<Batch: Collection & Sendable>: Sendable where Batch.Elem
             case .comes(let batch): if !batch.isEmpty { waiting.append((batch, batch.startIndex)) }
             case .isComplete: isComplete = true
             case .ended(let number): underWay[number] = nil
-            case .news: break
+            case .news, .isQuiet: break
             }
         }
 
