@@ -53,7 +53,7 @@ enum EnvironmentHelp {
         }
         return """
             An option wins over a variable, a variable over the file. One that is empty counts as unset; one that cannot be
-            understood is an error that names it, and nothing runs. Hooks get variables of their own: docs/configuration.md.
+            understood is an error of each command that reads it. Hooks get variables of their own: docs/configuration.md.
 
             \(lines.joined(separator: "\n"))
             """
