@@ -106,6 +106,38 @@ struct OpeningTests {
         }
     }
 
+    @Test(
+        "An index whose tables are not those of its version is damaged, and made again",
+        arguments: [
+            "DROP TABLE grdb_migrations", "DELETE FROM grdb_migrations",
+            "DELETE FROM grdb_migrations WHERE identifier = '12 copies'", "ALTER TABLE leases RENAME TO lfases",
+            "ALTER TABLE totals RENAME TO tptals", "ALTER TABLE import_sets RENAME TO import_setr",
+            "ALTER TABLE blobs RENAME COLUMN used_at TO used_au",
+        ]
+    )
+    func otherTables(change: String) async throws {
+        try await TemporaryDirectory.with { path in
+            try await ContentCache.with(configuration(path)) { cache in _ = try await cache.add(bytes(10)) }
+            let queue = try DatabaseQueue(path: "\(path)/index.sqlite")
+            try await queue.write { try $0.execute(sql: change) }
+            try queue.close()
+            let use = {
+                try await ContentCache.with(configuration(path)) { cache async throws in
+                    _ = try await cache.collect()
+                    try await cache.add(bytes(20))
+                    return try await cache.inventory.usage().blobs
+                }
+            }
+            // Who meets it says so, and the next one makes it again.
+            do {
+                #expect(try await use() == 2)
+            } catch let error as CacheError {
+                #expect(error.kind == .damagedIndex)
+                #expect(try await use() == 2)
+            }
+        }
+    }
+
     @Test("An index that names a version that is neither known nor newer is damaged, and made again")
     func unknownSchema() async throws {
         try await TemporaryDirectory.with { path in

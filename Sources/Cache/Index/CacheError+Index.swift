@@ -38,12 +38,19 @@ extension CacheError {
             switch error.resultCode {
             case .SQLITE_FULL: (.diskFull, "free some space, or put the cache on a larger disk with --cache-dir")
             case .SQLITE_CORRUPT, .SQLITE_NOTADB: (.damagedIndex, damageAdvice)
+            case .SQLITE_ERROR where isOfOtherTables(message): (.damagedIndex, damageAdvice)
             case .SQLITE_BUSY, .SQLITE_LOCKED: (.locked, busyAdvice(path))
             case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_CANTOPEN:
                 (.permission, "give this user write access to it, or choose another --cache-dir")
             default: (.inputOutput, "check the disk and its file system")
             }
         return (kind, "\(message); \(advice)")
+    }
+
+    /// Whether a statement has met tables that are not those it was written for: what names them is damaged.
+    private static func isOfOtherTables(_ message: String) -> Bool {
+        ["no such table", "no such column", "has no column", "already exists", "no such index", "no such trigger"]
+            .contains { message.contains($0) }
     }
 
     private static func busyAdvice(_ path: String) -> String {
