@@ -153,6 +153,29 @@ struct LookingTests {
         }
     }
 
+    @Test("While a target does not tell which image it has, a collection goes on waiting; later it has its name again")
+    func untoldNames() async throws {
+        try await Mirror.with { mirror async throws in
+            let (workspace, cache) = (mirror.workspace, mirror.workspace.cache)
+            let (source, target) = (mirror.upstream.place("up/app"), mirror.target.place("down/app"))
+            try workspace.configure(Entry(source, to: target, "tag_regex: '1'"))
+            try await mirror.expectSuccess()
+            let before = try Files.list("\(cache)/blobs/sha256")
+            try #require(await workspace.shell("rm -rf \(cache)/index.* \(cache)/backup").status == 0)
+            mirror.target.script(RequestMatch(nil, .manifests, times: nil), .status(403))
+            mirror.upstream.load(.image(labels: ["moved": "yes"]), repository: "up/app", tag: "1")
+            let untold = try await workspace.run("sync")
+            #expect(untold.status == 0)
+            #expect(untold.errors.contains("do not tell which image they have"), "\(untold.errors)")
+            #expect(try await workspace.run("cache", "gc", "--grace", "0s").status == 1)
+            mirror.target.removeScript()
+            let told = try await workspace.run("sync")
+            #expect(told.status == 0 && !told.errors.contains("do not tell"), "\(told.errors)")
+            #expect(try await workspace.run("cache", "gc", "--grace", "0s").status == 0)
+            #expect(try Set(Files.list("\(cache)/blobs/sha256")).isSuperset(of: before))
+        }
+    }
+
     @Test("A stopped process that keeps the index busy is named", .requires(.tool("python3")))
     func stoppedWriter() async throws {
         try await Mirror.with { mirror async throws in

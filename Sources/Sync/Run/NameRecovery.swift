@@ -10,28 +10,46 @@ struct NameRecovery {
     let target: any ImageTarget
     let cache: ContentCache
 
-    /// Names what the target has under the tag, or else what the source has, where the cache holds all of it.
+    /// Names what the target has under the tag, or else what a copy would push there, where the cache holds all of it.
     ///
     /// - Parameters:
     ///   - tag: one that needs no copy.
     ///   - present: what the target is known to have under it.
+    /// - Returns: `false` where the target does not tell what it has: then the cache may hold it, and nothing says so.
     /// - Throws: `CacheError`; what source and target throw, as it cannot be told then what is wanted.
-    func recover(_ tag: EntryPlan.Tag, present: Digest?) async throws {
+    func recover(_ tag: EntryPlan.Tag, present: Digest?) async throws -> Bool {
         let place = Names.Place(location: entry.target, tag: tag.target)
-        var copied = present
-        if copied == nil, case .known(let answer) = try await target.asking({ try await $0.resolve(.tag(tag.target)) })
-        {
-            copied = answer?.digest
-        }
+        let copied = try await copied(tag, present)
         guard try await cache.names.resolve(.tag(tag.source), in: entry.source) == nil else {
-            guard let copied else { return }
-            return try await cache.names.noteCopy(of: copied, to: place, from: tag.source, of: entry.source)
+            if let copied {
+                try await cache.names.noteCopy(of: copied, to: place, from: tag.source, of: entry.source)
+            }
+            return true
         }
         if let copied, let image = try held(copied) {
-            return try await cache.names.record(tag.source, of: entry.source, as: image, copiedTo: place)
-        }
-        if let digest = try await source.resolve(.tag(tag.source))?.digest, let image = try held(digest) {
+            try await cache.names.record(tag.source, of: entry.source, as: image, copiedTo: place)
+        } else if let digest = try await pushed(tag), let image = try held(digest) {
             try await cache.names.record(tag.source, of: entry.source, as: image)
+        } else {
+            return copied != nil
+        }
+        return true
+    }
+
+    /// What the target has; `nil` where it does not tell.
+    private func copied(_ tag: EntryPlan.Tag, _ present: Digest?) async throws -> Digest? {
+        if let present { return present }
+        let answer = try await target.asking { try await $0.resolve(.tag(tag.target)) }
+        if case .known(let descriptor) = answer { return descriptor?.digest }
+        return nil
+    }
+
+    /// - Returns: `nil` where the source has nothing that could be copied any more.
+    private func pushed(_ tag: EntryPlan.Tag) async throws -> Digest? {
+        do {
+            return try await DigestComparison(entry: entry, source: source, cache: cache).pushedDigest(of: tag)
+        } catch is CopyError {
+            return nil
         }
     }
 

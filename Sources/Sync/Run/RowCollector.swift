@@ -10,6 +10,7 @@ final class RowCollector: Sendable {
         var hooks: [SyncReport.HookRecord] = []
         var warnings: [SyncReport.Warning] = []
         var unfinishedBytes = ByteTally()
+        var unnamed = 0
     }
 
     private let state = Mutex(State())
@@ -53,6 +54,11 @@ final class RowCollector: Sendable {
     func add(unfinished bytes: ByteTally) {
         state.withLock { $0.unfinishedBytes += bytes }
     }
+
+    /// See ``SyncReport/unnamed``.
+    func noteUnnamed() { state.withLock { $0.unnamed += 1 } }
+
+    var unnamed: Int { state.withLock(\.unnamed) }
 
     var unfinishedBytes: ByteTally { state.withLock(\.unfinishedBytes) }
 

@@ -17,6 +17,8 @@ package struct SyncReport: Sendable {
     package var duration: Duration = .zero
     /// What has passed for tags that have no row, because the run was stopped.
     package var unfinishedBytes = ByteTally()
+    /// Up-to-date tags whose names the cache has lost with its index, and of which nobody tells what they stand for.
+    package var unnamed = 0
     /// When the run began.
     package var started = Date()
     /// What became of the hooks, in the order in which they ended: entries' hooks first.

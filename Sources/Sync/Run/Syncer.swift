@@ -108,6 +108,7 @@ package struct Syncer: Sendable {
         var report = SyncReport()
         report.rows = collector.takeRows()
         report.unfinishedBytes = collector.unfinishedBytes
+        report.unnamed = collector.unnamed
         report.started = started
         report.duration = ContinuousClock.now - start
         report.hooks = collector.hooks

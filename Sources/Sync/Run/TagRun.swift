@@ -53,7 +53,7 @@ struct TagRun: Sendable {
     private func upToDate(_ digest: Digest?) async throws -> SyncReport.Row {
         if let cache = run.cacheWithoutNames {
             let recovery = NameRecovery(entry: entry, source: source, target: target, cache: cache)
-            try await recovery.recover(work.tag, present: digest)
+            if try await !recovery.recover(work.tag, present: digest) { run.collector.noteUnnamed() }
         }
         if let row = try await copyNewReferrers(of: digest) { return row }
         var row = row(.upToDate)

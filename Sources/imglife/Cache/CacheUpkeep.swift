@@ -15,12 +15,24 @@ struct CacheUpkeep {
         do {
             try await cache.writeLayout()
             await noteUse(report)
-            if wasWhole, report.errors == 0 { try await cache.recovery.noteCompleteRun() }
+            if wasWhole, report.errors == 0 { try await noteNames(report) }
             await keepQuota()
             return nil
         } catch {
             return error
         }
+    }
+
+    /// Lets collections take what has no name, once all that was lost has one again.
+    private func noteNames(_ report: SyncReport) async throws {
+        guard report.unnamed > 0 else { return try await cache.recovery.noteCompleteRun() }
+        session.logger.warning(
+            """
+            names were lost with the cache's index, and the targets of some tags do not tell which image they have: \
+            'imglife cache gc' waits, 'imglife cache gc --force' gives up what has no name
+            """,
+            metadata: ["tags": "\(report.unnamed)"]
+        )
     }
 
     /// Keeps `cache.max_size`.
