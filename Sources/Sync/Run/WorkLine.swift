@@ -25,7 +25,6 @@ struct WorkLine<Batch: Collection & Sendable>: Sendable where Batch.Element: Sen
 
     private let arrivals: AsyncStream<Event>
     private let feed: AsyncStream<Event>.Continuation
-
     private let news: AsyncStream<Void>
     private let limit: @Sendable (Item) -> Int
     private let isHeldBack: @Sendable (Item) -> Bool
