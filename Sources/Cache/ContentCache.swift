@@ -147,6 +147,16 @@ package final class ContentCache: Sendable {
         try await downloads.follow(descriptor, from: source, demand)
     }
 
+    /// Lets a blob's download go on from this source too where its own fails or is slow, whoever begins it while `body`
+    /// runs: for those who wait until somebody else has brought it, and ask for nothing themselves.
+    package func offering<Result>(
+        _ descriptor: Descriptor,
+        from source: any ContentSource,
+        _ body: () async throws -> Result
+    ) async rethrows -> Result {
+        try await downloads.offering(descriptor, from: source, body)
+    }
+
     /// A committed manifest, read whole and hashed.
     ///
     /// - Returns: `nil` when it is not there or was damaged; a damaged one has been put aside.

@@ -7,21 +7,38 @@ struct Download: Sendable {
     private(set) var source: any ContentSource
     let state: DownloadState
     /// What it goes on for; `nil` for one that goes on whoever leaves.
-    var demand: Demand?
+    let demand: Demand?
+    /// Another manifest gives the digest another size, and that blob is on its way too: each has a file of its own.
+    let isRival: Bool
 
     /// Where else those who wait for it would have it from, each once and in their order.
     private var others: [any ContentSource] = []
     /// Where it has come from, and failed.
     private var failed: Set<String> = []
+    /// Where it has come from so slowly that somebody else's source was asked instead.
+    private var outpaced: Set<String> = []
 
     /// What is left of one that nobody wants may as well come when it is so little, in bytes.
     private static let small: Int64 = 8 << 20
 
-    init(descriptor: Descriptor, source: any ContentSource, state: DownloadState, demand: Demand?) {
+    init(
+        descriptor: Descriptor,
+        source: any ContentSource,
+        state: DownloadState,
+        demand: Demand?,
+        isRival: Bool
+    ) {
         self.descriptor = descriptor
         self.source = source
         self.state = state
         self.demand = demand
+        self.isRival = isRival
+    }
+
+    /// The name of its file in `ingest/`.
+    var ingestName: String {
+        let name = Ingest.name(descriptor.digest)
+        return isRival ? "\(name)-\(descriptor.size)" : name
     }
 
     private var isNearlyDone: Bool {
@@ -43,18 +60,31 @@ struct Download: Sendable {
         if !isKnown { others.append(source) }
     }
 
-    /// The same from the next of the others' sources; `nil` when there is none.
-    func fromNextSource() -> Download? {
-        guard let next = others.first else { return nil }
+    /// Whether somebody would have it from a source that has not been too slow yet; its own has its turn but once.
+    var hasFasterSource: Bool {
+        !outpaced.contains(source.place) && others.contains { !outpaced.contains($0.place) }
+    }
+
+    /// The same from another source, after what its own has failed with; `nil` where there is none.
+    func next(after error: any Error) -> Download? {
+        let isOutpaced = error is Pace.Outpaced
+        guard isOutpaced || Self.isOfSource(error),
+            let index = others.firstIndex(where: { !isOutpaced || !outpaced.contains($0.place) })
+        else { return nil }
         var result = self
-        result.failed.insert(source.place)
-        result.source = next
-        result.others.removeFirst()
+        result.source = result.others.remove(at: index)
+        if isOutpaced {
+            // It is asked again where the others fail.
+            result.outpaced.insert(source.place)
+            result.others.append(source)
+        } else {
+            result.failed.insert(source.place)
+        }
         return result
     }
 
     /// Whether a failure says something about the source alone, so that another one may have the blob.
-    static func isOfSource(_ error: any Error) -> Bool {
+    private static func isOfSource(_ error: any Error) -> Bool {
         switch error {
         case let error as CacheError: error.kind == .digestMismatch
         case is CancellationError, is Demand.Dropped, is SystemError: false

@@ -32,6 +32,8 @@ final class DownloadState: Sendable {
         var generation = 0
         /// Bytes that the source delivered, also those of attempts that failed.
         var fetched: Int64 = 0
+        /// The source is asked for what is missing.
+        var isFetching = false
         /// The source has said that it sends the blob.
         var isAnswered = false
         /// Another process writes it, or wrote its beginning.
@@ -96,9 +98,15 @@ final class DownloadState: Sendable {
         update { view in
             if arrived < view.arrived { view.generation += 1 }
             view.isVerified = false
+            view.isFetching = true
             view.file = file
             view.arrived = arrived
         }
+    }
+
+    /// Says that the source is asked for nothing now.
+    func pause() {
+        update { $0.isFetching = false }
     }
 
     /// Follows a file that another process writes; a file that became shorter has begun again.
@@ -143,11 +151,6 @@ final class DownloadState: Sendable {
     /// Ends it with what the last source failed with, and each that was asked before.
     func fail(_ error: any Error, _ all: [String: any Error] = [:]) {
         update { $0.phase = $0.isVerified ? .unkept(error) : .failed(Failure(last: error, all: all)) }
-    }
-
-    /// Waits until it has ended, however.
-    func waitForEnd() async throws {
-        while case .arriving = view.phase { try await wait(for: .max, generation: view.generation) }
     }
 
     /// Waits until `threshold` bytes have arrived, or after some milliseconds more than `some`, until something began again, or

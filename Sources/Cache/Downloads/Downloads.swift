@@ -3,11 +3,23 @@ import Logging
 import OCI
 import Synchronization
 
-/// The downloads under way in this process: at most one for each digest, each a child of the cache's scope.
+/// The downloads under way in this process: at most one for each blob, each a child of the cache's scope.
 final class Downloads: Sendable {
     private struct State {
-        var active: [Digest: Download] = [:]
+        /// More than one of a digest where manifests give it different sizes: at most one of them is right, and none
+        /// decides about the others.
+        var active: [Digest: [Download]] = [:]
+        var offers = SourceOffers()
         var isClosed = false
+
+        subscript(_ descriptor: Descriptor) -> Download? {
+            get { active[descriptor.digest]?.first { $0.descriptor.size == descriptor.size } }
+            set {
+                var others = active[descriptor.digest, default: []].filter { $0.descriptor.size != descriptor.size }
+                if let newValue { others.append(newValue) }
+                active[descriptor.digest] = others.isEmpty ? nil : others
+            }
+        }
     }
 
     let store: Store
@@ -27,7 +39,7 @@ final class Downloads: Sendable {
     }
 
     /// Those under way now, in any order.
-    var active: [Download] { state.withLock { Array($0.active.values) } }
+    var active: [Download] { state.withLock { $0.active.values.flatMap(\.self) } }
 
     var statistics: CacheStatistics { counters.withLock { $0 } }
 
@@ -58,22 +70,10 @@ final class Downloads: Sendable {
             }
             return blob
         }
-        switch try join(descriptor, source, demand) {
-        case .reader(let blob):
-            if case .joined = blob.provenance { count { $0.joins += 1 } }
-            if descriptor.size == 0 { try await blob.whenCommitted() }
-            return blob
-        case .ofOtherSize(let download):
-            // One of the two is wrong, and must not decide about the other.
-            try await download.state.waitForEnd()
-            return try await follow(descriptor, from: source, demand)
-        }
-    }
-
-    private enum Joined {
-        case reader(CachedBlob)
-        /// Another manifest says that the blob under way has another size.
-        case ofOtherSize(Download)
+        let blob = try join(descriptor, source, demand)
+        if case .joined = blob.provenance { count { $0.joins += 1 } }
+        if descriptor.size == 0 { try await blob.whenCommitted() }
+        return blob
     }
 
     /// Puts a file aside that turned out damaged; where that fails the log says so.
@@ -94,28 +94,32 @@ final class Downloads: Sendable {
         }
     }
 
-    /// A reader of a digest's download, which begins now if there is none; one that has begun may go on from this source
-    /// where its own fails.
+    /// A reader of a blob's download, which begins now if there is none; one that has begun may go on from this source
+    /// where its own fails, or is slow.
     ///
     /// - Throws: ``CacheError`` (`closed`).
     private func join(
         _ descriptor: Descriptor,
         _ source: any ContentSource,
         _ demand: Demand?
-    ) throws -> Joined {
+    ) throws -> CachedBlob {
         try state.withLock { state in
             guard !state.isClosed else { throw CacheError.closed("download \(descriptor.digest)") }
             let isForClient = demand != nil
-            if var active = state.active[descriptor.digest] {
-                guard active.descriptor.size == descriptor.size else { return .ofOtherSize(active) }
+            if var active = state[descriptor] {
                 active.offer(source)
-                state.active[descriptor.digest] = active
-                return .reader(
-                    reader(descriptor, .joined, active.state, source.place, active.demand, isForClient: isForClient)
-                )
+                state[descriptor] = active
+                return reader(descriptor, .joined, active.state, source.place, active.demand, isForClient: isForClient)
             }
-            let download = Download(descriptor: descriptor, source: source, state: DownloadState(), demand: demand)
-            state.active[descriptor.digest] = download
+            var download = Download(
+                descriptor: descriptor,
+                source: source,
+                state: DownloadState(),
+                demand: demand,
+                isRival: state.active[descriptor.digest] != nil
+            )
+            for other in state.offers.sources(for: descriptor) { download.offer(other) }
+            state[descriptor] = download
             let reader = reader(
                 descriptor,
                 .downloading,
@@ -125,8 +129,27 @@ final class Downloads: Sendable {
                 isForClient: isForClient
             )
             continuation.yield(download)
-            return .reader(reader)
+            return reader
         }
+    }
+
+    /// Lets a blob's download, whoever begins it while `body` runs, go on from this source too.
+    func offering<Result>(
+        _ descriptor: Descriptor,
+        from source: any ContentSource,
+        _ body: () async throws -> Result
+    ) async rethrows -> Result {
+        state.withLock { state in
+            state.offers.add(source, for: descriptor)
+            state[descriptor]?.offer(source)
+        }
+        defer { state.withLock { $0.offers.withdraw(source, for: descriptor) } }
+        return try await body()
+    }
+
+    /// Whether somebody who waits for it would have it from a source that may be faster.
+    func haveFasterSource(_ download: Download) -> Bool {
+        state.withLock { $0[download.descriptor]?.hasFasterSource ?? false }
     }
 
     /// Runs downloads until the task is cancelled, then waits for them to stop; `reclaim` makes room on a full disk.
@@ -139,7 +162,7 @@ final class Downloads: Sendable {
         }
         let rest = state.withLock { state in
             state.isClosed = true
-            return Array(state.active.values)
+            return state.active.values.flatMap(\.self)
         }
         for download in rest { download.state.fail(CancellationError()) }
     }
@@ -153,11 +176,15 @@ final class Downloads: Sendable {
                 try await download.whileWanted {
                     try await Ingestion(download: download, downloads: self, reclaim: reclaim).run()
                 }
-                _ = state.withLock { $0.active.removeValue(forKey: download.descriptor.digest) }
+                state.withLock { $0[download.descriptor] = nil }
                 return
             } catch {
-                failures[download.source.place] = error
                 next = successor(of: download, after: error)
+                if error is Pace.Outpaced, let next {
+                    note(next, insteadOf: download.source)
+                    continue
+                }
+                failures[download.source.place] = error
                 guard next == nil else { continue }
                 if let error = error as? CacheError, download.state.view.isPromised { store.health.noteCutOff(error) }
                 download.state.fail(error, failures)
@@ -165,16 +192,21 @@ final class Downloads: Sendable {
         }
     }
 
+    private func note(_ next: Download, insteadOf source: any ContentSource) {
+        store.configuration.logger.info(
+            "a blob comes slowly; going on from another source that is waited with",
+            metadata: [
+                "digest": "\(next.descriptor.digest)", "slow": "\(source.place.displaySafe)",
+                "source": "\(next.source.place.displaySafe)",
+            ]
+        )
+    }
+
     /// The same download from the next source; `nil` where there is none: then it is none of those under way any more.
     private func successor(of download: Download, after error: any Error) -> Download? {
-        let digest = download.descriptor.digest
-        return state.withLock { state in
-            if Download.isOfSource(error), let next = state.active[digest]?.fromNextSource() {
-                state.active[digest] = next
-                return next
-            }
-            state.active[digest] = nil
-            return nil
+        state.withLock { state in
+            state[download.descriptor] = state[download.descriptor]?.next(after: error)
+            return state[download.descriptor]
         }
     }
 

@@ -61,17 +61,38 @@ struct Ingestion: Sendable {
 
     /// Shows other processes that this one works on a file, from its claim to its row: also while a registry tells it to
     /// wait, and while the disk takes its time over an fsync.
-    private func givingSigns(of file: OpenFile, _ body: () async throws -> Void) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { [pulse = store.configuration.pulse] in
-                while true {
-                    try await pulse.sleep(for: Self.signInterval)
-                    file.touch()
-                }
+    ///
+    /// - Throws: ``Pace/Outpaced``; what `body` throws.
+    private func givingSigns(of file: OpenFile, _ body: @escaping @Sendable () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Ending.self) { group in
+            group.addTask {
+                try await body()
+                return .done
             }
-            defer { group.cancelAll() }
-            try await body()
+            group.addTask { await giveSigns(of: file) }
+            let ending = try await group.next()
+            guard ending != .done else { return group.cancelAll() }
+            group.cancelAll()
+            // It may have come to its end meanwhile.
+            guard case .failure(let error)? = await group.nextResult() else { return }
+            throw ending == .outpaced ? Pace.Outpaced() : error
         }
+    }
+
+    private enum Ending {
+        case done
+        case outpaced
+        case cancelled
+    }
+
+    /// Until the task is cancelled, or somebody else's source is worth a try.
+    private func giveSigns(of file: OpenFile) async -> Ending {
+        var pace = Pace()
+        while (try? await store.configuration.pulse.sleep(for: Self.signInterval)) != nil {
+            file.touch()
+            if pace.isTooSlow(download.state.view), downloads.haveFasterSource(download) { return .outpaced }
+        }
+        return .cancelled
     }
 }
 
@@ -94,7 +115,7 @@ extension Ingestion {
     /// - Throws: ``CacheError`` (`locked`) when the other process gives no sign of life for the lock timeout.
     func claim() async throws -> Claim {
         let directory = store.directory
-        let name = Ingest.name(descriptor.digest)
+        let name = download.ingestName
         var patience = Patience(limit: store.configuration.lockTimeout)
         while true {
             if let file = try directory.blobs.open(descriptor.digest, size: descriptor.size) { return .committed(file) }

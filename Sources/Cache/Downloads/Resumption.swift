@@ -60,6 +60,7 @@ struct Resumption: Sendable {
         let (length, hasher) = try await partial.rehash(for: download.descriptor)
         ingestion.downloads.count { $0.resumedBytes += length }
         download.state.begin(partial.file, arrived: length)
+        defer { download.state.pause() }
         let transfer = Transfer(
             descriptor: download.descriptor,
             partial: partial,
