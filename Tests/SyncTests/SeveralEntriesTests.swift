@@ -134,4 +134,35 @@ struct SeveralEntriesTests: ReferrerMirroring {
             }
         }
     }
+
+    @Test("A layer that one entry's source lacks comes from another's, which waits for it at the same registry")
+    func layerOfAnother() async throws {
+        let layer = image.blobs[1].descriptor.digest
+        try await ScriptedRegistry.with { lacking in
+            try await between(interfaceAt: false, false) { source, target in
+                let lookedFor = Gate()
+                lacking.load(image, repository: "app", tag: "v1")
+                lacking.script(
+                    RequestMatch("GET", .blob(layer), times: nil),
+                    .all([.holdHead(lookedFor), .error(404, "BLOB_UNKNOWN")])
+                )
+                let waiting = Gate()
+                source.load(image, repository: "app", tag: "v1")
+                source.script(RequestMatch("GET", .manifests, times: nil), .holdHead(waiting))
+                try await MirrorRun.with { mirror in
+                    let entries = [(lacking, "one"), (source, "two")].map {
+                        "source: '\($0.host)/app', target: '\(target.host)/\($1)', tag: v1"
+                    }
+                    async let report = mirror.run(entries)
+                    try await lacking.waitForRequests { $0.contains { $0.path.hasSuffix("/blobs/\(layer)") } }
+                    waiting.open()
+                    // It mounts the config when it has begun with all of them.
+                    try await target.waitForRequests { $0.contains { $0.path.contains("two/blobs/") } }
+                    lookedFor.open()
+                    #expect(try await report.rows.map(\.status) == [.synced, .synced])
+                    #expect(source.count("GET", pathContains: "\(layer)") == 1)
+                }
+            }
+        }
+    }
 }

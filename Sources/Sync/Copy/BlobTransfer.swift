@@ -32,23 +32,28 @@ extension ImageCopy {
         let blob = followed.descriptor
         // Whatever becomes of it, these bytes have passed.
         defer { bytes.add(followed.bytes) }
-        let outcome = try await known.ensure(blob.digest, as: .blob, in: job.target) {
-            if lookingFirst, case .known(true) = try await target.asking({ try await $0.contains(blob) }) {
-                return .alreadyThere
+        // Who waits for another's upload lets that one's download have this source too.
+        let outcome = try await cache.offering(blob, from: source) {
+            try await known.ensure(blob.digest, as: .blob, in: job.target) {
+                try await deliver(followed, lookingFirst: lookingFirst)
             }
-            let home = known.home(of: blob.digest, near: job.target) ?? neighbouringSource
-            if home == nil { try await followed.start() }
-            let transfer = progress.begin("\(job.target.name(of: job.tag)) \(blob.digest.short)", size: blob.size)
-            defer { progress.end(transfer) }
-            let outcome = try await store(
-                ObservedBlob(blob: followed, progress: progress, transfer: transfer),
-                from: home
-            )
-            progress.taken(transfer)
-            return outcome
         }
         // Of an empty blob nothing is read, so that nothing has asked the cache for it where a mount was refused.
         if case .stored = outcome, blob.size == 0 { try await followed.start() }
+    }
+
+    private func deliver(_ followed: FollowedBlob, lookingFirst: Bool) async throws -> StoreOutcome {
+        let blob = followed.descriptor
+        if lookingFirst, case .known(true) = try await target.asking({ try await $0.contains(blob) }) {
+            return .alreadyThere
+        }
+        let home = known.home(of: blob.digest, near: job.target) ?? neighbouringSource
+        if home == nil { try await followed.start() }
+        let transfer = progress.begin("\(job.target.name(of: job.tag)) \(blob.digest.short)", size: blob.size)
+        defer { progress.end(transfer) }
+        let outcome = try await store(ObservedBlob(blob: followed, progress: progress, transfer: transfer), from: home)
+        progress.taken(transfer)
+        return outcome
     }
 
     private func store(_ blob: ObservedBlob, from home: RepositoryName?) async throws -> StoreOutcome {
