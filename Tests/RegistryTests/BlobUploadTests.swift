@@ -108,6 +108,23 @@ struct BlobUploadTests {
         }
     }
 
+    @Test("An upload that was refused does not wait until the registry has answered that it is given up")
+    func refusedAndSilent() async throws {
+        let gate = Gate()
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("PUT", .uploads, times: nil), .status(403))
+            registry.script(RequestMatch("DELETE", .uploads, times: nil), .holdHead(gate))
+            try await withClient { client in
+                let error = await #expect(throws: RegistryError.self) {
+                    _ = try await client.push(registry).store(SampleReader(Self.source))
+                }
+                #expect(error?.status == 403)
+                gate.open()
+            }
+            #expect(registry.requests.map(\.method) == ["POST", "PUT", "DELETE"])
+        }
+    }
+
     @Test("An upload whose task is cancelled is given up at the registry")
     func cancelled() async throws {
         try await ScriptedRegistry.with { registry async throws in

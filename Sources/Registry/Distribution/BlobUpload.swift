@@ -36,17 +36,20 @@ struct BlobUpload {
                 if try await take(step) { return sent }
             } catch let failure as ReaderFailure {
                 if case .offer = step { learn(from: failure) }
-                await abort()
+                leave()
                 throw failure.error
             } catch {
                 guard !Task.isCancelled else {
-                    await abort()
+                    leave()
                     // Whatever else has failed, it is tried no more for that.
                     throw CancellationError()
                 }
                 if case .offer = step { learn(from: error) }
                 failures += 1
-                guard failures <= Self.maximumResumes else { throw error }
+                guard failures <= Self.maximumResumes else {
+                    leave()
+                    throw error
+                }
                 if try await recover(from: error, step) { return sent }
             }
         }
@@ -177,7 +180,7 @@ extension BlobUpload {
                 if failure?.isAwaitingSource == true { _ = try await blob.read(at: session.size - 1, atMost: 1) }
                 try await context.budget.wait(after: error, context)
             } catch let final {
-                await abort()
+                leave()
                 throw final
             }
             return try await resynchronize(failure, step)
@@ -213,16 +216,25 @@ extension BlobUpload {
         return (UploadPlace(url: url, minimumChunk: place.minimumChunk), held)
     }
 
-    /// Gives a session up; whether the registry cares is its business.
+    /// Gives a session up before another is opened; whether the registry cares is its business.
     private mutating func abort() async {
-        guard let place = session.place else { return session.startOver() }
+        guard !Task.isCancelled else { return leave() }
+        if let request = abandonment() { _ = try? await repository.client.attempt(request) }
+    }
+
+    /// Gives a session up for good; nobody waits for the registry's answer.
+    private mutating func leave() {
+        if let request = abandonment() { repository.client.attemptAfterwards(request) }
+    }
+
+    /// - Returns: what tells the registry; `nil` where there is no session.
+    private mutating func abandonment() -> HTTPRequest? {
+        let place = session.place
         session.startOver()
-        var request = repository.request(context, .DELETE, to: .url(place.url))
-        request.accepted = [200, 202, 204]
-        if Task.isCancelled {
-            repository.client.attemptAfterwards(request)
-        } else {
-            _ = try? await repository.client.attempt(request)
+        return place.map { place in
+            var request = repository.request(context, .DELETE, to: .url(place.url))
+            request.accepted = [200, 202, 204]
+            return request
         }
     }
 }

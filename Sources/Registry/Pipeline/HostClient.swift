@@ -112,7 +112,7 @@ final class HostClient: Sendable {
         try await perform(request) { $0 }
     }
 
-    /// Sends a request once for a task that was cancelled, and leaves its answer alone.
+    /// Sends a request once for a task that does not wait for its answer.
     func attemptAfterwards(_ request: HTTPRequest) {
         transport.afterwards.begin { [self] in _ = try? await attempt(request) }
     }
