@@ -8,8 +8,10 @@ package import OCI
 package final class ContentCache: Sendable {
     /// The blobs themselves: whether one is here, committing, adopting, putting aside, holding.
     package let blobs: BlobStore
-    /// Tags, names that were pulled, referrers.
+    /// Tags, names that were pulled.
     package let names: Names
+    /// What repositories list as referring to images.
+    package let referrers: ReferrerLists
     /// Garbage, eviction, the limit on the cache's size.
     package let collection: Collector
     /// Hashing again; what is missing and where it can be had.
@@ -32,6 +34,7 @@ package final class ContentCache: Sendable {
         self.store = store
         blobs = BlobStore(store: store)
         names = Names(store: store)
+        referrers = ReferrerLists(store: store)
         collection = Collector(store: store)
         verification = Verifier(store: store)
         inventory = Inventory(store: store)

@@ -36,8 +36,8 @@ struct ArchivedReferrerTests {
     private static func expectAll(in cache: ContentCache) async throws {
         let location = try ImageReference(name).location
         #expect(try await cache.tagged() == [name: image.digest])
-        #expect(try await cache.names.referrers(of: image.digest, in: location).map(\.digest) == [bill.digest])
-        #expect(try await cache.names.referrers(of: bill.digest, in: location).map(\.digest) == [signature.digest])
+        #expect(try await cache.referrers.here(of: image.digest, in: location).map(\.digest) == [bill.digest])
+        #expect(try await cache.referrers.here(of: bill.digest, in: location).map(\.digest) == [signature.digest])
         for blob in [bill, signature].flatMap({ $0.blobs + $0.manifests }) {
             #expect(try cache.contains(blob.descriptor))
         }
@@ -85,9 +85,9 @@ struct ArchivedReferrerTests {
             try await cache.importing(tar.finished, at: path)
             let location = try ImageReference(Self.name).location
             #expect(
-                try await cache.names.referrers(of: Self.image.digest, in: location).map(\.digest) == [index.digest]
+                try await cache.referrers.here(of: Self.image.digest, in: location).map(\.digest) == [index.digest]
             )
-            let found = try await cache.names.referrers(of: member.digest, in: location).map(\.digest)
+            let found = try await cache.referrers.here(of: member.digest, in: location).map(\.digest)
             #expect(found == [signature.digest])
         }
     }

@@ -137,8 +137,8 @@ struct ForeignShapeTests {
             }
             #expect(try cache.contains(bill.top) && cache.contains(signature.top) && !cache.contains(stray.top))
             let location = try ImageReference(Self.name).location
-            #expect(try await cache.names.referrers(of: Self.image.digest, in: location).map(\.digest) == [bill.digest])
-            #expect(try await cache.names.referrers(of: bill.digest, in: location).map(\.digest) == [signature.digest])
+            #expect(try await cache.referrers.here(of: Self.image.digest, in: location).map(\.digest) == [bill.digest])
+            #expect(try await cache.referrers.here(of: bill.digest, in: location).map(\.digest) == [signature.digest])
             #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 0)
         }
     }

@@ -32,7 +32,7 @@ struct LayoutReferrersTests {
 
     private static func list(_ numbers: Range<Int>, in cache: ContentCache, _ name: String = "pub") async throws {
         let referrers = numbers.map { signatures[$0].top }
-        try await cache.names.setReferrers(of: image.digest, in: place(name), to: referrers)
+        try await cache.referrers.set(of: image.digest, in: place(name), to: referrers)
     }
 
     /// The entries, read as any other program would read them.

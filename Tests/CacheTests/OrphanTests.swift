@@ -42,7 +42,7 @@ struct OrphanTests {
                 try await NamesTests.store(Part.image, in: cache, as: "other", of: "b")
                 try await NamesTests.store(Part.signature, in: cache, as: "signature", of: "b")
                 try await cache.names.recordPulled(.tag("1"), of: location, as: Part.image.top)
-                try await cache.names.setReferrers(of: Part.image.digest, in: location, to: [Part.signature.top])
+                try await cache.referrers.set(of: Part.image.digest, in: location, to: [Part.signature.top])
                 for tag in ["other", "signature"] { #expect(try await cache.remove(tag, of: "b")) }
             }
             for digest in part.digests { try timed.lose(digest, loss) }
@@ -166,7 +166,7 @@ struct OrphanTests {
                 try await NamesTests.store(signature, in: cache, as: "s", of: Self.location)
                 try await NamesTests.store(image, in: cache, as: "1", of: Self.location)
                 let location = try RepositoryReference(Self.location)
-                try await cache.names.setReferrers(of: image.digest, in: location, to: [signature.top])
+                try await cache.referrers.set(of: image.digest, in: location, to: [signature.top])
                 #expect(try await cache.remove("s", of: Self.location))
             }
             unlink(file(payload.descriptor.digest, in: timed.path))
@@ -190,7 +190,7 @@ struct OrphanTests {
             try await timed.open { cache async throws in
                 try await NamesTests.store(signature, in: cache, as: "s", of: Self.location)
                 try await NamesTests.store(image, in: cache, as: "1", of: Self.location)
-                try await cache.names.setReferrers(of: image.digest, in: location, to: [signature.top])
+                try await cache.referrers.set(of: image.digest, in: location, to: [signature.top])
                 #expect(try await cache.remove("s", of: Self.location))
                 timed.advance(hours: 3)
                 try await NamesTests.store(other, in: cache, as: "2", of: Self.location)

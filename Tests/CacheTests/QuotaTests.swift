@@ -95,7 +95,7 @@ struct QuotaTests {
             try await timed.open { cache async throws in
                 try await NamesTests.store(image, in: cache, as: "child", of: "a")
                 try await NamesTests.store(index, in: cache, as: "index", of: "a")
-                try await cache.names.addReferrers(of: image.digest, in: RepositoryReference("a"), [index.top])
+                try await cache.referrers.add(of: image.digest, in: RepositoryReference("a"), [index.top])
                 timed.advance(hours: 3)
             }
             try await timed.open { cache async throws in

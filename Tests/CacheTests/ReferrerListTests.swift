@@ -30,7 +30,7 @@ struct ReferrerListTests {
     }
 
     private static func listed(_ cache: ContentCache, in name: String) async throws -> [Digest] {
-        try await cache.names.referrers(of: image.digest, in: place(name)).map(\.digest)
+        try await cache.referrers.here(of: image.digest, in: place(name)).map(\.digest)
     }
 
     @Test("One repository's list is not another's, keeps its order, and names what is not here without harm")
@@ -41,17 +41,17 @@ struct ReferrerListTests {
             #expect(try await Self.listed(cache, in: "other").isEmpty)
             let absent = SampleImage.artifact(of: Self.image.top, content: "absent").top
             let order = [Self.signatures[2].top, absent, Self.signatures[0].top, Self.signatures[2].top]
-            try await cache.names.setReferrers(of: Self.image.digest, in: Self.place("other"), to: order)
+            try await cache.referrers.set(of: Self.image.digest, in: Self.place("other"), to: order)
             #expect(try await Self.listed(cache, in: "other") == [digests[2], digests[0]])
             #expect(try await Self.listed(cache, in: "pub").isEmpty)
             let transactions = cache.transactionCount
-            try await cache.names.setReferrers(of: Self.image.digest, in: Self.place("other"), to: order)
+            try await cache.referrers.set(of: Self.image.digest, in: Self.place("other"), to: order)
             #expect(cache.transactionCount == transactions)
-            try await cache.names.addReferrers(of: Self.image.digest, in: Self.place("pub"), [Self.signatures[1].top])
-            try await cache.names.addReferrers(of: Self.image.digest, in: Self.place("other"), [order[0], order[2]])
+            try await cache.referrers.add(of: Self.image.digest, in: Self.place("pub"), [Self.signatures[1].top])
+            try await cache.referrers.add(of: Self.image.digest, in: Self.place("other"), [order[0], order[2]])
             #expect(try await Self.listed(cache, in: "other") == [digests[2], digests[0]])
             #expect(try await Self.listed(cache, in: "pub") == [digests[1]])
-            try await cache.names.addReferrers(
+            try await cache.referrers.add(
                 of: Self.image.digest,
                 in: Self.place("other"),
                 [Self.signatures[1].top],
@@ -68,13 +68,13 @@ struct ReferrerListTests {
                 try await Self.fill(cache)
                 for (name, numbers) in [("other", [0, 1]), ("pub", [1, 2])] {
                     let list = numbers.map { Self.signatures[$0].top }
-                    try await cache.names.setReferrers(of: Self.image.digest, in: Self.place(name), to: list)
+                    try await cache.referrers.set(of: Self.image.digest, in: Self.place(name), to: list)
                 }
             }
             timed.advance(hours: 3)
             try await timed.open { cache async throws in
                 #expect(try await cache.collect().blobs == 0)
-                try await cache.names.setReferrers(
+                try await cache.referrers.set(
                     of: Self.image.digest,
                     in: Self.place("other"),
                     to: [Self.signatures[1].top]
@@ -104,7 +104,7 @@ struct ReferrerListTests {
                 // As an upstream may say, whatever the manifests do.
                 for number in 0..<3 {
                     let (subject, next) = (Self.signatures[number], Self.signatures[(number + 1) % 3])
-                    try await cache.names.setReferrers(of: subject.digest, in: Self.place("pub"), to: [next.top])
+                    try await cache.referrers.set(of: subject.digest, in: Self.place("pub"), to: [next.top])
                 }
             }
             timed.advance(hours: 3)
@@ -119,7 +119,7 @@ struct ReferrerListTests {
         try await TimedCache.with { timed in
             try await timed.open { cache async throws in
                 try await Self.store(Self.signatures[0], in: cache)
-                try await cache.names.setReferrers(
+                try await cache.referrers.set(
                     of: absent.digest,
                     in: Self.place("pub"),
                     to: [Self.signatures[0].top, SampleImage.artifact(of: absent.top).top]
@@ -162,7 +162,7 @@ struct ReferrerListTests {
             let place = try Self.place("pub")
             for image in [Self.image, next, Self.image] {
                 try await cache.names.recordPulled(.tag("1"), of: place, as: image.top)
-                try await cache.names.addReferrers(of: Self.image.digest, in: place, [Self.signatures[0].top])
+                try await cache.referrers.add(of: Self.image.digest, in: place, [Self.signatures[0].top])
                 #expect(try await Self.listed(cache, in: "pub").count == 1)
             }
             try await cache.names.record("1", of: place, as: Self.image.top)
@@ -178,14 +178,14 @@ struct ReferrerListTests {
                 try await Self.store(Self.signatures[0], in: cache)
                 try await Self.store(Self.signatures[1], in: cache)
                 let list = [Self.signatures[0].top]
-                try await cache.names.setReferrers(of: Self.image.digest, in: Self.place("pub"), to: list)
+                try await cache.referrers.set(of: Self.image.digest, in: Self.place("pub"), to: list)
             }
             let backup = try #require(try names("\(timed.path)/backup").last)
             let kept = try contents("\(timed.path)/backup/\(backup)")
             try await timed.open { cache async throws in
                 try await Self.store(Self.signatures[2], in: cache)
                 let list = [Self.signatures[0].top, Self.signatures[2].top]
-                try await cache.names.setReferrers(of: Self.image.digest, in: Self.place("pub"), to: list)
+                try await cache.referrers.set(of: Self.image.digest, in: Self.place("pub"), to: list)
             }
             for name in try names("\(timed.path)/backup") { try remove("\(timed.path)/backup/\(name)") }
             try write(kept, to: "\(timed.path)/backup/\(backup)")

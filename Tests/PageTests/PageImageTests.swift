@@ -23,7 +23,7 @@ struct PageImageTests {
             let signature = SampleImage.artifact(of: Self.image.top)
             try await cache.load(signature, as: ImageReference("app:signature"))
             let repository = try RepositoryReference("docker.io/library/app")
-            try await cache.names.setReferrers(of: Self.image.digest, in: repository, to: [signature.top])
+            try await cache.referrers.set(of: Self.image.digest, in: repository, to: [signature.top])
             try await change(cache, path)
             let page = try CachePage(PageSource(cache, traffic: { PageTraffic() }), address: "m:5050", isTLS: false)
             return try await withThrowingTaskGroup(of: Void.self) { group in

@@ -69,7 +69,7 @@ final class ImportPublication {
             guard let subject = image.subject?.digest else { continue }
             let locations = image.repository.map { [$0] } ?? homes[subject] ?? []
             for location in locations.sorted() {
-                try await cache.names.addReferrers(of: subject, in: location, [image.descriptor])
+                try await cache.referrers.add(of: subject, in: location, [image.descriptor])
             }
             // What refers to it, or to a manifest in it, is at home there as well.
             for member in try examination.members(of: image) where member.mediaType.isManifest {

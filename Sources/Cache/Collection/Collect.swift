@@ -122,7 +122,7 @@ extension Collector.Work {
     ) async throws -> CollectionTally {
         let (garbage, busy) = try await orphans.adoptKept(among: files)
         // Only now: what a list is about may have had no row.
-        try await Names(store: store).forgetNeedlessLists()
+        try await ReferrerLists(store: store).forgetNeedless()
         sweep.spared = busy
         var removed = try await sweep.remove(garbage)
         removed += try await sweepGarbage()

@@ -49,7 +49,7 @@ struct ImageFacts: Sendable {
         guard let manifest = try cache.legible(digest) else { return nil }
         var facts = try ImageFacts(manifest, cache)
         facts.origins = try await cache.verification.missing([digest]).first?.origins ?? []
-        facts.referrers = try await cache.names.referrers(of: digest, in: repository).compactMap { referrer in
+        facts.referrers = try await cache.referrers.here(of: digest, in: repository).compactMap { referrer in
             try cache.legible(referrer.digest).map(ReferrerEntry.init)
         }
         return facts

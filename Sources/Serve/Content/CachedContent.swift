@@ -126,7 +126,7 @@ package struct CachedContent: ServedContent {
     private func listReferrers(of digest: Digest, in repository: RepositoryReference) async throws -> [ReferrerEntry] {
         var listed: Set<Digest> = []
         var referrers: [ReferrerEntry] = []
-        for descriptor in try await cache.names.referrers(of: digest, in: repository) {
+        for descriptor in try await cache.referrers.here(of: digest, in: repository) {
             guard let found = try manifest(descriptor.digest), listed.insert(descriptor.digest).inserted else {
                 continue
             }

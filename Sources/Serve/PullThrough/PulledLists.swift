@@ -53,7 +53,7 @@ struct PulledLists: Sendable {
             let name = ImageReference(location: repository, digest: digest)
             let told = try await referrerLists.ask(name, at: repository.host) { [cache = context.cache] in
                 let entries = try await upstream.referrers(of: digest)
-                try await cache.names.setReferrers(of: digest, in: repository, to: entries.map(\.descriptor))
+                try await cache.referrers.set(of: digest, in: repository, to: entries.map(\.descriptor))
                 return entries
             }
             return list(told.answer ?? [], isStale: told.source == .stale)

@@ -83,13 +83,13 @@ struct HeldReferrers {
             found.attachments.insert(.init(reference: reference, descriptor: descriptor))
             whole.append(descriptor)
         }
-        for descriptor in try await cache.names.referrers(of: manifest.digest, in: location) {
+        for descriptor in try await cache.referrers.here(of: manifest.digest, in: location) {
             all.append(descriptor)
             guard try await isWhole(descriptor, &found) else { continue }
             found.referrers.insert(.init(repository: location, descriptor: descriptor))
             whole.append(descriptor)
         }
-        found.incomplete.formUnion(try await cache.names.lostReferrers(of: manifest.digest, in: location))
+        found.incomplete.formUnion(try await cache.referrers.lost(of: manifest.digest, in: location))
         if let (tag, list) = tags["\(try manifest.digest.referrersTag)"], list.digest != manifest.digest,
             isList(list, of: Set(all.map(\.digest)))
         {

@@ -46,7 +46,7 @@ extension ImageAssembly {
     }
 
     private func knownReferrers(of subject: Digest) async throws -> [Digest] {
-        var known = try await cache.names.listedReferrers(of: subject, in: location)
+        var known = try await cache.referrers.listed(of: subject, in: location)
         for tag in subject.cosignTags {
             if let digest = try await cache.names.resolve(.tag(tag), in: location)?.digest { known.append(digest) }
         }

@@ -87,7 +87,7 @@ struct ReferrerCopy: Sendable {
         outcome.warnings += listed.warnings
         outcome.hasWritten = outcome.hasWritten || listed.hasWritten
         guard !copy.source.isCache else { return outcome }
-        try await copy.cache.names.addReferrers(
+        try await copy.cache.referrers.add(
             of: found.subject,
             in: copy.job.target,
             found.referrers.map(\.manifest.descriptor),
@@ -99,12 +99,12 @@ struct ReferrerCopy: Sendable {
     /// What the target was given and none of its sources lists any more.
     private func stale(_ found: FoundReferrers) async throws -> Set<Digest> {
         guard found.hasList else { return [] }
-        let (subject, target, names) = (found.subject, copy.job.target, copy.cache.names)
-        var given = Set(try await names.listedReferrers(of: subject, in: target))
+        let (subject, target, referrers) = (found.subject, copy.job.target, copy.cache.referrers)
+        var given = Set(try await referrers.listed(of: subject, in: target))
         if !copy.job.otherSources.isEmpty {
             // What another source's registry has mounted never came here: who lists it is not known.
-            let here = try await names.referrers(of: subject, in: target).map(\.digest)
-            given.formIntersection(Set(here).union(try await names.lostReferrers(of: subject, in: target)))
+            let here = try await referrers.here(of: subject, in: target).map(\.digest)
+            given.formIntersection(Set(here).union(try await referrers.lost(of: subject, in: target)))
         }
         // Asked for last: who gives something to the target has noted before that it is listed.
         let left = found.referrers.map(\.manifest.descriptor) + found.missing + found.unread

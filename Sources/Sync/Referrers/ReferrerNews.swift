@@ -129,7 +129,7 @@ struct ReferrerNews {
 
     /// What the cache had of that and has lost, but for what one of cosign's tags is, which nobody lists.
     private func lost(_ subject: Digest) async throws -> Set<Digest> {
-        let lost = Set(try await copy.cache.names.lostReferrers(of: subject, in: copy.job.target))
+        let lost = Set(try await copy.cache.referrers.lost(of: subject, in: copy.job.target))
         guard !lost.isEmpty else { return [] }
         return try await lost.subtracting(copy.tagged(subject, at: copy.job.source))
             .subtracting(copy.listedElsewhere(subject))
@@ -152,15 +152,15 @@ struct ReferrerNews {
         let elsewhere = try await copy.listedElsewhere(given.subject)
         guard !elsewhere.isEmpty else { return Set(here.map(\.digest)) }
         // What the source is known to have listed is missed all the same, so that no source waits for another to withdraw it.
-        let own = try await copy.cache.names.listedReferrers(of: given.subject, in: copy.job.source)
+        let own = try await copy.cache.referrers.listed(of: given.subject, in: copy.job.source)
         return Set(here.map(\.digest)).subtracting(elsewhere.subtracting(own))
     }
 
     private func given(_ subject: Digest) async throws -> Given {
         Given(
             subject: subject,
-            here: try await copy.cache.names.referrers(of: subject, in: copy.job.target),
-            all: Set(try await copy.cache.names.listedReferrers(of: subject, in: copy.job.target))
+            here: try await copy.cache.referrers.here(of: subject, in: copy.job.target),
+            all: Set(try await copy.cache.referrers.listed(of: subject, in: copy.job.target))
         )
     }
 }
@@ -178,7 +178,7 @@ extension ImageCopy {
     func listedElsewhere(_ subject: Digest) async throws -> Set<Digest> {
         var listed: Set<Digest> = []
         for source in job.otherSources {
-            listed.formUnion(try await cache.names.listedReferrers(of: subject, in: source))
+            listed.formUnion(try await cache.referrers.listed(of: subject, in: source))
             listed.formUnion(try await tagged(subject, at: source))
         }
         return listed

@@ -153,7 +153,7 @@ struct ReferrerSearch: Sendable {
     /// Whether the source is known to have listed something, or something was given of what it listed.
     private func hadList(_ subject: Digest) async throws -> Bool {
         for place in [source.location] + (target.map { [$0] } ?? []) {
-            guard try await cache.names.listedReferrers(of: subject, in: place).isEmpty else { return true }
+            guard try await cache.referrers.listed(of: subject, in: place).isEmpty else { return true }
         }
         return false
     }
@@ -189,6 +189,6 @@ extension Digest {
 extension ContentCache {
     /// Notes what a repository lists of these manifests; what has tags needs no list.
     func noteReferrers(_ found: [FoundReferrers], in location: RepositoryReference) async throws {
-        try await names.setReferrers(found.filter(\.hasList).map { ($0.subject, $0.listed) }, in: location)
+        try await referrers.set(found.filter(\.hasList).map { ($0.subject, $0.listed) }, in: location)
     }
 }

@@ -55,7 +55,7 @@ struct CachedSource: ImageSource {
     }
 
     func referrers(of digest: Digest) async throws -> Knowledge<[ReferrerEntry]?> {
-        .known(try await cache.names.referrers(of: digest, in: location).map { ReferrerEntry(descriptor: $0) })
+        .known(try await cache.referrers.here(of: digest, in: location).map { ReferrerEntry(descriptor: $0) })
     }
 
     func blobSize(_ digest: Digest) async throws -> Int64? {

@@ -59,7 +59,7 @@ struct ImageInspection {
     ) async throws -> [InspectionDocument.Referrer] {
         var found: [InspectionDocument.Referrer] = []
         for subject in subjects {
-            for referrer in try await cache.names.referrers(of: subject, in: location) {
+            for referrer in try await cache.referrers.here(of: subject, in: location) {
                 found.append(
                     .init(
                         subject: subject.description,

@@ -94,7 +94,7 @@ enum SourceKind: String, CaseIterable, Sendable {
                     }
                 }
                 for (name, image) in contents.tags { try await cache.names.record(name, of: location, as: image.top) }
-                try await cache.names.setReferrers(
+                try await cache.referrers.set(
                     of: contents.image.digest,
                     in: location,
                     to: [contents.signature.top]

@@ -1,23 +1,24 @@
 package import OCI
 
-// What refers to an image: its signatures, attestations and the like, by the repository that lists it.
+/// What refers to images: their signatures, attestations and the like, by the repository that lists it.
+package struct ReferrerLists: Sendable {
+    let store: Store
 
-extension Names {
     /// What a repository lists as referring to a manifest, in its order, as far as the cache holds it.
     ///
     /// What another repository lists of the same manifest is not told.
-    package func referrers(of subject: Digest, in location: RepositoryReference) async throws -> [Descriptor] {
+    package func here(of subject: Digest, in location: RepositoryReference) async throws -> [Descriptor] {
         try await store.index.read { try $0.referrers.descriptors(of: subject, in: location) }
             .filter(store.blobs.contains)
     }
 
     /// The same whether or not the cache holds it: what a target has mounted never came here.
-    package func listedReferrers(of subject: Digest, in location: RepositoryReference) async throws -> [Digest] {
+    package func listed(of subject: Digest, in location: RepositoryReference) async throws -> [Digest] {
         try await store.index.read { try $0.referrers.listed(of: subject, in: location) }
     }
 
     /// Of what a repository lists as referring to a manifest, what the cache had and has lost.
-    package func lostReferrers(of subject: Digest, in location: RepositoryReference) async throws -> [Digest] {
+    package func lost(of subject: Digest, in location: RepositoryReference) async throws -> [Digest] {
         let recorded = try await store.index.read { db in
             try db.referrers.listed(of: subject, in: location).filter { try db.blobs.state(of: $0) != nil }
         }
@@ -29,7 +30,7 @@ extension Names {
     /// What is listed and here is kept as long as its subject is here and the repository has a name; what is listed no
     /// more goes with the next collection. A list may name what is not here. Safe to repeat; costs no transaction when
     /// nothing changes, and nothing is noted where the cache cannot be written.
-    package func setReferrers(
+    package func set(
         _ lists: [(subject: Digest, referrers: [Descriptor])],
         in location: RepositoryReference
     ) async throws {
@@ -44,20 +45,20 @@ extension Names {
         }
     }
 
-    /// Notes all that a repository lists as referring to a manifest; as ``setReferrers(_:in:)``.
-    package func setReferrers(
+    /// Notes all that a repository lists as referring to a manifest; as ``set(_:in:)``.
+    package func set(
         of subject: Digest,
         in location: RepositoryReference,
         to referrers: [Descriptor]
     ) async throws {
-        try await setReferrers([(subject, referrers)], in: location)
+        try await set([(subject, referrers)], in: location)
     }
 
     /// Notes that a repository lists something as referring to a manifest, and some things no more, whatever else it lists.
     ///
     /// For what comes from elsewhere than the repository, an archive for example. Safe to repeat; costs no transaction
     /// when nothing changes, and nothing is noted where the cache cannot be written.
-    package func addReferrers(
+    package func add(
         of subject: Digest,
         in location: RepositoryReference,
         _ referrers: [Descriptor],
@@ -77,7 +78,7 @@ extension Names {
     }
 
     /// Forgets what is listed as referring to something where nothing is here of both.
-    func forgetNeedlessLists() async throws {
+    func forgetNeedless() async throws {
         let start = (last: ReferrerRows.Pair?.none, needless: [ReferrerRows.Pair]())
         let limit = 256
         let needless = try await store.index.readPages(start) { state, db, page in
