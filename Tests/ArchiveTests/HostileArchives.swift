@@ -251,7 +251,8 @@ extension HostileArchive {
 
     fileprivate static let endings = [
         HostileArchive("nothing", "it is empty") { ByteBuffer() },
-        HostileArchive("one byte", "ends too early") { ByteBuffer(string: "x") },
+        HostileArchive("one byte", "it is not a tar archive") { ByteBuffer(string: "x") },
+        HostileArchive("half a block", "it is not a tar archive, or was cut") { ByteBuffer(repeating: 32, count: 256) },
         HostileArchive("text", "it is not a tar archive") { ByteBuffer(repeating: UInt8(ascii: "x"), count: 5000) },
         HostileArchive("a ZIP file", "it is not a tar archive") { ByteBuffer(string: "PK\u{3}\u{4}" + pad) },
         HostileArchive("zstd that is damaged", "its compressed data is damaged") {

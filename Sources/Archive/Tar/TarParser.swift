@@ -51,6 +51,7 @@ struct TarParser {
     private var limits: Limits
     private var buffer = ByteBuffer()
     private var state = State.header
+    private var hasBegun = false
     private var members = 0
     private var contentSize: Int64 = 0
     private var records: PAXRecords?
@@ -121,6 +122,9 @@ struct TarParser {
     /// Says that no more bytes come.
     func finish() throws(ArchiveRefusal) {
         if case .end = state, buffer.readableBytes == 0 { return }
+        if !hasBegun {
+            throw ArchiveRefusal("it is not a tar archive, or was cut in its first \(TarBlock.blockSize) bytes")
+        }
         throw ArchiveRefusal("it ends too early; it was not written or copied to its end")
     }
 
@@ -132,7 +136,9 @@ struct TarParser {
 
 extension TarParser {
     private mutating func readBlock() -> ByteBuffer? {
-        buffer.readSlice(length: TarBlock.blockSize)
+        let block = buffer.readSlice(length: TarBlock.blockSize)
+        if block != nil { hasBegun = true }
+        return block
     }
 
     /// An extension's content; what pads it goes too.
