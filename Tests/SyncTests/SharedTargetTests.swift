@@ -54,6 +54,28 @@ struct SharedTargetTests: ReferrerMirroring {
         }
     }
 
+    @Test("Nor where each source stands in a configuration of its own", arguments: [true, false])
+    func configurations(hasInterface: Bool) async throws {
+        try await between(interfaceAt: hasInterface, false) { source, target in
+            try load(source)
+            try await MirrorRun.with { mirror async throws in
+                let entries = entries(source, target)
+                for entry in entries { #expect(try await mirror.run(entry).synced == 1) }
+                #expect(try listed(target) == [true, true])
+                target.forgetRequests()
+                for _ in 0..<3 {
+                    for entry in entries { #expect(try await mirror.run(entry).upToDate == 1) }
+                }
+                #expect(target.count("PUT") == 0)
+                source.store.remove("dev")
+                source.load(image, repository: "dev", tag: "vdev")
+                #expect(try await mirror.run(entries[0]).rows.map(\.reason) == ["referrers new"])
+                #expect(try listed(target) == [false, true])
+                for entry in entries { #expect(try await mirror.run(entry).upToDate == 1) }
+            }
+        }
+    }
+
     @Test("What all sources listed goes when the last of them withdraws it")
     func common() async throws {
         try await between(interfaceAt: true, false) { source, target in

@@ -35,12 +35,13 @@ struct ReferrerCopy: Sendable {
         for _ in 0..<Self.maximumDepth where !level.isEmpty {
             let found = try await search.referrers(of: level)
             level = []
+            let former = try await listed(found.map(\.subject))
             // Before the target is given anything: what one source of it lists another does not take away.
             if !copy.source.isCache { try await note(found) }
             for found in found {
                 outcome.count += found.referrers.count
                 guard outcome.count <= Self.maximumCount else { throw CopyError(.tooManyReferrers) }
-                let sent = try await send(found)
+                let sent = try await send(found, listedBefore: former[found.subject] ?? [])
                 outcome.warnings += sent.warnings
                 outcome.hasWritten = outcome.hasWritten || sent.hasWritten
                 level += found.referrers.map(\.manifest.descriptor.digest).filter { seen.insert($0).inserted }
@@ -50,6 +51,15 @@ struct ReferrerCopy: Sendable {
             outcome.warnings.append("what refers to \(last) is left out: more than \(Self.maximumDepth) levels")
         }
         return outcome
+    }
+
+    /// What the source is known to have listed until now.
+    private func listed(_ subjects: [Digest]) async throws -> [Digest: Set<Digest>] {
+        var listed: [Digest: Set<Digest>] = [:]
+        for subject in subjects {
+            listed[subject] = Set(try await copy.cache.referrers.listed(of: subject, in: copy.job.source))
+        }
+        return listed
     }
 
     /// Notes what the source lists, and forgets those of cosign's tags that it has no more.
@@ -63,12 +73,12 @@ struct ReferrerCopy: Sendable {
         try await copy.cache.noteReferrers(found, in: copy.job.source)
     }
 
-    private func send(_ found: FoundReferrers) async throws -> Outcome {
+    private func send(_ found: FoundReferrers, listedBefore former: Set<Digest>) async throws -> Outcome {
         for referrer in found.referrers {
             let name = referrer.tag?.description ?? referrer.manifest.descriptor.digest.description
             try await CopyError.naming(name, of: found.subject) { try await send(referrer) }
         }
-        let stale = copy.source.isCache ? [] : try await stale(found)
+        let stale = copy.source.isCache ? [] : try await stale(found, listedBefore: former)
         var outcome = Outcome(hasWritten: !found.referrers.isEmpty)
         outcome.warnings = found.missing.map {
             "\(copy.source.place) lists \($0.digest), which refers to \(found.subject), and does not have it: it is left "
@@ -97,7 +107,10 @@ struct ReferrerCopy: Sendable {
     }
 
     /// What the target was given and none of its sources lists any more.
-    private func stale(_ found: FoundReferrers) async throws -> Set<Digest> {
+    ///
+    /// Sources of other configurations are not known as such: what any other repository lists is taken away only where this
+    /// source has listed it before.
+    private func stale(_ found: FoundReferrers, listedBefore former: Set<Digest>) async throws -> Set<Digest> {
         guard found.hasList else { return [] }
         let (subject, target, referrers) = (found.subject, copy.job.target, copy.cache.referrers)
         var given = Set(try await referrers.listed(of: subject, in: target))
@@ -108,7 +121,9 @@ struct ReferrerCopy: Sendable {
         }
         // Asked for last: who gives something to the target has noted before that it is listed.
         let left = found.referrers.map(\.manifest.descriptor) + found.missing + found.unread
-        return given.subtracting(left.map(\.digest)).subtracting(try await copy.listedElsewhere(subject))
+        let others = try await referrers.listed(of: subject, besides: [target, copy.job.source])
+        let kept = try await copy.listedElsewhere(subject).union(others.subtracting(former))
+        return given.subtracting(left.map(\.digest)).subtracting(kept)
     }
 
     private func send(_ referrer: Referrer) async throws {

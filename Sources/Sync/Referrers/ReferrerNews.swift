@@ -149,10 +149,12 @@ struct ReferrerNews {
     /// from another source.
     private func listable(_ given: Given) async throws -> Set<Digest> {
         let here = try given.here.filter { try copy.cache.manifest($0)?.subject?.digest == given.subject }
+        let referrers = copy.cache.referrers
         let elsewhere = try await copy.listedElsewhere(given.subject)
+            .union(try await referrers.listed(of: given.subject, besides: [copy.job.target, copy.job.source]))
         guard !elsewhere.isEmpty else { return Set(here.map(\.digest)) }
         // What the source is known to have listed is missed all the same, so that no source waits for another to withdraw it.
-        let own = try await copy.cache.referrers.listed(of: given.subject, in: copy.job.source)
+        let own = try await referrers.listed(of: given.subject, in: copy.job.source)
         return Set(here.map(\.digest)).subtracting(elsewhere.subtracting(own))
     }
 
