@@ -43,11 +43,12 @@ struct PaceTests {
         }
     }
 
-    @Test("A source that nobody has another one for is waited for, and so is the second slow one")
-    func isWaitedFor() async throws {
-        let barriers = [Barrier(), Barrier()]
+    @Test("A source that nobody has another one for is waited for; slow ones have their turns, longer each time")
+    func turns() async throws {
+        let barriers = (0..<3).map { _ in Barrier() }
         try await withPulse { cache, pulse in
-            let first = FakeSource([content], [.stall(at: 100_000, barriers[0])], place: "a/app")
+            let stalls = [FakeSource.Behaviour.stall(at: 100_000, barriers[0]), .stall(at: 200_000, barriers[2])]
+            let first = FakeSource([content], stalls, place: "a/app")
             let reader = try await cache.follow(blob(content), from: first)
             try await barriers[0].arrivals()
             try await pass(seconds: 30, of: pulse)
@@ -56,10 +57,18 @@ struct PaceTests {
             _ = try await cache.follow(blob(content), from: second)
             try await pass(seconds: 1, of: pulse)
             try await barriers[1].arrivals()
-            try await pass(seconds: 30, of: pulse)
-            barriers[1].open()
-            #expect(try await reader.all() == content)
+            try await pass(seconds: 19, of: pulse)
             #expect(first.offsets == [0] && second.offsets == [100_000])
+            try await pass(seconds: 2, of: pulse)
+            try await barriers[2].arrivals()
+            try await pass(seconds: 19, of: pulse)
+            #expect(first.offsets == [0, 200_000] && second.offsets == [100_000])
+            // One that comes later has not been slow yet.
+            let third = FakeSource([content], place: "c/app")
+            _ = try await cache.follow(blob(content), from: third)
+            try await pass(seconds: 1, of: pulse)
+            #expect(try await reader.all() == content)
+            #expect(third.offsets == [200_000])
         }
     }
 

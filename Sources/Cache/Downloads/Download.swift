@@ -16,7 +16,7 @@ struct Download: Sendable {
     /// Where it has come from, and failed.
     private var failed: Set<String> = []
     /// Where it has come from so slowly that somebody else's source was asked instead.
-    private var outpaced: Set<String> = []
+    private var trials: [String: Pace.Trial] = [:]
 
     /// What is left of one that nobody wants may as well come when it is so little, in bytes.
     private static let small: Int64 = 8 << 20
@@ -60,27 +60,36 @@ struct Download: Sendable {
         if !isKnown { others.append(source) }
     }
 
-    /// Whether somebody would have it from a source that has not been too slow yet; its own has its turn but once.
-    var hasFasterSource: Bool {
-        !outpaced.contains(source.place) && others.contains { !outpaced.contains($0.place) }
-    }
+    /// Whether somebody would have it from a source that is worth a try in the place of its own.
+    func isOutpaced(_ pace: Pace) -> Bool { others.contains { pace.isOutpaced(at: source, by: $0, trials[$0.place]) } }
 
     /// The same from another source, after what its own has failed with; `nil` where there is none.
+    ///
+    /// That is one that was not slow yet, or was the least slow.
     func next(after error: any Error) -> Download? {
-        let isOutpaced = error is Pace.Outpaced
-        guard isOutpaced || Self.isOfSource(error),
-            let index = others.firstIndex(where: { !isOutpaced || !outpaced.contains($0.place) })
-        else { return nil }
+        let pace = (error as? Pace.Outpaced)?.pace
+        guard pace != nil || Self.isOfSource(error) else { return nil }
+        let possible = others.indices.filter { index in
+            pace?.isOutpaced(at: source, by: others[index], trials[others[index].place]) ?? true
+        }
+        guard let index = possible.min(by: { rank(others[$0]) < rank(others[$1]) }) else {
+            return pace == nil ? nil : self
+        }
         var result = self
         result.source = result.others.remove(at: index)
-        if isOutpaced {
-            // It is asked again where the others fail.
-            result.outpaced.insert(source.place)
+        if let pace {
+            result.trials[source.place, default: Pace.Trial()].times += 1
+            result.trials[source.place]?.rate = pace.rate
             result.others.append(source)
         } else {
             result.failed.insert(source.place)
         }
         return result
+    }
+
+    private func rank(_ source: any ContentSource) -> (Int, Int, Int64) {
+        let trial = trials[source.place]
+        return (source.isHeldBack ? 1 : 0, trial == nil ? 0 : 1, -(trial?.rate ?? 0))
     }
 
     /// Whether a failure says something about the source alone, so that another one may have the blob.

@@ -147,9 +147,9 @@ final class Downloads: Sendable {
         return try await body()
     }
 
-    /// Whether somebody who waits for it would have it from a source that may be faster.
-    func haveFasterSource(_ download: Download) -> Bool {
-        state.withLock { $0[download.descriptor]?.hasFasterSource ?? false }
+    /// Whether somebody would have a blob from a source that is worth a try in the place of its own.
+    func isOutpaced(_ download: Download, _ pace: Pace) -> Bool {
+        state.withLock { $0[download.descriptor]?.isOutpaced(pace) ?? false }
     }
 
     /// Runs downloads until the task is cancelled, then waits for them to stop; `reclaim` makes room on a full disk.

@@ -71,17 +71,17 @@ struct Ingestion: Sendable {
             }
             group.addTask { await giveSigns(of: file) }
             let ending = try await group.next()
-            guard ending != .done else { return group.cancelAll() }
             group.cancelAll()
             // It may have come to its end meanwhile.
-            guard case .failure(let error)? = await group.nextResult() else { return }
-            throw ending == .outpaced ? Pace.Outpaced() : error
+            guard ending != .done, case .failure(let error)? = await group.nextResult() else { return }
+            if case .outpaced(let pace) = ending { throw Pace.Outpaced(pace: pace) }
+            throw error
         }
     }
 
-    private enum Ending {
+    private enum Ending: Equatable {
         case done
-        case outpaced
+        case outpaced(Pace)
         case cancelled
     }
 
@@ -90,7 +90,8 @@ struct Ingestion: Sendable {
         var pace = Pace()
         while (try? await store.configuration.pulse.sleep(for: Self.signInterval)) != nil {
             file.touch()
-            if pace.isTooSlow(download.state.view), downloads.haveFasterSource(download) { return .outpaced }
+            pace.look(at: download.state.view)
+            if pace.seconds > 0, downloads.isOutpaced(download, pace) { return .outpaced(pace) }
         }
         return .cancelled
     }

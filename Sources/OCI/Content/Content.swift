@@ -10,6 +10,9 @@ package protocol ContentSource: Sendable {
     /// Where it can be fetched again; `nil` where it is no registry.
     var origin: RepositoryReference? { get }
 
+    /// Whether it is known to want no requests for a time.
+    var isHeldBack: Bool { get }
+
     /// The manifest or index with the descriptor's digest.
     ///
     /// - Returns: a document whose digest, size and media type have been checked against the descriptor.
@@ -33,6 +36,8 @@ package protocol ContentSource: Sendable {
 }
 
 extension ContentSource {
+    package var isHeldBack: Bool { false }
+
     /// The same, in one piece.
     package func readBlob(
         _ descriptor: Descriptor,

@@ -24,6 +24,7 @@ package struct Repository: ImageSource, ImageTarget {
 
     package var place: String { location.description }
     package var origin: RepositoryReference? { location }
+    package var isHeldBack: Bool { client.transport.pauses.lasts(at: location.host) }
 
     /// The beginning of an operation.
     func context(_ action: RegistryError.Action) -> CallContext {

@@ -24,6 +24,8 @@ final class HostClient: Sendable {
     private let stack: any HTTPHandler
     /// How long a host may want no requests, and answer nothing else, before it is given up for as long as it wants none.
     private static let patience = Duration.seconds(900)
+    /// How long an answer may take that nobody waits for.
+    private static let patienceAfterwards = Duration.seconds(5)
     private let mounted = Mutex<Set<Mount>>([])
     /// The repositories that have taken something.
     private let pushed = Mutex<Set<RepositoryName>>([])
@@ -113,8 +115,12 @@ final class HostClient: Sendable {
     }
 
     /// Sends a request once for a task that does not wait for its answer.
+    ///
+    /// Others wait for its place at the host: it keeps that for some seconds at most.
     func attemptAfterwards(_ request: HTTPRequest) {
-        transport.afterwards.begin { [self] in _ = try? await attempt(request) }
+        transport.afterwards.begin { [self] in
+            _ = try? await transport.timer.limit(Self.patienceAfterwards) { try await self.attempt(request) }
+        }
     }
 
     /// Sends a request once, and keeps its place at the host until the answer has been used.

@@ -10,6 +10,7 @@ struct QueuedSource: ContentSource {
 
     var place: String { upstream.place }
     var origin: RepositoryReference? { upstream.origin }
+    var isHeldBack: Bool { upstream.isHeldBack }
 
     func manifest(_ descriptor: Descriptor) async throws -> Manifest {
         try await upstream.manifest(descriptor)

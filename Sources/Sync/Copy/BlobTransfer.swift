@@ -34,7 +34,7 @@ extension ImageCopy {
         defer { bytes.add(followed.bytes) }
         // Who waits for another's upload lets that one's download have this source too.
         let outcome = try await cache.offering(blob, from: source) {
-            try await known.ensure(blob.digest, as: .blob, in: job.target) {
+            try await known.ensure(blob, as: .blob, in: job.target) {
                 try await deliver(followed, lookingFirst: lookingFirst)
             }
         }

@@ -119,7 +119,7 @@ struct ImageCopy: Sendable {
     }
 
     private func send(_ child: Manifest, of graph: ImageGraph) async throws {
-        _ = try await known.ensure(child.descriptor.digest, as: .manifest, in: job.target) {
+        _ = try await known.ensure(child.descriptor, as: .manifest, in: job.target) {
             do {
                 try await target.store(child, as: nil)
             } catch let error as any TargetRefusal {

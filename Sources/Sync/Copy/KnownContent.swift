@@ -22,11 +22,17 @@ final class KnownContent: Sendable {
         var place: Place { Place(host: repository.host, digest: digest, kind: kind) }
     }
 
-    /// One piece of content at one registry: there is one sender at a time.
     private struct Place: Hashable {
         let host: RegistryHost
         let digest: Digest
         let kind: Kind
+    }
+
+    /// One piece of content at one registry has one sender at a time; where a manifest gives it another size, one of its own:
+    /// neither decides about the other.
+    private struct Sending: Hashable {
+        let place: Place
+        let size: Int64
     }
 
     private struct State {
@@ -40,24 +46,25 @@ final class KnownContent: Sendable {
     let referrerIndexes = ReferrerIndexes()
     /// The tags under which sources keep what refers to content, where no plan has listed them.
     let referrerTags = SingleFlight<RepositoryReference, ReferrerTags>()
-    private let senders = KeyedLock<Place>()
+    private let senders = KeyedLock<Sending>()
     private let state = Mutex(State())
 
-    /// Makes sure that the repository holds the digest, calling `send` unless that is known already.
+    /// Makes sure that the repository holds the content, calling `send` unless that is known already.
     ///
-    /// While another task sends the digest to the same registry, this one waits; when that attempt fails, it makes its
+    /// While another task sends it to the same registry, this one waits; when that attempt fails, it makes its
     /// own.
     ///
     /// - Returns: what `send` returned, or `.alreadyThere`.
     func ensure(
-        _ digest: Digest,
+        _ descriptor: Descriptor,
         as kind: Kind,
         in repository: RepositoryReference,
         send: () async throws -> StoreOutcome
     ) async throws -> StoreOutcome {
+        let digest = descriptor.digest
         if isKnown(digest, as: kind, in: repository) { return .alreadyThere }
         let copy = Copy(repository: repository, digest: digest, kind: kind)
-        return try await senders.withLock(copy.place) {
+        return try await senders.withLock(Sending(place: copy.place, size: descriptor.size)) {
             if isKnown(digest, as: kind, in: repository) { return .alreadyThere }
             let outcome = try await send()
             note(digest, as: kind, in: repository)

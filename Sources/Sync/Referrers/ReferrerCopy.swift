@@ -151,7 +151,7 @@ struct ReferrerCopy: Sendable {
 
     private func store(_ manifest: Manifest, as tag: TagName?) async throws {
         if let tag { return try await copy.target.store(manifest, as: tag) }
-        _ = try await copy.known.ensure(manifest.descriptor.digest, as: .manifest, in: copy.job.target) {
+        _ = try await copy.known.ensure(manifest.descriptor, as: .manifest, in: copy.job.target) {
             let isListed = try await copy.target.storeReferrer(manifest, as: nil)
             if isListed { copy.known.referrerIndexes.note(.registry, of: copy.job.target) }
             return .stored(bytes: manifest.descriptor.size)

@@ -15,6 +15,7 @@ struct MirroredSource: ImageSource {
     var location: RepositoryReference { host.location }
     var place: String { host.place }
     var origin: RepositoryReference? { host.origin }
+    var isHeldBack: Bool { host.isHeldBack && mirrors.allSatisfy(\.isHeldBack) }
 
     func manifest(_ descriptor: Descriptor) async throws -> Manifest {
         guard let found = try await fromAnywhere({ try await $0.manifest(descriptor) as Manifest? }) else {

@@ -15,6 +15,7 @@ struct SourceUpstream: Upstream {
 
     var place: String { content.place }
     var origin: RepositoryReference? { content.origin }
+    var isHeldBack: Bool { content.isHeldBack }
 
     func resolve(_ tag: TagName) async throws -> Descriptor? {
         try await UpstreamError.mapping { try await questions.resolve(.tag(tag)) }
