@@ -1,4 +1,5 @@
 import Glibc
+import NIOCore
 import OCI
 import Sync
 import TestSupport
@@ -18,7 +19,7 @@ struct FailedCopyTests {
                 let image = SampleImage.image()
                 source.load(image, repository: "app", tag: "v1")
                 target.script(RequestMatch("PUT", .manifests, times: nil), .status(403))
-                try await MirrorRun.with { mirror in
+                try await MirrorRun.with { mirror async throws in
                     let report = try await mirror.run(entry(source, target))
                     #expect(report.rows.map(\.status) == [.failed])
                     let size = image.blobs.reduce(0) { $0 + $1.descriptor.size }
@@ -35,7 +36,7 @@ struct FailedCopyTests {
             registry.options.mounts = false
             let image = SampleImage.image(layers: [.init(seed: 1, size: 0), .init(seed: 2, size: 100)])
             registry.load(image, repository: "app", tag: "v1")
-            try await MirrorRun.with { mirror in
+            try await MirrorRun.with { mirror async throws in
                 let report = try await mirror.run(
                     "source: '\(registry.host)/app', target: '\(registry.host)/b', tag: v1"
                 )
@@ -76,7 +77,7 @@ struct FailedCopyTests {
                         store.blob(image.blobs[0].descriptor.digest, in: "app") == nil ? .error(status, code) : nil
                     }
                 )
-                try await MirrorRun.with { mirror in
+                try await MirrorRun.with { mirror async throws in
                     let report = try await mirror.run(entry(source, target))
                     #expect(report.rows.map(\.status) == [.synced])
                     #expect(target.store.holds(image, repository: "app"))
@@ -93,7 +94,7 @@ struct FailedCopyTests {
                 let image = SampleImage.image()
                 source.load(image, repository: "app", tag: "v1")
                 target.script(RequestMatch("PUT", .manifests, times: nil), .error(status, "MANIFEST_INVALID"))
-                try await MirrorRun.with { mirror in
+                try await MirrorRun.with { mirror async throws in
                     let report = try await mirror.run(entry(source, target))
                     #expect(report.rows.map(\.status) == [.failed])
                     #expect(target.count("POST") == image.blobs.count)
@@ -113,7 +114,7 @@ struct FailedCopyTests {
                     RequestMatch("PUT", .manifest(child.digest.description), times: nil),
                     .error(400, "MANIFEST_INVALID")
                 )
-                try await MirrorRun.with { mirror in
+                try await MirrorRun.with { mirror async throws in
                     let reason = try #require(try await mirror.run(entry(source, target)).rows.first?.reason)
                     #expect(reason.contains("\(child.digest) (linux/amd64): the registry says"))
                 }
@@ -127,10 +128,34 @@ struct FailedCopyTests {
         try await ScriptedRegistry.with { source in
             try await ScriptedRegistry.with { target in
                 source.load(image, repository: "app", tag: "v1")
-                try await MirrorRun.with { mirror in
+                try await MirrorRun.with { mirror async throws in
                     let reason = try #require(try await mirror.run(entry(source, target)).rows.first?.reason)
                     #expect(reason.contains("layers that may not be distributed"))
                     #expect(reason.contains("\(foreign.digest)"))
+                }
+            }
+        }
+    }
+
+    @Test("A layer that a manifest gives a wrong size is not there because another's was", arguments: [true, false])
+    func wrongSize(isInOneRepository: Bool) async throws {
+        try await ScriptedRegistry.with { source in
+            try await ScriptedRegistry.with { target in
+                let image = SampleImage.image()
+                let layer = image.blobs[1].descriptor
+                source.load(image, repository: "app", tag: "v1")
+                let wrong = String(buffer: image.topBytes)
+                    .replacing("\"size\":\(layer.size)", with: "\"size\":\(layer.size + 50)")
+                source.store.put(ByteBuffer(string: wrong), as: image.top.mediaType, in: "app", tag: "v2")
+                try await MirrorRun.with { mirror async throws in
+                    let second = "\(target.host)/\(isInOneRepository ? "app" : "other")"
+                    let entries = [
+                        entry(source, target), "source: '\(source.host)/app', target: '\(second)', tag: v2",
+                    ]
+                    #expect(try await mirror.run(entries[0]).rows.map(\.status) == [.synced])
+                    #expect(try await mirror.run(entries).rows.map(\.status) == [.upToDate, .failed])
+                    target.store.remove("app")
+                    #expect(try await mirror.run(entries).rows.map(\.status) == [.synced, .failed])
                 }
             }
         }

@@ -47,7 +47,7 @@ extension ImageCopy {
         if lookingFirst, case .known(true) = try await target.asking({ try await $0.contains(blob) }) {
             return .alreadyThere
         }
-        let home = known.home(of: blob.digest, near: job.target) ?? neighbouringSource
+        let home = known.home(of: blob, near: job.target) ?? neighbouringSource
         if home == nil { try await followed.start() }
         let transfer = progress.begin("\(job.target.name(of: job.tag)) \(blob.digest.short)", size: blob.size)
         defer { progress.end(transfer) }

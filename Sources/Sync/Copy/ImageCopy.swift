@@ -57,7 +57,7 @@ struct ImageCopy: Sendable {
             }
             if job.includesReferrers { referrers = try await ReferrerCopy(copy: self, graph: graph).run() }
             try await target.store(graph.top, as: job.tag)
-            known.note(graph.top.descriptor.digest, as: .manifest, in: job.target)
+            known.note(graph.top.descriptor, as: .manifest, in: job.target)
         }
         return CopyOutcome(
             source: graph.source,

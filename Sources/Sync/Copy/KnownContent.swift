@@ -14,25 +14,28 @@ final class KnownContent: Sendable {
         case manifest
     }
 
+    /// What a manifest gives another size is something else: that one is right says nothing of the other.
     private struct Copy: Hashable {
         let repository: RepositoryReference
         let digest: Digest
+        let size: Int64
         let kind: Kind
 
-        var place: Place { Place(host: repository.host, digest: digest, kind: kind) }
+        init(_ content: Descriptor, _ kind: Kind, in repository: RepositoryReference) {
+            self.repository = repository
+            self.kind = kind
+            (digest, size) = (content.digest, content.size)
+        }
+
+        var place: Place { Place(host: repository.host, digest: digest, size: size, kind: kind) }
     }
 
+    /// One piece of content at one registry: there is one sender at a time.
     private struct Place: Hashable {
         let host: RegistryHost
         let digest: Digest
-        let kind: Kind
-    }
-
-    /// One piece of content at one registry has one sender at a time; where a manifest gives it another size, one of its own:
-    /// neither decides about the other.
-    private struct Sending: Hashable {
-        let place: Place
         let size: Int64
+        let kind: Kind
     }
 
     private struct State {
@@ -46,7 +49,7 @@ final class KnownContent: Sendable {
     let referrerIndexes = ReferrerIndexes()
     /// The tags under which sources keep what refers to content, where no plan has listed them.
     let referrerTags = SingleFlight<RepositoryReference, ReferrerTags>()
-    private let senders = KeyedLock<Sending>()
+    private let senders = KeyedLock<Place>()
     private let state = Mutex(State())
 
     /// Makes sure that the repository holds the content, calling `send` unless that is known already.
@@ -56,37 +59,35 @@ final class KnownContent: Sendable {
     ///
     /// - Returns: what `send` returned, or `.alreadyThere`.
     func ensure(
-        _ descriptor: Descriptor,
+        _ content: Descriptor,
         as kind: Kind,
         in repository: RepositoryReference,
         send: () async throws -> StoreOutcome
     ) async throws -> StoreOutcome {
-        let digest = descriptor.digest
-        if isKnown(digest, as: kind, in: repository) { return .alreadyThere }
-        let copy = Copy(repository: repository, digest: digest, kind: kind)
-        return try await senders.withLock(Sending(place: copy.place, size: descriptor.size)) {
-            if isKnown(digest, as: kind, in: repository) { return .alreadyThere }
+        if isKnown(content, as: kind, in: repository) { return .alreadyThere }
+        let copy = Copy(content, kind, in: repository)
+        return try await senders.withLock(copy.place) {
+            if isKnown(content, as: kind, in: repository) { return .alreadyThere }
             let outcome = try await send()
-            note(digest, as: kind, in: repository)
+            note(content, as: kind, in: repository)
             if kind == .blob, case .stored = outcome { state.withLock { _ = $0.sent.insert(copy) } }
             return outcome
         }
     }
 
-    func isKnown(_ digest: Digest, as kind: Kind, in repository: RepositoryReference) -> Bool {
-        state.withLock { $0.present.contains(Copy(repository: repository, digest: digest, kind: kind)) }
+    func isKnown(_ content: Descriptor, as kind: Kind, in repository: RepositoryReference) -> Bool {
+        state.withLock { $0.present.contains(Copy(content, kind, in: repository)) }
     }
 
     /// Another repository of the same registry that holds the blob, to mount it from.
-    func home(of blob: Digest, near repository: RepositoryReference) -> RepositoryName? {
-        state.withLock { state in
-            state.homes[Place(host: repository.host, digest: blob, kind: .blob)]?.first { $0 != repository.repository }
-        }
+    func home(of blob: Descriptor, near repository: RepositoryReference) -> RepositoryName? {
+        let place = Copy(blob, .blob, in: repository).place
+        return state.withLock { $0.homes[place]?.first { $0 != repository.repository } }
     }
 
-    /// Notes that the repository holds the digest.
-    func note(_ digest: Digest, as kind: Kind, in repository: RepositoryReference) {
-        let copy = Copy(repository: repository, digest: digest, kind: kind)
+    /// Notes that the repository holds the content.
+    func note(_ content: Descriptor, as kind: Kind, in repository: RepositoryReference) {
+        let copy = Copy(content, kind, in: repository)
         state.withLock { state in
             guard state.present.insert(copy).inserted else { return }
             state.homes[copy.place, default: []].append(repository.repository)
@@ -96,11 +97,10 @@ final class KnownContent: Sendable {
     /// Forgets what is known of an image's parts in the repository, because its registry said otherwise; of the blobs
     /// perhaps only what this run has not sent itself.
     func forget(_ graph: ImageGraph, in repository: RepositoryReference, sparingSent: Bool) {
-        let manifests = (graph.children + [graph.top]).map { (digest: $0.descriptor.digest, kind: Kind.manifest) }
-        let blobs = graph.blobs.map { (digest: $0.digest, kind: Kind.blob) }
+        let manifests = (graph.children + [graph.top]).map { Copy($0.descriptor, .manifest, in: repository) }
+        let blobs = graph.blobs.map { Copy($0, .blob, in: repository) }
         state.withLock { state in
-            for part in manifests + blobs {
-                let copy = Copy(repository: repository, digest: part.digest, kind: part.kind)
+            for copy in manifests + blobs {
                 if sparingSent, state.sent.contains(copy) { continue }
                 state.present.remove(copy)
                 state.homes[copy.place]?.removeAll { $0 == repository.repository }

@@ -74,7 +74,7 @@ struct CostLedger {
         guard let graph = appraisal.graph else { return appraisal.cost }
         var cost = appraisal.cost
         let place = target.location
-        let unknown = graph.blobs.filter { !known.isKnown($0.digest, as: .blob, in: place) }
+        let unknown = graph.blobs.filter { !known.isKnown($0, as: .blob, in: place) }
         let there = try await unknown.map(limit: Self.parallelism) { blob in
             guard !isEmpty, case .known(true) = try await target.asking({ try await $0.contains(blob) }) else {
                 return false
@@ -83,8 +83,8 @@ struct CostLedger {
         }
         for (blob, isThere) in zip(unknown, there) {
             let isNeighbour = source.host == place.host && source.repository != place.repository
-            let home = known.home(of: blob.digest, near: place) ?? (isNeighbour ? source.repository : nil)
-            known.note(blob.digest, as: .blob, in: place)
+            let home = known.home(of: blob, near: place) ?? (isNeighbour ? source.repository : nil)
+            known.note(blob, as: .blob, in: place)
             if isThere { continue }
             guard home == nil else {
                 cost.mount += blob.size

@@ -139,7 +139,7 @@ struct ReferrerCopy: Sendable {
             } catch let error as any TargetRefusal where error.mayLackSubject && !hasTop {
                 // Against the specification some registries want the subject before what refers to it.
                 try await copy.target.store(self.graph.top, as: nil)
-                copy.known.note(self.graph.top.descriptor.digest, as: .manifest, in: copy.job.target)
+                copy.known.note(self.graph.top.descriptor, as: .manifest, in: copy.job.target)
                 try await store(graph.top, as: referrer.tag)
             }
         }
@@ -159,7 +159,7 @@ struct ReferrerCopy: Sendable {
     }
 
     private var hasTop: Bool {
-        copy.known.isKnown(graph.top.descriptor.digest, as: .manifest, in: copy.job.target)
+        copy.known.isKnown(graph.top.descriptor, as: .manifest, in: copy.job.target)
     }
 
     /// Brings the index up to date that a target without the referrers interface keeps under a tag.
