@@ -93,4 +93,24 @@ struct UnlistedTargetTests {
             #expect(target.count("GET", pathContains: "/manifests/") <= 8)
         }
     }
+
+    @Test("A target whose HEAD names another digest than its GET is not given the same again")
+    func disagrees() async throws {
+        try await ScriptedRegistry.with { source in
+            try await ScriptedRegistry.with { target in
+                source.load(.image(), repository: "app", tag: "v1")
+                let other = "\(SampleImage.image(labels: ["other": "1"]).digest)"
+                target.script(RequestMatch("HEAD", .manifests, times: nil), .header("Docker-Content-Digest", other))
+                try await MirrorRun.with { mirror async throws in
+                    let entry = "source: '\(source.host)/app', target: '\(target.host)/app', tag: v1, check_digest: true"
+                    #expect(try await mirror.run(entry).rows.map(\.status) == [.synced])
+                    target.forgetRequests()
+                    for _ in 0..<2 { #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate]) }
+                    #expect(target.count("PUT") == 0)
+                    source.load(.image(labels: ["new": "1"]), repository: "app", tag: "v1")
+                    #expect(try await mirror.run(entry).rows.map(\.status) == [.synced])
+                }
+            }
+        }
+    }
 }

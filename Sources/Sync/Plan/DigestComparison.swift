@@ -42,11 +42,27 @@ struct DigestComparison {
             return (false, expected.digest, nil)
         }
         if let equal = try await equal(present, expected) { return (true, equal, present) }
+        if let equal = try await shown(expected, under: tag, at: target) { return (true, equal, equal) }
         guard tag.listed.digest != nil else { return (false, expected.digest, present) }
         // A listing may name another digest than the registry gives, for ever; the copy would push the registry's.
         expected = try await self.expected(of: tag, listed: nil)
         let equal = try await equal(present, expected)
         return (equal != nil, equal ?? expected.digest, present)
+    }
+
+    /// What was copied there before may be there, whatever the target's HEAD says: the registry itself is asked once more.
+    ///
+    /// - Returns: what it shows, where that is what is expected.
+    private func shown(
+        _ expected: Expected,
+        under tag: EntryPlan.Tag,
+        at target: any ImageTarget
+    ) async throws -> Digest? {
+        let place = Names.Place(location: entry.target, tag: tag.target)
+        guard try await cache?.names.copied(to: place, from: tag.source, of: entry.source) == expected.digest,
+            case .known(let there?) = try await target.asking({ try await $0.manifest(.tag(tag.target)) })
+        else { return nil }
+        return try await equal(there.descriptor.digest, expected)
     }
 
     /// The digest of what a copy would push.
