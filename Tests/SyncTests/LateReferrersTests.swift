@@ -321,4 +321,33 @@ struct LateReferrersTests: ReferrerMirroring {
             }
         }
     }
+
+    @Test("A signature's tag that is listed and not there is told of, and no news until it is")
+    func listedAlone() async throws {
+        try await between(interfaceAt: true, true) { source, target in
+            let image = SampleImage.image()
+            source.load(image, repository: repository, tag: "v1")
+            source.load(SampleImage.artifact(of: image.top), repository: repository)
+            let tag = try TagName("sha256-\(image.digest.hex).sig")
+            source.load(.image(labels: ["kind": "signature"]), repository: repository, tag: tag)
+            source.script(
+                RequestMatch(nil, .manifest("\(tag)"), times: nil),
+                .flip { [store = source.store] _ in
+                    store.digest(of: "there", in: "app") == nil ? .error(404, "MANIFEST_UNKNOWN") : nil
+                }
+            )
+            try await MirrorRun.with { mirror async throws in
+                let entry = entry(source, target, "tag_regex: '^v'")
+                let first = try await mirror.run(entry)
+                #expect(first.rows.map(\.referrers) == [1])
+                #expect(first.rows.first?.warnings.contains { $0.contains("lists the tag \(tag)") } == true)
+                target.forgetRequests()
+                for _ in 0..<4 { #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate]) }
+                #expect(target.count("PUT") == 0)
+                source.store.tag("there", image.digest, in: repository)
+                #expect(try await mirror.run(entry).rows.map(\.referrers) == [2])
+                #expect(target.store.digest(of: tag, in: mirrored) != nil)
+            }
+        }
+    }
 }

@@ -16,7 +16,7 @@ struct OddReferrerListTests: ReferrerMirroring {
         _ target: ScriptedRegistry,
         _ selection: String = "tag: v1"
     ) async throws {
-        try await MirrorRun.with { mirror in
+        try await MirrorRun.with { mirror async throws in
             let entry = entry(source, target, selection)
             let first = try await mirror.run(entry).rows
             #expect(first.map(\.status) == [.synced], "\(first)")
@@ -139,7 +139,7 @@ struct OddReferrerListTests: ReferrerMirroring {
             if status != 200 {
                 source.script(RequestMatch("GET", .manifest(digest.description), times: nil), .status(status))
             }
-            try await MirrorRun.with { mirror in
+            try await MirrorRun.with { mirror async throws in
                 let rows = try await mirror.run(entry(source, target, "tag: v1")).rows
                 #expect(rows.map(\.status) == [.synced])
                 #expect(rows.first?.warnings.contains { $0.contains("\(digest) of type \(type)") } == true)
@@ -167,7 +167,7 @@ struct OddReferrerListTests: ReferrerMirroring {
             source.load(image, repository: repository, tag: "v1")
             source.script(RequestMatch("GET", .tags, times: nil), .status(403))
             let tag = try TagName("sha256-\(image.digest.hex).att")
-            try await MirrorRun.with { mirror in
+            try await MirrorRun.with { mirror async throws in
                 let entry = entry(source, target)
                 #expect(try await mirror.run(entry).rows.map(\.status) == [.synced])
                 source.load(.image(labels: ["kind": "attestation"]), repository: repository, tag: tag)
@@ -191,6 +191,45 @@ struct OddReferrerListTests: ReferrerMirroring {
                 edited { $0.replacing("\"manifests\":[", with: "\"manifests\":[\(entry)") }
             )
             try await expectOnce(0, source, target)
+        }
+    }
+
+    @Test("What is listed and gone for good is left out, as what is not there", arguments: [404, 410])
+    func gone(status: Int) async throws {
+        try await between(interfaceAt: true, true) { source, target in
+            let image = SampleImage.image()
+            let artifact = SampleImage.artifact(of: image.top)
+            source.load(image, repository: repository, tag: "v1")
+            source.load(artifact, repository: repository)
+            source.script(RequestMatch(nil, .manifest("\(artifact.digest)"), times: nil), .status(status))
+            try await MirrorRun.with { mirror async throws in
+                #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.synced])
+            }
+        }
+    }
+
+    @Test(
+        "A target that shows a page, or fails, where it keeps no list is given one",
+        arguments: [Action.status(200, headers: ["Content-Type": "text/html"], body: "<html></html>"), .status(500)]
+    )
+    func noList(answer: Action) async throws {
+        try await between(interfaceAt: true, false) { source, target in
+            let image = SampleImage.image()
+            let artifact = SampleImage.artifact(of: image.top)
+            source.load(image, repository: repository, tag: "v1")
+            source.load(artifact, repository: repository)
+            let tag = try image.digest.referrersTag
+            let action = answer
+            target.script(
+                RequestMatch("GET", .manifest("\(tag)"), times: nil),
+                .flip { [store = target.store] _ in
+                    store.digest(of: tag, in: "mirrors/app") == nil ? action : nil
+                }
+            )
+            try await MirrorRun.with { mirror async throws in
+                #expect(try await mirror.run(entry(source, target, "tag_regex: '^v'")).rows.map(\.status) == [.synced])
+                #expect(target.store.digest(of: tag, in: mirrored) != nil)
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 import Cache
 import OCI
+import Registry
 
 /// Copies what refers to an image, what refers to that, and so on.
 ///
@@ -83,6 +84,9 @@ struct ReferrerCopy: Sendable {
         outcome.warnings = found.missing.map {
             "\(copy.source.place) lists \($0.digest), which refers to \(found.subject), and does not have it: it is left "
                 + "out until it is there"
+        }
+        outcome.warnings += found.missingTags.map {
+            "\(copy.source.place) lists the tag \($0), and does not have it: it is left out until it is there"
         }
         outcome.warnings += found.unread.map {
             "\(copy.source.place) lists \($0.digest) of type \($0.mediaType.description.displaySafe), which refers to "
@@ -198,7 +202,9 @@ struct ReferrerCopy: Sendable {
         case .known(let there): present = there?.descriptor.digest == subject ? nil : there
         case .unknown(let error):
             // Some refuse to tell what is not there; an outage must not make a list forget what others put there.
-            guard (error as? any TargetRefusal)?.isDenial == true else { throw error }
+            var isRefusal = (error as? any TargetRefusal)?.isDenial == true || error.isPage
+            if !isRefusal { isRefusal = try await isUnlisted(tag) }
+            guard isRefusal else { throw error }
             present = nil
             outcome.warnings = [
                 "what \(copy.job.target) lists under \(tag) cannot be read; it is written anew (\(error))"
@@ -216,6 +222,12 @@ struct ReferrerCopy: Sendable {
             )
         }
         return outcome
+    }
+
+    /// Whether the target lists its tags, and not this one.
+    private func isUnlisted(_ tag: TagName) async throws -> Bool {
+        guard case .known(let tags?) = try await copy.target.asking({ try await $0.tags() }) else { return false }
+        return !tags.contains(tag)
     }
 
     /// - Returns: whether something has changed.
@@ -241,6 +253,11 @@ struct ReferrerCopy: Sendable {
         }
         return lost
     }
+}
+
+extension Error {
+    /// What is no answer although its status says that all is well: some show a page of their own for whatever is not there.
+    fileprivate var isPage: Bool { (self as? RegistryError)?.kind == .protocolViolation }
 }
 
 extension CopyError {

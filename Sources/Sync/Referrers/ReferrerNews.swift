@@ -82,8 +82,12 @@ struct ReferrerNews {
                 if isFirst { questions.append(.unlisted(tag, given.all)) }
             } else if tags.mayHave(tag) {
                 // Of what the target has mounted the cache knows no more than that it was given.
-                guard !given.elsewhere.isEmpty else { return nil }
-                questions.append(.tag(tag, given.elsewhere))
+                if !given.elsewhere.isEmpty {
+                    questions.append(.tag(tag, given.elsewhere))
+                } else if try await copy.source.resolve(.tag(tag)) != nil {
+                    // What is listed and cannot be had is no news, until it can.
+                    return nil
+                }
             }
         }
         if tags.mayHave(try subject.referrersTag), isFirst || !tags.isUnlisted { questions.append(.index(of: subject)) }

@@ -19,6 +19,8 @@ struct FoundReferrers: Sendable {
     let referrers: [Referrer]
     /// What the source lists and does not have: removed there, while its list was forgotten.
     let missing: [Descriptor]
+    /// Tags of cosign's that the source lists and does not have.
+    let missingTags: [TagName]
     /// What the source lists and is no manifest of a kind that is mirrored.
     let unread: [Descriptor]
     /// Whether the source has a list, or had one and has none any more: a refused question does not mean that nothing refers to the
@@ -98,11 +100,13 @@ struct ReferrerSearch: Sendable {
                 case .unread: unread.append(descriptor)
                 }
             }
+            let tagged = try await tagged(subject)
             return FoundReferrers(
                 subject: subject,
                 listed: found.map(\.manifest.descriptor) + missing + unread,
-                referrers: found + (try await tagged(subject)),
+                referrers: found + tagged.found,
                 missing: missing,
+                missingTags: tagged.missing,
                 unread: unread,
                 hasList: listed != nil
             )
@@ -123,14 +127,17 @@ struct ReferrerSearch: Sendable {
         }
     }
 
-    /// What stands under cosign's tags.
-    private func tagged(_ subject: Digest) async throws -> [Referrer] {
-        var found: [Referrer] = []
+    /// What stands under cosign's tags, and which of them are listed without anything there.
+    private func tagged(_ subject: Digest) async throws -> (found: [Referrer], missing: [TagName]) {
+        var (found, missing) = ([Referrer](), [TagName]())
         for tag in subject.cosignTags where tags.mayHave(tag) {
-            guard let manifest = try await source.manifest(.tag(tag)) else { continue }
-            found.append(Referrer(manifest: manifest, tag: tag))
+            if let manifest = try await source.manifest(.tag(tag)) {
+                found.append(Referrer(manifest: manifest, tag: tag))
+            } else if !tags.isUnlisted {
+                missing.append(tag)
+            }
         }
-        return found
+        return (found, missing)
     }
 
     /// What the tag lists that stands in for the interface.
@@ -163,6 +170,8 @@ struct ReferrerSearch: Sendable {
         if let cached = try cache.manifest(descriptor.digest) { return .manifest(cached) }
         do {
             return try await source.manifest(.digest(descriptor.digest)).map(Reading.manifest) ?? .absent
+        } catch let error as RegistryError where error.status == 410 {
+            return .absent
         } catch let error as RegistryError where error.isOfOtherKind || isOfOtherKind(descriptor, error) {
             return .unread
         }
