@@ -252,4 +252,19 @@ struct RepositoryTests {
                 == "\(host)/a/b: cannot list the tags: the connection was refused, after 3 tries: check that the registry is running and can be reached"
         }
     }
+
+    @Test("An image of an index that is not there for a moment is asked for once more", arguments: [1, 2])
+    func lagsBehind(times: Int) async throws {
+        try await ScriptedRegistry.with { registry async throws in
+            registry.load(image, repository: "library/app", tag: "v1")
+            registry.script(RequestMatch("GET", .manifests, times: times), .error(404, "MANIFEST_UNKNOWN"))
+            let read = { try await withClient { try await $0.pull(registry).manifest(image.top) } }
+            if times == 1 {
+                #expect(try await read().descriptor.digest == image.digest)
+            } else {
+                await #expect(throws: RegistryError.self) { _ = try await read() }
+            }
+            #expect(registry.requests.count == 2)
+        }
+    }
 }

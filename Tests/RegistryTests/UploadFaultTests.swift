@@ -95,6 +95,45 @@ struct UploadFaultTests {
         }
     }
 
+    @Test(
+        "A manifest that was not stored, as a gateway says, is there when the registry shows it",
+        arguments: [500, 504]
+    )
+    func storedInSecret(status: Int) async throws {
+        let image = SampleImage.image()
+        let manifest = try Manifest(bytes: image.topBytes, contentType: image.top.mediaType)
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app")
+            registry.script(RequestMatch("PUT", .manifests), .edit { $0 = Reply(status) })
+            try await withClient { try await $0.push(registry).store(manifest, as: "v1") }
+            #expect(registry.requests.map(\.method) == ["PUT", "HEAD"])
+            registry.script(RequestMatch("PUT", .manifests, times: nil), .status(status))
+            registry.forgetRequests()
+            await #expect(throws: RegistryError.self) {
+                try await withClient { try await $0.push(registry).store(manifest, as: "v2") }
+            }
+            #expect(registry.requests.map(\.method) == ["PUT", "HEAD", "PUT", "HEAD", "PUT", "HEAD"])
+        }
+    }
+
+    @Test(
+        "A blob that is refused at its end because somebody else has brought it is there",
+        arguments: [409, 412, 422],
+        [true, false]
+    )
+    func broughtBySomebody(status: Int, isThere: Bool) async throws {
+        try await ScriptedRegistry.with { registry in
+            if isThere { registry.store.putBlob(.bytes(Self.source), Self.source.descriptor.digest, in: "library/app") }
+            registry.script(RequestMatch("PUT", .uploads, times: nil), .status(status))
+            let store = { try await withClient { try await $0.push(registry).store(SampleReader(Self.source)) } }
+            if isThere {
+                _ = try await store()
+            } else {
+                await #expect(throws: RegistryError.self) { _ = try await store() }
+            }
+        }
+    }
+
     @Test("A registry that calls right bytes wrong twice, and then in a part too, is believed to be broken")
     func givesUpOnDigests() async throws {
         try await ScriptedRegistry.with { registry in

@@ -180,6 +180,12 @@ extension BlobUpload {
                 if failure?.isAwaitingSource == true { _ = try await blob.read(at: session.size - 1, atMost: 1) }
                 try await context.budget.wait(after: error, context)
             } catch let final {
+                // Somebody else may have brought it meanwhile.
+                if case .finish = step, failure?.mayMeanPresence == true,
+                    (try? await repository.contains(blob.descriptor)) == true
+                {
+                    return true
+                }
                 leave()
                 throw final
             }

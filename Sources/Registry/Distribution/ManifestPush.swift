@@ -45,6 +45,7 @@ struct ManifestPush {
                 try response.confirm(manifest.descriptor.digest, repository, context)
                 return response
             } catch var error as RegistryError {
+                if error.mayHideSuccess, try await isSeen(at: reference) { return nil }
                 if mayBeStored, error.isDenial, try await isHeld(at: reference) { return nil }
                 mayBeStored = mayBeStored || error.isBeforeAnswer || error.isOutage
                 error.isLag = error.isIgnoranceOfContent && (tag == nil || !error.mayBeRefusalOfDigest)
@@ -53,6 +54,13 @@ struct ManifestPush {
                 throw error
             }
         }
+    }
+
+    /// Whether the manifest is there although a gateway said otherwise, or nothing was heard: asked once, as the next try asks again.
+    private func isSeen(at reference: Reference) async throws -> Bool {
+        let seen = try? await ManifestQuestion(repository, reference, .readManifest).glance()
+        try Task.checkCancellation()
+        return seen == manifest.descriptor.digest
     }
 
     /// Whether the manifest is there after all: of a try whose answer was lost, where tags cannot be written twice.

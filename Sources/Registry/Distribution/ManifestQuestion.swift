@@ -7,9 +7,7 @@ import OCI
 struct ManifestQuestion {
     private static let accept = MediaType.manifests.map(\.description).joined(separator: ", ")
     /// To a HEAD: where it is refused, or says that nothing is there, a GET may be answered.
-    private static let headAnswers = Set([Int](200..<300) + (400..<600)).filter {
-        $0 != 401 && RegistryError.isLasting($0)
-    }
+    private static let headAnswers = Set([Int](200..<300) + (400..<600)).filter(RegistryError.isLasting)
 
     let context: CallContext
     private let repository: Repository
@@ -37,9 +35,18 @@ struct ManifestQuestion {
         } catch let error as RegistryError where error.isFailureOfHEAD {
             do { return try await manifest()?.descriptor } catch is RegistryError { throw error }
         }
+        // Who names no way to be asked may name one to a GET.
+        let isChallenged = response.header("WWW-Authenticate") != nil || response.authorization.header != nil
+        if response.status == 401, isChallenged { throw RegistryError(response, context) }
         if response.status == 404, repository.access == .push { return nil }
         if response.status == 200, let descriptor = descriptor(response) { return descriptor }
         return try await manifest()?.descriptor
+    }
+
+    /// What a single HEAD says; `nil` where that says nothing of use.
+    func glance() async throws -> Digest? {
+        let response = try await repository.client.attempt(request(.HEAD))
+        return descriptor(response)?.digest
     }
 
     func manifest() async throws -> Manifest? {
@@ -48,7 +55,12 @@ struct ManifestQuestion {
         request.accepted = [200, 404]
         return try await repository.client.retry.run(context) {
             let response = try await repository.client.attempt(request)
-            return response.status == 404 ? nil : try document(response)
+            guard response.status == 404 else { return try document(response) }
+            guard let expected else { return nil }
+            // Registries lag behind themselves: an index can be there before its images.
+            var error = context.error(.notFound, "\(expected.digest) is not there", status: 404)
+            error.isRetriedOnce = true
+            throw error
         }
     }
 

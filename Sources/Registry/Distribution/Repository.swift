@@ -127,9 +127,7 @@ extension Repository {
 
     package func manifest(_ descriptor: Descriptor) async throws -> Manifest {
         let question = ManifestQuestion(self, .digest(descriptor.digest), .readManifest, expected: descriptor)
-        guard let manifest = try await question.manifest() else {
-            throw question.context.error(.notFound, "\(descriptor.digest) is not there", status: 404)
-        }
+        guard let manifest = try await question.manifest() else { throw question.context.error(.notFound, "") }
         return manifest
     }
 

@@ -182,6 +182,17 @@ extension RegistryError {
         hasStatus(404, 405, 411, 415, 501) && code != .blobUploadUnknown || isDoubtOfBytes
     }
 
+    /// What is to be stored may be there already.
+    var mayMeanPresence: Bool { hasStatus(409, 412, 422) }
+
+    /// The push may have been done for all that: a gateway lost patience, or no answer came.
+    var mayHideSuccess: Bool {
+        switch kind {
+        case .timeout, .connection(.reset): true
+        default: hasStatus(in: 500..<600) && !hasStatus(501, 503, 505) && !wantsFewer
+        }
+    }
+
     /// The registry says that the bytes are not those of the digest.
     var isDoubtOfBytes: Bool { code == .digestInvalid && hasStatus(400) }
 

@@ -89,6 +89,10 @@ struct Authorize: HTTPHandler {
             if used.token != nil { round.refusedTokens += 1 }
             let isNew = try await request.context.mapping { try authorizer.learn(response, for: scope, used: used) }
             if isNew, round.refusedTokens < 2 { return true }
+            // So some refuse a token that has expired.
+            if used.token != nil, round.refusedTokens == 1, response.header("WWW-Authenticate") == nil {
+                return authorizer.forgets(used, for: scope)
+            }
             guard used.header != nil else { return try await asksBase(after: response, scope, request) }
             return try await request.context.mapping { try await renewed(used.presented, for: scope, &round) != nil }
         case 403:
@@ -110,17 +114,17 @@ struct Authorize: HTTPHandler {
         }
     }
 
-    /// Asks the registry at its base how it wants to be asked, when it hides what is there from anonymous requests, or
-    /// refuses them without a challenge, and there are credentials that it has not seen.
+    /// Asks the registry at its base how it wants to be asked, when it refuses a request without a challenge, or hides what is
+    /// there from anonymous ones and there are credentials that it has not seen.
     private func asksBase(
         after response: HTTPResponse,
         _ scope: Scope,
         _ request: HTTPRequest
     ) async throws -> Bool {
         let used = response.authorization
-        guard used.credential != nil, used.header == nil, response.header("WWW-Authenticate") == nil else {
-            return false
-        }
+        guard used.credential != nil || response.status == 401, used.header == nil,
+            response.header("WWW-Authenticate") == nil
+        else { return false }
         let base = try await authorizer.base {
             var question = HTTPRequest(context: request.context, method: .GET, target: .path(""))
             question.lane = request.lane
