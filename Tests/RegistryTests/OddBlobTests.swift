@@ -58,4 +58,26 @@ struct OddBlobTests {
             }
         }
     }
+
+    @Test("Where each answer has an entity tag of its own the blob is gone on with all the same")
+    func changesTags() async throws {
+        let tags = Watched(0)
+        try await ScriptedRegistry.with { registry in
+            registry.store.putBlob(.bytes(Self.source), Self.source.descriptor.digest, in: "library/app")
+            registry.script(
+                RequestMatch("GET", .blobs, times: nil),
+                .flip { request in
+                    tags.update { $0 += 1 }
+                    let tag = Action.header("ETag", "\"\(tags.value)\"")
+                    let breaks = [tag, Action.close(afterBytes: 1 << 20)]
+                    return .all(request.headers["if-range"] == nil ? breaks : [.ignoreRange] + breaks)
+                }
+            )
+            let bytes = try await withClient(retry: RetryPolicy(attempts: 8)) {
+                try await $0.pull(registry).bytes(of: Self.source.descriptor)
+            }
+            #expect(bytes == Self.source.buffer)
+            #expect(registry.requests.count { $0.headers["if-range"] != nil } == 1)
+        }
+    }
 }

@@ -154,4 +154,47 @@ struct OddListTests {
             #expect(tags == expected)
         }
     }
+
+    @Test("A next page behind an empty one that was read already is none")
+    func endsAtEmptyPages() async throws {
+        try await ScriptedRegistry.with { registry async throws in
+            registry.load(image, repository: "library/app", tag: "a")
+            let next: HeaderList = ["Link": "</v2/library/app/tags/list?last=a>; rel=\"next\""]
+            registry.script(
+                RequestMatch("GET", .tags, times: nil),
+                .flip { request in
+                    let list = request.query["last"] == nil ? #"{"tags":["a"]}"# : #"{"tags":[]}"#
+                    return .reply(.json(200, list, headers: next))
+                }
+            )
+            let path = "/v2/library/app/referrers/\(image.digest)"
+            let type = MediaType.ociIndex.description
+            let list = #"{"schemaVersion":2,"mediaType":"\#(type)","manifests":[]}"#
+            let headers: HeaderList = ["Content-Type": type, "Link": "<\(path)?page=2>; rel=\"next\""]
+            registry.script(RequestMatch("GET", "/referrers/", times: nil), .reply(.json(200, list, headers: headers)))
+            try await withClient { client async throws in
+                #expect(try await client.pull(registry).tags() == ["a"])
+                #expect(try await client.pull(registry).listedReferrers(of: image.digest)?.isEmpty == true)
+            }
+            #expect(registry.requests.count == 4)
+        }
+    }
+
+    @Test("A target whose next page of tags is not there has refused to tell; of a source the list fails")
+    func lacksPages() async throws {
+        try await ScriptedRegistry.with { registry async throws in
+            registry.options.pageSize = 1
+            registry.load(image, repository: "library/app", tag: "a")
+            registry.store.tag("b", image.digest, in: "library/app")
+            let isNext = { @Sendable (request: RecordedRequest) in request.query["last"] != nil }
+            registry.script(RequestMatch("GET", .tags, times: nil, where: isNext), .error(404, "NOT_FOUND"))
+            try await withClient { client async throws in
+                guard case .unknown = try await client.push(registry).asking({ try await $0.tags() }) else {
+                    Issue.record("it was told")
+                    return
+                }
+                await #expect(throws: RegistryError.self) { _ = try await client.pull(registry).tags() }
+            }
+        }
+    }
 }

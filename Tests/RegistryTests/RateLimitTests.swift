@@ -159,4 +159,27 @@ struct RateLimitTests {
             #expect(registry.count("HEAD") == 6)
         }
     }
+
+    @Test("A refusal that says when to come again is a limit, and blames no credentials", arguments: ["5", "7200"])
+    func forbids(delay: String) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            registry.script(
+                RequestMatch("GET", .manifests, times: delay == "5" ? 2 : nil),
+                .error(403, "DENIED", headers: ["Retry-After": delay])
+            )
+            let clock = TestClock()
+            try await withClient(clock: clock) { client async throws in
+                let read = { try await client.pull(registry).manifest(.tag("v1")) }
+                if delay == "5" {
+                    #expect(try await read() != nil)
+                    #expect(clock.now.offset >= .seconds(9))
+                } else {
+                    let error = await #expect(throws: RegistryError.self) { _ = try await read() }
+                    #expect("\(error.map(String.init(describing:)) ?? "")".contains("rate limited until"))
+                    #expect(registry.requests.count == 1)
+                }
+            }
+        }
+    }
 }

@@ -25,6 +25,8 @@ struct BlobDownload {
     private var offset: Int64
     /// A strong entity tag, so that a range is never taken from other bytes.
     private var entityTag: String?
+    /// Whether one that was given a moment ago was not known any more.
+    private var hasChangingTags = false
     private var hasNoRanges = false
     private var scraps = 0
     /// Whether the last range that was asked for brought nothing, though somebody was there to answer.
@@ -96,24 +98,26 @@ struct BlobDownload {
         if isRangeDoubtful, context.budget.isAtLastTry { hasNoRanges = true }
         isRangeDoubtful = false
         let asksRange = offset > 0 && !hasNoRanges
-        let start = offset
+        let (start, hadChangingTags) = (offset, hasChangingTags)
         if asksRange {
             let last = windows?.bound.map { "\($0 - 1)" } ?? ""
             request.headers.add(name: "Range", value: "bytes=\(offset)-\(last)")
-            if let entityTag { request.headers.add(name: "If-Range", value: entityTag) }
+            if let entityTag, !hasChangingTags { request.headers.add(name: "If-Range", value: entityTag) }
         }
         do {
             try await client.perform(request) { response in
                 guard case .stream(let body) = response.body, let part = try part(of: response, asksRange) else {
                     return
                 }
-                windows?.begin(entityTag: response.header("ETag"))
+                windows?.begin(entityTag: hasChangingTags ? nil : response.header("ETag"))
                 if response.contentLength != nil { try await announce(deliver) }
                 try await receive(BlobBody(body, of: descriptor.size, context, client.transport), part, &scope, deliver)
             }
         } catch let error as RegistryError where asksRange && error.isRefusalOfRange {
             hasNoRanges = true
-        } catch let error as RegistryError where asksRange && offset == start && error.mayBeTheRange {
+        } catch let error as RegistryError
+            where asksRange && offset == start && hasChangingTags == hadChangingTags && error.mayBeTheRange
+        {
             isRangeDoubtful = true
             throw error
         } catch var error as RegistryError where error.kind == .notFound {
@@ -137,6 +141,8 @@ struct BlobDownload {
                 hasNoRanges = true
                 return nil
             }
+            // Nodes of one registry may each have a tag of their own for the same bytes; the digest tells.
+            if asksRange, entityTag != nil { hasChangingTags = true }
             try check(response, size: descriptor.size)
             return 0..<descriptor.size
         }

@@ -42,7 +42,8 @@ struct TagPages {
         switch next {
         case .sized: Self.refusals.union([200])
         case .whole: [200, 404]
-        case .page, nil: [200]
+        case .page: [200, 404]
+        case nil: [200]
         }
     }
 
@@ -50,13 +51,17 @@ struct TagPages {
         let place = next
         if response.status != 200 { return askWhole() }
         guard !response.isCut else { throw context.error(.tooLarge, "a page of tags has more than 16 MiB") }
-        let isKnown = try read(response) && place != .whole
+        let before = tags.count + dropped
+        let count = try read(response)
+        let isKnown = count > 0 && tags.count + dropped == before && place != .whole
         next = nil
         guard tags.count <= Self.maximumTags else {
             throw context.error(.tooLarge, "there are more than \(Self.maximumTags) tags")
         }
         visited.insert(response.url)
         guard let following = try response.nextPage(context) else { return }
+        // Some name a next page on each, the last one too, behind which there is nothing.
+        if count == 0, visited.contains(following) { return }
         guard isKnown || visited.contains(following) else {
             guard visited.count < Self.maximumPages else {
                 throw context.error(.protocolViolation, "the pages of tags do not end")
@@ -82,6 +87,8 @@ struct TagPages {
                 let response = try await repository.client.attempt(request)
                 if response.status != 404 {
                     try pages.take(response)
+                } else if place.url != nil {
+                    throw context.error(.unsupported, "a page of the list is missing", status: 404)
                 } else if repository.access == .push, !saysErrors(response) {
                     // Who knows no such list says so as well, in other words than a registry's.
                     throw context.error(.unsupported, RegistryError.statusAlone(404), status: 404)
@@ -110,8 +117,8 @@ struct TagPages {
         next = .whole
     }
 
-    /// - Returns: whether the page has tags, and all of them have come before.
-    private mutating func read(_ response: HTTPResponse) throws(RegistryError) -> Bool {
+    /// - Returns: how many names the page has.
+    private mutating func read(_ response: HTTPResponse) throws(RegistryError) -> Int {
         let root = try? JSONValue(parsing: response.bytes)
         let value = root?.members?.first { $0.key == "tags" }?.value
         // Some leave the list out where there is none; an object about something else is no list.
@@ -120,7 +127,6 @@ struct TagPages {
             throw context.notUnderstood(response, "the answer is not a list of tags")
         }
         let elements = value?.elements ?? []
-        let before = tags.count + dropped
         for element in elements {
             guard let text = element.string, let tag = try? TagName(text) else {
                 dropped += 1
@@ -128,6 +134,6 @@ struct TagPages {
             }
             if seen.insert(tag).inserted { tags.append(tag) }
         }
-        return !elements.isEmpty && tags.count + dropped == before
+        return elements.count
     }
 }

@@ -20,7 +20,10 @@ struct RateLimit: HTTPHandler {
             return response
         }
         var error = RegistryError(response, request.context)
-        if response.status == 429 || response.status == 503 || error.code == .tooManyRequests {
+        // Who refuses, and says when to come again, has had too many requests.
+        let isLimit = response.status == 403 && told(response) != nil
+        if isLimit { (error.kind, error.credential) = (.unavailable, nil) }
+        if isLimit || [429, 503].contains(response.status) || error.code == .tooManyRequests {
             bound(error, request.context)
             pause(&error, response, request)
         } else {
@@ -42,11 +45,15 @@ struct RateLimit: HTTPHandler {
         )
     }
 
+    private func told(_ response: HTTPResponse) -> Duration? {
+        (response.header("Retry-After") ?? response.header("X-Retry-After"))
+            .flatMap { RetryAfter.delay($0, now: retry.date()) }
+    }
+
     /// What is told to wait less than the ordinary back-off, or under a second, waits for that and counts as a try.
     private func pause(_ error: inout RegistryError, _ response: HTTPResponse, _ request: HTTPRequest) {
         let context = request.context
-        let told = (response.header("Retry-After") ?? response.header("X-Retry-After"))
-            .flatMap { RetryAfter.delay($0, now: retry.date()) }
+        let told = told(response)
         guard told != nil || response.status != 503 else { return }
         let ordinary = context.budget.ordinaryDelay
         let delay = max(told ?? .zero, ordinary)
