@@ -102,7 +102,8 @@ struct UnlistedTargetTests {
                 let other = "\(SampleImage.image(labels: ["other": "1"]).digest)"
                 target.script(RequestMatch("HEAD", .manifests, times: nil), .header("Docker-Content-Digest", other))
                 try await MirrorRun.with { mirror async throws in
-                    let entry = "source: '\(source.host)/app', target: '\(target.host)/app', tag: v1, check_digest: true"
+                    let route = "source: '\(source.host)/app', target: '\(target.host)/app'"
+                    let entry = "\(route), tag: v1, check_digest: true"
                     #expect(try await mirror.run(entry).rows.map(\.status) == [.synced])
                     target.forgetRequests()
                     for _ in 0..<2 { #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate]) }
