@@ -15,7 +15,8 @@ struct BlobStoreTests {
             try await timed.open { try await NamesTests.store(image, in: $0, as: "1", of: "a") }
             try await timed.open { cache async throws in
                 let layer = try #require(image.blobs.last).descriptor
-                try await withFaulty("fstatat", on: "blobs/sha256/\(layer.digest.hex)", code: EIO) { _ async throws in
+                try await withFaulty("fstatat", on: "\(timed.path)/blobs/sha256/\(layer.digest.hex)", code: EIO) {
+                    _ async throws in
                     for ask in [
                         { _ = try cache.contains(layer) }, { _ = try await cache.hold(image.all) },
                         { _ = try await cache.blobs.adopt([layer]) },

@@ -123,7 +123,7 @@ struct RefusedCallTests {
             try await TemporaryDirectory.with { directory in
                 let path = "\(directory)/cache"
                 // SQLite takes an interrupted fsync for a failed one.
-                let part = call == "fsync" ? "/blobs" : path
+                let part = call == "fsync" ? "\(path)/blobs" : path
                 try await withFaulty(call, on: part, code: EINTR, after: first, times: 2) { _ in
                     do {
                         try await Self.use(path)
