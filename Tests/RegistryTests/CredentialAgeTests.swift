@@ -33,6 +33,41 @@ struct CredentialAgeTests {
         }
     }
 
+    @Test("Who was refused without a name looks again whether somebody has logged in", arguments: [true, false])
+    func loggedIn(hasTokens: Bool) async throws {
+        let issuer = TokenIssuer(accounts: ["ci": "p4ss"])
+        issuer.rules.anonymousActions = []
+        let basic = Authentication.basic(username: "ci", password: "p4ss")
+        try await TemporaryDirectory.with { directory async throws in
+            try await ScriptedRegistry.with(authentication: hasTokens ? .bearer(issuer) : basic) {
+                registry async throws in
+                registry.load(image, repository: "library/app", tag: "v1")
+                try await withClient(credentials: ["DOCKER_CONFIG": "\(directory)"]) { client async throws in
+                    let source = client.pull(registry)
+                    for _ in 0..<2 {
+                        await #expect(throws: RegistryError.self) { _ = try await source.manifest(.tag("v1")) }
+                    }
+                    let entry = #"{"auth": "Y2k6cDRzcw=="}"#
+                    try Files.write(#"{"auths": {"\#(registry.host)": \#(entry)}}"#, to: "\(directory)/config.json")
+                    #expect(try await source.manifest(.tag("v1")) != nil)
+                }
+            }
+        }
+    }
+
+    @Test("A program that knows no credentials is not started again for each refusal")
+    func notLoggedIn() async throws {
+        let script = "echo >> asked; echo 'credentials not found in native keychain'; exit 1"
+        try await withProgram(script) { environment, directory in
+            try await ScriptedRegistry.with(authentication: .basic(username: "ci", password: "p4ss")) { registry in
+                try await withClient(credentials: environment) { client in
+                    for _ in 0..<5 { _ = try? await client.pull(registry).manifest(.tag("v1")) }
+                }
+            }
+            #expect(try Files.text("\(directory)/asked").utf8.count == 1)
+        }
+    }
+
     @Test(
         "A secret that changes again before it is used is asked for again, a bounded number of times",
         arguments: [

@@ -65,10 +65,16 @@ final class Authorizer: Sendable {
     func credential(
         for scope: Scope,
         refused: Credential? = nil,
+        isAnonymousRefused: Bool = false,
         isDenial: Bool = false
     ) async throws -> Credential? {
         let place = RepositoryReference(host: account, repository: scope.repository)
-        return try await credentials.credential(for: place, refused: refused, isDenial: isDenial)
+        return try await credentials.credential(
+            for: place,
+            refused: refused,
+            isAnonymousRefused: isAnonymousRefused,
+            isDenial: isDenial
+        )
     }
 
     /// What to send with a request, as far as it is known.

@@ -83,21 +83,24 @@ package struct CredentialStore: Sendable {
     /// The credential for a repository.
     ///
     /// After `refused` was presented in vain files and programs are asked once more; where that `isDenial`, which may be
-    /// for good, programs only from time to time.
+    /// for good, programs only from time to time. So they are where nobody's name was refused: somebody may have logged in.
     ///
     /// - Returns: `nil` when none is configured, which is not an error.
     /// - Throws: ``CredentialError`` when the one that is configured cannot be had.
     package func credential(
         for location: RepositoryReference,
         refused: Credential? = nil,
+        isAnonymousRefused: Bool = false,
         isDenial: Bool = false
     ) async throws -> Credential? {
+        let isRefused = refused != nil || isAnonymousRefused
         if let credential = variables.credential(for: location.host) { return credential }
         for file in files {
-            if refused != nil { configurations.forget(file.path) { _ in true } }
+            if isRefused { configurations.forget(file.path) { _ in true } }
             switch try await configuration(file.path, isRequired: file.isRequired)?.find(location) {
             case .credential(let credential): return credential
             case .program(let name, let server):
+                if isRefused { forget(ProgramCall(name: name, server: server), refused, isDenial: isDenial) }
                 if let credential = try await ask(name, server, refused, isDenial: isDenial) { return credential }
             case nil: continue
             }
@@ -147,11 +150,6 @@ package struct CredentialStore: Sendable {
     ) async throws -> Credential? {
         let program = CredentialProgram(name: name, environment: environment, timer: timer)
         let call = ProgramCall(name: name, server: server)
-        if let refused {
-            answers.forget(call) { answer in
-                (try? answer.result.get()) == refused && !(isDenial && answer.isAfterDenial && isRecent(answer))
-            }
-        }
         let answer = try await answers.value(
             for: call,
             isGood: { answer in
@@ -169,6 +167,14 @@ package struct CredentialStore: Sendable {
             }
         )
         return try answer.result.get()
+    }
+
+    /// Has a program asked again that gave what was refused.
+    private func forget(_ call: ProgramCall, _ refused: Credential?, isDenial: Bool) {
+        answers.forget(call) { answer in
+            let isForLater = refused == nil || isDenial && answer.isAfterDenial
+            return (try? answer.result.get()) == refused && !(isForLater && isRecent(answer))
+        }
     }
 
     private func isRecent(_ answer: ProgramAnswer) -> Bool { timer.now() - answer.time < Self.failureAge }

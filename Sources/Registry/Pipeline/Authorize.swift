@@ -33,8 +33,12 @@ struct Authorize: HTTPHandler {
                 authorizer.narrow(scope)
                 return refusal
             }
-            // Nothing to answer the challenge with: the refusal stands.
+            // Nothing to answer the challenge with: the refusal stands, unless somebody has logged in since.
             if var refusal = round.refusal, request.authorization.header == nil {
+                let isAnonymous = request.authorization.credential == nil
+                if isAnonymous, try await first.context.mapping({ try await renewed(nil, for: scope, &round) }) != nil {
+                    continue
+                }
                 refusal.authorization = request.authorization
                 return refusal
             }
@@ -69,9 +73,14 @@ struct Authorize: HTTPHandler {
         _ round: inout Round,
         isDenial: Bool = false
     ) async throws -> Credential? {
-        guard let refused, round.renewals < Self.maximumRenewals else { return nil }
+        guard round.renewals < Self.maximumRenewals else { return nil }
         round.renewals += 1
-        let credential = try await authorizer.credential(for: scope, refused: refused, isDenial: isDenial)
+        let credential = try await authorizer.credential(
+            for: scope,
+            refused: refused,
+            isAnonymousRefused: refused == nil,
+            isDenial: isDenial
+        )
         return credential == refused ? nil : credential
     }
 
@@ -93,12 +102,14 @@ struct Authorize: HTTPHandler {
             if used.token != nil, round.refusedTokens == 1, response.header("WWW-Authenticate") == nil {
                 return authorizer.forgets(used, for: scope)
             }
-            guard used.header != nil else { return try await asksBase(after: response, scope, request) }
+            if used.header == nil, try await asksBase(after: response, scope, request) { return true }
+            guard used.header != nil || used.credential == nil else { return false }
             return try await request.context.mapping { try await renewed(used.presented, for: scope, &round) != nil }
         case 403:
             if authorizer.widen(scope, response) { return true }
             authorizer.narrow(scope)
-            guard used.header != nil else { return try await asksBase(after: response, scope, request) }
+            if used.header == nil, try await asksBase(after: response, scope, request) { return true }
+            guard used.header != nil || used.credential == nil else { return false }
             // So ECR calls a password that has run out.
             return try await request.context.mapping {
                 try await renewed(used.presented, for: scope, &round, isDenial: true) != nil
