@@ -14,6 +14,8 @@ struct CopyJob: Sendable {
     var includesReferrers = false
     /// The source's tags under which referrers are kept, where the source has been listed.
     var referrerTags: ReferrerTags?
+    /// The same of the target.
+    var targetReferrerTags: ReferrerTags?
     /// From where else referrers are copied to the target.
     var otherSources: [RepositoryReference] = []
     /// The position of its entry.

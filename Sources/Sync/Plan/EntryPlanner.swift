@@ -123,6 +123,7 @@ struct EntryPlanner {
     /// A target that does not know the repository, whose tags are `nil`, has no blob in it.
     private func decide(_ plan: inout EntryPlan, among tags: [TagName]?) {
         let present = Set(tags ?? [])
+        if entry.includesReferrers { plan.targetReferrerTags = .listed(present.filter(\.isReferrerTag)) }
         for index in plan.tags.indices where !plan.tags[index].decision.isRefused {
             plan.tags[index].decision =
                 present.contains(plan.tags[index].target)

@@ -123,6 +123,8 @@ package struct EntryPlan: Sendable {
     package var warnings: [String] = []
     /// The source's tags under which referrers are kept; `nil` when the source was not listed or nobody wants them.
     var referrerTags: ReferrerTags?
+    /// The same of the target.
+    var targetReferrerTags: ReferrerTags?
     /// Why the tag that was asked about is selected or not, one line a rule.
     package var explanation: [String] = []
 }

@@ -75,6 +75,7 @@ struct ReferrerNews {
                 // Of the image itself, which is no referrer, nothing is given.
                 guard last == subject || tags.mayHave(tag) == given.all.contains(last) else { return nil }
                 if last != subject, tags.mayHave(tag), given.all.contains(last) {
+                    if try await isLost(tag) { return nil }
                     try copy.known.referrerIndexes.take(tag, for: last, by: copy.job)
                 }
                 questions.append(.tag(tag, [last]))
@@ -92,6 +93,14 @@ struct ReferrerNews {
         }
         if tags.mayHave(try subject.referrersTag), isFirst || !tags.isUnlisted { questions.append(.index(of: subject)) }
         return questions
+    }
+
+    /// Whether the target has lost one of cosign's tags: it does not list it, and says so when it is asked for it.
+    private func isLost(_ tag: TagName) async throws -> Bool {
+        guard copy.job.targetReferrerTags?.lacks(tag) == true,
+            case .known(nil) = try await copy.target.asking({ try await $0.resolve(.tag(tag)) })
+        else { return false }
+        return true
     }
 
     /// - Returns: `nil` when there is no such interface.

@@ -290,7 +290,13 @@ struct EntryWork: RandomAccessCollection, Sendable {
     var endIndex: Int { plan.tags.count }
 
     subscript(order: Int) -> TagWork {
-        TagWork(entry: plan.entry, order: order, tag: plan.tags[order], referrerTags: plan.referrerTags)
+        TagWork(
+            entry: plan.entry,
+            order: order,
+            tag: plan.tags[order],
+            referrerTags: plan.referrerTags,
+            targetReferrerTags: plan.targetReferrerTags
+        )
     }
 }
 

@@ -9,6 +9,8 @@ struct TagWork: Sendable {
     let tag: EntryPlan.Tag
     /// See ``EntryPlan/referrerTags``.
     let referrerTags: ReferrerTags?
+    /// See ``EntryPlan/targetReferrerTags``.
+    let targetReferrerTags: ReferrerTags?
 }
 
 /// Brings one tag of a run to its end: up to date, copied, or failed.
@@ -196,6 +198,7 @@ struct TagRun: Sendable {
             targetIsEmpty: repositoryIsEmpty,
             includesReferrers: entry.includesReferrers,
             referrerTags: work.referrerTags,
+            targetReferrerTags: work.targetReferrerTags,
             otherSources: (run.referrerSources[entry.target] ?? []).filter { $0 != entry.source },
             entry: work.entry
         )
