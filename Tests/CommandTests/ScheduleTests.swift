@@ -75,8 +75,13 @@ struct ScheduleTests {
             others.note(Date(timeIntervalSince1970: 2_000_000))
             let again = ScheduleMemory(cacheDirectory: path, configuration: "b.yaml", logger: Logger(label: "test"))
             #expect(again.lastBeginning() == Date(timeIntervalSince1970: 1_000_000))
-            try Files.write("{broken", to: "\(path)/schedule.json")
-            #expect(again.lastBeginning() == nil)
+            let text = try Files.text("\(path)/schedule.json")
+            for broken in [
+                "{broken", text.replacing("1000000", with: "1e300"), text.replacing("1000000", with: "-1e9"),
+            ] {
+                try Files.write(broken, to: "\(path)/schedule.json")
+                #expect(again.lastBeginning() == nil)
+            }
         }
     }
 

@@ -13,6 +13,9 @@ struct ScheduleMemory: Sendable {
         var began: [String: Double] = [:]
     }
 
+    /// The year 10000, in seconds since 1970.
+    private static let end = 253_402_300_800.0
+
     private let path: String
     private let configuration: String
     private let logger: Logger
@@ -23,9 +26,9 @@ struct ScheduleMemory: Sendable {
         self.logger = logger
     }
 
-    /// When the last run began; `nil` when none is known.
+    /// When the last run began; `nil` when none is known, or what is written there is no time.
     func lastBeginning() -> Date? {
-        document().began[configuration].map(Date.init(timeIntervalSince1970:))
+        document().began[configuration].flatMap { (0..<Self.end).contains($0) ? Date(timeIntervalSince1970: $0) : nil }
     }
 
     /// Notes a run; what cannot be kept is told, and is no reason to end.
