@@ -42,6 +42,8 @@ struct RepeatedRunTests {
                 until_log 'next run' 1
                 cp imglife.yaml good.yaml; echo 'sync: {entries: [{source: x}]}' >imglife.yaml; kill -HUP $pid
                 until_log 'the old one stays' 1; until_log 'next run' 3
+                { echo 'registries: {other.example.com: {ca_file: gone.pem}}'; cat good.yaml; } >imglife.yaml; kill -HUP $pid
+                until_log 'the old one stays' 2
                 sed 's|9/b|9/changed|' good.yaml >imglife.yaml; kill -HUP $pid
                 until_log 'read the configuration again' 1; until_log 'target=127.0.0.1:9/changed' 1
                 seen=$(grep -c 'next run' log.txt); until_log 'next run' $((seen + 1))
@@ -51,6 +53,7 @@ struct RepeatedRunTests {
             let log = try Files.text("\(workspace.path)/log.txt")
             #expect(result.lines.last?.hasSuffix("with 0") == true, "\(log)")
             #expect(log.contains("the key 'target' is missing"))
+            #expect(log.contains("gone.pem"))
             #expect(log.contains("target=127.0.0.1:9/changed"))
         }
     }

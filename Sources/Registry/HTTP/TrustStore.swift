@@ -34,6 +34,13 @@ struct TrustStore: Sendable {
     private static func key(_ origin: Origin) -> String { "\(origin.host):\(origin.port)" }
 }
 
+extension RegistryConfiguration {
+    /// Reads the files of certificate authorities, to find out whether they can be used.
+    ///
+    /// - Throws: ``RegistryConfigurationError`` for one that cannot be read or holds no certificate.
+    package func check() throws(RegistryConfigurationError) { _ = try TrustStore(hosts, authorities) }
+}
+
 /// Settings of a host that cannot be used.
 package struct RegistryConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
     package let host: RegistryHost

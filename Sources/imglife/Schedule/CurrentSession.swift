@@ -1,5 +1,6 @@
 import Logging
 import OCI
+import Registry
 import Sync
 import Synchronization
 import YAML
@@ -30,6 +31,7 @@ final class CurrentSession: Sendable {
         do {
             let new = try Session(options: options, copies: true)
             try validate(new)
+            try new.registries.check()
             guard new.cacheDirectory == value.cacheDirectory else {
                 return logger.error("the new configuration has another cache; the old one stays until a restart")
             }
