@@ -239,6 +239,21 @@ struct LocalFailureTests {
         }
     }
 
+    @Test(
+        "The figures tell also of a run that failed before it could do anything",
+        arguments: ["rm -r var/cache; echo x >var/cache", "echo 'sync: {entries: [{source: x}]}' >imglife.yaml"]
+    )
+    func measuredFailure(trouble: String) async throws {
+        try await Self.with { workspace, _ async throws in
+            let sync = "\"$imglife\" sync --metrics-file m.prom"
+            #expect(try await workspace.shell(sync).status == 0)
+            #expect(try await workspace.shell("\(trouble); \(sync)").status != 0)
+            let text = try Files.text("\(workspace.path)/m.prom")
+            #expect(text.contains("imglife_sync_last_run_success 0\n"))
+            #expect(text.contains("imglife_sync_last_success_timestamp_seconds"))
+        }
+    }
+
     @Test("A reader that takes the first line alone gets it")
     func head() async throws {
         try await Self.with { workspace, _ async throws in

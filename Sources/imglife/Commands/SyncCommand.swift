@@ -66,14 +66,20 @@ struct SyncCommand: Subcommand {
         try await Failure.exiting {
             if let path = repetition.metricsFile { try MetricsFile(path: path).check() }
             if let interval = repetition.every { return try await runRepeatedly(every: interval) }
-            let session = try Session(options: parent.options, copies: copies)
-            _ = try options(for: session)
-            try await Interruption.run(logger: session.logger) { try await run(session) }
+            let measure = measure
+            try await measure.watching {
+                let session = try Session(options: parent.options, copies: copies)
+                _ = try options(for: session)
+                try await Interruption.run(logger: session.logger) { try await run(session, measure) }
+            }
         }
     }
 
+    /// For one run.
+    var measure: RunMeasure { RunMeasure(dryRun ? nil : repetition.metricsFile) }
+
     /// One run, or a list.
-    func run(_ session: Session) async throws {
+    func run(_ session: Session, _ measure: RunMeasure) async throws {
         let session = isWatched(session) && session.logger.logLevel > .debug ? session.watched() : session
         let options = try options(for: session)
         let waits = WaitingHosts()
@@ -84,7 +90,7 @@ struct SyncCommand: Subcommand {
                 let source = offline ? try OfflineCache(session) : nil
                 try await source.opened { try await printList(session, client, $0, options) }
             } else {
-                try await sync(session, client, options, waits)
+                try await sync(session, client, options, waits, measure)
             }
         }
     }
@@ -115,7 +121,8 @@ struct SyncCommand: Subcommand {
         _ session: Session,
         _ client: RegistryClient,
         _ options: Syncer.Options,
-        _ waits: WaitingHosts
+        _ waits: WaitingHosts,
+        _ measure: RunMeasure
     ) async throws {
         if offline, !dryRun { _ = try OfflineCache(session) }
         let (report, failure): (SyncReport, (any Error)?) =
@@ -133,17 +140,11 @@ struct SyncCommand: Subcommand {
             }
         let lifecycle = try await session.lifecycleFigures(of: report, isOffline: offline)
         // Neither waits for the other: both may be on a disk that is full.
-        let measured = Result { try measure(report, hasFailed: failure != nil) }
+        let measured = Result { try measure.tell(report, hasFailed: failure != nil) }
         try tell(report, lifecycle, session)
         try measured.get()
         if let failure { throw failure }
         if report.errors + report.hookErrors > 0 { throw Failure.failed }
-    }
-
-    /// Tells who watches the runs.
-    private func measure(_ report: SyncReport, hasFailed: Bool) throws {
-        guard let path = repetition.metricsFile, !dryRun else { return }
-        try MetricsFile(path: path).write(report, hasFailed: hasFailed)
     }
 
     private func tell(_ report: SyncReport, _ lifecycle: LifecycleFigures?, _ session: Session) throws {

@@ -77,6 +77,10 @@ final class ServedSync: Sendable {
             var run = PageRun(began: began.seconds, ended: Date().seconds)
             run.problem = "\(error)"
             note(run)
+            state.withLock { state in
+                let lastSuccess = state.lastSuccess
+                state.metrics = RunMetrics(SyncReport(), ended: Date(), lastSuccess: lastSuccess, hasFailed: true)
+            }
         }
     }
 

@@ -52,7 +52,8 @@ extension SyncCommand {
     /// One run of the schedule; whatever it fails of is told, and the next one may do better.
     private func runOnce(_ session: Session) async {
         do {
-            try await run(session)
+            let measure = measure
+            try await measure.watching { try await run(session, measure) }
         } catch is CancellationError {
         } catch let error as ExitCode {
             session.logger.warning("the run had errors", metadata: ["status": "\(error.rawValue)"])

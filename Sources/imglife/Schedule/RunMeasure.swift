@@ -1,0 +1,34 @@
+import ArgumentParser
+import Sync
+import Synchronization
+
+/// What the metrics file says of one run, once: of one that failed before there was a report too.
+final class RunMeasure: Sendable {
+    private let file: MetricsFile?
+    private let isTold = Atomic(false)
+
+    /// - Parameter path: `nil` where nobody wants to know.
+    init(_ path: String?) {
+        file = path.map(MetricsFile.init)
+    }
+
+    /// - Throws: `FileError`.
+    func tell(_ report: SyncReport, hasFailed: Bool) throws {
+        isTold.store(true, ordering: .relaxed)
+        try file?.write(report, hasFailed: hasFailed)
+    }
+
+    /// Runs a body, and tells that the run has failed where it throws without having told anything, and was not stopped.
+    ///
+    /// - Throws: what the body throws.
+    func watching(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch {
+            let isStopped = error is CancellationError || (error as? ExitCode).map { $0.rawValue >= 128 } ?? false
+            // Why the run failed matters more than that this cannot be written either.
+            if !isStopped, !isTold.load(ordering: .relaxed) { try? tell(SyncReport(), hasFailed: true) }
+            throw error
+        }
+    }
+}
