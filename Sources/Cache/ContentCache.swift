@@ -235,10 +235,17 @@ package final class ContentCache: Sendable {
         try store.health.check()
     }
 
-    /// Waits until the disk or the index fails, after which the cache cannot be used until it is opened again; for one task.
+    /// Waits until the disk or the index fails, or the directory is replaced, after which the cache cannot be used until it is
+    /// opened again; for one task.
     ///
     /// - Returns: why; `nil` when the task was cancelled first.
-    package func failure() async -> CacheError? { await store.health.failed.value() }
+    package func failure() async -> CacheError? {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.store.endWhenReplaced() }
+            defer { group.cancelAll() }
+            return await store.health.failed.value()
+        }
+    }
 
     /// Why readers of a download were cut off within the last half minute: the disk refused what it had room for.
     package var recentCutOff: CacheError? { store.health.recentCutOff }

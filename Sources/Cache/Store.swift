@@ -61,4 +61,16 @@ package struct Store: Sendable {
             FreeSpace.dropBallast(in: root)
         }
     }
+
+    /// How often it is looked whether the directory is still the one that was opened.
+    private static let replacementInterval = Duration.seconds(5)
+
+    /// Ends the use of the cache when its directory is another one; returns then, or when the task is cancelled.
+    func endWhenReplaced() async {
+        while (try? await configuration.pulse.sleep(for: Self.replacementInterval)) != nil {
+            guard directory.isReplaced else { continue }
+            let text = "its directory was removed or replaced while it was in use; open it again"
+            return health.end(with: CacheError(.inputOutput, "use the cache", path: directory.path, text))
+        }
+    }
 }

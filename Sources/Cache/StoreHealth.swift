@@ -79,7 +79,8 @@ final class StoreHealth: Sendable {
         }
     }
 
-    private func end(with error: CacheError) {
+    /// Ends the use of the cache.
+    func end(with error: CacheError) {
         state.withLock { $0.failure = $0.failure ?? error }
         failed.send(error)
     }

@@ -66,6 +66,32 @@ struct StoreHealthTests {
         #expect(health.isFailed)
     }
 
+    @Test("A cache whose directory is removed or replaced is given up", arguments: [true, false])
+    func replaced(isMadeAnew: Bool) async throws {
+        try await TemporaryDirectory.with { path async throws in
+            let pulse = ManualClock()
+            var configuration = CacheConfiguration(directory: "\(path)/cache")
+            configuration.pulse = pulse
+            try await ContentCache.with(configuration) { cache async throws in
+                async let failure = cache.failure()
+                try await pulse.waitForSleepers()
+                pulse.advance(by: .seconds(5))
+                try await pulse.waitForSleepers()
+                try cache.checkUsable()
+                #expect(rename("\(path)/cache", "\(path)/old") == 0)
+                if isMadeAnew {
+                    #expect(mkdir("\(path)/cache", 0o755) == 0)
+                } else {
+                    #expect(rename("\(path)/old", "\(path)/cache") == 0)
+                    try await Tool.check("rm", ["-r", "\(path)/cache"])
+                }
+                pulse.advance(by: .seconds(5))
+                #expect("\(try #require(await failure))".contains("was removed or replaced"))
+                #expect(throws: CacheError.self) { try cache.checkUsable() }
+            }
+        }
+    }
+
     @Test("The holder of a lock is found in the system's table")
     func holder() async throws {
         let table = """

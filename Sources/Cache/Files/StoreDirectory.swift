@@ -49,6 +49,13 @@ struct StoreDirectory: Sendable {
         }
     }
 
+    /// Whether it was removed, or another directory has its path by now: what is done in this one nobody finds again.
+    var isReplaced: Bool {
+        guard let opened = try? Self.status(of: root) else { return false }
+        guard let there = try? Self.status(of: Directory(path: path)) else { return opened.links == 0 }
+        return !opened.isSameFile(as: there)
+    }
+
     /// Opens the directories of a cache that cannot be written, whoever owns it; what is read is hashed anyway.
     ///
     /// A part that is missing or closed to this user is taken for empty.
