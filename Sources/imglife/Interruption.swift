@@ -46,8 +46,9 @@ enum Interruption {
             let code: CInt = signal == .sigint ? 130 : signal == .sighup ? 129 : 143
             if isStopping { Self.endAtOnce(code) }
             isStopping = true
-            logger.notice("stopping; partial downloads are kept", metadata: ["signal": "\(signal)"])
+            // Before the log, whose reader may let it wait.
             request.yield(code)
+            logger.notice("stopping; partial downloads are kept", metadata: ["signal": "\(signal)"])
         }
     }
 

@@ -61,8 +61,9 @@ struct Stopping: Sendable {
             let code: CInt = signal == .sigint ? 130 : 143
             if isStopping { Interruption.endAtOnce(code) }
             isStopping = true
-            logger.notice("\(words)", metadata: ["signal": "\(signal)"])
+            // Before the log, whose reader may let it wait.
             stops.continuation.yield(code)
+            logger.notice("\(words)", metadata: ["signal": "\(signal)"])
         }
     }
 }

@@ -75,6 +75,13 @@ struct ScheduleTests {
             others.note(Date(timeIntervalSince1970: 2_000_000))
             let again = ScheduleMemory(cacheDirectory: path, configuration: "b.yaml", logger: Logger(label: "test"))
             #expect(again.lastBeginning() == Date(timeIntervalSince1970: 1_000_000))
+            let part = ScheduleMemory(
+                cacheDirectory: path,
+                configuration: "b.yaml",
+                part: ["--entry x"],
+                logger: Logger(label: "test")
+            )
+            #expect(part.lastBeginning() == nil)
             let text = try Files.text("\(path)/schedule.json")
             for broken in [
                 "{broken", text.replacing("1000000", with: "1e300"), text.replacing("1000000", with: "-1e9"),

@@ -6,10 +6,10 @@ import Sync
 
 /// When a configuration's scheduled runs began, kept beside the cache so that a restart does not begin them anew.
 struct ScheduleMemory: Sendable {
-    /// One file for all configurations that share the cache, by their files' paths.
+    /// One file for all configurations that share the cache, by their files' paths and what of them is run.
     private struct Document: Codable {
         var version = 1
-        /// Seconds since 1970, by the configuration's path.
+        /// Seconds since 1970.
         var began: [String: Double] = [:]
     }
 
@@ -17,24 +17,29 @@ struct ScheduleMemory: Sendable {
     private static let end = 253_402_300_800.0
 
     private let path: String
-    private let configuration: String
+    private let work: String
     private let logger: Logger
 
-    init(cacheDirectory: String, configuration: String, logger: Logger) {
+    /// - Parameters:
+    ///   - cacheDirectory: beside what it is kept.
+    ///   - configuration: its file.
+    ///   - part: what of it is run; empty for all of it.
+    ///   - logger: for what cannot be kept.
+    init(cacheDirectory: String, configuration: String, part: [String] = [], logger: Logger) {
         path = "\(cacheDirectory)/schedule.json"
-        self.configuration = URL(filePath: configuration).standardizedFileURL.path
+        work = ([URL(filePath: configuration).standardizedFileURL.path] + part).joined(separator: " ")
         self.logger = logger
     }
 
     /// When the last run began; `nil` when none is known, or what is written there is no time.
     func lastBeginning() -> Date? {
-        document().began[configuration].flatMap { (0..<Self.end).contains($0) ? Date(timeIntervalSince1970: $0) : nil }
+        document().began[work].flatMap { (0..<Self.end).contains($0) ? Date(timeIntervalSince1970: $0) : nil }
     }
 
     /// Notes a run; what cannot be kept is told, and is no reason to end.
     func note(_ beginning: Date) {
         var document = document()
-        document.began[configuration] = beginning.timeIntervalSince1970.rounded()
+        document.began[work] = beginning.timeIntervalSince1970.rounded()
         do {
             try DurableFile(path: path).replace(with: Array(JSONEncoder().encode(document)))
         } catch {

@@ -15,17 +15,22 @@ extension SyncCommand {
         let first = try Session(options: parent.options, copies: copies)
         _ = try options(for: first)
         let current = CurrentSession(first, options: parent.options) { session in _ = try options(for: session) }
-        try await Stopping.run(logger: first.logger, words: "stopping; partial downloads are kept") { stop in
-            let code = try await withThrowingTaskGroup(of: CInt?.self) { group in
-                defer { group.cancelAll() }
-                group.addTask {
-                    try await repeatedly(current, every: interval)
-                    return nil
+        let output = LogOutput(format: first.logFormat, level: .warning)
+        let tellLoss = { @Sendable (count: Int) in output.loss(of: count) }
+        // Nobody reads the log at times: that must not keep a run from its end, nor a signal from being heard.
+        try await Terminal.standardError.gathering(tellLoss: tellLoss) {
+            try await Stopping.run(logger: first.logger, words: "stopping; partial downloads are kept") { stop in
+                let code = try await withThrowingTaskGroup(of: CInt?.self) { group in
+                    defer { group.cancelAll() }
+                    group.addTask {
+                        try await repeatedly(current, every: interval)
+                        return nil
+                    }
+                    group.addTask { await stop.wait { current.reload() } }
+                    return try await group.next() ?? nil
                 }
-                group.addTask { await stop.wait { current.reload() } }
-                return try await group.next() ?? nil
+                if let code, current.isRunning.load(ordering: .acquiring) { throw ExitCode(code) }
             }
-            if let code, current.isRunning.load(ordering: .acquiring) { throw ExitCode(code) }
         }
     }
 
@@ -34,6 +39,7 @@ extension SyncCommand {
         let memory = ScheduleMemory(
             cacheDirectory: session.cacheDirectory,
             configuration: session.file,
+            part: Set(entries).sorted().map { "--entry \($0)" } + (offline ? ["--offline"] : []),
             logger: session.logger
         )
         let elapsed = memory.lastBeginning().map { Duration.seconds(Date().timeIntervalSince($0)) }
