@@ -155,7 +155,7 @@ struct OddListTests {
         }
     }
 
-    @Test("A next page behind an empty one that was read already is none")
+    @Test("A next page behind an empty one that was read already is none, where the whole list has no more")
     func endsAtEmptyPages() async throws {
         try await ScriptedRegistry.with { registry async throws in
             registry.load(image, repository: "library/app", tag: "a")
@@ -167,16 +167,26 @@ struct OddListTests {
                     return .reply(.json(200, list, headers: next))
                 }
             )
-            let path = "/v2/library/app/referrers/\(image.digest)"
-            let type = MediaType.ociIndex.description
-            let list = #"{"schemaVersion":2,"mediaType":"\#(type)","manifests":[]}"#
-            let headers: HeaderList = ["Content-Type": type, "Link": "<\(path)?page=2>; rel=\"next\""]
-            registry.script(RequestMatch("GET", "/referrers/", times: nil), .reply(.json(200, list, headers: headers)))
-            try await withClient { client async throws in
-                #expect(try await client.pull(registry).tags() == ["a"])
-                #expect(try await client.pull(registry).listedReferrers(of: image.digest)?.isEmpty == true)
-            }
-            #expect(registry.requests.count == 4)
+            #expect(try await withClient { try await $0.pull(registry).tags() } == ["a"])
+            #expect(registry.requests.count == 3)
+        }
+    }
+
+    @Test(
+        "Where empty pages lead nowhere the whole list is asked for",
+        arguments: [#"{"tags":[]}"#, #"{"tags":null,"name":"library/app"}"#]
+    )
+    func asksWhole(empty: String) async throws {
+        try await ScriptedRegistry.with { registry async throws in
+            registry.load(image, repository: "library/app", tag: "a")
+            registry.store.tag("b", image.digest, in: "library/app")
+            let next: HeaderList = ["Link": "</v2/library/app/tags/list?n=1000>; rel=\"next\""]
+            let isSized = { @Sendable (request: RecordedRequest) in request.query["n"] != nil }
+            registry.script(
+                RequestMatch("GET", .tags, times: nil, where: isSized),
+                .reply(.json(200, empty, headers: next))
+            )
+            #expect(try await withClient { try await $0.pull(registry).tags() } == ["a", "b"])
         }
     }
 

@@ -35,8 +35,11 @@ struct ReferrerPages {
             found += entries
             visited.insert(response.url)
             guard let next = try response.nextPage(context) else { return .known(found) }
-            // Some name a next page on each, the last one too, behind which there is nothing.
-            if entries.isEmpty, visited.contains(next) { return .known(found) }
+            // Some name a next page on each, the last one too; that there is nothing at all such a list does not prove.
+            if entries.isEmpty, visited.contains(next) {
+                let error = context.error(.protocolViolation, "the pages of the list do not end")
+                return found.isEmpty ? .unknown(error) : .known(found)
+            }
             guard !visited.contains(next), found.count < Self.maximumReferrers, visited.count < Self.maximumPages
             else {
                 throw context.error(.protocolViolation, "the pages of the list do not fit together")

@@ -32,6 +32,8 @@ struct TagPages {
     private var seen: Set<TagName> = []
     private var visited: Set<HTTPURL> = []
     private var hasAskedWhole = false
+    /// Whether a page without names was the last that led on.
+    private var hasEnded = false
 
     init(_ context: CallContext) {
         self.context = context
@@ -60,8 +62,6 @@ struct TagPages {
         }
         visited.insert(response.url)
         guard let following = try response.nextPage(context) else { return }
-        // Some name a next page on each, the last one too, behind which there is nothing.
-        if count == 0, visited.contains(following) { return }
         guard isKnown || visited.contains(following) else {
             guard visited.count < Self.maximumPages else {
                 throw context.error(.protocolViolation, "the pages of tags do not end")
@@ -69,8 +69,14 @@ struct TagPages {
             next = .page(following)
             return
         }
-        guard !hasAskedWhole else { throw context.error(.protocolViolation, "the pages of tags do not end") }
-        askWhole()
+        guard hasAskedWhole else {
+            hasEnded = count == 0
+            return askWhole()
+        }
+        // Some name a next page on each: there was an empty one, and the whole list has nothing that was not there before.
+        guard hasEnded, tags.count + dropped == before else {
+            throw context.error(.protocolViolation, "the pages of tags do not end")
+        }
     }
 
     /// Asks for page after page, or for the first alone, which tells whether the repository is there.
