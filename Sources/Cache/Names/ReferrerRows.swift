@@ -44,10 +44,15 @@ struct ReferrerRows {
         )
     }
 
-    /// What any repositories list, but for some.
+    /// What any repositories list that have names, but for some: targets have none.
     func listed(of subject: Digest, besides locations: [RepositoryReference]) throws -> Set<Digest> {
         let rows = try Row.fetchAll(
-            db.cachedStatement(sql: "SELECT host, repository, referrer FROM referrers WHERE subject = ?"),
+            db.cachedStatement(
+                sql: """
+                    SELECT host, repository, referrer FROM referrers WHERE subject = ?
+                        AND EXISTS (SELECT 1 FROM names WHERE names.host = referrers.host AND names.repository = referrers.repository)
+                    """
+            ),
             arguments: [subject]
         )
         return Set(

@@ -1,6 +1,5 @@
 import Cache
 import OCI
-import Registry
 
 /// Copies what refers to an image, what refers to that, and so on.
 ///
@@ -202,7 +201,7 @@ struct ReferrerCopy: Sendable {
         case .known(let there): present = there?.descriptor.digest == subject ? nil : there
         case .unknown(let error):
             // Some refuse to tell what is not there; an outage must not make a list forget what others put there.
-            var isRefusal = (error as? any TargetRefusal)?.isDenial == true || error.isPage
+            var isRefusal = (error as? any TargetRefusal)?.isDenial == true
             if !isRefusal { isRefusal = try await isUnlisted(tag) }
             guard isRefusal else { throw error }
             present = nil
@@ -253,11 +252,6 @@ struct ReferrerCopy: Sendable {
         }
         return lost
     }
-}
-
-extension Error {
-    /// What is no answer although its status says that all is well: some show a page of their own for whatever is not there.
-    fileprivate var isPage: Bool { (self as? RegistryError)?.kind == .protocolViolation }
 }
 
 extension CopyError {

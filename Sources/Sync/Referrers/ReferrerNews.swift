@@ -98,7 +98,9 @@ struct ReferrerNews {
     /// Whether the target has lost one of cosign's tags: it does not list it, and says so when it is asked for it.
     private func isLost(_ tag: TagName) async throws -> Bool {
         guard copy.job.targetReferrerTags?.lacks(tag) == true,
-            case .known(nil) = try await copy.target.asking({ try await $0.resolve(.tag(tag)) })
+            case .known(nil) = try await copy.target.asking({ try await $0.resolve(.tag(tag)) }),
+            // Some know no HEAD of what they have.
+            case .known(nil) = try await copy.target.asking({ try await $0.manifest(.tag(tag)) })
         else { return false }
         return true
     }
