@@ -166,7 +166,13 @@ struct RateLimitTests {
             registry.load(image, repository: "library/app", tag: "v1")
             registry.script(
                 RequestMatch("GET", .manifests, times: delay == "5" ? 2 : nil),
-                .error(403, "DENIED", headers: ["Retry-After": delay])
+                .reply(
+                    .json(
+                        403,
+                        #"{"message":"You have exceeded a secondary rate limit"}"#,
+                        headers: ["Retry-After": delay]
+                    )
+                )
             )
             let clock = TestClock()
             try await withClient(clock: clock) { client async throws in
@@ -180,6 +186,21 @@ struct RateLimitTests {
                     #expect(registry.requests.count == 1)
                 }
             }
+        }
+    }
+
+    @Test("A denial is one, whatever it says of when to come again")
+    func denies() async throws {
+        try await ScriptedRegistry.with { registry async throws in
+            registry.script(
+                RequestMatch("GET", .manifests, times: nil),
+                .error(403, "DENIED", headers: ["Retry-After": "5"])
+            )
+            let clock = TestClock()
+            let error = await #expect(throws: RegistryError.self) {
+                _ = try await withClient(clock: clock) { try await $0.pull(registry).manifest(.tag("v1")) }
+            }
+            #expect(error?.kind == .forbidden && clock.sleeps.isEmpty)
         }
     }
 }

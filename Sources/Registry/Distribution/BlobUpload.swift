@@ -184,6 +184,7 @@ extension BlobUpload {
                 if case .finish = step, failure?.mayMeanPresence == true,
                     (try? await repository.contains(blob.descriptor)) == true
                 {
+                    leave()
                     return true
                 }
                 leave()

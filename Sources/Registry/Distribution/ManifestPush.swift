@@ -45,7 +45,9 @@ struct ManifestPush {
                 try response.confirm(manifest.descriptor.digest, repository, context)
                 return response
             } catch var error as RegistryError {
-                if error.mayHideSuccess, try await isSeen(at: reference) { return nil }
+                // What refers to something is stored again, as the answer tells whether the registry lists it.
+                let looks = manifest.subject == nil && (!mayBeStored || context.budget.isAtLastTry)
+                if looks, error.mayHideSuccess, try await isSeen(at: reference) { return nil }
                 if mayBeStored, error.isDenial, try await isHeld(at: reference) { return nil }
                 mayBeStored = mayBeStored || error.isBeforeAnswer || error.isOutage
                 error.isLag = error.isIgnoranceOfContent && (tag == nil || !error.mayBeRefusalOfDigest)
@@ -56,7 +58,7 @@ struct ManifestPush {
         }
     }
 
-    /// Whether the manifest is there although a gateway said otherwise, or nothing was heard: asked once, as the next try asks again.
+    /// Whether the manifest is there although a gateway said otherwise, or hung up.
     private func isSeen(at reference: Reference) async throws -> Bool {
         let seen = try? await ManifestQuestion(repository, reference, .readManifest).glance()
         try Task.checkCancellation()

@@ -59,7 +59,7 @@ struct ManifestQuestion {
             guard let expected else { return nil }
             // Registries lag behind themselves: an index can be there before its images.
             var error = context.error(.notFound, "\(expected.digest) is not there", status: 404)
-            error.isRetriedOnce = true
+            error.isRetriedOnce = !context.budget.hasAlternative
             throw error
         }
     }

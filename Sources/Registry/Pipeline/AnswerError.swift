@@ -185,12 +185,15 @@ extension RegistryError {
     /// What is to be stored may be there already.
     var mayMeanPresence: Bool { hasStatus(409, 412, 422) }
 
-    /// The push may have been done for all that: a gateway lost patience, or no answer came.
+    /// The push may have been done for all that: a gateway lost patience, or hung up.
     var mayHideSuccess: Bool {
-        switch kind {
-        case .timeout, .connection(.reset): true
-        default: hasStatus(in: 500..<600) && !hasStatus(501, 503, 505) && !wantsFewer
-        }
+        kind == .connection(.reset) || hasStatus(in: 500..<600) && !hasStatus(501, 503, 505) && !wantsFewer
+    }
+
+    /// The words of some who refuse the number of requests by a status that means something else.
+    var namesLimit: Bool {
+        let text = detail.lowercased()
+        return text.contains("rate limit") || text.contains("too many requests")
     }
 
     /// The registry says that the bytes are not those of the digest.

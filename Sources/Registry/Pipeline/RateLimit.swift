@@ -20,8 +20,8 @@ struct RateLimit: HTTPHandler {
             return response
         }
         var error = RegistryError(response, request.context)
-        // Who refuses, and says when to come again, has had too many requests.
-        let isLimit = response.status == 403 && told(response) != nil
+        // A denial may be for good, whatever the header says; the words tell.
+        let isLimit = response.status == 403 && told(response) != nil && error.namesLimit
         if isLimit { (error.kind, error.credential) = (.unavailable, nil) }
         if isLimit || [429, 503].contains(response.status) || error.code == .tooManyRequests {
             bound(error, request.context)
