@@ -131,6 +131,7 @@ struct UploadFaultTests {
             } else {
                 await #expect(throws: RegistryError.self) { _ = try await store() }
             }
+            #expect(registry.store.openUploads == 0)
         }
     }
 

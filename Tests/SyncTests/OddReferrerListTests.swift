@@ -232,4 +232,24 @@ struct OddReferrerListTests: ReferrerMirroring {
             }
         }
     }
+
+    @Test("A page in the place of a target's list takes nothing away that others have put there")
+    func pageForList() async throws {
+        try await between(interfaceAt: true, false) { source, target in
+            let image = SampleImage.image()
+            source.load(image, repository: repository, tag: "v1")
+            source.load(SampleImage.artifact(of: image.top), repository: repository)
+            let other = SampleImage.artifact(of: image.top, content: "somebody else's")
+            target.load(other, repository: mirrored)
+            try list([other], of: image.digest, at: target, in: mirrored)
+            let tag = try image.digest.referrersTag
+            let page = Action.status(200, headers: ["Content-Type": "text/html"], body: "<html></html>")
+            target.script(RequestMatch("GET", .manifest("\(tag)"), times: nil), page)
+            try await MirrorRun.with { mirror async throws in
+                #expect(try await mirror.run(entry(source, target, "tag_regex: '^v'")).rows.map(\.status) == [.failed])
+            }
+            let kept = try #require(target.store.manifest(tag, in: mirrored))
+            #expect(String(buffer: kept.bytes.buffer).contains(other.digest.hex))
+        }
+    }
 }
