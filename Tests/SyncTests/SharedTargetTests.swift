@@ -120,4 +120,26 @@ struct SharedTargetTests: ReferrerMirroring {
             }
         }
     }
+
+    @Test("What a source withdraws goes from each of its targets, also where a write has failed before")
+    func twoTargets() async throws {
+        try await between(interfaceAt: true, false) { source, first in
+            try await ScriptedRegistry.with { second in
+                second.options.referrersAPI = false
+                source.load(image, repository: "dev", tag: "v1")
+                for artifact in artifacts { source.load(artifact, repository: "dev") }
+                try await MirrorRun.with { mirror async throws in
+                    let entries = [first, second].map { entry(source, $0, "tag_regex: '^v'", from: "dev") }
+                    #expect(try await mirror.run(entries).rows.map(\.referrers) == [2, 2])
+                    source.store.remove(artifacts[0].digest, from: "dev")
+                    let list = RequestMatch("PUT", .manifest("\(try image.digest.referrersTag)"))
+                    for target in [first, second] { target.script(list, .status(403)) }
+                    #expect(try await mirror.run(entries).rows.map(\.status) == [.failed, .failed])
+                    #expect(try await mirror.run(entries).errors == 0)
+                    for target in [first, second] { #expect(try listed(target) == [false, true]) }
+                    #expect(try await mirror.run(entries).upToDate == 2)
+                }
+            }
+        }
+    }
 }
