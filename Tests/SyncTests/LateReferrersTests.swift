@@ -362,7 +362,8 @@ struct LateReferrersTests: ReferrerMirroring {
                 let entry = entry(source, target, "tag_regex: '^v'")
                 #expect(try await mirror.run(entry).rows.map(\.referrers) == [1])
                 if isHidden {
-                    // Some do not list what belongs to others.
+                    // Some do not list what belongs to others, and know no HEAD of it.
+                    target.script(RequestMatch("HEAD", .manifest("\(tag)"), times: nil), .status(404))
                     target.script(RequestMatch("GET", .tags, times: nil), .reply(.json(200, #"{"tags":["v1"]}"#)))
                 } else {
                     target.store.remove(mirrored)
