@@ -11,10 +11,10 @@ enum Interruption {
     /// - Throws: `ExitCode` 130 after INT, 143 after TERM and 129 after HUP; else what the work throws.
     static func run(logger: Logger, _ work: @escaping @Sendable () async throws -> Void) async throws {
         let signals = await UnixSignalsSequence(trapping: trapped)
-        let (requests, request) = AsyncStream<CInt>.makeStream()
+        let (requests, request) = AsyncStream<UnixSignal>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await listen(to: signals, forwardingTo: request, logger: logger) }
-            group.addTask { try await run(work, until: requests) }
+            group.addTask { await listen(to: signals, forwardingTo: request) }
+            group.addTask { try await run(work, until: requests, logger: logger) }
             defer { group.cancelAll() }
             try await group.next()
         }
@@ -38,28 +38,33 @@ enum Interruption {
     /// The first signal asks the work to stop; the second does not wait for it.
     private static func listen(
         to signals: UnixSignalsSequence,
-        forwardingTo request: AsyncStream<CInt>.Continuation,
-        logger: Logger
+        forwardingTo request: AsyncStream<UnixSignal>.Continuation
     ) async {
         var isStopping = false
         for await signal in signals {
-            let code: CInt = signal == .sigint ? 130 : signal == .sighup ? 129 : 143
-            if isStopping { Self.endAtOnce(code) }
+            if isStopping { Self.endAtOnce(code(of: signal)) }
             isStopping = true
-            // Before the log, whose reader may let it wait.
-            request.yield(code)
-            logger.notice("stopping; partial downloads are kept", metadata: ["signal": "\(signal)"])
+            request.yield(signal)
         }
+    }
+
+    private static func code(of signal: UnixSignal) -> CInt {
+        signal == .sigint ? 130 : signal == .sighup ? 129 : 143
     }
 
     private static func run(
         _ work: @escaping @Sendable () async throws -> Void,
-        until requests: AsyncStream<CInt>
+        until requests: AsyncStream<UnixSignal>,
+        logger: Logger
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await work() }
             group.addTask {
-                for await code in requests { throw ExitCode(code) }
+                for await signal in requests {
+                    // Not by whoever listens: a log that nobody reads lets it wait.
+                    logger.notice("stopping; partial downloads are kept", metadata: ["signal": "\(signal)"])
+                    throw ExitCode(code(of: signal))
+                }
             }
             defer { group.cancelAll() }
             try await group.next()

@@ -13,7 +13,7 @@ struct Stopping: Sendable {
     /// Runs the work; a second INT or TERM ends the process at once.
     ///
     /// - Parameters:
-    ///   - logger: where the first one is told.
+    ///   - logger: where the first one is told; nobody may have to wait for its reader (``Terminal/gathering(tellLoss:_:)``).
     ///   - words: what the log says then.
     ///   - work: what is told to stop by ``wait(reload:)``.
     /// - Throws: what the work throws.
@@ -61,9 +61,8 @@ struct Stopping: Sendable {
             let code: CInt = signal == .sigint ? 130 : 143
             if isStopping { Interruption.endAtOnce(code) }
             isStopping = true
-            // Before the log, whose reader may let it wait.
-            stops.continuation.yield(code)
             logger.notice("\(words)", metadata: ["signal": "\(signal)"])
+            stops.continuation.yield(code)
         }
     }
 }

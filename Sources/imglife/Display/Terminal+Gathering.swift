@@ -99,13 +99,15 @@ extension Terminal {
 
     /// Writes the lines that wait, as far as the reader takes them now.
     ///
+    /// Does nothing while somebody else writes.
+    ///
     /// - Returns: whether none waits any more.
     @discardableResult
     func flush() -> Bool {
-        state.withLock { state in
+        state.withLockIfAvailable { state in
             Self.drain(&state, size: size, to: descriptor)
             return state.gathered?.isEmpty ?? true
-        }
+        } ?? false
     }
 
     /// Writes a line that should be seen at once, after those that wait.
