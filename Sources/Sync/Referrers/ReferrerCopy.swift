@@ -92,9 +92,9 @@ struct ReferrerCopy: Sendable {
                 + "\(found.subject) and is no manifest of a kind that is mirrored: it is left out"
         }
         let listed = try await CopyError.naming("the list of referrers", of: found.subject) {
-            try await list(
-                found,
-                without: stale.filter { try copy.cache.manifest($0)?.subject?.digest == found.subject }
+            try await TargetReferrerList(copy: copy, subject: found.subject).change(
+                adding: found.referrers.filter { $0.tag == nil }.map(\.manifest),
+                removing: stale.filter { try copy.cache.manifest($0)?.subject?.digest == found.subject }
             )
         }
         outcome.warnings += listed.warnings
@@ -163,94 +163,6 @@ struct ReferrerCopy: Sendable {
 
     private var hasTop: Bool {
         copy.known.isKnown(graph.top.descriptor, as: .manifest, in: copy.job.target)
-    }
-
-    /// Brings the index up to date that a target without the referrers interface keeps under a tag.
-    private func list(_ found: FoundReferrers, without gone: Set<Digest>) async throws -> Outcome {
-        let (subject, listed) = (found.subject, found.referrers.filter { $0.tag == nil }.map(\.manifest))
-        guard !listed.isEmpty || !gone.isEmpty else { return Outcome() }
-        guard copy.known.referrerIndexes.areKept(by: copy.job.target) != true else {
-            return Outcome(warnings: staying(gone, of: subject))
-        }
-        var outcome = Outcome()
-        try await copy.known.referrerIndexes.exclusively(subject, in: copy.job.target) {
-            outcome = try await change(listed, without: gone, of: subject)
-        }
-        // Where this run has given nothing it is not known yet whether the target lists by itself what it was given before.
-        guard listed.isEmpty, !outcome.hasWritten,
-            case .known(let entries?) = try await copy.target.referrers(of: subject)
-        else { return outcome }
-        outcome.warnings += staying(gone.intersection(entries.map(\.descriptor.digest)), of: subject)
-        return outcome
-    }
-
-    private func staying(_ gone: Set<Digest>, of subject: Digest) -> [String] {
-        gone.sorted { $0.description < $1.description }.map {
-            "upstream does not list \($0) any more, which refers to \(subject); nothing is ever deleted at "
-                + "\(copy.job.target), which goes on listing it"
-        }
-    }
-
-    /// Reads the index again just before it is written, as others add to it too.
-    private func change(_ listed: [Manifest], without gone: Set<Digest>, of subject: Digest) async throws -> Outcome {
-        let tag = try subject.referrersTag
-        var outcome = Outcome()
-        let present: Manifest?
-        switch try await copy.target.asking({ try await $0.manifest(.tag(tag)) }) {
-        // Some registries take the tag's name for the digest, and show the subject itself.
-        case .known(let there): present = there?.descriptor.digest == subject ? nil : there
-        case .unknown(let error):
-            // Some refuse to tell what is not there; an outage must not make a list forget what others put there.
-            var isRefusal = (error as? any TargetRefusal)?.isDenial == true
-            if !isRefusal { isRefusal = try await isUnlisted(tag) }
-            guard isRefusal else { throw error }
-            present = nil
-            outcome.warnings = [
-                "what \(copy.job.target) lists under \(tag) cannot be read; it is written anew (\(error))"
-            ]
-        }
-        do {
-            outcome.hasWritten = try await store(listed, without: gone, in: present, as: tag)
-        } catch let error as any TargetRefusal where error.isMissingContent {
-            // Lists outlive what they name, and some registries look whether it is there.
-            let lost = try await lost(of: present, besides: gone.union(listed.map(\.descriptor.digest)))
-            guard !lost.isEmpty else { throw error }
-            outcome.hasWritten = try await store(listed, without: gone.union(lost), in: present, as: tag)
-            outcome.warnings.append(
-                "\(copy.target.location) no longer has \(lost.count) of those that it lists under \(tag)"
-            )
-        }
-        return outcome
-    }
-
-    /// Whether the target lists its tags, and not this one.
-    private func isUnlisted(_ tag: TagName) async throws -> Bool {
-        guard case .known(let tags?) = try await copy.target.asking({ try await $0.tags() }) else { return false }
-        return !tags.contains(tag)
-    }
-
-    /// - Returns: whether something has changed.
-    private func store(
-        _ listed: [Manifest],
-        without gone: Set<Digest>,
-        in present: Manifest?,
-        as tag: TagName
-    ) async throws -> Bool {
-        guard let index = try ReferrerIndex.changing(present, adding: listed, removing: gone) else { return false }
-        try await copy.target.store(index, as: tag)
-        return true
-    }
-
-    /// What the target lists and does not have.
-    private func lost(of present: Manifest?, besides known: Set<Digest>) async throws -> Set<Digest> {
-        var lost: Set<Digest> = []
-        for digest in present?.references.map(\.digest) ?? [] where !known.contains(digest) {
-            guard case .known(nil) = try await copy.target.asking({ try await $0.resolve(.digest(digest)) }) else {
-                continue
-            }
-            lost.insert(digest)
-        }
-        return lost
     }
 }
 

@@ -1,0 +1,102 @@
+import OCI
+
+/// The index in which a target without the referrers interface keeps, under a tag, what refers to a manifest
+/// (OCI distribution-spec 1.1.1, "Referrers Tag Schema").
+struct TargetReferrerList: Sendable {
+    typealias Outcome = ReferrerCopy.Outcome
+
+    let copy: ImageCopy
+    let subject: Digest
+
+    /// Brings the index up to date that a target without the referrers interface keeps under a tag.
+    ///
+    /// - Parameters:
+    ///   - listed: what the target has been given of what refers to the subject, and which no tag of its own names.
+    ///   - gone: what is to be listed no more.
+    /// - Throws: what source and target throw; `CancellationError`. Safe to repeat.
+    func change(adding listed: [Manifest], removing gone: Set<Digest>) async throws -> Outcome {
+        guard !listed.isEmpty || !gone.isEmpty else { return Outcome() }
+        guard copy.known.referrerIndexes.areKept(by: copy.job.target) != true else {
+            return Outcome(warnings: staying(gone))
+        }
+        var outcome = Outcome()
+        try await copy.known.referrerIndexes.exclusively(subject, in: copy.job.target) {
+            outcome = try await rewrite(listed, without: gone)
+        }
+        // Where this run has given nothing it is not known yet whether the target lists by itself what it was given before.
+        guard listed.isEmpty, !outcome.hasWritten,
+            case .known(let entries?) = try await copy.target.referrers(of: subject)
+        else { return outcome }
+        outcome.warnings += staying(gone.intersection(entries.map(\.descriptor.digest)))
+        return outcome
+    }
+
+    private func staying(_ gone: Set<Digest>) -> [String] {
+        gone.sorted { $0.description < $1.description }.map {
+            "upstream does not list \($0) any more, which refers to \(subject); nothing is ever deleted at "
+                + "\(copy.job.target), which goes on listing it"
+        }
+    }
+
+    /// Reads the index again just before it is written, as others add to it too.
+    private func rewrite(_ listed: [Manifest], without gone: Set<Digest>) async throws -> Outcome {
+        let tag = try subject.referrersTag
+        var outcome = Outcome()
+        let present: Manifest?
+        switch try await copy.target.asking({ try await $0.manifest(.tag(tag)) }) {
+        // Some registries take the tag's name for the digest, and show the subject itself.
+        case .known(let there): present = there?.descriptor.digest == subject ? nil : there
+        case .unknown(let error):
+            // Some refuse to tell what is not there; an outage must not make a list forget what others put there.
+            var isRefusal = (error as? any TargetRefusal)?.isDenial == true
+            if !isRefusal { isRefusal = try await isUnlisted(tag) }
+            guard isRefusal else { throw error }
+            present = nil
+            outcome.warnings = [
+                "what \(copy.job.target) lists under \(tag) cannot be read; it is written anew (\(error))"
+            ]
+        }
+        do {
+            outcome.hasWritten = try await store(listed, without: gone, in: present, as: tag)
+        } catch let error as any TargetRefusal where error.isMissingContent {
+            // Lists outlive what they name, and some registries look whether it is there.
+            let lost = try await lost(of: present, besides: gone.union(listed.map(\.descriptor.digest)))
+            guard !lost.isEmpty else { throw error }
+            outcome.hasWritten = try await store(listed, without: gone.union(lost), in: present, as: tag)
+            outcome.warnings.append(
+                "\(copy.target.location) no longer has \(lost.count) of those that it lists under \(tag)"
+            )
+        }
+        return outcome
+    }
+
+    /// Whether the target lists its tags, and not this one.
+    private func isUnlisted(_ tag: TagName) async throws -> Bool {
+        guard case .known(let tags?) = try await copy.target.asking({ try await $0.tags() }) else { return false }
+        return !tags.contains(tag)
+    }
+
+    /// - Returns: whether something has changed.
+    private func store(
+        _ listed: [Manifest],
+        without gone: Set<Digest>,
+        in present: Manifest?,
+        as tag: TagName
+    ) async throws -> Bool {
+        guard let index = try ReferrerIndex.changing(present, adding: listed, removing: gone) else { return false }
+        try await copy.target.store(index, as: tag)
+        return true
+    }
+
+    /// What the target lists and does not have.
+    private func lost(of present: Manifest?, besides known: Set<Digest>) async throws -> Set<Digest> {
+        var lost: Set<Digest> = []
+        for digest in present?.references.map(\.digest) ?? [] where !known.contains(digest) {
+            guard case .known(nil) = try await copy.target.asking({ try await $0.resolve(.digest(digest)) }) else {
+                continue
+            }
+            lost.insert(digest)
+        }
+        return lost
+    }
+}
