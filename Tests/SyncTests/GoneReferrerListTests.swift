@@ -96,9 +96,10 @@ struct GoneReferrerListTests: ReferrerMirroring {
     func staleListing() async throws {
         try await mirrored("tag_regex: '^v'") { mirrored async throws in
             mirrored.source.script(RequestMatch("GET", .tags), .reply(.json(200, #"{"name":"app","tags":["v1"]}"#)))
-            #expect(try await mirrored.run().map(\.reason) == ["referrers new"])
-            #expect(try mirrored.isListed())
-            #expect(try await mirrored.run().map(\.status) == [.upToDate])
+            for _ in 0..<2 {
+                #expect(try await mirrored.run().map(\.status) == [.upToDate])
+                #expect(try mirrored.isListed())
+            }
         }
     }
 }

@@ -350,32 +350,4 @@ struct LateReferrersTests: ReferrerMirroring {
             }
         }
     }
-
-    @Test("A signature that the target has lost comes back with the next run", arguments: [true, false])
-    func lostAtTarget(isHidden: Bool) async throws {
-        try await between(interfaceAt: true, true) { source, target in
-            let image = SampleImage.image()
-            source.load(image, repository: repository, tag: "v1")
-            let tag = try TagName("sha256-\(image.digest.hex).sig")
-            source.load(.image(labels: ["kind": "signature"]), repository: repository, tag: tag)
-            try await MirrorRun.with { mirror async throws in
-                let entry = entry(source, target, "tag_regex: '^v'")
-                #expect(try await mirror.run(entry).rows.map(\.referrers) == [1])
-                if isHidden {
-                    // Some do not list what belongs to others, and know no HEAD of it.
-                    target.script(RequestMatch("HEAD", .manifest("\(tag)"), times: nil), .status(404))
-                    target.script(RequestMatch("GET", .tags, times: nil), .reply(.json(200, #"{"tags":["v1"]}"#)))
-                } else {
-                    target.store.remove(mirrored)
-                    target.load(image, repository: mirrored, tag: "v1")
-                }
-                target.forgetRequests()
-                let status = try await mirror.run(entry).rows.map(\.status)
-                #expect(status == [isHidden ? .upToDate : .synced])
-                #expect(target.store.digest(of: tag, in: mirrored) != nil)
-                #expect(isHidden == (target.count("PUT") == 0))
-                #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate])
-            }
-        }
-    }
 }

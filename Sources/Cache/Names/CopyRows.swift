@@ -37,6 +37,13 @@ struct CopyRows {
         )
     }
 
+    func remove(_ place: Names.Place) throws {
+        try db.executeCached(
+            sql: "DELETE FROM copies WHERE host = ? AND repository = ? AND tag = ?",
+            arguments: [place.location.host, place.location.repository, place.tag]
+        )
+    }
+
     /// Whether a copy was noted while the source's tag stood for this other image.
     func isFormer(_ digest: Digest, at place: Names.Place) throws -> Bool {
         try db.exists(

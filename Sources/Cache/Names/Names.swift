@@ -72,6 +72,17 @@ package struct Names: Sendable {
         }
     }
 
+    /// Whether it is noted that a target's tag was given something.
+    package func isCopied(to place: Place) async throws -> Bool {
+        try await store.index.read { try $0.copies.digest(at: place) != nil }
+    }
+
+    /// Forgets what a target's tag was given; costs no transaction when nothing is noted.
+    package func forgetCopy(to place: Place) async throws {
+        guard try await isCopied(to: place) else { return }
+        try await store.index.write { try $0.copies.remove(place) }
+    }
+
     /// A tag and the manifest that it is to stand for.
     package struct Assignment: Sendable {
         package let location: RepositoryReference

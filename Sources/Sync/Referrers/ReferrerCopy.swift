@@ -74,12 +74,18 @@ struct ReferrerCopy: Sendable {
     }
 
     private func send(_ found: FoundReferrers, listedBefore former: Set<Digest>) async throws -> Outcome {
+        let given = Set(try await copy.cache.referrers.listed(of: found.subject, in: copy.job.target))
+        var sent: [Referrer] = []
         for referrer in found.referrers {
-            let name = referrer.tag?.description ?? referrer.manifest.descriptor.digest.description
-            try await CopyError.naming(name, of: found.subject) { try await send(referrer) }
+            let digest = referrer.manifest.descriptor.digest
+            try await CopyError.naming(referrer.tag?.description ?? digest.description, of: found.subject) {
+                if given.contains(digest), try await isThere(referrer) { return }
+                try await send(referrer)
+                sent.append(referrer)
+            }
         }
         let stale = copy.source.isCache ? [] : try await stale(found, listedBefore: former)
-        var outcome = Outcome(hasWritten: !found.referrers.isEmpty)
+        var outcome = Outcome(hasWritten: !sent.isEmpty)
         outcome.warnings = found.missing.map {
             "\(copy.source.place) lists \($0.digest), which refers to \(found.subject), and does not have it: it is left "
                 + "out until it is there"
@@ -94,7 +100,8 @@ struct ReferrerCopy: Sendable {
         let listed = try await CopyError.naming("the list of referrers", of: found.subject) {
             try await TargetReferrerList(copy: copy, subject: found.subject).change(
                 adding: found.referrers.filter { $0.tag == nil }.map(\.manifest),
-                removing: stale.filter { try copy.cache.manifest($0)?.subject?.digest == found.subject }
+                removing: stale.filter { try copy.cache.manifest($0)?.subject?.digest == found.subject },
+                isTold: sent.contains { $0.tag == nil }
             )
         }
         outcome.warnings += listed.warnings
@@ -127,6 +134,17 @@ struct ReferrerCopy: Sendable {
         let others = try await referrers.listed(of: subject, besides: [target, copy.job.source])
         let kept = try await copy.listedElsewhere(subject).union(others.subtracting(former))
         return given.subtracting(left.map(\.digest)).subtracting(kept)
+    }
+
+    /// Whether the target says that it still has what it was given.
+    private func isThere(_ referrer: Referrer) async throws -> Bool {
+        let digest = referrer.manifest.descriptor.digest
+        if let tag = referrer.tag { try copy.known.referrerIndexes.take(tag, for: digest, by: copy.job) }
+        let reference = referrer.tag.map(Reference.tag) ?? .digest(digest)
+        guard case .known(let there?) = try await copy.target.asking({ try await $0.resolve(reference) }) else {
+            return false
+        }
+        return there.digest == digest
     }
 
     private func send(_ referrer: Referrer) async throws {

@@ -55,6 +55,7 @@ struct ReferrerNews {
     private func questions() async throws -> [Question]? {
         var questions: [Question] = []
         for (position, subject) in graph.subjects.enumerated() {
+            if try await TargetReferrerList(copy: copy, subject: subject).isLost() { return nil }
             guard let aboutTags = try await tagQuestions(about: subject, isFirst: position == 0) else { return nil }
             questions += aboutTags
         }
@@ -75,7 +76,7 @@ struct ReferrerNews {
                 // Of the image itself, which is no referrer, nothing is given.
                 guard last == subject || tags.mayHave(tag) == given.all.contains(last) else { return nil }
                 if last != subject, tags.mayHave(tag), given.all.contains(last) {
-                    if try await isLost(tag) { return nil }
+                    if try await copy.lacksAtTarget(tag) { return nil }
                     try copy.known.referrerIndexes.take(tag, for: last, by: copy.job)
                 }
                 questions.append(.tag(tag, [last]))
@@ -93,16 +94,6 @@ struct ReferrerNews {
         }
         if tags.mayHave(try subject.referrersTag), isFirst || !tags.isUnlisted { questions.append(.index(of: subject)) }
         return questions
-    }
-
-    /// Whether the target has lost one of cosign's tags: it does not list it, and says so when it is asked for it.
-    private func isLost(_ tag: TagName) async throws -> Bool {
-        guard copy.job.targetReferrerTags?.lacks(tag) == true,
-            case .known(nil) = try await copy.target.asking({ try await $0.resolve(.tag(tag)) }),
-            // Some know no HEAD of what they have.
-            case .known(nil) = try await copy.target.asking({ try await $0.manifest(.tag(tag)) })
-        else { return false }
-        return true
     }
 
     /// - Returns: `nil` when there is no such interface.
@@ -189,6 +180,17 @@ extension ImageCopy {
         if let tags = job.referrerTags { return tags }
         let list = { () async throws -> ReferrerTags in try await source.referrerTags() }
         return try await known.referrerTags.value(for: job.source, isGood: { _ in true }, fetch: list)
+    }
+
+    /// Whether the target has lost one of the tags under which referrers are kept: it does not list it, and says so when it
+    /// is asked for it.
+    func lacksAtTarget(_ tag: TagName) async throws -> Bool {
+        guard job.targetReferrerTags?.lacks(tag) == true,
+            case .known(nil) = try await target.asking({ try await $0.resolve(.tag(tag)) }),
+            // Some know no HEAD of what they have.
+            case .known(nil) = try await target.asking({ try await $0.manifest(.tag(tag)) })
+        else { return false }
+        return true
     }
 
     /// What the target's other sources list as referring to a manifest, or keep under cosign's tags, as far as that is known.

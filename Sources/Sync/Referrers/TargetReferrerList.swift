@@ -1,3 +1,4 @@
+import Cache
 import OCI
 
 /// The index in which a target without the referrers interface keeps, under a tag, what refers to a manifest
@@ -8,17 +9,20 @@ struct TargetReferrerList: Sendable {
     let copy: ImageCopy
     let subject: Digest
 
-    /// Brings the index up to date that a target without the referrers interface keeps under a tag.
+    /// Brings the index up to date, unless the target lists by itself what it has.
     ///
     /// - Parameters:
-    ///   - listed: what the target has been given of what refers to the subject, and which no tag of its own names.
+    ///   - listed: what the target has of what refers to the subject, and which no tag of its own names.
     ///   - gone: what is to be listed no more.
-    /// - Throws: what source and target throw; `CancellationError`. Safe to repeat.
-    func change(adding listed: [Manifest], removing gone: Set<Digest>) async throws -> Outcome {
+    ///   - isTold: whether the target was given some of it just now, and has had its chance to say that it lists it by itself.
+    /// - Returns: what to tell, and whether the list has changed.
+    /// - Throws: what source and target throw; `CacheError`; `CancellationError`. Safe to repeat.
+    func change(adding listed: [Manifest], removing gone: Set<Digest>, isTold: Bool) async throws -> Outcome {
         guard !listed.isEmpty || !gone.isEmpty else { return Outcome() }
         guard copy.known.referrerIndexes.areKept(by: copy.job.target) != true else {
             return Outcome(warnings: staying(gone))
         }
+        if !isTold, !listed.isEmpty, let outcome = try await ask(gone) { return outcome }
         var outcome = Outcome()
         try await copy.known.referrerIndexes.exclusively(subject, in: copy.job.target) {
             outcome = try await rewrite(listed, without: gone)
@@ -29,6 +33,37 @@ struct TargetReferrerList: Sendable {
         else { return outcome }
         outcome.warnings += staying(gone.intersection(entries.map(\.descriptor.digest)))
         return outcome
+    }
+
+    /// Asks the target whether it lists by itself what it has.
+    ///
+    /// - Returns: `nil` where the list under the tag is what counts.
+    private func ask(_ gone: Set<Digest>) async throws -> Outcome? {
+        guard copy.known.referrerIndexes.areKept(by: copy.job.target) == nil else { return nil }
+        switch try await copy.target.referrers(of: subject) {
+        case .known(let entries?):
+            copy.known.referrerIndexes.note(.registry, of: copy.job.target)
+            if !copy.cache.isReadOnly { try await copy.cache.names.forgetCopy(to: try place) }
+            return Outcome(warnings: staying(gone.intersection(entries.map(\.descriptor.digest))))
+        case .known(nil):
+            copy.known.referrerIndexes.note(.tags, of: copy.job.target)
+            return nil
+        case .unknown:
+            return try await copy.cache.names.isCopied(to: try place) ? nil : Outcome()
+        }
+    }
+
+    private var place: Names.Place {
+        get throws { Names.Place(location: copy.job.target, tag: try subject.referrersTag) }
+    }
+
+    /// Whether the target has lost the tag under which it was given the list: it does not list it, and says so when it is
+    /// asked for it.
+    ///
+    /// - Throws: `CacheError`; `CancellationError`.
+    func isLost() async throws -> Bool {
+        guard try await copy.cache.names.isCopied(to: try place) else { return false }
+        return try await copy.lacksAtTarget(try subject.referrersTag)
     }
 
     private func staying(_ gone: Set<Digest>) -> [String] {
@@ -85,6 +120,10 @@ struct TargetReferrerList: Sendable {
     ) async throws -> Bool {
         guard let index = try ReferrerIndex.changing(present, adding: listed, removing: gone) else { return false }
         try await copy.target.store(index, as: tag)
+        if !copy.cache.isReadOnly {
+            let digest = index.descriptor.digest
+            try await copy.cache.names.noteCopy(of: digest, to: try place, from: nil, of: copy.job.source)
+        }
         return true
     }
 
