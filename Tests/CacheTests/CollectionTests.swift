@@ -156,28 +156,6 @@ struct CollectionTests {
         }
     }
 
-    @Test("What was used while the clock was ahead stays within a grace, and without one goes")
-    func wrongClock() async throws {
-        let content = bytes(5000)
-        try await TimedCache.with { timed async throws in
-            try await timed.open { try await $0.add(content) }
-            // Or else it is behind now: what was used lately must not go for that.
-            timed.advance(hours: -24 * 365)
-            try await timed.open { cache async throws in
-                #expect(try await cache.inventory.recentGarbage().blobs == 1)
-                #expect(try await cache.collect().blobs == 0)
-                #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 1)
-            }
-            #expect(try timed.stored().isEmpty)
-            try await timed.open { try await $0.add(content) }
-            // A clock may go back a little while others are at work.
-            timed.advance(hours: -1)
-            try await timed.open { cache async throws in
-                #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 0)
-            }
-        }
-    }
-
     @Test("A download under way and its beginning are left alone; an old one of nobody goes")
     func partials() async throws {
         let content = bytes(200_000)

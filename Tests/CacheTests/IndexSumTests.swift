@@ -71,6 +71,21 @@ struct IndexSumTests {
         }
     }
 
+    @Test("An older index that is put back beside newer blobs forgets no name")
+    func older() async throws {
+        try await withStored { timed in
+            let (index, former) = ("\(timed.path)/index.sqlite", try contents("\(timed.path)/index.sqlite"))
+            try await timed.open { try await NamesTests.store(image, in: $0, as: "newer", of: "a") }
+            try remove(index)
+            try write(former, to: index)
+            try await timed.open { cache async throws in
+                let tags = try await cache.names.tags(of: RepositoryReference("a")).map { "\($0.0)" }
+                #expect(Set(tags) == ["stable", "newer"])
+            }
+            #expect(try names("\(timed.path)/quarantine").contains { $0.hasPrefix("index.sqlite.") })
+        }
+    }
+
     @Test("A damaged sum says nothing")
     func damagedSum() async throws {
         try await withStored { timed in

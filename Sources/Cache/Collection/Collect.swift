@@ -27,6 +27,7 @@ package struct Collector: Sendable {
         // What others have entered since is kept, and what they have rewritten is ours again, before anything is decided.
         let layout = ImageLayout(store: store)
         if !options.isDryRun { try await layout.takeUp() }
+        if !options.isDryRun { try await FutureTimes(store: store).mend() }
         let spared = options.isDryRun ? try await layout.foreignContents() : []
         var work = Work(store: store, options: options, spared: spared)
         let settled = options.isDryRun ? CollectionTally() : try await work.tidy()

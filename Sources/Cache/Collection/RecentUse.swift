@@ -1,7 +1,7 @@
 /// What counts as used just now, and stays for it.
 ///
 /// A time that lies ahead was taken while the clock was ahead, or is read while the clock is behind: which of them nobody
-/// knows, so it keeps what it is about. Where no grace is wanted it does so for a day at most, else it would be for ever.
+/// knows, so it keeps what it is about, until that shows (``FutureTimes``). Where no grace is wanted it does so for a day at most, else it would be for ever.
 struct RecentUse: Sendable {
     static let never = RecentUse(after: .max, until: .max)
 

@@ -14,6 +14,8 @@ struct MetaRows {
         static let restoration = "restoration"
         /// That names were lost and no run has brought them back yet.
         static let lacksNames = "lacks_names"
+        /// When times were seen first that lie ahead, in seconds since 1970.
+        static let aheadSince = "ahead_since"
     }
 
     let db: Database

@@ -35,7 +35,7 @@ struct IndexRepair: Sendable {
         }
         let time = try moveAside([CacheIndex.fileName, "\(CacheIndex.fileName)-journal"])
         configuration.logger.warning(
-            "the index was damaged; it is rebuilt from its backup, the blobs and index.json",
+            "the index \(isAltered ? "was damaged or an older one put back" : "was damaged"); it is rebuilt from its backup, the blobs and index.json",
             metadata: ["aside": "\(directory.quarantine.path)/\(CacheIndex.fileName).\(time)"]
         )
         try rebuild(former: former)

@@ -4,8 +4,8 @@ import OCI
 
 /// What the index's file held when the last process closed it in order: SQLite cannot see a bit that flips in a row.
 ///
-/// SQLite counts transactions in the file's header. With another count somebody has written since, this program or not,
-/// and the sum says nothing.
+/// SQLite counts transactions in the file's header. With a higher count somebody has written since who knows nothing of the
+/// sum, which then says nothing; with a lower one the file is an older copy of it that was put back.
 struct IndexSum: Hashable, Sendable {
     static let suffix = ".sum"
     static let fileName = CacheIndex.fileName + suffix
@@ -49,12 +49,13 @@ struct IndexSum: Hashable, Sendable {
         return body + Self.digest(of: body[...]).hex + "\n"
     }
 
-    /// Whether a file is what it was, or has been written by somebody since.
+    /// Whether a file is what it was, or has been written by another program since.
     ///
     /// All of a file up to 64 MiB is compared, and as much of a larger one, the first part always.
     func allows(_ file: OpenFile) throws(SystemError) -> Bool {
         guard let now = try Self.transactions(in: file) else { return false }
-        guard now == transactions else { return true }
+        // The count begins again behind the highest.
+        guard now == transactions else { return Int32(bitPattern: now &- transactions) > 0 }
         guard try file.length() == size else { return false }
         for number in [0] + (1..<max(1, chunks.count)).shuffled().prefix(Self.comparedChunks - 1) {
             guard try Self.digest(of: number, in: file) == chunks[number] else { return false }
