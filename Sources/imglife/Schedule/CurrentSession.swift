@@ -5,7 +5,7 @@ import Sync
 import Synchronization
 import YAML
 
-/// The configuration that the next run follows; read again on HUP.
+/// The configuration that whatever begins next follows; read again on HUP.
 final class CurrentSession: Sendable {
     private let options: GlobalOptions
     private let validate: @Sendable (Session) throws -> Void
@@ -36,7 +36,7 @@ final class CurrentSession: Sendable {
                 return logger.error("the new configuration has another cache; the old one stays until a restart")
             }
             session.withLock { $0 = new }
-            logger.notice("read the configuration again; the next run follows it")
+            logger.notice("read the configuration again; what begins from now follows it")
         } catch let error as ConfigurationError {
             logger.error("the new configuration is invalid; the old one stays")
             for problem in error.problems { logger.error("\(problem)") }

@@ -34,9 +34,6 @@ final class ServedSync: Sendable {
     /// The last runs, for the page.
     var runs: PageRuns { state.withLock { $0.runs } }
 
-    /// Reads the configuration again; the next run follows it.
-    func reload() { current.reload() }
-
     /// Runs at the interval until the task is cancelled, which stops a run that is under way.
     ///
     /// - Throws: `CancellationError` only.
@@ -134,12 +131,12 @@ extension ServeCommand {
     /// What `--sync-every` asks for; `nil` without it.
     ///
     /// - Throws: `ValidationError` without entries.
-    func servedSync(_ access: CacheAccess) throws -> ServedSync? {
+    func servedSync(_ current: CurrentSession) throws -> ServedSync? {
         guard syncEvery != nil else { return nil }
-        guard !access.session.configuration.entries.isEmpty else {
+        guard !current.value.configuration.entries.isEmpty else {
             throw ValidationError("--sync-every needs a configuration with entries: name it with --config")
         }
-        return ServedSync(CurrentSession(access.session, options: parent.options) { _ in })
+        return ServedSync(current)
     }
 
     /// Syncs while the body runs, and stops a sync that is under way when the body has ended.

@@ -56,10 +56,12 @@ extension ServeCommand {
 
     /// Runs `body` with what the cache holds, and with upstreams behind it where there are some.
     ///
-    /// It gets the content, and the figures of what they were asked.
+    /// It gets the content, and the figures of what they were asked. The cache is kept as large as the current configuration
+    /// says.
     func withContent(
         _ cache: ContentCache,
         _ upstreams: PullThroughUpstreams?,
+        _ current: CurrentSession,
         _ metrics: ServeMetrics,
         _ body: (any ServedContent, _ figures: @escaping @Sendable () -> [ServeMetrics.Gauge]) async throws -> Void
     ) async throws {
@@ -73,7 +75,7 @@ extension ServeCommand {
         configuration.downloads = { [registries = session.configuration.registries] host in
             max(1, (registries[host]?.maximumConnections ?? 8) - 2)
         }
-        configuration.maintain = { await CacheUpkeep(cache: cache, session: session).keepQuota() }
+        configuration.maintain = { await CacheUpkeep(cache: cache, session: current.value).keepQuota() }
         try await upstreams.with { connected, traffic in
             try await PullThroughContent.with(cache, connected, configuration, metrics: metrics) { content in
                 try await body(content) { Self.figures(traffic()) }

@@ -14,7 +14,8 @@ struct ServeCommand: Subcommand {
         abstract: "Serve the cache as a read-only OCI registry.",
         discussion: """
             No configuration is needed. TERM or INT lets answers under way finish, for 30 s at most; HUP reads the \
-            passwords, the certificate and the credentials of registries again. Exit codes: 0 stopped in order; 1 it \
+            passwords, the certificate, the credentials of registries, and the configuration's entries and cache.max_size \
+            again. Exit codes: 0 stopped in order; 1 it \
             could not be started, or the cache's disk or index has failed.
             """
     )
@@ -100,13 +101,15 @@ struct ServeCommand: Subcommand {
                     var configuration = access.configuration
                     configuration.mayBeReadOnly = true
                     configuration.mode = .create
+                    let current = CurrentSession(access.session, options: parent.options) { _ in }
+                    configuration.collection = { try await current.value.cache.collection($0) }
                     // Before a cache is made for what cannot be served.
-                    let sync = try servedSync(access)
+                    let sync = try servedSync(current)
                     let upstreams = try await upstreams(access.session)
                     try await Server.check(self.configuration(access, logger))
                     try await ContentCache.with(configuration) { cache in
                         try await cache.settlingPulled(logger) {
-                            try await serve(cache, upstreams, sync, access, room: room, until: stop)
+                            try await serve(cache, upstreams, sync, current, access, room: room, until: stop)
                         }
                     }
                 }
@@ -118,6 +121,7 @@ struct ServeCommand: Subcommand {
         _ cache: ContentCache,
         _ upstreams: PullThroughUpstreams?,
         _ sync: ServedSync?,
+        _ current: CurrentSession,
         _ access: CacheAccess,
         room: Int,
         until stop: Stopping
@@ -126,7 +130,7 @@ struct ServeCommand: Subcommand {
         warnOfStrangers(logger)
         let metrics = ServeMetrics()
         let ending = Ending()
-        try await withContent(cache, upstreams, metrics) { content, figures in
+        try await withContent(cache, upstreams, current, metrics) { content, figures in
             var configuration = configuration(access, logger)
             configuration.hosts.formUnion(upstreams?.hosts ?? [])
             configuration.pseudonym = upstreams?.pseudonym
@@ -145,7 +149,7 @@ struct ServeCommand: Subcommand {
             ) { server in
                 tellAddress(of: server, access, logger)
                 await syncing(sync, in: cache) {
-                    await untilFailure(of: cache, logger) { await wait(for: stop, server, access, sync) }
+                    await untilFailure(of: cache, logger) { await wait(for: stop, server, current) }
                     ending.begin()
                     // Who balances loads sees it, and sends nobody any more, while everything is still answered.
                     if shutdownDelay > .zero { try? await Task.sleep(for: shutdownDelay) }
@@ -185,11 +189,11 @@ struct ServeCommand: Subcommand {
     }
 
     /// Serves until the process is told to stop.
-    private func wait(for stop: Stopping, _ server: Server, _ access: CacheAccess, _ sync: ServedSync?) async {
-        await stop.wait { [credentials = access.session.credentials] in
+    private func wait(for stop: Stopping, _ server: Server, _ current: CurrentSession) async {
+        await stop.wait { [syncEvery, pulling, credentials = current.value.credentials] in
             credentials.forget()
             await server.reload()
-            sync?.reload()
+            if syncEvery != nil || pulling.pullThrough { current.reload() }
         }
     }
 
