@@ -79,20 +79,6 @@ package final class ContentCache: Sendable {
         }
     }
 
-    /// Whether there is a cache at a path, also one that has lost its index; creates nothing.
-    ///
-    /// - Throws: ``CacheError`` when that cannot be found out, for want of permission for instance.
-    package static func isThere(_ path: String) throws(CacheError) -> Bool {
-        try CachePlace.holdsCache(path)
-    }
-
-    /// Finds out whether there is a cache where the configuration says, or may be made, as its mode is; creates nothing.
-    ///
-    /// - Throws: ``CacheError`` when there is none and none is made, or somebody else's files are there.
-    package static func check(_ configuration: CacheConfiguration) throws(CacheError) {
-        try CachePlace.check(configuration.directory, configuration.mode)
-    }
-
     /// Where it is, for messages.
     package var path: String { store.directory.path }
 

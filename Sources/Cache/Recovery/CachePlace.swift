@@ -3,7 +3,7 @@ import NIOCore
 import OCI
 
 /// What is at the path where a cache is to be opened: decides before anything is created there.
-enum CachePlace {
+package enum CachePlace {
     private static let action = "open the cache"
 
     /// What this program puts into a cache's directory, beside `index.json`, which others write too.
@@ -14,11 +14,11 @@ enum CachePlace {
     ]
     private static let ownPrefixes = ["index.rebuild.sqlite", ".oci-layout.", ".index.json."]
 
-    /// Refuses a place that holds no cache, as far as the mode demands one.
+    /// Finds out whether there is a cache, or one may be made, as the mode is; creates nothing.
     ///
     /// - Throws: ``CacheError``: `missing`; `foreign` for a directory of somebody else's; `permission` and others for one
     ///   that cannot be looked into.
-    static func check(_ path: String, _ mode: CacheConfiguration.Mode) throws(CacheError) {
+    package static func check(_ path: String, _ mode: CacheConfiguration.Mode) throws(CacheError) {
         let kind: Kind
         do throws(SystemError) {
             kind = try self.kind(path)
@@ -48,10 +48,10 @@ enum CachePlace {
         return try isFree(root) ? .free : .other
     }
 
-    /// Whether there is a cache, also one that has lost its index.
+    /// Whether there is a cache, also one that has lost its index; creates nothing.
     ///
-    /// - Throws: ``CacheError`` when that cannot be found out.
-    static func holdsCache(_ path: String) throws(CacheError) -> Bool {
+    /// - Throws: ``CacheError`` when that cannot be found out, for want of permission for instance.
+    package static func holdsCache(_ path: String) throws(CacheError) -> Bool {
         do throws(SystemError) {
             guard let root = try open(path) else { return false }
             return try holdsCache(root)

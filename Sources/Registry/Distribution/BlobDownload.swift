@@ -237,10 +237,3 @@ extension String {
     /// Itself, where it is an entity tag that promises equal bytes (RFC 9110, 8.8.3).
     var strongEntityTag: String? { hasPrefix("\"") && hasSuffix("\"") ? self : nil }
 }
-
-extension HTTPResponse {
-    /// Whether the body is what it stands for, as far as its head says; some label what they do not encode.
-    var hasIdentityCoding: Bool {
-        ["identity", "", "none", "aws-chunked"].contains(header("Content-Encoding")?.lowercased() ?? "")
-    }
-}

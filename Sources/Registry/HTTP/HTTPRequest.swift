@@ -97,6 +97,11 @@ struct HTTPResponse: Sendable {
     /// Single-valued header.
     func header(_ name: String) -> String? { headers.first(name: name) }
 
+    /// Whether the body is what it stands for, as far as its head says; some label what they do not encode.
+    var hasIdentityCoding: Bool {
+        ["identity", "", "none", "aws-chunked"].contains(header("Content-Encoding")?.lowercased() ?? "")
+    }
+
     var challenges: [Challenge] { Challenge.parse(headers["WWW-Authenticate"]) }
 
     /// The challenge that names a token service.

@@ -20,7 +20,7 @@ struct OfflineCache: Sendable {
     /// `nil` when there is none, which may be an error (`isNeeded`); without one everything counts as lacking. Throws
     /// ``MissingCache`` then; `CacheError` when it cannot be found out.
     init?(lookingOnly session: Session, isNeeded: Bool) throws {
-        guard try isNeeded || ContentCache.isThere(session.cacheDirectory) else { return nil }
+        guard try isNeeded || CachePlace.holdsCache(session.cacheDirectory) else { return nil }
         try self.init(session)
         configuration.mayBeReadOnly = true
     }
@@ -28,7 +28,7 @@ struct OfflineCache: Sendable {
     private init(_ configuration: CacheConfiguration, named directory: String) throws {
         self.configuration = configuration
         self.configuration.mode = .existing
-        guard try ContentCache.isThere(directory) else { throw MissingCache(directory: directory) }
+        guard try CachePlace.holdsCache(directory) else { throw MissingCache(directory: directory) }
     }
 }
 

@@ -63,7 +63,7 @@ struct CacheAccess: Sendable {
                 var configuration = access.configuration
                 configuration.mayBeReadOnly = mayBeReadOnly
                 configuration.mode = mode
-                try ContentCache.check(configuration)
+                try CachePlace.check(configuration.directory, configuration.mode)
                 try await before()
                 try await ContentCache.with(configuration) { cache in try await body(cache, access) }
             }
