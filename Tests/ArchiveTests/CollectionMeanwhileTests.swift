@@ -38,21 +38,40 @@ struct CollectionMeanwhileTests {
         try await withCache { cache, path in
             let place = "\(path)-left"
             _ = try await ContentCache.with(configuration(place)) { try await stage($0) }
-            // What was half written when its import died, and what a download goes on with.
+            // What was half written when its import died is what a download goes on with as well.
             try await ContentCache.with(configuration(place)) { cache in
                 let name = StagedFile.name(of: .of(ByteBuffer(string: "half")))
                 var writer = try cache.staging.writer(name, algorithm: .sha256, size: 4)
                 try await writer.write(ByteBuffer(string: "ha"))
                 writer.abandon(keepsPartial: true)
-                var usage = try await cache.inventory.usage()
-                #expect(usage.staged == 2 && usage.partials == 0)
-                let taken = try #require(try cache.staging.acquire(name))
-                try taken.file.setMode(0o600)
-                taken.giveBack()
-                usage = try await cache.inventory.usage()
+                let usage = try await cache.inventory.usage()
                 #expect(usage.staged == 1 && usage.partials == 1)
             }
             #expect(try await collected(place) == 2)
+        }
+    }
+
+    @Test("What an import has staged for longer than a day stays while it is at work, whoever collects")
+    func longImport() async throws {
+        let bytes = ByteBuffer(repeating: 7, count: 1000)
+        try await withCache { cache, path in
+            let lock = try await cache.staging.begin()
+            defer { lock.unlock() }
+            var files: [StagedFile] = []
+            for name in [StagedFile.name(of: .of(bytes)), nil] {
+                var writer = try cache.staging.writer(name, algorithm: .sha256, size: 1000)
+                try await writer.write(bytes)
+                files.append(try writer.finish())
+            }
+            let clock = WallClock()
+            clock.advance(days: 3)
+            var later = configuration(path)
+            later.now = clock.now
+            try await ContentCache.with(later) { other async throws in
+                #expect(try await other.collect().partials == 0)
+            }
+            for file in files { try await cache.staging.commit([file]) }
+            #expect(try names("\(path)/ingest").isEmpty)
         }
     }
 }

@@ -95,6 +95,28 @@ struct VolumeImportTests {
         }
     }
 
+    @Test("A volume that comes later, or again, has all of its set be kept for thirty days more")
+    func renewed() async throws {
+        let volumes = try Self.volumes()
+        try await TemporaryDirectory.with { path in
+            let clock = WallClock()
+            var options = configuration("\(path)/cache")
+            options.now = clock.now
+            for order in [[2, 3], [2, 2]] {
+                for volume in order {
+                    try await ContentCache.with(options) { cache async throws in
+                        _ = try await cache.importing(volumes[volume], at: "\(path)/cache")
+                    }
+                    clock.advance(days: 29)
+                }
+            }
+            try await ContentCache.with(options) { cache async throws in
+                for volume in [0, 1, 4] { _ = try await cache.importing(volumes[volume], at: "\(path)/cache") }
+                #expect(try await cache.tagged().count == 2)
+            }
+        }
+    }
+
     @Test("A part with other bytes is refused, and what came before it stays")
     func damagedPart() async throws {
         var volumes = try Self.volumes()

@@ -13,7 +13,16 @@ final class ArchiveImport {
         cache = reading.stage.cache
     }
 
+    /// - Throws: ``ArchiveRefusal``; ``CacheError``; `CancellationError`.
     func run() async throws -> ImportReport {
+        guard reading.contents.document?.volume != nil else { return try await decide() }
+        // Two volumes that come to their ends at once would each miss what the other has brought.
+        let lock = try await cache.staging.beginDecision()
+        defer { lock.unlock() }
+        return try await decide()
+    }
+
+    private func decide() async throws -> ImportReport {
         let offer = try await offer()
         let selection = try reading.options.select(offer) { [stage] descriptor in
             try stage.contains(descriptor) && stage.manifest(descriptor)?.subject != nil
@@ -37,7 +46,8 @@ final class ArchiveImport {
         }
         try await publication.publish(images.filter(\.missing.isEmpty))
         try await publication.keep(volume, images.filter { !$0.missing.isEmpty })
-        for name in joined { try cache.staging.directory.remove(name) }
+        reading.parts?.release()
+        try cache.staging.removeUnused(joined)
         return publication.report
     }
 
@@ -82,7 +92,7 @@ final class ArchiveImport {
         var present: [Digest] = []
         var joined: [String] = []
         for blob in Set(document.parts.map(\.blob)).sorted(by: { $0.digest < $1.digest }) {
-            if try await stage.isPresent(blob.digest, size: blob.size) {
+            if try await stage.isPresentNow(blob) {
                 present.append(blob.digest)
                 continue
             }

@@ -105,7 +105,7 @@ package struct ArchiveImporter: Sendable {
     /// as they are whole. What was interrupted is continued by the next import; safe to repeat.
     ///
     /// - Throws: ``CacheError``: `refusedArchive` when the archive may not be imported: then nothing of it is left;
-    ///   `diskFull`, `inputOutput` and others of the cache. `CancellationError`: what has arrived stays.
+    ///   `diskFull`, `inputOutput` and others of the cache. `locked` and `CancellationError`: what has arrived stays.
     @concurrent
     package func run(
         _ source: ArchiveSource,
@@ -115,6 +115,7 @@ package struct ArchiveImporter: Sendable {
         defer { lock.unlock() }
         let stage = ImportStage(cache)
         let reading = ImportReading(stage, options)
+        defer { reading.parts?.release() }
         do {
             try await reading.run(source)
             let report = try await ArchiveImport(reading).run()
@@ -122,7 +123,8 @@ package struct ArchiveImporter: Sendable {
             try await stage.releaseRoom()
             return report
         } catch {
-            let isInterrupted = error is CancellationError
+            // What waits for another process in vain is as good as before.
+            let isInterrupted = error is CancellationError || (error as? CacheError)?.kind == .locked
             reading.abandon(keepsPartial: isInterrupted)
             if !isInterrupted {
                 stage.discard()

@@ -7,12 +7,26 @@ import OCI
 ///
 /// Each part is written where it belongs in one file of `ingest/`, so that a blob never takes its size twice. A small file
 /// beside it, the part's mark, says that the part is there, whole and durable.
+///
+/// Several processes may bring parts at once. Who writes into the blob's file or reads it shares its lock; who joins the parts
+/// or removes the file has it alone. Who writes a part has its mark alone, and shares it when the part is there: as long as
+/// anybody's import relies on a part nobody takes it back.
 final class ImportParts {
     private let staging: Staging
     /// Those of another set may be cut elsewhere.
     private let set: Digest?
-    /// What this import began.
-    private var begun: [ArchiveDocument.Part] = []
+    /// What this import has brought, or found and relies on, until its end.
+    private var claims: [Claim] = []
+
+    private struct Claim {
+        let part: ArchiveDocument.Part
+        /// Locked.
+        let mark: Ingest
+        let isOurs: Bool
+    }
+
+    /// So many marks are kept open at most; a volume has two parts.
+    private static let claimLimit = 64
 
     /// For parts of one set of volumes, or of none.
     init(_ cache: ContentCache, of set: Digest?) {
@@ -23,28 +37,56 @@ final class ImportParts {
     /// Begins a part.
     ///
     /// - Returns: `nil` when it is here already, from an earlier import; it has been hashed again.
-    /// - Throws: ``CacheError`` (`locked`) when another process is writing to the same blob.
+    /// - Throws: ``CacheError`` (`locked`) when another process is bringing the same part, or joins the parts of the blob, for
+    ///   longer than locks are waited for.
     func writer(for part: ArchiveDocument.Part) async throws -> PartWriter? {
-        guard let ingest = try staging.acquire(wholeName(part.blob.digest)) else {
-            throw CacheError(
-                .locked,
-                "import a part of \(part.blob.digest)",
-                digest: part.blob.digest,
-                "another imglife process is importing another part of it; import again when that has ended"
-            )
-        }
+        // Who finds it there relies on it beside others.
+        guard let shared = try await unclaimed(part, .shared) else { return nil }
+        shared.giveBack()
+        guard let mark = try await unclaimed(part, .exclusive) else { return nil }
         do {
-            if try isMarked(part), try await Self.digest(of: part, in: ingest.file) == part.digest {
-                ingest.giveBack()
-                return nil
+            let whole = try await staging.acquire(wholeName(part.blob.digest), .shared, of: part.blob.digest)
+            do throws(SystemError) {
+                try mark.file.truncate(to: 0)
+                try whole.file.setMode(0o600)
+            } catch {
+                whole.file.unlock()
+                throw error
             }
-            try ingest.file.setMode(0o600)
-            begun.append(part)
-            return PartWriter(part, ingest, mark: markName(part))
+            claim(part, mark, isOurs: true)
+            return PartWriter(part, whole, mark: mark)
         } catch {
-            ingest.giveBack()
+            mark.giveBack()
             throw error
         }
+    }
+
+    /// Takes a part's mark, and relies on the part where it is there.
+    ///
+    /// - Returns: the mark, locked, where the part is not there.
+    private func unclaimed(_ part: ArchiveDocument.Part, _ mode: LockMode) async throws -> Ingest? {
+        let mark = try await staging.acquire(markName(part), mode, of: part.blob.digest)
+        do {
+            guard try isMarked(part), try await isWritten(part) else { return mark }
+            claim(part, mark, isOurs: false)
+            return nil
+        } catch {
+            mark.giveBack()
+            throw error
+        }
+    }
+
+    private func isWritten(_ part: ArchiveDocument.Part) async throws -> Bool {
+        let whole = try await staging.acquire(wholeName(part.blob.digest), .shared, of: part.blob.digest)
+        defer { whole.file.unlock() }
+        return try await Self.digest(of: part, in: whole.file) == part.digest
+    }
+
+    private func claim(_ part: ArchiveDocument.Part, _ mark: Ingest, isOurs: Bool) {
+        claims.append(Claim(part: part, mark: mark, isOurs: isOurs))
+        if !isOurs { PartWriter.share(mark) }
+        guard claims.count > Self.claimLimit else { return }
+        claims.removeFirst().mark.file.unlock()
     }
 
     private static func digest(of part: ArchiveDocument.Part, in file: OpenFile) async throws -> Digest {
@@ -71,34 +113,42 @@ final class ImportParts {
         return PartMark(text)
     }
 
-    /// Takes back what this import began.
+    /// Takes back what this import has brought, unless another relies on it; ends the work on parts.
     func discard() {
-        for part in begun { try? remove(part) }
-        begun = []
+        for claim in claims where claim.isOurs { try? takeBack(claim) }
+        release()
+    }
+
+    /// Ends the work on parts; what has come stays.
+    func release() {
+        for claim in claims { claim.mark.giveBack() }
+        claims = []
     }
 
     /// Takes a part back, and the file when it was the only one in it.
-    private func remove(_ part: ArchiveDocument.Part) throws(SystemError) {
-        let ingest = staging.directory
-        try? ingest.remove(markName(part))
-        let prefix = prefix(part.blob.digest)
-        let whole = wholeName(part.blob.digest)
-        guard try !ingest.names().contains(where: { $0.hasPrefix(prefix) && $0 != whole }) else { return }
-        try ingest.remove(whole)
+    private func takeBack(_ claim: Claim) throws(SystemError) {
+        guard try claim.mark.file.tryLock(.exclusive), claim.mark.isHere else { return }
+        let directory = staging.directory
+        try directory.remove(claim.mark.name)
+        let (prefix, whole) = (prefix(claim.part.blob.digest), wholeName(claim.part.blob.digest))
+        guard try !directory.names().contains(where: { $0.hasPrefix(prefix) && $0 != whole }) else { return }
+        try staging.removeUnused([whole])
     }
 
     /// Takes the blob that parts make up, by the marks of all of them.
     ///
     /// - Returns: a file that can be committed.
-    /// - Throws: ``ArchiveRefusal`` when they do not make the blob; they are removed then.
+    /// - Throws: ``ArchiveRefusal`` when they do not make the blob; they are removed then. ``CacheError`` (`locked`) when another
+    ///   process writes into the file for longer than locks are waited for.
     func join(_ blob: ArchiveDocument.Blob, _ marks: [String]) async throws -> StagedFile {
-        let whole = wholeName(blob.digest)
+        let whole = try await staging.acquire(wholeName(blob.digest), of: blob.digest)
+        defer { whole.file.unlock() }
         if let descriptor = Descriptor(mediaType: .octetStream, digest: blob.digest, size: blob.size),
-            let file = try await staging.leftover(whole, descriptor)
+            let file = try await staging.takeOver(whole, as: descriptor)
         {
             return file
         }
-        for name in marks + [whole] { try? staging.directory.remove(name) }
+        for name in marks + [whole.name] { try? staging.directory.remove(name) }
         throw ArchiveRefusal("the parts of \(blob.digest) do not make it; import all volumes again")
     }
 
@@ -121,77 +171,14 @@ final class ImportParts {
     func leftovers(of blobs: [Digest]) throws(SystemError) -> [String] {
         guard !blobs.isEmpty else { return [] }
         let prefixes = blobs.map(prefix)
-        return try staging.directory.names().filter { name in
-            name.hasPrefix(StagedFile.partPrefix) && prefixes.contains { name.hasPrefix($0) }
-        }
+        return try staging.directory.names().filter { name in prefixes.contains { name.hasPrefix($0) } }
     }
 
     private func prefix(_ blob: Digest) -> String {
-        "\(StagedFile.partPrefix)\(set?.hex.prefix(16) ?? "0")-\(StagedFile.name(of: blob))-"
+        "\(StagedFile.partPrefix(of: set))\(StagedFile.name(of: blob))-"
     }
 
     private func wholeName(_ blob: Digest) -> String { prefix(blob) + StagedFile.wholeSuffix }
 
     private func markName(_ part: ArchiveDocument.Part) -> String { prefix(part.blob.digest) + "\(part.index)" }
-}
-
-/// What a part's mark says.
-struct PartMark: Equatable {
-    let offset: Int64
-    let length: Int64
-    let digest: Digest
-
-    init(_ part: ArchiveDocument.Part) {
-        (offset, length, digest) = (part.offset, part.length, part.digest)
-    }
-
-    init?(_ text: ByteBuffer) {
-        let words = String(buffer: text).split(whereSeparator: \.isWhitespace)
-        guard words.count == 3, let offset = Int64(words[0]), let length = Int64(words[1]),
-            let digest = try? Digest(words[2])
-        else { return nil }
-        (self.offset, self.length, self.digest) = (offset, length, digest)
-    }
-
-    var text: ByteBuffer { ByteBuffer(string: "\(offset) \(length) \(digest)\n") }
-}
-
-/// Writes a part into its place in the blob's file, hashing on the way.
-struct PartWriter {
-    let part: ArchiveDocument.Part
-    private let ingest: Ingest
-    private let mark: String
-    private var appender: Ingest.Appender
-
-    init(_ part: ArchiveDocument.Part, _ ingest: Ingest, mark: String) {
-        self.part = part
-        self.ingest = ingest
-        self.mark = mark
-        appender = ingest.appender(at: part.offset, DigestHasher(part.digest.algorithm))
-    }
-
-    /// Of what has been written.
-    var digest: Digest { appender.digest }
-
-    /// What is beyond the part's end is not written, but hashed.
-    mutating func write(_ bytes: ByteBuffer) throws(SystemError) {
-        if appender.offset - part.offset + Int64(bytes.readableBytes) <= part.length {
-            try appender.append(bytes)
-        } else {
-            appender.hash(bytes)
-        }
-    }
-
-    /// Makes it durable, and then says so in its mark.
-    func finish() throws(SystemError) {
-        try ingest.file.sync()
-        let mark = try ingest.directory.openFile(mark, flags: O_RDWR | O_CREAT | O_TRUNC)
-        try mark.write(PartMark(part).text, at: 0)
-        try mark.sync()
-    }
-
-    /// Frees the file for other processes; what has no mark is written anew.
-    func giveUp() {
-        ingest.giveBack()
-    }
 }

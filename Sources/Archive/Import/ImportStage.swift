@@ -93,6 +93,12 @@ final class ImportStage {
         return try ledger.has(.present, digest) && cache.contains(descriptor)
     }
 
+    /// Asks the cache again for a blob, which another import may have brought meanwhile.
+    func isPresentNow(_ blob: ArchiveDocument.Blob) async throws -> Bool {
+        if !ledger.has(.present, blob.digest) { try await hold(BlobList([blob])) }
+        return ledger.has(.present, blob.digest)
+    }
+
     /// Takes over what an import that was interrupted left, after hashing it again.
     ///
     /// - Returns: whether it was whole.

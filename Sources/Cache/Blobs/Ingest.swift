@@ -7,7 +7,7 @@ package import OCI
 /// hashed, and then committed or given back (PROTOCOL.md, C.2).
 ///
 /// Downloads, manifests, imported blobs and those that are joined from parts all come in this way. Only its lock's holder
-/// writes, truncates, removes or renames it.
+/// writes, truncates, removes or renames it; those who write parts of it, each its own, share the lock.
 package struct Ingest: Sendable {
     /// What the names of files begin with whose digest is not known yet; nobody goes on with them.
     static let anonymousPrefix = "anon-"
@@ -17,7 +17,7 @@ package struct Ingest: Sendable {
     static let partPrefix = "part-"
     /// Ends the name of the file that a blob's parts are written into.
     static let wholeSuffix = "whole"
-    /// Of what an import writes, or has taken over, and that waits for its commit.
+    /// Of what an import has written, or taken over, and that waits for its commit.
     ///
     /// A download that takes the file over makes it its own again. Its owner can still write: the commit opens it so.
     static let stagedMode: UInt32 = 0o640
@@ -47,6 +47,14 @@ package struct Ingest: Sendable {
         "\(digest.algorithm.rawValue)-\(digest.hex)"
     }
 
+    /// Begins the names of what volumes of a set have brought of blobs that they share; of a set of its own where there is none.
+    static func partPrefix(of set: Digest?) -> String { "\(partPrefix)\(set?.hex.prefix(16) ?? "0")-" }
+
+    /// Whether it waits for the end of an import, or for other volumes.
+    static func isStaged(_ status: FileStatus, _ name: String) -> Bool {
+        name.hasPrefix(partPrefix) || name.hasPrefix(stagedPrefix) || status.mode & 0o777 == stagedMode
+    }
+
     /// A file that nobody has touched for this many seconds is given up.
     ///
     /// A download that was interrupted is worth more than garbage, and outlives the ordinary grace of a collection; a
@@ -57,10 +65,14 @@ package struct Ingest: Sendable {
     }
 
     /// Takes the file of a name, which is made where there is none; never waits.
-    static func acquire(_ name: String, in store: Store) throws(SystemError) -> Acquired {
+    static func acquire(
+        _ name: String,
+        _ mode: LockMode = .exclusive,
+        in store: Store
+    ) throws(SystemError) -> Acquired {
         let directory = store.directory.ingest
         let file = try open(name, in: directory)
-        switch try FileLock.attempt(on: file, named: name, in: directory) {
+        switch try FileLock.attempt(on: file, named: name, in: directory, mode) {
         case .taken(let file): return .taken(Ingest(file, name, in: store))
         case .busy(let file): return .busy(file)
         case .moved: return .moved(file)
@@ -106,6 +118,12 @@ package struct Ingest: Sendable {
 }
 
 extension Ingest {
+    /// Whether it is a blob, whole.
+    func holds(_ blob: Descriptor) async throws -> Bool {
+        guard try file.length() == blob.size else { return false }
+        return try await rehash(for: blob).hasher.finalize() == blob.digest
+    }
+
     /// Hashes what is there of a blob.
     ///
     /// Longer than the blob: nothing of it is kept. No hash state is ever saved: it could disagree with the bytes after a
@@ -208,7 +226,7 @@ extension Ingest {
     }
 
     /// Whether its file still has a name, here or as a blob.
-    var isHere: Bool { ((try? file.status())?.links ?? 0) > 0 }
+    package var isHere: Bool { ((try? file.status())?.links ?? 0) > 0 }
 
     /// Ends the work on bytes that nobody wants.
     package func discard() {

@@ -8,7 +8,7 @@ struct OldIngests: Sendable {
 
     /// Removes partials that nobody works on and nobody has touched for long, and those that nobody could go on with.
     ///
-    /// A grace that is shorter than the ordinary one counts only where no import is at work.
+    /// Where an import is at work nothing of imports goes, and a grace that is shorter than the ordinary one does not count.
     /// Those that stay give back what was reserved behind their ends.
     ///
     /// - Returns: the bytes of each that was removed.
@@ -16,22 +16,14 @@ struct OldIngests: Sendable {
         within grace: Duration = CollectionOptions.defaultGrace,
         isDryRun: Bool
     ) throws(CacheError) -> [Int64] {
-        var grace = grace
-        var imports: OpenFile?
-        defer { imports?.unlock() }
-        if grace < CollectionOptions.defaultGrace {
-            do throws(CacheError) {
-                imports = try store.locks.tryAcquire("import", .exclusive)
-                if imports == nil { grace = CollectionOptions.defaultGrace }
-            } catch {
-                // No file can be made for the lock, so there was none: no import is at work.
-                guard error.kind == .diskFull else { throw error }
-            }
-        }
+        let imports = ImportsAtWork(store: store)
+        defer { imports.allow() }
         do throws(SystemError) {
+            var grace = grace
+            if grace < CollectionOptions.defaultGrace, try imports.areThere() { grace = CollectionOptions.defaultGrace }
             var removed: [Int64] = []
             for name in try ingest.names() {
-                if let bytes = try remove(name, grace, isDryRun) { removed.append(bytes) }
+                if let bytes = try remove(name, grace, isDryRun, imports) { removed.append(bytes) }
             }
             return removed
         } catch {
@@ -40,15 +32,21 @@ struct OldIngests: Sendable {
     }
 
     /// - Returns: its bytes; `nil` when it stays.
-    private func remove(_ name: String, _ grace: Duration, _ isDryRun: Bool) throws(SystemError) -> Int64? {
+    private func remove(
+        _ name: String,
+        _ grace: Duration,
+        _ isDryRun: Bool,
+        _ imports: ImportsAtWork
+    ) throws(SystemError) -> Int64? {
         guard let status = try ingest.status(name), status.isRegular else { return nil }
         let lifetime = Ingest.lifetime(of: name, within: grace)
         // Without grace a time that lies ahead, from when the clock was wrong, keeps nothing either.
         let isOld =
             name.hasPrefix(Ingest.anonymousPrefix) || lifetime <= 0 || store.now - status.modifiedAt >= lifetime
         let isReserved = status.allocated >= status.size + Reservation.smallest
-        guard isOld || isReserved,
-            let lock = try ingest.lockIfFree(name, flags: isOld ? O_RDONLY : O_RDWR)
+        guard isOld || isReserved else { return nil }
+        if Ingest.isStaged(status, name), try imports.areThere() { return nil }
+        guard let lock = try ingest.lockIfFree(name, flags: isOld ? O_RDONLY : O_RDWR)
         else { return nil }
         defer { lock.unlock() }
         guard isOld else {
@@ -65,7 +63,8 @@ struct OldIngests: Sendable {
         do throws(SystemError) {
             var waiting = Waiting()
             for name in try ingest.names() where !name.hasPrefix(Ingest.anonymousPrefix) {
-                guard let file = try ingest.lockIfFree(name) else { continue }
+                // Shared, so that nobody who wants to go on with it is in the way of who only looks.
+                guard let file = try ingest.lockIfFree(name, .shared) else { continue }
                 defer { file.unlock() }
                 waiting.count(try file.status(), name)
             }
@@ -88,15 +87,46 @@ struct OldIngests: Sendable {
 
         fileprivate mutating func count(_ status: FileStatus, _ name: String) {
             let bytes = max(status.size, status.allocated)
-            let isPart = name.hasPrefix(Ingest.partPrefix)
-            guard isPart || name.hasPrefix(Ingest.stagedPrefix) || status.mode & 0o777 == Ingest.stagedMode else {
+            guard Ingest.isStaged(status, name) else {
                 downloads += 1
                 downloadBytes += bytes
                 return
             }
             // The marks of parts are no blobs of their own.
-            if !isPart || name.hasSuffix(Ingest.wholeSuffix) { imports += 1 }
+            if !name.hasPrefix(Ingest.partPrefix) || name.hasSuffix(Ingest.wholeSuffix) { imports += 1 }
             importBytes += bytes
         }
     }
+}
+
+/// Whether imports are at work, whose files wait without locks of their own; none begins from when it was found that none is.
+private final class ImportsAtWork {
+    private let store: Store
+    private var lock: OpenFile?
+    private var answer: Bool?
+
+    init(store: Store) {
+        self.store = store
+    }
+
+    func areThere() throws(SystemError) -> Bool {
+        if let answer { return answer }
+        let found = try find()
+        answer = found
+        return found
+    }
+
+    private func find() throws(SystemError) -> Bool {
+        do throws(CacheError) {
+            lock = try store.locks.tryAcquire("import", .exclusive)
+            return lock == nil
+        } catch {
+            // No file can be made for the lock, so there was none: no import is at work.
+            if error.kind == .diskFull { return false }
+            throw SystemError(call: "flock", code: error.code ?? EIO)
+        }
+    }
+
+    /// Lets imports begin.
+    func allow() { lock?.unlock() }
 }

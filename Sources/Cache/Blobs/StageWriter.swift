@@ -15,18 +15,34 @@ package struct StageWriter {
 
     /// Takes a name in `ingest/`, the wanted one unless another process has it, and reserves the room.
     init(wanted: String?, algorithm: Digest.Algorithm, size: Int64, in store: Store) throws(SystemError) {
-        if let wanted, let ingest = try Ingest.acquireIfFree(wanted, in: store) {
+        if let wanted, let ingest = try Self.take(wanted, size: size, in: store) {
             self.ingest = ingest
         } else {
             ingest = try Ingest.anonymous(Ingest.stagedPrefix, in: store)
         }
         appender = ingest.appender(DigestHasher(algorithm))
         do throws(SystemError) {
-            try ingest.file.setMode(Ingest.stagedMode)
+            try ingest.file.setMode(0o600)
             try ingest.file.truncate(to: 0)
             try ingest.file.reserve(size)
         } catch {
             ingest.discard()
+            throw error
+        }
+    }
+
+    /// - Returns: `nil` when another process has the file, or has ended it and wants another size than we.
+    private static func take(_ name: String, size: Int64, in store: Store) throws(SystemError) -> Ingest? {
+        guard let ingest = try Ingest.acquireIfFree(name, in: store) else { return nil }
+        do throws(SystemError) {
+            let status = try ingest.file.status()
+            guard status.mode & 0o777 != Ingest.stagedMode || [0, size].contains(status.size) else {
+                ingest.file.unlock()
+                return nil
+            }
+            return ingest
+        } catch {
+            ingest.file.unlock()
             throw error
         }
     }
@@ -44,6 +60,7 @@ package struct StageWriter {
     /// Ends the file, and frees its lock.
     package func finish() throws(SystemError) -> StagedFile {
         defer { ingest.file.unlock() }
+        try ingest.file.setMode(Ingest.stagedMode)
         let status = try ingest.file.status()
         return StagedFile(digest: appender.digest, size: appender.offset, name: name, status: status)
     }

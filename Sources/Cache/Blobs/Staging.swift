@@ -27,27 +27,70 @@ package struct Staging: Sendable {
         try StageWriter(wanted: wanted, algorithm: algorithm, size: size, in: store)
     }
 
-    /// Takes the file of a name, which is made where there is none, to write into it where one likes.
+    /// Takes the file of a name, which is made where there is none, to write into it where one likes; waits for whoever has
+    /// it.
     ///
-    /// - Returns: `nil` when another process has it.
-    package func acquire(_ name: String) throws(SystemError) -> Ingest? {
-        try Ingest.acquireIfFree(name, in: store)
+    /// - Parameters:
+    ///   - name: in `ingest/`.
+    ///   - mode: how it is locked.
+    ///   - blob: what it is about, for messages.
+    /// - Returns: the file, locked.
+    /// - Throws: ``CacheError`` (`locked`) after the timeout for locks; ``SystemError``; `CancellationError`.
+    package func acquire(_ name: String, _ mode: LockMode = .exclusive, of blob: Digest) async throws -> Ingest {
+        var waited = Duration.zero
+        while true {
+            switch try Ingest.acquire(name, mode, in: store) {
+            case .taken(let ingest): return ingest
+            case .moved: continue
+            case .busy: break
+            }
+            guard waited < store.configuration.lockTimeout else {
+                throw CacheError(
+                    .locked,
+                    "import a part of \(blob)",
+                    digest: blob,
+                    "another imglife process is importing it as well; import again when that has ended"
+                )
+            }
+            try await store.configuration.clock.sleep(for: Ingestion.pollInterval)
+            waited += Ingestion.pollInterval
+        }
     }
+
+    /// Removes files of `ingest/` that nobody has.
+    package func removeUnused(_ names: [String]) throws(SystemError) {
+        for name in names {
+            guard let lock = try directory.lockIfFree(name) else { continue }
+            defer { lock.unlock() }
+            try directory.remove(name)
+        }
+    }
+
+    /// Lets one process at a time decide what the volumes of sets that are here come to, until the lock that is returned is
+    /// freed.
+    package func beginDecision() async throws -> OpenFile { try await store.locks.acquire("volumes", .exclusive) }
 
     /// Takes over a file of `ingest/` that has all of a blob's bytes, after hashing it again.
     ///
     /// - Returns: `nil` when there is none, another process has it, or its bytes are others.
     package func leftover(_ name: String, _ descriptor: Descriptor) async throws -> StagedFile? {
         guard let status = try directory.status(name), status.isRegular, status.size == descriptor.size,
-            let ingest = try acquire(name)
+            let ingest = try Ingest.acquireIfFree(name, in: store)
         else { return nil }
         defer { ingest.file.unlock() }
-        guard try await ingest.rehash(for: descriptor).hasher.finalize() == descriptor.digest else { return nil }
+        return try await takeOver(ingest, as: descriptor)
+    }
+
+    /// Takes over a file that the caller has locked, after hashing it again.
+    ///
+    /// - Returns: `nil` when its bytes are others.
+    package func takeOver(_ ingest: Ingest, as descriptor: Descriptor) async throws -> StagedFile? {
+        guard try await ingest.holds(descriptor) else { return nil }
         try ingest.file.setMode(Ingest.stagedMode)
         return StagedFile(
             digest: descriptor.digest,
             size: descriptor.size,
-            name: name,
+            name: ingest.name,
             status: try ingest.file.status()
         )
     }
@@ -57,7 +100,7 @@ package struct Staging: Sendable {
     /// - Returns: `nil` when another process has a file of that name: then it keeps its own.
     package func renamed(_ file: StagedFile) throws(SystemError) -> StagedFile? {
         let name = Ingest.name(file.digest)
-        guard let taken = try acquire(name) else { return nil }
+        guard let taken = try Ingest.acquireIfFree(name, in: store) else { return nil }
         defer { taken.giveBack() }
         try directory.rename(file.name, to: directory, name)
         guard let status = try directory.status(name) else { return nil }
@@ -69,9 +112,13 @@ package struct Staging: Sendable {
         try directory.contents(file.name, limit: Int64(limit))
     }
 
-    /// Removes a file unless another process has taken it.
+    /// Removes a file unless another process has taken it, or relies on it.
     package func discard(_ file: StagedFile) throws(SystemError) {
-        try file.reopen(in: store)?.discard()
+        switch try file.reopen(in: store) {
+        case .unchanged(let ingest): ingest.discard()
+        case .changed(let ingest): ingest.file.unlock()
+        case .busy, .gone: break
+        }
     }
 
     /// Makes verified files visible, many at a time.
@@ -88,21 +135,25 @@ package struct Staging: Sendable {
     /// So many at most share an fsync of the directory and a transaction; each is an open file meanwhile.
     private static let parallelCommits = DescriptorLimit.files(atMost: 256)
 
-    /// Another process may have taken the file for its own download of the blob: then it is that one's to commit.
+    /// Another process may have taken the file for its own download, or import, of the blob: then it is that one's to commit,
+    /// or ours again when that one has left it.
     private func commit(_ staged: StagedFile, as manifest: Manifest?) async throws {
-        guard let descriptor = Descriptor(mediaType: .octetStream, digest: staged.digest, size: staged.size) else {
+        guard let content = Descriptor(mediaType: .octetStream, digest: staged.digest, size: staged.size) else {
             preconditionFailure("a file's size is never negative")
         }
+        let descriptor = manifest?.descriptor ?? content
         var waited = Duration.zero
         while true {
-            if let ingest = try staged.reopen(in: store) {
-                defer { ingest.giveBack() }
-                let item = PendingCommit(manifest?.descriptor ?? descriptor, ingest, manifest: manifest)
-                try await store.commits.commit(item)
-                return
+            let reopened = try staged.reopen(in: store)
+            switch reopened {
+            case .unchanged(let ingest): return try await commit(ingest, descriptor, manifest)
+            case .changed(let ingest):
+                if try await ingest.holds(content) { return try await commit(ingest, descriptor, manifest) }
+                ingest.file.unlock()
+            case .busy, .gone: break
             }
-            if try await store.blobs.adopt([manifest?.descriptor ?? descriptor]).contains(staged.digest) { return }
-            guard waited < store.configuration.lockTimeout else {
+            if try await store.blobs.adopt([descriptor]).contains(staged.digest) { return }
+            guard case .busy = reopened, waited < store.configuration.lockTimeout else {
                 throw CacheError(
                     .locked,
                     "import \(staged.digest)",
@@ -114,6 +165,11 @@ package struct Staging: Sendable {
             waited += Ingestion.pollInterval
         }
     }
+
+    private func commit(_ ingest: Ingest, _ descriptor: Descriptor, _ manifest: Manifest?) async throws {
+        defer { ingest.giveBack() }
+        try await store.commits.commit(PendingCommit(descriptor, ingest, manifest: manifest))
+    }
 }
 
 extension Staging {
@@ -121,7 +177,13 @@ extension Staging {
     ///
     /// - Returns: the numbers of the volumes that are here, sorted.
     package func keep(_ digests: some Sequence<Digest> & Sendable, of set: Digest, volume: Int) async throws -> [Int] {
-        try await blocking(on: .syncing) { [directory] in try directory.sync() }
+        try await blocking(on: .syncing) { [directory, now = store.now] in
+            // What is kept of the set from now on is all of it.
+            for name in try directory.names() where name.hasPrefix(Ingest.partPrefix(of: set)) {
+                try directory.setModified(name, to: now)
+            }
+            try directory.sync()
+        }
         return try await store.index.write { [now = store.now] in
             try $0.imports.keep(digests, of: set, volume: volume, at: now)
         }

@@ -78,6 +78,16 @@ package struct Directory: Sendable {
         }
     }
 
+    /// Has an entry count as read and written at a time, in seconds since 1970; one that is not there is not an error.
+    package func setModified(_ name: String, to time: Int64) throws(SystemError) {
+        let times = Array(repeating: timespec(tv_sec: time_t(time), tv_nsec: 0), count: 2)
+        do throws(SystemError) {
+            try SystemError.check("utimensat") { utimensat(descriptor, name, times, AT_SYMLINK_NOFOLLOW) }
+        } catch {
+            guard error.code == ENOENT else { throw error }
+        }
+    }
+
     /// The names in it, without order.
     package func names() throws(SystemError) -> [String] {
         var names: [String] = []

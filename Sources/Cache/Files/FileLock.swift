@@ -34,11 +34,17 @@ extension Directory {
     /// Opens a file that is there and takes its lock if it is free.
     ///
     /// - Returns: `nil` when another has the lock, or nothing of that name is this user's to open.
-    package func lockIfFree(_ name: String, flags: CInt = O_RDONLY) throws(SystemError) -> OpenFile? {
+    package func lockIfFree(
+        _ name: String,
+        _ mode: LockMode = .exclusive,
+        flags: CInt = O_RDONLY
+    ) throws(SystemError) -> OpenFile? {
         do throws(SystemError) {
             let file = try openFile(name, flags: flags)
             guard try !file.status().isDirectory else { return nil }
-            guard case .taken(let locked) = try FileLock.attempt(on: file, named: name, in: self) else { return nil }
+            guard case .taken(let locked) = try FileLock.attempt(on: file, named: name, in: self, mode) else {
+                return nil
+            }
             return locked
         } catch {
             guard [ENOENT, ELOOP, EACCES, EISDIR].contains(error.code) else { throw error }
