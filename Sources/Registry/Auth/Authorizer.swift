@@ -21,18 +21,35 @@ final class Authorizer: Sendable {
 
     private struct State {
         var scheme: Scheme?
-        /// What challenges for a repository have said: one name may stand before several registries.
-        var schemes: [RepositoryName: Scheme] = [:]
+        /// What challenges for a repository have said, and when: one name may stand before several registries.
+        var schemes: [RepositoryName: (scheme: Scheme, at: Duration)] = [:]
         /// Scopes for which the registry wanted wider ones; those that were asked for in vain stand for themselves.
         var wider: [Scope: Scope] = [:]
         var roles = TokenRoles()
 
         /// - Returns: what was known before.
-        mutating func learn(_ scheme: Scheme, for scope: Scope) -> Scheme? {
-            defer { (self.scheme, schemes[scope.repository]) = (scheme, scheme) }
-            return schemes[scope.repository] ?? self.scheme
+        mutating func learn(_ scheme: Scheme, for scope: Scope, at now: Duration) -> Scheme? {
+            defer { (self.scheme, schemes[scope.repository]) = (scheme, (scheme, now)) }
+            return schemes[scope.repository]?.scheme ?? self.scheme
+        }
+
+        /// Has the registry be asked again how it wants to be, where that was heard a while ago.
+        ///
+        /// - Returns: whether it is to be asked again.
+        mutating func doubt(_ scheme: Scheme, for scope: Scope, isRefused: Bool, at now: Duration) -> Bool {
+            if let known = schemes[scope.repository] {
+                guard now - known.at >= Authorizer.patience else { return false }
+                schemes[scope.repository] = nil
+            } else if isRefused {
+                return false
+            }
+            if self.scheme == scheme { self.scheme = nil }
+            return true
         }
     }
+
+    /// So long a challenge is believed although its service gives no token.
+    private static let patience = Duration.seconds(10)
 
     private let host: RegistryHost
     /// Under whose name credentials are looked for.
@@ -96,7 +113,7 @@ final class Authorizer: Sendable {
             )
         }
         let (own, other, wanted) = state.withLock {
-            ($0.schemes[scope.repository], $0.scheme, $0.wider[scope] ?? scope)
+            ($0.schemes[scope.repository]?.scheme, $0.scheme, $0.wider[scope] ?? scope)
         }
         switch own ?? other {
         case nil:
@@ -106,13 +123,22 @@ final class Authorizer: Sendable {
         case .bearer(let service):
             do {
                 try await fill(&authorization, service, wanted, context)
-            } catch let error as RegistryError where own == nil && error.isRefusalOfToken {
+            } catch let error as RegistryError {
+                // Registries get other services, or do without.
+                let isRefused = error.isRefusalOfToken
+                let isDoubted = state.withLock {
+                    $0.doubt(.bearer(service), for: scope, isRefused: isRefused, at: now)
+                }
+                if isDoubted { bases.forgetAll() }
                 // What another repository's service refuses may be another's to give: the registry is asked first.
+                guard own == nil, isRefused else { throw error }
                 return authorization
             }
         }
         return authorization
     }
+
+    private var now: Duration { fetcher.now }
 
     private func basicHeader(_ credential: Credential?) -> Secret? {
         (credential?.token(as: .password, at: account) ?? credential)?.basicHeader
@@ -128,7 +154,7 @@ final class Authorizer: Sendable {
             return try await fill(&authorization, service, scope, as: authorization.credential, context)
         }
         var refusal: RegistryError?
-        for role in state.withLock({ $0.roles.choices(for: credential, scope) }) {
+        for role in state.withLock({ $0.roles.choices(for: credential, scope, at: now) }) {
             guard let presented = credential.token(as: role, at: account), role != .ready else {
                 authorization.header = Secret("Bearer \(ready.revealed)")
                 return
@@ -137,7 +163,7 @@ final class Authorizer: Sendable {
                 try await fill(&authorization, service, scope, as: presented, context)
                 return state.withLock { $0.roles.worked(role, of: credential) }
             } catch let error as RegistryError where error.isRefusalOfToken {
-                state.withLock { $0.roles.failed(role, of: credential, for: scope) }
+                state.withLock { $0.roles.failed(role, of: credential, for: scope, at: now) }
                 refusal = error
             }
         }
@@ -183,7 +209,7 @@ extension Authorizer {
             }
         }
         guard takesPassword else { return false }
-        let wasBasic = state.withLock { $0.learn(.basic, for: scope) } == .basic
+        let wasBasic = state.withLock { $0.learn(.basic, for: scope, at: now) } == .basic
         return !(wasBasic && used.header != nil) && used.credential?.isReadyToken != true
     }
 
@@ -193,7 +219,7 @@ extension Authorizer {
         let isTooLittle = used.token != nil && challenge.parameters["error"] == "insufficient_scope"
         let asked = challenge.parameters["scope"]
         state.withLock { state in
-            _ = state.learn(.bearer(service), for: scope)
+            _ = state.learn(.bearer(service), for: scope, at: now)
             let wider = asked.flatMap { scope.merged(with: $0) ?? (isTooLittle ? scope.widened(by: $0) : nil) }
             if let wider { state.wider[scope] = wider }
         }
@@ -201,8 +227,8 @@ extension Authorizer {
         if let credential = used.readyToken {
             // It is no ready one, at least not for this.
             return state.withLock { state in
-                state.roles.failed(.ready, of: credential, for: scope)
-                return state.roles.hasMore(for: credential, scope)
+                state.roles.failed(.ready, of: credential, for: scope, at: now)
+                return state.roles.hasMore(for: credential, scope, at: now)
             }
         }
         return true
@@ -212,7 +238,7 @@ extension Authorizer {
     ///
     /// - Returns: whether it was sent with one.
     func forgets(_ used: Authorization, for scope: Scope) -> Bool {
-        let scheme = state.withLock { $0.schemes[scope.repository] ?? $0.scheme }
+        let scheme = state.withLock { $0.schemes[scope.repository]?.scheme ?? $0.scheme }
         guard case .bearer(let service) = scheme else { return false }
         return forgets(used, of: service)
     }

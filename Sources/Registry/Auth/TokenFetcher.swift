@@ -9,8 +9,11 @@ import OCI
 struct TokenFetcher: Sendable {
     let service: HostClient
 
+    /// The time by which tokens are renewed.
+    var now: Duration { service.retry.timer.now() }
+
     /// Whether a token need not be asked for anew yet.
-    func isGood(_ token: Token) -> Bool { service.retry.timer.now() < token.renewal }
+    func isGood(_ token: Token) -> Bool { now < token.renewal }
 
     /// Asks until there is an answer: all who wait for the token try again together, not each by itself.
     ///
@@ -35,7 +38,7 @@ struct TokenFetcher: Sendable {
     private func token(_ request: HTTPRequest, _ realm: TokenService, _ context: CallContext) async throws -> Token {
         let response = try await service.attempt(request)
         let bytes = Array(response.bytes.readableBytesView)
-        guard !response.isCut, let token = Token(parsing: bytes, now: service.retry.timer.now()) else {
+        guard !response.isCut, let token = Token(parsing: bytes, now: now) else {
             throw context.notUnderstood(response, "the token service \(realm.realm.origin) answers without a token")
         }
         return token
