@@ -6,10 +6,17 @@ package final class DetachedWork: Sendable {
 
     /// How much may be under way at once: an asker who comes and goes must not pile work up.
     package static let limit = 512
+    /// How much of it may be about one thing, such as a host: it must leave room for others.
+    package static let share = 128
 
     private let stream: AsyncStream<Job>
     private let continuation: AsyncStream<Job>.Continuation
-    private let active = Mutex(0)
+    private let active = Mutex(Active())
+
+    private struct Active {
+        var count = 0
+        var shares: [String: Int] = [:]
+    }
 
     package init() {
         (stream, continuation) = AsyncStream.makeStream()
@@ -17,17 +24,33 @@ package final class DetachedWork: Sendable {
 
     /// Begins a job.
     ///
+    /// - Parameters:
+    ///   - subject: what it is about, where no more than a share may be about one thing.
+    ///   - job: what is done.
     /// - Returns: whether there was room for it.
     @discardableResult
-    package func begin(_ job: @escaping Job) -> Bool {
+    package func begin(about subject: String? = nil, _ job: @escaping Job) -> Bool {
         let hasRoom = active.withLock { active in
-            guard active < Self.limit else { return false }
-            active += 1
+            let share = subject.flatMap { active.shares[$0] } ?? 0
+            guard active.count < Self.limit, share < Self.share else { return false }
+            active.count += 1
+            if let subject { active.shares[subject] = share + 1 }
             return true
         }
         guard hasRoom else { return false }
-        continuation.yield(job)
+        continuation.yield { [self] in
+            await job()
+            end(subject)
+        }
         return true
+    }
+
+    private func end(_ subject: String?) {
+        active.withLock { active in
+            active.count -= 1
+            guard let subject, let share = active.shares[subject] else { return }
+            active.shares[subject] = share > 1 ? share - 1 : nil
+        }
     }
 
     /// Says that nothing more is begun, so that ``run()`` ends with what has been.
@@ -37,10 +60,7 @@ package final class DetachedWork: Sendable {
     package func run() async {
         await withDiscardingTaskGroup { group in
             for await job in stream {
-                group.addTask {
-                    await job()
-                    self.active.withLock { $0 -= 1 }
-                }
+                group.addTask { await job() }
             }
         }
     }

@@ -20,13 +20,17 @@ final class PassingBlob: BlobReader {
     private let queue = PieceQueue()
     private let reading = Mutex(Reading())
 
-    /// Begins the transfer.
+    /// Begins the transfer; `nil` when there is too much under way.
     ///
-    /// - Returns: `nil` when there is too much under way.
-    init?(_ descriptor: Descriptor, from upstream: any Upstream, _ work: DetachedWork) {
+    /// - Parameters:
+    ///   - descriptor: the blob.
+    ///   - upstream: where it comes from.
+    ///   - work: what it is part of.
+    ///   - host: whose share it takes there.
+    init?(_ descriptor: Descriptor, from upstream: any Upstream, _ work: DetachedWork, of host: RegistryHost? = nil) {
         self.descriptor = descriptor
         let queue = queue
-        let hasBegun = work.begin {
+        let hasBegun = work.begin(about: host?.description) {
             do {
                 try await Self.pass(descriptor, from: upstream, to: queue)
                 queue.end(.success(()))

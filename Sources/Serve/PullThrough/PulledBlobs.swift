@@ -73,7 +73,7 @@ struct PulledBlobs: Sendable {
         at host: RegistryHost,
         _ client: ServedClient
     ) async throws -> ServedBlob {
-        if let error = context.cache.recentCutOff { return try await passing(descriptor, from: upstream, error) }
+        if let error = context.cache.recentCutOff { return try await passing(descriptor, from: upstream, host, error) }
         for _ in 0..<Self.attempts {
             let demand = Demand(grace: Self.grace, timer: context.time) { [queue] in queue.isContended(host) }
             let place = DownloadQueue.Wish(host: host, client: client, size: descriptor.size, demand: demand)
@@ -85,7 +85,7 @@ struct PulledBlobs: Sendable {
             } catch is Demand.Dropped {
                 try Task.checkCancellation()
             } catch let error as CacheError where error.isOfKeeping {
-                return try await passing(descriptor, from: upstream, error)
+                return try await passing(descriptor, from: upstream, host, error)
             }
         }
         throw ServeError.busy
@@ -94,11 +94,13 @@ struct PulledBlobs: Sendable {
     private func passing(
         _ descriptor: Descriptor,
         from upstream: any Upstream,
+        _ host: RegistryHost,
         _ error: CacheError
     ) async throws -> ServedBlob {
         context.logger.warning("a blob is served, but not cached", metadata: ["error": "\(error)"])
         context.metrics.count(.uncachedBlob)
-        guard let blob = PassingBlob(descriptor, from: upstream, context.questions.work) else { throw ServeError.busy }
+        let work = context.questions.work
+        guard let blob = PassingBlob(descriptor, from: upstream, work, of: host) else { throw ServeError.busy }
         try await blob.whenAnswered()
         return .arriving(blob)
     }

@@ -25,16 +25,25 @@ final class Flights<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     /// The value for a key, from the fetch that is under way or from a new one.
     ///
+    /// - Parameters:
+    ///   - key: what is asked for.
+    ///   - subject: whom the fetch asks: one that does not answer takes no more than a share of all that is under way.
+    ///   - fetch: asks.
+    /// - Returns: what was fetched.
     /// - Throws: what the fetch throws; ``ServeError`` when too many are under way; `CancellationError` when this task
     ///   is cancelled, which does not stop the fetch.
-    func value(for key: Key, fetch: @escaping @Sendable () async throws -> Value) async throws -> Value {
+    func value(
+        for key: Key,
+        about subject: String? = nil,
+        fetch: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
         let id = state.withLock { state in
             state.nextWaiter += 1
             return state.nextWaiter
         }
         let outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<Outcome, Never>) in
-                if let early = join(key, id, continuation, fetch) { continuation.resume(returning: early) }
+                if let early = join(key, subject, id, continuation, fetch) { continuation.resume(returning: early) }
             }
         } onCancel: {
             let waiter = state.withLock { $0.flights[key]?.waiters.removeValue(forKey: id) }
@@ -46,6 +55,7 @@ final class Flights<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     /// - Returns: what to resume with at once; `nil` when the fetch does that.
     private func join(
         _ key: Key,
+        _ subject: String?,
         _ id: UInt64,
         _ continuation: CheckedContinuation<Outcome, Never>,
         _ fetch: @escaping @Sendable () async throws -> Value
@@ -58,7 +68,7 @@ final class Flights<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         }
         guard let isNew else { return .failure(CancellationError()) }
         guard isNew else { return nil }
-        let hasBegun = work.begin { [self] in
+        let hasBegun = work.begin(about: subject) { [self] in
             do {
                 land(key, .success(try await fetch()))
             } catch {

@@ -115,7 +115,9 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         }
         do {
             let answer = try await inTime(older == nil, host) { [self] in
-                try await flights.value(for: key) { [self] in try await hear(key, host, fetch) }
+                try await flights.value(for: key, about: host.description) { [self] in
+                    try await hear(key, host, fetch)
+                }
             }
             return Told(answer: answer, source: .upstream)
         } catch {

@@ -1,0 +1,24 @@
+import Concurrency
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(1)))
+struct DetachedWorkTests {
+    @Test("What is about one thing leaves room for what is about others, and gives it back")
+    func shares() async throws {
+        let (work, isOpen) = (DetachedWork(), Watched(false))
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await work.run() }
+            let begun = (0..<200).count { _ in work.begin(about: "dead") { try? await isOpen.wait { $0 } } }
+            #expect(begun == DetachedWork.share)
+            for subject in ["healthy", nil] {
+                let isBegun = work.begin(about: subject) { try? await isOpen.wait { $0 } }
+                #expect(isBegun)
+            }
+            isOpen.update { $0 = true }
+            work.finish()
+        }
+        let again = (0..<200).count { _ in work.begin(about: "dead") {} }
+        #expect(again == DetachedWork.share)
+    }
+}
