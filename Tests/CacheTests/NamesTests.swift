@@ -56,6 +56,29 @@ struct NamesTests {
         }
     }
 
+    @Test("A name for what a collection removes just then fails without a word of the disk, and the cache stays in use")
+    func beingRemoved() async throws {
+        let image = SampleImage.image()
+        try await TimedCache.with { timed async throws in
+            try await timed.open { cache async throws in
+                let place = try Self.location("a")
+                try await Self.store(image, in: cache, as: "1.0", of: "a")
+                for (statement, kind) in [
+                    ("UPDATE blobs SET state = 'deleting'", CacheError.Kind.locked),
+                    ("DELETE FROM names; DELETE FROM blobs", .missing),
+                ] {
+                    try timed.execute(statement)
+                    let error = await #expect(throws: CacheError.self) {
+                        try await cache.names.recordPulled(.tag("2.0"), of: place, as: image.top)
+                    }
+                    let text = error.map { "\($0)" } ?? ""
+                    #expect(error?.kind == kind && text.contains("try again") && !text.contains("disk"), "\(text)")
+                    try cache.checkUsable()
+                }
+            }
+        }
+    }
+
     @Test("A flipped bit in a stored manifest is noticed, and storing it again heals it")
     func damaged() async throws {
         let image = SampleImage.image()

@@ -40,6 +40,10 @@ extension CacheError {
             case .SQLITE_CORRUPT, .SQLITE_NOTADB: (.damagedIndex, damageAdvice)
             case .SQLITE_ERROR where isOfOtherTables(message): (.damagedIndex, damageAdvice)
             case .SQLITE_BUSY, .SQLITE_LOCKED: (.locked, busyAdvice(path))
+            case .SQLITE_CONSTRAINT where error.extendedResultCode == .SQLITE_CONSTRAINT_TRIGGER:
+                (.locked, "a collection has just chosen it; try again")
+            case .SQLITE_CONSTRAINT where error.extendedResultCode == .SQLITE_CONSTRAINT_FOREIGNKEY:
+                (.missing, "a collection has just removed it; try again")
             case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_CANTOPEN:
                 (.permission, "give this user write access to it, or choose another --cache-dir")
             default: (.inputOutput, "check the disk and its file system")
