@@ -12,6 +12,8 @@ package final class ContentCache: Sendable {
     package let names: Names
     /// What repositories list as referring to images.
     package let referrers: ReferrerLists
+    /// What targets were given of that.
+    package let given: GivenReferrers
     /// Garbage, eviction, the limit on the cache's size.
     package let collection: Collector
     /// Hashing again; what is missing and where it can be had.
@@ -35,6 +37,7 @@ package final class ContentCache: Sendable {
         blobs = BlobStore(store: store)
         names = Names(store: store)
         referrers = ReferrerLists(store: store)
+        given = GivenReferrers(store: store)
         collection = Collector(store: store)
         verification = Verifier(store: store)
         inventory = Inventory(store: store)

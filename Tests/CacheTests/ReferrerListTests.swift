@@ -51,13 +51,66 @@ struct ReferrerListTests {
             try await cache.referrers.add(of: Self.image.digest, in: Self.place("other"), [order[0], order[2]])
             #expect(try await Self.listed(cache, in: "other") == [digests[2], digests[0]])
             #expect(try await Self.listed(cache, in: "pub") == [digests[1]])
-            try await cache.referrers.add(
-                of: Self.image.digest,
-                in: Self.place("other"),
-                [Self.signatures[1].top],
-                removing: [digests[2]]
-            )
-            #expect(try await Self.listed(cache, in: "other") == [digests[0], digests[1]])
+        }
+    }
+
+    @Test("Of two that change a list one waits for the other, also in another process")
+    func exclusively() async throws {
+        try await TemporaryDirectory.with { path in
+            let configuration = configuration("\(path)/cache", clock: ContinuousClock())
+            try await ContentCache.with(configuration) { one async throws in
+                try await ContentCache.with(configuration) { other async throws in
+                    let (subject, order) = (Self.image.digest, Watched<[String]>([]))
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        try await one.referrers.exclusively(subject) {
+                            group.addTask {
+                                try await other.referrers.exclusively(subject) { order.update { $0.append("other") } }
+                            }
+                            for _ in 0..<100 { await Task.yield() }
+                            order.update { $0.append("one") }
+                        }
+                        try await group.waitForAll()
+                    }
+                    #expect(order.value == ["one", "other"])
+                }
+            }
+        }
+    }
+
+    @Test("What a target was given is not what it lists, keeps nothing, and is forgotten when nothing of it is here")
+    func given() async throws {
+        let digests = Self.signatures.map(\.digest)
+        let absent = SampleImage.artifact(of: Self.image.top, content: "absent").digest
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await Self.fill(cache)
+                let (subject, target) = (Self.image.digest, try Self.place("pub"))
+                let first = [digests[0], digests[1], absent, subject]
+                try await cache.given.note(Set(first), of: subject, to: target, removing: [])
+                #expect(try await Self.listed(cache, in: "pub").isEmpty)
+                #expect(try await cache.given.all(of: subject, to: target) == [digests[0], digests[1], absent])
+                #expect(try await Set(cache.given.here(of: subject, to: target).map(\.digest)) == Set(digests[0...1]))
+                let transactions = cache.transactionCount
+                try await cache.given.note([digests[0]], of: subject, to: target, removing: [digests[2]])
+                #expect(cache.transactionCount == transactions)
+                try await cache.given.note([digests[2]], of: subject, to: target, removing: [digests[1]])
+                #expect(try await cache.given.all(of: subject, to: target) == [digests[0], digests[2], absent])
+                try await cache.referrers.set(of: subject, in: target, to: [])
+                #expect(try await cache.given.all(of: subject, to: target).count == 3)
+                #expect(try await cache.given.lost(of: subject, to: target).isEmpty)
+                try remove(file(digests[2], in: timed.path))
+                #expect(try await cache.given.lost(of: subject, to: target) == [digests[2]])
+                #expect(try timed.count("given_referrers") == 3)
+            }
+            timed.advance(hours: 48)
+            try await timed.open { cache async throws in
+                _ = try await cache.collect()
+                #expect(try timed.count("given_referrers") == 3)
+                #expect(!(try timed.stored().contains(digests[0])))
+                for name in ["pub", "other"] { _ = try await cache.names.remove("1", of: Self.place(name)) }
+                for _ in 0..<2 { _ = try await cache.collect() }
+            }
+            #expect(try timed.count("given_referrers") == 0)
         }
     }
 

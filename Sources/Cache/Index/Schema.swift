@@ -46,6 +46,10 @@ enum Schema {
         migrator.registerMigration("12 copies") { db in
             try db.execute(sql: CopyRows.schema)
         }
+        migrator.registerMigration("13 given referrers") { db in
+            try db.execute(sql: GivenRows.schema)
+            try db.execute(sql: GivenRows.taken)
+        }
         return migrator
     }
 

@@ -12,7 +12,7 @@ package struct ReferrerLists: Sendable {
             .filter(store.blobs.contains)
     }
 
-    /// The same whether or not the cache holds it: what a target has mounted never came here.
+    /// The same whether or not the cache holds it.
     package func listed(of subject: Digest, in location: RepositoryReference) async throws -> [Digest] {
         try await store.index.read { try $0.referrers.listed(of: subject, in: location) }
     }
@@ -59,36 +59,45 @@ package struct ReferrerLists: Sendable {
         try await set([(subject, referrers)], in: location)
     }
 
-    /// Notes that a repository lists something as referring to a manifest, and some things no more, whatever else it lists.
+    /// Notes that a repository lists something as referring to a manifest, whatever else it lists.
     ///
     /// For what comes from elsewhere than the repository, an archive for example. Safe to repeat; costs no transaction
     /// when nothing changes, and nothing is noted where the cache cannot be written.
     package func add(
         of subject: Digest,
         in location: RepositoryReference,
-        _ referrers: [Descriptor],
-        removing gone: Set<Digest> = []
+        _ referrers: [Descriptor]
     ) async throws {
         let list = ReferrerRows.List(subject, referrers.map(\.digest))
         let listed = try await store.index.read { try $0.referrers.listed(of: subject, in: location) }
-        guard !store.isReadOnly, !list.referrers.allSatisfy(listed.contains) || !gone.isDisjoint(with: listed) else {
-            return
-        }
-        try await store.index.write { db in
-            try db.referrers.add(list, in: location)
-            guard !gone.isEmpty else { return }
-            let kept = try db.referrers.listed(of: subject, in: location).filter { !gone.contains($0) }
-            try db.referrers.set(ReferrerRows.List(subject, kept), in: location)
-        }
+        guard !store.isReadOnly, !list.referrers.allSatisfy(listed.contains) else { return }
+        try await store.index.write { try $0.referrers.add(list, in: location) }
     }
 
-    /// Forgets what is listed as referring to something where nothing is here of both.
+    /// Runs a body while nobody else who uses this cache changes what a target lists as referring to a manifest.
+    ///
+    /// - Throws: ``CacheError`` (`locked`) after the timeout for locks; what the body throws.
+    package func exclusively<Result>(
+        _ subject: Digest,
+        _ body: () async throws -> Result
+    ) async throws -> Result {
+        guard !store.isReadOnly else { return try await body() }
+        let lock = try await store.locks.acquire("referrers-\(StoreLocks.shard(subject))", .exclusive)
+        defer { lock.unlock() }
+        return try await body()
+    }
+
+    /// Forgets what is listed, or was given, as referring to something where nothing is here of both.
     func forgetNeedless() async throws {
+        for table in ReferrerRows.Table.allCases { try await forgetNeedless(in: table) }
+    }
+
+    private func forgetNeedless(in table: ReferrerRows.Table) async throws {
         let start = (last: ReferrerRows.Pair?.none, needless: [ReferrerRows.Pair]())
         let limit = 256
         let needless = try await store.index.readPages(start) { state, db, page in
             while !page.isOver {
-                let pairs = try db.referrers.pairs(after: state.last, limit: limit)
+                let pairs = try db.referrers.pairs(in: table, after: state.last, limit: limit)
                 state.needless += pairs.filter { !$0.isNeeded }.map(\.pair)
                 guard pairs.count == limit, let last = pairs.last else { return true }
                 state.last = last.pair
@@ -98,7 +107,7 @@ package struct ReferrerLists: Sendable {
         for start in stride(from: 0, to: needless.count, by: limit) {
             let some = needless[start..<min(start + limit, needless.count)]
             try await store.index.write { db in
-                for pair in some { try db.referrers.remove(pair) }
+                for pair in some { try db.referrers.remove(pair, from: table) }
             }
         }
     }

@@ -146,22 +146,30 @@ struct ReferrerRows {
         try db.execute(sql: Self.assumption(of: "edges.parent = ?"), arguments: [referrer])
     }
 
-    /// Who is listed as referring to what, after one pair, and whether either of both is here.
-    func pairs(after pair: Pair?, limit: Int) throws -> [(pair: Pair, isNeeded: Bool)] {
+    /// Where pairs stand.
+    enum Table: String, CaseIterable, Sendable {
+        /// What repositories list.
+        case listed = "referrers"
+        /// What targets were given.
+        case given = "given_referrers"
+    }
+
+    /// Who refers to what, after one pair, and whether either of both is here.
+    func pairs(in table: Table, after pair: Pair?, limit: Int) throws -> [(pair: Pair, isNeeded: Bool)] {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT DISTINCT subject, referrer, EXISTS (SELECT 1 FROM blobs WHERE digest IN (subject, referrer))
-                FROM referrers WHERE (subject, referrer) > (?, ?) ORDER BY subject, referrer LIMIT ?
+                FROM \(table.rawValue) WHERE (subject, referrer) > (?, ?) ORDER BY subject, referrer LIMIT ?
                 """
         )
         return try Row.fetchAll(statement, arguments: [(pair?.subject).place, (pair?.referrer).place, limit])
             .map { (try Pair($0), $0[2]) }
     }
 
-    /// Forgets that one thing is listed as referring to another.
-    func remove(_ pair: Pair) throws {
+    /// Forgets that one thing refers to another.
+    func remove(_ pair: Pair, from table: Table) throws {
         try db.executeCached(
-            sql: "DELETE FROM referrers WHERE subject = ? AND referrer = ?",
+            sql: "DELETE FROM \(table.rawValue) WHERE subject = ? AND referrer = ?",
             arguments: [pair.subject, pair.referrer]
         )
     }

@@ -58,7 +58,7 @@ struct HeldReferrers {
         )
         var seen: Set<Digest> = []
         var level = Array(tops)
-        for _ in 0...ReferrerCopy.maximumDepth where !level.isEmpty {
+        for _ in 0...ReferrerSearch.maximumDepth where !level.isEmpty {
             var next: [Descriptor] = []
             for manifest in try await manifests(of: level) where seen.insert(manifest.digest).inserted {
                 next += try await referrers(of: manifest, in: location, tags, &found)

@@ -11,11 +11,11 @@ extension ImageAssembly {
         var level = try await ArchiveClosure(of: top, in: cache).manifests.map(\.digest)
         var seen = Set(level)
         let search = ReferrerSearch(source: source, cache: cache, tags: try await source.referrerTags())
-        for _ in 0..<ReferrerCopy.maximumDepth where !level.isEmpty {
+        for _ in 0..<ReferrerSearch.maximumDepth where !level.isEmpty {
             let found = try await search.referrers(of: level)
             level = []
             for referrer in found.flatMap(\.referrers) where seen.insert(referrer.manifest.descriptor.digest).inserted {
-                guard seen.count <= ReferrerCopy.maximumCount else { throw CopyError(.tooManyReferrers) }
+                guard seen.count <= ReferrerSearch.maximumCount else { throw CopyError(.tooManyReferrers) }
                 _ = try await complete(referrer.manifest, [], from: source)
                 if let tag = referrer.tag {
                     try await cache.names.record(tag, of: location, as: referrer.manifest.descriptor)

@@ -39,7 +39,7 @@ package struct CopyError: Error, Sendable, CustomStringConvertible {
         case .referrer(let referrer, let subject, let reason):
             "the image is not mirrored without its referrers, and \(referrer) of \(subject) fails: \(reason)"
         case .tooManyReferrers:
-            "more than \(ReferrerCopy.maximumCount) signatures, attestations and the like refer to the image: "
+            "more than \(ReferrerSearch.maximumCount) signatures, attestations and the like refer to the image: "
                 + "leave 'referrers' out for this entry"
         }
     }

@@ -8,11 +8,6 @@ import OCI
 /// chosen platforms: its subject is not there. Tags such as `sha256-….sig` become at the target what they are at the
 /// source.
 struct ReferrerCopy: Sendable {
-    /// How far referrers of referrers are followed; what is cut off there is told.
-    static let maximumDepth = 64
-    /// How many referrers one image may have in all.
-    static let maximumCount = 1000
-
     let copy: ImageCopy
     let graph: ImageGraph
 
@@ -30,25 +25,20 @@ struct ReferrerCopy: Sendable {
         var search = ReferrerSearch(source: copy.source, cache: copy.cache, tags: try await copy.referrerTags())
         search.target = copy.job.target
         var outcome = Outcome()
-        var level = graph.subjects
-        var seen = Set(level)
-        for _ in 0..<Self.maximumDepth where !level.isEmpty {
-            let found = try await search.referrers(of: level)
-            level = []
+        let last = try await search.forEachLevel(above: graph.subjects) { found in
             let former = try await listed(found.map(\.subject))
             // Before the target is given anything: what one source of it lists another does not take away.
             if !copy.source.isCache { try await note(found) }
             for found in found {
                 outcome.count += found.referrers.count
-                guard outcome.count <= Self.maximumCount else { throw CopyError(.tooManyReferrers) }
                 let sent = try await send(found, listedBefore: former[found.subject] ?? [])
                 outcome.warnings += sent.warnings
                 outcome.hasWritten = outcome.hasWritten || sent.hasWritten
-                level += found.referrers.map(\.manifest.descriptor.digest).filter { seen.insert($0).inserted }
             }
         }
-        if let last = level.first {
-            outcome.warnings.append("what refers to \(last) is left out: more than \(Self.maximumDepth) levels")
+        if let last {
+            let depth = ReferrerSearch.maximumDepth
+            outcome.warnings.append("what refers to \(last) is left out: more than \(depth) levels")
         }
         return outcome
     }
@@ -74,19 +64,21 @@ struct ReferrerCopy: Sendable {
     }
 
     private func send(_ found: FoundReferrers, listedBefore former: Set<Digest>) async throws -> Outcome {
-        let given = Set(try await copy.cache.referrers.listed(of: found.subject, in: copy.job.target))
-        var sent: [Referrer] = []
+        let given = try await copy.cache.given.all(of: found.subject, to: copy.job.target)
+        var (sent, replaced) = ([Referrer](), [String]())
         for referrer in found.referrers {
             let digest = referrer.manifest.descriptor.digest
             try await CopyError.naming(referrer.tag?.description ?? digest.description, of: found.subject) {
                 if given.contains(digest), try await isThere(referrer) { return }
+                replaced += try await replacing(referrer, given)
                 try await send(referrer)
                 sent.append(referrer)
             }
         }
         let stale = copy.source.isCache ? [] : try await stale(found, listedBefore: former)
         var outcome = Outcome(hasWritten: !sent.isEmpty)
-        outcome.warnings = found.missing.map {
+        outcome.warnings = replaced
+        outcome.warnings += found.missing.map {
             "\(copy.source.place) lists \($0.digest), which refers to \(found.subject), and does not have it: it is left "
                 + "out until it is there"
         }
@@ -107,10 +99,10 @@ struct ReferrerCopy: Sendable {
         outcome.warnings += listed.warnings
         outcome.hasWritten = outcome.hasWritten || listed.hasWritten
         guard !copy.source.isCache else { return outcome }
-        try await copy.cache.referrers.add(
+        try await copy.cache.given.note(
+            Set(found.referrers.map(\.manifest.descriptor.digest)),
             of: found.subject,
-            in: copy.job.target,
-            found.referrers.map(\.manifest.descriptor),
+            to: copy.job.target,
             removing: stale
         )
         return outcome
@@ -122,29 +114,42 @@ struct ReferrerCopy: Sendable {
     /// source has listed it before.
     private func stale(_ found: FoundReferrers, listedBefore former: Set<Digest>) async throws -> Set<Digest> {
         guard found.hasList else { return [] }
-        let (subject, target, referrers) = (found.subject, copy.job.target, copy.cache.referrers)
-        var given = Set(try await referrers.listed(of: subject, in: target))
+        let (subject, target, cache) = (found.subject, copy.job.target, copy.cache)
+        var given = try await cache.given.all(of: subject, to: target)
         if !copy.job.otherSources.isEmpty {
             // What another source's registry has mounted never came here: who lists it is not known.
-            let here = try await referrers.here(of: subject, in: target).map(\.digest)
-            given.formIntersection(Set(here).union(try await referrers.lost(of: subject, in: target)))
+            let here = try await cache.given.here(of: subject, to: target).map(\.digest)
+            given.formIntersection(try await cache.given.lost(of: subject, to: target).union(here))
         }
         // Asked for last: who gives something to the target has noted before that it is listed.
         let left = found.referrers.map(\.manifest.descriptor) + found.missing + found.unread
-        let others = try await referrers.listed(of: subject, besides: [target, copy.job.source])
+        let others = try await cache.referrers.listed(of: subject, besides: [target, copy.job.source])
         let kept = try await copy.listedElsewhere(subject).union(others.subtracting(former))
         return given.subtracting(left.map(\.digest)).subtracting(kept)
     }
 
-    /// Whether the target says that it still has what it was given.
+    /// Whether the target says that it still has what it was given, or something else that others have put under its tag: who
+    /// signs as well adds to what is there.
     private func isThere(_ referrer: Referrer) async throws -> Bool {
         let digest = referrer.manifest.descriptor.digest
         if let tag = referrer.tag { try copy.known.referrerIndexes.take(tag, for: digest, by: copy.job) }
         let reference = referrer.tag.map(Reference.tag) ?? .digest(digest)
-        guard case .known(let there?) = try await copy.target.asking({ try await $0.resolve(reference) }) else {
-            return false
+        switch try await copy.target.asking({ try await $0.resolve(reference) }) {
+        case .known(let there): return there != nil
+        case .unknown: return referrer.tag != nil
         }
-        return there.digest == digest
+    }
+
+    /// Tells what others have put under a signature's tag where the source has something new for it.
+    private func replacing(_ referrer: Referrer, _ given: Set<Digest>) async throws -> [String] {
+        guard let tag = referrer.tag, !given.isEmpty, !given.contains(referrer.manifest.descriptor.digest),
+            case .known(let there?) = try await copy.target.asking({ try await $0.resolve(.tag(tag)) }),
+            there.digest != referrer.manifest.descriptor.digest, !given.contains(there.digest)
+        else { return [] }
+        return [
+            "\(copy.target.location):\(tag) was \(there.digest), which upstream does not have; it is replaced by "
+                + "\(referrer.manifest.descriptor.digest)"
+        ]
     }
 
     private func send(_ referrer: Referrer) async throws {

@@ -135,7 +135,7 @@ struct ReferrerNews {
 
     /// What the cache had of that and has lost, but for what one of cosign's tags is, which nobody lists.
     private func lost(_ subject: Digest) async throws -> Set<Digest> {
-        let lost = Set(try await copy.cache.referrers.lost(of: subject, in: copy.job.target))
+        let lost = try await copy.cache.given.lost(of: subject, to: copy.job.target)
         guard !lost.isEmpty else { return [] }
         return try await lost.subtracting(copy.tagged(subject, at: copy.job.source))
             .subtracting(copy.listedElsewhere(subject))
@@ -167,20 +167,24 @@ struct ReferrerNews {
     private func given(_ subject: Digest) async throws -> Given {
         Given(
             subject: subject,
-            here: try await copy.cache.referrers.here(of: subject, in: copy.job.target),
-            all: Set(try await copy.cache.referrers.listed(of: subject, in: copy.job.target))
+            here: try await copy.cache.given.here(of: subject, to: copy.job.target),
+            all: try await copy.cache.given.all(of: subject, to: copy.job.target)
         )
     }
 }
 
-extension ImageCopy {
+extension CopyJob {
     /// The source's tags under which referrers are kept: from the entry's listing, else from one listing of our own,
     /// which serves all tags of the repository in this run.
-    func referrerTags() async throws -> ReferrerTags {
-        if let tags = job.referrerTags { return tags }
+    func referrerTags(_ source: any ImageSource, _ known: KnownContent) async throws -> ReferrerTags {
+        if let referrerTags { return referrerTags }
         let list = { () async throws -> ReferrerTags in try await source.referrerTags() }
-        return try await known.referrerTags.value(for: job.source, isGood: { _ in true }, fetch: list)
+        return try await known.referrerTags.value(for: self.source, isGood: { _ in true }, fetch: list)
     }
+}
+
+extension ImageCopy {
+    func referrerTags() async throws -> ReferrerTags { try await job.referrerTags(source, known) }
 
     /// Whether the target has lost one of the tags under which referrers are kept: it does not list it, and says so when it
     /// is asked for it.

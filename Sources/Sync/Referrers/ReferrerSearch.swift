@@ -55,10 +55,14 @@ enum ReferrerTags: Sendable {
 /// By the referrers interface, by the tags that stand in for it, and by cosign's tags; which of the tags there are is
 /// known from one listing, so none is asked for in vain where the source gives it.
 struct ReferrerSearch: Sendable {
+    /// How far referrers of referrers are followed; what is cut off there is told.
+    static let maximumDepth = 64
+    /// How many referrers one image may have in all.
+    static let maximumCount = 1000
     private static let parallelism = 6
 
     let source: any ImageSource
-    let cache: ContentCache
+    let cache: ContentCache?
     let tags: ReferrerTags
     /// What was given what the source lists, where something was.
     var target: RepositoryReference?
@@ -79,6 +83,26 @@ struct ReferrerSearch: Sendable {
         case unread
     }
 
+    /// Goes through what refers to some manifests, what refers to that, and so on.
+    ///
+    /// - Returns: something of what is left out because it is too far away.
+    /// - Throws: ``CopyError`` that names the referrer, or says that there are too many; `CancellationError`; what the body
+    ///   throws.
+    func forEachLevel(
+        above subjects: [Digest],
+        _ body: ([FoundReferrers]) async throws -> Void
+    ) async throws -> Digest? {
+        var (level, seen, count) = (subjects, Set(subjects), 0)
+        for _ in 0..<Self.maximumDepth where !level.isEmpty {
+            let found = try await referrers(of: level)
+            count += found.reduce(0) { $0 + $1.referrers.count }
+            guard count <= Self.maximumCount else { throw CopyError(.tooManyReferrers) }
+            try await body(found)
+            level = found.flatMap(\.referrers).map(\.manifest.descriptor.digest).filter { seen.insert($0).inserted }
+        }
+        return level.first
+    }
+
     /// What refers to each of these manifests, in their order.
     ///
     /// - Throws: ``CopyError`` that names the referrer; `CancellationError`.
@@ -91,7 +115,7 @@ struct ReferrerSearch: Sendable {
             let listed = try await listed(subject)
             var seen: Set<Digest> = [subject]
             let named = (listed ?? []).filter { seen.insert($0.digest).inserted }
-            guard named.count <= ReferrerCopy.maximumCount else { throw CopyError(.tooManyReferrers) }
+            guard named.count <= Self.maximumCount else { throw CopyError(.tooManyReferrers) }
             var (found, missing, unread) = ([Referrer](), [Descriptor](), [Descriptor]())
             for descriptor in named {
                 switch try await read(descriptor) {
@@ -159,15 +183,14 @@ struct ReferrerSearch: Sendable {
 
     /// Whether the source is known to have listed something, or something was given of what it listed.
     private func hadList(_ subject: Digest) async throws -> Bool {
-        for place in [source.location] + (target.map { [$0] } ?? []) {
-            guard try await cache.referrers.listed(of: subject, in: place).isEmpty else { return true }
-        }
-        return false
+        guard let cache else { return false }
+        if let target, try await !cache.given.all(of: subject, to: target).isEmpty { return true }
+        return try await !cache.referrers.listed(of: subject, in: source.location).isEmpty
     }
 
     /// By the digest alone: registries are known to list other sizes and types than the manifest's.
     func read(_ descriptor: Descriptor) async throws -> Reading {
-        if let cached = try cache.manifest(descriptor.digest) { return .manifest(cached) }
+        if let cached = try cache?.manifest(descriptor.digest) { return .manifest(cached) }
         do {
             return try await source.manifest(.digest(descriptor.digest)).map(Reading.manifest) ?? .absent
         } catch let error as RegistryError where error.status == 410 {
