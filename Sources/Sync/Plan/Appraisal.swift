@@ -6,8 +6,10 @@ import OCI
 struct Appraisal: Sendable {
     /// `nil` when its manifests are not at hand.
     let graph: ImageGraph?
+    /// What refers to it and would come along.
+    private(set) var referrers: [ImageGraph] = []
     /// What is known without the target.
-    let cost: CopyCost
+    private(set) var cost: CopyCost
 
     /// Looks at a tag's image: its manifests from the cache, and from the source only where `reads` is set.
     ///
@@ -33,6 +35,46 @@ struct Appraisal: Sendable {
             graph = nil
             cost = CopyCost(of: tag.listed, platforms) ?? CopyCost(.unknown, manifests: 1)
         }
+    }
+
+    /// Looks at what refers to an image and would be copied with it, and finds what would make a run fail.
+    ///
+    /// - Parameters:
+    ///   - job: what would be copied.
+    ///   - source: where it is asked for.
+    ///   - cache: what need not be.
+    ///   - known: what the run knows.
+    /// - Throws: ``CopyError``; ``TargetCollision``; what the source throws.
+    mutating func addReferrers(
+        of job: CopyJob,
+        from source: any ImageSource,
+        _ cache: ContentCache?,
+        _ known: KnownContent
+    ) async throws {
+        guard let graph else { return }
+        let counted = CountedSource(source, reads: true)
+        let tags = try await job.referrerTags(source, known)
+        let search = ReferrerSearch(source: source, cache: cache, tags: tags)
+        var read = 0
+        _ = try await search.forEachLevel(above: graph.subjects) { found in
+            for (subject, referrer) in found.flatMap({ found in found.referrers.map { (found.subject, $0) } }) {
+                let digest = referrer.manifest.descriptor.digest
+                try await CopyError.naming(referrer.tag?.description ?? digest.description, of: subject) {
+                    if try cache?.manifest(digest) == nil { read += 1 }
+                    if let tag = referrer.tag { try known.referrerIndexes.take(tag, for: digest, by: job) }
+                    var walk = ImageWalk(source: counted, cache: cache)
+                    walk.keeps = false
+                    referrers.append(try await walk.graph(of: referrer.manifest, platforms: []))
+                }
+            }
+        }
+        if !source.isCache { cost.manifests += read + counted.count }
+    }
+
+    /// Of an image that the target has.
+    init(_ graph: ImageGraph) {
+        self.graph = graph
+        cost = CopyCost(.manifests, manifests: 0)
     }
 
     private static func top(
@@ -74,7 +116,9 @@ struct CostLedger {
         guard let graph = appraisal.graph else { return appraisal.cost }
         var cost = appraisal.cost
         let place = target.location
-        let unknown = graph.blobs.filter { !known.isKnown($0, as: .blob, in: place) }
+        var seen: Set<Digest> = []
+        let blobs = ([graph] + appraisal.referrers).flatMap(\.blobs).filter { seen.insert($0.digest).inserted }
+        let unknown = blobs.filter { !known.isKnown($0, as: .blob, in: place) }
         let there = try await unknown.map(limit: Self.parallelism) { blob in
             guard !isEmpty, case .known(true) = try await target.asking({ try await $0.contains(blob) }) else {
                 return false

@@ -75,16 +75,19 @@ struct TagRun: Sendable {
             (tag.decision, present) = try await compared(readingManifests: reads, keeping: false)
             switch tag.decision {
             case .copy:
-                let appraisal = try await Appraisal(of: tag, entry.platforms, from: source, run.cache, reads: reads)
+                var appraisal = try await Appraisal(of: tag, entry.platforms, from: source, run.cache, reads: reads)
                 if let cache = run.cache { try appraisal.graph?.require(from: source, in: cache) }
                 if let present, present == appraisal.graph?.top.descriptor.digest {
                     tag.decision = .upToDate(present)
                     return (tag, nil)
                 }
-                tag.image = appraisal.graph.map(EntryPlan.Image.init)
+                if reads, entry.includesReferrers { try await addReferrers(to: &appraisal) }
+                tag.image = appraisal.graph.map { EntryPlan.Image($0, appraisal.referrers) }
                 return (tag, appraisal)
             case .upToDate(let digest) where reads:
                 guard let (_, graph) = try await newReferrers(of: digest, keeping: false) else { break }
+                var appraisal = Appraisal(graph)
+                try await addReferrers(to: &appraisal)
                 tag.decision = .copyReferrers
                 tag.image = EntryPlan.Image(graph)
             default: break
@@ -95,6 +98,10 @@ struct TagRun: Sendable {
             tag.decision = .refused(error)
         }
         return (tag, nil)
+    }
+
+    private func addReferrers(to appraisal: inout Appraisal) async throws {
+        try await appraisal.addReferrers(of: job(repositoryIsEmpty: false), from: source, run.cache, run.known)
     }
 
     /// The decision, once digests have been compared where they decide, and what the target has under the tag where it
@@ -188,8 +195,8 @@ struct TagRun: Sendable {
         }
     }
 
-    private func imageCopy(through cache: ContentCache, repositoryIsEmpty: Bool) -> ImageCopy {
-        let job = CopyJob(
+    private func job(repositoryIsEmpty: Bool) -> CopyJob {
+        CopyJob(
             source: entry.source,
             reference: .tag(work.tag.source),
             target: entry.target,
@@ -202,8 +209,11 @@ struct TagRun: Sendable {
             otherSources: (run.referrerSources[entry.target] ?? []).filter { $0 != entry.source },
             entry: work.entry
         )
-        return ImageCopy(
-            job: job,
+    }
+
+    private func imageCopy(through cache: ContentCache, repositoryIsEmpty: Bool) -> ImageCopy {
+        ImageCopy(
+            job: job(repositoryIsEmpty: repositoryIsEmpty),
             source: source,
             target: target,
             cache: cache,
