@@ -186,6 +186,30 @@ struct ExportTests {
         }
     }
 
+    @Test("With --force a set takes the place of the former one, and a directory with two of them is not imported")
+    func formerSet() async throws {
+        try await Self.with { workspace, _ async throws in
+            let export = { (options: String...) in
+                let arguments = ["export", "-o", "usb/a.tar", "--progress", "none"] + options
+                return try await workspace.launch([Workspace.program] + arguments)
+            }
+            try Files.makeDirectory("\(workspace.path)/usb")
+            try Files.write("mine", to: "\(workspace.path)/usb/a.1-of-9.tar.txt")
+            #expect(try await export("--volume-size", "130KB").status == 0)
+            let first = try Files.list("\(workspace.path)/usb")
+            #expect(try await export().status == 0)
+            let both = try await workspace.run("import", "--cache-dir", "other", "usb")
+            #expect(both.status == 64 && both.errors.contains("usb/a.tar"), "\(both.errors)")
+            #expect(!Files.exists("\(workspace.path)/other"))
+            let forced = try await export("--force")
+            #expect(forced.status == 0 && forced.errors.contains("former set"), "\(forced.errors)")
+            #expect(try Files.list("\(workspace.path)/usb").sorted() == ["a.1-of-9.tar.txt", "a.tar"])
+            #expect(try await export("--volume-size", "130KB", "--force").status == 0)
+            #expect(try Files.list("\(workspace.path)/usb").sorted() == first.sorted())
+            #expect(try await workspace.run("import", "--cache-dir", "other", "usb").status == 0)
+        }
+    }
+
     @Test("Keys are made once, private and public, and sign", .requires(.tool("openssl")))
     func keys() async throws {
         try await Self.with { workspace, _ async throws in

@@ -251,7 +251,26 @@ package struct Exporter: Sendable {
         for item in archives where !item.archive.wasThere {
             try await write(item.volume, to: item.destination, named: item.archive.path)
         }
+        if overwrites { try removeFormer(of: path, count: count) }
         return archives.map(\.archive)
+    }
+
+    /// Removes what an export of the same name has left that had more archives, or fewer: it is replaced as a whole.
+    private func removeFormer(of path: String, count: Int) throws {
+        let slash = path.lastIndex(of: "/")
+        let place = slash.map { String(path[...$0]) } ?? ""
+        do throws(SystemError) {
+            let directory = try Directory(path: place.isEmpty ? "." : place)
+            for name in try directory.names() {
+                let volume = VolumeName(place + name)
+                let (whole, former) = (volume?.whole ?? place + name, volume?.count ?? 1)
+                guard whole == path, former != count, try directory.status(name)?.isRegular == true else { continue }
+                try directory.remove(name)
+                logger.notice("removed an archive of the former set", metadata: ["file": "\(place)\(name)"])
+            }
+        } catch {
+            throw CacheError(error, "remove the former archives", path: place.isEmpty ? "." : place)
+        }
     }
 
     private func write(_ volume: ArchiveVolume, to destination: ArchiveDestination, named name: String) async throws {

@@ -5,6 +5,7 @@ import FoundationEssentials
 import Lifecycle
 import Logging
 import OCI
+import Sync
 
 /// `imglife import`: takes images from archives into the cache.
 struct ImportCommand: Subcommand {
@@ -78,19 +79,21 @@ struct ImportCommand: Subcommand {
     }
 
     func run() async throws {
-        let sources = sources
         var options = ImportOptions()
         options.only = only
         options.name = name
+        var sources: [ArchiveSource] = []
         try await Failure.exiting {
+            sources = try archives()
             let configuration = parent.options.config ?? ProcessInfo.processInfo.environment["IMGLIFE_CONFIG"]
             guard configuration != "-" || !files.contains("-") else {
                 throw ValidationError("standard input can be read once only, as the configuration or as an archive")
             }
             options.keys = try keys.map(ArchiveKeyFile.verificationKey)
         }
-        let before = { @Sendable [self] in try await refuseUnreadable(sources) }
-        try await CacheAccess.run(parent.options, mode: .create, before: before) { [self, options] cache, access in
+        let before = { @Sendable [self, sources] in try await refuseUnreadable(sources) }
+        try await CacheAccess.run(parent.options, mode: .create, before: before) {
+            [self, options, sources] cache, access in
             var outcomes: [ImportOutcome] = []
             for source in sources { outcomes.append(try await outcome(source, cache, access, options)) }
             outcomes = ImportOutcome.settled(outcomes)
@@ -140,8 +143,22 @@ struct ImportCommand: Subcommand {
         }
     }
 
-    private var sources: [ArchiveSource] {
-        files.flatMap { $0 == "-" ? [.standardInput] : ArchiveSource.path($0).contained }
+    /// The archives, those of directories among them.
+    private func archives() throws -> [ArchiveSource] {
+        try files.flatMap { file in
+            guard file != "-" else { return [ArchiveSource.standardInput] }
+            let contained = ArchiveSource.path(file).contained
+            // In the order of their names an earlier set could come last.
+            let rivals = VolumeName.rivals(among: contained.map(\.name))
+            guard rivals.isEmpty else {
+                let names = rivals.map(\.displaySafe).joined(separator: ", ")
+                throw ValidationError(
+                    "\(file.displaySafe) holds archives of several exports of one name (\(names)): remove those of the "
+                        + "earlier ones, or name the archives in the order in which they count"
+                )
+            }
+            return contained
+        }
     }
 
     /// One archive that is refused does not keep the others from being imported.

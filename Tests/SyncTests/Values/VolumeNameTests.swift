@@ -1,0 +1,36 @@
+import Sync
+import Testing
+
+struct VolumeNameTests {
+    @Test(
+        "A name is that of a volume when a volume would be called so",
+        arguments: [
+            ("b.1-of-2.tar", "b.tar", 1, 2), ("usb/b.x.03-of-12.tar", "usb/b.x.tar", 3, 12), ("b.2-of-2", "b", 2, 2),
+        ]
+    )
+    func read(path: String, whole: String, number: Int, count: Int) throws {
+        let name = try #require(VolumeName(path))
+        #expect(name.whole == whole && name.number == number && name.count == count)
+    }
+
+    @Test(
+        "Any other name is none",
+        arguments: [
+            "b.tar", "b.1-of-1.tar", "b.0-of-2.tar", "b.3-of-2.tar", "b.1-of-12.tar", "b.01-of-2.tar",
+            "b.1-of-2.tar.gz",
+            "b.1-of.tar", ".1-of-2.tar", "1-of-2.tar", "b.-1-of-2.tar", "b.+1-of-2.tar", "",
+        ]
+    )
+    func refused(path: String) { #expect(VolumeName(path) == nil) }
+
+    @Test("Sets of one name are rivals, whatever else lies beside them")
+    func rivals() {
+        let names = [
+            "d/b.2-of-2.tar", "d/b.1-of-3.tar", "d/b.1-of-2.tar", "d/c.1-of-2.tar", "d/a.tar", "d/a.1-of-2.tar",
+        ]
+        #expect(
+            VolumeName.rivals(among: names) == ["d/a.1-of-2.tar", "d/a.tar", "d/b.1-of-2.tar", "d/b.1-of-3.tar"]
+        )
+        #expect(VolumeName.rivals(among: ["b.1-of-2.tar", "b.2-of-2.tar", "a.tar", "c.tar"]).isEmpty)
+    }
+}
