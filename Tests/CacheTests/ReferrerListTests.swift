@@ -60,18 +60,31 @@ struct ReferrerListTests {
             let configuration = configuration("\(path)/cache", clock: ContinuousClock())
             try await ContentCache.with(configuration) { one async throws in
                 try await ContentCache.with(configuration) { other async throws in
-                    let (subject, order) = (Self.image.digest, Watched<[String]>([]))
+                    let (subject, target) = (Self.image.digest, try Self.place("pub"))
+                    let order = Watched<[String]>([])
                     try await withThrowingTaskGroup(of: Void.self) { group in
-                        try await one.referrers.exclusively(subject) {
+                        try await one.referrers.exclusively(subject, at: target) {
                             group.addTask {
-                                try await other.referrers.exclusively(subject) { order.update { $0.append("other") } }
+                                try await other.referrers.exclusively(subject, at: target) {
+                                    order.update { $0.append("other") }
+                                }
                             }
+                            try await other.referrers.exclusively(subject, at: Self.place("other")) {}
                             for _ in 0..<100 { await Task.yield() }
                             order.update { $0.append("one") }
                         }
                         try await group.waitForAll()
                     }
                     #expect(order.value == ["one", "other"])
+                }
+                // Who has it may wait for its target for as long as that wants.
+                var hasty = configuration
+                hasty.lockTimeout = .zero
+                try await ContentCache.with(hasty) { other async throws in
+                    let place = try Self.place("pub")
+                    try await one.referrers.exclusively(Self.image.digest, at: place) {
+                        try await other.referrers.exclusively(Self.image.digest, at: place) {}
+                    }
                 }
             }
         }

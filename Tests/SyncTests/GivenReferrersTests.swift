@@ -89,4 +89,20 @@ struct GivenReferrersTests: ReferrerMirroring {
             }
         }
     }
+
+    @Test("Where a source does not tell what is new, the row of the tag says so")
+    func untold() async throws {
+        try await between(interfaceAt: true, true) { source, target in
+            let image = SampleImage.image()
+            source.load(image, repository: repository, tag: "v1")
+            source.load(.artifact(of: image.top), repository: repository)
+            try await MirrorRun.with { mirror async throws in
+                let entry = entry(source, target)
+                #expect(try await mirror.run(entry).rows.map(\.referrers) == [1])
+                source.script(RequestMatch("GET", .containing("/referrers/"), times: nil), .status(500))
+                let row = try #require(try await mirror.run(entry).rows.first)
+                #expect(row.status == .upToDate && row.warnings.count == 1, "\(row.warnings)")
+            }
+        }
+    }
 }

@@ -12,8 +12,8 @@ struct StoreLocks: Sendable {
     let clock: any Clock<Duration>
     let timeout: Duration
 
-    /// Waits for a lock; its file's name is `store`, `layout`, `import`, `volumes`, or two hexadecimal digits of a digest,
-    /// alone or behind `referrers-`.
+    /// Waits for a lock; its file's name is `store`, `layout`, `import`, `volumes`, `referrers-` with three hexadecimal
+    /// digits, or two hexadecimal digits of a digest.
     ///
     /// - Throws: ``CacheError`` (`locked`) after the timeout, naming the holder where it left a note.
     func acquire(_ name: String, _ mode: LockMode) async throws -> OpenFile {

@@ -1,3 +1,4 @@
+import NIOCore
 package import OCI
 
 /// What refers to images: their signatures, attestations and the like, by the repository that lists it.
@@ -76,14 +77,23 @@ package struct ReferrerLists: Sendable {
 
     /// Runs a body while nobody else who uses this cache changes what a target lists as referring to a manifest.
     ///
-    /// - Throws: ``CacheError`` (`locked`) after the timeout for locks; what the body throws.
+    /// Whoever has the lock may have to wait for its target: after the timeout for locks the body runs all the same.
+    ///
+    /// - Throws: ``CacheError``; what the body throws.
     package func exclusively<Result>(
         _ subject: Digest,
+        at target: RepositoryReference,
         _ body: () async throws -> Result
     ) async throws -> Result {
         guard !store.isReadOnly else { return try await body() }
-        let lock = try await store.locks.acquire("referrers-\(StoreLocks.shard(subject))", .exclusive)
-        defer { lock.unlock() }
+        let place = Digest.of(ByteBuffer(string: "\(target)@\(subject)")).hex.prefix(3)
+        let lock: OpenFile?
+        do {
+            lock = try await store.locks.acquire("referrers-\(place)", .exclusive)
+        } catch let error as CacheError where error.kind == .locked {
+            lock = nil
+        }
+        defer { lock?.unlock() }
         return try await body()
     }
 

@@ -5,7 +5,7 @@ import OCI
 /// Whether a source lists other referrers of an image that was mirrored before than its target was given.
 ///
 /// What the listing of tags shows costs nothing. Beyond it one question is asked, chosen at random where there are
-/// several; once in a run a second one, to find out that the registry has no referrers interface. An index stands for
+/// several, mostly one about a list: what is new is listed more often than a tag is changed. Once in a run a second one, to find out that the registry has no referrers interface. An index stands for
 /// its images, except where some platforms were chosen, which are asked for one by one.
 struct ReferrerNews {
     let copy: ImageCopy
@@ -21,13 +21,20 @@ struct ReferrerNews {
         case tag(TagName, Set<Digest>)
         /// Whether one of cosign's tags, which nobody lists, is there by now and none of these.
         case unlisted(TagName, Set<Digest>)
+
+        var isAboutList: Bool {
+            switch self {
+            case .interface, .index: true
+            case .tag, .unlisted: false
+            }
+        }
     }
 
     /// - Throws: ``TargetCollision``; `CacheError`; `CancellationError`; what source and target throw.
     func isThere() async throws -> Bool {
         guard var questions = try await questions() else { return true }
         if try await isListGone() { return true }
-        while let position = questions.indices.randomElement() {
+        while let position = Self.choice(among: questions) {
             switch questions.remove(at: position) {
             case .interface(let subjects):
                 guard let isNew = try await interface(subjects) else { continue }
@@ -44,6 +51,13 @@ struct ReferrerNews {
             }
         }
         return try await isListGone()
+    }
+
+    private static func choice(among questions: [Question]) -> Int? {
+        let lists = questions.indices.filter { questions[$0].isAboutList }
+        let tags = questions.indices.filter { !questions[$0].isAboutList }
+        guard !lists.isEmpty, !tags.isEmpty else { return questions.indices.randomElement() }
+        return (Int.random(in: 0..<4) == 0 ? tags : lists).randomElement()
     }
 
     private var search: ReferrerSearch { ReferrerSearch(source: copy.source, cache: copy.cache, tags: tags) }

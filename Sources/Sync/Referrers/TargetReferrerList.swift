@@ -25,7 +25,9 @@ struct TargetReferrerList: Sendable {
         if !isTold, !listed.isEmpty, let outcome = try await ask(gone) { return outcome }
         var outcome = Outcome()
         try await copy.known.referrerIndexes.exclusively(subject, in: copy.job.target) {
-            outcome = try await copy.cache.referrers.exclusively(subject) { try await rewrite(listed, without: gone) }
+            outcome = try await copy.cache.referrers.exclusively(subject, at: copy.job.target) {
+                try await rewrite(listed, without: gone)
+            }
         }
         // Where this run has given nothing it is not known yet whether the target lists by itself what it was given before.
         guard listed.isEmpty, !outcome.hasWritten,

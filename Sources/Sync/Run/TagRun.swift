@@ -57,8 +57,8 @@ struct TagRun: Sendable {
             let recovery = NameRecovery(entry: entry, source: source, target: target, cache: cache)
             if try await !recovery.recover(work.tag, present: digest) { run.collector.noteUnnamed() }
         }
-        if let row = try await copyNewReferrers(of: digest) { return row }
         var row = row(.upToDate)
+        if let copied = try await copyNewReferrers(of: digest, &row.warnings) { return copied }
         row.digest = digest
         row.drifted = digest == nil ? await drift() : false
         return row
@@ -85,7 +85,8 @@ struct TagRun: Sendable {
                 tag.image = appraisal.graph.map { EntryPlan.Image($0, appraisal.referrers) }
                 return (tag, appraisal)
             case .upToDate(let digest) where reads:
-                guard let (_, graph) = try await newReferrers(of: digest, keeping: false) else { break }
+                var warnings: [String] = []
+                guard let (_, graph) = try await newReferrers(of: digest, keeping: false, &warnings) else { break }
                 var appraisal = Appraisal(graph)
                 try await addReferrers(to: &appraisal)
                 tag.decision = .copyReferrers
@@ -240,7 +241,11 @@ struct TagRun: Sendable {
     /// What refers to an up-to-date image and came later, or went away, as the image that it refers to.
     ///
     /// - Returns: `nil` when there is nothing of the kind, or when that cannot be told, which a warning says.
-    private func newReferrers(of present: Digest?, keeping keeps: Bool) async throws -> (ImageCopy, ImageGraph)? {
+    private func newReferrers(
+        of present: Digest?,
+        keeping keeps: Bool,
+        _ warnings: inout [String]
+    ) async throws -> (ImageCopy, ImageGraph)? {
         guard entry.includesReferrers, let cache = run.cache, !options.isOffline else { return nil }
         let copy = imageCopy(through: cache, repositoryIsEmpty: false)
         do {
@@ -252,13 +257,14 @@ struct TagRun: Sendable {
         } catch let error where !error.isCancellation {
             let text = "it cannot be told whether something new refers to the image"
             run.logger.warning("\(text)", metadata: metadata(["error": "\(error)"]))
+            warnings.append("\(text): \(error)")
             return nil
         }
     }
 
     /// Brings what is new of that to the target.
-    private func copyNewReferrers(of present: Digest?) async throws -> SyncReport.Row? {
-        guard let (copy, mirrored) = try await newReferrers(of: present, keeping: true) else { return nil }
+    private func copyNewReferrers(of present: Digest?, _ warnings: inout [String]) async throws -> SyncReport.Row? {
+        guard let (copy, mirrored) = try await newReferrers(of: present, keeping: true, &warnings) else { return nil }
         return try await inTurn { _ in
             try await bringing(copy) {
                 let outcome = try await ReferrerCopy(copy: copy, graph: mirrored).run()

@@ -1,6 +1,7 @@
 import Sync
 import Testing
 
+@Suite(.timeLimit(.minutes(1)))
 struct VolumeNameTests {
     @Test(
         "A name is that of a volume when a volume would be called so",
