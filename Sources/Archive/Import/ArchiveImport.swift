@@ -15,11 +15,9 @@ final class ArchiveImport {
 
     /// - Throws: ``ArchiveRefusal``; ``CacheError``; `CancellationError`.
     func run() async throws -> ImportReport {
-        guard reading.contents.document?.volume != nil else { return try await decide() }
+        guard let set = reading.contents.document?.volume?.set else { return try await decide() }
         // Two volumes that come to their ends at once would each miss what the other has brought.
-        let lock = try await cache.staging.beginDecision()
-        defer { lock.unlock() }
-        return try await decide()
+        return try await cache.staging.deciding(of: set) { try await decide() }
     }
 
     private func decide() async throws -> ImportReport {

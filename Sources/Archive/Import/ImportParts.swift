@@ -42,7 +42,7 @@ final class ImportParts {
     func writer(for part: ArchiveDocument.Part) async throws -> PartWriter? {
         // Who finds it there relies on it beside others.
         guard let shared = try await unclaimed(part, .shared) else { return nil }
-        shared.giveBack()
+        shared.file.unlock()
         guard let mark = try await unclaimed(part, .exclusive) else { return nil }
         do {
             let whole = try await staging.acquire(wholeName(part.blob.digest), .shared, of: part.blob.digest)
@@ -71,7 +71,7 @@ final class ImportParts {
             claim(part, mark, isOurs: false)
             return nil
         } catch {
-            mark.giveBack()
+            mark.file.unlock()
             throw error
         }
     }
@@ -121,7 +121,8 @@ final class ImportParts {
 
     /// Ends the work on parts; what has come stays.
     func release() {
-        for claim in claims { claim.mark.giveBack() }
+        // Others may share the lock of what was found here, or has come.
+        for claim in claims { if claim.isOurs { claim.mark.giveBack() } else { claim.mark.file.unlock() } }
         claims = []
     }
 

@@ -215,7 +215,11 @@ extension Ingest {
         do throws(SystemError) {
             // Renamed it is a blob, and another process may have begun another file of its name.
             guard let status = try directory.status(name), try file.status().isSameFile(as: status) else { return }
-            guard status.size > 0, !isAnonymous else { return try directory.remove(name) }
+            guard status.size > 0, !isAnonymous else {
+                // Who only shares the lock leaves the file to those others.
+                guard try file.tryLock(.exclusive), isHere else { return }
+                return try directory.remove(name)
+            }
             if status.allocated > status.size { try file.giveBackReserve() }
         } catch {
             logger.warning(

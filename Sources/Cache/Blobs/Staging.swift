@@ -37,12 +37,15 @@ package struct Staging: Sendable {
     /// - Returns: the file, locked.
     /// - Throws: ``CacheError`` (`locked`) after the timeout for locks; ``SystemError``; `CancellationError`.
     package func acquire(_ name: String, _ mode: LockMode = .exclusive, of blob: Digest) async throws -> Ingest {
-        var waited = Duration.zero
+        var (waited, version) = (Duration.zero, FileStatus.Version?.none)
         while true {
             switch try Ingest.acquire(name, mode, in: store) {
             case .taken(let ingest): return ingest
             case .moved: continue
-            case .busy: break
+            case .busy(let file):
+                // Who writes into it, or hashes it, shows that it is at work.
+                let now = try file.status().version
+                if now != version { (version, waited) = (now, .zero) }
             }
             guard waited < store.configuration.lockTimeout else {
                 throw CacheError(
@@ -66,9 +69,30 @@ package struct Staging: Sendable {
         }
     }
 
-    /// Lets one process at a time decide what the volumes of sets that are here come to, until the lock that is returned is
-    /// freed.
-    package func beginDecision() async throws -> OpenFile { try await store.locks.acquire("volumes", .exclusive) }
+    /// How often whoever decides gives a sign of life.
+    private static let pulse = Duration.seconds(1)
+
+    /// Decides what the volumes of a set that are here come to, one process at a time; waits for one that is at it as long as
+    /// that gives signs of life.
+    ///
+    /// - Throws: ``CacheError`` (`locked`) after the timeout for locks; what the body throws.
+    package func deciding<Result>(
+        of set: Digest,
+        _ body: () async throws -> Result
+    ) async throws -> Result {
+        let lock = try await store.locks.acquire("volumes-\(set.hex.prefix(3))", .exclusive, ofLiving: true)
+        defer { lock.unlock() }
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [pulse = store.configuration.pulse] in
+                while true {
+                    try await pulse.sleep(for: Self.pulse)
+                    lock.touch()
+                }
+            }
+            defer { group.cancelAll() }
+            return try await body()
+        }
+    }
 
     /// Takes over a file of `ingest/` that has all of a blob's bytes, after hashing it again.
     ///

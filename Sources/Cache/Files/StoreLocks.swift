@@ -12,18 +12,25 @@ struct StoreLocks: Sendable {
     let clock: any Clock<Duration>
     let timeout: Duration
 
-    /// Waits for a lock; its file's name is `store`, `layout`, `import`, `volumes`, `referrers-` with three hexadecimal
-    /// digits, or two hexadecimal digits of a digest.
+    /// Waits for a lock; its file's name is `store`, `layout`, `import`, `volumes-` or `referrers-` with three
+    /// hexadecimal digits, or two hexadecimal digits of a digest.
     ///
+    /// - Parameters:
+    ///   - name: of its file.
+    ///   - mode: how it is held.
+    ///   - isAlive: whether the holder touches the file as long as it is at work, so that the timeout begins again.
+    /// - Returns: its file.
     /// - Throws: ``CacheError`` (`locked`) after the timeout, naming the holder where it left a note.
-    func acquire(_ name: String, _ mode: LockMode) async throws -> OpenFile {
+    func acquire(_ name: String, _ mode: LockMode, ofLiving isAlive: Bool = false) async throws -> OpenFile {
         let file = try open(name)
+        var version = try? file.status().version
         var interval = Duration.milliseconds(1)
         var waited = Duration.zero
         while try !attempt(file, mode, name) {
             guard waited < timeout else { throw busy(name, file) }
             try await clock.sleep(for: interval)
             waited += interval
+            if isAlive, let now = try? file.status().version, now != version { (version, waited) = (now, .zero) }
             interval = min(interval * 2, .milliseconds(25))
         }
         if name == "store", mode == .exclusive { note(file) }
