@@ -18,7 +18,7 @@ package struct ReferrerLists: Sendable {
         try await store.index.read { try $0.referrers.listed(of: subject, in: location) }
     }
 
-    /// What any repositories that have names, but for some, are known to list as referring to a manifest, here or not.
+    /// What any repositories, but for some, are known to list as referring to a manifest, here or not.
     package func listed(of subject: Digest, besides locations: [RepositoryReference]) async throws -> Set<Digest> {
         try await store.index.read { try $0.referrers.listed(of: subject, besides: locations) }
     }

@@ -44,14 +44,11 @@ struct ReferrerRows {
         )
     }
 
-    /// What any repositories list that have names, but for some: targets have none.
+    /// What any repositories list, but for some.
     func listed(of subject: Digest, besides locations: [RepositoryReference]) throws -> Set<Digest> {
         let rows = try Row.fetchAll(
             db.cachedStatement(
-                sql: """
-                    SELECT host, repository, referrer FROM referrers WHERE subject = ?
-                        AND EXISTS (SELECT 1 FROM names WHERE names.host = referrers.host AND names.repository = referrers.repository)
-                    """
+                sql: "SELECT host, repository, referrer FROM referrers WHERE subject = ?"
             ),
             arguments: [subject]
         )

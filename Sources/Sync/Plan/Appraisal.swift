@@ -6,8 +6,14 @@ import OCI
 struct Appraisal: Sendable {
     /// `nil` when its manifests are not at hand.
     let graph: ImageGraph?
+    /// Whether the target has it already.
+    private(set) var isThere = false
     /// What refers to it and would come along.
     private(set) var referrers: [ImageGraph] = []
+    /// Whether the target was given something that the source does not list any more.
+    private(set) var hasWithdrawn = false
+    /// What would be copied.
+    var copied: [ImageGraph] { (isThere ? [] : graph.map { [$0] } ?? []) + referrers }
     /// What is known without the target.
     private(set) var cost: CopyCost
 
@@ -57,14 +63,20 @@ struct Appraisal: Sendable {
         let search = ReferrerSearch(source: source, cache: cache, tags: tags)
         var read = 0
         _ = try await search.forEachLevel(above: graph.subjects) { found in
-            for (subject, referrer) in found.flatMap({ found in found.referrers.map { (found.subject, $0) } }) {
-                let digest = referrer.manifest.descriptor.digest
-                try await CopyError.naming(referrer.tag?.description ?? digest.description, of: subject) {
-                    if try cache?.manifest(digest) == nil { read += 1 }
-                    if let tag = referrer.tag { try known.referrerIndexes.take(tag, for: digest, by: job) }
-                    var walk = ImageWalk(source: counted, cache: cache)
-                    walk.keeps = false
-                    referrers.append(try await walk.graph(of: referrer.manifest, platforms: []))
+            for found in found {
+                let given = isThere ? try await cache?.given.all(of: found.subject, to: job.target) ?? [] : []
+                let listed = found.listed + found.referrers.map(\.manifest.descriptor)
+                hasWithdrawn = hasWithdrawn || found.hasList && !given.isSubset(of: listed.map(\.digest))
+                for referrer in found.referrers {
+                    let digest = referrer.manifest.descriptor.digest
+                    try await CopyError.naming(referrer.tag?.description ?? digest.description, of: found.subject) {
+                        if try cache?.manifest(digest) == nil { read += 1 }
+                        if let tag = referrer.tag { try known.referrerIndexes.take(tag, for: digest, by: job) }
+                        guard !given.contains(digest) else { return }
+                        var walk = ImageWalk(source: counted, cache: cache)
+                        walk.keeps = false
+                        referrers.append(try await walk.graph(of: referrer.manifest, platforms: []))
+                    }
                 }
             }
         }
@@ -72,8 +84,9 @@ struct Appraisal: Sendable {
     }
 
     /// Of an image that the target has.
-    init(_ graph: ImageGraph) {
+    init(there graph: ImageGraph) {
         self.graph = graph
+        isThere = true
         cost = CopyCost(.manifests, manifests: 0)
     }
 
@@ -113,11 +126,11 @@ struct CostLedger {
         to target: any ImageTarget,
         isEmpty: Bool
     ) async throws -> CopyCost {
-        guard let graph = appraisal.graph else { return appraisal.cost }
+        guard appraisal.graph != nil else { return appraisal.cost }
         var cost = appraisal.cost
         let place = target.location
         var seen: Set<Digest> = []
-        let blobs = ([graph] + appraisal.referrers).flatMap(\.blobs).filter { seen.insert($0.digest).inserted }
+        let blobs = appraisal.copied.flatMap(\.blobs).filter { seen.insert($0.digest).inserted }
         let unknown = blobs.filter { !known.isKnown($0, as: .blob, in: place) }
         let there = try await unknown.map(limit: Self.parallelism) { blob in
             guard !isEmpty, case .known(true) = try await target.asking({ try await $0.contains(blob) }) else {

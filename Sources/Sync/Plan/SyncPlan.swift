@@ -103,16 +103,16 @@ package struct EntryPlan: Sendable {
         package let digest: Digest
         /// What the source's tag points at: the same, unless platforms are chosen from it.
         package let source: Digest
-        /// Of its blobs, and of those of what refers to it and comes along.
+        /// Of the blobs that would be copied.
         package let bytes: Int64
         /// Platforms that are asked for and that it lacks, while it has others.
         package let missingPlatforms: [PlatformPattern]
 
-        init(_ graph: ImageGraph, _ referrers: [ImageGraph] = []) {
+        init(_ graph: ImageGraph, copying copied: [ImageGraph]) {
             missingPlatforms = graph.missingPlatforms
             digest = graph.top.descriptor.digest
             source = graph.source.digest
-            bytes = Set(([graph] + referrers).flatMap(\.blobs)).reduce(0) { $0 + $1.size }
+            bytes = Set(copied.flatMap(\.blobs)).reduce(0) { $0 + $1.size }
         }
     }
 

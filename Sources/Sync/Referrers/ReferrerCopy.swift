@@ -1,4 +1,5 @@
 import Cache
+import NIOCore
 import OCI
 
 /// Copies what refers to an image, what refers to that, and so on.
@@ -10,6 +11,8 @@ import OCI
 struct ReferrerCopy: Sendable {
     let copy: ImageCopy
     let graph: ImageGraph
+    /// Whether the target has the image already, so that others may have signed it there.
+    var isUpToDate = false
 
     /// What it came to.
     struct Outcome: Sendable {
@@ -69,8 +72,11 @@ struct ReferrerCopy: Sendable {
         for referrer in found.referrers {
             let digest = referrer.manifest.descriptor.digest
             try await CopyError.naming(referrer.tag?.description ?? digest.description, of: found.subject) {
-                if given.contains(digest), try await isThere(referrer) { return }
-                replaced += try await replacing(referrer, given)
+                switch try await standing(of: referrer, isGiven: given.contains(digest)) {
+                case .there: return try await keep(referrer)
+                case .replaced(let other): replaced.append(try text(replacing: other, by: referrer))
+                case .absent: break
+                }
                 try await send(referrer)
                 sent.append(referrer)
             }
@@ -128,34 +134,64 @@ struct ReferrerCopy: Sendable {
         return given.subtracting(left.map(\.digest)).subtracting(kept)
     }
 
-    /// Whether the target says that it still has what it was given, or something else that others have put under its tag: who
-    /// signs as well adds to what is there.
-    private func isThere(_ referrer: Referrer) async throws -> Bool {
+    /// What the target has of something that is to be there.
+    private enum Standing {
+        case there
+        case absent
+        /// Something else under its tag that others have put there, and that does not hold all of it.
+        case replaced(Digest)
+    }
+
+    /// Nothing is asked about what an image brings along that the target does not have itself.
+    private func standing(of referrer: Referrer, isGiven: Bool) async throws -> Standing {
         let digest = referrer.manifest.descriptor.digest
-        if let tag = referrer.tag { try copy.known.referrerIndexes.take(tag, for: digest, by: copy.job) }
-        let reference = referrer.tag.map(Reference.tag) ?? .digest(digest)
-        switch try await copy.target.asking({ try await $0.resolve(reference) }) {
-        case .known(let there): return there != nil
-        case .unknown: return referrer.tag != nil
+        guard let tag = referrer.tag else {
+            guard isGiven else { return .absent }
+            let present = try await copy.target.asking { try await $0.resolve(.digest(digest)) }
+            guard case .known(let there?) = present, there.digest == digest else { return .absent }
+            return .there
+        }
+        try copy.known.referrerIndexes.take(tag, for: digest, by: copy.job)
+        guard isGiven || isUpToDate else { return .absent }
+        switch try await copy.target.asking({ try await $0.manifest(.tag(tag)) }) {
+        case .known(nil): return .absent
+        case .known(let there?):
+            let isWhole = there.descriptor.digest == digest || there.adds(to: referrer.manifest)
+            return isGiven || isWhole ? .there : .replaced(there.descriptor.digest)
+        case .unknown: return isGiven ? .there : .absent
         }
     }
 
-    /// Tells what others have put under a signature's tag where the source has something new for it.
-    private func replacing(_ referrer: Referrer, _ given: Set<Digest>) async throws -> [String] {
-        guard let tag = referrer.tag, !given.isEmpty, !given.contains(referrer.manifest.descriptor.digest),
-            case .known(let there?) = try await copy.target.asking({ try await $0.resolve(.tag(tag)) }),
-            there.digest != referrer.manifest.descriptor.digest, !given.contains(there.digest)
-        else { return [] }
-        return [
-            "\(copy.target.location):\(tag) was \(there.digest), which upstream does not have; it is replaced by "
-                + "\(referrer.manifest.descriptor.digest)"
-        ]
+    private func text(replacing other: Digest, by referrer: Referrer) throws -> String {
+        "\(copy.target.location):\(referrer.tag?.description ?? "") was \(other), which upstream does not have; it is "
+            + "replaced by \(referrer.manifest.descriptor.digest)"
+    }
+
+    /// Has the cache know what the target has already, as far as it holds it.
+    private func keep(_ referrer: Referrer) async throws {
+        let top = referrer.manifest.descriptor
+        let isHere = try copy.cache.manifest(top.digest) != nil
+        if let tag = referrer.tag {
+            let known = try await copy.cache.names.resolve(.tag(tag), in: copy.job.source)?.digest
+            guard known != top.digest else { return }
+        } else if isHere {
+            return
+        }
+        guard !copy.source.isCache, !copy.cache.isReadOnly else { return }
+        var walk = ImageWalk(source: copy.source, cache: copy.cache)
+        let graph = try await walk.graph(of: referrer.manifest, platforms: [])
+        try await copy.cache.hold(graph.descriptors)
+        try await record(graph, of: referrer)
+    }
+
+    private func record(_ graph: ImageGraph, of referrer: Referrer) async throws {
+        try await copy.record(graph)
+        if let tag = referrer.tag, try copy.cache.contains(graph.top.descriptor) {
+            try await copy.cache.names.record(tag, of: copy.job.source, as: graph.top.descriptor)
+        }
     }
 
     private func send(_ referrer: Referrer) async throws {
-        if let tag = referrer.tag {
-            try copy.known.referrerIndexes.take(tag, for: referrer.manifest.descriptor.digest, by: copy.job)
-        }
         var walk = ImageWalk(source: copy.source, cache: copy.cache)
         let graph = try await walk.graph(of: referrer.manifest, platforms: [])
         try await copy.cache.hold(graph.descriptors)
@@ -169,10 +205,7 @@ struct ReferrerCopy: Sendable {
                 try await store(graph.top, as: referrer.tag)
             }
         }
-        try await copy.record(graph)
-        if let tag = referrer.tag, try copy.cache.contains(graph.top.descriptor) {
-            try await copy.cache.names.record(tag, of: copy.job.source, as: graph.top.descriptor)
-        }
+        try await record(graph, of: referrer)
     }
 
     private func store(_ manifest: Manifest, as tag: TagName?) async throws {
@@ -209,5 +242,21 @@ extension CopyError {
         case .referrer, .tooManyReferrers: true
         default: false
         }
+    }
+}
+
+extension Manifest {
+    /// Whether it has all layers of another one, and more: who signs as well adds a layer, and what it says is in its
+    /// annotations.
+    fileprivate func adds(to other: Manifest) -> Bool {
+        let (own, others) = (layerTexts, other.layerTexts)
+        return own.count > others.count && others.isSubset(of: own)
+    }
+
+    private var layerTexts: Set<String> {
+        let layers = (try? JSONValue(parsing: bytes))?["layers"]?.elements ?? []
+        return Set(
+            layers.compactMap { bytes.getString(at: bytes.readerIndex + $0.range.lowerBound, length: $0.range.count) }
+        )
     }
 }

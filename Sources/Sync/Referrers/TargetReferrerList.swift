@@ -18,7 +18,11 @@ struct TargetReferrerList: Sendable {
     /// - Returns: what to tell, and whether the list has changed.
     /// - Throws: what source and target throw; `CacheError`; `CancellationError`. Safe to repeat.
     func change(adding listed: [Manifest], removing gone: Set<Digest>, isTold: Bool) async throws -> Outcome {
-        guard !listed.isEmpty || !gone.isEmpty else { return Outcome() }
+        guard !listed.isEmpty || !gone.isEmpty else {
+            // Nor is one missed then.
+            if !copy.cache.isReadOnly { try await copy.cache.names.forgetCopy(to: try place) }
+            return Outcome()
+        }
         guard copy.known.referrerIndexes.areKept(by: copy.job.target) != true else {
             return Outcome(warnings: staying(gone))
         }

@@ -33,7 +33,9 @@ extension Syncer {
             tag,
             entry,
             appraisal in
-            guard case .copy(let isEmpty, _) = tag.decision, let appraisal else { return }
+            guard let appraisal else { return }
+            var isEmpty = false
+            if case .copy(let repositoryIsEmpty, _) = tag.decision { isEmpty = repositoryIsEmpty }
             let (source, target) = (configuration.entries[entry].source, configuration.entries[entry].target)
             do {
                 tag.cost = try await ledger.cost(
@@ -126,7 +128,7 @@ extension Syncer {
             row.reason = tag.decision.reason
             row.digest = tag.image?.digest
             row.sourceDigest = tag.image?.source
-            if case .copy = tag.decision { row.plannedBytes = tag.image?.bytes }
+            row.plannedBytes = tag.image?.bytes
             row.warnings = tag.image?.missingPlatforms.map(TagRun.lack) ?? []
             for warning in row.warnings {
                 logger.warning("\(warning)", metadata: configuration.entries[position].metadata)

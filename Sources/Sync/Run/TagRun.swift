@@ -82,15 +82,17 @@ struct TagRun: Sendable {
                     return (tag, nil)
                 }
                 if reads, entry.includesReferrers { try await addReferrers(to: &appraisal) }
-                tag.image = appraisal.graph.map { EntryPlan.Image($0, appraisal.referrers) }
+                tag.image = appraisal.graph.map { EntryPlan.Image($0, copying: appraisal.copied) }
                 return (tag, appraisal)
             case .upToDate(let digest) where reads:
                 var warnings: [String] = []
-                guard let (_, graph) = try await newReferrers(of: digest, keeping: false, &warnings) else { break }
-                var appraisal = Appraisal(graph)
+                guard let (copy, graph) = try await newReferrers(of: digest, keeping: false, &warnings) else { break }
+                var appraisal = Appraisal(there: graph)
                 try await addReferrers(to: &appraisal)
+                guard try await wouldWrite(appraisal, copy, graph) else { break }
                 tag.decision = .copyReferrers
-                tag.image = EntryPlan.Image(graph)
+                tag.image = EntryPlan.Image(graph, copying: appraisal.copied)
+                return (tag, appraisal)
             default: break
             }
         } catch is CountedSource.Unread {
@@ -99,6 +101,18 @@ struct TagRun: Sendable {
             tag.decision = .refused(error)
         }
         return (tag, nil)
+    }
+
+    /// Whether a run that looks for what is new would write anything.
+    private func wouldWrite(_ appraisal: Appraisal, _ copy: ImageCopy, _ graph: ImageGraph) async throws -> Bool {
+        if !appraisal.referrers.isEmpty { return true }
+        for subject in graph.subjects {
+            let list = TargetReferrerList(copy: copy, subject: subject)
+            if !appraisal.hasWithdrawn, try await !list.isLost() { continue }
+            if case .known(_?) = try await copy.target.referrers(of: subject) { continue }
+            return true
+        }
+        return false
     }
 
     private func addReferrers(to appraisal: inout Appraisal) async throws {
@@ -267,7 +281,7 @@ struct TagRun: Sendable {
         guard let (copy, mirrored) = try await newReferrers(of: present, keeping: true, &warnings) else { return nil }
         return try await inTurn { _ in
             try await bringing(copy) {
-                let outcome = try await ReferrerCopy(copy: copy, graph: mirrored).run()
+                let outcome = try await ReferrerCopy(copy: copy, graph: mirrored, isUpToDate: true).run()
                 var row = row(outcome.hasWritten ? .synced : .upToDate)
                 row.digest = mirrored.top.descriptor.digest
                 row.warnings = warn(outcome.warnings)
