@@ -15,9 +15,9 @@ struct TagWork: Sendable {
 
 /// Brings one tag of a run to its end: up to date, copied, or failed.
 struct TagRun: Sendable {
-    private let work: TagWork
-    private let run: Syncer
-    private let entry: Configuration.Entry
+    let work: TagWork
+    let run: Syncer
+    let entry: Configuration.Entry
     private let start = ContinuousClock.now
 
     init(_ work: TagWork, of run: Syncer) {
@@ -26,7 +26,7 @@ struct TagRun: Sendable {
         entry = run.configuration.entries[work.entry]
     }
 
-    private var source: any ImageSource { run.places.source(at: entry.source) }
+    var source: any ImageSource { run.places.source(at: entry.source) }
     private var target: any ImageTarget { run.places.target(at: entry.target) }
     /// Whether the cache is asked alone, or nothing at all is written.
     private var options: Syncer.Options { run.options }
@@ -64,64 +64,9 @@ struct TagRun: Sendable {
         return row
     }
 
-    /// What would be done with the tag, and what its image is made of where it would be copied: with manifests read a
-    /// run would end as this says, whether a tag is gone, a source down, or no platform there.
-    ///
-    /// - Throws: `CancellationError` only.
-    func appraised(readingManifests reads: Bool) async throws -> (tag: EntryPlan.Tag, appraisal: Appraisal?) {
-        var tag = work.tag
-        do {
-            let present: Digest?
-            (tag.decision, present) = try await compared(readingManifests: reads, keeping: false)
-            switch tag.decision {
-            case .copy:
-                var appraisal = try await Appraisal(of: tag, entry.platforms, from: source, run.cache, reads: reads)
-                if let cache = run.cache { try appraisal.graph?.require(from: source, in: cache) }
-                if let present, present == appraisal.graph?.top.descriptor.digest {
-                    tag.decision = .upToDate(present)
-                    return (tag, nil)
-                }
-                if reads, entry.includesReferrers { try await addReferrers(to: &appraisal) }
-                tag.image = appraisal.graph.map { EntryPlan.Image($0, copying: appraisal.copied) }
-                return (tag, appraisal)
-            case .upToDate(let digest) where reads:
-                var warnings: [String] = []
-                guard let (copy, graph) = try await newReferrers(of: digest, keeping: false, &warnings) else { break }
-                var appraisal = Appraisal(there: graph)
-                try await addReferrers(to: &appraisal)
-                guard try await wouldWrite(appraisal, copy, graph) else { break }
-                tag.decision = .copyReferrers
-                tag.image = EntryPlan.Image(graph, copying: appraisal.copied)
-                return (tag, appraisal)
-            default: break
-            }
-        } catch is CountedSource.Unread {
-            tag.decision = .compare(present: nil)
-        } catch let error where !error.isCancellation {
-            tag.decision = .refused(error)
-        }
-        return (tag, nil)
-    }
-
-    /// Whether a run that looks for what is new would write anything.
-    private func wouldWrite(_ appraisal: Appraisal, _ copy: ImageCopy, _ graph: ImageGraph) async throws -> Bool {
-        if !appraisal.referrers.isEmpty { return true }
-        for subject in graph.subjects {
-            let list = TargetReferrerList(copy: copy, subject: subject)
-            if !appraisal.hasWithdrawn, try await !list.isLost() { continue }
-            if case .known(_?) = try await copy.target.referrers(of: subject) { continue }
-            return true
-        }
-        return false
-    }
-
-    private func addReferrers(to appraisal: inout Appraisal) async throws {
-        try await appraisal.addReferrers(of: job(repositoryIsEmpty: false), from: source, run.cache, run.known)
-    }
-
     /// The decision, once digests have been compared where they decide, and what the target has under the tag where it
     /// seems to be something else.
-    private func compared(
+    func compared(
         readingManifests reads: Bool = true,
         keeping keeps: Bool = true
     ) async throws -> (EntryPlan.Decision, present: Digest?) {
@@ -210,7 +155,7 @@ struct TagRun: Sendable {
         }
     }
 
-    private func job(repositoryIsEmpty: Bool) -> CopyJob {
+    func job(repositoryIsEmpty: Bool) -> CopyJob {
         CopyJob(
             source: entry.source,
             reference: .tag(work.tag.source),
@@ -255,7 +200,7 @@ struct TagRun: Sendable {
     /// What refers to an up-to-date image and came later, or went away, as the image that it refers to.
     ///
     /// - Returns: `nil` when there is nothing of the kind, or when that cannot be told, which a warning says.
-    private func newReferrers(
+    func newReferrers(
         of present: Digest?,
         keeping keeps: Bool,
         _ warnings: inout [String]
