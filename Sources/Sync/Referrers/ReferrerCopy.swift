@@ -72,7 +72,7 @@ struct ReferrerCopy: Sendable {
         for referrer in found.referrers {
             let digest = referrer.manifest.descriptor.digest
             try await CopyError.naming(referrer.tag?.description ?? digest.description, of: found.subject) {
-                switch try await standing(of: referrer, isGiven: given.contains(digest)) {
+                switch try await standing(of: referrer, given) {
                 case .there: return try await keep(referrer)
                 case .replaced(let other): replaced.append(try text(replacing: other, by: referrer))
                 case .absent: break
@@ -83,18 +83,7 @@ struct ReferrerCopy: Sendable {
         }
         let stale = copy.source.isCache ? [] : try await stale(found, listedBefore: former)
         var outcome = Outcome(hasWritten: !sent.isEmpty)
-        outcome.warnings = replaced
-        outcome.warnings += found.missing.map {
-            "\(copy.source.place) lists \($0.digest), which refers to \(found.subject), and does not have it: it is left "
-                + "out until it is there"
-        }
-        outcome.warnings += found.missingTags.map {
-            "\(copy.source.place) lists the tag \($0), and does not have it: it is left out until it is there"
-        }
-        outcome.warnings += found.unread.map {
-            "\(copy.source.place) lists \($0.digest) of type \($0.mediaType.description.displaySafe), which refers to "
-                + "\(found.subject) and is no manifest of a kind that is mirrored: it is left out"
-        }
+        outcome.warnings = replaced + leftOut(of: found)
         let listed = try await CopyError.naming("the list of referrers", of: found.subject) {
             try await TargetReferrerList(copy: copy, subject: found.subject).change(
                 adding: found.referrers.filter { $0.tag == nil }.map(\.manifest),
@@ -112,6 +101,22 @@ struct ReferrerCopy: Sendable {
             removing: stale
         )
         return outcome
+    }
+
+    /// What is not copied, one line each.
+    private func leftOut(of found: FoundReferrers) -> [String] {
+        let missing = found.missing.map {
+            "\(copy.source.place) lists \($0.digest), which refers to \(found.subject), and does not have it: it is left "
+                + "out until it is there"
+        }
+        let missingTags = found.missingTags.map {
+            "\(copy.source.place) lists the tag \($0), and does not have it: it is left out until it is there"
+        }
+        let unread = found.unread.map {
+            "\(copy.source.place) lists \($0.digest) of type \($0.mediaType.description.displaySafe), which refers to "
+                + "\(found.subject) and is no manifest of a kind that is mirrored: it is left out"
+        }
+        return missing + missingTags + unread
     }
 
     /// What the target was given and none of its sources lists any more.
@@ -143,8 +148,9 @@ struct ReferrerCopy: Sendable {
     }
 
     /// Nothing is asked about what an image brings along that the target does not have itself.
-    private func standing(of referrer: Referrer, isGiven: Bool) async throws -> Standing {
+    private func standing(of referrer: Referrer, _ given: Set<Digest>) async throws -> Standing {
         let digest = referrer.manifest.descriptor.digest
+        let isGiven = given.contains(digest)
         guard let tag = referrer.tag else {
             guard isGiven else { return .absent }
             let present = try await copy.target.asking { try await $0.resolve(.digest(digest)) }
@@ -157,7 +163,9 @@ struct ReferrerCopy: Sendable {
         case .known(nil): return .absent
         case .known(let there?):
             let isWhole = there.descriptor.digest == digest || there.adds(to: referrer.manifest)
-            return isGiven || isWhole ? .there : .replaced(there.descriptor.digest)
+            if isGiven || isWhole { return .there }
+            // What it was given before is its source's to replace.
+            return given.contains(there.descriptor.digest) ? .absent : .replaced(there.descriptor.digest)
         case .unknown: return isGiven ? .there : .absent
         }
     }
