@@ -112,7 +112,7 @@ enum ImageSyncerFile {
 
     /// `host/name:tags` without its tags, and the tags: several between commas, or an expression between slashes.
     private static func source(_ rule: String) -> (repository: String, tags: String?) {
-        if let start = rule.range(of: ":/"), rule.hasSuffix("/"),
+        if let start = rule.firstRange(of: ":/"), rule.hasSuffix("/"),
             rule.distance(from: start.upperBound, to: rule.endIndex) > 1
         {
             return (String(rule[..<start.lowerBound]), String(rule[rule.index(after: start.lowerBound)...]))
@@ -140,17 +140,5 @@ enum ImageSyncerFile {
 extension ForeignValue {
     var isNull: Bool {
         if case .null = self { true } else { false }
-    }
-}
-
-extension String {
-    /// The first place of a short text.
-    fileprivate func range(of text: String) -> Range<Index>? {
-        var index = startIndex
-        while index < endIndex {
-            if self[index...].hasPrefix(text) { return index..<self.index(index, offsetBy: text.count) }
-            index = self.index(after: index)
-        }
-        return nil
     }
 }
