@@ -47,9 +47,7 @@ struct ReferrerRows {
     /// What any repositories list, but for some.
     func listed(of subject: Digest, besides locations: [RepositoryReference]) throws -> Set<Digest> {
         let rows = try Row.fetchAll(
-            db.cachedStatement(
-                sql: "SELECT host, repository, referrer FROM referrers WHERE subject = ?"
-            ),
+            db.cachedStatement(sql: "SELECT host, repository, referrer FROM referrers WHERE subject = ?"),
             arguments: [subject]
         )
         return Set(

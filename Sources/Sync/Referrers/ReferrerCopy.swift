@@ -162,12 +162,27 @@ struct ReferrerCopy: Sendable {
         switch try await copy.target.asking({ try await $0.manifest(.tag(tag)) }) {
         case .known(nil): return .absent
         case .known(let there?):
-            let isWhole = there.descriptor.digest == digest || there.adds(to: referrer.manifest)
+            let isWhole = there.descriptor.digest == digest || Self.adds(there, to: referrer.manifest)
             if isGiven || isWhole { return .there }
             // What it was given before is its source's to replace.
             return given.contains(there.descriptor.digest) ? .absent : .replaced(there.descriptor.digest)
         case .unknown: return isGiven ? .there : .absent
         }
+    }
+
+    /// Whether one has all layers of another, and more: who signs as well adds a layer, and what it says is in its annotations.
+    private static func adds(_ manifest: Manifest, to other: Manifest) -> Bool {
+        let (own, others) = (layers(of: manifest), layers(of: other))
+        return own.count > others.count && others.isSubset(of: own)
+    }
+
+    /// As they are written, annotations and all.
+    private static func layers(of manifest: Manifest) -> Set<String> {
+        let bytes = manifest.bytes
+        let layers = (try? JSONValue(parsing: bytes))?["layers"]?.elements ?? []
+        return Set(
+            layers.compactMap { bytes.getString(at: bytes.readerIndex + $0.range.lowerBound, length: $0.range.count) }
+        )
     }
 
     private func text(replacing other: Digest, by referrer: Referrer) throws -> String {
@@ -250,21 +265,5 @@ extension CopyError {
         case .referrer, .tooManyReferrers: true
         default: false
         }
-    }
-}
-
-extension Manifest {
-    /// Whether it has all layers of another one, and more: who signs as well adds a layer, and what it says is in its
-    /// annotations.
-    fileprivate func adds(to other: Manifest) -> Bool {
-        let (own, others) = (layerTexts, other.layerTexts)
-        return own.count > others.count && others.isSubset(of: own)
-    }
-
-    private var layerTexts: Set<String> {
-        let layers = (try? JSONValue(parsing: bytes))?["layers"]?.elements ?? []
-        return Set(
-            layers.compactMap { bytes.getString(at: bytes.readerIndex + $0.range.lowerBound, length: $0.range.count) }
-        )
     }
 }
