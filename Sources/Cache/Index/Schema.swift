@@ -47,8 +47,11 @@ enum Schema {
             try db.execute(sql: CopyRows.schema)
         }
         migrator.registerMigration("13 given referrers") { db in
-            try db.execute(sql: GivenRows.schema)
+            try db.execute(sql: GivenRows.withoutSources)
             try db.execute(sql: GivenRows.taken)
+        }
+        migrator.registerMigration("14 sources of given referrers") { db in
+            try db.execute(sql: GivenRows.withSources)
         }
         return migrator
     }

@@ -18,11 +18,6 @@ package struct ReferrerLists: Sendable {
         try await store.index.read { try $0.referrers.listed(of: subject, in: location) }
     }
 
-    /// What any repositories, but for some, are known to list as referring to a manifest, here or not.
-    package func listed(of subject: Digest, besides locations: [RepositoryReference]) async throws -> Set<Digest> {
-        try await store.index.read { try $0.referrers.listed(of: subject, besides: locations) }
-    }
-
     /// Of what a repository lists as referring to a manifest, what the cache had and has lost.
     package func lost(of subject: Digest, in location: RepositoryReference) async throws -> [Digest] {
         let recorded = try await store.index.read { db in

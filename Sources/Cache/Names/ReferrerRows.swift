@@ -44,18 +44,6 @@ struct ReferrerRows {
         )
     }
 
-    /// What any repositories list, but for some.
-    func listed(of subject: Digest, besides locations: [RepositoryReference]) throws -> Set<Digest> {
-        let rows = try Row.fetchAll(
-            db.cachedStatement(sql: "SELECT host, repository, referrer FROM referrers WHERE subject = ?"),
-            arguments: [subject]
-        )
-        return Set(
-            try rows.filter { !locations.contains(try RepositoryReference(row: $0)) }
-                .map { try $0.decode(Digest.self, forColumn: "referrer") }
-        )
-    }
-
     /// Of what a repository lists, the manifests that are recorded as there, in its order.
     func descriptors(of subject: Digest, in location: RepositoryReference) throws -> [Descriptor] {
         try Descriptor.fetchAll(

@@ -16,13 +16,16 @@ struct CopyJob: Sendable {
     var referrerTags: ReferrerTags?
     /// The same of the target.
     var targetReferrerTags: ReferrerTags?
-    /// From where else referrers are copied to the target.
-    var otherSources: [RepositoryReference] = []
     /// The position of its entry.
     var entry = 0
 
     /// The target's tag.
     var place: Names.Place { Names.Place(location: target, tag: tag) }
+
+    /// What the source gives to the target of what refers to a manifest.
+    func gift(of subject: Digest) -> GivenReferrers.Gift {
+        GivenReferrers.Gift(of: subject, from: source, to: target)
+    }
 }
 
 /// What a copy came to.

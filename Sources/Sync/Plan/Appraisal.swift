@@ -65,8 +65,8 @@ struct Appraisal: Sendable {
         _ = try await search.forEachLevel(above: graph.subjects) { found in
             for found in found {
                 let given = isThere ? try await cache?.given.all(of: found.subject, to: job.target) ?? [] : []
-                let listed = found.listed + found.referrers.map(\.manifest.descriptor)
-                hasWithdrawn = hasWithdrawn || found.hasList && !given.isSubset(of: listed.map(\.digest))
+                let own = isThere ? try await cache?.given.content(of: job.gift(of: found.subject)).listed ?? [] : []
+                hasWithdrawn = hasWithdrawn || found.hasList && !own.isSubset(of: found.listed.map(\.digest))
                 for referrer in found.referrers {
                     let digest = referrer.manifest.descriptor.digest
                     try await CopyError.naming(referrer.tag?.description ?? digest.description, of: found.subject) {

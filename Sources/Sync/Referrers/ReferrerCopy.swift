@@ -29,12 +29,11 @@ struct ReferrerCopy: Sendable {
         search.target = copy.job.target
         var outcome = Outcome()
         let last = try await search.forEachLevel(above: graph.subjects) { found in
-            let former = try await listed(found.map(\.subject))
             // Before the target is given anything: what one source of it lists another does not take away.
             if !copy.source.isCache { try await note(found) }
             for found in found {
                 outcome.count += found.referrers.count
-                let sent = try await send(found, listedBefore: former[found.subject] ?? [])
+                let sent = try await send(found)
                 outcome.warnings += sent.warnings
                 outcome.hasWritten = outcome.hasWritten || sent.hasWritten
             }
@@ -46,28 +45,21 @@ struct ReferrerCopy: Sendable {
         return outcome
     }
 
-    /// What the source is known to have listed until now.
-    private func listed(_ subjects: [Digest]) async throws -> [Digest: Set<Digest>] {
-        var listed: [Digest: Set<Digest>] = [:]
-        for subject in subjects {
-            listed[subject] = Set(try await copy.cache.referrers.listed(of: subject, in: copy.job.source))
-        }
-        return listed
-    }
-
-    /// Notes what the source lists, and forgets those of cosign's tags that it has no more.
+    /// Notes what the source lists and is to give, and forgets those of cosign's tags that it has no more.
     private func note(_ found: [FoundReferrers]) async throws {
         for found in found {
             for tag in found.subject.cosignTags where !found.referrers.contains(where: { $0.tag == tag }) {
                 guard try await copy.cache.names.resolve(.tag(tag), in: copy.job.source) != nil else { continue }
                 _ = try await copy.cache.names.remove(tag, of: copy.job.source)
             }
+            try await copy.cache.given.announce(found.content.all, in: copy.job.gift(of: found.subject))
         }
         try await copy.cache.noteReferrers(found, in: copy.job.source)
     }
 
-    private func send(_ found: FoundReferrers, listedBefore former: Set<Digest>) async throws -> Outcome {
+    private func send(_ found: FoundReferrers) async throws -> Outcome {
         let given = try await copy.cache.given.all(of: found.subject, to: copy.job.target)
+        let own = try await copy.cache.given.content(of: copy.job.gift(of: found.subject))
         var (sent, replaced) = ([Referrer](), [String]())
         for referrer in found.referrers {
             let digest = referrer.manifest.descriptor.digest
@@ -81,26 +73,35 @@ struct ReferrerCopy: Sendable {
                 sent.append(referrer)
             }
         }
-        let stale = copy.source.isCache ? [] : try await stale(found, listedBefore: former)
         var outcome = Outcome(hasWritten: !sent.isEmpty)
         outcome.warnings = replaced + leftOut(of: found)
         let listed = try await CopyError.naming("the list of referrers", of: found.subject) {
             try await TargetReferrerList(copy: copy, subject: found.subject).change(
                 adding: found.referrers.filter { $0.tag == nil }.map(\.manifest),
-                removing: stale.filter { try copy.cache.manifest($0)?.subject?.digest == found.subject },
+                withdrawing: withdrawn(found, own),
                 isTold: sent.contains { $0.tag == nil }
             )
         }
         outcome.warnings += listed.warnings
         outcome.hasWritten = outcome.hasWritten || listed.hasWritten
-        guard !copy.source.isCache else { return outcome }
-        try await copy.cache.given.note(
-            Set(found.referrers.map(\.manifest.descriptor.digest)),
-            of: found.subject,
-            to: copy.job.target,
-            removing: stale
-        )
+        if !copy.source.isCache { try await note(found, besides: own) }
         return outcome
+    }
+
+    private func withdrawn(_ found: FoundReferrers, _ own: GivenReferrers.Content) -> Set<Digest> {
+        found.hasList && !copy.source.isCache ? own.listed.subtracting(found.listed.map(\.digest)) : []
+    }
+
+    /// Notes what the source has given, and forgets what it has given before and has no more.
+    private func note(_ found: FoundReferrers, besides own: GivenReferrers.Content) async throws {
+        let (gift, content) = (copy.job.gift(of: found.subject), found.content)
+        let left = found.hasList ? Set(found.listed.map(\.digest)) : own.listed
+        try await copy.cache.given.forget(own.all.subtracting(content.all).subtracting(left), in: gift)
+        let given = GivenReferrers.Content(
+            listed: content.listed.union(own.listed.intersection(left)),
+            tagged: content.tagged
+        )
+        try await copy.cache.given.note(given, in: gift)
     }
 
     /// What is not copied, one line each.
@@ -117,26 +118,6 @@ struct ReferrerCopy: Sendable {
                 + "\(found.subject) and is no manifest of a kind that is mirrored: it is left out"
         }
         return missing + missingTags + unread
-    }
-
-    /// What the target was given and none of its sources lists any more.
-    ///
-    /// Sources of other configurations are not known as such: what any other repository lists is taken away only where this
-    /// source has listed it before.
-    private func stale(_ found: FoundReferrers, listedBefore former: Set<Digest>) async throws -> Set<Digest> {
-        guard found.hasList else { return [] }
-        let (subject, target, cache) = (found.subject, copy.job.target, copy.cache)
-        var given = try await cache.given.all(of: subject, to: target)
-        if !copy.job.otherSources.isEmpty {
-            // What another source's registry has mounted never came here: who lists it is not known.
-            let here = try await cache.given.here(of: subject, to: target).map(\.digest)
-            given.formIntersection(try await cache.given.lost(of: subject, to: target).union(here))
-        }
-        // Asked for last: who gives something to the target has noted before that it is listed.
-        let left = found.referrers.map(\.manifest.descriptor) + found.missing + found.unread
-        let others = try await cache.referrers.listed(of: subject, besides: [target, copy.job.source])
-        let kept = try await copy.listedElsewhere(subject).union(others.subtracting(former))
-        return given.subtracting(left.map(\.digest)).subtracting(kept)
     }
 
     /// What the target has of something that is to be there.

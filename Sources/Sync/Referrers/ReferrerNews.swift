@@ -95,11 +95,11 @@ struct ReferrerNews {
                 }
                 questions.append(.tag(tag, [last]))
             } else if tags.isUnlisted {
-                if isFirst { questions.append(.unlisted(tag, given.all)) }
+                if isFirst { questions.append(.unlisted(tag, given.tagged)) }
             } else if tags.mayHave(tag) {
                 // Of what the target has mounted the cache knows no more than that it was given.
-                if !given.elsewhere.isEmpty {
-                    questions.append(.tag(tag, given.elsewhere))
+                if !given.tagged.isEmpty {
+                    questions.append(.tag(tag, given.tagged))
                 } else if try await copy.source.resolve(.tag(tag)) != nil {
                     // What is listed and cannot be had is no news, until it can.
                     return nil
@@ -132,58 +132,23 @@ struct ReferrerNews {
     /// The same of a subject whose list has no tag: only where no interface may list it, which refuses to for now.
     private func isGone(_ subject: Digest) async throws -> Bool {
         guard copy.known.referrerIndexes.keeper(of: copy.job.source) == .tags else { return false }
-        return try await !listable(given(subject)).subtracting(copy.tagged(subject, at: copy.job.source)).isEmpty
+        return try await !given(subject).listed.isEmpty
     }
 
     private func differs(_ listed: [Descriptor], _ subject: Digest) async throws -> Bool {
         let given = try await given(subject)
         let there = listed.filter { $0.digest != subject }
-        guard try await listable(given).isSubset(of: there.map(\.digest)) else { return true }
-        guard try await lost(subject).isSubset(of: there.map(\.digest)) else { return true }
-        for descriptor in there where !given.all.contains(descriptor.digest) {
+        guard given.listed.isSubset(of: there.map(\.digest)) else { return true }
+        for descriptor in there where !given.listed.contains(descriptor.digest) {
             // What is listed and cannot be had is no news, until it can.
             if case .manifest = try await search.read(descriptor) { return true }
         }
         return false
     }
 
-    /// What the cache had of that and has lost, but for what one of cosign's tags is, which nobody lists.
-    private func lost(_ subject: Digest) async throws -> Set<Digest> {
-        let lost = try await copy.cache.given.lost(of: subject, to: copy.job.target)
-        guard !lost.isEmpty else { return [] }
-        return try await lost.subtracting(copy.tagged(subject, at: copy.job.source))
-            .subtracting(copy.listedElsewhere(subject))
-    }
-
-    /// What the target was given of what refers to a manifest.
-    private struct Given {
-        let subject: Digest
-        let here: [Descriptor]
-        let all: Set<Digest>
-
-        /// What the cache does not hold.
-        var elsewhere: Set<Digest> { all.subtracting(here.map(\.digest)) }
-    }
-
-    /// What of it the source's list would name: what else there is may be what one of cosign's tags is at the source, or come
-    /// from another source.
-    private func listable(_ given: Given) async throws -> Set<Digest> {
-        let here = try given.here.filter { try copy.cache.manifest($0)?.subject?.digest == given.subject }
-        let referrers = copy.cache.referrers
-        let elsewhere = try await copy.listedElsewhere(given.subject)
-            .union(try await referrers.listed(of: given.subject, besides: [copy.job.target, copy.job.source]))
-        guard !elsewhere.isEmpty else { return Set(here.map(\.digest)) }
-        // What the source is known to have listed is missed all the same, so that no source waits for another to withdraw it.
-        let own = try await referrers.listed(of: given.subject, in: copy.job.source)
-        return Set(here.map(\.digest)).subtracting(elsewhere.subtracting(own))
-    }
-
-    private func given(_ subject: Digest) async throws -> Given {
-        Given(
-            subject: subject,
-            here: try await copy.cache.given.here(of: subject, to: copy.job.target),
-            all: try await copy.cache.given.all(of: subject, to: copy.job.target)
-        )
+    /// What the source has given to the target.
+    private func given(_ subject: Digest) async throws -> GivenReferrers.Content {
+        try await copy.cache.given.content(of: copy.job.gift(of: subject))
     }
 }
 
@@ -209,25 +174,6 @@ extension ImageCopy {
             case .known(nil) = try await target.asking({ try await $0.manifest(.tag(tag)) })
         else { return false }
         return true
-    }
-
-    /// What the target's other sources list as referring to a manifest, or keep under cosign's tags, as far as that is known.
-    func listedElsewhere(_ subject: Digest) async throws -> Set<Digest> {
-        var listed: Set<Digest> = []
-        for source in job.otherSources {
-            listed.formUnion(try await cache.referrers.listed(of: subject, in: source))
-            listed.formUnion(try await tagged(subject, at: source))
-        }
-        return listed
-    }
-
-    /// What cosign's tags were at a source.
-    fileprivate func tagged(_ subject: Digest, at source: RepositoryReference) async throws -> Set<Digest> {
-        var tagged: Set<Digest> = []
-        for tag in subject.cosignTags {
-            if let known = try await cache.names.resolve(.tag(tag), in: source) { tagged.insert(known.digest) }
-        }
-        return tagged
     }
 
     /// What was mirrored of the tag before: what the target is known to have, as the cache remembers it, else as the target

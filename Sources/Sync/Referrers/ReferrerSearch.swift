@@ -26,6 +26,14 @@ struct FoundReferrers: Sendable {
     /// Whether the source has a list, or had one and has none any more: a refused question does not mean that nothing refers to the
     /// subject.
     let hasList: Bool
+
+    /// What of it can be given to a target.
+    var content: GivenReferrers.Content {
+        let digests = { (isListed: Bool) in
+            Set(referrers.filter { ($0.tag == nil) == isListed }.map(\.manifest.descriptor.digest))
+        }
+        return GivenReferrers.Content(listed: digests(true), tagged: digests(false))
+    }
 }
 
 /// Which of the tags under which referrers are kept a source has.
@@ -184,7 +192,10 @@ struct ReferrerSearch: Sendable {
     /// Whether the source is known to have listed something, or something was given of what it listed.
     private func hadList(_ subject: Digest) async throws -> Bool {
         guard let cache else { return false }
-        if let target, try await !cache.given.all(of: subject, to: target).isEmpty { return true }
+        if let target {
+            let gift = GivenReferrers.Gift(of: subject, from: source.location, to: target)
+            if try await !cache.given.content(of: gift).listed.isEmpty { return true }
+        }
         return try await !cache.referrers.listed(of: subject, in: source.location).isEmpty
     }
 

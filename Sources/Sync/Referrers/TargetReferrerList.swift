@@ -13,24 +13,30 @@ struct TargetReferrerList: Sendable {
     ///
     /// - Parameters:
     ///   - listed: what the target has of what refers to the subject, and which no tag of its own names.
-    ///   - gone: what is to be listed no more.
+    ///   - withdrawn: what this source lists no more; what another goes on to give stays listed.
     ///   - isTold: whether the target was given some of it just now, and has had its chance to say that it lists it by itself.
     /// - Returns: what to tell, and whether the list has changed.
     /// - Throws: what source and target throw; `CacheError`; `CancellationError`. Safe to repeat.
-    func change(adding listed: [Manifest], removing gone: Set<Digest>, isTold: Bool) async throws -> Outcome {
-        guard !listed.isEmpty || !gone.isEmpty else {
+    func change(adding listed: [Manifest], withdrawing withdrawn: Set<Digest>, isTold: Bool) async throws -> Outcome {
+        guard !listed.isEmpty || !withdrawn.isEmpty else {
             // Nor is one missed then.
-            if !copy.cache.isReadOnly { try await copy.cache.names.forgetCopy(to: try place) }
+            if !copy.cache.isReadOnly, try await copy.cache.given.others(than: gift).isEmpty {
+                try await copy.cache.names.forgetCopy(to: try place)
+            }
             return Outcome()
         }
         guard copy.known.referrerIndexes.areKept(by: copy.job.target) != true else {
-            return Outcome(warnings: staying(gone))
+            return Outcome(warnings: staying(try await unclaimed(withdrawn)))
         }
-        if !isTold, !listed.isEmpty, let outcome = try await ask(gone) { return outcome }
-        var outcome = Outcome()
+        if !isTold, !listed.isEmpty, let outcome = try await ask(withdrawn) { return outcome }
+        var (outcome, gone) = (Outcome(), Set<Digest>())
         try await copy.known.referrerIndexes.exclusively(subject, in: copy.job.target) {
-            outcome = try await copy.cache.referrers.exclusively(subject, at: copy.job.target) {
-                try await rewrite(listed, without: gone)
+            (outcome, gone) = try await copy.cache.referrers.exclusively(subject, at: copy.job.target) {
+                let gone = try await unclaimed(withdrawn)
+                let outcome = try await rewrite(listed, without: gone)
+                // Of those that withdraw it together the last one has to see that it is the last.
+                try await copy.cache.given.forget(withdrawn, in: gift)
+                return (outcome, gone)
             }
         }
         // Where this run has given nothing it is not known yet whether the target lists by itself what it was given before.
@@ -44,12 +50,13 @@ struct TargetReferrerList: Sendable {
     /// Asks the target whether it lists by itself what it has.
     ///
     /// - Returns: `nil` where the list under the tag is what counts.
-    private func ask(_ gone: Set<Digest>) async throws -> Outcome? {
+    private func ask(_ withdrawn: Set<Digest>) async throws -> Outcome? {
         guard copy.known.referrerIndexes.areKept(by: copy.job.target) == nil else { return nil }
         switch try await copy.target.referrers(of: subject) {
         case .known(let entries?):
             copy.known.referrerIndexes.note(.registry, of: copy.job.target)
             if !copy.cache.isReadOnly { try await copy.cache.names.forgetCopy(to: try place) }
+            let gone = try await unclaimed(withdrawn)
             return Outcome(warnings: staying(gone.intersection(entries.map(\.descriptor.digest))))
         case .known(nil):
             copy.known.referrerIndexes.note(.tags, of: copy.job.target)
@@ -57,6 +64,13 @@ struct TargetReferrerList: Sendable {
         case .unknown:
             return try await copy.cache.names.isCopied(to: try place) ? nil : Outcome()
         }
+    }
+
+    private var gift: GivenReferrers.Gift { copy.job.gift(of: subject) }
+
+    /// What no other source goes on to give.
+    private func unclaimed(_ withdrawn: Set<Digest>) async throws -> Set<Digest> {
+        withdrawn.isEmpty ? [] : withdrawn.subtracting(try await copy.cache.given.others(than: gift))
     }
 
     private var place: Names.Place {
@@ -81,6 +95,7 @@ struct TargetReferrerList: Sendable {
 
     /// Reads the index again just before it is written, as others add to it too.
     private func rewrite(_ listed: [Manifest], without gone: Set<Digest>) async throws -> Outcome {
+        guard !listed.isEmpty || !gone.isEmpty else { return Outcome() }
         let tag = try subject.referrersTag
         var outcome = Outcome()
         let present: Manifest?

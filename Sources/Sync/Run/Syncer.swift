@@ -44,8 +44,6 @@ package struct Syncer: Sendable {
     let places: ImagePlaces
     /// Those of the entries, in their order.
     let routes: [SyncReport.Route]
-    /// From where referrers are copied to a target.
-    let referrerSources: [RepositoryReference: Set<RepositoryReference>]
 
     /// - Parameters:
     ///   - configuration: what to mirror.
@@ -71,8 +69,6 @@ package struct Syncer: Sendable {
             health: MirrorHealth(logger: logger, clock: client.clock),
             held: options.isOffline ? cache : nil
         )
-        referrerSources = Dictionary(grouping: configuration.entries.filter(\.includesReferrers), by: \.target)
-            .mapValues { Set($0.map(\.source)) }
         routes = configuration.entries.map { SyncReport.Route(source: $0.source, target: $0.target) }
     }
 

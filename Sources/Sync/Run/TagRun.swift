@@ -166,7 +166,6 @@ struct TagRun: Sendable {
             includesReferrers: entry.includesReferrers,
             referrerTags: work.referrerTags,
             targetReferrerTags: work.targetReferrerTags,
-            otherSources: (run.referrerSources[entry.target] ?? []).filter { $0 != entry.source },
             entry: work.entry
         )
     }
