@@ -102,6 +102,7 @@ struct GivenReferrersTests: ReferrerMirroring {
                 source.script(RequestMatch("GET", .containing("/referrers/"), times: nil), .status(500))
                 let row = try #require(try await mirror.run(entry).rows.first)
                 #expect(row.status == .upToDate && row.warnings.count == 1, "\(row.warnings)")
+                #expect(try await mirror.foresee(entry).rows.map(\.warnings) == [row.warnings])
             }
         }
     }

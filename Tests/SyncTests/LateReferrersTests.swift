@@ -175,9 +175,11 @@ struct LateReferrersTests: ReferrerMirroring {
             source.load(image, repository: repository, tag: "v1")
             source.load(artifacts[0], repository: repository)
             try list(artifacts, of: image.digest, at: source)
-            try await MirrorRun.with { mirror in
+            try await MirrorRun.with { mirror async throws in
                 let entry = entry(source, target, "tag_regex: '^v'")
+                let foreseen = try await mirror.foresee(entry).rows
                 let first = try await mirror.run(entry).rows
+                #expect(foreseen.map(\.warnings) == first.map(\.warnings))
                 #expect(first.map(\.status) == [.synced])
                 #expect(first.map(\.referrers) == [1])
                 #expect(first.first?.warnings.contains { $0.contains("\(artifacts[1].digest)") } == true)
@@ -341,8 +343,10 @@ struct LateReferrersTests: ReferrerMirroring {
             )
             try await MirrorRun.with { mirror async throws in
                 let entry = entry(source, target, "tag_regex: '^v'")
+                let foreseen = try await mirror.foresee(entry).rows
                 let first = try await mirror.run(entry)
                 #expect(first.rows.map(\.referrers) == [1])
+                #expect(foreseen.map(\.warnings) == first.rows.map(\.warnings))
                 #expect(first.rows.first?.warnings.contains { $0.contains("lists the tag \(tag)") } == true)
                 target.forgetRequests()
                 for _ in 0..<4 { #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate]) }

@@ -12,6 +12,8 @@ struct Appraisal: Sendable {
     private(set) var referrers: [ImageGraph] = []
     /// Whether the target was given something that the source does not list any more.
     private(set) var hasWithdrawn = false
+    /// What a run would tell of what it leaves out, one line each.
+    private(set) var warnings: [String] = []
     /// What would be copied.
     var copied: [ImageGraph] { (isThere ? [] : graph.map { [$0] } ?? []) + referrers }
     /// What is known without the target.
@@ -62,8 +64,9 @@ struct Appraisal: Sendable {
         let tags = try await job.referrerTags(source, known)
         let search = ReferrerSearch(source: source, cache: cache, tags: tags)
         var read = 0
-        _ = try await search.forEachLevel(above: graph.subjects) { found in
+        let last = try await search.forEachLevel(above: graph.subjects) { found in
             for found in found {
+                warnings += found.leftOut(by: source)
                 let given = isThere ? try await cache?.given.all(of: found.subject, to: job.target) ?? [] : []
                 let own = isThere ? try await cache?.given.content(of: job.gift(of: found.subject)).listed ?? [] : []
                 hasWithdrawn = hasWithdrawn || found.hasList && !own.isSubset(of: found.listed.map(\.digest))
@@ -80,6 +83,7 @@ struct Appraisal: Sendable {
                 }
             }
         }
+        if let last { warnings.append(ReferrerSearch.leftOut(above: last)) }
         if !source.isCache { cost.manifests += read + counted.count }
     }
 

@@ -76,13 +76,19 @@ package struct EntryPlan: Sendable {
         /// What would be pushed under the tag, where its manifests are at hand.
         package var image: Image? {
             get { details?.image }
-            set { details = Details(image: newValue, cost: cost) }
+            set { details = Details(image: newValue, cost: cost, warnings: warnings) }
         }
 
         /// What the copy would cost, where that was asked for.
         package var cost: CopyCost? {
             get { details?.cost }
-            set { details = Details(image: image, cost: newValue) }
+            set { details = Details(image: image, cost: newValue, warnings: warnings) }
+        }
+
+        /// What a run would warn of, beside platforms that the image lacks; one line each.
+        package var warnings: [String] {
+            get { details?.warnings ?? [] }
+            set { details = Details(image: image, cost: cost, warnings: newValue) }
         }
     }
 
@@ -90,11 +96,11 @@ package struct EntryPlan: Sendable {
     private final class Details: Sendable {
         let image: Image?
         let cost: CopyCost?
+        let warnings: [String]
 
-        init?(image: Image?, cost: CopyCost?) {
-            guard image != nil || cost != nil else { return nil }
-            self.image = image
-            self.cost = cost
+        init?(image: Image?, cost: CopyCost?, warnings: [String]) {
+            guard image != nil || cost != nil || !warnings.isEmpty else { return nil }
+            (self.image, self.cost, self.warnings) = (image, cost, warnings)
         }
     }
 

@@ -38,10 +38,7 @@ struct ReferrerCopy: Sendable {
                 outcome.hasWritten = outcome.hasWritten || sent.hasWritten
             }
         }
-        if let last {
-            let depth = ReferrerSearch.maximumDepth
-            outcome.warnings.append("what refers to \(last) is left out: more than \(depth) levels")
-        }
+        if let last { outcome.warnings.append(ReferrerSearch.leftOut(above: last)) }
         return outcome
     }
 
@@ -74,7 +71,7 @@ struct ReferrerCopy: Sendable {
             }
         }
         var outcome = Outcome(hasWritten: !sent.isEmpty)
-        outcome.warnings = replaced + leftOut(of: found)
+        outcome.warnings = replaced + found.leftOut(by: copy.source)
         let listed = try await CopyError.naming("the list of referrers", of: found.subject) {
             try await TargetReferrerList(copy: copy, subject: found.subject).change(
                 adding: found.referrers.filter { $0.tag == nil }.map(\.manifest),
@@ -102,22 +99,6 @@ struct ReferrerCopy: Sendable {
             tagged: content.tagged
         )
         try await copy.cache.given.note(given, in: gift)
-    }
-
-    /// What is not copied, one line each.
-    private func leftOut(of found: FoundReferrers) -> [String] {
-        let missing = found.missing.map {
-            "\(copy.source.place) lists \($0.digest), which refers to \(found.subject), and does not have it: it is left "
-                + "out until it is there"
-        }
-        let missingTags = found.missingTags.map {
-            "\(copy.source.place) lists the tag \($0), and does not have it: it is left out until it is there"
-        }
-        let unread = found.unread.map {
-            "\(copy.source.place) lists \($0.digest) of type \($0.mediaType.description.displaySafe), which refers to "
-                + "\(found.subject) and is no manifest of a kind that is mirrored: it is left out"
-        }
-        return missing + missingTags + unread
     }
 
     /// What the target has of something that is to be there.

@@ -34,6 +34,22 @@ struct FoundReferrers: Sendable {
         }
         return GivenReferrers.Content(listed: digests(true), tagged: digests(false))
     }
+
+    /// What is not copied, one line each.
+    func leftOut(by source: any ImageSource) -> [String] {
+        let missing = missing.map {
+            "\(source.place) lists \($0.digest), which refers to \(subject), and does not have it: it is left "
+                + "out until it is there"
+        }
+        let missingTags = missingTags.map {
+            "\(source.place) lists the tag \($0), and does not have it: it is left out until it is there"
+        }
+        let unread = unread.map {
+            "\(source.place) lists \($0.digest) of type \($0.mediaType.description.displaySafe), which refers to "
+                + "\(subject) and is no manifest of a kind that is mirrored: it is left out"
+        }
+        return missing + missingTags + unread
+    }
 }
 
 /// Which of the tags under which referrers are kept a source has.
@@ -109,6 +125,10 @@ struct ReferrerSearch: Sendable {
             level = found.flatMap(\.referrers).map(\.manifest.descriptor.digest).filter { seen.insert($0).inserted }
         }
         return level.first
+    }
+
+    static func leftOut(above last: Digest) -> String {
+        "what refers to \(last) is left out: more than \(maximumDepth) levels"
     }
 
     /// What refers to each of these manifests, in their order.

@@ -129,15 +129,17 @@ extension Syncer {
             row.digest = tag.image?.digest
             row.sourceDigest = tag.image?.source
             row.plannedBytes = tag.image?.bytes
-            row.warnings = tag.image?.missingPlatforms.map(TagRun.lack) ?? []
-            for warning in row.warnings {
+            let missing = tag.image?.missingPlatforms.map(TagRun.lack) ?? []
+            for warning in missing {
                 logger.warning("\(warning)", metadata: configuration.entries[position].metadata)
             }
+            row.warnings = missing + tag.warnings
             return row
         }
         var row = row(of: position, tag: tag, .upToDate)
         row.digest = digest
         row.drifted = digest == nil ? nil : false
+        row.warnings = tag.warnings
         return row
     }
 }

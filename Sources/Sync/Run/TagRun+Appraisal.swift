@@ -19,13 +19,16 @@ extension TagRun {
                     return (tag, nil)
                 }
                 if reads, entry.includesReferrers { try await addReferrers(to: &appraisal) }
+                tag.warnings = warn(appraisal.warnings)
                 tag.image = appraisal.graph.map { EntryPlan.Image($0, copying: appraisal.copied) }
                 return (tag, appraisal)
             case .upToDate(let digest) where reads:
-                var warnings: [String] = []
-                guard let (copy, graph) = try await newReferrers(of: digest, keeping: false, &warnings) else { break }
+                guard let (copy, graph) = try await newReferrers(of: digest, keeping: false, &tag.warnings) else {
+                    break
+                }
                 var appraisal = Appraisal(there: graph)
                 try await addReferrers(to: &appraisal)
+                tag.warnings += warn(appraisal.warnings)
                 guard try await wouldWrite(appraisal, copy, graph) else { break }
                 tag.decision = .copyReferrers
                 tag.image = EntryPlan.Image(graph, copying: appraisal.copied)

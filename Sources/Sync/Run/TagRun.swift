@@ -246,7 +246,7 @@ struct TagRun: Sendable {
         run.failure(of: work.entry, tag: work.tag, error: error)
     }
 
-    private func warn(_ warnings: [String]) -> [String] {
+    func warn(_ warnings: [String]) -> [String] {
         for warning in warnings { run.logger.warning("\(warning)", metadata: metadata()) }
         return warnings
     }
