@@ -33,10 +33,4 @@ extension ImageSource {
     package var isCache: Bool { false }
 
     package func hasAlternative(for digest: Digest) -> Bool { false }
-
-    /// What refers to a manifest, as the source's own interface lists it; `nil` when it does not tell, for whatever reason.
-    package func listedReferrers(of digest: Digest) async throws -> [ReferrerEntry]? {
-        guard case .known(let listed) = try await referrers(of: digest) else { return nil }
-        return listed
-    }
 }

@@ -35,7 +35,7 @@ package protocol Upstream: ContentSource {
     ///
     /// OCI distribution-spec 1.1.1, end-12a and "Referrers Tag Schema".
     ///
-    /// - Returns: an empty list also for a manifest that is not there.
+    /// - Returns: an empty list also for a manifest that is not there; never one for a refusal, which is thrown.
     func referrers(of digest: Digest) async throws -> [ReferrerEntry]
 }
 

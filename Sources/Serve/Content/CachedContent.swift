@@ -134,9 +134,9 @@ package struct CachedContent: ServedContent {
         }
         let tag = Reference.tag(try digest.referrersTag)
         guard let descriptor = try await cache.names.resolve(tag, in: repository),
-            case .index(let index)? = try manifest(descriptor.digest)?.content
+            let list = try manifest(descriptor.digest)?.listedReferrers(of: digest)
         else { return referrers }
-        for entry in index.entries where listed.insert(entry.descriptor.digest).inserted {
+        for entry in list where listed.insert(entry.descriptor.digest).inserted {
             guard let found = try manifest(entry.descriptor.digest) else { continue }
             referrers.append(ReferrerEntry(found))
         }

@@ -69,13 +69,6 @@ enum ReferrerIndex {
 }
 
 extension Manifest {
-    /// What the index under a subject's tag lists; `nil` for anything else: some tools and registries have the subject itself
-    /// under that name.
-    func listedReferrers(of subject: Digest) -> [Descriptor]? {
-        guard case .index(let index) = content, descriptor.digest != subject else { return nil }
-        return index.entries.map(\.descriptor)
-    }
-
     /// The index without these entries; `nil` when it has none of them.
     fileprivate func removing(_ gone: Set<Digest>) throws -> Manifest? {
         guard case .index(let index) = content else { return nil }

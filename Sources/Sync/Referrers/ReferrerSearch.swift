@@ -206,7 +206,7 @@ struct ReferrerSearch: Sendable {
 
     private func taggedList(_ tag: TagName, _ subject: Digest) async throws -> TaggedList {
         guard let manifest = try await source.manifest(.tag(tag)) else { return .absent }
-        return manifest.listedReferrers(of: subject).map(TaggedList.list) ?? .unknown
+        return manifest.listedReferrers(of: subject).map { .list($0.map(\.descriptor)) } ?? .unknown
     }
 
     /// Whether the source is known to have listed something, or something was given of what it listed.

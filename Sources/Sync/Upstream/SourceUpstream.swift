@@ -39,11 +39,13 @@ struct SourceUpstream: Upstream {
 
     func referrers(of digest: Digest) async throws -> [ReferrerEntry] {
         try await UpstreamError.mapping {
-            if let listed = try await questions.listedReferrers(of: digest) { return listed }
-            guard case .index(let index)? = try await questions.manifest(.tag(digest.referrersTag))?.content else {
-                return []
-            }
-            return index.entries.map(ReferrerEntry.init)
+            let answer = try await questions.referrers(of: digest)
+            if case .known(let listed?) = answer { return listed }
+            let tagged = try await questions.manifest(.tag(digest.referrersTag))
+            if let listed = tagged?.listedReferrers(of: digest) { return listed }
+            // Who does not tell may have some all the same.
+            if case .unknown(let error) = answer { throw error }
+            return []
         }
     }
 

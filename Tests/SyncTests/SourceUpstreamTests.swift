@@ -1,0 +1,69 @@
+import Logging
+import OCI
+import Registry
+import Sync
+import TestSupport
+import Testing
+
+/// What a server in front of a registry hears of what refers to a manifest.
+@Suite(.timeLimit(.minutes(2)))
+struct SourceUpstreamTests: ReferrerMirroring {
+    private let image = SampleImage.multiPlatform()
+
+    private func withUpstream(
+        interface: Bool,
+        _ body: (ScriptedRegistry, any Upstream) async throws -> Void
+    ) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.options.referrersAPI = interface
+            registry.load(image, repository: repository, tag: "v1")
+            let text = "sync: {entries: [{\(entry(registry, registry))}]}"
+            let configuration = try Configuration(yaml: text, file: "imglife.yaml")
+            var registries = RegistryConfiguration(logger: LogText().logger)
+            registries.clock = TestClock()
+            registries.retry = RetryPolicy(attempts: 2)
+            try await RegistryClient.with(registries) { client in
+                let repositories = UpstreamRepositories(
+                    configuration,
+                    questions: client,
+                    opening: client,
+                    content: client,
+                    logger: registries.logger
+                )
+                let place = RepositoryReference(host: registry.host, repository: repository)
+                try await body(registry, repositories.upstream(of: place))
+            }
+        }
+    }
+
+    @Test(
+        "A refusal of the question does not say that there is nothing",
+        arguments: [
+            .status(401), .error(403, "DENIED"), .status(406), .html, .error(404, "MANIFEST_UNKNOWN"),
+            .error(404, "NAME_UNKNOWN"),
+        ] as [Action]
+    )
+    func refused(answer: Action) async throws {
+        try await withUpstream(interface: true) { registry, upstream async throws in
+            registry.script(RequestMatch("GET", "/referrers/", times: nil), answer)
+            await #expect(throws: UpstreamError.self) { _ = try await upstream.referrers(of: image.digest) }
+            try list([.artifact(of: image.top)], of: image.digest, at: registry)
+            #expect(try await upstream.referrers(of: image.digest).count == 1)
+        }
+    }
+
+    @Test("A registry without the interface and without a list has none")
+    func none() async throws {
+        try await withUpstream(interface: false) { _, upstream async throws in
+            #expect(try await upstream.referrers(of: image.digest).isEmpty)
+        }
+    }
+
+    @Test("An index under the tag of its own list is no list of its images")
+    func itself() async throws {
+        try await withUpstream(interface: false) { registry, upstream async throws in
+            registry.store.tag(try image.digest.referrersTag, image.digest, in: repository)
+            #expect(try await upstream.referrers(of: image.digest).isEmpty)
+        }
+    }
+}
