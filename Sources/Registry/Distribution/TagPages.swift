@@ -95,7 +95,7 @@ struct TagPages {
                     try pages.take(response)
                 } else if place.url != nil {
                     throw context.error(.unsupported, "a page of the list is missing", status: 404)
-                } else if repository.access == .push, !saysErrors(response) {
+                } else if repository.access == .push, !response.saysErrors {
                     // Who knows no such list says so as well, in other words than a registry's.
                     throw context.error(.unsupported, RegistryError.statusAlone(404), status: 404)
                 }
@@ -111,11 +111,6 @@ struct TagPages {
             )
         }
         return pages.tags
-    }
-
-    /// Whether an answer has errors in the form of the specification.
-    private static func saysErrors(_ response: HTTPResponse) -> Bool {
-        (try? JSONValue(parsing: response.bytes))?["errors"] != nil
     }
 
     private mutating func askWhole() {

@@ -94,7 +94,10 @@ final class HostClient: Sendable {
             places: configuration.connections?.places(at: host),
             configuration,
             transport,
-            stack: Authorize(next: Reach(endpoint, next: redirects), authorizer: authorizer)
+            stack: BelievedAbsence(
+                next: Authorize(next: Reach(endpoint, next: redirects), authorizer: authorizer),
+                timer: Timer(configuration.clock)
+            )
         )
     }
 

@@ -1,0 +1,75 @@
+import Concurrency
+import NIOHTTP1
+import OCI
+import Synchronization
+
+/// Believes of a registry alone that something is not there: who stands before one that is just being started says so of
+/// everything.
+///
+/// A 404 in a registry's words is one. Any other is believed where somebody answers as a registry at the base
+/// (OCI distribution-spec 1.1.1, end-1), and an outage elsewhere.
+final class BelievedAbsence: HTTPHandler {
+    /// How long a registry counts as there that was asked: nobody asks it again for each thing that it lacks.
+    private static let lifetime = Duration.seconds(5)
+
+    private let next: any HTTPHandler
+    private let timer: Timer
+    private let answers = SingleFlight<Lane, Bool>()
+    private let isThereUntil = Mutex(Duration.zero)
+
+    init(next: any HTTPHandler, timer: Timer) {
+        self.next = next
+        self.timer = timer
+    }
+
+    func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let response = try await next.send(request)
+        guard response.status == 404, response.isHome, doubts(request), !response.saysErrors else { return response }
+        guard try await isRegistry(request) else {
+            throw request.context.error(
+                .unavailable,
+                "who answers for it says of everything that it is not there, of /v2/ too",
+                status: 404
+            )
+        }
+        return response
+    }
+
+    /// Not where something else is asked next all the same: a GET after a manifest's HEAD, the whole after a range, the tag in the
+    /// place of the referrers interface.
+    private func doubts(_ request: HTTPRequest) -> Bool {
+        guard request.scope?.access == .pull else { return false }
+        switch request.context.action {
+        case .checkBlob: return true
+        case .listReferrers: return false
+        case .readBlob: return request.headers["Range"].isEmpty
+        default: return request.method == .GET
+        }
+    }
+
+    private func isRegistry(_ request: HTTPRequest) async throws -> Bool {
+        guard isThereUntil.withLock({ $0 }) <= timer.now() else { return true }
+        return try await answers.value(for: request.lane) {
+            var question = HTTPRequest(context: request.context, method: .GET, target: .path(""))
+            question.lane = request.lane
+            let isThere = try await next.send(question).isRegistry
+            if isThere { isThereUntil.withLock { $0 = timer.now() + Self.lifetime } }
+            return isThere
+        }
+    }
+}
+
+extension HTTPResponse {
+    /// Whether an answer has errors in the form of the specification.
+    var saysErrors: Bool { (try? JSONValue(parsing: bytes))?["errors"] != nil }
+
+    /// Whether an answer of the base without credentials is a registry's.
+    fileprivate var isRegistry: Bool {
+        switch status {
+        case 200..<300: !isWebPage || !isHome
+        case 401, 403: true
+        case 404: saysErrors
+        default: status < 500
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import OCI
+import TestSupport
+import Testing
+
+@testable import Registry
+
+/// Who says that something is not there: the registry, or somebody before one that is just being started.
+@Suite(.timeLimit(.minutes(5)))
+struct BelievedAbsenceTests {
+    private static let page = Action.status(
+        404,
+        headers: ["Content-Type": "text/plain"],
+        body: "404 page not found"
+    )
+
+    /// Everything that is asked of a source to which a 404 is an answer.
+    private static let questions: [(name: String, ask: @Sendable (Repository) async throws -> Bool)] = [
+        ("a tag", { try await $0.resolve(.tag("v1")) == nil }),
+        ("a manifest", { try await $0.manifest(.tag("v1")) == nil }),
+        ("a list of tags", { try await $0.tags() == nil }),
+        ("a blob's size", { try await $0.blobSize(SampleImage.image().digest) == nil }),
+    ]
+
+    @Test("Who says of everything that it is not there, of the base too, is an outage", arguments: questions.indices)
+    func nobody(index: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch(times: nil), Self.page)
+            try await withClient { client async throws in
+                let error = await #expect(throws: RegistryError.self, "\(Self.questions[index].name)") {
+                    _ = try await Self.questions[index].ask(client.pull(registry))
+                }
+                #expect(error?.kind == .unavailable, "\(Self.questions[index].name)")
+            }
+        }
+    }
+
+    @Test("The same of a registry is believed, and the registry is asked once for many", arguments: questions.indices)
+    func bare(index: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch(nil, .containing("/app/"), times: nil), Self.page)
+            try await withClient { client async throws in
+                for _ in 0..<3 { #expect(try await Self.questions[index].ask(client.pull(registry))) }
+            }
+            #expect(registry.requests.count { $0.path == "/v2/" } == 1)
+        }
+    }
+
+    @Test("A registry's own words need no second question", arguments: questions.indices.dropLast())
+    func words(index: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            try await withClient { client async throws in
+                #expect(try await Self.questions[index].ask(client.pull(registry)))
+            }
+            #expect(registry.requests.allSatisfy { $0.path != "/v2/" })
+        }
+    }
+
+    @Test("A blob that somebody else calls absent is not given up, and comes when the registry is there again")
+    func blob() async throws {
+        let image = SampleImage.image()
+        let blob = image.blobs[0]
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            registry.script(RequestMatch(times: 2), Self.page)
+            try await withClient { client async throws in
+                let bytes = try await client.pull(registry).bytes(of: blob.descriptor)
+                #expect(bytes == blob.source.buffer)
+            }
+        }
+    }
+
+    @Test("Of a target that is pushed to any 404 is believed")
+    func target() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch(times: nil), Self.page)
+            try await withClient { client async throws in
+                #expect(try await client.push(registry).resolve(.tag("v1")) == nil)
+            }
+            #expect(registry.requests.count == 1)
+        }
+    }
+}
