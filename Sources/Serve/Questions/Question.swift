@@ -36,12 +36,16 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         var failure: (error: UpstreamError, until: Duration)?
     }
 
+    /// How long an answer may take as a whole, so that one which never ends holds nobody who asks later.
+    static var deadline: Duration { .seconds(30) }
+
     /// How long a host that has failed is waited for by those who have an older answer.
     private static var shortPatience: Duration { .milliseconds(25) }
 
     private let lifetimes: Lifetimes
     private let servesStale: Bool
     private let patience: Duration
+    private let deadline: Duration
     private let time: Timer
     private let health: HostHealth
     private let flights: Flights<Key, Answer?>
@@ -52,18 +56,21 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     /// - Parameters:
     ///   - lifetimes: how long what is learnt is believed.
     ///   - servesStale: whether an answer that may hold no more is better than none.
+    ///   - deadline: how long an answer may take as a whole.
     ///   - capacity: how much may be kept, in bytes.
     ///   - context: what it shares with other questions.
     ///   - weigh: the bytes of an answer; `nil` for one that who asks finds elsewhere, so that it need not be kept.
     init(
         _ lifetimes: Lifetimes,
         servesStale: Bool = true,
+        deadline: Duration = Question.deadline,
         capacity: Int,
         _ context: QuestionContext,
         weigh: @escaping @Sendable (Answer) -> Int?
     ) {
         self.lifetimes = lifetimes
         self.servesStale = servesStale
+        self.deadline = deadline
         self.weigh = weigh
         patience = context.patience
         time = context.time
@@ -131,10 +138,10 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     private func hear(
         _ key: Key,
         _ host: RegistryHost,
-        _ fetch: @Sendable () async throws -> Answer?
+        _ fetch: @escaping @Sendable () async throws -> Answer?
     ) async throws -> Answer? {
         do {
-            let answer = try await health.hearing(host, fetch)
+            let answer = try await inFull(host) { [health] in try await health.hearing(host, fetch) }
             learn(answer, of: key)
             return answer
         } catch let error as UpstreamError {
@@ -144,6 +151,17 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
             former.failure = (error, time.now() + lifetimes.failure)
             keep(former, of: key)
             throw error
+        }
+    }
+
+    private func inFull(
+        _ host: RegistryHost,
+        _ question: @escaping @Sendable () async throws -> Answer?
+    ) async throws -> Answer? {
+        do {
+            return try await time.limit(deadline, question)
+        } catch is Timer.Expired {
+            throw UpstreamError(.timeout, "\(host) has not answered in full in \(deadline.components.seconds) seconds")
         }
     }
 

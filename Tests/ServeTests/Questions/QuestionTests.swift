@@ -172,20 +172,41 @@ struct QuestionTests {
                 }
             }
             async let first = ask("a")
-            try await clock.waitForSleepers(1)
+            try await clock.waitForSleepers(2)
             clock.advance(by: .seconds(3))
             #expect(try await first.source == .stale)
             for key in ["a", "b", "c"] { #expect(try await ask(key).source == .stale) }
             // When its rest is over it is asked again, and hardly waited for.
             clock.advance(by: .seconds(6))
             async let later = ask("b")
-            try await clock.waitForSleepers(1)
+            try await clock.waitForSleepers(3)
             clock.advance(by: .milliseconds(25))
             #expect(try await later.source == .stale)
             // The answers that were not waited for are known when they have come.
             isSlow.update { $0 = false }
             while try await ask("a").source == .stale { await Task.yield() }
             #expect(try await ask("a").answer == 1)
+        }
+    }
+
+    @Test("An answer that does not end is given up after half a minute, and the next who asks asks anew")
+    func deadline() async throws {
+        try await with { question, clock in
+            let isStuck = Watched(true)
+            let ask = { @Sendable in
+                try await question.ask("a", at: "example.com") {
+                    try await isStuck.wait { !$0 }
+                    return 2
+                }
+            }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await #expect(throws: UpstreamError.self) { _ = try await ask() } }
+                try await clock.waitForSleepers(1)
+                clock.advance(by: .seconds(30))
+                try await group.waitForAll()
+            }
+            isStuck.update { $0 = false }
+            #expect(try await ask().answer == 2)
         }
     }
 
