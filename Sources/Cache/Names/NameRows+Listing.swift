@@ -53,14 +53,12 @@ extension NameRows {
         return try TagRow.fetchAll(statement, arguments: start + (location.map { [$0.host, $0.repository] } ?? []))
     }
 
-    /// The tags of a repository that were given on demand; in no order.
-    func pulledTags(of location: RepositoryReference) throws -> [TagName] {
-        try Reference.fetchAll(
-            db.cachedStatement(
-                sql: "SELECT reference FROM names WHERE host = ? AND repository = ? AND NOT is_whole"
-            ),
-            arguments: [location.host, location.repository]
-        ).compactMap { if case .tag(let tag) = $0 { tag } else { nil } }
+    /// Whether a tag was given on demand.
+    func isPulled(_ tag: TagName, of location: RepositoryReference) throws -> Bool {
+        try db.exists(
+            "names WHERE host = ? AND repository = ? AND reference = ? AND NOT is_whole",
+            [location.host, location.repository, tag]
+        )
     }
 
     /// The first repository after one that has names: tags of whole images, or any.

@@ -39,21 +39,15 @@ extension Names {
         try await NameWalk(index: store.index).locations(isWhole: false)
     }
 
-    /// Forgets the names of tags that a repository turned out not to have, as far as their images are not all here.
+    /// Forgets the name of a tag that a repository turned out not to have, where its image is not all here.
     ///
     /// What is whole stays. Safe to repeat; costs no transaction when nothing changes.
     ///
-    /// - Parameters:
-    ///   - location: the repository.
-    ///   - isGone: whether it does not have the tag.
     /// - Throws: ``CacheError``.
-    package func forgetPulled(in location: RepositoryReference, where isGone: (TagName) -> Bool) async throws {
+    package func forgetPulled(_ tag: TagName, of location: RepositoryReference) async throws {
         guard !store.isReadOnly else { return }
-        let gone = try await store.index.read { try $0.names.pulledTags(of: location) }.filter(isGone)
-        guard !gone.isEmpty else { return }
-        try await store.index.write { db in
-            for tag in gone { try db.names.forgetPulled(tag, of: location) }
-        }
+        guard try await store.index.read({ try $0.names.isPulled(tag, of: location) }) else { return }
+        try await store.index.write { try $0.names.forgetPulled(tag, of: location) }
     }
 
     /// The size that a repository's manifests give a blob, in bytes.

@@ -40,6 +40,19 @@ struct PullThroughContext: Sendable {
         return (lifetime, min(lifetime, absence ?? lifetime), configuration.failureLifetime)
     }
 
+    /// Keeps what an upstream has said; a cache that cannot is no reason not to serve it.
+    func keeping(
+        _ warning: String,
+        _ repository: RepositoryReference,
+        _ body: (ContentCache) async throws -> Void
+    ) async {
+        do {
+            try await body(cache)
+        } catch {
+            logger.warning("\(warning)", metadata: ["repository": "\(repository)", "error": "\(error)"])
+        }
+    }
+
     /// What a client is told of a failure; never that something does not exist.
     ///
     /// - Throws: `CancellationError` where nobody waits for it any more.

@@ -6,6 +6,8 @@ import OCI
 /// The upstream's own list is the answer.
 struct PulledLists: Sendable {
     private static let capacity = 32 << 20
+    /// Long lists come in many pages.
+    private static let deadline = Duration.seconds(300)
 
     private let context: PullThroughContext
     /// Sorted.
@@ -15,10 +17,15 @@ struct PulledLists: Sendable {
     init(_ context: PullThroughContext) {
         self.context = context
         let brief = context.lifetimes(absence: context.configuration.absenceLifetime)
-        tagLists = Question(brief, capacity: Self.capacity, context.questions) { tags in
+        tagLists = Question(brief, deadline: Self.deadline, capacity: Self.capacity, context.questions) { tags in
             tags.reduce(0) { $0 + $1.description.utf8.count + 48 }
         }
-        referrerLists = Question(context.lifetimes(), capacity: Self.capacity, context.questions) { entries in
+        referrerLists = Question(
+            context.lifetimes(),
+            deadline: Self.deadline,
+            capacity: Self.capacity,
+            context.questions
+        ) { entries in
             entries.reduce(0) { sum, entry in
                 entry.annotations.reduce(sum + 512) { $0 + $1.key.utf8.count + $1.value.utf8.count + 96 }
             }
@@ -28,14 +35,9 @@ struct PulledLists: Sendable {
     /// What the upstream lists, or listed last; never the few tags that the cache happens to have.
     func tags(of repository: RepositoryReference, at upstream: any Upstream) async throws -> ServedList<TagName>? {
         do {
-            let told = try await tagLists.ask(repository, at: repository.host) { [cache = context.cache] in
-                guard let tags = try await upstream.tags() else {
-                    try await cache.names.forgetPulled(in: repository) { _ in true }
-                    return nil
-                }
-                let listed = Set(tags)
-                try await cache.names.forgetPulled(in: repository) { !listed.contains($0) }
-                return listed.sorted()
+            let told = try await tagLists.ask(repository, at: repository.host) {
+                // What a list leaves out may be there all the same: a tag is forgotten by what is said of itself.
+                try await upstream.tags().map { Set($0).sorted() }
             }
             return told.answer.map { list($0, isStale: told.source == .stale) }
         } catch {
@@ -51,9 +53,11 @@ struct PulledLists: Sendable {
     ) async throws -> ServedList<ReferrerEntry> {
         do {
             let name = ImageReference(location: repository, digest: digest)
-            let told = try await referrerLists.ask(name, at: repository.host) { [cache = context.cache] in
+            let told = try await referrerLists.ask(name, at: repository.host) { [context] in
                 let entries = try await upstream.referrers(of: digest)
-                try await cache.referrers.set(of: digest, in: repository, to: entries.map(\.descriptor))
+                await context.keeping("a list of referrers is served, but cannot be kept", repository) { cache in
+                    try await cache.referrers.set(of: digest, in: repository, to: entries.map(\.descriptor))
+                }
                 return entries
             }
             return list(told.answer ?? [], isStale: told.source == .stale)

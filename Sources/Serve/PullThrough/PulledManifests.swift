@@ -28,7 +28,9 @@ final class PulledManifests: Sendable {
         do {
             let told = try await question.ask(name, at: repository.host, own: known) { [self] in
                 guard let manifest = try await fetch(tag, of: repository, at: upstream) else {
-                    try await context.cache.names.forgetPulled(in: repository) { $0 == tag }
+                    await context.keeping("a tag is gone, and cannot be forgotten", repository) { cache in
+                        try await cache.names.forgetPulled(tag, of: repository)
+                    }
                     return nil
                 }
                 await keep(manifest, as: .tag(tag), of: repository)
@@ -110,17 +112,12 @@ final class PulledManifests: Sendable {
         return try await upstream.manifest(.tag(tag))
     }
 
-    /// Stores a manifest and names it; a cache that cannot is no reason not to serve it.
+    /// Stores a manifest and names it.
     private func keep(_ manifest: Manifest, as reference: Reference, of repository: RepositoryReference) async {
-        do {
-            try await context.cache.store(manifest, from: repository)
-            try await context.cache.names.recordPulled(reference, of: repository, as: manifest.descriptor)
+        await context.keeping("a manifest is served, but cannot be cached", repository) { cache in
+            try await cache.store(manifest, from: repository)
+            try await cache.names.recordPulled(reference, of: repository, as: manifest.descriptor)
             context.upkeep.noteChange()
-        } catch {
-            context.logger.warning(
-                "a manifest is served, but cannot be cached",
-                metadata: ["repository": "\(repository)", "error": "\(error)"]
-            )
         }
     }
 }

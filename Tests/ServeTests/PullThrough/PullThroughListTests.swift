@@ -21,7 +21,10 @@ struct PullThroughListTests {
                 #expect(listed.warning == nil)
             }
             #expect(fixture.upstream.requests.filter { $0 == "TAGS" }.count == 1)
-            // The name that a client had asked for has gone with it.
+            // A list may leave out what is there: the name goes when the tag itself is asked for.
+            #expect(try await fixture.cache.names.resolveAny("1", in: fixture.repository) != nil)
+            fixture.clock.advance(by: .seconds(301))
+            #expect(try await fixture.manifest("1") == nil)
             #expect(try await fixture.cache.names.resolveAny("1", in: fixture.repository) == nil)
         }
     }
