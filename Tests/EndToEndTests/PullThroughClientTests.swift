@@ -77,4 +77,36 @@ struct PullThroughClientTests {
             }
         }
     }
+
+    @Test(
+        "Where everybody can reach the server, credentials that come later are not used, and a mirror's count from the start"
+    )
+    func laterLogin() async throws {
+        try await ScriptedRegistry.with(authentication: .basic(username: "me", password: "s3cret")) {
+            upstream async throws in
+            upstream.load(image, repository: "up/app", tag: "1")
+            try await Workspace.with { workspace async throws in
+                let entry = Entry(upstream.place("up/app"), to: "127.0.0.1:1/down", Entry.all)
+                try workspace.configure(entry)
+                let login = #"{"auths":{"\#(upstream.host)":{"auth":"bWU6czNjcmV0"}}}"#
+                let place = ["DOCKER_CONFIG": "\(workspace.path)/docker"]
+                let open = ["--pull-through", "--listen", "0.0.0.0:0"]
+                try await ServingProgram.with(workspace, open, environment: place) { server in
+                    let client = RawClient(try RegistryHost("127.0.0.1:\(server.host.port ?? 0)"))
+                    try Files.makeDirectory("\(workspace.path)/docker")
+                    try Files.write(login, to: "\(workspace.path)/docker/config.json")
+                    let answer = try await client.get("/v2/up/app/manifests/1?ns=\(upstream.host)")
+                    #expect(answer.status == 403)
+                    #expect(upstream.requests.allSatisfy { $0.headers["Authorization"] == nil })
+                }
+                let head = "registries:\n  registry.example.com:\n    mirrors: ['\(upstream.host)']\n"
+                try workspace.configure(
+                    Entry("registry.example.com/up/app", to: "127.0.0.1:1/down", Entry.all),
+                    head: head
+                )
+                let refused = try await workspace.launch([Workspace.program, "serve"] + open, environment: place)
+                #expect(refused.status == 64, "\(refused.errors)")
+            }
+        }
+    }
 }

@@ -6,16 +6,24 @@ import Sync
 
 /// The registries that `serve --pull-through` asks, and with whose credentials.
 ///
-/// A server that knows its clients, or was told that it may serve anybody, presents the process's credentials for every
-/// repository of a configured host. Any other presents them only for the repositories that entries name as sources, and
-/// asks for all else as anybody could: a client then sees nothing through it that nobody meant to mirror.
+/// What is asked without credentials is asked as anybody could: a client then sees nothing through the server that nobody
+/// meant to show it.
 struct PullThroughUpstreams: Sendable {
     /// What an upstream may ask for patience at most while clients wait for a blob.
     private static let maximumRetryAfter = Duration.seconds(30)
 
+    /// For which repositories the process's credentials are presented.
+    enum Lending: Sendable {
+        /// Every one of a configured host: the server knows its clients, or was told that it may serve anybody.
+        case all
+        /// Those that entries name as sources: the server is there for its own machine.
+        case entries
+        /// None: everybody can reach the server. That there were no credentials when it began says nothing of later.
+        case none
+    }
+
     let session: Session
-    /// Whether every client of the server may see what the process's credentials can.
-    let lendsCredentials: Bool
+    let lending: Lending
     /// How requests name this server.
     let pseudonym: String
 
@@ -24,15 +32,15 @@ struct PullThroughUpstreams: Sendable {
         Set(session.configuration.entries.map(\.source.host)).union(session.configuration.registries.keys)
     }
 
-    /// Whether the process has credentials for any of the hosts, as far as can be told without asking them.
+    /// Whether the process has credentials for any of the hosts or their mirrors, as far as can be told without asking them.
     func haveCredentials() async -> Bool {
         let sources = session.configuration.entries.map(\.source)
         for host in hosts {
-            var locations = sources.filter { $0.host == host }
-            if let name = try? RepositoryName("library/any") {
-                locations.append(RepositoryReference(host: host, repository: name))
-            }
-            for location in locations {
+            var names = sources.filter { $0.host == host }.map(\.repository)
+            if let name = try? RepositoryName("library/any") { names.append(name) }
+            let places = [host] + (session.configuration.registries[host]?.mirrors ?? [])
+            for location in places.flatMap({ place in names.map { RepositoryReference(host: place, repository: $0) } })
+            {
                 do {
                     if try await session.credentials.credential(for: location) != nil { return true }
                 } catch {
@@ -60,8 +68,13 @@ struct PullThroughUpstreams: Sendable {
         _ connections: RegistryConnections,
         _ body: (Upstreams, @escaping Traffic) async throws -> R
     ) async throws -> R {
-        try await repositories(session.credentials, connections) { own, ownTraffic in
-            guard !lendsCredentials else {
+        guard lending != .none else {
+            return try await repositories(.anonymous, connections) { anonymous, traffic in
+                try await body(Upstreams(hosts: hosts) { anonymous.upstream(of: $0) }, traffic)
+            }
+        }
+        return try await repositories(session.credentials, connections) { own, ownTraffic in
+            guard lending == .entries else {
                 return try await body(Upstreams(hosts: hosts) { own.upstream(of: $0) }, ownTraffic)
             }
             return try await repositories(.anonymous, connections) { anonymous, anonymousTraffic in

@@ -39,15 +39,13 @@ extension ServeCommand {
         guard pulling.pullThrough else { return nil }
         let upstreams = PullThroughUpstreams(
             session: session,
-            lendsCredentials: htpasswd != nil || allowAnonymous,
+            lending: htpasswd != nil || allowAnonymous ? .all : listen.isLoopback ? .entries : .none,
             pseudonym: "imglife-\(String(UInt64.random(in: .min ... .max), radix: 36))"
         )
         guard !upstreams.hosts.isEmpty else {
             throw ValidationError("--pull-through needs a configuration, which says which registries may be asked")
         }
-        guard !listen.isLoopback, htpasswd == nil, !allowAnonymous, await upstreams.haveCredentials() else {
-            return upstreams
-        }
+        guard upstreams.lending == .none, await upstreams.haveCredentials() else { return upstreams }
         throw ValidationError(
             "credentials are configured for an upstream registry, and everybody who can reach \(listen) could read with "
                 + "them what they can read: say with --htpasswd who may pull, or with --allow-anonymous that all may"
