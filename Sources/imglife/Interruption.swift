@@ -1,5 +1,6 @@
 import ArgumentParser
 import Concurrency
+import Dispatch
 import Glibc
 import Logging
 import UnixSignals
@@ -11,6 +12,8 @@ enum Interruption {
     /// - Throws: `ExitCode` 130 after INT, 143 after TERM and 129 after HUP; else what the work throws.
     static func run(logger: Logger, _ work: @escaping @Sendable () async throws -> Void) async throws {
         let signals = await UnixSignalsSequence(trapping: trapped)
+        let watches = trapped.map(watch)
+        defer { for watch in watches { watch.cancel() } }
         let (requests, request) = AsyncStream<UnixSignal>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await listen(to: signals, forwardingTo: request) }
@@ -18,6 +21,14 @@ enum Interruption {
             defer { group.cancelAll() }
             try await group.next()
         }
+    }
+
+    /// Frees those who wait for a log that nobody reads: they may hold all the threads on which anybody would hear the signal.
+    private static func watch(_ signal: UnixSignal) -> any DispatchSourceSignal {
+        let source = DispatchSource.makeSignalSource(signal: signal.rawValue, queue: DispatchQueue(label: "signals"))
+        source.setEventHandler { Terminal.standardError.stopWaiting() }
+        source.resume()
+        return source
     }
 
     /// Who began the process with HUP ignored, as nohup(1) does, wants it to outlive its terminal.

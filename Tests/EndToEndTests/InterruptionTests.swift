@@ -68,6 +68,24 @@ struct InterruptionTests {
         registry.requests.filter { $0.method == "GET" && $0.path.hasSuffix("\(layer)") }.reduce(0) { $0 + $1.bytesSent }
     }
 
+    @Test("A log that nobody reads keeps no run from hearing a signal", .requires(.tool("mkfifo")))
+    func unreadLog() async throws {
+        try await ScriptedRegistry.with { registry async throws in
+            registry.script(.init("GET", .manifests, times: nil), .status(500))
+            registry.load(.image(), repository: "up/app", tag: "1")
+            try await Workspace.with { workspace async throws in
+                try workspace.configure(Entry(registry.place("up/app"), to: registry.place("down/app"), "tag: '1'"))
+                let full = "mkfifo log; exec 3<>log; head -c 65536 /dev/zero >&3; exec 2>&3"
+                let result = try await workspace.interrupting(after: full, logging: "warning") { program async throws in
+                    // What it says of the refusal is the first that nobody reads.
+                    try await registry.waitForRequests { !$0.isEmpty }
+                    try program.send(SIGTERM)
+                }
+                #expect(result.status == 143, "\(result.errors)")
+            }
+        }
+    }
+
     @Test(
         "A run that was killed, stopped or interrupted is continued where it was",
         arguments: [(SIGKILL, 137), (SIGTERM, 143), (SIGINT, 130)]

@@ -45,14 +45,20 @@ struct Workspace: Sendable {
 
     /// Runs `sync` while a closure runs that gets a way to signal it.
     ///
+    /// - Parameters:
+    ///   - preparation: what the shell does before.
+    ///   - level: the least of what is logged.
     /// - Returns: what the program came to; when it ended before the closure did, that is cancelled.
     func interrupting(
         environment: [String: String] = [:],
+        after preparation: String = ":",
+        logging level: String = "trace",
         _ body: @escaping @Sendable (RunningProgram) async throws -> Void
     ) async throws -> ToolResult {
         let running = RunningProgram(file: "\(path)/pid.\(UInt64.random(in: .min ... .max))")
         // The shell becomes the program, so the number that it writes is the program's.
-        let command = "echo $$ >'\(running.file)'; exec \"$imglife\" --log-level trace sync --progress none"
+        let program = "exec \"$imglife\" --log-level \(level) sync --progress none"
+        let command = "\(preparation); echo $$ >'\(running.file)'; \(program)"
         return try await withThrowingTaskGroup(of: ToolResult?.self) { group in
             group.addTask { try await shell(command, environment: environment) }
             group.addTask {

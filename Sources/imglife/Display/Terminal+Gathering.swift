@@ -138,7 +138,7 @@ extension Terminal {
     /// Writes as much as the reader takes; what cannot be written at all is lost.
     ///
     /// - Returns: whether nothing is left.
-    private static func write(_ rest: inout ArraySlice<UInt8>, to descriptor: CInt, patience: CInt) -> Bool {
+    static func write(_ rest: inout ArraySlice<UInt8>, to descriptor: CInt, patience: CInt) -> Bool {
         while !rest.isEmpty {
             var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             let ready = poll(&request, 1, patience)
@@ -147,6 +147,7 @@ extension Terminal {
             let piece = wholeLines(rest.prefix(pieceSize))
             let written = piece.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if written < 0, errno == EINTR { continue }
+            // Where the pipe has been made non-blocking and is fuller than it seemed.
             if written < 0, errno == EAGAIN { return false }
             rest = written > 0 ? rest.dropFirst(written) : []
         }

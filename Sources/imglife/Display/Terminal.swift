@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import Synchronization
 
@@ -21,6 +22,10 @@ final class Terminal: Sendable {
 
     let descriptor: CInt
     let state = Mutex(State())
+    /// From when on nobody waits for a reader that does not read, in nanoseconds of the system's clock.
+    private let deadline = Atomic(UInt64.max)
+    /// How long a reader that does not read holds a line before it is looked whether it is still waited for, in milliseconds.
+    private static let glance: CInt = 200
 
     /// - Parameter descriptor: open for as long as this lives; not closed.
     init(descriptor: CInt) {
@@ -45,7 +50,19 @@ final class Terminal: Sendable {
     }
 
     func write(_ text: String, _ state: inout State) {
-        try? StandardOutput.write(state.region.insert(text, columns: size.columns), to: descriptor)
+        put(state.region.insert(text, columns: size.columns))
+    }
+
+    /// Has nobody wait any longer than two seconds from now for a reader that does not read; what it does not take is lost.
+    func stopWaiting() {
+        deadline.store(DispatchTime.now().uptimeNanoseconds + 2_000_000_000, ordering: .relaxed)
+    }
+
+    private func put(_ text: String) {
+        var rest = ArraySlice(text.utf8)
+        while !Self.write(&rest, to: descriptor, patience: Self.glance) {
+            guard DispatchTime.now().uptimeNanoseconds < deadline.load(ordering: .relaxed) else { return }
+        }
     }
 
     /// Shows these live lines instead of those before; writes nothing when they are the same.
@@ -55,7 +72,7 @@ final class Terminal: Sendable {
         state.withLock { state in
             let size = size
             guard let text = state.region.replace(with: render(size), columns: size.columns) else { return }
-            try? StandardOutput.write(text, to: descriptor)
+            put(text)
         }
     }
 
