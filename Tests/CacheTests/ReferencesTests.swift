@@ -55,7 +55,7 @@ struct ReferencesTests {
 
     @Test("What is kept is what something protected leads to; what is not recorded too", arguments: [1, 2])
     func kept(seed: UInt64) async throws {
-        try await forEachGraph(500, seed: seed) { db, graph, name in
+        try await forEachGraph(200, seed: seed) { db, graph, name in
             for protection in Self.protections {
                 let reached = graph.reached(from: roots(graph, protection))
                 var search = KeeperSearch(protection)
@@ -73,7 +73,7 @@ struct ReferencesTests {
         arguments: [3, 4]
     )
     func garbage(seed: UInt64) async throws {
-        try await forEachGraph(500, seed: seed) { db, graph, name in
+        try await forEachGraph(200, seed: seed) { db, graph, name in
             for protection in Self.protections {
                 let reached = graph.reached(from: roots(graph, protection))
                 let expected = graph.blobs.indices.filter { graph.blobs[$0].isRecorded && !reached.contains($0) }
@@ -88,7 +88,7 @@ struct ReferencesTests {
 
     @Test("With an image's names goes what nothing else keeps, whether circles hold it or not", arguments: [5, 6])
     func released(seed: UInt64) async throws {
-        try await forEachGraph(500, seed: seed) { db, graph, name in
+        try await forEachGraph(200, seed: seed) { db, graph, name in
             for image in graph.blobs.indices where graph.blobs[image].isNamed {
                 let others = roots(graph, .named).filter { $0 != image }
                 let before = graph.reached(from: others + [image])
@@ -110,7 +110,7 @@ struct ReferencesTests {
 
     @Test("The counts that triggers keep are those of the rows", arguments: [7])
     func counts(seed: UInt64) async throws {
-        try await forEachGraph(500, seed: seed) { db, graph, name in
+        try await forEachGraph(200, seed: seed) { db, graph, name in
             for position in graph.blobs.indices where graph.blobs[position].isRecorded {
                 let recorded = Set(graph.blobs.indices.filter { graph.blobs[$0].isRecorded })
                 let expected =
@@ -125,7 +125,7 @@ struct ReferencesTests {
     @Test("All images that nothing but names keeps can make room, also those that keep each other", arguments: [7, 8])
     func evicted(seed: UInt64) async throws {
         let recent = RecentUse(after: RandomGraph.cutoff, until: .max)
-        try await forEachGraph(500, seed: seed) { db, graph, name in
+        try await forEachGraph(200, seed: seed) { db, graph, name in
             let kept = graph.reached(
                 from: graph.blobs.indices.filter { position in
                     var blob = graph.blobs[position]
