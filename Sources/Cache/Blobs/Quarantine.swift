@@ -13,8 +13,6 @@ struct Quarantine: Sendable {
         case kept
     }
 
-    /// How many damaged files are kept.
-    static let limit = 32
     /// Where nobody may be kept waiting, a shard's lock, which is held for milliseconds, is tried for so long.
     private static let shortPatience = Duration.milliseconds(100)
     private static let pause: UInt32 = 2000
@@ -86,7 +84,7 @@ struct Quarantine: Sendable {
         guard try directory.blobs.isCurrent(file, digest) else { return .gone }
         do throws(SystemError) {
             try directory.blobs.moveAside(digest, to: directory.quarantine, name)
-            try bound()
+            try Evidence(store: store).bound()
         } catch {
             throw CacheError(error, "put aside", path: directory.path, digest: digest)
         }
@@ -124,16 +122,5 @@ struct Quarantine: Sendable {
 
     private func isForeign(_ digest: Digest) throws(CacheError) -> Bool {
         try store.directory.blobs.holdsNoFile(digest)
-    }
-
-    private func bound() throws(SystemError) {
-        let quarantine = store.directory.quarantine
-        let names = try quarantine.names()
-        guard names.count > Self.limit else { return }
-        var byAge: [(name: String, age: Int64)] = []
-        for name in names { byAge.append((name, try quarantine.status(name)?.modifiedAt ?? 0)) }
-        byAge.sort { $0.age < $1.age }
-        // A directory can be put aside too; it stays.
-        for old in byAge.prefix(names.count - Self.limit) { try? quarantine.remove(old.name) }
     }
 }

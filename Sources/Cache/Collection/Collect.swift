@@ -24,6 +24,7 @@ package struct Collector: Sendable {
         let partials = try await blocking { [store] in
             try OldIngests(store: store).remove(within: options.grace, isDryRun: options.isDryRun)
         }
+        let evidence = try await removeEvidence(options)
         // What others have entered since is kept, and what they have rewritten is ours again, before anything is decided.
         let layout = ImageLayout(store: store)
         if !options.isDryRun { try await layout.takeUp() }
@@ -33,6 +34,7 @@ package struct Collector: Sendable {
         let settled = options.isDryRun ? CollectionTally() : try await work.tidy()
         report.partials = partials.count
         report.partialBytes = partials.reduce(0, +)
+        (report.quarantined, report.quarantinedBytes) = (evidence.blobs, evidence.bytes)
         let files = try await work.orphans.all()
         let recorded = try await store.index.read { try $0.blobs.totalBytes() }
         let total = files.reduce(recorded) { $0 + $1.size }
@@ -47,6 +49,22 @@ package struct Collector: Sendable {
         report.bytes = settled.bytes + removed.bytes
         report.remainingBytes = total - removed.bytes
         return report
+    }
+
+    /// Removes damaged blobs that were put aside as soon as their room is wanted.
+    private func removeEvidence(_ options: CollectionOptions) async throws -> CollectionTally {
+        let evidence = Evidence(store: store)
+        let found = try await blocking { try evidence.removeBlobs(isDryRun: true) }
+        guard found.blobs > 0, try await isWanted(found.bytes, options) else { return CollectionTally() }
+        return try await blocking { try evidence.removeBlobs(isDryRun: options.isDryRun) }
+    }
+
+    /// Whether somebody wants the room that so many bytes take beside the blobs.
+    private func isWanted(_ bytes: Int64, _ options: CollectionOptions) async throws -> Bool {
+        if options.grace <= .zero || FreeSpace(store: store).isLacking { return true }
+        guard let limit = options.maximumSize else { return false }
+        let used = try await store.index.read { try $0.blobs.totalBytes() + $0.leases.reservedBytes() }
+        return Quota(limit).isExceeded(by: used + bytes)
     }
 
     /// One collection.

@@ -26,6 +26,10 @@ package struct CacheUsage: Hashable, Sendable {
     package var staged = 0
     /// What they take on the disk; not counted among ``bytes``.
     package var stagedBytes: Int64 = 0
+    /// Damaged blobs that were put aside; they go as soon as their room is wanted.
+    package var quarantined = 0
+    /// Their bytes; not counted among ``bytes``.
+    package var quarantinedBytes: Int64 = 0
 
     package init() {}
 

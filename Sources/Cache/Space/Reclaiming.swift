@@ -45,11 +45,12 @@ final class Reclaiming: Sendable {
     /// - Returns: the bytes that it freed.
     private func collect(_ options: () async throws -> CollectionOptions) async throws -> Int64 {
         do {
+        let evidence = try await blocking { [store] in try Evidence(store: store).removeBlobs().bytes }
             let report = try await Collector(store: store).collect(try await options())
-            return report.bytes + report.partialBytes
+            return evidence + report.bytes + report.partialBytes
         } catch let error as CacheError where error.kind == .lostNames {
             store.configuration.logger.warning("the disk is full", metadata: ["error": "\(error)"])
-            return 0
+            return evidence
         }
     }
 

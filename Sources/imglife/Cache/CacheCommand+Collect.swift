@@ -67,6 +67,10 @@ struct CacheCollectCommand: Subcommand {
             let count = "\(report.partials) \(report.partials == 1 ? "file" : "files")"
             lines.append("\(verb) \(count) of interrupted downloads and imports, \(ByteCount(report.partialBytes))")
         }
+        if report.quarantined > 0 {
+            let count = "\(report.quarantined) damaged \(report.quarantined == 1 ? "blob" : "blobs")"
+            lines.append("\(verb) \(count) that had been put aside, \(ByteCount(report.quarantinedBytes))")
+        }
         let excess = Self.excess(report, options) ?? ""
         lines.append("\(ByteCount(report.remainingBytes)) \(dryRun ? "would be" : "are") left\(excess)")
         return lines.map { $0 + "\n" }.joined()
@@ -98,6 +102,8 @@ struct CacheCollectCommand: Subcommand {
         let bytes: Int64
         let partials: Int
         let partialBytes: Int64
+        let quarantined: Int
+        let quarantinedBytes: Int64
         let evicted: [String]
         let remainingBytes: Int64
         let inGrace: GraceDocument
@@ -109,6 +115,8 @@ struct CacheCollectCommand: Subcommand {
             bytes = report.bytes
             partials = report.partials
             partialBytes = report.partialBytes
+            quarantined = report.quarantined
+            quarantinedBytes = report.quarantinedBytes
             evicted = report.evictedTags.map(\.description)
             remainingBytes = report.remainingBytes
         }

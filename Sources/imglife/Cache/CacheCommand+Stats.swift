@@ -55,6 +55,7 @@ struct CacheFigures {
             ("Their bytes", "\(ByteCount(usage.partialBytes))"),
             ("Staged by imports", "\(usage.staged)"),
             ("Staged bytes", "\(ByteCount(usage.stagedBytes))"),
+            ("Damaged, put aside", "\(ByteCount(usage.quarantinedBytes))"),
             ("Limit (max_size)", limit.map { "\(ByteCount($0))" } ?? "none"),
             ("Free on the disk", space.free.map { "\(ByteCount($0))" } ?? "unknown"),
             ("Kept free (min_free)", "\(ByteCount(space.floor))"),
@@ -93,6 +94,8 @@ struct CacheFigures {
         let partialBytes: Int64
         let staged: Int
         let stagedBytes: Int64
+        let quarantined: Int
+        let quarantinedBytes: Int64
         /// Left out where the configuration sets none.
         let limitBytes: Int64?
         /// Left out where the system does not tell.
@@ -117,6 +120,8 @@ struct CacheFigures {
             partialBytes = usage.partialBytes
             staged = usage.staged
             stagedBytes = usage.stagedBytes
+            quarantined = usage.quarantined
+            quarantinedBytes = usage.quarantinedBytes
             limitBytes = figures.limit
             freeBytes = figures.space.free
             minimumFreeBytes = figures.space.floor

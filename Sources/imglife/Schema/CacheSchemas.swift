@@ -8,7 +8,8 @@ enum CacheSchemas {
           "type": "object",
           "required": [
             "version", "path", "tags", "blobs", "bytes", "logical_bytes", "saved_bytes", "unreferenced_bytes",
-            "partials", "partial_bytes", "staged", "staged_bytes", "minimum_free_bytes"
+            "partials", "partial_bytes", "staged", "staged_bytes", "quarantined", "quarantined_bytes",
+            "minimum_free_bytes"
           ],
           "properties": {
             "version": { "const": 1 },
@@ -26,6 +27,8 @@ enum CacheSchemas {
             "partial_bytes": { "$ref": "#/$defs/count" },
             "staged": { "description": "Blobs of unfinished imports.", "$ref": "#/$defs/count" },
             "staged_bytes": { "$ref": "#/$defs/count" },
+            "quarantined": { "description": "Damaged blobs that were put aside.", "$ref": "#/$defs/count" },
+            "quarantined_bytes": { "$ref": "#/$defs/count" },
             "limit_bytes": { "description": "cache.max_size; absent where none is set.", "$ref": "#/$defs/count" },
             "free_bytes": {
               "description": "Free on the disk; absent where the system does not tell.",
@@ -167,8 +170,8 @@ enum CacheSchemas {
           "description": "What 'imglife cache gc --output json' prints. Within version 1 keys are added, never changed.",
           "type": "object",
           "required": [
-            "version", "dry_run", "blobs", "bytes", "partials", "partial_bytes", "evicted", "remaining_bytes",
-            "in_grace"
+            "version", "dry_run", "blobs", "bytes", "partials", "partial_bytes", "quarantined", "quarantined_bytes",
+            "evicted", "remaining_bytes", "in_grace"
           ],
           "properties": {
             "version": { "const": 1 },
@@ -177,6 +180,11 @@ enum CacheSchemas {
             "bytes": { "$ref": "#/$defs/count" },
             "partials": { "description": "Interrupted downloads that were given up.", "$ref": "#/$defs/count" },
             "partial_bytes": { "$ref": "#/$defs/count" },
+            "quarantined": {
+              "description": "Damaged blobs that had been put aside and went because their room was wanted.",
+              "$ref": "#/$defs/count"
+            },
+            "quarantined_bytes": { "$ref": "#/$defs/count" },
             "evicted": {
               "description": "The names that went to keep the limit, the least recently used first.",
               "type": "array",
