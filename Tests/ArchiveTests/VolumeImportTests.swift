@@ -67,7 +67,7 @@ struct VolumeImportTests {
         }
     }
 
-    @Test("What volumes brought is kept for thirty days, also over openings, and then given up")
+    @Test("What volumes brought is kept for thirty days and a week, also over openings, and then given up")
     func expiry() async throws {
         let volumes = try Self.volumes()
         try await TemporaryDirectory.with { path in
@@ -80,9 +80,11 @@ struct VolumeImportTests {
             }
             let kept = try names("\(path)/cache/blobs/sha256").count
             #expect(kept > 0)
-            clock.advance(days: 29)
-            try await ContentCache.with(options) { cache async throws in
-                #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 0)
+            for days in [29, 2, 6] {
+                clock.advance(days: Int64(days))
+                try await ContentCache.with(options) { cache async throws in
+                    #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 0)
+                }
             }
             clock.advance(days: 2)
             try await ContentCache.with(options) { cache async throws in
@@ -112,6 +114,39 @@ struct VolumeImportTests {
             }
             try await ContentCache.with(options) { cache async throws in
                 for volume in [0, 1, 4] { _ = try await cache.importing(volumes[volume], at: "\(path)/cache") }
+                #expect(try await cache.tagged().count == 2)
+            }
+        }
+    }
+
+    @Test(
+        "A clock that was wrong costs nothing of what volumes brought",
+        arguments: [
+            // Late when they came, and put right.
+            [365],
+            // Ahead for one command; late for one.
+            [60, -60], [-365, 365],
+            // Ahead for one command, long after it was ahead for another.
+            [60, -60, 20, 60, -60],
+        ]
+    )
+    func wrongClock(_ leaps: [Int64]) async throws {
+        let volumes = try Self.volumes()
+        try await TemporaryDirectory.with { path in
+            let clock = WallClock()
+            var options = configuration("\(path)/cache")
+            options.now = clock.now
+            try await ContentCache.with(options) { cache async throws in
+                for volume in [0, 2] { _ = try await cache.importing(volumes[volume], at: "\(path)/cache") }
+            }
+            for days in leaps {
+                clock.advance(days: days)
+                try await ContentCache.with(options) { cache async throws in
+                    #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 0)
+                }
+            }
+            try await ContentCache.with(options) { cache async throws in
+                for volume in [1, 3, 4] { _ = try await cache.importing(volumes[volume], at: "\(path)/cache") }
                 #expect(try await cache.tagged().count == 2)
             }
         }

@@ -110,7 +110,7 @@ struct SharedOpeningTests {
         }
     }
 
-    @Test("The history of a tag has a bound and forgets what is old")
+    @Test("The history of a tag has a bound and forgets what is old, unless a clock that is ahead makes it so")
     func history() async throws {
         let images = (0..<3).map { SampleImage.image(layers: [.init(seed: 80 + UInt64($0), size: 100)]) }
         let location = try RepositoryReference("a")
@@ -129,8 +129,14 @@ struct SharedOpeningTests {
                     try await cache.names.record(tag, of: location, as: images[number % 2].top)
                 }
                 #expect(try await cache.names.history(of: tag, in: location).count == 65)
-                timed.advance(hours: 24 * 401)
             }
+            for days: Int64 in [401, -401, 401, 6] {
+                timed.advance(hours: 24 * days)
+                try await timed.open { cache async throws in
+                    #expect(try await cache.names.history(of: tag, in: location).count == 65)
+                }
+            }
+            timed.advance(hours: 48)
             try await timed.open { cache async throws in
                 #expect(try await cache.names.history(of: tag, in: location).count == 1)
             }

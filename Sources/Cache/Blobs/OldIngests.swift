@@ -8,7 +8,8 @@ struct OldIngests: Sendable {
 
     /// Removes partials that nobody works on and nobody has touched for long, and those that nobody could go on with.
     ///
-    /// Where an import is at work nothing of imports goes, and a grace that is shorter than the ordinary one does not count.
+    /// Parts of blobs stay as long as their set of volumes is known, whatever the clock says. Where an import is at work
+    /// nothing of imports goes, and a grace that is shorter than the ordinary one does not count.
     /// Those that stay give back what was reserved behind their ends.
     ///
     /// - Returns: the bytes of each that was removed.
@@ -16,14 +17,18 @@ struct OldIngests: Sendable {
         within grace: Duration = CollectionOptions.defaultGrace,
         isDryRun: Bool
     ) throws(CacheError) -> [Int64] {
+        let names = try StoreDirectory.names(in: ingest)
+        let awaited = try awaitedParts(among: names)
         let imports = ImportsAtWork(store: store)
         defer { imports.allow() }
         do throws(SystemError) {
             var grace = grace
             if grace < CollectionOptions.defaultGrace, try imports.areThere() { grace = CollectionOptions.defaultGrace }
             var removed: [Int64] = []
-            for name in try ingest.names() {
-                if let bytes = try remove(name, grace, isDryRun, imports) { removed.append(bytes) }
+            for name in names {
+                let isAwaited = awaited.contains { name.hasPrefix($0) }
+                let lifetime = isAwaited ? .max : Ingest.lifetime(of: name, within: grace)
+                if let bytes = try remove(name, lifetime, isDryRun, imports) { removed.append(bytes) }
             }
             return removed
         } catch {
@@ -31,15 +36,20 @@ struct OldIngests: Sendable {
         }
     }
 
+    /// What the names of those begin with whose set is known.
+    private func awaitedParts(among names: [String]) throws(CacheError) -> [String] {
+        guard names.contains(where: { $0.hasPrefix(Ingest.partPrefix) }) else { return [] }
+        return try store.index.read { try $0.imports.sets() }.map { Ingest.partPrefix(of: $0) }
+    }
+
     /// - Returns: its bytes; `nil` when it stays.
     private func remove(
         _ name: String,
-        _ grace: Duration,
+        _ lifetime: Int64,
         _ isDryRun: Bool,
         _ imports: ImportsAtWork
     ) throws(SystemError) -> Int64? {
         guard let status = try ingest.status(name), status.isRegular else { return nil }
-        let lifetime = Ingest.lifetime(of: name, within: grace)
         // Without grace a time that lies ahead, from when the clock was wrong, keeps nothing either.
         let isOld =
             name.hasPrefix(Ingest.anonymousPrefix) || lifetime <= 0 || store.now - status.modifiedAt >= lifetime

@@ -10,8 +10,8 @@ struct FutureTimes {
 
     /// No clock that is looked after is ahead by more, in seconds.
     private static let tolerance: Int64 = 86_400
-    /// In seconds.
-    private static let patience: Int64 = 7 * 86_400
+    /// How long a clock may be wrong that is looked after, in seconds.
+    static let patience: Int64 = 7 * 86_400
     /// Rows that are changed in one transaction.
     private static let batch = 1000
 
@@ -36,12 +36,8 @@ struct FutureTimes {
 
     private func note(isAny: Bool, _ since: Int64?) async throws {
         guard isAny == (since == nil) else { return }
-        try await store.index.write { [now = store.now] db in
-            if isAny {
-                try db.meta.set(MetaRows.Key.aheadSince, to: "\(now)")
-            } else {
-                try db.meta.remove(MetaRows.Key.aheadSince)
-            }
+        try await store.index.write { [now = store.now] in
+            try $0.meta.note(isAny ? now : nil, as: MetaRows.Key.aheadSince)
         }
     }
 

@@ -66,7 +66,7 @@ struct ImportRows {
     /// Whether some of a set is here.
     func isKnown(_ set: Digest) throws -> Bool { try db.exists("import_sets WHERE id = ?", [set]) }
 
-    /// Forgets a set that is complete; its images keep what they need.
+    /// Forgets a set; what else keeps what it has brought still does.
     func release(_ set: Digest) throws {
         try db.execute(sql: "DELETE FROM import_sets WHERE id = ?", arguments: [set])
     }
@@ -75,7 +75,14 @@ struct ImportRows {
     func isDue(at now: Int64) throws -> Bool { try db.exists("import_sets WHERE expires_at < ?", [now]) }
 
     /// Forgets the sets whose remaining volumes have not come in time.
-    func expire(at now: Int64) throws {
-        try db.execute(sql: "DELETE FROM import_sets WHERE expires_at < ?", arguments: [now])
+    ///
+    /// - Returns: these.
+    func expire(at now: Int64) throws -> [Digest] {
+        let sets = try Digest.fetchAll(db, sql: "SELECT id FROM import_sets WHERE expires_at < ?", arguments: [now])
+        for set in sets { try release(set) }
+        return sets
     }
+
+    /// The sets of which some is here.
+    func sets() throws -> [Digest] { try Digest.fetchAll(db, sql: "SELECT id FROM import_sets") }
 }

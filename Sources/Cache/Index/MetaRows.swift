@@ -16,6 +16,8 @@ struct MetaRows {
         static let lacksNames = "lacks_names"
         /// When times were seen first that lie ahead, in seconds since 1970.
         static let aheadSince = "ahead_since"
+        /// When it was seen first that something had been kept for its time, in seconds since 1970.
+        static let dueSince = "due_since"
     }
 
     let db: Database
@@ -33,6 +35,11 @@ struct MetaRows {
                 """,
             arguments: [key, value]
         )
+    }
+
+    /// Notes a time, in seconds since 1970, or that there is none.
+    func note(_ time: Int64?, as key: String) throws {
+        if let time { try set(key, to: "\(time)") } else { try remove(key) }
     }
 
     func remove(_ key: String) throws {

@@ -12,7 +12,7 @@ struct Tidying: Sendable {
         do {
             try await blocking {
                 try removeDeadLeases()
-                try expire()
+                try Expiry(store: store).run()
             }
             // What a living process is removing is left to it where it is at it.
             _ = try await Sweep(store: store, protection: .collecting(.never)).settle(waits: false)
@@ -42,16 +42,6 @@ struct Tidying: Sendable {
             return true
         } catch {
             throw CacheError(error, "remove the lease", path: "\(leases.path)/\(lease)")
-        }
-    }
-
-    /// Forgets what is remembered for a time alone.
-    private func expire() throws {
-        let now = store.now
-        guard try store.index.read({ try $0.history.isDue(at: now) || $0.imports.isDue(at: now) }) else { return }
-        try store.index.write { db in
-            try db.history.expire(at: now)
-            try db.imports.expire(at: now)
         }
     }
 }
