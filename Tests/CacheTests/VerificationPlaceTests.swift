@@ -20,6 +20,19 @@ struct VerificationPlaceTests {
         try write(rotten, to: file(digest, in: path))
     }
 
+    /// Cancels a verification that has found some blobs right.
+    private func interrupt(_ cache: ContentCache) async {
+        let progress = VerificationProgress()
+        await #expect(throws: CancellationError.self) {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { _ = try await cache.verify(progress: progress) }
+                while progress.snapshot.blobs < 3 { await Task.yield() }
+                group.cancelAll()
+                try await group.next()
+            }
+        }
+    }
+
     @Test("Out of time it stops, and the next verification does the rest")
     func duration() async throws {
         try await withCache { cache, path in
@@ -74,21 +87,26 @@ struct VerificationPlaceTests {
         }
     }
 
+    @Test("One that was begun while the clock was ahead begins anew, and goes on from there")
+    func begunAhead() async throws {
+        try await TimedCache.with { timed in
+            _ = try await timed.open { try await fill($0, 40, size: 3_000_000) }
+            try timed.execute("INSERT INTO meta SELECT 'verifying since', used_at + 50000 FROM blobs LIMIT 1")
+            timed.advance(hours: 1)
+            try await timed.open { cache async throws in
+                await interrupt(cache)
+                #expect(try await cache.verify().skipped >= 1)
+            }
+        }
+    }
+
     @Test("A verification that is cancelled ends soon, and its place is kept")
     func cancelled() async throws {
         try await TimedCache.with { timed in
             try await timed.open { cache async throws in
                 _ = try await fill(cache, 40, size: 3_000_000)
                 timed.advance(hours: 1)
-                let progress = VerificationProgress()
-                await #expect(throws: CancellationError.self) {
-                    try await withThrowingTaskGroup(of: Void.self) { group in
-                        group.addTask { _ = try await cache.verify(progress: progress) }
-                        while progress.snapshot.blobs < 3 { await Task.yield() }
-                        group.cancelAll()
-                        try await group.next()
-                    }
-                }
+                await interrupt(cache)
                 let rest = try await cache.verify()
                 #expect(rest.skipped >= 1 && rest.skipped + rest.blobs == 40)
             }

@@ -9,7 +9,14 @@ struct VerificationPlace: Sendable {
     private var key: String { "verifying since" + (subset.map { " in \($0)" } ?? "") }
 
     /// When the verification began that was interrupted, in seconds since 1970.
-    func start() throws(CacheError) -> Int64? {
+    ///
+    /// - Returns: `nil` where there is none, or it began at a time to come: the clock was wrong, and the next begins anew.
+    func start(before now: Int64) throws(CacheError) -> Int64? {
+        guard let start = try start(), start <= now else { return nil }
+        return start
+    }
+
+    private func start() throws(CacheError) -> Int64? {
         try index.read { db in
             try String.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [key])
         }.flatMap { Int64($0) }

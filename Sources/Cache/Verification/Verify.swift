@@ -21,7 +21,7 @@ package struct Verifier: Sendable {
         let now = store.now
         let place = VerificationPlace(index: store.index, subset: options.subset)
         let (all, start) = try await blocking { [directory = store.directory] in
-            (try directory.blobs.all(), options.startsOver ? nil : try place.start())
+            (try directory.blobs.all(), options.startsOver ? nil : try place.start(before: now))
         }
         let chosen = all.filter { file in options.subset?.contains(file.digest) ?? true }
         var files = chosen
