@@ -36,7 +36,7 @@ package struct Store: Sendable {
         self.index = index
         self.isReadOnly = isReadOnly
         lease = Lease(directory.leases)
-        health = StoreHealth(now: configuration.now)
+        health = StoreHealth(clock: configuration.clock)
         let batch = CommitBatch(
             directory: directory,
             locks: locks,

@@ -10,26 +10,26 @@ import Synchronization
 final class StoreHealth: Sendable {
     /// So many different files that cannot be read mean that the disk fails.
     static let unreadableLimit = 3
-    /// How long one that cannot be read counts, in seconds: a server runs for months.
-    private static let memory: Int64 = 3600
-    /// How long a download counts that was refused its place after readers had been told that it comes, in seconds.
-    private static let refusalMemory: Int64 = 30
+    /// How long one that cannot be read counts: a server runs for months.
+    private static let memory = Duration.seconds(3600)
+    /// How long a download counts that was refused its place after readers had been told that it comes.
+    private static let refusalMemory = Duration.seconds(30)
 
     private struct State {
         var failure: CacheError?
-        /// When each was found, in seconds since 1970.
-        var unreadable: [Digest: Int64] = [:]
-        var refusal: (error: CacheError, time: Int64)?
+        /// When each was found.
+        var unreadable: [Digest: Duration] = [:]
+        var refusal: (error: CacheError, time: Duration)?
     }
 
     /// Says once what ended the use of the cache.
     let failed = Signal<CacheError>()
 
-    /// The wall clock, in seconds since 1970.
-    private let now: @Sendable () -> Int64
+    /// Not the wall clock, which may be put right meanwhile.
+    private let timer: Timer
     private let state = Mutex(State())
 
-    init(now: @escaping @Sendable () -> Int64 = CacheConfiguration.systemTime) { self.now = now }
+    init(clock: any Clock<Duration> = ContinuousClock()) { timer = Timer(clock) }
 
     /// - Throws: what ended the use of the cache.
     func check() throws(CacheError) {
@@ -46,7 +46,7 @@ final class StoreHealth: Sendable {
 
     /// Takes note that a blob could not be read.
     func noteUnreadable(_ digest: Digest, _ error: CacheError) {
-        let now = now()
+        let now = timer.now()
         let isFailing = state.withLock { state in
             state.unreadable = state.unreadable.filter { $0.value > now - Self.memory }
             state.unreadable[digest] = now
@@ -66,13 +66,13 @@ final class StoreHealth: Sendable {
     /// Takes note that readers of a download were cut off because the disk refused its bytes, whatever room it tells of.
     func noteCutOff(_ error: CacheError) {
         guard error.isOfKeeping else { return }
-        let now = now()
+        let now = timer.now()
         state.withLock { $0.refusal = (error, now) }
     }
 
     /// Why readers of a download were cut off lately; `nil` when none were.
     var recentCutOff: CacheError? {
-        let now = now()
+        let now = timer.now()
         return state.withLock { state in
             guard let refusal = state.refusal, refusal.time > now - Self.refusalMemory else { return nil }
             return refusal.error

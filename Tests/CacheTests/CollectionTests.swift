@@ -14,8 +14,13 @@ struct TimedCache {
     let path: String
     let now = Watched(start)
 
-    func open<R>(clock: any Clock<Duration> = TestClock(), _ body: (ContentCache) async throws -> R) async throws -> R {
+    func open<R>(
+        clock: any Clock<Duration> = TestClock(),
+        minimumFree: Int64? = nil,
+        _ body: (ContentCache) async throws -> R
+    ) async throws -> R {
         var configuration = configuration(path, clock: clock)
+        configuration.minimumFree = minimumFree
         configuration.now = { [now] in now.value }
         return try await ContentCache.with(configuration, body)
     }

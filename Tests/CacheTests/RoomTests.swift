@@ -27,6 +27,26 @@ struct RoomTests {
         }
     }
 
+    @Test("Ten minutes after room was looked for it is looked for again, whatever the wall clock was put to meanwhile")
+    func clockPutBack() async throws {
+        let (clock, image) = (TestClock(), SampleImage.image())
+        try await TimedCache.with { timed async throws in
+            try await timed.open { try await NamesTests.store(image, in: $0, as: "1", of: "a") }
+            timed.advance(hours: 10)
+            try await timed.open(clock: clock, minimumFree: 1 << 60) { cache async throws in
+                await #expect(throws: CacheError.self) { try await cache.add(bytes(100)) }
+                _ = try await cache.remove("1", of: "a")
+                timed.advance(hours: -1)
+                clock.advance(by: .seconds(500))
+                await #expect(throws: CacheError.self) { try await cache.add(bytes(100)) }
+                #expect(try timed.stored() == image.digests)
+                clock.advance(by: .seconds(100))
+                await #expect(throws: CacheError.self) { try await cache.add(bytes(100)) }
+                #expect(try timed.stored().isEmpty)
+            }
+        }
+    }
+
     @Test("A running download reserves its bytes, and a committed one none any more")
     func reservations() async throws {
         let content = bytes(3_000_000)

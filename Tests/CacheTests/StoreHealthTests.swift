@@ -38,14 +38,14 @@ struct StoreHealthTests {
 
     @Test("What readers were cut off for is known for half a minute; what came of the source is not")
     func cutOff() {
-        let now = Watched<Int64>(1000)
-        let health = StoreHealth { now.value }
+        let clock = TestClock()
+        let health = StoreHealth(clock: clock)
         health.noteCutOff(failure(0, .digestMismatch))
         #expect(health.recentCutOff == nil)
         health.noteCutOff(failure(EDQUOT, .diskFull))
-        now.update { $0 += 29 }
+        clock.advance(by: .seconds(29))
         #expect(health.recentCutOff?.code == EDQUOT)
-        now.update { $0 += 1 }
+        clock.advance(by: .seconds(1))
         #expect(health.recentCutOff == nil)
         #expect(!health.isFailed)
     }
@@ -53,13 +53,13 @@ struct StoreHealthTests {
     @Test("What is there anew counts no longer, nor what could not be read long ago")
     func healed() throws {
         let digests = try (1...4).map { try Digest("sha256:" + String(repeating: "\($0)", count: 64)) }
-        let now = Watched<Int64>(1_000_000)
-        let health = StoreHealth { now.value }
+        let clock = TestClock()
+        let health = StoreHealth(clock: clock)
         for digest in digests[..<2] { health.noteUnreadable(digest, failure(EIO)) }
         health.noteCommitted([digests[0], digests[3]])
         health.noteUnreadable(digests[2], failure(EIO))
         try health.check()
-        now.update { $0 += 3600 }
+        clock.advance(by: .seconds(3600))
         for digest in digests[..<2] { health.noteUnreadable(digest, failure(EIO)) }
         try health.check()
         health.noteUnreadable(digests[3], failure(EIO))

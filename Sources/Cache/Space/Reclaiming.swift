@@ -3,33 +3,34 @@ import Logging
 
 /// Makes room when the disk is full: one at a time, and rarely, as a server on a full disk must not do nothing else.
 final class Reclaiming: Sendable {
-    /// In seconds.
-    private static let interval: Int64 = 600
+    private static let interval = Duration.seconds(600)
     /// How often the lock of another process is looked at.
     private static let pollInterval = Duration.milliseconds(100)
 
     private struct Result: Sendable {
-        let at: Int64
+        let at: Duration
         let isFreed: Bool
     }
 
     private enum Only: Hashable, Sendable { case one }
 
     private let store: Store
+    private let timer: Timer
     /// Everybody in this process who needs room waits for the one who makes it.
     private let flight = SingleFlight<Only, Result>(capacity: 1)
 
     init(store: Store) {
         self.store = store
+        timer = Timer(store.configuration.clock)
     }
 
     /// Collects garbage, and what the configured limit asks for, unless that was tried within the last ten minutes; tells
     /// whether that freed anything: not so either when another process is at it for longer than the lock timeout.
     func run(_ options: () async throws -> CollectionOptions) async throws -> Bool {
-        let now = store.now
+        let now = timer.now()
         let isRecent = { (result: Result) in now - result.at < Self.interval }
         return try await flight.value(for: .one, isGood: isRecent) {
-            guard let lock = try await lock() else { return Result(at: 0, isFreed: false) }
+            guard let lock = try await lock() else { return Result(at: now - Self.interval, isFreed: false) }
             defer { lock.unlock() }
             let freed = try await collect(options)
             if freed > 0 {
@@ -44,8 +45,8 @@ final class Reclaiming: Sendable {
 
     /// - Returns: the bytes that it freed.
     private func collect(_ options: () async throws -> CollectionOptions) async throws -> Int64 {
-        do {
         let evidence = try await blocking { [store] in try Evidence(store: store).removeBlobs().bytes }
+        do {
             let report = try await Collector(store: store).collect(try await options())
             return evidence + report.bytes + report.partialBytes
         } catch let error as CacheError where error.kind == .lostNames {
