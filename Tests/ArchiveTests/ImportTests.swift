@@ -96,7 +96,7 @@ struct ImportTests {
         }
     }
 
-    @Test("Of a directory every archive is taken, whatever its ending's case, and layouts and what links lead to")
+    @Test("Of a directory every archive is taken, whatever its ending's case, layouts, and what cannot be opened")
     func contained() async throws {
         try await TemporaryDirectory.with { path in
             let archives = ["a.tar", "b.TAR.GZ", "c.tgz", "d.tar.zstd", "e.tzst", "f.txz", "g.tar.xz"]
@@ -107,7 +107,11 @@ struct ImportTests {
             try Files.write("", to: "\(path)/other/readme")
             try #require(symlink("a.tar", "\(path)/link.tar") == 0)
             try #require(symlink("nowhere", "\(path)/lost.tar") == 0)
-            let expected = (archives + ["layout", "link.tar"]).sorted().map { ArchiveSource.path("\(path)/\($0)") }
+            try #require(symlink("nowhere", "\(path)/lost") == 0)
+            try #require(mkfifo("\(path)/pipe.tar", 0o600) == 0)
+            let expected = (archives + ["layout", "link.tar", "lost.tar", "pipe.tar"]).sorted().map {
+                ArchiveSource.path("\(path)/\($0)")
+            }
             #expect(ArchiveSource.path(path).contained == expected)
             #expect(ArchiveSource.path("\(path)/layout").contained == [.path("\(path)/layout")])
             #expect(ArchiveSource.path("\(path)/other").contained == [.path("\(path)/other")])
