@@ -242,7 +242,7 @@ let package = Package(
         .testTarget(
             name: "SyncTests",
             dependencies: [
-                "Cache", "Lifecycle", "OCI", "Registry", "Sync", "TestSupport", "YAML",
+                "Cache", "FailingCalls", "Lifecycle", "OCI", "Registry", "Sync", "TestSupport", "YAML",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ]

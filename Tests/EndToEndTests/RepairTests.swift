@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import OCI
 import TestSupport
@@ -75,6 +76,31 @@ struct RepairTests {
             let again = try await mirror.workspace.run("cache", "verify", "--repair")
             #expect(again.status == 1)
             #expect(again.output.hasPrefix("missing \(mirror.layer): \(tag); not repaired: "), "\(again.output)")
+        }
+    }
+
+    @Test("A blob that cannot be put aside because somebody else is at it is told, and others are repaired")
+    func busy() async throws {
+        try await Mirror.with { mirror async throws in
+            try await mirror.expectSuccess()
+            let config = mirror.image.blobs[0].descriptor.digest
+            try #require(config.hex.prefix(2) != mirror.layer.hex.prefix(2))
+            for digest in [config, mirror.layer] { try Self.spoil(digest, in: mirror) }
+            let lock = open("\(mirror.workspace.cache)/locks/\(mirror.layer.hex.prefix(2))", O_RDWR | O_CREAT, 0o600)
+            defer { close(lock) }
+            try #require(flock(lock, LOCK_EX | LOCK_NB) == 0)
+            let result = try await mirror.workspace.run("cache", "verify", "--repair", "--lock-timeout", "100ms")
+            #expect(result.status == 1)
+            let tag = "\(mirror.upstream.place("up/app")):1"
+            let lines = result.output.split(separator: "\n")
+            #expect(
+                lines.contains(
+                    "damaged \(mirror.layer): \(tag); not repaired: the damaged file could not be put aside; check the disk"
+                ),
+                "\(result)"
+            )
+            #expect(lines.last?.hasSuffix("; 2 bad, 1 repaired, 1 unrepaired") == true, "\(result)")
+            #expect(result.errors.contains("a damaged blob could not be put aside"), "\(result.errors)")
         }
     }
 

@@ -1,3 +1,4 @@
+import Logging
 import OCI
 import Synchronization
 
@@ -38,7 +39,7 @@ package struct Verifier: Sendable {
             open: { [blobs = store.directory.blobs] in try blobs.open($0) },
             record: { [store] batch in
                 guard !store.isReadOnly else { return }
-                try Self.unlessFull { try place.record(verified: batch, since: start ?? now, store.now) }
+                try Self.ifPossible { try place.record(verified: batch, since: start ?? now, store.now) }
             }
         )
         var report = VerificationReport()
@@ -46,7 +47,7 @@ package struct Verifier: Sendable {
         report.bytes = progress.snapshot.bytes
         report.skipped = chosen.count - files.count
         if lanes.isFailing { report.stop = .failingDisk } else if lanes.begun < files.count { report.stop = .duration }
-        if report.stop == nil, !store.isReadOnly { try await blocking { try Self.unlessFull { try place.forget() } } }
+        if report.stop == nil, !store.isReadOnly { try await blocking { try Self.ifPossible { try place.forget() } } }
         report.findings = try await findings(faults.all, all, options.subset)
         return report
     }
@@ -57,14 +58,14 @@ package struct Verifier: Sendable {
         let orphans = Orphans(store: store, protection: .lasting)
         do {
             _ = try await orphans.adoptKept(among: orphans.all())
-        } catch let error as CacheError where error.kind == .diskFull {}
+        } catch let error as CacheError where error.isOfPlaceOrTurn {}
     }
 
-    /// Notes what another verification finds out again: on a full disk nothing is lost without it.
-    private static func unlessFull(_ body: () throws -> Void) throws {
+    /// Notes what another verification finds out again: nothing is lost without it.
+    private static func ifPossible(_ body: () throws -> Void) throws {
         do {
             try body()
-        } catch let error as CacheError where error.kind == .diskFull {}
+        } catch let error as CacheError where error.isOfPlaceOrTurn {}
     }
 
     /// What is wrong with a blob, and whether its file is out of the way.
@@ -96,9 +97,7 @@ package struct Verifier: Sendable {
                 .unreadable
             }
         if let fault {
-            // What cannot be put aside would be taken for there by whoever repairs: then this fails.
-            let outcome = try Quarantine(store: store).putAsideWaiting(hashed.file, stored.digest)
-            faults.add(stored.digest, Verdict(fault: fault, isInPlace: outcome == .kept))
+            faults.add(stored.digest, Verdict(fault: fault, isInPlace: try !putAside(hashed.file, stored.digest)))
         }
         progress.update {
             $0.blobs += 1
@@ -106,6 +105,19 @@ package struct Verifier: Sendable {
             if fault != nil { $0.bad += 1 }
         }
         return fault.map { .bad($0) } ?? .good
+    }
+
+    /// - Returns: whether it is out of the way: else it would be taken for there by whoever repairs.
+    private func putAside(_ file: OpenFile, _ digest: Digest) throws -> Bool {
+        do {
+            return try Quarantine(store: store).putAsideWaiting(file, digest) != .kept
+        } catch let error as CacheError where error.isOfPlaceOrTurn {
+            store.configuration.logger.warning(
+                "a damaged blob could not be put aside",
+                metadata: ["digest": "\(digest)", "error": "\(error)"]
+            )
+            return false
+        }
     }
 
     /// Adds what is missing, and says of everything which tags need it.
@@ -117,10 +129,7 @@ package struct Verifier: Sendable {
         var faults = faults
         for digest in try await blobsWithout(files: files)
         where faults[digest] == nil && subset?.contains(digest) ?? true {
-            let wasForeign = try await Quarantine(store: store).clearPlace(of: digest)
-            // It may have come since the files were listed.
-            let isHere = try await blocking { [blobs = store.directory.blobs] in try blobs.status(of: digest) }
-            if isHere?.isRegular != true { faults[digest] = Verdict(fault: wasForeign ? .damaged : .missing) }
+            faults[digest] = try await lookAgain(for: digest)
         }
         if !store.isReadOnly { try await noteMissing(faults.keys.sorted()) }
         var findings: [VerificationReport.Finding] = []
@@ -133,17 +142,33 @@ package struct Verifier: Sendable {
         return findings
     }
 
+    /// - Returns: `nil` where it has come since the files were listed.
+    private func lookAgain(for digest: Digest) async throws -> Verdict? {
+        do {
+            let wasForeign = try await Quarantine(store: store).clearPlace(of: digest)
+            let isHere = try await blocking { [blobs = store.directory.blobs] in try blobs.status(of: digest) }
+            return isHere?.isRegular == true ? nil : Verdict(fault: wasForeign ? .damaged : .missing)
+        } catch let error as CacheError where error.isOfPlaceOrTurn {
+            return Verdict(fault: .damaged, isInPlace: true)
+        }
+    }
+
     /// Notes which blobs have no file, decided while nobody can bring one; one that was downloaded again is right.
     private func noteMissing(_ bad: [Digest]) async throws {
         for (shard, digests) in Dictionary(grouping: bad, by: StoreLocks.shard) {
-            let lock = try await store.locks.acquire(shard, .exclusive)
-            defer { lock.unlock() }
-            try await blocking { [store] in
-                let gone = try digests.filter { try store.directory.blobs.status(of: $0)?.isRegular != true }
-                try Self.unlessFull {
+            do {
+                let lock = try await store.locks.acquire(shard, .exclusive)
+                defer { lock.unlock() }
+                try await blocking { [store] in
+                    let gone = try digests.filter { try store.directory.blobs.status(of: $0)?.isRegular != true }
                     try store.index.write { try $0.blobs.markMissing(gone, in: store.directory.blobs) }
                 }
-            }
+            } catch let error as CacheError where error.isOfPlaceOrTurn {}
         }
     }
+}
+
+extension CacheError {
+    /// Whether there was no room, or somebody else was at it for too long: what was found is to be told all the same.
+    fileprivate var isOfPlaceOrTurn: Bool { kind == .diskFull || kind == .locked }
 }

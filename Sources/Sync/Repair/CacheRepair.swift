@@ -31,33 +31,57 @@ package struct CacheRepair: Sendable {
 
     /// Repairs what was found, and what turns out to be missing when a manifest is there again.
     ///
-    /// Safe to repeat; what is there already is not fetched.
+    /// Safe to repeat; what is there already is not fetched. What the cache itself refuses is told like what nobody has.
     ///
-    /// - Throws: `CacheError` when the cache itself cannot be used; `CancellationError`.
+    /// - Throws: `CancellationError`.
     package func run(_ findings: [VerificationReport.Finding]) async throws -> RepairReport {
         var report = RepairReport()
         var seen = Set(findings.map(\.digest))
         var open = findings
         while !open.isEmpty {
-            let absent = open.filter { !$0.isInPlace }
-            try await cache.hold(cache.verification.missing(absent.map(\.digest)).map(\.descriptor))
+            await hold(open)
             report.rows += try await open.map(limit: Self.parallelism) { try await repair($0) }
-            let revealed = try await cache.verification.neededButAbsent().filter { seen.insert($0).inserted }
-            open = []
-            for digest in revealed {
-                open.append(
-                    .init(digest: digest, fault: .missing, affected: try await cache.verification.tags(needing: digest))
-                )
+            do {
+                open = try await revealed(besides: &seen)
+            } catch let error as CacheError {
+                report.failure = error
+                open = []
             }
         }
         report.rows.sort { $0.digest < $1.digest }
         return report
     }
 
+    /// Protects what is going to be fetched; where that cannot be, its age does.
+    private func hold(_ findings: [VerificationReport.Finding]) async {
+        let absent = findings.filter { !$0.isInPlace }.map(\.digest)
+        do {
+            try await cache.hold(cache.verification.missing(absent).map(\.descriptor))
+        } catch {
+            logger.debug("what is repaired cannot be held", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// What turns out to be missing.
+    private func revealed(besides seen: inout Set<Digest>) async throws -> [VerificationReport.Finding] {
+        var revealed: [VerificationReport.Finding] = []
+        for digest in try await cache.verification.neededButAbsent() where seen.insert(digest).inserted {
+            let affected = try await cache.verification.tags(needing: digest)
+            revealed.append(.init(digest: digest, fault: .missing, affected: affected))
+        }
+        return revealed
+    }
+
     private func repair(_ finding: VerificationReport.Finding) async throws -> RepairReport.Row {
-        // A manifest that was damaged may only now be known to be needed.
-        let affected = try await cache.verification.tags(needing: finding.digest)
-        let outcome = try await outcome(of: finding, isNeeded: !affected.isEmpty)
+        var affected = finding.affected
+        let outcome: RepairReport.Outcome
+        do {
+            // A manifest that was damaged may only now be known to be needed.
+            affected = try await cache.verification.tags(needing: finding.digest)
+            outcome = try await self.outcome(of: finding, isNeeded: !affected.isEmpty)
+        } catch let error as CacheError {
+            outcome = .unrepaired(reason: "\(error)")
+        }
         return RepairReport.Row(digest: finding.digest, fault: finding.fault, affected: affected, outcome: outcome)
     }
 

@@ -25,6 +25,9 @@ package struct RepairReport: Sendable {
     /// Sorted by digest; those that came to light only when a manifest was there again are among them.
     package internal(set) var rows: [Row] = []
 
+    /// Why it is not known what else is missing; `nil` where it is.
+    package internal(set) var failure: CacheError?
+
     package init() {}
 
     /// Whether some tag's image still lacks something, or a bad file is still in its place.
