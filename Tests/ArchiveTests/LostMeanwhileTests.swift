@@ -49,6 +49,26 @@ struct LostMeanwhileTests {
         #expect(text.contains("\(layer) of it was in the cache") && text.contains("import it again"), "\(text)")
     }
 
+    @Test("A manifest that is damaged in the cache is healed by an archive that brings it", arguments: [true, false])
+    func damagedManifest(isOurs: Bool) async throws {
+        let image = SampleImage.image(layers: [.init(seed: 97, size: 3000)])
+        let images = [(image: image, name: Self.name)]
+        let archive = isOurs ? try ArchiveSample(images: images).archive() : TestTar.layout(images).finished
+        try await withCache { cache, path async throws in
+            try await cache.importing(archive, at: path)
+            let place = "\(path)/\(TestTar.name(image.digest))"
+            let sound = try Files.read(place)
+            var rotten = sound
+            rotten.flipByte(at: 50)
+            try Files.remove(place)
+            try Files.write(rotten, to: place)
+            let report = try await cache.importing(archive, at: path)
+            #expect(report.images.map { "\($0.reference)" } == [Self.name])
+            #expect(try Files.read(place) == sound)
+            #expect(try await cache.verify().findings.isEmpty)
+        }
+    }
+
     @Test("A platform that the archive holds is not taken for one that it lacks")
     func platform() async throws {
         let index = SampleImage.multiPlatform(seed: 96, layerSize: 1_500_000)

@@ -112,6 +112,10 @@ final class ImportLedger {
         return marks[place].insert(mark).inserted
     }
 
+    func unmark(_ mark: Marks, _ digest: Digest) {
+        if let place = place(of: digest) { marks[place].remove(mark) }
+    }
+
     /// The first blob that has passed and that no document lists.
     var unlisted: Digest? {
         others.list.indices.filter { marks.others[$0].contains(.passed) }.map(others.list.digest).min()

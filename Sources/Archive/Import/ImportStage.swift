@@ -90,7 +90,23 @@ final class ImportStage {
         {
             ledger.mark(.present, digest, size: size)
         }
-        return try ledger.has(.present, digest) && cache.contains(descriptor)
+        guard ledger.has(.present, digest) else { return false }
+        if try isSound(descriptor) { return true }
+        ledger.unmark(.present, digest)
+        return false
+    }
+
+    /// Whether the cache's copy of a blob can be relied on.
+    ///
+    /// What could be a manifest is read, and put aside where it is damaged: while the archive is read its bytes can take that
+    /// place, and later it would be found missing.
+    private func isSound(_ descriptor: Descriptor) throws -> Bool {
+        guard descriptor.size <= Manifest.maximumSize else { return try cache.contains(descriptor) }
+        do {
+            return try cache.manifest(descriptor) != nil
+        } catch is DocumentError {
+            return true
+        }
     }
 
     /// Asks the cache again for a blob, which another import may have brought meanwhile.
@@ -170,13 +186,13 @@ final class ImportStage {
 
     /// Asks the cache for what was written without asking; what it has is held there, and needed no second time.
     func settle() async throws {
-        let files = doubtful.compactMap { ledger.staged($0) }
+        let waiting = doubtful.compactMap { ledger.staged($0) }.compactMap { file in
+            Descriptor(mediaType: .octetStream, digest: file.digest, size: file.size).map { (file: file, blob: $0) }
+        }
         doubtful = []
-        guard !files.isEmpty else { return }
-        let held = try await cache.hold(
-            files.compactMap { Descriptor(mediaType: .octetStream, digest: $0.digest, size: $0.size) }
-        )
-        for file in files where held.contains(file.digest) {
+        guard !waiting.isEmpty else { return }
+        let held = try await cache.hold(waiting.map(\.blob))
+        for (file, blob) in waiting where try held.contains(blob.digest) && isSound(blob) {
             try cache.staging.discard(file)
             ledger.committed(file)
         }
