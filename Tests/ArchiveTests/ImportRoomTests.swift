@@ -45,6 +45,24 @@ struct ImportRoomTests {
         }
     }
 
+    @Test("What is here already needs no room")
+    func again() async throws {
+        for (_, bytes) in try Self.archives {
+            try await TemporaryDirectory.with { path async throws in
+                let path = "\(path)/cache"
+                for minimum: Int64 in [0, 1 << 60] {
+                    var configuration = configuration(path)
+                    configuration.minimumFree = minimum
+                    try await ContentCache.with(configuration) { cache async throws in
+                        try await cache.importing(bytes, at: path)
+                        #expect(try await cache.tagged() == [Self.name: Self.image.digest])
+                    }
+                }
+                #expect(try names("\(path)/ingest").isEmpty)
+            }
+        }
+    }
+
     @Test("While blobs are written their room is reserved; afterwards it is not, whatever became of the archive")
     func reservations() async throws {
         for (_, bytes) in try Self.archives {

@@ -60,12 +60,19 @@ final class ImportStage {
 
     /// Finds room for one blob unless that has been done.
     ///
+    /// - Returns: whether it needs any: only where there is none the cache is asked for small ones.
     /// - Throws: ``CacheError`` (`diskFull`).
-    func reserve(_ digest: Digest, size: Int64) async throws {
-        guard ledger.listedSize(of: digest) == nil, ledger.mark(.hasRoom, digest, size: size) else { return }
+    func reserve(_ digest: Digest, size: Int64) async throws -> Bool {
+        guard ledger.listedSize(of: digest) == nil, ledger.mark(.hasRoom, digest, size: size) else { return true }
         var wish = ImportRoom.Wish()
         wish.add(ArchiveDocument.Blob(digest: digest, size: size), written: 0)
-        try await room.reserve(wish)
+        do {
+            try await room.reserve(wish)
+            return true
+        } catch let error as CacheError where error.kind == .diskFull {
+            guard try await isPresent(digest, size: size, ofAnySize: true) else { throw error }
+            return false
+        }
     }
 
     /// Frees the room of what has not been committed.
@@ -82,9 +89,10 @@ final class ImportStage {
     private static let askedSize: Int64 = 64 << 10
 
     /// Whether the cache is known to have the blob; it is then held there.
-    func isPresent(_ digest: Digest, size: Int64) async throws -> Bool {
+    func isPresent(_ digest: Digest, size: Int64, ofAnySize isAsked: Bool = false) async throws -> Bool {
         guard let descriptor = Descriptor(mediaType: .octetStream, digest: digest, size: size) else { return false }
-        if size >= Self.askedSize, ledger.listedSize(of: digest) == nil, ledger.mark(.asked, digest, size: size),
+        if isAsked || size >= Self.askedSize, ledger.listedSize(of: digest) == nil,
+            ledger.mark(.asked, digest, size: size),
             try cache.contains(descriptor),
             try await cache.hold([descriptor]).contains(digest)
         {
@@ -160,7 +168,7 @@ final class ImportStage {
     func add(made manifest: Manifest) async throws {
         let (digest, size) = (manifest.descriptor.digest, manifest.descriptor.size)
         guard try await !isPresent(digest, size: size), ledger.staged(digest) == nil else { return }
-        try await reserve(digest, size: size)
+        guard try await reserve(digest, size: size) else { return }
         var writer = try writer(StagedFile.name(of: digest), algorithm: digest.algorithm, size: size)
         do {
             try await writer.write(manifest.bytes)

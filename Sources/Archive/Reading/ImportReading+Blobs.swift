@@ -42,8 +42,9 @@ extension ImportReading {
 
     private func sink(for digest: Digest, _ member: TarMember) async throws -> Sink {
         try contents.check(digest, size: member.size, member.name)
-        if try await isHere(digest, size: member.size) { return .hash(DigestHasher(digest.algorithm), head: []) }
-        try await stage.reserve(digest, size: member.size)
+        guard try await !isHere(digest, size: member.size), try await stage.reserve(digest, size: member.size) else {
+            return .hash(DigestHasher(digest.algorithm), head: [])
+        }
         let name = StagedFile.name(of: digest)
         return .stage(try stage.writer(name, algorithm: digest.algorithm, size: member.size))
     }
