@@ -11,20 +11,34 @@ struct OddBlobTests {
     private static let source = ByteSource.random(seed: 32, count: 3 << 20)
 
     @Test(
-        "Without a length a blob is taken where its label says that nothing is encoded",
-        arguments: [("identity", true), ("", true), ("none", true), ("aws-chunked", true), ("gzip", false)]
+        "Without a length a blob is taken whatever coding it is labelled with",
+        arguments: ["identity", "", "none", "aws-chunked", "gzip"]
     )
-    func takesLabelsWithoutLength(coding: String, isTaken: Bool) async throws {
+    func takesLabelsWithoutLength(coding: String) async throws {
         try await ScriptedRegistry.with { registry in
             registry.store.putBlob(.bytes(Self.source), Self.source.descriptor.digest, in: "library/app")
             registry.script(
                 RequestMatch("GET", .blobs, times: nil),
                 .edit { $0.headers = ["Content-Encoding": coding, "Transfer-Encoding": "chunked"] }
             )
-            let bytes = try? await withClient(retry: RetryPolicy(attempts: 1)) {
+            let bytes = try await withClient(retry: RetryPolicy(attempts: 1)) {
                 try await $0.pull(registry).bytes(of: Self.source.descriptor)
             }
-            #expect(bytes == (isTaken ? Self.source.buffer : nil))
+            #expect(bytes == Self.source.buffer)
+        }
+    }
+
+    @Test("Without a length, and shorter than the blob, it is encoded as its label says", arguments: [7, 2 << 20])
+    func refusesEncoded(difference: Int) async throws {
+        let other = ByteSource.random(seed: 33, count: Self.source.count - difference)
+        try await ScriptedRegistry.with { registry in
+            registry.script(
+                RequestMatch("GET", .blobs, times: nil),
+                .reply(Reply(200, headers: ["Content-Encoding": "gzip", "Transfer-Encoding": "chunked"], body: other))
+            )
+            await #expect {
+                try await withClient { _ = try await $0.pull(registry).bytes(of: Self.source.descriptor) }
+            } throws: { "\($0)".contains("comes encoded as 'gzip'") }
         }
     }
 

@@ -28,6 +28,8 @@ struct BlobDownload {
     /// Whether one that was given a moment ago was not known any more.
     private var hasChangingTags = false
     private var hasNoRanges = false
+    /// What the answer under way is labelled as, where no length has shown yet that it is the blob itself.
+    private var doubtfulCoding: String?
     private var scraps = 0
     /// Whether the last range that was asked for brought nothing, though somebody was there to answer.
     private var isRangeDoubtful = false
@@ -164,10 +166,9 @@ struct BlobDownload {
         if let text = response.header("Content-Length"), Int64(text) != size {
             throw violation(response, "the answer has \(text.displaySafe) bytes instead of \(size)")
         }
-        let coding = response.header("Content-Encoding")?.lowercased() ?? "identity"
         // Of the right length it is the blob itself, stored as it is and labelled by what it looks like.
-        guard response.hasIdentityCoding || response.contentLength == size
-        else { throw violation(response, "the blob comes encoded as '\(coding.displaySafe)'") }
+        let isPlain = response.hasIdentityCoding || response.contentLength == size
+        doubtfulCoding = isPlain ? nil : response.header("Content-Encoding")?.lowercased()
         if let tag = response.header("ETag")?.strongEntityTag { entityTag = tag }
     }
 
@@ -188,7 +189,7 @@ struct BlobDownload {
         var position = part.lowerBound
         while var piece = try await body.next(&pace, at: offset) {
             guard Int64(piece.readableBytes) <= part.upperBound - position else {
-                throw violation(nil, "more than \(part.count) bytes come")
+                throw encoding() ?? violation(nil, "more than \(part.count) bytes come")
             }
             windows?.received(piece.readableBytes)
             let known = Int(min(max(0, offset - position), Int64(piece.readableBytes)))
@@ -204,7 +205,8 @@ struct BlobDownload {
             try await hand(piece, &scope, deliver)
         }
         guard position == part.upperBound else {
-            throw context.error(.connection(.reset), "the transfer ended at byte \(offset) of \(descriptor.size)")
+            throw encoding()
+                ?? context.error(.connection(.reset), "the transfer ended at byte \(offset) of \(descriptor.size)")
         }
     }
 
@@ -223,6 +225,13 @@ struct BlobDownload {
         } catch {
             throw ReaderFailure(error)
         }
+    }
+
+    /// Of another length than the blob's it is encoded as its label says, and no part of it is the blob's.
+    private mutating func encoding() -> RegistryError? {
+        guard let doubtfulCoding else { return nil }
+        hasNoRanges = true
+        return violation(nil, "the blob comes encoded as '\(doubtfulCoding.displaySafe)'")
     }
 
     private func violation(_ response: HTTPResponse?, _ detail: String) -> RegistryError {

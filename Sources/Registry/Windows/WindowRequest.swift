@@ -57,7 +57,6 @@ struct WindowRequest: Sendable {
         let tag = response.header("ETag")
         return (tag == nil || entityTag == nil || tag == entityTag)
             && (response.contentLength.map { $0 == Int64(range.count) } ?? true)
-            && (response.contentLength != nil || response.hasIdentityCoding)
     }
 
     private func receive(_ body: consuming BlobBody, _ window: BlobWindow) async throws {
