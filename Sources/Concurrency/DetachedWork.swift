@@ -53,6 +53,32 @@ package final class DetachedWork: Sendable {
         }
     }
 
+    /// Runs a body together with what it begins, which may end after it, and also after its task was cancelled.
+    ///
+    /// - Parameters:
+    ///   - body: what is run.
+    ///   - patience: returns when what is left after the body has had its time.
+    /// - Returns: what the body returns.
+    /// - Throws: what the body throws.
+    package func accompanying<R>(
+        _ body: () async throws -> R,
+        patience: @escaping @Sendable () async -> Void
+    ) async throws -> R {
+        // What cancels this task does not reach them; both are awaited here.
+        let work = Task { await run() }
+        let result: Result<R, any Error>
+        do { result = .success(try await body()) } catch { result = .failure(error) }
+        finish()
+        let end = Task {
+            await patience()
+            work.cancel()
+        }
+        await work.value
+        end.cancel()
+        await end.value
+        return try result.get()
+    }
+
     /// Says that nothing more is begun, so that ``run()`` ends with what has been.
     package func finish() { continuation.finish() }
 

@@ -42,18 +42,18 @@ package final class RegistryClient: Sendable {
         _ body: (RegistryClient) async throws -> R
     ) async throws -> R {
         let client = try RegistryClient(configuration)
-        let result = await withTaskGroup(of: Void.self) { group in
-            let (work, timer) = (client.transport.afterwards, client.transport.timer)
-            group.addTask { await work.run() }
-            let result: Result<R, any Error>
-            do { result = .success(try await body(client)) } catch { result = .failure(error) }
-            work.finish()
-            group.addTask { try? await timer.sleep(Self.partingTime) }
-            await group.next()
-            group.cancelAll()
-            return result
-        }
-        await client.transport.shutdown()
+        let transport = client.transport
+        let result: Result<R, any Error>
+        do {
+            result = .success(
+                try await transport.afterwards.accompanying {
+                    try await body(client)
+                } patience: {
+                    try? await transport.timer.sleep(Self.partingTime)
+                }
+            )
+        } catch { result = .failure(error) }
+        await transport.shutdown()
         return try result.get()
     }
 

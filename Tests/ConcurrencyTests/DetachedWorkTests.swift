@@ -21,4 +21,27 @@ struct DetachedWorkTests {
         let again = (0..<200).count { _ in work.begin(about: "dead") {} }
         #expect(again == DetachedWork.share)
     }
+
+    @Test("What is begun by a body that was cancelled ends all the same, within its time", arguments: [true, false])
+    func cancelled(endsInTime: Bool) async throws {
+        let (work, never, isBegun, isDone) = (DetachedWork(), Watched(false), Watched(false), Watched(false))
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try? await work.accompanying {
+                    // Until the task is cancelled.
+                    try? await never.wait { $0 }
+                    work.begin {
+                        isBegun.update { $0 = true }
+                        if !endsInTime { try? await never.wait { $0 } }
+                        isDone.update { $0 = !Task.isCancelled }
+                    }
+                } patience: {
+                    if endsInTime { try? await never.wait { $0 } } else { try? await isBegun.wait { $0 } }
+                }
+            }
+            group.cancelAll()
+        }
+        #expect(isBegun.value)
+        #expect(isDone.value == endsInTime)
+    }
 }

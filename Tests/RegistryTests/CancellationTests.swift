@@ -207,4 +207,21 @@ struct CancellationTests {
             try await group.waitForAll()
         }
     }
+
+    @Test("The session of an upload that is cancelled together with its client is given up")
+    func givesSessionsUp() async throws {
+        let (gate, source) = (Gate(), ByteSource.random(seed: 11, count: 3 << 20))
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("PUT", .uploads), .holdHead(gate))
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    _ = try? await withClient { try await $0.push(registry).store(SampleReader(source)) }
+                }
+                try? await gate.waitForArrivals()
+                group.cancelAll()
+            }
+            #expect(registry.count("DELETE") == 1)
+            gate.open()
+        }
+    }
 }
