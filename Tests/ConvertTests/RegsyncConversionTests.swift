@@ -113,6 +113,25 @@ struct RegsyncConversionTests {
         #expect(text.split(separator: "\n").contains { $0.drop { $0 == " " }.hasPrefix("#") && $0.contains(words) })
     }
 
+    @Test("A step's platform goes before its platforms, and defaults have neither")
+    func platforms() throws {
+        let converted = try Converted(
+            """
+            version: 1
+            defaults: {platform: linux/s390x, platforms: [linux/ppc64le]}
+            sync:
+              - {source: quay.io/a/b, target: r.example.com/b, type: repository, platform: linux/amd64,
+                 platforms: [linux/amd64, linux/arm64]}
+              - {source: quay.io/a/c, target: r.example.com/c, type: repository, platforms: [linux/amd64, linux/arm64]}
+              - {source: quay.io/a/d, target: r.example.com/d, type: repository}
+            """
+        )
+        let wanted = converted.configuration.entries.map { $0.platforms.map(\.description) }
+        #expect(wanted == [["linux/amd64"], ["linux/amd64", "linux/arm64"], []])
+        #expect(converted.flat.contains("# 'platforms' has no effect"))
+        #expect(converted.flat.contains("platforms: [linux/ppc64le]': has no counterpart"))
+    }
+
     @Test("Comments stand beside the entry that they are about")
     func places() throws {
         let lines = try Converted(Self.file).text.split(separator: "\n").map(String.init)

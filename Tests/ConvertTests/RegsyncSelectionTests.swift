@@ -68,9 +68,25 @@ struct RegsyncSelectionTests {
             tags: ["latest", "edge", "v2.0.0", "v3.1.0", "2.5.0", "v1.9.9", "v10"],
             copied: ["latest", "edge", "v2.0.0", "v10"]
         ),
+        // Beside sets a filter of nothing is none.
+        RegsyncSelection(
+            filters: "tags: {}\n    tagSets: [{allow: ['1.*']}]",
+            tags: ["1.0", "2.0", "latest"],
+            copied: ["1.0"]
+        ),
+        RegsyncSelection(
+            filters: "tags: {allow: [], deny: []}\n    tagSets: [{allow: ['1.*']}]",
+            tags: ["1.0", "2.0", "latest"],
+            copied: ["1.0"]
+        ),
+        RegsyncSelection(
+            filters: "tags: {deny: ['.*-rc']}\n    tagSets: [{allow: ['1.*']}]",
+            tags: ["1.0", "1.0-rc", "2.0", "2.0-rc"],
+            copied: ["1.0", "1.0-rc", "2.0"]
+        ),
     ]
 
-    @Test("Ten lists of tags", arguments: lists)
+    @Test("Lists of tags", arguments: lists)
     func selection(_ list: RegsyncSelection) throws {
         let converted = try Converted(
             """

@@ -61,7 +61,9 @@ struct RegsyncStep {
         }
         let sets = section.take("tagSets")?.elements ?? []
         let tags = section.take("tags")
-        let filters = tags == nil && !sets.isEmpty ? sets : [tags ?? .mapping([])] + sets
+        // Beside sets, regsync asks 'tags' only where it holds a filter.
+        let isFiltered = Self.filters.contains { tags?[$0]?.texts.isEmpty == false }
+        let filters = isFiltered || sets.isEmpty ? [tags ?? .mapping([])] + sets : sets
         let kept = self
         for filter in filters {
             var step = kept
@@ -109,8 +111,11 @@ struct RegsyncStep {
 
     private mutating func add(_ entry: MirrorEntry, _ mirror: inout Mirror) {
         var entry = entry
-        if let platform = inheritedValue("platform")?.text { entry.platforms = [platform] }
-        if let platforms = inheritedValue("platforms")?.texts, !platforms.isEmpty { entry.platforms = platforms }
+        entry.platforms = section.take("platforms")?.texts ?? []
+        if let platform = section.text("platform") {
+            if !entry.platforms.isEmpty { comments.append("'platforms' has no effect in regsync beside 'platform'") }
+            entry.platforms = [platform]
+        }
         let referrers = inheritedValue("referrers")?.bool == true
         let digestTags = inheritedValue("digestTags")?.bool == true
         entry.includesReferrers = referrers || digestTags
@@ -130,6 +135,9 @@ struct RegsyncStep {
         var defaults = defaults
         return section.take(key) ?? defaults?.take(key)
     }
+
+    /// What of `tags` leaves any out.
+    private static let filters = ["allow", "deny", "semverRange"]
 
     /// What `defaults` says for every step, besides what is told once for the file.
     static let inherited = [
