@@ -51,7 +51,8 @@ struct StopTests {
             try mirror.workspace.configure(
                 "sync:\n  entries:\n\(entry.text)  hooks: {post_sync: [{cmd: 'touch begun; exec sleep 600'}]}\n"
             )
-            let result = try await mirror.workspace.interrupting { program async throws in
+            #expect(try await mirror.workspace.shell("echo 'imglife_sync_last_run_success 1' >m.prom").status == 0)
+            let result = try await mirror.workspace.interrupting("--metrics-file m.prom") { program async throws in
                 while !Files.exists("\(mirror.workspace.path)/begun") {
                     try Task.checkCancellation()
                     await Task.yield()
@@ -60,6 +61,9 @@ struct StopTests {
             }
             #expect(result.status == 143, "\(result.errors)")
             #expect(result.counts == [1, 1, 0, 0], "\(result.output)")
+            let metrics = try Files.text("\(mirror.workspace.path)/m.prom")
+            #expect(metrics.contains("imglife_sync_last_run_success 0\n"))
+            #expect(metrics.contains("imglife_sync_tags{status=\"synced\"} 1\n"))
         }
     }
 

@@ -45,11 +45,11 @@ struct Workspace: Sendable {
 
     /// Runs `sync` while a closure runs that gets a way to signal it.
     ///
-    /// - Parameters:
-    ///   - preparation: what the shell does before.
-    ///   - level: the least of what is logged.
+    /// Further options can be given, what the shell does before, and the least of what is logged.
+    ///
     /// - Returns: what the program came to; when it ended before the closure did, that is cancelled.
     func interrupting(
+        _ options: String = "",
         environment: [String: String] = [:],
         after preparation: String = ":",
         logging level: String = "trace",
@@ -57,7 +57,7 @@ struct Workspace: Sendable {
     ) async throws -> ToolResult {
         let running = RunningProgram(file: "\(path)/pid.\(UInt64.random(in: .min ... .max))")
         // The shell becomes the program, so the number that it writes is the program's.
-        let program = "exec \"$imglife\" --log-level \(level) sync --progress none"
+        let program = "exec \"$imglife\" --log-level \(level) sync --progress none \(options)"
         let command = "\(preparation); echo $$ >'\(running.file)'; \(program)"
         return try await withThrowingTaskGroup(of: ToolResult?.self) { group in
             group.addTask { try await shell(command, environment: environment) }

@@ -128,11 +128,11 @@ struct SyncCommand: Subcommand {
         let (report, failure): (SyncReport, (any Error)?) =
             if dryRun {
                 try await OfflineCache(lookingOnly: session, isNeeded: offline)
-                    .opened { (try await run(session, client, $0, options, waits), nil) }
+                    .opened { (try await run(session, client, $0, options, waits, measure), nil) }
             } else {
                 try await ContentCache.with(session.cache) { cache in
                     let report = try await Self.keepingLayout(of: cache) {
-                        try await run(session, client, cache, options, waits)
+                        try await run(session, client, cache, options, waits, measure)
                     }
                     let upkeep = CacheUpkeep(cache: cache, session: session)
                     return (report, await upkeep.afterRun(report, wasWhole: entries.isEmpty && !offline))
@@ -201,7 +201,8 @@ struct SyncCommand: Subcommand {
         _ client: RegistryClient,
         _ cache: ContentCache?,
         _ options: Syncer.Options,
-        _ waits: WaitingHosts
+        _ waits: WaitingHosts,
+        _ measure: RunMeasure
     ) async throws -> SyncReport {
         let syncer = session.syncer(client, cache, options)
         var display = ProgressDisplay(mode: mode(session), progress: syncer.progress, environment: session.environment)
@@ -211,15 +212,16 @@ struct SyncCommand: Subcommand {
         do {
             return try await display.showing { try await dryRun ? syncer.foresee() : syncer.run() }
         } catch let error as CancellationError {
-            if output == .text { try? StandardOutput.write(interrupted(syncer, session).text) }
+            var report = syncer.soFar()
+            report.isDryRun = dryRun
+            try? measure.tell(report, hasFailed: true)
+            if output == .text { try? StandardOutput.write(interrupted(report, syncer, session).text) }
             throw error
         }
     }
 
     /// What a run had come to when it was stopped.
-    private func interrupted(_ syncer: Syncer, _ session: Session) -> SummaryText {
-        var report = syncer.soFar()
-        report.isDryRun = dryRun
+    private func interrupted(_ report: SyncReport, _ syncer: Syncer, _ session: Session) -> SummaryText {
         var summary = summary(report, session)
         let snapshot = syncer.progress.snapshot
         summary.unfinished = SummaryText.Unfinished(

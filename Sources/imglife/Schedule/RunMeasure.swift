@@ -1,4 +1,3 @@
-import ArgumentParser
 import Sync
 import Synchronization
 
@@ -18,16 +17,15 @@ final class RunMeasure: Sendable {
         try file?.write(report, hasFailed: hasFailed)
     }
 
-    /// Runs a body, and tells that the run has failed where it throws without having told anything, and was not stopped.
+    /// Runs a body, and tells that the run has failed where it throws without having told anything.
     ///
     /// - Throws: what the body throws.
     func watching(_ body: () async throws -> Void) async throws {
         do {
             try await body()
         } catch {
-            let isStopped = error is CancellationError || (error as? ExitCode).map { $0.rawValue >= 128 } ?? false
             // Why the run failed matters more than that this cannot be written either.
-            if !isStopped, !isTold.load(ordering: .relaxed) { try? tell(SyncReport(), hasFailed: true) }
+            if !isTold.load(ordering: .relaxed) { try? tell(SyncReport(), hasFailed: true) }
             throw error
         }
     }
