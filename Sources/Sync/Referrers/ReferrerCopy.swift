@@ -114,9 +114,8 @@ struct ReferrerCopy: Sendable {
         let digest = referrer.manifest.descriptor.digest
         let isGiven = given.contains(digest)
         guard let tag = referrer.tag else {
-            guard isGiven else { return .absent }
-            let present = try await copy.target.asking { try await $0.resolve(.digest(digest)) }
-            guard case .known(let there?) = present, there.digest == digest else { return .absent }
+            guard isGiven, case .known(true) = try await copy.target.asking({ try await $0.holds(.digest(digest)) })
+            else { return .absent }
             return .there
         }
         try copy.known.referrerIndexes.take(tag, for: digest, by: copy.job)

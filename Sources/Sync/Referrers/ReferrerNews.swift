@@ -44,10 +44,8 @@ struct ReferrerNews {
                 if case .list(let listed) = list { return try await differs(listed, subject) }
                 if hasInterface, let isNew = try await interface([subject]) { return isNew }
                 if case .absent = list, try await isGone(subject) { return true }
-            case .tag(let tag, let former):
-                return try await copy.source.resolve(.tag(tag)).map { !former.contains($0.digest) } ?? true
-            case .unlisted(let tag, let given):
-                return try await copy.source.resolve(.tag(tag)).map { !given.contains($0.digest) } ?? false
+            case .tag(let tag, let former): return try await isOneOf(former, tag) != true
+            case .unlisted(let tag, let given): return try await isOneOf(given, tag) == false
             }
         }
         return try await isListGone()
@@ -58,6 +56,16 @@ struct ReferrerNews {
         let tags = questions.indices.filter { !questions[$0].isAboutList }
         guard !lists.isEmpty, !tags.isEmpty else { return questions.indices.randomElement() }
         return (Int.random(in: 0..<4) == 0 ? tags : lists).randomElement()
+    }
+
+    /// Whether a tag stands for one of these at the source, whatever HEAD says: a registry may name another digest than it
+    /// gives, for ever.
+    ///
+    /// - Returns: `nil` when there is no such tag.
+    private func isOneOf(_ digests: Set<Digest>, _ tag: TagName) async throws -> Bool? {
+        guard let told = try await copy.source.resolve(.tag(tag)) else { return nil }
+        if digests.contains(told.digest) { return true }
+        return try await copy.source.manifest(.tag(tag)).map { digests.contains($0.descriptor.digest) }
     }
 
     private var search: ReferrerSearch { ReferrerSearch(source: copy.source, cache: copy.cache, tags: tags) }
@@ -162,6 +170,14 @@ extension CopyJob {
     }
 }
 
+extension ImageTarget {
+    /// Whether the target has what it was given before; some know no HEAD of what they have.
+    func holds(_ reference: Reference) async throws -> Bool {
+        if try await resolve(reference) != nil { return true }
+        return try await manifest(reference) != nil
+    }
+}
+
 extension ImageCopy {
     func referrerTags() async throws -> ReferrerTags { try await job.referrerTags(source, known) }
 
@@ -169,9 +185,7 @@ extension ImageCopy {
     /// is asked for it.
     func lacksAtTarget(_ tag: TagName) async throws -> Bool {
         guard job.targetReferrerTags?.lacks(tag) == true,
-            case .known(nil) = try await target.asking({ try await $0.resolve(.tag(tag)) }),
-            // Some know no HEAD of what they have.
-            case .known(nil) = try await target.asking({ try await $0.manifest(.tag(tag)) })
+            case .known(false) = try await target.asking({ try await $0.holds(.tag(tag)) })
         else { return false }
         return true
     }

@@ -152,8 +152,8 @@ struct TargetReferrerList: Sendable {
     private func lost(of present: Manifest?, besides known: Set<Digest>) async throws -> Set<Digest> {
         var lost: Set<Digest> = []
         for digest in present?.references.map(\.digest) ?? [] where !known.contains(digest) {
-            guard case .known(nil) = try await copy.target.asking({ try await $0.resolve(.digest(digest)) }) else {
-                continue
+            if case .known(false) = try await copy.target.asking({ try await $0.holds(.digest(digest)) }) {
+                lost.insert(digest)
             }
             lost.insert(digest)
         }
