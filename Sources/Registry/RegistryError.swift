@@ -88,6 +88,8 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     var isRetriedOnce = false
     /// Whether the registry does not know yet what it was just given: it is asked again before anything is sent again.
     var isLag = false
+    /// Whether the registry does not tell either what it has in the place of what it refuses.
+    package var isUntold = false
     /// Whether an upload broke off while its own source paused: no failure of this registry.
     var isAwaitingSource = false
     /// Whether the repository has taken something before: what is missing is not the repository.

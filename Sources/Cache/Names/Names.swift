@@ -66,20 +66,20 @@ package struct Names: Sendable {
         from tag: TagName?,
         of location: RepositoryReference
     ) async throws {
-        guard try await store.index.read({ try $0.copies.digest(at: place) }) != digest else { return }
+        guard try await lastCopy(to: place) != digest else { return }
         try await store.index.write { db in
             try db.copies.record(digest, at: place, beside: tag.flatMap { try db.names.digest(of: $0, in: location) })
         }
     }
 
-    /// Whether it is noted that a target's tag was given something.
-    package func isCopied(to place: Place) async throws -> Bool {
-        try await store.index.read { try $0.copies.digest(at: place) != nil }
+    /// What it is noted that a target's tag was given last; `nil` where nothing is.
+    package func lastCopy(to place: Place) async throws -> Digest? {
+        try await store.index.read { try $0.copies.digest(at: place) }
     }
 
     /// Forgets what a target's tag was given; costs no transaction when nothing is noted.
     package func forgetCopy(to place: Place) async throws {
-        guard try await isCopied(to: place) else { return }
+        guard try await lastCopy(to: place) != nil else { return }
         try await store.index.write { try $0.copies.remove(place) }
     }
 

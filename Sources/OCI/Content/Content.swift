@@ -74,6 +74,16 @@ package enum StoreOutcome: Hashable, Sendable {
     case stored(bytes: Int64)
 }
 
+/// What storing a manifest came to.
+///
+/// None of these is an error.
+package enum ManifestOutcome: Hashable, Sendable {
+    /// The sink had it already under that name, and takes it no second time.
+    case alreadyThere
+    /// It was taken; whether the sink lists it among its subject's referrers itself, `nil` where that was not heard.
+    case stored(isListed: Bool?)
+}
+
 /// Where content can be stored: a target repository, or a cache.
 package protocol ContentSink: Sendable {
     /// Where it goes, for messages: `registry.example.com/mirrors/alpine`.
@@ -90,5 +100,6 @@ package protocol ContentSink: Sendable {
     /// Stores a manifest's exact bytes under its digest, and under a tag where one is given.
     ///
     /// Its children and blobs must be there. Safe to repeat.
-    func store(_ manifest: Manifest, as tag: TagName?) async throws
+    @discardableResult
+    func store(_ manifest: Manifest, as tag: TagName?) async throws -> ManifestOutcome
 }

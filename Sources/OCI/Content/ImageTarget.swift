@@ -24,11 +24,6 @@ package protocol ImageTarget: ContentSink, TagListing {
     /// Stores a blob, by taking it over from another repository of the same registry where one is named.
     func store(_ blob: any BlobReader, mountFrom source: RepositoryName?) async throws -> StoreOutcome
 
-    /// Stores a manifest that refers to another.
-    ///
-    /// - Returns: whether the target lists it among the subject's referrers itself.
-    func storeReferrer(_ manifest: Manifest, as tag: TagName?) async throws -> Bool
-
     /// Asks a question whose refusal is no failure: `try await target.asking { try await $0.tags() }`.
     ///
     /// - Throws: what is no refusal, such as that there is no connection.

@@ -11,6 +11,8 @@ package protocol TargetRefusal: Error {
     var mayLackSubject: Bool { get }
     /// The target does not want to answer, or to take it, from us.
     var isDenial: Bool { get }
+    /// A manifest was refused under a name, and the target does not tell either what it has there.
+    var isUntold: Bool { get }
 
     /// The same, saying of which part of an image it is.
     func about(_ part: String) -> Self

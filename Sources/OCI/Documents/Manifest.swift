@@ -66,6 +66,12 @@ package struct Manifest: Sendable {
         descriptor = Descriptor(mediaType: mediaType, digest: digest, byteCount: bytes.readableBytes)
     }
 
+    /// Whether a digest is that of the bytes, whatever its algorithm.
+    package func isNamed(by digest: Digest) -> Bool {
+        digest == descriptor.digest
+            || digest.algorithm != descriptor.digest.algorithm && digest == .of(bytes, algorithm: digest.algorithm)
+    }
+
     /// What it refers to that must be stored before it: an index's children, an image's config and layers.
     ///
     /// Not ``ImageManifest/foreignLayers``.

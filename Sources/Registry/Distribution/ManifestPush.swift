@@ -5,6 +5,15 @@ import OCI
 ///
 /// OCI distribution-spec 1.1.1, end-7.
 struct ManifestPush {
+    /// How a push has ended well.
+    enum Outcome {
+        case taken(HTTPResponse)
+        /// The answer was lost, and the registry turned out to hold the manifest.
+        case seen
+        /// The registry takes it no second time, as it has it.
+        case held
+    }
+
     private let manifest: Manifest
     private let tag: TagName?
     private let repository: Repository
@@ -17,23 +26,33 @@ struct ManifestPush {
         context = repository.context(.storeManifest)
     }
 
-    /// - Returns: what the registry answers; `nil` where that was lost, and it turned out to hold the manifest.
-    func run() async throws -> HTTPResponse? {
+    func run() async throws -> Outcome {
         let digest = manifest.descriptor.digest
         guard let tag, digest.algorithm != .sha256 else {
-            return try await offer(at: tag.map(Reference.tag) ?? .digest(digest))
+            return try await store(at: tag.map(Reference.tag) ?? .digest(digest))
         }
         // Under its tag alone the registry would call it by a digest of its own choice.
         do {
-            let response = try await offer(at: .digest(digest), as: tag)
-            guard response?.headers["OCI-Tag"].contains(tag.description) != true else { return response }
+            let outcome = try await store(at: .digest(digest), as: tag)
+            if case .taken(let response) = outcome, response.headers["OCI-Tag"].contains(tag.description) {
+                return outcome
+            }
         } catch let error as RegistryError where error.mayBeRefusalOfDigest {
             context.budget.progressed()
         }
-        return try await offer(at: .tag(tag))
+        return try await store(at: .tag(tag))
     }
 
-    private func offer(at reference: Reference, as tag: TagName? = nil) async throws -> HTTPResponse? {
+    private func store(at reference: Reference, as tag: TagName? = nil) async throws -> Outcome {
+        let outcome = try await offer(at: reference, as: tag)
+        // Some store it in another form, or not at all, and say nothing of it.
+        if case .taken(let response) = outcome, !response.names(manifest) {
+            try await repository.client.retry.run(context) { try await confirm(at: reference) }
+        }
+        return outcome
+    }
+
+    private func offer(at reference: Reference, as tag: TagName?) async throws -> Outcome {
         var request = repository.request(context, .PUT, "manifests/\(reference)", query: tag.map { "tag=\($0)" })
         request.headers = ["Content-Type": manifest.descriptor.mediaType.description]
         request.body = .bytes(manifest.bytes)
@@ -43,12 +62,16 @@ struct ManifestPush {
             do {
                 let response = try await repository.client.attempt(request)
                 try response.confirm(manifest.descriptor.digest, repository, context)
-                return response
+                return .taken(response)
             } catch var error as RegistryError {
-                // What refers to something is stored again, as the answer tells whether the registry lists it.
-                let looks = manifest.subject == nil && (!mayBeStored || context.budget.isAtLastTry)
-                if looks, error.mayHideSuccess, try await isSeen(at: reference) { return nil }
-                if mayBeStored, error.isDenial, try await isHeld(at: reference) { return nil }
+                // What refers to something is first stored again, as the answer tells whether the registry lists it.
+                let looks = context.budget.isAtLastTry || manifest.subject == nil && !mayBeStored
+                if looks, error.mayHideSuccess, try await isSeen(at: reference) { return .seen }
+                if error.isDenial, mayBeStored || reference.isTag && !error.isIgnoranceOfContent {
+                    let isHeld = try await isHeld(at: reference)
+                    if isHeld == true { return .held }
+                    error.isUntold = isHeld == nil && error.kind != .unauthorized
+                }
                 mayBeStored = mayBeStored || error.isBeforeAnswer || error.isOutage
                 error.isLag = error.isIgnoranceOfContent && (tag == nil || !error.mayBeRefusalOfDigest)
                 // Some that say they have taken a blob in one request may have looked at the request alone.
@@ -58,20 +81,47 @@ struct ManifestPush {
         }
     }
 
-    /// Whether the manifest is there although a gateway said otherwise, or hung up.
+    /// Whether the manifest is there although a gateway said otherwise, or hung up, or nothing was said of it.
     private func isSeen(at reference: Reference) async throws -> Bool {
         let seen = try? await ManifestQuestion(repository, reference, .readManifest).glance()
         try Task.checkCancellation()
-        return seen == manifest.descriptor.digest
+        return seen.map(manifest.isNamed) ?? false
     }
 
-    /// Whether the manifest is there after all: of a try whose answer was lost, where tags cannot be written twice.
-    private func isHeld(at reference: Reference) async throws -> Bool {
+    /// Whether the manifest is there although it was refused: where tags cannot be written twice.
+    ///
+    /// - Returns: `nil` where the registry does not tell.
+    private func isHeld(at reference: Reference) async throws -> Bool? {
         do {
             let held = try await ManifestQuestion(repository, reference, .readManifest).descriptor()
-            return held?.digest == manifest.descriptor.digest
+            return held.map { manifest.isNamed(by: $0.digest) } ?? false
         } catch is RegistryError {
-            return false
+            return nil
         }
     }
+
+    /// Looks whether the registry shows what it has taken.
+    ///
+    /// - Throws: `RegistryError` where it shows something else, which may be a lag. That it refuses to tell is no error.
+    private func confirm(at reference: Reference) async throws {
+        if try await isSeen(at: reference) { return }
+        let shown: Manifest?
+        do {
+            shown = try await ManifestQuestion(repository, reference, .readManifest).manifest()
+        } catch is RegistryError {
+            return
+        }
+        guard shown?.bytes != manifest.bytes else { return }
+        let (name, digest) = (manifest.descriptor.digest, shown?.descriptor.digest)
+        var error = context.error(
+            digest == nil ? .protocolViolation : .digestMismatch,
+            "it was taken as \(name), but \(digest.map { "\($0)" } ?? "nothing") stands under \(reference) then"
+        )
+        error.isLag = true
+        throw error
+    }
+}
+
+extension Reference {
+    fileprivate var isTag: Bool { if case .tag = self { true } else { false } }
 }

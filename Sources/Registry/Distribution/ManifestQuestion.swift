@@ -126,6 +126,9 @@ struct ManifestQuestion {
 extension HTTPResponse {
     fileprivate var saidDigest: Digest? { header("Docker-Content-Digest").flatMap { try? Digest($0) } }
 
+    /// Whether the registry calls what it has taken by a digest of the manifest's bytes.
+    func names(_ manifest: Manifest) -> Bool { saidDigest.map(manifest.isNamed) ?? false }
+
     /// Compares what the registry says of the digest; another algorithm says nothing.
     func check(against digest: Digest, _ context: CallContext) throws(RegistryError) {
         guard let said = saidDigest, said.algorithm == digest.algorithm, said != digest else { return }

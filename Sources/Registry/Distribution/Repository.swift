@@ -181,19 +181,19 @@ extension Repository {
 // MARK: Writing
 
 extension Repository {
-    package func store(_ manifest: Manifest, as tag: TagName?) async throws {
-        _ = try await ManifestPush(manifest, as: tag, to: self).run()
-    }
-
-    /// Stores a manifest that refers to another.
+    /// Stores a manifest; whether the registry lists it among its subject's referrers it says itself (`OCI-Subject`).
     ///
-    /// OCI distribution-spec 1.1.1, "Pushing Manifests with Subject".
-    ///
-    /// - Returns: whether the registry lists it among the subject's referrers itself (`OCI-Subject`).
-    package func storeReferrer(_ manifest: Manifest, as tag: TagName?) async throws -> Bool {
-        let response = try await ManifestPush(manifest, as: tag, to: self).run()
-        guard let subject = manifest.subject else { return false }
-        return response?.header("OCI-Subject").flatMap { try? Digest($0) } == subject.digest
+    /// OCI distribution-spec 1.1.1, end-7 and "Pushing Manifests with Subject". Where the registry does not say what it has
+    /// taken, it is asked what it shows.
+    @discardableResult
+    package func store(_ manifest: Manifest, as tag: TagName?) async throws -> ManifestOutcome {
+        switch try await ManifestPush(manifest, as: tag, to: self).run() {
+        case .held: return .alreadyThere
+        case .seen: return .stored(isListed: nil)
+        case .taken(let response):
+            let subject = response.header("OCI-Subject").flatMap { try? Digest($0) }
+            return .stored(isListed: subject != nil && subject == manifest.subject?.digest)
+        }
     }
 
     package func store(_ blob: any BlobReader) async throws -> StoreOutcome {

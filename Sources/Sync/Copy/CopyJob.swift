@@ -40,4 +40,14 @@ package struct CopyOutcome: Sendable {
     package var referrers = 0
     /// What a person should know of a copy that went well, one line each.
     package var warnings: [String] = []
+    /// Whether the target had all of it, so that nothing has changed there.
+    var isAlreadyThere = false
+
+    init(_ image: ImageCopy.Image, _ referrers: ReferrerCopy.Outcome, warnings: [String]) {
+        source = image.graph.source
+        pushed = image.graph.top.descriptor
+        missingPlatforms = image.graph.missingPlatforms
+        self.referrers = referrers.count
+        self.warnings = referrers.warnings + warnings
+    }
 }

@@ -47,25 +47,24 @@ struct ImageCopy: Sendable {
         let graph = image.graph
         try await cache.hold(graph.descriptors)
         try graph.require(from: source, in: cache)
-        var referrers = ReferrerCopy.Outcome()
-        try await push(graph, turn) {
-            // Before the tag: a run that is stopped after it finds the target up to date and records nothing.
-            if !source.isCache {
-                try await record(image)
-            } else if !cache.isReadOnly {
-                try await note(graph)
+        let former = try await cache.names.lastCopy(to: job.place)
+        var (referrers, given) = (ReferrerCopy.Outcome(), TagGift())
+        do {
+            try await push(graph, turn) {
+                // Before the tag: a run that is stopped after it finds the target up to date and records nothing.
+                if source.isCache { try await note(graph.top.descriptor.digest) } else { try await record(image) }
+                if job.includesReferrers { referrers = try await ReferrerCopy(copy: self, graph: graph).run() }
+                given = try await give(graph.top, as: job.tag, after: former)
+                known.note(graph.top.descriptor, as: .manifest, in: job.target)
             }
-            if job.includesReferrers { referrers = try await ReferrerCopy(copy: self, graph: graph).run() }
-            try await target.store(graph.top, as: job.tag)
-            known.note(graph.top.descriptor, as: .manifest, in: job.target)
+        } catch let error where !error.isCancellation {
+            // What was not taken has not been given. Why it was not matters more than that this cannot be written either.
+            try? await note(former)
+            throw error
         }
-        return CopyOutcome(
-            source: graph.source,
-            pushed: graph.top.descriptor,
-            missingPlatforms: graph.missingPlatforms,
-            referrers: referrers.count,
-            warnings: referrers.warnings
-        )
+        var outcome = CopyOutcome(image, referrers, warnings: given.warnings)
+        outcome.isAlreadyThere = !given.isNew && !referrers.hasWritten
+        return outcome
     }
 
     /// Pushes an image, its topmost manifest last and as the caller stores it.
@@ -149,15 +148,18 @@ struct ImageCopy: Sendable {
         for index in graph.nested { try await cache.store(index, from: job.source) }
         if document.descriptor != graph.top.descriptor { try await cache.store(document, from: job.source) }
         guard case .tag(let tag) = job.reference, isHere else {
-            return try await note(graph)
+            return try await note(graph.top.descriptor.digest)
         }
         try await cache.names.record(tag, of: job.source, as: graph.top.descriptor, copiedTo: job.place)
     }
 
-    private func note(_ graph: ImageGraph) async throws {
+    /// Notes what the target's tag is given; `nil` forgets it.
+    private func note(_ digest: Digest?) async throws {
+        guard !cache.isReadOnly else { return }
+        guard let digest else { return try await cache.names.forgetCopy(to: job.place) }
         var tag: TagName?
         if case .tag(let name) = job.reference { tag = name }
-        try await cache.names.noteCopy(of: graph.top.descriptor.digest, to: job.place, from: tag, of: job.source)
+        try await cache.names.noteCopy(of: digest, to: job.place, from: tag, of: job.source)
     }
 }
 

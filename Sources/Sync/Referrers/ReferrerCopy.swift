@@ -193,12 +193,24 @@ struct ReferrerCopy: Sendable {
     }
 
     private func store(_ manifest: Manifest, as tag: TagName?) async throws {
-        if let tag { return try await copy.target.store(manifest, as: tag) }
+        guard tag == nil else {
+            try await copy.target.store(manifest, as: tag)
+            return
+        }
         _ = try await copy.known.ensure(manifest.descriptor, as: .manifest, in: copy.job.target) {
-            let isListed = try await copy.target.storeReferrer(manifest, as: nil)
-            if isListed { copy.known.referrerIndexes.note(.registry, of: copy.job.target) }
+            let outcome = try await copy.target.store(manifest, as: nil)
+            if try await isListed(manifest, outcome) { copy.known.referrerIndexes.note(.registry, of: copy.job.target) }
             return .stored(bytes: manifest.descriptor.size)
         }
+    }
+
+    /// Whether the target lists by itself what it was given; it is asked where what it said of that was not heard.
+    private func isListed(_ manifest: Manifest, _ outcome: ManifestOutcome) async throws -> Bool {
+        if case .stored(let isListed?) = outcome { return isListed }
+        guard let subject = manifest.subject?.digest,
+            case .known(let entries?) = try await copy.target.referrers(of: subject)
+        else { return false }
+        return entries.contains { $0.descriptor.digest == manifest.descriptor.digest }
     }
 
     private var hasTop: Bool {

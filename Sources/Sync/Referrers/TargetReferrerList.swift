@@ -62,7 +62,7 @@ struct TargetReferrerList: Sendable {
             copy.known.referrerIndexes.note(.tags, of: copy.job.target)
             return nil
         case .unknown:
-            return try await copy.cache.names.isCopied(to: try place) ? nil : Outcome()
+            return try await copy.cache.names.lastCopy(to: try place) != nil ? nil : Outcome()
         }
     }
 
@@ -82,7 +82,7 @@ struct TargetReferrerList: Sendable {
     ///
     /// - Throws: `CacheError`; `CancellationError`.
     func isLost() async throws -> Bool {
-        guard try await copy.cache.names.isCopied(to: try place) else { return false }
+        guard try await copy.cache.names.lastCopy(to: try place) != nil else { return false }
         return try await copy.lacksAtTarget(try subject.referrersTag)
     }
 
@@ -113,12 +113,12 @@ struct TargetReferrerList: Sendable {
             ]
         }
         do {
-            outcome.hasWritten = try await store(listed, without: gone, in: present, as: tag)
+            try await store(listed, without: gone, in: present, as: tag, &outcome)
         } catch let error as any TargetRefusal where error.isMissingContent {
             // Lists outlive what they name, and some registries look whether it is there.
             let lost = try await lost(of: present, besides: gone.union(listed.map(\.descriptor.digest)))
             guard !lost.isEmpty else { throw error }
-            outcome.hasWritten = try await store(listed, without: gone.union(lost), in: present, as: tag)
+            try await store(listed, without: gone.union(lost), in: present, as: tag, &outcome)
             outcome.warnings.append(
                 "\(copy.target.location) no longer has \(lost.count) of those that it lists under \(tag)"
             )
@@ -132,20 +132,20 @@ struct TargetReferrerList: Sendable {
         return !tags.contains(tag)
     }
 
-    /// - Returns: whether something has changed.
     private func store(
         _ listed: [Manifest],
         without gone: Set<Digest>,
         in present: Manifest?,
-        as tag: TagName
-    ) async throws -> Bool {
-        guard let index = try ReferrerIndex.changing(present, adding: listed, removing: gone) else { return false }
-        try await copy.target.store(index, as: tag)
-        if !copy.cache.isReadOnly {
-            let digest = index.descriptor.digest
-            try await copy.cache.names.noteCopy(of: digest, to: try place, from: nil, of: copy.job.source)
-        }
-        return true
+        as tag: TagName,
+        _ outcome: inout Outcome
+    ) async throws {
+        guard let index = try ReferrerIndex.changing(present, adding: listed, removing: gone) else { return }
+        let given = try await copy.give(index, as: tag, after: try await copy.cache.names.lastCopy(to: try place))
+        outcome.hasWritten = given.isNew
+        // Nothing was written anew then.
+        if !given.isNew { outcome.warnings = given.warnings }
+        guard !copy.cache.isReadOnly else { return }
+        try await copy.cache.names.noteCopy(of: index.descriptor.digest, to: try place, from: nil, of: copy.job.source)
     }
 
     /// What the target lists and does not have.
@@ -155,7 +155,6 @@ struct TargetReferrerList: Sendable {
             if case .known(false) = try await copy.target.asking({ try await $0.holds(.digest(digest)) }) {
                 lost.insert(digest)
             }
-            lost.insert(digest)
         }
         return lost
     }

@@ -19,7 +19,7 @@ extension TagRun {
                     return (tag, nil)
                 }
                 if reads, entry.includesReferrers { try await addReferrers(to: &appraisal) }
-                tag.warnings = warn(appraisal.warnings)
+                tag.warnings = warn(try await overwriting(appraisal.graph?.top, present) + appraisal.warnings)
                 tag.image = appraisal.graph.map { EntryPlan.Image($0, copying: appraisal.copied) }
                 return (tag, appraisal)
             case .upToDate(let digest) where reads:
@@ -41,6 +41,12 @@ extension TagRun {
             tag.decision = .refused(error)
         }
         return (tag, nil)
+    }
+
+    /// See ``ImageCopy/warnings(before:over:)``.
+    private func overwriting(_ top: Manifest?, _ present: Digest?) async throws -> [String] {
+        guard let top, let cache = run.cache else { return [] }
+        return try await imageCopy(through: cache, repositoryIsEmpty: false).warnings(before: top, over: present)
     }
 
     /// Whether a run that looks for what is new would write anything.

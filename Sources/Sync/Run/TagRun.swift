@@ -120,7 +120,10 @@ struct TagRun: Sendable {
         return try await inTurn(blobs: image.graph.blobs.count) { turn in
             try await bringing(copy) {
                 try cache.checkUsable()
-                return self.row(of: try await copy.run(image, turn))
+                let warnings = try await copy.warnings(before: image.graph.top, over: present)
+                var outcome = try await copy.run(image, turn)
+                outcome.warnings = warnings + outcome.warnings
+                return self.row(of: outcome)
             }
         }
     }
@@ -129,9 +132,10 @@ struct TagRun: Sendable {
 
     private func row(of outcome: CopyOutcome) -> SyncReport.Row {
         let missing = outcome.missingPlatforms.map(Self.lack)
-        var row = row(.synced)
+        var row = row(outcome.isAlreadyThere ? .upToDate : .synced)
         row.warnings = warn(missing + outcome.warnings)
         row.digest = outcome.pushed.digest
+        guard !outcome.isAlreadyThere else { return row }
         row.sourceDigest = outcome.source.digest
         row.referrers = outcome.referrers
         run.tell(.info, "synced", metadata(["digest": "\(outcome.pushed.digest)"]))
@@ -170,7 +174,7 @@ struct TagRun: Sendable {
         )
     }
 
-    private func imageCopy(through cache: ContentCache, repositoryIsEmpty: Bool) -> ImageCopy {
+    func imageCopy(through cache: ContentCache, repositoryIsEmpty: Bool) -> ImageCopy {
         ImageCopy(
             job: job(repositoryIsEmpty: repositoryIsEmpty),
             source: source,

@@ -87,6 +87,9 @@ struct ProvokedTroubleTests {
         Trouble("cannot store the blob: …") {
             $0.target.script(.init("PUT", .uploads, times: nil), .error(500, "UNKNOWN"))
         },
+        Trouble("it was taken as …, but … stands under … then") {
+            $0.target.script(.init("PUT", .manifests, times: nil), .status(201))
+        },
         Trouble("the request is too large") {
             $0.target.script(.init("PUT", .manifests, times: nil), .status(413))
         },

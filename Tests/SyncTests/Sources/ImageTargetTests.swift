@@ -91,7 +91,7 @@ struct ImageTargetTests {
             try await push(image, to: target, as: "1")
             for blob in signature.blobs { _ = try await target.store(Bytes(blob)) }
             let manifest = try Manifest(bytes: signature.topBytes, contentType: signature.top.mediaType)
-            #expect(try await target.storeReferrer(manifest, as: nil) == referrersAPI)
+            #expect(try await target.store(manifest, as: nil) == .stored(isListed: referrersAPI))
             #expect(registry.store.manifest(signature.digest, in: "down/app") != nil)
         }
     }

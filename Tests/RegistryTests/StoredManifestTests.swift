@@ -1,0 +1,116 @@
+import OCI
+import TestSupport
+import Testing
+
+@testable import Registry
+
+/// What a registry that has taken a manifest, or refused it, has of it then.
+@Suite(.timeLimit(.minutes(10)))
+struct StoredManifestTests {
+    private static let image = SampleImage.image()
+    private static let other = SampleImage.image(labels: ["other": "1"])
+    private static let silent = Action.header("Docker-Content-Digest", nil)
+
+    /// What storing the image's manifest under a tag comes to at a registry with a script.
+    private func store(
+        clock: TestClock = TestClock(),
+        _ script: (ScriptedRegistry) -> Void
+    ) async throws -> (outcome: Result<ManifestOutcome, any Error>, methods: [String]) {
+        let manifest = try Manifest(bytes: Self.image.topBytes, contentType: Self.image.top.mediaType)
+        return try await ScriptedRegistry.with { registry in
+            registry.load(Self.image, repository: "library/app")
+            script(registry)
+            let outcome: Result<ManifestOutcome, any Error>
+            do {
+                outcome = .success(
+                    try await withClient(clock: clock) { try await $0.push(registry).store(manifest, as: "v1") }
+                )
+            } catch { outcome = .failure(error) }
+            return (outcome, registry.requests.map(\.method))
+        }
+    }
+
+    @Test("Where the answer names the digest nothing more is asked, else once", arguments: [true, false])
+    func asked(isNamed: Bool) async throws {
+        let (outcome, methods) = try await store { registry in
+            if !isNamed { registry.script(RequestMatch("PUT", .manifests), Self.silent) }
+        }
+        #expect(try outcome.get() == .stored(isListed: false))
+        #expect(methods == (isNamed ? ["PUT"] : ["PUT", "HEAD"]))
+    }
+
+    @Test("What is not shown yet is waited for")
+    func lag() async throws {
+        let clock = TestClock()
+        let (outcome, methods) = try await store(clock: clock) { registry in
+            registry.script(RequestMatch("PUT", .manifests), Self.silent)
+            for method in ["HEAD", "GET"] { registry.script(RequestMatch(method, .manifests, times: 2), .status(404)) }
+        }
+        #expect(try outcome.get() == .stored(isListed: false))
+        #expect(methods == ["PUT", "HEAD", "GET", "HEAD", "GET", "HEAD"])
+        #expect(clock.sleeps == [.milliseconds(500), .seconds(1)])
+    }
+
+    @Test(
+        "A registry that takes a manifest and shows another, or nothing, has not stored it",
+        arguments: [true, false]
+    )
+    func replaced(isThere: Bool) async throws {
+        let (outcome, methods) = try await store { registry in
+            if isThere { registry.load(Self.other, repository: "library/app", tag: "v1") }
+            registry.script(RequestMatch("PUT", .manifests), .status(201))
+        }
+        #expect(throws: RegistryError.self) { try outcome.get() }
+        let text = "\(outcome)"
+        #expect(text.contains("but \(isThere ? "\(Self.other.digest)" : "nothing") stands under v1"), "\(text)")
+        #expect(methods.count { $0 == "PUT" } == 1)
+    }
+
+    @Test("That a registry refuses to show what it has taken is no failure", arguments: [401, 403, 405, 412, 500])
+    func untold(status: Int) async throws {
+        let (outcome, _) = try await store { registry in
+            registry.script(RequestMatch("PUT", .manifests), Self.silent)
+            for method in ["HEAD", "GET"] {
+                registry.script(RequestMatch(method, .manifests, times: nil), .status(status))
+            }
+        }
+        #expect(try outcome.get() == .stored(isListed: false))
+    }
+
+    @Test(
+        "A tag that cannot be written twice has what is to be stored, or something else, or is not told",
+        arguments: [(400, "TAG_INVALID"), (403, "DENIED"), (409, "CONFLICT"), (412, "PRECONDITION")]
+    )
+    func immutable(status: Int, code: String) async throws {
+        let refusal = RequestMatch("PUT", .manifests, times: nil)
+        for (there, isShown) in [(Self.image, true), (Self.other, true), (Self.image, false)] {
+            let (outcome, methods) = try await store { registry in
+                registry.load(there, repository: "library/app", tag: "v1")
+                registry.script(refusal, .error(status, code))
+                guard !isShown else { return }
+                for method in ["HEAD", "GET"] {
+                    registry.script(RequestMatch(method, .manifests, times: nil), .status(412))
+                }
+            }
+            #expect(methods.count { $0 == "PUT" } == 1)
+            if isShown, there.digest == Self.image.digest {
+                #expect(try outcome.get() == .alreadyThere)
+            } else {
+                #expect { try outcome.get() } throws: { ($0 as? RegistryError)?.isUntold == !isShown }
+            }
+        }
+    }
+
+    @Test("What refers to something and was stored though a gateway says otherwise is found at the last try")
+    func referrer() async throws {
+        let signature = SampleImage.artifact(of: Self.image.top)
+        let manifest = try Manifest(bytes: signature.topBytes, contentType: signature.top.mediaType)
+        try await ScriptedRegistry.with { registry in
+            registry.load(signature, repository: "library/app")
+            registry.script(RequestMatch("PUT", .manifests, times: nil), .edit { $0 = Reply(504) })
+            let outcome = try await withClient { try await $0.push(registry).store(manifest, as: nil) }
+            #expect(outcome == .stored(isListed: nil))
+            #expect(registry.requests.map(\.method) == ["PUT", "PUT", "PUT", "HEAD"])
+        }
+    }
+}
