@@ -110,6 +110,19 @@ struct SharedOpeningTests {
         }
     }
 
+    @Test("An index that is removed while it is in use is told as that, and made anew by the next opening")
+    func removed() async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await cache.add(bytes(2000))
+                try remove("\(timed.path)/index.sqlite")
+                let error = await #expect(throws: CacheError.self) { try await cache.add(bytes(3000)) }
+                #expect(try #require(error).reason == "it was removed or replaced while it was in use; run this again")
+            }
+            try await timed.open { try await $0.add(bytes(3000)) }
+        }
+    }
+
     @Test("The history of a tag has a bound and forgets what is old, unless a clock that is ahead makes it so")
     func history() async throws {
         let images = (0..<3).map { SampleImage.image(layers: [.init(seed: 80 + UInt64($0), size: 100)]) }

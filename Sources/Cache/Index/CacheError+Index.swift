@@ -31,6 +31,10 @@ extension CacheError {
             return (.damagedIndex, "a row holds what nobody wrote; \(Self.damageAdvice)")
         }
         guard let error = error as? DatabaseError else { return (.inputOutput, "\(error)") }
+        // SQLite calls it read-only.
+        guard error.extendedResultCode != .SQLITE_READONLY_DBMOVED else {
+            return (.inputOutput, "it was removed or replaced while it was in use; run this again")
+        }
         // A backup's errors come with the text of the connection's last call, which went well.
         let text = error.message.flatMap { $0 == "not an error" ? nil : $0.displaySafe }
         let message = text ?? "SQLite error \(error.extendedResultCode)"
