@@ -83,6 +83,26 @@ struct SharedReferrersTests: ReferrerMirroring {
         }
     }
 
+    @Test("What a source was to give, and never gave, holds no withdrawal back")
+    func announcedAlone() async throws {
+        try await between(interfaceAt: true, false) { source, target in
+            for name in ["a", "b"] { source.load(image, repository: try RepositoryName(name), tag: try TagName(name)) }
+            source.load(shared, repository: "a")
+            let entries = ["a", "b"].map { entry(source, target, "tag: \($0)", from: $0) }
+            try await MirrorRun.with { mirror async throws in
+                target.script(RequestMatch("PUT", .manifest("\(shared.digest)")), .error(403, "DENIED"))
+                #expect(try await mirror.run(entries[0]).errors == 1)
+                source.store.remove(shared.digest, from: "a")
+                source.load(shared, repository: "b")
+                for _ in 0..<2 { for entry in entries { #expect(try await mirror.run(entry).errors == 0) } }
+                #expect(try lists(shared, target))
+                source.store.remove(shared.digest, from: "b")
+                for entry in entries { #expect(try await mirror.run(entry).errors == 0) }
+                #expect(try !lists(shared, target))
+            }
+        }
+    }
+
     @Test("What is withdrawn is listed no more where it never came to the cache")
     func neverHere() async throws {
         try await between(interfaceAt: true, false) { source, target in

@@ -26,7 +26,15 @@ package struct GivenReferrers: Sendable {
         /// What it has under tags of cosign's alone.
         package let tagged: Set<Digest>
 
+        /// What it lists, and may have given.
+        package var guessed: Set<Digest> = []
+        /// What it was about to give.
+        package var meant: Set<Digest> = []
+
         package var all: Set<Digest> { listed.union(tagged) }
+
+        /// What a source that lists it no more takes away.
+        package var withdrawable: Set<Digest> { listed.union(guessed) }
 
         package init(listed: Set<Digest> = [], tagged: Set<Digest> = []) {
             (self.listed, self.tagged) = (listed, tagged.subtracting(listed))
@@ -42,7 +50,9 @@ package struct GivenReferrers: Sendable {
     package func content(of gift: Gift) async throws -> Content {
         let states = try await store.index.read { try $0.given.states(gift) }
         let digests = { (state: GivenRows.State) in Set(states.filter { $0.value == state }.keys) }
-        return Content(listed: digests(.listed), tagged: digests(.tagged))
+        var content = Content(listed: digests(.listed), tagged: digests(.tagged))
+        (content.guessed, content.meant) = (digests(.guessed), digests(.meant))
+        return content
     }
 
     /// What other sources list and have given to the same target, or are about to.

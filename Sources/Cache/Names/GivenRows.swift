@@ -12,6 +12,8 @@ struct GivenRows {
         case listed
         /// The source has it under one of cosign's tags, and lists it nowhere.
         case tagged
+        /// The source lists it, and may have given it: so long as nobody knew the sources it was not noted.
+        case guessed
     }
 
     /// As migration 13 left it, without the sources.
@@ -49,12 +51,12 @@ struct GivenRows {
             referrer BLOB NOT NULL CHECK (referrer <> subject),
             source_host TEXT NOT NULL,
             source_repository TEXT NOT NULL,
-            state TEXT NOT NULL CHECK (state IN ('meant', 'listed', 'tagged')),
+            state TEXT NOT NULL CHECK (state IN ('meant', 'listed', 'tagged', 'guessed')),
             PRIMARY KEY (host, repository, subject, referrer, source_host, source_repository)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX given_referrers_subject ON given_referrers (subject, referrer);
         INSERT INTO given_referrers
-            SELECT given.host, given.repository, subject, referrer, listed.host, listed.repository, 'listed'
+            SELECT given.host, given.repository, subject, referrer, listed.host, listed.repository, 'guessed'
             FROM given_by_somebody AS given JOIN referrers AS listed USING (subject, referrer)
             WHERE (listed.host, listed.repository) <> (given.host, given.repository)
             ON CONFLICT DO NOTHING;
@@ -91,11 +93,12 @@ struct GivenRows {
         ) { first, _ in first }
     }
 
-    /// What other sources list, or are about to give.
+    /// What other sources list, or are about to give; what is guessed of them holds nothing back.
     func others(_ gift: GivenReferrers.Gift) throws -> Set<Digest> {
         try Digest.fetchSet(
             db.cachedStatement(
-                sql: "SELECT DISTINCT referrer FROM \(Self.chosen) AND NOT \(Self.source) AND state <> 'tagged'"
+                sql:
+                    "SELECT DISTINCT referrer FROM \(Self.chosen) AND NOT \(Self.source) AND state IN ('meant', 'listed')"
             ),
             arguments: arguments(gift)
         )

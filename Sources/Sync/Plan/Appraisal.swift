@@ -68,7 +68,8 @@ struct Appraisal: Sendable {
             for found in found {
                 warnings += found.leftOut(by: source)
                 let given = isThere ? try await cache?.given.all(of: found.subject, to: job.target) ?? [] : []
-                let own = isThere ? try await cache?.given.content(of: job.gift(of: found.subject)).listed ?? [] : []
+                let own =
+                    isThere ? try await cache?.given.content(of: job.gift(of: found.subject)).withdrawable ?? [] : []
                 hasWithdrawn = hasWithdrawn || found.hasList && !own.isSubset(of: found.listed.map(\.digest))
                 for referrer in found.referrers {
                     let digest = referrer.manifest.descriptor.digest

@@ -86,14 +86,15 @@ struct ReferrerCopy: Sendable {
     }
 
     private func withdrawn(_ found: FoundReferrers, _ own: GivenReferrers.Content) -> Set<Digest> {
-        found.hasList && !copy.source.isCache ? own.listed.subtracting(found.listed.map(\.digest)) : []
+        found.hasList && !copy.source.isCache ? own.withdrawable.subtracting(found.listed.map(\.digest)) : []
     }
 
     /// Notes what the source has given, and forgets what it has given before and has no more.
     private func note(_ found: FoundReferrers, besides own: GivenReferrers.Content) async throws {
         let (gift, content) = (copy.job.gift(of: found.subject), found.content)
-        let left = found.hasList ? Set(found.listed.map(\.digest)) : own.listed
-        try await copy.cache.given.forget(own.all.subtracting(content.all).subtracting(left), in: gift)
+        let former = own.all.union(own.guessed).union(own.meant)
+        let left = found.hasList ? Set(found.listed.map(\.digest)) : former.subtracting(own.tagged)
+        try await copy.cache.given.forget(former.subtracting(content.all).subtracting(left), in: gift)
         let given = GivenReferrers.Content(
             listed: content.listed.union(own.listed.intersection(left)),
             tagged: content.tagged

@@ -140,13 +140,13 @@ struct ReferrerNews {
     /// The same of a subject whose list has no tag: only where no interface may list it, which refuses to for now.
     private func isGone(_ subject: Digest) async throws -> Bool {
         guard copy.known.referrerIndexes.keeper(of: copy.job.source) == .tags else { return false }
-        return try await !given(subject).listed.isEmpty
+        return try await !given(subject).withdrawable.isEmpty
     }
 
     private func differs(_ listed: [Descriptor], _ subject: Digest) async throws -> Bool {
         let given = try await given(subject)
         let there = listed.filter { $0.digest != subject }
-        guard given.listed.isSubset(of: there.map(\.digest)) else { return true }
+        guard given.withdrawable.union(given.meant).isSubset(of: there.map(\.digest)) else { return true }
         for descriptor in there where !given.listed.contains(descriptor.digest) {
             // What is listed and cannot be had is no news, until it can.
             if case .manifest = try await search.read(descriptor) { return true }

@@ -214,7 +214,7 @@ struct ReferrerSearch: Sendable {
         guard let cache else { return false }
         if let target {
             let gift = GivenReferrers.Gift(of: subject, from: source.location, to: target)
-            if try await !cache.given.content(of: gift).listed.isEmpty { return true }
+            if try await !cache.given.content(of: gift).withdrawable.isEmpty { return true }
         }
         return try await !cache.referrers.listed(of: subject, in: source.location).isEmpty
     }
