@@ -47,7 +47,8 @@ struct StoredManifestTests {
             for method in ["HEAD", "GET"] { registry.script(RequestMatch(method, .manifests, times: 2), .status(404)) }
         }
         #expect(try outcome.get() == .stored(isListed: false))
-        #expect(methods == ["PUT", "HEAD", "GET", "HEAD", "GET", "HEAD"])
+        // Each time that nothing is shown it is asked whether anything is.
+        #expect(methods == ["PUT", "HEAD", "GET", "HEAD", "HEAD", "GET", "HEAD", "HEAD"])
         #expect(clock.sleeps == [.milliseconds(500), .seconds(1)])
     }
 
@@ -75,6 +76,30 @@ struct StoredManifestTests {
             }
         }
         #expect(try outcome.get() == .stored(isListed: false))
+    }
+
+    @Test("That who may only push is told of everything that it is not there is no failure either")
+    func pushOnly() async throws {
+        let (outcome, _) = try await store { registry in
+            registry.script(RequestMatch("PUT", .manifests), Self.silent)
+            for method in ["HEAD", "GET"] { registry.script(RequestMatch(method, .any, times: nil), .status(404)) }
+        }
+        #expect(try outcome.get() == .stored(isListed: false))
+    }
+
+    @Test("What was stored behind a gateway's refusal is seen also where HEAD knows nothing, and was not there before")
+    func behindGateway() async throws {
+        for status in [504, 412] {
+            let (outcome, methods) = try await store { registry in
+                registry.script(RequestMatch("HEAD", .manifests, times: nil), .status(404))
+                registry.script(RequestMatch("PUT", .manifests), .edit { $0 = Reply(504) })
+                registry.script(RequestMatch("PUT", .manifests, times: nil), .reply(Reply(status)))
+                guard status == 412 else { return }
+                registry.script(RequestMatch("GET", .manifests), .status(404))
+            }
+            #expect(try outcome.get() == .stored(isListed: nil))
+            #expect(methods.count { $0 == "PUT" } == (status == 412 ? 2 : 1))
+        }
     }
 
     @Test(

@@ -28,7 +28,7 @@ final class BelievedAbsence: HTTPHandler {
         guard try await isRegistry(request) else {
             throw request.context.error(
                 .unavailable,
-                "who answers for it says of everything that it is not there, of /v2/ too",
+                "who answers for it says that it is not there, and is no registry at /v2/",
                 status: 404
             )
         }

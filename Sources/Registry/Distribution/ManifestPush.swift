@@ -47,7 +47,7 @@ struct ManifestPush {
         let outcome = try await offer(at: reference, as: tag)
         // Some store it in another form, or not at all, and say nothing of it.
         if case .taken(let response) = outcome, !response.names(manifest) {
-            try await repository.client.retry.run(context) { try await confirm(at: reference) }
+            try await confirmPatiently(at: reference)
         }
         return outcome
     }
@@ -69,7 +69,8 @@ struct ManifestPush {
                 if looks, error.mayHideSuccess, try await isSeen(at: reference) { return .seen }
                 if error.isDenial, mayBeStored || reference.isTag && !error.isIgnoranceOfContent {
                     let isHeld = try await isHeld(at: reference)
-                    if isHeld == true { return .held }
+                    // What an earlier try has brought was not there before.
+                    if isHeld == true { return mayBeStored ? .seen : .held }
                     error.isUntold = isHeld == nil && error.kind != .unauthorized
                 }
                 mayBeStored = mayBeStored || error.isBeforeAnswer || error.isOutage
@@ -83,7 +84,14 @@ struct ManifestPush {
 
     /// Whether the manifest is there although a gateway said otherwise, or hung up, or nothing was said of it.
     private func isSeen(at reference: Reference) async throws -> Bool {
-        let seen = try? await ManifestQuestion(repository, reference, .readManifest).glance()
+        let question = ManifestQuestion(repository, reference, .readManifest)
+        var seen: Digest?
+        do {
+            seen = try await question.glance()
+        } catch let error as RegistryError where error.status == 404 {
+            // Some know no HEAD of what they have.
+            seen = try? await question.manifest()?.descriptor.digest
+        } catch is RegistryError {}
         try Task.checkCancellation()
         return seen.map(manifest.isNamed) ?? false
     }
@@ -93,10 +101,22 @@ struct ManifestPush {
     /// - Returns: `nil` where the registry does not tell.
     private func isHeld(at reference: Reference) async throws -> Bool? {
         do {
-            let held = try await ManifestQuestion(repository, reference, .readManifest).descriptor()
+            let question = ManifestQuestion(repository, reference, .readManifest)
+            var held = try await question.descriptor()
+            if held == nil { held = try await question.manifest()?.descriptor }
             return held.map { manifest.isNamed(by: $0.digest) } ?? false
         } catch is RegistryError {
             return nil
+        }
+    }
+
+    /// Copies between a registry's machines may take more time than one budget has.
+    private func confirmPatiently(at reference: Reference) async throws {
+        let retry = repository.client.retry
+        do {
+            try await retry.run(repository.context(.storeManifest)) { try await confirm(at: reference) }
+        } catch let error as RegistryError where error.isLag {
+            try await retry.run(context) { try await confirm(at: reference) }
         }
     }
 
@@ -104,14 +124,20 @@ struct ManifestPush {
     ///
     /// - Throws: `RegistryError` where it shows something else, which may be a lag. That it refuses to tell is no error.
     private func confirm(at reference: Reference) async throws {
-        if try await isSeen(at: reference) { return }
+        let question = ManifestQuestion(repository, reference, .readManifest)
+        let told = try? await question.glance()
+        try Task.checkCancellation()
+        if told.map(manifest.isNamed) == true { return }
         let shown: Manifest?
         do {
-            shown = try await ManifestQuestion(repository, reference, .readManifest).manifest()
+            shown = try await question.manifest()
         } catch is RegistryError {
             return
         }
         guard shown?.bytes != manifest.bytes else { return }
+        if shown == nil {
+            guard reference.isTag, try await showsContent() else { return }
+        }
         let (name, digest) = (manifest.descriptor.digest, shown?.descriptor.digest)
         var error = context.error(
             digest == nil ? .protocolViolation : .digestMismatch,
@@ -119,6 +145,20 @@ struct ManifestPush {
         )
         error.isLag = true
         throw error
+    }
+}
+
+extension ManifestPush {
+    /// Whether the repository shows what the manifest refers to: who may only push may be told of everything that it is not
+    /// there.
+    private func showsContent() async throws -> Bool {
+        do {
+            guard let part = manifest.references.first else { return false }
+            guard part.mediaType.isManifest else { return try await repository.contains(part) }
+            return try await ManifestQuestion(repository, .digest(part.digest), .readManifest).manifest() != nil
+        } catch is RegistryError {
+            return false
+        }
     }
 }
 

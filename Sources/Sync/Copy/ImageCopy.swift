@@ -61,6 +61,10 @@ struct ImageCopy: Sendable {
             // What was not taken has not been given. Why it was not matters more than that this cannot be written either.
             try? await note(former)
             throw error
+        } catch {
+            // Whether it was taken nobody knows now; the task has been cancelled, and this is to be written all the same.
+            await Task { try? await note(nil) }.value
+            throw error
         }
         var outcome = CopyOutcome(image, referrers, warnings: given.warnings)
         outcome.isAlreadyThere = !given.isNew && !referrers.hasWritten
