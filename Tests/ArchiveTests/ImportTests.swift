@@ -109,7 +109,7 @@ struct ImportTests {
             try #require(symlink("nowhere", "\(path)/lost.tar") == 0)
             try #require(symlink("nowhere", "\(path)/lost") == 0)
             try #require(mkfifo("\(path)/pipe.tar", 0o600) == 0)
-            let expected = (archives + ["layout", "link.tar", "lost.tar"]).sorted().map {
+            let expected = (archives + ["layout", "link.tar", "lost", "lost.tar"]).sorted().map {
                 ArchiveSource.path("\(path)/\($0)")
             }
             #expect(ArchiveSource.path(path).contained == expected)

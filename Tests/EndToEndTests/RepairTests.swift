@@ -95,7 +95,7 @@ struct RepairTests {
             let lines = result.output.split(separator: "\n")
             #expect(
                 lines.contains(
-                    "damaged \(mirror.layer): \(tag); not repaired: the damaged file could not be put aside; check the disk"
+                    "damaged \(mirror.layer): \(tag); not repaired: the damaged file could not be put aside; the log says why"
                 ),
                 "\(result)"
             )

@@ -83,8 +83,9 @@ extension Campaign {
             let locks = try holdShards()
             let refused = try await repair(patience: "300ms")
             for lock in locks { close(lock) }
-            if let oddity = refused.oddity { ledger.problem("\(place): \(oddity)") }
-            if refused.status == 0 { ledger.problem("\(place): taken for repaired: \(refused.output)") }
+            if refused.status != 1 || !refused.errors.contains("another imglife process is using the cache") {
+                ledger.problem("\(place): \(refused.status) \(refused.errors)")
+            }
             if refused.output.contains("; repaired from") {
                 ledger.problem("\(place): told as repaired: \(refused.output)")
             }

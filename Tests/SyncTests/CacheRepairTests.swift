@@ -47,7 +47,7 @@ struct CacheRepairTests {
         try await MirrorFixture.with(Self.image) { fixture in
             #expect(try await fixture.sync().errors == 0)
             let report = try await Self.repair(fixture, isInPlace: true)
-            #expect(try Self.reason(report) == "the damaged file could not be put aside; check the disk")
+            #expect(try Self.reason(report) == "the damaged file could not be put aside; the log says why")
             #expect(report.isIncomplete)
             #expect(try await !Self.repair(fixture, isInPlace: false).isIncomplete)
         }

@@ -35,9 +35,9 @@ package enum ArchiveSource: Hashable, Sendable {
         let archives = names.sorted().map { path.hasSuffix("/") ? path + $0 : "\(path)/\($0)" }.filter { place in
             var status = stat()
             let isNamedSo = Self.endings.contains { place.lowercased().hasSuffix($0) }
-            // What cannot be looked at, such as a link to a disk that is missing, is told of when it is opened. A pipe that
-            // nobody has named is not waited for.
-            guard stat(place, &status) == 0 else { return isNamedSo }
+            // What cannot be looked at is told of when it is opened; a link to a disk that is missing may lead to a layout. A
+            // pipe that nobody has named is not waited for.
+            guard stat(place, &status) == 0 else { return isNamedSo || lstat(place, &status) == 0 }
             guard FileStatus(status).isDirectory else { return isNamedSo && FileStatus(status).isRegular }
             return Self.layoutMarks.contains { Self.isThere($0, in: place) }
         }

@@ -91,7 +91,7 @@ package struct CacheRepair: Sendable {
     ) async throws -> RepairReport.Outcome {
         // The bad file would be taken for what is to be fetched.
         guard !finding.isInPlace else {
-            return .unrepaired(reason: "the \(finding.fault.rawValue) file could not be put aside; check the disk")
+            return .unrepaired(reason: "the \(finding.fault.rawValue) file could not be put aside; the log says why")
         }
         return switch try await fetch(finding.digest) {
         case .success(let place): .repaired(from: place)
