@@ -54,7 +54,7 @@ struct RefusalTextTests {
                     #expect(text.contains("(201 DENIED)"), "\(text)")
                 }
             }
-            #expect(registry.count("GET", pathContains: "/manifests/") == 3)
+            #expect(registry.count("GET", pathContains: "/library/app/manifests/") == 3)
         }
     }
 

@@ -112,7 +112,7 @@ struct UploadFaultTests {
             await #expect(throws: RegistryError.self) {
                 try await withClient { try await $0.push(registry).store(manifest, as: "v2") }
             }
-            #expect(registry.requests.map(\.method) == ["PUT", "HEAD", "PUT", "PUT", "HEAD"])
+            #expect(registry.requests.map(\.method) == ["PUT", "HEAD", "GET", "PUT", "PUT", "HEAD", "GET"])
         }
     }
 

@@ -88,7 +88,7 @@ struct ProvokedTroubleTests {
             $0.target.script(.init("PUT", .uploads, times: nil), .error(500, "UNKNOWN"))
         },
         Trouble("it was taken as …, but … stands under … then") {
-            $0.target.script(.init("PUT", .manifests, times: nil), .status(201))
+            $0.target.script(.init("PUT", .manifest("1"), times: nil), .status(201))
         },
         Trouble("the request is too large") {
             $0.target.script(.init("PUT", .manifests, times: nil), .status(413))
