@@ -52,24 +52,19 @@ final class BelievedAbsence: HTTPHandler {
         return try await answers.value(for: request.lane) {
             var question = HTTPRequest(context: request.context, method: .GET, target: .path(""))
             question.lane = request.lane
-            let isThere = try await next.send(question).isRegistry
+            let isThere = Self.isRegistrys(try await next.send(question))
             if isThere { isThereUntil.withLock { $0 = timer.now() + Self.lifetime } }
             return isThere
         }
     }
-}
-
-extension HTTPResponse {
-    /// Whether an answer has errors in the form of the specification.
-    var saysErrors: Bool { (try? JSONValue(parsing: bytes))?["errors"] != nil }
 
     /// Whether an answer of the base without credentials is a registry's.
-    fileprivate var isRegistry: Bool {
-        switch status {
-        case 200..<300: !isWebPage || !isHome
+    private static func isRegistrys(_ answer: HTTPResponse) -> Bool {
+        switch answer.status {
+        case 200..<300: !answer.isWebPage || !answer.isHome
         case 401, 403: true
-        case 404: saysErrors
-        default: status < 500
+        case 404: answer.saysErrors
+        default: answer.status < 500
         }
     }
 }

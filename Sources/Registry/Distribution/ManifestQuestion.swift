@@ -135,6 +135,9 @@ extension HTTPResponse {
         throw context.error(.digestMismatch, "the registry calls the bytes \(said), but they are \(digest)")
     }
 
+    /// Whether an answer has errors in the form of the specification.
+    var saysErrors: Bool { (try? JSONValue(parsing: bytes))?["errors"] != nil }
+
     /// Looks for a refusal in the specification's words, whose status says that all is well.
     fileprivate func checkErrors(_ context: CallContext) throws(RegistryError) {
         guard (try? JSONValue(parsing: bytes))?["errors"]?.elements?.isEmpty == false else { return }
