@@ -119,7 +119,7 @@ struct RefusedCallTests {
 
     @Test("An interrupted call is made again", arguments: calls)
     func interrupted(call: String) async throws {
-        for first in stride(from: 0, to: 120, by: 13) {
+        for first in stride(from: 0, to: 120, by: 25) {
             try await TemporaryDirectory.with { directory in
                 let path = "\(directory)/cache"
                 // SQLite takes an interrupted fsync for a failed one.

@@ -5,11 +5,12 @@ extension Campaign {
     /// and checked.
     ///
     /// Needs no rights. Finds what ext4 hides, which makes more safe than it must. With a control it is only asked
-    /// whether the rig sees the mistake.
+    /// whether the rig sees the mistake, if wished no further than to where it first does.
     package static func crashStates(
         _ work: CrashWork,
         stride step: Int,
-        control: Control? = nil
+        control: Control? = nil,
+        endsWhenCaught: Bool = false
     ) async throws -> Figures {
         let ledger = Ledger(control.map { "control, crash states: \($0.rawValue)" } ?? "crash states: \(work.rawValue)")
         try await Scratch.with { directory async throws in
@@ -22,7 +23,13 @@ extension Campaign {
             let found = control == nil ? ledger : Ledger("control")
             let walk = try await SyncWork.with { syncs async throws in
                 let trace = try Trace("\(directory)/trace")
-                let walk = CrashWalk(trace: trace, root: root, work: work, syncs: control == nil ? syncs : nil)
+                let walk = CrashWalk(
+                    trace: trace,
+                    root: root,
+                    work: work,
+                    syncs: control == nil ? syncs : nil,
+                    endsAtProblem: endsWhenCaught
+                )
                 try await walk.check(in: directory, stride: step, found)
                 return walk
             }
@@ -57,6 +64,7 @@ private struct CrashWalk: Sendable {
     let work: Campaign.CrashWork
     /// With what the commands are tried afterwards.
     let syncs: SyncWork?
+    let endsAtProblem: Bool
     /// They are tried on one of so many disks of each lane.
     private static let sample = 40
 
@@ -67,7 +75,8 @@ private struct CrashWalk: Sendable {
             var disk = DiskModel()
             var said = ""
             var number = 0
-            for (position, change) in trace.changes.enumerated() {
+            for (position, change) in trace.changes.enumerated()
+            where !(endsAtProblem && ledger.figures.problemCount > 0) {
                 disk.apply(change)
                 if case .say(let bytes) = change { said += String(decoding: bytes, as: UTF8.self) }
                 guard position % (2 * step) == lane * step || position == size - 1 - lane else { continue }

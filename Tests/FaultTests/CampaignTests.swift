@@ -33,7 +33,8 @@ struct CampaignTests {
 
     @Test("The rig sees a store that does not sync, or commits too early", arguments: Campaign.Control.allCases)
     func controls(_ control: Campaign.Control) async throws {
-        try expectGood(await Campaign.crashStates(.images, stride: control == .lateRename ? 5 : 20, control: control))
+        let step = control == .lateRename ? 5 : 20
+        try expectGood(await Campaign.crashStates(.images, stride: step, control: control, endsWhenCaught: true))
     }
 
     @Test("Power cuts show that files are not synced")

@@ -138,9 +138,12 @@ struct CanaryTests {
 
     @Test("Credentials reach nobody else and are written down nowhere", arguments: HostileScenario.all)
     func keepsCanaries(scenario: HostileScenario) async throws {
-        for kind in Kind.allCases {
-            // Another port of the registry's host is another origin, but its token service may be there.
-            for name in scenario.realm == nil ? ["localhost", "127.0.0.1"] : ["localhost"] {
+        let number = HostileScenario.all.firstIndex { $0.description == scenario.description } ?? 0
+        for (place, kind) in Kind.allCases.enumerated() {
+            // Another port of the registry's host is another origin, but its token service may be there. Each scenario
+            // tries that with one kind of credentials.
+            let triesPort = scenario.realm == nil && place == number % Kind.allCases.count
+            for name in triesPort ? ["localhost", "127.0.0.1"] : ["localhost"] {
                 let result = try await run(scenario, kind, hostName: name)
                 #expect(!canary.isFound(in: result.other, result.tokens), "\(kind) at \(name)")
                 #expect(!canary.isFound(in: result.written, result.tokens), "\(kind) written")
