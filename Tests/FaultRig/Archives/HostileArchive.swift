@@ -107,7 +107,7 @@ struct HostileArchive: Sendable {
             let name = number % 2 == 0 ? "index.json" : "manifest.json"
             tar.add(name, #"{"schemaVersion":2,"manifests":["# + String(repeating: entry, count: 400_000) + "{}]}")
         default:
-            let blobs = (0..<300_000).map { #"{"digest":"\#(Digest.of(String($0)))","size":1}"# }
+            let blobs = (0..<100_000).map { #"{"digest":"\#(Digest.of(String($0)))","size":1}"# }
             let text =
                 #"{"version":1,"images":[],"omitted":[],"parts":[],"blobs":["# + blobs.joined(separator: ",") + "]}"
             tar.add("imglife.json", text)

@@ -37,7 +37,11 @@ struct RawTar {
     }
 
     /// Adds all that there is once more, so that there are so many times of it.
-    mutating func repeatAll(_ times: Int) { bytes = Array(repeatElement(bytes, count: times).joined()) }
+    mutating func repeatAll(_ times: Int) {
+        bytes.reserveCapacity(bytes.count * times)
+        let all = bytes
+        for _ in 1..<times { bytes += all }
+    }
 
     var finished: [UInt8] { bytes + [UInt8](repeating: 0, count: 1024) }
 }
