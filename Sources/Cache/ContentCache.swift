@@ -32,8 +32,14 @@ package final class ContentCache: Sendable {
     /// Whether it was opened for reading alone, because it cannot be written.
     package var isReadOnly: Bool { store.isReadOnly }
 
-    init(_ store: Store) {
+    convenience init(_ store: Store) {
+        self.init(store, Downloads(store))
+        store.watchIndex()
+    }
+
+    private init(_ store: Store, _ downloads: Downloads) {
         self.store = store
+        self.downloads = downloads
         blobs = BlobStore(store: store)
         names = Names(store: store)
         referrers = ReferrerLists(store: store)
@@ -42,8 +48,6 @@ package final class ContentCache: Sendable {
         verification = Verifier(store: store)
         inventory = Inventory(store: store)
         recovery = Recovery(store: store)
-        downloads = Downloads(store)
-        store.watchIndex()
     }
 
     /// Opens a cache, creating it if need be, for the duration of `body`, and owns all downloads that begin in it.
@@ -79,6 +83,23 @@ package final class ContentCache: Sendable {
             group.cancelAll()
             await group.waitForAll()
             return result
+        }
+    }
+
+    /// Runs `body` with the same cache, where what is held stays so no longer than `body` runs.
+    ///
+    /// For pieces of work of a process that keeps its cache open for months. Downloads that begin in it may outlive it.
+    ///
+    /// - Throws: what `body` throws.
+    package func holdingMeanwhile<R>(_ body: (ContentCache) async throws -> R) async rethrows -> R {
+        let inner = ContentCache(store.leased(), downloads)
+        do {
+            let result = try await body(inner)
+            await Closing(store: inner.store).release()
+            return result
+        } catch {
+            await Closing(store: inner.store).release()
+            throw error
         }
     }
 

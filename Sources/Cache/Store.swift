@@ -7,7 +7,7 @@ package struct Store: Sendable {
     let locks: StoreLocks
     let index: CacheIndex
     /// What this scope needs, for as long as it lives.
-    let lease: Lease
+    private(set) var lease: Lease
     let health: StoreHealth
     let commits: GroupCommit
     let looks = PendingLooks()
@@ -60,6 +60,13 @@ package struct Store: Sendable {
         } onFull: { [root = directory.root] in
             FreeSpace.dropBallast(in: root)
         }
+    }
+
+    /// The same with a lease of its own.
+    func leased() -> Store {
+        var store = self
+        store.lease = Lease(directory.leases)
+        return store
     }
 
     /// How often it is looked whether the directory is still the one that was opened.

@@ -14,6 +14,15 @@ struct Closing: Sendable {
         store.commits.finish()
     }
 
+    /// Gives up what was held, also in a task that was cancelled; what is left of it ends with the process at the latest.
+    func release() async {
+        do {
+            try await blocking { try endLease() }
+        } catch {
+            store.configuration.logger.warning("what was needed stays protected", metadata: ["error": "\(error)"])
+        }
+    }
+
     /// Failures are logged, because what matters is durable already.
     func run(_ storeLock: OpenFile) async {
         do {
@@ -31,10 +40,9 @@ struct Closing: Sendable {
 
     private func end(_ storeLock: OpenFile) throws {
         let index = store.index
-        let hadLease = store.lease.end()
+        try endLease()
         // The next process that opens it finds out what is left to do.
         guard !store.health.isFailed else { return }
-        if hadLease { try LeaseRows.release([store.lease.id], in: index) }
         // Whoever can have the lock alone is the last user.
         let files = IndexFiles(directory: store.directory)
         let isDue = try !store.isReadOnly && (index.writeCount > 0 || !files.hasSum())
@@ -47,5 +55,10 @@ struct Closing: Sendable {
         try written.markClean()
         try written.close()
         _ = try files.writeSum(storeLock)
+    }
+
+    private func endLease() throws {
+        guard store.lease.end(), !store.health.isFailed else { return }
+        try LeaseRows.release([store.lease.id], in: store.index)
     }
 }

@@ -62,8 +62,11 @@ final class ServedSync: Sendable {
             var options = Syncer.Options()
             options.parallelism = session.settings.parallelism
             options.hooks = HookRunner(environment: ProcessInfo.processInfo.environment, logger: session.logger)
-            let report = try await RegistryClient.with(session.usableRegistries) { [options] client in
-                try await session.syncer(client, cache, options).run()
+            // What a run has needed is not needed any more after it, though the server lives on.
+            let report = try await cache.holdingMeanwhile { cache in
+                try await RegistryClient.with(session.usableRegistries) { [options] client in
+                    try await session.syncer(client, cache, options).run()
+                }
             }
             let failure = await CacheUpkeep(cache: cache, session: session).afterRun(report, wasWhole: true)
             guard !Task.isCancelled else { return }
