@@ -8,6 +8,7 @@ import YAML
 /// The configuration that whatever begins next follows; read again on HUP.
 final class CurrentSession: Sendable {
     private let options: GlobalOptions
+    private let copies: Bool
     private let validate: @Sendable (Session) throws -> Void
     private let session: Mutex<Session>
     /// Whether a run is under way.
@@ -16,10 +17,17 @@ final class CurrentSession: Sendable {
     /// - Parameters:
     ///   - session: the first one.
     ///   - options: where the configuration is.
+    ///   - copies: whether the command is of no use without the configuration's entries.
     ///   - validate: what the command asks of a configuration besides that it is valid.
-    init(_ session: Session, options: GlobalOptions, validate: @escaping @Sendable (Session) throws -> Void) {
+    init(
+        _ session: Session,
+        options: GlobalOptions,
+        copies: Bool,
+        validate: @escaping @Sendable (Session) throws -> Void = { _ in }
+    ) {
         self.session = Mutex(session)
         self.options = options
+        self.copies = copies
         self.validate = validate
     }
 
@@ -29,7 +37,8 @@ final class CurrentSession: Sendable {
     func reload() {
         let logger = value.logger
         do {
-            let new = try Session(options: options, copies: true)
+            // A file that has been there and is gone is no wish for all defaults.
+            let new = try Session(options: options, copies: copies, needsFile: value.hasFile)
             try validate(new)
             try new.registries.check()
             guard new.cacheDirectory == value.cacheDirectory else {

@@ -14,7 +14,9 @@ extension SyncCommand {
     func runRepeatedly(every interval: Duration) async throws {
         let first = try Session(options: parent.options, copies: copies)
         _ = try options(for: first)
-        let current = CurrentSession(first, options: parent.options) { session in _ = try options(for: session) }
+        let current = CurrentSession(first, options: parent.options, copies: true) { session in
+            _ = try options(for: session)
+        }
         let output = LogOutput(format: first.logFormat, level: .warning)
         let tellLoss = { @Sendable (count: Int) in output.loss(of: count) }
         // Nobody reads the log at times: that must not keep a run from its end, nor a signal from being heard.

@@ -101,7 +101,7 @@ struct ServeCommand: Subcommand {
                     var configuration = access.configuration
                     configuration.mayBeReadOnly = true
                     configuration.mode = .create
-                    let current = CurrentSession(access.session, options: parent.options) { _ in }
+                    let current = CurrentSession(access.session, options: parent.options, copies: syncEvery != nil)
                     configuration.collection = { try await current.value.cache.collection($0) }
                     // Before a cache is made for what cannot be served.
                     let sync = try servedSync(current)
