@@ -1,6 +1,7 @@
 import CacheSupport
 import GRDB
 import Glibc
+import Logging
 import NIOCore
 import OCI
 import TestSupport
@@ -121,7 +122,12 @@ struct IndexSumTests {
     private func unsummed(_ timed: TimedCache) throws -> (StoreDirectory, IndexFiles, StoreLocks) {
         try remove(sum(timed))
         let store = try StoreDirectory(path: timed.path)
-        let locks = StoreLocks(directory: store.locks, clock: ContinuousClock(), timeout: .zero)
+        let locks = StoreLocks(
+            directory: store.locks,
+            clock: ContinuousClock(),
+            timeout: .zero,
+            logger: Logger(label: "test")
+        )
         return (store, IndexFiles(directory: store), locks)
     }
 

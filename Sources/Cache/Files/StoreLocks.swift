@@ -1,4 +1,5 @@
 import Glibc
+import Logging
 import NIOCore
 import OCI
 
@@ -11,6 +12,11 @@ struct StoreLocks: Sendable {
     let directory: Directory
     let clock: any Clock<Duration>
     let timeout: Duration
+    /// Where somebody who waits for long is told of it.
+    let logger: Logger
+
+    /// Waits of others' ordinary work are shorter.
+    private static let toldAfter = Duration.seconds(2)
 
     /// Waits for a lock; its file's name is `store`, `layout`, `import`, `volumes-` or `referrers-` with three
     /// hexadecimal digits, or two hexadecimal digits of a digest.
@@ -25,9 +31,13 @@ struct StoreLocks: Sendable {
         let file = try open(name)
         var version = try? file.status().version
         var interval = Duration.milliseconds(1)
-        var waited = Duration.zero
+        var (waited, isTold) = (Duration.zero, false)
         while try !attempt(file, mode, name) {
             guard waited < timeout else { throw busy(name, file) }
+            if waited >= Self.toldAfter, !isTold {
+                isTold = true
+                logger.notice("waiting: another imglife process is using the cache\(holder(of: file))")
+            }
             try await clock.sleep(for: interval)
             waited += interval
             if isAlive, let now = try? file.status().version, now != version { (version, waited) = (now, .zero) }
@@ -75,15 +85,19 @@ struct StoreLocks: Sendable {
         try? file.write(.init(string: "\(getpid())\n"), at: 0)
     }
 
-    private func busy(_ name: String, _ file: OpenFile) -> CacheError {
+    /// Who has a lock, in parentheses, as far as that is known.
+    private func holder(of file: OpenFile) -> String {
         let digits = (try? file.read(at: 0, atMost: 20)).map { String(buffer: $0).prefix { $0.isNumber } } ?? ""
         let note = digits.isEmpty ? "" : " (process \(digits) held it last)"
-        let holder = LockHolder.of(file).map { " (\($0))" } ?? note
-        return CacheError(
+        return LockHolder.of(file).map { " (\($0))" } ?? note
+    }
+
+    private func busy(_ name: String, _ file: OpenFile) -> CacheError {
+        CacheError(
             .locked,
             "lock",
             path: "\(directory.path)/\(name)",
-            "another imglife process is using the cache\(holder); wait for it to end, or raise --lock-timeout"
+            "another imglife process is using the cache\(holder(of: file)); wait for it to end, or raise --lock-timeout"
         )
     }
 }

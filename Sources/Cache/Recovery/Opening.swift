@@ -30,7 +30,8 @@ struct Opening: Sendable {
         let locks = StoreLocks(
             directory: directory.locks,
             clock: configuration.clock,
-            timeout: configuration.lockTimeout
+            timeout: configuration.lockTimeout,
+            logger: configuration.logger
         )
         let (index, lock) = try await openIndex(directory, locks)
         let cache = ContentCache(Store(configuration, directory, locks, index))

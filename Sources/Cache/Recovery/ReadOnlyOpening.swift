@@ -20,7 +20,8 @@ struct ReadOnlyOpening: Sendable {
         let locks = StoreLocks(
             directory: directory.locks,
             clock: configuration.clock,
-            timeout: configuration.lockTimeout
+            timeout: configuration.lockTimeout,
+            logger: configuration.logger
         )
         // Also as a sign to writers that somebody reads, where that is possible.
         let lock = try? directory.locks.openFile("store", flags: O_RDONLY)
