@@ -1,16 +1,27 @@
 import Glibc
 import Logging
+import Synchronization
 import UnixSignals
 
 /// How a command that runs until it is told to stop hears of it.
-struct Stopping: Sendable {
+final class Stopping: Sendable {
     private let signals: UnixSignalsSequence
     private let logger: Logger
     private let words: String
+    /// Whether anybody can be told to stop.
+    private let isAwaited = Atomic(false)
     private let stops = AsyncStream<CInt>.makeStream()
     private let reloads = AsyncStream<Void>.makeStream()
+    private let early = AsyncStream<Void>.makeStream()
 
-    /// Runs the work; a second INT or TERM ends the process at once.
+    private init(signals: UnixSignalsSequence, logger: Logger, words: String) {
+        self.signals = signals
+        self.logger = logger
+        self.words = words
+    }
+
+    /// Runs the work; a second INT or TERM ends the process at once, and one before the work listens to them cancels it,
+    /// which is no error.
     ///
     /// - Parameters:
     ///   - logger: where the first one is told; nobody may have to wait for its reader (``Terminal/gathering(tellLoss:_:)``).
@@ -29,7 +40,17 @@ struct Stopping: Sendable {
         )
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await stopping.listen() }
-            group.addTask { try await work(stopping) }
+            group.addTask { try await stopping.run(work) }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    /// Cancels the work where it is told to stop before it waits for that.
+    private func run(_ work: @escaping @Sendable (Stopping) async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await work(self) }
+            group.addTask { [early] in _ = await early.stream.first { _ in true } }
             defer { group.cancelAll() }
             try await group.next()
         }
@@ -40,7 +61,8 @@ struct Stopping: Sendable {
     /// - Returns: the exit status for work that was cut short, 130 or 143; `nil` when the task was cancelled first.
     @discardableResult
     func wait(reload: @escaping @Sendable () async -> Void) async -> CInt? {
-        await withTaskGroup(of: CInt?.self) { group in
+        isAwaited.store(true, ordering: .releasing)
+        return await withTaskGroup(of: CInt?.self) { [reloads, stops] group in
             group.addTask {
                 for await _ in reloads.stream { await reload() }
                 return nil
@@ -63,6 +85,7 @@ struct Stopping: Sendable {
             isStopping = true
             logger.notice("\(words)", metadata: ["signal": "\(signal)"])
             stops.continuation.yield(code)
+            if !isAwaited.load(ordering: .acquiring) { early.continuation.yield() }
         }
     }
 }

@@ -53,4 +53,24 @@ struct ServeStartTests {
             try await Self.expect(reason, "--tls-cert", certificate, "--tls-key", key)
         }
     }
+
+    @Test("It tells that it waits for the cache, and stops in order also then", .requires(.tool("flock")))
+    func waitingForTheCache() async throws {
+        try await Workspace.with { workspace async throws in
+            let script = """
+                mkdir cache; "$imglife" serve --cache-dir cache --listen 127.0.0.1:0 2>first.txt & pid=$!
+                until_log() { for i in $(seq 600); do grep -q "$1" $2 && return; sleep 0.05; done; }
+                until_log listening first.txt; kill $pid; wait $pid
+                flock -x cache/locks/store sleep 600 & lock=$!
+                until ! flock -n -s cache/locks/store true; do sleep 0.05; done
+                "$imglife" serve --cache-dir cache --listen 127.0.0.1:0 --lock-timeout 10m 2>log.txt & pid=$!
+                until_log 'waiting' log.txt; kill $pid; wait $pid; echo $?; kill $lock
+                """
+            let result = try await workspace.shell(script)
+            let log = try Files.text("\(workspace.path)/log.txt")
+            #expect(result.lines == ["0"], "\(log)")
+            #expect(log.contains("waiting: another imglife process is using the cache"), "\(log)")
+            #expect(log.contains("stopping") && !log.contains("ERROR"), "\(log)")
+        }
+    }
 }
