@@ -36,6 +36,11 @@ package struct GivenReferrers: Sendable {
         /// What a source that lists it no more takes away.
         package var withdrawable: Set<Digest> { listed.union(guessed) }
 
+        /// Without what is known to be listed from what is tagged.
+        package func besides(_ other: Content) -> Content {
+            Content(listed: listed, tagged: tagged.subtracting(other.listed))
+        }
+
         package init(listed: Set<Digest> = [], tagged: Set<Digest> = []) {
             (self.listed, self.tagged) = (listed, tagged.subtracting(listed))
         }

@@ -81,7 +81,12 @@ struct ReferrerCopy: Sendable {
         }
         outcome.warnings += listed.warnings
         outcome.hasWritten = outcome.hasWritten || listed.hasWritten
-        if !copy.source.isCache { try await note(found, besides: own) }
+        // That the cache lacks something does not mean that its source has it no more.
+        if copy.source.isCache {
+            try await copy.cache.given.note(found.content.besides(own), in: copy.job.gift(of: found.subject))
+        } else {
+            try await note(found, besides: own)
+        }
         return outcome
     }
 

@@ -208,12 +208,16 @@ struct TagRun: Sendable {
         keeping keeps: Bool,
         _ warnings: inout [String]
     ) async throws -> (ImageCopy, ImageGraph)? {
-        guard entry.includesReferrers, let cache = run.cache, !options.isOffline else { return nil }
+        guard entry.includesReferrers, let cache = run.cache else { return nil }
         let copy = imageCopy(through: cache, repositoryIsEmpty: false)
         do {
             guard let graph = try await copy.mirrored(present, keeping: keeps) else { return nil }
-            let news = ReferrerNews(copy: copy, graph: graph, tags: try await copy.referrerTags())
-            return try await news.isThere() ? (copy, graph) : nil
+            let tags = try await copy.referrerTags()
+            let isThere =
+                options.isOffline
+                ? try await CachedReferrerNews(copy: copy, graph: graph, tags: tags).isThere()
+                : try await ReferrerNews(copy: copy, graph: graph, tags: tags).isThere()
+            return isThere ? (copy, graph) : nil
         } catch let error as TargetCollision {
             throw error
         } catch let error where !error.isCancellation {
