@@ -140,4 +140,26 @@ struct QuotaTests {
             }
         }
     }
+
+    @Test("What a tag of cosign's names stays as long as the image that it refers to, and can go after that")
+    func signatures() async throws {
+        let image = SampleImage.image(layers: [.init(seed: 605, size: 1000)])
+        let signature = SampleImage.image(layers: [.init(seed: 606, size: 10_000)], labels: ["kind": "signature"])
+        let tag = "sha256-\(image.digest.hex).sig"
+        try await TimedCache.with { timed async throws in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(signature, in: cache, as: tag, of: "a")
+                try await NamesTests.store(image, in: cache, as: "1", of: "a")
+                timed.advance(hours: 3)
+                let pin = try ImageReference(location: RepositoryReference("a"), tag: TagName("1"))
+                let report = try await cache.collect(CollectionOptions(maximumSize: 100, pins: [pin]))
+                #expect(report.evictedTags.isEmpty && report.blobs == 0)
+                let evicted = (0..<2).map { _ in CollectionOptions(maximumSize: 100) }
+                var gone: [String?] = []
+                for options in evicted { gone += try await cache.collect(options).evictedTags.map(\.tag?.description) }
+                #expect(gone == ["1", tag])
+                #expect(try timed.stored().isEmpty)
+            }
+        }
+    }
 }

@@ -11,6 +11,8 @@ struct ReferrersTagTests {
         #expect(tag.description == "\(algorithm)-\(digest.hex.prefix(64))")
         #expect(tag.isReferrerTag)
         #expect(try TagName("\(tag).sig").isReferrerTag)
+        #expect(try TagName("\(tag).sig").subjectOfReferrerTag == (digest.hex.count == 64 ? digest : nil))
+        #expect(tag.subjectOfReferrerTag == nil)
         #expect(try !TagName("\(tag)0").isReferrerTag)
         #expect(try !TagName("\(tag.description.dropLast())").isReferrerTag)
         #expect(try !TagName("\(tag.description.dropLast())F").isReferrerTag)

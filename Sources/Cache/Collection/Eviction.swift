@@ -84,14 +84,23 @@ struct EvictionCandidates: Sendable {
     private func candidate(_ db: Database, _ digest: Digest) throws -> EvictionCandidate? {
         let statement = try db.cachedStatement(
             sql: """
-                SELECT count(*), max(updated_at), (SELECT max(committed_at, used_at) FROM blobs WHERE digest = ?1)
+                SELECT count(*), max(updated_at), (SELECT max(committed_at, used_at) FROM blobs WHERE digest = ?1),
+                    min(reference LIKE 'sha%-%.%')
                 FROM names WHERE digest = ?1
                 """
         )
         guard let row = try Row.fetchOne(statement, arguments: [digest]), let used: Int64 = row[2] else { return nil }
+        if row[3], try isNeededByOthers(db, digest) { return nil }
         let lastUse = max(row[1], used)
         return recent.contains(lastUse)
             ? nil : EvictionCandidate(digest: digest, names: row[0], updatedAt: row[1], lastUse: lastUse)
+    }
+
+    /// Whether all its names are tags such as cosign's, and what one of them refers to is here: it goes after that.
+    private func isNeededByOthers(_ db: Database, _ digest: Digest) throws -> Bool {
+        let subjects = try NamesOf.manifest(db, digest).map { $0.tag?.subjectOfReferrerTag }
+        return try !subjects.contains(nil)
+            && subjects.contains { try $0.map { try db.blobs.state(of: $0) == .ok } ?? false }
     }
 
     private func pinnedDigests(_ db: Database) throws -> Set<Digest> {

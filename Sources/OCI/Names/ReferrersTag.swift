@@ -30,4 +30,11 @@ extension TagName {
                 && (rest.isEmpty || rest.first == UInt8(ascii: "."))
         }
     }
+
+    /// What it refers to, where it is a whole digest that something else follows: cosign's `sha256-<hex>.sig`, `.att`, `.sbom`.
+    package var subjectOfReferrerTag: Digest? {
+        guard isReferrerTag, let end = description.firstIndex(of: ".") else { return nil }
+        let parts = description[..<end].split(separator: "-")
+        return try? Digest(parts.joined(separator: ":"))
+    }
 }
