@@ -1,5 +1,4 @@
 import Cache
-import Glibc
 import Logging
 import OCI
 
@@ -58,7 +57,7 @@ struct ExportSelection: Sendable {
                 if named.isEmpty { failures.add("\(reference)", ExportError(.unmatched("\(reference)"))) }
                 held += named
             case .glob(let pattern):
-                let matching = try await all().filter { fnmatch(pattern, $0.reference.description, 0) == 0 }
+                let matching = try await all().filter { NameGlob(pattern).matches($0.reference) }
                 if matching.isEmpty { failures.add(pattern.displaySafe, ExportError(.unmatched(pattern.displaySafe))) }
                 held += matching
             case .entry(let position): entries.append(position)

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import OCI
 
 /// What picks images of the cache by their names: a name as people write it, or a glob over it.
@@ -23,20 +22,9 @@ struct ImagePattern: ExpressibleByArgument {
     }
 
     func matches(_ name: ImageReference) -> Bool {
-        guard let reference else {
-            return Self.spellings(of: name).contains { fnmatch(text, $0, 0) == 0 }
-        }
+        guard let reference else { return NameGlob(text).matches(name) }
         guard reference.location == name.location else { return false }
         return reference.reference == nil || reference.reference == name.reference
-    }
-
-    /// The ways in which people write a name: with and without the tag, and Docker Hub's also without its host.
-    private static func spellings(of name: ImageReference) -> [String] {
-        let whole = [name.description, name.location.description]
-        guard name.location.host == .dockerHub else { return whole }
-        let withoutHost = whole.map { String($0.dropFirst("docker.io/".count)) }
-        let short = withoutHost.filter { $0.hasPrefix("library/") }.map { String($0.dropFirst("library/".count)) }
-        return whole + withoutHost + short
     }
 }
 

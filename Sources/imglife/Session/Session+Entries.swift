@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import OCI
 import Sync
 
@@ -16,7 +15,7 @@ extension Session {
         let matches = patterns.map { pattern in
             all.filter { position in
                 let entry = configuration.entries[position]
-                return [entry.source, entry.target].contains { fnmatch(pattern, $0.description, 0) == 0 }
+                return [entry.source, entry.target].contains { NameGlob(pattern).matches($0) }
             }
         }
         let idle = zip(patterns, matches).filter(\.1.isEmpty).map { "--entry \($0.0.displaySafe)" }

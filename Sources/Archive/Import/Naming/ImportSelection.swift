@@ -1,4 +1,3 @@
-import Glibc
 import OCI
 
 /// Which of an archive's images are taken, and what they are called.
@@ -46,7 +45,11 @@ struct ImportSelection {
         let isWanted = { [name = naming.name] position in
             // A tag alone is meant by what the archive says, and by what it becomes.
             let texts = [offer.text(at: position, as: name), offer.names.text(at: position)]
-            return globs.isEmpty || globs.contains { glob in texts.contains { fnmatch(glob, $0, 0) == 0 } }
+            let name = try? ImageReference(texts[1])
+            return globs.isEmpty
+                || globs.map(NameGlob.init).contains { glob in
+                    texts.contains(where: glob.matches) || name.map(glob.matches) ?? false
+                }
         }
         for position in offer.names.indices where !isWanted(position) {
             skipped.append(offer.text(at: position, as: naming.name))
