@@ -63,13 +63,14 @@ struct ImageConfig: Sendable {
         return try ImageConfig(parsing: bytes)
     }
 
-    /// The config of an image, or of the first image of an index.
+    /// The config of an image, or of the first image of an index, which may be in an index within it.
     ///
     /// - Returns: `nil` for an index without images, and for artifacts, whose configs are something else.
     static func first(
         of document: Manifest,
         from source: any ContentSource,
-        through cache: ContentCache?
+        through cache: ContentCache?,
+        depth: Int = 0
     ) async throws -> ImageConfig? {
         switch document.content {
         case .image(let image):
@@ -77,8 +78,13 @@ struct ImageConfig: Sendable {
             return try await read(image.config, from: source, through: cache)
         case .index(let index):
             let images = index.entries.filter { $0.descriptor.mediaType.isManifest && $0.platform?.isUnknown != true }
-            guard let entry = images.first, !entry.descriptor.mediaType.isIndex else { return nil }
-            return try await first(of: source.manifest(entry.descriptor), from: source, through: cache)
+            guard let entry = images.first, depth < ImageWalk.maximumDepth else { return nil }
+            return try await first(
+                of: source.manifest(entry.descriptor),
+                from: source,
+                through: cache,
+                depth: depth + 1
+            )
         }
     }
 }
