@@ -130,9 +130,8 @@ extension Syncer {
             row.sourceDigest = tag.image?.source
             row.plannedBytes = tag.image?.bytes
             let missing = tag.image?.missingPlatforms.map(TagRun.lack) ?? []
-            for warning in missing {
-                logger.warning("\(warning)", metadata: configuration.entries[position].metadata)
-            }
+            let metadata = configuration.entries[position].metadata(of: tag)
+            for warning in missing { logger.warning("\(warning)", metadata: metadata) }
             row.warnings = missing + tag.warnings
             return row
         }

@@ -304,6 +304,10 @@ extension Configuration.Entry {
     var metadata: Logger.Metadata {
         ["source": "\(source)", "target": "\(target)"]
     }
+
+    func metadata(of tag: EntryPlan.Tag) -> Logger.Metadata {
+        ["source": "\(source):\(tag.source)", "target": "\(target):\(tag.target)"]
+    }
 }
 
 extension Error {

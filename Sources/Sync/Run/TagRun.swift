@@ -260,9 +260,6 @@ struct TagRun: Sendable {
     }
 
     private func metadata(_ more: Logger.Metadata = [:]) -> Logger.Metadata {
-        let tags: Logger.Metadata = [
-            "source": "\(entry.source):\(work.tag.source)", "target": "\(entry.target):\(work.tag.target)",
-        ]
-        return tags.merging(more) { _, new in new }
+        entry.metadata(of: work.tag).merging(more) { _, new in new }
     }
 }

@@ -94,6 +94,20 @@ struct PlanTests {
         }
     }
 
+    @Test("The version of an image in an index within an index is found, online and from the cache")
+    func nestedVersion() async throws {
+        try await between { source, target, mirror in
+            let image = SampleImage.image(labels: ["org.opencontainers.image.version": "1.23.4"])
+            source.load(.index(of: [.index(of: [image])]), repository: "up/a", tag: "bookworm")
+            var isolated = mirror
+            isolated.isOffline = true
+            for run in [mirror, isolated] {
+                let report = try await run.run(entry(source, "a", target, "tag_regex: '.', os_normalize: true"))
+                #expect(report.rows.map(\.targetTag) == ["1.23-bookworm"])
+            }
+        }
+    }
+
     @Test("A dry run tells of platforms that the image lacks, as the run does")
     func lackingPlatforms() async throws {
         try await between { source, target, mirror in
@@ -103,6 +117,8 @@ struct PlanTests {
             let (foreseen, done) = (try await mirror.foresee(entry), try await mirror.run(entry))
             #expect(foreseen.rows.map(\.warnings) == [warnings])
             #expect(done.rows.map(\.warnings) == [warnings])
+            let told = mirror.log.text.split(separator: "\n").filter { $0.contains(warnings[0]) }
+            #expect(told.count == 2 && told.allSatisfy { $0.contains("\(source.host)/up/a:1.0") }, "\(told)")
         }
     }
 
