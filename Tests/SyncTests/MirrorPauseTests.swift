@@ -165,8 +165,10 @@ struct MirrorPauseTests {
             let clock = TestClock()
             try await withUpstream(fixture, from: MirrorFixture.refusing, clock: clock) { upstream in
                 for _ in 0..<3 {
-                    await #expect(throws: UpstreamError.self) { try await upstream.manifest(.tag("v1")) }
-                    await #expect(throws: UpstreamError.self) { try await upstream.tags() }
+                    let error = await #expect(throws: UpstreamError.self) { try await upstream.manifest(.tag("v1")) }
+                    let others = try #require(error.flatMap { upstream.standIn(after: $0) })
+                    await #expect(throws: UpstreamError.self) { try await others.manifest(.tag("v1")) }
+                    await #expect(throws: UpstreamError.self) { try await others.tags() }
                 }
             }
             #expect(fixture.mirror.requests.count == 1)

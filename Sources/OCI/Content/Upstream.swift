@@ -37,6 +37,17 @@ package protocol Upstream: ContentSource {
     ///
     /// - Returns: an empty list also for a manifest that is not there; never one for a refusal, which is thrown.
     func referrers(of digest: Digest) async throws -> [ReferrerEntry]
+
+    /// The same repository at others alone, such as mirrors, for the time that the registry cannot be reached or is left alone.
+    ///
+    /// What they say of tags may be older. Where they have nothing they throw the error.
+    ///
+    /// - Returns: `nil` where there is nobody, or the error says something else than that.
+    func standIn(after error: UpstreamError) -> (any Upstream)?
+}
+
+extension Upstream {
+    package func standIn(after error: UpstreamError) -> (any Upstream)? { nil }
 }
 
 /// Why an upstream does not give what it was asked for.

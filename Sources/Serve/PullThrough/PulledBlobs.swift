@@ -27,10 +27,12 @@ struct PulledBlobs: Sendable {
     func size(_ digest: Digest, of repository: RepositoryReference, at upstream: any Upstream) async throws -> Int64? {
         do {
             let name = ImageReference(location: repository, digest: digest)
-            let told = try await sizes.ask(name, at: repository.host) {
-                let size = try await upstream.size(ofBlob: digest)
-                guard let size, !(0...Manifest.maximumContentSize).contains(size) else { return size }
-                throw UpstreamError(.unusable, "\(upstream.place): the blob is said to have \(size) bytes")
+            let standIn = { @Sendable (error: UpstreamError) in
+                guard let others = upstream.standIn(after: error) else { return nil as Int64? }
+                return try await fetchSize(digest, at: others)
+            }
+            let told = try await sizes.ask(name, at: repository.host, hasAskedOthers: true, standIn: standIn) {
+                try await fetchSize(digest, at: upstream)
             }
             if told.answer == nil, told.source == .memory { context.metrics.count(.rememberedAbsence) }
             guard told.answer != nil else { return nil }
@@ -38,6 +40,12 @@ struct PulledBlobs: Sendable {
         } catch {
             throw try context.failure(error)
         }
+    }
+
+    private func fetchSize(_ digest: Digest, at upstream: any Upstream) async throws -> Int64? {
+        let size = try await upstream.size(ofBlob: digest)
+        guard let size, !(0...Manifest.maximumContentSize).contains(size) else { return size }
+        throw UpstreamError(.unusable, "\(upstream.place): the blob is said to have \(size) bytes")
     }
 
     func blob(

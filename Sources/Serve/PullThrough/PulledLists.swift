@@ -35,7 +35,10 @@ struct PulledLists: Sendable {
     /// What the upstream lists, or listed last; never the few tags that the cache happens to have.
     func tags(of repository: RepositoryReference, at upstream: any Upstream) async throws -> ServedList<TagName>? {
         do {
-            let told = try await tagLists.ask(repository, at: repository.host) {
+            let standIn = { @Sendable (error: UpstreamError) in
+                try await upstream.standIn(after: error)?.tags().map { Set($0).sorted() }
+            }
+            let told = try await tagLists.ask(repository, at: repository.host, standIn: standIn) {
                 // What a list leaves out may be there all the same: a tag is forgotten by what is said of itself.
                 try await upstream.tags().map { Set($0).sorted() }
             }

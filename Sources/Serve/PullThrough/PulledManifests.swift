@@ -26,7 +26,10 @@ final class PulledManifests: Sendable {
         let name = ImageReference(location: repository, tag: tag)
         let known = try await knownManifest(tag, of: repository)
         do {
-            let told = try await question.ask(name, at: repository.host, own: known) { [self] in
+            let standIn = { @Sendable [self] (error: UpstreamError) in
+                try await fetchInstead(.tag(tag), of: repository, at: upstream, after: error)
+            }
+            let told = try await question.ask(name, at: repository.host, own: known, standIn: standIn) { [self] in
                 guard let manifest = try await fetch(tag, of: repository, at: upstream) else {
                     await context.keeping("a tag is gone, and cannot be forgotten", repository) { cache in
                         try await cache.names.forgetPulled(tag, of: repository)
@@ -54,23 +57,30 @@ final class PulledManifests: Sendable {
         }
         do {
             let name = ImageReference(location: repository, digest: digest)
-            let told = try await question.ask(name, at: repository.host) { [self] in
-                guard let manifest = try await upstream.manifest(.digest(digest)) else { return nil }
-                await keep(manifest, as: .digest(digest), of: repository)
-                return manifest
+            let standIn = { @Sendable [self] (error: UpstreamError) in
+                try await fetchInstead(.digest(digest), of: repository, at: upstream, after: error)
             }
-            return served(told, isHit: false)
+            let told = try await question.ask(name, at: repository.host, hasAskedOthers: true, standIn: standIn) {
+                [self] in
+                try await fetch(.digest(digest), of: repository, at: upstream)
+            }
+            return served(told, isHit: false, isTag: false)
         } catch {
             throw try context.failure(error)
         }
     }
 
-    private func served(_ told: Question<ImageReference, Manifest>.Told, isHit: Bool) -> ServedManifest? {
+    private func served(
+        _ told: Question<ImageReference, Manifest>.Told,
+        isHit: Bool,
+        isTag: Bool = true
+    ) -> ServedManifest? {
         guard let manifest = told.answer else {
             if told.source == .memory { context.metrics.count(.rememberedAbsence) }
             return nil
         }
-        let isStale = told.source == .stale
+        // What a digest names is right whoever gives it.
+        let isStale = isTag && told.source == .stale
         context.metrics.count(isStale ? .staleTag : isHit ? .manifestHit : .manifestMiss)
         return context.upkeep.used(
             ServedManifest(manifest, warning: isStale ? PullThroughContext.staleWarning : nil)
@@ -110,6 +120,28 @@ final class PulledManifests: Sendable {
         if let known = try storedManifest(descriptor) { return known }
         if let manifest = try await upstream.manifest(.digest(descriptor.digest)) { return manifest }
         return try await upstream.manifest(.tag(tag))
+    }
+
+    /// Asks who stands in for the upstream; only where nothing here has that name.
+    private func fetchInstead(
+        _ reference: Reference,
+        of repository: RepositoryReference,
+        at upstream: any Upstream,
+        after error: UpstreamError
+    ) async throws -> Manifest? {
+        guard let others = upstream.standIn(after: error) else { return nil }
+        return try await fetch(reference, of: repository, at: others)
+    }
+
+    /// Fetches a manifest as it is named, and keeps it.
+    private func fetch(
+        _ reference: Reference,
+        of repository: RepositoryReference,
+        at upstream: any Upstream
+    ) async throws -> Manifest? {
+        guard let manifest = try await upstream.manifest(reference) else { return nil }
+        await keep(manifest, as: reference, of: repository)
+        return manifest
     }
 
     /// Stores a manifest and names it.

@@ -23,7 +23,10 @@ struct QueuedSource: ContentSource {
         deliver: (ByteBuffer) async throws -> Void
     ) async throws {
         try await queue.withPlace(wish) {
-            if let refusal = health.refusal(of: wish.host, isUrgent: true) { throw refusal }
+            if let refusal = health.refusal(of: wish.host, isUrgent: true) {
+                guard let others = upstream.standIn(after: refusal) else { throw refusal }
+                return try await others.readBlob(descriptor, from: offset, ahead: scratch, deliver: deliver)
+            }
             try await health.hearing(wish.host) {
                 var isFirst = true
                 try await upstream.readBlob(descriptor, from: offset, ahead: scratch) { bytes in

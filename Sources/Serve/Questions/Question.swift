@@ -6,7 +6,8 @@ import OCI
 /// while.
 ///
 /// Who asks in vain hears why. Who has an older answer waits for a better one only the first time that a host does not
-/// give it, and then at once has what there is, marked as stale, while the host is asked in the background.
+/// give it, and then at once has what there is, marked as stale, while the host is asked in the background. What somebody
+/// else says in the host's place is an older answer from the start, and asked for only where there is none.
 final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     /// How long what is learnt of a key is believed.
     typealias Lifetimes = (answer: Duration, absence: Duration, failure: Duration)
@@ -49,6 +50,8 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     private let time: Timer
     private let health: HostHealth
     private let flights: Flights<Key, Answer?>
+    /// What others are asked in a host's place.
+    private let standIns: Flights<Key, Answer?>
     private let known: Memory<Key, Known>
     private let weigh: @Sendable (Answer) -> Int?
     private let logger: Logger
@@ -77,6 +80,7 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         health = context.health
         logger = context.logger
         flights = Flights(context.work)
+        standIns = Flights(context.work)
         known = Memory(capacity: capacity)
     }
 
@@ -98,6 +102,9 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     ///   - key: what is asked about.
     ///   - host: who knows.
     ///   - own: what who asks has, as old as it may be.
+    ///   - hasAskedOthers: whether `fetch` asks those too who stand in for the host, so that only a host that is left alone
+    ///     has them asked instead.
+    ///   - standIn: asks them, in the place of a host that has failed so; `nil` where there is nobody.
     ///   - fetch: asks the upstream; `nil` says that there is nothing.
     /// - Returns: the answer, and how old it is.
     /// - Throws: what `fetch` throws, or threw just now, where there is no older answer; ``ServeError`` when too much is
@@ -106,21 +113,16 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         _ key: Key,
         at host: RegistryHost,
         own: Answer? = nil,
+        hasAskedOthers: Bool = false,
+        standIn: @escaping @Sendable (UpstreamError) async throws -> Answer? = { _ in nil },
         _ fetch: @escaping @Sendable () async throws -> Answer?
     ) async throws -> Told {
         let former = known[key]
-        let now = time.now()
-        if let former, former.until > now {
-            if former.exists == false { return Told(answer: nil, source: .memory) }
-            if let answer = own ?? former.answer, former.exists == true { return Told(answer: answer, source: .memory) }
-        }
         let older = servesStale ? own ?? former?.answer : nil
-        if let older, let failure = former?.failure, failure.until > now { return Told(answer: older, source: .stale) }
-        if let refusal = health.refusal(of: host, isUrgent: older == nil) {
-            guard let older else { throw refusal }
-            return Told(answer: older, source: .stale)
-        }
+        if let told = remembered(former, own, older) { return told }
+        let refusal = health.refusal(of: host, isUrgent: older == nil)
         do {
+            if let refusal { throw refusal }
             let answer = try await inTime(older == nil, host) { [self] in
                 try await flights.value(for: key, about: host.description) { [self] in
                     try await hear(key, host, fetch)
@@ -129,8 +131,37 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
             return Told(answer: answer, source: .upstream)
         } catch {
             try Task.checkCancellation()
-            guard let older else { throw error }
-            return Told(answer: older, source: .stale)
+            if let older { return Told(answer: older, source: .stale) }
+            // What its host has called gone nobody brings back.
+            guard let error = error as? UpstreamError, refusal != nil || !hasAskedOthers, former?.exists != false,
+                let answer = try await hearOthers(key, host, { try await standIn(error) })
+            else { throw error }
+            return Told(answer: answer, source: .stale)
+        }
+    }
+
+    /// What is told without asking anybody; `nil` where the upstream is to be asked.
+    private func remembered(_ former: Known?, _ own: Answer?, _ older: Answer?) -> Told? {
+        guard let former else { return nil }
+        let now = time.now()
+        if former.until > now {
+            if former.exists == false { return Told(answer: nil, source: .memory) }
+            if let answer = own ?? former.answer, former.exists == true { return Told(answer: answer, source: .memory) }
+        }
+        guard let older, let failure = former.failure, failure.until > now else { return nil }
+        return Told(answer: older, source: .stale)
+    }
+
+    /// Asks others in the host's place; what they say is remembered as what was said last, unless the host has answered.
+    private func hearOthers(
+        _ key: Key,
+        _ host: RegistryHost,
+        _ ask: @escaping @Sendable () async throws -> Answer?
+    ) async throws -> Answer? {
+        try await standIns.value(for: key, about: host.description) { [self] in
+            let answer = try await inFull(host, ask)
+            if let answer, known[key]?.exists == nil { keep(Known(answer: answer, until: .zero), of: key) }
+            return answer
         }
     }
 

@@ -12,7 +12,7 @@ final class MirrorHealth: Sendable {
     private struct State {
         var standings: [RegistryHost: MirrorStanding] = [:]
         var told: Set<RegistryHost> = []
-        /// Hosts for which a mirror has told tags.
+        /// Hosts for which a mirror has told tags since they answered last.
         var replaced: Set<RegistryHost> = []
     }
 
@@ -141,8 +141,11 @@ final class MirrorHealth: Sendable {
         logger.debug("a mirror lacks it, so the next source is asked", metadata: ["mirror": "\(mirror)"])
     }
 
-    /// Tells, once for a host, that its tags are taken from a mirror, where they may be older.
-    func stoodIn(_ mirror: RepositoryReference, for host: RepositoryReference, _ error: RegistryError) {
+    /// Takes note that a host tells what its own tags are.
+    func hostAnswered(_ host: RegistryHost) { state.withLock { _ = $0.replaced.remove(host) } }
+
+    /// Tells, once for each time that a host is out of reach, that its tags are taken from a mirror, where they may be older.
+    func stoodIn(_ mirror: RepositoryReference, for host: RepositoryReference, _ error: any Error) {
         let isFirst = state.withLock { $0.replaced.insert(host.host).inserted }
         logger.log(
             level: isFirst ? .warning : .debug,

@@ -28,6 +28,7 @@ struct MirroredReading {
         for origin in order() {
             guard isMirror(origin) else {
                 do {
+                    if let refusal = source.refusal { throw refusal }
                     return try await read(at: origin, deliver)
                 } catch let failure as ReaderFailure {
                     throw failure.error
@@ -40,7 +41,7 @@ struct MirroredReading {
             if try await source.health.asking(origin, { try await read(at: $0, deliver) }) != nil { return }
         }
         guard let refusal else { return }
-        if (refusal as? RegistryError)?.isUnreachable == true {
+        if source.mayStandIn(after: refusal) {
             for mirror in source.health.worthWaiting(source.mirrors) {
                 let isRead = try await source.health.waiting(for: mirror) { try await read(at: $0, deliver) } != nil
                 if isRead { return }

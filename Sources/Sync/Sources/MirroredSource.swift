@@ -11,6 +11,8 @@ struct MirroredSource: ImageSource {
     /// In the order in which they are asked; none is the host itself.
     let mirrors: [Repository]
     let health: MirrorHealth
+    /// Why the host is not asked, so that its mirrors are alone.
+    var refusal: (any Error)?
 
     var location: RepositoryReference { host.location }
     var place: String { host.place }
@@ -61,7 +63,8 @@ struct MirroredSource: ImageSource {
     }
 
     func referrers(of digest: Digest) async throws -> Knowledge<[ReferrerEntry]?> {
-        try await host.referrers(of: digest)
+        if let refusal { throw refusal }
+        return try await host.referrers(of: digest)
     }
 
     func blobSize(_ digest: Digest) async throws -> Int64? {
@@ -85,6 +88,16 @@ struct MirroredSource: ImageSource {
 }
 
 extension MirroredSource {
+    /// Asks the host about tags, and takes note that it answers for itself.
+    ///
+    /// - Throws: why it is not asked.
+    func hearingHost<Value>(_ ask: () async throws -> Value) async throws -> Value {
+        if let refusal { throw refusal }
+        let value = try await ask()
+        health.hostAnswered(location.host)
+        return value
+    }
+
     /// What the tag points at, where a mirror may be asked for it by that.
     ///
     /// Of another algorithm than sha256 it is not: what is fetched by tag is known by its sha256 everywhere else.
@@ -97,8 +110,9 @@ extension MirroredSource {
     private func fromAnywhere<Value>(_ ask: (Repository) async throws -> Value?) async throws -> Value? {
         if let found = try await fromMirrors(ask) { return found.value }
         do {
+            if let refusal { throw refusal }
             return try await ask(host)
-        } catch let error as RegistryError where error.isUnreachable {
+        } catch let error where mayStandIn(after: error) {
             guard let found = try await waitingForMirrors(ask) else { throw error }
             return found.value
         }
@@ -109,14 +123,19 @@ extension MirroredSource {
         orMirrors ask: (Repository) async throws -> Value?
     ) async throws -> Value? {
         do {
-            return try await atHost()
-        } catch let error as RegistryError where error.isUnreachable {
+            return try await hearingHost(atHost)
+        } catch let error where mayStandIn(after: error) {
             var found = try await fromMirrors(ask)
             if found == nil { found = try await waitingForMirrors(ask) }
             guard let found else { throw error }
             health.stoodIn(found.mirror, for: location, error)
             return found.value
         }
+    }
+
+    /// Whether others are asked in the host's place.
+    func mayStandIn(after error: any Error) -> Bool {
+        refusal != nil || (error as? RegistryError)?.isUnreachable == true
     }
 
     private func fromMirrors<Value>(

@@ -18,11 +18,14 @@ struct SourceUpstream: Upstream {
     var isHeldBack: Bool { content.isHeldBack }
 
     func resolve(_ tag: TagName) async throws -> Descriptor? {
-        try await UpstreamError.mapping { try await questions.resolve(.tag(tag)) }
+        try await askingHost { try await $0.resolve(.tag(tag)) }
     }
 
     func manifest(_ reference: Reference) async throws -> Manifest? {
-        try await UpstreamError.mapping { try await questions.manifest(reference) }
+        guard case .tag = reference else {
+            return try await UpstreamError.mapping { try await questions.manifest(reference) }
+        }
+        return try await askingHost { try await $0.manifest(reference) }
     }
 
     func manifest(_ descriptor: Descriptor) async throws -> Manifest {
@@ -34,18 +37,42 @@ struct SourceUpstream: Upstream {
     }
 
     func tags() async throws -> [TagName]? {
-        try await UpstreamError.mapping { try await questions.tags() }
+        try await askingHost { try await $0.tags() }
     }
 
     func referrers(of digest: Digest) async throws -> [ReferrerEntry] {
         try await UpstreamError.mapping {
             let answer = try await questions.referrers(of: digest)
             if case .known(let listed?) = answer { return listed }
-            let tagged = try await questions.manifest(.tag(digest.referrersTag))
+            let tagged = try await manifest(.tag(digest.referrersTag))
             if let listed = tagged?.listedReferrers(of: digest) { return listed }
             // Who does not tell may have some all the same.
             if case .unknown(let error) = answer { throw error }
             return []
+        }
+    }
+
+    func standIn(after error: UpstreamError) -> (any Upstream)? {
+        guard error.isPassing, (error.cause as? RegistryError)?.isUnreachable != false,
+            let questions = mirrors(questions, error), let opening = mirrors(opening, error),
+            let content = mirrors(content, error)
+        else { return nil }
+        return SourceUpstream(questions: questions, opening: opening, content: content)
+    }
+
+    private func mirrors(_ source: any ImageSource, _ error: UpstreamError) -> MirroredSource? {
+        guard var mirrors = source as? MirroredSource else { return nil }
+        mirrors.refusal = error
+        return mirrors
+    }
+
+    /// Asks about tags; of a host with mirrors the host alone, as their word may be older than what who asks has.
+    private func askingHost<Answer>(_ ask: (any ImageSource) async throws -> Answer) async throws -> Answer {
+        try await UpstreamError.mapping {
+            guard let mirrored = questions as? MirroredSource, mirrored.refusal == nil else {
+                return try await ask(questions)
+            }
+            return try await mirrored.hearingHost { try await ask(mirrored.host) }
         }
     }
 

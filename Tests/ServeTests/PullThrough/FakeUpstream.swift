@@ -21,6 +21,8 @@ final class FakeUpstream: Upstream {
         var answersHEAD = true
         /// How many bytes more than it has HEAD tells of each blob.
         var exaggeration: Int64 = 0
+        /// Who stands in for it.
+        var mirror: FakeUpstream?
         var requests: [String] = []
         var sent = 0
     }
@@ -83,6 +85,8 @@ final class FakeUpstream: Upstream {
     func referrers(of digest: Digest) async throws -> [ReferrerEntry] {
         try await ask("REFERRERS \(digest)").referrers
     }
+
+    func standIn(after error: UpstreamError) -> (any Upstream)? { error.isPassing ? state.value.mirror : nil }
 
     func readBlob(
         _ descriptor: Descriptor,
