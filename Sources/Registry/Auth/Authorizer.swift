@@ -7,12 +7,6 @@ import Synchronization
 /// Learns from the first challenge; from then on requests for any of its repositories carry their authorization from
 /// the start.
 final class Authorizer: Sendable {
-    /// How the registry wants to be asked.
-    private enum Scheme: Hashable {
-        case basic
-        case bearer(TokenService)
-    }
-
     private struct TokenKey: Hashable {
         let service: TokenService
         let scope: Scope
@@ -20,36 +14,9 @@ final class Authorizer: Sendable {
     }
 
     private struct State {
-        var scheme: Scheme?
-        /// What challenges for a repository have said, and when: one name may stand before several registries.
-        var schemes: [RepositoryName: (scheme: Scheme, at: Duration)] = [:]
-        /// Scopes for which the registry wanted wider ones; those that were asked for in vain stand for themselves.
-        var wider: [Scope: Scope] = [:]
+        var learnt = LearntChallenges()
         var roles = TokenRoles()
-
-        /// - Returns: what was known before.
-        mutating func learn(_ scheme: Scheme, for scope: Scope, at now: Duration) -> Scheme? {
-            defer { (self.scheme, schemes[scope.repository]) = (scheme, (scheme, now)) }
-            return schemes[scope.repository]?.scheme ?? self.scheme
-        }
-
-        /// Has the registry be asked again how it wants to be, where that was heard a while ago.
-        ///
-        /// - Returns: whether it is to be asked again.
-        mutating func doubt(_ scheme: Scheme, for scope: Scope, isRefused: Bool, at now: Duration) -> Bool {
-            if let known = schemes[scope.repository] {
-                guard now - known.at >= Authorizer.patience else { return false }
-                schemes[scope.repository] = nil
-            } else if isRefused {
-                return false
-            }
-            if self.scheme == scheme { self.scheme = nil }
-            return true
-        }
     }
-
-    /// So long a challenge is believed although its service gives no token.
-    private static let patience = Duration.seconds(10)
 
     private let host: RegistryHost
     /// Under whose name credentials are looked for.
@@ -113,7 +80,7 @@ final class Authorizer: Sendable {
             )
         }
         let (own, other, wanted) = state.withLock {
-            ($0.schemes[scope.repository]?.scheme, $0.scheme, $0.wider[scope] ?? scope)
+            ($0.learnt.own(scope), $0.learnt.last, $0.learnt.wanted(scope))
         }
         switch own ?? other {
         case nil:
@@ -127,7 +94,7 @@ final class Authorizer: Sendable {
                 // Registries get other services, or do without.
                 let isRefused = error.isRefusalOfToken
                 let isDoubted = state.withLock {
-                    $0.doubt(.bearer(service), for: scope, isRefused: isRefused, at: now)
+                    $0.learnt.doubt(.bearer(service), for: scope, isRefused: isRefused, at: now)
                 }
                 if isDoubted { bases.forgetAll() }
                 // What another repository's service refuses may be another's to give: the registry is asked first.
@@ -209,7 +176,7 @@ extension Authorizer {
             }
         }
         guard takesPassword else { return false }
-        let wasBasic = state.withLock { $0.learn(.basic, for: scope, at: now) } == .basic
+        let wasBasic = state.withLock { $0.learnt.learn(.basic, for: scope, at: now) } == .basic
         return !(wasBasic && used.header != nil) && used.credential?.isReadyToken != true
     }
 
@@ -219,9 +186,9 @@ extension Authorizer {
         let isTooLittle = used.token != nil && challenge.parameters["error"] == "insufficient_scope"
         let asked = challenge.parameters["scope"]
         state.withLock { state in
-            _ = state.learn(.bearer(service), for: scope, at: now)
+            _ = state.learnt.learn(.bearer(service), for: scope, at: now)
             let wider = asked.flatMap { scope.merged(with: $0) ?? (isTooLittle ? scope.widened(by: $0) : nil) }
-            if let wider { state.wider[scope] = wider }
+            if let wider { state.learnt.widen(scope, to: wider) }
         }
         if forgets(used, of: service) { return true }
         if let credential = used.readyToken {
@@ -238,7 +205,7 @@ extension Authorizer {
     ///
     /// - Returns: whether it was sent with one.
     func forgets(_ used: Authorization, for scope: Scope) -> Bool {
-        let scheme = state.withLock { $0.schemes[scope.repository]?.scheme ?? $0.scheme }
+        let scheme = state.withLock { $0.learnt.own(scope) ?? $0.learnt.last }
         guard case .bearer(let service) = scheme else { return false }
         return forgets(used, of: service)
     }
@@ -269,16 +236,16 @@ extension Authorizer {
         let asked = response.challenges.lazy.filter { $0.scheme == "bearer" }.compactMap { $0.parameters["scope"] }
             .first
         return state.withLock { state in
-            if let known = state.wider[scope] { return known != scope && known != used.scope }
+            if let known = state.learnt.wider(scope) { return known != scope && known != used.scope }
             guard let widened = asked.flatMap({ scope.widened(by: $0) }) else { return false }
-            state.wider[scope] = widened
+            state.learnt.widen(scope, to: widened)
             return true
         }
     }
 
     /// Asks for no more than usual again, because more was of no use.
     func narrow(_ scope: Scope) {
-        state.withLock { if $0.wider[scope] != nil { $0.wider[scope] = scope } }
+        state.withLock { if $0.learnt.wider(scope) != nil { $0.learnt.widen(scope, to: scope) } }
     }
 
 }
