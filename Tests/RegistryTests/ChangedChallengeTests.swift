@@ -66,4 +66,29 @@ struct ChangedChallengeTests {
             }
         }
     }
+
+    @Test("A registry that was open is asked at its base again after some seconds, and no more often")
+    func asksOpenBaseAgain() async throws {
+        let clock = TestClock()
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            let credentials = registry.host.passwordVariables("ci", "p4ss")
+            try await withClient(credentials: credentials, clock: clock) { client async throws in
+                let pull = client.pull(registry)
+                for _ in 0..<3 { #expect(try await pull.resolve(.tag("none")) == nil) }
+                #expect(registry.requests.count { $0.path == "/v2/" } == 1)
+                registry.authentication = .basic(username: "ci", password: "p4ss")
+                registry.script(
+                    RequestMatch(nil, .containing("/app/"), times: nil, authorizedOnly: false) {
+                        $0.headers["authorization"] == nil
+                    },
+                    .error(404, "NAME_UNKNOWN")
+                )
+                #expect(try await pull.resolve(.tag("v1")) == nil)
+                clock.advance(by: .seconds(6))
+                #expect(try await pull.resolve(.tag("v1")) == image.top)
+            }
+            #expect(registry.requests.count { $0.path == "/v2/" } == 2)
+        }
+    }
 }

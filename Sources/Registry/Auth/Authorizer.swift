@@ -18,6 +18,9 @@ final class Authorizer: Sendable {
         var roles = TokenRoles()
     }
 
+    /// So long nobody asks a registry again that has wanted to know nothing of who we are.
+    private static let openness = Duration.seconds(5)
+
     private let host: RegistryHost
     /// Under whose name credentials are looked for.
     private let account: RegistryHost
@@ -26,7 +29,7 @@ final class Authorizer: Sendable {
     private let fetcher: TokenFetcher
     private let state = Mutex(State())
     private let tokens = SingleFlight<TokenKey, Token>()
-    private let bases = SingleFlight<RegistryHost, HTTPResponse>()
+    private let bases = SingleFlight<RegistryHost, (answer: HTTPResponse, at: Duration)>()
 
     init(
         host: RegistryHost,
@@ -222,9 +225,13 @@ extension Authorizer {
         state.withLock { $0.roles.worked(.ready, of: credential) }
     }
 
-    /// What the registry answers at its base: asked once for all requests.
+    /// What the registry answers at its base: asked once for all requests, and again after a while where it gave no challenge.
     func base(_ ask: () async throws -> HTTPResponse) async throws -> HTTPResponse {
-        try await bases.value(for: host, isGood: { [200, 401].contains($0.status) }, fetch: ask)
+        try await bases.value(
+            for: host,
+            isGood: { $0.answer.status == 401 || $0.answer.status == 200 && now - $0.at < Self.openness },
+            fetch: { (try await ask(), now) }
+        ).answer
     }
 
     /// Takes in the challenge of a 403: some registries name the scope there that a token lacks.
