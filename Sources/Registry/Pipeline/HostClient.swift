@@ -80,6 +80,7 @@ final class HostClient: Sendable {
         )
         let fetcher = TokenFetcher(service: tokens)
         let redirects = FollowRedirects(next: transport, freedom: .full, guests: GuestTokens(fetcher))
+        let timer = Timer(configuration.clock)
         let settings = configuration.hosts[host]
         let authorizer = Authorizer(
             host: host,
@@ -95,15 +96,19 @@ final class HostClient: Sendable {
             configuration,
             transport,
             stack: BelievedAbsence(
-                next: Authorize(next: Reach(endpoint, next: redirects), authorizer: authorizer),
-                timer: Timer(configuration.clock)
+                next: Authorize(next: Reach(endpoint, next: redirects, timer: timer), authorizer: authorizer),
+                timer: timer
             )
         )
     }
 
     /// A service without challenges: Docker Hub's API, endoflife.date.
     convenience init(_ origin: Origin, configuration: RegistryConfiguration, transport: HTTPTransport) {
-        let reach = Reach(Endpoint(base: HTTPURL(origin: origin, path: "/")), next: FollowRedirects(next: transport))
+        let reach = Reach(
+            Endpoint(base: HTTPURL(origin: origin, path: "/")),
+            next: FollowRedirects(next: transport),
+            timer: Timer(configuration.clock)
+        )
         self.init(origin.authority, configuration, transport, stack: reach)
     }
 

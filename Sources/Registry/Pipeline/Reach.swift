@@ -1,45 +1,60 @@
+import Concurrency
 import NIOCore
 import OCI
 import Synchronization
 
-/// Decides which URL of a service a request goes to; a guess that it speaks plain HTTP is corrected once.
+/// Decides which URL of a service a request goes to.
+///
+/// A guess that it speaks plain HTTP is corrected. What was found out holds while the service answers, and is guessed anew
+/// after a while without an answer: who serves for months sees a registry started again with TLS, or without.
 final class Reach: HTTPHandler {
-    private let next: any HTTPHandler
-    private let endpoint: Mutex<Endpoint>
+    /// How long an answer shows how a service speaks.
+    private static let lifetime = Duration.seconds(10)
 
-    init(_ endpoint: Endpoint, next: any HTTPHandler) {
+    private let next: any HTTPHandler
+    private let plain: Endpoint
+    private let secure: Endpoint
+    private let timer: Timer
+    /// What a guess has come to.
+    private let finding = Mutex((isTLS: false, until: Duration.zero))
+
+    init(_ endpoint: Endpoint, next: any HTTPHandler, timer: Timer) {
         self.next = next
-        self.endpoint = Mutex(endpoint)
+        self.timer = timer
+        plain = endpoint
+        secure = endpoint.isGuess ? endpoint.overTLS : endpoint
     }
 
     func send(_ request: HTTPRequest) async throws -> HTTPResponse {
-        let endpoint = endpoint.withLock(\.self)
-        guard endpoint.isGuess, case .path = request.target else { return try await send(request, to: endpoint) }
+        let (isTLS, until) = finding.withLock(\.self)
+        guard plain.isGuess, case .path = request.target else { return try await send(request, overTLS: isTLS) }
+        if until > timer.now() {
+            let response = try await send(request, overTLS: isTLS)
+            if isTLS || !response.mayAskForTLS { finds(isTLS) }
+            return response
+        }
         let first: Result<HTTPResponse, RegistryError>
         do {
-            let response = try await send(request, to: endpoint)
-            // So servers answer plain HTTP on a port for TLS, each in its own words.
-            guard response.status == 400 else {
-                // Who has answered speaks plain HTTP; what breaks later is no reason to doubt it.
-                self.endpoint.withLock { $0 = Endpoint(base: endpoint.base) }
+            let response = try await send(request, overTLS: false)
+            guard response.mayAskForTLS else {
+                finds(false)
                 return response
             }
             first = .success(response)
         } catch let error as RegistryError where error.isBeforeAnswer {
             first = .failure(error)
         }
-        return try await overTLS(request, endpoint, after: first)
+        return try await sendOverTLS(request, after: first)
     }
 
     /// Tries TLS where plain HTTP got no answer of use; only what TLS itself has to say is worth more than that.
-    private func overTLS(
+    private func sendOverTLS(
         _ request: HTTPRequest,
-        _ endpoint: Endpoint,
         after first: Result<HTTPResponse, RegistryError>
     ) async throws -> HTTPResponse {
         do {
-            let response = try await send(request, to: endpoint.overTLS)
-            self.endpoint.withLock { $0 = endpoint.overTLS }
+            let response = try await send(request, overTLS: true)
+            finds(true)
             return response
         } catch let error as RegistryError where error.kind == .connection(.certificate) {
             throw error
@@ -48,7 +63,13 @@ final class Reach: HTTPHandler {
         }
     }
 
-    private func send(_ request: HTTPRequest, to endpoint: Endpoint) async throws -> HTTPResponse {
+    private func finds(_ isTLS: Bool) {
+        let until = timer.now() + Self.lifetime
+        finding.withLock { $0 = (isTLS, until) }
+    }
+
+    private func send(_ request: HTTPRequest, overTLS isTLS: Bool) async throws -> HTTPResponse {
+        let endpoint = isTLS ? secure : plain
         var request = request
         request.home = endpoint.base
         if case .path(let path, let query) = request.target {
@@ -56,4 +77,9 @@ final class Reach: HTTPHandler {
         }
         return try await next.send(request)
     }
+}
+
+extension HTTPResponse {
+    /// Whether it may be what a server says of plain HTTP on a port for TLS: each does so in its own words.
+    fileprivate var mayAskForTLS: Bool { status == 400 && !saysErrors }
 }
