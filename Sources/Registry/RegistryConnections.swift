@@ -43,6 +43,15 @@ package final class RegistryConnections: Sendable {
         return try result.get()
     }
 
+    /// Has clients of a configuration use these connections, where it reaches every host as they do.
+    ///
+    /// Such clients leave a place of each host to others. One that reaches a host otherwise keeps connections of its own.
+    package func share(with other: inout RegistryConfiguration) {
+        guard other.hosts == configuration.hosts else { return }
+        other.connections = self
+        other.leavesRoom = true
+    }
+
     func places(at host: RegistryHost) -> Places {
         places.withLock {
             $0.remembered(host) {

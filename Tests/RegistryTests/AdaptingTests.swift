@@ -146,4 +146,18 @@ struct AdaptingTests {
             #expect(registry.count("HEAD") == 13)
         }
     }
+
+    @Test("Connections are shared with a client that reaches every host as they do, and with no other")
+    func sharesByHosts() async throws {
+        var configuration = RegistryConfiguration(logger: LogRecorder().logger)
+        configuration.hosts = ["registry.example.com": HostSettings(maxConnections: 2)]
+        try await RegistryConnections.with(configuration) { connections in
+            var (same, other) = (configuration, configuration)
+            other.hosts["registry.example.com"]?.maxConnections = 3
+            connections.share(with: &same)
+            connections.share(with: &other)
+            #expect(same.connections != nil && same.leavesRoom)
+            #expect(other.connections == nil && !other.leavesRoom)
+        }
+    }
 }

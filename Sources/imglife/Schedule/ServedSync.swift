@@ -36,8 +36,10 @@ final class ServedSync: Sendable {
 
     /// Runs at the interval until the task is cancelled, which stops a run that is under way.
     ///
+    /// `connections` are those of the server, where it has some: a host's limit holds for both together.
+    ///
     /// - Throws: `CancellationError` only.
-    func run(every interval: Duration, in cache: ContentCache) async throws {
+    func run(every interval: Duration, in cache: ContentCache, by connections: RegistryConnections?) async throws {
         let session = current.value
         let memory = ScheduleMemory(
             cacheDirectory: session.cacheDirectory,
@@ -49,25 +51,17 @@ final class ServedSync: Sendable {
             let beginning = Date()
             state.withLock { $0.runs.isRunning = true }
             defer { state.withLock { $0.runs.isRunning = false } }
-            await sync(current.value, in: cache)
+            await sync(current.value, in: cache, by: connections)
             try Task.checkCancellation()
             memory.note(beginning)
         }
     }
 
     /// One run; whatever it fails of is told, and the next one may do better.
-    private func sync(_ session: Session, in cache: ContentCache) async {
+    private func sync(_ session: Session, in cache: ContentCache, by connections: RegistryConnections?) async {
         let began = Date()
         do {
-            var options = Syncer.Options()
-            options.parallelism = session.settings.parallelism
-            options.hooks = HookRunner(environment: ProcessInfo.processInfo.environment, logger: session.logger)
-            // What a run has needed is not needed any more after it, though the server lives on.
-            let report = try await cache.holdingMeanwhile { cache in
-                try await RegistryClient.with(session.usableRegistries) { [options] client in
-                    try await session.syncer(client, cache, options).run()
-                }
-            }
+            let report = try await report(session, cache, connections)
             let failure = await CacheUpkeep(cache: cache, session: session).afterRun(report, wasWhole: true)
             guard !Task.isCancelled else { return }
             tell(report, failure, session.logger)
@@ -80,6 +74,24 @@ final class ServedSync: Sendable {
             state.withLock { state in
                 let lastSuccess = state.lastSuccess
                 state.metrics = RunMetrics(SyncReport(), ended: Date(), lastSuccess: lastSuccess, hasFailed: true)
+            }
+        }
+    }
+
+    private func report(
+        _ session: Session,
+        _ cache: ContentCache,
+        _ connections: RegistryConnections?
+    ) async throws -> SyncReport {
+        var options = Syncer.Options()
+        options.parallelism = session.settings.parallelism
+        options.hooks = HookRunner(environment: ProcessInfo.processInfo.environment, logger: session.logger)
+        var registries = try await session.usableRegistries
+        connections?.share(with: &registries)
+        // What a run has needed is not needed any more after it, though the server lives on.
+        return try await cache.holdingMeanwhile { [registries, options] cache in
+            try await RegistryClient.with(registries) { client in
+                try await session.syncer(client, cache, options).run()
             }
         }
     }
@@ -143,11 +155,16 @@ extension ServeCommand {
     }
 
     /// Syncs while the body runs, and stops a sync that is under way when the body has ended.
-    func syncing(_ sync: ServedSync?, in cache: ContentCache, _ body: () async -> Void) async {
+    func syncing(
+        _ sync: ServedSync?,
+        in cache: ContentCache,
+        by connections: RegistryConnections?,
+        _ body: () async -> Void
+    ) async {
         guard let sync, let syncEvery else { return await body() }
         await withTaskGroup(of: Void.self) { group in
             // It ends by being cancelled, and by nothing else.
-            group.addTask { try? await sync.run(every: syncEvery, in: cache) }
+            group.addTask { try? await sync.run(every: syncEvery, in: cache, by: connections) }
             await body()
             group.cancelAll()
         }

@@ -55,12 +55,14 @@ struct PullThroughUpstreams: Sendable {
     /// What has been asked and received so far.
     typealias Traffic = @Sendable () -> [TrafficCounters]
 
-    /// Makes the upstreams usable for the duration of `body`.
+    /// Makes the upstreams usable for the duration of `body`, which gets the connections to them as well.
     ///
     /// - Throws: `RegistryConfigurationError`; what `body` throws.
-    func with<R>(_ body: (Upstreams, @escaping Traffic) async throws -> R) async throws -> R {
+    func with<R>(
+        _ body: (Upstreams, @escaping Traffic, RegistryConnections) async throws -> R
+    ) async throws -> R {
         try await RegistryConnections.with(session.usableRegistries) { connections in
-            try await with(connections, body)
+            try await with(connections) { try await body($0, $1, connections) }
         }
     }
 

@@ -54,16 +54,18 @@ extension ServeCommand {
 
     /// Runs `body` with what the cache holds, and with upstreams behind it where there are some.
     ///
-    /// It gets the content, and the figures of what they were asked. The cache is kept as large as the current configuration
+    /// It gets the content, the figures of what they were asked, and the connections to them where there are any. The cache is kept as large as the current configuration
     /// says.
     func withContent(
         _ cache: ContentCache,
         _ upstreams: PullThroughUpstreams?,
         _ current: CurrentSession,
         _ metrics: ServeMetrics,
-        _ body: (any ServedContent, _ figures: @escaping @Sendable () -> [ServeMetrics.Gauge]) async throws -> Void
+        _ body: (
+            any ServedContent, _ figures: @escaping @Sendable () -> [ServeMetrics.Gauge], RegistryConnections?
+        ) async throws -> Void
     ) async throws {
-        guard let upstreams else { return try await body(CachedContent(cache)) { [] } }
+        guard let upstreams else { return try await body(CachedContent(cache), { [] }, nil) }
         guard !cache.isReadOnly else {
             throw ValidationError("--pull-through keeps what it fetches, and the cache cannot be written; leave it out")
         }
@@ -74,9 +76,9 @@ extension ServeCommand {
             max(1, (registries[host]?.maximumConnections ?? 8) - 2)
         }
         configuration.maintain = { await CacheUpkeep(cache: cache, session: current.value).keepQuota() }
-        try await upstreams.with { connected, traffic in
+        try await upstreams.with { connected, traffic, connections in
             try await PullThroughContent.with(cache, connected, configuration, metrics: metrics) { content in
-                try await body(content) { Self.figures(traffic()) }
+                try await body(content, { Self.figures(traffic()) }, connections)
             }
         }
     }

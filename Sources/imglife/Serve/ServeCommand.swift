@@ -130,7 +130,7 @@ struct ServeCommand: Subcommand {
         warnOfStrangers(logger)
         let metrics = ServeMetrics()
         let ending = Ending()
-        try await withContent(cache, upstreams, current, metrics) { content, figures in
+        try await withContent(cache, upstreams, current, metrics) { content, figures, connections in
             var configuration = configuration(access, logger)
             configuration.hosts.formUnion(upstreams?.hosts ?? [])
             configuration.pseudonym = upstreams?.pseudonym
@@ -148,7 +148,7 @@ struct ServeCommand: Subcommand {
                 page: try CachePage(about: cache, access, metrics, sync, at: listen, isTLS: tlsCert != nil)
             ) { server in
                 tellAddress(of: server, access, logger)
-                await syncing(sync, in: cache) {
+                await syncing(sync, in: cache, by: connections) {
                     await untilFailure(of: cache, logger) { await wait(for: stop, server, current) }
                     ending.begin()
                     // Who balances loads sees it, and sends nobody any more, while everything is still answered.
