@@ -66,7 +66,8 @@ final class ArchiveImport {
     private func merged(_ indexed: ImportOffer, _ listing: DockerListing) async throws -> ImportOffer {
         let docker = DockerImages(
             file: { [reading] name in reading.contents.dockerFile(name) },
-            contents: { [stage] file in try stage.contents(file.digest, limit: Manifest.maximumSize) }
+            contents: { [stage] file in try stage.contents(file.digest, limit: Manifest.maximumSize) },
+            unpacked: UnpackedLayers(stage)
         )
         var merging = OfferMerging(indexed, keepsUnnamed: reading.options.name != nil) { [stage] descriptor in
             try stage.contains(descriptor) ? stage.manifest(descriptor) : nil
@@ -77,7 +78,7 @@ final class ArchiveImport {
             if merging.take(names, config: docker.config(item)) { continue }
             // Of a name that the index has too it says what it means.
             if names.isEmpty, DockerImages.isNamed(item) { continue }
-            let manifest = try docker.manifest(item)
+            let manifest = try await docker.manifest(item)
             try await stage.add(made: manifest)
             merging.add(names, manifest.descriptor)
         }

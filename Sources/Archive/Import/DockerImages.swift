@@ -35,11 +35,13 @@ struct DockerImages {
     let file: (String) -> File?
     /// The bytes of a small one.
     let contents: (File) throws -> ByteBuffer?
+    /// What compressed ones hold.
+    let unpacked: UnpackedLayers
 
     /// Makes the manifest of one image that a `manifest.json` lists.
     ///
-    /// - Throws: ``ArchiveRefusal``; what `contents` throws.
-    func manifest(_ value: JSONValue) throws -> Manifest {
+    /// - Throws: ``ArchiveRefusal``; what `contents` and `unpacked` throw.
+    func manifest(_ value: JSONValue) async throws -> Manifest {
         guard let configName = value["Config"]?.string, let layerNames = value["Layers"]?.elements?.map(\.string),
             layerNames.count <= Manifest.maximumChildren
         else { throw ArchiveRefusal("manifest.json", "lists an image without Config or Layers") }
@@ -47,10 +49,19 @@ struct DockerImages {
         try Self.check(config, against: configName)
         let layers = try layerNames.map { name in
             guard let name else { throw ArchiveRefusal("manifest.json", "names a layer by something else than a text") }
-            return try find(name)
+            return (name: name, file: try find(name))
         }
-        try check(config, configName, layers)
-        return try Self.manifest(config, layers)
+        let identifiers = try identifiers(config, configName)
+        guard identifiers.count == layers.count else {
+            let counts = "\(identifiers.count) layers, but manifest.json lists \(layers.count)"
+            throw ArchiveRefusal(configName, "is of \(counts)")
+        }
+        // First, as it tells how a layer may be compressed.
+        let manifest = try Self.manifest(config, layers.map(\.file))
+        for (layer, identifier) in zip(layers, identifiers) {
+            try await check(layer.file, layer.name, identifier ?? "", configName)
+        }
+        return manifest
     }
 
     /// The digest of an image's config, where it is in the archive.
@@ -81,11 +92,15 @@ struct DockerImages {
         let stem = name.hasSuffix(".json") ? name.dropLast(5) : name[...]
         guard let digest = (try? Digest(stem)) ?? (try? Digest("sha256:\(stem)")), digest != config.digest
         else { return }
-        throw ArchiveRefusal(name, "holds other bytes than its name says: expected \(digest), got \(config.digest)")
+        throw otherBytes(name, digest, config.digest)
     }
 
-    /// The config says what its layers are: what does not fit is another image's.
-    private func check(_ config: File, _ name: String, _ layers: [File]) throws {
+    private static func otherBytes(_ name: String, _ digest: Digest, _ found: Digest) -> ArchiveRefusal {
+        ArchiveRefusal(name, "holds other bytes than its name says: expected \(digest), got \(found)")
+    }
+
+    /// What the config says that its layers are.
+    private func identifiers(_ config: File, _ name: String) throws -> [String?] {
         guard config.size <= Manifest.maximumSize, let bytes = try contents(config) else {
             throw ArchiveRefusal(name, "is larger than a config may be, \(Manifest.maximumSize) bytes")
         }
@@ -93,16 +108,25 @@ struct DockerImages {
         guard let identifiers = root["rootfs"]?["diff_ids"]?.elements?.map(\.string), root["os"]?.string != nil else {
             throw ArchiveRefusal(name, "is no image's config")
         }
-        guard identifiers.count == layers.count else {
-            throw ArchiveRefusal(name, "is of \(identifiers.count) layers, but manifest.json lists \(layers.count)")
-        }
-        for (identifier, layer) in zip(identifiers, layers)
-        where Self.isPlain(layer) && identifier != layer.digest.description {
+        return identifiers
+    }
+
+    /// What does not hold what the config says, decompressed, is damaged or another image's.
+    private func check(_ layer: File, _ name: String, _ identifier: String, _ config: String) async throws {
+        let expected = try? Digest(identifier)
+        let held = try await unpacked.digest(of: layer, name, expected: expected ?? layer.digest)
+        guard expected == held else {
             throw ArchiveRefusal(
-                name,
-                "names the layer '\((identifier ?? "").displaySafe)', but the archive has \(layer.digest)"
+                config,
+                "names the layer '\(identifier.displaySafe)', but the archive has \(held) in '\(name.displaySafe)'"
+                    + (layer.compression == nil ? "" : ", decompressed")
             )
         }
+        // Of these names alone it is known that they are digests: of the compressed bytes, or of what they hold.
+        guard name.hasSuffix(".tar.gz"), let hex = name.dropLast(7).split(separator: "/").last,
+            let digest = try? Digest("sha256:\(hex)"), digest != layer.digest, digest != held
+        else { return }
+        throw Self.otherBytes(name, digest, layer.digest)
     }
 
     private static func parse(_ bytes: ByteBuffer, _ name: String) throws(ArchiveRefusal) -> JSONValue {
@@ -111,10 +135,6 @@ struct DockerImages {
         } catch {
             throw ArchiveRefusal(name, "is \(error)")
         }
-    }
-
-    private static func isPlain(_ layer: File) -> Bool {
-        layer.compression == nil
     }
 
     /// The same bytes for the same config and layers.

@@ -227,9 +227,9 @@ final class ImportExamination {
     }
 
     /// The cache had what the archive holds, which was not written again therefore.
-    private static func removed(_ descriptor: Descriptor) -> ArchiveRefusal {
+    static func removed(_ digest: Digest) -> ArchiveRefusal {
         ArchiveRefusal(
-            "\(descriptor.digest) of it was in the cache, and was removed or found damaged there while the archive was read; "
+            "\(digest) of it was in the cache, and was removed or found damaged there while the archive was read; "
                 + "import it again"
         )
     }
@@ -237,7 +237,7 @@ final class ImportExamination {
     func checkComplete(_ examined: Examined, _ names: NamedTops) throws(ArchiveRefusal) {
         guard !examined.missing.isEmpty else { return }
         let lacking = examined.missing.filter { !hasPassed($0) }
-        guard let first = lacking.first else { throw Self.removed(examined.missing[0]) }
+        guard let first = lacking.first else { throw Self.removed(examined.missing[0].digest) }
         let position = names.indices.first { names.number(at: $0) == examined.number }
         let name = position.map { "'\(names.text(at: $0))'" } ?? "\(examined.descriptor.digest)"
         throw ArchiveRefusal(

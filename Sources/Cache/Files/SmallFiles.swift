@@ -46,7 +46,7 @@ extension Directory {
     ///
     /// - Returns: `nil` when there is none.
     /// - Throws: ``SystemError``; `ELOOP` for what is no file: a pipe has no end, and a link leads elsewhere.
-    func existingFile(_ name: String) throws(SystemError) -> OpenFile? {
+    package func existingFile(_ name: String) throws(SystemError) -> OpenFile? {
         do throws(SystemError) {
             let file = try openFile(name, flags: O_RDONLY)
             guard try file.status().isRegular else { throw SystemError(call: "open", code: ELOOP) }
