@@ -156,4 +156,34 @@ struct TwoListsTests {
             }
         }
     }
+
+    @Test("Of two images with one config each gets the names that manifest.json gives to its layers")
+    func oneConfig() async throws {
+        let packed = try await Tool.check("gzip", ["-nc"], stdin: Array(Self.other.layer.utf8)).stdout
+        let config = Descriptor(mediaType: .ociConfig, bytes: ByteBuffer(string: Self.other.config))
+        let layers = [("tar+gzip", packed), ("tar", Array(Self.other.layer.utf8))].map { type, bytes in
+            let digest = Digest.of(ByteBuffer(bytes: bytes))
+            let text =
+                #"{"schemaVersion":2,"mediaType":"\#(MediaType.ociManifest)","config":{"mediaType":"\#(MediaType.ociConfig)","#
+                + #""digest":"\#(config.digest)","size":\#(config.size)},"layers":[{"mediaType":"#
+                + #""application/vnd.oci.image.layer.v1.\#(type)","digest":"\#(digest)","size":\#(bytes.count)}]}"#
+            return (digest: digest, bytes: bytes, manifest: text)
+        }
+        let tops = layers.map { Descriptor(mediaType: .ociManifest, bytes: ByteBuffer(string: $0.manifest)) }
+        let names = ["a.example.com/x:1", "a.example.com/x:2"]
+        var tar = TestTar()
+        tar.add("index.json", text: TestTar.index(tops.map { ($0, nil) }))
+        let items = zip(layers, names).map { Self.item(config.digest, [$0.digest], [$1]) }
+        tar.add("manifest.json", text: "[\(items.joined(separator: ","))]")
+        tar.add(TestTar.name(config.digest), text: Self.other.config)
+        for (layer, top) in zip(layers, tops) {
+            tar.add(TestTar.name(layer.digest), layer.bytes)
+            tar.add(TestTar.name(top.digest), text: layer.manifest)
+        }
+        for isDirectory in [false, true] {
+            try await Self.importing(tar, isDirectory: isDirectory) { cache, _ async throws in
+                #expect(try await cache.tagged() == Dictionary(uniqueKeysWithValues: zip(names, tops.map(\.digest))))
+            }
+        }
+    }
 }

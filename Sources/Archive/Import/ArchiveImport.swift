@@ -75,7 +75,7 @@ final class ArchiveImport {
         for position in 0..<(try listing.count()) {
             let item = try listing.item(at: position)
             let names = merging.new(try DockerImages.names(item))
-            if merging.take(names, config: docker.config(item)) { continue }
+            if merging.take(names, config: docker.config(item), layers: docker.layers(item)) { continue }
             // Of a name that the index has too it says what it means.
             if names.isEmpty, DockerImages.isNamed(item) { continue }
             let manifest = try await docker.manifest(item)

@@ -67,6 +67,11 @@ struct DockerImages {
     /// The digest of an image's config, where it is in the archive.
     func config(_ value: JSONValue) -> Digest? { value["Config"]?.string.flatMap(file)?.digest }
 
+    /// The digests of an image's layers, as far as they are in the archive.
+    func layers(_ value: JSONValue) -> [Digest] {
+        value["Layers"]?.elements?.compactMap { $0.string.flatMap(file)?.digest } ?? []
+    }
+
     static func isNamed(_ value: JSONValue) -> Bool { value["RepoTags"]?.elements?.isEmpty == false }
 
     static func names(_ value: JSONValue) throws(ArchiveRefusal) -> [ImportName] {

@@ -1,3 +1,4 @@
+import NIOCore
 import OCI
 
 /// Joins what docker's `manifest.json` says to what the `index.json` beside it offers: that comes first, and the other one
@@ -6,7 +7,7 @@ struct OfferMerging {
     private let indexed: ImportOffer
     /// Whether what has a tag alone, or no name, stays so: `--as` is to name it.
     private let keepsUnnamed: Bool
-    /// What the index offers, by the configs of the images in it.
+    /// What the index offers, by the configs of the images in it, and by those with their layers.
     private var tops: [Digest: [Descriptor]] = [:]
     /// The references that the index has.
     private var references: Set<String> = []
@@ -41,18 +42,18 @@ struct OfferMerging {
         }
         let named = indexed.names.distinct.map { indexed.names.descriptor(numbered: $0) }
         for top in named + indexed.nameless.map(\.descriptor) {
-            for config in Self.configs(of: top, reading: read) where tops[config]?.contains(top) != true {
-                tops[config, default: []].append(top)
+            for key in Self.keys(of: top, reading: read) where tops[key]?.contains(top) != true {
+                tops[key, default: []].append(top)
             }
         }
     }
 
     /// Of all images that a manifest or an index leads to; of what cannot be read others will say more.
-    private static func configs(
+    private static func keys(
         of top: Descriptor,
         reading read: (Descriptor) throws -> Manifest?
     ) -> Set<Digest> {
-        var configs: Set<Digest> = []
+        var keys: Set<Digest> = []
         var seen: Set<Digest> = [top.digest]
         var level = [top]
         for _ in 0..<ImportClosure.maximumDepth where !level.isEmpty {
@@ -61,14 +62,22 @@ struct OfferMerging {
             where descriptor.mediaType.isManifest && seen.count < ImportClosure.maximumDescriptors {
                 guard let manifest = try? read(descriptor) else { continue }
                 switch manifest.content {
-                case .image(let image): configs.insert(image.config.digest)
+                case .image(let image):
+                    keys.formUnion([
+                        image.config.digest, key(image.config.digest, image.layers.map(\.digest)),
+                    ])
                 case .index(let index):
                     next += index.entries.map(\.descriptor).filter { seen.insert($0.digest).inserted }
                 }
             }
             level = next
         }
-        return configs
+        return keys
+    }
+
+    /// One config may belong to several images: its layers, compressed or not.
+    private static func key(_ config: Digest, _ layers: [Digest]) -> Digest {
+        Digest.of(ByteBuffer(string: ([config] + layers).map(\.description).joined(separator: " ")))
     }
 
     /// Those of some names that the index does not have.
@@ -79,11 +88,12 @@ struct OfferMerging {
         }
     }
 
-    /// Gives further names to an image of the index.
+    /// Gives further names to an image of the index: the one of those layers, else the first of that config.
     ///
     /// - Returns: `false` when the index has none of that config.
-    mutating func take(_ names: [ImportName], config: Digest?) -> Bool {
-        guard let config, let tops = tops[config], let first = tops.first else { return false }
+    mutating func take(_ names: [ImportName], config: Digest?, layers: [Digest]) -> Bool {
+        guard let config, let tops = tops[Self.key(config, layers)] ?? tops[config], let first = tops.first
+        else { return false }
         for name in names {
             guard case .reference(let reference) = name else { continue }
             let positions = tops.compactMap { top in
