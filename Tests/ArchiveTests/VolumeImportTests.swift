@@ -208,4 +208,21 @@ struct VolumeImportTests {
             #expect(report.volumes == nil && report.images.map(\.outcome) == [.added])
         }
     }
+
+    @Test("What --only does not choose is awaited as before")
+    func only() async throws {
+        let volumes = try Self.volumes()
+        try await withCache { cache, path async throws in
+            for volume in [0, 2, 3] { try await cache.importing(volumes[volume], at: path) }
+            let staged = try names("\(path)/ingest")
+            for _ in 0..<2 {
+                let report = try await cache.importing(volumes[1], at: path) { $0.only = ["*:2"] }
+                #expect(report.images.map(\.descriptor.digest) == [Self.second.digest] && report.volumes == nil)
+                #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 0)
+                #expect(try names("\(path)/ingest") == staged)
+            }
+            for volume in [1, 4] { try await cache.importing(volumes[volume], at: path) }
+            #expect(try await cache.tagged().count == 2)
+        }
+    }
 }

@@ -189,8 +189,9 @@ final class ImportPublication {
 
     /// Keeps what a volume has brought until the others have come.
     func keep(_ volume: ArchiveDocument.Volume, _ waiting: [ImportExamination.Examined]) async throws {
-        guard let document = reading.contents.document, !waiting.isEmpty else {
-            try await cache.staging.release(importSet: volume.set)
+        guard let document = reading.contents.document else { return }
+        guard !waiting.isEmpty else {
+            if isWhole(document) { try await cache.staging.release(importSet: volume.set) }
             return
         }
         try await stage.ledger.forEachStaged([], atMost: Self.committedAtOnce) { try await commit($0) }
@@ -210,6 +211,21 @@ final class ImportPublication {
                 .init(reference: try reference(at: position), descriptor: descriptor, outcome: .waiting, narrowing: nil)
             )
         }
+    }
+
+    /// Whether nothing of a set is awaited any more, whatever was chosen of it this time.
+    private func isWhole(_ document: ArchiveDocument) -> Bool {
+        guard !reading.options.only.isEmpty else { return true }
+        // What was not chosen waits only until this import ends.
+        var closure = ImportClosure(
+            read: { [cache] in try cache.manifest($0) },
+            holds: { [cache] in try cache.contains($0) }
+        )
+        for top in Array(document.images.tops) + document.referrers.map(\.descriptor) {
+            // What is wrong with an image that is not taken is nobody's concern.
+            guard let image = try? closure.image(top), image.missing.isEmpty else { return false }
+        }
+        return true
     }
 
     private func lost(_ waiting: [ImportExamination.Examined]) -> ArchiveRefusal {
