@@ -225,4 +225,20 @@ struct VolumeImportTests {
             #expect(try await cache.tagged().count == 2)
         }
     }
+
+    @Test("Parts of a blob that came another way are removed, and those of one that did not stay")
+    func needlessParts() async throws {
+        let volumes = try Self.volumes()
+        try await withCache { cache, path async throws in
+            try await cache.importing(volumes[2], at: path)
+            try await cache.importing(volumes[0], at: path)
+            #expect(try await cache.collect(CollectionOptions(grace: .zero)).partials == 0)
+            #expect(try names("\(path)/ingest").count == 2)
+            try await cache.importing(try Self.sample.archive(), at: path)
+            #expect(try await cache.collect(CollectionOptions(grace: .zero)).partials == 2)
+            #expect(try names("\(path)/ingest").isEmpty)
+            for volume in volumes { try await cache.importing(volume, at: path) }
+            #expect(try await cache.tagged().count == 2)
+        }
+    }
 }

@@ -50,6 +50,13 @@ package struct Ingest: Sendable {
     /// Begins the names of what volumes of a set have brought of blobs that they share; of a set of its own where there is none.
     static func partPrefix(of set: Digest?) -> String { "\(partPrefix)\(set?.hex.prefix(16) ?? "0")-" }
 
+    /// Which blob a file belongs to that parts have made, by its name.
+    static func blob(ofPart name: String) -> Digest? {
+        let pieces = name.split(separator: "-")
+        guard name.hasPrefix(partPrefix), pieces.count == 5 else { return nil }
+        return try? Digest("\(pieces[2]):\(pieces[3])")
+    }
+
     /// Whether it waits for the end of an import, or for other volumes.
     static func isStaged(_ status: FileStatus, _ name: String) -> Bool {
         name.hasPrefix(partPrefix) || name.hasPrefix(stagedPrefix) || status.mode & 0o777 == stagedMode

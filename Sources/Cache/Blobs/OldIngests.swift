@@ -1,4 +1,5 @@
 import Glibc
+import OCI
 
 /// The files of `ingest/` that nobody works on.
 struct OldIngests: Sendable {
@@ -8,9 +9,9 @@ struct OldIngests: Sendable {
 
     /// Removes partials that nobody works on and nobody has touched for long, and those that nobody could go on with.
     ///
-    /// Parts of blobs stay as long as their set of volumes is known, whatever the clock says. Where an import is at work
-    /// nothing of imports goes, and a grace that is shorter than the ordinary one does not count.
-    /// Those that stay give back what was reserved behind their ends.
+    /// Parts of blobs stay as long as their set of volumes is known, whatever the clock says, unless their blobs have come
+    /// another way. Where an import is at work nothing of imports goes, and a grace that is shorter than the ordinary one
+    /// does not count. Those that stay give back what was reserved behind their ends.
     ///
     /// - Returns: the bytes of each that was removed.
     func remove(
@@ -18,7 +19,7 @@ struct OldIngests: Sendable {
         isDryRun: Bool
     ) throws(CacheError) -> [Int64] {
         let names = try StoreDirectory.names(in: ingest)
-        let awaited = try awaitedParts(among: names)
+        let parts = try WaitingParts(names, store)
         let imports = ImportsAtWork(store: store)
         defer { imports.allow() }
         do throws(SystemError) {
@@ -26,20 +27,13 @@ struct OldIngests: Sendable {
             if grace < CollectionOptions.defaultGrace, try imports.areThere() { grace = CollectionOptions.defaultGrace }
             var removed: [Int64] = []
             for name in names {
-                let isAwaited = awaited.contains { name.hasPrefix($0) }
-                let lifetime = isAwaited ? .max : Ingest.lifetime(of: name, within: grace)
+                let lifetime = parts.lifetime(of: name) ?? Ingest.lifetime(of: name, within: grace)
                 if let bytes = try remove(name, lifetime, isDryRun, imports) { removed.append(bytes) }
             }
             return removed
         } catch {
             throw CacheError(error, "tidy", path: ingest.path)
         }
-    }
-
-    /// What the names of those begin with whose set is known.
-    private func awaitedParts(among names: [String]) throws(CacheError) -> [String] {
-        guard names.contains(where: { $0.hasPrefix(Ingest.partPrefix) }) else { return [] }
-        return try store.index.read { try $0.imports.sets() }.map { Ingest.partPrefix(of: $0) }
     }
 
     /// - Returns: its bytes; `nil` when it stays.
@@ -106,6 +100,31 @@ struct OldIngests: Sendable {
             if !name.hasPrefix(Ingest.partPrefix) || name.hasSuffix(Ingest.wholeSuffix) { imports += 1 }
             importBytes += bytes
         }
+    }
+}
+
+/// Which parts of blobs are of use.
+private struct WaitingParts {
+    /// What the names of those begin with whose set is known.
+    private var awaited: [String] = []
+    /// The blobs that are here.
+    private var present: Set<Digest> = []
+
+    init(_ names: [String], _ store: Store) throws(CacheError) {
+        let blobs = Set(names.compactMap(Ingest.blob(ofPart:)))
+        guard !blobs.isEmpty else { return }
+        (awaited, present) = try store.index.read { db in
+            let sets = try db.imports.sets().map { Ingest.partPrefix(of: $0) }
+            return (sets, try blobs.filter { try db.blobs.state(of: $0) == .ok })
+        }
+        for blob in present where try store.directory.blobs.status(of: blob)?.isRegular != true { present.remove(blob) }
+    }
+
+    /// In seconds; `nil` for what has the ordinary one.
+    func lifetime(of name: String) -> Int64? {
+        guard let blob = Ingest.blob(ofPart: name) else { return nil }
+        if present.contains(blob) { return 0 }
+        return awaited.contains { name.hasPrefix($0) } ? .max : nil
     }
 }
 
