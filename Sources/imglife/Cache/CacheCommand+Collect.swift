@@ -52,7 +52,7 @@ struct CacheCollectCommand: Subcommand {
             switch output {
             case .text:
                 let lines = text(report, options)
-                try StandardOutput.offer(lines + (GraceText(kept)?.line(isAboutCollection: true) ?? ""))
+                try StandardOutput.offer(lines + (GraceText(kept)?.line(ofCollectionWithin: options.grace) ?? ""))
             case .json: try StandardOutput.offer(CacheDocument.text(Document(report, kept, isDryRun: dryRun)))
             }
         }

@@ -99,7 +99,7 @@ struct CacheRemoveCommand: Subcommand {
             let lines = removed.map { "\(dryRun ? "would remove" : "removed") \($0)\n" }.joined()
             guard !dryRun else { return lines }
             return lines
-                + (grace?.line(isAboutCollection: false) ?? "'imglife cache gc' frees what nothing else needs\n")
+                + (grace?.line(ofCollectionWithin: nil) ?? "'imglife cache gc' frees what nothing else needs\n")
         }
     }
 }

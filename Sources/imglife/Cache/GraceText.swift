@@ -13,14 +13,19 @@ struct GraceText {
         self.until = until
     }
 
-    /// A line with its end; a collection says it without telling how a collection is begun.
-    func line(isAboutCollection: Bool) -> String {
+    /// A line with its end.
+    ///
+    /// A collection, of the grace that is given, says it without telling how one is begun, or what was asked for already.
+    func line(ofCollectionWithin grace: Duration?) -> String {
         let blobs = "\(kept.blobs) \(kept.blobs == 1 ? "blob" : "blobs"), \(ByteCount(kept.bytes))"
-        let command = isAboutCollection ? "" : "'imglife cache gc' removes them then; "
-        let verb = kept.blobs == 1 ? "is" : "are"
-        return "\(blobs), \(verb) not needed and kept until \(Timestamp(secondsSince1970: until)), because "
-            + "\(kept.blobs == 1 ? "it was" : "they were") used lately; "
-            + command + "'--grace 0s' removes \(kept.blobs == 1 ? "it" : "them") at once\n"
+        let (verb, them) = kept.blobs == 1 ? ("is", "it") : ("are", "them")
+        let were = kept.blobs == 1 ? "it was" : "they were"
+        let beginning = "\(blobs), \(verb) not needed and kept until \(Timestamp(secondsSince1970: until)), because "
+        if let grace, grace <= .zero {
+            return beginning + "the clock was ahead when \(were) used, or is behind now\n"
+        }
+        let command = grace == nil ? "'imglife cache gc' removes them then; " : ""
+        return beginning + "\(were) used lately; \(command)'--grace 0s' removes \(them) at once\n"
     }
 }
 
