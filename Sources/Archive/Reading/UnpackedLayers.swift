@@ -60,6 +60,9 @@ final class UnpackedLayers {
 
 /// One layer on its way through: that it is what was found good is known at its end alone.
 private struct Unpacking {
+    /// All that gzip can hold: an image may consist of zeros, and nothing of what comes is kept.
+    private static let limits = Decompression.Limits(ratio: 1100)
+
     private let decompression: Decompression
     private(set) var packed: DigestHasher
     private(set) var held: DigestHasher
@@ -67,7 +70,7 @@ private struct Unpacking {
     private(set) var refusal: ArchiveRefusal?
 
     init(_ compression: Compression, _ layer: DockerImages.File, _ algorithm: Digest.Algorithm) throws(ArchiveRefusal) {
-        decompression = try Decompression(compression)
+        decompression = try Decompression(compression, limits: Self.limits)
         packed = DigestHasher(layer.digest.algorithm)
         held = DigestHasher(algorithm)
     }

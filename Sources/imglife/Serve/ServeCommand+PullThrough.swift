@@ -54,8 +54,8 @@ extension ServeCommand {
 
     /// Runs `body` with what the cache holds, and with upstreams behind it where there are some.
     ///
-    /// It gets the content, the figures of what they were asked, and the connections to them where there are any. The cache is kept as large as the current configuration
-    /// says.
+    /// It gets the content, the figures of what they were asked, and the connections to them where there are any. The cache is
+    /// kept as large as the current configuration says.
     func withContent(
         _ cache: ContentCache,
         _ upstreams: PullThroughUpstreams?,
