@@ -90,17 +90,41 @@ struct EvictionCandidates: Sendable {
                 """
         )
         guard let row = try Row.fetchOne(statement, arguments: [digest]), let used: Int64 = row[2] else { return nil }
-        if row[3], try isNeededByOthers(db, digest) { return nil }
-        let lastUse = max(row[1], used)
+        var lastUse: Int64 = max(row[1], used)
+        if row[3] {
+            let subjects = try subjects(db, digest)
+            if try arePinned(db, subjects) { return nil }
+            // It goes right after what it refers to, which is used in its place.
+            for subject in subjects { lastUse = max(lastUse, try lastUseOf(db, subject) + 1) }
+        }
         return recent.contains(lastUse)
             ? nil : EvictionCandidate(digest: digest, names: row[0], updatedAt: row[1], lastUse: lastUse)
     }
 
-    /// Whether all its names are tags such as cosign's, and what one of them refers to is here: it goes after that.
-    private func isNeededByOthers(_ db: Database, _ digest: Digest) throws -> Bool {
+    /// What an image refers to all of whose names are tags such as cosign's.
+    private func subjects(_ db: Database, _ digest: Digest) throws -> Set<Digest> {
         let subjects = try NamesOf.manifest(db, digest).map { $0.tag?.subjectOfReferrerTag }
-        return try !subjects.contains(nil)
-            && subjects.contains { try $0.map { try db.blobs.state(of: $0) == .ok } ?? false }
+        return subjects.contains(nil) ? [] : Set(subjects.compactMap(\.self))
+    }
+
+    /// How many signatures of signatures are followed.
+    private static let maximumDepth = 8
+
+    /// Whether one of these belongs to what is pinned, or refers to it in the same way.
+    private func arePinned(_ db: Database, _ subjects: Set<Digest>) throws -> Bool {
+        var (level, seen) = (subjects, subjects)
+        for _ in 0..<Self.maximumDepth where !level.isEmpty && !pins.isEmpty {
+            let names = try level.flatMap { try NamesOf.images(db, needing: $0) }
+            if names.contains(where: pins.contains) { return true }
+            level = Set(names.compactMap { $0.tag?.subjectOfReferrerTag }).subtracting(seen)
+            seen.formUnion(level)
+        }
+        return false
+    }
+
+    private func lastUseOf(_ db: Database, _ digest: Digest) throws -> Int64 {
+        let statement = try db.cachedStatement(sql: "SELECT max(committed_at, used_at) FROM blobs WHERE digest = ?")
+        return try Int64.fetchOne(statement, arguments: [digest]) ?? 0
     }
 
     private func pinnedDigests(_ db: Database) throws -> Set<Digest> {
