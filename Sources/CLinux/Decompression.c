@@ -9,6 +9,7 @@
 
 struct clinux_decompression {
     int format;
+    int window_log;
     z_stream gzip;
     ZSTD_DCtx *zstd;
     lzma_stream xz;
@@ -16,13 +17,12 @@ struct clinux_decompression {
 
 // The largest window, and a gzip header as the only one that is accepted.
 static const int gzip_window = 15 + 16;
-// 32 MiB: what `zstd --ultra -20` asks for; more would be more memory than a whole import has.
-static const int zstd_window = 25;
-// `xz -8` asks for 33 MiB.
-static const uint64_t xz_memory = 40 << 20;
+// What xz takes beside its window.
+static const uint64_t xz_rest = 8 << 20;
 
 static int begin_xz(struct clinux_decompression *decompression) {
-    return lzma_stream_decoder(&decompression->xz, xz_memory, 0) == LZMA_OK ? 0 : -1;
+    uint64_t memory = ((uint64_t)1 << decompression->window_log) + xz_rest;
+    return lzma_stream_decoder(&decompression->xz, memory, 0) == LZMA_OK ? 0 : -1;
 }
 
 static int begin(struct clinux_decompression *decompression) {
@@ -34,7 +34,9 @@ static int begin(struct clinux_decompression *decompression) {
         if (decompression->zstd == NULL) {
             return -1;
         }
-        return ZSTD_isError(ZSTD_DCtx_setParameter(decompression->zstd, ZSTD_d_windowLogMax, zstd_window)) ? -1 : 0;
+        return ZSTD_isError(ZSTD_DCtx_setParameter(decompression->zstd, ZSTD_d_windowLogMax, decompression->window_log))
+                   ? -1
+                   : 0;
     case CLINUX_XZ:
         return begin_xz(decompression);
     default:
@@ -42,12 +44,13 @@ static int begin(struct clinux_decompression *decompression) {
     }
 }
 
-struct clinux_decompression *clinux_decompression_begin(int format) {
+struct clinux_decompression *clinux_decompression_begin(int format, int window_log) {
     struct clinux_decompression *decompression = calloc(1, sizeof *decompression);
     if (decompression == NULL) {
         return NULL;
     }
     decompression->format = format;
+    decompression->window_log = window_log;
     decompression->xz = (lzma_stream)LZMA_STREAM_INIT;
     if (begin(decompression) != 0) {
         clinux_decompression_end(decompression);

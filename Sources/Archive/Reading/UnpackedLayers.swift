@@ -60,8 +60,8 @@ final class UnpackedLayers {
 
 /// One layer on its way through: that it is what was found good is known at its end alone.
 private struct Unpacking {
-    /// All that gzip can hold: an image may consist of zeros, and nothing of what comes is kept.
-    private static let limits = Decompression.Limits(ratio: 1100)
+    /// An image may consist of zeros, and be packed as tightly as others unpack it; nothing of what comes is kept.
+    private static let limits = Decompression.Limits(ratio: 1100, freely: 64 << 30, windowLog: 27)
 
     private let decompression: Decompression
     private(set) var packed: DigestHasher

@@ -3,8 +3,8 @@ import NIOCore
 
 /// Decompresses gzip, zstd and xz as it comes, within bounds: a small file must not become an endless one.
 ///
-/// Several members after one another are one stream, as for gzip(1), zstd(1) and xz(1). Checksums are verified. Takes at
-/// most 40 MiB, whatever the file asks for.
+/// Several members after one another are one stream, as for gzip(1), zstd(1) and xz(1). Checksums are verified. Takes its
+/// window and at most 8 MiB more, whatever the file asks for.
 final class Decompression {
     /// What a compressed archive may become.
     struct Limits {
@@ -14,6 +14,8 @@ final class Decompression {
         var ratio: Int64 = 200
         /// Bytes that may come whatever the ratio.
         var freely: Int64 = 64 << 20
+        /// The largest window, as a power of two: 32 MiB, what `zstd --ultra -20` asks for, and `xz -8`.
+        var windowLog: CInt = 25
     }
 
     private static let step = 1 << 20
@@ -38,7 +40,7 @@ final class Decompression {
                     + "with '\(format.rawValue) -dc FILE | imglife import -'"
             )
         }
-        guard let stream = clinux_decompression_begin(code) else {
+        guard let stream = clinux_decompression_begin(code, limits.windowLog) else {
             throw ArchiveRefusal("there is no memory to decompress it")
         }
         self.stream = stream

@@ -61,12 +61,13 @@ enum {
 /// A running decompression.
 struct clinux_decompression;
 
-/// Begins a decompression; NULL when there is no memory. End it with clinux_decompression_end.
-struct clinux_decompression *clinux_decompression_begin(int format);
+/// Begins a decompression whose window has at most so many bytes, as a power of two; NULL when there is no memory. End it with
+/// clinux_decompression_end.
+struct clinux_decompression *clinux_decompression_begin(int format, int window_log);
 
 /// Decompresses from `input` to `output`. `*consumed` and `*produced` tell how much of both was used. The checksum of
 /// a member, frame or stream is verified at its end. 0: go on; 1: a member has ended, more may follow; -1: the data is
-/// damaged; -2: it takes more memory to decompress than is given to it (32 MiB of window, 40 MiB for xz).
+/// damaged; -2: it takes more memory to decompress than is given to it (the window; 8 MiB more for xz).
 int clinux_decompression_step(struct clinux_decompression *decompression, const void *input, size_t input_size,
                               size_t *consumed, void *output, size_t output_size, size_t *produced);
 
