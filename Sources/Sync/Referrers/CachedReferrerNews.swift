@@ -1,10 +1,11 @@
+import Archive
 import Cache
 import OCI
 
 /// Whether the cache holds referrers of an image that its target was not given, in runs that ask no source.
 ///
-/// All that the cache holds is looked through: that costs no request. The target is asked about what it is not known to
-/// have been given, as others may have brought it there. What the cache lacks takes nothing away.
+/// All that the cache holds whole is looked through: that costs no request. What the target is not known to have been given
+/// is news, once: it may be there and listed nowhere. What the cache lacks takes nothing away.
 struct CachedReferrerNews {
     let copy: ImageCopy
     let graph: ImageGraph
@@ -30,14 +31,18 @@ struct CachedReferrerNews {
     }
 
     private func isThere(_ referrer: Referrer, _ isGiven: Bool) async throws -> Bool {
+        let top = referrer.manifest.descriptor
+        guard try await ArchiveClosure(of: top, in: copy.cache).missing.isEmpty else { return true }
         guard isGiven else {
-            let reference = referrer.tag.map(Reference.tag) ?? .digest(referrer.manifest.descriptor.digest)
+            // Where nothing can be noted it would be news in every run.
+            guard copy.cache.isReadOnly else { return false }
+            let reference = referrer.tag.map(Reference.tag) ?? .digest(top.digest)
             guard case .known(let there?) = try await copy.target.asking({ try await $0.manifest(reference) })
             else { return false }
-            return there.descriptor.digest == referrer.manifest.descriptor.digest
+            return there.descriptor.digest == top.digest
         }
         guard let tag = referrer.tag else { return true }
-        try copy.known.referrerIndexes.take(tag, for: referrer.manifest.descriptor.digest, by: copy.job)
+        try copy.known.referrerIndexes.take(tag, for: top.digest, by: copy.job)
         return try await !copy.lacksAtTarget(tag)
     }
 }

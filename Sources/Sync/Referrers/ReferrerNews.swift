@@ -209,7 +209,10 @@ extension ImageCopy {
         {
             top = try cache.manifest(copied)
         }
-        if top == nil, case .known(let there) = try await target.asking({ try await $0.manifest(.tag(job.tag)) }) {
+        // Of what the cache lacks it has no referrers to bring.
+        if top == nil, !source.isCache,
+            case .known(let there) = try await target.asking({ try await $0.manifest(.tag(job.tag)) })
+        {
             top = there
             isNew = there != nil
         }
