@@ -45,10 +45,11 @@ struct ImportSelection {
         let isWanted = { [name = naming.name] position in
             // A tag alone is meant by what the archive says, and by what it becomes.
             let texts = [offer.text(at: position, as: name), offer.names.text(at: position)]
-            let name = try? ImageReference(texts[1])
+            let isName = name != nil || offer.isReference(at: position)
+            let reference = isName ? try? ImageReference(texts[0]) : nil
             return globs.isEmpty
                 || globs.map(NameGlob.init).contains { glob in
-                    texts.contains(where: glob.matches) || name.map(glob.matches) ?? false
+                    texts.contains(where: glob.matches) || reference.map(glob.matches) ?? false
                 }
         }
         for position in offer.names.indices where !isWanted(position) {
