@@ -36,6 +36,9 @@ final class CurrentSession: Sendable {
     /// Reads the configuration again; one that is broken is told, and the old one stays.
     func reload() {
         let logger = value.logger
+        guard value.file != "-" else {
+            return logger.error("the configuration came from standard input; the old one stays until a restart")
+        }
         do {
             // A file that has been there and is gone is no wish for all defaults.
             let new = try Session(options: options, copies: copies, needsFile: value.hasFile)

@@ -5,6 +5,7 @@ import OCI
 import Page
 import Registry
 import Serve
+import Sync
 import Synchronization
 
 /// `imglife serve`: the cache as a read-only registry.
@@ -101,7 +102,11 @@ struct ServeCommand: Subcommand {
                     var configuration = access.configuration
                     configuration.mayBeReadOnly = true
                     configuration.mode = .create
-                    let current = CurrentSession(access.session, options: parent.options, copies: syncEvery != nil)
+                    let current = CurrentSession(access.session, options: parent.options, copies: syncEvery != nil) {
+                        // Somebody may be writing the file at this moment.
+                        let isEmpty = $0.configuration.entries.isEmpty && $0.configuration.registries.isEmpty
+                        guard !isEmpty else { throw ValidationError("it names no registry") }
+                    }
                     configuration.collection = { try await current.value.cache.collection($0) }
                     // Before a cache is made for what cannot be served.
                     let sync = try servedSync(current)
