@@ -9,6 +9,8 @@ struct EvictionCandidate: Sendable {
     let updatedAt: Int64
     /// When it was used, or one of its names changed, last; in seconds since 1970.
     let lastUse: Int64
+    /// Whether it goes after another one that was used as late.
+    var isAttached = false
 
     /// Whether no name of it has come, gone or changed since.
     fileprivate func isAsItWas(_ db: Database) throws -> Bool {
@@ -60,7 +62,8 @@ struct EvictionCandidates: Sendable {
     /// The least recently used first.
     var sorted: [EvictionCandidate] {
         found.sorted { left, right in
-            left.lastUse == right.lastUse ? left.digest < right.digest : left.lastUse < right.lastUse
+            if left.lastUse != right.lastUse { return left.lastUse < right.lastUse }
+            return left.isAttached == right.isAttached ? left.digest < right.digest : right.isAttached
         }
     }
 
@@ -95,10 +98,16 @@ struct EvictionCandidates: Sendable {
             let subjects = try subjects(db, digest)
             if try arePinned(db, subjects) { return nil }
             // It goes right after what it refers to, which is used in its place.
-            for subject in subjects { lastUse = max(lastUse, try lastUseOf(db, subject) + 1) }
+            for subject in subjects { lastUse = max(lastUse, try lastUseOf(db, subject)) }
         }
-        return recent.contains(lastUse)
-            ? nil : EvictionCandidate(digest: digest, names: row[0], updatedAt: row[1], lastUse: lastUse)
+        guard !recent.contains(lastUse) else { return nil }
+        return EvictionCandidate(
+            digest: digest,
+            names: row[0],
+            updatedAt: row[1],
+            lastUse: lastUse,
+            isAttached: row[3]
+        )
     }
 
     /// What an image refers to all of whose names are tags such as cosign's.
