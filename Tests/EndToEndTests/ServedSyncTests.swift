@@ -117,6 +117,25 @@ struct ServedSyncTests {
         }
     }
 
+    @Test(
+        "A configuration that came from standard input, or is empty for a moment, stays as it was",
+        arguments: [true, false]
+    )
+    func unreadable(isPiped: Bool) async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure("registries:\n  '127.0.0.1:9': {plain_http: true}\n")
+            let script = """
+                "$imglife" serve -c \(isPiped ? "- <imglife.yaml" : "imglife.yaml") --listen 127.0.0.1:0 --pull-through 2>log.txt & pid=$!
+                until_log() { for i in $(seq 600); do grep -q "$1" log.txt && return; sleep 0.05; done; }
+                until_log listening; : >imglife.yaml; kill -HUP $pid; until_log 'the old one stays'; kill $pid; wait $pid; echo $?
+                """
+            let result = try await workspace.shell(script)
+            let log = try Files.text("\(workspace.path)/log.txt")
+            #expect(result.lines == ["0"], "\(log)")
+            #expect(log.contains("the old one stays") && !log.contains("follows it"), "\(log)")
+        }
+    }
+
     @Test("Without a schedule what is pulled through follows what HUP reads as well, and nothing that is broken")
     func pulledThrough() async throws {
         try await Workspace.with { workspace async throws in
