@@ -226,6 +226,67 @@ struct VolumeImportTests {
         }
     }
 
+    @Test(
+        "Of a set that was imported with --only nothing else is kept",
+        arguments: [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]]
+    )
+    func onlyOfAll(order: [Int]) async throws {
+        let volumes = try Self.volumes()
+        try await TemporaryDirectory.with { path in
+            let place = "\(path)/cache"
+            try await ContentCache.with(configuration(place)) { cache async throws in
+                for volume in order { try await cache.importing(volumes[volume], at: place) { $0.only = ["*:2"] } }
+                #expect(try await cache.tagged() == ["a.example.com/x:2": Self.second.digest])
+                #expect(try names("\(place)/ingest").isEmpty)
+            }
+            try await Self.collect(place)
+            let chosen = ArchiveSample(images: [(Self.second, "a.example.com/x:2")])
+            #expect(try names("\(place)/blobs/sha256").count == chosen.parts.count)
+        }
+    }
+
+    @Test("What one import chose of a set is awaited when another's choice is whole")
+    func onlyOfTwo() async throws {
+        let volumes = try Self.volumes()
+        try await TemporaryDirectory.with { path in
+            let place = "\(path)/cache"
+            try await ContentCache.with(configuration(place)) { cache async throws in
+                for volume in [2, 0] { try await cache.importing(volumes[volume], at: place) { $0.only = ["*:1"] } }
+                for volume in [0, 1] { try await cache.importing(volumes[volume], at: place) { $0.only = ["*:2"] } }
+                #expect(try await cache.tagged().count == 1)
+            }
+            try await Self.collect(place)
+            try await ContentCache.with(configuration(place)) { cache async throws in
+                for volume in [1, 3, 4] { try await cache.importing(volumes[volume], at: place) { $0.only = ["*:1"] } }
+                #expect(try await cache.tagged().count == 2)
+            }
+        }
+    }
+
+    @Test("A set whose images became whole and named another way is awaited no more", arguments: [false, true])
+    func cameAnotherWay(isDryRun: Bool) async throws {
+        let volumes = try Self.volumes()
+        try await TemporaryDirectory.with { path in
+            let place = "\(path)/cache"
+            try await ContentCache.with(configuration(place)) { cache async throws in
+                for volume in [0, 2] { try await cache.importing(volumes[volume], at: place) }
+                try await cache.importing(try Self.sample.archive(), at: place)
+                _ = try await cache.collect(CollectionOptions(grace: .zero, isDryRun: isDryRun))
+                let repository = try RepositoryReference("a.example.com/x")
+                for tag in ["1", "2"] { _ = try await cache.names.remove(try TagName(tag), of: repository) }
+            }
+            try await Self.collect(place)
+            #expect(try names("\(place)/blobs/sha256").isEmpty)
+        }
+    }
+
+    /// As a process of its own would: what an import has touched its scope keeps.
+    private static func collect(_ place: String) async throws {
+        try await ContentCache.with(configuration(place)) { cache async throws in
+            _ = try await cache.collect(CollectionOptions(grace: .zero))
+        }
+    }
+
     @Test("Parts of a blob that came another way are removed, and those of one that did not stay")
     func needlessParts() async throws {
         let volumes = try Self.volumes()

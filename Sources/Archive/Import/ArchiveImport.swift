@@ -42,9 +42,11 @@ final class ArchiveImport {
             try await publication.publish(images)
             return publication.report
         }
-        try await publication.publish(images.filter(\.missing.isEmpty))
-        try await publication.keep(volume, images.filter { !$0.missing.isEmpty })
-        reading.parts?.release()
+        if try await publication.publish(images, of: volume) {
+            reading.parts?.release()
+        } else {
+            reading.parts?.discard()
+        }
         try cache.staging.removeUnused(joined)
         return publication.report
     }

@@ -187,16 +187,32 @@ final class ImportPublication {
         }
     }
 
-    /// Keeps what a volume has brought until the others have come.
-    func keep(_ volume: ArchiveDocument.Volume, _ waiting: [ImportExamination.Examined]) async throws {
-        guard let document = reading.contents.document else { return }
-        guard !waiting.isEmpty else {
-            if isWhole(document) { try await cache.staging.release(importSet: volume.set) }
-            return
+    /// Publishes what is whole of a volume's images, and keeps what the volume has brought until the others are.
+    ///
+    /// - Returns: whether anything of its set is awaited.
+    func publish(_ images: [ImportExamination.Examined], of volume: ArchiveDocument.Volume) async throws -> Bool {
+        let whole = images.filter(\.missing.isEmpty)
+        try await publish(whole)
+        let waiting = images.filter { !$0.missing.isEmpty }
+        if !waiting.isEmpty { try await keep(volume, waiting) }
+        if waiting.isEmpty, reading.options.only.isEmpty {
+            try await cache.staging.release(importSet: volume.set)
+            return false
         }
+        // What others have chosen of the set may be awaited still.
+        return try await cache.staging.settle(whole.map(\.descriptor.digest), of: volume.set)
+    }
+
+    private func keep(_ volume: ArchiveDocument.Volume, _ waiting: [ImportExamination.Examined]) async throws {
+        guard let document = reading.contents.document else { return }
         try await stage.ledger.forEachStaged([], atMost: Self.committedAtOnce) { try await commit($0) }
         let kept = KeptDigests(lists: [document.blobs, document.omitted.blobs, BlobList(document.parts.map(\.blob))])
-        let present = try await cache.staging.keep(kept, of: volume.set, volume: volume.number)
+        let present = try await cache.staging.keep(
+            kept,
+            of: volume.set,
+            volume: volume.number,
+            awaiting: waiting.map(\.descriptor.digest)
+        )
         let missing = (1...volume.count).filter { !present.contains($0) }
         guard !missing.isEmpty else {
             try await cache.staging.restart(importSet: volume.set)
@@ -211,21 +227,6 @@ final class ImportPublication {
                 .init(reference: try reference(at: position), descriptor: descriptor, outcome: .waiting, narrowing: nil)
             )
         }
-    }
-
-    /// Whether nothing of a set is awaited any more, whatever was chosen of it this time.
-    private func isWhole(_ document: ArchiveDocument) -> Bool {
-        guard !reading.options.only.isEmpty else { return true }
-        // What was not chosen waits only until this import ends.
-        var closure = ImportClosure(
-            read: { [cache] in try cache.manifest($0) },
-            holds: { [cache] in try cache.contains($0) }
-        )
-        for top in Array(document.images.tops) + document.referrers.map(\.descriptor) {
-            // What is wrong with an image that is not taken is nobody's concern.
-            guard let image = try? closure.image(top), image.missing.isEmpty else { return false }
-        }
-        return true
     }
 
     private func lost(_ waiting: [ImportExamination.Examined]) -> ArchiveRefusal {

@@ -197,10 +197,15 @@ package struct Staging: Sendable {
 }
 
 extension Staging {
-    /// Keeps what a volume has brought until the others have come; durable when it returns.
+    /// Keeps what a volume has brought until the images that are awaited have come; durable when it returns.
     ///
     /// - Returns: the numbers of the volumes that are here, sorted.
-    package func keep(_ digests: some Sequence<Digest> & Sendable, of set: Digest, volume: Int) async throws -> [Int] {
+    package func keep(
+        _ digests: some Sequence<Digest> & Sendable,
+        of set: Digest,
+        volume: Int,
+        awaiting tops: [Digest]
+    ) async throws -> [Int] {
         try await blocking(on: .syncing) { [directory, now = store.now] in
             // What is kept of the set from now on is all of it.
             for name in try directory.names() where name.hasPrefix(Ingest.partPrefix(of: set)) {
@@ -209,7 +214,18 @@ extension Staging {
             try directory.sync()
         }
         return try await store.index.write { [now = store.now] in
-            try $0.imports.keep(digests, of: set, volume: volume, at: now)
+            try $0.imports.keep(digests, of: set, volume: volume, awaiting: tops, at: now)
+        }
+    }
+
+    /// Notes that some images of a set are whole and named, and forgets the set once none is awaited any more.
+    ///
+    /// - Returns: whether something of it is awaited.
+    package func settle(_ tops: [Digest], of set: Digest) async throws -> Bool {
+        guard try await store.index.read({ try $0.imports.isKnown(set) }) else { return false }
+        return try await store.index.write {
+            try $0.imports.settle(tops, of: set)
+            return try $0.imports.isKnown(set)
         }
     }
 

@@ -29,6 +29,7 @@ package struct Collector: Sendable {
         let layout = ImageLayout(store: store)
         if !options.isDryRun { try await layout.takeUp() }
         if !options.isDryRun { try await FutureTimes(store: store).mend() }
+        try await FulfilledSets(store: store).release()
         let spared = options.isDryRun ? try await layout.foreignContents() : []
         var work = Work(store: store, options: options, spared: spared)
         let settled = options.isDryRun ? CollectionTally() : try await work.tidy()

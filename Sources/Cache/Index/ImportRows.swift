@@ -24,12 +24,29 @@ struct ImportRows {
         CREATE INDEX import_items_digest ON import_items (digest);
         """
 
+    /// Which images of a set are awaited; of a set from before that was told, something that never comes.
+    static let tops = """
+        CREATE TABLE import_tops (
+            set_id BLOB NOT NULL REFERENCES import_sets (id) ON DELETE CASCADE,
+            digest BLOB NOT NULL,
+            PRIMARY KEY (set_id, digest)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO import_tops (set_id, digest) SELECT id, id FROM import_sets;
+        """
+
     let db: Database
 
-    /// Notes that a volume is here, and keeps its blobs from collection until the set is complete or has expired.
+    /// Notes that a volume is here, and keeps its blobs from collection until what is awaited of the set is whole or it has
+    /// expired.
     ///
     /// - Returns: the numbers of the volumes that are here, sorted.
-    func keep(_ digests: some Sequence<Digest>, of set: Digest, volume: Int, at now: Int64) throws -> [Int] {
+    func keep(
+        _ digests: some Sequence<Digest>,
+        of set: Digest,
+        volume: Int,
+        awaiting tops: [Digest],
+        at now: Int64
+    ) throws -> [Int] {
         try db.execute(
             sql: """
                 INSERT INTO import_sets (id, expires_at) VALUES (?, ?)
@@ -41,6 +58,12 @@ struct ImportRows {
             sql: "INSERT INTO import_volumes (set_id, number) VALUES (?, ?) ON CONFLICT DO NOTHING",
             arguments: [set, volume]
         )
+        for top in tops {
+            try db.executeCached(
+                sql: "INSERT INTO import_tops (set_id, digest) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                arguments: [set, top]
+            )
+        }
         for digest in digests {
             try db.executeCached(
                 sql: "INSERT INTO import_items (set_id, digest) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -53,6 +76,28 @@ struct ImportRows {
             ),
             arguments: [set]
         )
+    }
+
+    /// Notes that some images are whole, and forgets the set if none is awaited any more.
+    func settle(_ tops: [Digest], of set: Digest) throws {
+        for top in tops {
+            try db.executeCached(
+                sql: "DELETE FROM import_tops WHERE set_id = ? AND digest = ?",
+                arguments: [set, top]
+            )
+        }
+        if try !db.exists("import_tops WHERE set_id = ?", [set]) { try release(set) }
+    }
+
+    /// The images that are awaited, by their sets.
+    func awaited() throws -> [Digest: Set<Digest>] {
+        let rows = try Row.fetchCursor(db, sql: "SELECT set_id, digest FROM import_tops")
+        var awaited: [Digest: Set<Digest>] = [:]
+        while let row = try rows.next() {
+            let set = try row.decode(Digest.self, atIndex: 0)
+            awaited[set, default: []].insert(try row.decode(Digest.self, atIndex: 1))
+        }
+        return awaited
     }
 
     /// Has all volumes of a set count as not here yet; what they have brought is kept.

@@ -53,6 +53,9 @@ enum Schema {
         migrator.registerMigration("14 sources of given referrers") { db in
             try db.execute(sql: GivenRows.withSources)
         }
+        migrator.registerMigration("15 awaited images") { db in
+            try db.execute(sql: ImportRows.tops)
+        }
         return migrator
     }
 
