@@ -67,7 +67,7 @@ struct StoredManifestTests {
         #expect(methods.count { $0 == "PUT" } == 1)
     }
 
-    @Test("That a registry refuses to show what it has taken is no failure", arguments: [401, 403, 405, 412, 500])
+    @Test("That a registry refuses to show what it has taken is no failure", arguments: [401, 403, 405, 412])
     func untold(status: Int) async throws {
         let (outcome, _) = try await store { registry in
             registry.script(RequestMatch("PUT", .manifests), Self.silent)
@@ -76,6 +76,24 @@ struct StoredManifestTests {
             }
         }
         #expect(try outcome.get() == .stored(isListed: false))
+    }
+
+    @Test(
+        "What was taken and cannot be seen because the registry gives no answer of use is not called stored",
+        arguments: [200, 204, 500, 502, 503]
+    )
+    func unconfirmed(status: Int) async throws {
+        let (outcome, methods) = try await store { registry in
+            registry.script(RequestMatch("PUT", .manifests), Self.silent)
+            for method in ["HEAD", "GET"] {
+                registry.script(RequestMatch(method, .manifests, times: nil), .status(status, body: "hello"))
+            }
+        }
+        #expect { try outcome.get() } throws: { error in
+            (error as? RegistryError)?.isUnconfirmed == true
+                && "\(error)".contains("it was taken, but whether it is there cannot be told")
+        }
+        #expect(methods.count { $0 == "PUT" } == 1)
     }
 
     @Test("That who may only push is told of everything that it is not there is no failure either")

@@ -30,6 +30,32 @@ struct FailedCopyTests {
         }
     }
 
+    @Test(
+        "A tag whose target did not show what it had taken is looked at in the next run, also where digests do not count"
+    )
+    func taken() async throws {
+        try await ScriptedRegistry.with { source in
+            try await ScriptedRegistry.with { target in
+                let (image, other) = (SampleImage.image(), SampleImage.image(labels: ["other": "1"]))
+                source.load(image, repository: "app", tag: "v1")
+                target.script(RequestMatch("PUT", .manifests), .status(201))
+                for method in ["HEAD", "GET"] {
+                    target.script(RequestMatch(method, .manifests, times: 20), .status(503))
+                }
+                try await MirrorRun.with { mirror async throws in
+                    #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.failed])
+                    target.removeScript()
+                    target.load(other, repository: "app", tag: "v1")
+                    #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.synced])
+                    #expect(target.store.holds(image, repository: "app"))
+                    // It is known now what the tag is, and digests do not count again.
+                    target.load(other, repository: "app", tag: "v1")
+                    #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.upToDate])
+                }
+            }
+        }
+    }
+
     @Test("An empty layer comes to the cache also where it was to be mounted and the registry refused that")
     func refusedMount() async throws {
         try await ScriptedRegistry.with { registry in

@@ -4,6 +4,7 @@ import GRDB
 extension Database {
     var blobs: BlobRows { BlobRows(db: self) }
     var copies: CopyRows { CopyRows(db: self) }
+    var doubts: DoubtRows { DoubtRows(db: self) }
     var given: GivenRows { GivenRows(db: self) }
     var foreignEntries: ForeignEntries { ForeignEntries(db: self) }
     var history: HistoryRows { HistoryRows(db: self) }

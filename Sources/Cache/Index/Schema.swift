@@ -56,6 +56,9 @@ enum Schema {
         migrator.registerMigration("15 awaited images") { db in
             try db.execute(sql: ImportRows.tops)
         }
+        migrator.registerMigration("16 doubted tags") { db in
+            try db.execute(sql: DoubtRows.schema)
+        }
         return migrator
     }
 

@@ -122,7 +122,8 @@ struct ManifestPush {
 
     /// Looks whether the registry shows what it has taken.
     ///
-    /// - Throws: `RegistryError` where it shows something else, which may be a lag. That it refuses to tell is no error.
+    /// - Throws: `RegistryError` where it shows something else, which may be a lag, or where there is no answer of use. That it
+    ///   refuses to tell is no error.
     private func confirm(at reference: Reference) async throws {
         let question = ManifestQuestion(repository, reference, .readManifest)
         let told = try? await question.glance()
@@ -131,8 +132,13 @@ struct ManifestPush {
         let shown: Manifest?
         do {
             shown = try await question.manifest()
-        } catch is RegistryError {
+        } catch let error as RegistryError where error.isDenial {
             return
+        } catch var error as RegistryError {
+            error.action = .storeManifest
+            error.detail = "it was taken, but whether it is there cannot be told: \(error.detail)"
+            error.isUnconfirmed = true
+            throw error
         }
         guard shown?.bytes != manifest.bytes else { return }
         if shown == nil {
@@ -143,7 +149,7 @@ struct ManifestPush {
             digest == nil ? .protocolViolation : .digestMismatch,
             "it was taken as \(name), but \(digest.map { "\($0)" } ?? "nothing") stands under \(reference) then"
         )
-        error.isLag = true
+        (error.isLag, error.isUnconfirmed) = (true, true)
         throw error
     }
 }

@@ -70,7 +70,8 @@ extension RegistryError {
         case 416 where String(buffer: body).lowercased().contains("too large"): return .tooLarge
         case 400 where codes.contains(.unsupported): return .unsupported
         case 500...: return .unavailable
-        case 300..<400, ..<200: return .protocolViolation
+        // A 2xx that was not asked for says nothing either.
+        case ..<400: return .protocolViolation
         default: return .rejected
         }
     }

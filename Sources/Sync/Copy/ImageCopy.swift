@@ -60,12 +60,14 @@ struct ImageCopy: Sendable {
         } catch let error where !error.isCancellation {
             // What was not taken has not been given. Why it was not matters more than that this cannot be written either.
             try? await note(former)
+            if (error as? any TargetRefusal)?.isUnconfirmed == true { try? await cache.names.doubt(job.place) }
             throw error
         } catch {
             // Whether it was taken nobody knows now; the task has been cancelled, and this is to be written all the same.
             await Task { try? await note(nil) }.value
             throw error
         }
+        try await settleDoubt()
         var outcome = CopyOutcome(image, referrers, warnings: given.warnings)
         outcome.isAlreadyThere = !given.isNew && !referrers.hasWritten
         return outcome
@@ -164,6 +166,12 @@ struct ImageCopy: Sendable {
         var tag: TagName?
         if case .tag(let name) = job.reference { tag = name }
         try await cache.names.noteCopy(of: digest, to: job.place, from: tag, of: job.source)
+    }
+
+    /// Notes that it is known what the target has as the tag.
+    func settleDoubt() async throws {
+        guard !cache.isReadOnly else { return }
+        try await cache.names.settleDoubt(job.place)
     }
 }
 

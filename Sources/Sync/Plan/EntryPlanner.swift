@@ -11,14 +11,18 @@ struct EntryPlanner {
     private let source: any ImageSource
     private let target: (any ImageTarget)?
     private let naming: TargetNaming
+    /// The target's tags that are compared though digests do not count.
+    private let doubts: Set<TagName>
 
-    init(_ position: Int, by planner: Planner) {
+    /// - Throws: `CacheError`.
+    init(_ position: Int, by planner: Planner) async throws {
         self.position = position
         self.planner = planner
         entry = planner.configuration.entries[position]
         source = planner.source(entry.source)
         target = planner.target?(entry.target)
         naming = TargetNaming(source: source, cache: planner.keeps ? planner.cache : nil)
+        doubts = target == nil ? [] : try await planner.cache?.names.doubts(in: entry.target) ?? []
     }
 
     /// - Throws: ``CopyError``, ``MissingTagError``, `CancellationError`, what source and target throw.
@@ -100,34 +104,34 @@ struct EntryPlanner {
 
     private func decision(on name: TagName, at target: any ImageTarget) async throws -> EntryPlan.Decision {
         switch try await target.asking({ try await $0.resolve(.tag(name)) }) {
-        case .known(let found?): return whenPresent(found.digest)
+        case .known(let found?): return present(name, found.digest)
         case .unknown: return .copy(repositoryIsEmpty: false, because: .absent)
         case .known(nil):
             // The beginning of the list tells whether there is a repository.
             let isThere = try await target.asking { try await $0.isThere() }
             if case .known(false) = isThere { return .copy(repositoryIsEmpty: true, because: .absent) }
             if case .known(let found?) = try await target.asking({ try await $0.resolveByReading(.tag(name)) }) {
-                return whenPresent(found.digest)
+                return present(name, found.digest)
             }
             guard case .unknown(let error) = isThere else { return .copy(repositoryIsEmpty: false, because: .absent) }
             return .copy(repositoryIsEmpty: error.isAbsence, because: .absent)
         }
     }
 
-    private func whenPresent(_ digest: Digest? = nil) -> EntryPlan.Decision {
-        entry.checksDigest ? .compare(present: digest) : .upToDate(nil)
+    private func present(_ tag: TagName, _ digest: Digest? = nil) -> EntryPlan.Decision {
+        entry.checksDigest || doubts.contains(tag) ? .compare(present: digest) : .upToDate(nil)
     }
 
     /// In place: a long listing's plan is not held twice.
     ///
     /// A target that does not know the repository, whose tags are `nil`, has no blob in it.
     private func decide(_ plan: inout EntryPlan, among tags: [TagName]?) {
-        let present = Set(tags ?? [])
-        if entry.includesReferrers { plan.targetReferrerTags = .listed(present.filter(\.isReferrerTag)) }
+        let listed = Set(tags ?? [])
+        if entry.includesReferrers { plan.targetReferrerTags = .listed(listed.filter(\.isReferrerTag)) }
         for index in plan.tags.indices where !plan.tags[index].decision.isRefused {
             plan.tags[index].decision =
-                present.contains(plan.tags[index].target)
-                ? whenPresent() : .copy(repositoryIsEmpty: tags == nil, because: .absent)
+                listed.contains(plan.tags[index].target)
+                ? present(plan.tags[index].target) : .copy(repositoryIsEmpty: tags == nil, because: .absent)
         }
     }
 
@@ -139,20 +143,21 @@ struct EntryPlanner {
         let open = plan.tags.indices.filter { !plan.tags[$0].decision.isRefused }
         let names = open.map { plan.tags[$0].target }
         guard let first = names.first else { return }
-        var present: [Bool] = []
-        if case .known(let found) = try await target.asking({ try await $0.has(first) }) {
-            present =
-                [found]
+        var found: [Bool] = []
+        if case .known(let isThere) = try await target.asking({ try await $0.has(first) }) {
+            found =
+                [isThere]
                 + (try await names.dropFirst().map(limit: ImageCopy.manifestParallelism) { name in
                     guard case .known(true) = try await target.asking({ try await $0.has(name) }) else { return false }
                     return true
                 })
         }
         for (position, index) in open.enumerated() {
-            let isThere = present.indices.contains(position) && present[position]
+            let isThere = found.indices.contains(position) && found[position]
             plan.tags[index].decision =
                 isThere
-                ? whenPresent() : .copy(repositoryIsEmpty: mayBeEmpty && !present.contains(true), because: .absent)
+                ? present(plan.tags[index].target)
+                : .copy(repositoryIsEmpty: mayBeEmpty && !found.contains(true), because: .absent)
         }
     }
 }

@@ -75,7 +75,13 @@ struct TagRun: Sendable {
         comparison.reads = reads
         comparison.keeps = keeps
         let result = try await comparison.compare(work.tag, at: target)
-        guard !result.isEqual else { return (told(.upToDate(result.expected)), nil) }
+        guard !result.isEqual else {
+            // Compared although digests do not count: it was in doubt.
+            if keeps, !entry.checksDigest, let cache = run.cache {
+                try await imageCopy(through: cache, repositoryIsEmpty: false).settleDoubt()
+            }
+            return (told(.upToDate(result.expected)), nil)
+        }
         return (told(.copy(repositoryIsEmpty: false, because: .differs)), result.present)
     }
 
