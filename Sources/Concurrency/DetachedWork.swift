@@ -27,7 +27,7 @@ package final class DetachedWork: Sendable {
     /// - Parameters:
     ///   - subject: what it is about, where no more than a share may be about one thing.
     ///   - job: what is done.
-    /// - Returns: whether there was room for it.
+    /// - Returns: whether there was room for it, in time.
     @discardableResult
     package func begin(about subject: String? = nil, _ job: @escaping Job) -> Bool {
         let hasRoom = active.withLock { active in
@@ -38,11 +38,13 @@ package final class DetachedWork: Sendable {
             return true
         }
         guard hasRoom else { return false }
-        continuation.yield { [self] in
+        let result = continuation.yield { [self] in
             await job()
             end(subject)
         }
-        return true
+        guard case .terminated = result else { return true }
+        end(subject)
+        return false
     }
 
     private func end(_ subject: String?) {

@@ -1,4 +1,5 @@
 import Concurrency
+import OCI
 import Synchronization
 import TestSupport
 import Testing
@@ -222,6 +223,30 @@ struct CancellationTests {
             }
             #expect(registry.count("DELETE") == 1)
             gate.open()
+        }
+    }
+
+    @Test(
+        "An upload that is opened while its task is cancelled is given up, once the registry says where it is",
+        arguments: [nil, "library/other"] as [RepositoryName?]
+    )
+    func givesLateSessionsUp(source: RepositoryName?) async throws {
+        let (gate, bytes) = (Gate(), ByteSource.random(seed: 11, count: 3 << 20))
+        try await ScriptedRegistry.with { registry in
+            registry.options.mounts = false
+            registry.script(RequestMatch("POST", .uploads), .holdHead(gate))
+            try await withClient { client in
+                await withTaskGroup(of: Void.self) { group in
+                    group.addTask {
+                        _ = try? await client.push(registry).store(SampleReader(bytes), mountFrom: source)
+                    }
+                    try? await gate.waitForArrivals()
+                    group.cancelAll()
+                }
+                #expect(registry.count("DELETE") == 0)
+                gate.open()
+            }
+            #expect(registry.requests.map(\.method) == ["POST", "DELETE"])
         }
     }
 }

@@ -60,7 +60,7 @@ struct BlobUpload {
         switch step {
         case .offer(let range): return try await offer(range)
         case .open:
-            var request = repository.request(context, .POST, "blobs/uploads/")
+            var request = repository.abandoning(repository.request(context, .POST, "blobs/uploads/"))
             request.accepted = [200, 201, 202, 204]
             session.opened(try UploadPlace(try await repository.client.attempt(request), context))
         case .send(let place, let range):
@@ -96,7 +96,7 @@ struct BlobUpload {
             sending: range
         )
         request.accepted = [201, 202]
-        let response = try await perform(request, range)
+        let response = try await perform(repository.abandoning(request), range)
         let isTaken = response.status == 201
         if repository.client.wholeUploads.learn(areTaken: isTaken) { tell(areTaken: isTaken, "\(response.status)") }
         if isTaken {
@@ -238,11 +238,7 @@ extension BlobUpload {
     private mutating func abandonment() -> HTTPRequest? {
         let place = session.place
         session.startOver()
-        return place.map { place in
-            var request = repository.request(context, .DELETE, to: .url(place.url))
-            request.accepted = [200, 202, 204]
-            return request
-        }
+        return place.map { repository.abandonment(of: $0, context) }
     }
 }
 

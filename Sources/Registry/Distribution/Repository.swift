@@ -226,9 +226,27 @@ extension Repository {
     /// that the registry opened instead, if it did.
     private func mount(_ digest: Digest, from source: RepositoryName) async throws -> HTTPResponse? {
         let query = "mount=\(digest.description.percentEncoded)&from=\(source.description.percentEncoded)"
-        var request = request(context(.mountBlob), .POST, "blobs/uploads/", query: query)
+        let context = context(.mountBlob)
+        var request = abandoning(request(context, .POST, "blobs/uploads/", query: query))
         request.scope = Scope(repository: location.repository, access: access, source: source)
         request.accepted = [201, 202]
         do { return try await client.attempt(request) } catch is RegistryError { return nil }
+    }
+
+    /// A request of which an upload that it opens is given up when nobody waits for the answer any more.
+    func abandoning(_ request: HTTPRequest) -> HTTPRequest {
+        var request = request
+        request.whenLate = { [self, context = request.context] response in
+            guard response.status == 202, let place = try? UploadPlace(response, context) else { return }
+            await client.attemptBriefly(abandonment(of: place, context))
+        }
+        return request
+    }
+
+    /// What tells the registry that an upload is given up.
+    func abandonment(of place: UploadPlace, _ context: CallContext) -> HTTPRequest {
+        var request = request(context, .DELETE, to: .url(place.url))
+        request.accepted = [200, 202, 204]
+        return request
     }
 }

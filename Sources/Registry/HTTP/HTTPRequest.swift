@@ -51,6 +51,8 @@ struct HTTPRequest: Sendable {
     var accepted: Set<Int> = [200]
     /// How much of an accepted answer's body is kept, in bytes.
     var limit = HTTPTransport.errorBodyLimit
+    /// What is done with an answer that comes when nobody waits for it any more; the request goes on till then.
+    var whenLate: (@Sendable (HTTPResponse) async -> Void)?
     /// Whether a successful answer's body is read piece by piece.
     var isStreamed = false
     /// What a token must allow; `nil` for services that know no tokens.

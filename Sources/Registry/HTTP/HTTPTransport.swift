@@ -50,10 +50,32 @@ final class HTTPTransport: HTTPHandler {
     func send(_ request: HTTPRequest) async throws -> HTTPResponse {
         try await request.context.mapping {
             try await mapping(request) {
-                guard case .blob(let reader, let range) = request.body else { return try await exchange(request) }
+                guard case .blob(let reader, let range) = request.body else { return try await outliving(request) }
                 return try await upload(request, BlobFeed(reader: reader, range: range))
             }
         }
+    }
+
+    /// Sends a request that goes on when the task is cancelled, where its answer matters then too.
+    private func outliving(_ request: HTTPRequest) async throws -> HTTPResponse {
+        guard let whenLate = request.whenLate else { return try await exchange(request) }
+        let (answers, continuation) = AsyncThrowingStream.makeStream(of: HTTPResponse.self)
+        let isBegun = afterwards.begin { [self] in
+            do {
+                let response = try await exchange(request)
+                if case .terminated = continuation.yield(response) {
+                    var late = response
+                    late.home = request.home
+                    await whenLate(late)
+                }
+                continuation.finish()
+            } catch {
+                continuation.finish(throwing: error)
+            }
+        }
+        guard isBegun else { return try await exchange(request) }
+        for try await answer in answers { return answer }
+        throw CancellationError()
     }
 
     private func exchange(_ request: HTTPRequest) async throws -> HTTPResponse {

@@ -126,9 +126,12 @@ final class HostClient: Sendable {
     ///
     /// Others wait for its place at the host: it keeps that for some seconds at most.
     func attemptAfterwards(_ request: HTTPRequest) {
-        transport.afterwards.begin { [self] in
-            _ = try? await transport.timer.limit(Self.patienceAfterwards) { try await self.attempt(request) }
-        }
+        transport.afterwards.begin { [self] in await attemptBriefly(request) }
+    }
+
+    /// Sends a request once, whatever comes of it.
+    func attemptBriefly(_ request: HTTPRequest) async {
+        _ = try? await transport.timer.limit(Self.patienceAfterwards) { try await self.attempt(request) }
     }
 
     /// Sends a request once, and keeps its place at the host until the answer has been used.
