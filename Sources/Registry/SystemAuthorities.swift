@@ -33,7 +33,7 @@ package struct SystemAuthorities: Sendable {
     /// `nil` for what the library trusts by itself.
     var configuration: TLSConfiguration? {
         guard let file else { return nil }
-        var configuration = TLSConfiguration.makeClientConfiguration()
+        var configuration = TLSConfiguration.modern
         configuration.trustRoots = .file(file)
         return configuration
     }

@@ -85,6 +85,25 @@ struct ConnectionTests {
         }
     }
 
+    @Test(
+        "A server that knows the versions of TLS alone that were given up is not spoken to",
+        .requires(.tool("openssl"))
+    )
+    func oldTLS() async throws {
+        let certificates = try await TestCertificates.shared()
+        var server = certificates.server
+        server.isOld = true
+        try await withTLS(server) { registry in
+            let settings = HostSettings(endpoint: registry.url, caFile: certificates.authorityFile)
+            await #expect {
+                try await withClient(hosts: [registry.host: settings], retry: RetryPolicy(attempts: 1)) {
+                    try await $0.pull(registry).manifest(.tag("v1"))
+                }
+            } throws: { ($0 as? RegistryError)?.kind == .connection(.tls) }
+            #expect(registry.requests.isEmpty)
+        }
+    }
+
     @Test("A registry on this machine that speaks TLS is found out", .requires(.tool("openssl")))
     func correctsGuesses() async throws {
         let certificates = try await TestCertificates.shared()

@@ -7,12 +7,16 @@ package struct TestCertificates: Sendable {
     package struct Server: Sendable, Hashable {
         package let certificateFile: String
         package let keyFile: String
+        /// Whether it knows no version of TLS above 1.1.
+        package var isOld = false
 
         func serverConfiguration() throws -> TLSConfiguration {
-            .makeServerConfiguration(
+            var configuration = TLSConfiguration.makeServerConfiguration(
                 certificateChain: try NIOSSLCertificate.fromPEMFile(certificateFile).map { .certificate($0) },
                 privateKey: .privateKey(try NIOSSLPrivateKey(file: keyFile, format: .pem))
             )
+            if isOld { configuration.maximumTLSVersion = .tlsv11 }
+            return configuration
         }
     }
 

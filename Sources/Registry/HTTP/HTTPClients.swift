@@ -64,6 +64,7 @@ final class HTTPClients: Sendable {
             concurrentHTTP1ConnectionsPerHostSoftLimit: limit + 4
         )
         var configuration = HTTPClient.Configuration(
+            tlsConfiguration: .modern,
             redirectConfiguration: .disallow,
             timeout: .init(connect: .seconds(10)),
             connectionPool: pool,

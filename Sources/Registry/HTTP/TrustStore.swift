@@ -18,7 +18,7 @@ struct TrustStore: Sendable {
                 let trouble = PEMFile.trouble(with: file)
                 throw RegistryConfigurationError(host: host, reason: "'ca_file' \(file.displaySafe) \(trouble)")
             }
-            var configuration = system.configuration ?? TLSConfiguration.makeClientConfiguration()
+            var configuration = system.configuration ?? .modern
             configuration.additionalTrustRoots = [.certificates(certificates)]
             let origin = try Endpoint(host: host, settings: settings).base.origin
             configurations[Self.key(origin)] = configuration
@@ -32,6 +32,15 @@ struct TrustStore: Sendable {
     }
 
     private static func key(_ origin: Origin) -> String { "\(origin.host):\(origin.port)" }
+}
+
+extension TLSConfiguration {
+    /// A client's, with the versions that have not been given up (RFC 8996): TLS 1.2 and above.
+    static var modern: TLSConfiguration {
+        var configuration = makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        return configuration
+    }
 }
 
 extension RegistryConfiguration {
