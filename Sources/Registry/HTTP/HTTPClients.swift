@@ -58,9 +58,10 @@ final class HTTPClients: Sendable {
         limit: Int,
         timeout: Duration
     ) -> HTTPClient {
-        // Tokens are fetched beside the gate's limit.
+        // Tokens are fetched beside the gate's limit. What has rested for as long as an answer may take is not worth the wait
+        // for one that does not come, as somebody between has forgotten the connection.
         let pool = HTTPClient.Configuration.ConnectionPool(
-            idleTimeout: .seconds(55),
+            idleTimeout: min(.seconds(55), timeout.timeAmount),
             concurrentHTTP1ConnectionsPerHostSoftLimit: limit + 4
         )
         var configuration = HTTPClient.Configuration(

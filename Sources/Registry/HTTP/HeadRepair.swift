@@ -7,6 +7,9 @@ import NIOHTTP1
 /// (RFC 9110, 8.6); an empty one says nothing, nor does one beside `Transfer-Encoding` (RFC 9112, 6.3), where that is
 /// not the former `identity`, which says nothing itself. Different lengths stay, and are refused. Stands between the
 /// network and the parser, and lets bodies through untouched.
+///
+/// As it sees when what comes, it also tells a kept connection that nobody held any more from one that broke
+/// (``StaleConnection``).
 final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -14,8 +17,14 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
     /// A longer head is left to the parser, which refuses it.
     private static let limit = 256 << 10
 
+    /// How long a connection has rested, at least, when that is why it was closed.
+    private static let rest = TimeAmount.seconds(1)
+
     private var head = ByteBuffer()
     private var awaitsHead = false
+    private var lastRead: NIODeadline?
+    /// Whether the request under way was the first after a rest, and nothing has come since.
+    private var mayBeStale = false
 
     /// Notices requests: with one under way at a time, an answer's head follows each of them.
     final class RequestWatch: ChannelOutboundHandler {
@@ -27,7 +36,7 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
         init(_ repair: HeadRepair) { self.repair = repair }
 
         func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-            if case .head = unwrapOutboundIn(data) { repair.awaitsHead = true }
+            if case .head = unwrapOutboundIn(data) { repair.begins(at: context.eventLoop.now) }
             context.write(data, promise: promise)
         }
     }
@@ -42,7 +51,14 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
         try pipeline.addHandler(RequestWatch(repair), position: .after(decoder))
     }
 
+    private func begins(at now: NIODeadline) {
+        awaitsHead = true
+        mayBeStale = lastRead.map { now - $0 >= Self.rest } ?? false
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        lastRead = context.eventLoop.now
+        mayBeStale = false
         guard awaitsHead else { return context.fireChannelRead(data) }
         var bytes = unwrapInboundIn(data)
         if head.readableBytes == 0 { head = bytes } else { head.writeBuffer(&bytes) }
@@ -59,7 +75,17 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         if head.readableBytes > 0 { pass(context) }
+        if mayBeStale { tellStale(context) }
         context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if mayBeStale { tellStale(context) } else { context.fireErrorCaught(error) }
+    }
+
+    private func tellStale(_ context: ChannelHandlerContext) {
+        mayBeStale = false
+        context.fireErrorCaught(StaleConnection())
     }
 
     private func pass(_ context: ChannelHandlerContext) {
@@ -105,3 +131,6 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
         return bytes.count == head.count ? nil : bytes
     }
 }
+
+/// A kept connection ended that had rested, before a byte of the answer came: somebody had given it up meanwhile.
+struct StaleConnection: Error {}

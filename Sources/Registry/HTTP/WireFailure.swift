@@ -13,6 +13,8 @@ struct WireFailure: Error, Sendable {
     let detail: String
     /// Whether the connection ended before the first byte of an answer, as a kept connection that went stale does.
     var isBeforeAnswer = false
+    /// Whether it was one: that says nothing of the host, and the others that were kept will end the same way.
+    var isStale = false
     /// Whether it ended while the request's own bytes had not come yet.
     var isAwaitingSource = false
     /// Whether there was no connection at all: where one leads through a proxy, it is the proxy's business.
@@ -31,6 +33,9 @@ extension WireFailure {
     init?(_ error: any Error) {
         switch error {
         case let error as WireFailure: self = error
+        case is StaleConnection:
+            self.init(brokenOff: "the kept connection was closed", error)
+            isStale = true
         case is Timer.Expired: self.init(kind: .timeout, detail: "no answer in time", cause: error)
         case let error as HTTPClientError: self.init(client: error)
         case let error as NIOConnectionError: self.init(connecting: error)

@@ -16,11 +16,15 @@ final class RetryBudget: Sendable {
         var waited = Duration.zero
         /// Cleared by every answer: the connection that it came by may have gone stale since.
         var hasUsedFreeTry = false
+        var staleConnections = 0
         var lags = RetryBudget.lags[...]
     }
 
     /// How long what was just pushed may be unknown to the registry itself: copies between its machines take time.
     private static let lags: [Duration] = [.milliseconds(500), .seconds(1), .seconds(2)]
+
+    /// How many kept connections may prove stale: all that are kept to a host in both lanes.
+    private static let keptConnections = 2 * ConnectionBudget.standard
 
     private enum Step {
         /// Now, or as soon as the gate lets it through.
@@ -86,6 +90,10 @@ final class RetryBudget: Sendable {
             state.waited += pause
             return state.waited <= retry.policy.maximumRetryAfter && !hasAlternative
                 ? .again : .giveUp(final(retry.rateLimited(error, pause), state))
+        }
+        if error.isStale, state.staleConnections < Self.keptConnections {
+            state.staleConnections += 1
+            return .again
         }
         if error.isBeforeAnswer, !state.hasUsedFreeTry {
             state.hasUsedFreeTry = true
