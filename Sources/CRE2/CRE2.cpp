@@ -28,6 +28,13 @@ bool cre2_search(const cre2_pattern *pattern, const char *text, size_t length) {
     return RE2::PartialMatch(re2::StringPiece(text, length), pattern->expression);
 }
 
+bool cre2_begins_with(const cre2_pattern *pattern, const char *prefix, size_t length) {
+    std::string first, last;
+    // A few bytes more: the last one may have been rounded up.
+    if (!pattern->expression.PossibleMatchRange(&first, &last, static_cast<int>(length) + 16)) return false;
+    return first.compare(0, length, prefix, length) == 0 && last.compare(0, length, prefix, length) == 0;
+}
+
 void cre2_free(cre2_pattern *pattern) {
     delete pattern;
 }

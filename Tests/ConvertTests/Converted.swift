@@ -45,8 +45,11 @@ struct Converted {
     func tags(of list: [String]) throws -> [String] {
         var picked: Set<String> = []
         for entry in configuration.entries {
-            guard case .pattern(let pattern) = entry.selection else { continue }
-            for tag in try list.filter({ try pattern.matches(TagName($0)) }) { picked.insert(tag) }
+            switch entry.selection {
+            case .tag(let tag): picked.insert(tag.description)
+            case .pattern(let pattern):
+                for tag in try list.filter({ try pattern.matches(TagName($0)) }) { picked.insert(tag) }
+            }
         }
         return list.filter(picked.contains)
     }

@@ -25,6 +25,9 @@ const char *cre2_error_argument(const cre2_pattern *pattern);
 /// Whether the text contains a match (unanchored). Safe to call from several threads at once.
 bool cre2_search(const cre2_pattern *pattern, const char *text, size_t length);
 
+/// Whether every match that begins where a text begins starts with these bytes; false where that cannot be told.
+bool cre2_begins_with(const cre2_pattern *pattern, const char *prefix, size_t length);
+
 void cre2_free(cre2_pattern *pattern);
 
 #ifdef __cplusplus

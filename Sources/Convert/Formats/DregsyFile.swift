@@ -115,7 +115,7 @@ private struct DregsyMapping {
         for selection in tags.selections {
             var entry = entry
             entry.selection = selection
-            entry.comments = comments
+            entry.comments = comments + tags.comments
             mirror.add(entry)
         }
     }

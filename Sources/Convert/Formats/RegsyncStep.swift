@@ -67,30 +67,29 @@ struct RegsyncStep {
         let kept = self
         for filter in filters {
             var step = kept
-            guard let selection = step.selection(filter) else {
+            guard let selections = step.selections(filter) else {
                 mirror.note(
                     ["not converted: \(from.location) -> \(to.location), with these tags:"] + step.comments
                 )
                 continue
             }
-            step.add(MirrorEntry(source: from.location, target: to.location, selection: selection), &mirror)
+            for selection in selections {
+                var step = step
+                step.add(MirrorEntry(source: from.location, target: to.location, selection: selection), &mirror)
+            }
         }
     }
 
     /// A tag has to pass `allow`, `deny` and `semverRange`; `nil` when one of them cannot be said.
-    private mutating func selection(_ filter: ForeignValue) -> MirrorEntry.Selection? {
+    private mutating func selections(_ filter: ForeignValue) -> [MirrorEntry.Selection]? {
         guard var filter = Section(filter) else { return nil }
         let allow = filter.take("allow")?.texts ?? []
         let deny = filter.take("deny")?.texts ?? []
         let ranges = (filter.take("semverRange")?.texts ?? []).filter { !$0.isEmpty }
         comments += filter.leftovers()
-        for expression in allow + deny where expression.contains("|") {
-            comments.append(
-                "'\(expression.displayedWithoutSecrets)' has to match whole tags here, each side of its '|' too"
-            )
-        }
-        var pattern = allow.isEmpty ? nil : TagExpression.whole(allow)
-        var exclusions = deny.isEmpty ? [] : [TagExpression.whole(deny)]
+        comments += (allow + deny).compactMap(TagExpression.note)
+        var tags = TagFilter(exclusions: deny.isEmpty ? [] : [TagExpression.whole(deny)])
+        tags.add(whole: allow)
         if !ranges.isEmpty {
             do throws(VersionRangeError) {
                 let range = try VersionRange(ranges, .regsync)
@@ -98,7 +97,7 @@ struct RegsyncStep {
                     "'semverRange: \(ranges.joined(separator: " or ").displayedWithoutSecrets)' as expressions"
                 )
                 // Two conditions at once: one picks, the other leaves out.
-                if pattern == nil { pattern = range.pattern } else { exclusions.append(range.exclusion) }
+                if allow.isEmpty { tags.patterns = [range.pattern] } else { tags.exclusions.append(range.exclusion) }
             } catch {
                 comments.append(
                     "'semverRange: \(ranges.joined(separator: ", ").displayedWithoutSecrets)' has \(error.reason)"
@@ -106,7 +105,10 @@ struct RegsyncStep {
                 return nil
             }
         }
-        return .pattern(pattern ?? TagExpression.everything, excluding: TagExpression.any(exclusions))
+        if let comment = tags.comment { comments.append(comment) }
+        let selections = tags.selections
+        if selections.isEmpty { comments.append("what 'allow' names is left out again") }
+        return selections.isEmpty ? nil : selections
     }
 
     private mutating func add(_ entry: MirrorEntry, _ mirror: inout Mirror) {

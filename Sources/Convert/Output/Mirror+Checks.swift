@@ -9,8 +9,10 @@ extension Mirror {
         for item in items {
             if case .entry(let entry) = item { checks.add(entry) } else { checks.items.append(item) }
         }
+        checks.settleSignatures()
         var result = self
         result.items = checks.items
+        if checks.hasSignatures { result.comments.append(Checks.advice) }
         return result
     }
 }
@@ -21,12 +23,30 @@ private struct Checks {
     private var positions: [String: Int] = [:]
     private var refused: Set<String> = []
     private var writers: [String: RepositoryReference] = [:]
+    /// Whether some entry brings along signatures whose tags another tool would have copied like any tag.
+    private(set) var hasSignatures = false
+    /// Entries that ask for nothing but tags of signatures, with the places of their notes.
+    private var signatures: [(position: Int, entry: MirrorEntry)] = []
+
+    static let advice =
+        "'referrers: true' stands where tags of signatures (sha256-….sig) would be copied: here they come with their images, "
+        + "and others do not"
 
     mutating func add(_ entry: MirrorEntry) {
+        var entry = entry
         if let fault = entry.fault {
             let note = "not converted: \(entry.source) -> \(entry.target): \(fault)"
             guard refused.insert("\(entry.identity) \(note)").inserted else { return noteAgain(entry) }
             return items.append(.note([note] + entry.comments))
+        }
+        switch SignatureTags(of: entry.selection) {
+        case .none: break
+        case .some:
+            entry.includesReferrers = true
+            hasSignatures = true
+        case .all:
+            signatures.append((items.count, entry))
+            return items.append(.note([]))
         }
         guard !merge(entry) else { return noteAgain(entry) }
         if case .tag(let tag) = entry.selection {
@@ -40,6 +60,30 @@ private struct Checks {
         }
         positions[entry.identity] = items.count
         items.append(.entry(entry))
+    }
+
+    /// Has entries bring along the signatures that others of the same repositories have asked for alone.
+    mutating func settleSignatures() {
+        guard !signatures.isEmpty else { return }
+        var places: [String: [Int]] = [:]
+        for (index, item) in items.enumerated() {
+            if case .entry(let entry) = item, !entry.isSignature { places[entry.place, default: []].append(index) }
+        }
+        for place in Set(signatures.map(\.entry.place)) {
+            for index in places[place] ?? [] {
+                guard case .entry(var image) = items[index] else { continue }
+                image.includesReferrers = true
+                items[index] = .entry(image)
+            }
+        }
+        for (position, entry) in signatures {
+            let advice =
+                places[entry.place] == nil
+                ? "not converted: \(entry.source) -> \(entry.target): make an entry for its images, with 'referrers: true'"
+                : "\(entry.source) -> \(entry.target): 'referrers: true' stands at its images"
+            let reason = "as \(entry.selection.words) finds tags of signatures alone"
+            items[position] = .note(["\(advice), \(reason)"] + entry.comments)
+        }
     }
 
     /// Adds what an entry copies of its tags to the first one of these tags.
@@ -61,5 +105,21 @@ private struct Checks {
 
 extension MirrorEntry {
     /// What makes two entries the same but for what is copied of each tag.
-    fileprivate var identity: String { "\(source) \(target) \(selection)" }
+    fileprivate var identity: String { "\(place) \(selection)" }
+    fileprivate var place: String { "\(source) \(target)" }
+
+    /// Whether it is a signature's tag by its name.
+    fileprivate var isSignature: Bool {
+        if case .tag(let tag) = selection { tag.isReferrerTag } else { false }
+    }
+}
+
+extension MirrorEntry.Selection {
+    /// As notes tell it.
+    fileprivate var words: String {
+        switch self {
+        case .tag(let tag): "'\(tag)'"
+        case .pattern(let pattern, _): "'\(pattern.displayedWithoutSecrets)'"
+        }
+    }
 }

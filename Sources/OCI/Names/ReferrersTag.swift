@@ -17,6 +17,9 @@ extension Digest {
 }
 
 extension TagName {
+    /// What tags begin with under which referrers are kept: `sha256-`.
+    package static let referrerPrefixes = Digest.Algorithm.allCases.map(\.referrersTagPrefix)
+
     /// Whether it follows the schemes under which referrers are kept where there is no referrers API.
     ///
     /// OCI distribution-spec 1.1.1, "Referrers Tag Schema"; cosign's `sha256-<hex>.sig`, `.att` and `.sbom`.

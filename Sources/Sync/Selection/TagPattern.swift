@@ -48,6 +48,14 @@ package final class TagPattern: Sendable, CustomStringConvertible {
     /// Whether it is picked but for what the pattern leaves out.
     func excludes(_ tag: TagName) -> Bool { exclusion?.matches(tag) == true && isFound(in: tag) }
 
+    /// Whether all that it finds begins with a text; `false` where that cannot be told.
+    package func begins(with prefix: String) -> Bool {
+        guard let pointer = OpaquePointer(bitPattern: address) else { return false }
+        return withExtendedLifetime(self) {
+            prefix.utf8.withContiguousBytes { cre2_begins_with(pointer, $0, $1) }
+        }
+    }
+
     private func isFound(in tag: TagName) -> Bool {
         guard let pointer = OpaquePointer(bitPattern: address) else { return false }
         return withExtendedLifetime(self) {

@@ -44,6 +44,18 @@ struct TagPatternTests {
         #expect(error?.reason.hasPrefix(reason) == true, "\(error?.reason ?? "")")
     }
 
+    @Test(
+        "Whether all matches begin with a text can be told",
+        arguments: [
+            ("^sha256-", true), (#"^(?:sha256-.*\.sig)$"#, true), ("^(?:(?:sha256-a.*)|(?:sha256-[0-9]+))$", true),
+            ("^(?:v.*|sha256-.*)$", false), ("^sha2.*", false), (".*", false), ("", false), ("^(?i:sha256-)", false),
+            (#"^(?:sha256-[0-9a-f]{64}(?:\.sig)?)$"#, true), ("^sha256$", false), (#"^[^\s\S]$"#, false),
+        ]
+    )
+    func beginnings(pattern: String, begins: Bool) throws {
+        #expect(try TagPattern(pattern).begins(with: "sha256-") == begins)
+    }
+
     @Test("A pattern may be used from many tasks at once")
     func concurrent() async throws {
         let pattern = try TagPattern(#"^1\.\d+-(alpine|bookworm)$"#)
