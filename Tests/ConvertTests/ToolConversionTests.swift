@@ -146,7 +146,7 @@ struct ToolConversionTests {
             #"{"auth": {"quay.io": {"username": "a"}}, "images": {"quay.io/a/b:1": "", "quay.io/a/c": "r.io/c"}}"#
         )
         #expect(
-            both.entries == ["quay.io/a/b:1 -> registry.example.com/mirrors/b", "quay.io/a/c /./ -> r.io/c"]
+            both.entries == ["quay.io/a/b:1 -> registry.example.com/mirrors/a/b", "quay.io/a/c /./ -> r.io/c"]
         )
     }
 }

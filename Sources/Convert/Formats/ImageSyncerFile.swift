@@ -35,7 +35,7 @@ enum ImageSyncerFile {
         }
         return pairs.allSatisfy { pair in
             let isTarget = pair.value.texts.contains { $0.contains("/") } || pair.value.text == "" || pair.value.isNull
-            return isTarget && (try? ImageReference(source(pair.key).repository)) != nil
+            return isTarget && (try? ImageReference(ImageSyncerSide.split(pair.key).repository)) != nil
         }
     }
 
@@ -66,79 +66,65 @@ enum ImageSyncerFile {
     }
 
     private static func readRules(_ value: ForeignValue?, below places: TargetPlaces, _ mirror: inout Mirror) {
-        for pair in value?.pairs ?? [] {
-            let destinations = pair.value.texts.filter { !$0.isEmpty }
-            if pair.value.pairs != nil {
-                mirror.note("not converted: \(Section.shown(pair.key, pair.value)): its destination is no image")
-            } else if destinations.isEmpty {
-                addRule(pair.key, to: nil, below: places, &mirror)
-                if let comment = places.comment, !mirror.comments.contains(comment) { mirror.comments.append(comment) }
+        let pairs = value?.pairs ?? []
+        let nameless = pairs.filter { destinations(of: $0.value).contains { $0 == "" } }
+        let sources = nameless.compactMap { try? ImageSyncerSide($0.key).location }
+        let targets = places.targets(of: sources, .whole)
+        for pair in pairs {
+            for destination in destinations(of: pair.value) {
+                if let destination {
+                    addRule(pair, to: destination, targets, &mirror)
+                } else {
+                    mirror.note(
+                        "not converted: \(Section.shown(pair.key, pair.value)): its destination is no image\(pair.place)"
+                    )
+                }
             }
-            for destination in destinations { addRule(pair.key, to: destination, below: places, &mirror) }
+        }
+        if let comment = places.comment, !nameless.isEmpty { mirror.comments.append(comment) }
+    }
+
+    /// Where a rule's images go: an empty text is the place for those without any, `nil` is none at all.
+    private static func destinations(of value: ForeignValue) -> [String?] {
+        switch value {
+        case .null: [""]
+        case .scalar(let text): [text]
+        case .list(let elements): elements.isEmpty ? [nil] : elements.map(\.text)
+        case .mapping: [nil]
         }
     }
 
     private static func addRule(
-        _ rule: String,
-        to destination: String?,
-        below places: TargetPlaces,
+        _ rule: ForeignValue.Pair,
+        to destination: String,
+        _ targets: [RepositoryReference: RepositoryReference],
         _ mirror: inout Mirror
     ) {
-        let words = "\(rule.displayedWithoutSecrets) -> \(destination?.displayedWithoutSecrets ?? "")"
-        let (repository, selection) = source(rule)
-        // A '$' among the tags is an expression's.
-        guard !repository.holdsVariable, destination?.holdsVariable != true else {
-            return mirror.note("not converted: \(words): \(String.variableAdvice)")
+        let words = "\(rule.key.displayedWithoutSecrets) -> \(destination.displayedWithoutSecrets)"
+        func note(_ reason: String) { mirror.note("not converted: \(words): \(reason)\(rule.place)") }
+        guard !ImageSyncerSide.holdsVariable(rule.key), !ImageSyncerSide.holdsVariable(destination) else {
+            return note(String.variableAdvice)
         }
         do throws(ReferenceError) {
-            let from = try ImageReference(repository)
-            let to = try destination.map { text throws(ReferenceError) in try ImageReference(text) }
-            guard from.digest == nil, to?.digest == nil else {
-                return mirror.note("not converted: \(words): only tags can be entries")
+            let from = try ImageSyncerSide(rule.key)
+            let to = destination.isEmpty ? nil : try ImageSyncerSide(destination)
+            guard !from.hasDigest, to?.hasDigest != true else {
+                return note("only tags can be entries; name the tag that the digest belongs to")
             }
-            let target = to?.location ?? places.targets(of: [from.location], .last)[from.location]
-            guard let target else { return mirror.note("not converted: \(words): it has no target") }
-            for selection in try selections(selection, of: from) {
-                if let name = to?.tag, selection != .tag(name) {
-                    mirror.note("not converted: \(words): the tag cannot have another name at the target")
-                } else {
+            guard let target = to?.location ?? targets[from.location] else { return note("it has no target") }
+            let selections = from.selections ?? [.pattern(TagExpression.everything, excluding: nil)]
+            // Each tag has the name at the same place of the destination's.
+            let names = to?.selections ?? selections
+            guard names.count == selections.count else { return note("its destination has another number of tags") }
+            for (selection, name) in zip(selections, names) {
+                if selection == name {
                     mirror.add(MirrorEntry(source: from.location, target: target, selection: selection))
+                } else {
+                    note("the tag cannot have another name at the target")
                 }
             }
         } catch {
-            mirror.note("not converted: \(words): \(error)")
+            note("\(error)")
         }
-    }
-
-    /// `host/name:tags` without its tags, and the tags: several between commas, or an expression between slashes.
-    private static func source(_ rule: String) -> (repository: String, tags: String?) {
-        if let start = rule.firstRange(of: ":/"), rule.hasSuffix("/"),
-            rule.distance(from: start.upperBound, to: rule.endIndex) > 1
-        {
-            return (String(rule[..<start.lowerBound]), String(rule[rule.index(after: start.lowerBound)...]))
-        }
-        guard rule.contains(","), let colon = rule.lastIndex(of: ":") else { return (rule, nil) }
-        return (String(rule[..<colon]), String(rule[rule.index(after: colon)...]))
-    }
-
-    private static func selections(
-        _ tags: String?,
-        of image: ImageReference
-    ) throws(ReferenceError) -> [MirrorEntry.Selection] {
-        guard let tags else {
-            return [image.tag.map(MirrorEntry.Selection.tag) ?? .pattern(TagExpression.everything, excluding: nil)]
-        }
-        if tags.hasPrefix("/"), tags.hasSuffix("/") {
-            return [.pattern(String(tags.dropFirst().dropLast()), excluding: nil)]
-        }
-        var selections: [MirrorEntry.Selection] = []
-        for tag in tags.split(separator: ",") { selections.append(.tag(try TagName(tag.drop { $0 == " " }))) }
-        return selections
-    }
-}
-
-extension ForeignValue {
-    var isNull: Bool {
-        if case .null = self { true } else { false }
     }
 }

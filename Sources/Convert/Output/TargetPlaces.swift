@@ -6,6 +6,8 @@ struct TargetPlaces {
     enum Naming: String, CaseIterable {
         /// Its path, without Docker Hub's `library/`: `coreos/etcd`.
         case path
+        /// Its path with all of it, as image-syncer names it: `library/redis`.
+        case whole
         /// The last component, as `skopeo sync` names it: `etcd`.
         case last
         /// Host and path, as `skopeo sync --scoped` names it: `quay.io/coreos/etcd`.
@@ -59,6 +61,7 @@ struct TargetPlaces {
     private func name(_ source: RepositoryReference, _ naming: Naming) -> String {
         let path = source.repository.description
         switch naming {
+        case .whole: return path
         case .last: return source.repository.components.last.map(String.init) ?? path
         case .path: return source.host == .dockerHub && path.hasPrefix("library/") ? String(path.dropFirst(8)) : path
         case .scoped:

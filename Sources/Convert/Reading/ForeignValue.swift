@@ -14,16 +14,22 @@ indirect enum ForeignValue {
     struct Pair {
         let key: String
         let value: ForeignValue
+        /// The key's, in YAML.
+        var position: SourcePosition?
+
+        /// Where it stands, to be added to what is said of it; empty where that is not known.
+        var place: String { position.map { " (line \($0.line), column \($0.column))" } ?? "" }
     }
 
-    init(_ node: YAMLNode) {
+    /// A node of a text before which `offset` lines of the file stand.
+    init(_ node: YAMLNode, after offset: Int = 0) {
         if node.isNull {
             self = .null
             return
         }
         switch node.content {
         case .scalar(let text, _): self = .scalar(text)
-        case .sequence(let nodes): self = .list(nodes.map(Self.init))
+        case .sequence(let nodes): self = .list(nodes.map { Self($0, after: offset) })
         case .mapping(let pairs):
             if let template = Self.template(pairs) {
                 self = .scalar(template)
@@ -32,7 +38,8 @@ indirect enum ForeignValue {
             self = .mapping(
                 pairs.compactMap { key, value in
                     guard case .scalar(let name, _) = key.content else { return nil }
-                    return Pair(key: name, value: Self(value))
+                    let position = SourcePosition(line: key.position.line + offset, column: key.position.column)
+                    return Pair(key: name, value: Self(value, after: offset), position: position)
                 }
             )
         }
@@ -57,6 +64,10 @@ indirect enum ForeignValue {
         }
     }
 
+    var isNull: Bool {
+        if case .null = self { true } else { false }
+    }
+
     var text: String? {
         if case .scalar(let text) = self { text } else { nil }
     }
@@ -72,6 +83,12 @@ indirect enum ForeignValue {
     /// The texts of a list, or of a single scalar in its place.
     var texts: [String] {
         elements?.compactMap(\.text) ?? text.map { [$0] } ?? []
+    }
+
+    /// The texts of a list, or of a single scalar in its place; `nil` where it is, or holds, anything else.
+    var onlyTexts: [String]? {
+        let texts = texts
+        return texts.count == elements?.count ?? (text == nil ? nil : 1) ? texts : nil
     }
 
     /// YAML's spellings of true and false.
