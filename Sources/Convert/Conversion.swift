@@ -76,7 +76,17 @@ package struct Conversion {
         case .spdx where ForeignFormat.isTagValue(text): return BillOfMaterialsFile.readTagValues(text, below: places)
         default: break
         }
-        let documents = try ForeignText(text, file: file).documents
+        let content = try ForeignText(text, file: file)
+        var mirror = try read(content.documents, file: file, format)
+        mirror.comments += content.notes
+        return mirror
+    }
+
+    private func read(
+        _ documents: [ForeignValue],
+        file: String,
+        _ format: ForeignFormat
+    ) throws(ConversionError) -> Mirror {
         switch format {
         case .kubernetes: return KubernetesFile.read(documents, below: places)
         case .cycloneDX: return BillOfMaterialsFile.readCycloneDX(documents, below: places)

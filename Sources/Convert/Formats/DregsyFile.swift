@@ -16,7 +16,10 @@ enum DregsyFile {
             "watch": Section.needless,
             "skopeo": "name the authorities of its certs-dir in registries.<host>.ca_file, where there are any",
         ])
-        for task in tasks { readTask(task, &mirror) }
+        for task in tasks {
+            if task.pairs == nil { mirror.note("not converted: a task that is no mapping") }
+            readTask(task, &mirror)
+        }
         return mirror
     }
 
@@ -39,7 +42,10 @@ enum DregsyFile {
             )
         }
         for mapping in mappings {
-            guard var mapping = DregsyMapping(mapping, from: source, to: target, comments) else { continue }
+            guard var mapping = DregsyMapping(mapping, from: source, to: target, comments) else {
+                mirror.note(comments + ["not converted: a mapping of paths that is none"])
+                continue
+            }
             mapping.read(into: &mirror)
         }
     }
@@ -95,7 +101,9 @@ private struct DregsyMapping {
             let target = try location(to, target)
             var entry = MirrorEntry(source: source, target: target, selection: .pattern("", excluding: nil))
             if let platform = section.text("platform"), platform != "all" { entry.platforms = [platform] }
-            let tags = section.take("tags")?.texts ?? []
+            guard let tags = (section.take("tags") ?? .list([])).onlyTexts else {
+                return mirror.note(comments + ["not converted: \(source) -> \(target): its tags are no list of texts"])
+            }
             if let digests = section.take("digests")?.texts, !digests.isEmpty {
                 comments.append(
                     "not converted: its digests \(digests.joined(separator: ", ").displayedWithoutSecrets); name their tags"

@@ -19,7 +19,10 @@ enum RegsyncFile {
         mirror.comments = defaultsComments(defaults)
         for registry in root.take("creds")?.elements ?? [] { readRegistry(registry, &mirror) }
         for step in root.take("sync")?.elements ?? [] {
-            guard var step = RegsyncStep(step, defaults: defaults) else { continue }
+            guard var step = RegsyncStep(step, defaults: defaults) else {
+                mirror.note("not converted: a step that is no mapping")
+                continue
+            }
             step.read(into: &mirror)
         }
         mirror.comments += root.leftovers()
@@ -45,7 +48,9 @@ enum RegsyncFile {
     }
 
     private static func readRegistry(_ value: ForeignValue, _ mirror: inout Mirror) {
-        guard var section = Section(value), let name = section.text("registry") else { return }
+        guard var section = Section(value), let name = section.text("registry") else {
+            return mirror.note("not converted: credentials that name no registry")
+        }
         guard let host = try? RegistryHost(name) else {
             mirror.note("not converted: the registry '\(name.displayedWithoutSecrets)', which is no host name")
             return

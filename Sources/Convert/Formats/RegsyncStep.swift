@@ -59,10 +59,10 @@ struct RegsyncStep {
                 "not converted: \(source.displayedWithoutSecrets) -> \(target.displayedWithoutSecrets): not two repositories of registries"
             )
         }
-        let sets = section.take("tagSets")?.elements ?? []
+        let sets = section.take("tagSets").map { $0.elements ?? [$0] } ?? []
         let tags = section.take("tags")
         // Beside sets, regsync asks 'tags' only where it holds a filter.
-        let isFiltered = Self.filters.contains { tags?[$0]?.texts.isEmpty == false }
+        let isFiltered = Self.filters.contains { (tags?[$0]).map { $0.onlyTexts?.isEmpty != true } ?? false }
         let filters = isFiltered || sets.isEmpty ? [tags ?? .mapping([])] + sets : sets
         let kept = self
         for filter in filters {
@@ -83,9 +83,12 @@ struct RegsyncStep {
     /// A tag has to pass `allow`, `deny` and `semverRange`; `nil` when one of them cannot be said.
     private mutating func selections(_ filter: ForeignValue) -> [MirrorEntry.Selection]? {
         guard var filter = Section(filter) else { return nil }
-        let allow = filter.take("allow")?.texts ?? []
-        let deny = filter.take("deny")?.texts ?? []
-        let ranges = (filter.take("semverRange")?.texts ?? []).filter { !$0.isEmpty }
+        let lists = Self.filters.compactMap { (filter.take($0) ?? .list([])).onlyTexts }
+        guard lists.count == Self.filters.count else {
+            comments.append("its filters are no lists of texts")
+            return nil
+        }
+        let (allow, deny, ranges) = (lists[0], lists[1], lists[2].filter { !$0.isEmpty })
         comments += filter.leftovers()
         comments += (allow + deny).compactMap(TagExpression.note)
         var tags = TagFilter(exclusions: deny.isEmpty ? [] : [TagExpression.whole(deny)])

@@ -9,15 +9,18 @@ enum SkopeoFile {
 
     static func looksLikeOne(_ document: ForeignValue) -> Bool {
         guard let pairs = document.pairs, !pairs.isEmpty else { return false }
-        return pairs.allSatisfy { pair in
-            (try? RegistryHost(pair.key)) != nil
-                && pair.value.pairs?.contains { keys.prefix(3).contains($0.key) } == true
-        }
+        let named = pairs.filter { $0.value.pairs?.contains { keys.prefix(3).contains($0.key) } == true }
+        return !named.isEmpty
+            && pairs.allSatisfy { pair in
+                (try? RegistryHost(pair.key)) != nil
+                    && (pair.value.isNull || pair.value.pairs?.allSatisfy { keys.contains($0.key) } == true
+                        || named.contains { $0.key == pair.key })
+            }
     }
 
     static func read(_ document: ForeignValue, below places: TargetPlaces, _ naming: TargetPlaces.Naming?) -> Mirror {
         var reader = Reader()
-        for pair in document.pairs ?? [] { reader.readRegistry(pair.key, pair.value) }
+        for pair in document.pairs ?? [] { reader.readRegistry(pair) }
         let targets = places.targets(of: reader.found.map(\.source), naming ?? .last)
         var mirror = reader.mirror
         for (source, selection, comments) in reader.found {
@@ -36,17 +39,22 @@ enum SkopeoFile {
         var mirror = Mirror()
         var found: [(source: RepositoryReference, selection: MirrorEntry.Selection, comments: [String])] = []
 
-        mutating func readRegistry(_ name: String, _ value: ForeignValue) {
-            guard let host = try? RegistryHost(name), var section = Section(value) else {
-                mirror.note("not converted: '\(name.displayedWithoutSecrets)', which is no registry")
-                return
+        mutating func readRegistry(_ registry: ForeignValue.Pair) {
+            guard let host = try? RegistryHost(registry.key) else {
+                return mirror.note(
+                    "not converted: '\(registry.key.displayedWithoutSecrets)', which is no registry\(registry.place)"
+                )
             }
-            for image in section.take("images")?.pairs ?? [] { readTags(image, host) }
-            for image in section.take("images-by-tag-regex")?.pairs ?? [] {
-                guard let source = source(image.key, host), let pattern = image.value.text else { continue }
-                found.append((source, .pattern(pattern, excluding: nil), []))
+            guard var section = Section(registry.value.isNull ? .mapping([]) : registry.value) else {
+                return mirror.note("not converted: \(host), which is no mapping\(registry.place)")
             }
-            for image in section.take("images-by-semver")?.pairs ?? [] { readRange(image, host) }
+            let before = (found.count, mirror.items.count)
+            for image in section.mapping("images") ?? [] { readTags(image, host) }
+            for image in section.mapping("images-by-tag-regex") ?? [] { readExpression(image, host) }
+            for image in section.mapping("images-by-semver") ?? [] { readRange(image, host) }
+            if before == (found.count, mirror.items.count) {
+                mirror.note("\(host): it names no images\(registry.place)")
+            }
             mirror.registry(host) { settings in
                 if section.take("credentials") != nil { settings.addCredentials(for: host) }
                 if section.bool("tls-verify") == false {
@@ -59,48 +67,71 @@ enum SkopeoFile {
                         "'cert-dir: \(directory.displayedWithoutSecrets)': name its authority's file in ca_file"
                     )
                 }
-                settings.comments += section.leftovers()
+                settings.comments += section.leftovers(SkopeoFile.misshapen)
             }
         }
 
         private mutating func readTags(_ image: ForeignValue.Pair, _ host: RegistryHost) {
-            guard let source = source(image.key, host) else { return }
-            let texts = image.value.texts
-            if texts.isEmpty { found.append((source, .pattern(TagExpression.everything, excluding: nil), [])) }
-            for text in texts {
-                if let tag = try? TagName(text) {
+            guard let source = source(image, host) else { return }
+            guard image.value.pairs == nil else {
+                return mirror.note("not converted: \(source): its tags are no list\(image.place)")
+            }
+            let elements = image.value.elements ?? (image.value.isNull ? [] : [image.value])
+            if elements.isEmpty { found.append((source, .pattern(TagExpression.everything, excluding: nil), [])) }
+            for element in elements {
+                if let tag = element.text.flatMap({ try? TagName($0) }) {
                     found.append((source, .tag(tag), []))
                 } else {
-                    mirror.note(
-                        "not converted: \(source) at '\(text.displayedWithoutSecrets)': only tags can be entries"
-                    )
+                    let text = element.text.map { "'\($0.displayedWithoutSecrets)'" } ?? "what is no text"
+                    mirror.note("not converted: \(source) at \(text): only tags can be entries\(image.place)")
                 }
             }
         }
 
+        private mutating func readExpression(_ image: ForeignValue.Pair, _ host: RegistryHost) {
+            guard let source = source(image, host) else { return }
+            guard let text = image.value.isNull ? "" : image.value.text else {
+                return mirror.note("not converted: \(source): its expression is no text\(image.place)")
+            }
+            // An empty expression is found everywhere.
+            found.append((source, .pattern(text.isEmpty ? TagExpression.everything : text, excluding: nil), []))
+        }
+
         private mutating func readRange(_ image: ForeignValue.Pair, _ host: RegistryHost) {
-            guard let source = source(image.key, host), let text = image.value.text else { return }
+            guard let source = source(image, host) else { return }
+            let text = image.value.text ?? ""
             do throws(VersionRangeError) {
                 let range = try VersionRange(text, .skopeo)
                 found.append(
                     (source, .pattern(range.pattern, excluding: nil), ["versions \(text.displayedWithoutSecrets)"])
                 )
             } catch {
-                mirror.note("not converted: \(source) by '\(text.displayedWithoutSecrets)', which has \(error.reason)")
+                mirror.note(
+                    "not converted: \(source) by '\(text.displayedWithoutSecrets)', which has \(error.reason)\(image.place)"
+                )
             }
         }
 
-        private mutating func source(_ path: String, _ host: RegistryHost) -> RepositoryReference? {
+        private mutating func source(_ image: ForeignValue.Pair, _ host: RegistryHost) -> RepositoryReference? {
             do throws(ReferenceError) {
+                let path = image.key
                 let isShort = host == .dockerHub && !path.contains("/")
                 return RepositoryReference(
                     host: host,
                     repository: try RepositoryName(isShort ? "library/\(path)" : path)
                 )
             } catch {
-                mirror.note("not converted: \(error)")
+                mirror.note("not converted: \(error)\(image.place)")
                 return nil
             }
         }
     }
+
+    /// What is said of a key whose value is not what it should be.
+    private static let misshapen = [
+        "images": "is no mapping from repositories to lists of tags",
+        "images-by-tag-regex": "is no mapping from repositories to expressions",
+        "images-by-semver": "is no mapping from repositories to ranges of versions",
+        "tls-verify": "is neither true nor false", "cert-dir": "is no text",
+    ]
 }

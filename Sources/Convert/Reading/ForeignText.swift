@@ -5,6 +5,8 @@ import YAML
 /// The documents of one file, read within the bounds that configurations are read in.
 struct ForeignText {
     let documents: [ForeignValue]
+    /// What of it counts for nothing: keys that stand twice, merge keys without a mapping.
+    private(set) var notes: [String] = []
 
     /// - Throws: ``ConversionError`` for a text that is neither YAML nor JSON.
     init(_ text: String, file: String) throws(ConversionError) {
@@ -15,8 +17,13 @@ struct ForeignText {
         var documents: [ForeignValue] = []
         for part in Self.parts(of: text) {
             do throws(YAMLFailure) {
-                guard let root = try YAMLDocument(part.text).root, !root.isNull else { continue }
-                documents.append(ForeignValue(root))
+                let document = try YAMLDocument(part.text)
+                guard let root = document.root, !root.isNull else { continue }
+                documents.append(ForeignValue(root, after: part.firstLine - 1))
+                notes += document.misplaced.map { fault in
+                    "left out: '\(fault.path.displayedWithoutSecrets)', a key that stands twice or merges nothing "
+                        + "(line \(fault.position.line + part.firstLine - 1), column \(fault.position.column))"
+                }
             } catch {
                 let line = error.position.line + part.firstLine - 1
                 throw ConversionError(

@@ -22,12 +22,18 @@ struct Section {
         return value
     }
 
-    mutating func text(_ key: String) -> String? {
-        take(key)?.text
-    }
+    /// A key's text; what is none stays among what is left, and so it does with the others.
+    mutating func text(_ key: String) -> String? { take(key, as: \.text) }
 
-    mutating func bool(_ key: String) -> Bool? {
-        take(key)?.bool
+    mutating func bool(_ key: String) -> Bool? { take(key, as: \.bool) }
+
+    mutating func mapping(_ key: String) -> [ForeignValue.Pair]? { take(key, as: \.pairs) }
+
+    private mutating func take<Value>(_ key: String, as value: (ForeignValue) -> Value?) -> Value? {
+        guard let found = pairs.first(where: { $0.key == key })?.value else { return nil }
+        let result = value(found)
+        if result != nil || found.isNull { _ = take(key) }
+        return result
     }
 
     /// One comment for each key that nobody took: what is known of it, else that it is unknown.
@@ -38,7 +44,7 @@ struct Section {
         pairs.compactMap { pair in
             guard !pair.key.hasPrefix("x-") else { return nil }
             let words = advice[pair.key] ?? "has no counterpart"
-            return "\(Self.shown(pair.key, pair.value)): \(words)"
+            return "\(Self.shown(pair.key, pair.value)): \(words)\(pair.place)"
         }
     }
 
