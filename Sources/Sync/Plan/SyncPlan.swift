@@ -90,6 +90,9 @@ package struct EntryPlan: Sendable {
             get { details?.warnings ?? [] }
             set { details = Details(image: image, cost: cost, warnings: newValue) }
         }
+
+        /// All that a run would warn of.
+        package var told: [String] { (image?.missingPlatforms ?? []).map(TagRun.lack) + warnings }
     }
 
     /// Kept beside the tags, as a run over a long listing asks for none.

@@ -132,7 +132,7 @@ extension Syncer {
             let missing = tag.image?.missingPlatforms.map(TagRun.lack) ?? []
             let metadata = configuration.entries[position].metadata(of: tag)
             for warning in missing { logger.warning("\(warning)", metadata: metadata) }
-            row.warnings = missing + tag.warnings
+            row.warnings = tag.told
             return row
         }
         var row = row(of: position, tag: tag, .upToDate)

@@ -43,6 +43,10 @@ struct PlanDocument: Encodable {
         var code: String?
         /// What the source's listing says that the tag points at.
         var digest: String?
+        /// `true` where platforms are asked for and nobody has looked whether the image has them.
+        var platformsUnread: Bool?
+        /// What a run would warn of, one line each.
+        var warnings: [String]?
         var cost: Cost?
     }
 
@@ -97,17 +101,19 @@ extension PlanDocument.Entry {
         case .planned(let plan):
             warnings = plan.warnings
             explanation = plan.explanation.isEmpty ? nil : plan.explanation
-            tags = plan.tags.map(PlanDocument.Tag.init)
+            tags = plan.tags.map { PlanDocument.Tag($0, choosesPlatforms: !configured.platforms.isEmpty) }
         }
     }
 }
 
 extension PlanDocument.Tag {
-    init(_ tag: EntryPlan.Tag) {
+    init(_ tag: EntryPlan.Tag, choosesPlatforms: Bool) {
         sourceTag = tag.source.description
         targetTag = tag.target.description
         digest = tag.listed.digest?.description
         cost = tag.cost.map(PlanDocument.Cost.init)
+        platformsUnread = choosesPlatforms && tag.isUnread ? true : nil
+        warnings = tag.told.isEmpty ? nil : tag.told
         reason = tag.decision.reason
         switch tag.decision {
         case .copy: decision = .copy
@@ -118,6 +124,17 @@ extension PlanDocument.Tag {
         case .refused(let error):
             decision = .failed
             (reason, code) = ("\(error)", FailureCode(error).rawValue)
+        }
+    }
+}
+
+extension EntryPlan.Tag {
+    /// Whether its manifests would have to be read to tell what would be pushed.
+    fileprivate var isUnread: Bool {
+        switch decision {
+        case .copy: cost.map { $0.basis != .manifests } ?? false
+        case .compare: true
+        case .copyReferrers, .upToDate, .undecided, .refused: false
         }
     }
 }

@@ -103,6 +103,15 @@ enum PlanSchema {
                   "type": "string",
                   "pattern": "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"
                 },
+                "platforms_unread": {
+                  "description": "True where platforms are asked for and nobody has looked whether the image has them: a run may find some missing, or fail as it finds none. Absent otherwise.",
+                  "const": true
+                },
+                "warnings": {
+                  "description": "What a run would warn of, one line each; absent without any.",
+                  "type": "array",
+                  "items": { "type": "string" }
+                },
                 "cost": {
                   "description": "What the copy would cost beyond what is told before it in the document.",
                   "type": "object",

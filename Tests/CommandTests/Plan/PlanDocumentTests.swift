@@ -19,6 +19,31 @@ struct PlanDocumentTests {
         #expect((root["hosts"] != nil) == (kind == .plan))
     }
 
+    @Test(
+        "A tag whose platforms nobody has looked at says so, where some are asked for",
+        arguments: [("platforms: [linux/amd64]", 61), ("", 0)]
+    )
+    func unreadPlatforms(_ more: String, _ count: Int) throws {
+        let document = PlanDocument(try SamplePlan.plan(), of: try SamplePlan.configuration(more), kind: .plan)
+        let unread = document.entries.flatMap(\.tags).filter { $0.platformsUnread != nil }
+        #expect(unread.count == count)
+        #expect(unread.allSatisfy { $0.platformsUnread == true && $0.cost?.basis != "manifests" })
+        let text = try CacheDocument.text(document)
+        #expect(text.ranges(of: "\"platforms_unread\" : true").count == count)
+        #expect(try SchemaValidator(PlanSchema.text).problems(text) == [])
+    }
+
+    @Test("What a run would warn of a tag is told with it")
+    func warnings() throws {
+        var plan = try SamplePlan.plan()
+        guard case .planned(var entry) = plan.outcomes[0] else { return #expect(Bool(false), "a plan") }
+        entry.tags[0].warnings = ["something"]
+        plan.outcomes[0] = .planned(entry)
+        let document = PlanDocument(plan, of: try SamplePlan.configuration(), kind: .plan)
+        #expect(document.entries[0].tags.prefix(2).map(\.warnings) == [["something"], nil])
+        #expect(try SchemaValidator(PlanSchema.text).problems(CacheDocument.text(document)) == [])
+    }
+
     @Test("Totals and the figures of registries are the sums of the tags'")
     func sums() throws {
         let root = try JSONValue(parsing: Array(text(.plan).utf8))

@@ -10,10 +10,12 @@ enum SamplePlan {
         let description: String
     }
 
-    static func configuration() throws -> Configuration {
+    /// With another key of `sync`.
+    static func configuration(_ more: String = "") throws -> Configuration {
         try Configuration(
             yaml: """
                 sync:
+                  \(more)
                   entries:
                     - {source: alpine, target: registry.example.com/mirrors/alpine, tag_regex: '^3'}
                     - {source: nginx, target: registry.example.com/mirrors/nginx, tag_regex: 'alpine', os_normalize: true}
