@@ -66,6 +66,14 @@ enum Failure {
         }
     }
 
+    /// Tells of something beside a result on standard error: as a line of its own, or as log lines are where these are JSON.
+    static func remark(_ text: String) {
+        guard format == .json else { return StandardOutput.writeError(text.hasSuffix("\n") ? text : text + "\n") }
+        for line in text.split(separator: "\n") {
+            StandardOutput.writeError(LogOutput.jsonLine(.info, String(line), []))
+        }
+    }
+
     private static func tell(_ problems: [ConfigurationProblem]) {
         for problem in problems {
             if format == .json { tell("\(problem)") } else { write("\(problem)") }

@@ -65,6 +65,23 @@ struct JSONLinesTests {
         }
     }
 
+    @Test("What is told beside a result, or on standard error because standard output is taken")
+    func remarks() async throws {
+        try await Mirror.with { mirror async throws in
+            let workspace = mirror.workspace
+            for arguments in [
+                ["init", "-c", "first.yaml"], ["client-config", "docker", "--upstream", "quay.io"],
+                ["export", "-o", "-", "\(mirror.upstream.place("up/app")):1"],
+                ["export", "-o", "app.tar", "\(mirror.upstream.place("up/app")):1"],
+                ["import", "app.tar", "--receipt", "-"],
+            ] {
+                let result = try await workspace.launch([Workspace.program] + arguments, environment: Self.environment)
+                try Self.check(result, endsWith: 0)
+                if !arguments.contains("app.tar") || arguments.contains("-") { #expect(!result.errors.isEmpty) }
+            }
+        }
+    }
+
     @Test("A run that is interrupted", arguments: [(SIGINT, 130), (SIGTERM, 143)])
     func interrupted(signal: CInt, status: Int) async throws {
         try await Mirror.with { mirror async throws in

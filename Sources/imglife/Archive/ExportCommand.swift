@@ -169,8 +169,9 @@ struct ExportCommand: Subcommand {
             let report = try await display.showing { try await exporter.run(request) }
             let document = ExportDocument(report)
             // Standard output is the archive's own where that is written there.
-            let write = { [isTaken = place?.isStandardOutput == true] (text: String) throws in
-                if isTaken { StandardOutput.writeError(text) } else { try StandardOutput.write(text) }
+            let write = { [output, isTaken = place?.isStandardOutput == true] (text: String) throws in
+                guard isTaken else { return try StandardOutput.write(text) }
+                if output == .text { Failure.remark(text) } else { StandardOutput.writeError(text) }
             }
             if output == .text {
                 try write(document.text)

@@ -120,8 +120,9 @@ struct ImportCommand: Subcommand {
 
     private func tell(_ outcomes: [ImportOutcome]) throws {
         // Standard output is the receipt's own where that is written there.
-        let write = { [receipt] (text: String) throws in
-            if receipt == "-" { StandardOutput.writeError(text) } else { try StandardOutput.write(text) }
+        let write = { [receipt, output] (text: String) throws in
+            guard receipt == "-" else { return try StandardOutput.write(text) }
+            if output == .text { Failure.remark(text) } else { StandardOutput.writeError(text) }
         }
         if output == .json {
             let document = ImportDocument(outcomes)

@@ -57,7 +57,7 @@ struct ClientConfigCommand: Subcommand {
             lines.plainUpstreams = try plainHosts()
             lines.authorityFile = ca
             lines.credentials = try credentials()
-            for hint in lines.hints { StandardOutput.writeError("\(hint)\n") }
+            for hint in lines.hints { Failure.remark("\(hint)") }
             try StandardOutput.write(lines.text)
         }
     }

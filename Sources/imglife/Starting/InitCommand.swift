@@ -33,7 +33,7 @@ struct InitCommand: Subcommand {
             let file = parent.options.config ?? environment ?? "imglife.yaml"
             guard file != "-" else { return try StandardOutput.write(text) }
             try Self.create(file, text)
-            StandardOutput.writeError("wrote \(file.displaySafe); next: imglife --check, then imglife sync --dry-run\n")
+            Failure.remark("wrote \(file.displaySafe); next: imglife --check, then imglife sync --dry-run")
         }
     }
 
