@@ -61,6 +61,7 @@ struct HelpTests {
             (["help", "nonesuch"], "there is no command 'nonesuch'"), (["help", "snyc"], "did you mean 'sync'?"),
             (["help", "cache", "verfy"], "did you mean 'verify'?"),
             (["help", "enviroment"], "did you mean 'environment'?"),
+            (["help", "environment", "x"], "'help environment' takes no more words"),
         ]
     )
     func slips(arguments: [String], text: String) async throws {

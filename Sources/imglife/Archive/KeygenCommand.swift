@@ -21,6 +21,12 @@ struct KeygenCommand: Subcommand {
     )
     var file = "imglife.key"
 
+    func validate() throws {
+        guard file != "-" else {
+            throw ValidationError("a private key is not written to standard output; name a file with -o")
+        }
+    }
+
     func run() async throws {
         try await Failure.exiting {
             let key = ArchiveSigningKey()

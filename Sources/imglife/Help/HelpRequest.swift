@@ -24,6 +24,9 @@ enum HelpRequest {
         guard words.first == "help" else { return }
         let topic = Array(words.dropFirst())
         guard topic != [environment] else { throw CleanExit.message(EnvironmentHelp.text) }
+        guard topic.first != environment else {
+            throw ValidationError("'help \(environment)' takes no more words")
+        }
         guard topic != ["help"] else { throw CleanExit.helpRequest(Imglife.self) }
         throw CleanExit.helpRequest(try command(topic))
     }
