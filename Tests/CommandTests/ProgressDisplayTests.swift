@@ -20,14 +20,9 @@ struct ProgressDisplayTests {
         let clock = SteppedClock()
         let progress = SyncProgress()
         var screen = Screen(columns: Int(columns), rows: 8)
-        let display = ProgressDisplay(
-            mode: .auto,
-            progress: progress,
-            environment: ["TERM": "xterm"],
-            terminal: terminal,
-            clock: clock
-        )
-        #expect(display.form == .live)
+        let style = ProgressStyle(.auto, environment: ["TERM": "xterm"], terminal: terminal)
+        let display = ProgressDisplay(style: style, progress: progress, clock: clock)
+        #expect(style.form == .live)
         try await display.showing {
             progress.expect(entries: 1)
             await clock.step(by: .milliseconds(100))
@@ -171,16 +166,60 @@ struct ProgressDisplayTests {
         arguments: [
             (.auto, "xterm", true, .live), (.auto, "dumb", true, .plain), (.auto, nil, true, .plain),
             (.auto, "xterm", false, .plain), (.plain, "xterm", true, .plain), (.none, "xterm", true, .nothing),
-        ] as [(ProgressDisplay.Mode, String?, Bool, ProgressDisplay.Form)]
+        ] as [(ProgressStyle.Mode, String?, Bool, ProgressStyle.Form)]
     )
-    func forms(mode: ProgressDisplay.Mode, term: String?, isTerminal: Bool, form: ProgressDisplay.Form) throws {
+    func forms(mode: ProgressStyle.Mode, term: String?, isTerminal: Bool, form: ProgressStyle.Form) throws {
         let tty = try #require(PseudoTerminal(columns: 80, rows: 24))
-        let display = ProgressDisplay(
-            mode: mode,
-            progress: SyncProgress(),
+        let style = ProgressStyle(
+            mode,
             environment: term.map { ["TERM": $0] } ?? [:],
             terminal: Terminal(descriptor: isTerminal ? tty.descriptor : -1)
         )
-        #expect(display.form == form)
+        #expect(style.form == form)
+    }
+
+    @Test(
+        "Among log lines of JSON stand no bars, and who wants troubles only sees no progress",
+        .requires(.pseudoTerminal),
+        arguments: [
+            (.auto, .json, .info, .plain), (.plain, .json, .info, .plain), (.none, .json, .info, .nothing),
+            (.auto, .text, .warning, .nothing), (.auto, .json, .error, .nothing), (.auto, .text, .notice, .live),
+            (.plain, .text, .warning, .plain), (.auto, .text, .debug, .live),
+        ] as [(ProgressStyle.Mode, GlobalOptions.LogFormat, LogLevel, ProgressStyle.Form)]
+    )
+    func quietForms(
+        mode: ProgressStyle.Mode,
+        format: GlobalOptions.LogFormat,
+        level: LogLevel,
+        form: ProgressStyle.Form
+    ) throws {
+        let tty = try #require(PseudoTerminal(columns: 80, rows: 24))
+        let terminal = Terminal(descriptor: tty.descriptor)
+        let environment = ["TERM": "xterm"]
+        let style = ProgressStyle(
+            mode,
+            level: level.level,
+            format: format,
+            environment: environment,
+            terminal: terminal
+        )
+        #expect(style.form == form)
+    }
+
+    @Test("Progress of an import or a verification is a line of JSON among such lines", .requires(.pseudoTerminal))
+    func workInJSON() async throws {
+        let tty = try #require(PseudoTerminal(columns: 80, rows: 24))
+        let terminal = Terminal(descriptor: tty.descriptor)
+        let clock = SteppedClock()
+        let style = ProgressStyle(.auto, format: .json, environment: ["TERM": "xterm"], terminal: terminal)
+        let display = WorkProgress(style: style, clock: clock) { _ in "verified 1 of 2 blobs" }
+        try await display.showing {
+            await clock.step(by: .seconds(10))
+            await clock.step(by: .seconds(10))
+        }
+        let lines = tty.output().split(whereSeparator: \.isNewline)
+        #expect(lines.count == 1)
+        let value = try JSONValue(parsing: ByteBuffer(string: String(lines.first ?? "")))
+        #expect(value["message"]?.string == "verified 1 of 2 blobs")
     }
 }

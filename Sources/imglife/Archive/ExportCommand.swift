@@ -103,7 +103,7 @@ struct ExportCommand: Subcommand {
     var output = SyncCommand.Output.text
 
     @Option(help: "Progress on standard error: auto (bars on a terminal), plain (a line now and then) or none.")
-    var progress = ProgressDisplay.Mode.auto
+    var progress = ProgressStyle.Mode.auto
 
     func run() async throws {
         try await Failure.exiting {
@@ -165,7 +165,8 @@ struct ExportCommand: Subcommand {
                 client: client,
                 logger: session.logger
             )
-            let display = ProgressDisplay(mode: progress, progress: exporter.progress, environment: session.environment)
+            let style = ProgressStyle(progress, of: session)
+            let display = ProgressDisplay(style: style, progress: exporter.progress)
             let report = try await display.showing { try await exporter.run(request) }
             let document = ExportDocument(report)
             // Standard output is the archive's own where that is written there.

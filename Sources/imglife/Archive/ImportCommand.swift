@@ -70,7 +70,7 @@ struct ImportCommand: Subcommand {
     var output = CacheCommand.Output.text
 
     @Option(help: "Progress on standard error: auto (one line on a terminal), plain (a line now and then) or none.")
-    var progress = ProgressDisplay.Mode.auto
+    var progress = ProgressStyle.Mode.auto
 
     func validate() throws {
         guard files.count(where: { $0 == "-" }) <= 1 else {
@@ -173,7 +173,7 @@ struct ImportCommand: Subcommand {
         var options = options
         options.onBytes = { bytes.add($0) }
         do {
-            let report = try await bytes.showing(progress, environment: access.environment) {
+            let report = try await bytes.showing(ProgressStyle(progress, of: access.session)) {
                 try await ArchiveImporter(cache).run(source, options)
             }
             Self.warn(report, access.configuration.logger)

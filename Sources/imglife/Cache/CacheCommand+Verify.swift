@@ -54,7 +54,8 @@ struct CacheVerifyCommand: Subcommand {
         try await CacheAccess.run(parent.options, mayBeReadOnly: !repair) { [self] cache, access in
             let options = VerificationOptions(subset: subset, maximumDuration: maxDuration, startsOver: restart)
             let progress = VerificationProgress()
-            let display = WorkProgress(environment: access.environment) { Self.line(progress.snapshot, after: $0) }
+            let style = ProgressStyle(.auto, of: access.session)
+            let display = WorkProgress(style: style) { Self.line(progress.snapshot, after: $0) }
             let report = try await display.showing { try await cache.verify(options, progress: progress) }
             let repaired = repair ? try await Self.repair(report, cache, access) : nil
             let result = VerificationResult(report, repaired)

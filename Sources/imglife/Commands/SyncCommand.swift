@@ -49,7 +49,7 @@ struct SyncCommand: Subcommand {
     var output = Output.text
 
     @Option(help: "Progress on standard error: auto (bars on a terminal), plain (a line now and then) or none.")
-    var progress = ProgressDisplay.Mode.auto
+    var progress = ProgressStyle.Mode.auto
 
     @OptionGroup var repetition: RepetitionOptions
 
@@ -110,13 +110,7 @@ struct SyncCommand: Subcommand {
 
     /// A person who sees bars and the summary on one terminal needs no line of the log for each tag.
     private func isWatched(_ session: Session) -> Bool {
-        let display = ProgressDisplay(mode: mode(session), progress: SyncProgress(), environment: session.environment)
-        return display.form == .live && output == .text && isatty(STDOUT_FILENO) == 1 && session.logFormat == .text
-    }
-
-    /// Whoever wants to hear of nothing but troubles wants no progress either.
-    private func mode(_ session: Session) -> ProgressDisplay.Mode {
-        session.logger.logLevel > .notice && progress == .auto ? .none : progress
+        ProgressStyle(progress, of: session).form == .live && output == .text && isatty(STDOUT_FILENO) == 1
     }
 
     private func sync(
@@ -207,8 +201,7 @@ struct SyncCommand: Subcommand {
         _ measure: RunMeasure
     ) async throws -> SyncReport {
         let syncer = session.syncer(client, cache, options)
-        var display = ProgressDisplay(mode: mode(session), progress: syncer.progress, environment: session.environment)
-        display.format = session.logFormat
+        var display = ProgressDisplay(style: ProgressStyle(progress, of: session), progress: syncer.progress)
         display.wait = { waits.wait(oldest: client.oldestRequest) }
         if options.isWatched, !dryRun, session.logger.logLevel > .debug { display.finishedLines = Self.finishedLines }
         do {

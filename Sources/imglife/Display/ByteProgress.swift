@@ -26,36 +26,10 @@ final class ByteProgress: Sendable {
         return bytes <= total ? "\(verb) \(ByteCount(bytes, of: total))" : "\(verb) \(ByteCount(bytes))"
     }
 
-    /// Runs the work and shows meanwhile how far it is, as `mode` says.
-    func showing<Result>(
-        _ mode: ProgressDisplay.Mode,
-        environment: [String: String],
-        terminal: Terminal = .standardError,
-        _ work: () async throws -> Result
-    ) async throws -> Result {
-        switch ProgressDisplay.form(mode, environment: environment, terminal: terminal) {
-        case .nothing: return try await work()
-        case .plain:
-            async let _ = tell(every: .seconds(10)) { terminal.write($0 + "\n") }
-            return try await work()
-        case .live:
-            async let _ = draw(on: terminal)
-            return try await work()
-        }
-    }
-
-    private func draw(on terminal: Terminal) async {
-        await tell(every: .milliseconds(200)) { line in terminal.draw { _ in [line] } }
-        terminal.clear()
-    }
-
-    /// Silent as long as nothing changes, until the task is cancelled.
-    private func tell(every interval: Duration, _ show: @Sendable (String) -> Void) async {
-        var last = text
-        while (try? await Task.sleep(for: interval)) != nil {
-            let line = text
-            if line != last { show(line) }
-            last = line
-        }
+    /// Runs the work and shows meanwhile how far it is.
+    func showing<Result>(_ style: ProgressStyle, _ work: () async throws -> Result) async throws -> Result {
+        let first = text
+        let display = WorkProgress(style: style) { [self] _ in text == first ? nil : text }
+        return try await display.showing(work)
     }
 }

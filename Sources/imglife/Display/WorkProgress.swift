@@ -1,7 +1,6 @@
 /// Shows on standard error how far a long piece of work is: one live line on a terminal, else a line now and then.
 struct WorkProgress: Sendable {
-    let environment: [String: String]
-    var terminal = Terminal.standardError
+    let style: ProgressStyle
     var clock: any Clock<Duration> = ContinuousClock()
     /// Between two lines where nobody watches on a terminal.
     var interval: Duration = .seconds(10)
@@ -10,23 +9,25 @@ struct WorkProgress: Sendable {
 
     /// Runs the work and shows its progress meanwhile; nothing of it is left on a terminal afterwards.
     func showing<Result>(_ work: () async throws -> Result) async throws -> Result {
+        guard style.form != .nothing else { return try await work() }
         async let _ = show(clock)
         return try await work()
     }
 
+    /// Silent as long as nothing changes, until the task is cancelled.
     private func show(_ clock: some Clock<Duration>) async {
-        let isLive = ![nil, "", "dumb"].contains(environment["TERM"]) && terminal.isTerminal
+        let isLive = style.form == .live
         let start = clock.now
         var last: String?
         while (try? await clock.sleep(for: isLive ? .milliseconds(200) : interval)) != nil {
             let line = line(start.duration(to: clock.now))
             if isLive {
-                terminal.draw { size in line.map { [String($0.prefix(size.columns))] } ?? [] }
+                style.terminal.draw { size in line.map { [String($0.prefix(size.columns))] } ?? [] }
             } else if let line, line != last {
-                terminal.write(line + "\n")
+                style.tell(line)
             }
             last = line
         }
-        if isLive { terminal.clear() }
+        if isLive { style.terminal.clear() }
     }
 }
