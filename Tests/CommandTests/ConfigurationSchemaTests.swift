@@ -131,6 +131,63 @@ struct ConfigurationSchemaTests {
         #expect(!isAccepted(document))
         #expect(try !SchemaValidator(ConfigurationSchema.text).problems(document).isEmpty)
     }
+
+    private static let entryKeys = [
+        "tag_exclude", "keep_last", "os_normalize", "check_digest", "platforms", "lifecycle", "hooks", "referrers",
+        "tag_regex",
+    ]
+    private static let hostKeys = [
+        "endpoint", "plain_http", "ca_file", "hub_api", "max_connections", "mirrors", "auth_realms",
+    ]
+
+    /// Documents in which `@` stands for a value.
+    private static let places: [String] =
+        entryKeys.map { document(#""tag": "a", "\#($0)": @"#) }
+        + [
+            #""tag": @"#, #""tag_regex": @"#, #""tag": @, "tag_regex": "a""#, #""tag": null, "tag_regex": @"#,
+            #""tag": "a", "lifecycle": {"product": @, "track": "minor"}"#,
+            #""tag": "a", "lifecycle": {"product": "p", "track": @}"#,
+            #""tag": "a", "lifecycle": {"product": "p", "track": @, "extract": "minor"}"#,
+            #""tag": "a", "lifecycle": {"product": "p", "extract": @}"#,
+            #""tag": "a", "platforms": [@]"#, #""tag": "a", "hooks": {"post_sync": @}"#,
+            #""tag": "a", "hooks": {"post_sync": [@]}"#, #""tag": "a", "hooks": {"post_sync": [{"cmd": @}]}"#,
+            #""tag": "a", "hooks": {"post_sync": [{"cmd": "x", "timeout": @, "continue_on_error": null}]}"#,
+            #""tag": "a", "hooks": {"post_sync": [{"cmd": "x", "continue_on_error": @}]}"#,
+        ].map { document($0) }
+        + hostKeys.map { document(#""tag": "a""#, #", "registries": {"z.io": {"\#($0)": @}}"#) }
+        + [
+            #""cache": @"#, #""cache": {"path": @}"#, #""cache": {"max_size": @}"#, #""cache": {"min_free": @}"#,
+            #""registries": @"#, #""registries": {"z.io": @}"#, #""registries": {"z.io": {"mirrors": [@]}}"#,
+            #""registry": @"#, #""registry": {"url": @}"#, #""registry": {"insecure_registries": @}"#,
+            #""registry": {"insecure_registries": [@]}"#, #""lifecycle": @"#, #""lifecycle": {"eol_provider": @}"#,
+            #""lifecycle": {"eol_data_file": @}"#, #""lifecycle": {"eol_url": @}"#, #""build": @"#, #""x-a": @"#,
+        ].map { document(#""tag": "a""#, ", \($0)") }
+        + [
+            "@", #"{"sync": {"entries": @}}"#, #"{"sync": {"entries": [@]}}"#,
+            #"{"sync": {"entries": [{"source": @, "target": "c.io/d", "tag": "a"}]}}"#,
+            #"{"sync": {"entries": [{"source": "c.io/d", "target": @, "tag": "a"}]}}"#,
+            #"{"sync": {"platforms": @, "entries": [{"source": "c.io/d", "target": "e.io/d", "tag": "a"}]}}"#,
+            #"{"sync": {"hooks": @, "entries": [{"source": "c.io/d", "target": "e.io/d", "tag": "a"}]}}"#,
+        ]
+
+    private static let values = [
+        "null", #""""#, #""a""#, #""5""#, "5", "0", "1.5", "true", #""true""#, "[]", "{}", #"["a"]"#, "[null]",
+        #"{"a": "b"}"#, #""linux/amd64""#, #"["linux/amd64"]"#, #""30s""#, #""0s""#, #""10GiB""#, #""0""#,
+        #""http://a.io""#, #""a.io""#, #""a.io/b""#, #""a..io""#, #""a_b/c""#, #""a.io:0""#, #""a.io:5000""#,
+        #""a.io:5000/b""#, #""minor""#, #""-1""#, #""local""#, #""A/b""#, #""(""#,
+    ]
+
+    @Test("The schema takes what the reader takes and nothing else, whatever stands at a place", arguments: places)
+    func everywhere(_ place: String) throws {
+        let validator = try SchemaValidator(ConfigurationSchema.text)
+        for value in Self.values {
+            let document = place.replacing("@", with: value)
+            let problems = try validator.problems(document)
+            // Whether an expression compiles, and what may be no host, only the reader knows.
+            let isBeyond = value == #""(""# && place.contains("tag_") || value == #""A/b""# && place.contains("c.io/d")
+            #expect(isBeyond || isAccepted(document) == problems.isEmpty, "\(document): \(problems)")
+        }
+    }
 }
 
 extension String {

@@ -6,8 +6,8 @@ extension ConfigurationSchema {
               "type": "object",
               "required": ["source", "target"],
               "oneOf": [
-                { "required": ["tag"] },
-                { "required": ["tag_regex"] }
+                { "required": ["tag"], "properties": { "tag": { "$ref": "#/$defs/scalar" } } },
+                { "required": ["tag_regex"], "properties": { "tag_regex": { "$ref": "#/$defs/scalar" } } }
               ],
               "additionalProperties": false,
               "properties": {
@@ -21,25 +21,24 @@ extension ConfigurationSchema {
                 },
                 "tag": {
                   "description": "One fixed tag; that it is missing upstream is an error. Best in quotes: '3.20'.",
-                  "type": ["string", "number"],
+                  "type": ["string", "number", "boolean", "null"],
                   "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"
                 },
                 "tag_regex": {
                   "description": "Every tag that this RE2 expression is found in; anchor it with ^ and $.",
-                  "type": ["string", "number"],
+                  "type": ["string", "number", "boolean", "null"],
                   "minLength": 1,
                   "maxLength": 1024
                 },
                 "tag_exclude": {
                   "description": "Of the tags that tag_regex picks, those are left out that this RE2 expression is found in.",
-                  "type": ["string", "number"],
+                  "type": ["string", "number", "boolean", "null"],
                   "minLength": 1,
                   "maxLength": 1024
                 },
                 "keep_last": {
                   "description": "Only so many of the newest matching tags are selected. Nothing is ever deleted.",
-                  "type": "integer",
-                  "minimum": 1
+                  "$ref": "#/$defs/count"
                 },
                 "os_normalize": {
                   "description": "Rename OS-variant tags at the target: alpine3.21 becomes 1.22-alpine3.21.",
@@ -71,39 +70,48 @@ extension ConfigurationSchema {
               }
             },
             "tracking": {
-              "type": "object",
+              "type": ["object", "null"],
               "required": ["product"],
               "oneOf": [
-                { "required": ["track"] },
-                { "required": ["extract"] }
+                { "type": "null" },
+                {
+                  "type": "object",
+                  "required": ["track"],
+                  "properties": { "track": { "$ref": "#/$defs/scalar" } }
+                },
+                {
+                  "type": "object",
+                  "required": ["extract"],
+                  "properties": { "extract": { "$ref": "#/$defs/scalar" } }
+                }
               ],
               "additionalProperties": false,
               "properties": {
                 "product": {
                   "description": "The product's name at endoflife.date, such as alpine-linux.",
-                  "type": "string",
+                  "type": ["string", "number", "boolean"],
                   "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$"
                 },
                 "track": {
                   "description": "What of a version names its cycle: minor, 3.21 of 3.21.3; major, 22 of 22.04.",
-                  "type": "string",
-                  "enum": ["minor", "major"]
+                  "type": ["string", "null"],
+                  "enum": ["minor", "major", null]
                 },
                 "extract": {
                   "description": "The old name of track.",
-                  "type": "string",
-                  "enum": ["minor", "major"],
+                  "type": ["string", "null"],
+                  "enum": ["minor", "major", null],
                   "deprecated": true
                 }
               }
             },
             "hooks": {
-              "type": "object",
+              "type": ["object", "null"],
               "additionalProperties": false,
               "properties": {
                 "post_sync": {
                   "description": "Run in this order; after one that fails the others are skipped.",
-                  "type": "array",
+                  "type": ["array", "null"],
                   "items": { "$ref": "#/$defs/hook" }
                 }
               }
@@ -115,7 +123,7 @@ extension ConfigurationSchema {
               "properties": {
                 "cmd": {
                   "description": "Runs as /bin/sh -c; see the IMGLIFE_ variables for what it is told.",
-                  "type": "string",
+                  "$ref": "#/$defs/scalar",
                   "minLength": 1
                 },
                 "timeout": {

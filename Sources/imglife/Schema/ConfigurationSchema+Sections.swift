@@ -3,44 +3,37 @@ extension ConfigurationSchema {
     static let sections = #"""
             "cache": {
               "description": "The content-addressed local cache.",
-              "type": "object",
+              "type": ["object", "null"],
               "additionalProperties": false,
               "properties": {
                 "path": {
                   "description": "Its directory; a relative one lies beside this file. --cache-dir overrides it.",
-                  "type": "string",
-                  "minLength": 1,
+                  "$ref": "#/$defs/text",
                   "default": "var/cache"
                 },
                 "max_size": {
                   "description": "Above it the least recently used blobs are removed: 50GiB. No limit by default.",
-                  "oneOf": [
-                    { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? ?([kKmMgGtTpPeE][iI]?)?[bB]?$" },
-                    { "type": "integer", "minimum": 1 }
-                  ]
+                  "$ref": "#/$defs/size"
                 },
                 "min_free": {
                   "description": "No download begins that would leave less free on the disk: 5GiB. 5 % and at least 1 GiB by default.",
-                  "oneOf": [
-                    { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? ?([kKmMgGtTpPeE][iI]?)?[bB]?$" },
-                    { "type": "integer", "minimum": 1 }
-                  ]
+                  "$ref": "#/$defs/size"
                 }
               }
             },
             "registries": {
               "description": "How hosts are reached, by host[:port].",
-              "type": "object",
+              "type": ["object", "null"],
               "propertyNames": { "$ref": "#/$defs/host" },
               "additionalProperties": { "$ref": "#/$defs/registryOptions" }
             },
             "registry": {
               "description": "A section of sibling tools, of which two keys count; the others are ignored.",
-              "type": "object",
+              "type": ["object", "null"],
               "properties": {
                 "insecure_registries": {
                   "description": "Hosts that are reached over plain HTTP.",
-                  "type": "array",
+                  "type": ["array", "null"],
                   "items": { "$ref": "#/$defs/host" }
                 },
                 "url": {
@@ -50,19 +43,18 @@ extension ConfigurationSchema {
             },
             "lifecycle": {
               "description": "Where end-of-life dates come from.",
-              "type": "object",
+              "type": ["object", "null"],
               "additionalProperties": false,
               "properties": {
                 "eol_provider": {
                   "description": "endoflife asks the API and keeps its answers; local reads the data file alone.",
-                  "type": "string",
-                  "enum": ["endoflife", "local"],
+                  "type": ["string", "null"],
+                  "enum": ["endoflife", "local", null],
                   "default": "endoflife"
                 },
                 "eol_data_file": {
                   "description": "The data file; a relative path lies beside this file.",
-                  "type": "string",
-                  "minLength": 1,
+                  "$ref": "#/$defs/text",
                   "default": "eol-data.yaml"
                 },
                 "eol_url": {
@@ -95,8 +87,7 @@ extension ConfigurationSchema {
                 },
                 "ca_file": {
                   "description": "A PEM file with authorities trusted besides the system's; relative to this file.",
-                  "type": "string",
-                  "minLength": 1
+                  "$ref": "#/$defs/text"
                 },
                 "hub_api": {
                   "description": "The base URL of a Docker Hub API that lists this host's tags.",
@@ -104,17 +95,16 @@ extension ConfigurationSchema {
                 },
                 "max_connections": {
                   "description": "At most so many connections at a time.",
-                  "type": "integer",
-                  "minimum": 1
+                  "$ref": "#/$defs/count"
                 },
                 "mirrors": {
                   "description": "Hosts that are asked first, in this order.",
-                  "type": "array",
+                  "type": ["array", "null"],
                   "items": { "$ref": "#/$defs/host" }
                 },
                 "auth_realms": {
                   "description": "Hosts whose token services may be given the credentials for this one.",
-                  "type": "array",
+                  "type": ["array", "null"],
                   "items": { "$ref": "#/$defs/host" }
                 }
               }

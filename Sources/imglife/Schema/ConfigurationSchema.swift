@@ -21,7 +21,7 @@ enum ConfigurationSchema {
     private static let sync = #"""
             "sync": {
               "description": "What is mirrored. Only commands that copy need it.",
-              "type": "object",
+              "type": ["object", "null"],
               "required": ["entries"],
               "additionalProperties": false,
               "properties": {
