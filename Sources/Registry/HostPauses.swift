@@ -12,6 +12,8 @@ final class HostPauses: Sendable {
 
     private let isAny = Atomic(false)
     private let state = Mutex(State())
+    /// Those to whom registries lead, and who have wanted no requests for a time.
+    private let strangers = Mutex<[Origin: HostPatience]>([:])
     private let timer: Timer
 
     init(_ timer: Timer) {
@@ -30,6 +32,34 @@ final class HostPauses: Sendable {
             return Array(state.watchers.values)
         }
         for watcher in watchers { watcher.yield() }
+    }
+
+    /// How somebody is left alone to whom registries lead, once that was wanted.
+    func stranger(at origin: Origin) -> HostPatience? { strangers.withLock { $0[origin] } }
+
+    /// The same, from now on.
+    func stranger(at origin: Origin, _ retry: Retry) -> HostPatience {
+        strangers.withLock {
+            $0.remembered(origin) { HostPatience(HostGate(limit: 1, timer: retry.timer), retry) }
+        }
+    }
+
+    /// Leaves somebody alone for the time that was wanted; who leads there has places for others meanwhile.
+    ///
+    /// - Throws: an error that has that time, or says that nobody waits for so long.
+    func check(_ request: HTTPRequest, at origin: Origin) throws(RegistryError) {
+        guard let stranger = stranger(at: origin) else { return }
+        var error: RegistryError
+        do throws(RegistryError) {
+            try stranger.check(request)
+            guard let left = stranger.gate.pauseLeft else { return }
+            error = request.context.error(.unavailable, "it wants no requests for a time", status: 429)
+            error.pause = left
+        } catch let refusal {
+            error = refusal
+        }
+        error.blames(origin)
+        throw error
     }
 
     /// Whether a registry wants nothing now.

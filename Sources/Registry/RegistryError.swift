@@ -98,12 +98,14 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     var isAwaitingSource = false
     /// Whether the repository has taken something before: what is missing is not the repository.
     var isRepositoryThere = false
-    /// How long the registry wants to be left alone; nobody is let through before.
+    /// How long the registry, or whoever it leads to, wants to be left alone.
     var pause: Duration?
     /// How many tries were made, once there are to be no more.
     package var tries: Int?
-    /// To whom there is no connection, where that is not the registry itself: a token service, a content network.
+    /// Who failed, where that is not the registry itself: a token service, a content network.
     var other: String?
+    /// Whether it is the registry that has led there, by a redirect or with the place of an upload.
+    var isLed = false
     /// The proxy to which there is no connection, or that lets none through.
     var proxy: String?
     /// Under whose name credentials were looked for, where that is not the registry's.

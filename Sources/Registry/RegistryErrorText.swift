@@ -11,8 +11,8 @@ extension RegistryError {
             "\(location): not allowed to \(action.rawValue)\(other.map { " at \($0.displaySafe)" } ?? "")\(statusText)"
                 + "\(detailText): \(permissionAdvice)"
         case .rateLimited(let until):
-            "\(server): rate limited until \(until.formatted(.iso8601))\(statusText)\(detailText): "
-                + "try again then, or use credentials with a higher limit"
+            "\(other.map(named) ?? server): rate limited until \(until.formatted(.iso8601))\(statusText)\(detailText): "
+                + (isLed ? "try again then" : "try again then, or use credentials with a higher limit")
         default:
             "\(location): cannot \(action.rawValue): \(happened)\(triesText)" + (advice.map { ": \($0)" } ?? "")
         }
@@ -58,7 +58,11 @@ extension RegistryError {
     private var server: String { (other ?? location.host.description).displaySafe }
 
     private var otherText: String {
-        (proxy.map { "the proxy \($0)" } ?? other).map { "\($0.displaySafe): " } ?? ""
+        (proxy.map { "the proxy \($0.displaySafe) of \(server)" } ?? other.map(named)).map { "\($0): " } ?? ""
+    }
+
+    private func named(_ other: String) -> String {
+        other.displaySafe + (isLed ? " (redirected from \(location.host))" : "")
     }
 
     private var triesText: String { tries.map { $0 > 1 ? ", after \($0) tries" : "" } ?? "" }
@@ -121,7 +125,7 @@ extension RegistryError {
             "create the repository or project first where the registry needs that"
         case .tooLarge where status == 413 && code == nil:
             "the limit may be that of a proxy before it, such as nginx's client_max_body_size"
-        case .unavailable where status == 429 || code == .tooManyRequests:
+        case .unavailable where !isLed && (status == 429 || code == .tooManyRequests):
             "try again later, or use credentials with a higher limit"
         default: nil
         }

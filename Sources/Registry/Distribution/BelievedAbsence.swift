@@ -7,7 +7,8 @@ import Synchronization
 /// everything.
 ///
 /// A 404 in a registry's words is one. Any other is believed where somebody answers as a registry at the base
-/// (OCI distribution-spec 1.1.1, end-1), and an outage elsewhere.
+/// (OCI distribution-spec 1.1.1, end-1), and an outage elsewhere. Whoever leads to somebody else has not said that it is
+/// not there: what that one lacks is an outage too, unless it is a registry and says so.
 final class BelievedAbsence: HTTPHandler {
     /// How long a registry counts as there that was asked: nobody asks it again for each thing that it lacks.
     private static let lifetime = Duration.seconds(5)
@@ -24,6 +25,7 @@ final class BelievedAbsence: HTTPHandler {
 
     func send(_ request: HTTPRequest) async throws -> HTTPResponse {
         let response = try await next.send(request)
+        if response.isLost, doubts(request) { throw lost(response, request) }
         guard response.status == 404, response.isHome, doubts(request), !response.saysErrors else { return response }
         guard try await isRegistry(request) else {
             throw request.context.error(
@@ -33,6 +35,13 @@ final class BelievedAbsence: HTTPHandler {
             )
         }
         return response
+    }
+
+    /// The next try gets another address; HEAD is no try, as a GET may be led elsewhere.
+    private func lost(_ response: HTTPResponse, _ request: HTTPRequest) -> RegistryError {
+        var error = RegistryError(response, request.context)
+        (error.kind, error.isRetriedOnce) = (request.method == .HEAD ? .rejected : .unavailable, false)
+        return error
     }
 
     /// Not where something else is asked next all the same: a GET after a manifest's HEAD, the whole after a range, the tag in the

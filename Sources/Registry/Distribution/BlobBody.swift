@@ -8,9 +8,18 @@ struct BlobBody {
     private let transport: HTTPTransport
     /// Of the whole blob, in bytes, for messages.
     private let size: Int64
+    /// Who sends it.
+    private let response: HTTPResponse
     private var iterator: HTTPBody.AsyncIterator
 
-    init(_ body: HTTPBody, of size: Int64, _ context: CallContext, _ transport: HTTPTransport) {
+    init(
+        _ body: HTTPBody,
+        of response: HTTPResponse,
+        size: Int64,
+        _ context: CallContext,
+        _ transport: HTTPTransport
+    ) {
+        self.response = response
         self.size = size
         self.context = context
         self.transport = transport
@@ -34,7 +43,7 @@ struct BlobBody {
             guard let failure = WireFailure(error) else { throw error }
             // Whatever breaks within a body is a broken connection: the head was fine.
             let isTimeout = failure.kind == .timeout
-            throw context.error(
+            throw self.error(
                 isTimeout ? .timeout : .connection(.reset),
                 isTimeout
                     ? "the transfer stood still at byte \(offset) of \(size)"
@@ -42,5 +51,12 @@ struct BlobBody {
                 cause: failure.cause
             )
         }
+    }
+
+    /// Says who sends it, too.
+    func error(_ kind: RegistryError.Kind, _ detail: String, cause: (any Error)? = nil) -> RegistryError {
+        var error = context.error(kind, detail, cause: cause)
+        error.blames(response)
+        return error
     }
 }

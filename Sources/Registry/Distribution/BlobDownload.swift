@@ -113,7 +113,8 @@ struct BlobDownload {
                 }
                 windows?.begin(entityTag: hasChangingTags ? nil : response.header("ETag"))
                 if response.contentLength != nil { try await announce(deliver) }
-                try await receive(BlobBody(body, of: descriptor.size, context, client.transport), part, &scope, deliver)
+                let blob = BlobBody(body, of: response, size: descriptor.size, context, client.transport)
+                try await receive(blob, part, &scope, deliver)
             }
         } catch let error as RegistryError where asksRange && error.isRefusalOfRange {
             hasNoRanges = true
@@ -206,7 +207,7 @@ struct BlobDownload {
         }
         guard position == part.upperBound else {
             throw encoding()
-                ?? context.error(.connection(.reset), "the transfer ended at byte \(offset) of \(descriptor.size)")
+                ?? body.error(.connection(.reset), "the transfer ended at byte \(offset) of \(descriptor.size)")
         }
     }
 
@@ -238,6 +239,7 @@ struct BlobDownload {
         let detail = response?.isWebPage == true ? RegistryError.webPage : detail
         var error = context.error(.protocolViolation, "\(descriptor.digest): \(detail)")
         error.isRetriedOnce = true
+        if let response { error.blames(response) }
         return error
     }
 }

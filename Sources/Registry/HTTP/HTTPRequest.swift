@@ -84,6 +84,10 @@ struct HTTPResponse: Sendable {
     /// Whether the service itself answers, and not somebody to whom it has led.
     var isHome: Bool { home.map { $0.origin == url.origin } ?? true }
 
+    /// Whether it is not where the registry has led, and nobody says so who is a registry himself: an address that was signed
+    /// has expired, or a store lags behind.
+    var isLost: Bool { !isHome && [404, 410].contains(status) && !saysErrors }
+
     /// The address that a `Location` means.
     func address(_ reference: some StringProtocol) -> HTTPURL? { url.resolving(reference)?.below(home) }
 

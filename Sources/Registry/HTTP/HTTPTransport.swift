@@ -132,6 +132,7 @@ final class HTTPTransport: HTTPHandler {
             if Task.isCancelled { throw CancellationError() }
             guard var failure = WireFailure(error) else { throw error }
             if request.isElsewhere { failure.other = request.url.origin.authority }
+            failure.isLed = request.home.map { $0.origin != request.url.origin } ?? false
             if failure.isConnecting { failure.proxy = proxies.proxy(for: request.url.origin).map { "\($0)" } }
             throw failure
         }

@@ -21,6 +21,8 @@ struct WireFailure: Error, Sendable {
     var isConnecting = false
     /// Whom it is about, where that is not the registry itself.
     var other: String?
+    /// Whether the registry has led there.
+    var isLed = false
     /// The proxy that it is about.
     var proxy: String?
     var cause: (any Error)?

@@ -19,6 +19,7 @@ extension RegistryError {
             user: authorization.credential?.user,
             cause: errors.first
         )
+        blames(response)
         // An address that was signed may have expired on the way to it: the next try gets another.
         let isExpiry = context.action == .readBlob && !response.isHome && hasStatus(400, 403, 410)
         // What is no answer though it says that all is well is somebody else's, for a moment perhaps.
@@ -35,6 +36,7 @@ extension RegistryError {
         } else if [401, 403].contains(response.status), !response.isHome {
             kind = .rejected
             code = nil
+            other = nil
             detail = "it leads to \(response.url.origin), which refuses the request"
             credential = nil
         } else if kind == .unauthorized {
@@ -51,6 +53,16 @@ extension RegistryError {
         if context.action == .getToken, response.url.origin.host != context.location.host.name {
             other = response.url.origin.authority
         }
+    }
+
+    /// Names who has answered, where that is somebody to whom the registry has led.
+    mutating func blames(_ response: HTTPResponse) {
+        if !response.isHome { blames(response.url.origin) }
+    }
+
+    mutating func blames(_ origin: Origin) {
+        isLed = true
+        if origin.authority != location.host.description { other = origin.authority }
     }
 
     private static func kind(status: Int, errors: [DistributionError], _ body: ByteBuffer) -> Kind {
@@ -83,6 +95,7 @@ extension RegistryError {
     ) -> String {
         let who =
             switch context.action {
+            case _ where !response.isHome: "it"
             case .getToken: "the token service"
             case .readDocument: "the service"
             default: "the registry"

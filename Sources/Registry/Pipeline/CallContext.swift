@@ -37,6 +37,7 @@ struct CallContext: Sendable {
             status: response.status
         )
         error.isRetriedOnce = true
+        error.blames(response)
         return error
     }
 
@@ -50,6 +51,7 @@ struct CallContext: Sendable {
             error.isStale = failure.isStale
             error.isAwaitingSource = failure.isAwaitingSource
             error.other = failure.other.flatMap { $0 == location.host.description ? nil : $0 }
+            error.isLed = failure.isLed
             error.proxy = failure.proxy
             throw error
         } catch let refused as RealmRefused {

@@ -20,6 +20,8 @@ struct FollowRedirects: HTTPHandler {
     var freedom = Freedom.reading
     /// For those to whom a redirect leads, and who want to know who asks.
     var guests: GuestTokens?
+    /// Who of those to whom a redirect leads wants no requests for a time.
+    var pauses: HostPauses?
 
     func send(_ first: HTTPRequest) async throws -> HTTPResponse {
         guard case .url(var url) = first.target else { return try await next.send(first) }
@@ -44,6 +46,7 @@ struct FollowRedirects: HTTPHandler {
 
     /// Asks somebody else without credentials, once more when a token for everybody is to be had.
     private func sendAsGuest(_ request: HTTPRequest, to url: HTTPURL) async throws -> HTTPResponse {
+        try pauses?.check(request, at: url.origin)
         guard let guests else { return try await next.send(request) }
         var token = try await guests.token(for: request, at: url)
         var response = try await send(request, with: token)

@@ -17,13 +17,11 @@ final class HostClient: Sendable {
     /// Whether the host has said by GET too that something is not there of which HEAD knew nothing.
     let trustsHEAD = Atomic(false)
     private let gate: HostGate
-    private let refusals: LongRefusals
+    private let patience: HostPatience
     /// What the host has places for, whichever client asks.
     private let places: RegistryConnections.Places?
     private let leavesRoom: Bool
     private let stack: any HTTPHandler
-    /// How long a host may want no requests, and answer nothing else, before it is given up for as long as it wants none.
-    private static let patience = Duration.seconds(900)
     /// How long an answer may take that nobody waits for.
     private static let patienceAfterwards = Duration.seconds(5)
     private let mounted = Mutex<Set<Mount>>([])
@@ -53,14 +51,13 @@ final class HostClient: Sendable {
         self.places = places
         oneConnection = places?.oneConnection ?? OneConnection(retry.timer)
         leavesRoom = configuration.leavesRoom
-        refusals = LongRefusals(patience: retry.policy.maximumRetryAfter, timer: retry.timer)
+        patience = HostPatience(gate, retry)
         self.stack = RateLimit(
             next: stack,
             host: name,
-            gate: gate,
+            patience: patience,
             places: places?.gate ?? gate,
             retry: retry,
-            refusals: refusals,
             pauses: transport.pauses
         )
     }
@@ -79,7 +76,12 @@ final class HostClient: Sendable {
             stack: FollowRedirects(next: transport, freedom: .none)
         )
         let fetcher = TokenFetcher(service: tokens)
-        let redirects = FollowRedirects(next: transport, freedom: .full, guests: GuestTokens(fetcher))
+        let redirects = FollowRedirects(
+            next: transport,
+            freedom: .full,
+            guests: GuestTokens(fetcher),
+            pauses: transport.pauses
+        )
         let timer = Timer(configuration.clock)
         let settings = configuration.hosts[host]
         let authorizer = Authorizer(
@@ -106,7 +108,7 @@ final class HostClient: Sendable {
     convenience init(_ origin: Origin, configuration: RegistryConfiguration, transport: HTTPTransport) {
         let reach = Reach(
             Endpoint(base: HTTPURL(origin: origin, path: "/")),
-            next: FollowRedirects(next: transport),
+            next: FollowRedirects(next: transport, pauses: transport.pauses),
             timer: Timer(configuration.clock)
         )
         self.init(origin.authority, configuration, transport, stack: reach)
@@ -139,7 +141,7 @@ final class HostClient: Sendable {
         _ request: HTTPRequest,
         _ use: (HTTPResponse) async throws -> Result
     ) async throws -> Result {
-        try checkPatience(request)
+        try patience.check(request)
         if let limit = counted.makesRoom(request.lane) { tell(limit, request) }
         do {
             let waits = !request.context.budget.hasAlternative
@@ -154,33 +156,11 @@ final class HostClient: Sendable {
             }
             return result
         } catch let paused as HostGate.Paused {
-            throw refusal(request.context, "it wants no requests for a time", left: paused.left)
+            throw patience.refusal(request.context, "it wants no requests for a time", left: paused.left)
         } catch var error as RegistryError where error.kind == .notFound {
             error.isRepositoryThere = pushed.withLock { $0.contains(error.location.repository) }
             throw error
         }
-    }
-
-    /// Where one operation after the other would wait in vain, those that begin later need not.
-    private func checkPatience(_ request: HTTPRequest) throws {
-        if let standing = refusals.standing(against: request) {
-            throw refusal(request.context, "", status: standing.status, left: standing.left)
-        }
-        guard let left = gate.pauseLeft(refusingFor: Self.patience) else { return }
-        throw refusal(
-            request.context,
-            "it has refused everything for \(Self.patience.components.seconds / 60) minutes",
-            left: left
-        )
-    }
-
-    private func refusal(
-        _ context: CallContext,
-        _ detail: String,
-        status: Int = 429,
-        left: Duration
-    ) -> RegistryError {
-        retry.rateLimited(context.error(.unavailable, detail, status: status), left)
     }
 
     private func exchange<Result>(

@@ -131,7 +131,8 @@ final class HostGate: Sendable {
         }
     }
 
-    private var pauseLeft: Duration? {
+    /// How much longer everything is held back.
+    var pauseLeft: Duration? {
         let now = timer.now()
         return state.withLock { $0.resumesAt.flatMap { $0 > now ? $0 - now : nil } }
     }

@@ -6,17 +6,16 @@ import OCI
 struct RateLimit: HTTPHandler {
     let next: any HTTPHandler
     let host: String
-    let gate: HostGate
+    let patience: HostPatience
     /// Where it is decided how many requests there are at a time.
     let places: HostGate
     let retry: Retry
-    let refusals: LongRefusals
     let pauses: HostPauses
 
     func send(_ request: HTTPRequest) async throws -> HTTPResponse {
         let response = try await next.send(request)
         guard !request.accepted.contains(response.status) else {
-            answered(request)
+            answered(request, response)
             return response
         }
         var error = RegistryError(response, request.context)
@@ -26,15 +25,17 @@ struct RateLimit: HTTPHandler {
         if isLimit || [429, 503].contains(response.status) || error.code == .tooManyRequests {
             bound(error, request.context)
             pause(&error, response, request)
+            if !response.isHome { patience.answered(request) }
         } else {
-            answered(request)
+            answered(request, response)
         }
         throw error
     }
 
-    private func answered(_ request: HTTPRequest) {
-        gate.answered()
-        refusals.answered(request)
+    /// Who leads to somebody else has answered as well.
+    private func answered(_ request: HTTPRequest, _ response: HTTPResponse) {
+        patience.answered(request)
+        if !response.isHome { pauses.stranger(at: response.url.origin)?.answered(request) }
     }
 
     private func bound(_ error: RegistryError, _ context: CallContext) {
@@ -59,16 +60,18 @@ struct RateLimit: HTTPHandler {
         let delay = max(told ?? .zero, ordinary)
         let isOrdinary =
             !context.budget.hasAlternative && (delay == ordinary && told != ordinary || delay < .seconds(1))
+        let refusing = response.isHome ? patience : pauses.stranger(at: response.url.origin, retry)
         // A wait that is too long fails the operation at once, and all that would ask the same.
         if !isOrdinary, delay > retry.policy.maximumRetryAfter {
-            refusals.refused(request, status: response.status, for: delay)
+            refusing.refusals.refused(request, status: response.status, for: delay)
         }
         if isOrdinary || delay <= retry.policy.maximumRetryAfter {
-            let isNew = gate.pause(for: delay)
+            let isNew = refusing.gate.pause(for: delay)
+            // What needs the one needs the other.
             pauses.begins(at: context.location.host, for: delay)
             if isNew, !context.budget.hasAlternative {
                 let code = error.code.map { " \($0.rawValue)" } ?? ""
-                retry.tell(host, "\(response.status)\(code)", waits: delay)
+                retry.tell(error.other ?? host, "\(response.status)\(code)", waits: delay)
             }
         }
         if !isOrdinary { error.pause = delay }

@@ -65,7 +65,7 @@ final class RetryBudget: Sendable {
         case .giveUp(let final): throw final
         case .wait(let delay, let next):
             // What is not there yet, or not at this mirror, worries nobody.
-            let isExpected = error.kind == .notFound || error.isLag
+            let isExpected = error.kind == .notFound || error.isLag || error.pause != nil
             retry.logger.log(
                 level: isExpected ? .debug : .warning,
                 "trying again",
@@ -88,8 +88,11 @@ final class RetryBudget: Sendable {
         if let pause = error.pause {
             state.refusals += 1
             state.waited += pause
-            return state.waited <= retry.policy.maximumRetryAfter && !hasAlternative
-                ? .again : .giveUp(final(retry.rateLimited(error, pause), state))
+            guard state.waited <= retry.policy.maximumRetryAfter, !hasAlternative else {
+                return .giveUp(final(retry.rateLimited(error, pause), state))
+            }
+            // A gate holds back what is asked of the registry itself.
+            return error.isLed ? .wait(pause, next: state.failures + 1) : .again
         }
         if error.isStale, state.staleConnections < Self.keptConnections {
             state.staleConnections += 1

@@ -44,7 +44,7 @@ struct WindowRequest: Sendable {
         if let strong = entityTag?.strongEntityTag { request.headers.add(name: "If-Range", value: strong) }
         let response = try await client.sendInPlace(request)
         guard case .stream(let body) = response.body, isPart(response, window.range) else { throw OtherAnswer() }
-        try await receive(BlobBody(body, of: size, request.context, client.transport), window)
+        try await receive(BlobBody(body, of: response, size: size, request.context, client.transport), window)
     }
 
     /// Whether it is exactly the part that was asked for, of the same blob.

@@ -114,6 +114,9 @@ struct ProvokedTroubleTests {
             )
             return try await mirror.workspace.run("sync")
         },
+        Trouble("… (redirected from …): …") {
+            $0.upstream.script(.init("GET", .blobs, times: nil), .redirect(toOrigin: "http://127.0.0.1:1"))
+        },
         Trouble(
             "check the host's name and the network",
             configured: entry.replacing("$UP", with: "none.invalid/app")
