@@ -12,7 +12,7 @@ import Testing
 struct MirrorOutageTests {
     @Test(
         "A mirror that gives no good answer three times in a row is left out for the rest of the run",
-        arguments: [Action.status(500), .status(503), .resetBeforeHead]
+        arguments: [Action.status(500), .status(503), .resetBeforeHead, .html]
     )
     func leftOut(action: Action) async throws {
         try await MirrorFixture.with { fixture in
@@ -25,6 +25,30 @@ struct MirrorOutageTests {
             #expect(fixture.warnings("a mirror fails") == 1)
             #expect(fixture.run.log.text.split(separator: "not asked again").count == 2)
         }
+    }
+
+    @Test("A server leaves a mirror out for a minute that answers with a web page three times in a row")
+    func leftOutByServers() async throws {
+        let (clock, log) = (TestClock(), LogText())
+        let location = try RepositoryReference("mirror.example.com/library/app")
+        let page = RegistryError(
+            kind: .protocolViolation,
+            action: .readManifest,
+            location: location,
+            detail: RegistryError.webPage
+        )
+        try await RegistryClient.with(try configuration) { client in
+            let mirror = client.repository(location, for: .pull)
+            let health = MirrorHealth(logger: log.logger, clock: clock, rest: .seconds(60))
+            for isAsked in [true, true, false] {
+                health.failed(location, page)
+                #expect(health.reachable([mirror]).isEmpty != isAsked)
+            }
+            clock.advance(by: .seconds(60))
+            #expect(health.reachable([mirror]).count == 1)
+        }
+        let warnings = log.text.split(separator: "\n").filter { $0.hasPrefix("warning") }
+        #expect(warnings.count == 1 && warnings.first?.contains(RegistryError.webPage) == true, "\(log.text)")
     }
 
     @Test(

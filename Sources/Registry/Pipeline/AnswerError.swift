@@ -161,6 +161,9 @@ extension RegistryError {
         }
     }
 
+    /// Somebody answers in the registry's place who tells people something: to log in, or that the network is another's.
+    package var isWebPage: Bool { kind == .protocolViolation && detail.hasSuffix(Self.webPage) }
+
     /// The registry gives no answer of its own; a wrong certificate is one, as it may be somebody else's.
     package var isUnreachable: Bool { isOutage && kind != .connection(.certificate) }
 

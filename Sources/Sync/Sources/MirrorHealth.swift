@@ -7,7 +7,7 @@ import Synchronization
 /// What this run, or this server, has learnt about mirrors, for all sources that have some.
 ///
 /// One that wants no requests for a time is left out for that time. One that refuses connections is left out, and so is one
-/// that gives no answer, or answers 5xx, several times in a row: each time costs all the tries and waits of an operation.
+/// that gives no answer, or answers 5xx or with a web page, several times in a row: each time costs all the tries and waits of an operation.
 final class MirrorHealth: Sendable {
     private struct State {
         var standings: [RegistryHost: MirrorStanding] = [:]

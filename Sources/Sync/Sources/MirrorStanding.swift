@@ -76,7 +76,7 @@ struct MirrorStanding {
 
     /// Whoever can come back is left out as soon as it gives no sign.
     private mutating func isLeftOut(after error: RegistryError?, mayComeBack: Bool) -> Bool {
-        guard let error, error.isOutage else { return false }
+        guard let error, error.isOutage || error.isWebPage else { return false }
         failures += 1
         return error.kind == .connection(.refused) || failures >= Self.maximumFailures
             || mayComeBack && error.kind == .timeout
