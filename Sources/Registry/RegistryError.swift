@@ -45,8 +45,16 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
         case reset
         case unreachable
         case unknownHost
+        /// What answers is no TLS.
         case tls
         case certificate
+        /// A proxy before it lets nobody through.
+        case barred
+        /// TLS is spoken there, and the handshake refused.
+        case alert
+
+        /// Whether somebody was there, and one of the two does not accept the other.
+        var isRefusal: Bool { self == .certificate || self == .alert }
     }
 
     /// What was being done.
@@ -121,7 +129,7 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     package var isRetryable: Bool {
         switch kind {
         case .unavailable, .timeout, .digestMismatch, .uploadLost: true
-        case .connection(let connection): connection != .certificate
+        case .connection(let connection): !connection.isRefusal && connection != .barred
         case .rateLimited: false
         case .unauthorized, .forbidden, .notFound, .protocolViolation, .tooLarge, .unsupported: false
         case .blobUnknown, .rejected, .configuration: false

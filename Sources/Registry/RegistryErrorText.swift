@@ -112,7 +112,6 @@ extension RegistryError {
             "check HTTPS_PROXY and HTTP_PROXY, or name \(server) in NO_PROXY"
         case .connection(.certificate) where cause is NIOSSLExtraError:
             "reach it by a name that its certificate has, as 'endpoint' of \(server)"
-        case .connection(.certificate) where cause is BoringSSLError: nil
         case .connection(.certificate):
             "if its certificate is signed by a private authority, name that with 'ca_file' for \(server); "
                 + "else it may have expired"

@@ -99,10 +99,47 @@ struct ConnectionTests {
                 try await withClient(hosts: [registry.host: settings], retry: RetryPolicy(attempts: 1)) {
                     try await $0.pull(registry).manifest(.tag("v1"))
                 }
-            } throws: { ($0 as? RegistryError)?.kind == .connection(.tls) }
+            } throws: {
+                ($0 as? RegistryError)?.kind == .connection(.alert) && "\($0)".contains("it takes none of the versions")
+            }
             #expect(registry.requests.isEmpty)
         }
     }
+
+    @Test(
+        "What ends a handshake is told in words, by what was answered, and what an alert says is final",
+        arguments: handshakes
+    )
+    func tellsHandshakes(answer: [UInt8], reason: String, isFinal: Bool) async throws {
+        try await RawServer.with(answering: answer) { port in
+            let host: RegistryHost = "registry.test"
+            let settings = HostSettings(endpoint: "https://127.0.0.1:\(port)")
+            let error = await #expect(throws: RegistryError.self) {
+                try await withClient(hosts: [host: settings]) {
+                    let location = RepositoryReference(host: host, repository: "library/app")
+                    _ = try await $0.repository(location, for: .pull).manifest(.tag("v1"))
+                }
+            }
+            let text = error.map { "\($0)" } ?? ""
+            #expect(text.contains(reason) && text.contains(", after") != isFinal, "\(text)")
+            #expect(text.contains("plain_http") == (answer.count > 7), "\(text)")
+        }
+    }
+
+    /// What is answered to the first bytes, what is said of it, and whether that is final.
+    private static let handshakes: [(answer: [UInt8], reason: String, isFinal: Bool)] = [
+        (Self.alert(40), "(handshake failure): it takes none", true),
+        (Self.alert(48), "(unknown ca): it asks for a client certificate", true),
+        (Self.alert(70), "(protocol version): it takes none of the versions", true),
+        (Self.alert(112), "(unrecognized name): it has no host of this name", true),
+        (Self.alert(116), "(certificate required): it asks for a client certificate", true),
+        (Self.alert(80), "the TLS handshake broke off, after 3 tries", false),
+        (Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8), "if it speaks plain HTTP", false),
+        (Array("SSH-2.0-OpenSSH_9.2p1\r\n".utf8), "what it answers is no TLS", false), ([], "after 3 tries", false),
+    ]
+
+    /// A fatal alert, as a server sends it before anything else.
+    private static func alert(_ code: UInt8) -> [UInt8] { [21, 3, 3, 0, 2, 2, code] }
 
     @Test("A registry on this machine that speaks TLS is found out", .requires(.tool("openssl")))
     func correctsGuesses() async throws {

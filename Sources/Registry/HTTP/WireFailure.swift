@@ -116,9 +116,8 @@ extension WireFailure {
 
     /// What goes wrong with a connection after its handshake.
     private init(secured error: BoringSSLError) {
-        if String(describing: error).uppercased().contains("CERTIFICATE_REQUIRED") {
-            let detail = "it asks for a client certificate, and imglife has none to show"
-            self.init(kind: .connection(.certificate), detail: detail, cause: error)
+        if let refusal = Self.refusal(String(describing: error)) {
+            self.init(kind: .connection(.alert), detail: refusal, cause: error)
         } else {
             self.init(kind: .connection(.reset), detail: "the TLS connection broke", cause: error)
         }
@@ -130,8 +129,38 @@ extension WireFailure {
             self.init(kind: .connection(.certificate), detail: "its TLS certificate is not trusted", cause: error)
         } else if error == .uncleanShutdown {
             self.init(brokenOff: "the connection was closed", error)
+        } else if let refusal = Self.refusal(text) {
+            self.init(kind: .connection(.alert), detail: refusal, cause: error)
+        } else if text.contains("WRONG_VERSION_NUMBER") {
+            self.init(kind: .connection(.tls), detail: "what it answers is no TLS", cause: error)
         } else {
-            self.init(kind: .connection(.tls), detail: "the TLS handshake failed", cause: error)
+            self.init(kind: .connection(.reset), detail: "the TLS handshake broke off", cause: error)
         }
+    }
+
+    /// Alerts of what may be otherwise a moment later.
+    private static let passingAlerts = [
+        "CLOSE_NOTIFY", "INTERNAL_ERROR", "BAD_RECORD_MAC", "DECRYPT_ERROR", "DECRYPTION_FAILED", "USER_CANCELLED",
+    ]
+
+    /// What is said to an alert in the library's words, and what there is to do; `nil` where it is none, or may pass.
+    private static func refusal(_ text: String) -> String? {
+        if text.contains("UNSUPPORTED_PROTOCOL") { return "it speaks none of the versions of TLS that are accepted" }
+        guard let range = text.firstRange(of: "_ALERT_") else { return nil }
+        let alert = text[range.upperBound...].prefix { $0.isLetter || $0 == "_" }
+        guard !passingAlerts.contains(String(alert)) else { return nil }
+        let words = alert.lowercased().split(separator: "_").joined(separator: " ")
+        let ciphers = "it takes none of the versions and ciphers of TLS that are offered"
+        let certificate = "it asks for a client certificate, and imglife has none to show"
+        let meaning: String? =
+            switch alert {
+            case "PROTOCOL_VERSION", "INSUFFICIENT_SECURITY", "INAPPROPRIATE_FALLBACK": ciphers
+            case "HANDSHAKE_FAILURE": "\(ciphers), or \(certificate.dropFirst("it ".count))"
+            case "UNRECOGNIZED_NAME": "it has no host of this name; reach it by one that it has, as 'endpoint'"
+            case "UNKNOWN_CA", "ACCESS_DENIED": certificate
+            case _ where words.contains("certificate"): certificate
+            default: nil
+            }
+        return "it refuses the TLS handshake (\(words))" + (meaning.map { ": \($0)" } ?? "")
     }
 }

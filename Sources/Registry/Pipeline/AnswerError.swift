@@ -165,7 +165,9 @@ extension RegistryError {
     package var isWebPage: Bool { kind == .protocolViolation && detail.hasSuffix(Self.webPage) }
 
     /// The registry gives no answer of its own; a wrong certificate is one, as it may be somebody else's.
-    package var isUnreachable: Bool { isOutage && kind != .connection(.certificate) }
+    package var isUnreachable: Bool {
+        if case .connection(let connection) = kind { !connection.isRefusal } else { isOutage }
+    }
 
     /// A GET may be answered where this HEAD was not; storage services sign their addresses for one method.
     var isRefusalOfHEAD: Bool { kind == .unauthorized || isLasting }

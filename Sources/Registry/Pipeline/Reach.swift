@@ -56,9 +56,8 @@ final class Reach: HTTPHandler {
             let response = try await send(request, overTLS: true)
             finds(true)
             return response
-        } catch let error as RegistryError where error.kind == .connection(.certificate) {
-            throw error
-        } catch is RegistryError {
+        } catch let error as RegistryError {
+            if case .connection(let connection) = error.kind, connection.isRefusal { throw error }
             return try first.get()
         }
     }

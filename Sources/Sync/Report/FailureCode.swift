@@ -62,7 +62,7 @@ package enum FailureCode: String, CaseIterable, Sendable {
             case .rateLimited: .rateLimited
             case .unavailable: .unavailable
             case .timeout: .timeout
-            case .connection(.certificate), .connection(.tls): .certificate
+            case .connection(.certificate), .connection(.tls), .connection(.alert): .certificate
             case .connection: .connection
             case .protocolViolation: .invalidContent
             case .digestMismatch: .digestMismatch

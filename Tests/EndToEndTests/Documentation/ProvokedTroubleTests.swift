@@ -114,6 +114,15 @@ struct ProvokedTroubleTests {
             )
             return try await mirror.workspace.run("sync")
         },
+        Trouble("it refuses the TLS handshake (…)") { mirror in
+            try await RawServer.with(answering: [21, 3, 3, 0, 2, 2, 70]) { port in
+                try mirror.workspace.configure(
+                    Entry("quay.io/up/app", to: mirror.target.place("b"), "tag: '1'"),
+                    head: "registries: {quay.io: {endpoint: 'https://127.0.0.1:\(port)'}}\n"
+                )
+                return try await mirror.workspace.run("sync")
+            }
+        },
         Trouble("… (redirected from …): …") {
             $0.upstream.script(.init("GET", .blobs, times: nil), .redirect(toOrigin: "http://127.0.0.1:1"))
         },
