@@ -112,14 +112,47 @@ struct ProxyTests {
         }
     }
 
-    @Test("A proxy that refuses the tunnel is named as the culprit", arguments: [403, 407, 502])
-    func reportsRefusals(status: Int) async throws {
+    @Test(
+        "A proxy that refuses the tunnel is named as the culprit, and asked again where that may pass",
+        arguments: [
+            (403, "it lets nobody through (403)", true), (407, "it asks for a user and a password (407)", true),
+            (502, "it finds no way there (502)", false), (503, "it finds no way there (503)", false),
+        ]
+    )
+    func reportsRefusals(status: Int, reason: String, isFinal: Bool) async throws {
         try await withProxy(refusal: "HTTP/1.1 \(status) No") { proxy, registry in
+            let host: RegistryHost = "registry.test"
+            let credentials = host.passwordVariables("ci", "s3cret")
+            let variables = ["https_proxy": "http://me:pass@127.0.0.1:\(proxy.port)"]
             await #expect {
-                _ = try await read("registry.test", HostSettings(), ["https_proxy": "127.0.0.1:\(proxy.port)"])
-            } throws: { "\($0)".contains("the proxy refused the connection") }
+                _ = try await read(host, HostSettings(), variables, credentials: credentials)
+            } throws: { error in
+                let text = "\(error)"
+                return text.contains("the proxy 127.0.0.1:\(proxy.port) of registry.test: \(reason)")
+                    && text.contains("after 3 tries") != isFinal && !text.contains("IMGLIFE_")
+            }
             #expect(registry.requests.isEmpty)
+            #expect(proxy.heads.allSatisfy { $0.lowercased().contains("proxy-authorization: basic bwu6cgfzcw==") })
         }
+    }
+
+    @Test("A proxy that hangs up is named, and a registry that hangs up behind one is told from it")
+    func reportsHangUps() async throws {
+        let refusing = try await RawServer.with(answering: []) { port in
+            await failure(through: port)
+        }
+        #expect(refusing.contains("of registry.test: it hangs up"), "\(refusing)")
+        let refused = try await RawServer.with(answering: []) { port in
+            try await TinyProxy.with(to: port) { await failure(through: $0.port) }
+        }
+        #expect(!refused.isEmpty && !refused.contains("the proxy"), "\(refused)")
+    }
+
+    private func failure(through port: Int) async -> String {
+        do {
+            _ = try await read("registry.test", HostSettings(), ["https_proxy": "http://127.0.0.1:\(port)"])
+            return ""
+        } catch { return "\(error)" }
     }
 
     @Test(
@@ -133,7 +166,7 @@ struct ProxyTests {
         do {
             _ = try await read("registry.test", HostSettings(plainHTTP: isPlain), variables)
         } catch { text = "\(error)" }
-        #expect(text.contains("/app: cannot read the manifest: the proxy \(address): the "), "\(text)")
+        #expect(text.contains("/app: cannot read the manifest: the proxy \(address) of registry.test: the "), "\(text)")
         #expect(text.hasSuffix(": check HTTPS_PROXY and HTTP_PROXY, or name registry.test in NO_PROXY"), "\(text)")
         #expect(!text.contains("s3cret"))
     }

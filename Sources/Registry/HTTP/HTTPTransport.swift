@@ -133,8 +133,9 @@ final class HTTPTransport: HTTPHandler {
             guard var failure = WireFailure(error) else { throw error }
             if request.isElsewhere { failure.other = request.url.origin.authority }
             failure.isLed = request.home.map { $0.origin != request.url.origin } ?? false
-            if failure.isConnecting { failure.proxy = proxies.proxy(for: request.url.origin).map { "\($0)" } }
-            throw failure
+            guard let proxy = proxies.proxy(for: request.url.origin) else { throw failure }
+            if failure.isConnecting { failure.proxy = "\(proxy)" }
+            throw await failure.explained(by: proxy, for: request.url.origin, timer)
         }
     }
 

@@ -9,8 +9,8 @@ import OCI
 
 /// Why an exchange came to no answer.
 struct WireFailure: Error, Sendable {
-    let kind: RegistryError.Kind
-    let detail: String
+    var kind: RegistryError.Kind
+    var detail: String
     /// Whether the connection ended before the first byte of an answer, as a kept connection that went stale does.
     var isBeforeAnswer = false
     /// Whether it was one: that says nothing of the host, and the others that were kept will end the same way.
@@ -75,12 +75,16 @@ extension WireFailure {
         case .writeTimeout, .deadlineExceeded: self.init(kind: .timeout, detail: "no answer in time", cause: error)
         case .remoteConnectionClosed:
             self.init(brokenOff: "the connection was closed", error)
-        case .proxyAuthenticationRequired, .invalidProxyResponse:
-            let detail =
-                error == .proxyAuthenticationRequired
-                ? "the proxy refused the connection: it asks for a user and a password (407)"
-                : "the proxy refused the connection"
-            self.init(kind: .connection(.unreachable), detail: detail, isConnecting: true, cause: error)
+        case .proxyAuthenticationRequired:
+            let detail = "it asks for a user and a password (407), as in http://user:password@host:port"
+            self.init(kind: .connection(.barred), detail: detail, isConnecting: true, cause: error)
+        case .invalidProxyResponse:
+            self.init(
+                kind: .connection(.unreachable),
+                detail: "it refuses the connection",
+                isConnecting: true,
+                cause: error
+            )
         default: self.init(kind: .connection(.reset), detail: error.shortDescription, cause: error)
         }
     }

@@ -126,6 +126,15 @@ struct ProvokedTroubleTests {
         Trouble("… (redirected from …): …") {
             $0.upstream.script(.init("GET", .blobs, times: nil), .redirect(toOrigin: "http://127.0.0.1:1"))
         },
+        Trouble("the proxy … of …: …") { mirror in
+            try await TinyProxy.with(to: 1, refusal: "HTTP/1.1 403 No") { proxy in
+                try mirror.workspace.configure(
+                    Entry("quay.io/up/app", to: mirror.target.place("b"), "tag: '1'")
+                )
+                let environment = ["https_proxy": "http://127.0.0.1:\(proxy.port)"]
+                return try await mirror.workspace.run("sync", environment: environment)
+            }
+        },
         Trouble(
             "check the host's name and the network",
             configured: entry.replacing("$UP", with: "none.invalid/app")
