@@ -141,7 +141,8 @@ struct OddListTests {
         arguments: [
             (Action.error(400, "PAGINATION_NUMBER_INVALID"), ["a"]), (.error(405, "UNSUPPORTED"), ["a"]),
             (.status(406), ["a"]), (.status(422), ["a"]), (.reply(.json(200, #"{"name":"x"}"#)), []),
-            (.reply(.json(200, "{}")), []), (.status(414), ["a"]), (.status(501), ["a"]),
+            (.reply(.json(200, "{}")), []), (.reply(.json(200, "null")), []), (.status(414), ["a"]),
+            (.status(501), ["a"]),
             // What is no list at all may be a bad moment's.
             (.html, ["a"]), (.status(200), ["a"]), (.reply(.json(200, #"{"name":"x","ta"#)), ["a"]),
         ] as [(Action, [TagName])]

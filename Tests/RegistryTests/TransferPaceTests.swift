@@ -1,4 +1,5 @@
 import Concurrency
+import OCI
 import TestSupport
 import Testing
 
@@ -48,6 +49,27 @@ struct TransferPaceTests {
         progress.awaitsAnswer()
         await #expect(throws: Timer.Expired.self) { try await progress.watch() }
         #expect(clock.now.offset == .seconds(60 + 62))
+    }
+
+    @Test(
+        "Of an answer that has begun it is not said that none came",
+        arguments: [
+            Action.trickle(Valve(bytes: 5)),
+            .all([.status(500, body: "Something is wrong here."), .trickle(Valve(bytes: 5))]),
+        ]
+    )
+    func begunAnswers(action: Action) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(.image(), repository: "library/app", tag: "v1")
+            registry.script(RequestMatch("GET", .manifests, times: nil), action)
+            let policy = RetryPolicy(attempts: 1, timeout: .milliseconds(300))
+            await #expect {
+                try await withClient(retry: policy) { _ = try await $0.pull(registry).manifest(.tag("v1")) }
+            } throws: { error in
+                let isTimeout = (error as? RegistryError)?.kind == .timeout
+                return isTimeout && !"\(error)".contains("no answer")
+            }
+        }
     }
 
     @Test("A source may take as long as it wants")

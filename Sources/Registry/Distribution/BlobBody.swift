@@ -34,7 +34,7 @@ struct BlobBody {
         do {
             let piece = try await iterator.next(isolation: #isolation)
             guard pace.isAcceptable(after: piece?.readableBytes ?? 0) else {
-                throw context.error(.timeout, "the transfer is slower than 1 KiB/s")
+                throw error(.timeout, TransferPace.tooSlow)
             }
             if let piece { transport.traffic.countReceived(piece.readableBytes) }
             return piece

@@ -122,8 +122,9 @@ struct TagPages {
     private mutating func read(_ response: HTTPResponse) throws(RegistryError) -> Int {
         let root = try? JSONValue(parsing: response.bytes)
         let value = root?.members?.first { $0.key == "tags" }?.value
-        // Some leave the list out where there is none; an object about something else is no list.
-        let isEmpty = value.map(\.isNull) ?? (root?.members.map { $0.isEmpty || root?["name"]?.string != nil } ?? false)
+        // Some leave the list out where there is none, or all of it; an object about something else is no list.
+        let isNothing = root.map { $0.isNull || $0.members?.isEmpty == true || $0["name"]?.string != nil } ?? false
+        let isEmpty = value?.isNull ?? isNothing
         guard isEmpty || value?.elements != nil else {
             throw context.notUnderstood(response, "the answer is not a list of tags")
         }

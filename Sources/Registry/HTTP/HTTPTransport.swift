@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import OCI
+import Synchronization
 
 typealias HTTPBody = HTTPClientResponse.Body
 
@@ -80,21 +81,43 @@ final class HTTPTransport: HTTPHandler {
 
     private func exchange(_ request: HTTPRequest) async throws -> HTTPResponse {
         guard request.isStreamed || request.limit > Self.errorBodyLimit else {
-            return try await timer.limit(timeout) { [self] in
-                try await collect(try await execute(request, body: nil), request, limit: request.limit)
+            let hasBegun = Atomic(false)
+            return try await ending("the answer does not end in time", where: hasBegun) {
+                try await timer.limit(timeout) { [self] in
+                    let response = try await execute(request, body: nil)
+                    hasBegun.store(true, ordering: .relaxed)
+                    return try await collect(response, request, limit: request.limit)
+                }
             }
         }
         let response = try await timer.limit(timeout) { [self] in try await execute(request, body: nil) }
         let head = request.answer(response, .stream(response.body))
         guard (200..<300).contains(head.status) else {
-            return try await timer.limit(timeout) { [self] in
-                try await collect(response, request, limit: Self.errorBodyLimit)
+            return try await ending("the answer does not end in time") {
+                try await timer.limit(timeout) { [self] in
+                    try await collect(response, request, limit: Self.errorBodyLimit)
+                }
             }
         }
         guard !request.isStreamed else { return head }
         let progress = UploadProgress(timer: timer, limit: timeout, size: 0)
-        return try await progress.watching { [self] in
-            try await collect(response, request, limit: request.limit, progress)
+        return try await ending("the transfer stood still") {
+            try await progress.watching { [self] in
+                try await collect(response, request, limit: request.limit, progress)
+            }
+        }
+    }
+
+    /// Says what was waited for where an answer has begun.
+    private func ending<Result>(
+        _ detail: String,
+        where hasBegun: borrowing Atomic<Bool> = Atomic(true),
+        _ body: () async throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await body()
+        } catch let error as Timer.Expired where hasBegun.load(ordering: .relaxed) {
+            throw WireFailure(kind: .timeout, detail: detail, cause: error)
         }
     }
 
@@ -113,7 +136,9 @@ final class HTTPTransport: HTTPHandler {
             while !isCut {
                 pace.starts()
                 guard var piece = try await iterator.next(isolation: #isolation) else { break }
-                guard pace.isAcceptable(after: piece.readableBytes) else { throw Timer.Expired() }
+                guard pace.isAcceptable(after: piece.readableBytes) else {
+                    throw WireFailure(kind: .timeout, detail: TransferPace.tooSlow)
+                }
                 progress?.sends()
                 traffic.countReceived(piece.readableBytes)
                 isCut = body.readableBytes + piece.readableBytes > limit
@@ -227,6 +252,8 @@ extension HTTPTransport {
                 }
                 throw CancellationError()
             }
+        } catch is Timer.Expired where progress.isSending {
+            throw WireFailure(kind: .timeout, detail: "it takes no more of the bytes")
         } catch {
             guard progress.isAwaitingSource, var failure = WireFailure(error) else { throw error }
             failure.isAwaitingSource = true

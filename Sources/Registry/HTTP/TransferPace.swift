@@ -4,6 +4,7 @@ import Concurrency
 struct TransferPace {
     private static let window = Duration.seconds(300)
     private static let floor = 300 << 10
+    static let tooSlow = "the transfer is slower than 1 KiB/s"
 
     private let timer: Timer
     private var started = Duration.zero

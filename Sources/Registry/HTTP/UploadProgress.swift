@@ -41,6 +41,9 @@ final class UploadProgress: Sendable {
         phase.withLock { if case .awaitingSource = $0 { true } else { false } }
     }
 
+    /// Whether the receiver is to take the next bytes.
+    var isSending: Bool { phase.withLock { if case .sending = $0 { true } else { false } } }
+
     /// Runs an operation that ends when it stands still.
     ///
     /// - Throws: ``Timer/Expired``; otherwise what the operation throws.
