@@ -66,13 +66,16 @@ package struct Server: Sendable {
         if let address = configuration.metricsListen { try await Listener.check(address, metricsOption) }
     }
 
-    /// Reads the password file, certificate and key again; what cannot be used is logged, and what was stays.
+    /// Reads the password file, and the certificate with its key, again.
+    ///
+    /// Each is taken by itself; of one that cannot be used it is logged, and what it held stays in force.
     package func reload() async {
-        do {
-            try await access.reload()
-            logger.notice("passwords and certificate were read again")
-        } catch {
-            logger.error("passwords and certificate stay as they were", metadata: ["error": "\(error)"])
+        for (what, outcome) in await access.reload() {
+            switch outcome {
+            case .success: logger.notice("\(what) was read again")
+            case .failure(let error):
+                logger.error("\(what) cannot be taken; what was read before stays", metadata: ["error": "\(error)"])
+            }
         }
     }
 

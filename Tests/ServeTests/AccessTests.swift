@@ -99,6 +99,43 @@ struct AccessTests {
         }
     }
 
+    @Test(
+        "Passwords and certificate are taken each by itself: what cannot be used is told, and keeps nothing else back",
+        .requires(.tool("htpasswd"), .tool("openssl"))
+    )
+    func reloadsApart() async throws {
+        let certificates = try await TestCertificates.shared()
+        try await TemporaryDirectory.with { path async throws in
+            let (users, files) = ("\(path)/users", TLSFiles(certificate: "\(path)/a.pem", key: "\(path)/a.key"))
+            let place = { (server: TestCertificates.Server) in
+                try Files.write(Files.text(server.certificateFile), to: files.certificate)
+                try Files.write(Files.text(server.keyFile), to: files.key)
+            }
+            try place(certificates.wrongHost)
+            try await Tool.check("htpasswd", ["-cbBC", "4", users, "alice", "one"])
+            try await ServedCache.with(configuration: .test(tls: files, passwordFile: users)) { served async throws in
+                let status = { (password: String) async throws in
+                    let client = try served.client(
+                        authorityFile: certificates.authorityFile,
+                        credentials: "alice:\(password)"
+                    )
+                    return try await client.get("/v2/").status
+                }
+                try Files.write("alice", to: users)
+                try place(certificates.server)
+                await served.server.reload()
+                #expect(try await status("one") == 200)
+                #expect(served.log.text.contains("\(users), line 1") && !served.log.text.contains("a.pem"))
+                try Files.write("no certificate", to: files.certificate)
+                try await Tool.check("htpasswd", ["-cbBC", "4", users, "alice", "two"])
+                await served.server.reload()
+                #expect(try await status("one") == 401)
+                #expect(try await status("two") == 200)
+                #expect(served.log.text.contains("\(files.certificate) holds no certificate"))
+            }
+        }
+    }
+
     @Test("Blobs pass whole through TLS, and old versions of it are refused", .requires(.tool("openssl")))
     func tls() async throws {
         let certificates = try await TestCertificates.shared()

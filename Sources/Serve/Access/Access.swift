@@ -19,11 +19,19 @@ struct Access: Sendable {
         authenticator = passwords.map { [pool] in Authenticator($0, pool: pool, places: Self.hashingThreads) }
     }
 
+    /// Reads the files again, and takes each that can be used; one that cannot is no reason not to take another.
+    ///
+    /// - Returns: what became of each kind that there is.
     @concurrent
-    func reload() async throws {
-        let passwords = try passwordFile.map(PasswordFile.init(path:))
-        try tls?.reload()
-        if let passwords { authenticator?.replace(passwords) }
+    func reload() async -> [(what: String, outcome: Result<Void, any Error>)] {
+        var outcomes: [(what: String, outcome: Result<Void, any Error>)] = []
+        if let passwordFile, let authenticator {
+            outcomes.append(
+                ("the password file", Result { authenticator.replace(try PasswordFile(path: passwordFile)) })
+            )
+        }
+        if let tls { outcomes.append(("the certificate", Result { try tls.reload() })) }
+        return outcomes
     }
 
     func close() async {
