@@ -6,19 +6,23 @@ import Synchronization
 /// A blob on its way from an upstream to one client, without being stored.
 ///
 /// Its last bytes are held back until all of them have turned out right. It is read in order; what is skipped comes
-/// all the same, because only the whole has a digest.
+/// all the same, because only the whole has a digest. A client that reads more slowly than the upstream sends holds a
+/// connection to it for some seconds only, which others wait for: what is left is asked for again when it is needed.
 final class PassingBlob: BlobReader {
-    private static let heldBack = 64 << 10
+    /// How long a transfer waits in all for who reads it.
+    static let patience = Duration.seconds(10)
 
     private struct Reading: Sendable {
         var position: Int64 = 0
         /// What has been taken and not been read yet.
         var rest = ByteBuffer()
+        /// Where what comes next is taken from.
+        let queue: PieceQueue
     }
 
     let descriptor: Descriptor
-    private let queue = PieceQueue()
-    private let reading = Mutex(Reading())
+    private let begin: @Sendable (PassingProgress) -> PieceQueue?
+    private let reading: Mutex<Reading>
 
     /// Begins the transfer; `nil` when there is too much under way.
     ///
@@ -26,27 +30,38 @@ final class PassingBlob: BlobReader {
     ///   - descriptor: the blob.
     ///   - upstream: where it comes from.
     ///   - work: what it is part of.
+    ///   - time: the monotonic clock.
     ///   - host: whose share it takes there.
-    init?(_ descriptor: Descriptor, from upstream: any Upstream, _ work: DetachedWork, of host: RegistryHost? = nil) {
-        self.descriptor = descriptor
-        let queue = queue
-        let hasBegun = work.begin(about: host?.description) {
-            do {
-                try await Self.pass(descriptor, from: upstream, to: queue)
-                queue.end(.success(()))
-            } catch {
-                queue.end(.failure(error))
+    init?(
+        _ descriptor: Descriptor,
+        from upstream: any Upstream,
+        _ work: DetachedWork,
+        _ time: Timer,
+        of host: RegistryHost? = nil
+    ) {
+        let begin: @Sendable (PassingProgress) -> PieceQueue? = { progress in
+            let queue = PieceQueue()
+            let hasBegun = work.begin(about: host?.description) {
+                do {
+                    try await progress.pass(descriptor, from: upstream, to: queue, time)
+                    queue.end(.success(()))
+                } catch {
+                    queue.end(.failure(error))
+                }
             }
+            return hasBegun ? queue : nil
         }
-        guard hasBegun else { return nil }
+        guard let queue = begin(PassingProgress(descriptor)) else { return nil }
+        self.descriptor = descriptor
+        self.begin = begin
+        reading = Mutex(Reading(queue: queue))
     }
 
-    deinit { queue.abandon() }
+    deinit { reading.withLock { $0.queue }.abandon() }
 
     /// Waits until its upstream has answered, so that somebody can be told whether it comes at all; before the first read.
     func whenAnswered() async throws {
-        let first = try await queue.take() ?? ByteBuffer()
-        reading.withLock { $0.rest = first }
+        _ = try await takeNext()
     }
 
     func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
@@ -66,30 +81,23 @@ final class PassingBlob: BlobReader {
                 )
             }
             if let piece, piece.readableBytes > 0 { return piece }
-            guard let next = try await queue.take() else { return ByteBuffer() }
-            reading.withLock { $0.rest = next }
+            guard try await takeNext() else { return ByteBuffer() }
         }
     }
 
-    private static func pass(_ descriptor: Descriptor, from upstream: any Upstream, to queue: PieceQueue) async throws {
-        var hasher = DigestHasher(descriptor.digest.algorithm)
-        var held: [ByteBuffer] = []
-        var heldBytes = 0
-        try await upstream.readBlob(descriptor, from: 0) { piece in
-            guard piece.readableBytes > 0 else { return try await queue.give(piece) }
-            hasher.update(piece)
-            held.append(piece)
-            heldBytes += piece.readableBytes
-            while let first = held.first, heldBytes - first.readableBytes >= heldBack {
-                held.removeFirst()
-                heldBytes -= first.readableBytes
-                try await queue.give(first)
+    /// Takes the next piece, from another transfer where the one there was has let its connection go.
+    ///
+    /// - Returns: whether there was one.
+    private func takeNext() async throws -> Bool {
+        while true {
+            do {
+                let next = try await reading.withLock { $0.queue }.take()
+                reading.withLock { $0.rest = next ?? ByteBuffer() }
+                return next != nil
+            } catch let pause as PassingProgress.Pause {
+                guard let queue = begin(pause.progress) else { throw ServeError.busy }
+                reading.withLock { $0 = Reading(position: $0.position, rest: $0.rest, queue: queue) }
             }
         }
-        let digest = hasher.finalize()
-        guard digest == descriptor.digest else {
-            throw UpstreamError(.unusable, "\(upstream.place) sends other bytes than \(descriptor.digest)")
-        }
-        for piece in held { try await queue.give(piece) }
     }
 }

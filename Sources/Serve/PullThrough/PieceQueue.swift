@@ -1,10 +1,10 @@
 import NIOCore
 import Synchronization
 
-/// Hands pieces of a body from one task to another, and holds the first back while the second is behind.
+/// Hands pieces of a body from one task to another, and tells the first when the second is behind.
 final class PieceQueue: Sendable {
     /// What may wait, in bytes; one piece more can come on top.
-    private static let capacity = 1 << 20
+    private static let capacity = 1 << 18
 
     private struct State {
         var pieces: [ByteBuffer] = []
@@ -15,21 +15,30 @@ final class PieceQueue: Sendable {
         var isAbandoned = false
         var taker: CheckedContinuation<Void, Never>?
         var giver: CheckedContinuation<Void, Never>?
+
+        var hasRoom: Bool { isAbandoned || bytes <= PieceQueue.capacity }
     }
 
     private let state = Mutex(State())
 
-    /// Gives a piece, once there is room for it.
-    ///
-    /// - Throws: `CancellationError` also when nobody takes any more.
-    func give(_ piece: ByteBuffer) async throws {
+    /// Whether more may be given.
+    var hasRoom: Bool { state.withLock { $0.hasRoom } }
+
+    /// Gives a piece; ``whenRoom()`` is to be waited for before the next.
+    func give(_ piece: ByteBuffer) {
         let taker = state.withLock { state in
             state.pieces.append(piece)
             state.bytes += piece.readableBytes
             return state.taker.take()
         }
         taker?.resume()
-        try await wait(\.giver) { $0.isAbandoned || $0.bytes <= Self.capacity }
+    }
+
+    /// Waits until more may be given.
+    ///
+    /// - Throws: `CancellationError` also when nobody takes any more.
+    func whenRoom() async throws {
+        try await wait(\.giver) { $0.hasRoom }
         if state.withLock({ $0.isAbandoned }) { throw CancellationError() }
     }
 

@@ -108,7 +108,9 @@ struct PulledBlobs: Sendable {
         context.logger.warning("a blob is served, but not cached", metadata: ["error": "\(error)"])
         context.metrics.count(.uncachedBlob)
         let work = context.questions.work
-        guard let blob = PassingBlob(descriptor, from: upstream, work, of: host) else { throw ServeError.busy }
+        guard let blob = PassingBlob(descriptor, from: upstream, work, context.time, of: host) else {
+            throw ServeError.busy
+        }
         try await blob.whenAnswered()
         return .arriving(blob)
     }

@@ -23,7 +23,7 @@ struct PassingBlobTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await work.run() }
             defer { group.cancelAll() }
-            try await body(try #require(PassingBlob(layer.descriptor, from: upstream, work)))
+            try await body(try #require(PassingBlob(layer.descriptor, from: upstream, work, Timer(ContinuousClock()))))
         }
     }
 
@@ -71,14 +71,45 @@ struct PassingBlobTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await work.run() }
             defer { group.cancelAll() }
-            for _ in 0..<DetachedWork.limit { _ = PassingBlob(layer.descriptor, from: upstream, work) }
+            for _ in 0..<DetachedWork.limit {
+                _ = PassingBlob(layer.descriptor, from: upstream, work, Timer(ContinuousClock()))
+            }
             var blob: PassingBlob?
             while blob == nil {
                 // The suite's time limit is the bound.
                 try Task.checkCancellation()
                 await Task.yield()
-                blob = PassingBlob(layer.descriptor, from: upstream, work)
+                blob = PassingBlob(layer.descriptor, from: upstream, work, Timer(ContinuousClock()))
             }
+        }
+    }
+
+    @Test("A transfer that nobody reads on from lets its place go, and is gone on with where it was")
+    func slowReader() async throws {
+        let upstream = FakeUpstream()
+        try upstream.load(image)
+        let (work, clock, host) = (DetachedWork(), ManualClock(), PullThroughFixture.host)
+        let begin = { PassingBlob(layer.descriptor, from: upstream, work, Timer(clock), of: host) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await work.run() }
+            defer { group.cancelAll() }
+            let slow = try (0..<DetachedWork.share).map { _ in try #require(begin()) }
+            for blob in slow { _ = try await blob.read(at: 0, atMost: 1) }
+            #expect(begin() == nil)
+            try await clock.waitForSleepers(slow.count)
+            clock.advance(by: PassingBlob.patience)
+            var other: PassingBlob?
+            while other == nil {
+                // The suite's time limit is the bound.
+                try Task.checkCancellation()
+                await Task.yield()
+                other = begin()
+            }
+            #expect(try await read(try #require(other), from: 0) == layer.source.buffer)
+            #expect(try await read(slow[0], from: 0) == layer.source.buffer)
+            let starts = upstream.requests.compactMap { $0.split(separator: " ").last.flatMap { Int($0) } }
+            #expect(starts.filter { $0 == 0 }.count == slow.count + 1)
+            #expect(starts.contains { $0 > 0 })
         }
     }
 }

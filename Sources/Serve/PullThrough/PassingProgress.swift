@@ -1,0 +1,61 @@
+import Concurrency
+import NIOCore
+import OCI
+
+/// What has come of a blob that passes without being stored.
+struct PassingProgress: Sendable {
+    /// A transfer has ended because nobody took what came; another can go on from here.
+    struct Pause: Error {
+        let progress: PassingProgress
+    }
+
+    private static let heldBack = 64 << 10
+
+    private var position: Int64 = 0
+    private var hasher: DigestHasher
+    /// The last bytes that have come.
+    private var held: [ByteBuffer] = []
+    private var heldBytes = 0
+
+    init(_ descriptor: Descriptor) {
+        hasher = DigestHasher(descriptor.digest.algorithm)
+    }
+
+    /// Passes what is left of a blob to who reads it.
+    ///
+    /// - Throws: ``Pause`` when that took too little of it, after all that has come was handed over.
+    func pass(_ descriptor: Descriptor, from upstream: any Upstream, to queue: PieceQueue, _ time: Timer) async throws {
+        var progress = self
+        var patience = PassingBlob.patience
+        do {
+            try await upstream.readBlob(descriptor, from: position) { piece in
+                progress.add(piece, to: queue)
+                guard !queue.hasRoom else { return }
+                let start = time.now()
+                try await time.limit(patience) { try await queue.whenRoom() }
+                patience -= time.now() - start
+            }
+        } catch is Timer.Expired {
+            throw Pause(progress: progress)
+        }
+        let digest = progress.hasher.finalize()
+        guard digest == descriptor.digest else {
+            throw UpstreamError(.unusable, "\(upstream.place) sends other bytes than \(descriptor.digest)")
+        }
+        for piece in progress.held { queue.give(piece) }
+    }
+
+    /// Takes a piece in, and hands over what need not be held back any more; an empty one tells of an answer.
+    private mutating func add(_ piece: ByteBuffer, to queue: PieceQueue) {
+        guard piece.readableBytes > 0 else { return queue.give(piece) }
+        hasher.update(piece)
+        position += Int64(piece.readableBytes)
+        held.append(piece)
+        heldBytes += piece.readableBytes
+        while let first = held.first, heldBytes - first.readableBytes >= Self.heldBack {
+            held.removeFirst()
+            heldBytes -= first.readableBytes
+            queue.give(first)
+        }
+    }
+}
