@@ -10,8 +10,8 @@ package struct ServerConfiguration: Sendable {
     package var tls: TLSFiles?
     /// `nil` admits everybody.
     package var passwordFile: String?
-    /// The hosts of the configuration; those of the cache are served too.
-    package var hosts: Set<RegistryHost> = []
+    /// The hosts of the configuration, as it is when they are asked for; those of the cache are served too.
+    package var hosts: @Sendable () -> Set<RegistryHost> = { [] }
     package var limits = ConnectionLimits()
     /// How long a file that was hashed is not hashed again while it stays as it is.
     package var verificationLifetime = Duration.seconds(24 * 3600)

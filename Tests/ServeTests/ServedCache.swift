@@ -25,7 +25,7 @@ struct ServedCache: Sendable {
         let metrics = ServeMetrics()
         var configuration = configuration
         configuration.logger = log.logger
-        configuration.hosts = hosts
+        configuration.hosts = { hosts }
         configuration.limits = limits
         return try await TemporaryDirectory.with { path async throws in
             let place = CacheConfiguration(directory: "\(path)/cache", logger: log.logger)

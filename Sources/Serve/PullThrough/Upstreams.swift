@@ -5,22 +5,27 @@ package struct Upstreams: Sendable {
     /// Nobody is asked.
     package static let none = Upstreams(hosts: []) { _ in nil }
 
-    /// Whom the configuration names.
-    package let hosts: Set<RegistryHost>
+    private let hosts: @Sendable () -> Set<RegistryHost>
     private let open: @Sendable (RepositoryReference) -> (any Upstream)?
 
     /// - Parameters:
-    ///   - hosts: the registries; no other is ever asked.
+    ///   - hosts: the registries, looked at each time; no other is ever asked.
     ///   - open: makes a repository of one of them usable; sends nothing yet. `nil` for one that is not to be asked.
-    package init(hosts: Set<RegistryHost>, open: @escaping @Sendable (RepositoryReference) -> (any Upstream)?) {
+    package init(
+        hosts: @autoclosure @escaping @Sendable () -> Set<RegistryHost>,
+        open: @escaping @Sendable (RepositoryReference) -> (any Upstream)?
+    ) {
         self.hosts = hosts
         self.open = open
     }
 
     /// The repository at its registry.
     ///
-    /// - Returns: `nil` when its registry is not one of ``hosts``.
+    /// - Returns: `nil` when its registry is not one of those that may be asked.
     package func upstream(of repository: RepositoryReference) -> (any Upstream)? {
-        hosts.contains(repository.host) ? open(repository) : nil
+        include(repository.host) ? open(repository) : nil
     }
+
+    /// Whether a registry may be asked.
+    func include(_ host: RegistryHost) -> Bool { hosts().contains(host) }
 }

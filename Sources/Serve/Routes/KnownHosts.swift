@@ -16,12 +16,12 @@ final class KnownHosts: Sendable {
     /// How many names are remembered.
     private static let capacity = 1024
 
-    private let configured: Set<RegistryHost>
+    private let configured: @Sendable () -> Set<RegistryHost>
     private let state: Mutex<State>
 
-    init(_ configured: some Sequence<RegistryHost>) {
-        self.configured = Set(configured).union([.dockerHub])
-        state = Mutex(State(hosts: self.configured))
+    init(_ configured: @escaping @Sendable () -> Set<RegistryHost>) {
+        self.configured = configured
+        state = Mutex(State(hosts: configured().union([.dockerHub])))
     }
 
     var hosts: Set<RegistryHost> { state.withLock { $0.hosts } }
@@ -60,7 +60,8 @@ final class KnownHosts: Sendable {
 
     /// Asks the content which hosts there are, unless that was done just now.
     func refresh(from content: any ServedContent) async throws {
-        let readAt = state.withLock { $0.readAt }
+        let configured = configured().union([.dockerHub])
+        let readAt = state.withLock { $0.hosts.isSuperset(of: configured) ? $0.readAt : nil }
         if let readAt, readAt.duration(to: .now) < Self.staleness { return }
         let hosts = try await content.repositories().map(\.host)
         state.withLock { state in

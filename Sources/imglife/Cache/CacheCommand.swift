@@ -36,8 +36,6 @@ struct CacheAccess: Sendable {
     let configuration: CacheConfiguration
 
     var environment: [String: String] { session.environment }
-    /// The registries of the configuration; none without one.
-    var hosts: Set<RegistryHost> { session.sourceHosts }
 
     /// - Throws: what ``Session`` throws.
     init(options: GlobalOptions) throws {

@@ -34,7 +34,9 @@ final class CurrentSession: Sendable {
     var value: Session { session.withLock { $0 } }
 
     /// Reads the configuration again; one that is broken is told, and the old one stays.
-    func reload() {
+    ///
+    /// - Parameter follow: is given one that is good.
+    func reload(_ follow: (Session) -> Void = { _ in }) {
         let logger = value.logger
         guard value.file != "-" else {
             return logger.error("the configuration came from standard input; the old one stays until a restart")
@@ -48,6 +50,7 @@ final class CurrentSession: Sendable {
                 return logger.error("the new configuration has another cache; the old one stays until a restart")
             }
             session.withLock { $0 = new }
+            follow(new)
             logger.notice("read the configuration again; what begins from now follows it")
         } catch let error as ConfigurationError {
             logger.error("the new configuration is invalid; the old one stays")

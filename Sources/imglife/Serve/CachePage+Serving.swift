@@ -10,7 +10,7 @@ extension CachePage {
     /// The page about a cache, as `serve` shows it.
     init(
         about cache: ContentCache,
-        _ access: CacheAccess,
+        _ current: CurrentSession,
         _ metrics: ServeMetrics,
         _ sync: ServedSync?,
         at address: ListenAddress,
@@ -19,7 +19,7 @@ extension CachePage {
         var source = PageSource(
             cache,
             traffic: { PageTraffic(metrics) },
-            support: { await access.session.support() }
+            support: { await current.value.support() }
         )
         source.runs = { sync?.runs }
         try self.init(source, address: "\(address)", isTLS: isTLS)

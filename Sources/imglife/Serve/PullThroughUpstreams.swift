@@ -23,19 +23,32 @@ struct PullThroughUpstreams: Sendable {
     }
 
     let session: Session
+    let asked: AskedRegistries
     let lending: Lending
     /// How requests name this server.
     let pseudonym: String
 
-    /// The hosts that may be asked: the sources of entries, and those that `registries` says something about.
-    var hosts: Set<RegistryHost> {
-        Set(session.configuration.entries.map(\.source.host)).union(session.configuration.registries.keys)
+    init(_ session: Session, _ lending: Lending) {
+        self.session = session
+        self.lending = lending
+        asked = AskedRegistries(session.configuration)
+        pseudonym = "imglife-\(String(UInt64.random(in: .min ... .max), radix: 36))"
+    }
+
+    /// Asks from now on what a configuration names that was read again, and tells what has to wait for a restart.
+    func follow(_ session: Session) {
+        for host in asked.follow(session.configuration) {
+            session.logger.warning(
+                "a registry is not asked before a restart: the new configuration says how it is reached",
+                metadata: ["registry": "\(host)"]
+            )
+        }
     }
 
     /// Whether the process has credentials for any of the hosts or their mirrors, as far as can be told without asking them.
     func haveCredentials() async -> Bool {
         let sources = session.configuration.entries.map(\.source)
-        for host in hosts {
+        for host in asked.hosts {
             var names = sources.filter { $0.host == host }.map(\.repository)
             if let name = try? RepositoryName("library/any") { names.append(name) }
             let places = [host] + (session.configuration.registries[host]?.mirrors ?? [])
@@ -72,17 +85,16 @@ struct PullThroughUpstreams: Sendable {
     ) async throws -> R {
         guard lending != .none else {
             return try await repositories(.anonymous, connections) { anonymous, traffic in
-                try await body(Upstreams(hosts: hosts) { anonymous.upstream(of: $0) }, traffic)
+                try await body(Upstreams(hosts: asked.hosts) { anonymous.upstream(of: $0) }, traffic)
             }
         }
         return try await repositories(session.credentials, connections) { own, ownTraffic in
             guard lending == .entries else {
-                return try await body(Upstreams(hosts: hosts) { own.upstream(of: $0) }, ownTraffic)
+                return try await body(Upstreams(hosts: asked.hosts) { own.upstream(of: $0) }, ownTraffic)
             }
             return try await repositories(.anonymous, connections) { anonymous, anonymousTraffic in
-                let mirrored = Set(session.configuration.entries.map(\.source))
-                let upstreams = Upstreams(hosts: hosts) { location in
-                    (mirrored.contains(location) ? own : anonymous).upstream(of: location)
+                let upstreams = Upstreams(hosts: asked.hosts) { location in
+                    (asked.isSource(location) ? own : anonymous).upstream(of: location)
                 }
                 return try await body(upstreams) { ownTraffic() + anonymousTraffic() }
             }

@@ -38,11 +38,10 @@ extension ServeCommand {
     func upstreams(_ session: Session) async throws -> PullThroughUpstreams? {
         guard pulling.pullThrough else { return nil }
         let upstreams = PullThroughUpstreams(
-            session: session,
-            lending: htpasswd != nil || allowAnonymous ? .all : listen.isLoopback ? .entries : .none,
-            pseudonym: "imglife-\(String(UInt64.random(in: .min ... .max), radix: 36))"
+            session,
+            htpasswd != nil || allowAnonymous ? .all : listen.isLoopback ? .entries : .none
         )
-        guard !upstreams.hosts.isEmpty else {
+        guard !upstreams.asked.hosts.isEmpty else {
             throw ValidationError("--pull-through needs a configuration, which says which registries may be asked")
         }
         guard upstreams.lending == .none, await upstreams.haveCredentials() else { return upstreams }

@@ -137,7 +137,7 @@ struct ServeCommand: Subcommand {
         let ending = Ending()
         try await withContent(cache, upstreams, current, metrics) { content, figures, connections in
             var configuration = configuration(access, logger)
-            configuration.hosts.formUnion(upstreams?.hosts ?? [])
+            configuration.hosts = { current.value.sourceHosts.union(upstreams?.asked.hosts ?? []) }
             configuration.pseudonym = upstreams?.pseudonym
             configuration.limits.connections = min(maxConnections, room)
             try await Server.with(
@@ -150,11 +150,11 @@ struct ServeCommand: Subcommand {
                     },
                     gauges: { await cache.gauges() + figures() + (sync?.gauges ?? []) }
                 ),
-                page: try CachePage(about: cache, access, metrics, sync, at: listen, isTLS: tlsCert != nil)
+                page: try CachePage(about: cache, current, metrics, sync, at: listen, isTLS: tlsCert != nil)
             ) { server in
                 tellAddress(of: server, access, logger)
                 await syncing(sync, in: cache, by: connections) {
-                    await untilFailure(of: cache, logger) { await wait(for: stop, server, current) }
+                    await untilFailure(of: cache, logger) { await wait(for: stop, server, current, upstreams) }
                     ending.begin()
                     // Who balances loads sees it, and sends nobody any more, while everything is still answered.
                     if shutdownDelay > .zero { try? await Task.sleep(for: shutdownDelay) }
@@ -194,18 +194,23 @@ struct ServeCommand: Subcommand {
     }
 
     /// Serves until the process is told to stop.
-    private func wait(for stop: Stopping, _ server: Server, _ current: CurrentSession) async {
-        await stop.wait { [syncEvery, pulling, credentials = current.value.credentials] in
-            credentials.forget()
+    private func wait(
+        for stop: Stopping,
+        _ server: Server,
+        _ current: CurrentSession,
+        _ upstreams: PullThroughUpstreams?
+    ) async {
+        await stop.wait { [syncEvery, pulling] in
+            upstreams?.session.credentials.forget()
+            current.value.credentials.forget()
             await server.reload()
-            if syncEvery != nil || pulling.pullThrough { current.reload() }
+            if syncEvery != nil || pulling.pullThrough { current.reload { upstreams?.follow($0) } }
         }
     }
 
     private func configuration(_ access: CacheAccess, _ logger: Logger) -> ServerConfiguration {
         var configuration = ServerConfiguration(listen: listen, logger: logger)
         configuration.metricsListen = metricsListen
-        configuration.hosts = access.hosts
         configuration.directory = access.configuration.directory
         configuration.passwordFile = htpasswd
         if let tlsCert, let tlsKey { configuration.tls = TLSFiles(certificate: tlsCert, key: tlsKey) }
@@ -245,53 +250,4 @@ private final class Ending: Sendable {
     var hasBegun: Bool { state.withLock { $0 } }
 
     func begin() { state.withLock { $0 = true } }
-}
-
-extension ContentCache {
-    /// Why the cache cannot be served from now; `nil` when it can.
-    fileprivate func unreadiness(_ pullsThrough: Bool) async -> String? {
-        do {
-            try checkUsable()
-            _ = try await names.locations()
-            guard pullsThrough else { return nil }
-            if let refusal { return "\(refusal)" }
-            return lacksSpace ? "the disk has less free space than cache.min_free" : nil
-        } catch {
-            return "\(error)"
-        }
-    }
-
-    fileprivate func gauges() async -> [ServeMetrics.Gauge] {
-        guard let usage = try? await inventory.usage() else { return [] }
-        return [
-            .init(name: "imglife_cache_blobs", help: "Blobs in the cache.", value: Int64(usage.blobs)),
-            .init(name: "imglife_cache_bytes", help: "Bytes in the cache.", value: usage.bytes),
-            .init(name: "imglife_cache_tags", help: "Tags in the cache.", value: Int64(usage.tags)),
-            .init(
-                name: "imglife_cache_saved_bytes",
-                help: "Bytes that the sharing of blobs between images saves.",
-                value: usage.savedBytes
-            ),
-            .init(
-                name: "imglife_cache_partials",
-                help: "Interrupted downloads, which the next of the same blob goes on with.",
-                value: Int64(usage.partials)
-            ),
-            .init(
-                name: "imglife_cache_partial_bytes",
-                help: "Bytes on the disk of interrupted downloads.",
-                value: usage.partialBytes
-            ),
-            .init(
-                name: "imglife_cache_staged",
-                help: "Blobs of imports that are at work, were interrupted, or await other volumes.",
-                value: Int64(usage.staged)
-            ),
-            .init(
-                name: "imglife_cache_staged_bytes",
-                help: "Bytes on the disk that imports have staged.",
-                value: usage.stagedBytes
-            ),
-        ]
-    }
 }

@@ -3,9 +3,6 @@ import OCI
 import Sync
 
 extension Session {
-    /// The registries that images come from.
-    var sourceHosts: Set<RegistryHost> { Set(configuration.entries.map(\.source.host)) }
-
     /// The positions of the entries whose source or target matches one of the globs; all of them when there is none.
     ///
     /// - Throws: `ValidationError` for a glob that no entry matches.

@@ -12,6 +12,8 @@ import YAML
 struct Session: Sendable {
     let file: String
     let configuration: Configuration
+    /// The registries that images come from.
+    let sourceHosts: Set<RegistryHost>
     let settings: RuntimeSettings
     let credentials: CredentialStore
     let proxies: ProxySettings
@@ -51,6 +53,7 @@ struct Session: Sendable {
             throw FailedCheck(problems: error.problems, troubles: troubles)
         }
         guard troubles.isEmpty else { throw SettingsError(problems: troubles) }
+        sourceHosts = Set(configuration.entries.map(\.source.host))
         logger = try options.logger(environment: environment)
         settings = try RuntimeSettings(environment: environment)
         credentials = try CredentialStore(environment: environment, home: environment["HOME"])
