@@ -108,6 +108,7 @@ struct InventoryTests {
                 #expect((usage.bytes, usage.logicalBytes, usage.savedBytes) == (partly, partly, 0))
                 // An older image that the same tag names is whole, and shares a layer.
                 try await NamesTests.store(whole, in: cache, as: "1", of: "a")
+                try await cache.names.recordPulled(.tag("1"), of: location, as: index.top)
                 usage = try await cache.inventory.usage()
                 let images = try await cache.inventory.images()
                 #expect(images.count == 2)

@@ -59,6 +59,9 @@ enum Schema {
         migrator.registerMigration("16 doubted tags") { db in
             try db.execute(sql: DoubtRows.schema)
         }
+        migrator.registerMigration("17 superseded names") { db in
+            try db.execute(sql: NameRows.superseded)
+        }
         return migrator
     }
 

@@ -3,7 +3,7 @@ package import OCI
 
 /// One image of the cache, by whatever tags.
 package struct CachedImage: Sendable {
-    /// Sorted by repository and tag.
+    /// Sorted by repository and tag; none of an image that is held under a tag which stands for a newer one.
     package let references: [ImageReference]
     package let descriptor: Descriptor
     /// What it can run on, as far as the manifests that are here say; empty for artifacts.
@@ -49,7 +49,7 @@ package struct NamePage: Sendable {
 
 /// One image as the index alone knows it.
 struct ImageRow: Sendable {
-    /// Sorted by repository and name.
+    /// As ``CachedImage/references``.
     let references: [ImageReference]
     let descriptor: Descriptor
     let bytes: Int64
@@ -76,7 +76,7 @@ struct ImageRow: Sendable {
             )
         else { return nil }
         self.descriptor = descriptor
-        references = try NamesOf.manifest(db, name.digest)
+        references = try NamesOf.listed(db, name.digest)
         bytes = try name.bytes ?? ImageBytes.sum(db, of: name.digest)
         let changed: Int64? = row[3]
         lastUse = max(row[2], changed ?? 0)

@@ -23,13 +23,13 @@ extension Inventory {
         return ImagePage(images: try await images(end.found), next: end.position.map(ImagePage.Position.init))
     }
 
-    /// One page of all names, sorted by repository and name; reads the index alone.
+    /// One page of all names, each once and sorted by repository and name; reads the index alone.
     ///
     /// - Throws: ``CacheError``.
     package func names(after position: ImagePage.Position? = nil, limit: Int) async throws -> NamePage {
         let start = position?.name ?? .start
         let names = try await store.index.read { db in
-            try NameRow.rows(db, after: start, limit: limit).map(CachedName.init)
+            try NameRow.rows(db, after: start, limit: limit, where: NameRows.isNewest).map(CachedName.init)
         }
         let last = names.count == limit ? names.last : nil
         return NamePage(names: names, next: last.map { ImagePage.Position(name: $0.row.position) })

@@ -38,12 +38,17 @@ struct NameRow: Sendable {
         try rows(db, after: position, limit: limit).map(NameRow.init)
     }
 
-    /// As ``next(_:after:limit:)``, with the columns of an `ImageReference` by name.
-    static func rows(_ db: Database, after position: Position, limit: Int) throws -> [Row] {
+    /// As ``next(_:after:limit:)``, with the columns of an `ImageReference` by name; perhaps only some.
+    static func rows(
+        _ db: Database,
+        after position: Position,
+        limit: Int,
+        where condition: String = "TRUE"
+    ) throws -> [Row] {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT host, repository, reference, digest, bytes, is_whole FROM names
-                WHERE (host, repository, reference, is_whole) > (?, ?, ?, ?)
+                WHERE (host, repository, reference, is_whole) > (?, ?, ?, ?) AND \(condition)
                 ORDER BY host, repository, reference, is_whole LIMIT ?
                 """
         )

@@ -48,10 +48,8 @@ struct NameTotals {
 
     /// A digest has a colon, and no tag has.
     private static let sums = """
-        SELECT coalesce(sum(instr(reference, ':') = 0 AND (is_whole OR NOT EXISTS (
-            SELECT 1 FROM names AS other WHERE (other.host, other.repository, other.reference, other.is_whole)
-                = (names.host, names.repository, names.reference, 1)
-        ))), 0), coalesce(sum(bytes) FILTER (WHERE bytes >= 0), 0) FROM names WHERE \(range)
+        SELECT coalesce(sum(instr(reference, ':') = 0 AND \(NameRows.isNewest)), 0),
+            coalesce(sum(bytes) FILTER (WHERE bytes >= 0), 0) FROM names WHERE \(range)
         """
 
     private static let unsummed = "SELECT digest FROM names WHERE bytes < 0 AND \(range)"

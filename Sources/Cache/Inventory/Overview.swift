@@ -5,7 +5,7 @@ package import OCI
 package struct CacheOverview: Sendable {
     /// One image, by whatever names.
     package struct Image: Sendable {
-        /// Sorted by repository and name.
+        /// Sorted by repository and name; as ``CachedImage/references``.
         package fileprivate(set) var references: [ImageReference]
         package let digest: Digest
         /// All that is here of it.
@@ -46,7 +46,8 @@ struct OverviewWalk: Sendable {
         let names = try Row.fetchCursor(
             db.cachedStatement(
                 sql: """
-                    SELECT host, repository, reference, digest, bytes, is_whole, max(committed_at, used_at, updated_at)
+                    SELECT host, repository, reference, digest, bytes, is_whole, max(committed_at, used_at, updated_at),
+                        \(NameRows.isNewest)
                     FROM names CROSS JOIN blobs USING (digest)
                     WHERE (host, repository, reference, is_whole) > (?, ?, ?, ?)
                     ORDER BY host, repository, reference, is_whole
@@ -56,7 +57,8 @@ struct OverviewWalk: Sendable {
         )
         while let row = try names.next() {
             let name = try NameRow(row)
-            try add(db, name, try ImageReference(row: row), lastUse: row[6])
+            let isNewest: Bool = row[7]
+            try add(db, name, isNewest ? [ImageReference(row: row)] : [], lastUse: row[6])
             if page.isOver {
                 last = name.position
                 return false
@@ -65,14 +67,14 @@ struct OverviewWalk: Sendable {
         return true
     }
 
-    private mutating func add(_ db: Database, _ name: NameRow, _ reference: ImageReference, lastUse: Int64) throws {
+    private mutating func add(_ db: Database, _ name: NameRow, _ references: [ImageReference], lastUse: Int64) throws {
         guard let place = places[name.digest] else {
             let bytes = try name.bytes ?? ImageBytes.sum(db, of: name.digest)
             places[name.digest] = images.count
-            images.append(.init(references: [reference], digest: name.digest, bytes: bytes, lastUse: lastUse))
+            images.append(.init(references: references, digest: name.digest, bytes: bytes, lastUse: lastUse))
             return
         }
-        images[place].references.append(reference)
+        images[place].references += references
         images[place].lastUse = max(images[place].lastUse, lastUse)
     }
 }

@@ -35,6 +35,13 @@ struct PulledName: Sendable, FetchableRecord {
     }
 }
 
+extension TagImage: FetchableRecord {
+    init(row: Row) throws {
+        descriptor = try Descriptor(row: row)
+        wasWhole = try row.decode(Bool.self, forColumn: "is_whole")
+    }
+}
+
 extension NameRows {
     /// So many tags of whole images by repository and tag, or a repository's, after one of them.
     func tags(of location: RepositoryReference? = nil, after last: TagRow?, limit: Int) throws -> [TagRow] {
@@ -51,14 +58,6 @@ extension NameRows {
             last.map { [$0.location.host, $0.location.repository, $0.tag, limit] }
             ?? [location?.host.description ?? "", location?.repository.description ?? "", "", limit]
         return try TagRow.fetchAll(statement, arguments: start + (location.map { [$0.host, $0.repository] } ?? []))
-    }
-
-    /// Whether a tag was given on demand.
-    func isPulled(_ tag: TagName, of location: RepositoryReference) throws -> Bool {
-        try db.exists(
-            "names WHERE host = ? AND repository = ? AND reference = ? AND NOT is_whole",
-            [location.host, location.repository, tag]
-        )
     }
 
     /// The first repository after one that has names: tags of whole images, or any.

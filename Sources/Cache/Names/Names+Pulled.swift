@@ -2,6 +2,13 @@ package import OCI
 
 // Names of images that a server brings in on demand, so that parts of them may be missing.
 
+/// One image that a tag stands for.
+package struct TagImage: Sendable {
+    package let descriptor: Descriptor
+    /// Whether all of it was here when it got the tag.
+    package let wasWhole: Bool
+}
+
 extension Names {
     /// Names a manifest by what a client asked for, although parts of its image may be missing.
     ///
@@ -26,12 +33,18 @@ extension Names {
         }
     }
 
-    /// What a tag names, also where parts of its image are missing.
+    /// What a tag names, the newest first: what was given on demand, which may lack parts, and the whole image that is held
+    /// until the other is whole too.
     ///
-    /// - Returns: `nil` when the cache does not know the tag; its manifest need not be whole, which
+    /// - Returns: nothing when the cache does not know the tag; a manifest need not be here any more, which
     ///   ``ContentCache/manifest(_:)`` says.
+    package func images(of tag: TagName, in location: RepositoryReference) async throws -> [TagImage] {
+        try await store.index.read { try $0.names.images(of: tag, in: location) }
+    }
+
+    /// What a tag names, also where parts of its image are missing: the newest of ``images(of:in:)``.
     package func resolveAny(_ tag: TagName, in location: RepositoryReference) async throws -> Descriptor? {
-        try await store.index.read { try $0.names.anyDescriptor(of: tag, in: location) }
+        try await images(of: tag, in: location).first?.descriptor
     }
 
     /// The repositories that the cache holds images of, whole or in parts; sorted.
@@ -74,11 +87,12 @@ extension Names {
                 let closure = try await store.index.read({ try $0.manifests.closure(of: name.digest) }),
                 try closure.allSatisfy(store.blobs.contains)
             else { continue }
-            try await store.index.write { [now = store.now] db in
+            settled += try await store.index.write { [now = store.now] db in
+                // Something newer may have got the tag meanwhile.
+                guard try db.names.isPulled(tag, of: name.location, to: name.digest) else { return 0 }
                 try db.names.record(tag, of: name.location, as: name.digest, at: now)
-                try db.names.recordPulled(name.reference, of: name.location, as: name.digest, at: now)
+                return 1
             }
-            settled += 1
         }
         if settled > 0 { try await ImageLayout(store: store).write() }
         return settled

@@ -8,6 +8,8 @@ package struct Names: Sendable {
 
     /// Points a tag at a manifest, last of all and in a transaction of its own; what it was before is kept as history.
     ///
+    /// What the tag was given on demand before is older, and no longer counts.
+    ///
     /// The manifest must have been stored, and all that it refers to: a tag promises the whole image. Safe to repeat;
     /// costs no transaction when nothing changes.
     ///
@@ -123,11 +125,13 @@ package struct Names: Sendable {
             }
             try await store.blobs.adoptImage(item.descriptor)
         }
-        let (known, isCopyKnown) = try await store.index.read { db in
+        let (known, changes, isCopyKnown) = try await store.index.read { db in
             let known = try assignments.map { try db.names.digest(of: $0.tag, in: $0.location) }
-            return (known, try copy.map { try db.copies.digest(at: $0.place) == $0.digest } ?? true)
+            let changes = try assignments.filter {
+                try !db.names.stands(.tag($0.tag), of: $0.location, for: $0.descriptor.digest, isWhole: true)
+            }
+            return (known, changes, try copy.map { try db.copies.digest(at: $0.place) == $0.digest } ?? true)
         }
-        let changes = zip(assignments, known).filter { $0.descriptor.digest != $1 }.map(\.0)
         guard !changes.isEmpty || !isCopyKnown else { return known }
         try await store.index.write { [now = store.now] db in
             if let copy, !isCopyKnown { try db.copies.record(copy.digest, at: copy.place, beside: nil) }

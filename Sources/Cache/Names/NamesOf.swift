@@ -12,13 +12,25 @@ enum NamesOf {
         )
     }
 
+    /// Those of a manifest that are listed: without tags that stand for something newer.
+    static func listed(_ db: Database, _ digest: Digest) throws -> [ImageReference] {
+        try read(
+            db,
+            """
+            SELECT host, repository, reference FROM names WHERE digest = ? AND \(NameRows.isNewest)
+            ORDER BY host, repository, reference
+            """,
+            digest
+        )
+    }
+
     /// Those of all images that a blob belongs to, sorted by repository and name.
     static func images(_ db: Database, needing digest: Digest) throws -> [ImageReference] {
         try read(
             db,
             """
             \(References.keepers(of: "?1"))
-            SELECT host, repository, reference FROM keepers JOIN names USING (digest)
+            SELECT DISTINCT host, repository, reference FROM keepers JOIN names USING (digest)
             ORDER BY host, repository, reference
             """,
             digest

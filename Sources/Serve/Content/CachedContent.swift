@@ -19,14 +19,12 @@ package struct CachedContent: ServedContent {
         case .digest(let digest):
             return try manifest(digest).map { ServedManifest($0) }
         case .tag(let tag):
-            if let descriptor = try await cache.names.resolve(reference, in: repository) {
-                return try manifest(descriptor).map { ServedManifest($0) }
+            for image in try await cache.names.images(of: tag, in: repository) {
+                guard let manifest = try manifest(image.descriptor) else { continue }
+                // Whoever pulled it may have been killed before its image was found to be whole.
+                if try image.wasWhole || cache.isWhole(manifest) { return ServedManifest(manifest) }
             }
-            // Whoever pulled it may have been killed before its image was found to be whole.
-            guard let descriptor = try await cache.names.resolveAny(tag, in: repository),
-                let manifest = try manifest(descriptor), try cache.isWhole(manifest)
-            else { return nil }
-            return ServedManifest(manifest)
+            return nil
         }
     }
 

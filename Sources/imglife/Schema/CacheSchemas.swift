@@ -90,7 +90,7 @@ enum CacheSchemas {
                 "references", "digest", "media_type", "platforms", "unique_bytes", "shared_bytes", "last_use"
               ],
               "properties": {
-                "references": { "description": "All names of the image.", "type": "array", "items": { "type": "string" } },
+                "references": { "description": "All names of the image; a tag is that of the newer of two.", "type": "array", "items": { "type": "string" } },
                 "digest": { "$ref": "#/$defs/digest" },
                 "media_type": { "type": "string" },
                 "platforms": {
