@@ -56,7 +56,8 @@ struct PulledLists: Sendable {
     ) async throws -> ServedList<ReferrerEntry> {
         do {
             let name = ImageReference(location: repository, digest: digest)
-            let told = try await referrerLists.ask(name, at: repository.host) { [context] in
+            let held = referrerLists.isKept(name) ? nil : try await heldReferrers(of: digest, in: repository)
+            let told = try await referrerLists.ask(name, at: repository.host, held: held) { [context] in
                 let entries = try await upstream.referrers(of: digest)
                 await context.keeping("a list of referrers is served, but cannot be kept", repository) { cache in
                     try await cache.referrers.set(of: digest, in: repository, to: entries.map(\.descriptor))
@@ -65,12 +66,14 @@ struct PulledLists: Sendable {
             }
             return list(told.answer ?? [], isStale: told.source == .stale)
         } catch {
-            let failure = try context.failure(error)
-            let own = try await context.cached.referrers(of: digest, in: repository)
-            // An empty list would say that there is no signature.
-            guard !own.elements.isEmpty else { throw failure }
-            return list(own.elements, isStale: true)
+            throw try context.failure(error)
         }
+    }
+
+    /// What the cache has of them; an empty list would say that there is no signature.
+    private func heldReferrers(of digest: Digest, in repository: RepositoryReference) async throws -> [ReferrerEntry]? {
+        let held = try await context.cached.referrers(of: digest, in: repository).elements
+        return held.isEmpty ? nil : held
     }
 
     private func list<Element>(_ elements: [Element], isStale: Bool) -> ServedList<Element> {

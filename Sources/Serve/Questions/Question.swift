@@ -84,6 +84,9 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         known = Memory(capacity: capacity)
     }
 
+    /// Whether an answer is kept, as old as it may be.
+    func isKept(_ key: Key) -> Bool { known[key]?.answer != nil }
+
     /// Whether it is known now that there is nothing.
     func isAbsent(_ key: Key) -> Bool {
         guard let former = known[key], former.until > time.now() else { return false }
@@ -101,7 +104,8 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     /// - Parameters:
     ///   - key: what is asked about.
     ///   - host: who knows.
-    ///   - own: what who asks has, as old as it may be.
+    ///   - own: what who asks has, as old as it may be: the answer, as long as that is believed.
+    ///   - held: what there is to be told where no answer comes and none is kept; it may lack something.
     ///   - hasAskedOthers: whether `fetch` asks those too who stand in for the host, so that only a host that is left alone
     ///     has them asked instead.
     ///   - standIn: asks them, in the place of a host that has failed so; `nil` where there is nobody.
@@ -113,12 +117,15 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         _ key: Key,
         at host: RegistryHost,
         own: Answer? = nil,
+        held: Answer? = nil,
         hasAskedOthers: Bool = false,
         standIn: @escaping @Sendable (UpstreamError) async throws -> Answer? = { _ in nil },
         _ fetch: @escaping @Sendable () async throws -> Answer?
     ) async throws -> Told {
         let former = known[key]
-        let older = servesStale ? own ?? former?.answer : nil
+        // What its host has called gone nobody brings back.
+        let isHeld = servesStale && former?.exists != false
+        let older = isHeld ? own ?? former?.answer ?? held : nil
         if let told = remembered(former, own, older) { return told }
         let refusal = health.refusal(of: host, isUrgent: older == nil)
         do {
@@ -132,7 +139,6 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         } catch {
             try Task.checkCancellation()
             if let older { return Told(answer: older, source: .stale) }
-            // What its host has called gone nobody brings back.
             guard let error = error as? UpstreamError, refusal != nil || !hasAskedOthers, former?.exists != false,
                 let answer = try await hearOthers(key, host, { try await standIn(error) })
             else { throw error }

@@ -100,6 +100,14 @@ struct QuestionTests {
                 Step(own: 9, says: .success(2), hears: 9, isAsked: false),
             ]
         ),
+        (
+            "what its host has called gone nobody brings back, whatever who asks has",
+            [
+                Step(says: .success(nil), hears: .some(nil), isAsked: true),
+                Step(after: .seconds(11), own: 1, says: .failure(down), isAsked: true),
+                Step(after: .seconds(6), own: 1, says: .success(1), hears: 1, isAsked: true),
+            ]
+        ),
     ]
 
     @Test("What is heard, and when the upstream is asked", arguments: cases.indices)
