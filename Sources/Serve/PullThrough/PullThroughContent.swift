@@ -129,8 +129,10 @@ package final class PullThroughContent: ServedContent {
         return try await lists.referrers(of: digest, in: repository, at: upstream)
     }
 
+    /// Of registries that are not asked, those of which there are whole images: nothing else of them is answered.
     package func repositories() async throws -> [RepositoryReference] {
-        try await cached.allRepositories()
+        let whole = Set(try await cached.repositories())
+        return try await cached.allRepositories().filter { whole.contains($0) || upstreams.include($0.host) }
     }
 
     package func quarantine(_ blob: BlobFile) async {

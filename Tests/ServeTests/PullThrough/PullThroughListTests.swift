@@ -121,4 +121,40 @@ struct PullThroughListTests {
             }
         }
     }
+
+    @Test("Referrers that the cache has are told at once while the host is left alone, as a tag is")
+    func heldReferrers() async throws {
+        let signature = SampleImage.artifact(of: image.top)
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            try fixture.upstream.load(signature)
+            _ = try await fixture.manifest("1")
+            _ = try await fixture.manifest(named: signature.digest)
+            try await fixture.cache.referrers.set(of: image.digest, in: fixture.repository, to: [signature.top])
+            fixture.upstream.change { $0.failure = .down }
+            fixture.clock.advance(by: .seconds(301))
+            #expect(try await fixture.manifest("1")?.warning != nil)
+            for _ in 0..<2 {
+                let listed = try await fixture.content.referrers(of: image.digest, in: fixture.repository)
+                #expect(listed.elements.map(\.descriptor) == [signature.top])
+                #expect(listed.warning != nil)
+            }
+            #expect(!fixture.upstream.requests.contains { $0.hasPrefix("REFERRERS") })
+        }
+    }
+
+    @Test("Of a registry that is not asked only repositories with whole images are listed, as nothing else is answered")
+    func catalog() async throws {
+        let foreign = RepositoryReference(host: "evil.example.com", repository: "app")
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            _ = try await fixture.manifest("1")
+            try await fixture.cache.names.recordPulled(.tag("1"), of: foreign, as: image.top)
+            #expect(try await fixture.content.manifest(.tag("1"), of: foreign) == nil)
+            #expect(try await fixture.content.repositories() == [fixture.repository])
+            for blob in image.blobs { _ = try await fixture.read(blob.descriptor.digest) }
+            await fixture.content.tend()
+            #expect(try await fixture.content.repositories() == [foreign, fixture.repository])
+        }
+    }
 }
