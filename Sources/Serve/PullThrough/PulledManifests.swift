@@ -18,13 +18,16 @@ final class PulledManifests: Sendable {
     }
 
     /// The manifest that a tag names: the cache's own while that is believed, else what the upstream says now.
+    ///
+    /// Where it says nothing, the newest that is whole here: parts that are missing cannot be had either.
     func manifest(
         tagged tag: TagName,
         of repository: RepositoryReference,
         at upstream: any Upstream
     ) async throws -> ServedManifest? {
         let name = ImageReference(location: repository, tag: tag)
-        let known = try await knownManifest(tag, of: repository)
+        let held = try await heldManifests(tag, of: repository)
+        let known = held.first
         do {
             let standIn = { @Sendable [self] (error: UpstreamError) in
                 try await fetchInstead(.tag(tag), of: repository, at: upstream, after: error)
@@ -38,6 +41,9 @@ final class PulledManifests: Sendable {
                 }
                 await keep(manifest, as: .tag(tag), of: repository)
                 return manifest
+            }
+            if told.source == .stale, let whole = try await wholeManifest(held) {
+                return served(.init(answer: whole, source: .stale), isHit: true)
             }
             return served(told, isHit: told.answer?.descriptor == known?.descriptor)
         } catch {
@@ -87,11 +93,16 @@ final class PulledManifests: Sendable {
         )
     }
 
-    /// What the cache has for a tag, whole or in parts.
+    /// What the cache has for a tag, whole or in parts, the newest first.
     @concurrent
-    private func knownManifest(_ tag: TagName, of repository: RepositoryReference) async throws -> Manifest? {
-        guard let descriptor = try await context.cache.names.resolveAny(tag, in: repository) else { return nil }
-        return try storedManifest(descriptor)
+    private func heldManifests(_ tag: TagName, of repository: RepositoryReference) async throws -> [Manifest] {
+        try await context.cache.names.images(of: tag, in: repository).compactMap { try storedManifest($0.descriptor) }
+    }
+
+    /// The first of those between which there is a choice that can be served without asking anybody.
+    @concurrent
+    private func wholeManifest(_ held: [Manifest]) async throws -> Manifest? {
+        held.count > 1 ? try held.first(where: context.cache.isWhole) : nil
     }
 
     private func storedManifest(_ descriptor: Descriptor) throws -> Manifest? {

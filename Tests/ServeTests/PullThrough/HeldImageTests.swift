@@ -1,0 +1,79 @@
+import Cache
+import OCI
+import TestSupport
+import Testing
+
+@testable import Serve
+
+/// A tag that has moved, and whose new image is not all here: the older one that is whole is held.
+@Suite(.timeLimit(.minutes(5)))
+struct HeldImageTests {
+    private let old = SampleImage.image(layers: [.init(seed: 1, size: 5000)])
+    private let new = SampleImage.image(layers: [.init(seed: 2, size: 5000)])
+
+    /// A cache with all of the old image, and of the new one, which the tag is now, what `body` asks for.
+    private func with(_ body: (PullThroughFixture) async throws -> Void) async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(old, as: "1")
+            _ = try await fixture.manifest("1")
+            for blob in old.blobs { _ = try await fixture.read(blob.descriptor.digest) }
+            await fixture.content.tend()
+            try fixture.upstream.load(new, as: "1")
+            fixture.clock.advance(by: .seconds(301))
+            #expect(try await fixture.manifest("1")?.manifest.descriptor == new.top)
+            try await body(fixture)
+        }
+    }
+
+    @Test("While the upstream is down the whole image is served as stale, and the new one once all of it has come")
+    func stale() async throws {
+        try await with { fixture async throws in
+            for blob in new.blobs {
+                fixture.upstream.change { $0.failure = .down }
+                fixture.clock.advance(by: .seconds(301))
+                for _ in 0..<2 {
+                    let served = try #require(try await fixture.manifest("1"))
+                    #expect(served.manifest.descriptor == old.top)
+                    #expect(served.warning == PullThroughContext.staleWarning)
+                }
+                fixture.upstream.change { $0.failure = nil }
+                fixture.clock.advance(by: .seconds(11))
+                let served = try #require(try await fixture.manifest("1"))
+                #expect(served.manifest.descriptor == new.top)
+                #expect(served.warning == nil)
+                _ = try await fixture.read(blob.descriptor.digest)
+            }
+            fixture.upstream.change { $0.failure = .down }
+            fixture.clock.advance(by: .seconds(301))
+            let served = try #require(try await fixture.manifest("1"))
+            #expect(served.manifest.descriptor == new.top)
+            #expect(served.warning == PullThroughContext.staleWarning)
+        }
+    }
+
+    @Test("A new image whose manifest was lost leaves the old one to serve")
+    func lostManifest() async throws {
+        try await with { fixture async throws in
+            try Files.remove("\(fixture.path)/blobs/sha256/\(new.digest.hex)")
+            fixture.upstream.change { $0.failure = .down }
+            fixture.clock.advance(by: .seconds(301))
+            let served = try #require(try await fixture.manifest("1"))
+            #expect(served.manifest.descriptor == old.top && served.warning != nil)
+        }
+    }
+
+    @Test("A server that asks nobody serves the newer of both that is whole, also before it was found to be")
+    func plain() async throws {
+        try await with { fixture async throws in
+            let cached = CachedContent(fixture.cache)
+            for blob in new.blobs {
+                let served = try await cached.manifest(.tag("1"), of: fixture.repository)
+                #expect(served?.manifest.descriptor == old.top)
+                _ = try await fixture.read(blob.descriptor.digest)
+            }
+            let served = try await cached.manifest(.tag("1"), of: fixture.repository)
+            #expect(served?.manifest.descriptor == new.top)
+            #expect(try await cached.tags(of: fixture.repository)?.elements == ["1"])
+        }
+    }
+}
