@@ -25,8 +25,7 @@ struct UsageTests {
             (["plan", "-c", ""], "-c"), (["export", "-o", "", "a:1"], "-o"),
             (["serve", "--htpasswd", ""], "--htpasswd"),
             (["import", "a.tar", "--verify-key", ""], "--verify-key"), (["keygen", "-o="], "-o"),
-            (["keygen", "-o", "-"], "name a file with -o"), (["sync", "--list", "--dry-run"], "--list cannot stand"),
-            (["sync", "--list", "--progress", "plain"], "--list cannot stand"),
+            (["keygen", "-o", "-"], "name a file with -o"),
         ]
     )
     func badUsage(_ arguments: [String], _ text: String) async throws {

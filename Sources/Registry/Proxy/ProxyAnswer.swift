@@ -50,7 +50,7 @@ extension ProxySettings.Proxy {
 extension WireFailure {
     /// The same with what the proxy says, where it may be the proxy's.
     func explained(by proxy: ProxySettings.Proxy, for origin: Origin, _ timer: Timer) async -> WireFailure {
-        guard isBeforeAnswer || cause as? HTTPClientError == .invalidProxyResponse else { return self }
+        guard isBeforeAnswer && !isStale || cause as? HTTPClientError == .invalidProxyResponse else { return self }
         let status = try? await timer.limit(.seconds(10)) { await proxy.status(for: origin) }
         var failure = self
         if let status {

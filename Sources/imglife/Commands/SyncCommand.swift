@@ -54,10 +54,8 @@ struct SyncCommand: Subcommand {
     @OptionGroup var repetition: RepetitionOptions
 
     func validate() throws {
-        guard !list || repetition.every == nil && repetition.metricsFile == nil && !dryRun && progress != .plain else {
-            throw ValidationError(
-                "--list cannot stand beside --dry-run, --every, --metrics-file or --progress plain: it lists, and is done"
-            )
+        guard !list || repetition.every == nil && repetition.metricsFile == nil else {
+            throw ValidationError("--list cannot stand beside --every or --metrics-file")
         }
         guard repetition.metricsFile.map({ !["", "-"].contains($0) }) ?? true else {
             throw ValidationError("--metrics-file must name a file, which is replaced after each run")
