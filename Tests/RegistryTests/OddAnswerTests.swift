@@ -95,7 +95,9 @@ struct OddAnswerTests {
                     try await $0.pull(registry).bytes(of: Self.source.descriptor)
                 }
             } catch { text = "\(error)" }
-            #expect(text.replacing("\(registry.host)", with: "").ranges(of: "\(status)").count == 1, "\(text)")
+            // A port may have the same digits.
+            let rest = text.replacing("\(registry.host.port ?? 0)", with: "")
+            #expect(rest.ranges(of: "\(status)").count == 1, "\(text)")
         }
     }
 
