@@ -40,7 +40,7 @@ extension RegistryError {
         switch kind {
         case .unauthorized, .forbidden: "the service refuses anonymous requests (\(status ?? 0))"
         case .rateLimited(let until): "rate limited until \(until.formatted(.iso8601))"
-        default: detail
+        default: (proxy == nil && !isLed ? "" : otherText) + detail
         }
     }
 

@@ -1,7 +1,10 @@
+import NIOCore
+import NIOHTTP1
 import OCI
-import Registry
 import TestSupport
 import Testing
+
+@testable import Registry
 
 /// Failures of those to whom a registry leads: a content network, a store of objects.
 @Suite(.timeLimit(.minutes(5)))
@@ -164,6 +167,27 @@ struct RedirectedFailureTests {
                     #expect(error?.kind == .notFound)
                 }
             }
+        }
+    }
+
+    @Test(
+        "A registry that leads to itself over TLS is no other, and a store at its host is",
+        arguments: [("https://registry.example/v2/", false), ("https://registry.example:9000/", true)]
+    )
+    func upgraded(address: String, isLost: Bool) throws {
+        let body = HTTPResponse.Body.whole(ByteBuffer(), isCut: false)
+        var response = HTTPResponse(status: 404, headers: [:], body: body, url: try #require(HTTPURL(address)))
+        response.home = HTTPURL("http://registry.example/")
+        #expect(response.isLost == isLost)
+    }
+
+    @Test("A service that leads to somebody who fails, or is behind a proxy, says whose failure it is")
+    func services() async throws {
+        try await ScriptedRegistry.with { service in
+            service.script(RequestMatch(times: nil), .redirect(to: "http://127.0.0.1:1/data"))
+            await #expect {
+                try await withClient { _ = try await $0.fetchJSON("\(service.url)/data") }
+            } throws: { "\($0)".contains("127.0.0.1:1 (redirected from \(service.host)): the connection was refused") }
         }
     }
 

@@ -86,7 +86,13 @@ struct HTTPResponse: Sendable {
 
     /// Whether it is not where the registry has led, and nobody says so who is a registry himself: an address that was signed
     /// has expired, or a store lags behind.
-    var isLost: Bool { !isHome && [404, 410].contains(status) && !saysErrors }
+    var isLost: Bool { !isHome && !isUpgraded && [404, 410].contains(status) && !saysErrors }
+
+    /// Whether the service's own host answers, which leads from plain HTTP to itself over TLS.
+    private var isUpgraded: Bool {
+        guard let origin = home?.origin, origin.host == url.origin.host else { return false }
+        return origin.port == Origin.Scheme.http.defaultPort && url.origin.port == Origin.Scheme.https.defaultPort
+    }
 
     /// The address that a `Location` means.
     func address(_ reference: some StringProtocol) -> HTTPURL? { url.resolving(reference)?.below(home) }
