@@ -38,6 +38,8 @@ final class CurrentSession: Sendable {
     /// - Parameter follow: is given one that is good.
     func reload(_ follow: (Session) -> Void = { _ in }) {
         let logger = value.logger
+        // Whatever becomes of the file.
+        value.credentials.forget()
         guard value.file != "-" else {
             return logger.error("the configuration came from standard input; the old one stays until a restart")
         }

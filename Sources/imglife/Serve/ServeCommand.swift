@@ -202,7 +202,6 @@ struct ServeCommand: Subcommand {
     ) async {
         await stop.wait { [syncEvery, pulling] in
             upstreams?.session.credentials.forget()
-            current.value.credentials.forget()
             await server.reload()
             if syncEvery != nil || pulling.pullThrough { current.reload { upstreams?.follow($0) } }
         }
