@@ -16,6 +16,8 @@ final class DownloadQueue: Sendable {
     private struct Line {
         let queue: TurnQueue
         var running: [ObjectIdentifier: Demand] = [:]
+        /// Transfers of blobs that are not stored.
+        var passing = 0
     }
 
     private let places: @Sendable (RegistryHost) -> Int
@@ -30,18 +32,19 @@ final class DownloadQueue: Sendable {
     /// Whether somebody waits, so that nobody keeps a place that is not needed.
     func isContended(_ host: RegistryHost) -> Bool { waitingCount(host) > 0 }
 
+    /// Whether as much is under way from a host as may be, so that what stands still is in somebody's way.
+    func isFull(_ host: RegistryHost) -> Bool {
+        guard let line = lines.withLock({ $0[host] }) else { return false }
+        return line.running.count + line.passing >= places(host)
+    }
+
     func waitingCount(_ host: RegistryHost) -> Int { lines.withLock { $0[host] }?.queue.waitingCount ?? 0 }
 
     /// Runs a download when its turn has come; meanwhile those that nobody wants any more end.
     ///
     /// - Throws: what `body` throws; `CancellationError`.
     func withPlace(_ wish: Wish, _ body: () async throws -> Void) async throws {
-        let queue = lines.withLock { lines in
-            let line = lines[wish.host] ?? Line(queue: TurnQueue(places: places(wish.host)))
-            lines[wish.host] = line
-            return line.queue
-        }
-        try await queue.withPlace(wish.client, rank: wish.size) {
+        try await line(of: wish.host) { $0.queue }.withPlace(wish.client, rank: wish.size) {
             for demand in lines.withLock({ $0[wish.host]?.running ?? [:] }).values { demand.reconsider() }
         } _: {
             lines.withLock { $0[wish.host]?.running[ObjectIdentifier(wish.demand)] = wish.demand }
@@ -49,5 +52,17 @@ final class DownloadQueue: Sendable {
             wish.demand.begin()
             try await body()
         }
+    }
+
+    /// Runs a transfer that waits for no turn: as its blob is not stored, nobody else reads along.
+    func passing(from host: RegistryHost, _ body: () async throws -> Void) async rethrows {
+        line(of: host) { $0.passing += 1 }
+        defer { line(of: host) { $0.passing -= 1 } }
+        try await body()
+    }
+
+    private func line<Result>(of host: RegistryHost, _ body: (inout Line) -> Result) -> Result
+    where Result: Sendable {
+        lines.withLock { body(&$0[host, default: Line(queue: TurnQueue(places: places(host)))]) }
     }
 }

@@ -7,9 +7,9 @@ import Synchronization
 ///
 /// Its last bytes are held back until all of them have turned out right. It is read in order; what is skipped comes
 /// all the same, because only the whole has a digest. A client that reads more slowly than the upstream sends holds a
-/// connection to it for some seconds only, which others wait for: what is left is asked for again when it is needed.
+/// connection that others may want for some seconds only: what is left is asked for again when it is needed.
 final class PassingBlob: BlobReader {
-    /// How long a transfer waits in all for who reads it.
+    /// How long a transfer waits for who reads it before it looks whether it is in the way of others.
     static let patience = Duration.seconds(10)
 
     private struct Reading: Sendable {
@@ -32,18 +32,22 @@ final class PassingBlob: BlobReader {
     ///   - work: what it is part of.
     ///   - time: the monotonic clock.
     ///   - host: whose share it takes there.
+    ///   - downloads: what else is under way from there.
     init?(
         _ descriptor: Descriptor,
         from upstream: any Upstream,
         _ work: DetachedWork,
         _ time: Timer,
-        of host: RegistryHost? = nil
+        of host: RegistryHost,
+        in downloads: DownloadQueue
     ) {
         let begin: @Sendable (PassingProgress) -> PieceQueue? = { progress in
             let queue = PieceQueue()
-            let hasBegun = work.begin(about: host?.description) {
+            let hasBegun = work.begin(about: host.description) {
                 do {
-                    try await progress.pass(descriptor, from: upstream, to: queue, time)
+                    try await downloads.passing(from: host) {
+                        try await progress.pass(descriptor, from: upstream, to: queue, time) { downloads.isFull(host) }
+                    }
                     queue.end(.success(()))
                 } catch {
                     queue.end(.failure(error))

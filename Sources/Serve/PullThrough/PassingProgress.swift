@@ -4,7 +4,7 @@ import OCI
 
 /// What has come of a blob that passes without being stored.
 struct PassingProgress: Sendable {
-    /// A transfer has ended because nobody took what came; another can go on from here.
+    /// A transfer has ended because who reads is slow, and others wait; another can go on from here.
     struct Pause: Error {
         let progress: PassingProgress
     }
@@ -23,20 +23,28 @@ struct PassingProgress: Sendable {
 
     /// Passes what is left of a blob to who reads it.
     ///
-    /// - Throws: ``Pause`` when that took too little of it, after all that has come was handed over.
-    func pass(_ descriptor: Descriptor, from upstream: any Upstream, to queue: PieceQueue, _ time: Timer) async throws {
+    /// - Throws: ``Pause`` when that was waited for while it was in the way, after all that has come was handed over.
+    func pass(
+        _ descriptor: Descriptor,
+        from upstream: any Upstream,
+        to queue: PieceQueue,
+        _ time: Timer,
+        isInTheWay: () -> Bool
+    ) async throws {
         var progress = self
         var patience = PassingBlob.patience
-        do {
-            try await upstream.readBlob(descriptor, from: position) { piece in
-                progress.add(piece, to: queue)
-                guard !queue.hasRoom else { return }
+        try await upstream.readBlob(descriptor, from: position) { piece in
+            progress.add(piece, to: queue)
+            while !queue.hasRoom {
                 let start = time.now()
-                try await time.limit(patience) { try await queue.whenRoom() }
-                patience -= time.now() - start
+                do {
+                    try await time.limit(patience) { try await queue.whenRoom() }
+                    patience -= time.now() - start
+                } catch is Timer.Expired {
+                    guard !isInTheWay() else { throw Pause(progress: progress) }
+                    patience = PassingBlob.patience
+                }
             }
-        } catch is Timer.Expired {
-            throw Pause(progress: progress)
         }
         let digest = progress.hasher.finalize()
         guard digest == descriptor.digest else {

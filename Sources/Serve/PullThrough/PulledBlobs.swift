@@ -108,9 +108,8 @@ struct PulledBlobs: Sendable {
         context.logger.warning("a blob is served, but not cached", metadata: ["error": "\(error)"])
         context.metrics.count(.uncachedBlob)
         let work = context.questions.work
-        guard let blob = PassingBlob(descriptor, from: upstream, work, context.time, of: host) else {
-            throw ServeError.busy
-        }
+        let passing = PassingBlob(descriptor, from: upstream, work, context.time, of: host, in: queue)
+        guard let blob = passing else { throw ServeError.busy }
         try await blob.whenAnswered()
         return .arriving(blob)
     }

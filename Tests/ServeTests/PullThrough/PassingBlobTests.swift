@@ -12,6 +12,16 @@ struct PassingBlobTests {
     private let image = SampleImage.image(layers: [.init(seed: 5, size: size)])
     private var layer: SampleImage.Part { image.blobs[1] }
 
+    private func begin(
+        from upstream: FakeUpstream,
+        _ work: DetachedWork,
+        clock: any Clock<Duration> = ContinuousClock(),
+        of host: RegistryHost = PullThroughFixture.host,
+        in downloads: DownloadQueue = DownloadQueue { _ in 6 }
+    ) -> PassingBlob? {
+        PassingBlob(layer.descriptor, from: upstream, work, Timer(clock), of: host, in: downloads)
+    }
+
     private func withBlob(
         content: ByteBuffer? = nil,
         upstream: FakeUpstream = FakeUpstream(),
@@ -23,7 +33,7 @@ struct PassingBlobTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await work.run() }
             defer { group.cancelAll() }
-            try await body(try #require(PassingBlob(layer.descriptor, from: upstream, work, Timer(ContinuousClock()))))
+            try await body(try #require(begin(from: upstream, work)))
         }
     }
 
@@ -71,31 +81,31 @@ struct PassingBlobTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await work.run() }
             defer { group.cancelAll() }
-            for _ in 0..<DetachedWork.limit {
-                _ = PassingBlob(layer.descriptor, from: upstream, work, Timer(ContinuousClock()))
+            for number in 0..<DetachedWork.limit {
+                _ = begin(from: upstream, work, of: try RegistryHost("\(number % 4).example.com"))
             }
             var blob: PassingBlob?
             while blob == nil {
                 // The suite's time limit is the bound.
                 try Task.checkCancellation()
                 await Task.yield()
-                blob = PassingBlob(layer.descriptor, from: upstream, work, Timer(ContinuousClock()))
+                blob = begin(from: upstream, work)
             }
         }
     }
 
     @Test("A transfer that nobody reads on from lets its place go, and is gone on with where it was")
-    func slowReader() async throws {
+    func slowReaders() async throws {
         let upstream = FakeUpstream()
         try upstream.load(image)
-        let (work, clock, host) = (DetachedWork(), ManualClock(), PullThroughFixture.host)
-        let begin = { PassingBlob(layer.descriptor, from: upstream, work, Timer(clock), of: host) }
+        let (work, clock, downloads) = (DetachedWork(), ManualClock(), DownloadQueue { _ in 6 })
+        let next = { begin(from: upstream, work, clock: clock, in: downloads) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await work.run() }
             defer { group.cancelAll() }
-            let slow = try (0..<DetachedWork.share).map { _ in try #require(begin()) }
+            let slow = try (0..<DetachedWork.share).map { _ in try #require(next()) }
             for blob in slow { _ = try await blob.read(at: 0, atMost: 1) }
-            #expect(begin() == nil)
+            #expect(next() == nil)
             try await clock.waitForSleepers(slow.count)
             clock.advance(by: PassingBlob.patience)
             var other: PassingBlob?
@@ -103,13 +113,32 @@ struct PassingBlobTests {
                 // The suite's time limit is the bound.
                 try Task.checkCancellation()
                 await Task.yield()
-                other = begin()
+                other = next()
             }
             #expect(try await read(try #require(other), from: 0) == layer.source.buffer)
-            #expect(try await read(slow[0], from: 0) == layer.source.buffer)
+            for blob in slow { #expect(try await read(blob, from: 0) == layer.source.buffer) }
             let starts = upstream.requests.compactMap { $0.split(separator: " ").last.flatMap { Int($0) } }
             #expect(starts.filter { $0 == 0 }.count == slow.count + 1)
             #expect(starts.contains { $0 > 0 })
+        }
+    }
+
+    @Test("Where there are places for others a reader may be as slow as it likes")
+    func slowAlone() async throws {
+        let upstream = FakeUpstream()
+        try upstream.load(image)
+        let (work, clock) = (DetachedWork(), ManualClock())
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await work.run() }
+            defer { group.cancelAll() }
+            let blob = try #require(begin(from: upstream, work, clock: clock))
+            _ = try await blob.read(at: 0, atMost: 1)
+            for _ in 0..<3 {
+                try await clock.waitForSleepers()
+                clock.advance(by: PassingBlob.patience)
+            }
+            #expect(try await read(blob, from: 0) == layer.source.buffer)
+            #expect(upstream.requests.count == 1)
         }
     }
 }
