@@ -41,15 +41,20 @@ struct PullThroughContext: Sendable {
     }
 
     /// Keeps what an upstream has said; a cache that cannot is no reason not to serve it.
+    ///
+    /// - Returns: whether it is kept.
+    @discardableResult
     func keeping(
         _ warning: String,
         _ repository: RepositoryReference,
         _ body: (ContentCache) async throws -> Void
-    ) async {
+    ) async -> Bool {
         do {
             try await body(cache)
+            return true
         } catch {
             logger.warning("\(warning)", metadata: ["repository": "\(repository)", "error": "\(error)"])
+            return false
         }
     }
 

@@ -5,16 +5,24 @@ import Synchronization
 
 /// Manifests of upstreams by tag and by digest, kept in the cache.
 final class PulledManifests: Sendable {
+    /// A manifest, and whether the cache has it under the name that was asked for.
+    private struct Heard: Sendable {
+        let manifest: Manifest
+        var isKept = true
+    }
+
     private let context: PullThroughContext
-    /// The cache keeps the bytes; here it is only known whether they are believed.
-    private let question: Question<ImageReference, Manifest>
+    /// What the cache keeps is not kept here: it is only known whether it is believed.
+    private let question: Question<ImageReference, Heard>
     /// Hosts that have told by HEAD what a tag points at, so that their 404 to one can be believed.
     private let answeringHEAD = Mutex<Set<RegistryHost>>([])
 
     init(_ context: PullThroughContext) {
         self.context = context
         let lifetimes = context.lifetimes(absence: context.configuration.absenceLifetime)
-        question = Question(lifetimes, capacity: 16 << 20, context.questions) { _ in nil }
+        question = Question(lifetimes, capacity: 16 << 20, context.questions) { heard in
+            heard.isKept ? nil : 8 * Int(heard.manifest.descriptor.size)
+        }
     }
 
     /// The manifest that a tag names: the cache's own while that is believed, else what the upstream says now.
@@ -27,7 +35,7 @@ final class PulledManifests: Sendable {
     ) async throws -> ServedManifest? {
         let name = ImageReference(location: repository, tag: tag)
         let held = try await heldManifests(tag, of: repository)
-        let known = held.first
+        let known = held.first.map { Heard(manifest: $0) }
         do {
             let standIn = { @Sendable [self] (error: UpstreamError) in
                 try await fetchInstead(.tag(tag), of: repository, at: upstream, after: error)
@@ -39,13 +47,12 @@ final class PulledManifests: Sendable {
                     }
                     return nil
                 }
-                await keep(manifest, as: .tag(tag), of: repository)
-                return manifest
+                return await keep(manifest, as: .tag(tag), of: repository)
             }
-            if told.source == .stale, let whole = try await wholeManifest(held) {
-                return served(.init(answer: whole, source: .stale), isHit: true)
-            }
-            return served(told, isHit: told.answer?.descriptor == known?.descriptor)
+            let isHit = told.answer?.manifest.descriptor == held.first?.descriptor
+            guard told.source == .stale, let newest = told.answer?.manifest else { return served(told, isHit: isHit) }
+            let manifest = try await wholeManifest(newest, held)
+            return served(.init(answer: Heard(manifest: manifest), source: .stale), isHit: isHit)
         } catch {
             throw try context.failure(error)
         }
@@ -77,11 +84,11 @@ final class PulledManifests: Sendable {
     }
 
     private func served(
-        _ told: Question<ImageReference, Manifest>.Told,
+        _ told: Question<ImageReference, Heard>.Told,
         isHit: Bool,
         isTag: Bool = true
     ) -> ServedManifest? {
-        guard let manifest = told.answer else {
+        guard let manifest = told.answer?.manifest else {
             if told.source == .memory { context.metrics.count(.rememberedAbsence) }
             return nil
         }
@@ -99,10 +106,12 @@ final class PulledManifests: Sendable {
         try await context.cache.names.images(of: tag, in: repository).compactMap { try storedManifest($0.descriptor) }
     }
 
-    /// The first of those between which there is a choice that can be served without asking anybody.
+    /// The newest manifest, or the first that is held whose image can be served without asking anybody.
     @concurrent
-    private func wholeManifest(_ held: [Manifest]) async throws -> Manifest? {
-        held.count > 1 ? try held.first(where: context.cache.isWhole) : nil
+    private func wholeManifest(_ newest: Manifest, _ held: [Manifest]) async throws -> Manifest {
+        let older = held.filter { $0.descriptor != newest.descriptor }
+        guard !older.isEmpty else { return newest }
+        return try ([newest] + older).first(where: context.cache.isWhole) ?? newest
     }
 
     private func storedManifest(_ descriptor: Descriptor) throws -> Manifest? {
@@ -139,7 +148,7 @@ final class PulledManifests: Sendable {
         of repository: RepositoryReference,
         at upstream: any Upstream,
         after error: UpstreamError
-    ) async throws -> Manifest? {
+    ) async throws -> Heard? {
         guard let others = upstream.standIn(after: error) else { return nil }
         return try await fetch(reference, of: repository, at: others)
     }
@@ -149,18 +158,19 @@ final class PulledManifests: Sendable {
         _ reference: Reference,
         of repository: RepositoryReference,
         at upstream: any Upstream
-    ) async throws -> Manifest? {
+    ) async throws -> Heard? {
         guard let manifest = try await upstream.manifest(reference) else { return nil }
-        await keep(manifest, as: reference, of: repository)
-        return manifest
+        return await keep(manifest, as: reference, of: repository)
     }
 
     /// Stores a manifest and names it.
-    private func keep(_ manifest: Manifest, as reference: Reference, of repository: RepositoryReference) async {
-        await context.keeping("a manifest is served, but cannot be cached", repository) { cache in
+    private func keep(_ manifest: Manifest, as reference: Reference, of repository: RepositoryReference) async -> Heard
+    {
+        let isKept = await context.keeping("a manifest is served, but cannot be cached", repository) { cache in
             try await cache.store(manifest, from: repository)
             try await cache.names.recordPulled(reference, of: repository, as: manifest.descriptor)
             context.upkeep.noteChange()
         }
+        return Heard(manifest: manifest, isKept: isKept)
     }
 }

@@ -104,7 +104,7 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     /// - Parameters:
     ///   - key: what is asked about.
     ///   - host: who knows.
-    ///   - own: what who asks has, as old as it may be: the answer, as long as that is believed.
+    ///   - own: what who asks has, as old as it may be, where no answer is kept: the answer, as long as that is believed.
     ///   - held: what there is to be told where no answer comes and none is kept; it may lack something.
     ///   - hasAskedOthers: whether `fetch` asks those too who stand in for the host, so that only a host that is left alone
     ///     has them asked instead.
@@ -125,7 +125,7 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         let former = known[key]
         // What its host has called gone nobody brings back.
         let isHeld = servesStale && former?.exists != false
-        let older = isHeld ? own ?? former?.answer ?? held : nil
+        let older = isHeld ? former?.answer ?? own ?? held : nil
         if let told = remembered(former, own, older) { return told }
         let refusal = health.refusal(of: host, isUrgent: older == nil)
         do {
@@ -152,7 +152,7 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         let now = time.now()
         if former.until > now {
             if former.exists == false { return Told(answer: nil, source: .memory) }
-            if let answer = own ?? former.answer, former.exists == true { return Told(answer: answer, source: .memory) }
+            if let answer = former.answer ?? own, former.exists == true { return Told(answer: answer, source: .memory) }
         }
         guard let older, let failure = former.failure, failure.until > now else { return nil }
         return Told(answer: older, source: .stale)

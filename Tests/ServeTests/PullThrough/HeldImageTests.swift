@@ -76,4 +76,24 @@ struct HeldImageTests {
             #expect(try await cached.tags(of: fixture.repository)?.elements == ["1"])
         }
     }
+
+    @Test("What cannot be kept is believed as it was said, and no older image of the cache is told for it")
+    func unkept() async throws {
+        try await with { fixture async throws in
+            // Nothing can be stored any more.
+            try Files.remove("\(fixture.path)/ingest")
+            let newest = SampleImage.image(layers: [.init(seed: 3, size: 5000)])
+            try fixture.upstream.load(newest, as: "1")
+            fixture.clock.advance(by: .seconds(301))
+            for _ in 0..<2 {
+                let served = try #require(try await fixture.manifest("1"))
+                #expect(served.manifest.descriptor == newest.top && served.warning == nil)
+            }
+            #expect(fixture.upstream.requests.last == "GET \(newest.digest)")
+            fixture.upstream.change { $0.failure = .down }
+            fixture.clock.advance(by: .seconds(301))
+            let served = try #require(try await fixture.manifest("1"))
+            #expect(served.manifest.descriptor == old.top && served.warning != nil)
+        }
+    }
 }
