@@ -12,7 +12,6 @@ package struct Conversion {
 
     private let command: Command
     private let places: TargetPlaces
-    private let isScoped: Bool
     private var mirror = Mirror()
 
     /// - Parameters:
@@ -25,8 +24,7 @@ package struct Conversion {
         isScoped: Bool = false,
         for command: Command = .convert
     ) throws(ConversionError) {
-        places = try TargetPlaces(target, for: command)
-        self.isScoped = isScoped
+        places = try TargetPlaces(target, isScoped: isScoped, for: command)
         self.command = command
     }
 
@@ -67,7 +65,7 @@ package struct Conversion {
             }
             found.add(image, place: nil)
         }
-        mirror.append(found.mirror(below: places, isScoped ? .scoped : .path))
+        mirror.append(found.mirror(below: places))
     }
 
     private func read(_ text: String, file: String, _ format: ForeignFormat) throws(ConversionError) -> Mirror {
@@ -97,7 +95,7 @@ package struct Conversion {
         switch format {
         case .regsync: return RegsyncFile.read(document)
         case .dregsy: return DregsyFile.read(document)
-        case .skopeo: return SkopeoFile.read(document, below: places, isScoped ? .scoped : nil)
+        case .skopeo: return SkopeoFile.read(document, below: places)
         default: return ImageSyncerFile.read(document, below: places)
         }
     }

@@ -51,9 +51,9 @@ struct FoundImages {
     }
 
     /// The images as entries below a prefix.
-    func mirror(below places: TargetPlaces, _ naming: TargetPlaces.Naming = .path) -> Mirror {
+    func mirror(below places: TargetPlaces) -> Mirror {
         var mirror = Mirror()
-        let targets = places.targets(of: images.map(\.reference.location), naming)
+        let targets = places.targets(of: images.map(\.reference.location), .path)
         for image in images {
             let reference = image.reference
             guard let target = targets[reference.location] else {

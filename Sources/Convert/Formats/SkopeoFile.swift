@@ -18,10 +18,10 @@ enum SkopeoFile {
             }
     }
 
-    static func read(_ document: ForeignValue, below places: TargetPlaces, _ naming: TargetPlaces.Naming?) -> Mirror {
+    static func read(_ document: ForeignValue, below places: TargetPlaces) -> Mirror {
         var reader = Reader()
         for pair in document.pairs ?? [] { reader.readRegistry(pair) }
-        let targets = places.targets(of: reader.found.map(\.source), naming ?? .last)
+        let targets = places.targets(of: reader.found.map(\.source), .last)
         var mirror = reader.mirror
         for (source, selection, comments) in reader.found {
             guard let target = targets[source] else {

@@ -17,13 +17,20 @@ struct TargetPlaces {
     static let example = "registry.example.com/mirrors"
 
     let prefix: String
+    /// All are named by host and path, whatever a file's tool does.
+    private let isScoped: Bool
     /// Nobody named a prefix, so that the example's stands there.
     let isExample: Bool
     private let command: Conversion.Command
 
     /// - Throws: ``ConversionError`` for what cannot stand before a repository.
-    init(_ prefix: String?, for command: Conversion.Command) throws(ConversionError) {
+    init(
+        _ prefix: String?,
+        isScoped: Bool,
+        for command: Conversion.Command
+    ) throws(ConversionError) {
         self.command = command
+        self.isScoped = isScoped
         let trimmed = String((prefix ?? Self.example).reversed().drop { $0 == "/" }.reversed())
         guard let example = try? RepositoryReference("\(trimmed)/name"), "\(example)" == "\(trimmed)/name" else {
             throw ConversionError(
@@ -47,6 +54,7 @@ struct TargetPlaces {
 
     /// A target for each source; sources whose names would meet are told apart by their hosts.
     func targets(of sources: [RepositoryReference], _ naming: Naming) -> [RepositoryReference: RepositoryReference] {
+        let naming = isScoped ? .scoped : naming
         var takers: [String: Set<RepositoryReference>] = [:]
         for source in sources { takers[name(source, naming), default: []].insert(source) }
         var targets: [RepositoryReference: RepositoryReference] = [:]
