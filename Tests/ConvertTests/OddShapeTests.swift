@@ -114,6 +114,48 @@ struct OddShapeTests {
         #expect(converted.flat.contains("left out: '<<', a key that stands twice or merges nothing (line 8, column 5)"))
     }
 
+    @Test("Digests without tags are no entry, as dregsy copies them alone")
+    func digests() throws {
+        let mappings = "{from: b, digests: ['\(Self.digest)']}, {from: c, tags: [x], digests: ['\(Self.digest)']}"
+        let converted = try Converted(
+            "tasks:\n- source: {registry: a.io}\n  target: {registry: r.io}\n  mappings: [\(mappings)]"
+        )
+        #expect(converted.entries == ["a.io/c:x -> r.io/c"])
+        #expect(converted.flat.contains("the digests \(Self.digest) of a.io/b; name their tags (line 4, column 15)"))
+        #expect(converted.flat.contains("the digests \(Self.digest) of a.io/c; name their tags"))
+    }
+
+    @Test("Steps and mappings that are not converted are told with their places")
+    func places() throws {
+        let regsync = try Converted(
+            "sync:\n- {source: a.io/b, target: r.io/b, type: registry}\n- source: a.io/b:1\n  target: r.io/b:2\n  type: image\n"
+                + "- {source: a.io/c, target: r.io/c, type: repository, tags: {semverRange: ['=']}}\n",
+            "alpine:3 # another"
+        )
+        #expect(regsync.flat.contains("make an entry for each repository (line 2, column 4)"))
+        #expect(regsync.flat.contains("another name at the target (line 3, column 3)"))
+        #expect(regsync.flat.contains("a.io/c -> r.io/c, with these tags (line 6, column 4):"))
+        let dregsy = try Converted(
+            "tasks:\n- source: {registry: a.io}\n  target: {registry: r.io}\n  mappings:\n  - {from: 'regex:x'}\n  - from: B\n",
+            "alpine:3 # another"
+        )
+        #expect(dregsy.flat.contains("make an entry for each repository (line 5, column 6)"))
+        #expect(dregsy.flat.contains("upper-case letters are not allowed (line 6, column 5)"))
+    }
+
+    @Test(
+        "Names by host and path are there for every file that names no targets",
+        arguments: [
+            ("quay.io/a/b:1 # a list", ForeignFormat.list),
+            ("apiVersion: v1\nkind: Pod\nimage: quay.io/a/b:1", .kubernetes),
+            ("quay.io: {images: {a/b: ['1']}}", .skopeo), ("quay.io/a/b:1: ''", .imageSyncer),
+        ]
+    )
+    func scoped(_ file: String, _ format: ForeignFormat) throws {
+        let converted = try Converted(file, format: format, target: "m.example.com", isScoped: true)
+        #expect(converted.entries == ["quay.io/a/b:1 -> m.example.com/quay.io/a/b"])
+    }
+
     @Test(
         "Filters that are no lists of texts leave an entry out, and never take everything",
         arguments: [

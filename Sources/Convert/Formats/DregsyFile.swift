@@ -38,7 +38,7 @@ enum DregsyFile {
         comments += task.leftovers(["verbose": Section.needless])
         guard let source, let target else {
             return mirror.note(
-                "not converted: task \(name.displayedWithoutSecrets): its source and target are not two registries"
+                "not converted: task \(name.displayedWithoutSecrets): its source and target are not two registries\(task.place)"
             )
         }
         for mapping in mappings {
@@ -90,11 +90,8 @@ private struct DregsyMapping {
         let from = section.text("from") ?? ""
         let to = section.text("to") ?? from
         guard !from.hasPrefix("regex:"), !to.hasPrefix("regex:") else {
-            return mirror.note(
-                comments + [
-                    "not converted: \(from.displayedWithoutSecrets) -> \(to.displayedWithoutSecrets): make an entry for each repository"
-                ]
-            )
+            let words = "\(from.displayedWithoutSecrets) -> \(to.displayedWithoutSecrets)"
+            return note("\(words): make an entry for each repository", &mirror)
         }
         do throws(ReferenceError) {
             let source = try location(from, source)
@@ -102,23 +99,29 @@ private struct DregsyMapping {
             var entry = MirrorEntry(source: source, target: target, selection: .pattern("", excluding: nil))
             if let platform = section.text("platform"), platform != "all" { entry.platforms = [platform] }
             guard let tags = (section.take("tags") ?? .list([])).onlyTexts else {
-                return mirror.note(comments + ["not converted: \(source) -> \(target): its tags are no list of texts"])
+                return note("\(source) -> \(target): its tags are no list of texts", &mirror)
             }
-            if let digests = section.take("digests")?.texts, !digests.isEmpty {
-                comments.append(
-                    "not converted: its digests \(digests.joined(separator: ", ").displayedWithoutSecrets); name their tags"
-                )
+            let digests = section.take("digests")?.texts ?? []
+            if !digests.isEmpty {
+                let list = digests.joined(separator: ", ").displayedWithoutSecrets
+                comments.append("not converted: the digests \(list) of \(source); name their tags\(section.place)")
             }
             comments += section.leftovers(["preserve-digests": Section.needless])
+            // Without tags beside them, dregsy copies the digests alone.
+            guard digests.isEmpty || !tags.isEmpty else { return mirror.note(comments) }
             add(entry, DregsyTags(tags), to: &mirror)
         } catch {
-            mirror.note(comments + ["not converted: \(error)"])
+            note("\(error)", &mirror)
         }
+    }
+
+    private func note(_ reason: String, _ mirror: inout Mirror) {
+        mirror.note(comments + ["not converted: \(reason)\(section.place)"])
     }
 
     private func add(_ entry: MirrorEntry, _ tags: DregsyTags, to mirror: inout Mirror) {
         if let fault = tags.fault {
-            return mirror.note(comments + ["not converted: \(entry.source) -> \(entry.target): \(fault)"])
+            return note("\(entry.source) -> \(entry.target): \(fault)", &mirror)
         }
         for selection in tags.selections {
             var entry = entry

@@ -52,8 +52,10 @@ enum RegsyncFile {
             return mirror.note("not converted: credentials that name no registry")
         }
         guard let host = try? RegistryHost(name) else {
-            mirror.note("not converted: the registry '\(name.displayedWithoutSecrets)', which is no host name")
-            return
+            let place = section.place
+            return mirror.note(
+                "not converted: the registry '\(name.displayedWithoutSecrets)', which is no host name\(place)"
+            )
         }
         mirror.registry(host) { settings in
             let hasUser = [section.take("user"), section.take("pass"), section.take("credHelper")].contains {

@@ -17,47 +17,55 @@ struct RegsyncStep {
         let type = section.text("type") ?? "missing"
         let source = section.text("source") ?? ""
         let target = section.text("target") ?? ""
+        let words = "\(source.displayedWithoutSecrets) -> \(target.displayedWithoutSecrets)"
         guard !source.contains("{{"), !target.contains("{{") else {
-            return mirror.note(
-                "not converted: \(source.displayedWithoutSecrets) -> \(target.displayedWithoutSecrets): expand its template first"
-            )
+            return note("\(words): expand its template first", &mirror)
         }
         switch type {
-        case "image": readImage(source, target, &mirror)
-        case "repository": readRepository(source, target, &mirror)
+        case "image": readImage(source, target, words, &mirror)
+        case "repository": readRepository(source, target, words, &mirror)
         default:
-            mirror.note(
-                "not converted: \(source.displayedWithoutSecrets) -> \(target.displayedWithoutSecrets) of the type '\(type.displayedWithoutSecrets)': "
-                    + "make an entry for each repository"
-            )
+            let reason = "of the type '\(type.displayedWithoutSecrets)': make an entry for each repository"
+            note("\(words) \(reason)", &mirror)
         }
     }
 
+    private func note(_ reason: String, _ mirror: inout Mirror) {
+        mirror.note("not converted: \(reason)\(section.place)")
+    }
+
     /// A single tag; regsync may give it another name at the target.
-    private mutating func readImage(_ source: String, _ target: String, _ mirror: inout Mirror) {
-        let words = "\(source.displayedWithoutSecrets) -> \(target.displayedWithoutSecrets)"
+    private mutating func readImage(
+        _ source: String,
+        _ target: String,
+        _ words: String,
+        _ mirror: inout Mirror
+    ) {
         guard let from = try? ImageReference(source), let to = try? ImageReference(target) else {
-            return mirror.note("not converted: \(words): not two images of registries")
+            return note("\(words): not two images of registries", &mirror)
         }
         guard from.digest == nil, to.digest == nil else {
-            return mirror.note("not converted: \(words): a digest cannot be an entry; name its tag")
+            return note("\(words): a digest cannot be an entry; name its tag", &mirror)
         }
         let latest = try? TagName("latest")
         guard let tag = from.tag ?? latest, tag == to.tag ?? latest else {
-            return mirror.note("not converted: \(words): the tag cannot have another name at the target")
+            return note("\(words): the tag cannot have another name at the target", &mirror)
         }
         for key in ["tags", "tagSets"] { _ = section.take(key) }
         add(MirrorEntry(source: from.location, target: to.location, selection: .tag(tag)), &mirror)
     }
 
     /// All tags that pass the filters; each set of filters is an entry of its own.
-    private mutating func readRepository(_ source: String, _ target: String, _ mirror: inout Mirror) {
+    private mutating func readRepository(
+        _ source: String,
+        _ target: String,
+        _ words: String,
+        _ mirror: inout Mirror
+    ) {
         guard let from = try? ImageReference(source), let to = try? ImageReference(target),
             from.reference == nil, to.reference == nil
         else {
-            return mirror.note(
-                "not converted: \(source.displayedWithoutSecrets) -> \(target.displayedWithoutSecrets): not two repositories of registries"
-            )
+            return note("\(words): not two repositories of registries", &mirror)
         }
         let sets = section.take("tagSets").map { $0.elements ?? [$0] } ?? []
         let tags = section.take("tags")
@@ -68,9 +76,8 @@ struct RegsyncStep {
         for filter in filters {
             var step = kept
             guard let selections = step.selections(filter) else {
-                mirror.note(
-                    ["not converted: \(from.location) -> \(to.location), with these tags:"] + step.comments
-                )
+                let head = "not converted: \(from.location) -> \(to.location), with these tags\(section.place):"
+                mirror.note([head] + step.comments)
                 continue
             }
             for selection in selections {

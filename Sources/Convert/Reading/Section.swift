@@ -5,6 +5,8 @@ import YAML
 /// A mapping of another tool's file that is taken apart key by key; what is left becomes comments.
 struct Section {
     private var pairs: [ForeignValue.Pair]
+    /// Where it begins, as ``ForeignValue/Pair/place`` tells it.
+    let place: String
 
     /// Keys whose values are nobody's business but the registry's.
     private static let secrets = ["pass", "auth", "token", "secret", "key", "credential"]
@@ -12,6 +14,7 @@ struct Section {
     init?(_ value: ForeignValue?) {
         guard let pairs = value?.pairs else { return nil }
         self.pairs = pairs
+        place = pairs.first?.place ?? ""
     }
 
     /// The value of a key, which no longer counts as left; `nil` where it is missing or empty.
