@@ -206,13 +206,27 @@ struct ProgressDisplayTests {
         #expect(style.form == form)
     }
 
+    @Test(
+        "A long name is cut, and the figures behind it stay",
+        arguments: [
+            (80, "imported /archives/of/may/app.tar: 1.0/4.0 KiB"), (34, "imported /a…y/app.tar: 1.0/4.0 KiB"),
+            (11, " 1.0/4.0 KiB"),
+        ]
+    )
+    func longNames(_ columns: Int, _ line: String) {
+        let progress = ByteProgress("imported", "/archives/of/may/app.tar", total: 4096)
+        progress.add(1024)
+        #expect(progress.text(columns: columns) == line)
+        #expect(progress.text(columns: nil) == "imported /archives/of/may/app.tar: 1.0/4.0 KiB")
+    }
+
     @Test("Progress of an import or a verification is a line of JSON among such lines", .requires(.pseudoTerminal))
     func workInJSON() async throws {
         let tty = try #require(PseudoTerminal(columns: 80, rows: 24))
         let terminal = Terminal(descriptor: tty.descriptor)
         let clock = SteppedClock()
         let style = ProgressStyle(.auto, format: .json, environment: ["TERM": "xterm"], terminal: terminal)
-        let display = WorkProgress(style: style, clock: clock) { _ in "verified 1 of 2 blobs" }
+        let display = WorkProgress(style: style, clock: clock) { _, _ in "verified 1 of 2 blobs" }
         try await display.showing {
             await clock.step(by: .seconds(10))
             await clock.step(by: .seconds(10))

@@ -169,7 +169,7 @@ struct ImportCommand: Subcommand {
         _ access: CacheAccess,
         _ options: ImportOptions
     ) async throws -> ImportOutcome {
-        let bytes = ByteProgress("imported \(source.name.displaySafe):", total: source.size)
+        let bytes = ByteProgress("imported", source.name, total: source.size)
         var options = options
         options.onBytes = { bytes.add($0) }
         do {

@@ -55,7 +55,7 @@ struct CacheVerifyCommand: Subcommand {
             let options = VerificationOptions(subset: subset, maximumDuration: maxDuration, startsOver: restart)
             let progress = VerificationProgress()
             let style = ProgressStyle(.auto, of: access.session)
-            let display = WorkProgress(style: style) { Self.line(progress.snapshot, after: $0) }
+            let display = WorkProgress(style: style) { time, _ in Self.line(progress.snapshot, after: time) }
             let report = try await display.showing { try await cache.verify(options, progress: progress) }
             let repaired = repair ? try await Self.repair(report, cache, access) : nil
             let result = VerificationResult(report, repaired)

@@ -4,8 +4,9 @@ struct WorkProgress: Sendable {
     var clock: any Clock<Duration> = ContinuousClock()
     /// Between two lines where nobody watches on a terminal.
     var interval: Duration = .seconds(10)
-    /// Tells how far it is, given the time since the beginning; `nil` while there is nothing to tell.
-    let line: @Sendable (Duration) -> String?
+    /// Tells how far it is, given the time since the beginning, and the columns where these are few; `nil` while there is
+    /// nothing to tell.
+    let line: @Sendable (Duration, _ columns: Int?) -> String?
 
     /// Runs the work and shows its progress meanwhile; nothing of it is left on a terminal afterwards.
     func showing<Result>(_ work: () async throws -> Result) async throws -> Result {
@@ -20,13 +21,14 @@ struct WorkProgress: Sendable {
         let start = clock.now
         var last: String?
         while (try? await clock.sleep(for: isLive ? .milliseconds(200) : interval)) != nil {
-            let line = line(start.duration(to: clock.now))
+            let time = start.duration(to: clock.now)
             if isLive {
-                style.terminal.draw { size in line.map { [String($0.prefix(size.columns))] } ?? [] }
-            } else if let line, line != last {
+                // The last column stays free.
+                style.terminal.draw { size in line(time, size.columns - 1).map { [$0] } ?? [] }
+            } else if let line = line(time, nil), line != last {
                 style.tell(line)
+                last = line
             }
-            last = line
         }
         if isLive { style.terminal.clear() }
     }
