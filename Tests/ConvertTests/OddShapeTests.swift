@@ -143,6 +143,19 @@ struct OddShapeTests {
         #expect(dregsy.flat.contains("upper-case letters are not allowed (line 6, column 5)"))
     }
 
+    @Test("Lines of a list that are not converted are told with their numbers")
+    func lines() throws {
+        let list = "alpine:3\n\nredis@\(Self.digest)\nUPPER:1\n--platform=none nginx:1\napp:$TAG\n"
+        let converted = try Converted(list, format: .list)
+        #expect(converted.entries.count == 1)
+        for words in [
+            "the tag that it belongs to (line 3)", "not allowed (line 4)", "is no platform (line 5)",
+            "must be written first (line 6)",
+        ] {
+            #expect(converted.flat.contains(words), "\(words)")
+        }
+    }
+
     @Test(
         "Names by host and path are there for every file that names no targets",
         arguments: [

@@ -6,6 +6,8 @@ struct FoundImages {
         let reference: ImageReference
         /// Empty for all of them.
         var platforms: [String]
+        /// Where it stands first.
+        let line: Int?
         var places: [String] = []
         /// ``places`` once more, to be looked up in: there may be thousands of them.
         var knownPlaces: Set<String> = []
@@ -17,29 +19,32 @@ struct FoundImages {
     private var positions: [ImageReference: Int] = [:]
 
     /// Notes an image, or that the text is none; the same one again adds its place and its platforms to the first.
-    mutating func add(_ text: String, platforms: [String] = [], place: String?) {
+    mutating func add(_ text: String, platforms: [String] = [], place: String?, line: Int? = nil) {
         let words = text.split(whereSeparator: \.isWhitespace)
         let trimmed = words.count == 1 ? String(words[0]) : text
         let shown = "'\(trimmed.displayedWithoutSecrets)'\(place.map { ", in \($0.displayedWithoutSecrets)" } ?? "")"
+        let end = Self.place(line)
         guard !trimmed.holdsVariable else {
-            return note("not converted: \(shown): \(String.variableAdvice)")
+            return note("not converted: \(shown): \(String.variableAdvice)\(end)")
         }
         if let platform = platforms.first(where: { (try? PlatformPattern($0)) == nil }) {
             let fault = platform.holdsVariable ? String.variableAdvice : "is no platform"
-            return note("not converted: \(shown): '\(platform.displayedWithoutSecrets)' \(fault)")
+            return note("not converted: \(shown): '\(platform.displayedWithoutSecrets)' \(fault)\(end)")
         }
         do throws(ReferenceError) {
-            add(try ImageReference(trimmed), platforms: platforms, place: place)
+            add(try ImageReference(trimmed), platforms: platforms, place: place, line: line)
         } catch {
-            note("not converted: \(shown): \(error)")
+            note("not converted: \(shown): \(error)\(end)")
         }
     }
 
-    private mutating func add(_ reference: ImageReference, platforms: [String], place: String?) {
+    private static func place(_ line: Int?) -> String { line.map { " (line \($0))" } ?? "" }
+
+    private mutating func add(_ reference: ImageReference, platforms: [String], place: String?, line: Int?) {
         let position = positions[reference] ?? images.count
         if position == images.count {
             positions[reference] = position
-            images.append(Image(reference: reference, platforms: platforms))
+            images.append(Image(reference: reference, platforms: platforms, line: line))
         } else {
             images[position].platforms.formUnion(platforms: platforms)
         }
@@ -61,7 +66,8 @@ struct FoundImages {
                 continue
             }
             guard let tag = reference.tag ?? (reference.digest == nil ? try? TagName("latest") : nil) else {
-                mirror.note("not converted: \(reference): a digest without a tag; name the tag that it belongs to")
+                let advice = "a digest without a tag; name the tag that it belongs to"
+                mirror.note("not converted: \(reference): \(advice)\(Self.place(image.line))")
                 continue
             }
             var comments = image.places.isEmpty ? [] : ["in \(Self.list(image.places))"]

@@ -16,7 +16,7 @@ enum ImageListFile {
                 // What it says is not told: a file that is no list may hold passwords.
                 images.note("line \(number + 1): what stands behind the image was left out")
             }
-            images.add(image, platforms: platforms, place: nil)
+            images.add(image, platforms: platforms, place: nil, line: number + 1)
         }
         return images.mirror(below: places)
     }
