@@ -143,6 +143,18 @@ struct OddShapeTests {
         #expect(dregsy.flat.contains("upper-case letters are not allowed (line 6, column 5)"))
     }
 
+    @Test(
+        "A single element in a list's place, and a section without its neighbour, are read",
+        arguments: [
+            "tasks: [{source: {registry: quay.io}, target: {registry: r.io}, mappings: {from: a/b, tags: ['1']}}]",
+            "images: {quay.io/a/b:1: r.io/a/b}", "{\"images\": {\"quay.io/a/b:1\": \"r.io/a/b\"}, \"auth\": null}",
+            "sync: [{source: quay.io/a/b, target: r.io/a/b, type: repository, tagSets: {allow: '1'}}]",
+        ]
+    )
+    func single(_ file: String) throws {
+        #expect(try Converted(file).entries == ["quay.io/a/b:1 -> r.io/a/b"])
+    }
+
     @Test("Lines of a list that are not converted are told with their numbers")
     func lines() throws {
         let list = "alpine:3\n\nredis@\(Self.digest)\nUPPER:1\n--platform=none nginx:1\napp:$TAG\n"

@@ -34,7 +34,7 @@ enum DregsyFile {
         }
         let source = readLocation(task.take("source"), &mirror)
         let target = readLocation(task.take("target"), &mirror)
-        let mappings = task.take("mappings")?.elements ?? []
+        let mappings = task.take("mappings").map { $0.elements ?? [$0] } ?? []
         comments += task.leftovers(["verbose": Section.needless])
         guard let source, let target else {
             return mirror.note(

@@ -4,7 +4,9 @@ import Sync
 /// image-syncer's files: rules (`source: destination`), registries' access, or both below `images` and `auth`.
 enum ImageSyncerFile {
     static func looksLikeOne(_ document: ForeignValue) -> Bool {
-        if document["images"]?.pairs != nil, document["auth"]?.pairs != nil { return true }
+        if let images = document["images"], document["auth"]?.pairs != nil && images.pairs != nil || isRules(images) {
+            return true
+        }
         return isRules(document) || isAccess(document)
     }
 
