@@ -56,6 +56,15 @@ struct SignatureConversionTests {
         #expect(alone.flat.contains("not converted: quay.io/a/b -> r.example.com/b: make an entry for its images"))
     }
 
+    @Test(
+        "An expression that may find other tags too stays an entry, and the images of its repository bring signatures",
+        arguments: [("'.*\\.sig'", true), ("'.*sha256-.*'", true), ("'sha256-[0-9a-f]{7}'", false)]
+    )
+    func beside(_ expression: String, _ findsSignatures: Bool) throws {
+        let converted = try Converted(Self.regsync("tagSets: [{allow: ['v1']}, {allow: [\(expression)]}]"))
+        #expect(converted.configuration.entries.map(\.includesReferrers) == [findsSignatures, findsSignatures])
+    }
+
     @Test("A signature's tag that is named is an entry of its own, also beside expressions")
     func named() throws {
         let entry = "quay.io/a/b:\(Self.signature) -> r.example.com/b"

@@ -27,6 +27,8 @@ private struct Checks {
     private(set) var hasSignatures = false
     /// Entries that ask for nothing but tags of signatures, with the places of their notes.
     private var signatures: [(position: Int, entry: MirrorEntry)] = []
+    /// Where tags of signatures would be copied, whichever entry says so.
+    private var signedPlaces: Set<String> = []
 
     static let advice =
         "'referrers: true' stands where tags of signatures (sha256-….sig) would be copied: here they come with their images, "
@@ -44,8 +46,10 @@ private struct Checks {
         case .some:
             entry.includesReferrers = true
             hasSignatures = true
+            signedPlaces.insert(entry.place)
         case .all:
             signatures.append((items.count, entry))
+            signedPlaces.insert(entry.place)
             return items.append(.note([]))
         }
         guard !merge(entry) else { return noteAgain(entry) }
@@ -62,14 +66,14 @@ private struct Checks {
         items.append(.entry(entry))
     }
 
-    /// Has entries bring along the signatures that others of the same repositories have asked for alone.
+    /// Has entries bring along the signatures that others of the same repositories have asked for.
     mutating func settleSignatures() {
-        guard !signatures.isEmpty else { return }
+        guard !signedPlaces.isEmpty else { return }
         var places: [String: [Int]] = [:]
         for (index, item) in items.enumerated() {
             if case .entry(let entry) = item, !entry.isSignature { places[entry.place, default: []].append(index) }
         }
-        for place in Set(signatures.map(\.entry.place)) {
+        for place in signedPlaces {
             for index in places[place] ?? [] {
                 guard case .entry(var image) = items[index] else { continue }
                 image.includesReferrers = true

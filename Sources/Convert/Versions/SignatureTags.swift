@@ -18,17 +18,26 @@ enum SignatureTags {
             self = .none
             return
         }
-        if TagName.referrerPrefixes.contains(where: { pattern.begins(with: $0) }) {
+        let found = Self.samples.filter(pattern.matches)
+        // What is found within a tag may be found in others as well.
+        let isAtBeginning = !Self.others.contains(where: pattern.matches)
+        if !found.isEmpty, isAtBeginning, TagName.referrerPrefixes.contains(where: { pattern.begins(with: $0) }) {
             self = .all
         } else {
-            self = Self.samples.contains(where: pattern.matches) ? .some : .none
+            // Others than sha256 are hardly ever seen.
+            self = found.contains { $0.description.hasPrefix("sha256-") } ? .some : .none
         }
     }
 
-    /// Tags as they may be: with letters first and digits first, and each ending that cosign writes.
-    private static let samples: [TagName] = ["0a", "a0", "5e"].flatMap { pair in
-        ["", ".sig", ".att", ".sbom"].compactMap { ending in
-            try? TagName("sha256-" + String(repeating: pair, count: 32) + ending)
+    /// The samples with something before them.
+    private static let others = samples.compactMap { try? TagName("v1-\($0)") }
+
+    /// Tags as they may be: with each first digit, and each ending that cosign writes.
+    private static let samples: [TagName] = TagName.referrerPrefixes.flatMap { prefix in
+        "0123456789abcdef".flatMap { digit in
+            ["", ".sig", ".att", ".sbom"].compactMap { ending in
+                try? TagName(prefix + String(repeating: "\(digit)1e", count: 22).prefix(64) + ending)
+            }
         }
     }
 }
