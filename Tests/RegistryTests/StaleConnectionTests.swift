@@ -19,6 +19,8 @@ struct StaleConnectionTests {
         var name: String
         var hasAnswered = true
         var rest = TimeAmount.seconds(2)
+        /// How long the request had been under way.
+        var wait = TimeAmount.zero
         var begun = ""
         var isReset = false
         let isStale: Bool
@@ -30,6 +32,7 @@ struct StaleConnectionTests {
         End(name: "closed after a rest", isStale: true),
         End(name: "reset after a rest", isReset: true, isStale: true),
         End(name: "closed at once", rest: .milliseconds(10), isStale: false),
+        End(name: "closed by who had taken the request", wait: .seconds(3), isStale: false),
         End(name: "closed before any answer", hasAnswered: false, isStale: false),
         End(name: "closed within the answer", begun: "HTTP/1.1 2", isStale: false),
     ]
@@ -53,6 +56,7 @@ struct StaleConnectionTests {
         } else {
             channel.embeddedEventLoop.advanceTime(by: end.rest)
         }
+        channel.embeddedEventLoop.advanceTime(by: end.wait)
         if !end.begun.isEmpty { try channel.writeInbound(ByteBuffer(string: end.begun)) }
         if end.isReset {
             channel.pipeline.fireErrorCaught(IOError(errnoCode: ECONNRESET, reason: "read"))

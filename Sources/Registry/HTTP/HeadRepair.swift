@@ -19,12 +19,14 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
 
     /// How long a connection has rested, at least, when that is why it was closed.
     private static let rest = TimeAmount.seconds(1)
+    /// How soon after the request it ends then: who takes more time has taken the request.
+    private static let notice = TimeAmount.seconds(2)
 
     private var head = ByteBuffer()
     private var awaitsHead = false
     private var lastRead: NIODeadline?
-    /// Whether the request under way was the first after a rest, and nothing has come since.
-    private var mayBeStale = false
+    /// Until when the connection may prove stale: the request under way was the first after a rest, and nothing has come since.
+    private var doubtEnds: NIODeadline?
 
     /// Notices requests: with one under way at a time, an answer's head follows each of them.
     final class RequestWatch: ChannelOutboundHandler {
@@ -53,12 +55,12 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
 
     private func begins(at now: NIODeadline) {
         awaitsHead = true
-        mayBeStale = lastRead.map { now - $0 >= Self.rest } ?? false
+        doubtEnds = lastRead.flatMap { now - $0 >= Self.rest ? now + Self.notice : nil }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         lastRead = context.eventLoop.now
-        mayBeStale = false
+        doubtEnds = nil
         guard awaitsHead else { return context.fireChannelRead(data) }
         var bytes = unwrapInboundIn(data)
         if head.readableBytes == 0 { head = bytes } else { head.writeBuffer(&bytes) }
@@ -75,17 +77,18 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         if head.readableBytes > 0 { pass(context) }
-        if mayBeStale { tellStale(context) }
+        if provesStale(context) { context.fireErrorCaught(StaleConnection()) }
         context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if mayBeStale { tellStale(context) } else { context.fireErrorCaught(error) }
+        context.fireErrorCaught(provesStale(context) ? StaleConnection() : error)
     }
 
-    private func tellStale(_ context: ChannelHandlerContext) {
-        mayBeStale = false
-        context.fireErrorCaught(StaleConnection())
+    /// Whether the connection ends because it had rested; told once.
+    private func provesStale(_ context: ChannelHandlerContext) -> Bool {
+        defer { doubtEnds = nil }
+        return doubtEnds.map { context.eventLoop.now < $0 } ?? false
     }
 
     private func pass(_ context: ChannelHandlerContext) {
