@@ -56,6 +56,33 @@ struct FailedCopyTests {
         }
     }
 
+    @Test("So is one that was being confirmed when the run was stopped")
+    func stopped() async throws {
+        try await ScriptedRegistry.with { source in
+            try await ScriptedRegistry.with { target in
+                let (image, other) = (SampleImage.image(), SampleImage.image(labels: ["other": "1"]))
+                source.load(image, repository: "app", tag: "v1")
+                let gate = Gate()
+                target.script(RequestMatch("PUT", .manifests), .status(201))
+                target.script(RequestMatch("HEAD", .manifests), .status(404))
+                target.script(RequestMatch("HEAD", .manifests), .holdHead(gate))
+                try await MirrorRun.with { mirror async throws in
+                    let entry = entry(source, target)
+                    await withTaskGroup(of: Void.self) { group in
+                        group.addTask { _ = try? await mirror.run(entry) }
+                        try? await gate.waitForArrivals()
+                        group.cancelAll()
+                    }
+                    #expect(target.requests.contains { $0.method == "PUT" && $0.path.contains("/manifests/") })
+                    gate.open()
+                    target.removeScript()
+                    target.load(other, repository: "app", tag: "v1")
+                    #expect(try await mirror.run(entry).rows.map(\.status) == [.synced])
+                }
+            }
+        }
+    }
+
     @Test("An empty layer comes to the cache also where it was to be mounted and the registry refused that")
     func refusedMount() async throws {
         try await ScriptedRegistry.with { registry in

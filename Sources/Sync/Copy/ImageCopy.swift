@@ -60,11 +60,14 @@ struct ImageCopy: Sendable {
         } catch let error where !error.isCancellation {
             // What was not taken has not been given. Why it was not matters more than that this cannot be written either.
             try? await note(former)
-            if (error as? any TargetRefusal)?.isUnconfirmed == true { try? await cache.names.doubt(job.place) }
+            if (error as? any TargetRefusal)?.isUnconfirmed == true { try? await doubt() }
             throw error
         } catch {
             // Whether it was taken nobody knows now; the task has been cancelled, and this is to be written all the same.
-            await Task { try? await note(nil) }.value
+            await Task {
+                try? await note(nil)
+                try? await doubt()
+            }.value
             throw error
         }
         try await settleDoubt()
@@ -166,6 +169,12 @@ struct ImageCopy: Sendable {
         var tag: TagName?
         if case .tag(let name) = job.reference { tag = name }
         try await cache.names.noteCopy(of: digest, to: job.place, from: tag, of: job.source)
+    }
+
+    /// Notes that it is not known what the target has as the tag, though it may be there.
+    private func doubt() async throws {
+        guard !cache.isReadOnly else { return }
+        try await cache.names.doubt(job.place)
     }
 
     /// Notes that it is known what the target has as the tag.
