@@ -119,6 +119,9 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     /// Under whose name credentials were looked for, where that is not the registry's.
     var account: RegistryHost?
 
+    /// Whether a store has failed to which the registry leads with its blobs.
+    package var isStores: Bool { isLed && [.readBlob, .checkBlob].contains(action) }
+
     /// How much longer the registry wants to be left alone, in whole seconds; `nil` where it has not said so.
     package var timeToRest: Duration? {
         guard case .rateLimited(let until) = kind else { return nil }

@@ -76,6 +76,8 @@ package struct UpstreamError: Error, Sendable, CustomStringConvertible {
     /// The same for strangers: it names neither an account nor a file of this machine.
     package let told: String
     package let cause: (any Error)?
+    /// Whether a store has failed to which the upstream leads with its blobs: it says nothing of the upstream itself.
+    package var isElsewhere = false
 
     /// Whether it may be over when the same is tried again.
     package var isPassing: Bool { [.rateLimited, .unavailable, .timeout].contains(kind) }

@@ -89,7 +89,7 @@ final class HostHealth: Sendable {
     /// - Returns: whether it does.
     @discardableResult
     func note(_ error: UpstreamError, of host: RegistryHost, isMute: Bool? = nil) -> Bool {
-        guard error.isPassing else { return false }
+        guard error.isPassing, !error.isElsewhere else { return false }
         let rest = error.retryAfter.map { min(max($0, .seconds(1)), Self.longest) } ?? rest
         let failure = Failure(
             error: error,

@@ -22,6 +22,7 @@ extension UpstreamError {
             retryAfter: error.timeToRest,
             cause: error
         )
+        isElsewhere = error.isStores
     }
 
     private static func kind(_ error: RegistryError) -> Kind {
