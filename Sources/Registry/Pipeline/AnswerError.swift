@@ -164,10 +164,10 @@ extension RegistryError {
     /// Somebody answers in the registry's place who tells people something: to log in, or that the network is another's.
     package var isWebPage: Bool { kind == .protocolViolation && detail.hasSuffix(Self.webPage) }
 
-    /// The registry gives no answer of its own; a wrong certificate is one, as it may be somebody else's.
-    package var isUnreachable: Bool {
-        if case .connection(let connection) = kind { !connection.isRefusal } else { isOutage }
-    }
+    /// The registry gives no answer of its own.
+    ///
+    /// A wrong certificate is one, as it may be somebody else's; an alert is none, as so ends what a firewall does not let through.
+    package var isUnreachable: Bool { isOutage && kind != .connection(.certificate) }
 
     /// A GET may be answered where this HEAD was not; storage services sign their addresses for one method.
     var isRefusalOfHEAD: Bool { kind == .unauthorized || isLasting }
@@ -227,7 +227,7 @@ extension RegistryError {
     /// A question that is not known may be led to where nobody is; a token service that is gone says nothing of it.
     private var leadsToNobody: Bool {
         guard other != nil, action != .getToken, case .connection(let connection) = kind else { return false }
-        return [.refused, .unreachable, .unknownHost].contains(connection)
+        return [.refused, .unreachable, .unknownHost, .barred].contains(connection)
     }
 
     /// What is answered now will be answered a moment later as well.
