@@ -8,7 +8,7 @@ import Synchronization
 ///
 /// A 404 in a registry's words is one. Any other is believed where somebody answers as a registry at the base
 /// (OCI distribution-spec 1.1.1, end-1), and an outage elsewhere. Whoever leads to somebody else has not said that it is
-/// not there: what that one lacks is an outage too, unless it is a registry and says so.
+/// not there: what that one lacks is an outage too, unless it is a registry as well.
 final class BelievedAbsence: HTTPHandler {
     /// How long a registry counts as there that was asked: nobody asks it again for each thing that it lacks.
     private static let lifetime = Duration.seconds(5)
@@ -25,7 +25,7 @@ final class BelievedAbsence: HTTPHandler {
 
     func send(_ request: HTTPRequest) async throws -> HTTPResponse {
         let response = try await next.send(request)
-        if response.isLost, doubts(request) { throw lost(response, request) }
+        if response.isLost, doubts(request), try await !isBelieved(response, request) { throw lost(response, request) }
         guard response.status == 404, response.isHome, doubts(request), !response.saysErrors else { return response }
         guard try await isRegistry(request) else {
             throw request.context.error(
@@ -35,6 +35,16 @@ final class BelievedAbsence: HTTPHandler {
             )
         }
         return response
+    }
+
+    /// Whether the one to whom it has led is a registry too; who has somebody else to ask does so at once, whatever it is.
+    private func isBelieved(_ response: HTTPResponse, _ request: HTTPRequest) async throws -> Bool {
+        guard !request.context.budget.hasAlternative else { return true }
+        let base = HTTPURL(origin: response.url.origin, path: "/v2/", query: nil)
+        var question = HTTPRequest(context: request.context, method: .GET, target: .url(base))
+        (question.lane, question.home) = (request.lane, response.home)
+        let answer = try await next.send(question)
+        return 200..<300 ~= answer.status && !answer.isWebPage || answer.status == 401 && !answer.challenges.isEmpty
     }
 
     /// The next try gets another address; HEAD is no try, as a GET may be led elsewhere.
