@@ -44,22 +44,35 @@ final class HostPauses: Sendable {
         }
     }
 
-    /// Leaves somebody alone for the time that was wanted; who leads there has places for others meanwhile.
+    /// Sends somebody a request where the time is over that was wanted, one alone at first; who leads there has places for
+    /// others meanwhile.
     ///
-    /// - Throws: an error that has that time, or says that nobody waits for so long.
-    func check(_ request: HTTPRequest, at origin: Origin) throws(RegistryError) {
-        guard let stranger = stranger(at: origin) else { return }
-        var error: RegistryError
+    /// - Throws: an error that has that time, or says that nobody waits for so long; what `send` throws.
+    func passing(
+        _ request: HTTPRequest,
+        at origin: Origin,
+        _ send: () async throws -> HTTPResponse
+    ) async throws -> HTTPResponse {
+        guard let stranger = stranger(at: origin) else { return try await send() }
         do throws(RegistryError) {
             try stranger.check(request)
-            guard let left = stranger.gate.pauseLeft else { return }
-            error = request.context.error(.unavailable, "it wants no requests for a time", status: 429)
-            error.pause = left
-        } catch let refusal {
-            error = refusal
+        } catch {
+            var error = error
+            error.blames(origin)
+            throw error
         }
-        error.blames(origin)
-        throw error
+        do {
+            return try await stranger.gate.passAtOnce(request.lane) {
+                let response = try await send()
+                if ![429, 503].contains(response.status) { stranger.gate.answered() }
+                return response
+            }
+        } catch let paused as HostGate.Paused {
+            var error = request.context.error(.unavailable, "it wants no requests for a time", status: 429)
+            (error.pause, error.isUnsent) = (paused.left, true)
+            error.blames(origin)
+            throw error
+        }
     }
 
     /// Whether a registry wants nothing now.

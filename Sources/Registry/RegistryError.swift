@@ -108,6 +108,8 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     var isRepositoryThere = false
     /// How long the registry, or whoever it leads to, wants to be left alone.
     var pause: Duration?
+    /// Whether nothing was sent, as that time was not over.
+    var isUnsent = false
     /// How many tries were made, once there are to be no more.
     package var tries: Int?
     /// Who failed, where that is not the registry itself: a token service, a content network.

@@ -172,6 +172,29 @@ struct CancellationTests {
         #expect(clock.now.offset == .seconds(40))
     }
 
+    @Test("Of those who do not wait one goes first after a pause, and the others are told when to come again")
+    func passesAtOnce() async throws {
+        let clock = TestClock()
+        let gate = HostGate(limit: 1, timer: Timer(clock))
+        gate.pause(for: .seconds(10))
+        await #expect { try await gate.passAtOnce(.read) {} } throws: {
+            ($0 as? HostGate.Paused)?.left == .seconds(10)
+        }
+        clock.advance(by: .seconds(10))
+        try await gate.passAtOnce(.read) {
+            await #expect(throws: HostGate.Paused.self) { try await gate.passAtOnce(.read) {} }
+            gate.answered()
+            try await gate.passAtOnce(.read) { try await gate.passAtOnce(.read) {} }
+        }
+        // One that was answered with another pause.
+        gate.pause(for: .seconds(10))
+        clock.advance(by: .seconds(10))
+        try await gate.passAtOnce(.read) { _ = gate.pause(for: .seconds(30)) }
+        await #expect { try await gate.passAtOnce(.read) {} } throws: {
+            ($0 as? HostGate.Paused)?.left == .seconds(30)
+        }
+    }
+
     @Test("The answer to an older request does not end a pause that has begun since")
     func keepsNewPauses() async throws {
         let clock = TestClock()

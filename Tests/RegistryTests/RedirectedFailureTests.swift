@@ -94,6 +94,64 @@ struct RedirectedFailureTests {
         }
     }
 
+    @Test("What was not sent, as a store was to be left alone, makes no later pause longer")
+    func countsAnswersAlone() async throws {
+        let context = Retry(RegistryConfiguration(logger: LogRecorder().logger))
+            .context(.readBlob, RepositoryReference(host: "registry.example.com", repository: "app"))
+        var error = context.error(.unavailable, "", status: 429)
+        (error.pause, error.isUnsent, error.isLed) = (.zero, true, true)
+        let delay = context.budget.ordinaryDelay
+        for _ in 0..<5 { try await context.budget.wait(after: error, context) }
+        #expect(context.budget.ordinaryDelay == delay)
+        error.isUnsent = false
+        try await context.budget.wait(after: error, context)
+        #expect(context.budget.ordinaryDelay > delay)
+    }
+
+    @Test("What a registry that another one leads to lacks is not there, though it has no words for it")
+    func lackingManifest() async throws {
+        try await ScriptedRegistry.with { other in
+            other.script(RequestMatch(nil, .manifests, times: nil), .status(404))
+            try await ScriptedRegistry.with { registry in
+                registry.script(RequestMatch(nil, .manifests, times: nil), .redirect(toOrigin: other.url))
+                let manifest = try await withClient { try await $0.pull(registry).manifest(.tag("v1")) }
+                #expect(manifest == nil)
+            }
+        }
+    }
+
+    @Test("Who has another to ask does not ask a mirror again whose store lacks a blob")
+    func lackingMirror() async throws {
+        try await withStore { registry, store in
+            store.script(RequestMatch(times: nil), .status(404))
+            let error = await failure {
+                _ = try await withClient { try await $0.pull(registry).asAlternative.bytes(of: blob) }
+            }
+            #expect(error?.kind == .notFound)
+            #expect(!store.requests.map(\.path).contains("/v2/"))
+        }
+    }
+
+    @Test("A question for referrers that a proxy lets nobody ask elsewhere is one that the registry does not know")
+    func barred() {
+        let place = RepositoryReference(host: "registry.example.com", repository: "app")
+        var error = RegistryError(kind: .connection(.barred), action: .listReferrers, location: place, detail: "")
+        #expect(!error.isLackOfReferrers)
+        error.other = "www.example.com"
+        #expect(error.isLackOfReferrers)
+    }
+
+    @Test("A store that has failed says nothing of the registry that leads to it")
+    func stores() {
+        let place = RepositoryReference(host: "registry.example.com", repository: "app")
+        for (action, isStores) in [(RegistryError.Action.readBlob, true), (.readManifest, false)] {
+            var error = RegistryError(kind: .unavailable, action: action, location: place, detail: "")
+            #expect(!error.isStores)
+            error.isLed = true
+            #expect(error.isStores == isStores)
+        }
+    }
+
     @Test("A store that wants none for longer than anybody waits is not asked by the next either, and is named")
     func refusesLongWaits() async throws {
         try await withStore { registry, store in
@@ -132,7 +190,8 @@ struct RedirectedFailureTests {
     func lost() async throws {
         for status in [404, 410] {
             try await withStore { registry, store in
-                store.script(RequestMatch("GET", .any, times: 2), .status(status))
+                // Each time it is asked whether it is a registry.
+                store.script(RequestMatch("GET", .any, times: 4), .status(status))
                 let bytes = try await withClient { try await $0.pull(registry).bytes(of: blob) }
                 #expect(bytes == Self.source.buffer)
                 #expect(registry.requests.count == 3)

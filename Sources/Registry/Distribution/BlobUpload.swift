@@ -216,7 +216,7 @@ extension BlobUpload {
     private func status(of place: UploadPlace) async -> (UploadPlace, Int64)? {
         var request = repository.request(context, .GET, to: .url(place.url))
         request.accepted = [200, 202, 204]
-        guard let response = try? await repository.client.attempt(request),
+        guard let response = try? await repository.client.attemptInTime(request),
             let held = response.header("Range").flatMap({ UploadRange.count($0) })
         else { return nil }
         let url = UploadPlace.address(in: response) ?? place.url
@@ -226,7 +226,7 @@ extension BlobUpload {
     /// Gives a session up before another is opened; whether the registry cares is its business.
     private mutating func abort() async {
         guard !Task.isCancelled else { return leave() }
-        if let request = abandonment() { _ = try? await repository.client.attempt(request) }
+        if let request = abandonment() { _ = try? await repository.client.attemptInTime(request) }
     }
 
     /// Gives a session up for good; nobody waits for the registry's answer.

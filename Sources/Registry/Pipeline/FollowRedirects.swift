@@ -46,7 +46,11 @@ struct FollowRedirects: HTTPHandler {
 
     /// Asks somebody else without credentials, once more when a token for everybody is to be had.
     private func sendAsGuest(_ request: HTTPRequest, to url: HTTPURL) async throws -> HTTPResponse {
-        try pauses?.check(request, at: url.origin)
+        guard let pauses else { return try await ask(request, at: url) }
+        return try await pauses.passing(request, at: url.origin) { try await ask(request, at: url) }
+    }
+
+    private func ask(_ request: HTTPRequest, at url: HTTPURL) async throws -> HTTPResponse {
         guard let guests else { return try await next.send(request) }
         var token = try await guests.token(for: request, at: url)
         var response = try await send(request, with: token)

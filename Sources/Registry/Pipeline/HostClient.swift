@@ -133,7 +133,19 @@ final class HostClient: Sendable {
 
     /// Sends a request once, whatever comes of it.
     func attemptBriefly(_ request: HTTPRequest) async {
-        _ = try? await transport.timer.limit(Self.patienceAfterwards) { try await self.attempt(request) }
+        _ = try? await transport.timer.limit(Self.patienceAfterwards) { try await self.attemptInTime(request) }
+    }
+
+    /// Sends a request once, after the time for which those it leads to are left alone.
+    func attemptInTime(_ request: HTTPRequest) async throws -> HTTPResponse {
+        while true {
+            do {
+                return try await attempt(request)
+            } catch let error as RegistryError where error.isUnsent && !request.context.budget.hasAlternative {
+                guard let pause = error.pause, pause <= retry.policy.maximumRetryAfter else { throw error }
+                try await retry.timer.sleep(pause)
+            }
+        }
     }
 
     /// Sends a request once, and keeps its place at the host until the answer has been used.

@@ -17,6 +17,9 @@ final class HostGate: Sendable {
     /// Where long uploads go on after a pause, behind the lanes.
     private static let longUploads = Lane.allCases.count
 
+    /// After which time it is looked again whether the request that goes first has been answered.
+    private static let glance = Duration.milliseconds(250)
+
     /// Where one lane goes on after a pause.
     private struct Front {
         /// The request that goes first, until it has been answered.
@@ -67,6 +70,19 @@ final class HostGate: Sendable {
             let probe = try await passPause(front, waits: waits)
             defer { if let probe { release { $0.fronts[front].probe == probe } } }
             return try await body()
+        }
+    }
+
+    /// Runs a request where nothing is held back, or it is the one that goes first.
+    ///
+    /// - Throws: ``Paused``, with the time till it is worth asking again; what `body` throws.
+    func passAtOnce<Result>(_ lane: Lane, _ body: () async throws -> Result) async throws -> Result {
+        switch step(lane.rawValue, holds: false) {
+        case .go(let probe):
+            defer { if let probe { release { $0.fronts[lane.rawValue].probe == probe } } }
+            return try await body()
+        case .sleep(let time): throw Paused(left: time)
+        case .hold: throw Paused(left: Self.glance)
         }
     }
 
@@ -168,14 +184,14 @@ final class HostGate: Sendable {
         }
     }
 
-    private func step(_ front: Int) -> Step {
+    private func step(_ front: Int, holds: Bool = true) -> Step {
         let now = timer.now()
         return state.withLock { state in
             guard let end = state.resumesAt else { return .go(probe: nil) }
             if now < end { return .sleep(end - now) }
             guard state.fronts[front].probe == nil else {
                 let signal = Signal<Void>()
-                state.fronts[front].held.append(signal)
+                if holds { state.fronts[front].held.append(signal) }
                 return .hold(signal)
             }
             state.nextProbe += 1

@@ -86,7 +86,7 @@ final class RetryBudget: Sendable {
             return state.lags.popFirst().map { .wait($0, next: state.failures + 1) } ?? .giveUp(final(error, state))
         }
         if let pause = error.pause {
-            state.refusals += 1
+            if !error.isUnsent { state.refusals += 1 }
             state.waited += pause
             guard state.waited <= retry.policy.maximumRetryAfter, !hasAlternative else {
                 return .giveUp(final(retry.rateLimited(error, pause), state))
