@@ -35,8 +35,13 @@ package struct CachedContent: ServedContent {
         by reference: Reference,
         of repository: RepositoryReference
     ) async throws -> Bool {
+        if case .digest = reference { try canPull(manifest) } else { try cache.isWhole(manifest) }
+    }
+
+    /// Whether somebody can pull an image without asking anybody: all of it or, of an index, one image.
+    func canPull(_ manifest: Manifest) throws -> Bool {
         if try cache.isWhole(manifest) { return true }
-        guard case .digest = reference, case .index(let index) = manifest.content else { return false }
+        guard case .index(let index) = manifest.content else { return false }
         return try index.entries.contains { try self.manifest($0.descriptor.digest).map(cache.isWhole) ?? false }
     }
 

@@ -27,7 +27,7 @@ final class PulledManifests: Sendable {
 
     /// The manifest that a tag names: the cache's own while that is believed, else what the upstream says now.
     ///
-    /// Where it says nothing, the newest that is whole here: parts that are missing cannot be had either.
+    /// Where it says nothing, the newest that can be pulled from here: parts that are missing cannot be had either.
     func manifest(
         tagged tag: TagName,
         of repository: RepositoryReference,
@@ -106,12 +106,12 @@ final class PulledManifests: Sendable {
         try await context.cache.names.images(of: tag, in: repository).compactMap { try storedManifest($0.descriptor) }
     }
 
-    /// The newest manifest, or the first that is held whose image can be served without asking anybody.
+    /// The newest manifest, or the first that is held whose image can be pulled without asking anybody.
     @concurrent
     private func wholeManifest(_ newest: Manifest, _ held: [Manifest]) async throws -> Manifest {
         let older = held.filter { $0.descriptor != newest.descriptor }
         guard !older.isEmpty else { return newest }
-        return try ([newest] + older).first(where: context.cache.isWhole) ?? newest
+        return try ([newest] + older).first(where: context.cached.canPull) ?? newest
     }
 
     private func storedManifest(_ descriptor: Descriptor) throws -> Manifest? {

@@ -12,7 +12,11 @@ struct HeldImageTests {
     private let new = SampleImage.image(layers: [.init(seed: 2, size: 5000)])
 
     /// A cache with all of the old image, and of the new one, which the tag is now, what `body` asks for.
-    private func with(_ body: (PullThroughFixture) async throws -> Void) async throws {
+    private func with(
+        new: SampleImage? = nil,
+        _ body: (PullThroughFixture) async throws -> Void
+    ) async throws {
+        let new = new ?? self.new
         try await PullThroughFixture.with { fixture in
             try fixture.upstream.load(old, as: "1")
             _ = try await fixture.manifest("1")
@@ -48,6 +52,26 @@ struct HeldImageTests {
             let served = try #require(try await fixture.manifest("1"))
             #expect(served.manifest.descriptor == new.top)
             #expect(served.warning == PullThroughContext.staleWarning)
+        }
+    }
+
+    @Test("Of a new index one image that is whole is all that its clients need")
+    func onePlatform() async throws {
+        let new = SampleImage.multiPlatform()
+        try await with(new: new) { fixture async throws in
+            let index = try #require(try await fixture.manifest("1")).manifest
+            let child = try #require(index.references.first)
+            let image = try #require(try await fixture.manifest(named: child.digest)).manifest
+            for part in image.references {
+                fixture.upstream.change { $0.failure = .down }
+                fixture.clock.advance(by: .seconds(301))
+                #expect(try await fixture.manifest("1")?.manifest.descriptor == old.top)
+                fixture.upstream.change { $0.failure = nil }
+                _ = try await fixture.read(part.digest)
+            }
+            fixture.upstream.change { $0.failure = .down }
+            fixture.clock.advance(by: .seconds(301))
+            #expect(try await fixture.manifest("1")?.manifest.descriptor == new.top)
         }
     }
 
