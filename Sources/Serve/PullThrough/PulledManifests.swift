@@ -11,6 +11,13 @@ final class PulledManifests: Sendable {
         var isKept = true
     }
 
+    /// What a tag names in the cache, whole or in parts.
+    private struct Held: Sendable {
+        /// The newest, which alone is what the tag was heard to be; `nil` where it was lost.
+        let newest: Manifest?
+        let older: [Manifest]
+    }
+
     private let context: PullThroughContext
     /// What the cache keeps is not kept here: it is only known whether it is believed.
     private let question: Question<ImageReference, Heard>
@@ -34,13 +41,18 @@ final class PulledManifests: Sendable {
         at upstream: any Upstream
     ) async throws -> ServedManifest? {
         let name = ImageReference(location: repository, tag: tag)
-        let held = try await heldManifests(tag, of: repository)
-        let known = held.first.map { Heard(manifest: $0) }
+        let held = try await held(tag, of: repository)
         do {
             let standIn = { @Sendable [self] (error: UpstreamError) in
                 try await fetchInstead(.tag(tag), of: repository, at: upstream, after: error)
             }
-            let told = try await question.ask(name, at: repository.host, own: known, standIn: standIn) { [self] in
+            let told = try await question.ask(
+                name,
+                at: repository.host,
+                own: held.newest.map { Heard(manifest: $0) },
+                held: held.older.first.map { Heard(manifest: $0) },
+                standIn: standIn
+            ) { [self] in
                 guard let manifest = try await fetch(tag, of: repository, at: upstream) else {
                     await context.keeping("a tag is gone, and cannot be forgotten", repository) { cache in
                         try await cache.names.forgetPulled(tag, of: repository)
@@ -49,9 +61,9 @@ final class PulledManifests: Sendable {
                 }
                 return await keep(manifest, as: .tag(tag), of: repository)
             }
-            let isHit = told.answer?.manifest.descriptor == held.first?.descriptor
-            guard told.source == .stale, let newest = told.answer?.manifest else { return served(told, isHit: isHit) }
-            let manifest = try await wholeManifest(newest, held)
+            let isHit = told.answer?.manifest.descriptor == held.newest?.descriptor
+            guard told.source == .stale, let last = told.answer?.manifest else { return served(told, isHit: isHit) }
+            let manifest = try await pullable(last, held)
             return served(.init(answer: Heard(manifest: manifest), source: .stale), isHit: isHit)
         } catch {
             throw try context.failure(error)
@@ -100,18 +112,21 @@ final class PulledManifests: Sendable {
         )
     }
 
-    /// What the cache has for a tag, whole or in parts, the newest first.
     @concurrent
-    private func heldManifests(_ tag: TagName, of repository: RepositoryReference) async throws -> [Manifest] {
-        try await context.cache.names.images(of: tag, in: repository).compactMap { try storedManifest($0.descriptor) }
+    private func held(_ tag: TagName, of repository: RepositoryReference) async throws -> Held {
+        let images = try await context.cache.names.images(of: tag, in: repository).map(\.descriptor)
+        return Held(
+            newest: try images.first.flatMap(storedManifest),
+            older: try images.dropFirst().compactMap(storedManifest)
+        )
     }
 
-    /// The newest manifest, or the first that is held whose image can be pulled without asking anybody.
+    /// The last manifest unless nobody could pull its image, as what is missing cannot be had, and an older one is held.
     @concurrent
-    private func wholeManifest(_ newest: Manifest, _ held: [Manifest]) async throws -> Manifest {
-        let older = held.filter { $0.descriptor != newest.descriptor }
-        guard !older.isEmpty else { return newest }
-        return try ([newest] + older).first(where: context.cached.canPull) ?? newest
+    private func pullable(_ last: Manifest, _ held: Held) async throws -> Manifest {
+        let older = ([held.newest] + held.older).compactMap(\.self).filter { $0.descriptor != last.descriptor }
+        guard !older.isEmpty else { return last }
+        return try ([last] + older).first(where: context.cached.canPull) ?? last
     }
 
     private func storedManifest(_ descriptor: Descriptor) throws -> Manifest? {

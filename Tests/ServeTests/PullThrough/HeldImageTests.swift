@@ -75,6 +75,16 @@ struct HeldImageTests {
         }
     }
 
+    @Test("A new manifest that was lost is asked for again, while what the tag is is still believed")
+    func lostWhileBelieved() async throws {
+        try await with { fixture async throws in
+            try Files.remove("\(fixture.path)/blobs/sha256/\(new.digest.hex)")
+            let served = try #require(try await fixture.manifest("1"))
+            #expect(served.manifest.descriptor == new.top && served.warning == nil)
+            #expect(fixture.upstream.requests.last == "GET \(new.digest)")
+        }
+    }
+
     @Test("A new image whose manifest was lost leaves the old one to serve")
     func lostManifest() async throws {
         try await with { fixture async throws in
