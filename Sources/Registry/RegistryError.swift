@@ -92,6 +92,8 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     var isUnasked = false
     /// Whether the connection ended before an answer began: one more try is free, as kept connections go stale.
     var isBeforeAnswer = false
+    /// Whether there was no connection at all.
+    var isConnecting = false
     /// Whether it was a kept connection that had rested: another one is free as well.
     var isStale = false
     /// Whether one more try is worth it, though the answer looks final.

@@ -166,6 +166,7 @@ struct MirrorPauseTests {
             try await withUpstream(fixture, from: MirrorFixture.refusing, clock: clock) { upstream in
                 for _ in 0..<3 {
                     let error = await #expect(throws: UpstreamError.self) { try await upstream.manifest(.tag("v1")) }
+                    #expect(error?.isOutOfReach == true)
                     let others = try #require(error.flatMap { upstream.standIn(after: $0) })
                     await #expect(throws: UpstreamError.self) { try await others.manifest(.tag("v1")) }
                     await #expect(throws: UpstreamError.self) { try await others.tags() }

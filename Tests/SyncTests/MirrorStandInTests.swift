@@ -20,6 +20,7 @@ struct MirrorStandInTests {
             var registries = RegistryConfiguration(logger: fixture.run.log.logger)
             registries.clock = TestClock()
             registries.retry = RetryPolicy(attempts: 1)
+            registries.retry.maximumRetryAfter = .zero
             try await RegistryClient.with(registries) { client in
                 let repositories = UpstreamRepositories(
                     configuration,
@@ -48,6 +49,7 @@ struct MirrorStandInTests {
             fixture.mirror.forgetRequests()
             let error = await #expect(throws: UpstreamError.self) { _ = try await Self.questions[index](upstream) }
             #expect(fixture.mirror.requests.isEmpty)
+            #expect(error?.isOutOfReach == false)
             let others = try #require(error.flatMap { upstream.standIn(after: $0) })
             fixture.host.forgetRequests()
             #expect(try await Self.questions[index](others))
@@ -91,6 +93,22 @@ struct MirrorStandInTests {
             }
             await #expect(throws: UpstreamError.self) { try await others.referrers(of: image.digest) }
             #expect(fixture.host.requests.isEmpty)
+        }
+    }
+
+    @Test("Who stands in is left alone once all mirrors fail, but not while one only wants no requests")
+    func leftAlone() async throws {
+        for (answer, isLeftAlone) in [
+            (.status(502), true), (.status(429, headers: ["Retry-After": "30"]), false),
+        ] as [(Action, Bool)] {
+            try await withUpstream { fixture, upstream async throws in
+                let others = try #require(upstream.standIn(after: UpstreamError(.timeout, "mute")))
+                #expect(!others.isLeftAlone && !upstream.isLeftAlone)
+                fixture.mirror.script(RequestMatch(times: nil), answer)
+                for _ in 0..<3 { _ = try? await others.manifest(.digest(image.digest)) }
+                #expect(others.isLeftAlone == isLeftAlone)
+                #expect(!upstream.isLeftAlone)
+            }
         }
     }
 

@@ -44,10 +44,14 @@ package protocol Upstream: ContentSource {
     ///
     /// - Returns: `nil` where there is nobody, or the error says something else than that.
     func standIn(after error: UpstreamError) -> (any Upstream)?
+
+    /// Whether all who could be asked are left alone because they fail.
+    var isLeftAlone: Bool { get }
 }
 
 extension Upstream {
     package func standIn(after error: UpstreamError) -> (any Upstream)? { nil }
+    package var isLeftAlone: Bool { false }
 }
 
 /// Why an upstream does not give what it was asked for.
@@ -75,6 +79,8 @@ package struct UpstreamError: Error, Sendable, CustomStringConvertible {
     package let description: String
     /// The same for strangers: it names neither an account nor a file of this machine.
     package let told: String
+    /// Whether there was no connection, so that nothing else can be had there either.
+    package let isOutOfReach: Bool
     package let cause: (any Error)?
     /// Whether a store has failed to which the upstream leads with its blobs: it says nothing of the upstream itself.
     package var isElsewhere = false
@@ -87,11 +93,13 @@ package struct UpstreamError: Error, Sendable, CustomStringConvertible {
         _ description: String,
         told: String? = nil,
         retryAfter: Duration? = nil,
+        isOutOfReach: Bool = false,
         cause: (any Error)? = nil
     ) {
         self.kind = kind
         self.told = told ?? description
         self.retryAfter = retryAfter
+        self.isOutOfReach = isOutOfReach
         self.description = description
         self.cause = cause
     }

@@ -169,6 +169,16 @@ extension RegistryError {
     /// A wrong certificate is one, as it may be somebody else's; an alert is none, as so ends what a firewall does not let through.
     package var isUnreachable: Bool { isOutage && kind != .connection(.certificate) }
 
+    /// Nobody there can be asked anything: there is no connection, or none that lasts for an answer.
+    package var isOutOfReach: Bool {
+        switch kind {
+        case _ where isLed: false
+        case .connection(.reset): isBeforeAnswer
+        case .connection(let connection): !connection.isRefusal
+        default: isConnecting
+        }
+    }
+
     /// A GET may be answered where this HEAD was not; storage services sign their addresses for one method.
     var isRefusalOfHEAD: Bool { kind == .unauthorized || isLasting }
 

@@ -48,6 +48,7 @@ struct CallContext: Sendable {
         } catch let failure as WireFailure {
             var error = error(failure.kind, failure.detail, cause: failure.cause)
             error.isBeforeAnswer = failure.isBeforeAnswer
+            error.isConnecting = failure.isConnecting
             error.isStale = failure.isStale
             error.isAwaitingSource = failure.isAwaitingSource
             error.other = failure.other.flatMap { $0 == location.host.description ? nil : $0 }

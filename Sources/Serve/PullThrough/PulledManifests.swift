@@ -34,7 +34,7 @@ final class PulledManifests: Sendable {
 
     /// The manifest that a tag names: the cache's own while that is believed, else what the upstream says now.
     ///
-    /// Where it says nothing, the newest that can be pulled from here: parts that are missing cannot be had either.
+    /// Where it says nothing, the last that it has said; where it cannot be reached, the last that can be pulled from here.
     func manifest(
         tagged tag: TagName,
         of repository: RepositoryReference,
@@ -63,7 +63,7 @@ final class PulledManifests: Sendable {
             }
             let isHit = told.answer?.manifest.descriptor == held.newest?.descriptor
             guard told.source == .stale, let last = told.answer?.manifest else { return served(told, isHit: isHit) }
-            let manifest = try await pullable(last, held)
+            let manifest = try await pullable(last, held, isOutOfReach: isOutOfReach(repository.host, upstream))
             return served(.init(answer: Heard(manifest: manifest), source: .stale), isHit: isHit)
         } catch {
             throw try context.failure(error)
@@ -123,10 +123,16 @@ final class PulledManifests: Sendable {
 
     /// The last manifest unless nobody could pull its image, as what is missing cannot be had, and an older one is held.
     @concurrent
-    private func pullable(_ last: Manifest, _ held: Held) async throws -> Manifest {
+    private func pullable(_ last: Manifest, _ held: Held, isOutOfReach: Bool) async throws -> Manifest {
         let older = ([held.newest] + held.older).compactMap(\.self).filter { $0.descriptor != last.descriptor }
-        guard !older.isEmpty else { return last }
+        guard isOutOfReach, !older.isEmpty else { return last }
         return try ([last] + older).first(where: context.cached.canPull) ?? last
+    }
+
+    /// Whether neither the host can be reached nor who stands in for it.
+    private func isOutOfReach(_ host: RegistryHost, _ upstream: any Upstream) -> Bool {
+        guard let outage = context.health.outage(of: host) else { return false }
+        return upstream.standIn(after: outage)?.isLeftAlone ?? true
     }
 
     private func storedManifest(_ descriptor: Descriptor) throws -> Manifest? {

@@ -48,12 +48,19 @@ final class HostHealth: Sendable {
             // What it was asked for then is another client's.
             told: "\(host) wants no requests now, or does not answer them",
             retryAfter: error.retryAfter.map { _ in failure.until - now },
+            isOutOfReach: error.isOutOfReach,
             cause: error.cause
         )
     }
 
     /// Whether it failed when it was asked last, so that whoever has an older answer does not wait for it.
     func isDoubtful(_ host: RegistryHost) -> Bool { failures.withLock { $0[host] != nil } }
+
+    /// Why nothing can be had from a host; `nil` where it has answered since, or may answer.
+    func outage(of host: RegistryHost) -> UpstreamError? {
+        guard let error = failures.withLock({ $0[host]?.error }), error.isOutOfReach else { return nil }
+        return error
+    }
 
     func answered(_ host: RegistryHost) {
         failures.withLock { $0[host] = nil }

@@ -224,7 +224,8 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
             group.addTask { try await question() }
             group.addTask { [time, health] in
                 try await time.sleep(patience)
-                let error = UpstreamError(.timeout, "\(host) takes its time to answer")
+                let isOut = health.outage(of: host) != nil
+                let error = UpstreamError(.timeout, "\(host) takes its time to answer", isOutOfReach: isOut)
                 health.note(error, of: host, isMute: false)
                 throw error
             }

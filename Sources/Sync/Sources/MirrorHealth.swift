@@ -39,6 +39,14 @@ final class MirrorHealth: Sendable {
         }
     }
 
+    /// Whether all of some mirrors are left out because they fail.
+    func areFailing(_ mirrors: [Repository]) -> Bool {
+        let now = timer.now()
+        return state.withLock { state in
+            mirrors.allSatisfy { state.standings[$0.location.host]?.isFailing(at: now) ?? false }
+        }
+    }
+
     /// Asks a mirror, unless it is left out; after a rest one asks alone, and others go past it until it has answered.
     ///
     /// - Returns: `nil` where it is not asked, fails, or has nothing, all of which is noted.

@@ -32,6 +32,11 @@ struct MirrorStanding {
 
     func isAsked(at now: Duration) -> Bool { rest?.isOver(at: now) ?? true }
 
+    /// Whether it is left out because it fails.
+    func isFailing(at now: Duration) -> Bool {
+        if case .asked = rest { false } else { !isAsked(at: now) }
+    }
+
     /// Whether it is asked now; after a rest by one alone.
     mutating func begin(at now: Duration) -> Bool {
         guard isAsked(at: now) else { return false }

@@ -18,6 +18,8 @@ struct MirroredSource: ImageSource {
     var place: String { host.place }
     var origin: RepositoryReference? { host.origin }
     var isHeldBack: Bool { host.isHeldBack && mirrors.allSatisfy(\.isHeldBack) }
+    /// Whether the host is not asked, and no mirror either because all of them fail.
+    var isLeftAlone: Bool { refusal != nil && health.areFailing(mirrors) }
 
     func manifest(_ descriptor: Descriptor) async throws -> Manifest {
         guard let found = try await fromAnywhere({ try await $0.manifest(descriptor) as Manifest? }) else {

@@ -16,6 +16,7 @@ struct SourceUpstream: Upstream {
     var place: String { content.place }
     var origin: RepositoryReference? { content.origin }
     var isHeldBack: Bool { content.isHeldBack }
+    var isLeftAlone: Bool { (content as? MirroredSource)?.isLeftAlone ?? false }
 
     func resolve(_ tag: TagName) async throws -> Descriptor? {
         try await askingHost { try await $0.resolve(.tag(tag)) }

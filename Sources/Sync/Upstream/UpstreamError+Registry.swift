@@ -20,6 +20,7 @@ extension UpstreamError {
             "\(error)",
             told: "\(error.location): cannot \(error.action.rawValue)" + (status.isEmpty ? "" : " (\(status))"),
             retryAfter: error.timeToRest,
+            isOutOfReach: error.isOutOfReach,
             cause: error
         )
         isElsewhere = error.isStores

@@ -87,6 +87,7 @@ final class FakeUpstream: Upstream {
     }
 
     func standIn(after error: UpstreamError) -> (any Upstream)? { error.isPassing ? state.value.mirror : nil }
+    var isLeftAlone: Bool { state.value.failure != nil }
 
     func readBlob(
         _ descriptor: Descriptor,

@@ -75,6 +75,54 @@ struct HeldImageTests {
         }
     }
 
+    @Test(
+        "Where the upstream answers, or may, the new image may be had, whatever of it is here",
+        arguments: [
+            UpstreamError(.rateLimited, "limit"), UpstreamError(.rateLimited, "limit", retryAfter: .seconds(60)),
+            UpstreamError(.unavailable, "no (503)"), UpstreamError(.denied, "no"), UpstreamError(.timeout, "slow"),
+        ]
+    )
+    func answering(failure: UpstreamError) async throws {
+        try await with { fixture async throws in
+            fixture.upstream.change { $0.failure = failure }
+            fixture.clock.advance(by: .seconds(301))
+            for _ in 0..<2 {
+                let served = try #require(try await fixture.manifest("1"))
+                #expect(served.manifest.descriptor == new.top && served.warning != nil)
+            }
+        }
+    }
+
+    @Test("Nor is the old image served while a mirror may have the new one")
+    func mirror() async throws {
+        let mirror = FakeUpstream()
+        try await with { fixture async throws in
+            fixture.upstream.change { ($0.mirror, $0.failure) = (mirror, .down) }
+            fixture.clock.advance(by: .seconds(301))
+            #expect(try await fixture.manifest("1")?.manifest.descriptor == new.top)
+            mirror.change { $0.failure = .down }
+            #expect(try await fixture.manifest("1")?.manifest.descriptor == old.top)
+        }
+    }
+
+    @Test("A slow look at a host that could not be reached says nothing new of it")
+    func slowLook() async throws {
+        try await with { fixture async throws in
+            fixture.upstream.change { $0.failure = .down }
+            fixture.clock.advance(by: .seconds(301))
+            #expect(try await fixture.manifest("1")?.manifest.descriptor == old.top)
+            fixture.upstream.change { $0.isSlow = true }
+            fixture.clock.advance(by: .seconds(11))
+            let count = fixture.upstream.requests.count
+            async let served = fixture.manifest("1")
+            try await fixture.upstream.wait { $0.requests.count > count }
+            // One sleeper is the upkeep, another the answer's deadline.
+            try await fixture.clock.waitForSleepers(3)
+            fixture.clock.advance(by: .milliseconds(25))
+            #expect(try await served?.manifest.descriptor == old.top)
+        }
+    }
+
     @Test("A new manifest that was lost is asked for again, while what the tag is is still believed")
     func lostWhileBelieved() async throws {
         try await with { fixture async throws in

@@ -111,5 +111,5 @@ extension ServedBlob {
 }
 
 extension UpstreamError {
-    static let down = UpstreamError(.unavailable, "registry.example.com is down")
+    static let down = UpstreamError(.unavailable, "registry.example.com is down", isOutOfReach: true)
 }
