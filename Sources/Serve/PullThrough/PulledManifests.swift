@@ -13,6 +13,8 @@ final class PulledManifests: Sendable {
 
     /// What a tag names in the cache, whole or in parts.
     private struct Held: Sendable {
+        /// Also those whose manifests were lost.
+        let names: Set<Digest>
         /// The newest, which alone is what the tag was heard to be; `nil` where it was lost.
         let newest: Manifest?
         let older: [Manifest]
@@ -51,6 +53,7 @@ final class PulledManifests: Sendable {
                 at: repository.host,
                 own: held.newest.map { Heard(manifest: $0) },
                 held: held.older.first.map { Heard(manifest: $0) },
+                beside: held.names,
                 standIn: standIn
             ) { [self] in
                 guard let manifest = try await fetch(tag, of: repository, at: upstream) else {
@@ -116,6 +119,7 @@ final class PulledManifests: Sendable {
     private func held(_ tag: TagName, of repository: RepositoryReference) async throws -> Held {
         let images = try await context.cache.names.images(of: tag, in: repository).map(\.descriptor)
         return Held(
+            names: Set(images.map(\.digest)),
             newest: try images.first.flatMap(storedManifest),
             older: try images.dropFirst().compactMap(storedManifest)
         )

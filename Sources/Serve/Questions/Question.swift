@@ -30,6 +30,8 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     private struct Known: Sendable {
         /// Whether there is something; `nil` where that has not been heard.
         var exists: Bool?
+        /// What had the name in the cache when it was heard that there is nothing.
+        var names: Set<Digest> = []
         /// The answer, unless who asks has it.
         var answer: Answer?
         var until: Duration
@@ -94,9 +96,15 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     }
 
     /// Remembers what an upstream has said, asked by whomever.
-    func learn(_ answer: Answer?, of key: Key) {
+    ///
+    /// - Parameters:
+    ///   - answer: `nil` for what does not exist.
+    ///   - key: what it is about.
+    ///   - names: what has that name in the cache: what gets it later is no part of an absence.
+    func learn(_ answer: Answer?, of key: Key, beside names: Set<Digest> = []) {
         let lifetime = answer == nil ? lifetimes.absence : lifetimes.answer
-        keep(Known(exists: answer != nil, answer: answer, until: time.now() + lifetime), of: key)
+        let until = time.now() + lifetime
+        keep(Known(exists: answer != nil, names: names, answer: answer, until: until), of: key)
     }
 
     /// The answer, from what is known or from the upstream.
@@ -106,6 +114,7 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     ///   - host: who knows.
     ///   - own: what who asks has, as old as it may be, where no answer is kept: the answer, as long as that is believed.
     ///   - held: what there is to be told where no answer comes and none is kept; it may lack something.
+    ///   - names: what has that name in the cache, of which nothing need be here.
     ///   - hasAskedOthers: whether `fetch` asks those too who stand in for the host, so that only a host that is left alone
     ///     has them asked instead.
     ///   - standIn: asks them, in the place of a host that has failed so; `nil` where there is nobody.
@@ -118,11 +127,12 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         at host: RegistryHost,
         own: Answer? = nil,
         held: Answer? = nil,
+        beside names: Set<Digest> = [],
         hasAskedOthers: Bool = false,
         standIn: @escaping @Sendable (UpstreamError) async throws -> Answer? = { _ in nil },
         _ fetch: @escaping @Sendable () async throws -> Answer?
     ) async throws -> Told {
-        let former = known[key]
+        let former = former(key, names)
         // What its host has called gone nobody brings back.
         let isHeld = servesStale && former?.exists != false
         let older = isHeld ? former?.answer ?? own ?? held : nil
@@ -132,7 +142,7 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
             if let refusal { throw refusal }
             let answer = try await inTime(older == nil, host) { [self] in
                 try await flights.value(for: key, about: host.description) { [self] in
-                    try await hear(key, host, fetch)
+                    try await hear(key, host, names, fetch)
                 }
             }
             return Told(answer: answer, source: .upstream)
@@ -144,6 +154,16 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
             else { throw error }
             return Told(answer: answer, source: .stale)
         }
+    }
+
+    /// What is known, but for an absence that is older than what has got the name here since.
+    private func former(_ key: Key, _ names: Set<Digest>) -> Known? {
+        guard var former = known[key] else { return nil }
+        if former.exists == false, !names.isSubset(of: former.names) {
+            former.exists = nil
+            former.until = .zero
+        }
+        return former
     }
 
     /// What is told without asking anybody; `nil` where the upstream is to be asked.
@@ -175,11 +195,12 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     private func hear(
         _ key: Key,
         _ host: RegistryHost,
+        _ names: Set<Digest>,
         _ fetch: @escaping @Sendable () async throws -> Answer?
     ) async throws -> Answer? {
         do {
             let answer = try await inFull(host) { [health] in try await health.hearing(host, fetch) }
-            learn(answer, of: key)
+            learn(answer, of: key, beside: names)
             return answer
         } catch let error as UpstreamError {
             logger.warning("an upstream gives no answer", metadata: ["about": "\(key)", "error": "\(error)"])

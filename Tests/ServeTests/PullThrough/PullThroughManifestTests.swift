@@ -131,6 +131,29 @@ struct PullThroughManifestTests {
         }
     }
 
+    @Test("A tag that a sync has brought after its 404 is served while the upstream is down, until it is gone again")
+    func broughtAfterAbsence() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(old, as: "2")
+            _ = try await fixture.manifest("2")
+            for blob in old.blobs { _ = try await fixture.read(blob.descriptor.digest) }
+            #expect(try await fixture.manifest("1") == nil)
+            try await fixture.cache.names.record("1", of: fixture.repository, as: old.top)
+            fixture.upstream.change { $0.failure = .down }
+            for seconds in [0, 301] {
+                fixture.clock.advance(by: .seconds(seconds))
+                let served = try #require(try await fixture.manifest("1"))
+                #expect(served.manifest.descriptor == old.top && served.warning != nil)
+            }
+            fixture.upstream.change { $0.failure = nil }
+            fixture.clock.advance(by: .seconds(11))
+            #expect(try await fixture.manifest("1") == nil)
+            fixture.upstream.change { $0.failure = .down }
+            fixture.clock.advance(by: .seconds(301))
+            await #expect(throws: ServeError.self) { _ = try await fixture.manifest("1") }
+        }
+    }
+
     @Test("That a tag does not exist is remembered for some seconds only")
     func absence() async throws {
         try await PullThroughFixture.with { fixture in
