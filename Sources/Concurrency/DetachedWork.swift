@@ -16,7 +16,32 @@ package final class DetachedWork: Sendable {
     private struct Active {
         var count = 0
         var shares: [String: Int] = [:]
+        /// Who waits for room, the longest wait first; nobody for whom there is some.
+        var waiters: [(subject: String?, turn: Signal<Void>)] = []
+
+        mutating func take(_ subject: String?) -> Bool {
+            guard hasRoom(for: subject) else { return false }
+            count += 1
+            if let subject { shares[subject, default: 0] += 1 }
+            return true
+        }
+
+        mutating func leave(_ subject: String?) {
+            count -= 1
+            if let subject, let share = shares[subject] { shares[subject] = share > 1 ? share - 1 : nil }
+            while let index = waiters.firstIndex(where: { hasRoom(for: $0.subject) }) {
+                let next = waiters.remove(at: index)
+                if next.turn.send(()) { _ = take(next.subject) }
+            }
+        }
+
+        private func hasRoom(for subject: String?) -> Bool {
+            count < DetachedWork.limit && (subject.flatMap { shares[$0] } ?? 0) < DetachedWork.share
+        }
     }
+
+    /// How many wait for room.
+    var waiterCount: Int { active.withLock { $0.waiters.count } }
 
     package init() {
         (stream, continuation) = AsyncStream.makeStream()
@@ -30,29 +55,38 @@ package final class DetachedWork: Sendable {
     /// - Returns: whether there was room for it, in time.
     @discardableResult
     package func begin(about subject: String? = nil, _ job: @escaping Job) -> Bool {
-        let hasRoom = active.withLock { active in
-            let share = subject.flatMap { active.shares[$0] } ?? 0
-            guard active.count < Self.limit, share < Self.share else { return false }
-            active.count += 1
-            if let subject { active.shares[subject] = share + 1 }
-            return true
-        }
-        guard hasRoom else { return false }
-        let result = continuation.yield { [self] in
-            await job()
-            end(subject)
-        }
-        guard case .terminated = result else { return true }
-        end(subject)
-        return false
+        active.withLock { $0.take(subject) } && start(subject, job)
     }
 
-    private func end(_ subject: String?) {
-        active.withLock { active in
-            active.count -= 1
-            guard let subject, let share = active.shares[subject] else { return }
-            active.shares[subject] = share > 1 ? share - 1 : nil
+    /// Begins a job as soon as there is room for it: before all that ``begin(about:_:)`` begins.
+    ///
+    /// - Parameters:
+    ///   - subject: what it is about.
+    ///   - job: what is done.
+    /// - Returns: whether that was in time.
+    /// - Throws: `CancellationError` when the task is cancelled before there is room.
+    package func beginInTurn(about subject: String? = nil, _ job: @escaping Job) async throws -> Bool {
+        let turn = Signal<Void>()
+        let hasRoom = active.withLock { active in
+            if active.take(subject) { return true }
+            active.waiters.append((subject, turn))
+            return false
         }
+        if !hasRoom, await turn.value() == nil {
+            active.withLock { $0.waiters.removeAll { $0.turn === turn } }
+            throw CancellationError()
+        }
+        return start(subject, job)
+    }
+
+    private func start(_ subject: String?, _ job: @escaping Job) -> Bool {
+        let result = continuation.yield { [self] in
+            await job()
+            active.withLock { $0.leave(subject) }
+        }
+        guard case .terminated = result else { return true }
+        active.withLock { $0.leave(subject) }
+        return false
     }
 
     /// Runs a body together with what it begins, which may end after it, and also after its task was cancelled.

@@ -21,7 +21,8 @@ final class PassingBlob: BlobReader {
     }
 
     let descriptor: Descriptor
-    private let begin: @Sendable (PassingProgress) -> PieceQueue?
+    /// Goes on from where a transfer was let go, as soon as there is room.
+    private let resume: @Sendable (PassingProgress) async throws -> PieceQueue?
     private let reading: Mutex<Reading>
 
     /// Begins the transfer; `nil` when there is too much under way.
@@ -41,23 +42,25 @@ final class PassingBlob: BlobReader {
         of host: RegistryHost,
         in downloads: DownloadQueue
     ) {
-        let begin: @Sendable (PassingProgress) -> PieceQueue? = { progress in
-            let queue = PieceQueue()
-            let hasBegun = work.begin(about: host.description) {
-                do {
-                    try await downloads.passing(from: host) {
-                        try await progress.pass(descriptor, from: upstream, to: queue, time) { downloads.isFull(host) }
-                    }
-                    queue.end(.success(()))
-                } catch {
-                    queue.end(.failure(error))
+        let pass: @Sendable (PassingProgress, PieceQueue) async -> Void = { progress, queue in
+            do {
+                try await downloads.passing(from: host) {
+                    try await progress.pass(descriptor, from: upstream, to: queue, time) { downloads.isFull(host) }
                 }
+                queue.end(.success(()))
+            } catch {
+                queue.end(.failure(error))
             }
-            return hasBegun ? queue : nil
         }
-        guard let queue = begin(PassingProgress(descriptor)) else { return nil }
+        let queue = PieceQueue()
+        let hasBegun = work.begin(about: host.description) { await pass(PassingProgress(descriptor), queue) }
+        guard hasBegun else { return nil }
         self.descriptor = descriptor
-        self.begin = begin
+        resume = { progress in
+            let queue = PieceQueue()
+            let isInTime = try await work.beginInTurn(about: host.description) { await pass(progress, queue) }
+            return isInTime ? queue : nil
+        }
         reading = Mutex(Reading(queue: queue))
     }
 
@@ -99,7 +102,7 @@ final class PassingBlob: BlobReader {
                 reading.withLock { $0.rest = next ?? ByteBuffer() }
                 return next != nil
             } catch let pause as PassingProgress.Pause {
-                guard let queue = begin(pause.progress) else { throw ServeError.busy }
+                guard let queue = try await resume(pause.progress) else { throw ServeError.busy }
                 reading.withLock { $0 = Reading(position: $0.position, rest: $0.rest, queue: queue) }
             }
         }

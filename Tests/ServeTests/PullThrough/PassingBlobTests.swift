@@ -1,9 +1,9 @@
-import Concurrency
 import NIOCore
 import OCI
 import TestSupport
 import Testing
 
+@testable import Concurrency
 @testable import Serve
 
 @Suite(.timeLimit(.minutes(10)))
@@ -120,6 +120,37 @@ struct PassingBlobTests {
             let starts = upstream.requests.compactMap { $0.split(separator: " ").last.flatMap { Int($0) } }
             #expect(starts.filter { $0 == 0 }.count == slow.count + 1)
             #expect(starts.contains { $0 > 0 })
+        }
+    }
+
+    @Test("Who has begun waits for a place to go on in, and has it before whoever comes anew")
+    func waitsToGoOn() async throws {
+        let upstream = FakeUpstream()
+        try upstream.load(image)
+        let (work, clock, downloads) = (DetachedWork(), ManualClock(), DownloadQueue { _ in 1 })
+        let next = { begin(from: upstream, work, clock: clock, in: downloads) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await work.run() }
+            defer { group.cancelAll() }
+            let slow = try (0..<DetachedWork.share).map { _ in try #require(next()) }
+            for blob in slow { _ = try await blob.read(at: 0, atMost: 1) }
+            try await clock.waitForSleepers(slow.count)
+            clock.advance(by: PassingBlob.patience)
+            var others: [PassingBlob] = []
+            while others.count < slow.count {
+                // The suite's time limit is the bound.
+                try Task.checkCancellation()
+                await Task.yield()
+                if let other = next() { others.append(other) }
+            }
+            async let whole = read(slow[0], from: 0)
+            while work.waiterCount == 0 {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
+            #expect(next() == nil)
+            others.removeLast()
+            #expect(try await whole == layer.source.buffer)
         }
     }
 
