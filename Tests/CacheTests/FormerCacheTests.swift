@@ -50,7 +50,7 @@ struct FormerCacheTests {
                 #expect(try history.map(\.digest) == [second, digest(Self.earlier)])
                 #expect(history.map { $0.until == nil } == [true, false])
                 #expect(try await cache.names.locations() == [location])
-                #expect(try await cache.names.anyLocations() == [location, other])
+                #expect(try await cache.names.locations(isWhole: false) == [location, other])
                 let pulled = try await cache.names.resolveAny("1", in: other)
                 #expect(pulled?.digest.hex.hasPrefix("a9cfec95") == true)
                 #expect(try await cache.names.tags(of: other).isEmpty)

@@ -92,7 +92,7 @@ struct LayoutIndexTests {
             try await timed.open { cache async throws in
                 try await NamesTests.store(Self.image, in: cache, as: "1", of: "a")
                 try await cache.writeLayout()
-                #expect(try await cache.names.anyLocations() == [RepositoryReference("a")])
+                #expect(try await cache.names.locations(isWhole: false) == [RepositoryReference("a")])
             }
             timed.advance(hours: 48)
             try await timed.open { _ = try await $0.collect(CollectionOptions(grace: .zero)) }

@@ -103,7 +103,7 @@ struct LayoutReferrersTests {
             timed.advance(hours: 48)
             try await timed.open { cache async throws in
                 #expect(try await cache.names.tags(of: Self.place()).map(\.0.description) == ["1"])
-                #expect(try await cache.names.anyLocations() == [Self.place()])
+                #expect(try await cache.names.locations(isWhole: false) == [Self.place()])
                 #expect(try await cache.recovery.restoration()?.lostNames == [])
                 #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 0)
                 try await cache.writeLayout()

@@ -72,6 +72,16 @@ extension NameRows {
         return try RepositoryReference.fetchOne(statement, arguments: [host, repository, isWhole])
     }
 
+    /// What a repository's names stand for that were given on demand.
+    func pulled(from location: RepositoryReference) throws -> [Digest] {
+        try Digest.fetchAll(
+            db.cachedStatement(
+                sql: "SELECT DISTINCT digest FROM names WHERE host = ? AND repository = ? AND NOT is_whole"
+            ),
+            arguments: [location.host, location.repository]
+        )
+    }
+
     /// So many names that were given on demand, by repository and name, after one of them.
     func pulled(after last: PulledName?, limit: Int) throws -> [PulledName] {
         let statement = try db.cachedStatement(

@@ -47,9 +47,9 @@ extension Names {
         try await images(of: tag, in: location).first?.descriptor
     }
 
-    /// The repositories that the cache holds images of, whole or in parts; sorted.
-    package func anyLocations() async throws -> [RepositoryReference] {
-        try await NameWalk(index: store.index).locations(isWhole: false)
+    /// What the names of a repository stand for that were given on demand and are no tags yet.
+    package func pulled(from location: RepositoryReference) async throws -> [Digest] {
+        try await store.index.read { try $0.names.pulled(from: location) }
     }
 
     /// Forgets the name of a tag that a repository turned out not to have, where its image is not all here.

@@ -177,9 +177,9 @@ package struct Names: Sendable {
         try await NameWalk(index: store.index).tags(of: location).map { ($0.tag, $0.descriptor) }
     }
 
-    /// The repositories that the cache holds tags of, sorted.
-    package func locations() async throws -> [RepositoryReference] {
-        try await NameWalk(index: store.index).locations(isWhole: true)
+    /// The repositories that the cache holds tags of or, with `isWhole` false, any images, whole or in parts; sorted.
+    package func locations(isWhole: Bool = true) async throws -> [RepositoryReference] {
+        try await NameWalk(index: store.index).locations(isWhole: isWhole)
     }
 
     /// What a tag or digest of a repository names in the cache.

@@ -73,7 +73,13 @@ package struct CachedContent: ServedContent {
 
     /// Also those of which only parts are here.
     func allRepositories() async throws -> [RepositoryReference] {
-        try await cache.names.anyLocations()
+        try await cache.names.locations(isWhole: false)
+    }
+
+    /// Whether an image can be pulled by its digest that was pulled from a repository before, whatever it is called.
+    @concurrent
+    func hasPulled(from repository: RepositoryReference) async throws -> Bool {
+        try await cache.names.pulled(from: repository).contains { try manifest($0).map(canPull) ?? false }
     }
 
     package func referrers(

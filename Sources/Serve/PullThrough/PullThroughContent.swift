@@ -129,10 +129,16 @@ package final class PullThroughContent: ServedContent {
         return try await lists.referrers(of: digest, in: repository, at: upstream)
     }
 
-    /// Of registries that are not asked, those of which there are whole images: nothing else of them is answered.
+    /// Of registries that are not asked, those of which something can be pulled from here: nothing else of them is answered.
     package func repositories() async throws -> [RepositoryReference] {
         let whole = Set(try await cached.repositories())
-        return try await cached.allRepositories().filter { whole.contains($0) || upstreams.include($0.host) }
+        var known: [RepositoryReference] = []
+        for repository in try await cached.allRepositories() {
+            var isKnown = whole.contains(repository) || upstreams.include(repository.host)
+            if !isKnown { isKnown = try await cached.hasPulled(from: repository) }
+            if isKnown { known.append(repository) }
+        }
+        return known
     }
 
     package func quarantine(_ blob: BlobFile) async {

@@ -143,6 +143,30 @@ struct PullThroughListTests {
         }
     }
 
+    @Test(
+        "Of a registry that is not asked what was pulled by digest is listed as well, or for one platform: it is answered",
+        arguments: [true, false]
+    )
+    func catalogByDigest(isIndex: Bool) async throws {
+        let foreign = RepositoryReference(host: "evil.example.com", repository: "app")
+        let top = isIndex ? SampleImage.multiPlatform() : image
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(top, as: "1")
+            let name: Reference = isIndex ? .tag("1") : .digest(top.digest)
+            var pulled = try #require(try await fixture.manifest("1")).manifest
+            try await fixture.cache.names.recordPulled(name, of: foreign, as: top.top)
+            if isIndex {
+                let child = try #require(pulled.references.first)
+                pulled = try #require(try await fixture.manifest(named: child.digest)).manifest
+            }
+            #expect(try await fixture.content.repositories() == [fixture.repository])
+            for part in pulled.references { _ = try await fixture.read(part.digest) }
+            #expect(try await fixture.content.repositories() == [foreign, fixture.repository])
+            let served = try await fixture.content.manifest(.digest(pulled.descriptor.digest), of: foreign)
+            #expect(served?.manifest.descriptor == pulled.descriptor)
+        }
+    }
+
     @Test("Of a registry that is not asked only repositories with whole images are listed, as nothing else is answered")
     func catalog() async throws {
         let foreign = RepositoryReference(host: "evil.example.com", repository: "app")
