@@ -136,6 +136,28 @@ struct MirrorPauseTests {
         }
     }
 
+    @Test("A mirror that has sent wrong bytes of a blob is not asked for the rest of it either, nor waited for")
+    func wrongRest() async throws {
+        let image = SampleImage.image(layers: [.init(seed: 1, size: 3_000_000)])
+        try await MirrorFixture.with(image) { fixture in
+            let blob = try #require(image.blobs.first { $0.descriptor.size == 3_000_000 }).descriptor
+            fixture.mirror.script(RequestMatch("GET", .blobs), .corruptByte(at: 10))
+            try await withSource(fixture, clock: TestClock()) { source in
+                for offset in [0, 0, 1_000_000] as [Int64] {
+                    try await source.readBlob(blob, from: offset, ahead: nil) { _ in }
+                }
+                #expect((fixture.mirror.requests.count, fixture.host.requests.count) == (1, 2))
+                fixture.mirror.script(RequestMatch(), .status(429, headers: ["Retry-After": "30"]))
+                _ = try await source.blobSize(blob.digest)
+                fixture.host.script(RequestMatch("GET", .blobs, times: nil), .status(502))
+                await #expect(throws: RegistryError.self) {
+                    try await source.readBlob(blob, from: 1_000_000, ahead: nil) { _ in }
+                }
+                #expect(fixture.mirror.requests.count == 2)
+            }
+        }
+    }
+
     @Test("A server asks such a mirror once for all kinds of questions, and never waits for it")
     func served() async throws {
         let image = SampleImage.image(layers: [.init(seed: 1, size: 2_000_000), .init(seed: 2, size: 9)])

@@ -52,6 +52,9 @@ final class BlobSenders: Sendable {
         return rejected
     }
 
+    /// The mirrors that are not to be asked for a blob any more, also where it is read on.
+    func rejected(_ digest: Digest) -> Set<RepositoryReference> { state.withLock { $0.rejected[digest] ?? [] } }
+
     /// Whether a mirror sent bytes of the blob since it was last read from its beginning.
     func hasSender(of digest: Digest) -> Bool {
         state.withLock { $0.senders[digest] != nil }

@@ -25,7 +25,8 @@ struct MirroredReading {
 
     mutating func run(_ deliver: (ByteBuffer) async throws -> Void) async throws {
         var refusal: (any Error)?
-        for origin in order() {
+        let rejected = rejected()
+        for origin in order(rejected) {
             guard isMirror(origin) else {
                 do {
                     if let refusal = source.refusal { throw refusal }
@@ -42,7 +43,7 @@ struct MirroredReading {
         }
         guard let refusal else { return }
         if source.mayStandIn(after: refusal) {
-            for mirror in source.health.worthWaiting(source.mirrors) {
+            for mirror in source.health.worthWaiting(source.mirrors) where !rejected.contains(mirror.location) {
                 let isRead = try await source.health.waiting(for: mirror) { try await read(at: $0, deliver) } != nil
                 if isRead { return }
             }
@@ -52,10 +53,15 @@ struct MirroredReading {
 
     private func isMirror(_ origin: Repository) -> Bool { origin.location != source.location }
 
-    private func order() -> [Repository] {
+    /// Who is not to be asked; what is compared with its digest first may come from anybody.
+    private func rejected() -> Set<RepositoryReference> {
+        guard !isVerified else { return [] }
+        let senders = source.health.senders
+        return offset == 0 ? senders.begin(descriptor.digest) : senders.rejected(descriptor.digest)
+    }
+
+    private func order(_ rejected: Set<RepositoryReference>) -> [Repository] {
         let mirrors = source.health.reachable(source.mirrors)
-        guard offset == 0, !isVerified else { return mirrors + [source.host] }
-        let rejected = source.health.senders.begin(descriptor.digest)
         guard !rejected.isEmpty else { return mirrors + [source.host] }
         return [source.host] + mirrors.filter { !rejected.contains($0.location) }
     }
