@@ -78,20 +78,21 @@ final class HTTPClients: Sendable {
         configuration.connectionPool.retryConnectionEstablishment = false
         // A body's idle time. Not for uploads: their answer may take longer, and they are watched by UploadProgress.
         if lane == .read { configuration.timeout.read = timeout.timeAmount }
-        configuration.http1_1ConnectionDebugInitializer = { channel in
-            channel.eventLoop.makeCompletedFuture { try HeadRepair.install(in: channel) }.flatMap {
-                channel.setOption(
-                    .recvAllocator,
-                    value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 65_536, maximum: 262_144)
-                )
-            }
-            .flatMap {
-                // What the system has buffered has not been sent, and would be shown as if it were.
-                lane == .read
-                    ? channel.eventLoop.makeSucceededVoidFuture() : channel.setOption(notSent, value: 256 << 10)
-            }
-        }
+        configuration.http1_1ConnectionDebugInitializer = { prepare($0, for: lane) }
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+
+    private static func prepare(_ channel: any Channel, for lane: Lane) -> EventLoopFuture<Void> {
+        channel.eventLoop.makeCompletedFuture { try HeadRepair.install(in: channel) }.flatMap {
+            channel.setOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 65_536, maximum: 262_144)
+            )
+        }
+        .flatMap {
+            // What the system has buffered has not been sent, and would be shown as if it were.
+            lane == .read ? channel.eventLoop.makeSucceededVoidFuture() : channel.setOption(notSent, value: 256 << 10)
+        }
     }
 }
 

@@ -29,7 +29,18 @@ extension RegistryError {
         isTokenRefused = authorization.token != nil
         account = authorization.account
         isUnasked = authorization.credential != nil && authorization.header == nil && context.action != .getToken
-        if let realm = authorization.withheldFrom, response.status == 401 {
+        describe(response, errors, context)
+        // So answers who stands before a token service that is being started again.
+        if context.action == .getToken, response.status == 404, response.isWebPage { isRetriedOnce = true }
+        // Token services lie elsewhere, and have troubles of their own.
+        if context.action == .getToken, response.url.origin.host != context.location.host.name {
+            other = response.url.origin.authority
+        }
+    }
+
+    /// Says in words what the answer means, and whose it is.
+    private mutating func describe(_ response: HTTPResponse, _ errors: [DistributionError], _ context: CallContext) {
+        if let realm = response.authorization.withheldFrom, response.status == 401 {
             detail =
                 "its token service \(realm) is another organisation's, so the credentials were not sent there; "
                 + "if it is this registry's, name \(realm.authority) in 'auth_realms' for \(location.host)"
@@ -46,12 +57,6 @@ extension RegistryError {
                 response.status == 413 && errors.isEmpty
                 ? "the request is too large"
                 : response.isWebPage ? Self.webPage : Self.detail(response, errors, context)
-        }
-        // So answers who stands before a token service that is being started again.
-        if context.action == .getToken, response.status == 404, response.isWebPage { isRetriedOnce = true }
-        // Token services lie elsewhere, and have troubles of their own.
-        if context.action == .getToken, response.url.origin.host != context.location.host.name {
-            other = response.url.origin.authority
         }
     }
 

@@ -115,6 +115,9 @@ struct ServeCommand: Subcommand {
                     try await ContentCache.with(configuration) { cache in
                         try await cache.settlingPulled(logger) {
                             try await serve(cache, upstreams, sync, current, access, room: room, until: stop)
+                            // Also of one that failed after it had been told to stop.
+                            try cache.checkUsable()
+                            logger.notice("stopped")
                         }
                     }
                 }
@@ -136,10 +139,9 @@ struct ServeCommand: Subcommand {
         let metrics = ServeMetrics()
         let ending = Ending()
         try await withContent(cache, upstreams, current, metrics) { content, figures, connections in
-            var configuration = configuration(access, logger)
+            var configuration = configuration(access, logger, room: room)
             configuration.hosts = { current.value.sourceHosts.union(upstreams?.asked.hosts ?? []) }
             configuration.pseudonym = upstreams?.pseudonym
-            configuration.limits.connections = min(maxConnections, room)
             try await Server.with(
                 configuration,
                 content,
@@ -161,9 +163,6 @@ struct ServeCommand: Subcommand {
                 }
             }
         }
-        // Also of one that failed after it had been told to stop.
-        try cache.checkUsable()
-        logger.notice("stopped")
     }
 
     private func tellAddress(of server: Server, _ access: CacheAccess, _ logger: Logger) {
@@ -207,13 +206,13 @@ struct ServeCommand: Subcommand {
         }
     }
 
-    private func configuration(_ access: CacheAccess, _ logger: Logger) -> ServerConfiguration {
+    private func configuration(_ access: CacheAccess, _ logger: Logger, room: Int = .max) -> ServerConfiguration {
         var configuration = ServerConfiguration(listen: listen, logger: logger)
         configuration.metricsListen = metricsListen
         configuration.directory = access.configuration.directory
         configuration.passwordFile = htpasswd
         if let tlsCert, let tlsKey { configuration.tls = TLSFiles(certificate: tlsCert, key: tlsKey) }
-        configuration.limits.connections = maxConnections
+        configuration.limits.connections = min(maxConnections, room)
         configuration.limits.connectionsPerClient = maxConnectionsPerClient
         return configuration
     }
