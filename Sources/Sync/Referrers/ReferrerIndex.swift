@@ -15,7 +15,7 @@ enum ReferrerIndex {
         adding referrers: [Manifest],
         removing gone: Set<Digest> = []
     ) throws -> Manifest? {
-        if let kept = try present?.removing(gone) {
+        if let kept = try present.flatMap({ try removing(gone, from: $0) }) {
             return try changing(kept, adding: referrers) ?? kept
         }
         var bytes = Array(#"{"schemaVersion":2,"mediaType":"\#(MediaType.ociIndex)","manifests":[]}"#.utf8)
@@ -45,6 +45,14 @@ enum ReferrerIndex {
         return try Manifest(bytes: ByteBuffer(bytes: bytes), contentType: present?.descriptor.mediaType ?? .ociIndex)
     }
 
+    /// - Returns: `nil` where it is no index, or has none of them.
+    private static func removing(_ gone: Set<Digest>, from present: Manifest) throws -> Manifest? {
+        guard case .index(let index) = present.content else { return nil }
+        let positions = index.entries.indices.filter { gone.contains(index.entries[$0].descriptor.digest) }
+        guard !positions.isEmpty else { return nil }
+        return try present.splicing(Dictionary(uniqueKeysWithValues: positions.map { ($0, []) }), into: index)
+    }
+
     private struct Entry: Encodable {
         let mediaType: String
         let digest: String
@@ -65,18 +73,5 @@ enum ReferrerIndex {
             annotations: said.annotations.isEmpty ? nil : said.annotations
         )
         return Array(try encoder.encode(entry))
-    }
-}
-
-extension Manifest {
-    /// The index without these entries; `nil` when it has none of them.
-    fileprivate func removing(_ gone: Set<Digest>) throws -> Manifest? {
-        guard case .index(let index) = content else { return nil }
-        let kept = index.entries.filter { !gone.contains($0.descriptor.digest) }
-        guard kept.count < index.entries.count else { return nil }
-        var text = Array(bytes.readableBytesView)
-        let entries = kept.map { text[$0.range] }.joined(separator: [UInt8(ascii: ",")])
-        text.replaceSubrange(index.range, with: [UInt8(ascii: "[")] + entries + [UInt8(ascii: "]")])
-        return try Manifest(bytes: ByteBuffer(bytes: text), contentType: descriptor.mediaType)
     }
 }
