@@ -30,13 +30,13 @@ final class Reach: HTTPHandler {
         guard plain.isGuess, case .path = request.target else { return try await send(request, overTLS: isTLS) }
         if until > timer.now() {
             let response = try await send(request, overTLS: isTLS)
-            if isTLS || !response.mayAskForTLS { finds(isTLS) }
+            if isTLS || !Self.mayAskForTLS(response) { finds(isTLS) }
             return response
         }
         let first: Result<HTTPResponse, RegistryError>
         do {
             let response = try await send(request, overTLS: false)
-            guard response.mayAskForTLS else {
+            guard Self.mayAskForTLS(response) else {
                 finds(false)
                 return response
             }
@@ -45,6 +45,11 @@ final class Reach: HTTPHandler {
             first = .failure(error)
         }
         return try await sendOverTLS(request, after: first)
+    }
+
+    /// Whether it may be what a server says of plain HTTP on a port for TLS: each does so in its own words.
+    private static func mayAskForTLS(_ response: HTTPResponse) -> Bool {
+        response.status == 400 && !response.saysErrors
     }
 
     /// Tries TLS where plain HTTP got no answer of use; only what TLS itself has to say is worth more than that.
@@ -76,9 +81,4 @@ final class Reach: HTTPHandler {
         }
         return try await next.send(request)
     }
-}
-
-extension HTTPResponse {
-    /// Whether it may be what a server says of plain HTTP on a port for TLS: each does so in its own words.
-    fileprivate var mayAskForTLS: Bool { status == 400 && !saysErrors }
 }

@@ -77,7 +77,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         deadline.cancel()
-        abandon()
+        // Nobody waits for the answer any longer.
+        sender?.abandon()
+        sender = nil
+        exchange?.departure?.finish()
+        if exchange != nil { finishExchange() }
         phase = .closing
         context.fireChannelInactive()
     }
@@ -192,13 +196,5 @@ final class ConnectionHandler: ChannelDuplexHandler {
                 if self.exchange === exchange, exchange.status == 0 { self.context?.close(promise: nil) }
             }
         }
-    }
-
-    /// Says that nobody waits for the answer any longer.
-    private func abandon() {
-        sender?.abandon()
-        sender = nil
-        exchange?.departure?.finish()
-        if exchange != nil { finishExchange() }
     }
 }
