@@ -125,6 +125,8 @@ struct ConnectionTests {
             #expect(text.contains("plain_http") == (answer.count > 7), "\(text)")
             // So mirrors may stand in for it: a firewall answers like that.
             #expect(error?.isUnreachable == true)
+            // Nor can anything else be had there.
+            if isFinal { #expect(error?.isOutOfReach == true) }
         }
     }
 

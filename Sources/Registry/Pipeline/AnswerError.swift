@@ -179,7 +179,7 @@ extension RegistryError {
         switch kind {
         case _ where isLed: false
         case .connection(.reset): isBeforeAnswer
-        case .connection(let connection): !connection.isRefusal
+        case .connection: isUnreachable
         default: isConnecting
         }
     }
