@@ -94,11 +94,14 @@ struct PassingBlobTests {
         }
     }
 
-    @Test("A transfer that nobody reads on from lets its place go, and is gone on with where it was")
-    func slowReaders() async throws {
-        let upstream = FakeUpstream()
+    /// Has as many as there are places read a byte, and no more for as long as a transfer waits.
+    private func withSlowReaders(
+        of upstream: FakeUpstream,
+        connections: Int,
+        _ body: ([PassingBlob], DetachedWork, _ next: () -> PassingBlob?) async throws -> Void
+    ) async throws {
         try upstream.load(image)
-        let (work, clock, downloads) = (DetachedWork(), ManualClock(), DownloadQueue { _ in 6 })
+        let (work, clock, downloads) = (DetachedWork(), ManualClock(), DownloadQueue { _ in connections })
         let next = { begin(from: upstream, work, clock: clock, in: downloads) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await work.run() }
@@ -108,6 +111,14 @@ struct PassingBlobTests {
             #expect(next() == nil)
             try await clock.waitForSleepers(slow.count)
             clock.advance(by: PassingBlob.patience)
+            try await body(slow, work, next)
+        }
+    }
+
+    @Test("A transfer that nobody reads on from lets its place go, and is gone on with where it was")
+    func slowReaders() async throws {
+        let upstream = FakeUpstream()
+        try await withSlowReaders(of: upstream, connections: 6) { slow, _, next in
             var other: PassingBlob?
             while other == nil {
                 // The suite's time limit is the bound.
@@ -125,17 +136,7 @@ struct PassingBlobTests {
 
     @Test("Who has begun waits for a place to go on in, and has it before whoever comes anew")
     func waitsToGoOn() async throws {
-        let upstream = FakeUpstream()
-        try upstream.load(image)
-        let (work, clock, downloads) = (DetachedWork(), ManualClock(), DownloadQueue { _ in 1 })
-        let next = { begin(from: upstream, work, clock: clock, in: downloads) }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await work.run() }
-            defer { group.cancelAll() }
-            let slow = try (0..<DetachedWork.share).map { _ in try #require(next()) }
-            for blob in slow { _ = try await blob.read(at: 0, atMost: 1) }
-            try await clock.waitForSleepers(slow.count)
-            clock.advance(by: PassingBlob.patience)
+        try await withSlowReaders(of: FakeUpstream(), connections: 1) { slow, work, next in
             var others: [PassingBlob] = []
             while others.count < slow.count {
                 // The suite's time limit is the bound.
