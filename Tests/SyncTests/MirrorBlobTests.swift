@@ -1,7 +1,9 @@
+import NIOCore
 import OCI
-import Sync
 import TestSupport
 import Testing
+
+@testable import Sync
 
 @Suite(.timeLimit(.minutes(10)))
 struct MirrorBlobTests {
@@ -92,6 +94,41 @@ struct MirrorBlobTests {
             fixture.host.script(RequestMatch("GET", .blob(layer), times: nil), .status(502))
             #expect(try await fixture.sync().rows.map(\.status) == [.failed])
             #expect(requests(of: layer, at: fixture.mirror).count == 1)
+        }
+    }
+
+    private struct ReaderError: Error {}
+
+    @Test(
+        "A mirror is asked again for a blob whose reader left, that somebody else reads too, or that was right",
+        arguments: ["left", "meanwhile", "right"]
+    )
+    func unblamed(case name: String) async throws {
+        try await MirrorFixture.with(image) { fixture in
+            let blob = try #require(image.blobs.first { $0.descriptor.size == 3_000_000 }).descriptor
+            try await fixture.withSource(clock: TestClock()) { source in
+                switch name {
+                case "left":
+                    await #expect(throws: ReaderError.self) {
+                        try await source.readBlob(blob, from: 0) { if $0.readableBytes > 0 { throw ReaderError() } }
+                    }
+                case "meanwhile":
+                    var isFirst = true
+                    try await source.readBlob(blob, from: 0) {
+                        guard isFirst, $0.readableBytes > 0 else { return }
+                        isFirst = false
+                        try await source.readBlob(blob, from: 0) { _ in }
+                    }
+                    source.wasRight(blob.digest)
+                default:
+                    try await source.readBlob(blob, from: 0) { _ in }
+                    source.wasRight(blob.digest)
+                }
+                let asked = requests(of: blob.digest, at: fixture.mirror).count
+                try await source.readBlob(blob, from: 0) { _ in }
+                #expect(requests(of: blob.digest, at: fixture.mirror).count == asked + 1)
+                #expect(requests(of: blob.digest, at: fixture.host).isEmpty)
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 import OCI
-import Sync
 import TestSupport
+
+@testable import Registry
+@testable import Sync
 
 /// A source with a mirror before it, and a target.
 struct MirrorFixture {
@@ -58,5 +60,23 @@ struct MirrorFixture {
 
     func warnings(_ text: String) -> Int {
         run.log.text.split(separator: "\n").count { $0.hasPrefix("warning") && $0.contains(text) }
+    }
+
+    /// The source with its mirror, of which nothing is known yet.
+    func withSource(clock: TestClock, _ body: (MirroredSource) async throws -> Void) async throws {
+        try await RegistryClient.with(Self.registries(clock)) { client in
+            func repository(_ registry: ScriptedRegistry) -> Repository {
+                client.repository(RepositoryReference(host: registry.host, repository: Self.repository), for: .pull)
+            }
+            let health = MirrorHealth(logger: run.log.logger, clock: clock)
+            try await body(MirroredSource(host: repository(host), mirrors: [repository(mirror)], health: health))
+        }
+    }
+
+    static func registries(_ clock: TestClock) -> RegistryConfiguration {
+        var registries = RegistryConfiguration(logger: LogText().logger)
+        registries.clock = clock
+        registries.retry.attempts = 2
+        return registries
     }
 }

@@ -57,7 +57,7 @@ struct MirrorMemoryTests {
         let senders = MirrorHealth(logger: LogText().logger, clock: clock, rest: .seconds(60)).senders
         let mirror = try RepositoryReference("mirror.example.com/library/app")
         let digest = SampleImage.image().digest
-        senders.sends(digest, mirror)
+        senders.sent(digest, mirror)
         #expect(senders.begin(digest) == [mirror])
         clock.advance(by: .seconds(60))
         #expect(senders.begin(digest) == [mirror])

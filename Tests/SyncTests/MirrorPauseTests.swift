@@ -60,7 +60,7 @@ struct MirrorPauseTests {
         let clock = TestClock()
         try await MirrorFixture.with { fixture in
             fixture.mirror.script(RequestMatch(times: 2), .status(503, headers: ["Retry-After": "30"]))
-            try await withSource(fixture, clock: clock) { source in
+            try await fixture.withSource(clock: clock) { source in
                 let image = SampleImage.image()
                 func ask(_ count: Int) async throws {
                     try await withThrowingDiscardingTaskGroup { group in
@@ -114,7 +114,7 @@ struct MirrorPauseTests {
         try await MirrorFixture.with(image) { fixture in
             fixture.host.script(RequestMatch("GET", .blobs, times: nil), .status(502))
             fixture.mirror.script(RequestMatch("GET", .blobs), .status(429, headers: ["Retry-After": "30"]))
-            try await withSource(fixture, clock: clock) { source in
+            try await fixture.withSource(clock: clock) { source in
                 var count = 0
                 let blob = image.blobs[0].descriptor
                 try await source.readBlob(blob, from: 0, ahead: nil) { count += $0.readableBytes }
@@ -128,7 +128,7 @@ struct MirrorPauseTests {
         let image = SampleImage.image(layers: [.init(seed: 1, size: 3_000_000)])
         try await MirrorFixture.with(image) { fixture in
             fixture.mirror.script(RequestMatch("GET", .blobs, times: nil), .reset(afterBytes: 0))
-            try await withSource(fixture, clock: TestClock()) { source in
+            try await fixture.withSource(clock: TestClock()) { source in
                 let blob = try #require(image.blobs.first { $0.descriptor.size == 3_000_000 }).descriptor
                 for _ in 0..<2 { try await source.readBlob(blob, from: 0, ahead: nil) { _ in } }
             }
@@ -142,7 +142,7 @@ struct MirrorPauseTests {
         try await MirrorFixture.with(image) { fixture in
             let blob = try #require(image.blobs.first { $0.descriptor.size == 3_000_000 }).descriptor
             fixture.mirror.script(RequestMatch("GET", .blobs), .corruptByte(at: 10))
-            try await withSource(fixture, clock: TestClock()) { source in
+            try await fixture.withSource(clock: TestClock()) { source in
                 for offset in [0, 0, 1_000_000] as [Int64] {
                     try await source.readBlob(blob, from: offset, ahead: nil) { _ in }
                 }
@@ -232,10 +232,10 @@ struct MirrorPauseTests {
         let host = host ?? fixture.host.host
         let text = "registries: {'\(host)': {mirrors: ['\(fixture.mirror.host)']}}\n"
         let configuration = try Configuration(yaml: text, file: "imglife.yaml", needsEntries: false)
-        var hasty = registries(clock)
+        var hasty = MirrorFixture.registries(clock)
         hasty.timeoutClock = timeoutClock
         hasty.retry.maximumRetryAfter = .zero
-        var patient = registries(clock)
+        var patient = MirrorFixture.registries(clock)
         patient.retry.maximumRetryAfter = .seconds(30)
         try await RegistryClient.with(hasty) { [hasty, patient] questions in
             try await RegistryClient.with(hasty) { opening in
@@ -252,31 +252,5 @@ struct MirrorPauseTests {
                 }
             }
         }
-    }
-
-    private func withSource(
-        _ fixture: MirrorFixture,
-        clock: TestClock,
-        _ body: (MirroredSource) async throws -> Void
-    ) async throws {
-        try await RegistryClient.with(registries(clock)) { client in
-            func repository(_ registry: ScriptedRegistry) -> Repository {
-                let place = RepositoryReference(host: registry.host, repository: MirrorFixture.repository)
-                return client.repository(place, for: .pull)
-            }
-            let source = MirroredSource(
-                host: repository(fixture.host),
-                mirrors: [repository(fixture.mirror)],
-                health: MirrorHealth(logger: fixture.run.log.logger, clock: clock)
-            )
-            try await body(source)
-        }
-    }
-
-    private func registries(_ clock: TestClock) -> RegistryConfiguration {
-        var registries = RegistryConfiguration(logger: LogText().logger)
-        registries.clock = clock
-        registries.retry.attempts = 2
-        return registries
     }
 }

@@ -36,6 +36,7 @@ struct Transfer: Sendable {
         guard digest == descriptor.digest else {
             throw Mismatch(actual: "\(digest) of \(descriptor.size) bytes")
         }
+        source.wasRight(digest)
     }
 
     private func inline(from start: Int64, _ hasher: DigestHasher) async throws -> Digest {

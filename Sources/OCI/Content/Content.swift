@@ -33,10 +33,15 @@ package protocol ContentSource: Sendable {
         ahead scratch: (any ScratchSpace)?,
         deliver: (ByteBuffer) async throws -> Void
     ) async throws
+
+    /// Hears that what it delivered of a blob, or its rest, made the digest right.
+    func wasRight(_ digest: Digest)
 }
 
 extension ContentSource {
     package var isHeldBack: Bool { false }
+
+    package func wasRight(_ digest: Digest) {}
 
     /// The same, in one piece.
     package func readBlob(

@@ -50,6 +50,7 @@ struct PassingProgress: Sendable {
         guard digest == descriptor.digest else {
             throw UpstreamError(.unusable, "\(upstream.place) sends other bytes than \(descriptor.digest)")
         }
+        upstream.wasRight(digest)
         for piece in progress.held { queue.give(piece) }
     }
 

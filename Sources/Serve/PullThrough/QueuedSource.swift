@@ -16,6 +16,8 @@ struct QueuedSource: ContentSource {
         try await upstream.manifest(descriptor)
     }
 
+    func wasRight(_ digest: Digest) { upstream.wasRight(digest) }
+
     func readBlob(
         _ descriptor: Descriptor,
         from offset: Int64,

@@ -59,6 +59,7 @@ struct ImageConfig: Sendable {
             guard Digest.of(bytes, algorithm: descriptor.digest.algorithm) == descriptor.digest else {
                 throw DocumentError(.digestMismatch, "\(source.place) sends other bytes than \(descriptor.digest)")
             }
+            source.wasRight(descriptor.digest)
         }
         return try ImageConfig(parsing: bytes)
     }

@@ -77,4 +77,6 @@ final class CountedSource: ContentSource {
         guard reads else { throw Unread() }
         try await source.readBlob(descriptor, from: offset, ahead: scratch, deliver: deliver)
     }
+
+    func wasRight(_ digest: Digest) { source.wasRight(digest) }
 }

@@ -6,7 +6,7 @@ import Synchronization
 /// Which mirrors have sent bytes of a blob that led to nothing.
 final class BlobSenders: Sendable {
     private struct State {
-        /// Who has sent bytes of a blob since it was last read from its beginning.
+        /// Who has sent bytes of a blob since it was last read from its beginning, of which nobody has said that they are right.
         var senders: [Digest: Set<RepositoryReference>] = [:]
         /// Whose bytes of a blob led to nothing, so that it had to be read from its beginning again.
         var rejected: [Digest: Set<RepositoryReference>] = [:]
@@ -27,8 +27,8 @@ final class BlobSenders: Sendable {
         state = Mutex(State(since: timer.now()))
     }
 
-    /// Somebody sends bytes of a blob.
-    func sends(_ digest: Digest, _ mirror: RepositoryReference) {
+    /// Somebody has sent bytes of a blob, and sends no more of them.
+    func sent(_ digest: Digest, _ mirror: RepositoryReference) {
         state.withLock { _ = $0.senders[digest, default: []].insert(mirror) }
     }
 
@@ -51,6 +51,9 @@ final class BlobSenders: Sendable {
         }
         return rejected
     }
+
+    /// All bytes of a blob were right.
+    func wereRight(_ digest: Digest) { state.withLock { _ = $0.senders.removeValue(forKey: digest) } }
 
     /// The mirrors that are not to be asked for a blob any more, also where it is read on.
     func rejected(_ digest: Digest) -> Set<RepositoryReference> { state.withLock { $0.rejected[digest] ?? [] } }

@@ -71,21 +71,24 @@ struct MirroredReading {
     private mutating func read(at origin: Repository, _ deliver: (ByteBuffer) async throws -> Void) async throws {
         if isMirror(origin), isVerified { return try await readVerified(at: origin, deliver) }
         var offset = offset
-        defer { self.offset = offset }
+        var isWanted = true
+        defer {
+            // Not before: who reads the same meanwhile has no reason to doubt it, nor has who comes after a reader that left.
+            if isMirror(origin), isWanted, !Task.isCancelled, offset > self.offset {
+                source.health.senders.sent(descriptor.digest, origin.location)
+            }
+            self.offset = offset
+        }
         try await origin.readBlob(descriptor, from: offset, ahead: scratch) { piece in
-            if isMirror(origin) { heard(origin, piece) }
+            if isMirror(origin) { source.health.heard(origin.location) }
             do {
                 try await deliver(piece)
             } catch {
+                isWanted = false
                 throw ReaderFailure(error)
             }
             offset += Int64(piece.readableBytes)
         }
-    }
-
-    private func heard(_ mirror: Repository, _ piece: ByteBuffer) {
-        source.health.heard(mirror.location)
-        if piece.readableBytes > 0 { source.health.senders.sends(descriptor.digest, mirror.location) }
     }
 
     private mutating func readVerified(

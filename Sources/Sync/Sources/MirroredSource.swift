@@ -84,6 +84,8 @@ struct MirroredSource: ImageSource {
         try await reading.run(deliver)
     }
 
+    func wasRight(_ digest: Digest) { health.senders.wereRight(digest) }
+
     func hasAlternative(for digest: Digest) -> Bool {
         health.senders.hasSender(of: digest)
     }

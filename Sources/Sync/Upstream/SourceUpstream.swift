@@ -77,6 +77,8 @@ struct SourceUpstream: Upstream {
         }
     }
 
+    func wasRight(_ digest: Digest) { content.wasRight(digest) }
+
     func readBlob(
         _ descriptor: Descriptor,
         from offset: Int64,
