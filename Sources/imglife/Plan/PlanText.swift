@@ -37,6 +37,11 @@ struct PlanText {
         }
         let costs = entry.tags.compactMap(\.cost)
         if !costs.isEmpty { lines += labelled("cost", Self.text(PlanSum(costs))) }
+        let unread = entry.tags.count { $0.platformsUnread == true }
+        if unread > 0 {
+            let text = "of \(Self.count(unread, "tag", "tags")) not looked at without --read-manifests"
+            lines += labelled("platforms", text)
+        }
         for warning in entry.warnings { lines += labelled("warning", warning) }
         return lines
     }

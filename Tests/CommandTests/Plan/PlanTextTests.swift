@@ -33,6 +33,18 @@ struct PlanTextTests {
         #expect(!text.contains("more"))
     }
 
+    @Test(
+        "It says of how many tags nobody has looked at the platforms that are asked for",
+        arguments: [("platforms: [linux/amd64]", ["2 tags", "59 tags"]), ("", [])]
+    )
+    func unreadPlatforms(_ more: String, _ counts: [String]) throws {
+        let document = PlanDocument(try SamplePlan.plan(), of: try SamplePlan.configuration(more), kind: .plan)
+        let text = PlanText(document: document, style: TextStyle(isColoured: false), width: nil).text
+        let told = text.split(separator: "\n").filter { $0.hasPrefix("  platforms") }
+        let lines = counts.map { "  platforms   of \($0) not looked at without --read-manifests" }
+        #expect(told.map(String.init) == lines, "\n\(text)")
+    }
+
     @Test("A list has a line for each tag, and no more")
     func list() throws {
         let document = try PlanDocument(SamplePlan.plan(), of: SamplePlan.configuration(), kind: .list)
