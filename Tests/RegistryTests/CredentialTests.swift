@@ -78,6 +78,9 @@ struct CredentialTests {
             (#"{"auths": {"registry.example.com": {"auth": "YTph", "identitytoken": "id"}}}"#, "identity id"),
             (#"{"auths": {"registry.example.com": {"registrytoken": "r"}}}"#, "bearer r"),
             (#"{"auths": {"registry.example.com": {}}}"#, nil), ("{}", nil),
+            // What `:` is, with nobody's name before it and nothing behind.
+            (#"{"auths": {"registry.example.com": {"auth": "Og=="}}}"#, nil),
+            (#"{"auths": {"registry.example.com": {"auth": "OnA="}}}"#, ":p"),
         ] as [(String, String?)]
     )
     func readsDockerConfiguration(config: String, expected: String?) async throws {
@@ -101,8 +104,10 @@ struct CredentialTests {
 
     private func ask(_ script: String, name: String = "fake", config: String? = nil) async throws -> String? {
         try await TemporaryDirectory.with { directory in
-            try Files.write("#!/bin/sh\n\(script)\n", to: "\(directory)/docker-credential-fake")
-            try await Tool.check("chmod", ["+x", "\(directory)/docker-credential-fake"])
+            for name in ["fake", "desktop.exe"] {
+                try Files.write("#!/bin/sh\n\(script)\n", to: "\(directory)/docker-credential-\(name)")
+                try await Tool.check("chmod", ["+x", "\(directory)/docker-credential-\(name)"])
+            }
             let environment = [
                 "PATH": "\(directory):/usr/bin:/bin", "OUT": "\(directory)/out", "IMGLIFE_OTHER_TOKEN": "c4nary",
                 "CI_JOB_TOKEN": "c4nary",
@@ -120,6 +125,8 @@ struct CredentialTests {
             """#
         #expect(try await ask(script) == "u-registry.example.com:s")
         #expect(try await ask(script, config: #"{"credsStore": "fake"}"#) == "u-registry.example.com:s")
+        // As Docker Desktop writes it for WSL.
+        #expect(try await ask(script, config: #"{"credsStore": "desktop.exe"}"#) == "u-registry.example.com:s")
         #expect(try await ask(#"echo '{"Username":"<token>","Secret":"i"}'"#) == "identity i")
         #expect(try await ask("echo 'credentials not found in native keychain'; exit 1") == nil)
     }

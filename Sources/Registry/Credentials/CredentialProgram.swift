@@ -24,7 +24,7 @@ struct CredentialProgram: Sendable {
     /// - Returns: `nil` when the program answers that it has none.
     /// - Throws: ``CredentialError`` when it can't run, fails, takes too long or answers nonsense.
     func credential(server: String) async throws -> Credential? {
-        guard !name.isEmpty, name.utf8.allSatisfy({ $0.isLetterOrDigit || $0 == 0x2D || $0 == 0x5F }) else {
+        guard !name.isEmpty, name.utf8.allSatisfy({ $0.isLetterOrDigit || "-_.".utf8.contains($0) }) else {
             throw CredentialError("'\(name.displaySafe)' is not the name of a credential program")
         }
         let answer: Answer
