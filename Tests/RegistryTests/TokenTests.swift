@@ -1,3 +1,4 @@
+import Concurrency
 import OCI
 import Registry
 import TestSupport
@@ -51,6 +52,32 @@ struct TokenTests {
             #expect(form.contains("refresh_token") && form.contains("repository:library/app:pull"))
             #expect(form.headers["authorization"] == nil)
             #expect(result.requests.filter { $0.contains(identity) }.count == 1)
+        }
+    }
+
+    @Test(
+        "A refresh token that is good once is replaced by the one that comes with a token, for all who wait for theirs",
+        arguments: [1, 4]
+    )
+    func replacesRefreshTokens(parallel: Int) async throws {
+        let issuer = issuer {
+            $0.refreshTokens = ["first": "ci"]
+            $0.issuesRefreshTokens = true
+            $0.takesRefreshTokensOnce = true
+        }
+        let names = try (0..<4).map { try RepositoryName("team/app\($0)") }
+        try await ScriptedRegistry.with(authentication: .bearer(issuer)) { registry in
+            for name in names { registry.load(image, repository: name, tag: "v1") }
+            try await TemporaryDirectory.with { directory in
+                let entry = #"{"\#(registry.host)": {"identitytoken": "first"}}"#
+                try Files.write(#"{"auths": \#(entry)}"#, to: "\(directory)/config.json")
+                try await withClient(credentials: ["DOCKER_CONFIG": directory]) { client in
+                    try await names.forEach(limit: parallel) { name async throws in
+                        #expect(try await client.pull(registry, name).manifest(.tag("v1")) != nil)
+                    }
+                }
+                #expect(registry.count("POST") == 4)
+            }
         }
     }
 

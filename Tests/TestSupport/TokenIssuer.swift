@@ -22,6 +22,8 @@ package final class TokenIssuer: Sendable {
         package var supportsPost = true
         /// Whether a refresh token comes with each token that an account asked for.
         package var issuesRefreshTokens = false
+        /// Whether a refresh token is good once alone.
+        package var takesRefreshTokensOnce = false
         /// The member that carries the token.
         package var tokenMember = "token"
 
@@ -128,13 +130,20 @@ extension TokenIssuer {
         guard rules.supportsPost else { return .error(404, "NOT_FOUND") }
         let account: String?
         switch form["grant_type"] {
-        case "refresh_token": account = form["refresh_token"].flatMap { rules.refreshTokens[$0] }
+        case "refresh_token": account = form["refresh_token"].flatMap(owner)
         case "password":
             account = form["username"].flatMap { rules.accounts[$0] == form["password"] ? $0 : nil }
         default: return .json(400, #"{"error":"unsupported_grant_type"}"#)
         }
         guard let account else { return .json(401, #"{"error":"invalid_grant"}"#) }
         return issue(Self.scopes(form), account: account)
+    }
+
+    private func owner(ofRefreshToken token: String) -> String? {
+        state.withLock { state in
+            state.rules.takesRefreshTokensOnce
+                ? state.rules.refreshTokens.removeValue(forKey: token) : state.rules.refreshTokens[token]
+        }
     }
 
     private static func scopes(_ items: QueryItems) -> [TokenScope] {

@@ -8,11 +8,13 @@ struct Token: Hashable, Sendable {
     let secret: Secret
     /// When to ask for another, at 80 % of its life; on the monotonic clock.
     let renewal: Duration
+    /// What is to be presented for the next one, where its service says so.
+    let refresh: Secret?
 
     /// Reads the service's answer; fails when it holds no usable token.
     ///
     /// - Parameters:
-    ///   - body: `{"token": …, "access_token": …, "expires_in": …}`; `issued_at` is ignored.
+    ///   - body: `{"token": …, "access_token": …, "expires_in": …, "refresh_token": …}`; `issued_at` is ignored.
     ///   - now: when it was received.
     init?(parsing body: [UInt8], now: Duration) {
         guard let root = try? JSONValue(parsing: body) else { return nil }
@@ -20,6 +22,7 @@ struct Token: Hashable, Sendable {
         guard let text, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
         let life = max(root["expires_in"]?.integer ?? Self.minimumLife, Self.minimumLife)
         secret = Secret(text)
+        refresh = root["refresh_token"]?.string.flatMap { $0.isEmpty ? nil : Secret($0) }
         renewal = now + .seconds(min(life, 86_400)) * 0.8
     }
 }

@@ -8,6 +8,7 @@ import OCI
 /// The distribution project's token specification; OAuth2 with a refresh token where that is what we have.
 struct TokenFetcher: Sendable {
     let service: HostClient
+    let refreshTokens: RefreshTokens
 
     /// The time by which tokens are renewed.
     var now: Duration { service.retry.timer.now() }
@@ -25,17 +26,32 @@ struct TokenFetcher: Sendable {
         _ context: CallContext
     ) async throws -> Token {
         let context = context.step(.getToken)
-        let request = Self.request(realm, scopes: scopes, credential: credential, context)
+        guard let credential, case .identity(let secret) = credential.kind else {
+            return try await token(Self.request(realm, scopes, credential, context), realm)
+        }
+        return try await refreshTokens.exchanging(secret, at: realm) { secret in
+            let presented = Credential(kind: .identity(secret), source: credential.source)
+            var request = Self.request(realm, [], presented, context)
+            request.method = .POST
+            request.headers = ["Content-Type": "application/x-www-form-urlencoded"]
+            request.body = .bytes(ByteBuffer(string: Self.form(realm, scopes, secret)))
+            request.target = .url(realm.realm)
+            return try await token(request, realm)
+        }
+    }
+
+    private func token(_ request: HTTPRequest, _ realm: TokenService) async throws -> Token {
+        let context = request.context
         while true {
             do {
-                return try await token(request, realm, context)
+                return try await attempt(request, realm, context)
             } catch let error as RegistryError where error.isRetryable || error.isRetriedOnce || error.pause != nil {
                 try await context.budget.wait(after: error, context)
             }
         }
     }
 
-    private func token(_ request: HTTPRequest, _ realm: TokenService, _ context: CallContext) async throws -> Token {
+    private func attempt(_ request: HTTPRequest, _ realm: TokenService, _ context: CallContext) async throws -> Token {
         let response = try await service.attempt(request)
         let bytes = Array(response.bytes.readableBytesView)
         guard !response.isCut, let token = Token(parsing: bytes, now: now) else {
@@ -46,20 +62,14 @@ struct TokenFetcher: Sendable {
 
     private static func request(
         _ realm: TokenService,
-        scopes: [String],
-        credential: Credential?,
+        _ scopes: [String],
+        _ credential: Credential?,
         _ context: CallContext
     ) -> HTTPRequest {
         var request = HTTPRequest(context: context, method: .GET, target: .url(realm.realm))
         request.accepted = Set(200..<300)
         request.home = realm.realm
         request.authorization.credential = credential
-        if case .identity(let secret) = credential?.kind {
-            request.method = .POST
-            request.headers = ["Content-Type": "application/x-www-form-urlencoded"]
-            request.body = .bytes(ByteBuffer(string: form(realm, scopes, secret)))
-            return request
-        }
         var url = realm.realm
         if let name = realm.service { url = url.adding("service", name) }
         for parameter in scopes { url = url.adding("scope", parameter) }

@@ -14,6 +14,8 @@ package struct CredentialStore: Sendable {
     private let timer: Timer
     private let configurations = SingleFlight<String, DockerConfiguration?>()
     private let answers = SingleFlight<ProgramCall, ProgramAnswer>()
+    /// What has taken the place of refresh tokens that are kept there.
+    let refreshTokens = RefreshTokens()
 
     private struct ProgramCall: Hashable {
         let name: String

@@ -75,7 +75,7 @@ final class HostClient: Sendable {
             transport,
             stack: FollowRedirects(next: transport, freedom: .none)
         )
-        let fetcher = TokenFetcher(service: tokens)
+        let fetcher = TokenFetcher(service: tokens, refreshTokens: configuration.credentials.refreshTokens)
         let redirects = FollowRedirects(
             next: transport,
             freedom: .full,

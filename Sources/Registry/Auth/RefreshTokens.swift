@@ -1,0 +1,53 @@
+import Concurrency
+import OCI
+import Synchronization
+
+/// The refresh tokens that token services have given in place of those that they were presented, and take no more.
+///
+/// RFC 6749, 6: who is given a new one discards the old one. Nothing of them is written anywhere.
+final class RefreshTokens: Sendable {
+    private struct Key: Hashable {
+        let service: TokenService
+        let token: Secret
+    }
+
+    private enum Successor {
+        /// The service goes on to take it.
+        case itself
+        case other(Secret)
+    }
+
+    private let successors = Mutex<[Key: Successor]>([:])
+    private let turns = KeyedLock<Key>()
+
+    /// Has a token fetched with a refresh token, or with what has taken its place.
+    ///
+    /// So long as it may be taken for the last time, one after another.
+    ///
+    /// - Throws: what the body throws.
+    func exchanging(
+        _ token: Secret,
+        at service: TokenService,
+        _ body: (Secret) async throws -> Token
+    ) async throws -> Token {
+        let key = Key(service: service, token: token)
+        if case .itself = successors.withLock({ $0[key] }) { return try await body(token) }
+        return try await turns.withLock(key) {
+            let successor = successors.withLock { $0[key] }
+            let presented = if case .other(let other) = successor { other } else { token }
+            do {
+                let answer = try await body(presented)
+                successors.withLock { $0[key] = Self.successor(of: presented, answer, successor) }
+                return answer
+            } catch let error as RegistryError where error.isRefusalOfToken {
+                successors.withLock { $0[key] = nil }
+                throw error
+            }
+        }
+    }
+
+    private static func successor(of presented: Secret, _ answer: Token, _ former: Successor?) -> Successor {
+        if let next = answer.refresh, next != presented { return .other(next) }
+        return former ?? .itself
+    }
+}
