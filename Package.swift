@@ -68,7 +68,7 @@ let package = Package(
         .target(
             name: "Registry",
             dependencies: [
-                "Concurrency", "OCI",
+                "CLinux", "Concurrency", "OCI",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -71,7 +71,7 @@ struct ManifestQuestion {
     }
 
     private func descriptor(_ response: HTTPResponse) -> Descriptor? {
-        guard let digest = response.saidDigest, let size = response.contentLength,
+        guard response.hasIdentityCoding, let digest = response.saidDigest, let size = response.contentLength,
             let type = response.header("Content-Type").flatMap({ try? MediaType($0) }), type.isManifest
         else { return nil }
         if case .digest(let wanted) = reference, wanted != digest { return nil }

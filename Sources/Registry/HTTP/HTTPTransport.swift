@@ -146,6 +146,11 @@ final class HTTPTransport: HTTPHandler {
                 body.writeBuffer(&part)
             }
         }
+        if !isCut, ["gzip", "x-gzip"].contains(response.headers.first(name: "Content-Encoding")?.lowercased()),
+            let decoded = ContentDecoding.gunzipped(body, limit: limit)
+        {
+            (body, isCut) = decoded
+        }
         return request.answer(response, .whole(body, isCut: isCut))
     }
 
