@@ -14,6 +14,8 @@ package final class ContentCache: Sendable {
     package let referrers: ReferrerLists
     /// What targets were given of that.
     package let given: GivenReferrers
+    /// Whether registries tell it.
+    package let referrerAnswers: ReferrerAnswers
     /// Garbage, eviction, the limit on the cache's size.
     package let collection: Collector
     /// Hashing again; what is missing and where it can be had.
@@ -44,6 +46,7 @@ package final class ContentCache: Sendable {
         names = Names(store: store)
         referrers = ReferrerLists(store: store)
         given = GivenReferrers(store: store)
+        referrerAnswers = ReferrerAnswers(store: store)
         collection = Collector(store: store)
         verification = Verifier(store: store)
         inventory = Inventory(store: store)

@@ -1,3 +1,4 @@
+import Cache
 import Logging
 import OCI
 import Registry
@@ -12,6 +13,7 @@ struct SourceUpstreamTests: ReferrerMirroring {
 
     private func withUpstream(
         interface: Bool,
+        _ cache: ContentCache? = nil,
         _ body: (ScriptedRegistry, any Upstream) async throws -> Void
     ) async throws {
         try await ScriptedRegistry.with { registry in
@@ -28,6 +30,7 @@ struct SourceUpstreamTests: ReferrerMirroring {
                     questions: client,
                     opening: client,
                     content: client,
+                    cache: cache,
                     logger: registries.logger
                 )
                 let place = RepositoryReference(host: registry.host, repository: repository)
@@ -49,6 +52,22 @@ struct SourceUpstreamTests: ReferrerMirroring {
             await #expect(throws: UpstreamError.self) { _ = try await upstream.referrers(of: image.digest) }
             try list([.artifact(of: image.top)], of: image.digest, at: registry)
             #expect(try await upstream.referrers(of: image.digest).count == 1)
+        }
+    }
+
+    @Test("A registry that has listed referrers has not none because it knows no such question for a time")
+    func away() async throws {
+        try await TemporaryDirectory.with { path in
+            let cache = CacheConfiguration(directory: path + "/cache", retry: RetryPolicy(), clock: TestClock())
+            try await ContentCache.with(cache) { cache in
+                try await withUpstream(interface: true, cache) { registry, upstream async throws in
+                    #expect(try await upstream.referrers(of: image.digest).isEmpty)
+                    registry.options.referrersAPI = false
+                    await #expect(throws: UpstreamError.self) {
+                        _ = try await upstream.referrers(of: image.digest)
+                    }
+                }
+            }
         }
     }
 

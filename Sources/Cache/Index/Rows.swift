@@ -13,6 +13,7 @@ extension Database {
     var manifests: ManifestRows { ManifestRows(db: self) }
     var meta: MetaRows { MetaRows(db: self) }
     var names: NameRows { NameRows(db: self) }
+    var referrerAnswers: ReferrerAnswerRows { ReferrerAnswerRows(db: self) }
     var referrers: ReferrerRows { ReferrerRows(db: self) }
 
     /// Runs one statement that is compiled once: with the triggers in it, compiling takes longer than running.

@@ -62,6 +62,9 @@ enum Schema {
         migrator.registerMigration("17 superseded names") { db in
             try db.execute(sql: NameRows.superseded)
         }
+        migrator.registerMigration("18 answers about referrers") { db in
+            try db.execute(sql: ReferrerAnswerRows.schema)
+        }
         return migrator
     }
 

@@ -92,9 +92,10 @@ package struct ReferrerLists: Sendable {
         return try await body()
     }
 
-    /// Forgets what is listed, or was given, as referring to something where nothing is here of both.
+    /// Forgets what is listed, was given, or was not told, as referring to something where nothing is here of both.
     func forgetNeedless() async throws {
         for table in ReferrerRows.Table.allCases { try await forgetNeedless(in: table) }
+        try await ReferrerAnswers(store: store).forgetNeedless()
     }
 
     private func forgetNeedless(in table: ReferrerRows.Table) async throws {

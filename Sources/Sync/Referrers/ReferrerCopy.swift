@@ -28,24 +28,31 @@ struct ReferrerCopy: Sendable {
         var search = ReferrerSearch(source: copy.source, cache: copy.cache, tags: try await copy.referrerTags())
         search.target = copy.job.target
         var outcome = Outcome()
+        var isUntold = false
         let last = try await search.forEachLevel(above: graph.subjects) { found in
             // Before the target is given anything: what one source of it lists another does not take away.
             if !copy.source.isCache { try await note(found) }
             for found in found {
                 outcome.count += found.referrers.count
+                isUntold = isUntold || found.withheld != nil
                 let sent = try await send(found)
                 outcome.warnings += sent.warnings
                 outcome.hasWritten = outcome.hasWritten || sent.hasWritten
             }
         }
         if let last { outcome.warnings.append(ReferrerSearch.leftOut(above: last)) }
+        if !copy.source.isCache {
+            let gift = copy.job.gift(of: graph.top.descriptor.digest)
+            try await copy.cache.referrerAnswers.note(isUntold: isUntold, of: gift)
+        }
         return outcome
     }
 
     /// Notes what the source lists and is to give, and forgets those of cosign's tags that it has no more.
     private func note(_ found: [FoundReferrers]) async throws {
         for found in found {
-            for tag in found.subject.cosignTags where !found.referrers.contains(where: { $0.tag == tag }) {
+            for tag in found.subject.cosignTags
+            where !found.refusedTags.contains(tag) && !found.referrers.contains(where: { $0.tag == tag }) {
                 guard try await copy.cache.names.resolve(.tag(tag), in: copy.job.source) != nil else { continue }
                 _ = try await copy.cache.names.remove(tag, of: copy.job.source)
             }
@@ -98,7 +105,8 @@ struct ReferrerCopy: Sendable {
     private func note(_ found: FoundReferrers, besides own: GivenReferrers.Content) async throws {
         let (gift, content) = (copy.job.gift(of: found.subject), found.content)
         let former = own.all.union(own.guessed).union(own.meant)
-        let left = found.hasList ? Set(found.listed.map(\.digest)) : former.subtracting(own.tagged)
+        let listed = found.hasList ? Set(found.listed.map(\.digest)) : former.subtracting(own.tagged)
+        let left = found.refusedTags.isEmpty ? listed : listed.union(own.tagged)
         try await copy.cache.given.forget(former.subtracting(content.all).subtracting(left), in: gift)
         let given = GivenReferrers.Content(
             listed: content.listed.union(own.listed.intersection(left)),

@@ -16,15 +16,6 @@ final class ReferrerIndexes: Sendable {
         case tags
         /// The registry does not tell.
         case untold
-
-        init(_ answer: Knowledge<[ReferrerEntry]?>) {
-            self =
-                switch answer {
-                case .known(_?): .registry
-                case .known(nil): .tags
-                case .unknown: .untold
-                }
-        }
     }
 
     private let keepers = Mutex<[RepositoryReference: Keeper]>([:])

@@ -32,6 +32,7 @@ struct ReferrerNews {
 
     /// - Throws: ``TargetCollision``; `CacheError`; `CancellationError`; what source and target throw.
     func isThere() async throws -> Bool {
+        if try await copy.cache.referrerAnswers.isUntold(copy.job.gift(of: graph.top.descriptor.digest)) { return true }
         guard var questions = try await questions() else { return true }
         if try await isListGone() { return true }
         while let position = Self.choice(among: questions) {
@@ -61,11 +62,16 @@ struct ReferrerNews {
     /// Whether a tag stands for one of these at the source, whatever HEAD says: a registry may name another digest than it
     /// gives, for ever.
     ///
-    /// - Returns: `nil` when there is no such tag.
+    /// - Returns: `nil` when there is no such tag, or none that was ever seen.
     private func isOneOf(_ digests: Set<Digest>, _ tag: TagName) async throws -> Bool? {
-        guard let told = try await copy.source.resolve(.tag(tag)) else { return nil }
-        if digests.contains(told.digest) { return true }
-        return try await copy.source.manifest(.tag(tag)).map { digests.contains($0.descriptor.digest) }
+        let answer = try await tags.asking { () async throws -> Bool? in
+            guard let told = try await copy.source.resolve(.tag(tag)) else { return nil }
+            if digests.contains(told.digest) { return true }
+            return try await copy.source.manifest(.tag(tag)).map { digests.contains($0.descriptor.digest) }
+        }
+        // What may not be read is no news.
+        guard case .known(let isOne) = answer else { return digests.isEmpty ? nil : true }
+        return isOne
     }
 
     private var search: ReferrerSearch { ReferrerSearch(source: copy.source, cache: copy.cache, tags: tags) }
@@ -118,12 +124,13 @@ struct ReferrerNews {
         return questions
     }
 
-    /// - Returns: `nil` when there is no such interface.
+    /// - Returns: `nil` when there is no such interface, or it does not tell.
     private func interface(_ subjects: [Digest]) async throws -> Bool? {
+        let interface = ReferrerInterface(source: copy.source, cache: copy.cache)
         for subject in subjects {
-            let answer = try await copy.source.referrers(of: subject)
+            let answer = try await interface.answers(to: [subject])[0]
             copy.known.referrerIndexes.note(.init(answer), of: copy.job.source)
-            guard case .known(let listed?) = answer else { return nil }
+            guard case .listed(let listed) = answer else { return nil }
             if try await differs(listed.map(\.descriptor), subject) { return true }
         }
         return false
@@ -165,7 +172,7 @@ extension CopyJob {
     /// which serves all tags of the repository in this run.
     func referrerTags(_ source: any ImageSource, _ known: KnownContent) async throws -> ReferrerTags {
         if let referrerTags { return referrerTags }
-        let list = { () async throws -> ReferrerTags in try await source.referrerTags() }
+        let list = { () async throws -> ReferrerTags in try await source.referrerTags(beside: reference) }
         return try await known.referrerTags.value(for: self.source, isGood: { _ in true }, fetch: list)
     }
 }

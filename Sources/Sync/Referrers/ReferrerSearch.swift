@@ -3,77 +3,6 @@ import Concurrency
 import OCI
 import Registry
 
-/// Something that refers to an image: a signature, an attestation, a list of its parts.
-struct Referrer: Sendable {
-    let manifest: Manifest
-    /// What it is kept under where nothing but its tag says what it refers to: cosign's `sha256-<hex>.sig`.
-    var tag: TagName?
-}
-
-/// What refers to one manifest at a source.
-struct FoundReferrers: Sendable {
-    let subject: Digest
-    /// All that the source lists, by its interface and by the tag that stands in for it.
-    let listed: [Descriptor]
-    /// The same with their manifests, and what cosign's tags name.
-    let referrers: [Referrer]
-    /// What the source lists and does not have: removed there, while its list was forgotten.
-    let missing: [Descriptor]
-    /// Tags of cosign's that the source lists and does not have.
-    let missingTags: [TagName]
-    /// What the source lists and is no manifest of a kind that is mirrored.
-    let unread: [Descriptor]
-    /// Whether the source has a list, or had one and has none any more: a refused question does not mean that nothing refers to the
-    /// subject.
-    let hasList: Bool
-
-    /// What of it can be given to a target.
-    var content: GivenReferrers.Content {
-        let digests = { (isListed: Bool) in
-            Set(referrers.filter { ($0.tag == nil) == isListed }.map(\.manifest.descriptor.digest))
-        }
-        return GivenReferrers.Content(listed: digests(true), tagged: digests(false))
-    }
-
-    /// What is not copied, one line each.
-    func leftOut(by source: any ImageSource) -> [String] {
-        let missing = missing.map {
-            "\(source.place) lists \($0.digest), which refers to \(subject), and does not have it: it is left "
-                + "out until it is there"
-        }
-        let missingTags = missingTags.map {
-            "\(source.place) lists the tag \($0), and does not have it: it is left out until it is there"
-        }
-        let unread = unread.map {
-            "\(source.place) lists \($0.digest) of type \($0.mediaType.description.displaySafe), which refers to "
-                + "\(subject) and is no manifest of a kind that is mirrored: it is left out"
-        }
-        return missing + missingTags + unread
-    }
-}
-
-/// Which of the tags under which referrers are kept a source has.
-enum ReferrerTags: Sendable {
-    case listed(Set<TagName>)
-    /// The source does not tell: any of them may be there.
-    case unlisted
-    /// The source knows of no tags at all: none is asked for, which proves nothing.
-    case missing
-
-    func mayHave(_ tag: TagName) -> Bool {
-        switch self {
-        case .listed(let tags): tags.contains(tag)
-        case .unlisted: true
-        case .missing: false
-        }
-    }
-
-    /// Whether the source has told its tags, and not this one.
-    func lacks(_ tag: TagName) -> Bool { if case .listed(let tags) = self { !tags.contains(tag) } else { false } }
-
-    var isUnlisted: Bool { if case .unlisted = self { true } else { false } }
-}
-
 /// Finds what refers to manifests of a source.
 ///
 /// By the referrers interface, by the tags that stand in for it, and by cosign's tags; which of the tags there are is
@@ -83,7 +12,7 @@ struct ReferrerSearch: Sendable {
     static let maximumDepth = 64
     /// How many referrers one image may have in all.
     static let maximumCount = 1000
-    private static let parallelism = 6
+    static let parallelism = 6
 
     let source: any ImageSource
     let cache: ContentCache?
@@ -97,6 +26,8 @@ struct ReferrerSearch: Sendable {
         case absent
         /// Something else, or nobody tells.
         case unknown
+        /// The source refuses to say whether there is one.
+        case refused
     }
 
     /// One of what a list names.
@@ -135,14 +66,20 @@ struct ReferrerSearch: Sendable {
     ///
     /// - Throws: ``CopyError`` that names the referrer; `CancellationError`.
     func referrers(of subjects: [Digest]) async throws -> [FoundReferrers] {
-        try await subjects.map(limit: Self.parallelism) { try await referrers(of: $0) }
+        let answers = try await ReferrerInterface(source: source, cache: cache).answers(to: subjects) { subject in
+            try await CopyError.naming("what refers to it", of: subject) { try await source.referrers(of: subject) }
+        }
+        return try await zip(subjects, answers).map(limit: Self.parallelism) { try await referrers(of: $0, $1) }
     }
 
-    private func referrers(of subject: Digest) async throws -> FoundReferrers {
+    private func referrers(
+        of subject: Digest,
+        _ answer: ReferrerInterface.Answer
+    ) async throws -> FoundReferrers {
         try await CopyError.naming("what refers to it", of: subject) {
-            let listed = try await listed(subject)
+            let listed = try await listed(subject, answer)
             var seen: Set<Digest> = [subject]
-            let named = (listed ?? []).filter { seen.insert($0.digest).inserted }
+            let named = listed.all.filter { seen.insert($0.digest).inserted }
             guard named.count <= Self.maximumCount else { throw CopyError(.tooManyReferrers) }
             var (found, missing, unread) = ([Referrer](), [Descriptor](), [Descriptor]())
             for descriptor in named {
@@ -159,37 +96,56 @@ struct ReferrerSearch: Sendable {
                 referrers: found + tagged.found,
                 missing: missing,
                 missingTags: tagged.missing,
+                refusedTags: listed.refused + tagged.refused,
                 unread: unread,
-                hasList: listed != nil
+                hasList: listed.isWhole,
+                withheld: listed.withheld
             )
         }
     }
 
-    /// All that the source lists, by its interface and by the tag that stands in for it; `nil` where neither tells.
-    private func listed(_ subject: Digest) async throws -> [Descriptor]? {
-        let answer = try await source.referrers(of: subject)
-        guard case .known(let entries) = answer else {
-            guard case .list(let list) = try await list(of: subject) else { return nil }
-            return list
-        }
-        switch try await list(of: subject, orItsLack: entries == nil) {
-        case .list(let list): return (entries ?? []).map(\.descriptor) + list
-        case .absent: return (entries ?? []).map(\.descriptor)
-        case .unknown: return entries?.map(\.descriptor)
-        }
+    /// What a source lists, by its interface and by the tag that stands in for it.
+    private struct Listed {
+        var all: [Descriptor] = []
+        /// Whether nothing else refers to the subject there.
+        var isWhole = false
+        var refused: [TagName] = []
+        var withheld: String?
     }
 
-    /// What stands under cosign's tags, and which of them are listed without anything there.
-    private func tagged(_ subject: Digest) async throws -> (found: [Referrer], missing: [TagName]) {
-        var (found, missing) = ([Referrer](), [TagName]())
+    private func listed(_ subject: Digest, _ answer: ReferrerInterface.Answer) async throws -> Listed {
+        var listed = Listed()
+        var lacks = false
+        switch answer {
+        case .listed(let entries): (listed.all, listed.isWhole) = (entries.map(\.descriptor), true)
+        case .lacking: lacks = true
+        case .untold: break
+        case .withheld(let error): listed.withheld = "\(error)"
+        }
+        switch try await list(of: subject, orItsLack: lacks) {
+        case .list(let list):
+            listed.all += list
+            listed.isWhole = listed.withheld == nil
+        case .absent: listed.isWhole = listed.isWhole || lacks
+        case .unknown: break
+        case .refused: listed.refused = [try subject.referrersTag]
+        }
+        return listed
+    }
+
+    /// What stands under cosign's tags, and which of them are listed without anything there, or not shown.
+    private func tagged(
+        _ subject: Digest
+    ) async throws -> (found: [Referrer], missing: [TagName], refused: [TagName]) {
+        var (found, missing, refused) = ([Referrer](), [TagName](), [TagName]())
         for tag in subject.cosignTags where tags.mayHave(tag) {
-            if let manifest = try await source.manifest(.tag(tag)) {
-                found.append(Referrer(manifest: manifest, tag: tag))
-            } else if !tags.isUnlisted {
-                missing.append(tag)
+            switch try await tags.asking({ try await source.manifest(.tag(tag)) }) {
+            case .known(let manifest?): found.append(Referrer(manifest: manifest, tag: tag))
+            case .known(nil): if !tags.isUnlisted { missing.append(tag) }
+            case .unknown: refused.append(tag)
             }
         }
-        return (found, missing)
+        return (found, missing, refused)
     }
 
     /// What the tag lists that stands in for the interface.
@@ -205,8 +161,12 @@ struct ReferrerSearch: Sendable {
     }
 
     private func taggedList(_ tag: TagName, _ subject: Digest) async throws -> TaggedList {
-        guard let manifest = try await source.manifest(.tag(tag)) else { return .absent }
-        return manifest.listedReferrers(of: subject).map { .list($0.map(\.descriptor)) } ?? .unknown
+        switch try await tags.asking({ try await source.manifest(.tag(tag)) }) {
+        case .known(let manifest?):
+            manifest.listedReferrers(of: subject).map { .list($0.map(\.descriptor)) } ?? .unknown
+        case .known(nil): tags.isDoubtful ? .unknown : .absent
+        case .unknown: .refused
+        }
     }
 
     /// Whether the source is known to have listed something, or something was given of what it listed.
@@ -251,7 +211,12 @@ extension Digest {
 
 extension ContentCache {
     /// Notes what a repository lists of these manifests; what has tags needs no list.
+    ///
+    /// A list of which something is withheld takes nothing away.
     func noteReferrers(_ found: [FoundReferrers], in location: RepositoryReference) async throws {
         try await referrers.set(found.filter(\.hasList).map { ($0.subject, $0.listed) }, in: location)
+        for found in found where found.withheld != nil {
+            try await referrers.add(of: found.subject, in: location, found.listed)
+        }
     }
 }

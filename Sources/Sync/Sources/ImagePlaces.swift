@@ -71,12 +71,15 @@ extension ImageSource {
         }
     }
 
-    /// The tags under which referrers are kept.
+    /// The tags under which referrers are kept, of a source that has an image.
     ///
-    /// A refused list is no failure: each tag can be asked for.
-    func referrerTags() async throws -> ReferrerTags {
+    /// A refused list is no failure: each tag can be asked for. One that lacks the tag of that image, or is of nothing at all,
+    /// is not that of all tags.
+    func referrerTags(beside reference: Reference? = nil) async throws -> ReferrerTags {
         do {
-            return try await tags().map { .listed(Set($0.filter(\.isReferrerTag))) } ?? .missing
+            guard let tags = try await tags(), !tags.isEmpty else { return .doubtful }
+            if case .tag(let tag) = reference, !tags.contains(tag) { return .doubtful }
+            return .listed(Set(tags.filter(\.isReferrerTag)))
         } catch let error as RegistryError where error.isRefusalToTell {
             return .unlisted
         }

@@ -1,3 +1,4 @@
+import Cache
 import NIOCore
 import OCI
 import Registry
@@ -12,6 +13,7 @@ struct SourceUpstream: Upstream {
     let opening: any ImageSource
     /// Perseveres: who waits has been told that the blob comes.
     let content: any ImageSource
+    let cache: ContentCache?
 
     var place: String { content.place }
     var origin: RepositoryReference? { content.origin }
@@ -43,13 +45,16 @@ struct SourceUpstream: Upstream {
 
     func referrers(of digest: Digest) async throws -> [ReferrerEntry] {
         try await UpstreamError.mapping {
-            let answer = try await questions.referrers(of: digest)
-            if case .known(let listed?) = answer { return listed }
+            let interface = ReferrerInterface(source: questions, cache: cache)
+            let answer = try await interface.answers(to: [digest])[0]
+            if case .listed(let listed) = answer { return listed }
             let tagged = try await manifest(.tag(digest.referrersTag))
             if let listed = tagged?.listedReferrers(of: digest) { return listed }
             // Who does not tell may have some all the same.
-            if case .unknown(let error) = answer { throw error }
-            return []
+            switch answer {
+            case .untold(let error), .withheld(let error): throw error
+            case .listed, .lacking: return []
+            }
         }
     }
 
@@ -58,7 +63,7 @@ struct SourceUpstream: Upstream {
             let questions = mirrors(questions, error), let opening = mirrors(opening, error),
             let content = mirrors(content, error)
         else { return nil }
-        return SourceUpstream(questions: questions, opening: opening, content: content)
+        return SourceUpstream(questions: questions, opening: opening, content: content, cache: cache)
     }
 
     private func mirrors(_ source: any ImageSource, _ error: UpstreamError) -> MirroredSource? {

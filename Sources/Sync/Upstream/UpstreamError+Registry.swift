@@ -10,6 +10,8 @@ extension UpstreamError {
             throw UpstreamError(error)
         } catch let error as DocumentError {
             throw UpstreamError(.unusable, "the upstream's manifest cannot be used: \(error)", cause: error)
+        } catch let error as ReferrerInterface.Absence {
+            throw UpstreamError(.unusable, "\(error)", cause: error)
         }
     }
 

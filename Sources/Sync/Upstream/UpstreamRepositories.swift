@@ -1,3 +1,4 @@
+package import Cache
 package import Logging
 package import OCI
 package import Registry
@@ -11,21 +12,26 @@ package final class UpstreamRepositories: Sendable {
     private let questions: RegistryClient
     private let opening: RegistryClient
     private let content: RegistryClient
+    private let cache: ContentCache?
     private let health: MirrorHealth
 
     /// `questions` asks about tags, manifests and sizes, so that its retries should end soon, and `opening` begins blobs,
     /// so that its should too; `content` goes on with those that broke off.
+    ///
+    /// A cache remembers which registries list referrers.
     package init(
         _ configuration: Configuration,
         questions: RegistryClient,
         opening: RegistryClient,
         content: RegistryClient,
+        cache: ContentCache? = nil,
         logger: Logger
     ) {
         self.configuration = configuration
         self.questions = questions
         self.opening = opening
         self.content = content
+        self.cache = cache
         health = MirrorHealth(logger: logger, clock: questions.clock, rest: Self.mirrorsRest)
     }
 
@@ -34,7 +40,8 @@ package final class UpstreamRepositories: Sendable {
         SourceUpstream(
             questions: source(location, questions),
             opening: source(location, opening),
-            content: source(location, content)
+            content: source(location, content),
+            cache: cache
         )
     }
 

@@ -1,3 +1,4 @@
+import Cache
 import Logging
 import OCI
 import Registry
@@ -70,29 +71,33 @@ struct PullThroughUpstreams: Sendable {
 
     /// Makes the upstreams usable for the duration of `body`, which gets the connections to them as well.
     ///
+    /// The cache remembers what they are known to answer.
+    ///
     /// - Throws: `RegistryConfigurationError`; what `body` throws.
     func with<R>(
+        _ cache: ContentCache,
         _ body: (Upstreams, @escaping Traffic, RegistryConnections) async throws -> R
     ) async throws -> R {
         try await RegistryConnections.with(session.usableRegistries) { connections in
-            try await with(connections) { try await body($0, $1, connections) }
+            try await with(cache, connections) { try await body($0, $1, connections) }
         }
     }
 
     private func with<R>(
+        _ cache: ContentCache,
         _ connections: RegistryConnections,
         _ body: (Upstreams, @escaping Traffic) async throws -> R
     ) async throws -> R {
         guard lending != .none else {
-            return try await repositories(.anonymous, connections) { anonymous, traffic in
+            return try await repositories(.anonymous, cache, connections) { anonymous, traffic in
                 try await body(Upstreams(hosts: asked.hosts) { anonymous.upstream(of: $0) }, traffic)
             }
         }
-        return try await repositories(session.credentials, connections) { own, ownTraffic in
+        return try await repositories(session.credentials, cache, connections) { own, ownTraffic in
             guard lending == .entries else {
                 return try await body(Upstreams(hosts: asked.hosts) { own.upstream(of: $0) }, ownTraffic)
             }
-            return try await repositories(.anonymous, connections) { anonymous, anonymousTraffic in
+            return try await repositories(.anonymous, cache, connections) { anonymous, anonymousTraffic in
                 let upstreams = Upstreams(hosts: asked.hosts) { location in
                     (asked.isSource(location) ? own : anonymous).upstream(of: location)
                 }
@@ -103,6 +108,7 @@ struct PullThroughUpstreams: Sendable {
 
     private func repositories<R>(
         _ credentials: CredentialStore,
+        _ cache: ContentCache,
         _ connections: RegistryConnections,
         _ body: (UpstreamRepositories, @escaping Traffic) async throws -> R
     ) async throws -> R {
@@ -116,6 +122,7 @@ struct PullThroughUpstreams: Sendable {
                         questions: questions,
                         opening: opening,
                         content: content,
+                        cache: cache,
                         logger: session.logger
                     )
                     return try await body(repositories) { [questions.traffic, opening.traffic, content.traffic] }

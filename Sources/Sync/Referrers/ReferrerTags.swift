@@ -1,0 +1,32 @@
+import OCI
+import Registry
+
+/// Which of the tags under which referrers are kept a source has.
+enum ReferrerTags: Sendable {
+    case listed(Set<TagName>)
+    /// The source does not tell: any of them may be there.
+    case unlisted
+    /// What the source lists is not all that it has: any of them may be there, and of one that is not nothing is known.
+    case doubtful
+
+    func mayHave(_ tag: TagName) -> Bool { !lacks(tag) }
+
+    /// Whether the source has told its tags, and not this one.
+    func lacks(_ tag: TagName) -> Bool { if case .listed(let tags) = self { !tags.contains(tag) } else { false } }
+
+    var isUnlisted: Bool { if case .listed = self { false } else { true } }
+
+    var isDoubtful: Bool { if case .doubtful = self { true } else { false } }
+
+    /// Asks for one of them.
+    ///
+    /// - Returns: nothing is known of one that nobody lists and that may not be read: some say so of all that is not there.
+    /// - Throws: what the source throws otherwise.
+    func asking<Answer: Sendable>(_ ask: () async throws -> Answer) async throws -> Knowledge<Answer> {
+        do {
+            return .known(try await ask())
+        } catch let error as RegistryError where isUnlisted && [.forbidden, .unauthorized].contains(error.kind) {
+            return .unknown(error)
+        }
+    }
+}
