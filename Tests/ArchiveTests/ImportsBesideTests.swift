@@ -56,6 +56,47 @@ struct ImportsBesideTests {
         }
     }
 
+    @Test(
+        "What an archive without digests brings as well is left to the import that waits with it, also where it is refused"
+    )
+    func unnamed() async throws {
+        let bytes = ByteBuffer(repeating: 7, count: 1000)
+        let blob = Descriptor(mediaType: .octetStream, bytes: bytes)
+        let made = try Manifest(bytes: TestTar.image.topBytes, contentType: nil)
+        try await withCache { cache, _ in
+            let (first, second) = (ImportStage(cache), ImportStage(cache))
+            var writer = try first.writer(StagedFile.name(of: blob.digest), size: blob.size)
+            try await writer.write(bytes)
+            try await first.add(try writer.finish())
+            try await first.add(made: made)
+            var other = try second.writer(nil, size: blob.size)
+            try await other.write(bytes)
+            try await second.addUnnamed(try other.finish())
+            try await second.add(made: made)
+            second.discard()
+            #expect(try first.manifest(made.descriptor)?.bytes == made.bytes)
+            try await cache.staging.commit([try #require(first.ledger.staged(blob.digest))])
+            #expect(try cache.contains(blob))
+        }
+    }
+
+    @Test("A config that is gone is not called too large")
+    func goneConfig() async throws {
+        try await withCache { cache, _ in
+            let file = DockerImages.File(digest: .of(ByteBuffer()), size: 20, compression: nil, isText: true)
+            let error = await #expect(throws: ArchiveRefusal.self) {
+                let images = DockerImages(
+                    file: { _ in file },
+                    contents: { _ in nil },
+                    unpacked: UnpackedLayers(ImportStage(cache))
+                )
+                let item = try JSONValue(parsing: ByteBuffer(string: #"{"Config":"config.json","Layers":[]}"#))
+                _ = try await images.manifest(item)
+            }
+            #expect(error == ImportExamination.removed(file.digest))
+        }
+    }
+
     @Test("A file that an archive gives another size is left to the import that has ended it")
     func otherSize() async throws {
         let bytes = ByteBuffer(repeating: 7, count: 1000)

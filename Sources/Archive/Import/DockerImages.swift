@@ -106,9 +106,10 @@ struct DockerImages {
 
     /// What the config says that its layers are.
     private func identifiers(_ config: File, _ name: String) throws -> [String?] {
-        guard config.size <= Manifest.maximumSize, let bytes = try contents(config) else {
+        guard config.size <= Manifest.maximumSize else {
             throw ArchiveRefusal(name, "is larger than a config may be, \(Manifest.maximumSize) bytes")
         }
+        guard let bytes = try contents(config) else { throw ImportExamination.removed(config.digest) }
         let root = try Self.parse(bytes, name)
         guard let identifiers = root["rootfs"]?["diff_ids"]?.elements?.map(\.string), root["os"]?.string != nil else {
             throw ArchiveRefusal(name, "is no image's config")

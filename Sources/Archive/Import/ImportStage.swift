@@ -123,6 +123,13 @@ final class ImportStage {
         return ledger.has(.present, blob.digest)
     }
 
+    /// Whether a blob is verified and waiting, in the cache, or what an import has left, or waits with, which is taken over.
+    func isHere(_ digest: Digest, size: Int64) async throws -> Bool {
+        if ledger.staged(digest)?.size == size { return true }
+        if try await isPresent(digest, size: size) { return true }
+        return try await takeOver(digest, size: size)
+    }
+
     /// Takes over what an import that was interrupted left, after hashing it again.
     ///
     /// - Returns: whether it was whole.
@@ -153,9 +160,9 @@ final class ImportStage {
 
     /// Takes a complete file whose digest was not known before; one more copy of it goes.
     ///
-    /// Under its digest's name it takes the place of what an earlier import left.
+    /// What stands under its digest's name may be what another import waits with.
     func addUnnamed(_ file: StagedFile) async throws {
-        if try await isPresent(file.digest, size: file.size) || ledger.staged(file.digest) != nil {
+        if try await isHere(file.digest, size: file.size) {
             try ingest.remove(file.name)
         } else {
             try await add(try cache.staging.renamed(file) ?? file)
@@ -167,8 +174,7 @@ final class ImportStage {
     /// - Throws: ``CacheError`` (`diskFull`), ``SystemError``.
     func add(made manifest: Manifest) async throws {
         let (digest, size) = (manifest.descriptor.digest, manifest.descriptor.size)
-        guard try await !isPresent(digest, size: size), ledger.staged(digest) == nil else { return }
-        guard try await reserve(digest, size: size) else { return }
+        guard try await !isHere(digest, size: size), try await reserve(digest, size: size) else { return }
         var writer = try writer(StagedFile.name(of: digest), algorithm: digest.algorithm, size: size)
         do {
             try await writer.write(manifest.bytes)

@@ -42,17 +42,12 @@ extension ImportReading {
 
     private func sink(for digest: Digest, _ member: TarMember) async throws -> Sink {
         try contents.check(digest, size: member.size, member.name)
-        guard try await !isHere(digest, size: member.size), try await stage.reserve(digest, size: member.size) else {
+        guard try await !stage.isHere(digest, size: member.size), try await stage.reserve(digest, size: member.size)
+        else {
             return .hash(DigestHasher(digest.algorithm), head: [])
         }
         let name = StagedFile.name(of: digest)
         return .stage(try stage.writer(name, algorithm: digest.algorithm, size: member.size))
-    }
-
-    private func isHere(_ digest: Digest, size: Int64) async throws -> Bool {
-        if stage.ledger.staged(digest)?.size == size { return true }
-        if try await stage.isPresent(digest, size: size) { return true }
-        return try await stage.takeOver(digest, size: size)
     }
 
     private func sink(forPart part: ArchiveDocument.Part) async throws -> Sink {

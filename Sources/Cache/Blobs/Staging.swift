@@ -119,12 +119,17 @@ package struct Staging: Sendable {
         )
     }
 
-    /// Gives a file the name of its digest, in place of what an earlier import left under that name.
+    /// Gives a file the name of its digest, in place of what a download left under that name.
     ///
-    /// - Returns: `nil` when another process has a file of that name: then it keeps its own.
+    /// - Returns: `nil` when another process has a file of that name, or waits with it: then it keeps its own.
     package func renamed(_ file: StagedFile) throws(SystemError) -> StagedFile? {
         let name = Ingest.name(file.digest)
         guard let taken = try Ingest.acquireIfFree(name, in: store) else { return nil }
+        let status = try taken.file.status()
+        guard status.size == 0 || !Ingest.isStaged(status, name) else {
+            taken.file.unlock()
+            return nil
+        }
         defer { taken.giveBack() }
         try directory.rename(file.name, to: directory, name)
         guard let status = try directory.status(name) else { return nil }
