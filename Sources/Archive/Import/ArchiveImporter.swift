@@ -57,6 +57,11 @@ package enum ArchiveSource: Hashable, Sendable {
 
     /// Looks at its beginning, before a cache is made for it; at nothing that can be read only once.
     ///
+    /// What a path ends with that is called as archives are, in upper or lower case.
+    package static func ending(of path: String) -> Substring? {
+        endings.lazy.map { (path.suffix($0.count), $0) }.first { $0.lowercased() == $1 }?.0
+    }
+
     /// - Throws: ``CacheError``: `inputOutput` for what cannot be read, `refusedArchive` for what is no archive.
     @concurrent
     package func check() async throws {

@@ -7,6 +7,7 @@ struct VolumeNameTests {
         "A name is that of a volume when a volume would be called so",
         arguments: [
             ("b.1-of-2.tar", "b.tar", 1, 2), ("usb/b.x.03-of-12.tar", "usb/b.x.tar", 3, 12), ("b.2-of-2", "b", 2, 2),
+            ("b.1-of-2.tar.gz", "b.tar.gz", 1, 2), ("b.1-of-2.TGZ", "b.TGZ", 1, 2),
         ]
     )
     func read(path: String, whole: String, number: Int, count: Int) throws {
@@ -18,7 +19,6 @@ struct VolumeNameTests {
         "Any other name is none",
         arguments: [
             "b.tar", "b.1-of-1.tar", "b.0-of-2.tar", "b.3-of-2.tar", "b.1-of-12.tar", "b.01-of-2.tar",
-            "b.1-of-2.tar.gz",
             "b.1-of.tar", ".1-of-2.tar", "1-of-2.tar", "b.-1-of-2.tar", "b.+1-of-2.tar", "",
         ]
     )
@@ -33,5 +33,9 @@ struct VolumeNameTests {
             VolumeName.rivals(among: names) == ["d/a.1-of-2.tar", "d/a.tar", "d/b.1-of-2.tar", "d/b.1-of-3.tar"]
         )
         #expect(VolumeName.rivals(among: ["b.1-of-2.tar", "b.2-of-2.tar", "a.tar", "c.tar"]).isEmpty)
+        let compressed = [
+            "b.1-of-2.tar.gz", "b.1-of-5.tar.gz", "c.1-of-2.TAR", "c.1-of-3.tar.zst", "d", "d.1-of-2.tar",
+        ]
+        #expect(VolumeName.rivals(among: compressed) == Array(compressed.prefix(4)))
     }
 }
