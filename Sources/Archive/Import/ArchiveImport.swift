@@ -23,7 +23,7 @@ final class ArchiveImport {
     private func decide() async throws -> ImportReport {
         let offer = try await offer()
         let selection = try reading.options.select(offer) { [stage] descriptor in
-            try stage.contains(descriptor) && stage.manifest(descriptor)?.subject != nil
+            try stage.contains(descriptor) ? stage.manifest(descriptor) : nil
         }
         let joined = try await joinParts()
         let examination = ImportExamination(reading)

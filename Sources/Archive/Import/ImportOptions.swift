@@ -30,7 +30,7 @@ extension ImportOptions {
     }
 
     /// Which images they take of what is offered.
-    func select(_ offer: ImportOffer, isReferrer: (Descriptor) throws -> Bool) throws -> ImportSelection {
-        try ImportSelection(offer, only: only, as: name, isReferrer: isReferrer)
+    func select(_ offer: ImportOffer, reading read: (Descriptor) throws -> Manifest?) throws -> ImportSelection {
+        try ImportSelection(offer, only: only, as: name, reading: read)
     }
 }

@@ -19,7 +19,7 @@ extension DirectoryMembers {
             for number in offer.names.distinct { try need(offer.names.descriptor(numbered: number)) }
             for root in offer.nameless { try need(root.descriptor) }
         } else {
-            let selection = try options.select(offer) { try layout.manifest($0)?.subject != nil }
+            let selection = try options.select(offer) { try layout.manifest($0) }
             for number in selection.named.distinct { try need(selection.named.descriptor(numbered: number)) }
             for root in selection.nameless { try need(root.descriptor) }
         }

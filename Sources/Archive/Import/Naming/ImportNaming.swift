@@ -63,11 +63,11 @@ struct ImportNaming {
     mutating func name(
         nameless roots: inout [ImportRoot],
         _ named: inout NamedTops,
-        _ isReferrer: (Descriptor) throws -> Bool
-    ) throws {
+        _ isReferrer: (Descriptor) -> Bool
+    ) throws(ArchiveRefusal) {
         guard let name, !isUsed else { return }
-        let images = try roots.indices.filter { position in
-            try roots[position].attachment == nil && roots[position].repository == nil
+        let images = roots.indices.filter { position in
+            roots[position].attachment == nil && roots[position].repository == nil
                 && !isReferrer(roots[position].descriptor)
         }
         guard let position = images.first else { return }

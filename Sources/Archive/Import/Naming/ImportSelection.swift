@@ -11,52 +11,46 @@ struct ImportSelection {
     /// Names that `--as` took the place of.
     private(set) var replaced = ReplacedNames()
 
-    /// Leaves out the names that none of the globs matches, and then gives names to what has no usable one.
+    /// Leaves out the names that are not chosen, and then gives names to what has no usable one.
     ///
     /// - Parameters:
     ///   - offer: what the archive offers.
     ///   - globs: none means all names.
     ///   - name: the repository for images without one of their own; its tag is for a single image.
-    ///   - isReferrer: whether something without a name belongs to another image; asked only where it matters.
+    ///   - read: a manifest, where it is there; asked only where it matters.
     /// - Throws: ``ArchiveRefusal`` when nothing is left, a name cannot be used or stands for two images, or `name` would
-    ///   be of no use; what `isReferrer` throws.
+    ///   be of no use.
     init(
         _ offer: ImportOffer,
         only globs: [String],
         as name: ImageReference?,
-        isReferrer: (Descriptor) throws -> Bool
+        reading read: (Descriptor) throws -> Manifest?
     ) throws {
         nameless = offer.nameless
         var naming = ImportNaming(name: name)
-        try choose(offer, globs, &naming)
+        if globs.isEmpty, offer.isPlain {
+            named = offer.names
+        } else {
+            try choose(ChosenNames(of: offer, only: globs, as: name, reading: read), of: offer, &naming)
+        }
         replaced = naming.replaced
-        try naming.name(nameless: &nameless, &named, isReferrer)
+        try naming.name(nameless: &nameless, &named) { (try? read($0))?.subject != nil }
         attach()
         guard named.count > 0 else { throw refusal(isEmpty: offer.isEmpty) }
         try naming.checkUse(named)
         try settle()
     }
 
-    private mutating func choose(_ offer: ImportOffer, _ globs: [String], _ naming: inout ImportNaming) throws {
-        if globs.isEmpty, offer.isPlain {
-            named = offer.names
-            return
-        }
-        let isWanted = { [name = naming.name] position in
-            // A tag alone is meant by what the archive says, and by what it becomes.
-            let texts = [offer.text(at: position, as: name), offer.names.text(at: position)]
-            let isName = name != nil || offer.isReference(at: position)
-            let reference = isName ? try? ImageReference(texts[0]) : nil
-            return globs.isEmpty
-                || globs.map(NameGlob.init).contains { glob in
-                    texts.contains(where: glob.matches) || reference.map(glob.matches) ?? false
-                }
-        }
-        for position in offer.names.indices where !isWanted(position) {
+    private mutating func choose(
+        _ chosen: ChosenNames,
+        of offer: ImportOffer,
+        _ naming: inout ImportNaming
+    ) throws(ArchiveRefusal) {
+        for position in offer.names.indices where !chosen.contains(position) {
             skipped.append(offer.text(at: position, as: naming.name))
         }
-        try naming.checkCount(offer, isWanted)
-        for position in offer.names.indices where isWanted(position) {
+        try naming.checkCount(offer, chosen.contains)
+        for position in offer.names.indices where chosen.contains(position) {
             named.append(try naming.text(offer, at: position), offer.names.descriptor(at: position))
         }
     }

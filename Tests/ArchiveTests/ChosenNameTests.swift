@@ -1,0 +1,80 @@
+import Archive
+import Cache
+import CacheSupport
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+/// What `--only` takes of an archive, and what it leaves.
+@Suite(.timeLimit(.minutes(10)))
+struct ChosenNameTests {
+    private static let index = SampleImage.multiPlatform(layerSize: 800)
+    private static let other = SampleImage.image(layers: [.init(seed: 3, size: 900)])
+    private static let name = "a.example.com/x:1"
+
+    private static func tag(_ subject: Digest, _ suffix: String, at place: String = "a.example.com/x") -> String {
+        "\(place):sha256-\(subject.hex)\(suffix)"
+    }
+
+    private static func stand(_ seed: UInt64) -> SampleImage { .image(layers: [.init(seed: seed, size: 300)]) }
+
+    private static func layout(_ names: [(SampleImage, String)], _ nameless: SampleImage) -> ByteBuffer {
+        var entries: [(SampleImage, name: String?)] = [(nameless, nil)]
+        for (image, name) in names { entries.append((image, name)) }
+        return TestTar.layout(entries).finished
+    }
+
+    @Test(
+        "The tags of what refers to an image, to a manifest in it or to one of these come along; those of others do not",
+        arguments: [true, false]
+    )
+    func attachments(isOurs: Bool) async throws {
+        let child = try #require(Self.index.manifests.first { $0.descriptor.digest != Self.index.digest }).descriptor
+            .digest
+        let bill = SampleImage.artifact(of: Self.index.top, content: "bill of materials")
+        let signature = Self.stand(11)
+        let taken = [
+            (Self.index, Self.name), (signature, Self.tag(Self.index.digest, ".sig")),
+            (Self.stand(12), Self.tag(child, ".att")), (Self.stand(13), Self.tag(child, "")),
+            (Self.stand(14), Self.tag(bill.digest, ".sig")), (Self.stand(15), Self.tag(signature.digest, ".sig")),
+        ]
+        let left = [
+            (Self.other, "a.example.com/x:2"), (Self.stand(16), Self.tag(Self.other.digest, ".sig")),
+            (Self.stand(17), Self.tag(Self.index.digest, ".sig", at: "a.example.com/y")),
+        ]
+        try await withCache { cache, path async throws in
+            let file = "\(path)-x.tar"
+            if isOurs {
+                try await Self.export(taken + left, bill, to: file)
+            } else {
+                try Files.write(Self.layout(taken + left, bill), to: file)
+            }
+            var options = ImportOptions()
+            options.only = [Self.name]
+            let report = try await ArchiveImporter(cache).run(.path(file), options)
+            let expected = Dictionary(uniqueKeysWithValues: taken.map { ($1, $0.digest) })
+            #expect(try await cache.tagged() == expected)
+            #expect(Array(report.skipped).sorted() == left.map(\.1).sorted())
+            #expect(try cache.contains(bill.top))
+        }
+    }
+
+    /// Writes an archive of what another cache holds.
+    private static func export(
+        _ names: [(SampleImage, String)],
+        _ referrer: SampleImage,
+        to file: String
+    ) async throws {
+        try await withCache { cache, path async throws in
+            try await cache.importing(layout(names, referrer), at: path)
+            let images = try names.map { image, name in
+                ArchiveDocument.Image(reference: try ImageReference(name), descriptor: image.top)
+            }
+            var contents = ArchiveContents(images: ImageList(images))
+            contents.referrers = [.init(repository: try ImageReference(name).location, descriptor: referrer.top)]
+            let plan = try await ArchivePlanner(cache).plan(contents)
+            try await ArchiveOutput(cache).write(plan.volumes[0], to: .file(path: file, overwrites: false))
+        }
+    }
+}
