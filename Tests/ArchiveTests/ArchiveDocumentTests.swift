@@ -132,22 +132,33 @@ struct ArchiveDocumentTests {
         #expect(throws: DocumentError.self) { try ArchiveDocument(images: [], blobs: [], parts: [part]) }
     }
 
-    @Test("The set's name follows its content and its count, not the order")
+    @Test("The set's name follows its content and how that is shared out, not the order")
     func set() throws {
         let document = try Self.full()
-        func name(_ blobs: [ArchiveDocument.Blob], count: Int = 3) throws -> Digest {
+        func name(
+            _ blobs: [ArchiveDocument.Blob],
+            _ volumes: [(blobs: Int, parts: [ArchiveDocument.Part])] = [(1, []), (1, [])]
+        ) throws -> Digest {
             try ArchiveStatement.set(
                 images: document.images,
                 referrers: document.referrers,
                 blobs: blobs,
                 omitted: document.omitted,
-                volumeCount: count
+                volumes: volumes
             )
         }
         let blobs = Array(document.blobs)
         #expect(try name(blobs) == name(blobs.reversed()))
         #expect(try name(blobs) != name(Array(blobs.dropLast())))
-        #expect(try name(blobs) != name(blobs, count: 4))
+        let part = { (length: Int64) in
+            ArchiveDocument.Part(blob: blobs[0], index: 0, offset: 0, length: length, digest: blobs[0].digest)
+        }
+        let shared: [[(blobs: Int, parts: [ArchiveDocument.Part])]] = [
+            [(1, []), (1, [])], [(1, []), (1, []), (0, [])], [(2, []), (0, [])], [(1, [part(1)]), (1, [])],
+            [(1, [part(2)]), (1, [])], [(1, []), (1, [part(1)])],
+        ]
+        let names = try shared.map { try name(blobs, $0) }
+        #expect(Set(names).count == names.count)
     }
 }
 

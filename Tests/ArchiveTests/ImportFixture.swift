@@ -57,7 +57,7 @@ struct ArchiveSample {
             referrers: [],
             blobs: all.map(Self.blob),
             omitted: [],
-            volumeCount: count
+            volumes: Array(repeating: (0, []), count: count)
         )
         var result: [ByteBuffer] = []
         func volume() -> ArchiveDocument.Volume { .init(number: result.count + 1, count: count, set: set) }

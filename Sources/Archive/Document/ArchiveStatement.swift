@@ -43,7 +43,11 @@ package struct ArchiveStatement: ArchiveText {
         target.put("imglife archive 1\n")
         if let volume = document.volume { target.put("volume \(volume.number) \(volume.count) \(volume.set)\n") }
         writeShared(to: &target)
-        for part in document.parts {
+        Self.write(document.parts, to: &target)
+    }
+
+    fileprivate static func write(_ parts: [ArchiveDocument.Part], to target: inout some TextTarget) {
+        for part in parts {
             let place = "\(part.index) \(part.offset) \(part.length)"
             target.put("part \(part.blob.digest) \(part.blob.size) \(place) \(part.digest)\n")
         }
@@ -69,14 +73,14 @@ package struct ArchiveStatement: ArchiveText {
 }
 
 extension ArchiveStatement {
-    /// What names a set of volumes: a digest over all that its volumes hold together, and how many they are.
+    /// What names a set of volumes: a digest over all that its volumes hold together, and how it is shared out.
     ///
     /// - Parameters:
     ///   - images: see ``ArchiveDocument/images``.
     ///   - referrers: see ``ArchiveDocument/referrers``.
     ///   - blobs: those of all volumes, the ones that are split included.
     ///   - omitted: see ``ArchiveDocument/omitted``.
-    ///   - volumeCount: how many archives the set has.
+    ///   - volumes: how many of the blobs each has as a whole, in their order, and its parts.
     /// - Returns: a sha256 digest.
     /// - Throws: ``DocumentError`` where no document could say this.
     package static func set(
@@ -84,12 +88,15 @@ extension ArchiveStatement {
         referrers: [ArchiveDocument.Referrer],
         blobs: some Sequence<ArchiveDocument.Blob>,
         omitted: OmissionList,
-        volumeCount: Int
+        volumes: [(blobs: Int, parts: [ArchiveDocument.Part])]
     ) throws(DocumentError) -> Digest {
         let whole = try ArchiveDocument(images: images, referrers: referrers, blobs: blobs, omitted: omitted)
         var hasher = DigestHasher(.sha256)
-        hasher.put("imglife archive set 1\n")
-        hasher.put("volumes \(volumeCount)\n")
+        hasher.put("imglife archive set 2\n")
+        for volume in volumes {
+            hasher.put("volume \(volume.blobs)\n")
+            ArchiveStatement.write(volume.parts, to: &hasher)
+        }
         ArchiveStatement(whole).writeShared(to: &hasher)
         return hasher.finalize()
     }

@@ -76,14 +76,15 @@ struct ArchiveDraft {
         docker: (ArchiveDocument) async throws -> DockerManifest?
     ) async throws -> [ArchiveVolume] {
         let isSet = shares.count > 1
-        let set = isSet ? try setName(shares.count) : nil
+        let parts = shares.map { $0.cuts.compactMap { parts[$0] } }
+        let set = isSet ? try setName(zip(shares, parts).map { ($0.blobs.count, $1) }) : nil
         let made = Dictionary(lists.map { ($0.descriptor.digest, $0.text) }) { first, _ in first }
         let places = isSet ? try await VolumePlaces(shares, contents, cache) : nil
         var volumes: [ArchiveVolume] = []
         for (position, share) in shares.enumerated() {
             let document = try document(
                 share,
-                parts: share.cuts.compactMap { parts[$0] },
+                parts: parts[position],
                 volume: set.map { .init(number: position + 1, count: shares.count, set: $0) }
             ).checked(limit: ArchiveDocument.maximumSize)
             let index = index { digest in
@@ -114,13 +115,13 @@ struct ArchiveDraft {
         )
     }
 
-    private func setName(_ count: Int) throws -> Digest {
+    private func setName(_ volumes: [(blobs: Int, parts: [ArchiveDocument.Part])]) throws -> Digest {
         try ArchiveStatement.set(
             images: contents.images,
             referrers: contents.referrers,
             blobs: blobs,
             omitted: omitted,
-            volumeCount: count
+            volumes: volumes
         )
     }
 
