@@ -164,6 +164,34 @@ struct AirGapMessageTests {
         }
     }
 
+    @Test("Where nobody can be told of an import its receipt is written all the same")
+    func unread() async throws {
+        try await Self.with { workspace, _ async throws in
+            _ = try Self.succeed(await workspace.run("export", "-o", "a.tar", "--progress", "none"))
+            let command = "\"$imglife\" import a.tar --receipt held.json --cache-dir far --progress none >/dev/full"
+            let result = try await workspace.shell(command)
+            #expect(result.status == 1)
+            #expect(result.errors.contains("standard output: No space left on device"), "\(result.errors)")
+            #expect(Files.exists("\(workspace.path)/held.json"))
+        }
+    }
+
+    @Test("An import that is stopped tells what its earlier archives have brought", .requires(.tool("mkfifo")))
+    func stopped() async throws {
+        try await Self.with { workspace, upstream async throws in
+            _ = try Self.succeed(await workspace.run("export", "-o", "a.tar", "--progress", "none"))
+            // The pipe can be opened once the import has come to it.
+            let result = try await workspace.shell(
+                """
+                mkfifo pipe; "$imglife" import a.tar pipe --cache-dir far --progress none >told &
+                exec 3>pipe; kill -TERM $!; wait $!; echo $?; cat told
+                """
+            )
+            #expect(result.lines.first == "143", "\(result.errors)")
+            for name in ["1", "2", "3"] { #expect(result.output.contains("\(upstream.place("up/app")):\(name)  ")) }
+        }
+    }
+
     @Test(
         "Where there is neither a configuration nor a cache, --cache-dir is named",
         arguments: [["export", "-o", "a.tar"], ["export", "-o", "a.tar", "--offline"], ["receipt"]]

@@ -95,13 +95,33 @@ struct ImportCommand: Subcommand {
         try await CacheAccess.run(parent.options, mode: .create, before: before) {
             [self, options, sources] cache, access in
             var outcomes: [ImportOutcome] = []
-            for source in sources { outcomes.append(try await outcome(source, cache, access, options)) }
-            outcomes = ImportOutcome.settled(outcomes)
-            try tell(outcomes)
-            await CacheUpkeep(cache: cache, session: access.session).keepQuota()
-            if let receipt { try await Self.write(receipt, of: cache) }
-            if outcomes.contains(where: { $0.error != nil }) { throw Failure.failed }
+            do {
+                for source in sources { outcomes.append(try await outcome(source, cache, access, options)) }
+            } catch {
+                // What earlier archives have brought is here all the same.
+                if !outcomes.isEmpty { try? tell(outcomes) }
+                throw error
+            }
+            try await finish(outcomes, cache, access)
         }
+    }
+
+    /// What is told comes last: nobody may be there to read it.
+    private func finish(_ outcomes: [ImportOutcome], _ cache: ContentCache, _ access: CacheAccess) async throws {
+        await CacheUpkeep(cache: cache, session: access.session).keepQuota()
+        var failure: (any Error)?
+        do {
+            if let receipt { try await Self.write(receipt, of: cache) }
+        } catch {
+            failure = error
+        }
+        do {
+            try tell(outcomes)
+        } catch {
+            if failure != nil { Failure.tell("\(error)") } else { failure = error }
+        }
+        if let failure { throw failure }
+        if outcomes.contains(where: { $0.error != nil }) { throw Failure.failed }
     }
 
     /// Ends the command where none of the archives can be read: no cache is made then.
@@ -119,6 +139,12 @@ struct ImportCommand: Subcommand {
     }
 
     private func tell(_ outcomes: [ImportOutcome]) throws {
+        defer {
+            for outcome in outcomes {
+                if let error = outcome.error { Failure.tell("\(error)") }
+            }
+        }
+        let outcomes = ImportOutcome.settled(outcomes)
         // Standard output is the receipt's own where that is written there.
         let write = { [receipt, output] (text: String) throws in
             guard receipt == "-" else { return try StandardOutput.write(text) }
@@ -129,9 +155,6 @@ struct ImportCommand: Subcommand {
             try DocumentRows.write(document, document.archives.flatMap { [$0.images, $0.skipped, $0.replaced] }, write)
         } else {
             for outcome in outcomes { try outcome.forEachText(write) }
-        }
-        for outcome in outcomes {
-            if let error = outcome.error { Failure.tell("\(error)") }
         }
     }
 

@@ -59,15 +59,20 @@ struct CacheVerifyCommand: Subcommand {
             let report = try await display.showing { try await cache.verify(options, progress: progress) }
             let repaired = repair ? try await Self.repair(report, cache, access) : nil
             let result = VerificationResult(report, repaired)
+            var failure: (any Error)? = repaired?.failure
+            if failure == nil, result.stopped == nil {
+                let bad = result.unrepaired ?? result.bad.count
+                do {
+                    try await cache.verification.note(blobs: report.blobs, bad: bad, isWhole: subset == nil)
+                } catch {
+                    failure = error
+                }
+            }
             switch output {
             case .text: try StandardOutput.offer(result.text(columns: Terminal.outputColumns))
             case .json: try StandardOutput.offer(CacheDocument.text(result))
             }
-            if let failure = repaired?.failure { throw failure }
-            if result.stopped == nil {
-                let bad = result.unrepaired ?? result.bad.count
-                try await cache.verification.note(blobs: report.blobs, bad: bad, isWhole: subset == nil)
-            }
+            if let failure { throw failure }
             if result.isBad { throw Failure.failed }
         }
     }
