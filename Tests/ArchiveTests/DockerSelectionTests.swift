@@ -107,6 +107,22 @@ struct DockerSelectionTests {
         }
     }
 
+    @Test(
+        "An image without layers is listed for docker, also where its config leaves out their list",
+        arguments: ["", #","diff_ids":null"#, #","diff_ids":[]"#]
+    )
+    func withoutLayers(list: String) async throws {
+        let config = #"{"os":"linux","architecture":"amd64","rootfs":{"type":"layers"\#(list)}}"#
+        try await Self.with([(.content(config: (.ociConfig, config), layers: []), Self.oddName)]) {
+            cache,
+            contents,
+            path async throws in
+            var contents = contents
+            contents.isDockerOnly = true
+            #expect(try await Self.names(contents, cache, path) == [Self.oddName])
+        }
+    }
+
     @Test("The name of a referrer is not listed for docker, whatever it stands for")
     func attachments() async throws {
         try await Self.with([(Self.good, Self.goodName), (Self.good, Self.oddName)]) {

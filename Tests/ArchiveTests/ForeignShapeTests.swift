@@ -76,6 +76,21 @@ struct ForeignShapeTests {
         }
     }
 
+    @Test(
+        "A list that Go leaves out because it is empty is an empty one",
+        arguments: [#","Layers":null"#, "", #","Layers":[]"#]
+    )
+    func withoutLayers(listing: String) async throws {
+        try await withCache { cache, path async throws in
+            var tar = TestTar()
+            tar.add("config.json", text: #"{"os":"linux","architecture":"amd64","rootfs":{"type":"layers"}}"#)
+            let item = #"{"Config":"config.json","RepoTags":["a.example.com/x:1"]\#(listing)}"#
+            tar.add("manifest.json", text: "[\(item)]")
+            try await cache.importing(tar.finished, at: path)
+            #expect(try await cache.tagged().keys.sorted() == [Self.name])
+        }
+    }
+
     @Test("A haul has no oci-layout, and what of its index is no image is ignored and counted")
     func haul() async throws {
         try await withCache { cache, path async throws in

@@ -80,7 +80,7 @@ struct DockerSelection {
         guard config.size <= Manifest.maximumSize, config.size > 0 else { return nil }
         let bytes = try cache.blobFile(config.digest)?.read(at: 0, atMost: Int(config.size))
         guard let bytes, let root = try? JSONValue(parsing: bytes), root["os"]?.string != nil else { return nil }
-        return root["rootfs"]?["diff_ids"]?.elements?.count
+        return root["rootfs"]?.list("diff_ids")?.count
     }
 }
 

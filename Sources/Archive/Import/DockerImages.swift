@@ -42,7 +42,7 @@ struct DockerImages {
     ///
     /// - Throws: ``ArchiveRefusal``; what `contents` and `unpacked` throw.
     func manifest(_ value: JSONValue) async throws -> Manifest {
-        guard let configName = value["Config"]?.string, let layerNames = value["Layers"]?.elements?.map(\.string),
+        guard let configName = value["Config"]?.string, let layerNames = value.list("Layers")?.map(\.string),
             layerNames.count <= Manifest.maximumChildren
         else { throw ArchiveRefusal("manifest.json", "lists an image without Config or Layers") }
         let config = try find(configName)
@@ -111,7 +111,7 @@ struct DockerImages {
         }
         guard let bytes = try contents(config) else { throw ImportExamination.removed(config.digest) }
         let root = try Self.parse(bytes, name)
-        guard let identifiers = root["rootfs"]?["diff_ids"]?.elements?.map(\.string), root["os"]?.string != nil else {
+        guard let identifiers = root["rootfs"]?.list("diff_ids")?.map(\.string), root["os"]?.string != nil else {
             throw ArchiveRefusal(name, "is no image's config")
         }
         return identifiers
@@ -162,4 +162,11 @@ struct DockerImages {
     private static func text(_ file: File, _ type: String) -> String {
         #"{"mediaType":"\#(type)","digest":"\#(file.digest)","size":\#(file.size)}"#
     }
+}
+
+extension JSONValue {
+    /// The elements of a list as Go writes it: an empty one may be `null` or absent.
+    ///
+    /// - Returns: `nil` for what is no list.
+    func list(_ key: String) -> [JSONValue]? { self[key].map(\.elements) ?? [] }
 }
