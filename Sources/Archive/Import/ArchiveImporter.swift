@@ -32,12 +32,14 @@ package enum ArchiveSource: Hashable, Sendable {
         guard !lists.contains(where: { (try? directory.status($0)) != nil }), let names = try? directory.names() else {
             return [self]
         }
-        let archives = names.sorted().map { path.hasSuffix("/") ? path + $0 : "\(path)/\($0)" }.filter { place in
+        let archives = names.filter { !$0.hasPrefix(".") }.sorted().map {
+            path.hasSuffix("/") ? path + $0 : "\(path)/\($0)"
+        }.filter { place in
             var status = stat()
-            let isNamedSo = Self.endings.contains { place.lowercased().hasSuffix($0) }
-            // What cannot be looked at is told of when it is opened; a link to a disk that is missing may lead to a layout. A
-            // pipe that nobody has named is not waited for.
-            guard stat(place, &status) == 0 else { return isNamedSo || lstat(place, &status) == 0 }
+            let isNamedSo = Self.ending(of: place) != nil
+            // What cannot be looked at is told of when it is opened, but for a link to nothing. A pipe that nobody has named
+            // is not waited for.
+            guard stat(place, &status) == 0 else { return isNamedSo || ![ENOENT, ENOTDIR, ELOOP].contains(errno) }
             guard FileStatus(status).isDirectory else { return isNamedSo && FileStatus(status).isRegular }
             return Self.layoutMarks.contains { Self.isThere($0, in: place) }
         }
@@ -55,13 +57,13 @@ package enum ArchiveSource: Hashable, Sendable {
         ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.zstd", ".tzst", ".tar.xz", ".txz",
     ]
 
-    /// Looks at its beginning, before a cache is made for it; at nothing that can be read only once.
-    ///
     /// What a path ends with that is called as archives are, in upper or lower case.
     package static func ending(of path: String) -> Substring? {
         endings.lazy.map { (path.suffix($0.count), $0) }.first { $0.lowercased() == $1 }?.0
     }
 
+    /// Looks at its beginning, before a cache is made for it; at nothing that can be read only once.
+    ///
     /// - Throws: ``CacheError``: `inputOutput` for what cannot be read, `refusedArchive` for what is no archive.
     @concurrent
     package func check() async throws {
