@@ -77,4 +77,13 @@ struct ChosenNameTests {
             try await ArchiveOutput(cache).write(plan.volumes[0], to: .file(path: file, overwrites: false))
         }
     }
+
+    @Test("A name at an address in brackets is chosen by itself")
+    func address() async throws {
+        try await withCache { cache, path async throws in
+            let tar = TestTar.layout([(Self.index, "[::1]:5000/x:1"), (Self.other, Self.name)]).finished
+            try await cache.importing(tar, at: path) { $0.only = ["[::1]:5000/x:1"] }
+            #expect(try await cache.tagged() == ["[::1]:5000/x:1": Self.index.digest])
+        }
+    }
 }

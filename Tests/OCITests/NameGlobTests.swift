@@ -11,6 +11,8 @@ struct NameGlobTests {
             ("docker.io/library/alpine:3.21", "library/alpine:3.?1"), ("docker.io/library/alpine:3.21", "[a]lpine"),
             ("docker.io/library/alpine:3.21", "alpine:3.21"), ("docker.io/team/app:1", "team/*"),
             ("ghcr.io/team/app:1", "*/app"), ("ghcr.io/team/app:1", "ghcr.io/team/app"),
+            ("[::1]:5000/app:1", "[::1]:5000/app:1"), ("[::1]:5000/app:1", "[::1]:5000/*"),
+            ("[::1]/app:1", "[::1]/app"),
         ]
     )
     func matches(name: String, glob: String) throws {
@@ -27,6 +29,12 @@ struct NameGlobTests {
     )
     func others(name: String, glob: String) throws {
         #expect(!NameGlob(glob).matches(try ImageReference(name)))
+    }
+
+    @Test("A glob is what has a glob's characters and is no name")
+    func kinds() {
+        for text in ["*/app", "app:[12]", "[::1]:5000/*", "a?p"] { #expect(NameGlob.isMeant(by: text)) }
+        for text in ["app", "[::1]:5000/app:1", "Not/Usable:1"] { #expect(!NameGlob.isMeant(by: text)) }
     }
 
     @Test("A repository is meant by its name alone")

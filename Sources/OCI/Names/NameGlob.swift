@@ -1,13 +1,20 @@
 import Glibc
 
-/// A glob over names of images as people write them, with `*`, `?` and `[…]`; text without them means itself.
+/// A glob over names of images as people write them, with `*`, `?` and `[…]`; text without them means itself, and so does
+/// an address in brackets that it begins with.
 ///
 /// With and without the tag, and Docker Hub's names also short, as for `docker pull`.
 package struct NameGlob: Sendable {
-    package let text: String
+    private let pattern: String
 
     package init(_ text: String) {
-        self.text = text
+        let address = text.hasPrefix("[") ? text.firstIndex(of: "]").map { text[...$0] } : nil
+        pattern = address.map { (try? RegistryHost($0)) != nil } ?? false ? "\\" + text : text
+    }
+
+    /// Whether a text means a glob, and not the one name that it is.
+    package static func isMeant(by text: String) -> Bool {
+        text.contains { "*?[".contains($0) } && (try? ImageReference(text)) == nil
     }
 
     package func matches(_ name: ImageReference) -> Bool {
@@ -19,7 +26,7 @@ package struct NameGlob: Sendable {
     }
 
     /// Whether it is this text, or a glob that matches it.
-    package func matches(_ spelling: String) -> Bool { fnmatch(text, spelling, 0) == 0 }
+    package func matches(_ spelling: String) -> Bool { fnmatch(pattern, spelling, 0) == 0 }
 
     private static func spellings(of name: String, at host: RegistryHost) -> [String] {
         guard host == .dockerHub else { return [name] }

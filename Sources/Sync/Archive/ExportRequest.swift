@@ -55,11 +55,11 @@ package struct ExportRequest: Sendable {
 }
 
 extension ExportRequest.Wish {
-    /// A reference, or a glob when it has one of the characters `*`, `?` and `[`.
+    /// A reference, or a glob where it is none and has one of the characters `*`, `?` and `[`.
     ///
     /// - Throws: `ReferenceError`, also for a digest: what is exported has a name.
     package init(_ text: String) throws(ReferenceError) {
-        if text.contains(where: { "*?[".contains($0) }) {
+        if NameGlob.isMeant(by: text) {
             self = .glob(text)
             return
         }

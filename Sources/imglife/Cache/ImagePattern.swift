@@ -5,8 +5,6 @@ import OCI
 ///
 /// A repository picks all of its tags. Docker Hub's names may be short, as for `docker pull`.
 struct ImagePattern: ExpressibleByArgument {
-    private static let special: Set<Character> = ["*", "?", "["]
-
     /// The one name that is meant; `nil` for a glob.
     let reference: ImageReference?
     let text: String
@@ -14,7 +12,7 @@ struct ImagePattern: ExpressibleByArgument {
     /// - Throws: `ReferenceError` for what is neither a name nor a glob.
     init(_ text: String) throws(ReferenceError) {
         self.text = text
-        reference = text.contains(where: Self.special.contains) ? nil : try ImageReference(text)
+        reference = NameGlob.isMeant(by: text) ? nil : try ImageReference(text)
     }
 
     init?(argument: String) {
