@@ -41,6 +41,12 @@ final class DirectoryMembers: ArchiveMembers {
         blobs = list.sorted()
     }
 
+    /// Says what imglife itself has written, and lists.
+    func deliver(_ document: ArchiveDocument) {
+        deliver(document.blobs)
+        names.insert(contentsOf: document.parts.map { "\($0.name)" }, at: 0)
+    }
+
     /// Says that the members of a `docker save` are to be delivered that its list names.
     ///
     /// - Parameters:

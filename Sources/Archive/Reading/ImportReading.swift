@@ -161,7 +161,7 @@ final class ImportReading {
     private func take(_ document: ArchiveDocument, _ members: any ArchiveMembers) async throws {
         try options.checkSignature(document)
         members.expect(document.blobs.count + document.parts.count)
-        (members as? DirectoryMembers)?.deliver(document.blobs)
+        (members as? DirectoryMembers)?.deliver(document)
         let parts = ImportParts(stage.cache, of: document.volume?.set)
         self.parts = parts
         contents.note(document)
