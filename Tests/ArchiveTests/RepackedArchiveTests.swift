@@ -27,4 +27,19 @@ struct RepackedArchiveTests {
             #expect(try names("\(path)/ingest").isEmpty)
         }
     }
+
+    @Test(
+        "A tar archive may be of any format that tar(1) writes",
+        arguments: ["v7", "oldgnu", "gnu", "ustar", "posix"]
+    )
+    func formats(format: String) async throws {
+        try await withCache { cache, path async throws in
+            try Files.write(TestTar.layout([(Self.image, Self.name)]).finished, to: "\(path).tar")
+            try Files.makeDirectory("\(path)-x")
+            try await Tool.check("tar", ["-xf", "\(path).tar", "-C", "\(path)-x"])
+            try await Tool.check("tar", ["--format=\(format)", "-cf", "\(path)-y.tar", "-C", "\(path)-x", "."])
+            _ = try await ArchiveImporter(cache).run(.path("\(path)-y.tar"))
+            #expect(try await cache.tagged() == [Self.name: Self.image.digest])
+        }
+    }
 }

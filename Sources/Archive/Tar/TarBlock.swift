@@ -1,7 +1,8 @@
 import NIOCore
 import OCI
 
-/// One header block of a tar archive, as its 512 bytes say it (POSIX.1-1988 ustar, and GNU tar's variant).
+/// One header block of a tar archive, as its 512 bytes say it (POSIX.1-1988 ustar, GNU tar's variant, and what was
+/// before both: Unix V7's, which ends behind the link's target).
 ///
 /// Only what decides which bytes are whose is read: owners, times and modes mean nothing to an import. What two readers
 /// may understand differently is refused.
@@ -32,7 +33,9 @@ struct TarBlock: Hashable {
         let bytes = Array(block.readableBytesView)
         let isPOSIX = bytes[257..<265].elementsEqual("ustar\u{0}00".utf8)
         let isGNU = bytes[257..<265].elementsEqual("ustar  \u{0}".utf8)
-        guard isPOSIX || isGNU else {
+        // Some write a device's numbers all the same.
+        let isV7 = (bytes[257..<329] + bytes[345...]).allSatisfy { $0 == 0 }
+        guard isPOSIX || isGNU || isV7 else {
             throw ArchiveRefusal("it is not a tar archive, or damaged: a header block does not begin as one")
         }
         try Self.verifyChecksum(bytes)
@@ -43,7 +46,7 @@ struct TarBlock: Hashable {
             if !prefix.isEmpty { name = "\(prefix)/\(name)" }
         }
         self.name = name
-        kind = try Self.kind(bytes[156], name)
+        kind = isV7 && bytes[156] == 0 && name.hasSuffix("/") ? .directory : try Self.kind(bytes[156], name)
         size = try Self.size(bytes[124..<136], name)
         linkTarget = try Self.text(bytes[157..<257])
     }
