@@ -86,4 +86,23 @@ struct ChosenNameTests {
             #expect(try await cache.tagged() == ["[::1]:5000/x:1": Self.index.digest])
         }
     }
+
+    @Test("What has no name and cannot be used is left out and counted", arguments: [true, false])
+    func unusable(isDirectory: Bool) async throws {
+        let bytes = ByteBuffer(string: #"{"schemaVersion":1,"fsLayers":[]}"#)
+        let broken = Descriptor(mediaType: .ociManifest, bytes: bytes)
+        var tar = TestTar()
+        tar.add("oci-layout", text: TestTar.marker)
+        tar.add("index.json", text: TestTar.index([(Self.other.top, Self.name), (broken, nil)]))
+        tar.add(Self.other)
+        tar.add(TestTar.name(broken.digest), Array(bytes.readableBytesView))
+        try await withCache { cache, path async throws in
+            try Files.write(tar.finished, to: "\(path).tar")
+            try Files.makeDirectory("\(path)-layout")
+            try await Tool.check("tar", ["-xf", "\(path).tar", "-C", "\(path)-layout"])
+            let report = try await ArchiveImporter(cache).run(.path(isDirectory ? "\(path)-layout" : "\(path).tar"))
+            #expect(report.unnamed == [broken.digest])
+            #expect(try await cache.tagged() == [Self.name: Self.other.digest])
+        }
+    }
 }

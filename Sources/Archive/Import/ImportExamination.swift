@@ -117,17 +117,17 @@ final class ImportExamination {
         var waiting: [Examined] = []
         // Another volume may have the manifest that says what a referrer belongs to.
         let isVolume = reading.contents.document?.volume != nil
+        // What our own archives list was asked for when they were written.
+        let isAsked = reading.contents.document != nil && reading.options.only.isEmpty
         for root in roots {
-            let image = try closure.image(root.descriptor)
-            let examined = Examined(root.descriptor, image, repository: root.repository)
+            guard let examined = try examined(root, isDispensable: !isAsked) else { continue }
             if isVolume, examined.missing.contains(root.descriptor) {
                 images.append(examined)
             } else {
                 waiting.append(examined)
             }
         }
-        // What our own archives list was asked for when they were written.
-        if reading.contents.document != nil, reading.options.only.isEmpty {
+        if isAsked {
             images += waiting
             return
         }
@@ -139,13 +139,23 @@ final class ImportExamination {
             for image in next { try need(image) }
             images += next
         }
-        if reading.contents.document == nil { others = waiting.map(\.descriptor) }
+        others += waiting.map(\.descriptor)
+    }
+
+    /// What has no name, unless it cannot be used and nobody has asked for it.
+    private func examined(_ root: ImportRoot, isDispensable: Bool) throws -> Examined? {
+        do {
+            return Examined(root.descriptor, try closure.image(root.descriptor), repository: root.repository)
+        } catch is ArchiveRefusal where isDispensable {
+            others.append(root.descriptor)
+            return nil
+        }
     }
 
     /// Images that nothing names, of all that the archive offers, also under names that are not wanted; what is listed
     /// beside an index that lists it as well is none of its own.
     func unnamed(of offer: ImportOffer) -> [Digest] {
-        guard !others.isEmpty else { return [] }
+        guard !others.isEmpty, reading.contents.document == nil else { return [] }
         var parts: Set<Digest> = []
         let named = offer.names.distinct.map { offer.names.descriptor(numbered: $0) }
         for top in named + others {

@@ -14,14 +14,18 @@ extension DirectoryMembers {
                 needed.insert(.init(digest: member.digest, size: member.size))
             }
         }
+        // What cannot be used of it is nobody's concern until somebody asks for it.
+        func tryNeeding(_ root: ImportRoot) throws {
+            do { try need(root.descriptor) } catch is ArchiveRefusal { needed.note(root.descriptor) }
+        }
         if hasListing {
             // Which images are taken is known when the names of both lists are.
             for number in offer.names.distinct { try need(offer.names.descriptor(numbered: number)) }
-            for root in offer.nameless { try need(root.descriptor) }
+            try offer.nameless.forEach(tryNeeding)
         } else {
             let selection = try options.select(offer) { try layout.manifest($0) }
             for number in selection.named.distinct { try need(selection.named.descriptor(numbered: number)) }
-            for root in selection.nameless { try need(root.descriptor) }
+            try selection.nameless.forEach(tryNeeding)
         }
         var listed = BlobTable()
         for number in offer.names.distinct { listed.note(offer.names.descriptor(numbered: number)) }
