@@ -15,7 +15,7 @@ package struct StageWriter {
 
     /// Takes a name in `ingest/`, the wanted one unless another process has it, and reserves the room.
     init(wanted: String?, algorithm: Digest.Algorithm, size: Int64, in store: Store) throws(SystemError) {
-        if let wanted, let ingest = try Self.take(wanted, size: size, in: store) {
+        if let wanted, let ingest = try Self.take(wanted, in: store) {
             self.ingest = ingest
         } else {
             ingest = try Ingest.anonymous(Ingest.stagedPrefix, in: store)
@@ -31,12 +31,12 @@ package struct StageWriter {
         }
     }
 
-    /// - Returns: `nil` when another process has the file, or has ended it and wants another size than we.
-    private static func take(_ name: String, size: Int64, in store: Store) throws(SystemError) -> Ingest? {
+    /// - Returns: `nil` when another process has the file, or has ended it.
+    private static func take(_ name: String, in store: Store) throws(SystemError) -> Ingest? {
         guard let ingest = try Ingest.acquireIfFree(name, in: store) else { return nil }
         do throws(SystemError) {
             let status = try ingest.file.status()
-            guard status.mode & 0o777 != Ingest.stagedMode || [0, size].contains(status.size) else {
+            guard status.size == 0 || !Ingest.isStaged(status, name) else {
                 ingest.file.unlock()
                 return nil
             }

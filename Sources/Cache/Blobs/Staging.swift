@@ -96,13 +96,15 @@ package struct Staging: Sendable {
 
     /// Takes over a file of `ingest/` that has all of a blob's bytes, after hashing it again.
     ///
-    /// - Returns: `nil` when there is none, another process has it, or its bytes are others.
+    /// - Returns: `nil` when there is none, another process has it, or its bytes are others: then it is removed.
     package func leftover(_ name: String, _ descriptor: Descriptor) async throws -> StagedFile? {
         guard let status = try directory.status(name), status.isRegular, status.size == descriptor.size,
             let ingest = try Ingest.acquireIfFree(name, in: store)
         else { return nil }
         defer { ingest.file.unlock() }
-        return try await takeOver(ingest, as: descriptor)
+        let staged = try await takeOver(ingest, as: descriptor)
+        if staged == nil { try directory.remove(name) }
+        return staged
     }
 
     /// Takes over a file that the caller has locked, after hashing it again.
