@@ -91,6 +91,20 @@ struct ForeignShapeTests {
         }
     }
 
+    @Test("A foreign layer that an archive has is left out, and counted")
+    func foreignLayer() async throws {
+        let (image, foreign) = SampleImage.withForeignLayer()
+        try await withCache { cache, path async throws in
+            var tar = TestTar.layout([(image, Self.name)])
+            let bytes = ByteSource.random(seed: 22, count: 3000).buffer
+            try #require(Digest.of(bytes) == foreign.digest)
+            tar.add(TestTar.name(foreign.digest), Array(bytes.readableBytesView))
+            let report = try await cache.importing(tar.finished, at: path)
+            #expect(report.foreignLayers == 1)
+            #expect(try !cache.contains(foreign) && names("\(path)/ingest").isEmpty)
+        }
+    }
+
     @Test("A haul has no oci-layout, and what of its index is no image is ignored and counted")
     func haul() async throws {
         try await withCache { cache, path async throws in

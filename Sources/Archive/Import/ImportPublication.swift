@@ -57,9 +57,15 @@ final class ImportPublication {
             let manifests = try next.map(manifest)
             let files = next.compactMap { stage.ledger.staged($0.digest) }
             try await commit(files, as: Dictionary(uniqueKeysWithValues: manifests.map { ($0.descriptor.digest, $0) }))
-            for manifest in manifests { try await cache.store(manifest, from: nil) }
+            for manifest in manifests {
+                try await cache.store(manifest, from: nil)
+                guard case .image(let image) = manifest.content else { continue }
+                report.foreignLayers += image.foreignLayers.count { hasPassed(image.layers[$0]) }
+            }
         }
     }
+
+    private func hasPassed(_ layer: Descriptor) -> Bool { stage.ledger.passed(layer.digest) != nil }
 
     /// Lists referrers in the repository that the archive names, or in those of the images that they belong to, each after
     /// what it refers to.

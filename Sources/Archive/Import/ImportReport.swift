@@ -58,6 +58,8 @@ package struct ImportReport: Sendable {
     package var unnamed: [Digest] = []
     /// Entries of its index that are no images and were ignored.
     package var foreign = 0
+    /// Layers that were left out although the archive has them: whoever wants one fetches it from where its image says.
+    package var foreignLayers = 0
 
     package init() {}
 }

@@ -207,6 +207,12 @@ struct ImportCommand: Subcommand {
     }
 
     private static func warn(_ report: ImportReport, _ logger: Logger) {
+        if report.foreignLayers > 0 {
+            logger.warning(
+                "the archive has foreign layers, which are left out: clients fetch them from where their images say",
+                metadata: ["layers": "\(report.foreignLayers)"]
+            )
+        }
         for image in report.images {
             guard let narrowing = image.narrowing else { continue }
             let list = { (platforms: [Platform]) in
