@@ -21,7 +21,7 @@ final class PulledManifests: Sendable {
     }
 
     private let context: PullThroughContext
-    /// What the cache keeps is not kept here: it is only known whether it is believed.
+    /// What the cache keeps is not kept here: it is only known what was heard, and whether it is believed.
     private let question: Question<ImageReference, Heard>
     /// Hosts that have told by HEAD what a tag points at, so that their 404 to one can be believed.
     private let answeringHEAD = Mutex<Set<RegistryHost>>([])
@@ -29,9 +29,13 @@ final class PulledManifests: Sendable {
     init(_ context: PullThroughContext) {
         self.context = context
         let lifetimes = context.lifetimes(absence: context.configuration.absenceLifetime)
-        question = Question(lifetimes, capacity: 16 << 20, context.questions) { heard in
-            heard.isKept ? nil : 8 * Int(heard.manifest.descriptor.size)
-        }
+        question = Question(
+            lifetimes,
+            capacity: 16 << 20,
+            context.questions,
+            name: { $0.manifest.descriptor.digest },
+            weigh: { $0.isKept ? nil : 8 * Int($0.manifest.descriptor.size) }
+        )
     }
 
     /// The manifest that a tag names: the cache's own while that is believed, else what the upstream says now.

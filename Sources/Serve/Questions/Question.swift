@@ -32,6 +32,8 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         var exists: Bool?
         /// What had the name in the cache when it was heard that there is nothing.
         var names: Set<Digest> = []
+        /// What the answer is called: what who asks has is the answer only where it is called the same.
+        var digest: Digest?
         /// The answer, unless who asks has it.
         var answer: Answer?
         var until: Duration
@@ -56,6 +58,7 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     private let standIns: Flights<Key, Answer?>
     private let known: Memory<Key, Known>
     private let weigh: @Sendable (Answer) -> Int?
+    private let name: @Sendable (Answer) -> Digest?
     private let logger: Logger
 
     /// - Parameters:
@@ -64,19 +67,22 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     ///   - deadline: how long an answer may take as a whole.
     ///   - capacity: how much may be kept, in bytes.
     ///   - context: what it shares with other questions.
-    ///   - weigh: the bytes of an answer; `nil` for one that who asks finds elsewhere, so that it need not be kept.
+    ///   - name: what an answer is called, by which who asks finds it elsewhere.
+    ///   - weigh: the bytes of an answer; `nil` for one that need not be kept, because it is found elsewhere.
     init(
         _ lifetimes: Lifetimes,
         servesStale: Bool = true,
         deadline: Duration = Question.deadline,
         capacity: Int,
         _ context: QuestionContext,
+        name: @escaping @Sendable (Answer) -> Digest? = { _ in nil },
         weigh: @escaping @Sendable (Answer) -> Int?
     ) {
         self.lifetimes = lifetimes
         self.servesStale = servesStale
         self.deadline = deadline
         self.weigh = weigh
+        self.name = name
         patience = context.patience
         time = context.time
         health = context.health
@@ -103,8 +109,14 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     ///   - names: what has that name in the cache: what gets it later is no part of an absence.
     func learn(_ answer: Answer?, of key: Key, beside names: Set<Digest> = []) {
         let lifetime = answer == nil ? lifetimes.absence : lifetimes.answer
-        let until = time.now() + lifetime
-        keep(Known(exists: answer != nil, names: names, answer: answer, until: until), of: key)
+        let known = Known(
+            exists: answer != nil,
+            names: names,
+            digest: answer.flatMap(name),
+            answer: answer,
+            until: time.now() + lifetime
+        )
+        keep(known, of: key)
     }
 
     /// The answer, from what is known or from the upstream.
@@ -112,7 +124,8 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     /// - Parameters:
     ///   - key: what is asked about.
     ///   - host: who knows.
-    ///   - own: what who asks has, as old as it may be, where no answer is kept: the answer, as long as that is believed.
+    ///   - own: what who asks has, as old as it may be, where no answer is kept: the answer, where it is called what was
+    ///     heard, and as long as that is believed.
     ///   - held: what there is to be told where no answer comes and none is kept; it may lack something.
     ///   - names: what has that name in the cache, of which nothing need be here.
     ///   - hasAskedOthers: whether `fetch` asks those too who stand in for the host, so that only a host that is left alone
@@ -172,6 +185,7 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         let now = time.now()
         if former.until > now {
             if former.exists == false { return Told(answer: nil, source: .memory) }
+            let own = own.flatMap { name($0) == former.digest ? $0 : nil }
             if let answer = former.answer ?? own, former.exists == true { return Told(answer: answer, source: .memory) }
         }
         guard let older, let failure = former.failure, failure.until > now else { return nil }
