@@ -269,7 +269,7 @@ extension RegistryTests {
             method: "GET",
             uri: "/v2/app/tags/list?n=2",
             status: 200,
-            expected: ["Link": #"<list?n=2&last=2>; rel="next""#],
+            expected: ["Link": #"</v2/app/tags/list?n=2&last=2>; rel="next""#],
             text: #"["1","2"]"#
         ),
         Check(method: "GET", uri: "/v2/app/tags/list?n=2&last=2", status: 200, text: #"["B"]"#),
@@ -281,7 +281,7 @@ extension RegistryTests {
             method: "GET",
             uri: "/v2/team/sub/app/tags/list?n=1&ns=quay.io",
             status: 200,
-            expected: ["Link": #"<list?n=1&last=sbom&ns=quay.io>; rel="next""#]
+            expected: ["Link": #"</v2/team/sub/app/tags/list?n=1&last=sbom&ns=quay.io>; rel="next""#]
         ),
         Check(method: "GET", uri: "/v2/nobody/tags/list", status: 404, text: "NAME_UNKNOWN"),
     ]
@@ -296,7 +296,7 @@ extension RegistryTests {
             method: "GET",
             uri: "/v2/_catalog?n=1",
             status: 200,
-            expected: ["Link": #"<_catalog?n=1&last=docker.io%2Flibrary%2Fapp>; rel="next""#]
+            expected: ["Link": #"</v2/_catalog?n=1&last=docker.io%2Flibrary%2Fapp>; rel="next""#]
         ),
         Check(
             method: "GET",

@@ -19,13 +19,12 @@ struct ListAnswers: Sendable {
                 "there is no repository \(address.repository.description.displaySafe) here"
             )
         }
-        let path = "/v2/" + address.name.split(separator: "/").map(PercentEncoding.encoded).joined(separator: "/")
         var response = list(
             "tags",
             of: served.elements,
             paging,
             target,
-            path: path + "/tags/list",
+            path: NextPage.path(of: address) + "/tags/list",
             before: "\"name\":\(JSONText.quoted(address.name)),"
         )
         if let warning = served.warning { response.fields.append(("Warning", warning)) }

@@ -53,29 +53,11 @@ struct Paging: Hashable {
         return range.lowerBound
     }
 
-    /// The value of a `Link` header field to the next page.
-    ///
-    /// Relative to the request (RFC 3986, 5.2), so that it stays below a path that a proxy puts in front. Clients of
-    /// containers/image take the reference for a whole path, and ask without `n`: those get one, below what the proxy
-    /// says that it has taken away.
+    /// The value of a `Link` header field to the next page, as ``NextPage`` makes it.
     func link(path: String, after last: String, _ target: RequestTarget, prefix: String? = nil) -> String {
-        var query = ["last=\(PercentEncoding.encoded(last))"]
-        var path = path
-        if let count {
-            query.insert("n=\(count)", at: 0)
-            path = String(path[path.index(after: path.lastIndex(of: "/") ?? path.startIndex)...])
-        } else if let prefix = Self.prefix(prefix) {
-            path = prefix + path
-        }
-        if let namespace = target["ns"] { query.append("ns=\(PercentEncoding.encoded(namespace))") }
-        return "<\(path)?\(query.joined(separator: "&"))>; rel=\"next\""
-    }
-
-    /// `X-Forwarded-Prefix`, where it is a path.
-    private static func prefix(_ text: String?) -> String? {
-        guard let text, text.first == "/", !text.hasPrefix("//"), text.utf8.count <= 256,
-            text.split(separator: "/").allSatisfy({ PercentEncoding.encoded($0) == $0 })
-        else { return nil }
-        return text.last == "/" ? String(text.dropLast()) : text
+        var fields: [(name: String, value: String)] = [("last", last)]
+        if let count { fields.insert(("n", "\(count)"), at: 0) }
+        if let namespace = target["ns"] { fields.append(("ns", namespace)) }
+        return NextPage.link(path: path, fields, prefix: prefix)
     }
 }

@@ -4,6 +4,8 @@ import OCI
 /// Answers what refers to a manifest.
 struct ReferrerAnswers: Sendable {
     let content: any ServedContent
+    /// Where a proxy has the server, as it says itself.
+    var prefix: String?
 
     /// The largest list in one answer, in bytes: what clients take as a manifest.
     private static let maximumList = Manifest.maximumSize
@@ -29,7 +31,7 @@ struct ReferrerAnswers: Sendable {
         for referrer in referrers {
             let entry = Self.entry(referrer)
             if let listed, json.utf8.count + entry.utf8.count > Self.maximumList {
-                fields.append(("Link", Self.link(digest, address, after: listed, target)))
+                fields.append(("Link", link(digest, address, after: listed, target)))
                 break
             }
             json += (listed == nil ? "" : ",") + entry
@@ -54,17 +56,16 @@ struct ReferrerAnswers: Sendable {
         return "{\(members.joined(separator: ","))}"
     }
 
-    private static func link(
+    private func link(
         _ digest: Digest,
         _ address: Address,
         after last: Digest,
         _ target: RequestTarget
     ) -> String {
-        var query = ["last=\(PercentEncoding.encoded(last.description))"]
+        var fields: [(name: String, value: String)] = [("last", last.description)]
         for parameter in ["artifactType", "ns"] {
-            guard let value = target[parameter] else { continue }
-            query.append("\(parameter)=\(PercentEncoding.encoded(value))")
+            if let value = target[parameter] { fields.append((parameter, value)) }
         }
-        return "<./\(digest)?\(query.joined(separator: "&"))>; rel=\"next\""
+        return NextPage.link(path: "\(NextPage.path(of: address))/referrers/\(digest)", fields, prefix: prefix)
     }
 }

@@ -140,7 +140,8 @@ struct Responder: Sendable {
             return try await within(name, target) { try await blobs.blob(digest, of: $0, request, client) }
         case .referrers(let name, let digest):
             return try await within(name, target) {
-                try await ReferrerAnswers(content: content).referrers(of: digest, in: $0, target)
+                try await ReferrerAnswers(content: content, prefix: request.fields.forwardedPrefix)
+                    .referrers(of: digest, in: $0, target)
             }
         }
     }

@@ -143,6 +143,39 @@ struct PullThroughListTests {
         }
     }
 
+    @Test("The link to the rest of a long list of referrers is a whole path below a proxy's, and keeps the type")
+    func longReferrers() async throws {
+        let entries = (0..<3).map { number in
+            ReferrerEntry(
+                descriptor: SampleImage.artifact(of: image.top, content: "\(number)").top,
+                artifactType: "a/b",
+                annotations: ["x": String(repeating: "x", count: Manifest.maximumSize / 2)]
+            )
+        }
+        let name = "registry.example.com/app"
+        let path = "/v2/\(name)/referrers/\(image.digest)"
+        try await PullThroughFixture.with { fixture async throws in
+            fixture.upstream.change { $0.referrers = entries + [ReferrerEntry(descriptor: image.top)] }
+            let answers = ReferrerAnswers(content: fixture.content, prefix: "/mirror/")
+            let address = Address(repository: fixture.repository, name: name, namespace: nil)
+            var query: String? = "artifactType=a%2Fb"
+            var listed: [String] = []
+            while let asked = query {
+                let target = try #require(RequestTarget("\(path)?\(asked)"))
+                let response = try await answers.referrers(of: "\(image.digest)", in: address, target)
+                let link = response.fields.first { "\($0.name)" == "Link" }?.value
+                query = try link.map { text in
+                    let match = try #require(text.wholeMatch(of: /<\/mirror([^?]*)\?(.*)>; rel="next"/))
+                    #expect(match.1 == path)
+                    return String(match.2)
+                }
+                listed.append(asked)
+            }
+            let rest = entries.dropLast().map { "last=sha256%3A\($0.descriptor.digest.hex)&artifactType=a%2Fb" }
+            #expect(listed == ["artifactType=a%2Fb"] + rest)
+        }
+    }
+
     @Test(
         "Of a registry that is not asked what was pulled by digest is listed as well, or for one platform: it is answered",
         arguments: [true, false]
