@@ -13,6 +13,8 @@ package struct Store: Sendable {
     let looks = PendingLooks()
     /// Whether it was opened for reading alone, because it cannot be written.
     let isReadOnly: Bool
+    /// The index's file as it was opened.
+    private let indexFile: FileStatus?
 
     /// The time in seconds since 1970.
     var now: Int64 { configuration.now() }
@@ -35,6 +37,7 @@ package struct Store: Sendable {
         self.locks = locks
         self.index = index
         self.isReadOnly = isReadOnly
+        indexFile = try? directory.root.status(CacheIndex.fileName)
         lease = Lease(directory.leases)
         health = StoreHealth(clock: configuration.clock)
         let batch = CommitBatch(
@@ -69,15 +72,25 @@ package struct Store: Sendable {
         return store
     }
 
-    /// How often it is looked whether the directory is still the one that was opened.
+    /// How often it is looked whether the directory and the index are still those that were opened.
     private static let replacementInterval = Duration.seconds(5)
 
-    /// Ends the use of the cache when its directory is another one; returns then, or when the task is cancelled.
+    /// Ends the use of the cache when its directory or its index is another one; returns then, or when the task is cancelled.
     func endWhenReplaced() async {
         while (try? await configuration.pulse.sleep(for: Self.replacementInterval)) != nil {
-            guard directory.isReplaced else { continue }
-            let text = "its directory was removed or replaced while it was in use; open it again"
+            guard let part = directory.isReplaced ? "directory" : isIndexReplaced ? "index" : nil else { continue }
+            let text = "its \(part) was removed or replaced while it was in use; open it again"
             return health.end(with: CacheError(.inputOutput, "use the cache", path: directory.path, text))
+        }
+    }
+
+    /// Whether the index was removed, or another file has its name by now: what is written to this one nobody finds again.
+    private var isIndexReplaced: Bool {
+        guard let indexFile else { return false }
+        do throws(SystemError) {
+            return try directory.root.status(CacheIndex.fileName).map { !$0.isSameFile(as: indexFile) } ?? true
+        } catch {
+            return false
         }
     }
 }

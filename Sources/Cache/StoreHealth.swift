@@ -38,9 +38,10 @@ final class StoreHealth: Sendable {
 
     var isFailed: Bool { state.withLock { $0.failure != nil } }
 
-    /// Takes note of an error; one that says that the disk or the index fails ends the use of the cache.
+    /// Takes note of an error; one that says that the disk or the index fails, or that what is open is another one's by
+    /// now, ends the use of the cache.
     func note(_ error: CacheError) {
-        guard error.kind == .damagedIndex || error.code == EIO else { return }
+        guard error.kind == .damagedIndex || error.code == EIO || error.code == ESTALE else { return }
         end(with: error)
     }
 

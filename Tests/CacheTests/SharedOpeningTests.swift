@@ -118,6 +118,7 @@ struct SharedOpeningTests {
                 try remove("\(timed.path)/index.sqlite")
                 let error = await #expect(throws: CacheError.self) { try await cache.add(bytes(3000)) }
                 #expect(try #require(error).reason == "it was removed or replaced while it was in use; run this again")
+                #expect(throws: CacheError.self) { try cache.checkUsable() }
             }
             try await timed.open { try await $0.add(bytes(3000)) }
         }

@@ -92,6 +92,29 @@ struct StoreHealthTests {
         }
     }
 
+    @Test("So is one whose index is, although nothing is written", arguments: [true, false])
+    func replacedIndex(isMadeAnew: Bool) async throws {
+        try await TemporaryDirectory.with { path async throws in
+            let pulse = ManualClock()
+            var configuration = CacheConfiguration(directory: "\(path)/cache")
+            configuration.pulse = pulse
+            try await ContentCache.with(configuration) { cache async throws in
+                async let failure = cache.failure()
+                try await pulse.waitForSleepers()
+                pulse.advance(by: .seconds(5))
+                try await pulse.waitForSleepers()
+                try cache.checkUsable()
+                let index = "\(path)/cache/index.sqlite"
+                if isMadeAnew { try Files.write(Files.read(index), to: "\(path)/new") }
+                try Files.remove(index)
+                if isMadeAnew { #expect(rename("\(path)/new", index) == 0) }
+                pulse.advance(by: .seconds(5))
+                #expect("\(try #require(await failure))".contains("its index was removed or replaced"))
+                #expect(throws: CacheError.self) { try cache.checkUsable() }
+            }
+        }
+    }
+
     @Test("The holder of a lock is found in the system's table")
     func holder() async throws {
         let table = """

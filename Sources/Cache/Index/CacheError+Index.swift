@@ -22,8 +22,10 @@ extension CacheError {
             self.init(SystemError(call: "SQLite", code: system), action, path: path)
             return
         }
+        let isLost = (error as? DatabaseError)?.extendedResultCode == .SQLITE_READONLY_DBMOVED
         let (kind, reason) = Self.meaning(ofIndex: error, path)
-        self.init(kind, action, path: path, code: result == .SQLITE_IOERR ? EIO : nil, reason, cause: error)
+        let code = isLost ? ESTALE : result == .SQLITE_IOERR ? EIO : nil
+        self.init(kind, action, path: path, code: code, reason, cause: error)
     }
 
     private static func meaning(ofIndex error: any Error, _ path: String) -> (Kind, reason: String) {
