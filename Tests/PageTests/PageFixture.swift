@@ -166,7 +166,11 @@ private struct NoContent: ServedContent {
     ) async throws -> ServedBlob? { nil }
     func tags(of repository: RepositoryReference) async throws -> ServedList<TagName>? { nil }
     func repositories() async throws -> [RepositoryReference] { [] }
-    func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> ServedList<ReferrerEntry> {
+    func referrers(
+        of digest: Digest,
+        in repository: RepositoryReference,
+        artifactType: String?
+    ) async throws -> ServedList<ReferrerEntry> {
         ServedList([])
     }
     func quarantine(_ blob: BlobFile) async {}

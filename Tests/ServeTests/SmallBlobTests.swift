@@ -174,7 +174,11 @@ private struct CountingContent: ServedContent {
 
     func repositories() async throws -> [RepositoryReference] { [] }
 
-    func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> ServedList<ReferrerEntry> {
+    func referrers(
+        of digest: Digest,
+        in repository: RepositoryReference,
+        artifactType: String?
+    ) async throws -> ServedList<ReferrerEntry> {
         ServedList([])
     }
 

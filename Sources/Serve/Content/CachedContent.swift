@@ -84,9 +84,10 @@ package struct CachedContent: ServedContent {
 
     package func referrers(
         of digest: Digest,
-        in repository: RepositoryReference
+        in repository: RepositoryReference,
+        artifactType: String? = nil
     ) async throws -> ServedList<ReferrerEntry> {
-        ServedList(try await listReferrers(of: digest, in: repository))
+        ServedList(try await listReferrers(of: digest, in: repository).filtered(by: artifactType))
     }
 
     @concurrent

@@ -57,7 +57,18 @@ package protocol ServedContent: Sendable {
     func repositories() async throws -> [RepositoryReference]
 
     /// What names a manifest as its subject, in the order in which it is listed; empty for a manifest nobody knows.
-    func referrers(of digest: Digest, in repository: RepositoryReference) async throws -> ServedList<ReferrerEntry>
+    ///
+    /// - Parameters:
+    ///   - digest: the manifest.
+    ///   - repository: where it is.
+    ///   - artifactType: the type of those that are asked for; `nil` for all.
+    /// - Returns: the list.
+    /// - Throws: ``ServeError``; `CancellationError`.
+    func referrers(
+        of digest: Digest,
+        in repository: RepositoryReference,
+        artifactType: String?
+    ) async throws -> ServedList<ReferrerEntry>
 
     /// Puts a blob aside whose bytes turned out wrong.
     func quarantine(_ blob: BlobFile) async
@@ -84,6 +95,13 @@ package struct ServedList<Element: Sendable>: Sendable {
     package init(_ elements: [Element], warning: String? = nil) {
         self.elements = elements
         self.warning = warning
+    }
+}
+
+extension [ReferrerEntry] {
+    /// Those of one type; all for `nil`.
+    func filtered(by artifactType: String?) -> [ReferrerEntry] {
+        artifactType.map { type in filter { $0.artifactType == type } } ?? self
     }
 }
 

@@ -121,12 +121,13 @@ package final class PullThroughContent: ServedContent {
 
     package func referrers(
         of digest: Digest,
-        in repository: RepositoryReference
+        in repository: RepositoryReference,
+        artifactType: String? = nil
     ) async throws -> ServedList<ReferrerEntry> {
         guard let upstream = upstreams.upstream(of: repository) else {
-            return try await cached.referrers(of: digest, in: repository)
+            return try await cached.referrers(of: digest, in: repository, artifactType: artifactType)
         }
-        return try await lists.referrers(of: digest, in: repository, at: upstream)
+        return try await lists.referrers(of: digest, in: repository, artifactType, at: upstream)
     }
 
     /// Of registries that are not asked, those of which something can be pulled from here: nothing else of them is answered.

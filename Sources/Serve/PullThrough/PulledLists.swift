@@ -52,11 +52,13 @@ struct PulledLists: Sendable {
     func referrers(
         of digest: Digest,
         in repository: RepositoryReference,
+        _ artifactType: String?,
         at upstream: any Upstream
     ) async throws -> ServedList<ReferrerEntry> {
         do {
             let name = ImageReference(location: repository, digest: digest)
-            let held = referrerLists.isKept(name) ? nil : try await heldReferrers(of: digest, in: repository)
+            let held =
+                referrerLists.isKept(name) ? nil : try await heldReferrers(of: digest, in: repository, artifactType)
             let told = try await referrerLists.ask(name, at: repository.host, held: held) { [context] in
                 let entries = try await upstream.referrers(of: digest)
                 await context.keeping("a list of referrers is served, but cannot be kept", repository) { cache in
@@ -64,15 +66,19 @@ struct PulledLists: Sendable {
                 }
                 return entries
             }
-            return list(told.answer ?? [], isStale: told.source == .stale)
+            return list((told.answer ?? []).filtered(by: artifactType), isStale: told.source == .stale)
         } catch {
             throw try context.failure(error)
         }
     }
 
     /// What the cache has of them; an empty list would say that there is no signature.
-    private func heldReferrers(of digest: Digest, in repository: RepositoryReference) async throws -> [ReferrerEntry]? {
-        let held = try await context.cached.referrers(of: digest, in: repository).elements
+    private func heldReferrers(
+        of digest: Digest,
+        in repository: RepositoryReference,
+        _ artifactType: String?
+    ) async throws -> [ReferrerEntry]? {
+        let held = try await context.cached.referrers(of: digest, in: repository, artifactType: artifactType).elements
         return held.isEmpty ? nil : held
     }
 

@@ -15,14 +15,12 @@ struct ReferrerAnswers: Sendable {
     /// OCI distribution-spec 1.1.1, "Listing Referrers".
     func referrers(of text: String, in address: Address, _ target: RequestTarget) async throws -> Response {
         guard let digest = try? Digest(text) else { return .invalidDigest(text) }
-        let served = try await content.referrers(of: digest, in: address.repository)
+        let type = target["artifactType"]
+        let served = try await content.referrers(of: digest, in: address.repository, artifactType: type)
         var referrers = served.elements
         var fields: [(name: StaticString, value: String)] = [("Content-Type", MediaType.ociIndex.description)]
         if let warning = served.warning { fields.append(("Warning", warning)) }
-        if let type = target["artifactType"] {
-            referrers.removeAll { $0.artifactType != type }
-            fields.append(("OCI-Filters-Applied", "artifactType"))
-        }
+        if type != nil { fields.append(("OCI-Filters-Applied", "artifactType")) }
         if let last = target["last"], let index = referrers.firstIndex(where: { "\($0.descriptor.digest)" == last }) {
             referrers.removeSubrange(...index)
         }

@@ -143,6 +143,30 @@ struct PullThroughListTests {
         }
     }
 
+    @Test("A refusal is no empty list of the type that is asked for: the cache has none of it, or the last list had")
+    func heldOfOneType() async throws {
+        let signature = SampleImage.artifact(of: image.top, type: "application/vnd.example.signature")
+        try await PullThroughFixture.with { fixture async throws in
+            try fixture.upstream.load(signature)
+            _ = try await fixture.manifest(named: signature.digest)
+            try await fixture.cache.referrers.set(of: image.digest, in: fixture.repository, to: [signature.top])
+            let ask = { (type: String?) in
+                try await fixture.content.referrers(of: image.digest, in: fixture.repository, artifactType: type)
+            }
+            fixture.upstream.change { $0.failure = .down }
+            let held = try await ask("application/vnd.example.signature")
+            #expect(held.elements.map(\.descriptor) == [signature.top] && held.warning != nil)
+            await #expect(throws: ServeError.self) { _ = try await ask("application/spdx+json") }
+            fixture.upstream.change { $0.failure = nil }
+            fixture.clock.advance(by: .seconds(11))
+            #expect(try await ask(nil).elements.isEmpty)
+            fixture.upstream.change { $0.failure = .down }
+            fixture.clock.advance(by: .seconds(301))
+            let last = try await ask("application/spdx+json")
+            #expect(last.elements.isEmpty && last.warning != nil)
+        }
+    }
+
     @Test("The link to the rest of a long list of referrers is a whole path below a proxy's, and keeps the type")
     func longReferrers() async throws {
         let entries = (0..<3).map { number in
