@@ -68,6 +68,7 @@ final class PulledManifests: Sendable {
                 }
                 return await keep(manifest, as: .tag(tag), of: repository)
             }
+            await keepNow(told, name, as: .tag(tag), of: repository)
             let isHit = told.answer?.manifest.descriptor == held.newest?.descriptor
             guard told.source == .stale, let last = told.answer?.manifest else { return served(told, isHit: isHit) }
             let manifest = try await pullable(last, held, isOutOfReach: isOutOfReach(repository.host, upstream))
@@ -96,6 +97,7 @@ final class PulledManifests: Sendable {
                 [self] in
                 try await fetch(.digest(digest), of: repository, at: upstream)
             }
+            await keepNow(told, name, as: .digest(digest), of: repository)
             return served(told, isHit: false, isTag: false)
         } catch {
             throw try context.failure(error)
@@ -190,6 +192,17 @@ final class PulledManifests: Sendable {
     ) async throws -> Heard? {
         guard let manifest = try await upstream.manifest(reference) else { return nil }
         return await keep(manifest, as: reference, of: repository)
+    }
+
+    /// Tries once more to keep what could not be kept when it was heard.
+    private func keepNow(
+        _ told: Question<ImageReference, Heard>.Told,
+        _ name: ImageReference,
+        as reference: Reference,
+        of repository: RepositoryReference
+    ) async {
+        guard told.source != .upstream, let heard = told.answer, !heard.isKept else { return }
+        question.handOver(await keep(heard.manifest, as: reference, of: repository), of: name)
     }
 
     /// Stores a manifest and names it.

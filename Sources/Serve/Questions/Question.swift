@@ -30,7 +30,7 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     private struct Known: Sendable {
         /// Whether there is something; `nil` where that has not been heard.
         var exists: Bool?
-        /// What had the name in the cache when it was heard that there is nothing.
+        /// What had the name in the cache when that was heard, and what was heard: what gets it later is newer.
         var names: Set<Digest> = []
         /// What the answer is called: what who asks has is the answer only where it is called the same.
         var digest: Digest?
@@ -106,17 +106,25 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     /// - Parameters:
     ///   - answer: `nil` for what does not exist.
     ///   - key: what it is about.
-    ///   - names: what has that name in the cache: what gets it later is no part of an absence.
+    ///   - names: what has that name in the cache: what gets it later is newer.
     func learn(_ answer: Answer?, of key: Key, beside names: Set<Digest> = []) {
         let lifetime = answer == nil ? lifetimes.absence : lifetimes.answer
+        let digest = answer.flatMap(name)
         let known = Known(
             exists: answer != nil,
-            names: names,
-            digest: answer.flatMap(name),
+            names: digest.map { names.union([$0]) } ?? names,
+            digest: digest,
             answer: answer,
             until: time.now() + lifetime
         )
         keep(known, of: key)
+    }
+
+    /// Takes note that who asks has an answer from now on that had to be kept here.
+    func handOver(_ answer: Answer, of key: Key) {
+        guard var former = known[key], let digest = former.digest, digest == name(answer) else { return }
+        former.answer = answer
+        keep(former, of: key)
     }
 
     /// The answer, from what is known or from the upstream.
@@ -163,19 +171,18 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
             try Task.checkCancellation()
             if let older { return Told(answer: older, source: .stale) }
             guard let error = error as? UpstreamError, refusal != nil || !hasAskedOthers, former?.exists != false,
-                let answer = try await hearOthers(key, host, { try await standIn(error) })
+                let answer = try await hearOthers(key, host, names, { try await standIn(error) })
             else { throw error }
             return Told(answer: answer, source: .stale)
         }
     }
 
-    /// What is known, but for an absence that is older than what has got the name here since.
+    /// What is known, but for what was heard before something else got the name here.
     private func former(_ key: Key, _ names: Set<Digest>) -> Known? {
-        guard var former = known[key] else { return nil }
-        if former.exists == false, !names.isSubset(of: former.names) {
-            former.exists = nil
-            former.until = .zero
-        }
+        guard var former = known[key], !names.isSubset(of: former.names) else { return known[key] }
+        if former.exists == false { former.exists = nil }
+        former.answer = nil
+        former.until = .zero
         return former
     }
 
@@ -196,11 +203,14 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     private func hearOthers(
         _ key: Key,
         _ host: RegistryHost,
+        _ names: Set<Digest>,
         _ ask: @escaping @Sendable () async throws -> Answer?
     ) async throws -> Answer? {
         try await standIns.value(for: key, about: host.description) { [self] in
             let answer = try await inFull(host, ask)
-            if let answer, known[key]?.exists == nil { keep(Known(answer: answer, until: .zero), of: key) }
+            if let answer, known[key]?.exists == nil {
+                keep(Known(names: names, answer: answer, until: .zero), of: key)
+            }
             return answer
         }
     }

@@ -32,12 +32,15 @@ struct HeardTagTests {
         }
     }
 
-    @Test("While its upstream is down the newer of both answers, as stale")
-    func down() async throws {
+    @Test("While its upstream is down the newer of both answers, as stale", arguments: [true, false])
+    func down(isKept: Bool) async throws {
         try await PullThroughFixture.with { fixture async throws in
             try fixture.upstream.load(index, as: "1")
+            let lock = "\(fixture.path)/locks/\(index.digest.hex.prefix(2))"
+            if !isKept { try Files.makeDirectory(lock) }
             _ = try await fixture.manifest("1")
             try await fixture.cache.load(other, as: name)
+            if !isKept { try Files.remove(lock) }
             fixture.upstream.change { $0.failure = .down }
             for _ in 0..<2 {
                 let served = try #require(try await fixture.manifest("1"))
@@ -57,6 +60,31 @@ struct HeardTagTests {
             let requests = fixture.upstream.requests
             #expect(try await fixture.manifest("1")?.manifest.descriptor == index.top)
             #expect(fixture.upstream.requests == requests)
+        }
+    }
+
+    @Test(
+        "A manifest that could not be kept is by the next request after it can, and nobody is asked",
+        arguments: [true, false]
+    )
+    func keptLater(isTag: Bool) async throws {
+        try await PullThroughFixture.with { fixture async throws in
+            try fixture.upstream.load(other, as: "1")
+            let ask = { try await isTag ? fixture.manifest("1") : fixture.manifest(named: other.digest) }
+            let lock = "\(fixture.path)/locks/\(other.digest.hex.prefix(2))"
+            try Files.makeDirectory(lock)
+            #expect(try await ask()?.manifest.descriptor == other.top)
+            let requests = fixture.upstream.requests
+            #expect(try await ask()?.manifest.descriptor == other.top)
+            #expect(try fixture.cache.manifest(other.digest) == nil)
+            try Files.remove(lock)
+            for _ in 0..<2 {
+                #expect(try await ask()?.manifest.descriptor == other.top)
+                #expect(try fixture.cache.manifest(other.digest)?.descriptor == other.top)
+            }
+            #expect(fixture.upstream.requests == requests)
+            let named = try await fixture.cache.names.resolveAny("1", in: fixture.repository)
+            #expect(named == (isTag ? other.top : nil))
         }
     }
 }
