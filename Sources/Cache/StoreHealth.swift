@@ -12,6 +12,8 @@ final class StoreHealth: Sendable {
     static let unreadableLimit = 3
     /// How long one that cannot be read counts: a server runs for months.
     private static let memory = Duration.seconds(3600)
+    /// More damaged files than are left in their places on any disk that is of use.
+    private static let damagedLimit = 10_000
     /// How long a download counts that was refused its place after readers had been told that it comes.
     private static let refusalMemory = Duration.seconds(30)
 
@@ -20,6 +22,8 @@ final class StoreHealth: Sendable {
         /// When each was found.
         var unreadable: [Digest: Duration] = [:]
         var refusal: (error: CacheError, time: Duration)?
+        /// Files that hold other bytes than their names say.
+        var damaged: Set<FileStatus.Version> = []
     }
 
     /// Says once what ended the use of the cache.
@@ -63,6 +67,16 @@ final class StoreHealth: Sendable {
             for digest in digests { state.unreadable[digest] = nil }
         }
     }
+
+    /// Takes note that a file holds other bytes than its name says: for as long as it is the same one, its blob is not here.
+    func noteDamaged(_ file: FileStatus.Version) {
+        state.withLock { state in
+            if state.damaged.count >= Self.damagedLimit { state.damaged = [] }
+            state.damaged.insert(file)
+        }
+    }
+
+    func isDamaged(_ file: FileStatus.Version) -> Bool { state.withLock { $0.damaged.contains(file) } }
 
     /// Takes note that readers of a download were cut off because the disk refused its bytes, whatever room it tells of.
     func noteCutOff(_ error: CacheError) {

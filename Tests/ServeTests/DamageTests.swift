@@ -99,6 +99,32 @@ struct DamageTests {
         }
     }
 
+    @Test("What is damaged and cannot be put aside is not here, nor its image, until the file is another one")
+    func inPlace() async throws {
+        try await Self.with { served async throws in
+            for part in [Self.large, Self.small] {
+                let digest = part.descriptor.digest
+                try damage(part, in: served, at: 10)
+                let lock = "\(served.path)/locks/\(digest.hex.prefix(2))"
+                try Files.remove(lock)
+                // Nobody can lock it.
+                try Files.makeDirectory(lock)
+                _ = try await served.get(uri(part))
+                #expect(Files.exists(served.file(digest)))
+                for headers in [[:], ["Range": "bytes=0-9"]] as [HeaderList] {
+                    #expect(try await served.get(uri(part), headers).status == 404)
+                }
+                for uri in [uri(part), "/v2/app/manifests/1"] {
+                    #expect(try await served.client().request("HEAD", uri).status == 404)
+                }
+                try Files.remove(served.file(digest))
+                try Files.write(part.source.buffer, to: served.file(digest))
+                #expect(try await served.get(uri(part)).body == part.source.buffer)
+                #expect(try await served.client().request("HEAD", "/v2/app/manifests/1").status == 200)
+            }
+        }
+    }
+
     @Test("A blob whose file is gone is unknown to GET and HEAD")
     func gone() async throws {
         try await Self.with { served async throws in

@@ -11,24 +11,29 @@ package struct BlobStore: Sendable {
     ///
     /// - Throws: ``CacheError`` when that cannot be found out: then it may be there.
     package func contains(_ descriptor: Descriptor) throws(CacheError) -> Bool {
-        try store.directory.blobs.contains(descriptor)
+        guard let status = try store.directory.blobs.status(of: descriptor.digest) else { return false }
+        return status.isRegular && status.size == descriptor.size && !store.health.isDamaged(status.version)
     }
 
     /// A committed blob by its digest alone; looks at the file system alone.
     ///
-    /// - Returns: `nil` when it is not there.
+    /// - Returns: `nil` when it is not there, or was found damaged and could not be put aside.
     /// - Throws: ``CacheError`` when the file cannot be opened, or several others could not be read.
     package func file(_ digest: Digest) throws(CacheError) -> BlobFile? {
         try store.health.check()
-        return try store.directory.blobs.open(digest) { file throws(SystemError) in
+        let file = try store.directory.blobs.open(digest) { file throws(SystemError) in
             try BlobFile(digest, file, store.health)
         }
+        guard let file, !store.health.isDamaged(file.version) else { return nil }
+        return file
     }
 
     /// Which file is a committed blob at this moment, without opening it; as ``file(_:)``.
     package func version(of digest: Digest) throws(CacheError) -> FileStatus.Version? {
         try store.health.check()
-        guard let status = try store.directory.blobs.status(of: digest), status.isRegular else { return nil }
+        guard let status = try store.directory.blobs.status(of: digest), status.isRegular,
+            !store.health.isDamaged(status.version)
+        else { return nil }
         return status.version
     }
 

@@ -24,7 +24,7 @@ struct Quarantine: Sendable {
     /// - Throws: ``CacheError`` (`locked`) where that lasts longer than the lock timeout: then the file is in its place.
     @discardableResult
     func putAside(_ file: OpenFile, _ digest: Digest) async throws -> Outcome {
-        guard isPossible(digest) else { return .kept }
+        guard isPossible(digest, file) else { return .kept }
         let lock = try await store.locks.acquire(StoreLocks.shard(digest), .exclusive)
         defer { lock.unlock() }
         let outcome = try move(file, digest)
@@ -53,7 +53,7 @@ struct Quarantine: Sendable {
 
     @discardableResult
     private func putAside(_ file: OpenFile, _ digest: Digest, within patience: Duration) throws -> Outcome {
-        guard isPossible(digest) else { return .kept }
+        guard isPossible(digest, file) else { return .kept }
         let name = StoreLocks.shard(digest)
         let end = ContinuousClock.now + patience
         while true {
@@ -66,9 +66,12 @@ struct Quarantine: Sendable {
         }
     }
 
-    private func isPossible(_ digest: Digest) -> Bool {
+    /// Whether what stands in a blob's place may be put aside; a file that turned out damaged is remembered, as it may have
+    /// to stay.
+    private func isPossible(_ digest: Digest, _ damaged: OpenFile? = nil) -> Bool {
         // Nothing is put aside once the disk fails: what it says of a file then need not be so.
         guard !store.health.isFailed else { return false }
+        if let version = try? damaged?.status().version { store.health.noteDamaged(version) }
         guard store.isReadOnly else { return true }
         store.configuration.logger.warning(
             "a blob is damaged, and cannot be put aside because the cache is only read",
