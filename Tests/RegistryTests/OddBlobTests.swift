@@ -73,6 +73,31 @@ struct OddBlobTests {
         }
     }
 
+    @Test("A HEAD that says that something is empty is believed of what is: of all else a GET tells what it is")
+    func doubtsEmptiness() async throws {
+        let image = SampleImage.image()
+        let (nothing, lost) = (ByteSource.random(seed: 34, count: 0), ByteSource.random(seed: 35, count: 100))
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            for (held, named) in [(Self.source, Self.source), (nothing, nothing), (nothing, lost)] {
+                registry.store.putBlob(.bytes(held), named.descriptor.digest, in: "library/app")
+            }
+            registry.script(RequestMatch("HEAD", .any, times: nil), .header("Content-Length", "0"))
+            try await withClient { client async throws in
+                let (source, target) = (client.pull(registry), client.push(registry))
+                #expect(try await source.resolve(.tag("v1")) == image.top)
+                #expect(try await source.blobSize(Self.source.descriptor.digest) == Int64(Self.source.count))
+                await #expect(throws: RegistryError.self) { _ = try await source.blobSize(lost.descriptor.digest) }
+                #expect(try await target.contains(Self.source.descriptor))
+                #expect(try await !target.contains(lost.descriptor))
+                let count = registry.requests.count
+                #expect(try await source.blobSize(nothing.descriptor.digest) == 0)
+                #expect(try await target.contains(nothing.descriptor))
+                #expect(registry.requests.dropFirst(count).map(\.method) == ["HEAD", "HEAD"])
+            }
+        }
+    }
+
     @Test("Where each answer has an entity tag of its own the blob is gone on with all the same")
     func changesTags() async throws {
         let tags = Watched(0)

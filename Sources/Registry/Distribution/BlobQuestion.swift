@@ -1,3 +1,4 @@
+import NIOCore
 import NIOHTTP1
 import OCI
 
@@ -14,12 +15,20 @@ struct BlobQuestion {
     }
 
     func isThere(size: Int64) async throws -> Bool {
+        let length: Int64?
         do {
             let head = try await head()
             // A page for people is no blob, whatever its status.
-            return head.status == 200 && !head.isWebPage && head.contentLength.map { $0 == size } ?? true
+            guard head.status == 200, !head.isWebPage else { return false }
+            length = head.contentLength
         } catch let error as RegistryError where error.isRefusalOfHEAD {
             return try await firstByte { $0.status != 404 }
+        }
+        guard length == 0, size > 0 else { return length.map { $0 == size } ?? true }
+        do {
+            return try await firstByte { [200, 206].contains($0.status) && (Self.wholeSize($0) ?? size) == size }
+        } catch let error as RegistryError where error.isRefusalToTell {
+            return false
         }
     }
 
@@ -27,15 +36,20 @@ struct BlobQuestion {
         do {
             let head = try await head()
             if head.status == 404 { return nil }
-            if !head.isWebPage, let length = head.contentLength { return length }
+            if !head.isWebPage, let length = credible(head.contentLength) { return length }
         } catch let error as RegistryError where error.isRefusalOfHEAD {}
         return try await firstByte { response in
             if response.status == 404 { return nil }
-            guard let size = Self.wholeSize(response) else {
+            guard let size = credible(Self.wholeSize(response)) else {
                 throw context.error(.protocolViolation, "the answer does not tell the blob's size")
             }
             return size
         }
+    }
+
+    /// A length, unless it is that of nothing and the blob is not: some count the body that an answer to HEAD lacks.
+    private func credible(_ length: Int64?) -> Int64? {
+        length == 0 && digest != Digest.of(ByteBuffer(), algorithm: digest.algorithm) ? nil : length
     }
 
     private func head() async throws -> HTTPResponse {

@@ -71,7 +71,9 @@ struct ManifestQuestion {
     }
 
     private func descriptor(_ response: HTTPResponse) -> Descriptor? {
-        guard response.hasIdentityCoding, let digest = response.saidDigest, let size = response.contentLength,
+        // Some count the body that an answer to HEAD lacks.
+        guard response.hasIdentityCoding, let digest = response.saidDigest,
+            let size = response.contentLength, size > 0,
             let type = response.header("Content-Type").flatMap({ try? MediaType($0) }), type.isManifest
         else { return nil }
         if case .digest(let wanted) = reference, wanted != digest { return nil }
