@@ -128,6 +128,42 @@ struct CommandLineTests {
         }
     }
 
+    @Test(
+        "Of a configuration that is read from a stream the paths begin where the program was started",
+        arguments: [
+            "cat etc/c | \"$imglife\" -c /dev/stdin --check", "\"$imglife\" -c /dev/stdin --check <etc/c",
+            "cat etc/c | \"$imglife\" -c /dev/fd/3 --check 3<&0", "\"$imglife\" -c /proc/self/fd/0 --check <etc/c",
+            "mkfifo etc/pipe; cat etc/c >etc/pipe & \"$imglife\" -c etc/pipe --check",
+        ]
+    )
+    func streams(command: String) async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure("")
+            let text = "sync: {entries: [{source: a.io/b, target: c.io/d, tag: t}]}\n"
+            let data = "lifecycle: {eol_data_file: data.yaml, eol_provider: local}\n"
+            try Files.write(text + data, to: "\(workspace.path)/etc/c")
+            try Files.write("alpine: [{cycle: '3.9', eol: 2020-11-01}]\n", to: "\(workspace.path)/data.yaml")
+            let result = try await workspace.shell(command)
+            #expect(result.status == 0, "\(result.errors)")
+            // A file that happens to have such a name is one.
+            #expect(try await workspace.run("-c", "etc/c", "--check").status == 78)
+        }
+    }
+
+    @Test("Hooks get a variable of the surroundings as it is, although it is not UTF-8")
+    func foreignVariable() async throws {
+        try await Self.with { workspace, registry async throws in
+            let hook = "  hooks: {post_sync: [{cmd: 'printf %s \"$ODD\" >odd'}]}\n"
+            let entry =
+                "    - {source: \(registry.place("up/app")), target: \(registry.place("down/app")), tag: 1.0.0}\n"
+            try workspace.configure("sync:\n\(hook)  entries:\n\(entry)")
+            let result = try await workspace.shell(
+                "ODD=$(printf 'a\\377b') \"$imglife\" sync >out && od -An -tx1 odd"
+            )
+            #expect(result.output == " 61 ff 62\n", "\(result.errors)")
+        }
+    }
+
     @Test("Log levels and formats come from the environment where no flag is given")
     func logging() async throws {
         try await Self.with { workspace, _ async throws in

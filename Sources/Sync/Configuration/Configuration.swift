@@ -19,7 +19,7 @@ package struct Configuration: Sendable {
     package var warnings: [ConfigurationProblem] = []
     /// What the file names outside of itself, in the order in which it was read.
     package var mentions: [Mention] = []
-    /// Where the file lies, without a slash at the end; `.` for standard input and bare names.
+    /// Where the file lies, without a slash at the end; `.` for streams and bare names.
     package var directory: String
 
     /// A value that names a file, or a command with the program that it runs.

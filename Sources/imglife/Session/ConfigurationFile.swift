@@ -9,6 +9,15 @@ enum ConfigurationFile {
     /// Other tools' files are larger: lists of materials above all.
     static let foreignLimit = 256 << 20
 
+    /// Whether it is standard input or another stream, or named by a descriptor: no file lies beside that.
+    static func isStream(_ file: String) -> Bool {
+        guard file != "-", file.wholeMatch(of: #//dev/stdin|/dev/fd/\d+|/proc/[^/]+/fd/\d+/#) == nil else {
+            return true
+        }
+        var status = stat()
+        return stat(file, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
+    }
+
     /// - Throws: ``MissingConfiguration``.
     static func read(_ file: String, limit: Int = Self.limit) throws(MissingConfiguration) -> String {
         let descriptor = file == "-" ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC)

@@ -21,7 +21,10 @@ extension Configuration {
     /// - Throws: ``ForeignConfiguration``, `ConfigurationError`.
     static func recognizing(yaml: String, file: String, needsEntries: Bool) throws -> Configuration {
         do throws(ConfigurationError) {
-            return try Configuration(yaml: yaml, file: file == "-" ? "<stdin>" : file, needsEntries: needsEntries)
+            let name = file == "-" ? "<stdin>" : file
+            var configuration = try Configuration(yaml: yaml, file: name, needsEntries: needsEntries)
+            if ConfigurationFile.isStream(file) { configuration.directory = "." }
+            return configuration
         } catch {
             guard let format = ForeignFormat.recognize(yaml) else { throw error }
             throw ForeignConfiguration(file: file, format: format)
