@@ -133,6 +133,27 @@ struct InterruptionTests {
         }
     }
 
+    @Test("A run that is stopped while it waits for the end-of-life service tells what it has come to")
+    func stoppedBeforeFigures() async throws {
+        try await Mirror.with { mirror async throws in
+            let gate = Gate()
+            let service = mirror.upstream
+            service.script(.init("GET", .exactly("/api/alpine.json"), times: nil), .holdHead(gate))
+            let tracked = "lifecycle: {product: alpine, track: minor}"
+            let entry = Entry(service.place("up/app"), to: mirror.target.place("down/app"), "tag: '1'", tracked)
+            try mirror.workspace.configure(entry, head: "lifecycle: {eol_url: '\(service.url)'}\n")
+            let result = try await mirror.workspace.interrupting("--metrics-file m.prom") { program async throws in
+                try await gate.waitForArrivals()
+                try program.send(SIGINT)
+            }
+            #expect(result.status == 130)
+            #expect(result.counts == [1, 1, 0, 0], "\(result.output)\(result.errors)")
+            let metrics = try Files.text("\(mirror.workspace.path)/m.prom")
+            #expect(metrics.contains(#"imglife_sync_tags{status="synced"} 1"#), "\(metrics)")
+            gate.open()
+        }
+    }
+
     @Test("Two runs on one cache download a blob once")
     func together() async throws {
         try await Self.stalling(after: 1 << 20) { workspace, registry, valve async throws in

@@ -132,7 +132,8 @@ struct SyncCommand: Subcommand {
                     return (report, await upkeep.afterRun(report, wasWhole: entries.isEmpty && !offline))
                 }
             }
-        let lifecycle = try await session.lifecycleFigures(of: report, isOffline: offline)
+        // Who stops the program meanwhile wants no figures any more, but what the run has come to.
+        let lifecycle = try? await session.lifecycleFigures(of: report, isOffline: offline)
         // Neither waits for the other: both may be on a disk that is full.
         let measured = Result { try measure.tell(report, hasFailed: failure != nil) }
         try tell(report, lifecycle, session)
