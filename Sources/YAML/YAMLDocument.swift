@@ -27,12 +27,7 @@ package struct YAMLDocument {
         guard text.utf8.count <= Self.maximumBytes else {
             throw YAMLFailure(position: .start, message: "the file is longer than 1 MiB")
         }
-        guard !AliasGuard.mayExplode(text) else {
-            throw YAMLFailure(
-                position: .start,
-                message: "too many YAML aliases together with keys that are not scalars"
-            )
-        }
+        try AliasGuard.check(text)
         var composer = DuplicateTolerantComposer(text: text)
         let node = try composer.compose()
         var walk = Walk(markers: composer.markers)

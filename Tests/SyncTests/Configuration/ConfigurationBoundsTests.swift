@@ -25,15 +25,17 @@ struct ConfigurationBoundsTests {
     @Test(
         "A bomb in a key is refused before anything hashes it",
         arguments: [
-            "  ? *a9\n  : x\n", "  *a9 : x\n", "  ? [*a9]\n  : x\n", "  x: { [*a9]: y }\n", "  ? - *a9\n  : x\n",
-            "  x: { [[\"]\", *a9]] : y }\n", "  x: { {a: *a9}: y }\n", "  ? # comment\n    *a9\n  : x\n",
+            ("  ? *a9\n  : x\n", "12:5"), ("  *a9 : x\n", "12:3"), ("  ? [*a9]\n  : x\n", "12:6"),
+            ("  x: { [*a9]: y }\n", "12:9"), ("  ? - *a9\n  : x\n", "12:7"), ("  x: { [[\"]\", *a9]] : y }\n", "12:15"),
+            ("  x: { {a: *a9}: y }\n", "12:12"), ("  ? # comment\n    *a9\n  : x\n", "13:5"),
+            ("  x: [*a9:y]\n", "12:7"), ("  x: {*a9:\"y\"}\n", "12:7"), ("  x: [ '*', \"\\\"*\", *a9: y]\n", "12:20"),
         ]
     )
-    func bombInKeys(end: String) {
+    func bombInKeys(end: String, place: String) {
         let problems = ConfigurationProblemTests.problems(Self.bomb(levels: 9, width: 9, end: end))
         #expect(
             problems == [
-                "imglife.yaml:1:1: too many YAML aliases together with keys that are not scalars"
+                "imglife.yaml:\(place): too many YAML aliases together with keys that are not scalars"
             ]
         )
     }
@@ -48,6 +50,36 @@ struct ConfigurationBoundsTests {
             yaml += "      hooks: { post_sync: [{ cmd: 'echo \"${IMGLIFE_TARGET}: done? yes\"' }] }\n"
         }
         #expect(try Configuration(yaml: yaml, file: "imglife.yaml").entries.count == 400)
+    }
+
+    @Test(
+        "What looks like an alias, and a key, in comments and texts is none",
+        arguments: [
+            "# *NOTE*: keep this sorted", "# *p: [*p]: ? *p", "x-a: 'a # *p: b'", "x-a: \"new: *p: see\"",
+            "x-a: |\n  *p: x",
+            "x-a: it's [*p]\nx-b: isn't", "x-a: a\n  '\n  *p",
+        ]
+    )
+    func noAliases(line: String) throws {
+        var yaml = "\(line)\nx-p: &p [linux/amd64]\nsync:\n  entries:\n"
+        for index in 0..<20 { yaml += "    - {source: a.io/b, target: c.io/d\(index), tag: x, platforms: *p}\n" }
+        #expect(try Configuration(yaml: yaml, file: "imglife.yaml").entries.count == 20)
+    }
+
+    @Test("What is no YAML is told as such beside many aliases")
+    func brokenBesideAliases() {
+        let problems = ConfigurationProblemTests.problems(Self.bomb(levels: 3, width: 9, end: "  b: *none\n"))
+        #expect(problems.count == 1 && problems[0].contains("undefined alias"), "\(problems)")
+    }
+
+    @Test("Merging a large mapping takes no longer than reading it")
+    func largeMerge() {
+        let own = (0..<15_000).map { "    o\($0): 1\n" }.joined()
+        let merged = (0..<15_000).map { "    m\($0): 1\n" }.joined()
+        let clock = ContinuousClock.now
+        let yaml = "build:\n  a: &a\n\(merged)  b:\n    <<: *a\n\(own)" + ConfigurationTests.minimal(tag: "x")
+        #expect(ConfigurationProblemTests.problems(yaml).isEmpty)
+        #expect(ContinuousClock.now - clock < .seconds(20))
     }
 
     @Test("A file of more than 1 MiB is refused")
