@@ -67,6 +67,23 @@ struct PlanCommandTests {
         }
     }
 
+    @Test(
+        "A reader that goes away does not turn a failure into a success",
+        .requires(.tool("mkfifo")),
+        arguments: ["plan", "plan --output json", "sync --list", "plan --explain"]
+    )
+    func readerGone(command: String) async throws {
+        try await Mirror.with { mirror async throws in
+            let source = mirror.upstream.place("up/none")
+            try mirror.workspace.configure(Entry(source, to: mirror.target.place("down/x"), Entry.all))
+            let line = command.hasSuffix("explain") ? "\(command) \(source):1" : command
+            let result = try await mirror.workspace.shell(
+                "mkfifo go; { read -r _ <go; \"$imglife\" \(line); echo $? >status; } | { exec <&-; echo >go; }; cat status"
+            )
+            #expect(result.output == "1\n", "\(result.errors)")
+        }
+    }
+
     @Test("A fixed tag is explained without a list, and what another entry wants at its place is told")
     func explainedFixed() async throws {
         try await Mirror.with { mirror async throws in

@@ -233,7 +233,7 @@ struct SyncCommand: Subcommand {
     ) async throws {
         let plan = try await session.syncer(client, cache, options).list()
         let document = PlanDocument(plan, of: session.configuration, kind: .list)
-        try StandardOutput.show(output == .json ? CacheDocument.text(document) : document.list)
+        try StandardOutput.offer(output == .json ? CacheDocument.text(document) : document.list)
         if plan.failures > 0 { throw Failure.failed }
     }
 }

@@ -90,15 +90,15 @@ struct PlanCommand: Subcommand {
         let document = PlanDocument(plan, of: session.configuration, kind: .plan)
         let isFailing = explain.map(document.isFailing) ?? (plan.failures > 0)
         switch output {
-        case .json: try StandardOutput.show(CacheDocument.text(document))
+        case .json: try StandardOutput.offer(CacheDocument.text(document))
         case .text:
             if let explain, let tag = explain.tag {
-                try StandardOutput.show(document.explanation(of: "\(tag)", from: "\(explain.location)"))
+                try StandardOutput.offer(document.explanation(of: "\(tag)", from: "\(explain.location)"))
             } else {
                 let terminal = Terminal(descriptor: 1)
                 var text = PlanText(document: document, style: .standardOutput(session.environment))
                 text.width = terminal.isTerminal ? terminal.size.columns : nil
-                try StandardOutput.show(text.text)
+                try StandardOutput.offer(text.text)
             }
         }
         if isFailing { throw Failure.failed }
