@@ -51,7 +51,7 @@ struct LifecycleCycleTests {
     @Test(
         "Documents that are not a product's cycles",
         arguments: [
-            "", "{}", "null", "<html>", "[1]", "[{}]", #"[{"cycle": null}]"#, #"[{"cycle": ""}]"#,
+            "", "{}", "null", "<html>", "[]", "[1]", "[{}]", #"[{"cycle": null}]"#, #"[{"cycle": ""}]"#,
             #"[{"cycle": "1"}, {"cycle": "1"}]"#, #"[{"cycle": "1", "cycle": "2"}]"#, #"[{"cycle": "a\u001bb"}]"#,
             #"[{"cycle": "1"}"#, #"{"message": "Product not found"}"#,
             "[{\"cycle\": \"" + String(repeating: "1", count: 129) + "\"}]",

@@ -127,7 +127,7 @@ struct LifecycleUpdateTests {
 
     @Test(
         "An answer that is no list of cycles leaves the copy as it is",
-        arguments: ["", "<html>", "{}", "[{}]", #"[{"cycle": "1"}"#]
+        arguments: ["", "<html>", "{}", "[]", "[{}]", #"[{"cycle": "1"}"#]
     )
     func garbage(text: String) async throws {
         let source = ScriptedSource(["a": ScriptedSource.json(text)])
@@ -203,7 +203,7 @@ struct LifecycleUpdateTests {
     func unwritableFile() async throws {
         try await TemporaryDirectory.with { directory in
             let path = "\(directory)/missing/eol-data.yaml"
-            let source = ScriptedSource(["alpine": ScriptedSource.json("[]")])
+            let source = ScriptedSource(["alpine": ScriptedSource.json(#"[{"cycle": "1"}]"#)])
             let result = try await update(source).run(file: LifecycleDataFile(path: path), products: ["alpine"])
             #expect(result.warnings.map(\.description) == ["cannot write \(path): No such file or directory"])
             #expect(result.warnings.map(\.kind) == [.unwritableFile])

@@ -6,7 +6,7 @@ extension ReleaseCycle {
 
     /// Reads the answer of endoflife.date to `GET /api/{product}.json`: an array of rows, newest cycle first.
     ///
-    /// Strict about the document (bounds, unique keys, every row a cycle, each once), lenient about what it says: unknown
+    /// Strict about the document (bounds, unique keys, at least one row, every row a cycle, each once), lenient about what it says: unknown
     /// fields are ignored, and a date, boolean or text that is none counts as missing.
     package static func cycles(parsing bytes: [UInt8]) throws(DocumentError) -> [ReleaseCycle] {
         guard bytes.count <= maximumJSONBytes else {
@@ -15,6 +15,7 @@ extension ReleaseCycle {
         guard let rows = try JSONValue(parsing: bytes).elements else {
             throw DocumentError(.structure, "not a list of release cycles")
         }
+        guard !rows.isEmpty else { throw DocumentError(.structure, "no release cycles at all") }
         guard rows.count <= maximumCycles else {
             throw DocumentError(.tooLarge, "more than \(maximumCycles) release cycles")
         }
