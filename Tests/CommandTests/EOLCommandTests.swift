@@ -144,6 +144,25 @@ struct EOLCommandTests {
         }
     }
 
+    @Test(
+        "A service that is slow, or wants to be left alone, is not waited for where there is a copy",
+        arguments: [true, false]
+    )
+    func impatience(isMute: Bool) async throws {
+        try await withMirror("3.20.1") { mirror in
+            let rows = #"alpine: [{cycle: "3.20", eol: 2020-01-01}]"#
+            try Files.write("\(rows)\n_fetched: {alpine: {on: 2020-01-01}}\n", to: mirror.dataFile)
+            let answer = isMute ? Action.holdHead(Gate()) : .status(429, headers: ["Retry-After": "600"])
+            mirror.service.script(RequestMatch("GET", times: nil), answer)
+            let clock = ContinuousClock.now
+            let result = try await mirror.run("eol", "--fail-within", "90d")
+            #expect(result.status == 1)
+            #expect(result.output.contains("2020-01-01*"))
+            #expect(result.errors.contains("the copy of 2020-01-01 is used"))
+            #expect(ContinuousClock.now - clock < .seconds(30))
+        }
+    }
+
     @Test("A product of which nothing is known, because the service is down, is not unknown", arguments: [500, 200])
     func noAnswer(status: Int) async throws {
         try await withMirror("3.20.1") { mirror in

@@ -65,16 +65,27 @@ struct EOLCommand: Subcommand {
         let today = Session.today
         let survey = try await EOLSurvey(of: session.configuration, chosen, client: client)
         tell(survey, session.configuration.lifecycle.provider, session.logger)
-        let update = try await LifecycleUpdate(
-            provider: session.configuration.lifecycle.provider,
-            source: session.lifecycleSource(client),
-            today: today
-        )
-        .run(file: session.lifecycleFile, products: survey.products, isForced: update)
+        let update = try await refreshed(survey.products, session, client, today)
         for warning in update.warnings { session.logger.warning("\(warning)") }
         let report = survey.report(update.catalogue, today: today)
         try write(report, update)
         if hasFailed(report, update, session.logger) { throw Failure.failed }
+    }
+
+    /// Asks for release cycles; with patience where nothing could be told without them, or that is asked for.
+    private func refreshed(
+        _ products: Set<String>,
+        _ session: Session,
+        _ client: RegistryClient,
+        _ today: CalendarDate
+    ) async throws -> LifecycleUpdate.Result {
+        let provider = session.configuration.lifecycle.provider
+        let kept = (try? await session.lifecycleFile.read())?.products ?? [:]
+        guard update || products.isDisjoint(with: kept.keys) else {
+            return try await session.hurriedUpdate(of: products, by: provider, today: today)
+        }
+        return try await LifecycleUpdate(provider: provider, source: session.lifecycleSource(client), today: today)
+            .run(file: session.lifecycleFile, products: products, isForced: update)
     }
 
     private func tell(_ survey: EOLSurvey, _ provider: LifecycleOptions.Provider, _ logger: Logger) {

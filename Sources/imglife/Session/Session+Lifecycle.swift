@@ -7,7 +7,7 @@ import Registry
 import Sync
 
 extension Session {
-    /// How long a sync that has ended waits for the end-of-life service, all in all.
+    /// How long who has something to tell without it waits for the end-of-life service, all in all.
     private static let lifecyclePatience = Duration.seconds(5)
 
     /// The day in UTC.
@@ -25,8 +25,8 @@ extension Session {
 
     /// How many of a run's tags are at the end of their support.
     ///
-    /// The service is asked in a hurry, by a client of its own: it must not hold a sync up. What it does not tell is a
-    /// warning in the log. A dry run leaves the data file as it is.
+    /// The service is asked in a hurry: it must not hold a sync up. What it does not tell is a warning in the log. A dry run
+    /// leaves the data file as it is.
     ///
     /// Offline the data file alone is read.
     ///
@@ -40,14 +40,12 @@ extension Session {
         var catalogue = LifecycleCatalogue()
         var warnings: [LifecycleWarning] = []
         do {
-            let result = try await RegistryClient.with(hurriedRegistries) { client in
-                try await LifecycleUpdate(
-                    provider: isOffline ? .local : configuration.lifecycle.provider,
-                    source: BoundedLifecycleSource(lifecycleSource(client), within: Self.lifecyclePatience),
-                    today: today
-                )
-                .run(file: lifecycleFile, products: products, keepsAnswers: !report.isDryRun)
-            }
+            let result = try await hurriedUpdate(
+                of: products,
+                by: isOffline ? .local : configuration.lifecycle.provider,
+                today: today,
+                keepsAnswers: !report.isDryRun
+            )
             warnings = result.warnings
             for warning in warnings { logger.warning("\(warning)") }
             catalogue = result.catalogue
@@ -57,6 +55,21 @@ extension Session {
         var figures = report.lifecycleFigures(configuration, catalogue, today: today)
         figures.warnings = warnings
         return figures
+    }
+
+    /// Brings products' release cycles up to date as far as the service tells them in five seconds, asked by a client of its
+    /// own.
+    func hurriedUpdate(
+        of products: Set<String>,
+        by provider: LifecycleOptions.Provider,
+        today: CalendarDate,
+        keepsAnswers: Bool = true
+    ) async throws -> LifecycleUpdate.Result {
+        try await RegistryClient.with(hurriedRegistries) { client in
+            let source = BoundedLifecycleSource(lifecycleSource(client), within: Self.lifecyclePatience)
+            return try await LifecycleUpdate(provider: provider, source: source, today: today)
+                .run(file: lifecycleFile, products: products, keepsAnswers: keepsAnswers)
+        }
     }
 
     /// Tries twice, with little patience, and follows no `Retry-After`.
