@@ -28,6 +28,7 @@ enum Failure {
     /// Ends the process with what the command line came to: help and versions as results, and bad usage as an error
     /// that a reader of JSON can read; with the usage of the command that ran, if it came to that.
     static func exit(with error: any Error, of command: (any ParsableCommand.Type)?) -> Never {
+        HelpText.makeRoom()
         let code = Imglife.exitCode(for: error)
         guard !(error is ExitCode) else { Imglife.exit(withError: error) }
         if code.isSuccess {

@@ -33,6 +33,19 @@ struct HelpTests {
         }
     }
 
+    @Test("However few columns there are, help comes, in forty at least", arguments: ["26", "20", "1", "0", "-5"])
+    func fewColumns(columns: String) async throws {
+        for arguments in [["--help"], ["sync", "--help"], ["cache"], ["help", "eol"]] {
+            let help = try await Tool.run(
+                Tool.builtProduct("imglife"),
+                arguments,
+                environment: ["COLUMNS": columns, "SWIFT_BACKTRACE": "enable=no"]
+            )
+            #expect(help.status == 0, "\(help.errors)")
+            #expect(help.output.contains("  --config") || help.output.contains(", --config"))
+        }
+    }
+
     @Test("A line of help has no more than 80 columns but where it cannot be broken")
     func width() async throws {
         for (path, _) in CommandTree.all where !path.isEmpty {

@@ -1,8 +1,19 @@
 import ArgumentParser
+import Glibc
 
 /// Completes the help that the argument parser writes: with examples, and with the options that every command takes.
 enum HelpText {
+    /// With fewer columns the argument parser has none left for what stands beside an option, and ends the program.
+    private static let fewestColumns = 40
     private static let globalsTitle = "OPTIONS OF EVERY COMMAND:"
+
+    /// Has the argument parser break lines as if at least so many columns were there.
+    ///
+    /// It goes by this variable, of which it is told only here, when nothing is started any more that would inherit it.
+    static func makeRoom() {
+        let columns = getenv("COLUMNS").flatMap { Int(String(cString: $0)) } ?? Terminal.outputColumns
+        if let columns, columns < fewestColumns { setenv("COLUMNS", "\(fewestColumns)", 1) }
+    }
 
     /// Help, completed; whatever else is printed at the end stays as it is.
     static func completed(_ text: String) -> String {
