@@ -32,12 +32,13 @@ extension FieldReader {
     }
 
     /// A whole number of at least 1, in decimal digits without a sign.
-    package mutating func count(_ field: Field?) -> Int? {
+    package mutating func count(_ field: Field?, upTo maximum: Int = .max) -> Int? {
         guard let field else { return nil }
         if case .scalar(let text, _) = field.node.content, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
-            if let number = Int(text), number >= 1 { return number }
-            if !text.isEmpty, Int(text) == nil {
-                fail(field, "must be a whole number of at most \(Int.max), not \(field.node.shown)")
+            let number = Int(text)
+            if let number, (1...maximum).contains(number) { return number }
+            if !text.isEmpty, number != 0 {
+                fail(field, "must be a whole number of at most \(maximum), not \(field.node.shown)")
                 return nil
             }
         }

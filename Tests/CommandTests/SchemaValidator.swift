@@ -57,6 +57,7 @@ struct SchemaValidator {
         case "enum": return demand(rule.elements?.contains { $0.isSame(as: value) } ?? false)
         case "const": return demand(rule.isSame(as: value))
         case "minimum": return demand(value.number.map { $0 >= rule.number ?? .infinity } ?? true)
+        case "maximum": return demand(value.number.map { $0 <= rule.number ?? -.infinity } ?? true)
         case "minLength": return demand(value.string.map { $0.unicodeScalars.count >= rule.integer ?? .max } ?? true)
         case "maxLength": return demand(value.string.map { $0.unicodeScalars.count <= rule.integer ?? -1 } ?? true)
         case "minItems": return demand(value.elements.map { $0.count >= rule.integer ?? .max } ?? true)

@@ -77,7 +77,7 @@ enum RegsyncFile {
                 settings.endpoint = "\(settings.plainHTTP ? "http" : "https")://\(hostname)"
             }
             if let limit = section.text("reqConcurrent").flatMap({ Int($0) }), limit > 0 {
-                settings.maximumConnections = limit
+                settings.maximumConnections = min(limit, RegistryOptions.mostConnections)
             }
             for mirror in section.take("mirrors")?.texts ?? [] {
                 if let mirror = try? RegistryHost(mirror), mirror != host { settings.mirrors.append(mirror) }

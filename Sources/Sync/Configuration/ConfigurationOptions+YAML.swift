@@ -75,7 +75,7 @@ extension RegistryOptions {
         }
         caFile = reader.mentioned(fields["ca_file"])
         hubAPI = reader.baseURL(fields["hub_api"])
-        maximumConnections = reader.count(fields["max_connections"])
+        maximumConnections = reader.count(fields["max_connections"], upTo: Self.mostConnections)
         for element in reader.list(fields["auth_realms"], example: "[auth.example.com]") {
             if let realm = reader.host(element) { authRealms.append(realm) }
         }

@@ -26,8 +26,9 @@ package struct RegistryOptions: Hashable, Sendable {
     package var caFile: String?
     /// The base URL of a Docker Hub API that lists this host's tags.
     package var hubAPI: BaseURL?
-    /// At least 1; `nil` leaves the client's default.
+    /// From 1 to ``mostConnections``; `nil` leaves the client's default.
     package var maximumConnections: Int?
+    package static let mostConnections = 10_000
     /// Hosts that are asked first, in this order; never the host itself.
     package var mirrors: [RegistryHost] = []
     /// Hosts whose token services may be given the credentials for this one.

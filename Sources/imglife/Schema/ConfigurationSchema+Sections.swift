@@ -95,7 +95,7 @@ extension ConfigurationSchema {
                 },
                 "max_connections": {
                   "description": "At most so many connections at a time.",
-                  "$ref": "#/$defs/count"
+                  "$ref": "#/$defs/connections"
                 },
                 "mirrors": {
                   "description": "Hosts that are asked first, in this order.",

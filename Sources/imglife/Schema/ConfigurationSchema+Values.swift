@@ -12,6 +12,13 @@ extension ConfigurationSchema {
                 { "type": "null" }
               ]
             },
+            "connections": {
+              "oneOf": [
+                { "type": "integer", "minimum": 1, "maximum": 10000 },
+                { "type": "string", "pattern": "^0*([1-9][0-9]{0,3}|10000)$" },
+                { "type": "null" }
+              ]
+            },
             "size": {
               "oneOf": [
                 {

@@ -322,6 +322,10 @@ struct ConfigurationProblemTests {
             "2:38: registries.a.io.max_connections: must be a whole number of at least 1, not '0'"
         ),
         .top(
+            "registries: {a.io: {max_connections: 9223372036854775807}}",
+            "2:38: registries.a.io.max_connections: must be a whole number of at most 10000, not '9223372036854775807'"
+        ),
+        .top(
             "registries: {a.io: {mirrors: [a.io]}}",
             "2:31: registries.a.io.mirrors[0]: must not be the host that it mirrors; leave it out"
         ),
