@@ -53,6 +53,13 @@ struct CheckTests {
         Row("  hooks: {post_sync: [{cmd: '2>&1 echo'}, {cmd: '> out 2>err echo'}, {cmd: '<in >>out :'}]}"),
         Row("  hooks: {post_sync: [{cmd: 'A=\"b c\" echo'}, {cmd: 'A=$(git rev-parse HEAD) x'}, {cmd: 'A=1;echo b'}]}"),
         Row(
+            #"  hooks: {post_sync: [{cmd: 'PATH=$PATH:/opt x'}, {cmd: 'A=1 PATH=/opt; x'}, {cmd: "PATH=/opt\nexport PATH\nx"}]}"#
+        ),
+        Row(
+            "  hooks: {post_sync: [{cmd: 'MYPATH=/opt no-such-tool'}]}",
+            "4:29: sync.hooks.post_sync[0].cmd: no program 'no-such-tool' is in PATH; install it, or write its whole path"
+        ),
+        Row(
             "  hooks: {post_sync: [{cmd: '2>&1 A=1 >out no-such-tool x'}]}",
             "4:29: sync.hooks.post_sync[0].cmd: no program 'no-such-tool' is in PATH; install it, or write its whole path"
         ),

@@ -41,7 +41,8 @@ struct HookProgram {
             if let value = word.prefixMatch(of: #/[A-Za-z_][A-Za-z_0-9]*=/#)?.range.upperBound {
                 // What stands behind a semicolon begins a command too.
                 let end = word.hasSuffix(";") ? word.index(before: word.endIndex) : word.endIndex
-                guard isOneWord(word[value..<end]) else { return nil }
+                // Where programs are is another matter then.
+                guard isOneWord(word[value..<end]), !word.hasPrefix("PATH=") else { return nil }
             } else if let target = word.prefixMatch(of: #/[0-9]*(?:>>|>&|>\||<&|<>|<(?!<)|>)/#)?.range.upperBound {
                 if target == word.endIndex { words.removeFirst() }
                 guard let file = words.first, isOneWord(target == word.endIndex ? file : word[target...]) else {
