@@ -58,6 +58,16 @@ struct RepeatedRunTests {
         }
     }
 
+    @Test("A configuration that no run can begin with ends it, and the metrics tell", arguments: ["", "]"])
+    func invalid(end: String) async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure(Self.entry, head: "registries: {c.io: {ca_file: none.pem\(end)}}\n")
+            let result = try await workspace.run("sync", "--every", "6h", "--metrics-file", "m.prom")
+            #expect(result.status == 78, "\(result.errors)")
+            #expect(try Files.text("\(workspace.path)/m.prom").contains("imglife_sync_last_run_success 0"))
+        }
+    }
+
     @Test("Nonsense is bad usage", arguments: [["--every", "1"], ["--every", "10ms"], ["--list", "--every", "1h"]])
     func usage(_ options: [String]) async throws {
         try await Workspace.with { workspace async throws in

@@ -134,7 +134,10 @@ struct UsageTests {
 
     @Test(
         "Certificates that cannot be used are told before a run, all of them with their places",
-        arguments: [["sync"], ["plan"], ["eol"], ["export", "-o", "a.tar"], ["serve", "--pull-through"]]
+        arguments: [
+            ["sync"], ["sync", "--every", "6h"], ["plan"], ["eol"], ["export", "-o", "a.tar"],
+            ["serve", "--pull-through"], ["serve", "--sync-every", "6h"],
+        ]
     )
     func certificates(_ command: [String]) async throws {
         try await Workspace.with { workspace async throws in

@@ -20,9 +20,9 @@ final class RunMeasure: Sendable {
     /// Runs a body, and tells that the run has failed where it throws without having told anything.
     ///
     /// - Throws: what the body throws.
-    func watching(_ body: () async throws -> Void) async throws {
+    func watching<Result>(_ body: () async throws -> Result) async throws -> Result {
         do {
-            try await body()
+            return try await body()
         } catch {
             // Why the run failed matters more than that this cannot be written either.
             if !isTold.load(ordering: .relaxed) { try? tell(SyncReport(), hasFailed: true) }

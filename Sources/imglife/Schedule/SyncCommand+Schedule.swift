@@ -12,8 +12,13 @@ extension SyncCommand {
     ///
     /// - Throws: `ExitCode` 130 or 143 when a run was cut short; ends in order while it waits.
     func runRepeatedly(every interval: Duration) async throws {
-        let first = try Session(options: parent.options, copies: copies)
-        _ = try options(for: first)
+        // What a single run would not begin with no schedule begins with either.
+        let first = try await measure.watching {
+            let session = try Session(options: parent.options, copies: copies)
+            _ = try options(for: session)
+            try await session.usableRegistries.check()
+            return session
+        }
         let current = CurrentSession(first, options: parent.options, copies: true) { session in
             _ = try options(for: session)
         }

@@ -109,7 +109,7 @@ struct ServeCommand: Subcommand {
                     }
                     configuration.collection = { try await current.value.cache.collection($0) }
                     // Before a cache is made for what cannot be served.
-                    let sync = try servedSync(current)
+                    let sync = try await servedSync(current)
                     let upstreams = try await upstreams(access.session)
                     try await Server.check(self.configuration(access, logger))
                     try await ContentCache.with(configuration) { cache in
