@@ -10,6 +10,11 @@ struct NameGlobTests {
             ("docker.io/library/alpine:3.21", "*/alpine"),
             ("docker.io/library/alpine:3.21", "library/alpine:3.?1"), ("docker.io/library/alpine:3.21", "[a]lpine"),
             ("docker.io/library/alpine:3.21", "alpine:3.21"), ("docker.io/team/app:1", "team/*"),
+            ("docker.io/library/alpine:3.21", "docker.io/alpine"),
+            ("docker.io/library/alpine:3.21", "docker.io/alp*:3.21"),
+            ("docker.io/library/alpine:3.21", "index.docker.io/alpine"),
+            ("docker.io/library/alpine:3.21", "registry-1.docker.io/library/alpine:*"),
+            ("docker.io/team/app:1", "index.docker.io/team/app"),
             ("ghcr.io/team/app:1", "*/app"), ("ghcr.io/team/app:1", "ghcr.io/team/app"),
             ("[::1]:5000/app:1", "[::1]:5000/app:1"), ("[::1]:5000/app:1", "[::1]:5000/*"),
             ("[::1]/app:1", "[::1]/app"),
@@ -23,6 +28,7 @@ struct NameGlobTests {
         "Others are not",
         arguments: [
             ("ghcr.io/library/alpine:3.21", "alpine*"), ("docker.io/team/app:1", "app*"),
+            ("docker.io/team/app:1", "docker.io/app"), ("ghcr.io/library/alpine:3.21", "ghcr.io/alpine"),
             ("ghcr.io/team/app:1", "team/*"),
             ("ghcr.io/team/app:1", "*/ap"), ("ghcr.io/team/app:1", "ghcr.io/team/app:"),
         ]

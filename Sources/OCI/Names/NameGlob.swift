@@ -3,7 +3,8 @@ import Glibc
 /// A glob over names of images as people write them, with `*`, `?` and `[…]`; text without them means itself, and so does
 /// an address in brackets that it begins with.
 ///
-/// With and without the tag, and Docker Hub's names also short, as for `docker pull`.
+/// With and without the tag, and Docker Hub's names as people write them: also short, as for `docker pull`, and with its
+/// host's other names.
 package struct NameGlob: Sendable {
     private let pattern: String
 
@@ -30,9 +31,9 @@ package struct NameGlob: Sendable {
 
     private static func spellings(of name: String, at host: RegistryHost) -> [String] {
         guard host == .dockerHub else { return [name] }
-        let withoutHost = String(name.dropFirst("docker.io/".count))
+        let withoutHost = name.dropFirst("docker.io/".count)
         let official = "library/"
-        let short = withoutHost.hasPrefix(official) ? [String(withoutHost.dropFirst(official.count))] : []
-        return [name, withoutHost] + short
+        let paths = [withoutHost] + (withoutHost.hasPrefix(official) ? [withoutHost.dropFirst(official.count)] : [])
+        return paths.flatMap { path in [String(path)] + RegistryHost.dockerHubNames.map { "\($0)/\(path)" } }
     }
 }

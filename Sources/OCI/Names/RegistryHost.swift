@@ -8,6 +8,8 @@ package struct RegistryHost: Hashable, Sendable, CustomStringConvertible {
 
     /// Docker Hub.
     package static let dockerHub = RegistryHost(name: "docker.io", port: nil)
+    /// What it is called; the first is its own.
+    static let dockerHubNames = ["docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"]
 
     private init(name: String, port: Int?) {
         self.name = name
@@ -31,7 +33,7 @@ package struct RegistryHost: Hashable, Sendable, CustomStringConvertible {
             }
         }
         let lowered = name.lowercased()
-        if port == nil, ["index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"].contains(lowered) {
+        if port == nil, Self.dockerHubNames.contains(lowered) {
             self = .dockerHub
         } else {
             self.init(name: lowered, port: port)
