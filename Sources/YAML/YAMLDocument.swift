@@ -89,8 +89,13 @@ package struct YAMLDocument {
                 }
             }
             own = dropDuplicates(own, path: path)
-            for pair in merged where !own.contains(where: { $0.key.isSameKey(as: pair.key) }) {
-                own.append(pair)
+            var taken = Set(own.compactMap(\.key.text))
+            for pair in merged {
+                guard let text = pair.key.text else {
+                    own.append(pair)
+                    continue
+                }
+                if taken.insert(text).inserted { own.append(pair) }
             }
             return own
         }
@@ -118,41 +123,45 @@ package struct YAMLDocument {
         /// The path of a key's value, with the key as it stands in the text.
         private func path(of key: YAMLNode, below parent: String) -> String {
             let path = key.path(below: parent)
-            guard case .scalar(let text, _) = key.content, let first = text.unicodeScalars.first,
-                let original = markers[first]?.key.unicodeScalars.first
-            else { return path }
+            guard let first = key.text?.unicodeScalars.first, let original = marker(of: key)?.key.unicodeScalars.first
+            else {
+                return path
+            }
             var scalars = String.UnicodeScalarView()
             scalars.append(contentsOf: path.unicodeScalars.map { $0 == first ? original : $0 })
             return String(scalars)
         }
 
-        /// Leaves out the keys that ``DuplicateTolerantComposer`` marked, and reports each at its second place.
+        /// Leaves out the keys that ``DuplicateTolerantComposer`` marked, and reports each key at every place but its first.
         private mutating func dropDuplicates(
             _ pairs: [(key: YAMLNode, value: YAMLNode)],
             path: String
         ) -> [(key: YAMLNode, value: YAMLNode)] {
             guard !markers.isEmpty else { return pairs }
-            return pairs.filter { pair in
-                guard case .scalar(let text, _) = pair.key.content, let first = text.unicodeScalars.first,
-                    let marker = markers[first]
-                else { return true }
-                let twin = pairs.first { other in
-                    guard case .scalar(marker.key, _) = other.key.content else { return false }
-                    return true
+            let names = pairs.map { marker(of: $0.key)?.key ?? $0.key.text }
+            let repeated = Set(zip(pairs, names).compactMap { marker(of: $0.key) == nil ? nil : $1 })
+            var first: [String: SourcePosition] = [:]
+            for (pair, name) in zip(pairs, names) {
+                guard let name, repeated.contains(name) else { continue }
+                guard let line = first[name]?.line else {
+                    first[name] = pair.key.position
+                    continue
                 }
-                let position = max(twin?.key.position ?? pair.key.position, pair.key.position)
-                let line = min(twin?.key.position ?? pair.key.position, pair.key.position).line
+                let key = YAMLNode(position: pair.key.position, content: .scalar(name, isPlain: true))
                 misplaced.append(
                     YAMLFailure(
-                        position: position,
-                        path: YAMLNode(position: position, content: .scalar(marker.key, isPlain: true)).path(
-                            below: path
-                        ),
+                        position: key.position,
+                        path: key.path(below: path),
                         message: "stands here a second time; it is on line \(line) already: remove one of the two"
                     )
                 )
-                return false
             }
+            return pairs.filter { marker(of: $0.key) == nil }
+        }
+
+        /// What ``DuplicateTolerantComposer`` made of a key.
+        private func marker(of key: YAMLNode) -> DuplicateTolerantComposer.Marker? {
+            key.text?.unicodeScalars.first.flatMap { markers[$0] }
         }
     }
 }
@@ -169,9 +178,10 @@ extension YAMLNode {
         return parent.isEmpty ? name : "\(parent).\(name)"
     }
 
-    fileprivate func isSameKey(as other: YAMLNode) -> Bool {
-        guard case .scalar(let left, _) = content, case .scalar(let right, _) = other.content else { return false }
-        return left == right
+    /// A scalar's.
+    fileprivate var text: String? {
+        guard case .scalar(let text, _) = content else { return nil }
+        return text
     }
 }
 

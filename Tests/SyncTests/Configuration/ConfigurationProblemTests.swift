@@ -454,6 +454,13 @@ struct ConfigurationProblemTests {
         #expect(problems.allSatisfy { !$0.contains("s3cr3t") && $0.contains(" registries.") }, "\(problems)")
     }
 
+    @Test("Each repetition of a key is told at its own place, with the place of the first")
+    func thirdCopy() {
+        let problems = Self.problems("sync: {entries: [{source: a.io/b, target: c.io/d,\ntag: a,\ntag: b,\ntag: c}]}")
+        let told = ": sync.entries[0].tag: stands here a second time; it is on line 2 already: remove one of the two"
+        #expect(problems == ["imglife.yaml:3:1\(told)", "imglife.yaml:4:1\(told)"])
+    }
+
     @Test("Many different repeated keys are all told, up to a bound")
     func manyDuplicates() {
         let keys = ["ab", "cd", "ef"]
