@@ -58,13 +58,7 @@ struct GlobalOptions: ParsableArguments {
                 + "progress. Environment: IMGLIFE_LOCK_TIMEOUT. (default: 60s)",
             valueName: "time"
         ),
-        transform: { text in
-            do {
-                return try Duration(goDuration: text)
-            } catch {
-                throw ValidationError("\(error)")
-            }
-        }
+        transform: Duration.option
     )
     var lockTimeout: Duration?
 }
@@ -76,6 +70,19 @@ extension GlobalOptions {
 
     /// The level that options ask for; the most exact of them counts.
     var askedLevel: LogLevel? { logLevel ?? (verbose ? .debug : quiet ? .warning : nil) }
+}
+
+extension Duration {
+    /// An option's value that is a time.
+    static func option(_ text: String) throws -> Duration {
+        do {
+            let duration = try Duration(goDuration: text)
+            guard duration >= .zero else { throw ValidationError("'\(text.displaySafe)' is less than nothing") }
+            return duration
+        } catch let error as QuantityError {
+            throw ValidationError("\(error)")
+        }
+    }
 }
 
 /// The levels of `--log-level`.

@@ -26,6 +26,9 @@ struct UsageTests {
             (["serve", "--htpasswd", ""], "--htpasswd"),
             (["import", "a.tar", "--verify-key", ""], "--verify-key"), (["keygen", "-o="], "-o"),
             (["keygen", "-o", "-"], "name a file with -o"),
+            (["sync", "--lock-timeout=-1s"], "'-1s' is less than nothing"),
+            (["cache", "gc", "--grace=-1s"], "less than nothing"),
+            (["cache", "verify", "--max-duration=-1s"], "'-1s'"),
         ]
     )
     func badUsage(_ arguments: [String], _ text: String) async throws {

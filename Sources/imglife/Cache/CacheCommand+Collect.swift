@@ -27,7 +27,7 @@ struct CacheCollectCommand: Subcommand {
 
     @Option(
         help: ArgumentHelp("Keep what was used within this time. (default: 2h)", valueName: "duration"),
-        transform: { text in try CacheCollectCommand.parse { try Duration(goDuration: text) } }
+        transform: Duration.option
     )
     var grace: Duration?
 

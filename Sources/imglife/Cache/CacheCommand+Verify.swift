@@ -34,13 +34,7 @@ struct CacheVerifyCommand: Subcommand {
 
     @Option(
         help: ArgumentHelp("Begin no blob after this time; the next verification goes on there.", valueName: "time"),
-        transform: { text in
-            do {
-                return try Duration(goDuration: text)
-            } catch {
-                throw ValidationError("\(error)")
-            }
-        }
+        transform: Duration.option
     )
     var maxDuration: Duration?
 

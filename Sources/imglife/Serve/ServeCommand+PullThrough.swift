@@ -16,19 +16,9 @@ struct PullThroughOptions: ParsableArguments {
             "How long what a tag points at is believed without asking its registry, such as 30s or 1h. (default: 5m)",
             valueName: "duration"
         ),
-        transform: PullThroughOptions.duration
+        transform: Duration.option
     )
     var tagTTL = Duration.seconds(300)
-
-    static func duration(_ text: String) throws -> Duration {
-        do {
-            let duration = try Duration(goDuration: text)
-            guard duration >= .zero else { throw ValidationError("'\(text.displaySafe)' is less than nothing") }
-            return duration
-        } catch let error as QuantityError {
-            throw ValidationError("\(error)")
-        }
-    }
 }
 
 extension ServeCommand {

@@ -69,7 +69,7 @@ struct ServeCommand: Subcommand {
             "How long /readyz says 503 before the server stops, such as 10s. (default: 0s)",
             valueName: "duration"
         ),
-        transform: PullThroughOptions.duration
+        transform: Duration.option
     )
     var shutdownDelay = Duration.zero
 
