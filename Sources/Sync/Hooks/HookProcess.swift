@@ -1,4 +1,5 @@
 import Concurrency
+import Glibc
 import Subprocess
 import Synchronization
 
@@ -36,7 +37,7 @@ struct HookProcess {
         let result = try await Subprocess.run(
             .path(Self.literal("/bin/sh")),
             arguments: ["-c", command],
-            environment: .custom(environment.map { Array("\($0.key)=\($0.value)\0".utf8) }),
+            environment: .custom(environment.map { Self.variable($0.key, $0.value) }),
             platformOptions: options,
             input: .none,
             output: .sequence,
@@ -51,6 +52,16 @@ struct HookProcess {
         case .exited(let code): return .exited(code: code)
         case .signaled(let signal): return .signalled(signal)
         }
+    }
+
+    /// A variable for a program; what was inherited and is no UTF-8 as it was.
+    private static func variable(_ name: String, _ value: String) -> [UInt8] {
+        var bytes = Array(value.utf8)
+        if value.unicodeScalars.contains("\u{FFFD}"), let inherited = getenv(name), String(cString: inherited) == value
+        {
+            bytes = Array(UnsafeRawBufferPointer(start: inherited, count: strlen(inherited)))
+        }
+        return Array("\(name)=".utf8) + bytes + [0]
     }
 
     /// A path whose type belongs to a module that only swift-subprocess imports.
