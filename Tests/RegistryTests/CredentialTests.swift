@@ -80,6 +80,7 @@ struct CredentialTests {
             (#"{"auths": {"registry.example.com": {}}}"#, nil), ("{}", nil),
             // What `:` is, with nobody's name before it and nothing behind.
             (#"{"auths": {"registry.example.com": {"auth": "Og=="}}}"#, nil),
+            (#"{"auths": {"registry.example.com": {"auth": "Ogo="}}}"#, nil),
             (#"{"auths": {"registry.example.com": {"auth": "OnA="}}}"#, ":p"),
         ] as [(String, String?)]
     )
@@ -128,6 +129,7 @@ struct CredentialTests {
         // As Docker Desktop writes it for WSL.
         #expect(try await ask(script, config: #"{"credsStore": "desktop.exe"}"#) == "u-registry.example.com:s")
         #expect(try await ask(#"echo '{"Username":"<token>","Secret":"i"}'"#) == "identity i")
+        #expect(try await ask(#"echo '{"Username":"<token>","Secret":""}'"#) == nil)
         #expect(try await ask("echo 'credentials not found in native keychain'; exit 1") == nil)
     }
 

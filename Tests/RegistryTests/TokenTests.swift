@@ -81,6 +81,32 @@ struct TokenTests {
         }
     }
 
+    @Test("What has taken a refresh token's place stays so where it is refused something")
+    func keepsRefreshTokens() async throws {
+        let issuer = issuer {
+            $0.refreshTokens = ["kept": "ci"]
+            $0.issuesRefreshTokens = true
+            $0.takesRefreshTokensOnce = true
+        }
+        let names = try (0..<3).map { try RepositoryName("team/app\($0)") }
+        try await ScriptedRegistry.with(authentication: .bearer(issuer)) { registry in
+            for name in names { registry.load(image, repository: name, tag: "v1") }
+            registry.script(RequestMatch("POST", after: 1), .error(403, "DENIED"))
+            try await TemporaryDirectory.with { directory in
+                let entry = #"{"\#(registry.host)": {"identitytoken": "kept"}}"#
+                try Files.write(#"{"auths": \#(entry)}"#, to: "\(directory)/config.json")
+                var results: [Bool] = []
+                // What is read again is known all the same.
+                for name in names {
+                    try await withClient(credentials: ["DOCKER_CONFIG": directory]) { client async throws in
+                        results.append((try? await client.pull(registry, name).manifest(.tag("v1"))) ?? nil != nil)
+                    }
+                }
+                #expect(results == [true, false, true])
+            }
+        }
+    }
+
     @Test("A token of ours is sent as it is, from the first request on, and asks no token service")
     func sendsTokens() async throws {
         let result = try await read(.none, credentials: { [$0.variablePrefix + "_TOKEN": "t0ken"] })

@@ -6,6 +6,9 @@ import Synchronization
 ///
 /// RFC 6749, 6: who is given a new one discards the old one. Nothing of them is written anywhere.
 final class RefreshTokens: Sendable {
+    /// The process's: credentials that are read again are those that were there before.
+    static let ofProcess = RefreshTokens()
+
     private struct Key: Hashable {
         let service: TokenService
         let token: Secret
@@ -35,14 +38,9 @@ final class RefreshTokens: Sendable {
         return try await turns.withLock(key) {
             let successor = successors.withLock { $0[key] }
             let presented = if case .other(let other) = successor { other } else { token }
-            do {
-                let answer = try await body(presented)
-                successors.withLock { $0[key] = Self.successor(of: presented, answer, successor) }
-                return answer
-            } catch let error as RegistryError where error.isRefusalOfToken {
-                successors.withLock { $0[key] = nil }
-                throw error
-            }
+            let answer = try await body(presented)
+            successors.withLock { $0[key] = Self.successor(of: presented, answer, successor) }
+            return answer
         }
     }
 

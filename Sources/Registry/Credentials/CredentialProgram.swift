@@ -130,7 +130,7 @@ struct CredentialProgram: Sendable {
         guard let root = try? JSONValue(parsing: Array(output.utf8)), let user = root["Username"]?.string,
             let secret = root["Secret"]?.string
         else { throw error("answers with something else than Username and Secret") }
-        if user.isEmpty, secret.isEmpty { return nil }
+        if secret.isEmpty, ["", "<token>"].contains(user) { return nil }
         let kind: Credential.Kind =
             user == "<token>" ? .identity(Secret(secret)) : .basic(user: user, password: Secret(secret))
         return Credential(kind: kind, source: .program(name))

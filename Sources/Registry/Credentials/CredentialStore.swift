@@ -15,7 +15,7 @@ package struct CredentialStore: Sendable {
     private let configurations = SingleFlight<String, DockerConfiguration?>()
     private let answers = SingleFlight<ProgramCall, ProgramAnswer>()
     /// What has taken the place of refresh tokens that are kept there.
-    let refreshTokens = RefreshTokens()
+    let refreshTokens = RefreshTokens.ofProcess
 
     private struct ProgramCall: Hashable {
         let name: String

@@ -108,7 +108,7 @@ struct DockerConfiguration: Sendable {
         }
         let password = text[text.index(after: colon)...].filter { $0 != "\0" }
         // What a script writes whose variables are unset.
-        if text[..<colon].isEmpty, password.isEmpty { return nil }
+        if text[..<colon].isEmpty, password.allSatisfy(\.isNewline) { return nil }
         return Credential(kind: .basic(user: String(text[..<colon]), password: Secret(password)), source: source)
     }
 }
