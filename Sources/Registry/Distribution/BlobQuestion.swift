@@ -20,7 +20,8 @@ struct BlobQuestion {
             let head = try await head()
             // A page for people is no blob, whatever its status.
             guard head.status == 200, !head.isWebPage else { return false }
-            length = head.contentLength
+            // Of what is compressed on its way the length says nothing.
+            length = head.hasIdentityCoding ? head.contentLength : nil
         } catch let error as RegistryError where error.isRefusalOfHEAD {
             return try await firstByte { $0.status != 404 }
         }
@@ -36,7 +37,7 @@ struct BlobQuestion {
         do {
             let head = try await head()
             if head.status == 404 { return nil }
-            if !head.isWebPage, let length = credible(head.contentLength) { return length }
+            if !head.isWebPage, head.hasIdentityCoding, let length = credible(head.contentLength) { return length }
         } catch let error as RegistryError where error.isRefusalOfHEAD {}
         return try await firstByte { response in
             if response.status == 404 { return nil }
