@@ -61,11 +61,21 @@ struct SourceUpstreamTests: ReferrerMirroring {
             let cache = CacheConfiguration(directory: path + "/cache", retry: RetryPolicy(), clock: TestClock())
             try await ContentCache.with(cache) { cache in
                 try await withUpstream(interface: true, cache) { registry, upstream async throws in
-                    #expect(try await upstream.referrers(of: image.digest).isEmpty)
+                    let other = SampleImage.image()
+                    registry.load(other, repository: repository)
+                    registry.load(.artifact(of: image.top), repository: repository)
+                    #expect(try await upstream.referrers(of: image.digest).count == 1)
+                    // Some know no such question where there is nothing.
+                    registry.script(RequestMatch("GET", .containing("/referrers/\(other.digest)")), .status(404))
+                    #expect(try await upstream.referrers(of: other.digest).isEmpty)
                     registry.options.referrersAPI = false
-                    await #expect(throws: UpstreamError.self) {
-                        _ = try await upstream.referrers(of: image.digest)
+                    for digest in [image.digest, other.digest] {
+                        await #expect(throws: UpstreamError.self) { _ = try await upstream.referrers(of: digest) }
                     }
+                    // Then tags stand in for the interface for good.
+                    try list([.artifact(of: image.top)], of: image.digest, at: registry)
+                    #expect(try await upstream.referrers(of: image.digest).count == 1)
+                    #expect(try await upstream.referrers(of: other.digest).isEmpty)
                 }
             }
         }

@@ -1,4 +1,5 @@
 import Cache
+import NIOCore
 import OCI
 import Sync
 import TestSupport
@@ -10,8 +11,10 @@ struct WithheldReferrersTests: ReferrerMirroring {
     private let image = SampleImage.image()
     private var artifact: SampleImage { SampleImage.artifact(of: image.top) }
 
-    private static let refusals: [Action] = [
-        .status(404), .status(405), .status(400), .status(403), .status(406), .html, .error(404, "MANIFEST_UNKNOWN"),
+    /// Some answer as if they knew no such question where there is nothing: of that nothing is told.
+    private static let refusals: [(Action, isTold: Bool)] = [
+        (.status(404), false), (.status(405), false), (.status(400), false), (.status(403), true), (.status(406), true),
+        (.html, true), (.error(404, "MANIFEST_UNKNOWN"), true),
     ]
 
     @Test(
@@ -19,7 +22,7 @@ struct WithheldReferrersTests: ReferrerMirroring {
         arguments: refusals,
         [true, false]
     )
-    func interfaceAway(refusal: Action, atTarget: Bool) async throws {
+    func interfaceAway(refusal: (Action, isTold: Bool), atTarget: Bool) async throws {
         try await between(interfaceAt: true, atTarget) { source, target in
             source.load(image, repository: repository, tag: "v1")
             source.load(artifact, repository: repository)
@@ -27,7 +30,7 @@ struct WithheldReferrersTests: ReferrerMirroring {
                 let entry = entry(source, target)
                 #expect(try await mirror.run(entry).rows.map(\.referrers) == [1])
                 target.forgetRequests()
-                source.script(RequestMatch("GET", "/referrers/", times: nil), refusal)
+                source.script(RequestMatch("GET", "/referrers/", times: nil), refusal.0)
                 for _ in 0..<4 { #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate]) }
                 #expect(target.count("PUT") == 0)
                 let listed = try await mirror.withCache { cache in
@@ -46,7 +49,7 @@ struct WithheldReferrersTests: ReferrerMirroring {
         arguments: refusals,
         ["index", "image", "artifact"]
     )
-    func refusedOnce(refusal: Action, subject: String) async throws {
+    func refusedOnce(refusal: (Action, isTold: Bool), subject: String) async throws {
         try await between(interfaceAt: true, true) { source, target in
             let index = SampleImage.multiPlatform()
             let signature = SampleImage.artifact(of: index.top)
@@ -57,11 +60,12 @@ struct WithheldReferrersTests: ReferrerMirroring {
             for artifact in [signature, bill, signed] { source.load(artifact, repository: repository) }
             let digests = ["index": index.digest, "image": child.digest, "artifact": signature.digest]
             let refused = try #require(digests[subject])
-            source.script(RequestMatch("GET", .containing("/referrers/\(refused)")), refusal)
+            source.script(RequestMatch("GET", .containing("/referrers/\(refused)")), refusal.0)
             try await MirrorRun.with { mirror async throws in
                 let entry = entry(source, target)
                 let row = try #require(try await mirror.run(entry).rows.first)
-                #expect(row.status == .synced && row.warnings.count { $0.contains("but now not what refers to") } == 1)
+                let told = row.warnings.count { $0.contains("but now not what refers to") }
+                #expect(row.status == .synced && told == (refusal.isTold ? 1 : 0))
                 for _ in 0..<2 { _ = try await mirror.run(entry) }
                 for artifact in [signature, bill, signed] {
                     #expect(target.store.holds(artifact, repository: mirrored))
@@ -115,6 +119,71 @@ struct WithheldReferrersTests: ReferrerMirroring {
                     let row = try #require(try await mirror.run(entry(source, target)).rows.first)
                     #expect(row.status == .upToDate && row.warnings.isEmpty)
                 }
+            }
+        }
+    }
+
+    @Test(
+        "A source that answers as if it knew no such question where there is nothing is asked again three times, quietly"
+    )
+    func passedOver() async throws {
+        try await between(interfaceAt: true, true) { source, target in
+            let index = SampleImage.multiPlatform()
+            source.load(index, repository: repository, tag: "v1")
+            source.load(.artifact(of: index.top), repository: repository)
+            let empty = Action.edit {
+                if !String(buffer: $0.body.read(at: 0, count: 9999)).contains("digest") { $0 = Reply(404) }
+            }
+            source.script(RequestMatch("GET", "/referrers/", times: nil), empty)
+            try await MirrorRun.with { mirror async throws in
+                for _ in 0..<4 {
+                    #expect(try await mirror.run(entry(source, target)).rows.allSatisfy { $0.warnings.isEmpty })
+                }
+                source.forgetRequests()
+                for _ in 0..<3 {
+                    #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.upToDate])
+                }
+                #expect(source.count(pathContains: "/referrers/") <= 3)
+            }
+        }
+    }
+
+    @Test("Where tags take the place of an interface for good, they decide what there is")
+    func movedToTags() async throws {
+        try await between(interfaceAt: true, false) { source, target in
+            let later = SampleImage.artifact(of: image.top, content: "later")
+            source.load(image, repository: repository, tag: "v1")
+            source.load(artifact, repository: repository)
+            try await MirrorRun.with { mirror async throws in
+                #expect(try await mirror.run(entry(source, target)).rows.map(\.referrers) == [1])
+                source.options.referrersAPI = false
+                source.load(later, repository: repository)
+                try list([later], of: image.digest, at: source)
+                let row = try #require(try await mirror.run(entry(source, target)).rows.first)
+                #expect(row.referrers == 1 && row.warnings.isEmpty)
+                let listed = target.store.manifest(try image.digest.referrersTag, in: mirrored)
+                let text = String(buffer: try #require(listed).bytes.buffer)
+                #expect(text.contains(later.digest.hex) && !text.contains(artifact.digest.hex))
+            }
+        }
+    }
+
+    @Test("Whether a source lists an image's own tag is asked of each image")
+    func listingOfEach() async throws {
+        try await between(interfaceAt: false, true) { source, target in
+            let other = SampleImage.image(labels: ["other": "1"])
+            for (image, tag) in [(image, "v1"), (other, "v2")] {
+                source.load(image, repository: repository, tag: try TagName(tag))
+                let signature = SampleImage.image(labels: ["signs": tag])
+                source.load(signature, repository: repository, tag: try TagName("sha256-\(image.digest.hex).sig"))
+            }
+            let listing = #"{"name":"app","tags":["v2","sha256-\#(other.digest.hex).sig"]}"#
+            source.script(RequestMatch("GET", .tags, times: nil), .reply(.json(200, listing)))
+            try await MirrorRun.with { mirror async throws in
+                var mirror = mirror
+                mirror.parallelism = 1
+                let entries = ["v2", "v1"].map { entry(source, target, "tag: \($0)") }
+                #expect(try await mirror.run(entries).rows.map(\.referrers) == [1, 1])
             }
         }
     }

@@ -7,6 +7,7 @@ struct ReferrerAnswerRows {
         CREATE TABLE referrer_interfaces (
             host TEXT NOT NULL,
             repository TEXT NOT NULL,
+            subject BLOB NOT NULL,
             PRIMARY KEY (host, repository)
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE untold_referrers (
@@ -15,9 +16,13 @@ struct ReferrerAnswerRows {
             subject BLOB NOT NULL,
             source_host TEXT NOT NULL,
             source_repository TEXT NOT NULL,
+            times INTEGER NOT NULL,
             PRIMARY KEY (host, repository, subject, source_host, source_repository)
         ) STRICT, WITHOUT ROWID;
         """
+
+    /// How often a source is asked for what it does not tell, one run after another.
+    static let mostTimes = 4
 
     private static let chosen =
         "untold_referrers WHERE (host, repository, subject, source_host, source_repository) = (?, ?, ?, ?, ?)"
@@ -26,24 +31,33 @@ struct ReferrerAnswerRows {
 
     let db: Database
 
-    func hasInterface(_ location: RepositoryReference) throws -> Bool {
-        try db.exists("referrer_interfaces WHERE (host, repository) = (?, ?)", [location.host, location.repository])
-    }
-
-    func addInterface(_ location: RepositoryReference) throws {
-        try db.executeCached(
-            sql: "INSERT OR IGNORE INTO referrer_interfaces (host, repository) VALUES (?, ?)",
+    func subject(in location: RepositoryReference) throws -> Digest? {
+        try Digest.fetchOne(
+            db.cachedStatement(sql: "SELECT subject FROM referrer_interfaces WHERE (host, repository) = (?, ?)"),
             arguments: [location.host, location.repository]
         )
     }
 
-    func isUntold(_ gift: GivenReferrers.Gift) throws -> Bool { try db.exists(Self.chosen, arguments(gift)) }
+    func add(_ subject: Digest, in location: RepositoryReference) throws {
+        try db.executeCached(
+            sql: "INSERT OR IGNORE INTO referrer_interfaces (host, repository, subject) VALUES (?, ?, ?)",
+            arguments: [location.host, location.repository, subject]
+        )
+    }
 
-    func set(isUntold: Bool, _ gift: GivenReferrers.Gift) throws {
-        let sql =
-            isUntold
-            ? "INSERT OR IGNORE INTO untold_referrers VALUES (?, ?, ?, ?, ?)" : "DELETE FROM \(Self.chosen)"
-        try db.executeCached(sql: sql, arguments: arguments(gift))
+    func timesUntold(_ gift: GivenReferrers.Gift) throws -> Int {
+        let statement = try db.cachedStatement(sql: "SELECT times FROM \(Self.chosen)")
+        return try Int.fetchOne(statement, arguments: arguments(gift)) ?? 0
+    }
+
+    func set(timesUntold times: Int, _ gift: GivenReferrers.Gift) throws {
+        guard times > 0 else {
+            return try db.executeCached(sql: "DELETE FROM \(Self.chosen)", arguments: arguments(gift))
+        }
+        try db.executeCached(
+            sql: "INSERT OR REPLACE INTO untold_referrers VALUES (?, ?, ?, ?, ?, ?)",
+            arguments: arguments(gift) + [times]
+        )
     }
 
     func hasNeedless() throws -> Bool { try db.exists(Self.needless, []) }

@@ -4,30 +4,31 @@ package import OCI
 package struct ReferrerAnswers: Sendable {
     let store: Store
 
-    /// Whether the repository's registry has ever listed referrers itself.
-    ///
-    /// One that has answers as if it knew no such question only for a time.
-    package func hasInterface(_ location: RepositoryReference) async throws -> Bool {
-        try await store.index.read { try $0.referrerAnswers.hasInterface(location) }
+    /// Something of which a repository's registry has itself listed what refers to it; `nil` where it never did.
+    package func subject(in location: RepositoryReference) async throws -> Digest? {
+        try await store.index.read { try $0.referrerAnswers.subject(in: location) }
     }
 
-    /// Notes that it has.
+    /// Notes that it has, of the first such subject alone.
     ///
     /// Safe to repeat; costs no transaction when nothing changes, and nothing is noted where the cache cannot be written.
-    package func noteInterface(of location: RepositoryReference) async throws {
-        guard !store.isReadOnly, try await !hasInterface(location) else { return }
-        try await store.index.write { try $0.referrerAnswers.addInterface(location) }
+    package func noteListed(_ subject: Digest, in location: RepositoryReference) async throws {
+        guard !store.isReadOnly, try await self.subject(in: location) == nil else { return }
+        try await store.index.write { try $0.referrerAnswers.add(subject, in: location) }
     }
 
-    /// Whether something of what refers to an image was not told when it was copied.
+    /// Whether something of what refers to an image was not told when it was copied, and not asked for often since.
     package func isUntold(_ gift: GivenReferrers.Gift) async throws -> Bool {
-        try await store.index.read { try $0.referrerAnswers.isUntold(gift) }
+        let times = try await store.index.read { try $0.referrerAnswers.timesUntold(gift) }
+        return 1..<ReferrerAnswerRows.mostTimes ~= times
     }
 
-    /// Notes whether it is; as ``noteInterface(of:)``.
+    /// Notes whether it is; as ``noteListed(_:in:)``.
     package func note(isUntold: Bool, of gift: GivenReferrers.Gift) async throws {
-        guard !store.isReadOnly, try await self.isUntold(gift) != isUntold else { return }
-        try await store.index.write { try $0.referrerAnswers.set(isUntold: isUntold, gift) }
+        guard !store.isReadOnly else { return }
+        let times = try await store.index.read { try $0.referrerAnswers.timesUntold(gift) }
+        guard isUntold ? times < ReferrerAnswerRows.mostTimes : times > 0 else { return }
+        try await store.index.write { try $0.referrerAnswers.set(timesUntold: isUntold ? times + 1 : 0, gift) }
     }
 
     /// Forgets what was not told of images that are not here.

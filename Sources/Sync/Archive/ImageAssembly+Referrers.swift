@@ -7,10 +7,11 @@ extension ImageAssembly {
     /// Brings into the cache what refers to an image or to one of its manifests, and what refers to that.
     ///
     /// - Throws: as ``image(_:)``; safe to repeat.
-    func fetchReferrers(of top: Descriptor, from source: any ImageSource) async throws {
+    func fetchReferrers(of top: Descriptor, _ tag: TagName, from source: any ImageSource) async throws {
         var level = try await ArchiveClosure(of: top, in: cache).manifests.map(\.digest)
         var seen = Set(level)
-        let search = ReferrerSearch(source: source, cache: cache, tags: try await source.referrerTags())
+        let tags = try await source.referrerTags(beside: .tag(tag))
+        let search = ReferrerSearch(source: source, cache: cache, tags: tags)
         for _ in 0..<ReferrerSearch.maximumDepth where !level.isEmpty {
             let found = try await search.referrers(of: level)
             level = []

@@ -125,7 +125,7 @@ struct ImageAssembly: Sendable {
         if isRecorded, case .whole(let descriptor) = outcome {
             if document.descriptor != descriptor { try await cache.store(document, from: location) }
             // Before the tag is known: an export that breaks off here tries again.
-            if wantsReferrers { try await fetchReferrers(of: descriptor, from: source) }
+            if wantsReferrers { try await fetchReferrers(of: descriptor, tag, from: source) }
             try await cache.names.record(tag, of: location, as: descriptor)
         }
         return outcome

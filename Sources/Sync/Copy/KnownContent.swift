@@ -47,8 +47,8 @@ final class KnownContent: Sendable {
 
     /// The lists of what refers to content.
     let referrerIndexes = ReferrerIndexes()
-    /// The tags under which sources keep what refers to content, where no plan has listed them.
-    let referrerTags = SingleFlight<RepositoryReference, ReferrerTags>()
+    /// The tags of sources, among which what refers to content is kept, where no plan has listed them.
+    let referrerTags = SingleFlight<RepositoryReference, ReferrerTags.Listing>()
     private let senders = KeyedLock<Place>()
     private let state = Mutex(State())
 

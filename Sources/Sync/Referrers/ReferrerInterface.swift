@@ -4,15 +4,21 @@ import OCI
 
 /// What a source's own interface tells of referrers.
 struct ReferrerInterface: Sendable {
+    typealias Told = Knowledge<[ReferrerEntry]?>
+
     /// What it tells of one manifest.
     enum Answer: Sendable {
         case listed([ReferrerEntry])
-        /// It knows no such question, and never did.
+        /// It knows no such question, and never did, or does no more.
         case lacking
+        /// It tells of others, and answers of this one as if it knew no such question: some do where there is nothing.
+        case passedOver
         /// It refuses to tell, and has never listed anything: it may have nothing to tell.
         case untold(any Error)
-        /// It has listed what refers to other manifests, or did before, and does not tell now.
+        /// It tells of others, or did before, and refuses to tell of this one, or answers for a time as if it knew no such question.
         case withheld(any Error)
+
+        var isListed: Bool { if case .listed(let entries) = self { !entries.isEmpty } else { false } }
     }
 
     /// Who has listed referrers answers as if it knew no such question.
@@ -30,28 +36,38 @@ struct ReferrerInterface: Sendable {
     /// - Throws: `CacheError`; what asking throws; `CancellationError`.
     func answers(
         to subjects: [Digest],
-        asking ask: (@Sendable (Digest) async throws -> Knowledge<[ReferrerEntry]?>)? = nil
+        asking ask: (@Sendable (Digest) async throws -> Told)? = nil
     ) async throws -> [Answer] {
-        let answers = try await subjects.map(limit: ReferrerSearch.parallelism) { subject in
+        let told = try await subjects.map(limit: ReferrerSearch.parallelism) { subject in
             if let ask { try await ask(subject) } else { try await source.referrers(of: subject) }
         }
-        let lists = try await hasInterface(answers)
-        return answers.map { answer in
-            switch answer {
-            case .known(let entries?): .listed(entries)
-            case .known(nil): lists ? .withheld(Absence(place: source.place)) : .lacking
-            case .unknown(let error): lists ? .withheld(error) : .untold(error)
+        let isThere = try await isThere(told)
+        return told.map { told in
+            switch (told, isThere) {
+            case (.known(let entries?), _): .listed(entries)
+            case (.known(nil), nil): .lacking
+            case (.known(nil), true?): .passedOver
+            case (.known(nil), false?): .withheld(Absence(place: source.place))
+            case (.unknown(let error), nil): .untold(error)
+            case (.unknown(let error), _?): .withheld(error)
             }
         }
     }
 
-    /// Whether it is known to list referrers, which is noted.
-    private func hasInterface(_ answers: [Knowledge<[ReferrerEntry]?>]) async throws -> Bool {
-        let isHeard = answers.contains { if case .known(_?) = $0 { true } else { false } }
-        guard let cache, !source.isCache else { return isHeard }
-        if isHeard { try await cache.referrerAnswers.noteInterface(of: source.location) }
-        guard !isHeard else { return true }
-        return try await cache.referrerAnswers.hasInterface(source.location)
+    /// Whether the interface answers at the moment, where some answers do not say so by themselves.
+    ///
+    /// Of who has listed something before, that is asked for again: who keeps it under a tag by now has none any more.
+    ///
+    /// - Returns: `nil` where it is not known to have ever been there.
+    private func isThere(_ told: [Told]) async throws -> Bool? {
+        if told.contains(where: { if case .known(_?) = $0 { true } else { false } }) { return true }
+        guard let cache, !source.isCache, let known = try await cache.referrerAnswers.subject(in: source.location)
+        else { return nil }
+        switch try await source.referrers(of: known) {
+        case .known(_?): return true
+        case .unknown: return false
+        case .known(nil): return try await source.manifest(.tag(known.referrersTag)) == nil ? false : nil
+        }
     }
 }
 
@@ -61,7 +77,7 @@ extension ReferrerIndexes.Keeper {
             switch answer {
             case .listed: .registry
             case .lacking: .tags
-            case .untold, .withheld: .untold
+            case .passedOver, .untold, .withheld: .untold
             }
     }
 }

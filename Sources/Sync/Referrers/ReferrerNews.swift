@@ -11,6 +11,8 @@ struct ReferrerNews {
     let copy: ImageCopy
     let graph: ImageGraph
     let tags: ReferrerTags
+    /// Whether what is heard may be noted.
+    var notes = true
 
     private enum Question {
         /// What the source's own interface lists of some subjects.
@@ -127,13 +129,24 @@ struct ReferrerNews {
     /// - Returns: `nil` when there is no such interface, or it does not tell.
     private func interface(_ subjects: [Digest]) async throws -> Bool? {
         let interface = ReferrerInterface(source: copy.source, cache: copy.cache)
+        var isSilent = false
         for subject in subjects {
             let answer = try await interface.answers(to: [subject])[0]
             copy.known.referrerIndexes.note(.init(answer), of: copy.job.source)
-            guard case .listed(let listed) = answer else { return nil }
+            let listed: [ReferrerEntry]
+            switch answer {
+            case .listed(let entries): listed = entries
+            case .lacking, .untold: return nil
+            case .passedOver, .withheld:
+                isSilent = true
+                continue
+            }
+            if notes, answer.isListed {
+                try await copy.cache.referrerAnswers.noteListed(subject, in: copy.job.source)
+            }
             if try await differs(listed.map(\.descriptor), subject) { return true }
         }
-        return false
+        return isSilent ? nil : false
     }
 
     /// Whether the tag of a list has gone of which the target was given something.
@@ -172,8 +185,9 @@ extension CopyJob {
     /// which serves all tags of the repository in this run.
     func referrerTags(_ source: any ImageSource, _ known: KnownContent) async throws -> ReferrerTags {
         if let referrerTags { return referrerTags }
-        let list = { () async throws -> ReferrerTags in try await source.referrerTags(beside: reference) }
+        let list = { () async throws -> ReferrerTags.Listing in try await source.tagListing() }
         return try await known.referrerTags.value(for: self.source, isGood: { _ in true }, fetch: list)
+            .referrerTags(beside: reference)
     }
 }
 

@@ -99,7 +99,9 @@ struct ReferrerSearch: Sendable {
                 refusedTags: listed.refused + tagged.refused,
                 unread: unread,
                 hasList: listed.isWhole,
-                withheld: listed.withheld
+                isListedByInterface: answer.isListed,
+                withheld: listed.withheld,
+                isUntold: listed.isUntold
             )
         }
     }
@@ -111,6 +113,7 @@ struct ReferrerSearch: Sendable {
         var isWhole = false
         var refused: [TagName] = []
         var withheld: String?
+        var isUntold = false
     }
 
     private func listed(_ subject: Digest, _ answer: ReferrerInterface.Answer) async throws -> Listed {
@@ -120,12 +123,13 @@ struct ReferrerSearch: Sendable {
         case .listed(let entries): (listed.all, listed.isWhole) = (entries.map(\.descriptor), true)
         case .lacking: lacks = true
         case .untold: break
-        case .withheld(let error): listed.withheld = "\(error)"
+        case .passedOver: listed.isUntold = true
+        case .withheld(let error): (listed.isUntold, listed.withheld) = (true, "\(error)")
         }
         switch try await list(of: subject, orItsLack: lacks) {
         case .list(let list):
             listed.all += list
-            listed.isWhole = listed.withheld == nil
+            listed.isWhole = !listed.isUntold
         case .absent: listed.isWhole = listed.isWhole || lacks
         case .unknown: break
         case .refused: listed.refused = [try subject.referrersTag]
@@ -215,7 +219,10 @@ extension ContentCache {
     /// A list of which something is withheld takes nothing away.
     func noteReferrers(_ found: [FoundReferrers], in location: RepositoryReference) async throws {
         try await referrers.set(found.filter(\.hasList).map { ($0.subject, $0.listed) }, in: location)
-        for found in found where found.withheld != nil {
+        if let first = found.first(where: \.isListedByInterface) {
+            try await referrerAnswers.noteListed(first.subject, in: location)
+        }
+        for found in found where found.isUntold {
             try await referrers.add(of: found.subject, in: location, found.listed)
         }
     }

@@ -9,6 +9,21 @@ enum ReferrerTags: Sendable {
     /// What the source lists is not all that it has: any of them may be there, and of one that is not nothing is known.
     case doubtful
 
+    /// What a source says when it is asked for its tags.
+    enum Listing: Sendable {
+        case told(Set<TagName>)
+        case refused
+
+        /// Those under which referrers are kept, as far as it is known.
+        ///
+        /// A list that lacks the tag of an image that the source has, or is of nothing at all, is not that of all tags.
+        func referrerTags(beside reference: Reference) -> ReferrerTags {
+            guard case .told(let tags) = self else { return .unlisted }
+            if case .tag(let tag) = reference, !tags.contains(tag) { return .doubtful }
+            return tags.isEmpty ? .doubtful : .listed(tags.filter(\.isReferrerTag))
+        }
+    }
+
     func mayHave(_ tag: TagName) -> Bool { !lacks(tag) }
 
     /// Whether the source has told its tags, and not this one.

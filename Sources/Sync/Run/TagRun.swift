@@ -222,7 +222,7 @@ struct TagRun: Sendable {
             let isThere =
                 options.isOffline
                 ? try await CachedReferrerNews(copy: copy, graph: graph, tags: tags).isThere()
-                : try await ReferrerNews(copy: copy, graph: graph, tags: tags).isThere()
+                : try await ReferrerNews(copy: copy, graph: graph, tags: tags, notes: keeps).isThere()
             return isThere ? (copy, graph) : nil
         } catch let error as TargetCollision {
             throw error

@@ -72,16 +72,16 @@ extension ImageSource {
     }
 
     /// The tags under which referrers are kept, of a source that has an image.
-    ///
-    /// A refused list is no failure: each tag can be asked for. One that lacks the tag of that image, or is of nothing at all,
-    /// is not that of all tags.
-    func referrerTags(beside reference: Reference? = nil) async throws -> ReferrerTags {
+    func referrerTags(beside reference: Reference) async throws -> ReferrerTags {
+        try await tagListing().referrerTags(beside: reference)
+    }
+
+    /// All tags; a refused list is no failure, as each can be asked for.
+    func tagListing() async throws -> ReferrerTags.Listing {
         do {
-            guard let tags = try await tags(), !tags.isEmpty else { return .doubtful }
-            if case .tag(let tag) = reference, !tags.contains(tag) { return .doubtful }
-            return .listed(Set(tags.filter(\.isReferrerTag)))
+            return .told(Set(try await tags() ?? []))
         } catch let error as RegistryError where error.isRefusalToTell {
-            return .unlisted
+            return .refused
         }
     }
 }

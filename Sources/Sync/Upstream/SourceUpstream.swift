@@ -47,13 +47,17 @@ struct SourceUpstream: Upstream {
         try await UpstreamError.mapping {
             let interface = ReferrerInterface(source: questions, cache: cache)
             let answer = try await interface.answers(to: [digest])[0]
-            if case .listed(let listed) = answer { return listed }
+            if case .listed(let listed) = answer {
+                // Whoever asks is told also where that cannot be noted.
+                if answer.isListed { try? await cache?.referrerAnswers.noteListed(digest, in: questions.location) }
+                return listed
+            }
             let tagged = try await manifest(.tag(digest.referrersTag))
             if let listed = tagged?.listedReferrers(of: digest) { return listed }
             // Who does not tell may have some all the same.
             switch answer {
             case .untold(let error), .withheld(let error): throw error
-            case .listed, .lacking: return []
+            case .listed, .lacking, .passedOver: return []
             }
         }
     }
