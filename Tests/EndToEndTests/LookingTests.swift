@@ -126,6 +126,22 @@ struct LookingTests {
         }
     }
 
+    @Test("Where standard output is full, what was to be done is done, and what failed is told")
+    func fullOutput() async throws {
+        try await Mirror.with { mirror async throws in
+            try await mirror.expectSuccess()
+            let name = mirror.upstream.place("up/app:1")
+            let result = try await mirror.workspace.shell(
+                """
+                "$imglife" cache verify >/dev/full; echo $?; "$imglife" cache stats | grep -o 'Last verification'
+                "$imglife" cache rm \(name) gone:1 >/dev/full; echo $?; "$imglife" cache ls
+                """
+            )
+            #expect(result.lines.prefix(3) == ["1", "Last verification", "1"], "\(result.errors)")
+            #expect(!result.output.contains(name) && result.errors.contains("gone:1 is not in the cache"))
+        }
+    }
+
     @Test("After names were lost a collection waits for a sync, or is forced")
     func lostNames() async throws {
         try await Mirror.with { mirror async throws in

@@ -44,11 +44,12 @@ struct CacheRemoveCommand: Subcommand {
     func run() async throws {
         try await CacheAccess.run(parent.options, mayBeReadOnly: dryRun) { [self] cache, _ in
             let document = try await remove(from: cache)
+            // Also where nobody can be told what was removed.
+            defer { for name in document.missing { Failure.tell("\(name) is not in the cache") } }
             switch output {
             case .text: try StandardOutput.offer(document.text)
             case .json: try StandardOutput.offer(CacheDocument.text(document))
             }
-            for name in document.missing { Failure.tell("\(name) is not in the cache") }
             if !document.missing.isEmpty { throw Failure.failed }
         }
     }
