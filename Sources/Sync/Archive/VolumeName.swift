@@ -44,16 +44,15 @@ package struct VolumeName: Hashable, Sendable {
     }
 
     /// Names of which some belong to another set than others, though one archive of all would be called the same,
-    /// however it is compressed.
+    /// however it is compressed, or unpacked.
     ///
     /// - Returns: one of each set, sorted; none where each is of a set of its own name.
     package static func rivals(among paths: [String]) -> [String] {
         var sets: [String: [Int: String]] = [:]
         for path in paths.sorted() {
             let volume = VolumeName(path)
-            let ((stem, ending), count) = (split(volume?.whole ?? path), volume?.count ?? 1)
-            let whole = ending.isEmpty ? stem : "\(stem).tar"
-            if sets[whole]?[count] == nil { sets[whole, default: [:]][count] = path }
+            let (stem, count) = (split(volume?.whole ?? path).stem, volume?.count ?? 1)
+            if sets[stem]?[count] == nil { sets[stem, default: [:]][count] = path }
         }
         return sets.values.filter { $0.count > 1 }.flatMap(\.values).sorted()
     }

@@ -34,8 +34,10 @@ struct VolumeNameTests {
         )
         #expect(VolumeName.rivals(among: ["b.1-of-2.tar", "b.2-of-2.tar", "a.tar", "c.tar"]).isEmpty)
         let compressed = [
-            "b.1-of-2.tar.gz", "b.1-of-5.tar.gz", "c.1-of-2.TAR", "c.1-of-3.tar.zst", "d", "d.1-of-2.tar",
+            "b.1-of-2.tar.gz", "b.1-of-5.tar.gz", "c.1-of-2.TAR", "c.1-of-3.tar.zst",
         ]
-        #expect(VolumeName.rivals(among: compressed) == Array(compressed.prefix(4)))
+        #expect(VolumeName.rivals(among: compressed) == compressed)
+        let unpacked = ["d", "d.1-of-2.tar", "e.1-of-2.tar", "e.1-of-4"]
+        #expect(VolumeName.rivals(among: unpacked + ["e.2-of-4", "f", "g.1-of-2", "g.2-of-2"]) == unpacked)
     }
 }
