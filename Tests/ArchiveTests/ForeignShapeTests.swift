@@ -105,6 +105,19 @@ struct ForeignShapeTests {
         }
     }
 
+    @Test("A foreign layer that another image of an archive has as an ordinary one is taken, and not told as left out")
+    func ordinaryLayer() async throws {
+        let (image, foreign) = SampleImage.withForeignLayer()
+        let other = SampleImage.image(layers: [.init(seed: 22, size: 3000)])
+        try #require(other.blobs.contains { $0.descriptor.digest == foreign.digest })
+        try await withCache { cache, path async throws in
+            let tar = TestTar.layout([(image, Self.name), (other, "a.example.com/x:2")])
+            let report = try await cache.importing(tar.finished, at: path)
+            #expect(report.foreignLayers == 0)
+            #expect(try cache.contains(foreign))
+        }
+    }
+
     @Test("A haul has no oci-layout, and what of its index is no image is ignored and counted")
     func haul() async throws {
         try await withCache { cache, path async throws in

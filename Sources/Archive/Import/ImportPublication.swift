@@ -8,6 +8,7 @@ final class ImportPublication {
     private let cache: ContentCache
     private let examination: ImportExamination
     private let names: NamedTops
+    private var foreignLayers: Set<Digest> = []
     var report = ImportReport()
 
     /// Its names are those that are to be applied, in order.
@@ -35,6 +36,7 @@ final class ImportPublication {
             try await commit(files.filter { manifests[$0.digest] == nil })
         }
         for level in try levels(manifests) { try await publish(level) }
+        report.foreignLayers = foreignLayers.count
         try await tag(images)
         try await listReferrers(images)
         try await cache.writeLayout()
@@ -60,12 +62,15 @@ final class ImportPublication {
             for manifest in manifests {
                 try await cache.store(manifest, from: nil)
                 guard case .image(let image) = manifest.content else { continue }
-                report.foreignLayers += image.foreignLayers.count { hasPassed(image.layers[$0]) }
+                foreignLayers.formUnion(image.foreignLayers.map { image.layers[$0].digest }.filter(isLeftOut))
             }
         }
     }
 
-    private func hasPassed(_ layer: Descriptor) -> Bool { stage.ledger.passed(layer.digest) != nil }
+    /// Whether the archive has a layer that no image is taken with; our own hold nothing else of the kind.
+    private func isLeftOut(_ layer: Digest) -> Bool {
+        reading.contents.document == nil && stage.ledger.passed(layer) != nil && !stage.ledger.has(.published, layer)
+    }
 
     /// Lists referrers in the repository that the archive names, or in those of the images that they belong to, each after
     /// what it refers to.
