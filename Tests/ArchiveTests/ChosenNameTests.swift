@@ -105,4 +105,30 @@ struct ChosenNameTests {
             #expect(try await cache.tagged() == [Self.name: Self.other.digest])
         }
     }
+
+    @Test(
+        "A signature keeps its tag in the repository of --as, and does not count as an image",
+        arguments: ["", "Team/App:"],
+        ["", ":new"]
+    )
+    func renamed(prefix: String, tag: String) async throws {
+        let (signature, signatureTag) = (Self.stand(24), "sha256-\(Self.other.digest.hex).sig")
+        let entries: [(SampleImage, name: String?)] = [
+            (Self.other, "\(prefix)1.0"), (signature, prefix + signatureTag), (Self.index, "\(prefix)2.0"),
+        ]
+        let tar = TestTar.layout(entries, key: "org.opencontainers.image.ref.name")
+        let name = try ImageReference("a.example.com/x\(tag)")
+        try await withCache { cache, path async throws in
+            try await cache.importing(tar.finished, at: path) { options in
+                options.only = ["\(prefix)1.0"]
+                options.name = name
+            }
+            let taken = tag.isEmpty ? ":1.0" : tag
+            #expect(
+                try await cache.tagged() == [
+                    "a.example.com/x\(taken)": Self.other.digest, "a.example.com/x:\(signatureTag)": signature.digest,
+                ]
+            )
+        }
+    }
 }

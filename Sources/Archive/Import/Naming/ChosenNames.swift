@@ -3,9 +3,16 @@ import OCI
 /// Which of the names that an archive offers are taken: those that `--only` matches, and the tags under which something is
 /// kept that refers to their images.
 struct ChosenNames {
+    enum Choice {
+        case left
+        case asked
+        /// It refers to something that was asked for.
+        case attached
+    }
+
     private let offer: ImportOffer
     private let name: ImageReference?
-    private var isChosen: [Bool]
+    private var choices: [Choice]
 
     /// - Parameters:
     ///   - offer: what the archive offers.
@@ -19,14 +26,14 @@ struct ChosenNames {
         reading read: (Descriptor) throws -> Manifest?
     ) {
         (self.offer, self.name) = (offer, name)
-        isChosen = Array(repeating: globs.isEmpty, count: offer.names.count)
+        choices = Array(repeating: globs.isEmpty ? .asked : .left, count: offer.names.count)
         guard !globs.isEmpty else { return }
         let globs = globs.map(NameGlob.init)
-        for position in offer.names.indices { isChosen[position] = matches(position, globs) }
+        for position in offer.names.indices where matches(position, globs) { choices[position] = .asked }
         addAttached(read)
     }
 
-    func contains(_ position: Int) -> Bool { isChosen[position] }
+    subscript(position: Int) -> Choice { choices[position] }
 
     private func matches(_ position: Int, _ globs: [NameGlob]) -> Bool {
         // A tag alone is meant by what the archive says, and by what it becomes.
@@ -42,22 +49,29 @@ struct ChosenNames {
         return try? ImageReference(offer.text(at: position, as: name))
     }
 
+    /// What a name becomes that keeps its tag.
+    private func place(at position: Int) -> ImageReference? {
+        let candidate = offer.name(at: position)
+        if case .reference(let reference) = candidate { return reference }
+        return name.map { ImageReference(location: $0.location, tag: candidate.tag) }
+    }
+
     private mutating func addAttached(_ read: (Descriptor) throws -> Manifest?) {
         var waiting = offer.names.indices.filter { position in
-            !isChosen[position] && reference(at: position)?.tag?.isReferrerTag == true
+            choices[position] == .left && place(at: position)?.tag?.isReferrerTag == true
         }
         guard !waiting.isEmpty else { return }
         var places = ReferrerPlaces(offer.nameless, read)
-        var new = offer.names.indices.filter { isChosen[$0] }
+        var new = offer.names.indices.filter { choices[$0] == .asked }
         while !new.isEmpty {
             for position in new {
-                guard let location = reference(at: position)?.location else { continue }
+                guard let location = place(at: position)?.location else { continue }
                 places.add(offer.names.descriptor(at: position), in: location, read)
             }
             places.addReferrers(read)
-            new = waiting.filter { reference(at: $0).map(places.has) ?? false }
-            for position in new { isChosen[position] = true }
-            waiting.removeAll { isChosen[$0] }
+            new = waiting.filter { place(at: $0).map(places.has) ?? false }
+            for position in new { choices[position] = .attached }
+            waiting.removeAll { choices[$0] == .attached }
         }
     }
 }

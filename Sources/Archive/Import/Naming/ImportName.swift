@@ -50,13 +50,22 @@ enum ImportName {
         }
     }
 
+    /// What it says, or `latest`.
+    var tag: TagName {
+        switch self {
+        case .reference(let reference): reference.tag ?? Self.latest
+        case .tag(let tag): tag
+        case .unusable(let text, _): Self.tag(of: text) ?? Self.latest
+        }
+    }
+
     static var latest: TagName {
         guard let tag = try? TagName("latest") else { preconditionFailure("'latest' is a tag") }
         return tag
     }
 
     /// The tag that a text ends with, if it does.
-    static func tag(of text: String) -> TagName? {
+    private static func tag(of text: String) -> TagName? {
         guard let colon = text.lastIndex(of: ":") else { return nil }
         return try? TagName(String(text[text.index(after: colon)...]))
     }

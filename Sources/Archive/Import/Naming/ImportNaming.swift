@@ -11,10 +11,10 @@ struct ImportNaming {
         self.name = name
     }
 
-    /// Checks that a whole name is for one image alone.
-    func checkCount(_ offer: ImportOffer, _ isWanted: (Int) -> Bool) throws(ArchiveRefusal) {
+    /// Checks that a whole name is for one image alone of those that were asked for.
+    func checkCount(_ offer: ImportOffer, _ isAsked: (Int) -> Bool) throws(ArchiveRefusal) {
         guard let name, name.tag != nil else { return }
-        let others = offer.names.indices.filter { !offer.isReference(at: $0) && isWanted($0) }
+        let others = offer.names.indices.filter { !offer.isReference(at: $0) && isAsked($0) }
         let count = others.count
         guard count > 1 else { return }
         throw ArchiveRefusal(
@@ -24,39 +24,43 @@ struct ImportNaming {
         )
     }
 
-    /// The name that an image gets for one of those that an archive gives.
-    mutating func text(_ offer: ImportOffer, at position: Int) throws(ArchiveRefusal) -> String {
+    /// The name that an image gets for one of those that an archive gives; if it keeps its tag, `--as` gives it the
+    /// repository alone.
+    mutating func text(
+        _ offer: ImportOffer,
+        at position: Int,
+        keepsTag: Bool
+    ) throws(ArchiveRefusal) -> String {
         if offer.isReference(at: position) { return offer.names.text(at: position) }
         let candidate = offer.name(at: position)
-        let reference = try reference(for: candidate)
+        let reference = try reference(for: candidate, keepsTag: keepsTag)
         // A repository is what a tag alone lacks: then nothing of it is lost.
         if case .tag(reference.tag) = candidate { return reference.description }
         replaced.append(candidate.text(as: nil), by: reference.description)
         return reference.description
     }
 
-    private mutating func reference(for candidate: ImportName) throws(ArchiveRefusal) -> ImageReference {
-        switch candidate {
-        case .reference(let reference): return reference
-        case .tag(let tag):
-            guard let name else {
-                throw ArchiveRefusal(
-                    "it names an image by the tag '\(tag)' alone; say which repository that is of with --as REPOSITORY"
-                )
-            }
-            isUsed = true
-            return ImageReference(location: name.location, tag: name.tag ?? tag)
-        case .unusable(let text, let reason):
-            guard let name else {
-                throw ArchiveRefusal(
-                    "its name '\(text.displaySafe)' cannot be used: \(reason); say what it is to be called with --as "
-                        + "REPOSITORY:TAG, or leave it out with --only"
-                )
-            }
-            isUsed = true
-            let tag = name.tag ?? ImportName.tag(of: text) ?? ImportName.latest
-            return ImageReference(location: name.location, tag: tag)
+    private mutating func reference(
+        for candidate: ImportName,
+        keepsTag: Bool
+    ) throws(ArchiveRefusal) -> ImageReference {
+        if case .reference(let reference) = candidate { return reference }
+        guard let name else { throw Self.refusal(candidate) }
+        isUsed = true
+        return ImageReference(location: name.location, tag: keepsTag ? candidate.tag : name.tag ?? candidate.tag)
+    }
+
+    private static func refusal(_ candidate: ImportName) -> ArchiveRefusal {
+        guard case .unusable(let text, let reason) = candidate else {
+            return ArchiveRefusal(
+                "it names an image by the tag '\(candidate.tag)' alone; say which repository that is of with --as "
+                    + "REPOSITORY"
+            )
         }
+        return ArchiveRefusal(
+            "its name '\(text.displaySafe)' cannot be used: \(reason); say what it is to be called with --as "
+                + "REPOSITORY:TAG, or leave it out with --only"
+        )
     }
 
     /// Names a single image that has none.

@@ -46,12 +46,13 @@ struct ImportSelection {
         of offer: ImportOffer,
         _ naming: inout ImportNaming
     ) throws(ArchiveRefusal) {
-        for position in offer.names.indices where !chosen.contains(position) {
+        for position in offer.names.indices where chosen[position] == .left {
             skipped.append(offer.text(at: position, as: naming.name))
         }
-        try naming.checkCount(offer, chosen.contains)
-        for position in offer.names.indices where chosen.contains(position) {
-            named.append(try naming.text(offer, at: position), offer.names.descriptor(at: position))
+        try naming.checkCount(offer) { chosen[$0] == .asked }
+        for position in offer.names.indices where chosen[position] != .left {
+            let text = try naming.text(offer, at: position, keepsTag: chosen[position] == .attached)
+            named.append(text, offer.names.descriptor(at: position))
         }
     }
 
