@@ -87,22 +87,64 @@ struct ChosenNameTests {
         }
     }
 
-    @Test("What has no name and cannot be used is left out and counted", arguments: [true, false])
-    func unusable(isDirectory: Bool) async throws {
-        let bytes = ByteBuffer(string: #"{"schemaVersion":1,"fsLayers":[]}"#)
-        let broken = Descriptor(mediaType: .ociManifest, bytes: bytes)
+    private static let unusable = ByteBuffer(string: #"{"schemaVersion":1,"fsLayers":[]}"#)
+    private static let broken = Descriptor(mediaType: .ociManifest, bytes: unusable)
+
+    /// An archive of ``other`` and of what cannot be used.
+    private static func archive(_ entries: [(Descriptor, name: String?)]) -> TestTar {
         var tar = TestTar()
         tar.add("oci-layout", text: TestTar.marker)
-        tar.add("index.json", text: TestTar.index([(Self.other.top, Self.name), (broken, nil)]))
-        tar.add(Self.other)
-        tar.add(TestTar.name(broken.digest), Array(bytes.readableBytesView))
+        tar.add("index.json", text: TestTar.index([(other.top, name)] + entries))
+        tar.add(other)
+        tar.add(TestTar.name(broken.digest), Array(unusable.readableBytesView))
+        return tar
+    }
+
+    private static func importing(
+        _ tar: TestTar,
+        asDirectory isDirectory: Bool,
+        only globs: [String] = [],
+        _ body: (ContentCache, ImportReport) async throws -> Void
+    ) async throws {
         try await withCache { cache, path async throws in
+            var options = ImportOptions()
+            options.only = globs
             try Files.write(tar.finished, to: "\(path).tar")
             try Files.makeDirectory("\(path)-layout")
             try await Tool.check("tar", ["-xf", "\(path).tar", "-C", "\(path)-layout"])
-            let report = try await ArchiveImporter(cache).run(.path(isDirectory ? "\(path)-layout" : "\(path).tar"))
-            #expect(report.unnamed == [broken.digest])
-            #expect(try await cache.tagged() == [Self.name: Self.other.digest])
+            let place = isDirectory ? "\(path)-layout" : "\(path).tar"
+            let report = try await ArchiveImporter(cache).run(.path(place), options)
+            #expect(try await cache.tagged() == [name: other.digest])
+            #expect(try names("\(path)/ingest").isEmpty)
+            try await body(cache, report)
+        }
+    }
+
+    @Test("What has no name and cannot be used is left out and counted", arguments: [true, false])
+    func unusable(isDirectory: Bool) async throws {
+        try await Self.importing(Self.archive([(Self.broken, nil)]), asDirectory: isDirectory) { _, report in
+            #expect(report.unnamed == [Self.broken.digest])
+        }
+    }
+
+    @Test(
+        "What would only come along is left out and told where it is not whole, cannot be used or is two things",
+        arguments: [true, false]
+    )
+    func uselessAttachments(isDirectory: Bool) async throws {
+        let tags = [".att", ".sbom", ".sig"].map { Self.tag(Self.other.digest, $0) }
+        let (partial, referrer) = (Self.stand(21), SampleImage.artifact(of: Self.other.top, content: "lost"))
+        let rivals = [Self.stand(22), Self.stand(23)]
+        var tar = Self.archive(
+            [(partial.top, tags[0]), (Self.broken, tags[2]), (referrer.top, nil)] + rivals.map { ($0.top, tags[1]) }
+        )
+        for rival in rivals { tar.add(rival) }
+        for image in [partial, referrer] {
+            tar.add(TestTar.name(image.digest), Array(image.topBytes.readableBytesView))
+        }
+        try await Self.importing(tar, asDirectory: isDirectory, only: [Self.name]) { _, report in
+            #expect(Array(report.skipped).sorted() == tags)
+            #expect(report.unnamed == [referrer.digest])
         }
     }
 

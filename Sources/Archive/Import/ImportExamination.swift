@@ -7,6 +7,8 @@ final class ImportExamination {
     private let stage: ImportStage
     /// What has no name and belongs to nothing that is taken.
     private var others: [Descriptor] = []
+    /// The numbers of what has names, comes along unasked, and is not whole or cannot be used.
+    private var leftOut: Set<UInt32> = []
 
     private var closure = ImportClosure(read: { _ in nil }, holds: { _ in false })
 
@@ -59,7 +61,12 @@ final class ImportExamination {
         var images: [Examined] = []
         for number in selection.named.distinct {
             let descriptor = selection.named.descriptor(numbered: number)
-            images.append(try await narrowed(Examined(descriptor, closure.image(descriptor), number: number)))
+            let isAttached = selection.attached.contains(descriptor.digest)
+            if let image = try await examined(descriptor, number, isDispensable: isAttached) {
+                images.append(image)
+            } else {
+                leftOut.insert(number)
+            }
         }
         let isForeign = reading.contents.document == nil
         if !selection.nameless.isEmpty || isForeign {
@@ -68,6 +75,39 @@ final class ImportExamination {
         try addReferrers(selection.nameless, to: &images)
         if isForeign { try addUnlisted(to: &images, selection) }
         return images
+    }
+
+    /// What some names stand for, unless nobody has asked for it and it is of no use.
+    private func examined(_ descriptor: Descriptor, _ number: UInt32, isDispensable: Bool) async throws -> Examined? {
+        guard let image = try image(descriptor, isDispensable: isDispensable) else { return nil }
+        let examined = try await narrowed(Examined(descriptor, image, number: number))
+        return isDispensable && lacksAnything(examined) ? nil : examined
+    }
+
+    /// What an image needs.
+    ///
+    /// - Returns: `nil` for what cannot be used, if nobody has asked for it.
+    private func image(_ descriptor: Descriptor, isDispensable: Bool) throws -> ImportClosure.Image? {
+        do {
+            return try closure.image(descriptor)
+        } catch is ArchiveRefusal where isDispensable {
+            return nil
+        }
+    }
+
+    /// Whether something of it will not come, and is not merely gone meanwhile.
+    private func lacksAnything(_ image: Examined) -> Bool {
+        reading.contents.document?.volume == nil && image.missing.contains { !hasPassed($0) }
+    }
+
+    /// Names that are left out: those that were not chosen, and those that come along and are of no use.
+    func skipped(of selection: ImportSelection) -> NameTexts {
+        var skipped = selection.skipped
+        let named = selection.named
+        for position in named.indices where !leftOut.isEmpty && leftOut.contains(named.number(at: position)) {
+            skipped.append(named.text(at: position))
+        }
+        return skipped
     }
 
     /// Notes what an image that is taken consists of.
@@ -119,9 +159,16 @@ final class ImportExamination {
         let isVolume = reading.contents.document?.volume != nil
         // What our own archives list was asked for when they were written.
         let isAsked = reading.contents.document != nil && reading.options.only.isEmpty
+        let isChosen = reading.contents.document == nil && !reading.options.only.isEmpty
         for root in roots {
-            guard let examined = try examined(root, isDispensable: !isAsked) else { continue }
-            if isVolume, examined.missing.contains(root.descriptor) {
+            guard let image = try image(root.descriptor, isDispensable: !isAsked) else {
+                others.append(root.descriptor)
+                continue
+            }
+            let examined = Examined(root.descriptor, image, repository: root.repository)
+            if isChosen, lacksAnything(examined) {
+                others.append(root.descriptor)
+            } else if isVolume, examined.missing.contains(root.descriptor) {
                 images.append(examined)
             } else {
                 waiting.append(examined)
@@ -140,16 +187,6 @@ final class ImportExamination {
             images += next
         }
         others += waiting.map(\.descriptor)
-    }
-
-    /// What has no name, unless it cannot be used and nobody has asked for it.
-    private func examined(_ root: ImportRoot, isDispensable: Bool) throws -> Examined? {
-        do {
-            return Examined(root.descriptor, try closure.image(root.descriptor), repository: root.repository)
-        } catch is ArchiveRefusal where isDispensable {
-            others.append(root.descriptor)
-            return nil
-        }
     }
 
     /// Images that nothing names, of all that the archive offers, also under names that are not wanted; what is listed

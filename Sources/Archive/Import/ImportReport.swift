@@ -50,7 +50,8 @@ package struct ImportReport: Sendable {
     package var volumes: Volumes?
     /// The set that the archive is a volume of.
     package var set: Digest?
-    /// Names that were left out because no pattern matches them, as the archive writes them.
+    /// Names that were left out because no pattern matches them, as the archive writes them, and those of what would only
+    /// have come along and is of no use.
     package var skipped = NameTexts()
     /// Names that `--as` took the place of.
     package var replaced = ReplacedNames()

@@ -15,23 +15,32 @@ extension DirectoryMembers {
             }
         }
         // What cannot be used of it is nobody's concern until somebody asks for it.
-        func tryNeeding(_ root: ImportRoot) throws {
-            do { try need(root.descriptor) } catch is ArchiveRefusal { needed.note(root.descriptor) }
+        func tryNeeding(_ descriptor: Descriptor) throws {
+            do { try need(descriptor) } catch is ArchiveRefusal { needed.note(descriptor) }
         }
         if hasListing {
             // Which images are taken is known when the names of both lists are.
-            for number in offer.names.distinct { try need(offer.names.descriptor(numbered: number)) }
-            try offer.nameless.forEach(tryNeeding)
+            for number in offer.names.distinct {
+                let descriptor = offer.names.descriptor(numbered: number)
+                try need(descriptor)
+            }
+            for root in offer.nameless { try tryNeeding(root.descriptor) }
         } else {
             let selection = try options.select(offer) { try layout.manifest($0) }
-            for number in selection.named.distinct { try need(selection.named.descriptor(numbered: number)) }
-            try selection.nameless.forEach(tryNeeding)
+            for number in selection.named.distinct {
+                let descriptor = selection.named.descriptor(numbered: number)
+                let isAttached = selection.attached.contains(descriptor.digest)
+                if isAttached { try tryNeeding(descriptor) } else { try need(descriptor) }
+            }
+            for root in selection.nameless { try tryNeeding(root.descriptor) }
         }
         var listed = BlobTable()
         for number in offer.names.distinct { listed.note(offer.names.descriptor(numbered: number)) }
         for root in offer.nameless { listed.note(root.descriptor) }
         let unlisted = try layout.unlisted { listed.position(of: $0) != nil || needed.position(of: $0) != nil }
-        for referrer in unlisted.belonging(to: { needed.position(of: $0) != nil }) { try need(referrer.descriptor) }
+        for referrer in unlisted.belonging(to: { needed.position(of: $0) != nil }) {
+            try need(referrer.descriptor)
+        }
         deliver(needed.taken())
     }
 }

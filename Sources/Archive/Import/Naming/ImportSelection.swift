@@ -6,7 +6,10 @@ struct ImportSelection {
     private(set) var named = NamedTops()
     /// What has no name: referrers of the others, and images that nobody asked for.
     private(set) var nameless: [ImportRoot]
-    /// Names that no pattern matches, as the archive writes them.
+    /// Of what the names stand for that which comes along with images, and which nobody has asked for.
+    private(set) var attached: Set<Digest> = []
+    /// Names that are left out: those that no pattern matches, as the archive writes them, and those that come along and
+    /// stand for two images.
     private(set) var skipped = NameTexts()
     /// Names that `--as` took the place of.
     private(set) var replaced = ReplacedNames()
@@ -28,14 +31,16 @@ struct ImportSelection {
     ) throws {
         nameless = offer.nameless
         var naming = ImportNaming(name: name)
-        if globs.isEmpty, offer.isPlain {
-            named = offer.names
-        } else {
-            try choose(ChosenNames(of: offer, only: globs, as: name, reading: read), of: offer, &naming)
-        }
+        let isAll = globs.isEmpty && offer.isPlain
+        let chosen = isAll ? nil : ChosenNames(of: offer, only: globs, as: name, reading: read)
+        if let chosen { try choose(chosen, of: offer, &naming) } else { named = offer.names }
         replaced = naming.replaced
         try naming.name(nameless: &nameless, &named) { (try? read($0))?.subject != nil }
         attach()
+        for position in offer.names.indices where !attached.isEmpty && chosen?[position] ?? .asked == .asked {
+            attached.remove(offer.names.descriptor(at: position).digest)
+        }
+        if globs.isEmpty { attached = [] }
         guard named.count > 0 else { throw refusal(isEmpty: offer.isEmpty) }
         try naming.checkUse(named)
         try settle()
@@ -51,8 +56,10 @@ struct ImportSelection {
         }
         try naming.checkCount(offer) { chosen[$0] == .asked }
         for position in offer.names.indices where chosen[position] != .left {
-            let text = try naming.text(offer, at: position, keepsTag: chosen[position] == .attached)
-            named.append(text, offer.names.descriptor(at: position))
+            let descriptor = offer.names.descriptor(at: position)
+            let isAttached = chosen[position] == .attached
+            named.append(try naming.text(offer, at: position, keepsTag: isAttached), descriptor)
+            if isAttached { attached.insert(descriptor.digest) }
         }
     }
 
@@ -70,6 +77,7 @@ struct ImportSelection {
             guard let attachment = root.attachment, let tag = attachment.tag, let found = locations[attachment.image]
             else { return true }
             for location in found.sorted() { named.append("\(location):\(tag)", root.descriptor) }
+            attached.insert(root.descriptor.digest)
             return false
         }
     }
@@ -87,16 +95,25 @@ struct ImportSelection {
     private mutating func settle() throws(ArchiveRefusal) {
         named.sort()
         var isUnique = true
+        var ambiguous: Set<String> = []
         for position in named.indices where named.repeatsName(at: position) {
-            guard named.descriptor(at: position).digest == named.descriptor(at: position - 1).digest else {
+            isUnique = false
+            let pair = [position - 1, position].map { named.descriptor(at: $0).digest }
+            guard pair[0] != pair[1] else { continue }
+            guard attached.isSuperset(of: pair) else {
                 throw ArchiveRefusal("the name '\(named.text(at: position))' stands for two images in it")
             }
-            isUnique = false
+            ambiguous.insert(named.text(at: position))
         }
         guard !isUnique else { return }
         var rest = NamedTops()
         for position in named.indices where !named.repeatsName(at: position) {
-            rest.append(named.text(at: position), named.descriptor(at: position))
+            let text = named.text(at: position)
+            guard !ambiguous.contains(text) else {
+                skipped.append(text)
+                continue
+            }
+            rest.append(text, named.descriptor(at: position))
         }
         named = rest
     }
