@@ -127,6 +127,34 @@ struct ChosenNameTests {
         }
     }
 
+    @Test("What nothing lists, refers to an image and cannot be used is left out", arguments: [true, false])
+    func unlisted(isDirectory: Bool) async throws {
+        var tar = Self.archive([])
+        let entry = { (descriptor: Descriptor) in
+            #"{"mediaType":"\#(descriptor.mediaType)","digest":"\#(descriptor.digest)","size":\#(descriptor.size)}"#
+        }
+        let index = ByteBuffer(
+            string: #"{"schemaVersion":2,"mediaType":"\#(MediaType.ociIndex)","#
+                + #""manifests":[\#(entry(Self.broken))],"subject":\#(entry(Self.other.top))}"#
+        )
+        tar.add(TestTar.name(.of(index)), Array(index.readableBytesView))
+        try await Self.importing(tar, asDirectory: isDirectory) { cache, _ async throws in
+            #expect(try cache.manifest(Descriptor(mediaType: .ociIndex, bytes: index)) == nil)
+        }
+    }
+
+    @Test(
+        "A name that is not chosen may stand for what cannot be used, also beside docker's list",
+        arguments: [true, false]
+    )
+    func notChosen(isDirectory: Bool) async throws {
+        var tar = Self.archive([(Self.broken, "a.example.com/bad:1")])
+        tar.add("manifest.json", text: "[]")
+        try await Self.importing(tar, asDirectory: isDirectory, only: [Self.name]) { _, report in
+            #expect(Array(report.skipped) == ["a.example.com/bad:1"])
+        }
+    }
+
     @Test(
         "What would only come along is left out and told where it is not whole, cannot be used or is two things",
         arguments: [true, false]

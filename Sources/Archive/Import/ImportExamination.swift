@@ -215,8 +215,8 @@ final class ImportExamination {
         }
         candidates.sort { $0.descriptor.digest < $1.descriptor.digest }
         for referrer in candidates.belonging(to: isNeeded) {
-            let image = try closure.image(referrer.descriptor)
-            if image.missing.isEmpty { images.append(Examined(referrer.descriptor, image)) }
+            let image = try image(referrer.descriptor, isDispensable: true)
+            if let image, image.missing.isEmpty { images.append(Examined(referrer.descriptor, image)) }
         }
     }
 

@@ -22,7 +22,7 @@ extension DirectoryMembers {
             // Which images are taken is known when the names of both lists are.
             for number in offer.names.distinct {
                 let descriptor = offer.names.descriptor(numbered: number)
-                try need(descriptor)
+                if options.only.isEmpty { try need(descriptor) } else { try tryNeeding(descriptor) }
             }
             for root in offer.nameless { try tryNeeding(root.descriptor) }
         } else {
@@ -39,7 +39,7 @@ extension DirectoryMembers {
         for root in offer.nameless { listed.note(root.descriptor) }
         let unlisted = try layout.unlisted { listed.position(of: $0) != nil || needed.position(of: $0) != nil }
         for referrer in unlisted.belonging(to: { needed.position(of: $0) != nil }) {
-            try need(referrer.descriptor)
+            try tryNeeding(referrer.descriptor)
         }
         deliver(needed.taken())
     }
