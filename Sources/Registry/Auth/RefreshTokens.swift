@@ -20,6 +20,10 @@ final class RefreshTokens: Sendable {
         case other(Secret)
     }
 
+    /// So many are remembered without forgetting those that have no successor: a program may give whoever serves for months
+    /// ever new ones.
+    private static let capacity = 1024
+
     private let successors = Mutex<[Key: Successor]>([:])
     private let turns = KeyedLock<Key>()
 
@@ -39,7 +43,13 @@ final class RefreshTokens: Sendable {
             let successor = successors.withLock { $0[key] }
             let presented = if case .other(let other) = successor { other } else { token }
             let answer = try await body(presented)
-            successors.withLock { $0[key] = Self.successor(of: presented, answer, successor) }
+            let next = Self.successor(of: presented, answer, successor)
+            successors.withLock { successors in
+                if successors.count >= Self.capacity {
+                    successors = successors.filter { if case .other = $0.value { true } else { false } }
+                }
+                successors[key] = next
+            }
             return answer
         }
     }
