@@ -64,6 +64,21 @@ struct ContentDecodingTests {
         }
     }
 
+    @Test("Of a blob that is compressed on its way it is believed that it is there, and no length")
+    func blobs() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(Self.image, repository: "library/app", tag: "v1")
+            registry.script(RequestMatch("HEAD", .blobs, times: nil), Self.compressed(as: "gzip"))
+            let whole = Action.all([.ignoreRange, Self.compressed(as: "gzip")])
+            registry.script(RequestMatch("GET", .blobs, times: nil), whole)
+            let blob = Self.image.blobs[0].descriptor
+            try await withClient(retry: RetryPolicy(attempts: 1)) { client async throws in
+                #expect(try await client.pull(registry).contains(blob))
+                await #expect(throws: RegistryError.self) { try await client.pull(registry).blobSize(blob.digest) }
+            }
+        }
+    }
+
     @Test("What is no gzip, cut or longer than it may be is not taken for a document")
     func bounds() throws {
         let bytes = ByteBuffer(repeating: 0x61, count: 1000)

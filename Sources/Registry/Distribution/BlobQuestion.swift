@@ -75,7 +75,7 @@ struct BlobQuestion {
 
     /// The whole blob's size as the answer to a request of its first byte tells it.
     private static func wholeSize(_ response: HTTPResponse) -> Int64? {
-        if response.status == 200 { return response.contentLength }
+        if response.status == 200 { return response.hasIdentityCoding ? response.contentLength : nil }
         switch response.header("Content-Range").flatMap({ ContentRange($0) }) {
         case .range(_, _, let size): return size
         case .unsatisfied(let size): return size
