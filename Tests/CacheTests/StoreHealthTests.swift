@@ -66,8 +66,8 @@ struct StoreHealthTests {
         #expect(health.isFailed)
     }
 
-    @Test("A cache whose directory is removed or replaced is given up", arguments: [true, false])
-    func replaced(isMadeAnew: Bool) async throws {
+    /// A cache whose parts are replaced while it is open, and which is not written to.
+    private func givenUp(because text: String, _ replace: (String) async throws -> Void) async throws {
         try await TemporaryDirectory.with { path async throws in
             let pulse = ManualClock()
             var configuration = CacheConfiguration(directory: "\(path)/cache")
@@ -78,40 +78,34 @@ struct StoreHealthTests {
                 pulse.advance(by: .seconds(5))
                 try await pulse.waitForSleepers()
                 try cache.checkUsable()
-                #expect(rename("\(path)/cache", "\(path)/old") == 0)
-                if isMadeAnew {
-                    #expect(mkdir("\(path)/cache", 0o755) == 0)
-                } else {
-                    #expect(rename("\(path)/old", "\(path)/cache") == 0)
-                    try await Tool.check("rm", ["-r", "\(path)/cache"])
-                }
+                try await replace(path)
                 pulse.advance(by: .seconds(5))
-                #expect("\(try #require(await failure))".contains("was removed or replaced"))
+                #expect("\(try #require(await failure))".contains("\(text) was removed or replaced"))
                 #expect(throws: CacheError.self) { try cache.checkUsable() }
+            }
+        }
+    }
+
+    @Test("A cache whose directory is removed or replaced is given up", arguments: [true, false])
+    func replaced(isMadeAnew: Bool) async throws {
+        try await givenUp(because: "its directory") { path async throws in
+            #expect(rename("\(path)/cache", "\(path)/old") == 0)
+            if isMadeAnew {
+                #expect(mkdir("\(path)/cache", 0o755) == 0)
+            } else {
+                #expect(rename("\(path)/old", "\(path)/cache") == 0)
+                try await Tool.check("rm", ["-r", "\(path)/cache"])
             }
         }
     }
 
     @Test("So is one whose index is, although nothing is written", arguments: [true, false])
     func replacedIndex(isMadeAnew: Bool) async throws {
-        try await TemporaryDirectory.with { path async throws in
-            let pulse = ManualClock()
-            var configuration = CacheConfiguration(directory: "\(path)/cache")
-            configuration.pulse = pulse
-            try await ContentCache.with(configuration) { cache async throws in
-                async let failure = cache.failure()
-                try await pulse.waitForSleepers()
-                pulse.advance(by: .seconds(5))
-                try await pulse.waitForSleepers()
-                try cache.checkUsable()
-                let index = "\(path)/cache/index.sqlite"
-                if isMadeAnew { try Files.write(Files.read(index), to: "\(path)/new") }
-                try Files.remove(index)
-                if isMadeAnew { #expect(rename("\(path)/new", index) == 0) }
-                pulse.advance(by: .seconds(5))
-                #expect("\(try #require(await failure))".contains("its index was removed or replaced"))
-                #expect(throws: CacheError.self) { try cache.checkUsable() }
-            }
+        try await givenUp(because: "its index") { path async throws in
+            let index = "\(path)/cache/index.sqlite"
+            if isMadeAnew { try Files.write(Files.read(index), to: "\(path)/new") }
+            try Files.remove(index)
+            if isMadeAnew { #expect(rename("\(path)/new", index) == 0) }
         }
     }
 
