@@ -32,7 +32,7 @@ struct OldIngests: Sendable {
             }
             return removed
         } catch {
-            throw CacheError(error, "tidy", path: ingest.path)
+            throw imports.failure ?? CacheError(error, "tidy", path: ingest.path)
         }
     }
 
@@ -133,6 +133,8 @@ private final class ImportsAtWork {
     private let store: Store
     private var lock: OpenFile?
     private var answer: Bool?
+    /// Why it could not be found out.
+    private(set) var failure: CacheError?
 
     init(store: Store) {
         self.store = store
@@ -152,6 +154,7 @@ private final class ImportsAtWork {
         } catch {
             // No file can be made for the lock, so there was none: no import is at work.
             if error.kind == .diskFull { return false }
+            failure = error
             throw SystemError(call: "flock", code: error.code ?? EIO)
         }
     }

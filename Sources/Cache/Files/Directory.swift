@@ -6,6 +6,7 @@ package struct Directory: Sendable {
     package let file: OpenFile
     /// For messages.
     package let path: String
+    private var heir: Heir?
 
     private var descriptor: CInt { file.descriptor }
 
@@ -15,9 +16,17 @@ package struct Directory: Sendable {
         self.init(file: OpenFile(owning: descriptor), path: path)
     }
 
-    private init(file: OpenFile, path: String) {
+    private init(file: OpenFile, path: String, heir: Heir? = nil) {
         self.file = file
         self.path = path
+        self.heir = heir
+    }
+
+    /// The same, in which everything that root makes, and has made, becomes its owner's.
+    ///
+    /// A service's user would be kept out by what an administrator's command leaves there.
+    func givingToOwner() throws(SystemError) -> Directory {
+        Directory(file: file, path: path, heir: Heir(of: try file.status()))
     }
 
     /// Opens a subdirectory, creating it with mode 0700 when it is missing.
@@ -28,12 +37,13 @@ package struct Directory: Sendable {
             guard error.code == EEXIST else { throw error }
         }
         let file = try openFile(name, flags: O_RDONLY | O_DIRECTORY)
-        return Directory(file: file, path: "\(path)/\(name)")
+        heir?.receive(file)
+        return Directory(file: file, path: "\(path)/\(name)", heir: heir)
     }
 
     /// Opens a subdirectory that is there.
     package func existing(_ name: String) throws(SystemError) -> Directory {
-        Directory(file: try openFile(name, flags: O_RDONLY | O_DIRECTORY), path: "\(path)/\(name)")
+        Directory(file: try openFile(name, flags: O_RDONLY | O_DIRECTORY), path: "\(path)/\(name)", heir: heir)
     }
 
     /// Opens a file in the directory; `mode` is for one that is created.
@@ -43,7 +53,9 @@ package struct Directory: Sendable {
         let descriptor = try SystemError.check("open") {
             clinux_openat(self.descriptor, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode)
         }
-        return OpenFile(owning: descriptor)
+        let file = OpenFile(owning: descriptor)
+        if flags & O_CREAT != 0 { heir?.receive(file) }
+        return file
     }
 
     /// - Returns: `nil` when there is nothing of that name.

@@ -8,6 +8,7 @@ package struct FileStatus: Sendable {
     /// Bytes that it takes on the disk, also those that are reserved behind its end.
     package let allocated: Int64
     package let owner: UInt32
+    let group: UInt32
     package let mode: UInt32
     package let links: UInt64
     /// Seconds since 1970.
@@ -21,6 +22,7 @@ package struct FileStatus: Sendable {
         size = Int64(status.st_size)
         allocated = Int64(status.st_blocks) * 512
         owner = status.st_uid
+        group = status.st_gid
         mode = status.st_mode
         links = UInt64(status.st_nlink)
         modifiedAt = Int64(status.st_mtim.tv_sec)

@@ -97,7 +97,7 @@ extension StoreDirectory {
         let root: Directory
         do throws(SystemError) {
             try createDirectories(path)
-            root = try Directory(path: path)
+            root = try Directory(path: path).givingToOwner()
         } catch {
             throw CacheError(error, action, path: path)
         }
