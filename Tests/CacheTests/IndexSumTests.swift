@@ -72,18 +72,42 @@ struct IndexSumTests {
         }
     }
 
-    @Test("An older index that is put back beside newer blobs forgets no name")
-    func older() async throws {
+    @Test(
+        "An older index that is put back beside newer blobs forgets no name, whatever comes with it",
+        arguments: ["alone", "with its sum", "without a sum"]
+    )
+    func older(_ way: String) async throws {
         try await withStored { timed in
-            let (index, former) = ("\(timed.path)/index.sqlite", try contents("\(timed.path)/index.sqlite"))
+            let files = ["\(timed.path)/index.sqlite", sum(timed)]
+            let former = try files.map(contents)
             try await timed.open { try await NamesTests.store(image, in: $0, as: "newer", of: "a") }
-            try remove(index)
-            try write(former, to: index)
-            try await timed.open { cache async throws in
-                let tags = try await cache.names.tags(of: RepositoryReference("a")).map { "\($0.0)" }
-                #expect(Set(tags) == ["stable", "newer"])
+            for (file, content) in zip(files, former).prefix(way == "with its sum" ? 2 : 1) {
+                try remove(file)
+                try write(content, to: file)
             }
-            #expect(try names("\(timed.path)/quarantine").contains { $0.hasPrefix("index.sqlite.") })
+            if way == "without a sum" { try remove(sum(timed)) }
+            for _ in 1...2 {
+                try await timed.open { cache async throws in
+                    let tags = try await cache.names.tags(of: RepositoryReference("a")).map { "\($0.0)" }
+                    #expect(Set(tags) == ["stable", "newer"])
+                }
+                let aside = try names("\(timed.path)/quarantine").filter { $0.hasPrefix("index.sqlite.") }
+                #expect(aside.count == 1, "it is made again once")
+            }
+        }
+    }
+
+    @Test(
+        "What has the name of a newer backup and is none of this index is no reason to make it again",
+        arguments: [false, true]
+    )
+    func foreignBackup(isIndex: Bool) async throws {
+        try await withStored { timed in
+            let copy = "\(timed.path)/backup/index-7.sqlite"
+            try write(isIndex ? contents("\(timed.path)/index.sqlite") : ByteBuffer(string: "no index"), to: copy)
+            try await timed.open { cache async throws in
+                #expect(try await cache.recovery.restoration() == nil)
+            }
         }
     }
 

@@ -10,6 +10,8 @@ struct MetaRows {
         static let clean = "clean"
         /// The program that made the tables what they are.
         static let writtenBy = "written_by"
+        /// The number of the last backup that was begun.
+        static let backup = "backup"
         /// That the index was lost once, and what was lost with it.
         static let restoration = "restoration"
         /// That names were lost and no run has brought them back yet.

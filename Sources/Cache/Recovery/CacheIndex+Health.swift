@@ -59,10 +59,25 @@ extension CacheIndex {
 
     /// Notes that everything has been closed in order; only by the last process.
     func markClean() throws(CacheError) {
+        try note("1", as: MetaRows.Key.clean)
+    }
+
+    /// The number of the last backup that was begun; none where there never was one.
+    func backupNumber() throws(CacheError) -> Int? {
+        try read { try $0.meta.value(of: MetaRows.Key.backup) }.flatMap(Int.init)
+    }
+
+    /// Notes the number of a backup, so that an index that knows less than the backups is known for an older one.
+    func note(backup number: Int) throws(CacheError) {
+        try note("\(number)", as: MetaRows.Key.backup)
+    }
+
+    /// Nothing of what is backed up changes by this: it does not count as writing.
+    private func note(_ value: String, as key: String) throws(CacheError) {
         try voidSum()
         do {
             try queue.write { db in
-                try db.meta.set(MetaRows.Key.clean, to: "1")
+                try db.meta.set(key, to: value)
             }
         } catch {
             throw CacheError(index: error, "write the index", path, system: SQLiteRefusal.last(queue))

@@ -36,12 +36,14 @@ struct IndexBackups: Sendable {
         let temporary = ".index.\(String(UInt64.random(in: .min ... .max), radix: 16))"
         do {
             _ = try directory.openFile(temporary, flags: O_RDWR | O_CREAT | O_EXCL)
-            try Self.copy(index, to: "\(directory.path)/\(temporary)")
             let old = try copies()
+            let new = Copy(number: (old.first?.number ?? 0) + 1)
+            try index.note(backup: new.number)
+            try Self.copy(index, to: "\(directory.path)/\(temporary)")
             // SQLite has closed it, so that nobody's locks on it are lost by this.
             let file = try directory.openFile(temporary, flags: O_RDWR)
             try file.sync()
-            try directory.rename(temporary, to: directory, Copy(number: (old.first?.number ?? 0) + 1).name)
+            try directory.rename(temporary, to: directory, new.name)
             try directory.sync()
             for copy in old.dropFirst(Self.limit - 1) { try directory.remove(copy.name) }
         } catch {
@@ -50,16 +52,31 @@ struct IndexBackups: Sendable {
         }
     }
 
+    /// Whether a copy was made of an index that knew more than this one: this is an older one that was put back.
+    ///
+    /// A copy that does not say its number itself is of an earlier version, or of somebody else's making.
+    func areAhead(of index: CacheIndex, of store: StoreDirectory) throws -> Bool {
+        let known = try index.backupNumber() ?? 0
+        return try copies().contains { copy in
+            guard copy.number > known, let backup = try? open(copy, of: store) else { return false }
+            defer { try? backup.close() }
+            return (try? backup.backupNumber()) == copy.number
+        }
+    }
+
+    /// - Returns: `nil` for what is none.
+    private func open(_ copy: Copy, of store: StoreDirectory) throws -> CacheIndex? {
+        guard try IndexFiles(directory: store).check(copy.name, in: directory, mayHaveNames: true) else { return nil }
+        return try CacheIndex(path: "\(directory.path)/\(copy.name)", isReadOnly: true)
+    }
+
     /// Fills an empty index from the newest copy that is sound and not of a newer version.
     ///
     /// - Returns: the copy; `nil` when there is none.
     func restore(into scratch: String, of store: StoreDirectory) throws -> Copy? {
         for copy in try copies() {
             do {
-                guard try IndexFiles(directory: store).check(copy.name, in: directory, mayHaveNames: true) else {
-                    continue
-                }
-                let backup = try CacheIndex(path: "\(directory.path)/\(copy.name)", isReadOnly: true)
+                guard let backup = try open(copy, of: store) else { continue }
                 defer { try? backup.close() }
                 _ = try backup.schemaState()
                 guard try backup.passesIntegrityCheck() else { continue }

@@ -18,10 +18,11 @@ extension IndexRepair {
         let scratchPath = "\(directory.path)/\(Self.scratchName)"
         // Not by SQLite, which does not tell what keeps it from making a file.
         _ = try directory.root.openFile(Self.scratchName, flags: O_RDWR | O_CREAT)
-        let backup = try IndexBackups(directory: directory.backup, logger: configuration.logger)
-            .restore(into: scratchPath, of: directory)
+        let backup = try backups.restore(into: scratchPath, of: directory)
         let scratch = try CacheIndex(path: scratchPath)
         try scratch.migrate(by: configuration.version)
+        // Also where it could not be used: it holds nothing that this index is to be replaced for.
+        if let newest = try backups.copies().first { try scratch.note(backup: newest.number) }
         let blobs = try directory.blobs.all().compactMap {
             Descriptor(mediaType: .octetStream, digest: $0.digest, size: $0.size)
         }

@@ -11,6 +11,7 @@ struct IndexRepair: Sendable {
     let configuration: CacheConfiguration
 
     private var files: IndexFiles { IndexFiles(directory: directory) }
+    var backups: IndexBackups { IndexBackups(directory: directory.backup, logger: configuration.logger) }
 
     func run() throws {
         if try files.check() {
@@ -24,10 +25,11 @@ struct IndexRepair: Sendable {
     private func check() throws {
         var former: Set<ImageReference> = []
         // Compared before SQLite opens it.
-        let isAltered = try files.isAltered()
+        var isAltered = try files.isAltered()
         do {
             let index = try CacheIndex(path: files.path)
             defer { try? index.close() }
+            if !isAltered { isAltered = try backups.areAhead(of: index, of: directory) }
             if try !isAltered && !files.isCondemned() && isSound(index) { return }
             former = Self.readableNames(in: index)
         } catch let error as CacheError where error.kind == .damagedIndex {
