@@ -146,6 +146,37 @@ struct BackupTests {
         }
     }
 
+    @Test("Images that nobody can name any more are told of, and no collection takes them before a run has named them")
+    func nameless() async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(first, in: cache, as: "1", of: "a")
+                try await cache.writeLayout()
+            }
+            // As after a kill: the second is neither in a backup nor in index.json.
+            let (layout, backups) = ("\(timed.path)/index.json", "\(timed.path)/backup")
+            let (text, copies) = (try contents(layout), try names(backups))
+            try await timed.open { cache async throws in
+                try await NamesTests.store(second, in: cache, as: "2", of: "a")
+                try await cache.writeLayout()
+            }
+            try remove(layout)
+            try write(text, to: layout)
+            for name in try names(backups) where !copies.contains(name) { try remove("\(backups)/\(name)") }
+            try remove("\(timed.path)/index.sqlite")
+            timed.advance(hours: 48)
+            try await timed.open { cache async throws in
+                #expect(try await tags(cache) == ["1"])
+                #expect(try await cache.recovery.lacksNames())
+                let error = await #expect(throws: CacheError.self) { try await cache.collect() }
+                #expect(error?.kind == .lostNames)
+                try await NamesTests.store(second, in: cache, as: "2", of: "a")
+                try await cache.recovery.noteCompleteRun()
+                #expect(try await cache.collect().blobs == 0)
+            }
+        }
+    }
+
     @Test("A journal that a lost index left behind is not played back into the new one")
     func journal() async throws {
         try await TimedCache.with { timed in

@@ -83,6 +83,13 @@ enum References {
         try db.exists("lease_items WHERE digest = ?", [digest]) || db.exists("import_items WHERE digest = ?", [digest])
     }
 
+    /// Whether anything keeps a blob, be it a name, an import that is to be completed, or another blob.
+    ///
+    /// - Returns: `nil` for what has no row.
+    static func isKept(_ db: Database, _ digest: Digest) throws -> Bool? {
+        try blob(db, digest).map { $0.count > 0 || $0.isNamed || $0.isAwaited }
+    }
+
     /// What a blob keeps, as often as it refers to it.
     static func kept(_ db: Database, by digest: Digest) throws -> [Blob] {
         try neighbours(

@@ -28,9 +28,10 @@ extension IndexRepair {
         }
         let layout = try readLayout()
         if backup != nil || !blobs.isEmpty || !layout.tags.isEmpty {
-            try fill(scratch, blobs, try preferred(layout.tags, over: backup))
+            let met = try fill(scratch, blobs, try preferred(layout.tags, over: backup))
             try scratch.write { try $0.foreignEntries.replace(with: layout.keptDigests) }
-            try tell(scratch, backup, blobs.count, layout, former: former.union(layout.tags.map(\.reference)))
+            let losses = try losses(scratch, met, layout, former: former.union(layout.tags.map(\.reference)))
+            try tell(losses, scratch, backup, blobs.count)
         }
         try scratch.close()
         // Closed in order, its journal is empty; it would stay behind under the old name.
@@ -56,24 +57,27 @@ extension IndexRepair {
         return LayoutTags(tags: tags, areNewer: written >= copied)
     }
 
-    private func fill(_ index: CacheIndex, _ blobs: [Descriptor], _ layout: LayoutTags) throws {
+    /// - Returns: manifests of images that the index knew nothing of.
+    private func fill(_ index: CacheIndex, _ blobs: [Descriptor], _ layout: LayoutTags) throws -> [Digest] {
         let now = configuration.now()
-        try index.write { db in
+        return try index.write { db in
             // Whoever held one is gone: nobody else has the store open now.
             try db.execute(sql: "DELETE FROM leases")
             let present = try db.blobs.sizes()
             // Which repositories list them is not known: the backup is older than they are.
-            var referrers: [Digest] = []
+            var (referrers, images): ([Digest], [Digest]) = ([], [])
             for blob in blobs where present[blob.digest] != blob.size {
                 let manifest = directory.blobs.manifest(blob)
                 try db.blobs.record(blob, verifiedAt: manifest == nil ? nil : now, at: now)
-                if let manifest { try db.manifests.record(manifest) }
-                if manifest?.subject != nil { referrers.append(blob.digest) }
+                guard let manifest else { continue }
+                try db.manifests.record(manifest)
+                if manifest.subject == nil { images.append(blob.digest) } else { referrers.append(blob.digest) }
             }
             let onDisk = Set(blobs.map(\.digest))
             try db.blobs.markMissing(present.keys.filter { !onDisk.contains($0) }, in: directory.blobs)
             for tag in layout.tags { try Self.restore(tag, db, replacing: layout.areNewer, now) }
             for referrer in referrers { try db.referrers.assume(referrer) }
+            return images
         }
     }
 
@@ -95,39 +99,66 @@ extension IndexRepair {
 }
 
 extension IndexRepair {
-    /// Says what was restored and which names were not, in the log and for ``ContentCache/restoration()``.
-    private func tell(
+    /// What went with an index.
+    private struct Losses {
+        /// The tags that remain.
+        let tags: Int
+        let names: [String]
+        /// Whole images that are here and that nothing keeps: it cannot be told what they were called.
+        let nameless: Int
+        let isLayoutWhole: Bool
+
+        var lackNames: Bool { !names.isEmpty || nameless > 0 || !isLayoutWhole }
+    }
+
+    private func losses(
         _ index: CacheIndex,
-        _ backup: IndexBackups.Copy?,
-        _ blobs: Int,
+        _ met: [Digest],
         _ layout: LayoutIndex,
         former: Set<ImageReference>
-    ) throws {
+    ) throws -> Losses {
         let tags = try NameWalk(index: index).tagsBlocking()
-        let lost = former.subtracting(tags.map(\.reference)).map(\.description).sorted()
+        let nameless = try index.read { db in
+            try met.count { try References.isKept(db, $0) == false && db.manifests.unrecorded(in: $0).isEmpty }
+        }
+        return Losses(
+            tags: tags.count,
+            names: former.subtracting(tags.map(\.reference)).map(\.description).sorted(),
+            nameless: nameless,
+            isLayoutWhole: layout.isWhole
+        )
+    }
+
+    /// Says what was restored and which names were not, in the log and for ``ContentCache/restoration()``.
+    private func tell(_ losses: Losses, _ index: CacheIndex, _ backup: IndexBackups.Copy?, _ blobs: Int) throws {
         let restoration = IndexRestoration(
             restoredAt: configuration.now(),
             source: backup?.name ?? "index.json",
-            lostNames: lost
+            lostNames: losses.names
         )
-        // What cannot be told is missing as well where what names it cannot be read.
-        let lacksNames = !lost.isEmpty || !layout.isWhole
         try index.write { db in
             try db.meta.record(restoration)
-            if lacksNames { try db.meta.set(MetaRows.Key.lacksNames, to: "1") }
+            if losses.lackNames { try db.meta.set(MetaRows.Key.lacksNames, to: "1") }
         }
         configuration.logger.notice(
             "the index has been rebuilt",
-            metadata: ["blobs": "\(blobs)", "tags": "\(tags.count)", "from": "\(restoration.source)"]
+            metadata: ["blobs": "\(blobs)", "tags": "\(losses.tags)", "from": "\(restoration.source)"]
         )
-        if lacksNames, lost.isEmpty {
+        if !losses.isLayoutWhole, losses.names.isEmpty {
             configuration.logger.warning("index.json could not be read, so that names may be lost with the index")
         }
-        guard !lost.isEmpty else { return }
-        let shown = lost.prefix(20).joined(separator: ", ") + (lost.count > 20 ? ", …" : "")
+        if losses.nameless > 0 {
+            configuration.logger.warning(
+                "images without a name are here, which may be lost with the index; the next sync brings back those that it wants",
+                metadata: ["count": "\(losses.nameless)"]
+            )
+        }
+        guard !losses.names.isEmpty else { return }
+        let names = losses.names
+        let shown = names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : "")
         configuration.logger.warning(
             "names were lost with the index; the next sync brings them back",
-            metadata: ["count": "\(lost.count)", "names": "\(shown)"]
+            metadata: ["count": "\(names.count)", "names": "\(shown)"]
         )
     }
 }
