@@ -69,10 +69,12 @@ final class StoreHealth: Sendable {
     }
 
     /// Takes note that a file holds other bytes than its name says: for as long as it is the same one, its blob is not here.
-    func noteDamaged(_ file: FileStatus.Version) {
+    ///
+    /// - Returns: whether that is news.
+    func noteDamaged(_ file: FileStatus.Version) -> Bool {
         state.withLock { state in
             if state.damaged.count >= Self.damagedLimit { state.damaged = [] }
-            state.damaged.insert(file)
+            return state.damaged.insert(file).inserted
         }
     }
 

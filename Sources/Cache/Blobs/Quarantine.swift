@@ -71,8 +71,9 @@ struct Quarantine: Sendable {
     private func isPossible(_ digest: Digest, _ damaged: OpenFile? = nil) -> Bool {
         // Nothing is put aside once the disk fails: what it says of a file then need not be so.
         guard !store.health.isFailed else { return false }
-        if let version = try? damaged?.status().version { store.health.noteDamaged(version) }
+        let isNews = (try? damaged?.status().version).map(store.health.noteDamaged) ?? true
         guard store.isReadOnly else { return true }
+        guard isNews else { return false }
         store.configuration.logger.warning(
             "a blob is damaged, and cannot be put aside because the cache is only read",
             metadata: ["digest": "\(digest)"]

@@ -102,8 +102,9 @@ package struct StoredManifests: Sendable {
     private func verifiedBytes(_ digest: Digest, size: Int64?) throws -> ByteBuffer? {
         guard let file = try store.directory.blobs.open(digest, size: size) else { return nil }
         do throws(SystemError) {
-            let size = try file.length()
-            guard size <= Manifest.maximumSize else { return nil }
+            let status = try file.status()
+            let size = status.size
+            guard size <= Manifest.maximumSize, !store.health.isDamaged(status.version) else { return nil }
             var bytes = ByteBuffer()
             while bytes.readableBytes < size {
                 var piece = try file.read(at: Int64(bytes.readableBytes), atMost: Int(size) - bytes.readableBytes)
