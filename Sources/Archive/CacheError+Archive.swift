@@ -25,13 +25,12 @@ extension CacheError {
         )
     }
 
-    static func damaged(_ digest: Digest) -> CacheError {
-        CacheError(
-            .corrupt,
-            "read \(digest)",
-            digest: digest,
-            "the cache's copy holds other bytes; it has been put aside and will be downloaded again by the next run"
-        )
+    static func damaged(_ digest: Digest, in cache: ContentCache) -> CacheError {
+        let rest =
+            cache.isReadOnly
+            ? "it stays, as the cache is only read here: run 'imglife cache verify --repair' where it can be written"
+            : "it is put aside, and the next run downloads it again"
+        return CacheError(.corrupt, "read \(digest)", digest: digest, "the cache's copy holds other bytes; \(rest)")
     }
 
     /// Says what a failed system call means for an archive that is being written.

@@ -75,6 +75,23 @@ struct ReadOnlyTests {
         }
     }
 
+    @Test("A damaged blob that cannot be put aside is not said to have been")
+    func damagedExport() async throws {
+        try await Mirror.with { mirror async throws in
+            try await mirror.expectSuccess()
+            let path = "\(mirror.workspace.cache)/blobs/sha256/\(mirror.layer.hex)"
+            var bytes = try Files.read(path)
+            let first = try #require(bytes.getInteger(at: bytes.readerIndex, as: UInt8.self))
+            bytes.setInteger(~first, at: bytes.readerIndex)
+            try Files.remove(path)
+            try Files.write(bytes, to: path)
+            let result = try await run(mirror, "export --offline -o images.tar")
+            #expect(result.status == 1)
+            #expect(result.errors.contains("it stays, as the cache is only read here"), "\(result.errors)")
+            #expect(try Files.read(path) == bytes)
+        }
+    }
+
     @Test("A damaged index is told of instead of being read", arguments: [0, 24, 6000])
     func damagedIndex(position: Int) async throws {
         try await Mirror.with { mirror async throws in

@@ -192,7 +192,7 @@ package struct ArchivePlanner: Sendable {
             }
             guard whole.finalize() == blob.digest else {
                 await cache.quarantine(file)
-                throw CacheError.damaged(blob.digest)
+                throw CacheError.damaged(blob.digest, in: cache)
             }
         }
         return parts
@@ -208,7 +208,7 @@ package struct ArchivePlanner: Sendable {
         while done < cut.length {
             try Task.checkCancellation()
             let piece = try file.read(at: cut.offset + done, atMost: Int(min(1 << 20, cut.length - done)))
-            guard piece.readableBytes > 0 else { throw CacheError.damaged(cut.blob.digest) }
+            guard piece.readableBytes > 0 else { throw CacheError.damaged(cut.blob.digest, in: cache) }
             hasher.update(piece)
             whole.update(piece)
             done += Int64(piece.readableBytes)

@@ -128,7 +128,7 @@ struct ArchiveWriter {
                 let piece = try source.piece(at: 0)
                 guard Digest.of(piece, algorithm: blob.digest.algorithm) == blob.digest else {
                     cache.quarantineIfFree(file)
-                    throw CacheError.damaged(blob.digest)
+                    throw CacheError.damaged(blob.digest, in: cache)
                 }
                 buffer.writeImmutableBuffer(piece)
                 buffer.writeRepeatingByte(0, count: Int(TarHeader.padding(after: blob.size)))
@@ -223,7 +223,7 @@ struct ArchiveWriter {
 
     private func damaged(_ blob: ArchiveDocument.Blob) -> CacheError {
         if let file = try? cache.blobFile(blob.digest), file.size == blob.size { cache.quarantineIfFree(file) }
-        return .damaged(blob.digest)
+        return .damaged(blob.digest, in: cache)
     }
 }
 
