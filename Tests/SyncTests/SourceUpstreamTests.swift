@@ -81,6 +81,24 @@ struct SourceUpstreamTests: ReferrerMirroring {
         }
     }
 
+    @Test("A registry whose interface has listed referrers of what is gone has none of others")
+    func awayForGood() async throws {
+        try await TemporaryDirectory.with { path in
+            let cache = CacheConfiguration(directory: path + "/cache", retry: RetryPolicy(), clock: TestClock())
+            try await ContentCache.with(cache) { cache in
+                try await withUpstream(interface: true, cache) { registry, upstream async throws in
+                    registry.load(.artifact(of: image.top), repository: repository)
+                    #expect(try await upstream.referrers(of: image.digest).count == 1)
+                    let other = SampleImage.image()
+                    registry.store.remove(repository)
+                    registry.load(other, repository: repository)
+                    registry.options.referrersAPI = false
+                    #expect(try await upstream.referrers(of: other.digest).isEmpty)
+                }
+            }
+        }
+    }
+
     @Test("A registry without the interface and without a list has none")
     func none() async throws {
         try await withUpstream(interface: false) { _, upstream async throws in

@@ -45,6 +45,13 @@ struct ReferrerAnswerRows {
         )
     }
 
+    func removeSubject(in location: RepositoryReference) throws {
+        try db.executeCached(
+            sql: "DELETE FROM referrer_interfaces WHERE (host, repository) = (?, ?)",
+            arguments: [location.host, location.repository]
+        )
+    }
+
     func timesUntold(_ gift: GivenReferrers.Gift) throws -> Int {
         let statement = try db.cachedStatement(sql: "SELECT times FROM \(Self.chosen)")
         return try Int.fetchOne(statement, arguments: arguments(gift)) ?? 0

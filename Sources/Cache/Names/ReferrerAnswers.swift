@@ -9,12 +9,20 @@ package struct ReferrerAnswers: Sendable {
         try await store.index.read { try $0.referrerAnswers.subject(in: location) }
     }
 
-    /// Notes that it has, of the first such subject alone.
+    /// Notes that it has, of one such subject alone.
     ///
     /// Safe to repeat; costs no transaction when nothing changes, and nothing is noted where the cache cannot be written.
     package func noteListed(_ subject: Digest, in location: RepositoryReference) async throws {
         guard !store.isReadOnly, try await self.subject(in: location) == nil else { return }
         try await store.index.write { try $0.referrerAnswers.add(subject, in: location) }
+    }
+
+    /// Forgets that it has, as it does so no more or that subject no longer shows it.
+    ///
+    /// As ``noteListed(_:in:)``.
+    package func forgetListed(in location: RepositoryReference) async throws {
+        guard !store.isReadOnly, try await subject(in: location) != nil else { return }
+        try await store.index.write { try $0.referrerAnswers.removeSubject(in: location) }
     }
 
     /// Whether something of what refers to an image was not told when it was copied, and not asked for often since.

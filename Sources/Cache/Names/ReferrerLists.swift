@@ -18,6 +18,11 @@ package struct ReferrerLists: Sendable {
         try await store.index.read { try $0.referrers.listed(of: subject, in: location) }
     }
 
+    /// Some of the manifests of which a repository lists that something refers to them, chosen by chance.
+    package func subjects(in location: RepositoryReference, limit: Int) async throws -> [Digest] {
+        try await store.index.read { try $0.referrers.subjects(in: location, limit: limit) }
+    }
+
     /// Of what a repository lists as referring to a manifest, what the cache had and has lost.
     package func lost(of subject: Digest, in location: RepositoryReference) async throws -> [Digest] {
         let recorded = try await store.index.read { db in

@@ -44,6 +44,19 @@ struct ReferrerRows {
         )
     }
 
+    /// Some of the manifests of which a repository lists that something refers to them, others each time.
+    func subjects(in location: RepositoryReference, limit: Int) throws -> [Digest] {
+        try Digest.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT subject FROM referrers WHERE host = ? AND repository = ?
+                    GROUP BY subject ORDER BY random() LIMIT ?
+                    """
+            ),
+            arguments: [location.host, location.repository, limit]
+        )
+    }
+
     /// Of what a repository lists, the manifests that are recorded as there, in its order.
     func descriptors(of subject: Digest, in location: RepositoryReference) throws -> [Descriptor] {
         try Descriptor.fetchAll(

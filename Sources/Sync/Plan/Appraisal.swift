@@ -62,7 +62,7 @@ struct Appraisal: Sendable {
         guard let graph else { return }
         let counted = CountedSource(source, reads: true)
         let tags = try await job.referrerTags(source, known)
-        let search = ReferrerSearch(source: source, cache: cache, tags: tags)
+        let search = ReferrerSearch(source: source, cache: cache, tags: tags, notes: false)
         var read = 0
         let last = try await search.forEachLevel(above: graph.subjects) { found in
             for found in found {

@@ -26,8 +26,6 @@ struct FoundReferrers: Sendable {
     /// Whether the source has a list, or had one and has none any more: a refused question does not mean that nothing refers to the
     /// subject.
     let hasList: Bool
-    /// Whether the source's own interface lists something.
-    let isListedByInterface: Bool
     /// Why a source that lists what refers to others does not tell it of this one.
     let withheld: String?
     /// Whether it may have more to tell another time.

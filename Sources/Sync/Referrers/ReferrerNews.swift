@@ -128,7 +128,7 @@ struct ReferrerNews {
 
     /// - Returns: `nil` when there is no such interface, or it does not tell.
     private func interface(_ subjects: [Digest]) async throws -> Bool? {
-        let interface = ReferrerInterface(source: copy.source, cache: copy.cache)
+        let interface = ReferrerInterface(source: copy.source, cache: copy.cache, notes: notes)
         var isSilent = false
         for subject in subjects {
             let answer = try await interface.answers(to: [subject])[0]
@@ -140,9 +140,6 @@ struct ReferrerNews {
             case .passedOver, .withheld:
                 isSilent = true
                 continue
-            }
-            if notes, answer.isListed {
-                try await copy.cache.referrerAnswers.noteListed(subject, in: copy.job.source)
             }
             if try await differs(listed.map(\.descriptor), subject) { return true }
         }

@@ -19,6 +19,8 @@ struct ReferrerSearch: Sendable {
     let tags: ReferrerTags
     /// What was given what the source lists, where something was.
     var target: RepositoryReference?
+    /// Whether it may be noted that the source lists something itself.
+    var notes = true
 
     /// What stands under the tag of a list.
     enum TaggedList {
@@ -66,7 +68,8 @@ struct ReferrerSearch: Sendable {
     ///
     /// - Throws: ``CopyError`` that names the referrer; `CancellationError`.
     func referrers(of subjects: [Digest]) async throws -> [FoundReferrers] {
-        let answers = try await ReferrerInterface(source: source, cache: cache).answers(to: subjects) { subject in
+        let interface = ReferrerInterface(source: source, cache: cache, notes: notes)
+        let answers = try await interface.answers(to: subjects) { subject in
             try await CopyError.naming("what refers to it", of: subject) { try await source.referrers(of: subject) }
         }
         return try await zip(subjects, answers).map(limit: Self.parallelism) { try await referrers(of: $0, $1) }
@@ -99,7 +102,6 @@ struct ReferrerSearch: Sendable {
                 refusedTags: listed.refused + tagged.refused,
                 unread: unread,
                 hasList: listed.isWhole,
-                isListedByInterface: answer.isListed,
                 withheld: listed.withheld,
                 isUntold: listed.isUntold
             )
@@ -219,9 +221,6 @@ extension ContentCache {
     /// A list of which something is withheld takes nothing away.
     func noteReferrers(_ found: [FoundReferrers], in location: RepositoryReference) async throws {
         try await referrers.set(found.filter(\.hasList).map { ($0.subject, $0.listed) }, in: location)
-        if let first = found.first(where: \.isListedByInterface) {
-            try await referrerAnswers.noteListed(first.subject, in: location)
-        }
         for found in found where found.isUntold {
             try await referrers.add(of: found.subject, in: location, found.listed)
         }

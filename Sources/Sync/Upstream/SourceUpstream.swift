@@ -47,11 +47,7 @@ struct SourceUpstream: Upstream {
         try await UpstreamError.mapping {
             let interface = ReferrerInterface(source: questions, cache: cache)
             let answer = try await interface.answers(to: [digest])[0]
-            if case .listed(let listed) = answer {
-                // Whoever asks is told also where that cannot be noted.
-                if answer.isListed { try? await cache?.referrerAnswers.noteListed(digest, in: questions.location) }
-                return listed
-            }
+            if case .listed(let listed) = answer { return listed }
             let tagged = try await manifest(.tag(digest.referrersTag))
             if let listed = tagged?.listedReferrers(of: digest) { return listed }
             // Who does not tell may have some all the same.
