@@ -5,8 +5,9 @@ import OCI
 /// Whether a source lists other referrers of an image that was mirrored before than its target was given.
 ///
 /// What the listing of tags shows costs nothing. Beyond it one question is asked, chosen at random where there are
-/// several, mostly one about a list: what is new is listed more often than a tag is changed. Once in a run a second one, to find out that the registry has no referrers interface. An index stands for
-/// its images, except where some platforms were chosen, which are asked for one by one.
+/// several, mostly one about a list: what is new is listed more often than a tag is changed. A list under a tag may be an old one of
+/// a registry that has the referrers interface by now, which is asked in its turn. Once in a run a second question, to find out that the
+/// registry has none. An index stands for its images, except where some platforms were chosen, which are asked for one by one.
 struct ReferrerNews {
     let copy: ImageCopy
     let graph: ImageGraph
@@ -15,8 +16,8 @@ struct ReferrerNews {
     var notes = true
 
     private enum Question {
-        /// What the source's own interface lists of some subjects.
-        case interface([Digest])
+        /// What the source's own interface lists of some subjects; it need not be there where lists are kept under tags.
+        case interface([Digest], isLikely: Bool)
         /// What the tag lists that stands in for the interface.
         case index(of: Digest)
         /// Whether one of cosign's tags is what it was: one of these.
@@ -24,9 +25,11 @@ struct ReferrerNews {
         /// Whether one of cosign's tags, which nobody lists, is there by now and none of these.
         case unlisted(TagName, Set<Digest>)
 
-        var isAboutList: Bool {
+        /// Whether what is new is likely to be seen there.
+        var isUsual: Bool {
             switch self {
-            case .interface, .index: true
+            case .interface(_, let isLikely): isLikely
+            case .index: true
             case .tag, .unlisted: false
             }
         }
@@ -39,12 +42,16 @@ struct ReferrerNews {
         if try await isListGone() { return true }
         while let position = Self.choice(among: questions) {
             switch questions.remove(at: position) {
-            case .interface(let subjects):
+            case .interface(let subjects, _):
                 guard let isNew = try await interface(subjects) else { continue }
                 return isNew
             case .index(let subject):
                 let list = try await search.list(of: subject)
-                if case .list(let listed) = list { return try await differs(listed, subject) }
+                if case .list(let listed) = list {
+                    // What it lacks the interface may list, which is asked another time.
+                    if hasInterface, try await isInterfaceHeard() { return try await hasNew(listed, subject) }
+                    return try await differs(listed, subject)
+                }
                 if hasInterface, let isNew = try await interface([subject]) { return isNew }
                 if case .absent = list, try await isGone(subject) { return true }
             case .tag(let tag, let former): return try await isOneOf(former, tag) != true
@@ -55,10 +62,10 @@ struct ReferrerNews {
     }
 
     private static func choice(among questions: [Question]) -> Int? {
-        let lists = questions.indices.filter { questions[$0].isAboutList }
-        let tags = questions.indices.filter { !questions[$0].isAboutList }
-        guard !lists.isEmpty, !tags.isEmpty else { return questions.indices.randomElement() }
-        return (Int.random(in: 0..<4) == 0 ? tags : lists).randomElement()
+        let usual = questions.indices.filter { questions[$0].isUsual }
+        let others = questions.indices.filter { !questions[$0].isUsual }
+        guard !usual.isEmpty, !others.isEmpty else { return questions.indices.randomElement() }
+        return (Int.random(in: 0..<4) == 0 ? others : usual).randomElement()
     }
 
     /// Whether a tag stands for one of these at the source, whatever HEAD says: a registry may name another digest than it
@@ -89,12 +96,19 @@ struct ReferrerNews {
             guard let aboutTags = try await tagQuestions(about: subject, isFirst: position == 0) else { return nil }
             questions += aboutTags
         }
+        guard hasInterface else { return questions }
+        let isChosen = !copy.job.platforms.isEmpty && graph.top.descriptor.mediaType.isIndex
+        let subjects = isChosen ? graph.subjects : Array(graph.subjects.prefix(1))
         let hasIndex = questions.contains { if case .index = $0 { true } else { false } }
-        if !hasIndex || tags.isUnlisted, hasInterface {
-            let isChosen = !copy.job.platforms.isEmpty && graph.top.descriptor.mediaType.isIndex
-            questions.append(.interface(isChosen ? graph.subjects : Array(graph.subjects.prefix(1))))
-        }
-        return questions
+        var isLikely = !hasIndex || tags.isUnlisted
+        if !isLikely { isLikely = try await isInterfaceHeard() }
+        return questions + [.interface(subjects, isLikely: isLikely)]
+    }
+
+    /// Whether the source has listed referrers itself, in this run or before.
+    private func isInterfaceHeard() async throws -> Bool {
+        if copy.known.referrerIndexes.areKept(by: copy.job.source) == true { return true }
+        return try await copy.cache.referrerAnswers.subject(in: copy.job.source) != nil
     }
 
     /// Where tags are not listed, those of the first subject alone are asked for: most is signed there.
@@ -133,15 +147,19 @@ struct ReferrerNews {
         for subject in subjects {
             let answer = try await interface.answers(to: [subject])[0]
             copy.known.referrerIndexes.note(.init(answer), of: copy.job.source)
-            let listed: [ReferrerEntry]
+            var listed: [Descriptor]
             switch answer {
-            case .listed(let entries): listed = entries
+            case .listed(let entries): listed = entries.map(\.descriptor)
             case .lacking, .untold: return nil
             case .passedOver, .withheld:
                 isSilent = true
                 continue
             }
-            if try await differs(listed.map(\.descriptor), subject) { return true }
+            // What it lacks a list under a tag may have.
+            if try await lacksGiven(listed, subject), case .list(let others) = try await search.list(of: subject) {
+                listed += others
+            }
+            if try await differs(listed, subject) { return true }
         }
         return isSilent ? nil : false
     }
@@ -161,10 +179,18 @@ struct ReferrerNews {
     }
 
     private func differs(_ listed: [Descriptor], _ subject: Digest) async throws -> Bool {
+        if try await lacksGiven(listed, subject) { return true }
+        return try await hasNew(listed, subject)
+    }
+
+    private func lacksGiven(_ listed: [Descriptor], _ subject: Digest) async throws -> Bool {
         let given = try await given(subject)
-        let there = listed.filter { $0.digest != subject }
-        guard given.withdrawable.union(given.meant).isSubset(of: there.map(\.digest)) else { return true }
-        for descriptor in there where !given.listed.contains(descriptor.digest) {
+        return !given.withdrawable.union(given.meant).isSubset(of: listed.map(\.digest))
+    }
+
+    private func hasNew(_ listed: [Descriptor], _ subject: Digest) async throws -> Bool {
+        let given = try await given(subject)
+        for descriptor in listed where descriptor.digest != subject && !given.listed.contains(descriptor.digest) {
             // What is listed and cannot be had is no news, until it can.
             if case .manifest = try await search.read(descriptor) { return true }
         }
