@@ -7,7 +7,7 @@ import Synchronization
 /// What this run, or this server, has learnt about mirrors, for all sources that have some.
 ///
 /// One that wants no requests for a time is left out for that time. One that refuses connections is left out, and so is one
-/// that gives no answer, or answers 5xx or with a web page, several times in a row: each time costs all the tries and waits of an operation.
+/// that several times in a row gives no good answer, or no blob that is right: each time costs all the tries and waits of an operation.
 final class MirrorHealth: Sendable {
     private struct State {
         var standings: [RegistryHost: MirrorStanding] = [:]
@@ -28,7 +28,7 @@ final class MirrorHealth: Sendable {
         self.logger = logger
         self.rest = rest
         timer = Timer(clock)
-        senders = BlobSenders(logger: logger, timer: timer, lifetime: rest)
+        senders = BlobSenders(timer: timer, lifetime: rest)
     }
 
     /// The mirrors that may be asked, in their order.
@@ -49,10 +49,13 @@ final class MirrorHealth: Sendable {
 
     /// Asks a mirror, unless it is left out; after a rest one asks alone, and others go past it until it has answered.
     ///
+    /// Of a blob that has come nobody knows yet whether it is right: see ``wereRight(_:)``.
+    ///
     /// - Returns: `nil` where it is not asked, fails, or has nothing, all of which is noted.
     /// - Throws: what a reader of its bytes throws, `CancellationError`.
     func asking<Value>(
         _ mirror: Repository,
+        duty: MirrorStanding.Duty = .answers,
         _ ask: (Repository) async throws -> Value?
     ) async throws -> Value? {
         let host = mirror.location.host
@@ -60,36 +63,38 @@ final class MirrorHealth: Sendable {
         defer { first.leave(host) }
         let now = timer.now()
         guard state.withLock({ $0.standings[host]?.begin(at: now) ?? true }) else { return nil }
-        return try await hearing(mirror, ask, of: mirror.asAlternative)
+        return try await hearing(mirror, duty, ask, of: mirror.asAlternative)
     }
 
     /// Asks a mirror that wants no requests now, once it wants some again.
     ///
-    /// - Returns, Throws: as ``asking(_:_:)``.
+    /// - Returns, Throws: as ``asking(_:duty:_:)``.
     func waiting<Value>(
         for mirror: Repository,
+        duty: MirrorStanding.Duty = .answers,
         _ ask: (Repository) async throws -> Value?
     ) async throws -> Value? {
-        try await hearing(mirror, ask, of: mirror)
+        try await hearing(mirror, duty, ask, of: mirror)
     }
 
     private func hearing<Value>(
         _ mirror: Repository,
+        _ duty: MirrorStanding.Duty,
         _ ask: (Repository) async throws -> Value?,
         of repository: Repository
     ) async throws -> Value? {
         do {
             guard let value = try await ask(repository) else {
-                lacks(mirror.location)
+                lacks(mirror.location, duty)
                 return nil
             }
-            answered(mirror.location)
+            answered(mirror.location, duty == .blobs ? nil : duty)
             return value
         } catch let failure as ReaderFailure {
             throw failure.error
         } catch {
             try Task.checkCancellation()
-            failed(mirror.location, error)
+            failed(mirror.location, duty: duty, error)
             return nil
         }
     }
@@ -109,14 +114,13 @@ final class MirrorHealth: Sendable {
     }
 
     /// Takes note of a failure and tells of a mirror's first; that it lacks something is none.
-    func failed(_ mirror: RepositoryReference, _ error: any Error) {
-        let failure = error as? RegistryError
-        if failure?.kind == .notFound { return lacks(mirror) }
+    func failed(_ mirror: RepositoryReference, duty: MirrorStanding.Duty = .answers, _ error: any Error) {
+        if (error as? RegistryError)?.kind == .notFound { return lacks(mirror, duty) }
         defer { heard(mirror) }
         let now = timer.now()
         let (isFirst, begun) = state.withLock { state in
             let standing = state.standings[mirror.host, default: MirrorStanding()]
-                .failed(failure, at: now, restingFor: rest)
+                .failed(error, duty, at: now, restingFor: rest)
             return (state.told.insert(mirror.host).inserted, standing)
         }
         logger.log(
@@ -135,18 +139,30 @@ final class MirrorHealth: Sendable {
     }
 
     /// Takes note that a mirror has answered.
-    func answered(_ mirror: RepositoryReference) {
+    func answered(_ mirror: RepositoryReference, _ duty: MirrorStanding.Duty? = .answers) {
         let now = timer.now()
         state.withLock { state in
-            if state.standings[mirror.host]?.answered(at: now) == true { state.told.remove(mirror.host) }
+            if state.standings[mirror.host]?.answered(duty, at: now) == true { state.told.remove(mirror.host) }
         }
         heard(mirror)
     }
 
     /// Takes note that a mirror does not have what it was asked for.
-    func lacks(_ mirror: RepositoryReference) {
-        answered(mirror)
+    func lacks(_ mirror: RepositoryReference, _ duty: MirrorStanding.Duty = .answers) {
+        answered(mirror, duty)
         logger.debug("a mirror lacks it, so the next source is asked", metadata: ["mirror": "\(mirror)"])
+    }
+
+    /// A blob is read from its beginning: see ``BlobSenders/begin(_:blaming:)``.
+    func begin(_ digest: Digest) -> Set<RepositoryReference> {
+        senders.begin(digest) { mirror in
+            failed(mirror, duty: .blobs, DocumentError(.digestMismatch, "what it sent of \(digest) was not usable"))
+        }
+    }
+
+    /// All bytes of a blob were right.
+    func wereRight(_ digest: Digest) {
+        for mirror in senders.wereRight(digest) { answered(mirror, .blobs) }
     }
 
     /// Takes note that a host tells what its own tags are.

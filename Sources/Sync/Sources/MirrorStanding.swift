@@ -1,3 +1,4 @@
+import OCI
 import Registry
 
 /// Whether one mirror is asked, by how it has done; tells no time itself.
@@ -21,7 +22,15 @@ struct MirrorStanding {
         }
     }
 
-    /// How many operations in a row a mirror may fail.
+    /// What a mirror may be good at, whatever becomes of the other.
+    enum Duty {
+        /// To answer what it is asked.
+        case answers
+        /// To send blobs that turn out to be right.
+        case blobs
+    }
+
+    /// How many operations in a row a mirror may fail, of all or of one kind.
     private static let maximumFailures = 3
     /// The longest time for which a mirror is left out by its own word, and the longest that one try keeps others from it.
     private static let longest = Duration.seconds(900)
@@ -29,6 +38,7 @@ struct MirrorStanding {
 
     private(set) var rest: Rest?
     private var failures = 0
+    private var failuresOf: [Duty: Int] = [:]
 
     func isAsked(at now: Duration) -> Bool { rest?.isOver(at: now) ?? true }
 
@@ -46,10 +56,14 @@ struct MirrorStanding {
 
     /// Takes note of an answer, which ends a rest that is over: what was asked before a rest is answered in it.
     ///
+    /// - Parameters:
+    ///   - duty: what has been done well; `nil` where that is not known yet.
+    ///   - now: when.
     /// - Returns: whether it has come back.
-    mutating func answered(at now: Duration) -> Bool {
+    mutating func answered(_ duty: Duty? = .answers, at now: Duration) -> Bool {
         guard let rest else {
             failures = 0
+            if let duty { failuresOf[duty] = nil }
             return false
         }
         if case .tried = rest {} else if !rest.isOver(at: now) { return false }
@@ -61,14 +75,20 @@ struct MirrorStanding {
     ///
     /// - Parameters:
     ///   - error: what went wrong.
+    ///   - duty: with what.
     ///   - now: when.
     ///   - time: how long a mirror is left out that does not say for how long; `nil` for ever.
     /// - Returns: the rest that begins with it.
-    mutating func failed(_ error: RegistryError?, at now: Duration, restingFor time: Duration?) -> Rest? {
+    mutating func failed(
+        _ error: any Error,
+        _ duty: Duty = .answers,
+        at now: Duration,
+        restingFor time: Duration?
+    ) -> Rest? {
         let former = rest
-        if let asked = error?.timeToRest {
+        if let asked = (error as? RegistryError)?.timeToRest {
             rest(.asked(until: now + min(asked, Self.longest)))
-        } else if isLeftOut(after: error, mayComeBack: time != nil) {
+        } else if isLeftOut(after: error, duty, mayComeBack: time != nil) {
             rest(time.map { .failed(until: now + $0) } ?? .failedForGood)
         } else if case .tried = rest {
             rest = nil
@@ -80,11 +100,13 @@ struct MirrorStanding {
     }
 
     /// Whoever can come back is left out as soon as it gives no sign.
-    private mutating func isLeftOut(after error: RegistryError?, mayComeBack: Bool) -> Bool {
-        guard let error, error.isOutage || error.isWebPage else { return false }
+    private mutating func isLeftOut(after error: any Error, _ duty: Duty, mayComeBack: Bool) -> Bool {
+        guard error.isOfMirror else { return false }
         failures += 1
-        return error.kind == .connection(.refused) || failures >= Self.maximumFailures
-            || mayComeBack && error.kind == .timeout
+        failuresOf[duty, default: 0] += 1
+        let kind = (error as? RegistryError)?.kind
+        return kind == .connection(.refused) || max(failures, failuresOf[duty] ?? 0) >= Self.maximumFailures
+            || mayComeBack && kind == .timeout
     }
 
     /// The longer rest holds.
@@ -94,6 +116,18 @@ struct MirrorStanding {
         case (.asked(let old), .asked(let until)), (.asked(let old), .failed(let until)):
             if until > old { rest = new }
         default: rest = new
+        }
+    }
+}
+
+extension Error {
+    /// It speaks against the mirror: it is neither a refusal, which may be one repository's, nor something that is not mirrored.
+    fileprivate var isOfMirror: Bool {
+        guard let error = self as? RegistryError else { return self is DocumentError }
+        switch error.kind {
+        case .unauthorized, .forbidden: return false
+        case .unsupported: return error.status != nil
+        default: return true
         }
     }
 }

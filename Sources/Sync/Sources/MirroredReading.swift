@@ -39,12 +39,16 @@ struct MirroredReading {
                     continue
                 }
             }
-            if try await source.health.asking(origin, { try await read(at: $0, deliver) }) != nil { return }
+            if try await source.health.asking(origin, duty: .blobs, { try await read(at: $0, deliver) }) != nil {
+                return
+            }
         }
         guard let refusal else { return }
         if source.mayStandIn(after: refusal) {
             for mirror in source.health.worthWaiting(source.mirrors) where !rejected.contains(mirror.location) {
-                let isRead = try await source.health.waiting(for: mirror) { try await read(at: $0, deliver) } != nil
+                let health = source.health
+                let isRead =
+                    try await health.waiting(for: mirror, duty: .blobs) { try await read(at: $0, deliver) } != nil
                 if isRead { return }
             }
         }
@@ -56,8 +60,8 @@ struct MirroredReading {
     /// Who is not to be asked; what is compared with its digest first may come from anybody.
     private func rejected() -> Set<RepositoryReference> {
         guard !isVerified else { return [] }
-        let senders = source.health.senders
-        return offset == 0 ? senders.begin(descriptor.digest) : senders.rejected(descriptor.digest)
+        let health = source.health
+        return offset == 0 ? health.begin(descriptor.digest) : health.senders.rejected(descriptor.digest)
     }
 
     private func order(_ rejected: Set<RepositoryReference>) -> [Repository] {
@@ -71,11 +75,11 @@ struct MirroredReading {
     private mutating func read(at origin: Repository, _ deliver: (ByteBuffer) async throws -> Void) async throws {
         if isMirror(origin), isVerified { return try await readVerified(at: origin, deliver) }
         var offset = offset
-        var isWanted = true
+        var (isWanted, isWhole) = (true, false)
         defer {
             // Not before: who reads the same meanwhile has no reason to doubt it, nor has who comes after a reader that left.
             if isMirror(origin), isWanted, !Task.isCancelled, offset > self.offset {
-                source.health.senders.sent(descriptor.digest, origin.location)
+                source.health.senders.sent(descriptor.digest, origin.location, toItsEnd: isWhole)
             }
             self.offset = offset
         }
@@ -89,6 +93,7 @@ struct MirroredReading {
             }
             offset += Int64(piece.readableBytes)
         }
+        isWhole = true
     }
 
     private mutating func readVerified(
@@ -103,6 +108,7 @@ struct MirroredReading {
         guard Digest.of(bytes, algorithm: descriptor.digest.algorithm) == descriptor.digest else {
             throw DocumentError(.digestMismatch, "\(mirror.place) sends other bytes than \(descriptor.digest)")
         }
+        source.health.answered(mirror.location, .blobs)
         do {
             try await deliver(bytes)
         } catch {

@@ -84,7 +84,7 @@ struct MirroredSource: ImageSource {
         try await reading.run(deliver)
     }
 
-    func wasRight(_ digest: Digest) { health.senders.wereRight(digest) }
+    func wasRight(_ digest: Digest) { health.wereRight(digest) }
 
     func hasAlternative(for digest: Digest) -> Bool {
         health.senders.hasSender(of: digest)
