@@ -29,6 +29,12 @@ package struct DurableFile {
         self.path = path
     }
 
+    /// Whether it can be replaced, or written into, as far as permissions tell; opens and changes nothing.
+    var isWritable: Bool {
+        guard case .file(let target, _)? = try? OutputPlace(path) else { return access(path, W_OK) == 0 }
+        return access(Self.split(target).directory, W_OK | X_OK) == 0
+    }
+
     /// - Returns: at most so many bytes; `nil` when there is no such file.
     func read(upTo limit: Int) throws(FileError) -> [UInt8]? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
@@ -80,9 +86,7 @@ package struct DurableFile {
     }
 
     private func replace(_ target: String, _ body: (Put) throws(FileError) -> Void) throws(FileError) {
-        let slash = target.lastIndex(of: "/")
-        let directory = slash.map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
-        let name = slash.map { target[target.index(after: $0)...] } ?? target[...]
+        let (directory, name) = Self.split(target)
         let temporary = "\(directory)/.\(name).\(getpid()).\(UInt64.random(in: 0...UInt64.max)).tmp"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw failure("write") }
@@ -95,6 +99,11 @@ package struct DurableFile {
             throw error
         }
         try sync(directory)
+    }
+
+    private static func split(_ target: String) -> (directory: String, name: Substring) {
+        guard let slash = target.lastIndex(of: "/") else { return (".", target[...]) }
+        return (slash == target.startIndex ? "/" : String(target[..<slash]), target[target.index(after: slash)...])
     }
 
     private func write(_ bytes: [UInt8], to descriptor: Int32) throws(FileError) {

@@ -19,7 +19,7 @@ struct FileCheck {
             case .command: problems += program(mention)
             }
         }
-        if !session.configuration.mentions.contains(where: { $0.kind == .lifecycleData }) {
+        if !session.namesLifecycleFile {
             problems += try await lifecycleData(nil)
         }
         return problems

@@ -1,3 +1,4 @@
+import Cache
 import FoundationEssentials
 import Lifecycle
 import Logging
@@ -13,9 +14,20 @@ extension Session {
     /// The day in UTC.
     static var today: CalendarDate { CalendarDate(utc: Date()) }
 
+    /// Whether the configuration says where release cycles are kept.
+    var namesLifecycleFile: Bool { configuration.mentions.contains { $0.kind == .lifecycleData } }
+
     /// Where products' release cycles are kept: `lifecycle.eol_data_file`.
+    ///
+    /// Where none is named, and nothing can be written beside the configuration, as for a service, that is the cache's
+    /// directory; once there is a cache, because none is made in a directory that has this file alone.
     var lifecycleFile: LifecycleDataFile {
-        LifecycleDataFile(path: configuration.resolve(configuration.lifecycle.dataFile))
+        let name = configuration.lifecycle.dataFile
+        let usual = LifecycleDataFile(path: configuration.resolve(name))
+        guard !namesLifecycleFile, configuration.lifecycle.provider != .local, !usual.isWritable,
+            (try? CachePlace.holdsCache(cacheDirectory)) == true
+        else { return usual }
+        return LifecycleDataFile(path: "\(cacheDirectory)/\(name)", supplement: usual.path)
     }
 
     /// The end-of-life service that the configuration names.
