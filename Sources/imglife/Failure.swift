@@ -94,14 +94,11 @@ enum Failure {
         case let error as ConfigurationError:
             tell(error.problems)
             return configuration
-        case let error as FailedCheck:
+        case let error as Findings:
             tell(error.problems)
             for trouble in error.troubles { tell(trouble) }
             return configuration
-        case let error as SettingsError:
-            for problem in error.problems { tell(problem) }
-            return configuration
-        case is CredentialError, is ProxyError, is MissingConfiguration, is ForeignConfiguration:
+        case is CredentialError, is ProxyError:
             tell("\(error)")
             return configuration
         default:

@@ -91,11 +91,18 @@ struct Imglife: AsyncParsableCommand {
     /// - Throws: `ExitCode`.
     func checkConfiguration(for command: (any Subcommand)?) async throws {
         try await Failure.exiting {
-            let session = try Session(options: options, copies: command?.copies ?? false, needsFile: command == nil)
-            try await session.credentials.check()
-            let problems = try await FileCheck(session: session).problems()
-            let troubles = NamedFiles.troubles(of: command)
-            guard problems.isEmpty, troubles.isEmpty else { throw FailedCheck(problems: problems, troubles: troubles) }
+            var findings = Findings()
+            let copies = command?.copies ?? false
+            let session = Session(options: options, copies: copies, needsFile: command == nil, noting: &findings)
+            findings.problems += try await FileCheck(session: session).problems()
+            do {
+                try await session.credentials.check()
+            } catch {
+                findings.note(error)
+            }
+            findings.troubles += NamedFiles.troubles(of: command)
+            session.warn(options)
+            try findings.refuse()
             guard session.hasFile else {
                 return try StandardOutput.write("no configuration at '\(session.file)': everything has its default\n")
             }
@@ -111,13 +118,6 @@ protocol Subcommand: AsyncParsableCommand {
     var parent: Imglife { get }
     /// Whether it is of no use without the configuration's entries.
     var copies: Bool { get }
-}
-
-/// What `--check` found beyond the configuration's own text.
-struct FailedCheck: Error {
-    let problems: [ConfigurationProblem]
-    /// Of the environment, and of files that options name.
-    let troubles: [String]
 }
 
 extension Subcommand {

@@ -118,6 +118,31 @@ struct CheckTests {
         }
     }
 
+    @Test("Whatever is wrong is told in one run: text, files, variables, and what options name")
+    func allAtOnce() async throws {
+        try await with("registries: {c.io: {ca_file: no.pem, port: 1}}") { workspace in
+            let variables = [
+                "IMGLIFE_C_IO_USERNAME": "half", "IMGLIFE_RETRY_ATTEMPTS": "none", "IMGLIFE_LOG_LEVEL": "loud",
+                "REGISTRY_AUTH_FILE": "none.json",
+            ]
+            let arguments = [Workspace.program, "--check", "serve", "--htpasswd", "no.htpasswd"]
+            let result = try await workspace.launch(arguments, environment: variables)
+            #expect(result.status == 78 && result.output.isEmpty)
+            let expected = [
+                "imglife.yaml:4:38: registries.c.io.port: unknown key",
+                "imglife.yaml:4:30: registries.c.io.ca_file: 'no.pem'",
+                "error: IMGLIFE_LOG_LEVEL must be", "error: IMGLIFE_RETRY_ATTEMPTS must be",
+                "error: IMGLIFE_C_IO_USERNAME is set, but IMGLIFE_C_IO_PASSWORD is not",
+                "error: none.json, named by REGISTRY_AUTH_FILE, does not exist",
+                "error: cannot use the password file no.htpasswd",
+            ]
+            #expect(result.errorLines.count == expected.count, "\(result.errors)")
+            for (line, start) in zip(result.errorLines, expected) { #expect(line.hasPrefix(start), "\(line)") }
+            let absent = try await workspace.run("--check", "-c", "gone.yaml", environment: variables)
+            #expect(absent.status == 78 && absent.errorLines.count == 5, "\(absent.errors)")
+        }
+    }
+
     @Test("A data file's own mistakes are told with its own lines")
     func dataFile() async throws {
         try await with("lifecycle: {eol_data_file: broken.yaml}") { workspace in

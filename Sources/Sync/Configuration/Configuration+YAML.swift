@@ -16,6 +16,15 @@ extension Configuration {
     ///   - needsEntries: whether it is of no use without `sync` and its entries, as to whoever copies.
     /// - Throws: every problem of the file, not only the first.
     package init(yaml: String, file: String, needsEntries: Bool = true) throws(ConfigurationError) {
+        var problems: [ConfigurationProblem] = []
+        self.init(yaml: yaml, file: file, needsEntries: needsEntries, noting: &problems)
+        guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+    }
+
+    /// Reads what can be read of a configuration, and notes every problem in the order of their positions.
+    ///
+    /// One with problems serves to look at what it mentions, for more of them.
+    package init(yaml: String, file: String, needsEntries: Bool, noting problems: inout [ConfigurationProblem]) {
         var reader = FieldReader(file: file)
         self.init(directory: Self.directory(of: file))
         if let root = reader.document(yaml) {
@@ -23,9 +32,7 @@ extension Configuration {
         } else if needsEntries, reader.problems.isEmpty {
             reader.fail(at: .start, "", "the document is empty; expected a mapping with the key 'sync'")
         }
-        guard reader.problems.isEmpty else {
-            throw ConfigurationError(problems: reader.problems.sorted(by: Self.precedes))
-        }
+        problems += reader.problems.sorted(by: Self.precedes)
         warnings = reader.warnings.sorted(by: Self.precedes)
         mentions = reader.mentions.compactMap(Mention.init)
     }

@@ -32,63 +32,53 @@ struct Session: Sendable {
     ///   - copies: whether the command is of no use without the configuration's entries. Any other runs also without a
     ///     file, as long as nobody names one.
     ///   - needsFile: whether there must be a file all the same.
-    /// - Throws: ``MissingConfiguration``; ``FailedCheck`` and `SettingsError` with all that is wrong with the file and the
-    ///   environment.
+    /// - Throws: `ConfigurationError` or ``Findings`` with all that is wrong with the file and the environment.
     init(options: GlobalOptions, copies: Bool, needsFile: Bool = false) throws {
-        environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
-        let troubles = Self.troubles(with: options, environment)
-        logFormat = options.format(environment: environment)
-        file = options.config ?? environment["IMGLIFE_CONFIG"] ?? "imglife.yaml"
-        do {
-            let text = try ConfigurationFile.read(file)
-            configuration = try Configuration.recognizing(yaml: text, file: file, needsEntries: copies)
-            hasFile = true
-        } catch let error as MissingConfiguration
-            where !copies && !needsFile && error.isAbsent && options.config == nil
-            && environment["IMGLIFE_CONFIG"] == nil
-        {
-            configuration = Configuration()
-            hasFile = false
-        } catch let error as ConfigurationError where !troubles.isEmpty {
-            throw FailedCheck(problems: error.problems, troubles: troubles)
-        }
-        guard troubles.isEmpty else { throw SettingsError(problems: troubles) }
-        sourceHosts = Set(configuration.entries.map(\.source.host))
-        logger = try options.logger(environment: environment)
-        settings = try RuntimeSettings(environment: environment)
-        credentials = try CredentialStore(environment: environment, home: environment["HOME"])
-        proxies = try ProxySettings(environment: environment)
-        authorities = try SystemAuthorities(environment: environment)
-        cacheDirectory =
-            options.cacheDir ?? environment["IMGLIFE_CACHE_DIR"]
-            ?? configuration.resolve(configuration.cache.path ?? "var/cache")
-        lockTimeout = try options.lockPatience(environment: environment)
+        var findings = Findings()
+        self.init(options: options, copies: copies, needsFile: needsFile, noting: &findings)
+        try findings.refuse()
         warn(options)
     }
 
-    /// What is wrong with the environment, each trouble a line.
-    private static func troubles(with options: GlobalOptions, _ environment: [String: String]) -> [String] {
-        var troubles: [String] = []
-        func look(_ body: () throws -> Void) {
-            do {
-                try body()
-            } catch let error as SettingsError {
-                troubles += error.problems
-            } catch {
-                troubles.append("\(error)")
-            }
+    /// The same, with something in the place of what cannot be had: where anything is noted, it serves to look for more.
+    init(options: GlobalOptions, copies: Bool, needsFile: Bool, noting findings: inout Findings) {
+        let environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
+        self.environment = environment
+        logFormat = options.format(environment: environment)
+        let named = options.config ?? environment["IMGLIFE_CONFIG"]
+        file = named ?? "imglife.yaml"
+        do throws(MissingConfiguration) {
+            let text = try ConfigurationFile.read(file)
+            configuration = .recognizing(yaml: text, file: file, needsEntries: copies, noting: &findings)
+            hasFile = true
+        } catch {
+            if copies || needsFile || !error.isAbsent || named != nil { findings.note(error) }
+            configuration = Configuration()
+            hasFile = false
         }
-        look { _ = try options.logger(environment: environment) }
-        look { _ = try RuntimeSettings(environment: environment) }
-        look { _ = try options.lockPatience(environment: environment) }
-        look { _ = try CredentialStore(environment: environment, home: environment["HOME"]) }
-        look { _ = try ProxySettings(environment: environment) }
-        look { _ = try SystemAuthorities(environment: environment) }
-        return troubles
+        sourceHosts = Set(configuration.entries.map(\.source.host))
+        logger = findings.value(or: Logger(label: "imglife")) { try options.logger(environment: environment) }
+        settings = findings.value(or: RuntimeSettings()) { try RuntimeSettings(environment: environment) }
+        lockTimeout = findings.value(or: .zero) { try options.lockPatience(environment: environment) }
+        credentials = Self.credentials(environment, noting: &findings)
+        proxies = findings.value(or: .none) { try ProxySettings(environment: environment) }
+        authorities = findings.value(or: .usual) { try SystemAuthorities(environment: environment) }
+        cacheDirectory =
+            options.cacheDir ?? environment["IMGLIFE_CACHE_DIR"]
+            ?? configuration.resolve(configuration.cache.path ?? "var/cache")
+    }
+
+    /// Where the variables are wrong, those of the files alone.
+    private static func credentials(_ environment: [String: String], noting findings: inout Findings) -> CredentialStore
+    {
+        let home = environment["HOME"]
+        let others = environment.filter { !CredentialStore.reads($0.key) }
+        let ofFiles = (try? CredentialStore(environment: others, home: home)) ?? .anonymous
+        return findings.value(or: ofFiles) { try CredentialStore(environment: environment, home: home) }
     }
 
     /// Tells what is accepted but deserves a word.
-    private func warn(_ options: GlobalOptions) {
+    func warn(_ options: GlobalOptions) {
         for warning in configuration.warnings { logger.warning("\(warning)") }
         for warning in EnvironmentHelp.slips(in: environment) { logger.warning("\(warning)") }
         if let named = options.cacheDir ?? environment["IMGLIFE_CACHE_DIR"], named.hasPrefix("~") {

@@ -16,19 +16,23 @@ struct ForeignConfiguration: Error, CustomStringConvertible {
 }
 
 extension Configuration {
-    /// Reads a configuration; another tool's file is called by its name.
-    ///
-    /// - Throws: ``ForeignConfiguration``, `ConfigurationError`.
-    static func recognizing(yaml: String, file: String, needsEntries: Bool) throws -> Configuration {
-        do throws(ConfigurationError) {
-            let name = file == "-" ? "<stdin>" : file
-            var configuration = try Configuration(yaml: yaml, file: name, needsEntries: needsEntries)
-            if ConfigurationFile.isStream(file) { configuration.directory = "." }
+    /// Reads what can be read of a configuration, and notes its problems; another tool's file is called by its name.
+    static func recognizing(
+        yaml: String,
+        file: String,
+        needsEntries: Bool,
+        noting findings: inout Findings
+    ) -> Configuration {
+        let name = file == "-" ? "<stdin>" : file
+        var problems: [ConfigurationProblem] = []
+        var configuration = Configuration(yaml: yaml, file: name, needsEntries: needsEntries, noting: &problems)
+        if ConfigurationFile.isStream(file) { configuration.directory = "." }
+        guard !problems.isEmpty, let format = ForeignFormat.recognize(yaml) else {
+            findings.problems += problems
             return configuration
-        } catch {
-            guard let format = ForeignFormat.recognize(yaml) else { throw error }
-            throw ForeignConfiguration(file: file, format: format)
         }
+        findings.note(ForeignConfiguration(file: file, format: format))
+        return Configuration(directory: configuration.directory)
     }
 }
 
