@@ -12,7 +12,8 @@ package struct YAMLFailure: Error {
 /// A YAML document, composed within bounds.
 ///
 /// libyaml limits its own nesting; what it does not limit is how far a few aliases expand, so nodes are counted while
-/// they are walked and the walk ends at the bound. Merge keys (`<<`) are applied, the mapping's own keys first.
+/// they are walked and the walk ends at the bound. Merge keys (`<<`) are applied, the mapping's own keys first. A byte order
+/// mark at the beginning counts for nothing.
 package struct YAMLDocument {
     package static let maximumBytes = 1 << 20
     package static let maximumNodes = 100_000
@@ -27,6 +28,7 @@ package struct YAMLDocument {
         guard text.utf8.count <= Self.maximumBytes else {
             throw YAMLFailure(position: .start, message: "the file is longer than 1 MiB")
         }
+        let text = String(text.withoutByteOrderMark)
         try AliasGuard.check(text)
         var composer = DuplicateTolerantComposer(text: text)
         let node = try composer.compose()

@@ -17,7 +17,7 @@ package struct PasswordFile: Hashable, Sendable {
     ///   and a file without users.
     package init(_ text: String, file: String) throws(PasswordFileError) {
         var hashes: [String: String] = [:]
-        let text = text.hasPrefix("\u{FEFF}") ? text.dropFirst() : text[...]
+        let text = text.withoutByteOrderMark
         // A return and a line feed are one character.
         for (number, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             guard !line.isEmpty, !line.hasPrefix("#") else { continue }

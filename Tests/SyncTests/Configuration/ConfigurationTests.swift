@@ -191,6 +191,18 @@ struct ConfigurationTests {
         #expect(entries.map(\.source.description) == ["a.io/b", "e.io/f"])
     }
 
+    @Test("A byte order mark counts for nothing, also where columns are counted", arguments: ["\n", "\r\n"])
+    func byteOrderMark(end: String) throws {
+        let lines = ["sync: {entries: [{source: a.io/b, target: c.io/d, tag: t}]}", "cache: {path: c}", ""]
+        let yaml = "\u{FEFF}" + lines.joined(separator: end)
+        let configuration = try Configuration(yaml: yaml, file: "imglife.yaml")
+        #expect(configuration.entries.count == 1 && configuration.cache.path == "c")
+        let error = #expect(throws: ConfigurationError.self) {
+            try Configuration(yaml: yaml.replacing("tag: t", with: "tga: t"), file: "imglife.yaml")
+        }
+        #expect(error?.problems.contains { $0.position == SourcePosition(line: 1, column: 51) } == true)
+    }
+
     @Test("The old name of a field and a field without effect are warnings with their place")
     func warnings() throws {
         let yaml = """
