@@ -20,7 +20,7 @@ extension LifecycleOptions {
         guard let fields = reader.mapping(field, keys: ["eol_provider", "eol_data_file", "eol_url"]) else { return }
         provider = reader.word(fields["eol_provider"], LifecycleOptions.Provider.self) ?? provider
         dataFile = reader.mentioned(fields["eol_data_file"]) ?? dataFile
-        baseURL = reader.baseURL(fields["eol_url"])
+        baseURL = reader.baseURL(fields["eol_url"], adding: "/api")
     }
 }
 
@@ -68,13 +68,13 @@ extension RegistryOptions {
         guard !field.node.isNull, let fields = reader.mapping(field, keys: Self.keys, advice: Self.advice) else {
             return
         }
-        endpoint = reader.baseURL(fields["endpoint"])
+        endpoint = reader.baseURL(fields["endpoint"], adding: "/v2")
         isPlainHTTP = reader.bool(fields["plain_http"]) ?? false
         if isPlainHTTP, let endpoint, !endpoint.isPlainHTTP, let field = fields["plain_http"] {
             reader.fail(field, "contradicts the endpoint \(endpoint.description.displaySafe); keep one of the two")
         }
         caFile = reader.mentioned(fields["ca_file"])
-        hubAPI = reader.baseURL(fields["hub_api"])
+        hubAPI = reader.baseURL(fields["hub_api"], adding: "/v2")
         maximumConnections = reader.count(fields["max_connections"], upTo: Self.mostConnections)
         for element in reader.list(fields["auth_realms"], example: "[auth.example.com]") {
             if let realm = reader.host(element) { authRealms.append(realm) }

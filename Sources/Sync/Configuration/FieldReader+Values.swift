@@ -49,10 +49,19 @@ extension FieldReader {
         }
     }
 
-    mutating func baseURL(_ field: Field?) -> BaseURL? {
+    /// One to which a path is added, which must not stand there already.
+    mutating func baseURL(_ field: Field?, adding path: String? = nil) -> BaseURL? {
         guard let text = string(field), let field else { return nil }
         do throws(ReferenceError) {
-            return try BaseURL(text)
+            let url = try BaseURL(text)
+            if let path, url.path.hasSuffix(path) {
+                fail(
+                    field,
+                    "must not end with '\(path)', which is added to it: leave that out, not \(field.node.shown)"
+                )
+                return nil
+            }
+            return url
         } catch {
             fail(field, error.text.isEmpty ? error.reason : "\(error.reason), not \(field.node.shown)")
             return nil

@@ -314,6 +314,18 @@ struct ConfigurationProblemTests {
             "2:31: registries.a.io.endpoint: must name a host, with an optional :port: it is empty, not 'https://'"
         ),
         .top(
+            "registries: {a.io: {endpoint: 'https://a.io/v2/'}}",
+            "2:31: registries.a.io.endpoint: must not end with '/v2', which is added to it: leave that out, not 'https://a.io/v2/'"
+        ),
+        .top(
+            "registries: {a.io: {hub_api: https://a.io/x/v2}}",
+            "2:30: registries.a.io.hub_api: must not end with '/v2', which is added to it: leave that out, not 'https://a.io/x/v2'"
+        ),
+        .top(
+            "lifecycle: {eol_url: https://endoflife.date/api}",
+            "2:22: lifecycle.eol_url: must not end with '/api', which is added to it: leave that out, not 'https://endoflife.date/api'"
+        ),
+        .top(
             "registries: {a.io: {endpoint: https://a.io, plain_http: true}}",
             "2:57: registries.a.io.plain_http: contradicts the endpoint https://a.io; keep one of the two"
         ),
