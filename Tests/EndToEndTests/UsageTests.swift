@@ -212,6 +212,14 @@ struct UsageTests {
             ("IMGLIFE_CONFG", "IMGLIFE_CONFIG"), ("IMGLIFE_CACHEDIR", "IMGLIFE_CACHE_DIR"),
             ("IMGLIFE_RETRY_ATTEMPTS", nil), ("IMGLIFE_R_EXAMPLE_COM_TOKEN", nil), ("IMGLIFE_TARGET", nil),
             ("IMGLIFE_BUILD_NUMBER", nil), ("RETRY_ATTEMPT", nil),
+            ("IMGLIFE_r_example_com_TOKEN", "IMGLIFE_R_EXAMPLE_COM_TOKEN"),
+            ("IMGLIFE_R.EXAMPLE.COM_USERNAME", "IMGLIFE_R_EXAMPLE_COM_USERNAME"),
+            ("IMGLIFE_R_EXAMPLE_COM_password", "IMGLIFE_R_EXAMPLE_COM_PASSWORD"),
+            ("IMGLIFE_R_EXAMPLE_COM_USER", "IMGLIFE_R_EXAMPLE_COM_USERNAME"),
+            ("IMGLIFE_DOCKER_IO_PASS", "IMGLIFE_DOCKER_IO_PASSWORD"),
+            ("IMGLIFE_DOCKER_IO_PASSWD", "IMGLIFE_DOCKER_IO_PASSWORD"),
+            ("IMGLIFE_BUILD_USER", nil), ("IMGLIFE_PORT_5050_TCP_ADDR", nil), ("IMGLIFE_SERVICE_HOST", nil),
+            ("IMGLIFE_SERVICE_PORT_REGISTRY", nil), ("IMGLIFE_PORT", nil),
         ]
     )
     func nearVariables(_ name: String, _ meant: String?) async throws {

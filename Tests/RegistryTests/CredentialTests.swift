@@ -22,7 +22,10 @@ struct CredentialTests {
 
     @Test("A half-set pair is an error that lists every one of them")
     func refusesHalfSetPairs() {
-        let environment = ["IMGLIFE_A_USERNAME": "u", "IMGLIFE_B_PASSWORD": "hunter2", "IMGLIFE_C_TOKEN": "t"]
+        let environment = [
+            "IMGLIFE_A_USERNAME": "u", "IMGLIFE_B_PASSWORD": "hunter2", "IMGLIFE_C_TOKEN": "t",
+            "IMGLIFE_d_PASSWORD": "x",
+        ]
         #expect {
             _ = try CredentialStore(environment: environment, home: nil)
         } throws: { error in

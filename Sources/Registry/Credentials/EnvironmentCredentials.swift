@@ -55,25 +55,16 @@ struct EnvironmentCredentials: Sendable {
 
     /// `registry:5000` gives `IMGLIFE_REGISTRY_5000`.
     static func prefix(_ host: String) -> String {
-        "IMGLIFE_"
-            + String(
-                decoding: host.uppercased().utf8.map { $0.isLetterOrDigit ? $0 : UInt8(ascii: "_") },
-                as: UTF8.self
-            )
+        HostVariable.prefix + HostVariable.folded(host)
     }
 
     private static func halfSetPairs(_ environment: [String: String]) -> [String] {
         environment.keys.sorted().compactMap { name in
-            guard name.hasPrefix("IMGLIFE_") else { return nil }
-            for (suffix, other) in [("_USERNAME", "_PASSWORD"), ("_PASSWORD", "_USERNAME")] where name.hasSuffix(suffix)
-            {
-                let missing = name.dropLast(suffix.count) + other
-                let token = name.dropLast(suffix.count) + "_TOKEN"
-                guard environment[String(missing)] == nil, suffix == "_PASSWORD" || environment[String(token)] == nil
-                else { return nil }
-                return "\(name.displaySafe) is set, but \(String(missing).displaySafe) is not: set both or neither"
-            }
-            return nil
+            guard let variable = HostVariable(name), variable.name == name, variable.role != .token else { return nil }
+            let isUser = variable.role == .username
+            let missing = variable.name(isUser ? .password : .username)
+            guard environment[missing] == nil, !isUser || environment[variable.name(.token)] == nil else { return nil }
+            return "\(name) is set, but \(missing) is not: set both or neither"
         }
     }
 }

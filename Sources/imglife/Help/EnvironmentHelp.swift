@@ -1,4 +1,5 @@
 import OCI
+import Registry
 import YAML
 
 /// `imglife help environment`: the variables that the program reads, with their defaults.
@@ -72,9 +73,9 @@ extension EnvironmentHelp {
 
     /// Only what follows the prefix is compared, which would make any two of them alike.
     private static func meant(by name: String) -> String? {
+        if let variable = HostVariable(name) { return variable.name == name ? nil : variable.name }
         let known = variables.map(\.name).filter { $0.hasPrefix(prefix) && !$0.contains("<") }
-        let isOfHost = ["_USERNAME", "_PASSWORD", "_TOKEN"].contains { name.hasSuffix($0) }
-        guard name.hasPrefix(prefix), !isOfHost, !known.contains(name) else { return nil }
+        guard name.hasPrefix(prefix), !known.contains(name) else { return nil }
         let rests = known.map { String($0.dropFirst(prefix.count)) }
         return NearestName.suggestion(for: String(name.dropFirst(prefix.count)), among: rests).map { prefix + $0 }
     }
