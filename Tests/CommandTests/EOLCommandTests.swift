@@ -187,6 +187,24 @@ struct EOLCommandTests {
         }
     }
 
+    @Test(
+        "--update fails where the service no longer knows what it told once, and not for what somebody wrote by hand",
+        arguments: [true, false]
+    )
+    func forgotten(isFetched: Bool) async throws {
+        try await withMirror("3.20.1") { mirror in
+            let day = isFetched ? "_fetched: {alpine: {on: 2024-01-01}}\n" : ""
+            try Files.write("alpine: [{cycle: '3.20', eol: 2027-06-01}]\n\(day)", to: mirror.dataFile)
+            let match = RequestMatch("GET", .exactly("/api/alpine.json"), times: nil)
+            mirror.service.script(match, .error(404, "UNKNOWN"))
+            let result = try await mirror.run("eol", "--update")
+            #expect(result.errors.contains("could not be refreshed: the service does not know the product"))
+            #expect(result.output.contains("2027-06-01"))
+            #expect(result.status == (isFetched ? 1 : 0), "\(result.errors)")
+            #expect(try await mirror.run("eol").status == 0)
+        }
+    }
+
     @Test("The local provider never asks, even when told to update")
     func local() async throws {
         try await withMirror("3.20.1") { mirror in

@@ -118,7 +118,7 @@ struct EOLCommand: Subcommand {
 
     private func hasFailed(_ report: EOLReport, _ result: LifecycleUpdate.Result, _ logger: Logger) -> Bool {
         var hasFailed = !report.failures.isEmpty
-        if update, result.warnings.contains(where: { $0.kind != .unknownProduct }) {
+        if update, !result.isRefreshed {
             logger.error("--update could not refresh everything; see the warnings")
             hasFailed = true
         }
@@ -143,6 +143,15 @@ struct EOLCommand: Subcommand {
 }
 
 extension LifecycleUpdate.Result {
+    /// Whether the service told all that it knows, and can be expected to: rows that somebody wrote by hand may be of products
+    /// that it never heard of.
+    fileprivate var isRefreshed: Bool {
+        warnings.allSatisfy { warning in
+            let copy = warning.product.flatMap { catalogue.products[$0] }
+            return warning.kind == .unknownProduct && copy?.fetched == nil
+        }
+    }
+
     /// Why nothing at all is known of products: the service did not answer, or not in its own form, or there is no data
     /// file that has them.
     fileprivate var unanswered: [LifecycleWarning] {
