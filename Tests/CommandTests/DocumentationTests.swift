@@ -76,6 +76,19 @@ struct DocumentationTests {
         }
     }
 
+    @Test("The pipeline of the recipe puts its own in the place of what the image begins with")
+    func pipeline() throws {
+        let build = try Files.text("\(Repository.path)/deploy/image/build")
+        let page = try Files.text("\(Repository.path)/docs/recipes/ci.md")
+        let job = try #require(page.split(separator: "```").first { $0.contains("# .gitlab-ci.yml") })
+        #expect(build.contains(#""Entrypoint":"#) == job.contains("entrypoint: ['']"))
+        let variables = build.matches(of: /"(IMGLIFE_[A-Z_]+)=/).map(\.output.1)
+        #expect(variables.contains("IMGLIFE_CACHE_DIR"))
+        for name in variables { #expect(job.contains("\(name): "), "\(name)") }
+        let kept = try #require(job.firstMatch(of: /paths: \[([^\]]+)\]\}/))
+        #expect(job.contains("IMGLIFE_CACHE_DIR: \(kept.output.1)}"))
+    }
+
     @Test("Every page is led to by another one, and leads to files that are there", arguments: pages)
     func links(page: String) throws {
         let directory = page.split(separator: "/").dropLast().joined(separator: "/")
