@@ -76,7 +76,30 @@ def arguments(command):
     return lines
 
 
-def page(path, command, root, date):
+def environment(program):
+    """The variables, as 'help environment' lists them in columns."""
+    listed = subprocess.run([program, "help", "environment"], capture_output=True, check=True, encoding="utf-8").stdout
+    words, table = listed.strip().split("\n\n")
+    head, *rows = table.split("\n")
+    default, meaning = head.index("DEFAULT"), head.index("MEANING")
+    lines = [text(words)]
+    for row in rows:
+        preset = row[default:meaning].strip()
+        lines += [f".TP\n\\fB{text(row[:default].strip())}\\fR", text(row[meaning:] + (f" (default: {preset})" if preset else ""))]
+    return lines
+
+
+def related(path, root):
+    """The pages above, beside and below one."""
+    names, command = [], root
+    for depth, name in enumerate(path[1:], 1):
+        names += [path[:depth]] + [path[:depth] + [sub["commandName"]] for sub in subcommands(command)]
+        command = next(sub for sub in subcommands(command) if sub["commandName"] == name)
+    names += [path + [sub["commandName"]] for sub in subcommands(command)]
+    return [f"\\fB{text('-'.join(name))}\\fR(1)" for name in names if name != path]
+
+
+def page(path, command, root, variables, date):
     name = "-".join(path)
     abstract = command.get("abstract", "").rstrip(".")
     lines = [f'.TH {name.upper()} 1 "{date}" "imglife" "imglife"']
@@ -94,18 +117,17 @@ def page(path, command, root, date):
     if command is not root:
         lines += [".SH GLOBAL OPTIONS", "These are taken before and after the command."] + arguments(root)
     lines += [".SH FILES", ".TP", "\\fIimglife.yaml\\fR", "The configuration, in the working directory where nothing else is said."]
-    others = [] if command is root else ["\\fBimglife\\fR(1)"]
-    others += [f"\\fB{text('-'.join(path[:-1] + [sub['commandName']]))}\\fR(1)" for sub in []]
+    lines += [".SH ENVIRONMENT"] + (variables if command is root else ["The variables are told in \\fBimglife\\fR(1)."])
     lines += [".SH EXIT STATUS", "0: done; 1: something failed; 64: bad usage; 78: the configuration is invalid and nothing ran;"]
-    lines += ["130 and 143: interrupted."]
-    lines += [".SH SEE ALSO", ", ".join(others + ["/usr/share/doc/imglife"])]
+    lines += ["129, 130 and 143: interrupted by HUP, INT and TERM."]
+    lines += [".SH SEE ALSO", ", ".join(related(path, root) + ["/usr/share/doc/imglife"])]
     return name, "\n".join(lines) + "\n"
 
 
-def pages(path, command, root, date):
-    yield page(path, command, root, date)
+def pages(path, command, *rest):
+    yield page(path, command, *rest)
     for sub in subcommands(command):
-        yield from pages(path + [sub["commandName"]], sub, root, date)
+        yield from pages(path + [sub["commandName"]], sub, *rest)
 
 
 def main():
@@ -113,7 +135,7 @@ def main():
     epoch = int(sys.argv[3]) if len(sys.argv) > 3 else int(time.time())
     date = time.strftime("%Y-%m-%d", time.gmtime(epoch))
     dump = json.loads(subprocess.run([program, "--experimental-dump-help"], capture_output=True, check=True).stdout)
-    for name, content in pages(["imglife"], dump["command"], dump["command"], date):
+    for name, content in pages(["imglife"], dump["command"], dump["command"], environment(program), date):
         with open(f"{directory}/{name}.1", "w", encoding="utf-8") as file:
             file.write(content)
 
