@@ -40,9 +40,10 @@ package struct Conversion {
         guard let format = format ?? ForeignFormat.recognize(text) else {
             // A slip in a file that nobody can read is told rather than that nobody knows it.
             if text.looksStructured { _ = try ForeignText(text, file: file) }
+            let place = ImageListFile.strangeLine(of: text).map { " (line \($0) is no image alone)" } ?? ""
             throw ConversionError(
-                "\(file.displayedWithoutSecrets): not a file of \(ForeignFormat.allCases.map(\.name).joined(separator: ", ")); "
-                    + "name its format with --from"
+                "\(file.displayedWithoutSecrets): not a file of \(ForeignFormat.allCases.map(\.name).joined(separator: ", "))"
+                    + "\(place); name its format with --from"
             )
         }
         let part = try read(text, file: file, format)

@@ -40,6 +40,35 @@ struct ImageConversionTests {
         )
     }
 
+    @Test("An image of a list may be written as other programs take it, and its platform stand behind it")
+    func listForms() throws {
+        let converted = try Converted(
+            """
+            docker://quay.io/a/b:1
+            "quay.io/a/c:1"   # with quotes
+            - 'docker://quay.io/a/d:1'
+            quay.io/a/e:1 --platform linux/arm64
+            quay.io/a/f:1 --platform=linux/amd64,linux/arm64
+            """
+        )
+        #expect(
+            converted.entries
+                == "bcdef".map { "quay.io/a/\($0):1 -> registry.example.com/mirrors/a/\($0)" }
+        )
+        #expect(converted.configuration.entries.map(\.platforms.count) == [0, 0, 0, 1, 2])
+    }
+
+    @Test(
+        "The line that keeps a file from being a list is named, not what it says",
+        arguments: ["quay.io/Team/App:1", "quay.io/a/b:1 SEKRET", "https://robot:SEKRET@quay.io/x:1"]
+    )
+    func strangeLine(line: String) {
+        let error = #expect(throws: ConversionError.self) { try Converted("# ours\nalpine:3.21\n\n\(line)\n") }
+        let text = "\(error?.description ?? "")"
+        #expect(text.contains("a list of images (line 4 is no image alone); name its format"), "\(text)")
+        #expect(!text.contains("SEKRET"))
+    }
+
     @Test(
         "Line ends and the mark of other systems' editors change nothing",
         arguments: ["\n", "\r\n", "\r\r\n", "\r"],
