@@ -33,13 +33,14 @@ struct BackupTests {
         }
     }
 
-    @Test("What has the name of a backup and a number that none has is none")
+    @Test("What has the name of a backup and a number that none has, or is a directory, is none")
     func foreignNumbers() async throws {
         try await TimedCache.with { timed in
             try await timed.open { try await NamesTests.store(first, in: $0, as: "1", of: "a") }
             for number in ["9223372036854775807", "-9223372036854775808", "-1", "99999999999999999999"] {
                 try write(ByteBuffer(), to: "\(timed.path)/backup/index-\(number).sqlite")
             }
+            try #require(mkdir("\(timed.path)/backup/index-99.sqlite", 0o700) == 0)
             try await timed.open { try await NamesTests.store(first, in: $0, as: "2", of: "a") }
             #expect(try names("\(timed.path)/backup").contains("index-2.sqlite"))
         }

@@ -21,11 +21,14 @@ struct IndexBackups: Sendable {
 
     /// The copies, newest first.
     func copies() throws(SystemError) -> [Copy] {
-        try directory.names().compactMap { name in
-            guard name.hasPrefix("index-"), name.hasSuffix(".sqlite") else { return nil }
-            let number = Int(name.dropFirst("index-".count).dropLast(".sqlite".count))
-            return number.flatMap { 0..<Self.maximumNumber ~= $0 ? Copy(number: $0) : nil }
-        }.sorted { $0.number > $1.number }
+        var copies: [Copy] = []
+        for name in try directory.names() where name.hasPrefix("index-") && name.hasSuffix(".sqlite") {
+            guard let number = Int(name.dropFirst("index-".count).dropLast(".sqlite".count)),
+                0..<Self.maximumNumber ~= number, try directory.status(name)?.isDirectory == false
+            else { continue }
+            copies.append(Copy(number: number))
+        }
+        return copies.sorted { $0.number > $1.number }
     }
 
     /// Adds a copy and removes the oldest; a reader of the directory sees it whole or not at all.
