@@ -32,7 +32,8 @@ final class ArchiveImport {
         try await examination.hold(&images)
         try examination.checkOmitted(images)
         let publication = ImportPublication(reading, examination, selection.named)
-        publication.report.skipped = examination.skipped(of: selection)
+        publication.report.skipped = selection.skipped
+        publication.report.unusable = examination.unusable(of: selection)
         publication.report.replaced = selection.replaced
         publication.report.unnamed = examination.unnamed(of: offer)
         publication.report.foreign = offer.foreign

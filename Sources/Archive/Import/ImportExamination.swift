@@ -100,14 +100,11 @@ final class ImportExamination {
         reading.contents.document?.volume == nil && image.missing.contains { !hasPassed($0) }
     }
 
-    /// Names that are left out: those that were not chosen, and those that come along and are of no use.
-    func skipped(of selection: ImportSelection) -> NameTexts {
-        var skipped = selection.skipped
+    /// Names that would come along with images and are of no use; sorted.
+    func unusable(of selection: ImportSelection) -> [String] {
         let named = selection.named
-        for position in named.indices where !leftOut.isEmpty && leftOut.contains(named.number(at: position)) {
-            skipped.append(named.text(at: position))
-        }
-        return skipped
+        let positions = named.indices.filter { !leftOut.isEmpty && leftOut.contains(named.number(at: $0)) }
+        return (selection.ambiguous + positions.map(named.text)).sorted()
     }
 
     /// Notes what an image that is taken consists of.

@@ -50,9 +50,10 @@ package struct ImportReport: Sendable {
     package var volumes: Volumes?
     /// The set that the archive is a volume of.
     package var set: Digest?
-    /// Names that were left out because no pattern matches them, as the archive writes them, and those of what would only
-    /// have come along and is of no use.
+    /// Names that were left out because no pattern matches them, as the archive writes them.
     package var skipped = NameTexts()
+    /// Names of what refers to images and was left out because it is not whole, cannot be used or is two things; sorted.
+    package var unusable: [String] = []
     /// Names that `--as` took the place of.
     package var replaced = ReplacedNames()
     /// Images that were left out because they have no name; sorted.

@@ -33,6 +33,8 @@ struct ImportDocument: Encodable {
         let error: String?
         let images: DocumentRows
         let skipped: DocumentRows
+        /// Names of what refers to images and is of no use.
+        let unusable: [String]
         /// Names that `--as` took the place of.
         let replaced: DocumentRows
         /// How many images have no name and belong to nothing that has; they were left out.
@@ -87,6 +89,7 @@ extension ImportDocument.Archive {
             error: outcome.error?.description,
             images: DocumentRows(report.images) { ImportDocument.Image($0) },
             skipped: DocumentRows(report.skipped) { $0 },
+            unusable: report.unusable,
             replaced: DocumentRows(report.replaced) {
                 ImportDocument.Replacement(name: $0.name, reference: $0.reference)
             },

@@ -53,6 +53,7 @@ extension ImportOutcome {
         if report.presentBlobs > 0 { summary += "; \(report.presentBlobs) were there already" }
         let skipped = report.skipped.count
         if skipped > 0 { summary += "; \(skipped) \(skipped == 1 ? "name" : "names") left out" }
+        if !report.unusable.isEmpty { summary += "; \(unusableText)" }
         if !report.replaced.isEmpty { summary += "; \(replacedText)" }
         if !report.unnamed.isEmpty { summary += "; \(unnamedText) left out" }
         let foreign = report.foreign
@@ -67,6 +68,15 @@ extension ImportOutcome {
         let shown = report.replaced.prefix(3).map { "'\($0.name.displaySafe)' by \($0.reference)" }
         let list = shown.joined(separator: ", ") + (count > 3 ? ", …" : "")
         return "--as replaced \(count) \(count == 1 ? "name" : "names"): \(list)"
+    }
+
+    private var unusableText: String {
+        let count = report.unusable.count
+        let shown = report.unusable.prefix(3).map { "'\($0.displaySafe)'" }
+        let list = shown.joined(separator: ", ") + (count > 3 ? ", …" : "")
+        return count == 1
+            ? "\(list), which refers to an image, is not whole or cannot be used and is left out"
+            : "\(count) names of what refers to images are not whole or cannot be used and are left out: \(list)"
     }
 
     private var unnamedText: String {

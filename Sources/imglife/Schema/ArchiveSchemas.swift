@@ -64,8 +64,8 @@ enum ArchiveSchemas {
             "archive": {
               "type": "object",
               "required": [
-                "file", "images", "skipped", "replaced", "unnamed", "unnamed_digests", "foreign", "blobs", "bytes",
-                "present_blobs"
+                "file", "images", "skipped", "unusable", "replaced", "unnamed", "unnamed_digests", "foreign", "blobs",
+                "bytes", "present_blobs"
               ],
               "properties": {
                 "file": { "type": "string" },
@@ -89,7 +89,12 @@ enum ArchiveSchemas {
                   }
                 },
                 "skipped": {
-                  "description": "Names that were left out.",
+                  "description": "Names that --only leaves out.",
+                  "type": "array",
+                  "items": { "type": "string" }
+                },
+                "unusable": {
+                  "description": "Names of what refers to images and was left out: it is not whole or cannot be used.",
                   "type": "array",
                   "items": { "type": "string" }
                 },

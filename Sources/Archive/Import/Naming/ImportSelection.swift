@@ -8,9 +8,10 @@ struct ImportSelection {
     private(set) var nameless: [ImportRoot]
     /// Of what the names stand for that which comes along with images, and which nobody has asked for.
     private(set) var attached: Set<Digest> = []
-    /// Names that are left out: those that no pattern matches, as the archive writes them, and those that come along and
-    /// stand for two images.
+    /// Names that are left out because no pattern matches them, as the archive writes them.
     private(set) var skipped = NameTexts()
+    /// Names that would come along and stand for two images.
+    private(set) var ambiguous: Set<String> = []
     /// Names that `--as` took the place of.
     private(set) var replaced = ReplacedNames()
 
@@ -95,7 +96,6 @@ struct ImportSelection {
     private mutating func settle() throws(ArchiveRefusal) {
         named.sort()
         var isUnique = true
-        var ambiguous: Set<String> = []
         for position in named.indices where named.repeatsName(at: position) {
             isUnique = false
             let pair = [position - 1, position].map { named.descriptor(at: $0).digest }
@@ -109,10 +109,7 @@ struct ImportSelection {
         var rest = NamedTops()
         for position in named.indices where !named.repeatsName(at: position) {
             let text = named.text(at: position)
-            guard !ambiguous.contains(text) else {
-                skipped.append(text)
-                continue
-            }
+            guard !ambiguous.contains(text) else { continue }
             rest.append(text, named.descriptor(at: position))
         }
         named = rest
