@@ -14,6 +14,8 @@ package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sen
 
     private struct State {
         var values: [Key: Value] = [:]
+        /// What the values cost together.
+        var total = 0
         var flights: [Key: [Signal<Arrival>]] = [:]
     }
 
@@ -24,11 +26,15 @@ package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sen
     }
 
     private let capacity: Int
+    private let cost: @Sendable (Value) -> Int
     private let state = Mutex(State())
 
-    /// - Parameter capacity: how many values are kept: whoever serves others for months asks for ever new keys.
-    package init(capacity: Int = 4096) {
+    /// - Parameters:
+    ///   - capacity: how much is kept: whoever serves others for months asks for ever new keys.
+    ///   - cost: how much of it a value takes; without it values are counted.
+    package init(capacity: Int = 4096, cost: @escaping @Sendable (Value) -> Int = { _ in 1 }) {
         self.capacity = capacity
+        self.cost = cost
     }
 
     /// The value for a key, fetched unless it is there and still good.
@@ -57,13 +63,15 @@ package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sen
     /// Forgets a value, unless it has been replaced already.
     package func forget(_ key: Key, if isBad: (Value) -> Bool) {
         state.withLock { state in
-            if let value = state.values[key], isBad(value) { state.values[key] = nil }
+            guard let value = state.values[key], isBad(value) else { return }
+            state.values[key] = nil
+            state.total -= cost(value)
         }
     }
 
     /// Forgets all values; what is being fetched is kept when it comes.
     package func forgetAll() {
-        state.withLock { $0.values = [:] }
+        state.withLock { ($0.values, $0.total) = ([:], 0) }
     }
 
     private func takeRole(_ key: Key, isGood: (Value) -> Bool) -> Role {
@@ -74,9 +82,10 @@ package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sen
                 state.flights[key]?.append(signal)
                 return .wait(signal)
             }
-            if state.values.count >= capacity {
+            if state.total >= capacity {
                 state.values = state.values.filter { isGood($0.value) }
-                if state.values.count >= capacity { state.values.removeAll() }
+                state.total = state.values.values.reduce(0) { $0 + cost($1) }
+                if state.total >= capacity { (state.values, state.total) = ([:], 0) }
             }
             state.flights[key] = []
             return .fetch
@@ -101,7 +110,10 @@ package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sen
 
     private func land(_ key: Key, _ arrival: Arrival) {
         let waiters = state.withLock { state in
-            if case .value(let value) = arrival { state.values[key] = value }
+            if case .value(let value) = arrival {
+                if let former = state.values.updateValue(value, forKey: key) { state.total -= cost(former) }
+                state.total += cost(value)
+            }
             return state.flights.removeValue(forKey: key) ?? []
         }
         for waiter in waiters { waiter.send(arrival) }

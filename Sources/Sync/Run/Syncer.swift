@@ -40,6 +40,7 @@ package struct Syncer: Sendable {
     private let started = Date()
     private let start = ContinuousClock.now
     let known = KnownContent()
+    let manifests = ReadManifests()
     let turns: Turns
     let places: ImagePlaces
     /// Those of the entries, in their order.
