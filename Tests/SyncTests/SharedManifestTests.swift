@@ -6,7 +6,7 @@ import Testing
 
 /// Manifests that several tags, targets and runs need: Docker Hub counts each time that one is read.
 @Suite(.timeLimit(.minutes(10)))
-struct SharedManifestTests {
+struct SharedManifestTests: ReferrerMirroring {
     private static let tags: [TagName] = ["1", "1.2", "1.2.3", "latest"]
     private let image = SampleImage.multiPlatform()
 
@@ -54,6 +54,35 @@ struct SharedManifestTests {
             mirror.parallelism = parallelism
             #expect(try await mirror.run(entries).synced == 3)
             #expect(read(source) == image.manifests.count)
+        }
+    }
+
+    @Test("Tags of one image ask together, and what refers to it is fetched and brought once", arguments: [1, 4])
+    func referrersOfOneImage(parallelism: Int) async throws {
+        try await between(interfaceAt: true, true) { source, target async throws in
+            let image = SampleImage.image()
+            for number in 1...8 { source.load(image, repository: repository, tag: try TagName("v\(number)")) }
+            let signature = SampleImage.artifact(of: image.top)
+            source.load(signature, repository: repository)
+            let later = SampleImage.artifact(of: image.top, content: "later")
+            try await MirrorRun.with { mirror async throws in
+                var mirror = mirror
+                mirror.parallelism = parallelism
+                let entry = entry(source, target, "tag_regex: '^v'")
+                #expect(try await mirror.run(entry).rows.map(\.referrers) == (1...8).map { _ in 1 })
+                for digest in [image.digest, signature.digest] {
+                    #expect(source.count("GET", pathContains: "/referrers/\(digest)") == 1)
+                }
+                #expect(source.count("GET", pathContains: "/manifests/\(signature.digest)") == 1)
+                source.forgetRequests()
+                #expect(try await mirror.run(entry).upToDate == 8)
+                #expect(source.count(pathContains: "/referrers/") == 1)
+                source.load(later, repository: repository)
+                let report = try await mirror.run(entry)
+                #expect(report.synced == 1 && report.upToDate == 7)
+                #expect(target.store.holds(later, repository: mirrored))
+                #expect(source.count("GET", pathContains: "/manifests/\(later.digest)") == 1)
+            }
         }
     }
 }

@@ -48,12 +48,14 @@ struct ImageCopy: Sendable {
         try await cache.hold(graph.descriptors)
         try graph.require(from: source, in: cache)
         let former = try await cache.names.lastCopy(to: job.place)
-        var (referrers, given) = (ReferrerCopy.Outcome(), TagGift())
+        var (referrers, given) = (ReferrerCopy.Outcome?.none, TagGift())
         do {
             try await push(graph, turn) {
                 // Before the tag: a run that is stopped after it finds the target up to date and records nothing.
                 if source.isCache { try await note(graph.top.descriptor.digest) } else { try await record(image) }
-                if job.includesReferrers { referrers = try await ReferrerCopy(copy: self, graph: graph).run() }
+                if job.includesReferrers, referrers == nil {
+                    referrers = try await ReferrerCopy(copy: self, graph: graph).run()
+                }
                 given = try await give(graph.top, as: job.tag, after: former)
                 known.note(graph.top.descriptor, as: .manifest, in: job.target)
             }
@@ -71,8 +73,9 @@ struct ImageCopy: Sendable {
             throw error
         }
         try await settleDoubt()
-        var outcome = CopyOutcome(image, referrers, warnings: given.warnings)
-        outcome.isAlreadyThere = !given.isNew && !referrers.hasWritten
+        let brought = referrers ?? ReferrerCopy.Outcome()
+        var outcome = CopyOutcome(image, brought, warnings: given.warnings)
+        outcome.isAlreadyThere = !given.isNew && !brought.hasWritten
         return outcome
     }
 

@@ -1,4 +1,5 @@
 import Cache
+import Concurrency
 import NIOCore
 import OCI
 
@@ -23,8 +24,23 @@ struct ReferrerCopy: Sendable {
         var hasWritten = false
     }
 
+    /// Once a run for all tags of the image.
+    ///
+    /// - Returns: what it came to; for another tag than the first without having written anything.
     /// - Throws: ``CopyError`` that names the referrer; `CancellationError`. Safe to repeat.
     func run() async throws -> Outcome {
+        var isFirst = false
+        let work = ReferrerIndexes.Work(on: graph, of: copy.job)
+        let fetch = { () async throws -> Outcome in
+            isFirst = true
+            return try await bring()
+        }
+        var outcome = try await copy.known.referrerIndexes.copies.value(for: work, isGood: { _ in true }, fetch: fetch)
+        if !isFirst { outcome.hasWritten = false }
+        return outcome
+    }
+
+    private func bring() async throws -> Outcome {
         var search = ReferrerSearch(source: copy.source, cache: copy.cache, tags: try await copy.referrerTags())
         search.target = copy.job.target
         var outcome = Outcome()

@@ -1,3 +1,4 @@
+import Cache
 import Concurrency
 import OCI
 import Synchronization
@@ -9,6 +10,17 @@ final class ReferrerIndexes: Sendable {
         let subject: Digest
     }
 
+    /// An image whose referrers a target is to have, whatever its tags are.
+    struct Work: Hashable {
+        private let gift: GivenReferrers.Gift
+        private let platforms: [PlatformPattern]
+
+        init(on graph: ImageGraph, of job: CopyJob) {
+            gift = job.gift(of: graph.top.descriptor.digest)
+            platforms = job.platforms
+        }
+    }
+
     /// Who keeps the lists of a repository's referrers.
     enum Keeper {
         case registry
@@ -18,6 +30,10 @@ final class ReferrerIndexes: Sendable {
         case untold
     }
 
+    /// Whether something new refers to an image.
+    let news = SingleFlight<Work, Bool>()
+    /// What bringing that to the target came to.
+    let copies = SingleFlight<Work, ReferrerCopy.Outcome>()
     private let keepers = Mutex<[RepositoryReference: Keeper]>([:])
     /// What this run has found or put under cosign's tags at targets, and for whom.
     private let takers = Mutex<[ImageReference: (digest: Digest, source: TargetCollision.Source)]>([:])

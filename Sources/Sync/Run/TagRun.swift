@@ -1,4 +1,5 @@
 import Cache
+import Concurrency
 import Logging
 import OCI
 
@@ -219,10 +220,13 @@ struct TagRun: Sendable {
         do {
             guard let graph = try await copy.mirrored(present, keeping: keeps) else { return nil }
             let tags = try await copy.referrerTags()
-            let isThere =
+            let work = ReferrerIndexes.Work(on: graph, of: copy.job)
+            let ask = { () async throws -> Bool in
                 options.isOffline
-                ? try await CachedReferrerNews(copy: copy, graph: graph, tags: tags).isThere()
-                : try await ReferrerNews(copy: copy, graph: graph, tags: tags, notes: keeps).isThere()
+                    ? try await CachedReferrerNews(copy: copy, graph: graph, tags: tags).isThere()
+                    : try await ReferrerNews(copy: copy, graph: graph, tags: tags, notes: keeps).isThere()
+            }
+            let isThere = try await run.known.referrerIndexes.news.value(for: work, isGood: { _ in true }, fetch: ask)
             return isThere ? (copy, graph) : nil
         } catch let error as TargetCollision {
             throw error
