@@ -9,6 +9,7 @@ import Testing
 struct SharedManifestTests: ReferrerMirroring {
     private static let tags: [TagName] = ["1", "1.2", "1.2.3", "latest"]
     private let image = SampleImage.multiPlatform()
+    private let moved = SampleImage.multiPlatform(seed: 2)
 
     private func between(_ body: (ScriptedRegistry, ScriptedRegistry, MirrorRun) async throws -> Void) async throws {
         try await ScriptedRegistry.with { source in
@@ -84,5 +85,70 @@ struct SharedManifestTests: ReferrerMirroring {
                 #expect(source.count("GET", pathContains: "/manifests/\(later.digest)") == 1)
             }
         }
+    }
+
+    @Test("What the cache holds is not read again for another target", arguments: [false, true])
+    func anotherTarget(isListed: Bool) async throws {
+        try await between { source, target, mirror async throws in
+            for tag in Self.tags { source.load(image, repository: "up/app", tag: tag) }
+            let rows = Self.tags.map { HubStandIn.Row("\($0)", digest: image.digest) }
+            let hub = HubStandIn(source, repository: "up/app", rows: rows)
+            let host = isListed ? "docker.io" : "\(source.host)"
+            func entry(_ name: String) -> String {
+                "source: '\(host)/up/app', target: '\(target.host)/\(name)', tag_regex: '.'"
+            }
+            #expect(try await mirror.run(entry("one")).synced == hub.rows.count)
+            source.forgetRequests()
+            #expect(try await mirror.plan(entry("two")).costs.map(\.manifests) == rows.map { _ in 0 })
+            source.forgetRequests()
+            #expect(try await mirror.run(entry("two")).synced == rows.count)
+            #expect(read(source) == 0)
+            #expect(source.count("HEAD", pathContains: "/manifests/") == rows.count)
+            #expect(target.store.holds(image, repository: "two"))
+        }
+    }
+
+    @Test("A tag that has moved is read, whatever the cache holds of it", arguments: [false, true])
+    func movedTag(isListed: Bool) async throws {
+        try await between { source, target, mirror async throws in
+            source.load(image, repository: "up/app", tag: "v1")
+            let api = isListed ? HubStandIn(source, repository: "up/app", rows: []) : nil
+            api?.rows = [HubStandIn.Row("v1", digest: image.digest)]
+            let host = isListed ? "docker.io" : "\(source.host)"
+            func entry(_ name: String) -> String {
+                "source: '\(host)/up/app', target: '\(target.host)/\(name)', tag_regex: '.'"
+            }
+            #expect(try await mirror.run(entry("one")).synced == 1)
+            // The listing is older than the registry.
+            source.load(moved, repository: "up/app", tag: "v1")
+            source.forgetRequests()
+            #expect(try await mirror.run(entry("two")).synced == 1)
+            #expect(target.store.digest(of: "v1", in: "two") == moved.digest)
+            #expect(read(source) == moved.manifests.count)
+        }
+    }
+
+    @Test("What a registry gives counts, not what it names, where the target has something else")
+    func otherThanNamed() async throws {
+        try await between { source, target, mirror async throws in
+            source.load(image, repository: "app", tag: "v1")
+            let entry = "source: '\(source.host)/app', target: '\(target.host)/app', tag: v1, check_digest: true"
+            #expect(try await mirror.run(entry).synced == 1)
+            source.load(moved, repository: "app", tag: "v1")
+            #expect(try await mirror.run(entry).synced == 1)
+            source.script(
+                RequestMatch("HEAD", .manifest("v1"), times: nil),
+                .header("Docker-Content-Digest", "\(image.digest)")
+            )
+            #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate])
+            #expect(target.store.digest(of: "v1", in: "app") == moved.digest)
+        }
+    }
+}
+
+extension SyncPlan {
+    /// What its tags cost.
+    var costs: [CopyCost] {
+        outcomes.flatMap { if case .planned(let plan) = $0 { plan.tags.compactMap(\.cost) } else { [CopyCost]() } }
     }
 }

@@ -16,6 +16,8 @@ struct CopyJob: Sendable {
     var referrerTags: ReferrerTags?
     /// The same of the target.
     var targetReferrerTags: ReferrerTags?
+    /// What the source's listing says that the tag is.
+    var listed: Digest?
     /// The position of its entry.
     var entry = 0
 

@@ -29,9 +29,12 @@ struct ImageCopy: Sendable {
 
     /// Reads the manifests, and keeps nothing yet.
     ///
+    /// - Parameter present: what the target has under the tag, where it seems to be something else.
+    /// - Returns: what there is to copy.
     /// - Throws: ``CopyError``, what source and target throw, `CacheError`, `DocumentError`, `CancellationError`. Safe to repeat.
-    func read() async throws -> Image {
-        guard let document = try await source.manifest(job.reference) else { throw source.absence(of: job.reference) }
+    func read(over present: Digest? = nil) async throws -> Image {
+        let document = try await source.manifest(job.reference, listedAs: job.listed, over: present, in: cache)
+        guard let document else { throw source.absence(of: job.reference) }
         var walk = ImageWalk(source: source, cache: cache)
         walk.onDownload = { [bytes] count in bytes.add(ByteTally(downloaded: count)) }
         return Image(document: document, graph: try await walk.graph(of: document, platforms: job.platforms))

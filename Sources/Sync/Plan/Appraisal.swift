@@ -16,32 +16,48 @@ struct Appraisal: Sendable {
     private(set) var warnings: [String] = []
     /// What would be copied.
     var copied: [ImageGraph] { (isThere ? [] : graph.map { [$0] } ?? []) + referrers }
-    /// What is known without the target.
+    /// What is known without the target and other tags.
     private(set) var cost: CopyCost
+    /// The manifests that are to be read from the source.
+    private(set) var reads: Set<Reference> = []
 
     /// Looks at a tag's image: its manifests from the cache, and from the source only where `reads` is set.
     ///
+    /// - Parameters:
+    ///   - tag: whose image it is.
+    ///   - present: what the target has under the tag, where it seems to be something else.
+    ///   - platforms: what is wanted of it.
+    ///   - source: where it is.
+    ///   - cache: where it may be.
+    ///   - reads: whether manifests are read from the source.
     /// - Throws: ``CopyError`` for a tag that is gone and for platforms that no image has; what the source throws.
     init(
         of tag: EntryPlan.Tag,
+        over present: Digest?,
         _ platforms: [PlatformPattern],
         from source: any ImageSource,
         _ cache: ContentCache?,
         reads: Bool
     ) async throws {
         let counted = CountedSource(source, reads: reads)
+        let (name, listed) = (Reference.tag(tag.source), tag.listed.digest)
+        let isHeld = try await source.isHeld(name, listedAs: listed, over: present, in: cache)
         do {
-            guard let top = try await Self.top(of: tag, from: source, cache, reads: reads) else {
+            guard let top = try await Self.top(of: tag, over: present, from: source, cache, reads: reads) else {
                 throw CountedSource.Unread()
             }
             var walk = ImageWalk(source: counted, cache: cache)
             walk.keeps = false
-            graph = try await walk.graph(of: top, platforms: platforms)
             // The topmost is read again by the copy, whoever has read it here.
-            cost = CopyCost(.manifests, manifests: source.isCache ? 0 : 1 + counted.count)
+            let isRead = try !source.isCache && (!isHeld || cache?.manifest(top.descriptor.digest) == nil)
+            graph = try await walk.graph(of: top, platforms: platforms)
+            cost = CopyCost(.manifests)
+            if !source.isCache { self.reads = counted.asked.union(isRead ? [name] : []) }
         } catch is CountedSource.Unread {
             graph = nil
-            cost = CopyCost(of: tag.listed, platforms) ?? CopyCost(.unknown, manifests: 1)
+            cost = CopyCost(of: tag.listed, platforms) ?? CopyCost(.unknown)
+            self.reads = isHeld ? [] : [name]
+            if cost.basis == .listing { self.reads.formUnion(tag.listed.manifests(for: platforms)) }
         }
     }
 
@@ -63,7 +79,7 @@ struct Appraisal: Sendable {
         let counted = CountedSource(source, reads: true)
         let tags = try await job.referrerTags(source, known)
         let search = ReferrerSearch(source: source, cache: cache, tags: tags, notes: false)
-        var read = 0
+        var read: Set<Reference> = []
         let last = try await search.forEachLevel(above: graph.subjects) { found in
             for found in found {
                 warnings += found.leftOut(by: source)
@@ -74,7 +90,7 @@ struct Appraisal: Sendable {
                 for referrer in found.referrers {
                     let digest = referrer.manifest.descriptor.digest
                     try await CopyError.naming(referrer.tag?.description ?? digest.description, of: found.subject) {
-                        if try cache?.manifest(digest) == nil { read += 1 }
+                        if try cache?.manifest(digest) == nil { read.insert(.digest(digest)) }
                         if let tag = referrer.tag { try known.referrerIndexes.take(tag, for: digest, by: job) }
                         guard !given.contains(digest) else { return }
                         var walk = ImageWalk(source: counted, cache: cache)
@@ -85,24 +101,27 @@ struct Appraisal: Sendable {
             }
         }
         if let last { warnings.append(ReferrerSearch.leftOut(above: last)) }
-        if !source.isCache { cost.manifests += read + counted.count }
+        if !source.isCache { reads.formUnion(read.union(counted.asked)) }
     }
 
     /// Of an image that the target has.
     init(there graph: ImageGraph) {
         self.graph = graph
         isThere = true
-        cost = CopyCost(.manifests, manifests: 0)
+        cost = CopyCost(.manifests)
     }
 
     private static func top(
         of tag: EntryPlan.Tag,
+        over present: Digest?,
         from source: any ImageSource,
         _ cache: ContentCache?,
         reads: Bool
     ) async throws -> Manifest? {
         if reads {
-            if let document = try await source.manifest(.tag(tag.source)) { return document }
+            let (name, listed) = (Reference.tag(tag.source), tag.listed.digest)
+            let document = try await source.manifest(name, listedAs: listed, over: present, in: cache)
+            if let document { return document }
         } else if let listed = tag.listed.digest {
             return try cache?.manifest(listed)
         } else if let descriptor = try await source.resolve(.tag(tag.source)) {
@@ -112,12 +131,18 @@ struct Appraisal: Sendable {
     }
 }
 
-/// What has been counted already: what several tags need is downloaded, pushed and mounted once.
+/// What has been counted already: what several tags need is read, downloaded, pushed and mounted once.
 struct CostLedger {
+    private struct Read: Hashable {
+        let source: RepositoryReference
+        let manifest: Reference
+    }
+
     private static let parallelism = 8
 
     let cache: ContentCache?
     private let known = KnownContent()
+    private var read: Set<Read> = []
     private var downloaded: Set<Digest> = []
 
     init(cache: ContentCache?) {
@@ -131,8 +156,9 @@ struct CostLedger {
         to target: any ImageTarget,
         isEmpty: Bool
     ) async throws -> CopyCost {
-        guard appraisal.graph != nil else { return appraisal.cost }
         var cost = appraisal.cost
+        cost.manifests = appraisal.reads.count { read.insert(Read(source: source, manifest: $0)).inserted }
+        guard appraisal.graph != nil else { return cost }
         let place = target.location
         var seen: Set<Digest> = []
         let blobs = appraisal.copied.flatMap(\.blobs).filter { seen.insert($0.digest).inserted }

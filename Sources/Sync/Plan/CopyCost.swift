@@ -24,22 +24,32 @@ package struct CopyCost: Hashable, Sendable {
     /// Bytes that the target takes over from another of its repositories.
     package var mount: Int64 = 0
 
-    init(_ basis: Basis, manifests: Int) {
+    init(_ basis: Basis, manifests: Int = 0) {
         self.basis = basis
         self.manifests = manifests
     }
 
     /// What the source's listing tells of the images that are wanted; `nil` when that is not enough.
     init?(of listed: ListedTag, _ platforms: [PlatformPattern]) {
-        let wanted = listed.images.filter { image in
-            platforms.isEmpty || image.platform.map { offered in platforms.contains { $0.matches(offered) } } ?? false
-        }
+        let wanted = listed.images(for: platforms)
         let sizes = wanted.compactMap(\.size)
         guard !sizes.isEmpty, sizes.count == wanted.count else { return nil }
-        // What is no index is listed as its own only image.
-        self.init(.listing, manifests: wanted.map(\.digest) == [listed.digest] ? 1 : 1 + wanted.count)
+        self.init(.listing)
         download = sizes.reduce(0, +)
         push = download
+    }
+}
+
+extension ListedTag {
+    /// The manifests of the images that are wanted, below the topmost; what is no index is listed as its own only image.
+    func manifests(for platforms: [PlatformPattern]) -> [Reference] {
+        images(for: platforms).map(\.digest).filter { $0 != digest }.map(Reference.digest)
+    }
+
+    fileprivate func images(for platforms: [PlatformPattern]) -> [ListedImage] {
+        images.filter { image in
+            platforms.isEmpty || image.platform.map { offered in platforms.contains { $0.matches(offered) } } ?? false
+        }
     }
 }
 
@@ -50,7 +60,7 @@ final class CountedSource: ContentSource {
 
     private let source: any ImageSource
     private let reads: Bool
-    private let counter = Atomic<Int>(0)
+    private let questions = Mutex<Set<Reference>>([])
 
     init(_ source: any ImageSource, reads: Bool) {
         self.source = source
@@ -59,12 +69,12 @@ final class CountedSource: ContentSource {
 
     var place: String { source.place }
     var origin: RepositoryReference? { source.origin }
-    /// How many manifests were asked for.
-    var count: Int { counter.load(ordering: .relaxed) }
+    /// The manifests that were asked for.
+    var asked: Set<Reference> { questions.withLock { $0 } }
 
     func manifest(_ descriptor: Descriptor) async throws -> Manifest {
         guard reads else { throw Unread() }
-        counter.add(1, ordering: .relaxed)
+        questions.withLock { _ = $0.insert(.digest(descriptor.digest)) }
         return try await source.manifest(descriptor)
     }
 

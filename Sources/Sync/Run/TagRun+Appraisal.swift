@@ -12,7 +12,14 @@ extension TagRun {
             (tag.decision, present) = try await compared(readingManifests: reads, keeping: false)
             switch tag.decision {
             case .copy:
-                var appraisal = try await Appraisal(of: tag, entry.platforms, from: source, run.cache, reads: reads)
+                var appraisal = try await Appraisal(
+                    of: tag,
+                    over: present,
+                    entry.platforms,
+                    from: source,
+                    run.cache,
+                    reads: reads
+                )
                 if let cache = run.cache { try appraisal.graph?.require(from: source, in: cache) }
                 if let present, present == appraisal.graph?.top.descriptor.digest {
                     tag.decision = .upToDate(present)

@@ -1,3 +1,4 @@
+import Cache
 import Concurrency
 import NIOCore
 import OCI
@@ -84,4 +85,45 @@ private struct SharedSource: ImageSource {
     func wasRight(_ digest: Digest) { source.wasRight(digest) }
 
     func hasAlternative(for digest: Digest) -> Bool { source.hasAlternative(for: digest) }
+}
+
+extension ImageSource {
+    /// The manifest that a reference stands for, from the cache where it is there.
+    ///
+    /// Where the cache has what a tag was, the registry is first asked what it is: Docker Hub counts only what it gives.
+    ///
+    /// - Parameters:
+    ///   - reference: what is asked for.
+    ///   - listed: what the source's listing says that it is.
+    ///   - present: what the target has under the tag, where it seems to be something else. Then what the source gives counts:
+    ///     a registry may name another digest than it gives, for ever.
+    ///   - cache: what is looked into.
+    /// - Returns: `nil` when there is none.
+    /// - Throws: what the source throws; `CacheError`.
+    func manifest(
+        _ reference: Reference,
+        listedAs listed: Digest?,
+        over present: Digest?,
+        in cache: ContentCache?
+    ) async throws -> Manifest? {
+        if try await isHeld(reference, listedAs: listed, over: present, in: cache),
+            let digest = try await resolve(reference)?.digest, let held = try cache?.manifest(digest)
+        {
+            return held
+        }
+        return try await manifest(reference)
+    }
+
+    /// Whether the cache has what a reference is or was, as far as that is known without a request.
+    func isHeld(
+        _ reference: Reference,
+        listedAs listed: Digest?,
+        over present: Digest?,
+        in cache: ContentCache?
+    ) async throws -> Bool {
+        guard let cache, present == nil, !isCache else { return false }
+        var digest = listed
+        if digest == nil { digest = try await cache.names.resolve(reference, in: location)?.digest }
+        return try digest.flatMap(cache.manifest) != nil
+    }
 }
