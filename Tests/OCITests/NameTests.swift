@@ -109,6 +109,7 @@ struct MediaTypeTests {
         #expect(MediaType.manifests.allSatisfy { $0.isManifest && !$0.isSchema1 })
         let others: [MediaType] = [.dockerSchema1, .dockerSchema1Signed, .ociConfig, .ociEmpty]
         #expect(others.allSatisfy { !$0.isManifest })
+        #expect(MediaType.ociArtifact.isUnreadManifest && !MediaType.ociArtifact.isManifest)
         #expect(MediaType.dockerSchema1.isSchema1 && MediaType.dockerSchema1Signed.isSchema1)
     }
 }

@@ -119,6 +119,27 @@ struct NestedIndexTests {
         }
     }
 
+    @Test(
+        "What an index lists of a kind that is not mirrored is named, whether its type is known or not",
+        arguments: [MediaType.ociArtifact, .dockerSchema1Signed, "application/vnd.example.unknown+json"]
+    )
+    func unreadEntry(type: MediaType) async throws {
+        let entry = Descriptor(mediaType: type, bytes: ByteBuffer(string: "{}"))
+        let index =
+            #"{"schemaVersion":2,"mediaType":"\#(MediaType.ociIndex)","manifests":[{"mediaType":"\#(type)","#
+            + #""digest":"\#(entry.digest)","size":\#(entry.size)}]}"#
+        try await ScriptedRegistry.with { source in
+            source.store.put(ByteBuffer(string: index), as: .ociIndex, in: "app", tag: "v1")
+            source.store.put(ByteBuffer(string: "{}"), as: type, in: "app")
+            try await MirrorRun.with { run in
+                let report = try await run.run("source: '\(source.host)/app', target: '\(source.host)/to', tag: v1")
+                let reason = try #require(report.rows.first?.reason)
+                #expect(reason.contains("\(entry.digest) of type \(type)"), "\(reason)")
+                #expect(type.isUnreadManifest == (source.count(pathContains: "/blobs/\(entry.digest)") == 0))
+            }
+        }
+    }
+
     /// What the index lists that was mirrored.
     private func entries(at target: ScriptedRegistry) throws -> [ImageIndex.Entry] {
         let bytes = try #require(target.store.manifest("v1" as TagName, in: "app")?.bytes.buffer)

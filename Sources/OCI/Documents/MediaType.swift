@@ -48,6 +48,7 @@ extension MediaType {
     package static let dockerSchema1Signed = MediaType(
         known: "application/vnd.docker.distribution.manifest.v1+prettyjws"
     )
+    package static let ociArtifact = MediaType(known: "application/vnd.oci.artifact.manifest.v1+json")
     package static let octetStream = MediaType(known: "application/octet-stream")
 
     /// The types of documents that ``Manifest`` reads, in the order in which a client prefers them.
@@ -67,6 +68,10 @@ extension MediaType {
     }
 
     package var isSchema1: Bool { self == .dockerSchema1 || self == .dockerSchema1Signed }
+
+    /// Whether a descriptor of this type points at a manifest of a kind that ``Manifest`` does not read: registries keep it
+    /// among the manifests.
+    package var isUnreadManifest: Bool { isSchema1 || self == .ociArtifact }
 }
 
 extension BidirectionalCollection<UInt8> {

@@ -118,7 +118,12 @@ struct ImageCopy: Sendable {
         done: @escaping @Sendable (Descriptor) -> Void = { _ in }
     ) async throws {
         try await graph.blobs.sorted { $0.size > $1.size }.forEach(limit: Self.blobParallelism) { blob in
-            try await send(blob, lookingFirst: lookingFirst)
+            do {
+                try await send(blob, lookingFirst: lookingFirst)
+            } catch let error as any TargetRefusal {
+                guard let name = graph.name(ofEntry: blob) else { throw error }
+                throw error.about(name)
+            }
             done(blob)
         }
     }

@@ -34,6 +34,12 @@ struct ImageGraph: Sendable {
     /// The manifests that something at the source may refer to: all but an index made here.
     var subjects: [Digest] { ((isMade ? [] : [top]) + children).map(\.descriptor.digest) }
 
+    /// A blob that an index lists as a manifest is listed, as messages name it: it may be a manifest of an unknown kind.
+    func name(ofEntry blob: Descriptor) -> String? {
+        let isEntry = (children + [top]).contains { $0.descriptor.mediaType.isIndex && $0.references.contains(blob) }
+        return isEntry ? "\(blob.digest) of type \(blob.mediaType.description.displaySafe), which an index lists" : nil
+    }
+
     /// A manifest of the image, as messages name it: `sha256:… (linux/arm64)`.
     func name(of child: Manifest) -> String {
         let digest = child.descriptor.digest

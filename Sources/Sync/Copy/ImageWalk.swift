@@ -72,8 +72,11 @@ struct ImageWalk {
                 guard let child = read[descriptor] else { continue }
                 try await visit(child, depth: depth + 1)
                 children.append(child)
-            } else if isIndex, descriptor.mediaType.isSchema1 {
-                throw DocumentError(.unsupported, "the index holds a Docker schema 1 manifest, which is not mirrored")
+            } else if isIndex, descriptor.mediaType.isUnreadManifest {
+                throw DocumentError(
+                    .unsupported,
+                    "the index lists \(descriptor.digest) of type \(descriptor.mediaType), a kind of manifest that is not mirrored"
+                )
             } else {
                 blobs.append(descriptor)
             }
