@@ -82,7 +82,7 @@ extension RegistryError {
             "set \(prefix)_USERNAME and _PASSWORD, or \(prefix)_TOKEN"
         case .environment(let prefix):
             user == nil
-                ? "check \(prefix)_TOKEN" + (location.host == .dockerHub ? Self.hubAdvice(prefix) : "")
+                ? "check \(prefix)_TOKEN; \(userAdvice) \(prefix)_USERNAME beside it"
                 : "check \(prefix)_USERNAME and _PASSWORD"
         case .continuousIntegration:
             "the job's token may not be allowed here; set \(prefix)_USERNAME and _PASSWORD"
@@ -91,8 +91,9 @@ extension RegistryError {
         }
     }
 
-    private static func hubAdvice(_ prefix: String) -> String {
-        "; a personal access token is a password: set \(prefix)_USERNAME beside it"
+    private var userAdvice: String {
+        location.host == .dockerHub
+            ? "a personal access token is a password: set" : "where the registry wants it with a user's name, set"
     }
 
     private var permissionAdvice: String {

@@ -54,6 +54,28 @@ struct TokenRoleTests {
     }
 
     @Test(
+        "A token is presented as the password of the user that the registry's documentation names",
+        arguments: [
+            ("nvcr.io", "$oauthtoken"), ("quay.io", "$oauthtoken"), ("de.icr.io", "iamapikey"),
+            ("rg.fr-par.scw.cloud", "nologin"), ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "AWS"),
+            ("europe-docker.pkg.dev", "oauth2accesstoken"), ("notquay.io", "token"),
+        ] as [(RegistryHost, String)]
+    )
+    func namesUsers(host: RegistryHost, user: String) async throws {
+        try await ScriptedRegistry.with(authentication: .basic(username: user, password: "t0ken")) { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            let found = try await withClient(
+                credentials: [host.variablePrefix + "_TOKEN": "t0ken"],
+                hosts: [host: HostSettings(endpoint: registry.url)]
+            ) { client in
+                let place = RepositoryReference(host: host, repository: "library/app")
+                return try await client.repository(place, for: .pull).resolve(.tag("v1"))
+            }
+            #expect(found == image.top)
+        }
+    }
+
+    @Test(
         "A token service that may not be asked leaves the password that the registry asks for beside it",
         arguments: ["https://169.254.1.1/token", "host:5002:5002/token", "null://registry/v2/token"]
     )

@@ -66,12 +66,19 @@ extension Credential {
         }
     }
 
-    /// The user name that a registry's documentation gives for its tokens.
+    /// The user names that registries' documentation gives for their tokens, and the hosts whose they are, with all below
+    /// them.
+    private static let tokenUsers = [
+        ("oauth2accesstoken", ["gcr.io", "pkg.dev"]),
+        ("$oauthtoken", ["quay.io", "nvcr.io"]),
+        ("00000000-0000-0000-0000-000000000000", ["azurecr.io", "azurecr.us", "azurecr.cn"]),
+        ("AWS", ["amazonaws.com", "amazonaws.com.cn", "on.aws", "ecr.aws"]),
+        ("iamapikey", ["icr.io"]),
+        ("nologin", ["scw.cloud"]),
+    ]
+
     private static func tokenUser(at host: RegistryHost) -> String {
-        let isGoogle = host.name == "gcr.io" || host.name.hasSuffix(".gcr.io") || host.name.hasSuffix(".pkg.dev")
-        if isGoogle { return "oauth2accesstoken" }
-        if host.name == "quay.io" || host.name.hasSuffix(".quay.io") { return "$oauthtoken" }
-        if host.name.hasSuffix(".azurecr.io") { return "00000000-0000-0000-0000-000000000000" }
-        return "token"
+        let known = tokenUsers.first { _, names in names.contains { host.name == $0 || host.name.hasSuffix(".\($0)") } }
+        return known?.0 ?? "token"
     }
 }
