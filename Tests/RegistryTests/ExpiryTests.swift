@@ -81,6 +81,36 @@ struct ExpiryTests {
     }
 
     @Test(
+        "A denial that says that the token has expired is answered with another, once; any other stands",
+        arguments: [
+            ("Your authorization token has expired. Reauthenticate and try again.", 2),
+            ("requested access to the resource is denied", 1),
+        ]
+    )
+    func renewsDenied(message: String, tokens: Int) async throws {
+        try await ScriptedRegistry.with(authentication: .bearer(TokenIssuer())) { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            let body = #"{"errors":[{"code":"DENIED","message":"\#(message)"}]}"#
+            registry.script(
+                RequestMatch("GET", .manifests, times: nil, after: 1),
+                .flip { request in
+                    let isFirst =
+                        request.headers["authorization"]
+                        == registry.requests.first { $0.status == 200 && $0.path != "/token" }?.headers["authorization"]
+                    return isFirst ? .status(403, body: body) : nil
+                }
+            )
+            try await withClient { client in
+                let repository = client.pull(registry)
+                _ = try await repository.manifest(.tag("v1"))
+                let found = try? await repository.manifest(.tag("v1"))
+                #expect((found != nil) == (tokens == 2))
+            }
+            #expect(registry.count("GET", pathContains: "/token") == tokens)
+        }
+    }
+
+    @Test(
         "A token that is refused without a challenge is renewed, once a request",
         arguments: ["DENIED", "UNAUTHORIZED", "NAME_INVALID"],
         [1, nil]

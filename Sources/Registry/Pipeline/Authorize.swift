@@ -105,6 +105,10 @@ struct Authorize: HTTPHandler {
             if used.header == nil, try await asksBase(after: response, scope, request) { return true }
             guard used.header != nil || used.credential == nil else { return false }
             return try await request.context.mapping { try await renewed(used.presented, for: scope, &round) != nil }
+        case 400 where round.refusedTokens == 0 && saysTokenExpired(response),
+            403 where round.refusedTokens == 0 && saysTokenExpired(response):
+            round.refusedTokens += 1
+            return authorizer.forgets(used, for: scope)
         case 403:
             if authorizer.widen(scope, response) { return true }
             authorizer.narrow(scope)
@@ -114,9 +118,6 @@ struct Authorize: HTTPHandler {
             return try await request.context.mapping {
                 try await renewed(used.presented, for: scope, &round, isDenial: true) != nil
             }
-        case 400 where round.refusedTokens == 0 && deniesToken(response):
-            round.refusedTokens += 1
-            return authorizer.forgets(used, for: scope)
         case 404: return try await asksBase(after: response, scope, request)
         case 200..<300:
             authorizer.accepted(used)
@@ -147,8 +148,12 @@ struct Authorize: HTTPHandler {
     }
 
     /// Whether a token is refused that has expired, as public.ecr.aws says it: without a challenge.
-    private func deniesToken(_ response: HTTPResponse) -> Bool {
-        guard let code = DistributionError.parse(response.bytes).first?.code else { return false }
-        return response.authorization.token != nil && [.denied, .unauthorized].contains(code)
+    ///
+    /// A 403 is the ordinary denial where it does not say so in words.
+    private func saysTokenExpired(_ response: HTTPResponse) -> Bool {
+        guard response.authorization.token != nil, let error = DistributionError.parse(response.bytes).first,
+            let code = error.code, [.denied, .unauthorized].contains(code)
+        else { return false }
+        return response.status == 400 || error.message.lowercased().contains("expired")
     }
 }
