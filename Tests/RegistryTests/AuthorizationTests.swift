@@ -249,7 +249,7 @@ struct AuthorizationTests {
             await #expect(throws: RegistryError.self) {
                 _ = try await withClient { try await $0.pull(registry).manifest(.tag("v1")) }
             }
-            #expect(registry.requests.count == 1)
+            #expect(registry.requests.count == 11)
         }
     }
 

@@ -36,7 +36,7 @@ struct RedirectTests {
         }
     }
 
-    @Test("Circles of any length end where they close", arguments: 1...4)
+    @Test("Circles of any length end after ten redirects, and are called so", arguments: 1...4)
     func endsCircles(length: Int) async throws {
         try await ScriptedRegistry.with { registry in
             registry.script(
@@ -47,7 +47,17 @@ struct RedirectTests {
                 }
             )
             await #expect { _ = try await read(registry) } throws: { "\($0)".contains("in a circle") }
-            #expect(registry.requests.count == length)
+            #expect(registry.requests.count == 11)
+        }
+    }
+
+    @Test("An address that sends back to itself is asked again, as it may answer then", arguments: [1, 3])
+    func returns(times: Int) async throws {
+        try await ScriptedRegistry.with { registry async throws in
+            registry.load(image, repository: "library/app", tag: "v1")
+            registry.script(RequestMatch("GET", .manifests, times: times), .flip { .redirect(to: $0.uri) })
+            #expect(try await read(registry)?.descriptor == image.top)
+            #expect(registry.requests.count == times + 1)
         }
     }
 

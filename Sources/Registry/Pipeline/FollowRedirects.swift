@@ -75,7 +75,7 @@ private struct Way {
 
     private let request: HTTPRequest
     private(set) var mayCarryCredentials = true
-    private var visited: Set<HTTPURL> = []
+    private var visited: [HTTPURL] = []
     /// Whether the way has led over HTTPS: from there it may not lead back to HTTP.
     private var isSecured: Bool
 
@@ -125,9 +125,15 @@ private struct Way {
                 "the registry leads from HTTPS to plain HTTP at \(url.origin), which is refused\(hint)"
             )
         }
-        guard visited.insert(url).inserted, visited.count <= Self.limit + 1 else {
-            throw context.error(.protocolViolation, "the registry redirects in a circle or too often")
+        // The same address may answer otherwise the next time: some send back to it for a cookie, or until they are ready.
+        guard visited.count <= Self.limit else {
+            let isCircle = visited.contains(url)
+            throw context.error(
+                .protocolViolation,
+                isCircle ? "the registry redirects in a circle" : "the registry redirects more than \(Self.limit) times"
+            )
         }
+        visited.append(url)
         if url.origin.scheme == .https { isSecured = true }
         if url.origin != request.home?.origin { mayCarryCredentials = false }
     }
