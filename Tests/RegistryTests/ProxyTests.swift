@@ -115,7 +115,8 @@ struct ProxyTests {
     @Test(
         "A proxy that refuses the tunnel is named as the culprit, and asked again where that may pass",
         arguments: [
-            (403, "it lets nobody through (403)", true), (407, "it asks for a user and a password (407)", true),
+            (403, "it lets nobody through (403)", true),
+            (407, "it refuses the user and the password that are set for it (407)", true),
             (502, "it finds no way there (502)", false), (503, "it finds no way there (503)", false),
         ]
     )
@@ -130,9 +131,18 @@ struct ProxyTests {
                 let text = "\(error)"
                 return text.contains("the proxy 127.0.0.1:\(proxy.port) of registry.test: \(reason)")
                     && text.contains("after 3 tries") != isFinal && !text.contains("IMGLIFE_")
+                    && !text.contains("me:pass")
             }
             #expect(registry.requests.isEmpty)
             #expect(proxy.heads.allSatisfy { $0.lowercased().contains("proxy-authorization: basic bwu6cgfzcw==") })
+        }
+    }
+
+    @Test("A proxy that asks for a password that is not set is told of as one that does")
+    func tellsOfUnsetPasswords() async throws {
+        try await withProxy(refusal: "HTTP/1.1 407 No") { proxy, _ in
+            let text = await failure(through: proxy.port)
+            #expect(text.contains("it asks for a user and a password (407), as in http://user:password@"), "\(text)")
         }
     }
 

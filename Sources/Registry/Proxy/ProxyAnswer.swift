@@ -50,6 +50,11 @@ extension ProxySettings.Proxy {
 extension WireFailure {
     /// The same with what the proxy says, where it may be the proxy's.
     func explained(by proxy: ProxySettings.Proxy, for origin: Origin, _ timer: Timer) async -> WireFailure {
+        if proxy.user != nil, cause as? HTTPClientError == .proxyAuthenticationRequired {
+            var failure = self
+            failure.detail = "it refuses the user and the password that are set for it (407)"
+            return failure
+        }
         guard isBeforeAnswer && !isStale || cause as? HTTPClientError == .invalidProxyResponse else { return self }
         let status = try? await timer.limit(.seconds(10)) { await proxy.status(for: origin) }
         var failure = self
