@@ -94,7 +94,7 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     var isBeforeAnswer = false
     /// Whether there was no connection at all.
     var isConnecting = false
-    /// Whether it was a kept connection that had rested: another one is free as well.
+    /// Whether it was a kept connection: another one is free as well.
     var isStale = false
     /// Whether one more try is worth it, though the answer looks final.
     var isRetriedOnce = false

@@ -9,7 +9,7 @@ import Testing
 
 @testable import Registry
 
-/// Connections that were kept, and that somebody between has forgotten.
+/// Connections that were kept, and that the registry has closed or somebody between forgotten.
 @Suite(.timeLimit(.minutes(10)))
 struct StaleConnectionTests {
     private static let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -31,7 +31,7 @@ struct StaleConnectionTests {
     private static let ends = [
         End(name: "closed after a rest", isStale: true),
         End(name: "reset after a rest", isReset: true, isStale: true),
-        End(name: "closed at once", rest: .milliseconds(10), isStale: false),
+        End(name: "closed at once", rest: .zero, isStale: true),
         End(name: "closed by who had taken the request", wait: .seconds(3), isStale: false),
         End(name: "closed before any answer", hasAnswered: false, isStale: false),
         End(name: "closed within the answer", begun: "HTTP/1.1 2", isStale: false),
@@ -87,6 +87,48 @@ struct StaleConnectionTests {
             #expect((result != nil) == isFound)
             #expect(clock.sleeps.isEmpty == isFound)
             #expect(calls.withLock { $0 } < 60)
+        }
+    }
+
+    @Test("Where each connection ends with its first answer, without a word, nothing is tried again for that")
+    func worksWithoutKept() async throws {
+        let image = SampleImage.image()
+        let reader = SampleReader(.random(seed: 5, count: 2 << 20))
+        let clock = TestClock()
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            let used = Mutex<Set<Int>>([])
+            registry.script(
+                RequestMatch(times: nil),
+                .flip { request in
+                    used.withLock { $0.insert(request.connection).inserted } ? nil : .closeBeforeHead
+                }
+            )
+            try await withClient(retry: RetryPolicy(attempts: 1), clock: clock) { client async throws in
+                let target = client.push(registry)
+                for _ in 0..<3 {
+                    #expect(try await client.pull(registry).tags() == ["v1"])
+                    let manifest = try #require(try await client.pull(registry).manifest(.tag("v1")))
+                    try await target.store(manifest, as: "v1")
+                }
+                _ = try await target.store(reader)
+                #expect(try await client.pull(registry).bytes(of: reader.descriptor) == reader.source.buffer)
+            }
+        }
+        #expect(clock.sleeps.isEmpty)
+    }
+
+    @Test("A registry that ends every connection without an answer is given up, kept ones or not")
+    func endsInTime() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(.image(), repository: "library/app", tag: "v1")
+            registry.script(RequestMatch(times: nil, after: 1), .closeBeforeHead)
+            try await withClient { client async throws in
+                let repository = client.pull(registry)
+                #expect(try await repository.tags() == ["v1"])
+                await #expect { _ = try await repository.tags() } throws: { "\($0)".contains("after 3 tries") }
+            }
+            #expect(registry.requests.count <= 6)
         }
     }
 

@@ -3,42 +3,41 @@ import Logging
 import NIOCore
 import OCI
 
-/// The HTTP clients: one for each lane and proxy, because the library knows one proxy and one pool limit a client.
+/// The HTTP clients: one for each lane and proxy, because the library knows one proxy and one pool limit a client; and as
+/// many whose connections are new for each request.
 final class HTTPClients: Sendable {
     private struct Key: Hashable {
         let lane: Lane
         let proxy: ProxySettings.Proxy?
+        let keeps: Bool
     }
 
     private let clients: [Key: HTTPClient]
-    private let direct: [HTTPClient]
 
     init(_ configuration: RegistryConfiguration) {
         let largest = configuration.hosts.values.compactMap(\.maxConnections).max() ?? 0
         let limit = max(largest, ConnectionBudget.standard)
-        var clients: [Key: HTTPClient] = [:]
-        for proxy in configuration.proxies.proxies {
-            for lane in Lane.allCases {
-                clients[Key(lane: lane, proxy: proxy)] = Self.client(
-                    lane,
-                    proxy: proxy,
-                    limit: limit,
-                    timeout: configuration.retry.timeout
-                )
+        let proxies: [ProxySettings.Proxy?] = [nil] + configuration.proxies.proxies
+        let keys = proxies.flatMap { proxy in
+            Lane.allCases.flatMap { lane in [true, false].map { Key(lane: lane, proxy: proxy, keeps: $0) } }
+        }
+        clients = Dictionary(
+            uniqueKeysWithValues: keys.map { key in
+                (key, Self.client(key, limit: limit, timeout: configuration.retry.timeout))
             }
-        }
-        self.clients = clients
-        direct = Lane.allCases.map { lane in
-            Self.client(lane, proxy: nil, limit: limit, timeout: configuration.retry.timeout)
-        }
+        )
     }
 
-    func client(_ lane: Lane, proxy: ProxySettings.Proxy?) -> HTTPClient {
-        clients[Key(lane: lane, proxy: proxy)] ?? direct[lane.rawValue]
+    /// `keeps` says whether a connection may be one that others have left, and is left to others.
+    func client(_ lane: Lane, proxy: ProxySettings.Proxy?, keeps: Bool) -> HTTPClient {
+        guard let client = clients[Key(lane: lane, proxy: proxy, keeps: keeps)] else {
+            preconditionFailure("there is a client for each proxy that is configured")
+        }
+        return client
     }
 
     func shutdown(logger: Logger) async {
-        for client in direct + Array(clients.values) {
+        for client in clients.values {
             do {
                 try await client.shutdown()
             } catch {
@@ -52,12 +51,7 @@ final class HTTPClients: Sendable {
         .init(level: .tcp, name: NIOBSDSocket.Option(rawValue: 25))
     }
 
-    private static func client(
-        _ lane: Lane,
-        proxy: ProxySettings.Proxy?,
-        limit: Int,
-        timeout: Duration
-    ) -> HTTPClient {
+    private static func client(_ key: Key, limit: Int, timeout: Duration) -> HTTPClient {
         // Tokens are fetched beside the gate's limit. What has rested for as long as an answer may take is not worth the wait
         // for one that does not come, as somebody between has forgotten the connection.
         let pool = HTTPClient.Configuration.ConnectionPool(
@@ -69,16 +63,17 @@ final class HTTPClients: Sendable {
             redirectConfiguration: .disallow,
             timeout: .init(connect: .seconds(10)),
             connectionPool: pool,
-            proxy: proxy.map(\.library),
+            proxy: key.proxy.map(\.library),
             decompression: .disabled
         )
         configuration.httpVersion = .http1Only
         // The library would take each URL apart once more for nobody.
         configuration.tracing.tracer = nil
         configuration.connectionPool.retryConnectionEstablishment = false
+        if !key.keeps { configuration.maximumUsesPerConnection = 1 }
         // A body's idle time. Not for uploads: their answer may take longer, and they are watched by UploadProgress.
-        if lane == .read { configuration.timeout.read = timeout.timeAmount }
-        configuration.http1_1ConnectionDebugInitializer = { prepare($0, for: lane) }
+        if key.lane == .read { configuration.timeout.read = timeout.timeAmount }
+        configuration.http1_1ConnectionDebugInitializer = { prepare($0, for: key.lane) }
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 

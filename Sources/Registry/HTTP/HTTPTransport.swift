@@ -161,6 +161,7 @@ final class HTTPTransport: HTTPHandler {
         } catch {
             if Task.isCancelled { throw CancellationError() }
             guard var failure = WireFailure(error) else { throw error }
+            if failure.isBeforeAnswer { request.context.budget.avoidKeptConnections() }
             if request.isElsewhere { failure.other = request.url.origin.authority }
             failure.isLed = request.home.map { $0.origin != request.url.origin } ?? false
             guard let proxy = proxies.proxy(for: request.url.origin) else { throw failure }
@@ -184,7 +185,11 @@ final class HTTPTransport: HTTPHandler {
         }
         if let body { outgoing.body = body }
         traffic.countRequest()
-        let client = clients.client(request.lane, proxy: proxies.proxy(for: url.origin))
+        let client = clients.client(
+            request.lane,
+            proxy: proxies.proxy(for: url.origin),
+            keeps: !request.context.budget.avoidsKeptConnections
+        )
         let start = timer.now()
         // A body on its way shows itself how far it is.
         let pending = body == nil ? traffic.begins(at: request.asked, start) : nil

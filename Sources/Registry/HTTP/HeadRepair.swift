@@ -8,7 +8,7 @@ import NIOHTTP1
 /// not the former `identity`, which says nothing itself. Different lengths stay, and are refused. Stands between the
 /// network and the parser, and lets bodies through untouched.
 ///
-/// As it sees when what comes, it also tells a kept connection that nobody held any more from one that broke
+/// As it sees when what comes, it also tells a kept connection that had been given up from one that broke
 /// (``StaleConnection``).
 final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
@@ -17,15 +17,13 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
     /// A longer head is left to the parser, which refuses it.
     private static let limit = 256 << 10
 
-    /// How long a connection has rested, at least, when that is why it was closed.
-    private static let rest = TimeAmount.seconds(1)
-    /// How soon after the request it ends then: who takes more time has taken the request.
+    /// How soon after the request a connection ends that was given up: who takes more time has taken the request.
     private static let notice = TimeAmount.seconds(2)
 
     private var head = ByteBuffer()
     private var awaitsHead = false
-    private var lastRead: NIODeadline?
-    /// Until when the connection may prove stale: the request under way was the first after a rest, and nothing has come since.
+    private var hasAnswered = false
+    /// Until when the connection may prove stale: the request under way is not its first, and nothing has come since.
     private var doubtEnds: NIODeadline?
 
     /// Notices requests: with one under way at a time, an answer's head follows each of them.
@@ -55,11 +53,11 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
 
     private func begins(at now: NIODeadline) {
         awaitsHead = true
-        doubtEnds = lastRead.flatMap { now - $0 >= Self.rest ? now + Self.notice : nil }
+        doubtEnds = hasAnswered ? now + Self.notice : nil
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        lastRead = context.eventLoop.now
+        hasAnswered = true
         doubtEnds = nil
         guard awaitsHead else { return context.fireChannelRead(data) }
         var bytes = unwrapInboundIn(data)
@@ -85,7 +83,7 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
         context.fireErrorCaught(provesStale(context) ? StaleConnection() : error)
     }
 
-    /// Whether the connection ends because it had rested; told once.
+    /// Whether the connection ends because it had been given up; told once.
     private func provesStale(_ context: ChannelHandlerContext) -> Bool {
         defer { doubtEnds = nil }
         return doubtEnds.map { context.eventLoop.now < $0 } ?? false
@@ -135,5 +133,5 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
     }
 }
 
-/// A kept connection ended that had rested, before a byte of the answer came: somebody had given it up meanwhile.
+/// A kept connection ended before a byte of the answer came: somebody had given it up, with or without a word (RFC 9112, 9.5).
 struct StaleConnection: Error {}

@@ -41,7 +41,7 @@ final class Reach: HTTPHandler {
                 return response
             }
             first = .success(response)
-        } catch let error as RegistryError where error.isBeforeAnswer {
+        } catch let error as RegistryError where error.isBeforeAnswer && !error.isStale {
             first = .failure(error)
         }
         return try await sendOverTLS(request, after: first)

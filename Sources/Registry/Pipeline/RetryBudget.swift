@@ -17,13 +17,15 @@ final class RetryBudget: Sendable {
         /// Cleared by every answer: the connection that it came by may have gone stale since.
         var hasUsedFreeTry = false
         var staleConnections = 0
+        var avoidsKept = false
         var lags = RetryBudget.lags[...]
     }
 
     /// How long what was just pushed may be unknown to the registry itself: copies between its machines take time.
     private static let lags: [Duration] = [.milliseconds(500), .seconds(1), .seconds(2)]
 
-    /// How many kept connections may prove stale: all that are kept to a host in both lanes.
+    /// How many kept connections may prove stale in a row: all that are kept to a host in both lanes, where many requests of
+    /// one operation are under way.
     private static let keptConnections = 2 * ConnectionBudget.standard
 
     private enum Step {
@@ -44,7 +46,18 @@ final class RetryBudget: Sendable {
     }
 
     /// Progress was made: the tries start from the beginning.
-    func progressed() { state.withLock { $0.failures = 0 } }
+    func progressed() {
+        state.withLock { state in
+            (state.failures, state.staleConnections) = (0, 0)
+            (state.hasUsedFreeTry, state.avoidsKept) = (false, false)
+        }
+    }
+
+    /// A connection ended before an answer began: others that are kept may end the same way.
+    func avoidKeptConnections() { state.withLock { $0.avoidsKept = true } }
+
+    /// Whether requests go over new connections, until there is progress.
+    var avoidsKeptConnections: Bool { state.withLock { $0.avoidsKept } }
 
     /// Whether the try that is under way ends the operation when it fails.
     var isAtLastTry: Bool { state.withLock { $0.failures + 1 >= retry.policy.attempts } }
@@ -96,6 +109,8 @@ final class RetryBudget: Sendable {
         }
         if error.isStale, state.staleConnections < Self.keptConnections {
             state.staleConnections += 1
+            // The next one is new: what ends that is no stale connection.
+            state.hasUsedFreeTry = true
             return .again
         }
         if error.isBeforeAnswer, !state.hasUsedFreeTry {
