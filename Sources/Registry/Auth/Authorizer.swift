@@ -219,8 +219,23 @@ extension Authorizer {
         return true
     }
 
+    /// Looks whether a password may be sent to the registry itself; `logIn` tells whether it takes it at its base.
+    ///
+    /// - Throws: the registry's refusal, where it may not; what `logIn` throws.
+    func check(_ ready: Authorization, _ context: CallContext, logIn: () async throws -> Bool) async throws {
+        guard let key = RefusedPasswords.Key(ready) else { return }
+        try await fetcher.passwords.check(key, context, logIn: logIn)
+    }
+
+    /// The registry does not take what a request was sent with, and there is nothing else.
+    func refused(_ response: HTTPResponse, _ context: CallContext) {
+        guard let key = RefusedPasswords.Key(response.authorization) else { return }
+        fetcher.passwords.refused(key, by: RegistryError(response, context))
+    }
+
     /// The registry has taken what a request was sent with.
     func accepted(_ used: Authorization) {
+        if let key = RefusedPasswords.Key(used) { fetcher.passwords.accepted(key) }
         guard let credential = used.readyToken else { return }
         state.withLock { $0.roles.worked(.ready, of: credential) }
     }

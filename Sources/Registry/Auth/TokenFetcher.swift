@@ -9,6 +9,7 @@ import OCI
 struct TokenFetcher: Sendable {
     let service: HostClient
     let refreshTokens: RefreshTokens
+    let passwords: RefusedPasswords
 
     /// The time by which tokens are renewed.
     var now: Duration { service.retry.timer.now() }
@@ -16,10 +17,37 @@ struct TokenFetcher: Sendable {
     /// Whether a token need not be asked for anew yet.
     func isGood(_ token: Token) -> Bool { now < token.renewal }
 
-    /// Asks until there is an answer: all who wait for the token try again together, not each by itself.
+    /// Asks for a token, unless the password for it has been refused.
     ///
     /// - Throws: ``RegistryError``, `CancellationError`.
     func token(
+        _ realm: TokenService,
+        scopes: [String],
+        credential: Credential?,
+        _ context: CallContext
+    ) async throws -> Token {
+        guard let header = credential?.basicHeader else {
+            return try await fetch(realm, scopes: scopes, credential: credential, context)
+        }
+        let key = RefusedPasswords.Key(service: realm, header: header)
+        try await passwords.check(key, context.step(.getToken)) {
+            do {
+                _ = try await fetch(realm, scopes: [], credential: credential, context)
+                return true
+            } catch let error as RegistryError { return error.kind != .unauthorized }
+        }
+        do {
+            let token = try await fetch(realm, scopes: scopes, credential: credential, context)
+            passwords.accepted(key)
+            return token
+        } catch let error as RegistryError where error.kind == .unauthorized {
+            passwords.refused(key, by: error)
+            throw error
+        }
+    }
+
+    /// Asks until there is an answer: all who wait for the token try again together, not each by itself.
+    private func fetch(
         _ realm: TokenService,
         scopes: [String],
         credential: Credential?,

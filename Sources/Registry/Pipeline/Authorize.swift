@@ -26,7 +26,7 @@ struct Authorize: HTTPHandler {
         while true {
             var request = first
             do {
-                request.authorization = try await authorization(for: scope, first.context, &round)
+                request.authorization = try await authorization(for: scope, first, &round)
             } catch let error as RegistryError {
                 // A token for more may not be had at all; then the registry's own refusal says more.
                 guard let refusal = round.refusal, refusal.status == 403 else { throw error }
@@ -50,16 +50,23 @@ struct Authorize: HTTPHandler {
 
     private func authorization(
         for scope: Scope,
-        _ context: CallContext,
+        _ request: HTTPRequest,
         _ round: inout Round
     ) async throws -> Authorization {
-        try await context.mapping {
+        try await request.context.mapping {
             var credential = try await authorizer.credential(for: scope)
             while true {
                 do {
-                    return try await authorizer.authorization(for: scope, as: credential, context)
+                    let found = try await authorizer.authorization(for: scope, as: credential, request.context)
+                    try await authorizer.check(found, request.context) {
+                        let base = try await askAtBase(request, scope, as: found)
+                        return base.status != 401 || !base.isHome
+                    }
+                    return found
                 } catch let error as RegistryError where error.kind == .unauthorized {
-                    guard let fresh = try await renewed(credential, for: scope, &round) else { throw error }
+                    // Whoever knows the credentials need not be asked for each request that is not sent.
+                    let fresh = try await renewed(credential, for: scope, &round, isDenial: error.isUnsent)
+                    guard let fresh else { throw error }
                     credential = fresh
                 }
             }
@@ -94,17 +101,7 @@ struct Authorize: HTTPHandler {
         guard response.isHome else { return false }
         let used = response.authorization
         switch response.status {
-        case 401:
-            if used.token != nil { round.refusedTokens += 1 }
-            let isNew = try await request.context.mapping { try authorizer.learn(response, for: scope, used: used) }
-            if isNew, round.refusedTokens < 2 { return true }
-            // So some refuse a token that has expired.
-            if used.token != nil, round.refusedTokens == 1, response.header("WWW-Authenticate") == nil {
-                return authorizer.forgets(used, for: scope)
-            }
-            if used.header == nil, try await asksBase(after: response, scope, request) { return true }
-            guard used.header != nil || used.credential == nil else { return false }
-            return try await request.context.mapping { try await renewed(used.presented, for: scope, &round) != nil }
+        case 401: return try await goesOn(afterChallenge: response, scope, request, &round)
         case 400 where round.refusedTokens == 0 && saysTokenExpired(response),
             403 where round.refusedTokens == 0 && saysTokenExpired(response):
             round.refusedTokens += 1
@@ -126,6 +123,29 @@ struct Authorize: HTTPHandler {
         }
     }
 
+    private func goesOn(
+        afterChallenge response: HTTPResponse,
+        _ scope: Scope,
+        _ request: HTTPRequest,
+        _ round: inout Round
+    ) async throws -> Bool {
+        let used = response.authorization
+        if used.token != nil { round.refusedTokens += 1 }
+        let isNew = try await request.context.mapping { try authorizer.learn(response, for: scope, used: used) }
+        if isNew, round.refusedTokens < 2 { return true }
+        // So some refuse a token that has expired.
+        if used.token != nil, round.refusedTokens == 1, response.header("WWW-Authenticate") == nil {
+            return authorizer.forgets(used, for: scope)
+        }
+        if used.header == nil, try await asksBase(after: response, scope, request) { return true }
+        guard used.header != nil || used.credential == nil else { return false }
+        if try await request.context.mapping({ try await renewed(used.presented, for: scope, &round) }) != nil {
+            return true
+        }
+        authorizer.refused(response, request.context)
+        return false
+    }
+
     /// Asks the registry at its base how it wants to be asked, when it refuses a request without a challenge, or hides what is
     /// there from anonymous ones and there are credentials that it has not seen.
     private func asksBase(
@@ -137,14 +157,22 @@ struct Authorize: HTTPHandler {
         guard used.credential != nil || response.status == 401, used.header == nil,
             response.header("WWW-Authenticate") == nil
         else { return false }
-        let base = try await authorizer.base {
-            var question = HTTPRequest(context: request.context, method: .GET, target: .path(""))
-            question.lane = request.lane
-            question.scope = scope
-            return try await next.send(question)
-        }
+        let base = try await authorizer.base { try await askAtBase(request, scope) }
         guard base.status == 401, base.isHome else { return false }
         return try await request.context.mapping { try authorizer.learn(base, for: scope, used: used) }
+    }
+
+    /// What the registry answers at its base, where people log in.
+    private func askAtBase(
+        _ request: HTTPRequest,
+        _ scope: Scope,
+        as authorization: Authorization = Authorization()
+    ) async throws -> HTTPResponse {
+        var question = HTTPRequest(context: request.context, method: .GET, target: .path(""))
+        question.lane = request.lane
+        question.scope = scope
+        question.authorization = authorization
+        return try await next.send(question)
     }
 
     /// Whether a token is refused that has expired, as public.ecr.aws says it: without a challenge.

@@ -75,14 +75,18 @@ final class HostClient: Sendable {
             transport,
             stack: FollowRedirects(next: transport, freedom: .none)
         )
-        let fetcher = TokenFetcher(service: tokens, refreshTokens: configuration.credentials.refreshTokens)
+        let timer = Timer(configuration.clock)
+        let fetcher = TokenFetcher(
+            service: tokens,
+            refreshTokens: configuration.credentials.refreshTokens,
+            passwords: RefusedPasswords(timer)
+        )
         let redirects = FollowRedirects(
             next: transport,
             freedom: .full,
             guests: GuestTokens(fetcher),
             pauses: transport.pauses
         )
-        let timer = Timer(configuration.clock)
         let settings = configuration.hosts[host]
         let authorizer = Authorizer(
             host: host,

@@ -1,0 +1,141 @@
+import Concurrency
+import OCI
+import Registry
+import TestSupport
+import Testing
+
+/// Passwords that are refused: who presents a wrong one too often locks the account.
+@Suite(.timeLimit(.minutes(10)))
+struct RefusedPasswordTests {
+    private static let names: [RepositoryName] = ["library/app", "library/b", "library/c"]
+    private let image = SampleImage.image()
+    private let issuer = TokenIssuer()
+
+    /// A registry with three repositories, and a client with a password for it.
+    private func withRegistry(
+        hasTokens: Bool,
+        password: String = "old",
+        clock: TestClock = TestClock(),
+        _ body: (ScriptedRegistry, RegistryClient) async throws -> Void
+    ) async throws {
+        try await ScriptedRegistry.with(authentication: authentication(hasTokens: hasTokens)) { registry in
+            for name in Self.names { registry.load(image, repository: name, tag: "v1") }
+            let credentials = registry.host.passwordVariables("ci", password)
+            try await withClient(credentials: credentials, clock: clock) { try await body(registry, $0) }
+        }
+    }
+
+    private func authentication(hasTokens: Bool, password: String = "p4ss") -> Authentication {
+        issuer.rules.accounts = ["ci": password]
+        issuer.rules.anonymousActions = []
+        return hasTokens ? .bearer(issuer) : .basic(username: "ci", password: password)
+    }
+
+    /// How often a password came.
+    private func presentations(_ registry: ScriptedRegistry) -> Int {
+        registry.requests.count { $0.headers["authorization"]?.hasPrefix("Basic ") == true }
+    }
+
+    @Test(
+        "A wrong password is presented twice, whatever is asked, and each refusal tells the same",
+        arguments: [true, false]
+    )
+    func isSpared(hasTokens: Bool) async throws {
+        try await withRegistry(hasTokens: hasTokens) { registry, client async throws in
+            var texts: Set<String> = []
+            for _ in 0..<5 {
+                for name in Self.names {
+                    do { _ = try await client.push(registry, name).manifest(.tag("v1")) } catch {
+                        texts.insert("\(error)")
+                    }
+                    await #expect(throws: RegistryError.self) {
+                        _ = try await client.push(registry, name).store(SampleReader(.random(seed: 1, count: 10)))
+                    }
+                }
+            }
+            #expect(
+                texts.count == 1 && texts.allSatisfy { $0.contains("refused the password of user 'ci' (401") },
+                "\(texts)"
+            )
+            #expect(presentations(registry) == 2)
+        }
+    }
+
+    @Test(
+        "After a minute a password that was wrong is presented again, and taken where it is right by now",
+        arguments: [true, false]
+    )
+    func heals(hasTokens: Bool) async throws {
+        let clock = TestClock()
+        try await withRegistry(hasTokens: hasTokens, clock: clock) { registry, client async throws in
+            let source = client.pull(registry)
+            for _ in 0..<4 { await #expect(throws: RegistryError.self) { _ = try await source.manifest(.tag("v1")) } }
+            registry.authentication = authentication(hasTokens: hasTokens, password: "old")
+            await #expect(throws: RegistryError.self) { _ = try await source.manifest(.tag("v1")) }
+            clock.advance(by: .seconds(61))
+            #expect(try await source.manifest(.tag("v1")) != nil)
+        }
+    }
+
+    @Test(
+        "A password that one repository refuses is presented for the others, and for that one again",
+        arguments: [true, false]
+    )
+    func isRight(hasTokens: Bool) async throws {
+        try await withRegistry(hasTokens: hasTokens, password: "p4ss") { registry, client async throws in
+            let challenge: HeaderList = hasTokens ? [:] : ["WWW-Authenticate": #"Basic realm="x""#]
+            registry.script(
+                RequestMatch(times: nil) { request in
+                    hasTokens
+                        ? request.query.all("scope").contains { $0.contains(":library/b:") }
+                        : request.path.contains("/library/b/")
+                },
+                .error(401, "UNAUTHORIZED", headers: challenge)
+            )
+            for _ in 0..<2 {
+                for name in Self.names {
+                    let found = try? await client.pull(registry, name).manifest(.tag("v1"))
+                    #expect((found != nil) == (name != "library/b"))
+                }
+            }
+            registry.removeScript()
+            #expect(try await client.pull(registry, "library/b").manifest(.tag("v1")) != nil)
+        }
+    }
+
+    @Test("A password that was taken a moment ago is not doubted for one refusal", arguments: [false])
+    func oddRefusal(hasTokens: Bool) async throws {
+        try await withRegistry(hasTokens: hasTokens, password: "p4ss") { registry, client async throws in
+            let source = client.pull(registry)
+            _ = try await source.manifest(.tag("v1"))
+            registry.script(RequestMatch("GET", .manifests), .error(401, "UNAUTHORIZED"))
+            await #expect(throws: RegistryError.self) { _ = try await source.manifest(.tag("v1")) }
+            #expect(try await source.manifest(.tag("v1")) != nil)
+            #expect(!registry.requests.contains { $0.path == "/v2/" })
+        }
+    }
+
+    @Test("Another password is used as soon as it is found", arguments: [true, false])
+    func isReplaced(hasTokens: Bool) async throws {
+        try await TemporaryDirectory.with { directory async throws in
+            try await ScriptedRegistry.with(authentication: authentication(hasTokens: hasTokens)) {
+                registry async throws in
+                registry.load(image, repository: "library/app", tag: "v1")
+                func logIn(_ auth: String) throws {
+                    let entries = #"{"auths": {"\#(registry.host)": {"auth": "\#(auth)"}}}"#
+                    try Files.write(entries, to: "\(directory)/config.json")
+                }
+                try logIn("Y2k6b2xk")
+                try await withClient(credentials: ["DOCKER_CONFIG": "\(directory)"]) { client async throws in
+                    let source = client.pull(registry)
+                    for _ in 0..<4 {
+                        await #expect(throws: RegistryError.self) { _ = try await source.manifest(.tag("v1")) }
+                    }
+                    #expect(presentations(registry) == 2)
+                    try logIn("Y2k6cDRzcw==")
+                    #expect(try await source.manifest(.tag("v1")) != nil)
+                }
+            }
+        }
+    }
+}
