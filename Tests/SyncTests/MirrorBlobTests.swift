@@ -53,6 +53,35 @@ struct MirrorBlobTests {
         }
     }
 
+    @Test("What came twice because it was wrong counts twice, and nothing of it as cached; the second try is told")
+    func countedTwice() async throws {
+        try await MirrorFixture.with(image) { fixture in
+            let layer = try layer
+            let valve = Valve(bytes: 2 << 20)
+            let wrong = Action.all([.corruptByte(at: 10), .trickle(valve)])
+            fixture.mirror.script(RequestMatch("GET", .blob(layer), times: nil), wrong)
+            fixture.target.script(
+                RequestMatch("PUT", .uploads, where: { $0.headers["content-length"] == "3000000" }),
+                .resetUpload(afterBytes: 1 << 20)
+            )
+            let report = try await withThrowingTaskGroup(of: SyncReport.self) { group in
+                group.addTask { try await fixture.sync() }
+                // Some of the wrong bytes have been sent on then, and the upload is about to go on behind them.
+                try await fixture.target.waitForRequests { requests in
+                    requests.contains { $0.method == "GET" && $0.path.contains("/blobs/uploads/") }
+                }
+                valve.open()
+                return try #require(try await group.next())
+            }
+            #expect(report.rows.map(\.reason) == [nil])
+            #expect(fixture.targetHolds(image))
+            #expect(report.bytes.downloaded == image.blobSize + 3_000_000)
+            #expect(report.bytes.cached == 0)
+            #expect(fixture.warnings("wrong bytes have arrived; downloading again") == 1)
+            #expect(fixture.run.log.text.contains("2 of 3"), "\(fixture.run.log.text)")
+        }
+    }
+
     @Test("A beginning of wrong bytes from a mirror does not spoil what the host sends")
     func wrongBeginning() async throws {
         try await MirrorFixture.with(image) { fixture in

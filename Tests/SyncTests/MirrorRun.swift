@@ -108,4 +108,5 @@ struct MirrorRun: Sendable {
         )
         return try await ContentCache.with(cache, body)
     }
+            logger: log.logger,
 }

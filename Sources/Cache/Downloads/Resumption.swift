@@ -38,17 +38,12 @@ struct Resumption: Sendable {
                     try partial.file.truncate(to: 0)
                     if !mismatch.wasResumed { failures += 1 }
                     guard failures < store.configuration.retry.attempts else { throw givenUp(mismatch) }
+                    tell(mismatch, next: failures + 1)
                     if mismatch.wasResumed { continue }
                 }
             } catch let error as SystemError {
                 throw unwritable(error)
             }
-            store.configuration.logger.debug(
-                "a source sent wrong bytes; downloading again",
-                metadata: [
-                    "digest": "\(download.descriptor.digest)", "source": "\(download.source.place.displaySafe)",
-                ]
-            )
             try await store.configuration.clock.sleep(
                 for: store.configuration.retry.jitteredDelay(afterAttempt: failures)
             )
@@ -77,6 +72,17 @@ struct Resumption: Sendable {
         } catch let mismatch as Transfer.Mismatch {
             throw Mismatch(wasResumed: length > 0, actual: mismatch.actual)
         }
+    }
+
+    private func tell(_ mismatch: Mismatch, next: Int) {
+        store.configuration.logger.warning(
+            "wrong bytes have arrived; downloading again",
+            metadata: [
+                "try": "\(next) of \(store.configuration.retry.attempts)",
+                "digest": "\(download.descriptor.digest)", "source": "\(download.source.place.displaySafe)",
+                "got": "\(mismatch.actual.displaySafe)",
+            ]
+        )
     }
 
     private func givenUp(_ mismatch: Mismatch) -> CacheError {

@@ -10,8 +10,10 @@ extension ImageCopy {
     /// after the former only once the download has ended, so that a blob which is wrong everywhere is not asked for anew.
     func send(_ blob: Descriptor, lookingFirst: Bool) async throws {
         var attempts = 0
+        let followed = FollowedBlob(descriptor: blob, source: source, cache: cache)
+        // Whatever becomes of it, these bytes have passed.
+        defer { bytes.add(followed.bytes) }
         while true {
-            let followed = FollowedBlob(descriptor: blob, source: source, cache: cache)
             do {
                 do {
                     return try await attempt(followed, lookingFirst: lookingFirst)
@@ -24,14 +26,13 @@ extension ImageCopy {
                 let isElsewhere = error.kind == .digestMismatch && source.hasAlternative(for: blob.digest)
                 guard error.isRepaired || isElsewhere else { throw error }
                 attempts += 1
+                followed.beginAgain()
             }
         }
     }
 
     private func attempt(_ followed: FollowedBlob, lookingFirst: Bool) async throws {
         let blob = followed.descriptor
-        // Whatever becomes of it, these bytes have passed.
-        defer { bytes.add(followed.bytes) }
         // Who waits for another's upload lets that one's download have this source too.
         let outcome = try await cache.offering(blob, from: source) {
             try await known.ensure(blob, as: .blob, in: job.target) {
@@ -59,6 +60,7 @@ extension ImageCopy {
     private func store(_ blob: ObservedBlob, from home: RepositoryName?) async throws -> StoreOutcome {
         var passed = ByteTally()
         defer { bytes.add(passed) }
+        let before = blob.blob.handedOut
         do {
             let outcome = try await target.store(blob, mountFrom: home)
             switch outcome {
@@ -68,7 +70,7 @@ extension ImageCopy {
             }
             return outcome
         } catch {
-            passed.pushed = blob.blob.handedOut
+            passed.pushed = blob.blob.handedOut - before
             throw error
         }
     }
@@ -84,12 +86,23 @@ extension CacheError {
     fileprivate var isRepaired: Bool { kind == .restarted || kind == .corrupt }
 }
 
-/// A blob that is asked of the cache, and of the source behind it, no sooner than its bytes are needed.
+/// A blob that is asked of the cache, and of the source behind it, no sooner than its bytes are needed; anew each time that
+/// it is begun again.
 private final class FollowedBlob: BlobReader {
+    private struct State {
+        var blob: CachedBlob?
+        /// What had been downloaded when it was begun again.
+        var downloaded: Int64 = 0
+
+        var allDownloaded: Int64 {
+            if let blob, case .downloading = blob.provenance { downloaded + blob.fetched } else { downloaded }
+        }
+    }
+
     let descriptor: Descriptor
     private let source: any ContentSource
     private let cache: ContentCache
-    private let blob = Mutex<CachedBlob?>(nil)
+    private let state = Mutex(State())
     private let handed = Atomic<Int64>(0)
 
     init(descriptor: Descriptor, source: any ContentSource, cache: ContentCache) {
@@ -97,6 +110,8 @@ private final class FollowedBlob: BlobReader {
         self.source = source
         self.cache = cache
     }
+
+    private var blob: CachedBlob? { state.withLock { $0.blob } }
 
     /// Starts the download, unless the cache holds the blob; the upload's first request runs meanwhile.
     func start() async throws {
@@ -111,7 +126,7 @@ private final class FollowedBlob: BlobReader {
 
     /// Whether more than is asked for next could be read at once.
     func isAhead(of offset: Int64) -> Bool {
-        guard let blob = blob.withLock({ $0 }) else { return false }
+        guard let blob else { return false }
         return blob.arrived >= min(descriptor.size, offset + (512 << 10))
     }
 
@@ -120,22 +135,32 @@ private final class FollowedBlob: BlobReader {
 
     /// Waits until the cache holds the blob; throws what the download fails with.
     func finish() async throws {
-        try await blob.withLock { $0 }?.whenCommitted()
+        try await blob?.whenCommitted()
+    }
+
+    /// Asks the cache anew for what is read next.
+    func beginAgain() {
+        state.withLock { state in
+            state.downloaded = state.allDownloaded
+            state.blob = nil
+        }
     }
 
     /// What reading it has cost so far.
+    ///
+    /// Bytes that were read again count as often as they were downloaded, and not as cached because an earlier attempt
+    /// had brought them.
     var bytes: ByteTally {
         var bytes = ByteTally()
-        guard let blob = blob.withLock({ $0 }) else { return bytes }
-        if case .downloading = blob.provenance { bytes.downloaded = blob.fetched }
+        bytes.downloaded = state.withLock { $0.allDownloaded }
         bytes.cached = max(0, min(descriptor.size, handedOut) - bytes.downloaded)
         return bytes
     }
 
     private func followed() async throws -> CachedBlob {
-        if let blob = blob.withLock({ $0 }) { return blob }
+        if let blob { return blob }
         let followed = try await cache.follow(descriptor, from: source)
-        blob.withLock { $0 = followed }
+        state.withLock { $0.blob = followed }
         return followed
     }
 }
