@@ -7,9 +7,15 @@ package import OCI
 package protocol SelectionRule: Sendable {
     /// As the configuration says it: `keep_last: 3`.
     var description: String { get }
+    /// Whether it holds although no configuration says so: then it is told of only where it leaves a tag out.
+    var isImplied: Bool { get }
 
     /// What is left of the tags that the rules before it have left; the last rule's are in their final order.
     func apply(to tags: [ListedTag]) -> SelectionStep
+}
+
+extension SelectionRule {
+    package var isImplied: Bool { false }
 }
 
 /// What a rule came to.
@@ -35,17 +41,36 @@ struct FixedTagRule: SelectionRule {
     func apply(to tags: [ListedTag]) -> SelectionStep { SelectionStep(kept: tags.filter { $0.name == tag }) }
 }
 
-/// `tag_regex` and `tag_exclude`: what the pattern is found in.
-///
-/// Never the tags under which referrers are kept (`sha256-<hex>`, with or without `.sig`, `.att`, `.sbom`): they are not
-/// images of the entry's own.
+/// `tag_regex`: what the pattern is found in.
 struct PatternRule: SelectionRule {
     let pattern: TagPattern
 
     var description: String { "tag_regex: '\(pattern)'" }
 
     func apply(to tags: [ListedTag]) -> SelectionStep {
-        SelectionStep(kept: tags.filter { !$0.name.isReferrerTag && pattern.matches($0.name) })
+        SelectionStep(kept: tags.filter { pattern.isFound(in: $0.name) })
+    }
+}
+
+/// `tag_exclude`: what the pattern is not found in.
+struct ExclusionRule: SelectionRule {
+    let pattern: TagPattern
+
+    var description: String { "tag_exclude: '\(pattern)'" }
+
+    func apply(to tags: [ListedTag]) -> SelectionStep {
+        SelectionStep(kept: tags.filter { !pattern.isFound(in: $0.name) })
+    }
+}
+
+/// Never the tags under which referrers are kept (`sha256-<hex>`, with or without `.sig`, `.att`, `.sbom`): they are not
+/// images of the entry's own.
+struct ReferrerTagRule: SelectionRule {
+    var description: String { "signatures' and other referrers' tags, which 'tag' alone selects" }
+    var isImplied: Bool { true }
+
+    func apply(to tags: [ListedTag]) -> SelectionStep {
+        SelectionStep(kept: tags.filter { !$0.name.isReferrerTag })
     }
 }
 

@@ -10,7 +10,7 @@ package final class TagPattern: Sendable, CustomStringConvertible {
     /// The compiled pattern's address: an integer, because pointers are not Sendable while RE2's matching is.
     private let address: UInt
     /// What it leaves out of its matches.
-    private let exclusion: TagPattern?
+    let exclusion: TagPattern?
 
     /// The longest pattern that is compiled, in bytes.
     package static let maximumLength = 1024
@@ -56,7 +56,8 @@ package final class TagPattern: Sendable, CustomStringConvertible {
         }
     }
 
-    private func isFound(in tag: TagName) -> Bool {
+    /// Whether the pattern is found anywhere in the tag, whatever it leaves out.
+    func isFound(in tag: TagName) -> Bool {
         guard let pointer = OpaquePointer(bitPattern: address) else { return false }
         return withExtendedLifetime(self) {
             tag.description.utf8.withContiguousBytes { cre2_search(pointer, $0, $1) }

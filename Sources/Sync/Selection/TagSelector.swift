@@ -26,8 +26,11 @@ extension Configuration.Entry {
     /// The rules that look at a tag's name alone.
     private var nameRules: [any SelectionRule] {
         switch selection {
-        case .tag(let tag): [FixedTagRule(tag: tag)]
-        case .pattern(let pattern): [PatternRule(pattern: pattern)] + filters
+        case .tag(let tag): return [FixedTagRule(tag: tag)]
+        case .pattern(let pattern):
+            let exclusion = pattern.exclusion.map { ExclusionRule(pattern: $0) }
+            let rules: [(any SelectionRule)?] = [PatternRule(pattern: pattern), exclusion, ReferrerTagRule()]
+            return rules.compactMap(\.self) + filters
         }
     }
 
@@ -99,7 +102,7 @@ package enum TagSelector {
             guard tags.contains(where: { $0.name == tag }) else {
                 return lines + ["\(rule.description): leaves it out\(place)"]
             }
-            lines.append("\(rule.description): keeps it\(place)")
+            if !rule.isImplied { lines.append("\(rule.description): keeps it\(place)") }
         }
         return lines
     }

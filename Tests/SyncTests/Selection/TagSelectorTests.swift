@@ -46,6 +46,44 @@ struct TagSelectorTests {
         #expect(choice.warnings == ["no tag of a.io/b matches '^z'"])
     }
 
+    @Test(
+        "The rule is named that leaves a tag out",
+        arguments: [
+            ("edge", ["tag_regex: '^[3s]': leaves it out, number 4 of 4 from the newest"]),
+            (
+                "3.2-rc1",
+                [
+                    "tag_regex: '^[3s]': keeps it, number 1 of 4 from the newest",
+                    "tag_exclude: 'rc': leaves it out, number 1 of 3 from the newest",
+                ]
+            ),
+            (
+                signature,
+                [
+                    "tag_regex: '^[3s]': keeps it, number 3 of 4 from the newest",
+                    "tag_exclude: 'rc': keeps it, number 3 of 3 from the newest",
+                    "signatures' and other referrers' tags, which 'tag' alone selects: leaves it out, number 2 of 2 from the newest",
+                ]
+            ),
+            (
+                "3.1",
+                [
+                    "tag_regex: '^[3s]': keeps it, number 2 of 4 from the newest",
+                    "tag_exclude: 'rc': keeps it, number 2 of 3 from the newest",
+                    "no keep_last: keeps it, number 1 of 1 from the newest",
+                ]
+            ),
+        ]
+    )
+    func explained(tag: String, rules: [String]) throws {
+        let pattern = try TagPattern("^[3s]", excluding: TagPattern("rc"))
+        let listed = try Self.listed("3.1", "3.2-rc1", "edge", Self.signature)
+        let lines = TagSelector.explain(try TagName(tag), among: listed, for: try Self.entry(.pattern(pattern)))
+        #expect(Array(lines.dropFirst()) == rules)
+    }
+
+    private static let signature = "sha256-\(String(repeating: "a", count: 64)).sig"
+
     @Test("What is excluded does not count for keep_last")
     func exclusion() throws {
         let configuration = try Configuration(
