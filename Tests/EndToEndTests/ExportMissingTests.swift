@@ -45,6 +45,23 @@ struct ExportMissingTests {
     }
 
     @Test(
+        "A platform that images lack while they have another is told, and the others are exported",
+        arguments: [true, false]
+    )
+    func lackingPlatform(isOffline: Bool) async throws {
+        try await ExportTests.with { workspace, upstream async throws in
+            #expect(try await workspace.run("export", "-o", "a.tar", "--progress", "none").status == 0)
+            let wanted = ["--platform", "linux/amd64", "--platform", "linux/s390x"] + (isOffline ? ["--offline"] : [])
+            let export = [Workspace.program, "export", "-o", "b.tar", "--progress", "none"]
+            let result = try await workspace.launch(export + wanted)
+            #expect(result.status == 0, "\(result.errors)")
+            let told = result.errorLines.filter { $0.contains("WARNING images lack the platform linux/s390x") }
+            #expect(told.count == 1 && told[0].contains(upstream.place("up/app:1")), "\(result.errors)")
+            #expect(told[0].contains(upstream.place("up/other:1")), "\(result.errors)")
+        }
+    }
+
+    @Test(
         "Every image that has none of the platforms asked for is named, with those that it has",
         arguments: [true, false]
     )

@@ -65,7 +65,7 @@ package struct Exporter: Sendable {
             let written = Set(plan.volumes[0].document.images.lazy.map { "\($0.reference)" })
             let rest = contents.images.map { "\($0.reference)" }.filter { !written.contains($0) }
             warn(
-                ofLeftOut: meant.found.texts + rest,
+                of: meant.found.texts + rest,
                 "signatures and the like are left out of an archive that is docker's alone"
             )
             return plan
@@ -90,21 +90,6 @@ package struct Exporter: Sendable {
         }
         contents.referrers = Array(meant.found.referrers)
         return contents
-    }
-
-    private func warn(ofIncomplete referrers: Set<Digest>) {
-        guard !referrers.isEmpty else { return }
-        let shown = referrers.sorted().prefix(3).map(\.description).joined(separator: " ")
-        logger.warning(
-            "signatures and the like that the cache does not hold whole are left out of the archive",
-            metadata: ["count": "\(referrers.count)", "digests": "\(shown)\(referrers.count > 3 ? " …" : "")"]
-        )
-    }
-
-    private func warn(ofLeftOut tags: [String], _ reason: String) {
-        guard !tags.isEmpty else { return }
-        let shown = tags.prefix(3).map(\.displaySafe).joined(separator: " ") + (tags.count > 3 ? " …" : "")
-        logger.warning("\(reason)", metadata: ["count": "\(tags.count)", "names": "\(shown)"])
     }
 
     /// What is meant, and what refers to that.
@@ -154,19 +139,23 @@ package struct Exporter: Sendable {
         let outcomes = try await assemble(choices, of: selected, platforms)
         var missing: [(image: ImageReference, digests: [Digest])] = []
         var unsuitable: [(image: ImageReference, reason: String)] = []
+        var lacking: [PlatformPattern: [String]] = [:]
         var failures = ExportFailures()
         for (choice, outcome) in zip(choices, outcomes) {
             switch outcome {
             case .failed(let error): failures.add("\(choice.reference)", error)
-            case .whole(let descriptor): images.append(choice.reference, descriptor)
+            case .whole(let descriptor, let platforms):
+                images.append(choice.reference, descriptor)
+                for platform in platforms { lacking[platform, default: []].append("\(choice.reference)") }
             case .missing(let digests): missing.append((choice.reference, digests))
             case .unsuitable(let reason): unsuitable.append((choice.reference, reason))
             }
         }
         try failures.check()
+        warn(ofLacking: lacking)
         if areDispensable {
             let reason = "tags that are named like a signature's have none of the platforms asked for, and are left out"
-            warn(ofLeftOut: unsuitable.map { "\($0.image)" }, reason)
+            warn(of: unsuitable.map { "\($0.image)" }, reason)
             unsuitable = []
         }
         guard unsuitable.isEmpty else { throw ExportError(.unsuitable(unsuitable, missing: missing)) }

@@ -10,7 +10,8 @@ struct ImageAssembly: Sendable {
 
     /// What became of it.
     enum Outcome: Sendable {
-        case whole(Descriptor)
+        /// All of it, except the platforms asked for that it is not for while it is for others.
+        case whole(Descriptor, lacking: [PlatformPattern])
         /// Offline, and this is not in the cache; nothing where even the tag is unknown.
         case missing([Digest])
         /// It has none of the platforms asked for; the reason says which it has.
@@ -52,7 +53,9 @@ struct ImageAssembly: Sendable {
         {
             do {
                 let outcome = try await complete(document, platforms, from: source)
-                if wantsReferrers, case .whole(let top) = outcome { try await completeReferrers(of: top, from: source) }
+                if wantsReferrers, case .whole(let top, _) = outcome {
+                    try await completeReferrers(of: top, from: source)
+                }
                 return outcome
             } catch let error as CopyError {
                 // The cache may hold other platforms of the image than those asked for.
@@ -77,7 +80,7 @@ struct ImageAssembly: Sendable {
         guard let descriptor = try await held.resolve(.tag(tag)) else { return .missing([]) }
         let missing = Set(try await missing(of: descriptor, depth: 0))
         guard missing.isEmpty else { return .missing(missing.sorted()) }
-        return .whole(try await topmost(of: try await held.manifest(descriptor)))
+        return try await topmost(of: try await held.manifest(descriptor))
     }
 
     /// All that the cache lacks of the platforms asked for, as far as the manifests that it holds tell.
@@ -99,16 +102,16 @@ struct ImageAssembly: Sendable {
     }
 
     /// What the archive gets of an image in the cache; an index of some of its platforms is stored.
-    private func topmost(of document: Manifest) async throws -> Descriptor {
+    private func topmost(of document: Manifest) async throws -> Outcome {
         let choice = try await PlatformChoice(of: platforms, from: document) { try await held.manifest($0) }
         switch choice.top {
         case .document(let whole):
-            try await ImageWalk(source: held, cache: cache).check(whole, against: platforms)
-            return whole.descriptor
-        case .child(let descriptor): return descriptor
+            let lacking = try await ImageWalk(source: held, cache: cache).check(whole, against: platforms)
+            return .whole(whole.descriptor, lacking: choice.missing + lacking)
+        case .child(let descriptor): return .whole(descriptor, lacking: choice.missing)
         case .made(let index):
             try await cache.store(index, from: location)
-            return index.descriptor
+            return .whole(index.descriptor, lacking: choice.missing)
         }
     }
 
@@ -122,7 +125,7 @@ struct ImageAssembly: Sendable {
             throw CopyError(.missingTag(.tag(tag), location))
         }
         let outcome = try await complete(document, platforms, from: source)
-        if isRecorded, case .whole(let descriptor) = outcome {
+        if isRecorded, case .whole(let descriptor, _) = outcome {
             if document.descriptor != descriptor { try await cache.store(document, from: location) }
             // Before the tag is known: an export that breaks off here tries again.
             if wantsReferrers { try await fetchReferrers(of: descriptor, tag, from: source) }
@@ -143,7 +146,7 @@ struct ImageAssembly: Sendable {
         let missing = try graph.blobs.filter { try !cache.contains($0) }.sorted { $0.size > $1.size }
         try await missing.forEach(limit: Self.blobParallelism) { try await fetch($0, from: source) }
         for manifest in graph.children + [graph.top] { try await cache.store(manifest, from: location) }
-        return .whole(graph.top.descriptor)
+        return .whole(graph.top.descriptor, lacking: graph.missingPlatforms)
     }
 
     private func fetch(_ descriptor: Descriptor, from source: any ImageSource) async throws {

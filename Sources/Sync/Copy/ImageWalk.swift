@@ -37,10 +37,11 @@ struct ImageWalk {
     /// - Throws: ``CopyError`` when no platform matches; ``DocumentError``; what the source throws.
     mutating func graph(of document: Manifest, platforms: [PlatformPattern]) async throws -> ImageGraph {
         let choice = try await PlatformChoice(of: platforms, from: document) { try await manifest($0) }
+        var missing = choice.missing
         let top: Manifest
         switch choice.top {
         case .document(let whole):
-            try await check(whole, against: platforms)
+            missing += try await check(whole, against: platforms)
             top = whole
         case .child(let descriptor): top = try await manifest(descriptor)
         case .made(let index): top = index
@@ -51,7 +52,7 @@ struct ImageWalk {
             source: document.descriptor,
             children: children,
             blobs: blobs,
-            missingPlatforms: choice.missing
+            missingPlatforms: missing
         )
         if case .made = choice.top { graph.isMade = true }
         graph.nested = choice.nested
@@ -112,15 +113,19 @@ struct ImageWalk {
 
     /// A single-platform source says in its config which platform it is for.
     ///
-    /// - Throws: ``CopyError`` when that is none of those asked for.
-    func check(_ document: Manifest, against platforms: [PlatformPattern]) async throws {
+    /// - Returns: those asked for that it is not for; none where its config does not tell.
+    /// - Throws: ``CopyError`` when it is for none of them.
+    @discardableResult
+    func check(_ document: Manifest, against platforms: [PlatformPattern]) async throws -> [PlatformPattern] {
         guard !platforms.isEmpty, case .image(let image) = document.content, image.config.mediaType.isImageConfig else {
-            return
+            return []
         }
         let isHeld = try cache?.contains(image.config) ?? false
         let through = keeps || isHeld ? cache : nil
         let config = try await ImageConfig.read(image.config, from: source, through: through, counting: onDownload)
-        guard let platform = config.platform, !platforms.contains(where: { $0.matches(platform) }) else { return }
+        guard let platform = config.platform else { return [] }
+        let missing = platforms.filter { !$0.matches(platform) }
+        guard missing.count == platforms.count else { return missing }
         throw CopyError(.noPlatform(wanted: platforms, offered: [platform.description.displaySafe]))
     }
 }

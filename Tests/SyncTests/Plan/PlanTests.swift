@@ -108,10 +108,13 @@ struct PlanTests {
         }
     }
 
-    @Test("A dry run tells of platforms that the image lacks, as the run does")
-    func lackingPlatforms() async throws {
+    @Test(
+        "A dry run tells of platforms that the image lacks, as the run does, whether it is an index or not",
+        arguments: [SampleImage.multiPlatform(), .image()]
+    )
+    func lackingPlatforms(image: SampleImage) async throws {
         try await between { source, target, mirror in
-            source.load(.multiPlatform(), repository: "up/a", tag: "1.0")
+            source.load(image, repository: "up/a", tag: "1.0")
             let entry = entry(source, "a", target, "tag: '1.0', platforms: [linux/amd64, linux/s390x]")
             let warnings = ["the image lacks the platform linux/s390x"]
             let (foreseen, done) = (try await mirror.foresee(entry), try await mirror.run(entry))
