@@ -38,6 +38,27 @@ struct EntryHookTests {
         }
     }
 
+    @Test("The report that a run's hook gets says that the hook of an entry has failed", arguments: [false, true])
+    func failedBefore(isIgnored: Bool) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(.image(), repository: "up/app", tag: "v1")
+            try await TemporaryDirectory.with { directory in
+                let report = try await MirrorRun.with { run in
+                    var run = run
+                    run.hooks = HookRunner(environment: ["PATH": "/usr/bin:/bin"], logger: run.log.logger)
+                    run.sections = "  hooks: {post_sync: [{cmd: 'cp $IMGLIFE_REPORT \(directory)/report'}]}\n"
+                    return try await run.run(
+                        "source: '\(registry.host)/up/app', target: '\(registry.host)/down/app', tag: v1, "
+                            + "hooks: {post_sync: [{cmd: 'exit 3', continue_on_error: \(isIgnored)}]}"
+                    )
+                }
+                #expect(report.errors == 0 && report.hookErrors == (isIgnored ? 0 : 1))
+                let told = try JSONValue(parsing: Array(Files.text("\(directory)/report").utf8))
+                #expect(told["run"]?["status"]?.string == (isIgnored ? "success" : "failure"))
+            }
+        }
+    }
+
     @Test("A run lasts until the last of its hooks has ended")
     func duration() async throws {
         try await TemporaryDirectory.with { directory in

@@ -85,7 +85,8 @@ package struct ReportDocument: Sendable {
     }
 
     private var run: JSONTree {
-        let hasFailed = report.errors > 0 || (hooks ?? []).contains { $0.failure != nil && !$0.isIgnored }
+        let hasFailed =
+            report.errors + report.hookErrors > 0 || (hooks ?? []).contains { $0.failure != nil && !$0.isIgnored }
         return .object([
             ("started", .string(started.ISO8601Format())),
             ("duration_seconds", .seconds(report.duration)),
