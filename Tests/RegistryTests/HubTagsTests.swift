@@ -75,14 +75,28 @@ struct HubTagsTests {
     }
 
     @Test(
-        "A next page elsewhere is refused",
+        "A next page elsewhere is asked of the same list, as a proxy may hand on what Docker Hub says of itself",
         arguments: [
-            "http://other.example/v2/namespaces/library/repositories/alpine/tags?page=2&page_size=100",
-            "/v2/namespaces/library/repositories/secret/tags?page=2&page_size=100",
-            "https://127.0.0.1/v2/namespaces/library/repositories/alpine/tags", "ftp://x/",
-        ]
+            "https://hub.docker.com/v2/namespaces/library/repositories/alpine/tags", "http://hub.docker.com/other", "",
+            "/v2/namespaces/library/repositories/secret/tags", "ftp://x/",
+        ],
+        [150, 350]
     )
-    func strangers(next: String) async throws {
+    func otherPlaces(place: String, count: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            HubStandIn(registry, rows: rows(count)).claim(place: place)
+            let tags = try #require(try await withHubClient(registry) { try await $0.hubTags(of: .alpine) })
+            #expect(tags.map(\.name.description) == rows(count).map(\.name))
+            #expect(registry.requests.count == (count + 99) / 100)
+            #expect(registry.requests.allSatisfy { $0.path == "/v2/namespaces/library/repositories/alpine/tags" })
+        }
+    }
+
+    @Test(
+        "A next page that is this one again is refused",
+        arguments: ["https://127.0.0.1/v2/namespaces/library/repositories/alpine/tags", "ftp://x/", "?page_size=100"]
+    )
+    func noNextPage(next: String) async throws {
         try await ScriptedRegistry.with { registry in
             let body = #"{"count":101,"next":\#(JSONText.string(next)),"results":[{"name":"a"}]}"#
             registry.script(RequestMatch("GET", "/v2/namespaces/", times: nil), .reply(.json(200, body)))

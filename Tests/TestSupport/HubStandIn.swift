@@ -26,6 +26,7 @@ package final class HubStandIn: Sendable {
         var tokens: Set<String>?
         var issued = 0
         var claimedCount: Int?
+        var nextPlace: String?
     }
 
     private let registry: ScriptedRegistry
@@ -50,6 +51,9 @@ package final class HubStandIn: Sendable {
 
     /// What it says there are, where that is not true.
     package func claim(count: Int) { state.withLock { $0.claimedCount = count } }
+
+    /// Where it says that its pages are, up to their queries, where that is not true.
+    package func claim(place: String) { state.withLock { $0.nextPlace = place } }
 
     /// From now on only its own tokens open it; those it has issued are void.
     package func requireLogin() { state.withLock { $0.tokens = [] } }
@@ -79,7 +83,8 @@ package final class HubStandIn: Sendable {
         }
         let rows = state.rows.dropFirst((number - 1) * size).prefix(size)
         let hasMore = number * size < state.rows.count
-        let next = hasMore ? JSONText.string("\(registry.url)\(path)?page=\(number + 1)&page_size=\(size)") : "null"
+        let place = state.nextPlace ?? "\(registry.url)\(path)"
+        let next = hasMore ? JSONText.string("\(place)?page=\(number + 1)&page_size=\(size)") : "null"
         let body = JSONText.object([
             "count": "\(state.claimedCount ?? state.rows.count)", "next": next, "previous": "null",
             "results": JSONText.array(rows.map(\.text)),

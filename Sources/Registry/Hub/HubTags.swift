@@ -109,13 +109,13 @@ struct HubListing: Sendable {
         }
     }
 
-    /// Where the next page is: nowhere but in the same list of the same API.
+    /// Where the next page is: nowhere but in the same list of the same API, whatever place it names beside its query.
+    ///
+    /// A proxy before Docker Hub's API may hand on what that says of itself.
     private func next(of page: HubPage) throws(RegistryError) -> HTTPURL? {
         guard let text = page.next else { return nil }
-        guard let address = first.resolving(text), address.origin == first.origin,
-            address.path == first.path || address.path == first.path + "/"
-        else {
-            throw context.error(.protocolViolation, "Docker Hub's API says that the next page is at another place")
+        guard let address = first.resolving(text.drop { $0 != "?" }) else {
+            throw context.error(.protocolViolation, "Docker Hub's API says that the next page is at no address")
         }
         return address
     }
