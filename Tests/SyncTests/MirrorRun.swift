@@ -52,6 +52,11 @@ struct MirrorRun: Sendable {
         try await syncing(entries) { try await $0.foresee() }
     }
 
+    /// What `sync --list` prints.
+    func list(_ entries: String...) async throws -> SyncPlan {
+        try await syncing(entries) { try await $0.list() }
+    }
+
     /// What a run would do; with `cached` as one that has this cache.
     func plan(
         _ entries: String...,
@@ -103,10 +108,10 @@ struct MirrorRun: Sendable {
         let cache = CacheConfiguration(
             directory: cacheDirectory,
             retry: RetryPolicy(attempts: cacheAttempts),
+            logger: log.logger,
             clock: TestClock(),
             lockTimeout: .endless
         )
         return try await ContentCache.with(cache, body)
     }
-            logger: log.logger,
 }

@@ -92,7 +92,7 @@ struct EntryPlanner {
         var planned = EntryPlan.Tag(ListedTag(name: tag), as: name)
         if depth == .decisions, let target {
             planned.decision = try await decision(on: name, at: target)
-        } else if depth == .names, try await source.resolve(.tag(tag)) == nil {
+        } else if depth == .names, try await source.resolve(.tag(tag)) == nil, try await !isKept(name) {
             throw source.absence(of: .tag(tag))
         }
         var plan = EntryPlan(entry: position, tags: [planned])
@@ -100,6 +100,12 @@ struct EntryPlanner {
             plan.explanation = [TagSelector.explanation(of: other, fixed: tag)]
         }
         return plan
+    }
+
+    /// Whether a run leaves what the target has under a name as it is, without a question to the source.
+    private func isKept(_ name: TagName) async throws -> Bool {
+        guard let target, case .upToDate = try await decision(on: name, at: target) else { return false }
+        return true
     }
 
     private func decision(on name: TagName, at target: any ImageTarget) async throws -> EntryPlan.Decision {

@@ -8,6 +8,8 @@ extension Syncer {
 
     /// The tags that a run would mirror, whether or not the target has them; asks the sources only.
     ///
+    /// A fixed tag that its source does not have is looked for at the target, which may keep it.
+    ///
     /// - Throws: `CancellationError` only.
     package func list() async throws -> SyncPlan {
         let plan = try await planner.plan(chosen, to: .names)

@@ -125,6 +125,30 @@ struct PlanTests {
         }
     }
 
+    @Test(
+        "A list fails for a fixed tag that is gone where a run does: not while the target has it and need not follow",
+        arguments: [(true, "", 0), (true, ", check_digest: true", 1), (false, "", 1)]
+    )
+    func listedAndGone(isAtTarget: Bool, more: String, failures: Int) async throws {
+        try await between { source, target, mirror async throws in
+            source.load(Self.one, repository: "up/a", tag: "2")
+            if isAtTarget { target.load(Self.one, repository: "down/app", tag: "1") }
+            let entry = entry(source, "a", target, "tag: '1'\(more)")
+            #expect(try await mirror.list(entry).failures == failures)
+            #expect(try await mirror.foresee(entry).errors == failures)
+            #expect(try await mirror.run(entry).errors == failures)
+        }
+    }
+
+    @Test("A list asks the target for nothing where the source has a fixed tag")
+    func listedAndThere() async throws {
+        try await between { source, target, mirror async throws in
+            source.load(Self.one, repository: "up/a", tag: "1")
+            #expect(try await mirror.list(entry(source, "a", target, "tag: '1'")).failures == 0)
+            #expect(target.requests.isEmpty && source.requests.count { $0.path.contains("/manifests/") } == 1)
+        }
+    }
+
     @Test("A dry run puts nothing into the cache, whether it decides by a config, a date or a digest")
     func keepsNothing() async throws {
         try await between { source, target, mirror in
