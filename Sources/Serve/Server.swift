@@ -30,7 +30,7 @@ package struct Server: Sendable {
         page: (any FrontPage)? = nil,
         _ body: (Server) async throws -> R
     ) async throws -> R {
-        let access = try Access(configuration)
+        let access = try await Access.read(configuration)
         let (requests, pending) = AsyncStream<PendingRequest>.makeStream()
         let threads = ServeThreads()
         let state = ServerState(limits: configuration.limits, metrics: metrics, pending: pending, threads: threads)
@@ -61,7 +61,7 @@ package struct Server: Sendable {
     ///
     /// - Throws: ``ServerError`` when it cannot listen or use its certificate; ``PasswordFileError``.
     package static func check(_ configuration: ServerConfiguration) async throws {
-        await (try Access(configuration)).close()
+        await (try Access.read(configuration)).close()
         try await Listener.check(configuration.listen, option)
         if let address = configuration.metricsListen { try await Listener.check(address, metricsOption) }
     }
@@ -70,7 +70,8 @@ package struct Server: Sendable {
     ///
     /// Each is taken by itself; of one that cannot be used it is logged, and what it held stays in force.
     package func reload() async {
-        for (what, outcome) in await access.reload() {
+        guard let outcomes = try? await access.reload() else { return }
+        for (what, outcome) in outcomes {
             switch outcome {
             case .success: logger.notice("\(what) was read again")
             case .failure(let error):

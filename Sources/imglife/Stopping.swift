@@ -1,3 +1,4 @@
+import Concurrency
 import Glibc
 import Logging
 import Synchronization
@@ -56,15 +57,24 @@ final class Stopping: Sendable {
         }
     }
 
-    /// Waits for INT or TERM, and calls `reload` after each HUP.
+    /// How long what is read after HUP is waited for, which may be a FIFO that nobody writes.
+    private static let reloadPatience = Duration.seconds(60)
+
+    /// Waits for INT or TERM, and calls `reload` after each HUP, which is cancelled when it takes too long.
     ///
     /// - Returns: the exit status for work that was cut short, 130 or 143; `nil` when the task was cancelled first.
     @discardableResult
     func wait(reload: @escaping @Sendable () async -> Void) async -> CInt? {
         isAwaited.store(true, ordering: .releasing)
-        return await withTaskGroup(of: CInt?.self) { [reloads, stops] group in
+        return await withTaskGroup(of: CInt?.self) { [reloads, stops, logger] group in
             group.addTask {
-                for await _ in reloads.stream { await reload() }
+                for await _ in reloads.stream {
+                    do {
+                        try await Timer(ContinuousClock()).limit(Self.reloadPatience, reload)
+                    } catch is Timer.Expired {
+                        logger.error("what was to be read again does not come; the old stays")
+                    } catch {}
+                }
                 return nil
             }
             group.addTask { await stops.stream.first { _ in true } }

@@ -111,7 +111,7 @@ struct ScheduleTests {
             let file = MetricsFile(path: "\(path)/imglife.prom")
             var report = SyncReport()
             report.duration = .milliseconds(1500)
-            try file.write(report)
+            try await file.write(report)
             let good = try Files.text(file.path)
             #expect(good.contains("imglife_sync_last_run_duration_seconds 1.5\n"))
             #expect(good.contains("imglife_sync_last_run_success 1\n"))

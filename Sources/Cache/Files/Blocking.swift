@@ -1,3 +1,4 @@
+import Concurrency
 import NIOCore
 package import NIOPosix
 
@@ -46,6 +47,22 @@ package func blocking<Result: Sendable>(
     _ work: @escaping @Sendable () throws -> Result
 ) async throws -> Result {
     try await room.threads.blocking(work)
+}
+
+/// Runs work that may wait for ever, such as for the other end of a FIFO: a task that is cancelled leaves it on its thread,
+/// where it may still go on.
+///
+/// - Throws: `CancellationError`; otherwise what the work throws.
+package func leavable<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
+    let outcome = Signal<Swift.Result<Result, any Error>>()
+    WaitingRoom.streams.threads.submit { state in
+        switch state {
+        case .active: outcome.send(Swift.Result { try work() })
+        case .cancelled: outcome.send(.failure(CancellationError()))
+        }
+    }
+    guard let outcome = await outcome.value() else { throw CancellationError() }
+    return try outcome.get()
 }
 
 extension NIOThreadPool {

@@ -22,8 +22,8 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 /// A small file that is read and replaced as a whole.
-package struct DurableFile {
-    let path: String
+package struct DurableFile: Sendable {
+    package let path: String
 
     package init(path: String) {
         self.path = path

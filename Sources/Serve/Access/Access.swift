@@ -1,3 +1,4 @@
+import Cache
 import NIOPosix
 
 /// Who may connect and how: passwords and TLS, as they are in their files.
@@ -10,7 +11,14 @@ struct Access: Sendable {
     private let passwordFile: String?
     private let pool: NIOThreadPool
 
-    init(_ configuration: ServerConfiguration) throws {
+    /// Reads the files; who waits for one that does not come can be cancelled.
+    ///
+    /// - Throws: ``ServerError``; ``PasswordFileError``; `CancellationError`.
+    static func read(_ configuration: ServerConfiguration) async throws -> Access {
+        try await leavable { try Access(configuration) }
+    }
+
+    private init(_ configuration: ServerConfiguration) throws {
         passwordFile = configuration.passwordFile
         tls = try configuration.tls.map(TLSContext.init)
         pool = NIOThreadPool(numberOfThreads: Self.hashingThreads)
@@ -22,15 +30,19 @@ struct Access: Sendable {
     /// Reads the files again, and takes each that can be used; one that cannot is no reason not to take another.
     ///
     /// - Returns: what became of each kind that there is.
-    @concurrent
-    func reload() async -> [(what: String, outcome: Result<Void, any Error>)] {
+    /// - Throws: `CancellationError`; then nothing is taken that has not been yet.
+    func reload() async throws -> [(what: String, outcome: Result<Void, any Error>)] {
         var outcomes: [(what: String, outcome: Result<Void, any Error>)] = []
         if let passwordFile, let authenticator {
-            outcomes.append(
-                ("the password file", Result { authenticator.replace(try PasswordFile(path: passwordFile)) })
-            )
+            let read: Result<PasswordFile, any Error> = try await leavable {
+                Result { try PasswordFile(path: passwordFile) }
+            }
+            outcomes.append(("the password file", read.map(authenticator.replace)))
         }
-        if let tls { outcomes.append(("the certificate", Result { try tls.reload() })) }
+        if let tls {
+            let read = try await leavable { Result { try TLSContext.load(tls.files) } }
+            outcomes.append(("the certificate", read.map(tls.replace)))
+        }
         return outcomes
     }
 

@@ -7,7 +7,7 @@ import Synchronization
 /// The TLS that new connections get; can be replaced while the server runs.
 final class TLSContext: Sendable {
     private let context: Mutex<NIOSSLContext>
-    private let files: TLSFiles
+    let files: TLSFiles
 
     /// - Throws: ``ServerError`` when the certificate or key cannot be used.
     init(_ files: TLSFiles) throws {
@@ -15,9 +15,8 @@ final class TLSContext: Sendable {
         context = Mutex(try Self.load(files))
     }
 
-    /// Reads the files again; connections there are stay as they are.
-    func reload() throws {
-        let fresh = try Self.load(files)
+    /// Connections there are stay as they are.
+    func replace(_ fresh: NIOSSLContext) {
         context.withLock { $0 = fresh }
     }
 
@@ -25,7 +24,8 @@ final class TLSContext: Sendable {
         NIOSSLServerHandler(context: context.withLock { $0 })
     }
 
-    private static func load(_ files: TLSFiles) throws -> NIOSSLContext {
+    /// - Throws: ``ServerError`` when the certificate or key cannot be used.
+    static func load(_ files: TLSFiles) throws -> NIOSSLContext {
         do {
             let chain = try NIOSSLCertificate.fromPEMFile(files.certificate).map(NIOSSLCertificateSource.certificate)
             let key = try NIOSSLPrivateKey(file: files.key, format: .pem)

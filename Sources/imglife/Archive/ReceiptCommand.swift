@@ -37,7 +37,7 @@ struct ReceiptCommand: Subcommand {
                 try StandardOutput.write(String(buffer: piece))
             }
         } else {
-            try DurableFile(path: file).replace { put throws(FileError) in
+            try await DurableFile(path: file).replaceWaiting { put throws(FileError) in
                 try receipt.forEachPiece { piece throws(FileError) in
                     try put(Array(piece.readableBytesView))
                 }

@@ -135,9 +135,10 @@ struct SyncCommand: Subcommand {
         // Who stops the program meanwhile wants no figures any more, but what the run has come to.
         let lifecycle = try? await session.lifecycleFigures(of: report, isOffline: offline)
         // Neither waits for the other: both may be on a disk that is full.
-        let measured = Result { try measure.tell(report, hasFailed: failure != nil) }
+        let hasFailed = failure != nil
+        async let measured: Void = measure.tell(report, hasFailed: hasFailed)
         try tell(report, lifecycle, session)
-        try measured.get()
+        try await measured
         if let failure { throw failure }
         if report.errors + report.hookErrors > 0 { throw Failure.failed }
     }
@@ -208,7 +209,7 @@ struct SyncCommand: Subcommand {
         } catch let error as CancellationError {
             var report = syncer.soFar()
             report.isDryRun = dryRun
-            try? measure.tell(report, hasFailed: true)
+            try? await measure.tell(report, hasFailed: true)
             if output == .text { try? StandardOutput.write(interrupted(report, syncer, session).text) }
             throw error
         }

@@ -1,3 +1,4 @@
+import Cache
 import Logging
 import OCI
 import Registry
@@ -35,8 +36,10 @@ final class CurrentSession: Sendable {
 
     /// Reads the configuration again; one that is broken is told, and the old one stays.
     ///
+    /// Nothing becomes of it when the task is cancelled while the file does not come.
+    ///
     /// - Parameter follow: is given one that is good.
-    func reload(_ follow: (Session) -> Void = { _ in }) {
+    func reload(_ follow: (Session) -> Void = { _ in }) async {
         let logger = value.logger
         // Whatever becomes of the file.
         value.credentials.forget()
@@ -45,9 +48,12 @@ final class CurrentSession: Sendable {
         }
         do {
             // A file that has been there and is gone is no wish for all defaults.
-            let new = try Session(options: options, copies: copies, needsFile: value.hasFile)
-            try validate(new)
-            try new.registries.check()
+            let new = try await leavable { [options, copies, validate, needsFile = value.hasFile] in
+                let new = try Session(options: options, copies: copies, needsFile: needsFile)
+                try validate(new)
+                try new.registries.check()
+                return new
+            }
             guard new.cacheDirectory == value.cacheDirectory else {
                 return logger.error("the new configuration has another cache; the old one stays until a restart")
             }
@@ -57,6 +63,7 @@ final class CurrentSession: Sendable {
         } catch let error as ConfigurationError {
             logger.error("the new configuration is invalid; the old one stays")
             for problem in error.problems { logger.error("\(problem)") }
+        } catch is CancellationError {
         } catch {
             logger.error("the configuration cannot be read again; the old one stays", metadata: ["error": "\(error)"])
         }

@@ -87,15 +87,17 @@ struct MetricsFile: Sendable {
         if case .directory = place { throw FileError(path: path, action: "write", code: EISDIR) }
     }
 
-    /// - Throws: `FileError`.
-    func write(_ report: SyncReport, hasFailed: Bool = false) throws(FileError) {
+    /// - Throws: `FileError`; `CancellationError` while it waits for who reads a FIFO.
+    func write(_ report: SyncReport, hasFailed: Bool = false) async throws {
         let metrics = RunMetrics(report, ended: Date(), lastSuccess: lastSuccess, hasFailed: hasFailed)
-        try DurableFile(path: path).replace(with: Array(metrics.text.utf8))
+        try await DurableFile(path: path).replaceWaiting { put throws(FileError) in try put(Array(metrics.text.utf8)) }
     }
 
     /// What the file said before: a run with errors keeps when the last one without ended.
     private var lastSuccess: Double? {
-        guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else { return nil }
+        guard case .file(let file, true)? = try? OutputPlace(path),
+            let text = try? String(contentsOf: URL(filePath: file), encoding: .utf8)
+        else { return nil }
         let prefix = "\(RunMetrics.successName) "
         return text.split(separator: "\n").first { $0.hasPrefix(prefix) }.flatMap { Double($0.dropFirst(prefix.count)) }
     }

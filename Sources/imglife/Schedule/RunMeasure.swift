@@ -11,10 +11,10 @@ final class RunMeasure: Sendable {
         file = path.map(MetricsFile.init)
     }
 
-    /// - Throws: `FileError`.
-    func tell(_ report: SyncReport, hasFailed: Bool) throws {
+    /// - Throws: as ``MetricsFile/write(_:hasFailed:)``.
+    func tell(_ report: SyncReport, hasFailed: Bool) async throws {
         isTold.store(true, ordering: .relaxed)
-        try file?.write(report, hasFailed: hasFailed)
+        try await file?.write(report, hasFailed: hasFailed)
     }
 
     /// Runs a body, and tells that the run has failed where it throws without having told anything.
@@ -25,7 +25,7 @@ final class RunMeasure: Sendable {
             return try await body()
         } catch {
             // Why the run failed matters more than that this cannot be written either.
-            if !isTold.load(ordering: .relaxed) { try? tell(SyncReport(), hasFailed: true) }
+            if !isTold.load(ordering: .relaxed) { try? await tell(SyncReport(), hasFailed: true) }
             throw error
         }
     }

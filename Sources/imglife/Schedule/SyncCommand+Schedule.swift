@@ -33,7 +33,7 @@ extension SyncCommand {
                         try await repeatedly(current, every: interval)
                         return nil
                     }
-                    group.addTask { await stop.wait { current.reload() } }
+                    group.addTask { await stop.wait { await current.reload() } }
                     return try await group.next() ?? nil
                 }
                 if let code, current.isRunning.load(ordering: .acquiring) { throw ExitCode(code) }

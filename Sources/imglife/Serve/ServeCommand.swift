@@ -201,8 +201,9 @@ struct ServeCommand: Subcommand {
     ) async {
         await stop.wait { [syncEvery, pulling] in
             upstreams?.session.credentials.forget()
-            await server.reload()
-            if syncEvery != nil || pulling.pullThrough { current.reload { upstreams?.follow($0) } }
+            async let access: Void = server.reload()
+            if syncEvery != nil || pulling.pullThrough { await current.reload { upstreams?.follow($0) } }
+            await access
         }
     }
 
