@@ -32,6 +32,30 @@ struct ServedSyncTests {
         }
     }
 
+    @Test("It refreshes end-of-life data as a sync does, and tells how many tags are past their end")
+    func lifecycle() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(.image(), repository: "alpine", tag: "3.18.1")
+            let rows = #"[{"cycle": "3.18", "eol": "2025-05-09", "latest": "3.18.12"}]"#
+            registry.script(RequestMatch("GET", .exactly("/api/alpine.json"), times: nil), .reply(.json(200, rows)))
+            try await Workspace.with { workspace async throws in
+                let tracking = "lifecycle: {product: alpine, track: minor}"
+                let entry = Entry(registry.place("alpine"), to: registry.place("b"), "tag_regex: '^3'", tracking)
+                try workspace.configure("lifecycle: {eol_url: '\(registry.url)'}\nsync:\n  entries:\n" + entry.text)
+                let script = """
+                    "$imglife" serve --listen 127.0.0.1:0 --sync-every 1h 2>log.txt & pid=$!
+                    for i in $(seq 600); do grep -q 'sync ended' log.txt && break; sleep 0.05; done
+                    kill $pid; wait $pid; ls eol-data.yaml
+                    """
+                let result = try await workspace.shell(script)
+                let log = try Files.text("\(workspace.path)/log.txt")
+                #expect(log.contains("end_of_life=1 ending_soon=0"), "\(log)")
+                #expect(result.lines == ["eol-data.yaml"], "\(result.errors) \(log)")
+                #expect(registry.requests.count { $0.path == "/api/alpine.json" } == 1)
+            }
+        }
+    }
+
     @Test("What a run has done is told also where the cache's index.json cannot be written")
     func layoutFails() async throws {
         try await ScriptedRegistry.with { registry in

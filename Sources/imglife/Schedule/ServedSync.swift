@@ -2,6 +2,7 @@ import ArgumentParser
 import Cache
 import Concurrency
 import FoundationEssentials
+import Lifecycle
 import Logging
 import OCI
 import Page
@@ -63,8 +64,9 @@ final class ServedSync: Sendable {
         do {
             let report = try await report(session, cache, connections)
             let failure = await CacheUpkeep(cache: cache, session: session).afterRun(report, wasWhole: true)
+            let lifecycle = try? await session.lifecycleFigures(of: report, isOffline: false)
             guard !Task.isCancelled else { return }
-            tell(report, failure, session.logger)
+            tell(report, lifecycle, failure, session.logger)
         } catch is CancellationError {
         } catch {
             session.logger.error("the sync failed", metadata: ["error": "\(error)"])
@@ -100,11 +102,20 @@ final class ServedSync: Sendable {
         state.withLock { $0.runs.ended = [run] + $0.runs.ended.prefix(Self.runsKept - 1) }
     }
 
-    private func tell(_ report: SyncReport, _ failure: (any Error)?, _ logger: Logger) {
-        let metadata: Logger.Metadata = [
+    private func tell(
+        _ report: SyncReport,
+        _ lifecycle: LifecycleFigures?,
+        _ failure: (any Error)?,
+        _ logger: Logger
+    ) {
+        var metadata: Logger.Metadata = [
             "managed": "\(report.managed)", "synced": "\(report.synced)", "up_to_date": "\(report.upToDate)",
             "errors": "\(report.errors)", "hook_errors": "\(report.hookErrors)",
         ]
+        if let lifecycle, lifecycle.tracked > 0 {
+            metadata["end_of_life"] = "\(lifecycle.ended)"
+            metadata["ending_soon"] = "\(lifecycle.endingSoon)"
+        }
         logger.notice("sync ended", metadata: metadata)
         if let failure { logger.error("the cache was not looked after", metadata: ["error": "\(failure)"]) }
         var run = PageRun(report)
