@@ -92,6 +92,30 @@ struct ScheduleTests {
         }
     }
 
+    @Test("A restart knows how the last run ended, and an earlier version's file tells no more than when it began")
+    func lastEnd() async throws {
+        try await TemporaryDirectory.with { path async throws in
+            let memory = ScheduleMemory(cacheDirectory: path, configuration: "b.yaml", logger: Logger(label: "test"))
+            let moment = Date(timeIntervalSince1970: 1_000_000)
+            memory.note(moment)
+            #expect(memory.lastEnd() == nil && memory.lastBeginning() == moment)
+            let end = RunEnd(SyncReport(), ended: moment, lastSuccess: 3, hasFailed: true)
+            memory.note(moment, end)
+            #expect(memory.lastEnd() == end && end.lastSuccess == 3 && !end.isSuccess)
+            memory.note(moment)
+            #expect(memory.lastEnd() == end)
+            let text = RunMetrics(end).text
+            #expect(text.contains("imglife_sync_last_success_timestamp_seconds 3\n"))
+            #expect(text.contains("imglife_sync_last_run_success 0\n") && !text.contains("imglife_sync_tags"))
+            let file = "\(path)/schedule.json"
+            try Files.write(
+                try Files.text(file).replacing("\"lastSuccess\":3", with: "\"lastSuccess\":1e300"),
+                to: file
+            )
+            #expect(memory.lastEnd() == nil && memory.lastBeginning() == moment)
+        }
+    }
+
     @Test("Cancelling ends the wait at once")
     func cancellation() async throws {
         let clock = ManualClock()

@@ -32,6 +32,39 @@ struct ServedSyncTests {
         }
     }
 
+    @Test(
+        "After a restart /metrics tells at once how the last run ended, and of an earlier success after one that failed"
+    )
+    func restarts() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.load(.image(), repository: "a", tag: "1")
+            try await Workspace.with { workspace async throws in
+                try workspace.configure(
+                    Entry(registry.place("a"), to: registry.place("b"), "tag: '1'")
+                )
+                let script = """
+                    until_it() { for i in $(seq 600); do eval "$1" && return; sleep 0.05; done; }
+                    tells() { curl -s "http://$address/metrics" >now.txt; grep -q "^imglife_sync_last_run_success $1" now.txt; }
+                    serves() {
+                      rm -f log.txt; "$imglife" serve --listen 127.0.0.1:0 --sync-every $1 2>log.txt & pid=$!
+                      until_it 'grep -qs listening log.txt'
+                      address=$(sed -n 's/.*listening.*address=\\([0-9.:]*\\).*/\\1/p' log.txt)
+                      until_it "tells $2"; until_it 'grep -q ended var/cache/schedule.json'; kill $pid; wait $pid
+                      sed -n 's/^imglife_sync_last_\\(run_success\\|success_timestamp_seconds\\) /\\1 /p' now.txt
+                    }
+                    serves 1h 1; serves 1h 1; sed -i "s/tag: '1'/tag: '2'/" imglife.yaml; serves 1s 0
+                    """
+                let result = try await workspace.shell(script, environment: ["IMGLIFE_RETRY_ATTEMPTS": "1"])
+                let lines = result.lines
+                try #require(lines.count == 6, "\(result.output) \(result.errors)")
+                #expect([lines[0], lines[2], lines[4]] == ["run_success 1", "run_success 1", "run_success 0"])
+                #expect(
+                    lines[1].hasPrefix("success_timestamp_seconds 1") && Set([lines[1], lines[3], lines[5]]).count == 1
+                )
+            }
+        }
+    }
+
     @Test("It refreshes end-of-life data as a sync does, and tells how many tags are past their end")
     func lifecycle() async throws {
         try await ScriptedRegistry.with { registry in

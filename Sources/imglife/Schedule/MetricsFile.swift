@@ -16,19 +16,28 @@ struct RunMetrics: Sendable {
     ///   - lastSuccess: when a run last ended without an error, before this one.
     ///   - hasFailed: whether something failed that no tag's row tells.
     init(_ report: SyncReport, ended: Date, lastSuccess: Double?, hasFailed: Bool = false) {
-        let isSuccess = report.errors + report.hookErrors == 0 && !hasFailed
+        self.init(RunEnd(report, ended: ended, lastSuccess: lastSuccess, hasFailed: hasFailed), report)
+    }
+
+    /// Without a report it tells no more than when and how the run ended.
+    init(_ end: RunEnd, _ report: SyncReport? = nil) {
+        var figures = [
+            ("imglife_sync_last_run_timestamp_seconds", "", "When the last run ended.", end.time),
+            ("imglife_sync_last_run_duration_seconds", "", "How long the last run took.", end.duration),
+            ("imglife_sync_last_run_success", "", "1 when the last run had no errors.", end.isSuccess ? 1 : 0),
+        ]
+        if let report { figures += Self.counts(of: report) }
+        if let success = end.lastSuccess {
+            figures.append((Self.successName, "", "When a run last ended without errors.", success))
+        }
+        self.figures = figures.map { (name: $0.0, labels: $0.1, help: $0.2, value: $0.3) }
+    }
+
+    private static func counts(of report: SyncReport) -> [(String, String, String, Double)] {
         let bytes = report.bytes
-        let seconds = report.duration / .seconds(1)
-        let end = ended.timeIntervalSince1970.rounded()
         let tags = "Tags of the last run, by what became of them."
         let moved = "Bytes of the last run, by where they came from or went."
-        var figures = [
-            ("imglife_sync_last_run_timestamp_seconds", "", "When the last run ended.", end),
-            (
-                "imglife_sync_last_run_duration_seconds", "", "How long the last run took.",
-                (seconds * 1000).rounded() / 1000
-            ),
-            ("imglife_sync_last_run_success", "", "1 when the last run had no errors.", isSuccess ? 1 : 0),
+        return [
             ("imglife_sync_tags", #"{status="synced"}"#, tags, Double(report.synced)),
             ("imglife_sync_tags", #"{status="up_to_date"}"#, tags, Double(report.upToDate)),
             ("imglife_sync_tags", #"{status="failed"}"#, tags, Double(report.errors)),
@@ -38,10 +47,6 @@ struct RunMetrics: Sendable {
             ("imglife_sync_bytes", #"{kind="mounted"}"#, moved, Double(bytes.mounted)),
             ("imglife_sync_bytes", #"{kind="pushed"}"#, moved, Double(bytes.pushed)),
         ]
-        if let success = isSuccess ? end : lastSuccess {
-            figures.append((Self.successName, "", "When a run last ended without errors.", success))
-        }
-        self.figures = figures.map { (name: $0.0, labels: $0.1, help: $0.2, value: $0.3) }
     }
 
     fileprivate static let successName = "imglife_sync_last_success_timestamp_seconds"

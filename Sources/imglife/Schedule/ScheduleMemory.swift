@@ -4,17 +4,17 @@ import Logging
 import OCI
 import Sync
 
-/// When a configuration's scheduled runs began, kept beside the cache so that a restart does not begin them anew.
+/// When a configuration's scheduled runs began and how they ended, kept beside the cache so that a restart does not begin
+/// them anew, and forgets nothing of the last.
 struct ScheduleMemory: Sendable {
     /// One file for all configurations that share the cache, by their files' paths and what of them is run.
     private struct Document: Codable {
         var version = 1
         /// Seconds since 1970.
         var began: [String: Double] = [:]
+        /// Not in what earlier versions wrote.
+        var ended: [String: RunEnd]?
     }
-
-    /// The year 10000, in seconds since 1970.
-    private static let end = 253_402_300_800.0
 
     private let path: String
     private let work: String
@@ -33,13 +33,17 @@ struct ScheduleMemory: Sendable {
 
     /// When the last run began; `nil` when none is known, or what is written there is no time.
     func lastBeginning() -> Date? {
-        document().began[work].flatMap { (0..<Self.end).contains($0) ? Date(timeIntervalSince1970: $0) : nil }
+        document().began[work].flatMap { (0..<RunEnd.latest).contains($0) ? Date(timeIntervalSince1970: $0) : nil }
     }
 
+    /// How the last run ended; `nil` when none is known.
+    func lastEnd() -> RunEnd? { document().ended?[work].flatMap { $0.isPlausible ? $0 : nil } }
+
     /// Notes a run; what cannot be kept is told, and is no reason to end.
-    func note(_ beginning: Date) {
+    func note(_ beginning: Date, _ end: RunEnd? = nil) {
         var document = document()
         document.began[work] = beginning.timeIntervalSince1970.rounded()
+        if let end { document.ended = (document.ended ?? [:]).merging([work: end]) { $1 } }
         do {
             try DurableFile(path: path).replace(with: Array(JSONEncoder().encode(document)))
         } catch {

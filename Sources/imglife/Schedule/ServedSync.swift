@@ -18,16 +18,26 @@ final class ServedSync: Sendable {
 
     /// What `/metrics` and the page say of the last runs.
     private struct State {
+        /// How the last one ended, also of an earlier process.
+        var end: RunEnd?
         var metrics: RunMetrics?
-        var lastSuccess: Double?
         var runs = PageRuns()
     }
 
     private let current: CurrentSession
-    private let state = Mutex(State())
+    private let memory: ScheduleMemory
+    private let state: Mutex<State>
 
     init(_ current: CurrentSession) {
         self.current = current
+        let session = current.value
+        memory = ScheduleMemory(
+            cacheDirectory: session.cacheDirectory,
+            configuration: session.file,
+            logger: session.logger
+        )
+        let end = memory.lastEnd()
+        state = Mutex(State(end: end, metrics: end.map { RunMetrics($0) }))
     }
 
     var gauges: [ServeMetrics.Gauge] { state.withLock { $0.metrics?.gauges ?? [] } }
@@ -41,12 +51,6 @@ final class ServedSync: Sendable {
     ///
     /// - Throws: `CancellationError` only.
     func run(every interval: Duration, in cache: ContentCache, by connections: RegistryConnections?) async throws {
-        let session = current.value
-        let memory = ScheduleMemory(
-            cacheDirectory: session.cacheDirectory,
-            configuration: session.file,
-            logger: session.logger
-        )
         let elapsed = memory.lastBeginning().map { Duration.seconds(Date().timeIntervalSince($0)) }
         try await Schedule(interval: interval).run(Concurrency.Timer(ContinuousClock()), since: elapsed) {
             let beginning = Date()
@@ -54,7 +58,7 @@ final class ServedSync: Sendable {
             defer { state.withLock { $0.runs.isRunning = false } }
             await sync(current.value, in: cache, by: connections)
             try Task.checkCancellation()
-            memory.note(beginning)
+            memory.note(beginning, state.withLock { $0.end })
         }
     }
 
@@ -73,10 +77,7 @@ final class ServedSync: Sendable {
             var run = PageRun(began: began.seconds, ended: Date().seconds)
             run.problem = "\(error)"
             note(run)
-            state.withLock { state in
-                let lastSuccess = state.lastSuccess
-                state.metrics = RunMetrics(SyncReport(), ended: Date(), lastSuccess: lastSuccess, hasFailed: true)
-            }
+            measure(SyncReport(), hasFailed: true)
         }
     }
 
@@ -102,6 +103,14 @@ final class ServedSync: Sendable {
         state.withLock { $0.runs.ended = [run] + $0.runs.ended.prefix(Self.runsKept - 1) }
     }
 
+    private func measure(_ report: SyncReport, hasFailed: Bool) {
+        state.withLock { state in
+            let end = RunEnd(report, ended: Date(), lastSuccess: state.end?.lastSuccess, hasFailed: hasFailed)
+            state.end = end
+            state.metrics = RunMetrics(end, report)
+        }
+    }
+
     private func tell(
         _ report: SyncReport,
         _ lifecycle: LifecycleFigures?,
@@ -121,17 +130,7 @@ final class ServedSync: Sendable {
         var run = PageRun(report)
         run.problem = failure.map { "\($0)" } ?? report.hooks.map(\.outcome).first(where: \.isError)?.description
         note(run)
-        state.withLock { state in
-            let ended = Date()
-            state.metrics = RunMetrics(
-                report,
-                ended: ended,
-                lastSuccess: state.lastSuccess,
-                hasFailed: failure != nil
-            )
-            guard failure == nil, report.errors + report.hookErrors == 0 else { return }
-            state.lastSuccess = ended.timeIntervalSince1970.rounded()
-        }
+        measure(report, hasFailed: failure != nil)
     }
 }
 
