@@ -147,8 +147,8 @@ struct BackupTests {
         }
     }
 
-    @Test("Images that nobody can name any more are told of, and no collection takes them before a run has named them")
-    func nameless() async throws {
+    @Test("Images that nobody can name any more wait a day for a run that names them", arguments: [true, false])
+    func nameless(isNamed: Bool) async throws {
         try await TimedCache.with { timed in
             try await timed.open { cache async throws in
                 try await NamesTests.store(first, in: cache, as: "1", of: "a")
@@ -169,8 +169,13 @@ struct BackupTests {
             try await timed.open { cache async throws in
                 #expect(try await tags(cache) == ["1"])
                 #expect(try await cache.recovery.lacksNames())
+                timed.advance(hours: 23)
                 let error = await #expect(throws: CacheError.self) { try await cache.collect() }
                 #expect(error?.kind == .lostNames)
+                guard isNamed else {
+                    timed.advance(hours: 2)
+                    return #expect(try await cache.collect().blobs == second.blobs.count + second.manifests.count)
+                }
                 try await NamesTests.store(second, in: cache, as: "2", of: "a")
                 try await cache.recovery.noteCompleteRun()
                 #expect(try await cache.collect().blobs == 0)

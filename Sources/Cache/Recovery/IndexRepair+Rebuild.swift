@@ -108,8 +108,12 @@ extension IndexRepair {
         let nameless: Int
         let isLayoutWhole: Bool
 
-        var lackNames: Bool { !names.isEmpty || nameless > 0 || !isLayoutWhole }
+        /// Images without a name may be what clients have pulled through, which no run names.
+        var lackNames: Bool { !names.isEmpty || !isLayoutWhole }
     }
+
+    /// How long images without a name wait for a run that names them, in seconds.
+    private static let namelessPatience: Int64 = 24 * 3600
 
     private func losses(
         _ index: CacheIndex,
@@ -138,7 +142,11 @@ extension IndexRepair {
         )
         try index.write { db in
             try db.meta.record(restoration)
-            if losses.lackNames { try db.meta.set(MetaRows.Key.lacksNames, to: "1") }
+            if losses.lackNames {
+                try db.meta.lackNames(until: nil)
+            } else if losses.nameless > 0 {
+                try db.meta.lackNames(until: restoration.restoredAt + Self.namelessPatience)
+            }
         }
         configuration.logger.notice(
             "the index has been rebuilt",
@@ -149,7 +157,7 @@ extension IndexRepair {
         }
         if losses.nameless > 0 {
             configuration.logger.warning(
-                "images without a name are here, which may be lost with the index; the next sync brings back those that it wants",
+                "images without a name are here, which may be lost with the index; a sync within a day brings back those that it wants",
                 metadata: ["count": "\(losses.nameless)"]
             )
         }

@@ -17,6 +17,17 @@ extension MetaRows {
         try set(Key.restoration, to: String(decoding: try JSONEncoder().encode(restoration), as: UTF8.self))
     }
 
+    /// Notes that names were lost, until a run has brought them back or that time has come, in seconds since 1970.
+    func lackNames(until end: Int64?) throws {
+        // What earlier versions wrote, without an end.
+        try set(Key.lacksNames, to: end.map(String.init) ?? "1")
+    }
+
+    /// Until when names are lacking; `nil` when none are.
+    func endOfLackingNames() throws -> Int64? {
+        try value(of: Key.lacksNames).map { $0 == "1" ? .max : Int64($0) ?? .max }
+    }
+
     func restoration() throws -> IndexRestoration? {
         try value(of: Key.restoration).flatMap {
             try? JSONDecoder().decode(IndexRestoration.self, from: Data($0.utf8))

@@ -7,7 +7,8 @@ package struct Recovery: Sendable {
     /// Whether names were lost with the index and no run has brought them back yet: then a collection would take what
     /// they named for garbage.
     package func lacksNames() async throws -> Bool {
-        try await store.index.read { try $0.meta.value(of: MetaRows.Key.lacksNames) != nil }
+        guard let end = try await store.index.read({ try $0.meta.endOfLackingNames() }) else { return false }
+        return store.now < end
     }
 
     /// Notes that a run has recorded all tags that are wanted; safe to repeat, and costs nothing where none were lost.
