@@ -7,11 +7,11 @@ import Testing
 /// Passwords that are refused: who presents a wrong one too often locks the account.
 @Suite(.timeLimit(.minutes(10)))
 struct RefusedPasswordTests {
-    private static let names: [RepositoryName] = ["library/app", "library/b", "library/c"]
+    private static let names: [RepositoryName] = ["library/app", "library/b", "library/c", "library/d", "library/e"]
     private let image = SampleImage.image()
     private let issuer = TokenIssuer()
 
-    /// A registry with three repositories, and a client with a password for it.
+    /// A registry with five repositories, and a client with a password for it.
     private func withRegistry(
         hasTokens: Bool,
         password: String = "old",
@@ -37,7 +37,7 @@ struct RefusedPasswordTests {
     }
 
     @Test(
-        "A wrong password is presented twice, whatever is asked, and each refusal tells the same",
+        "A wrong password is presented twice, and for two more repositories, and each refusal tells the same",
         arguments: [true, false]
     )
     func isSpared(hasTokens: Bool) async throws {
@@ -57,7 +57,33 @@ struct RefusedPasswordTests {
                 texts.count == 1 && texts.allSatisfy { $0.contains("refused the password of user 'ci' (401") },
                 "\(texts)"
             )
-            #expect(presentations(registry) == 2)
+            #expect(presentations(registry) == 4)
+        }
+    }
+
+    @Test(
+        "Where passwords are taken for repositories alone, one that refuses it speaks for no other",
+        arguments: [true, false]
+    )
+    func takesNoneAtItsBase(hasTokens: Bool) async throws {
+        try await withRegistry(hasTokens: hasTokens, password: "p4ss") { registry, client async throws in
+            let challenge: HeaderList = hasTokens ? [:] : ["WWW-Authenticate": #"Basic realm="x""#]
+            registry.script(
+                RequestMatch(times: nil) { request in
+                    let scopes = request.query.all("scope")
+                    return hasTokens
+                        ? request.path.contains("token")
+                            && (scopes.isEmpty || scopes.contains { $0.contains(":library/app:") })
+                        : request.path == "/v2/" || request.path.contains("/library/app/")
+                },
+                .error(401, "UNAUTHORIZED", headers: challenge)
+            )
+            for _ in 0..<2 {
+                for name in Self.names {
+                    let found = try? await client.pull(registry, name).manifest(.tag("v1"))
+                    #expect((found != nil) == (name != "library/app"))
+                }
+            }
         }
     }
 

@@ -5,7 +5,8 @@ import Synchronization
 /// The passwords that a registry, or its token service, has refused: accounts are locked after a few wrong ones.
 ///
 /// One that was refused is presented once more where people log in, before it goes out with anything else: a registry may
-/// refuse so, too, what a password's owner may not do. What is refused there as well is sent no more for a time.
+/// refuse so, too, what a password's owner may not do. What is refused there as well is sent no more for a time, when some
+/// repositories have refused it: who takes passwords may take none but for a repository.
 final class RefusedPasswords: Sendable {
     /// A password, and who is to take it.
     struct Key: Hashable, Sendable {
@@ -16,6 +17,7 @@ final class RefusedPasswords: Sendable {
 
     private struct Doubt {
         let refusal: RegistryError
+        var repositories: Set<RepositoryReference> = []
         /// Until when it is not sent.
         var end: Duration?
     }
@@ -30,6 +32,8 @@ final class RefusedPasswords: Sendable {
     private static let grace = Duration.seconds(10)
     /// So long one rests that was never taken.
     private static let rest = Duration.seconds(60)
+    /// So many repositories of a registry are to refuse one.
+    private static let enough = 3
     /// More are forgotten: a program may give whoever serves for months ever new ones.
     private static let capacity = 64
 
@@ -53,7 +57,7 @@ final class RefusedPasswords: Sendable {
         state.withLock { state in
             if let accepted = state.accepted[key], now - accepted < Self.grace { return }
             if state.doubts.count >= Self.capacity { state.doubts = [:] }
-            state.doubts[key] = Doubt(refusal: refusal)
+            state.doubts[key, default: Doubt(refusal: refusal)].repositories.insert(refusal.location)
         }
     }
 
@@ -66,6 +70,8 @@ final class RefusedPasswords: Sendable {
         logIn: () async throws -> Bool
     ) async throws {
         guard let doubt = state.withLock({ $0.doubts[key] }) else { return }
+        let (others, location) = (doubt.repositories, context.location)
+        if others.count < Self.enough, !others.contains(location) { return }
         if doubt.end.map({ timer.now() >= $0 }) ?? true {
             let isTaken = try await logins.value(for: key) {
                 let isTaken = try await logIn()
