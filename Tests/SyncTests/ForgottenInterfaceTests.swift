@@ -1,8 +1,9 @@
 import NIOCore
 import OCI
-import Sync
 import TestSupport
 import Testing
+
+@testable import Sync
 
 /// Sources whose interface has listed referrers of an image that shows it no more.
 @Suite(.timeLimit(.minutes(10)))
@@ -84,6 +85,19 @@ struct ForgottenInterfaceTests: ReferrerMirroring {
             if isImageThere { source.load(first, repository: repository, tag: "v1") }
             source.load(second, repository: repository, tag: "v2")
             for _ in 0..<2 { #expect(try await run().flatMap(\.warnings).isEmpty) }
+        }
+    }
+
+    @Test("A source whose manifests are shared asks its host alone where its mirrors may have what is gone")
+    func withoutMirrors() async throws {
+        try await MirrorFixture.with { fixture in
+            try await fixture.withSource(clock: TestClock()) { source async throws in
+                let shared = ReadManifests().through(source)
+                #expect(try await shared.manifest(.digest(first.digest)) == nil)
+                fixture.mirror.load(first, repository: MirrorFixture.repository)
+                #expect(try await shared.manifest(.digest(first.digest)) != nil)
+                #expect(try await shared.withoutMirrors.manifest(.digest(first.digest)) == nil)
+            }
         }
     }
 

@@ -8,6 +8,9 @@ package protocol ImageSource: ContentSource, TagListing {
     /// Whether it is the cache, so that nobody is asked.
     var isCache: Bool { get }
 
+    /// The same without its mirrors, which may have what is gone there.
+    var withoutMirrors: any ImageSource { get }
+
     /// What a reference stands for at the moment, without fetching it where that can be told.
     ///
     /// - Returns: `nil` when there is no such manifest.
@@ -31,6 +34,8 @@ package protocol ImageSource: ContentSource, TagListing {
 
 extension ImageSource {
     package var isCache: Bool { false }
+
+    package var withoutMirrors: any ImageSource { self }
 
     package func hasAlternative(for digest: Digest) -> Bool { false }
 }

@@ -129,10 +129,10 @@ struct ReferrerInterface: Sendable {
         return listed.isEmpty ? .away : .none
     }
 
-    /// Asks the host alone: its mirrors may have what is gone there.
+    /// Asks the host alone.
     private func has(_ digest: Digest) async throws -> Bool {
         do {
-            return try await ((source as? MirroredSource)?.host ?? source).manifest(.digest(digest)) != nil
+            return try await source.withoutMirrors.manifest(.digest(digest)) != nil
         } catch let error as RegistryError where error.status == 410 {
             return false
         }

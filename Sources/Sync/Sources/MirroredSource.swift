@@ -15,6 +15,7 @@ struct MirroredSource: ImageSource {
     var refusal: (any Error)?
 
     var location: RepositoryReference { host.location }
+    var withoutMirrors: any ImageSource { host }
     var place: String { host.place }
     var origin: RepositoryReference? { host.origin }
     var isHeldBack: Bool { host.isHeldBack && mirrors.allSatisfy(\.isHeldBack) }

@@ -45,6 +45,7 @@ private struct SharedSource: ImageSource {
     let manifests: ReadManifests
 
     var location: RepositoryReference { source.location }
+    var withoutMirrors: any ImageSource { source.withoutMirrors }
     var place: String { source.place }
     var origin: RepositoryReference? { source.origin }
     var isHeldBack: Bool { source.isHeldBack }
