@@ -66,9 +66,9 @@ struct MirrorBlobTests {
             )
             let report = try await withThrowingTaskGroup(of: SyncReport.self) { group in
                 group.addTask { try await fixture.sync() }
-                // Some of the wrong bytes have been sent on then, and the upload is about to go on behind them.
+                // Some of the wrong bytes are sent on then. When that breaks while the rest is awaited, nothing else comes before it.
                 try await fixture.target.waitForRequests { requests in
-                    requests.contains { $0.method == "GET" && $0.path.contains("/blobs/uploads/") }
+                    requests.contains { $0.method == "PUT" && $0.headers["content-length"] == "3000000" }
                 }
                 valve.open()
                 return try #require(try await group.next())
