@@ -12,22 +12,7 @@ extension TagRun {
             (tag.decision, present) = try await compared(readingManifests: reads, keeping: false)
             switch tag.decision {
             case .copy:
-                var appraisal = try await Appraisal(
-                    of: tag,
-                    over: present,
-                    entry.platforms,
-                    from: source,
-                    run.cache,
-                    reads: reads
-                )
-                if let cache = run.cache { try appraisal.graph?.require(from: source, in: cache) }
-                if let present, present == appraisal.graph?.top.descriptor.digest {
-                    tag.decision = .upToDate(present)
-                    return (tag, nil)
-                }
-                if reads, entry.includesReferrers { try await addReferrers(to: &appraisal) }
-                tag.warnings = warn(try await overwriting(appraisal.graph?.top, present) + appraisal.warnings)
-                tag.image = appraisal.graph.map { EntryPlan.Image($0, copying: appraisal.copied) }
+                let appraisal = try await appraise(&tag, over: present, reads: reads)
                 return (tag, appraisal)
             case .upToDate(let digest) where reads:
                 guard let (copy, graph) = try await newReferrers(of: digest, keeping: false, &tag.warnings) else {
@@ -48,6 +33,27 @@ extension TagRun {
             tag.decision = .refused(error)
         }
         return (tag, nil)
+    }
+
+    /// - Returns: `nil` where the manifest says that the target has it.
+    private func appraise(_ tag: inout EntryPlan.Tag, over present: Digest?, reads: Bool) async throws -> Appraisal? {
+        var appraisal = try await Appraisal(
+            of: tag,
+            over: present,
+            entry.platforms,
+            from: source,
+            run.cache,
+            reads: reads
+        )
+        if let cache = run.cache { try appraisal.graph?.require(from: source, in: cache) }
+        if let present, present == appraisal.graph?.top.descriptor.digest {
+            tag.decision = .upToDate(present)
+            return nil
+        }
+        if reads, entry.includesReferrers { try await addReferrers(to: &appraisal) }
+        tag.warnings = warn(try await overwriting(appraisal.graph?.top, present) + appraisal.warnings)
+        tag.image = appraisal.graph.map { EntryPlan.Image($0, copying: appraisal.copied) }
+        return appraisal
     }
 
     /// See ``ImageCopy/warnings(before:over:)``.
