@@ -51,15 +51,14 @@ extension TagRun {
             return nil
         }
         if reads, entry.includesReferrers { try await addReferrers(to: &appraisal) }
-        tag.warnings = warn(try await overwriting(appraisal.graph?.top, present) + appraisal.warnings)
+        var warnings: [String] = []
+        if let top = appraisal.graph?.top, let cache = run.cache {
+            let copy = imageCopy(through: cache, repositoryIsEmpty: false)
+            warnings = try await copy.warnings(before: top, over: present)
+        }
+        tag.warnings = warn(warnings + appraisal.warnings)
         tag.image = appraisal.graph.map { EntryPlan.Image($0, copying: appraisal.copied) }
         return appraisal
-    }
-
-    /// See ``ImageCopy/warnings(before:over:)``.
-    private func overwriting(_ top: Manifest?, _ present: Digest?) async throws -> [String] {
-        guard let top, let cache = run.cache else { return [] }
-        return try await imageCopy(through: cache, repositoryIsEmpty: false).warnings(before: top, over: present)
     }
 
     /// Whether a run that looks for what is new would write anything.
