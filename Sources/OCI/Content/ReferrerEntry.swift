@@ -31,13 +31,13 @@ package struct ReferrerEntry: Hashable, Sendable {
     }
 }
 
-extension Manifest {
+extension ReferrerEntry {
     /// What the index under a subject's tag lists, in its order; `nil` for anything else: some tools and registries have the
     /// subject itself under that name.
     ///
     /// OCI distribution-spec 1.1.1, "Referrers Tag Schema".
-    package func listedReferrers(of subject: Digest) -> [ReferrerEntry]? {
-        guard case .index(let index) = content, descriptor.digest != subject else { return nil }
+    package static func listed(by manifest: Manifest, of subject: Digest) -> [ReferrerEntry]? {
+        guard case .index(let index) = manifest.content, manifest.descriptor.digest != subject else { return nil }
         return index.entries.map(ReferrerEntry.init)
     }
 }

@@ -144,7 +144,7 @@ package struct CachedContent: ServedContent {
         }
         let tag = Reference.tag(try digest.referrersTag)
         guard let descriptor = try await cache.names.resolve(tag, in: repository),
-            let list = try manifest(descriptor.digest)?.listedReferrers(of: digest)
+            let list = try manifest(descriptor.digest).flatMap({ ReferrerEntry.listed(by: $0, of: digest) })
         else { return referrers }
         for entry in list where listed.insert(entry.descriptor.digest).inserted {
             guard let found = try manifest(entry.descriptor.digest) else { continue }

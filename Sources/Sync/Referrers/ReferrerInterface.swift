@@ -122,7 +122,7 @@ struct ReferrerInterface: Sendable {
         case .known(nil): break
         }
         let list = try await source.manifest(.tag(subject.referrersTag))
-        if list?.listedReferrers(of: subject) != nil { return .replaced }
+        if let list, ReferrerEntry.listed(by: list, of: subject) != nil { return .replaced }
         guard try await has(subject) else { return .none }
         let listed = try await cache.referrers.listed(of: subject, in: source.location)
         for referrer in listed.prefix(Self.mostAsked) where try await has(referrer) { return .away }

@@ -169,7 +169,7 @@ struct ReferrerSearch: Sendable {
     private func taggedList(_ tag: TagName, _ subject: Digest) async throws -> TaggedList {
         switch try await tags.asking({ try await source.manifest(.tag(tag)) }) {
         case .known(let manifest?):
-            manifest.listedReferrers(of: subject).map { .list($0.map(\.descriptor)) } ?? .unknown
+            ReferrerEntry.listed(by: manifest, of: subject).map { .list($0.map(\.descriptor)) } ?? .unknown
         case .known(nil): tags.isDoubtful ? .unknown : .absent
         case .unknown: .refused
         }

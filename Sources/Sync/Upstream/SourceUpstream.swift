@@ -49,7 +49,7 @@ struct SourceUpstream: Upstream {
             let answer = try await interface.answers(to: [digest])[0]
             if case .listed(let listed) = answer { return listed }
             let tagged = try await manifest(.tag(digest.referrersTag))
-            if let listed = tagged?.listedReferrers(of: digest) { return listed }
+            if let tagged, let listed = ReferrerEntry.listed(by: tagged, of: digest) { return listed }
             // Who does not tell may have some all the same.
             switch answer {
             case .untold(let error), .withheld(let error): throw error
