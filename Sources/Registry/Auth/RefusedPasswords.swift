@@ -80,7 +80,15 @@ final class RefusedPasswords: Sendable {
             }
             if isTaken { return }
         }
-        throw doubt.refusal.unsent(context)
+        throw Self.unsent(doubt.refusal, context)
+    }
+
+    /// A refusal about what was not sent for it.
+    private static func unsent(_ refusal: RegistryError, _ context: CallContext) -> RegistryError {
+        var error = refusal
+        (error.action, error.location) = (context.action, context.location)
+        (error.isUnsent, error.tries) = (true, nil)
+        return error
     }
 
     private func settle(_ key: Key, _ isTaken: Bool) {
@@ -90,16 +98,6 @@ final class RefusedPasswords: Sendable {
             let rest = state.accepted[key] == nil ? Self.rest : Self.grace
             state.doubts[key]?.end = now + rest
         }
-    }
-}
-
-extension RegistryError {
-    /// The same about what was not sent for it.
-    fileprivate func unsent(_ context: CallContext) -> RegistryError {
-        var error = self
-        (error.action, error.location) = (context.action, context.location)
-        (error.isUnsent, error.tries) = (true, nil)
-        return error
     }
 }
 
