@@ -101,6 +101,7 @@ final class HTTPTransport: HTTPHandler {
         }
         guard !request.isStreamed else { return head }
         let progress = UploadProgress(timer: timer, limit: timeout, size: 0)
+        progress.sends()
         return try await ending("the transfer stood still") {
             try await progress.watching { [self] in
                 try await collect(response, request, limit: request.limit, progress)

@@ -17,11 +17,12 @@ final class UploadProgress: Sendable {
     private let limit: Duration
     private let answerLimit: Duration
 
+    /// Nothing has come from the source yet: an answer may be there before anybody has asked for it.
     init(timer: Timer, limit: Duration, size: Int64) {
         self.timer = timer
         self.limit = limit
         answerLimit = limit + .seconds(Double(size) / Double(50 << 20))
-        phase = Mutex(.sending(since: timer.now()))
+        phase = Mutex(.awaitingSource)
     }
 
     func awaitsSource() { phase.withLock { $0 = .awaitingSource } }
