@@ -47,6 +47,7 @@ struct Imglife: AsyncParsableCommand {
         // A reader that goes away is an error of that write, not the end of the process half-way.
         signal(SIGPIPE, SIG_IGN)
         clinux_limit_heap()
+        OpenFiles.raise()
         var running: (any ParsableCommand.Type)?
         do {
             try refuseBrokenArguments()

@@ -24,4 +24,27 @@ struct FewFilesTests {
             }
         }
     }
+
+    @Test(
+        "However few files may be open, no program that is to be started ends the run",
+        arguments: [28, 32, 36, 40, 44, 48]
+    )
+    func programs(limit: Int) async throws {
+        try await Mirror.with(.image()) { mirror async throws in
+            mirror.upstream.authentication = .basic(username: "u", password: "p")
+            var workspace = mirror.workspace
+            try Files.makeDirectory("\(workspace.path)/bin")
+            try Files.makeDirectory("\(workspace.path)/.docker")
+            let program = "\(workspace.path)/bin/docker-credential-few"
+            try Files.write("#!/bin/sh\necho '{\"Username\": \"u\", \"Secret\": \"p\"}'\n", to: program)
+            try await Tool.check("chmod", ["+x", program])
+            workspace.environment["PATH"] = "\(workspace.path)/bin:/usr/bin:/bin"
+            try Files.write(#"{"credsStore": "few"}"#, to: "\(workspace.path)/.docker/config.json")
+            let entry = Entry(mirror.upstream.place("up/app"), to: mirror.target.place("down/app"), "tag: '1'")
+            try workspace.configure("sync:\n  hooks: {post_sync: [{cmd: 'echo done'}]}\n  entries:\n" + entry.text)
+            let result = try await workspace.shell("ulimit -n \(limit); exec \"$imglife\" sync --progress none")
+            #expect(result.status <= 1, "\(result.errors)")
+            #expect(result.status == 0 || result.errors.contains("raise the limit on open files (ulimit -n)"))
+        }
+    }
 }

@@ -36,7 +36,10 @@ struct CredentialProgram: Sendable {
             throw failure.code == .executableNotFound
                 ? error("is configured, but not found in PATH")
                 : failure.code == .outputLimitExceeded
-                    ? error("answers with more than \(Self.outputLimit) bytes") : error("cannot be run")
+                    ? error("answers with more than \(Self.outputLimit) bytes")
+                    : error("cannot be run" + (failure.underlyingError.map { ": \($0)" } ?? ""))
+        } catch let lack as RoomForPrograms.Lacking {
+            throw error("cannot be run: \(lack)")
         }
         guard answer.isSuccess else {
             if answer.output.lowercased().contains("credentials not found in native keychain") { return nil }
@@ -90,6 +93,7 @@ struct CredentialProgram: Sendable {
     }
 
     private func ask(_ server: String) async throws -> Answer {
+        try RoomForPrograms.check()
         // A program that ends without reading must not end this process; NIO does the same before its first socket.
         signal(SIGPIPE, SIG_IGN)
         let variables = environment.filter { !CredentialStore.reads($0.key) }

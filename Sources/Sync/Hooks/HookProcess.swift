@@ -27,8 +27,10 @@ struct HookProcess {
 
     /// Runs the command to its end, and hands on its output, stdout and stderr in the order in which they were written.
     ///
-    /// - Throws: `SubprocessError` when the shell cannot be started, `CancellationError`; the group is dead by then.
+    /// - Throws: `SubprocessError` and ``RoomForPrograms/Lacking`` when the shell cannot be started, `CancellationError`; the
+    ///   group is dead by then.
     func run(_ receive: @escaping @Sendable (UnsafeRawBufferPointer) -> Void) async throws -> HookOutcome.Result {
+        try RoomForPrograms.check()
         var options = PlatformOptions()
         options.createSession = true
         options.teardownSequence = [

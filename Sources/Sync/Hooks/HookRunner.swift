@@ -1,3 +1,4 @@
+import Concurrency
 package import Logging
 import OCI
 import Subprocess
@@ -86,6 +87,8 @@ package struct HookRunner: Sendable {
             return result
         } catch let error as SubprocessError {
             try Task.checkCancellation()
+            return .notStarted(reason: "\(error)")
+        } catch let error as RoomForPrograms.Lacking {
             return .notStarted(reason: "\(error)")
         }
     }

@@ -12,17 +12,33 @@ enum OpenFiles {
     /// With fewer the system's own libraries end the process when they run out, without a word.
     private static let fewest = 64
 
+    /// What no command needs more of but a server.
+    ///
+    /// Programs that are started inherit it, and some go through all numbers that files could have.
+    private static let usual = rlim_t(4096)
+
+    /// Raises the limit for any command, where it is low and the system allows more.
+    ///
+    /// Shells begin with 1,024 or 256, which connections to many hosts use up.
+    static func raise() { _ = raise(to: usual) }
+
     /// Raises the limit to what the system allows, and tells how many connections that is enough for: each needs its
     /// socket and the file that it is sent.
     ///
     /// - Throws: ``TooFew``.
     static func raised() throws -> Int {
+        guard let files = raise(to: .max) else { return .max }
+        return try connections(files: files)
+    }
+
+    /// - Returns: the limit afterwards; `nil` where nobody knows it.
+    private static func raise(to wanted: rlim_t) -> Int? {
         var limit = rlimit()
-        guard getrlimit(resource, &limit) == 0 else { return .max }
-        limit.rlim_cur = limit.rlim_max
+        guard getrlimit(resource, &limit) == 0 else { return nil }
+        limit.rlim_cur = max(limit.rlim_cur, min(wanted, limit.rlim_max))
         _ = setrlimit(resource, &limit)
-        guard getrlimit(resource, &limit) == 0 else { return .max }
-        return try connections(files: Int(clamping: limit.rlim_cur))
+        guard getrlimit(resource, &limit) == 0 else { return nil }
+        return Int(clamping: limit.rlim_cur)
     }
 
     /// A limit with which no server can run.
