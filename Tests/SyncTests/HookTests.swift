@@ -130,6 +130,23 @@ struct HookTests {
         for process in processes { #expect(await goesAway(process)) }
     }
 
+    @Test("A hook that has ended in time is not called late by who learns of both at once", arguments: [0, 3])
+    func lateLook(code: Int32) async throws {
+        let log = log
+        let clock = GatedClock(isLate: true) {
+            await log.wait(for: "ready")
+            if let process = log.lines.compactMap({ pid_t($0) }).first {
+                while isRunning(process) { await Task.yield() }
+            }
+        }
+        let runner = HookRunner(environment: path, logger: log.logger, clock: clock)
+        let outcomes = try await runner.run(
+            [Hook(command: "echo $$; echo ready; exit \(code)")],
+            context: HookContext()
+        )
+        #expect(outcomes.map(\.result) == [code == 0 ? .succeeded : .exited(code: code)])
+    }
+
     @Test("A group that ignores TERM is killed after the grace period", .timeLimit(.minutes(10)))
     func ignoredTermination() async throws {
         let log = log

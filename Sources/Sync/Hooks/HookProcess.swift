@@ -111,8 +111,16 @@ struct HookProcess {
         )
     }
 
+    /// Whether it has ended, and waits to be reaped.
+    private static func hasEnded(_ process: pid_t) -> Bool {
+        var state = siginfo_t()
+        return waitid(P_PID, id_t(process), &state, WEXITED | WNOHANG | WNOWAIT) == 0 && state.si_signo == SIGCHLD
+    }
+
     private func expire(_ shell: Shell) async -> Event {
         do { try await clock.sleep(for: timeout) } catch { return .disarmed }
+        // Whoever was stopped meanwhile learns of both at the same moment.
+        guard !Self.hasEnded(shell.processIdentifier.value) else { return .disarmed }
         try? shell.send(signal: .terminate, toProcessGroup: true)
         do { try await clock.sleep(for: Self.gracePeriod) } catch { return .expired }
         try? shell.send(signal: .kill, toProcessGroup: true)
