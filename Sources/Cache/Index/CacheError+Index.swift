@@ -19,7 +19,7 @@ extension CacheError {
         }
         // SQLite has one word for whatever the system refuses, and another one for a file that it cannot open.
         if result == .SQLITE_IOERR || result == .SQLITE_CANTOPEN, let system = system(), Self.hasAdvice(system) {
-            self.init(SystemError(call: "SQLite", code: system), action, path: path)
+            self.init(SystemError(call: "SQLite", code: SQLiteRefusal.reason(system, at: path)), action, path: path)
             return
         }
         let isLost = (error as? DatabaseError)?.extendedResultCode == .SQLITE_READONLY_DBMOVED

@@ -1,3 +1,4 @@
+import CLinux
 import GRDB
 import GRDBSQLite
 import Glibc
@@ -29,6 +30,17 @@ enum SQLiteRefusal {
 
     /// As ``last(_:)``, of a connection that nobody uses now.
     static func last(_ queue: DatabaseQueue) -> CInt? { queue.unsafeRead(last) }
+
+    /// What `ENOENT` stands for at a database that is there: SQLite tries what it could not make once more as a file that
+    /// exists, and tells of that.
+    static func reason(_ code: CInt, at path: String) -> CInt {
+        guard code == ENOENT, access(path, F_OK) == 0 else { return code }
+        let directory = open(String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]), O_RDONLY | O_CLOEXEC)
+        guard directory >= 0 else { return code }
+        defer { close(directory) }
+        let refusal = clinux_check_writable(directory)
+        return refusal == 0 ? code : refusal
+    }
 
     /// `O_PATH`, which the C library's module does not show: closing such a descriptor drops no lock.
     private static let pathOnly: CInt = 0o10_000_000

@@ -30,7 +30,7 @@ struct HookProcess {
     /// - Throws: `SubprocessError` and ``RoomForPrograms/Lacking`` when the shell cannot be started, `CancellationError`; the
     ///   group is dead by then.
     func run(_ receive: @escaping @Sendable (UnsafeRawBufferPointer) -> Void) async throws -> HookOutcome.Result {
-        try RoomForPrograms.check()
+        try RoomForPrograms.check(opening: "/dev/null")
         var options = PlatformOptions()
         options.createSession = true
         options.teardownSequence = [
