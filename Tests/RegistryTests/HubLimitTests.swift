@@ -31,6 +31,24 @@ struct HubLimitTests {
     }
 
     @Test(
+        "A moment that is named is one of the registry's own clock, where it tells that",
+        arguments: ["Thu, 01 Jan 1970 00:00:30 GMT", "Fri, 01 Jan 2100 00:00:30 GMT", "4102444830", "4102444830000"]
+    )
+    func foreignClock(value: String) async throws {
+        let date = value.contains("1970") ? "Thu, 01 Jan 1970 00:00:00 GMT" : "Fri, 01 Jan 2100 00:00:00 GMT"
+        try await ScriptedRegistry.with { registry in
+            registry.script(
+                RequestMatch("GET", "/v2/namespaces/"),
+                .status(429, headers: ["Retry-After": value, "Date": date])
+            )
+            _ = HubStandIn(registry, rows: [.init("3.21")])
+            let clock = TestClock()
+            _ = try await withHubClient(registry, attempts: 1, clock: clock) { try await $0.hubTags(of: .alpine) }
+            #expect(clock.sleeps.map { Int(($0 / .seconds(1)).rounded()) } == [30])
+        }
+    }
+
+    @Test(
         "Of the texts that mean nothing, and times that have passed, the ordinary delay is kept",
         arguments: ["-5", "soon", "1600000000"]
     )

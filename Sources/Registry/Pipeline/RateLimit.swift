@@ -47,8 +47,10 @@ struct RateLimit: HTTPHandler {
     }
 
     private func told(_ response: HTTPResponse) -> Duration? {
-        (response.header("Retry-After") ?? response.header("X-Retry-After"))
-            .flatMap { RetryAfter.delay($0, now: retry.date()) }
+        guard let text = response.header("Retry-After") ?? response.header("X-Retry-After") else { return nil }
+        // A moment is one of the host's own clock.
+        let date = response.header("Date").flatMap(HTTPDate.parse)
+        return RetryAfter.delay(text, now: date.map { Date(timeIntervalSince1970: $0) } ?? retry.date())
     }
 
     /// What is told to wait less than the ordinary back-off, or under a second, waits for that and counts as a try.
