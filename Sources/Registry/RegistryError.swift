@@ -45,6 +45,8 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
         case reset
         case unreachable
         case unknownHost
+        /// This machine opens none: for want of files, ports or memory, or as it must not.
+        case withheld
         /// What answers is no TLS.
         case tls
         case certificate

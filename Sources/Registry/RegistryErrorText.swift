@@ -1,4 +1,6 @@
 import FoundationEssentials
+import Glibc
+import NIOCore
 import NIOSSL
 import OCI
 
@@ -107,6 +109,15 @@ extension RegistryError {
 
     private var prefix: String { EnvironmentCredentials.prefix((account ?? location.host).description) }
 
+    private var withheldAdvice: String {
+        switch (cause as? IOError)?.errnoCode {
+        case EMFILE, ENFILE: "raise the limit on open files (ulimit -n)"
+        case EADDRNOTAVAIL: "its ports are in use, or it has no address of that family"
+        case EACCES, EPERM: "a firewall or a rule of this machine forbids it"
+        default: "it lacks memory"
+        }
+    }
+
     private var advice: String? {
         switch kind {
         case .connection where proxy != nil, .timeout where proxy != nil:
@@ -114,13 +125,14 @@ extension RegistryError {
         case .connection(.certificate) where cause is NIOSSLExtraError:
             "reach it by a name that its certificate has, as 'endpoint' of \(server)"
         case .connection(.certificate):
-            "if its certificate is signed by a private authority, name that with 'ca_file' for \(server); "
-                + "else it may have expired"
+            "if its certificate is signed by a private authority, name that with 'ca_file' for \(server); else it may "
+                + "have expired, or this machine's clock may be wrong"
         case .connection(.tls):
             "if it speaks plain HTTP, say so for \(server) with 'plain_http: true', or in its 'endpoint' with http://"
         case .connection(.unknownHost): "check the host's name and the network"
         case .connection(.refused), .connection(.unreachable):
             "check that \(other?.displaySafe ?? "the registry") is running and can be reached"
+        case .connection(.withheld): withheldAdvice
         case .notFound where !isRepositoryThere && [.storeBlob, .storeManifest, .mountBlob].contains(action):
             "create the repository or project first where the registry needs that"
         case .tooLarge where status == 413 && code == nil:

@@ -1,4 +1,6 @@
 import FoundationEssentials
+import Glibc
+import NIOCore
 import OCI
 import TestSupport
 import Testing
@@ -99,6 +101,19 @@ struct WireGrammarTests {
     )
     func parsesUploadRange(text: String, expected: Int64?) {
         #expect(UploadRange.count(text) == expected)
+    }
+
+    @Test(
+        "What this machine refuses is not told as a registry that cannot be reached",
+        arguments: [(EMFILE, "ulimit -n"), (ENFILE, "ulimit -n"), (EADDRNOTAVAIL, "ports"), (EPERM, "firewall")]
+    )
+    func ownRefusals(code: CInt, advice: String) throws {
+        let failure = try #require(WireFailure(IOError(errnoCode: code, reason: "socket")))
+        let place = try RepositoryReference("a.io/b")
+        var error = RegistryError(kind: failure.kind, action: .readManifest, location: place, detail: failure.detail)
+        error.cause = failure.cause
+        #expect(error.kind == .connection(.withheld) && error.isRetryable)
+        #expect("\(error)".contains("this machine opens no connection") && "\(error)".contains(advice))
     }
 
     @Test(

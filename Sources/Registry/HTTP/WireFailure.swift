@@ -106,6 +106,13 @@ extension WireFailure {
         case ECONNRESET, EPIPE, ENOTCONN:
             self.init(brokenOff: "the connection was reset", error)
         case ETIMEDOUT: self.init(kind: .timeout, detail: "no connection in time", cause: error)
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, EACCES, EPERM:
+            let reason = String(cString: strerror(error.errnoCode))
+            self.init(
+                kind: .connection(.withheld),
+                detail: "this machine opens no connection (\(reason))",
+                cause: error
+            )
         default: self.init(kind: .connection(.unreachable), detail: "the host cannot be reached", cause: error)
         }
     }
