@@ -186,16 +186,18 @@ struct ConnectionBudgetTests {
         #expect(budget.limit == 4)
     }
 
-    @Test("Who cannot keep up gets no more than has proved good, and keeps that")
+    @Test("Who cannot keep up gets no more than has proved good, for longer each time")
     func stopsGrowing() {
         var budget = ConnectionBudget(maximum: 24)
         budget.overloaded(at: .zero)
         #expect(waves(20, of: &budget).allSatisfy { $0 == 8 })
-        budget = ConnectionBudget(maximum: 24)
-        _ = waves(2, of: &budget)
-        #expect(budget.limit == 24)
-        budget.overloaded(at: .seconds(1))
-        #expect(waves(20, of: &budget, from: .seconds(1)).allSatisfy { $0 == 8 })
+        #expect(waves(2, of: &budget, from: .seconds(21)).last == 24)
+        budget.overloaded(at: .seconds(23))
+        #expect(waves(20, of: &budget, from: .seconds(45)).allSatisfy { $0 == 8 })
+        #expect(waves(2, of: &budget, from: .seconds(64)).last == 24)
+        for _ in 1...20 { budget.overloaded(at: .seconds(70)) }
+        // Those that come together are one.
+        #expect(waves(2, of: &budget, from: .seconds(151)).last == 24)
     }
 
     @Test("Who lives long forgets a refusal")

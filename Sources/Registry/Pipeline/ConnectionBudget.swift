@@ -21,6 +21,8 @@ struct ConnectionBudget {
     private static let trial = 3
     /// How long nothing is tried after more have brought nothing.
     private static let rest = Duration.seconds(10)
+    /// And of a host that could not keep up, at most.
+    private static let longestRest = Duration.seconds(600)
     /// Refusals that come together are one.
     private static let burst = Duration.seconds(1)
     /// What a request counts for beside its bytes: what a fast line carries in the time that it waits.
@@ -45,6 +47,8 @@ struct ConnectionBudget {
     private var round: Round?
     private var rounds = 0
     private var restsUntil = Duration.zero
+    /// How often the host could not keep up.
+    private var overloads = 0
     /// The soonest answer that has carried little so far: it came over a line, and perhaps after opening a connection.
     private var soonest: Duration?
     /// Whether more are tried because the host is presumed to be far.
@@ -157,10 +161,10 @@ struct ConnectionBudget {
         maximum = limit
     }
 
-    /// The host cannot keep up at the moment: no more than have proved good.
+    /// The host cannot keep up at the moment: no more than have proved good, for a time that grows with each time it says so.
     mutating func overloaded(at now: Duration) {
-        boundAt = now
+        if now >= restsUntil { overloads += 1 }
+        restsUntil = max(restsUntil, now + min(Self.rest * (1 << min(overloads, 10)), Self.longestRest))
         shrink(to: before?.limit ?? limit)
-        maximum = limit
     }
 }
