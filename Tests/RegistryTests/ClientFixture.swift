@@ -13,7 +13,7 @@ func withClient<R>(
     retry: RetryPolicy = RetryPolicy(),
     proxies: ProxySettings = .none,
     authorities: SystemAuthorities = .usual,
-    clock: TestClock = TestClock(),
+    clock: any Clock<Duration> = TestClock(),
     timeoutClock: any Clock<Duration> = ContinuousClock(),
     log: LogRecorder = LogRecorder(),
     _ body: (RegistryClient) async throws -> R

@@ -19,13 +19,14 @@ struct SlowBlob: Sendable {
     static func with(
         maxConnections: Int? = nil,
         hasRoom: Bool = true,
+        pauseClock: any Clock<Duration> = TestClock(),
         _ body: (SlowBlob) async throws -> Void
     ) async throws {
         let clock = ManualClock()
         try await ScriptedRegistry.with { registry in
             registry.store.putBlob(.bytes(source), descriptor.digest, in: "library/app")
             let settings = [registry.host: HostSettings(plainHTTP: true, maxConnections: maxConnections)]
-            try await withClient(hosts: settings, timeoutClock: clock) { client in
+            try await withClient(hosts: settings, clock: pauseClock, timeoutClock: clock) { client in
                 try await body(
                     SlowBlob(
                         registry: registry,

@@ -58,7 +58,8 @@ struct WindowTests {
             .ignoreRange, .header("Content-Range", "bytes 5-9/67108864"), .header("Content-Range", nil),
             .header("ETag", "\"another\""), .error(429, "TOOMANYREQUESTS"), .status(403), .status(416), .status(501),
             Self.otherRange("/67108864", "/9999999999"), Self.otherRange("-", "-1"),
-            .error(503, "UNAVAILABLE", headers: ["Retry-After": "2"]),
+            .error(503, "UNAVAILABLE", headers: ["Retry-After": "2"]), .status(503), .status(401),
+            .close(afterBytes: 0),
         ] as [Action]
     )
     func odd(answer: Action) async throws {
@@ -134,6 +135,48 @@ struct WindowTests {
             slow.registry.removeScript()
             try await slow.again()
             #expect(slow.registry.requests.count(where: Self.isWindow) == count)
+        }
+    }
+
+    @Test("A window that brings nothing any more does not hold the others up")
+    func dies() async throws {
+        try await SlowBlob.with { slow in
+            let dead = Valve(bytes: 1 << 20)
+            slow.registry.script(RequestMatch("GET", .blobs, times: 1, where: Self.isWindow), .trickle(dead))
+            let isOver = Watched(false)
+            async let reads: Void = {
+                defer { isOver.update { $0 = true } }
+                try await slow.read()
+            }()
+            try await dead.waitForStalls()
+            // Nothing that is healthy waits for less than a minute.
+            while !isOver.value {
+                let left = slow.clock.nextDeadline.map { slow.clock.now.duration(to: $0) } ?? .zero
+                if (.zero..<Duration.seconds(10)).contains(left) { slow.clock.advance(by: left) }
+                await Task.yield()
+            }
+            try await reads
+            #expect(dead.isNarrow)
+        }
+    }
+
+    @Test("A host that wants a pause after one window is left its first answer, which brings the rest at once")
+    func pauses() async throws {
+        try await SlowBlob.with(pauseClock: ManualClock()) { slow in
+            slow.registry.script(
+                RequestMatch("GET", .blobs, times: 1, where: Self.isWindow),
+                .trickle(Valve(bytes: 1 << 20))
+            )
+            slow.registry.script(
+                RequestMatch("GET", .blobs, times: nil, where: Self.isWindow),
+                .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "30"])
+            )
+            try await slow.read {
+                while !slow.repository.isHeldBack { await Task.yield() }
+                for _ in 0..<100 { await Task.yield() }
+            }
+            #expect(slow.registry.requests.count { !Self.isWindow($0) } == 1)
+            #expect(slow.registry.requests.allSatisfy { Self.isWindow($0) || $0.headers["range"] == nil })
         }
     }
 

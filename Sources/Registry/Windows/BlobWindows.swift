@@ -66,6 +66,7 @@ struct BlobWindows {
     ///
     /// Until then that connection is kept: of a window that brings nothing it brings the bytes too.
     mutating func takesOver(at front: Int64) async throws -> Bool {
+        if isHeldBehind { abandonAll() }
         while let window = reached(by: front) {
             let progress = window.progress
             if progress.position > front { return true }
@@ -73,6 +74,19 @@ struct BlobWindows {
             settle()
         }
         return false
+    }
+
+    /// Whether what comes behind the windows would have to wait, as the host wants no more requests for a time: the front's own
+    /// connection brings it at once.
+    private var isHeldBehind: Bool {
+        guard plan?.ending != nil, let last = open.last, last.window.range.upperBound < size else { return false }
+        return client.transport.pauses.lasts(at: request.context.location.host)
+    }
+
+    private mutating func abandonAll() {
+        for (window, _, _) in open { window.abandon() }
+        settle()
+        open.removeAll()
     }
 
     /// Waits for news of the windows; of those that have brought nothing for too long nothing more is wanted: some hosts let
@@ -102,13 +116,22 @@ struct BlobWindows {
                 return bytes
             }
             guard progress.end == nil else { return nil }
-            try await bell.wait()
-            if let current, plan?.isCrawl(front - window.range.lowerBound, in: now - current.since) == true {
-                window.end(.broken)
-            }
+            try await waitForMore(of: window, at: front)
             step(front, in: &scope)
         }
         return nil
+    }
+
+    /// Waits for news of a window that is being delivered, and ends it where it brings so little that the front had better go
+    /// on by itself: one that brings nothing any more has no news.
+    private func waitForMore(of window: BlobWindow, at front: Int64) async throws {
+        guard let current, let patience = plan?.patience(with: front - window.range.lowerBound) else {
+            return try await bell.wait()
+        }
+        do {
+            try await client.transport.timer.limit(current.since + patience - now) { [bell] in try await bell.wait() }
+        } catch is Timer.Expired {}
+        if now - current.since >= patience { window.end(.broken) }
     }
 
     /// The front goes on behind a window, or where it breaks off.

@@ -100,9 +100,11 @@ struct WindowPlan {
     }
 
     /// Whether the front had better go on by itself than wait for a window that has brought so much in that time.
-    func isCrawl(_ count: Int64, in time: Duration) -> Bool {
-        guard time >= Self.worthwhile, let rate = meter.rate else { return false }
-        return Double(count) < rate * Self.crawl * (time / .seconds(1))
+    func isCrawl(_ count: Int64, in time: Duration) -> Bool { patience(with: count).map { time >= $0 } ?? false }
+
+    /// How long the front waits for more of a window that has brought so much; `nil`: for ever.
+    func patience(with count: Int64) -> Duration? {
+        meter.rate.map { max(Self.worthwhile, .seconds(Double(count) / ($0 * Self.crawl))) }
     }
 
     /// A window is under way.

@@ -34,7 +34,7 @@ struct WindowRequest: Sendable {
         } catch let error as RegistryError where error.wantsFewer || error.isRefusalOfRange {
             window.end(.refused)
         } catch {
-            window.end(.broken)
+            window.end(window.isSilent ? .silent : .broken)
         }
     }
 
