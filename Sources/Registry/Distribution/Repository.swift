@@ -207,11 +207,12 @@ extension Repository {
     package func store(_ blob: any BlobReader, mountFrom source: RepositoryName?) async throws -> StoreOutcome {
         let digest = blob.descriptor.digest
         var session: UploadPlace?
-        if let source, source != location.repository, !client.hasMounted(digest, in: location.repository),
+        if let source, source != location.repository,
+            client.mounts.mayBring(digest, from: source, to: location.repository),
             let answer = try await mount(digest, from: source)
         {
             if answer.status == 201 {
-                client.note(mounted: digest, in: location.repository)
+                client.mounts.brought(digest, from: source, to: location.repository)
                 return .mounted(from: source)
             }
             session = try? UploadPlace(answer, context(.mountBlob))
@@ -230,7 +231,12 @@ extension Repository {
         var request = abandoning(request(context, .POST, "blobs/uploads/", query: query))
         request.scope = Scope(repository: location.repository, access: access, source: source)
         request.accepted = [201, 202]
-        do { return try await client.attempt(request) } catch is RegistryError { return nil }
+        do {
+            return try await client.attempt(request)
+        } catch let error as RegistryError {
+            client.mounts.failed(from: source, to: location.repository, error)
+            return nil
+        }
     }
 
     /// A request of which an upload that it opens is given up when nobody waits for the answer any more.

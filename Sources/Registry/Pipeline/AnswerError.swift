@@ -216,6 +216,11 @@ extension RegistryError {
         hasStatus(404, 405, 411, 415, 501) && code != .blobUploadUnknown || isDoubtOfBytes
     }
 
+    /// One repository does not give its blobs to the other, whichever they are.
+    var isRefusalOfMounts: Bool {
+        hasStatus(401, 403, 404, 405) && code != .blobUnknown && !isUnsent && !isRetriedOnce
+    }
+
     /// What is to be stored may be there already.
     var mayMeanPresence: Bool { hasStatus(409, 412, 422) }
 

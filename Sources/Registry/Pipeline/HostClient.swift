@@ -12,6 +12,8 @@ final class HostClient: Sendable {
     let oneConnection: OneConnection
     /// Whether small blobs are taken in one request each.
     let wholeUploads = WholeUploads()
+    /// What has come of taking blobs over from other repositories.
+    let mounts = Mounts()
     /// Whether the host takes a blob's bytes before the request that ends the upload only.
     let avoidsWhole = Atomic(false)
     /// Whether the host has said by GET too that something is not there of which HEAD knew nothing.
@@ -24,14 +26,8 @@ final class HostClient: Sendable {
     private let stack: any HTTPHandler
     /// How long an answer may take that nobody waits for.
     private static let patienceAfterwards = Duration.seconds(5)
-    private let mounted = Mutex<Set<Mount>>([])
     /// The repositories that have taken something.
     private let pushed = Mutex<Set<RepositoryName>>([])
-
-    private struct Mount: Hashable {
-        let digest: Digest
-        let repository: RepositoryName
-    }
 
     private init(
         _ name: String,
@@ -215,13 +211,5 @@ final class HostClient: Sendable {
     /// Sends a request once, in a place that is held already.
     func sendInPlace(_ request: HTTPRequest) async throws -> HTTPResponse {
         try await stack.send(request)
-    }
-
-    func note(mounted digest: Digest, in repository: RepositoryName) {
-        mounted.withLock { _ = $0.insert(Mount(digest: digest, repository: repository)) }
-    }
-
-    func hasMounted(_ digest: Digest, in repository: RepositoryName) -> Bool {
-        mounted.withLock { $0.contains(Mount(digest: digest, repository: repository)) }
     }
 }
