@@ -64,4 +64,20 @@ struct MirrorMemoryTests {
         clock.advance(by: .seconds(1))
         #expect(senders.begin(digest) == [])
     }
+
+    @Test("However long a mirror took for wrong bytes, and whatever else is read, it is not asked for them again")
+    func remembersSlowSenders() throws {
+        let clock = TestClock()
+        let senders = MirrorHealth(logger: LogText().logger, clock: clock, rest: .seconds(60)).senders
+        let mirror = try RepositoryReference("mirror.example.com/library/app")
+        let digest = SampleImage.image().digest
+        #expect(senders.begin(digest) == [])
+        clock.advance(by: .seconds(75))
+        senders.sent(digest, mirror)
+        #expect(senders.begin(digest) == [mirror])
+        clock.advance(by: .seconds(75))
+        // Who reads on has the right bytes of another so far.
+        #expect(senders.begin(SampleImage.image(layers: [.init(seed: 2, size: 10)]).digest) == [])
+        #expect(senders.rejected(digest) == [mirror])
+    }
 }
