@@ -139,6 +139,37 @@ struct HubTagsTests {
         }
     }
 
+    @Test(
+        "Each page has tries of its own, however many are under way",
+        arguments: [Action.status(502), .status(429), .status(429, headers: ["Retry-After": "1"])]
+    )
+    func refusedOnce(refusal: Action) async throws {
+        try await ScriptedRegistry.with { registry in
+            let gate = Gate()
+            HubStandIn(registry, rows: rows(1250)).refuseOnce(.all([refusal, .holdHead(gate)]))
+            async let tags = withHubClient(registry) { try await $0.hubTags(of: .alpine) }
+            // So many are asked for at once.
+            try await gate.waitForArrivals(6)
+            gate.open()
+            #expect(try await tags?.count == 1250)
+        }
+    }
+
+    @Test("What all pages wait for together is no more than what one may")
+    func waitsTogether() async throws {
+        try await ScriptedRegistry.with { registry in
+            let hub = HubStandIn(registry, rows: rows(1250))
+            // So they are read one after the other.
+            hub.claim(count: 150)
+            hub.refuseOnce(.status(429, headers: ["Retry-After": "100"]))
+            let clock = TestClock()
+            await #expect {
+                _ = try await withHubClient(registry, clock: clock) { try await $0.hubTags(of: .alpine) }
+            } throws: { "\($0)".contains("rate limited") }
+            #expect((800...1000).contains(Int(clock.now.offset / .seconds(1))), "\(clock.now.offset)")
+        }
+    }
+
     @Test("Something else than a list of tags is asked for once more", arguments: ["<html>", "{}", "[]", ""])
     func otherAnswers(body: String) async throws {
         try await ScriptedRegistry.with { registry in

@@ -27,6 +27,8 @@ package final class HubStandIn: Sendable {
         var issued = 0
         var claimedCount: Int?
         var nextPlace: String?
+        var refusal: Action?
+        var refused: Set<Int> = []
     }
 
     private let registry: ScriptedRegistry
@@ -55,6 +57,9 @@ package final class HubStandIn: Sendable {
     /// Where it says that its pages are, up to their queries, where that is not true.
     package func claim(place: String) { state.withLock { $0.nextPlace = place } }
 
+    /// Each page but the first is refused so when it is asked for first.
+    package func refuseOnce(_ refusal: Action) { state.withLock { $0.refusal = refusal } }
+
     /// From now on only its own tokens open it; those it has issued are void.
     package func requireLogin() { state.withLock { $0.tokens = [] } }
 
@@ -78,6 +83,8 @@ package final class HubStandIn: Sendable {
         }
         let size = request.query["page_size"].flatMap { Int($0) } ?? 10
         let number = request.query["page"].flatMap { Int($0) } ?? 1
+        let isNew = self.state.withLock { $0.refused.insert(number).inserted }
+        if let refusal = state.refusal, number > 1, isNew { return refusal }
         guard request.path == path, number == 1 || (number - 1) * size < state.rows.count else {
             return .status(404, body: #"{"message":"object not found","errinfo":{}}"#)
         }

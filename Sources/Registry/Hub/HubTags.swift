@@ -40,7 +40,7 @@ struct HubListing: Sendable {
     }
 
     func tags() async throws -> [ListedTag] {
-        guard let page = try await hub.page(at: first, context) else {
+        guard let page = try await self.page(at: first) else {
             throw context.error(.notFound, "it does not show the repository", status: 404)
         }
         var merged = MergedTags()
@@ -58,6 +58,8 @@ struct HubListing: Sendable {
         }
         return merged.tags
     }
+
+    private func page(at address: HTTPURL) async throws -> HubPage? { try await hub.page(at: address, context.part()) }
 
     /// The pages after the first, fetched side by side, where the first tells how many there are.
     ///
@@ -87,7 +89,7 @@ struct HubListing: Sendable {
     /// - Returns: `nil` when one of them is not there.
     private func fetch(_ numbers: ClosedRange<Int>, _ numbering: PageNumbering) async throws -> [HubPage]? {
         let pages = try await numbers.map(limit: Self.parallelism) { number in
-            try await hub.page(at: numbering.address(of: number), context)
+            try await page(at: numbering.address(of: number))
         }
         return pages.contains { $0 == nil } ? nil : pages.compactMap(\.self)
     }
@@ -99,7 +101,7 @@ struct HubListing: Sendable {
             guard visited.insert(address).inserted, visited.count <= Self.maximumPages else {
                 throw context.error(.protocolViolation, "the pages of Docker Hub's API do not end")
             }
-            guard let following = try await hub.page(at: address, context) else {
+            guard let following = try await self.page(at: address) else {
                 throw context.error(.notFound, "Docker Hub's API lacks a page of its own list", status: 404)
             }
             guard merged.add(following) || following.next == nil else {

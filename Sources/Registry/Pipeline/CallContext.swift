@@ -14,6 +14,9 @@ struct CallContext: Sendable {
         CallContext(action: action, location: location, budget: budget)
     }
 
+    /// A part of the same operation that is under way beside others, with tries of its own.
+    func part() -> CallContext { CallContext(action: action, location: location, budget: budget.part()) }
+
     /// The same operation by another way, with all of its tries.
     func again() -> CallContext {
         budget.progressed()

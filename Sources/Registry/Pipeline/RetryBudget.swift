@@ -13,7 +13,6 @@ final class RetryBudget: Sendable {
         var failures = 0
         /// Requests that were answered with a time to wait.
         var refusals = 0
-        var waited = Duration.zero
         /// Cleared by every answer: the connection that it came by may have gone stale since.
         var hasUsedFreeTry = false
         var staleConnections = 0
@@ -28,6 +27,20 @@ final class RetryBudget: Sendable {
     /// one operation are under way.
     private static let keptConnections = 2 * ConnectionBudget.standard
 
+    /// How long an operation has been asked to wait; what its parts wait for side by side counts once.
+    private final class Waits: Sendable {
+        private let state = Mutex((total: Duration.zero, end: Duration.zero))
+
+        func adding(_ pause: Duration, from now: Duration) -> Duration {
+            state.withLock { state in
+                let end = max(state.end, now + pause)
+                state.total += end - max(state.end, now)
+                state.end = end
+                return state.total
+            }
+        }
+    }
+
     private enum Step {
         /// Now, or as soon as the gate lets it through.
         case again
@@ -39,11 +52,22 @@ final class RetryBudget: Sendable {
     let hasAlternative: Bool
     private let retry: Retry
     private let state = Mutex(State())
+    private let waits: Waits
 
     init(_ retry: Retry, hasAlternative: Bool = false) {
         self.retry = retry
         self.hasAlternative = hasAlternative
+        waits = Waits()
     }
+
+    private init(partOf whole: RetryBudget) {
+        retry = whole.retry
+        hasAlternative = whole.hasAlternative
+        waits = whole.waits
+    }
+
+    /// Tries for a part that is under way beside others, all of which wait no longer together than the whole may.
+    func part() -> RetryBudget { RetryBudget(partOf: self) }
 
     /// Progress was made: the tries start from the beginning.
     func progressed() {
@@ -100,8 +124,8 @@ final class RetryBudget: Sendable {
         }
         if let pause = error.pause {
             if !error.isUnsent { state.refusals += 1 }
-            state.waited += pause
-            guard state.waited <= retry.policy.maximumRetryAfter, !hasAlternative else {
+            let waited = waits.adding(pause, from: retry.timer.now())
+            guard waited <= retry.policy.maximumRetryAfter, !hasAlternative else {
                 return .giveUp(final(retry.rateLimited(error, pause), state))
             }
             // A gate holds back what is asked of the registry itself.
