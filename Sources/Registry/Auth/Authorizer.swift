@@ -221,10 +221,19 @@ extension Authorizer {
 
     /// Looks whether a password may be sent to the registry itself; `logIn` tells whether it takes it at its base.
     ///
-    /// - Throws: the registry's refusal, where it may not; what `logIn` throws.
-    func check(_ ready: Authorization, _ context: CallContext, logIn: () async throws -> Bool) async throws {
-        guard let key = RefusedPasswords.Key(ready) else { return }
-        try await fetcher.passwords.check(key, context, logIn: logIn)
+    /// - Returns, Throws: as ``RefusedPasswords/check(_:_:logIn:)``.
+    func check(
+        _ ready: Authorization,
+        _ context: CallContext,
+        logIn: () async throws -> Bool
+    ) async throws -> RefusedPasswords.Turn? {
+        guard let key = RefusedPasswords.Key(ready) else { return nil }
+        return try await fetcher.passwords.check(key, context, logIn: logIn)
+    }
+
+    /// The registry has answered what a request was sent with, and not refused that.
+    func heard(_ used: Authorization) {
+        if let key = RefusedPasswords.Key(used) { fetcher.passwords.heard(key) }
     }
 
     /// The registry does not take what a request was sent with, and there is nothing else.

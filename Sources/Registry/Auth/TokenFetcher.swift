@@ -29,21 +29,12 @@ struct TokenFetcher: Sendable {
         guard let header = credential?.basicHeader else {
             return try await fetch(realm, scopes: scopes, credential: credential, context)
         }
-        let key = RefusedPasswords.Key(service: realm, header: header)
-        try await passwords.check(key, context.step(.getToken)) {
-            do {
-                _ = try await fetch(realm, scopes: [], credential: credential, context)
-                return true
-            } catch let error as RegistryError { return error.kind != .unauthorized }
-        }
-        do {
-            let token = try await fetch(realm, scopes: scopes, credential: credential, context)
-            passwords.accepted(key)
-            return token
-        } catch let error as RegistryError where error.kind == .unauthorized {
-            passwords.refused(key, by: error)
-            throw error
-        }
+        return try await passwords.presenting(
+            RefusedPasswords.Key(taker: .service(realm), header: header),
+            context.step(.getToken),
+            logIn: { _ = try await fetch(realm, scopes: [], credential: credential, context) },
+            present: { try await fetch(realm, scopes: scopes, credential: credential, context) }
+        )
     }
 
     /// Asks until there is an answer: all who wait for the token try again together, not each by itself.

@@ -47,9 +47,8 @@ final class HubAPI: Sendable {
             do {
                 return try await ask(url, as: credential, context)
             } catch let error as RegistryError where error.kind == .unauthorized {
-                guard let fresh = try await self.credential(context, refused: credential), fresh != credential else {
-                    throw error
-                }
+                let fresh = try await self.credential(context, refused: credential, isDenial: error.isUnsent)
+                guard let fresh, fresh != credential else { throw error }
                 return try await ask(url, as: fresh, context)
             }
         } catch let error as RegistryError {
@@ -58,8 +57,14 @@ final class HubAPI: Sendable {
         }
     }
 
-    private func credential(_ context: CallContext, refused: Credential? = nil) async throws -> Credential? {
-        try await context.mapping { try await credentials.credential(for: context.location, refused: refused) }
+    private func credential(
+        _ context: CallContext,
+        refused: Credential? = nil,
+        isDenial: Bool = false
+    ) async throws -> Credential? {
+        try await context.mapping {
+            try await credentials.credential(for: context.location, refused: refused, isDenial: isDenial)
+        }
     }
 
     /// Asks with a token, and once more with another when the first has expired.

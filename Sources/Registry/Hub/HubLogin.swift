@@ -10,10 +10,12 @@ final class HubLogin: Sendable {
     private let base: HTTPURL
     /// Kept for the client's life; the API says by a 401 that one has expired.
     private let tokens = SingleFlight<Credential, Secret>()
+    private let passwords: RefusedPasswords
 
     init(_ service: HostClient, base: HTTPURL) {
         self.service = service
         self.base = base
+        passwords = RefusedPasswords(service.retry.timer, timeouts: service.transport.timer)
     }
 
     /// The token for a credential.
@@ -25,11 +27,20 @@ final class HubLogin: Sendable {
         case nil, .identity: return nil
         case .bearer(let token): return token
         case .basic(let user, let password):
-            guard let credential else { return nil }
+            guard let credential, let header = credential.basicHeader else { return nil }
+            let context = context.step(.getToken)
+            let exchange = { try await self.exchange(user: user, password: password, credential, context) }
             return try await tokens.value(
                 for: credential,
                 isGood: { _ in true },
-                fetch: { try await exchange(user: user, password: password, credential, context) }
+                fetch: {
+                    try await passwords.presenting(
+                        RefusedPasswords.Key(taker: .login, header: header),
+                        context,
+                        logIn: { _ = try await exchange() },
+                        present: exchange
+                    )
+                }
             )
         }
     }
@@ -75,7 +86,7 @@ final class HubLogin: Sendable {
         _ context: CallContext,
         accepting accepted: Set<Int>
     ) async throws -> HTTPResponse {
-        var request = HTTPRequest(context: context.step(.getToken), method: .POST, target: .url(base.appending(path)))
+        var request = HTTPRequest(context: context, method: .POST, target: .url(base.appending(path)))
         request.headers = ["Content-Type": "application/json", "Accept": "application/json"]
         request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(form)))
         request.accepted = accepted

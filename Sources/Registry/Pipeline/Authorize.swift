@@ -18,6 +18,8 @@ struct Authorize: HTTPHandler {
         var refusal: HTTPResponse?
         var refusedTokens = 0
         var renewals = 0
+        /// Set while a password is presented alone.
+        var turn: RefusedPasswords.Turn?
     }
 
     func send(_ first: HTTPRequest) async throws -> HTTPResponse {
@@ -25,6 +27,10 @@ struct Authorize: HTTPHandler {
         var round = Round()
         while true {
             var request = first
+            defer {
+                round.turn?.end()
+                round.turn = nil
+            }
             do {
                 request.authorization = try await authorization(for: scope, first, &round)
             } catch let error as RegistryError {
@@ -58,8 +64,9 @@ struct Authorize: HTTPHandler {
             while true {
                 do {
                     let found = try await authorizer.authorization(for: scope, as: credential, request.context)
-                    try await authorizer.check(found, request.context) {
+                    round.turn = try await authorizer.check(found, request.context) {
                         let base = try await askAtBase(request, scope, as: found)
+                        guard RegistryError.isLasting(base.status) else { throw RegistryError(base, request.context) }
                         return base.status != 401 || !base.isHome
                     }
                     return found
@@ -98,8 +105,11 @@ struct Authorize: HTTPHandler {
         _ request: HTTPRequest,
         _ round: inout Round
     ) async throws -> Bool {
-        guard response.isHome else { return false }
         let used = response.authorization
+        if !response.isHome || response.status != 401 && RegistryError.isLasting(response.status) {
+            authorizer.heard(used)
+        }
+        guard response.isHome else { return false }
         switch response.status {
         case 401: return try await goesOn(afterChallenge: response, scope, request, &round)
         case 400 where round.refusedTokens == 0 && saysTokenExpired(response),

@@ -75,7 +75,7 @@ final class HostClient: Sendable {
         let fetcher = TokenFetcher(
             service: tokens,
             refreshTokens: configuration.credentials.refreshTokens,
-            passwords: RefusedPasswords(timer)
+            passwords: RefusedPasswords(timer, timeouts: transport.timer)
         )
         let redirects = FollowRedirects(
             next: transport,

@@ -17,7 +17,7 @@ final class MirrorHealth: Sendable {
     }
 
     let senders: BlobSenders
-    private let first = FirstWord()
+    private let first: FirstWord<RegistryHost>
     private let logger: Logger
     private let timer: Timer
     /// How long a mirror is left out that does not say for how long; `nil` for the rest of a run.
@@ -28,6 +28,7 @@ final class MirrorHealth: Sendable {
         self.logger = logger
         self.rest = rest
         timer = Timer(clock)
+        first = FirstWord(timer)
         senders = BlobSenders(timer: timer, lifetime: rest)
     }
 
@@ -59,7 +60,7 @@ final class MirrorHealth: Sendable {
         _ ask: (Repository) async throws -> Value?
     ) async throws -> Value? {
         let host = mirror.location.host
-        try await first.wait(for: host)
+        _ = try await first.wait(for: host)
         defer { first.leave(host) }
         let now = timer.now()
         guard state.withLock({ $0.standings[host]?.begin(at: now) ?? true }) else { return nil }
