@@ -69,6 +69,33 @@ struct BelievedAbsenceTests {
         }
     }
 
+    @Test("What ends the question at the base is told to each who waits for it of its own repository")
+    func sharedFailure() async throws {
+        try await ScriptedRegistry.with { registry in
+            let gate = Gate()
+            registry.script(
+                RequestMatch("GET", .exactly("/v2/"), times: nil),
+                .all([.redirect(to: "http://127.0.0.1:1/"), .holdHead(gate)])
+            )
+            registry.script(RequestMatch(times: nil), Self.page)
+            try await withClient(retry: RetryPolicy(attempts: 1)) { client async throws in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for name in ["a", "b", "c", "d"] as [RepositoryName] {
+                        let source = client.pull(registry, name)
+                        group.addTask { () async throws in
+                            let error = await #expect(throws: RegistryError.self) { try await source.tags() }
+                            #expect(error?.location == source.location)
+                        }
+                    }
+                    try await registry.waitForRequests { $0.count >= 5 }
+                    for _ in 0..<1000 { await Task.yield() }
+                    gate.open()
+                    try await group.waitForAll()
+                }
+            }
+        }
+    }
+
     @Test("Of a target that is pushed to any 404 is believed")
     func target() async throws {
         try await ScriptedRegistry.with { registry in

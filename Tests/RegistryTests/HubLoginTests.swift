@@ -80,6 +80,31 @@ struct HubLoginTests {
         }
     }
 
+    @Test("A log-in that fails for several repositories at once is told to each of its own")
+    func sharedFailure() async throws {
+        try await ScriptedRegistry.with { registry in
+            let gate = Gate()
+            registry.script(RequestMatch("POST", "/v2/auth", times: nil), .all([.status(403), .holdHead(gate)]))
+            try await withHubClient(registry, environment: user) { client in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for name in ["library/a", "library/b", "library/c", "library/d"] as [RepositoryName] {
+                        let location = RepositoryReference(host: .dockerHub, repository: name)
+                        group.addTask { () async throws in
+                            let error = await #expect(throws: RegistryError.self) {
+                                try await client.hubTags(of: location)
+                            }
+                            #expect(error?.location == location && error?.action == .getToken)
+                        }
+                    }
+                    try await gate.waitForArrivals()
+                    for _ in 0..<1000 { await Task.yield() }
+                    gate.open()
+                    try await group.waitForAll()
+                }
+            }
+        }
+    }
+
     @Test("A token of ours is sent as it is")
     func ownToken() async throws {
         try await ScriptedRegistry.with { registry in

@@ -200,13 +200,15 @@ struct HubTagsTests {
         }
     }
 
-    @Test("An API that cannot be reached is tried by one listing only")
+    @Test("An API that cannot be reached is tried by one listing only, and each is told of its own repository")
     func outage() async throws {
         let registry = try await ScriptedRegistry.with { $0 }
         let clock = TestClock()
         try await withHubClient(registry, clock: clock) { client in
-            for _ in 0..<3 {
-                await #expect(throws: RegistryError.self) { try await client.hubTags(of: .alpine) }
+            for name in ["library/alpine", "library/nginx", "library/redis"] as [RepositoryName] {
+                let location = RepositoryReference(host: .dockerHub, repository: name)
+                let error = await #expect(throws: RegistryError.self) { try await client.hubTags(of: location) }
+                #expect(error?.location == location)
             }
         }
         #expect(clock.sleeps.count == 2)

@@ -151,6 +151,7 @@ final class Authorizer: Sendable {
         let presented = isWithheld ? nil : credential
         let token = try await tokens.value(
             for: TokenKey(service: service, scope: scope, credential: presented),
+            context.step(.getToken),
             isGood: { fetcher.isGood($0) },
             fetch: { try await fetcher.token(service, scopes: scope.parameters, credential: presented, context) }
         )
@@ -250,9 +251,10 @@ extension Authorizer {
     }
 
     /// What the registry answers at its base: asked once for all requests, and again after a while where it gave no challenge.
-    func base(_ ask: () async throws -> HTTPResponse) async throws -> HTTPResponse {
+    func base(_ context: CallContext, _ ask: () async throws -> HTTPResponse) async throws -> HTTPResponse {
         try await bases.value(
             for: host,
+            context,
             isGood: { $0.answer.status == 401 || $0.answer.status == 200 && now - $0.at < Self.openness },
             fetch: { (try await ask(), now) }
         ).answer

@@ -60,6 +60,7 @@ final class GuestTokens: Sendable {
         do {
             return try await tokens.value(
                 for: pass,
+                context.step(.getToken),
                 isGood: { fetcher.isGood($0) },
                 fetch: { try await fetcher.token(pass.service, scopes: pass.scopes, credential: nil, context) }
             )

@@ -116,7 +116,7 @@ final class RefusedPasswords: Sendable {
         let (others, location) = (doubt.repositories, context.location)
         if others.count < key.enough, !others.contains(location) { return }
         if doubt.end.map({ timer.now() >= $0 }) ?? true {
-            let isTaken = try await logins.value(for: key) {
+            let isTaken = try await logins.value(for: key, context) {
                 let isTaken = try await logIn()
                 settle(key, isTaken)
                 return isTaken
@@ -156,8 +156,7 @@ final class RefusedPasswords: Sendable {
 
     /// A refusal about what was not sent for it.
     private static func unsent(_ refusal: RegistryError, _ context: CallContext) -> RegistryError {
-        var error = refusal
-        (error.action, error.location) = (context.action, context.location)
+        var error = context.sharing(refusal)
         (error.isUnsent, error.tries) = (true, nil)
         return error
     }

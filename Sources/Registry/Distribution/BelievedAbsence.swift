@@ -68,7 +68,7 @@ final class BelievedAbsence: HTTPHandler {
 
     private func isRegistry(_ request: HTTPRequest) async throws -> Bool {
         guard isThereUntil.withLock({ $0 }) <= timer.now() else { return true }
-        return try await answers.value(for: request.lane) {
+        return try await answers.value(for: request.lane, request.context) {
             var question = HTTPRequest(context: request.context, method: .GET, target: .path(""))
             question.lane = request.lane
             let isThere = Self.isRegistrys(try await next.send(question))

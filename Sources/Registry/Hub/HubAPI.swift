@@ -41,7 +41,7 @@ final class HubAPI: Sendable {
     /// - Returns: `nil` when it is not there.
     /// - Throws: ``RegistryError``, `CancellationError`.
     func page(at url: HTTPURL, _ context: CallContext) async throws -> HubPage? {
-        if let outage = outage.withLock(\.self) { throw outage }
+        if let outage = outage.withLock(\.self) { throw context.sharing(outage) }
         do {
             let credential = try await self.credential(context)
             do {

@@ -32,6 +32,7 @@ final class HubLogin: Sendable {
             let exchange = { try await self.exchange(user: user, password: password, credential, context) }
             return try await tokens.value(
                 for: credential,
+                context,
                 isGood: { _ in true },
                 fetch: {
                     try await passwords.presenting(

@@ -167,7 +167,7 @@ struct Authorize: HTTPHandler {
         guard used.credential != nil || response.status == 401, used.header == nil,
             response.header("WWW-Authenticate") == nil
         else { return false }
-        let base = try await authorizer.base { try await askAtBase(request, scope) }
+        let base = try await authorizer.base(request.context) { try await askAtBase(request, scope) }
         guard base.status == 401, base.isHome else { return false }
         return try await request.context.mapping { try authorizer.learn(base, for: scope, used: used) }
     }

@@ -1,3 +1,4 @@
+import Concurrency
 import OCI
 
 /// What is being done and where, which every error says, and the tries that are left for it.
@@ -32,6 +33,13 @@ struct CallContext: Sendable {
         RegistryError(kind: kind, action: action, location: location, status: status, detail: detail, cause: cause)
     }
 
+    /// What has failed for somebody else, told as the failure of this operation, which needed the same.
+    func sharing(_ error: RegistryError) -> RegistryError {
+        var error = error
+        (error.action, error.location) = (action, location)
+        return error
+    }
+
     /// An answer that is none: worth one more try, as proxies and services that are starting up say odd things.
     func notUnderstood(_ response: HTTPResponse, _ detail: String) -> RegistryError {
         var error = error(
@@ -63,5 +71,21 @@ struct CallContext: Sendable {
         } catch let failure as CredentialError {
             throw error(.configuration, failure.description, cause: failure)
         }
+    }
+}
+
+extension SingleFlight {
+    /// The value for a key that several operations may need at once; what fails is told to each as its own failure.
+    ///
+    /// - Throws: what the fetch throws, a ``RegistryError`` as one of `context`; `CancellationError`.
+    func value(
+        for key: Key,
+        _ context: CallContext,
+        isGood: (Value) -> Bool = { _ in false },
+        fetch: () async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await value(for: key, isGood: isGood, fetch: fetch)
+        } catch let error as RegistryError { throw context.sharing(error) }
     }
 }
