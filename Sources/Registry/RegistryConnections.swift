@@ -12,6 +12,16 @@ package final class RegistryConnections: Sendable {
         let oneConnection: OneConnection
     }
 
+    /// Who asks a registry.
+    private struct Party: Hashable {
+        let host: RegistryHost
+        let credentials: ObjectIdentifier
+    }
+
+    private struct Kept {
+        weak var memory: AuthorizerMemory?
+    }
+
     /// For how long it is remembered that several connections bring nothing for one blob, or that a host wants few requests:
     /// who serves for months must forget.
     private static let memory = Duration.seconds(3600)
@@ -20,6 +30,8 @@ package final class RegistryConnections: Sendable {
     let trust: TrustStore
     private let configuration: RegistryConfiguration
     private let places = Mutex<[RegistryHost: Places]>([:])
+    /// For as long as a client uses it.
+    private let memories = Mutex<[Party: Kept]>([:])
 
     private init(_ configuration: RegistryConfiguration) throws {
         self.configuration = configuration
@@ -50,6 +62,18 @@ package final class RegistryConnections: Sendable {
         guard other.hosts == configuration.hosts else { return }
         other.connections = self
         other.leavesRoom = true
+    }
+
+    /// What clients with the same credentials know of a registry.
+    func memory(of host: RegistryHost, for client: RegistryConfiguration) -> AuthorizerMemory {
+        memories.withLock { memories in
+            let party = Party(host: host, credentials: client.credentials.identity)
+            if let memory = memories[party]?.memory { return memory }
+            let memory = AuthorizerMemory(client)
+            memories = memories.filter { $0.value.memory != nil }
+            memories[party] = Kept(memory: memory)
+            return memory
+        }
     }
 
     func places(at host: RegistryHost) -> Places {

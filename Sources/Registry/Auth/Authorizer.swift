@@ -7,40 +7,19 @@ import Synchronization
 /// Learns from the first challenge; from then on requests for any of its repositories carry their authorization from
 /// the start.
 final class Authorizer: Sendable {
-    private struct TokenKey: Hashable {
-        let service: TokenService
-        let scope: Scope
-        let credential: Credential?
-    }
-
-    private struct State {
-        var learnt = LearntChallenges()
-        var roles = TokenRoles()
-    }
-
     /// So long nobody asks a registry again that has wanted to know nothing of who we are.
     private static let openness = Duration.seconds(5)
 
     private let host: RegistryHost
     /// Under whose name credentials are looked for.
     private let account: RegistryHost
-    private let credentials: CredentialStore
     private let realms: [RegistryHost]
     private let fetcher: TokenFetcher
-    private let state = Mutex(State())
-    private let tokens = SingleFlight<TokenKey, Token>()
-    private let bases = SingleFlight<RegistryHost, (answer: HTTPResponse, at: Duration)>()
+    private var memory: AuthorizerMemory { fetcher.memory }
 
-    init(
-        host: RegistryHost,
-        account: RegistryHost,
-        credentials: CredentialStore,
-        realms: [RegistryHost],
-        fetcher: TokenFetcher
-    ) {
+    init(host: RegistryHost, account: RegistryHost, realms: [RegistryHost], fetcher: TokenFetcher) {
         self.host = host
         self.account = account
-        self.credentials = credentials
         self.realms = realms
         self.fetcher = fetcher
     }
@@ -56,7 +35,7 @@ final class Authorizer: Sendable {
         isDenial: Bool = false
     ) async throws -> Credential? {
         let place = RepositoryReference(host: account, repository: scope.repository)
-        return try await credentials.credential(
+        return try await memory.credentials.credential(
             for: place,
             refused: refused,
             isAnonymousRefused: isAnonymousRefused,
@@ -82,7 +61,7 @@ final class Authorizer: Sendable {
                 "the token for \(account) has characters that no token can have, such as a line's end"
             )
         }
-        let (own, other, wanted) = state.withLock {
+        let (own, other, wanted) = memory.state.withLock {
             ($0.learnt.own(scope), $0.learnt.last, $0.learnt.wanted(scope))
         }
         switch own ?? other {
@@ -96,10 +75,10 @@ final class Authorizer: Sendable {
             } catch let error as RegistryError {
                 // Registries get other services, or do without.
                 let isRefused = error.isRefusalOfToken
-                let isDoubted = state.withLock {
+                let isDoubted = memory.state.withLock {
                     $0.learnt.doubt(.bearer(service), for: scope, isRefused: isRefused, at: now)
                 }
-                if isDoubted { bases.forgetAll() }
+                if isDoubted { memory.bases.forgetAll() }
                 // What another repository's service refuses may be another's to give: the registry is asked first.
                 guard own == nil, isRefused else { throw error }
                 return authorization
@@ -108,7 +87,7 @@ final class Authorizer: Sendable {
         return authorization
     }
 
-    private var now: Duration { fetcher.now }
+    private var now: Duration { memory.timer.now() }
 
     private func basicHeader(_ credential: Credential?) -> Secret? {
         (credential?.token(as: .password, at: account) ?? credential)?.basicHeader
@@ -124,16 +103,16 @@ final class Authorizer: Sendable {
             return try await fill(&authorization, service, scope, as: authorization.credential, context)
         }
         var refusal: RegistryError?
-        for role in state.withLock({ $0.roles.choices(for: credential, scope, at: now) }) {
+        for role in memory.state.withLock({ $0.roles.choices(for: credential, scope, at: now) }) {
             guard let presented = credential.token(as: role, at: account), role != .ready else {
                 authorization.header = Secret("Bearer \(ready.revealed)")
                 return
             }
             do {
                 try await fill(&authorization, service, scope, as: presented, context)
-                return state.withLock { $0.roles.worked(role, of: credential) }
+                return memory.state.withLock { $0.roles.worked(role, of: credential) }
             } catch let error as RegistryError where error.isRefusalOfToken {
-                state.withLock { $0.roles.failed(role, of: credential, for: scope, at: now) }
+                memory.state.withLock { $0.roles.failed(role, of: credential, for: scope, at: now) }
                 refusal = error
             }
         }
@@ -149,8 +128,8 @@ final class Authorizer: Sendable {
     ) async throws {
         let isWithheld = credential != nil && !service.maySeeCredentials
         let presented = isWithheld ? nil : credential
-        let token = try await tokens.value(
-            for: TokenKey(service: service, scope: scope, credential: presented),
+        let token = try await memory.tokens.value(
+            for: AuthorizerMemory.TokenKey(service: service, scope: scope, credential: presented),
             context.step(.getToken),
             isGood: { fetcher.isGood($0) },
             fetch: { try await fetcher.token(service, scopes: scope.parameters, credential: presented, context) }
@@ -180,7 +159,7 @@ extension Authorizer {
             }
         }
         guard takesPassword else { return false }
-        let wasBasic = state.withLock { $0.learnt.learn(.basic, for: scope, at: now) } == .basic
+        let wasBasic = memory.state.withLock { $0.learnt.learn(.basic, for: scope, at: now) } == .basic
         return !(wasBasic && used.header != nil) && used.credential?.isReadyToken != true
     }
 
@@ -189,7 +168,7 @@ extension Authorizer {
         // Only who says that the token was good, but not enough, means the actions that it names.
         let isTooLittle = used.token != nil && challenge.parameters["error"] == "insufficient_scope"
         let asked = challenge.parameters["scope"]
-        state.withLock { state in
+        memory.state.withLock { state in
             _ = state.learnt.learn(.bearer(service), for: scope, at: now)
             let wider = asked.flatMap { scope.merged(with: $0) ?? (isTooLittle ? scope.widened(by: $0) : nil) }
             if let wider { state.learnt.widen(scope, to: wider) }
@@ -197,7 +176,7 @@ extension Authorizer {
         if forgets(used, of: service) { return true }
         if let credential = used.readyToken {
             // It is no ready one, at least not for this.
-            return state.withLock { state in
+            return memory.state.withLock { state in
                 state.roles.failed(.ready, of: credential, for: scope, at: now)
                 return state.roles.hasMore(for: credential, scope, at: now)
             }
@@ -209,14 +188,15 @@ extension Authorizer {
     ///
     /// - Returns: whether it was sent with one.
     func forgets(_ used: Authorization, for scope: Scope) -> Bool {
-        let scheme = state.withLock { $0.learnt.own(scope) ?? $0.learnt.last }
+        let scheme = memory.state.withLock { $0.learnt.own(scope) ?? $0.learnt.last }
         guard case .bearer(let service) = scheme else { return false }
         return forgets(used, of: service)
     }
 
     private func forgets(_ used: Authorization, of service: TokenService) -> Bool {
         guard let token = used.token, let scope = used.scope else { return false }
-        tokens.forget(TokenKey(service: service, scope: scope, credential: used.credential)) { $0 == token }
+        let key = AuthorizerMemory.TokenKey(service: service, scope: scope, credential: used.credential)
+        memory.tokens.forget(key) { $0 == token }
         return true
     }
 
@@ -229,30 +209,30 @@ extension Authorizer {
         logIn: () async throws -> Bool
     ) async throws -> RefusedPasswords.Turn? {
         guard let key = RefusedPasswords.Key(ready) else { return nil }
-        return try await fetcher.passwords.check(key, context, logIn: logIn)
+        return try await memory.passwords.check(key, context, logIn: logIn)
     }
 
     /// The registry has answered what a request was sent with, and not refused that.
     func heard(_ used: Authorization) {
-        if let key = RefusedPasswords.Key(used) { fetcher.passwords.heard(key) }
+        if let key = RefusedPasswords.Key(used) { memory.passwords.heard(key) }
     }
 
     /// The registry does not take what a request was sent with, and there is nothing else.
     func refused(_ response: HTTPResponse, _ context: CallContext) {
         guard let key = RefusedPasswords.Key(response.authorization) else { return }
-        fetcher.passwords.refused(key, by: RegistryError(response, context))
+        memory.passwords.refused(key, by: RegistryError(response, context))
     }
 
     /// The registry has taken what a request was sent with.
     func accepted(_ used: Authorization) {
-        if let key = RefusedPasswords.Key(used) { fetcher.passwords.accepted(key) }
+        if let key = RefusedPasswords.Key(used) { memory.passwords.accepted(key) }
         guard let credential = used.readyToken else { return }
-        state.withLock { $0.roles.worked(.ready, of: credential) }
+        memory.state.withLock { $0.roles.worked(.ready, of: credential) }
     }
 
     /// What the registry answers at its base: asked once for all requests, and again after a while where it gave no challenge.
     func base(_ context: CallContext, _ ask: () async throws -> HTTPResponse) async throws -> HTTPResponse {
-        try await bases.value(
+        try await memory.bases.value(
             for: host,
             context,
             isGood: { $0.answer.status == 401 || $0.answer.status == 200 && now - $0.at < Self.openness },
@@ -268,7 +248,7 @@ extension Authorizer {
         guard used.token != nil else { return false }
         let asked = response.challenges.lazy.filter { $0.scheme == "bearer" }.compactMap { $0.parameters["scope"] }
             .first
-        return state.withLock { state in
+        return memory.state.withLock { state in
             if let known = state.learnt.wider(scope) { return known != scope && known != used.scope }
             guard let widened = asked.flatMap({ scope.widened(by: $0) }) else { return false }
             state.learnt.widen(scope, to: widened)
@@ -278,7 +258,7 @@ extension Authorizer {
 
     /// Asks for no more than usual again, because more was of no use.
     func narrow(_ scope: Scope) {
-        state.withLock { if $0.learnt.wider(scope) != nil { $0.learnt.widen(scope, to: scope) } }
+        memory.state.withLock { if $0.learnt.wider(scope) != nil { $0.learnt.widen(scope, to: scope) } }
     }
 
 }

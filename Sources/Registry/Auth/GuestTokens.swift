@@ -9,22 +9,27 @@ import Synchronization
 /// there: they are for the registry that was asked.
 final class GuestTokens: Sendable {
     /// Where something is asked for, and what.
-    private struct Place: Hashable {
+    fileprivate struct Place: Hashable {
         let origin: Origin
         let scope: Scope
     }
 
-    private struct Pass: Hashable {
+    fileprivate struct Pass: Hashable {
         let service: TokenService
         let scopes: [String]
+    }
+
+    /// What clients that share connections have been given.
+    final class Memory: Sendable {
+        fileprivate let tokens = SingleFlight<Pass, Token>()
+        fileprivate let passes = Mutex<[Place: Pass]>([:])
     }
 
     /// How many places are remembered: whoever serves others for months is led to ever new ones.
     private static let capacity = 4096
 
     private let fetcher: TokenFetcher
-    private let tokens = SingleFlight<Pass, Token>()
-    private let passes = Mutex<[Place: Pass]>([:])
+    private var memory: Memory { fetcher.memory.guests }
 
     init(_ fetcher: TokenFetcher) {
         self.fetcher = fetcher
@@ -33,7 +38,7 @@ final class GuestTokens: Sendable {
     /// A token for a place that has asked for one before.
     func token(for request: HTTPRequest, at url: HTTPURL) async throws -> Token? {
         guard let scope = request.scope,
-            let pass = passes.withLock({ $0[Place(origin: url.origin, scope: scope)] })
+            let pass = memory.passes.withLock({ $0[Place(origin: url.origin, scope: scope)] })
         else { return nil }
         return try await token(pass, request.context)
     }
@@ -47,9 +52,9 @@ final class GuestTokens: Sendable {
         let service = try await request.context.mapping { try TokenService(challenge, at: response.url) }
         let asked = challenge.parameters["scope"].map { Scope.entries(of: $0) } ?? []
         let pass = Pass(service: service, scopes: asked.isEmpty ? scope.parameters : asked)
-        tokens.forget(pass) { $0 == refused }
+        memory.tokens.forget(pass) { $0 == refused }
         guard let token = try await token(pass, request.context) else { return nil }
-        passes.withLock { passes in
+        memory.passes.withLock { passes in
             if passes.count >= Self.capacity { passes.removeAll() }
             passes[Place(origin: response.url.origin, scope: scope)] = pass
         }
@@ -58,7 +63,7 @@ final class GuestTokens: Sendable {
 
     private func token(_ pass: Pass, _ context: CallContext) async throws -> Token? {
         do {
-            return try await tokens.value(
+            return try await memory.tokens.value(
                 for: pass,
                 context.step(.getToken),
                 isGood: { fetcher.isGood($0) },

@@ -8,11 +8,10 @@ import OCI
 /// The distribution project's token specification; OAuth2 with a refresh token where that is what we have.
 struct TokenFetcher: Sendable {
     let service: HostClient
-    let refreshTokens: RefreshTokens
-    let passwords: RefusedPasswords
+    let memory: AuthorizerMemory
 
     /// The time by which tokens are renewed.
-    var now: Duration { service.retry.timer.now() }
+    var now: Duration { memory.timer.now() }
 
     /// Whether a token need not be asked for anew yet.
     func isGood(_ token: Token) -> Bool { now < token.renewal }
@@ -29,7 +28,7 @@ struct TokenFetcher: Sendable {
         guard let header = credential?.basicHeader else {
             return try await fetch(realm, scopes: scopes, credential: credential, context)
         }
-        return try await passwords.presenting(
+        return try await memory.passwords.presenting(
             RefusedPasswords.Key(taker: .service(realm), header: header),
             context.step(.getToken),
             logIn: { _ = try await fetch(realm, scopes: [], credential: credential, context) },
@@ -48,7 +47,7 @@ struct TokenFetcher: Sendable {
         guard let credential, case .identity(let secret) = credential.kind else {
             return try await token(Self.request(realm, scopes, credential, context), realm)
         }
-        return try await refreshTokens.exchanging(secret, at: realm) { secret in
+        return try await memory.credentials.refreshTokens.exchanging(secret, at: realm) { secret in
             let presented = Credential(kind: .identity(secret), source: credential.source)
             var request = Self.request(realm, [], presented, context)
             request.method = .POST

@@ -14,6 +14,8 @@ package struct CredentialStore: Sendable {
     private let timer: Timer
     private let configurations = SingleFlight<String, DockerConfiguration?>()
     private let answers = SingleFlight<ProgramCall, ProgramAnswer>()
+    /// Which one it is, for whoever keeps what it has led to.
+    var identity: ObjectIdentifier { ObjectIdentifier(answers) }
     /// What has taken the place of refresh tokens that are kept there.
     let refreshTokens = RefreshTokens.ofProcess
 

@@ -72,11 +72,8 @@ final class HostClient: Sendable {
             stack: FollowRedirects(next: transport, freedom: .none)
         )
         let timer = Timer(configuration.clock)
-        let fetcher = TokenFetcher(
-            service: tokens,
-            refreshTokens: configuration.credentials.refreshTokens,
-            passwords: RefusedPasswords(timer, timeouts: transport.timer)
-        )
+        let memory = configuration.connections?.memory(of: host, for: configuration) ?? AuthorizerMemory(configuration)
+        let fetcher = TokenFetcher(service: tokens, memory: memory)
         let redirects = FollowRedirects(
             next: transport,
             freedom: .full,
@@ -87,7 +84,6 @@ final class HostClient: Sendable {
         let authorizer = Authorizer(
             host: host,
             account: endpoint.account(of: host),
-            credentials: configuration.credentials,
             realms: settings?.authRealms ?? [],
             fetcher: fetcher
         )
