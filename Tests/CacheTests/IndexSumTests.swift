@@ -72,45 +72,6 @@ struct IndexSumTests {
         }
     }
 
-    @Test(
-        "An older index that is put back beside newer blobs forgets no name, whatever comes with it",
-        arguments: ["alone", "with its sum", "without a sum"]
-    )
-    func older(_ way: String) async throws {
-        try await withStored { timed in
-            let files = ["\(timed.path)/index.sqlite", sum(timed)]
-            let former = try files.map(contents)
-            try await timed.open { try await NamesTests.store(image, in: $0, as: "newer", of: "a") }
-            for (file, content) in zip(files, former).prefix(way == "with its sum" ? 2 : 1) {
-                try remove(file)
-                try write(content, to: file)
-            }
-            if way == "without a sum" { try remove(sum(timed)) }
-            for _ in 1...2 {
-                try await timed.open { cache async throws in
-                    let tags = try await cache.names.tags(of: RepositoryReference("a")).map { "\($0.0)" }
-                    #expect(Set(tags) == ["stable", "newer"])
-                }
-                let aside = try names("\(timed.path)/quarantine").filter { $0.hasPrefix("index.sqlite.") }
-                #expect(aside.count == 1, "it is made again once")
-            }
-        }
-    }
-
-    @Test(
-        "What has the name of a newer backup and is none of this index is no reason to make it again",
-        arguments: [false, true]
-    )
-    func foreignBackup(isIndex: Bool) async throws {
-        try await withStored { timed in
-            let copy = "\(timed.path)/backup/index-7.sqlite"
-            try write(isIndex ? contents("\(timed.path)/index.sqlite") : ByteBuffer(string: "no index"), to: copy)
-            try await timed.open { cache async throws in
-                #expect(try await cache.recovery.restoration() == nil)
-            }
-        }
-    }
-
     @Test("A damaged sum says nothing")
     func damagedSum() async throws {
         try await withStored { timed in
@@ -171,7 +132,7 @@ struct IndexSumTests {
             other?.unlock()
             first.unlock()
             try await timed.open { _ async throws in #expect(try !files.hasSum()) }
-            #expect(try files.hasSum() && !files.isAltered())
+            #expect(try files.hasSum() && files.alteration() == nil)
         }
     }
 
@@ -203,11 +164,23 @@ struct IndexSumTests {
             let file = try Directory(path: path).openFile("a", flags: O_RDWR)
             let sum = try IndexSum(of: file)
             #expect(sum.chunks.count == 3)
-            #expect(try sum.allows(file))
+            #expect(try sum.alteration(of: file) == nil)
             try file.truncate(to: (3 << 20) - 1)
-            #expect(try !sum.allows(file))
+            #expect(try sum.alteration(of: file) == .damaged)
             try file.truncate(to: 0)
-            #expect(try !sum.allows(file))
+            #expect(try sum.alteration(of: file) == .damaged)
+        }
+    }
+    @Test("A file that has seen fewer transactions is an older one, and with more it is another program's")
+    func transactions() async throws {
+        try await TemporaryDirectory.with { path in
+            try write(ByteBuffer(repeating: 0, count: 100), to: "\(path)/a")
+            let file = try Directory(path: path).openFile("a", flags: O_RDWR)
+            let sum = try IndexSum(of: file)
+            for (count, alteration) in [(UInt32.max, IndexSum.Alteration.older), (1, nil), (0, nil)] {
+                try file.write(ByteBuffer(integer: count), at: 24)
+                #expect(try sum.alteration(of: file) == alteration)
+            }
         }
     }
 }

@@ -64,18 +64,18 @@ extension IndexFiles {
         return !sum.isRegular || sum.size > 0
     }
 
-    /// Whether the index is not what the last process left; only with the store's lock alone.
-    func isAltered() throws(CacheError) -> Bool {
+    /// Whether the index is what the last process left, and what it is if not; only with the store's lock alone.
+    func alteration() throws(CacheError) -> IndexSum.Alteration? {
         do throws(SystemError) {
             // With a journal the file is not what counts, until SQLite has rolled it back.
-            if let journal = try root.status("\(CacheIndex.fileName)-journal"), journal.size > 0 { return false }
+            if let journal = try root.status("\(CacheIndex.fileName)-journal"), journal.size > 0 { return nil }
             guard try root.status(CacheIndex.fileName) != nil,
                 // Something else of that name says nothing.
                 try root.status(IndexSum.fileName)?.isRegular == true,
                 let text = try root.contents(IndexSum.fileName, limit: 16 << 20),
                 let sum = IndexSum(String(buffer: text))
-            else { return false }
-            return try !sum.allows(root.openFile(CacheIndex.fileName, flags: O_RDONLY))
+            else { return nil }
+            return try sum.alteration(of: root.openFile(CacheIndex.fileName, flags: O_RDONLY))
         } catch {
             throw CacheError(error, "read the index", path: path)
         }

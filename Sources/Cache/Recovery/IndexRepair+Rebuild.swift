@@ -12,8 +12,8 @@ extension IndexRepair {
     /// then moves it there.
     ///
     /// Blobs are taken over by their names, unverified; manifests are hashed and read. A stopped rebuild leaves nothing
-    /// that counts. `former` are the names that the index had, as far as it could still be read.
-    func rebuild(former: Set<ImageReference>) throws {
+    /// that counts.
+    func rebuild(_ former: Former) throws {
         for suffix in ["", "-journal"] { try directory.root.remove(Self.scratchName + suffix) }
         let scratchPath = "\(directory.path)/\(Self.scratchName)"
         // Not by SQLite, which does not tell what keeps it from making a file.
@@ -21,6 +21,8 @@ extension IndexRepair {
         let backup = try backups.restore(into: scratchPath, of: directory)
         let scratch = try CacheIndex(path: scratchPath)
         try scratch.migrate(by: configuration.version)
+        // What an older index names in addition was removed since.
+        let former = try former.isOlder(than: scratch) ? Former() : former
         // Also where it could not be used: it holds nothing that this index is to be replaced for.
         if let newest = try backups.copies().first { try scratch.note(backup: newest.number) }
         let blobs = try directory.blobs.all().compactMap {
@@ -30,7 +32,7 @@ extension IndexRepair {
         if backup != nil || !blobs.isEmpty || !layout.tags.isEmpty {
             let met = try fill(scratch, blobs, try preferred(layout.tags, over: backup))
             try scratch.write { try $0.foreignEntries.replace(with: layout.keptDigests) }
-            let losses = try losses(scratch, met, layout, former: former.union(layout.tags.map(\.reference)))
+            let losses = try losses(scratch, met, layout, former: former.names.union(layout.tags.map(\.reference)))
             try tell(losses, scratch, backup, blobs.count)
         }
         try scratch.close()

@@ -17,30 +17,30 @@ struct IndexRepair: Sendable {
         if try files.check() {
             try check()
         } else {
-            try rebuild(former: [])
+            try rebuild(Former())
         }
         try files.clearSuspicion()
     }
 
     private func check() throws {
-        var former: Set<ImageReference> = []
+        var former = Former()
         // Compared before SQLite opens it.
-        var isAltered = try files.isAltered()
+        var alteration = try files.alteration()
         do {
             let index = try CacheIndex(path: files.path)
             defer { try? index.close() }
-            if !isAltered { isAltered = try backups.areAhead(of: index, of: directory) }
-            if try !isAltered && !files.isCondemned() && isSound(index) { return }
-            former = Self.readableNames(in: index)
+            if try alteration == nil && backups.areAhead(of: index, of: directory) { alteration = .older }
+            if try alteration == nil && !files.isCondemned() && isSound(index) { return }
+            former = Former(readableIn: index)
         } catch let error as CacheError where error.kind == .damagedIndex {
             configuration.logger.debug("the index is unusable", metadata: ["error": "\(error)"])
         }
         let time = try moveAside([CacheIndex.fileName, "\(CacheIndex.fileName)-journal"])
         configuration.logger.warning(
-            "the index \(isAltered ? "was damaged or an older one put back" : "was damaged"); it is rebuilt from its backup, the blobs and index.json",
+            "\(alteration == .older ? "an older index was put back" : "the index was damaged"); it is rebuilt from its backup, the blobs and index.json",
             metadata: ["aside": "\(directory.quarantine.path)/\(CacheIndex.fileName).\(time)"]
         )
-        try rebuild(former: former)
+        try rebuild(former)
     }
 
     /// Checks as much as there is reason for, and notes that it need not be done again.
@@ -85,19 +85,35 @@ struct IndexRepair: Sendable {
 }
 
 extension IndexRepair {
-    /// The tags' names in a database that may be damaged, as far as they can be read; only good for telling.
-    static func readableNames(in index: CacheIndex) -> Set<ImageReference> {
-        var names: Set<ImageReference> = []
-        try? index.read { db in
-            let rows = try Row.fetchCursor(db, sql: "SELECT * FROM names NOT INDEXED")
-            while let row = try rows.next() {
-                guard let host: String = row["host"], let repository: String = row["repository"],
-                    let tag: String = row["reference"], !tag.contains(":"),
-                    row["is_whole"] as Int64? != 0, let name = try? ImageReference("\(host)/\(repository):\(tag)")
-                else { continue }
-                names.insert(name)
+    /// What an index held that is replaced, as far as it could be read; only good for telling.
+    struct Former {
+        private(set) var names: Set<ImageReference> = []
+        /// The number of its last backup; `nil` where it could not be read.
+        private(set) var backupNumber: Int?
+
+        /// There was none, or nothing of it can be read.
+        init() {}
+
+        init(readableIn index: CacheIndex) {
+            do {
+                backupNumber = try index.backupNumber() ?? 0
+            } catch {}
+            try? index.read { db in
+                let rows = try Row.fetchCursor(db, sql: "SELECT * FROM names NOT INDEXED")
+                while let row = try rows.next() {
+                    guard let host: String = row["host"], let repository: String = row["repository"],
+                        let tag: String = row["reference"], !tag.contains(":"),
+                        row["is_whole"] as Int64? != 0, let name = try? ImageReference("\(host)/\(repository):\(tag)")
+                    else { continue }
+                    names.insert(name)
+                }
             }
         }
-        return names
+
+        /// Whether an index, made from a backup, knows what has become since of all that this one held.
+        func isOlder(than restored: CacheIndex) throws(CacheError) -> Bool {
+            guard let backupNumber, let number = try restored.backupNumber() else { return false }
+            return backupNumber < number
+        }
     }
 }

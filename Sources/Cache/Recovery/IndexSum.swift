@@ -49,18 +49,25 @@ struct IndexSum: Hashable, Sendable {
         return body + Self.digest(of: body[...]).hex + "\n"
     }
 
-    /// Whether a file is what it was, or has been written by another program since.
+    /// What a file is that is not what was written last.
+    enum Alteration {
+        case damaged
+        /// A copy of earlier, which somebody has put back.
+        case older
+    }
+
+    /// - Returns: `nil` for a file that is what it was, or has been written by another program since.
     ///
     /// All of a file up to 64 MiB is compared, and as much of a larger one, the first part always.
-    func allows(_ file: OpenFile) throws(SystemError) -> Bool {
-        guard let now = try Self.transactions(in: file) else { return false }
+    func alteration(of file: OpenFile) throws(SystemError) -> Alteration? {
+        guard let now = try Self.transactions(in: file) else { return .damaged }
         // The count begins again behind the highest.
-        guard now == transactions else { return Int32(bitPattern: now &- transactions) > 0 }
-        guard try file.length() == size else { return false }
+        guard now == transactions else { return Int32(bitPattern: now &- transactions) > 0 ? nil : .older }
+        guard try file.length() == size else { return .damaged }
         for number in [0] + (1..<max(1, chunks.count)).shuffled().prefix(Self.comparedChunks - 1) {
-            guard try Self.digest(of: number, in: file) == chunks[number] else { return false }
+            guard try Self.digest(of: number, in: file) == chunks[number] else { return .damaged }
         }
-        return true
+        return nil
     }
 }
 

@@ -26,7 +26,7 @@ struct ReadOnlyOpening: Sendable {
         // Also as a sign to writers that somebody reads, where that is possible.
         let lock = try? directory.locks.openFile("store", flags: O_RDONLY)
         let index = try await blocking {
-            if let lock, try lock.tryLock(.exclusive), try IndexFiles(directory: directory).isAltered() {
+            if let lock, try lock.tryLock(.exclusive), try IndexFiles(directory: directory).alteration() != nil {
                 throw Self.refusal(.damagedIndex, directory, "its index is not what was written; \(Self.repair)")
             }
             return try Self.readableIndex(directory)

@@ -1,0 +1,94 @@
+import CacheSupport
+import Glibc
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+@testable import Cache
+
+/// An index of earlier that is put back beside what came since.
+@Suite(.timeLimit(.minutes(10)))
+struct OlderIndexTests {
+    private let image = SampleImage.image(layers: [.init(seed: 912, size: 5000)])
+
+    private func withStored(_ body: (TimedCache) async throws -> Void) async throws {
+        try await TimedCache.with { timed in
+            try await store("stable", in: timed)
+            try await body(timed)
+        }
+    }
+
+    private func store(_ tag: String, in timed: TimedCache) async throws {
+        try await timed.open { try await NamesTests.store(image, in: $0, as: tag, of: "a") }
+    }
+
+    private func tags(_ timed: TimedCache) async throws -> Set<String> {
+        try await timed.open { cache async throws in
+            Set(try await cache.names.tags(of: RepositoryReference("a")).map { "\($0.0)" })
+        }
+    }
+
+    private func sum(_ timed: TimedCache) -> String { "\(timed.path)/\(IndexSum.fileName)" }
+
+    /// - Returns: what puts the index, and its sum with it, back as they are now.
+    private func puttingBack(_ timed: TimedCache, withSum: Bool = true) throws -> () throws -> Void {
+        let files = try ["\(timed.path)/index.sqlite", sum(timed)].map { ($0, try contents($0)) }
+        return {
+            for (file, content) in files.prefix(withSum ? 2 : 1) {
+                try remove(file)
+                try write(content, to: file)
+            }
+        }
+    }
+
+    @Test(
+        "An older index that is put back beside newer blobs forgets no name, whatever comes with it",
+        arguments: ["alone", "with its sum", "without a sum"]
+    )
+    func older(_ way: String) async throws {
+        try await withStored { timed in
+            let putBack = try puttingBack(timed, withSum: way == "with its sum")
+            try await store("newer", in: timed)
+            try putBack()
+            if way == "without a sum" { try remove(sum(timed)) }
+            for _ in 1...2 {
+                #expect(try await tags(timed) == ["stable", "newer"])
+                let aside = try names("\(timed.path)/quarantine").filter { $0.hasPrefix("index.sqlite.") }
+                #expect(aside.count == 1, "it is made again once")
+            }
+        }
+    }
+
+    @Test(
+        "What has the name of a newer backup and is none of this index is no reason to make it again",
+        arguments: [false, true]
+    )
+    func foreignBackup(isIndex: Bool) async throws {
+        try await withStored { timed in
+            let copy = "\(timed.path)/backup/index-7.sqlite"
+            try write(isIndex ? contents("\(timed.path)/index.sqlite") : ByteBuffer(string: "no index"), to: copy)
+            try await timed.open { cache async throws in
+                #expect(try await cache.recovery.restoration() == nil)
+            }
+        }
+    }
+
+    @Test("A name that was removed before an older index was put back is not lost")
+    func removedBefore() async throws {
+        try await withStored { timed in
+            let putBack = try puttingBack(timed)
+            try await timed.open { cache async throws in
+                #expect(try await cache.names.remove("stable", of: RepositoryReference("a")))
+                try await NamesTests.store(image, in: cache, as: "newer", of: "a")
+                try await cache.writeLayout()
+            }
+            try putBack()
+            #expect(try await tags(timed) == ["newer"])
+            try await timed.open { cache async throws in
+                #expect(try await cache.recovery.restoration()?.lostNames == [])
+                #expect(try await !cache.recovery.lacksNames())
+            }
+        }
+    }
+}
