@@ -91,4 +91,29 @@ struct OlderIndexTests {
             }
         }
     }
+
+    @Test("An index from before all backups were removed is known for an older one", arguments: [false, true])
+    func olderThanFirst(isMadeAgain: Bool) async throws {
+        try await withStored { timed in
+            let putBack = try puttingBack(timed)
+            try await timed.open { try await $0.writeLayout() }
+            try remove("\(timed.path)/backup/index-1.sqlite")
+            if isMadeAgain { try timed.flipIndexBit() }
+            try await store("newer", in: timed)
+            #expect(try names("\(timed.path)/backup") == ["index-2.sqlite"])
+            try putBack()
+            #expect(try await tags(timed) == ["stable", "newer"])
+        }
+    }
+}
+
+extension TimedCache {
+    /// A bit flips where SQLite looks at nothing: the index is made again, and what it held can be read.
+    func flipIndexBit() throws {
+        let file = "\(path)/index.sqlite"
+        var text = try contents(file)
+        text.setInteger(try #require(text.getInteger(at: 72, as: UInt8.self)) ^ 1, at: 72)
+        try remove(file)
+        try write(text, to: file)
+    }
 }

@@ -64,7 +64,8 @@ extension CacheIndex {
 
     /// The number of the last backup that was begun; none where there never was one.
     func backupNumber() throws(CacheError) -> Int? {
-        try read { try $0.meta.value(of: MetaRows.Key.backup) }.flatMap(Int.init)
+        let number = try read { try $0.meta.value(of: MetaRows.Key.backup) }.flatMap(Int.init)
+        return number.flatMap { IndexBackups.numbers.contains($0) ? $0 : nil }
     }
 
     /// Notes the number of a backup, so that an index that knows less than the backups is known for an older one.

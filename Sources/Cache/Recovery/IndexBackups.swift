@@ -7,8 +7,8 @@ import OCI
 struct IndexBackups: Sendable {
     /// How many are kept.
     static let limit = 3
-    /// What has a higher number is none of ours.
-    private static let maximumNumber = 1 << 53
+    /// What has another number is none of ours.
+    static let numbers = 0..<1 << 53
 
     let directory: Directory
     let logger: Logger
@@ -24,7 +24,7 @@ struct IndexBackups: Sendable {
         var copies: [Copy] = []
         for name in try directory.names() where name.hasPrefix("index-") && name.hasSuffix(".sqlite") {
             guard let number = Int(name.dropFirst("index-".count).dropLast(".sqlite".count)),
-                0..<Self.maximumNumber ~= number, try directory.status(name)?.isDirectory == false
+                Self.numbers.contains(number), try directory.status(name)?.isDirectory == false
             else { continue }
             copies.append(Copy(number: number))
         }
@@ -33,6 +33,7 @@ struct IndexBackups: Sendable {
 
     /// Adds a copy and removes the oldest; a reader of the directory sees it whole or not at all.
     ///
+    /// Its number is higher than all before, also when somebody has removed the copies: an index of then may be put back.
     /// Only with the lock `backup`.
     func add(_ index: CacheIndex) throws {
         for name in try directory.names() where name.hasPrefix(".") { try directory.remove(name) }
@@ -40,7 +41,7 @@ struct IndexBackups: Sendable {
         do {
             _ = try directory.openFile(temporary, flags: O_RDWR | O_CREAT | O_EXCL)
             let old = try copies()
-            let new = Copy(number: (old.first?.number ?? 0) + 1)
+            let new = Copy(number: max(old.first?.number ?? 0, try index.backupNumber() ?? 0) + 1)
             try index.note(backup: new.number)
             try Self.copy(index, to: "\(directory.path)/\(temporary)")
             // SQLite has closed it, so that nobody's locks on it are lost by this.

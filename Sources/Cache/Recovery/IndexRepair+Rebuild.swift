@@ -21,10 +21,11 @@ extension IndexRepair {
         let backup = try backups.restore(into: scratchPath, of: directory)
         let scratch = try CacheIndex(path: scratchPath)
         try scratch.migrate(by: configuration.version)
+        // Also of a backup that could not be used: it holds nothing that this index is to be replaced for.
+        let numbers = [try backups.copies().first?.number, try scratch.backupNumber(), former.backupNumber]
         // What an older index names in addition was removed since.
         let former = try former.isOlder(than: scratch) ? Former() : former
-        // Also where it could not be used: it holds nothing that this index is to be replaced for.
-        if let newest = try backups.copies().first { try scratch.note(backup: newest.number) }
+        if let last = numbers.compactMap(\.self).max() { try scratch.note(backup: last) }
         let blobs = try directory.blobs.all().compactMap {
             Descriptor(mediaType: .octetStream, digest: $0.digest, size: $0.size)
         }
