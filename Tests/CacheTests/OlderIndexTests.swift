@@ -32,11 +32,15 @@ struct OlderIndexTests {
     private func sum(_ timed: TimedCache) -> String { "\(timed.path)/\(IndexSum.fileName)" }
 
     /// - Returns: what puts the index, and its sum with it, back as they are now.
-    private func puttingBack(_ timed: TimedCache, withSum: Bool = true) throws -> () throws -> Void {
+    private func puttingBack(
+        _ timed: TimedCache,
+        withSum: Bool = true,
+        inPlace: Bool = false
+    ) throws -> () throws -> Void {
         let files = try ["\(timed.path)/index.sqlite", sum(timed)].map { ($0, try contents($0)) }
         return {
             for (file, content) in files.prefix(withSum ? 2 : 1) {
-                try remove(file)
+                if !inPlace { try remove(file) }
                 try write(content, to: file)
             }
         }
@@ -102,6 +106,37 @@ struct OlderIndexTests {
             try await store("newer", in: timed)
             #expect(try names("\(timed.path)/backup") == ["index-2.sqlite"])
             try putBack()
+            #expect(try await tags(timed) == ["stable", "newer"])
+        }
+    }
+
+    @Test("An older index that is written over one in use is not backed up, but made again by the next who is alone")
+    func olderInPlace() async throws {
+        try await withStored { timed in
+            let putBack = try puttingBack(timed, inPlace: true)
+            try await store("newer", in: timed)
+            try await timed.open { cache async throws in
+                try await NamesTests.store(image, in: cache, as: "other", of: "b")
+                try putBack()
+                let error = await #expect(throws: CacheError.self) { try await cache.recovery.backUp() }
+                #expect(error?.description.contains("an older one was put in its place") == true)
+            }
+            #expect(try names("\(timed.path)/backup") == ["index-1.sqlite", "index-2.sqlite"])
+            #expect(try await tags(timed) == ["stable", "newer"])
+        }
+    }
+
+    @Test("An older index that is put back while somebody has the cache open is used by nobody else")
+    func olderBeside() async throws {
+        try await withStored { timed in
+            let putBack = try puttingBack(timed)
+            try await store("newer", in: timed)
+            try await timed.open { _ async throws in
+                try putBack()
+                let error = await #expect(throws: CacheError.self) { try await timed.open { _ in } }
+                #expect(error?.kind == .locked)
+                #expect(error?.description.contains("its index is older than its backups") == true)
+            }
             #expect(try await tags(timed) == ["stable", "newer"])
         }
     }

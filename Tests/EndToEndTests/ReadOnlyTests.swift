@@ -61,6 +61,27 @@ struct ReadOnlyTests {
         }
     }
 
+    @Test("An index that is older than its backups is not read")
+    func older() async throws {
+        try await Mirror.with { mirror async throws in
+            try await mirror.expectSuccess()
+            let cache = mirror.workspace.cache
+            let former = try ["index.sqlite", "index.sqlite.sum"].map {
+                ("\(cache)/\($0)", try Files.read("\(cache)/\($0)"))
+            }
+            let name = mirror.upstream.place("up/app")
+            let removed = try await mirror.workspace.run("cache", "rm", "\(name):1")
+            try #require(removed.status == 0, "\(removed.errors)")
+            for (path, content) in former {
+                try Files.remove(path)
+                try Files.write(content, to: path)
+            }
+            let result = try await run(mirror, "cache ls")
+            #expect(result.status == 1, "\(result.output)")
+            #expect(result.errors.contains("its index is older than its backups; open it once"), "\(result.errors)")
+        }
+    }
+
     @Test("A damaged blob is told of, and stays where it is")
     func damaged() async throws {
         try await Mirror.with { mirror async throws in

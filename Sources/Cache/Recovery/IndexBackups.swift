@@ -34,8 +34,16 @@ struct IndexBackups: Sendable {
     /// Adds a copy and removes the oldest; a reader of the directory sees it whole or not at all.
     ///
     /// Its number is higher than all before, also when somebody has removed the copies: an index of then may be put back.
-    /// Only with the lock `backup`.
-    func add(_ index: CacheIndex) throws {
+    /// Only with the lock `backup`. An older index that somebody has written over the one in use is not copied.
+    func add(_ index: CacheIndex, of store: StoreDirectory) throws {
+        guard try !areAhead(of: index, of: store) else {
+            throw CacheError(
+                .inputOutput,
+                Self.action,
+                path: index.path,
+                "an older one was put in its place while it was in use; it is made again once nobody has the cache open"
+            )
+        }
         for name in try directory.names() where name.hasPrefix(".") { try directory.remove(name) }
         let temporary = ".index.\(String(UInt64.random(in: .min ... .max), radix: 16))"
         do {
@@ -60,8 +68,10 @@ struct IndexBackups: Sendable {
     ///
     /// A copy that does not say its number itself is of an earlier version, or of somebody else's making.
     func areAhead(of index: CacheIndex, of store: StoreDirectory) throws -> Bool {
+        // Before the index is asked: another process notes the number of a copy before it makes it.
+        let copies = try copies()
         let known = try index.backupNumber() ?? 0
-        return try copies().contains { copy in
+        return copies.contains { copy in
             guard copy.number > known, let backup = try? open(copy, of: store) else { return false }
             defer { try? backup.close() }
             return (try? backup.backupNumber()) == copy.number

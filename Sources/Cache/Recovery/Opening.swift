@@ -108,6 +108,10 @@ extension Opening {
             guard try index.schemaState() == .current else {
                 return .unusable("is of an older version and must be upgraded")
             }
+            let backups = IndexBackups(directory: files.directory.backup, logger: configuration.logger)
+            guard try !backups.areAhead(of: index, of: files.directory) else {
+                return .unusable("is older than its backups and must be rebuilt")
+            }
             // One that failed once may be sound: a thorough check is for whoever comes alone.
             if try files.isSuspect() { _ = try NameWalk(index: index).tagsBlocking() }
             return .usable(index)

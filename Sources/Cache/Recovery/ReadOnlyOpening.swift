@@ -29,7 +29,12 @@ struct ReadOnlyOpening: Sendable {
             if let lock, try lock.tryLock(.exclusive), try IndexFiles(directory: directory).alteration() != nil {
                 throw Self.refusal(.damagedIndex, directory, "its index is not what was written; \(Self.repair)")
             }
-            return try Self.readableIndex(directory)
+            let index = try Self.readableIndex(directory)
+            let backups = IndexBackups(directory: directory.backup, logger: configuration.logger)
+            guard try !backups.areAhead(of: index, of: directory) else {
+                throw Self.refusal(.damagedIndex, directory, "its index is older than its backups; \(Self.repair)")
+            }
+            return index
         }
         configuration.logger.info(
             "the cache cannot be written, so it is only read",

@@ -46,7 +46,7 @@ package struct Recovery: Sendable {
         defer { lock.unlock() }
         let backups = IndexBackups(directory: store.directory.backup, logger: store.configuration.logger)
         do {
-            try await blocking(on: .syncing) { [index = store.index] in try backups.add(index) }
+            try await blocking(on: .syncing) { [store] in try backups.add(store.index, of: store.directory) }
         } catch is IndexBackups.Busy {
             store.configuration.logger.debug("the index is written all the time; it is backed up later")
         } catch let error as SystemError {
