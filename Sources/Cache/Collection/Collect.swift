@@ -18,7 +18,8 @@ package struct Collector: Sendable {
     /// - Returns: what was removed; in a dry run what would be.
     /// - Throws: ``CacheError``; `CancellationError`, between two batches.
     package func collect(_ options: CollectionOptions = CollectionOptions()) async throws -> CollectionReport {
-        if !options.isForced, !options.isDryRun { try await Recovery(store: store).checkNames() }
+        let recovery = Recovery(store: store)
+        if !options.isForced, !options.isDryRun { try await recovery.checkNames() }
         var report = CollectionReport()
         // First, as on a full disk it makes the room in which the index can be written.
         let partials = try await blocking { [store] in
@@ -27,8 +28,11 @@ package struct Collector: Sendable {
         let evidence = try await removeEvidence(options)
         // What others have entered since is kept, and what they have rewritten is ours again, before anything is decided.
         let layout = ImageLayout(store: store)
-        if !options.isDryRun { try await layout.takeUp() }
-        if !options.isDryRun { try await FutureTimes(store: store).mend() }
+        if !options.isDryRun {
+            try await layout.takeUp()
+            try await FutureTimes(store: store).mend()
+            try await recovery.settleNames()
+        }
         try await FulfilledSets(store: store).release()
         let spared = options.isDryRun ? try await layout.foreignContents() : []
         var work = Work(store: store, options: options, spared: spared)
@@ -46,6 +50,7 @@ package struct Collector: Sendable {
             try await ImageBytes(index: store.index).sumUnknown()
             removed += try await work.follow(layout, removed, report)
         }
+        if options.isForced, !options.isDryRun { try await recovery.giveUpNames() }
         report.blobs = settled.blobs + removed.blobs
         report.bytes = settled.bytes + removed.bytes
         report.remainingBytes = total - removed.bytes

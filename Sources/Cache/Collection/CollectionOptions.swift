@@ -12,7 +12,7 @@ package struct CollectionOptions: Sendable {
     package var pins: Set<ImageReference>
     /// Find out everything, remove nothing.
     package var isDryRun: Bool
-    /// Remove what nothing names even after names were lost with the index.
+    /// Remove what nothing names even after names were lost with the index; these are not awaited any more then.
     package var isForced = false
 
     package init(

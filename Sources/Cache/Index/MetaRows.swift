@@ -14,8 +14,10 @@ struct MetaRows {
         static let backup = "backup"
         /// That the index was lost once, and what was lost with it.
         static let restoration = "restoration"
-        /// That names were lost and no run has brought them back yet.
+        /// That names were lost and are awaited: `1`, or until when.
         static let lacksNames = "lacks_names"
+        /// Until when others are awaited than the lost names that are known, in seconds since 1970; without a run if missing.
+        static let lacksOthers = "lacks_others"
         /// When times were seen first that lie ahead, in seconds since 1970.
         static let aheadSince = "ahead_since"
         /// When it was seen first that something had been kept for its time, in seconds since 1970.

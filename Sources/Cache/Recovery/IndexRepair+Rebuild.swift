@@ -33,7 +33,7 @@ extension IndexRepair {
         if backup != nil || !blobs.isEmpty || !layout.tags.isEmpty {
             let met = try fill(scratch, blobs, try preferred(layout.tags, over: backup))
             try scratch.write { try $0.foreignEntries.replace(with: layout.keptDigests) }
-            let losses = try losses(scratch, met, layout, former: former.names.union(layout.tags.map(\.reference)))
+            let losses = try losses(scratch, met, layout, former)
             try tell(losses, scratch, backup, blobs.count)
         }
         try scratch.close()
@@ -106,13 +106,16 @@ extension IndexRepair {
     private struct Losses {
         /// The tags that remain.
         let tags: Int
-        let names: [String]
-        /// Whole images that are here and that nothing keeps: it cannot be told what they were called.
+        let names: Set<ImageReference>
+        /// Whole images that are here and that nothing keeps, where it cannot be told what they were called.
         let nameless: Int
-        let isLayoutWhole: Bool
+        /// Whether there may be names that were lost and are not known.
+        let areUnknown: Bool
 
         /// Images without a name may be what clients have pulled through, which no run names.
-        var lackNames: Bool { !names.isEmpty || !isLayoutWhole }
+        func lackingNames(at now: Int64) -> LackingNames {
+            LackingNames(names: names, end: areUnknown ? .max : nameless > 0 ? now + IndexRepair.namelessPatience : 0)
+        }
     }
 
     /// How long images without a name wait for a run that names them, in seconds.
@@ -122,7 +125,7 @@ extension IndexRepair {
         _ index: CacheIndex,
         _ met: [Digest],
         _ layout: LayoutIndex,
-        former: Set<ImageReference>
+        _ former: Former
     ) throws -> Losses {
         let tags = try NameWalk(index: index).tagsBlocking()
         let nameless = try index.read { db in
@@ -130,32 +133,22 @@ extension IndexRepair {
         }
         return Losses(
             tags: tags.count,
-            names: former.subtracting(tags.map(\.reference)).map(\.description).sorted(),
-            nameless: nameless,
-            isLayoutWhole: layout.isWhole
+            names: former.names.union(layout.tags.map(\.reference)).subtracting(tags.map(\.reference)),
+            nameless: former.isWhole ? 0 : nameless,
+            areUnknown: !layout.isWhole && !former.isWhole
         )
     }
 
     /// Says what was restored and which names were not, in the log and for ``ContentCache/restoration()``.
     private func tell(_ losses: Losses, _ index: CacheIndex, _ backup: IndexBackups.Copy?, _ blobs: Int) throws {
-        let restoration = IndexRestoration(
-            restoredAt: configuration.now(),
-            source: backup?.name ?? "index.json",
-            lostNames: losses.names
-        )
-        try index.write { db in
-            try db.meta.record(restoration)
-            if losses.lackNames {
-                try db.meta.lackNames(until: nil)
-            } else if losses.nameless > 0 {
-                try db.meta.lackNames(until: restoration.restoredAt + Self.namelessPatience)
-            }
-        }
+        let now = configuration.now()
+        let restoration = IndexRestoration(restoredAt: now, source: backup?.name ?? "index.json", lostNames: [])
+        try index.write { try $0.meta.record(losses.lackingNames(at: now), after: restoration, at: now) }
         configuration.logger.notice(
             "the index has been rebuilt",
             metadata: ["blobs": "\(blobs)", "tags": "\(losses.tags)", "from": "\(restoration.source)"]
         )
-        if !losses.isLayoutWhole, losses.names.isEmpty {
+        if losses.areUnknown, losses.names.isEmpty {
             configuration.logger.warning("index.json could not be read, so that names may be lost with the index")
         }
         if losses.nameless > 0 {
@@ -165,7 +158,7 @@ extension IndexRepair {
             )
         }
         guard !losses.names.isEmpty else { return }
-        let names = losses.names
+        let names = losses.names.map(\.description).sorted()
         let shown = names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : "")
         configuration.logger.warning(
             "names were lost with the index; the next sync brings them back",

@@ -31,7 +31,7 @@ struct IndexRepair: Sendable {
             defer { try? index.close() }
             if try alteration == nil && backups.areAhead(of: index, of: directory) { alteration = .older }
             if try alteration == nil && !files.isCondemned() && isSound(index) { return }
-            former = Former(readableIn: index)
+            former = try Former(readableIn: index, isCondemned: files.isCondemned())
         } catch let error as CacheError where error.kind == .damagedIndex {
             configuration.logger.debug("the index is unusable", metadata: ["error": "\(error)"])
         }
@@ -88,26 +88,31 @@ extension IndexRepair {
     /// What an index held that is replaced, as far as it could be read; only good for telling.
     struct Former {
         private(set) var names: Set<ImageReference> = []
+        /// Whether it had no other names, as SQLite finds nothing wrong with it.
+        private(set) var isWhole = false
         /// The number of its last backup; `nil` where it could not be read.
         private(set) var backupNumber: Int?
 
         /// There was none, or nothing of it can be read.
         init() {}
 
-        init(readableIn index: CacheIndex) {
+        /// - Parameter isCondemned: whether SQLite called it malformed, which its checks need not see.
+        init(readableIn index: CacheIndex, isCondemned: Bool) {
             do {
-                backupNumber = try index.backupNumber() ?? 0
-            } catch {}
-            try? index.read { db in
-                let rows = try Row.fetchCursor(db, sql: "SELECT * FROM names NOT INDEXED")
-                while let row = try rows.next() {
-                    guard let host: String = row["host"], let repository: String = row["repository"],
-                        let tag: String = row["reference"], !tag.contains(":"),
-                        row["is_whole"] as Int64? != 0, let name = try? ImageReference("\(host)/\(repository):\(tag)")
-                    else { continue }
-                    names.insert(name)
+                try index.read { db in
+                    let rows = try Row.fetchCursor(db, sql: "SELECT * FROM names NOT INDEXED")
+                    while let row = try rows.next() { if let name = Self.name(row) { names.insert(name) } }
                 }
-            }
+                backupNumber = try index.backupNumber() ?? 0
+                isWhole = try !isCondemned && index.passesIntegrityCheck()
+            } catch {}
+        }
+
+        private static func name(_ row: Row) -> ImageReference? {
+            guard let host: String = row["host"], let repository: String = row["repository"],
+                let tag: String = row["reference"], !tag.contains(":"), row["is_whole"] as Int64? != 0
+            else { return nil }
+            return try? ImageReference("\(host)/\(repository):\(tag)")
         }
 
         /// Whether an index, made from a backup, knows what has become since of all that this one held.

@@ -4,17 +4,30 @@ import Logging
 package struct Recovery: Sendable {
     let store: Store
 
-    /// Whether names were lost with the index and no run has brought them back yet: then a collection would take what
-    /// they named for garbage.
+    /// Whether names were lost with the index and are not back yet: then a collection would take what they named for
+    /// garbage.
     package func lacksNames() async throws -> Bool {
-        guard let end = try await store.index.read({ try $0.meta.endOfLackingNames() }) else { return false }
-        return store.now < end
+        try await store.index.read { [now = store.now] in try $0.meta.lackingNames()?.isOver(at: now) == false }
     }
 
     /// Notes that a run has recorded all tags that are wanted; safe to repeat, and costs nothing where none were lost.
     package func noteCompleteRun() async throws {
-        guard try await lacksNames() else { return }
-        try await store.index.write { try $0.meta.remove(MetaRows.Key.lacksNames) }
+        try await giveUpNames()
+    }
+
+    /// Awaits none of the lost names any more; safe to repeat, and costs nothing where none were lost.
+    func giveUpNames() async throws {
+        guard try await store.index.read({ try $0.meta.notedLackingNames() }) != nil else { return }
+        try await store.index.write { [now = store.now] db in
+            try db.meta.settleLackingNames(at: now)
+            try db.meta.endLack()
+        }
+    }
+
+    /// Notes which of the lost names are back, so that they may go again; costs no transaction where none are.
+    func settleNames() async throws {
+        guard try await store.index.read({ try $0.meta.notedLackingNames() != $0.meta.lackingNames() }) else { return }
+        try await store.index.write { [now = store.now] in try $0.meta.settleLackingNames(at: now) }
     }
 
     /// - Throws: ``CacheError`` (`lostNames`) while names are lacking.
@@ -24,8 +37,8 @@ package struct Recovery: Sendable {
             .lostNames,
             "collect garbage in",
             path: store.directory.path,
-            "names were lost with its index, so what they need would be removed: run 'imglife sync' first, or 'imglife "
-                + "cache gc --force' to give it up"
+            "names were lost with its index, so what they need would be removed: run 'imglife sync' first, "
+                + "import the names that 'imglife cache stats' lists, or give them up with 'imglife cache gc --force'"
         )
     }
 
@@ -36,12 +49,13 @@ package struct Recovery: Sendable {
         try await store.index.read { try $0.meta.restoration() }
     }
 
-    /// Copies the index to `backup/`, unless another process is doing so.
+    /// Copies the index to `backup/`, unless another process is doing so, after noting which lost names are back.
     ///
     /// Done at the end of each scope that wrote; a scope that lives long does so now and then. Safe to repeat.
     ///
     /// - Throws: ``CacheError``.
     package func backUp() async throws {
+        try await settleNames()
         guard let lock = try store.locks.tryAcquire("backup", .exclusive) else { return }
         defer { lock.unlock() }
         let backups = IndexBackups(directory: store.directory.backup, logger: store.configuration.logger)

@@ -1,0 +1,106 @@
+import Cache
+import CacheSupport
+import NIOCore
+import OCI
+import TestSupport
+import Testing
+
+/// What is awaited after names were lost, and what ends that.
+@Suite(.timeLimit(.minutes(10)))
+struct LostNamesTests {
+    private let first = SampleImage.image(layers: [.init(seed: 921, size: 900)])
+    private let second = SampleImage.image(layers: [.init(seed: 922, size: 800)], labels: ["a": "b"])
+    private let both = ["docker.io/library/a:1", "docker.io/library/a:2"]
+
+    /// Runs a test on a cache that has lost two names, without backups and `index.json`; with `isKnown` it is known which.
+    private func withLost(isKnown: Bool = true, _ body: (TimedCache) async throws -> Void) async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(first, in: cache, as: "1", of: "a")
+                try await NamesTests.store(second, in: cache, as: "2", of: "a")
+            }
+            for name in try names("\(timed.path)/backup") { try remove("\(timed.path)/backup/\(name)") }
+            try remove("\(timed.path)/index.json")
+            if isKnown { try timed.flipIndexBit() } else { try remove("\(timed.path)/index.sqlite") }
+            try await body(timed)
+        }
+    }
+
+    private func expectRefusal(_ cache: ContentCache, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        #expect(try await cache.recovery.lacksNames(), sourceLocation: sourceLocation)
+        let error = await #expect(throws: CacheError.self, sourceLocation: sourceLocation) {
+            try await cache.collect()
+        }
+        #expect(error?.kind == .lostNames, sourceLocation: sourceLocation)
+    }
+
+    @Test("A collection waits for the lost names that are known until the last is back, whatever becomes of them then")
+    func back() async throws {
+        try await withLost { timed in
+            try await timed.open { cache async throws in
+                #expect(try await cache.recovery.restoration()?.lostNames == both)
+                try await NamesTests.store(first, in: cache, as: "1", of: "a")
+                try await expectRefusal(cache)
+            }
+            try await timed.open { cache async throws in
+                #expect(try await cache.recovery.restoration()?.lostNames == ["docker.io/library/a:2"])
+                #expect(try await cache.names.remove("1", of: RepositoryReference("a")))
+                try await expectRefusal(cache)
+                try await NamesTests.store(second, in: cache, as: "2", of: "a")
+            }
+            try await timed.open { cache async throws in
+                #expect(try await cache.recovery.restoration()?.lostNames == [])
+                #expect(try await cache.names.remove("2", of: RepositoryReference("a")))
+                #expect(
+                    try await cache.collect(CollectionOptions(grace: .zero)).blobs
+                        == first.digests.union(second.digests).count
+                )
+            }
+        }
+    }
+
+    @Test("A collection that finds the lost names back goes on, and awaits none of those that it removes")
+    func evicted() async throws {
+        try await withLost { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(first, in: cache, as: "1", of: "a")
+                try await NamesTests.store(second, in: cache, as: "2", of: "a")
+                timed.advance(hours: 48)
+                #expect(try await cache.collect(CollectionOptions(maximumSize: 1)).evictedTags.count == 2)
+                #expect(try await cache.collect().blobs == 0)
+            }
+        }
+    }
+
+    @Test("Where it is not known which names were lost, no name that comes ends the waiting")
+    func unknown() async throws {
+        try await withLost(isKnown: false) { timed in
+            for _ in 1...2 {
+                try await timed.open { cache async throws in
+                    try await NamesTests.store(first, in: cache, as: "1", of: "a")
+                    try await NamesTests.store(second, in: cache, as: "2", of: "a")
+                    try await expectRefusal(cache)
+                }
+            }
+        }
+    }
+
+    @Test("A forced collection gives up what was lost, so that later ones need no force", arguments: [true, false])
+    func forced(isKnown: Bool) async throws {
+        try await withLost(isKnown: isKnown) { timed in
+            var options = CollectionOptions(grace: .zero, isDryRun: true)
+            options.isForced = true
+            try await timed.open { cache async throws in
+                #expect(try await cache.collect(options).blobs == first.digests.union(second.digests).count)
+                try await expectRefusal(cache)
+                options.isDryRun = false
+                #expect(try await cache.collect(options).blobs == first.digests.union(second.digests).count)
+                #expect(try await cache.collect().blobs == 0)
+            }
+            try await timed.open { cache async throws in
+                #expect(try await !cache.recovery.lacksNames())
+                #expect(try await cache.collect().blobs == 0)
+            }
+        }
+    }
+}
