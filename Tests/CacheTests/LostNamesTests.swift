@@ -10,6 +10,8 @@ import Testing
 struct LostNamesTests {
     private let first = SampleImage.image(layers: [.init(seed: 921, size: 900)])
     private let second = SampleImage.image(layers: [.init(seed: 922, size: 800)], labels: ["a": "b"])
+    private let third = SampleImage.image(layers: [.init(seed: 923, size: 700)], labels: ["a": "c"])
+    private let fourth = SampleImage.image(layers: [.init(seed: 924, size: 600)], labels: ["a": "d"])
     private let both = ["docker.io/library/a:1", "docker.io/library/a:2"]
 
     /// Runs a test on a cache that has lost two names, without backups and `index.json`; with `isKnown` it is known which.
@@ -100,6 +102,54 @@ struct LostNamesTests {
             try await timed.open { cache async throws in
                 #expect(try await !cache.recovery.lacksNames())
                 #expect(try await cache.collect().blobs == 0)
+            }
+        }
+    }
+
+    @Test("An index that is made again awaits the names that the one before did", arguments: [true, false])
+    func lostAgain(isDamaged: Bool) async throws {
+        try await withLost { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(third, in: cache, as: "3", of: "a")
+                try await cache.writeLayout()
+            }
+            if isDamaged { try timed.flipIndexBit() } else { try remove("\(timed.path)/index.sqlite") }
+            try await timed.open { cache async throws in
+                #expect(try await cache.recovery.restoration()?.lostNames == both)
+                try await NamesTests.store(first, in: cache, as: "1", of: "a")
+                try await expectRefusal(cache)
+                try await NamesTests.store(second, in: cache, as: "2", of: "a")
+                #expect(try await cache.collect().blobs == 0)
+            }
+        }
+    }
+
+    @Test(
+        "That nobody can name an image of a later run any more ends no waiting that has no end",
+        arguments: [true, false]
+    )
+    func namelessLater(isKnown: Bool) async throws {
+        try await withLost(isKnown: isKnown) { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(third, in: cache, as: "3", of: "a")
+                try await cache.writeLayout()
+            }
+            // As after a kill: the fourth is neither in a backup nor in index.json.
+            let (layout, backups) = ("\(timed.path)/index.json", "\(timed.path)/backup")
+            let (text, copies) = (try contents(layout), try names(backups))
+            try await timed.open { cache async throws in
+                try await NamesTests.store(fourth, in: cache, as: "4", of: "a")
+                try await cache.writeLayout()
+            }
+            try write(text, to: layout)
+            for name in try names(backups) where !copies.contains(name) { try remove("\(backups)/\(name)") }
+            try remove("\(timed.path)/index.sqlite")
+            try await timed.open { cache async throws in
+                timed.advance(hours: 48)
+                try await expectRefusal(cache)
+                try await NamesTests.store(first, in: cache, as: "1", of: "a")
+                try await NamesTests.store(second, in: cache, as: "2", of: "a")
+                #expect(try await cache.recovery.lacksNames() == !isKnown)
             }
         }
     }

@@ -106,16 +106,11 @@ extension IndexRepair {
     private struct Losses {
         /// The tags that remain.
         let tags: Int
-        let names: Set<ImageReference>
+        let lacking: LackingNames
         /// Whole images that are here and that nothing keeps, where it cannot be told what they were called.
         let nameless: Int
         /// Whether there may be names that were lost and are not known.
         let areUnknown: Bool
-
-        /// Images without a name may be what clients have pulled through, which no run names.
-        func lackingNames(at now: Int64) -> LackingNames {
-            LackingNames(names: names, end: areUnknown ? .max : nameless > 0 ? now + IndexRepair.namelessPatience : 0)
-        }
     }
 
     /// How long images without a name wait for a run that names them, in seconds.
@@ -128,27 +123,33 @@ extension IndexRepair {
         _ former: Former
     ) throws -> Losses {
         let tags = try NameWalk(index: index).tagsBlocking()
-        let nameless = try index.read { db in
-            try met.count { try References.isKept(db, $0) == false && db.manifests.unrecorded(in: $0).isEmpty }
+        let (nameless, noted) = try index.read { db in
+            let nameless = try met.count {
+                try References.isKept(db, $0) == false && db.manifests.unrecorded(in: $0).isEmpty
+            }
+            return (former.isWhole ? 0 : nameless, try db.meta.notedLackingNames())
         }
-        return Losses(
-            tags: tags.count,
-            names: former.names.union(layout.tags.map(\.reference)).subtracting(tags.map(\.reference)),
-            nameless: former.isWhole ? 0 : nameless,
-            areUnknown: !layout.isWhole && !former.isWhole
-        )
+        let areUnknown = !layout.isWhole && !former.isWhole
+        // Images without a name may be what clients have pulled through, which no run names.
+        let end = nameless > 0 ? configuration.now() + Self.namelessPatience : 0
+        let names = former.names.union(layout.tags.map(\.reference))
+        var lacking = LackingNames(names: names, end: areUnknown ? .max : end)
+        for earlier in [noted, former.lacking].compactMap(\.self) { lacking.formUnion(earlier) }
+        lacking.names.subtract(tags.map(\.reference))
+        return Losses(tags: tags.count, lacking: lacking, nameless: nameless, areUnknown: areUnknown)
     }
 
     /// Says what was restored and which names were not, in the log and for ``ContentCache/restoration()``.
     private func tell(_ losses: Losses, _ index: CacheIndex, _ backup: IndexBackups.Copy?, _ blobs: Int) throws {
         let now = configuration.now()
         let restoration = IndexRestoration(restoredAt: now, source: backup?.name ?? "index.json", lostNames: [])
-        try index.write { try $0.meta.record(losses.lackingNames(at: now), after: restoration, at: now) }
+        try index.write { try $0.meta.record(losses.lacking, after: restoration, at: now) }
         configuration.logger.notice(
             "the index has been rebuilt",
             metadata: ["blobs": "\(blobs)", "tags": "\(losses.tags)", "from": "\(restoration.source)"]
         )
-        if losses.areUnknown, losses.names.isEmpty {
+        let names = losses.lacking.names.map(\.description).sorted()
+        if losses.areUnknown, names.isEmpty {
             configuration.logger.warning("index.json could not be read, so that names may be lost with the index")
         }
         if losses.nameless > 0 {
@@ -157,8 +158,7 @@ extension IndexRepair {
                 metadata: ["count": "\(losses.nameless)"]
             )
         }
-        guard !losses.names.isEmpty else { return }
-        let names = losses.names.map(\.description).sorted()
+        guard !names.isEmpty else { return }
         let shown = names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : "")
         configuration.logger.warning(
             "names were lost with the index; the next sync brings them back",

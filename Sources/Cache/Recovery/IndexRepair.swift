@@ -90,20 +90,23 @@ extension IndexRepair {
         private(set) var names: Set<ImageReference> = []
         /// Whether it had no other names, as SQLite finds nothing wrong with it.
         private(set) var isWhole = false
-        /// The number of its last backup; `nil` where it could not be read.
+        /// What was lost before and is awaited.
+        private(set) var lacking: LackingNames?
+        /// The number of its last backup; `nil` where there is none that can be read.
         private(set) var backupNumber: Int?
 
         /// There was none, or nothing of it can be read.
         init() {}
 
-        /// - Parameter isCondemned: whether SQLite called it malformed, which its checks need not see.
+        /// Reads each for itself; what SQLite has called malformed is never whole, whatever its checks say.
         init(readableIn index: CacheIndex, isCondemned: Bool) {
+            lacking = try? index.read { try $0.meta.notedLackingNames() }
+            backupNumber = try? index.backupNumber()
             do {
                 try index.read { db in
                     let rows = try Row.fetchCursor(db, sql: "SELECT * FROM names NOT INDEXED")
                     while let row = try rows.next() { if let name = Self.name(row) { names.insert(name) } }
                 }
-                backupNumber = try index.backupNumber() ?? 0
                 isWhole = try !isCondemned && index.passesIntegrityCheck()
             } catch {}
         }

@@ -8,6 +8,12 @@ struct LackingNames: Hashable, Sendable {
     var end: Int64
 
     func isOver(at now: Int64) -> Bool { names.isEmpty && end <= now }
+
+    /// Awaits what the other does, too.
+    mutating func formUnion(_ other: LackingNames) {
+        names.formUnion(other.names)
+        end = max(end, other.end)
+    }
 }
 
 extension MetaRows {
