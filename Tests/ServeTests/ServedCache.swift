@@ -18,6 +18,7 @@ struct ServedCache: Sendable {
         hosts: Set<RegistryHost> = [],
         limits: ConnectionLimits = .patient,
         status: StatusSource = StatusSource(),
+        page: (any FrontPage)? = nil,
         configuration: ServerConfiguration = .test(),
         _ body: (ServedCache) async throws -> R
     ) async throws -> R {
@@ -35,7 +36,8 @@ struct ServedCache: Sendable {
                     configuration,
                     CachedContent(cache),
                     metrics: metrics,
-                    status: status
+                    status: status,
+                    page: page
                 ) { server async throws in
                     let served = ServedCache(
                         cache: cache,

@@ -60,6 +60,16 @@ extension ConnectionHandler {
         context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: promise)
     }
 
+    /// Closes the connection: at once where the client has all of its answers, else behind them.
+    func closeOnceTaken() {
+        if waitingBytes == 0 { context?.close(promise: nil) } else { closeAfterLast() }
+    }
+
+    /// What the client has not taken and the system has not either, in bytes.
+    private var waitingBytes: Int {
+        (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
     func watchProgress() {
         progress.reset()
         setDeadline(.progress, state.limits.progress / ProgressWatch.looks)
@@ -78,11 +88,11 @@ extension ConnectionHandler {
         case .head:
             guard phase == .reading else { return }
             // Whoever has sent nothing hears nothing.
-            guard inbox.isInHead else { return context.close(promise: nil) }
+            guard inbox.isInHead else { return closeOnceTaken() }
             refuse(RefusedRequest(status: 408, message: "the request's head took too long"))
         case .linger: context.close(promise: nil)
         case .idle, .progress:
-            let waiting = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+            let waiting = waitingBytes
             // Its last answer may still be on its way to a slow client.
             let isIdle = kind == .idle && waiting == 0
             if isIdle || progress.hasStopped(waiting: waiting, sent: exchange?.sent ?? 0) {

@@ -122,7 +122,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard event is DrainEvent else { return context.fireUserInboundEventTriggered(event) }
         isDraining = true
         switch phase {
-        case .reading: context.close(promise: nil)
+        case .reading: closeOnceTaken()
         case .answering: exchange?.isLast = true
         case .closing: break
         }
