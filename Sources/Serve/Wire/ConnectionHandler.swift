@@ -189,7 +189,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
         hasInputEnded = true
         switch phase {
         case .reading: advance()
-        case .closing: context?.close(promise: nil)
+        // What is left of the last answer is still sent.
+        case .closing where deadline.kind == .linger: context?.close(promise: nil)
+        case .closing: break
         case .answering:
             guard let exchange, exchange.status == 0, let loop = context?.eventLoop else { return }
             loop.assumeIsolated().scheduleTask(in: ConnectionLimits.halfClosed) {

@@ -73,6 +73,23 @@ struct UnreadAnswerTests {
         #expect(RawAnswer(received).body == Self.body(kind))
     }
 
+    @Test("A client that ends its side while its last answer waits for it gets all of it", arguments: Kind.allCases)
+    func halfClosed(kind: Kind) async throws {
+        try await Self.serving { served async throws in
+            let received = try await RawConnection.with(
+                to: served.host,
+                greeting: Self.request(kind, "Connection: close"),
+                pauses: true
+            ) { connection async throws in
+                try await Self.waitForAnswer(of: served)
+                connection.sendEnd()
+                try await connection.resume()
+                return try await connection.waitForEnd()
+            }
+            #expect(RawAnswer(received).body == Self.body(kind))
+        }
+    }
+
     @Test("A body that does not come ends the connection behind the answer, and not before its client has that")
     func lateBody() async throws {
         var limits = ConnectionLimits.patient
