@@ -71,3 +71,10 @@ struct Response: Sendable {
         self.init(refused.status, .unsupported, refused.message)
     }
 }
+
+extension ByteBuffer {
+    /// A part of it, as one of a file.
+    func part(_ range: Range<Int64>) -> ByteBuffer {
+        getSlice(at: readerIndex + Int(range.lowerBound), length: range.count) ?? ByteBuffer()
+    }
+}

@@ -128,7 +128,7 @@ package final class ServeMetrics: Sendable {
         let refused = "Connections refused because there were too many."
         lines += Self.value("imglife_serve_refused_connections_total", "counter", refused, refusedConnections.value)
         lines += Self.value("imglife_serve_connections", "gauge", "Open connections.", connections.value)
-        lines += Self.value("imglife_serve_streams", "gauge", "Blobs that are being sent.", Int64(streams))
+        lines += Self.value("imglife_serve_streams", "gauge", "Large answers that are being sent.", Int64(streams))
         var last = ""
         for gauge in gauges {
             if gauge.name != last {

@@ -157,10 +157,3 @@ struct BlobAnswers: Sendable {
         ]
     }
 }
-
-extension ByteBuffer {
-    /// A part of it, as one of a file.
-    fileprivate func part(_ range: Range<Int64>) -> ByteBuffer {
-        getSlice(at: readerIndex + Int(range.lowerBound), length: range.count) ?? ByteBuffer()
-    }
-}

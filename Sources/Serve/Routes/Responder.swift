@@ -8,6 +8,7 @@ struct Responder: Sendable {
     let content: any ServedContent
     let hosts: KnownHosts
     let blobs: BlobAnswers
+    private let bodies = SharedBodies()
     var authenticator: Authenticator?
     let metrics: ServeMetrics
     let status: StatusSource
@@ -100,7 +101,9 @@ struct Responder: Sendable {
         }
         guard let route = request.route, let target = request.target else { return .notFound }
         do {
-            return try await answer(request.head, route, target, client)
+            var response = try await answer(request.head, route, target, client)
+            if case .bytes(let body) = response.body { response.body = .bytes(bodies.shared(body)) }
+            return response
         } catch {
             return failure(error)
         }

@@ -5,7 +5,7 @@ import NIOCore
 /// Writes the heads of answers, and small bodies with them.
 struct AnswerWriter {
     /// Bodies up to this many bytes leave in one write with their heads.
-    private static let smallBody = 32 << 10
+    static let smallBody = 32 << 10
 
     private let resources: LoopResources
     private var encoder = ResponseEncoder()
@@ -14,23 +14,33 @@ struct AnswerWriter {
         self.resources = resources
     }
 
-    /// Writes the head, and a body that is in memory; what follows, or the caller, flushes.
-    mutating func write(
-        _ response: Response,
-        _ exchange: Exchange,
-        body: ByteBuffer?,
-        to context: ChannelHandlerContext
-    ) {
+    /// Writes the head; what follows, or the caller, flushes.
+    mutating func write(_ response: Response, _ exchange: Exchange, to context: ChannelHandlerContext) {
         exchange.status = response.status
-        let size = body?.readableBytes ?? 0
-        let isSmall = size <= Self.smallBody
-        var buffer = resources.takeBuffer(512 + (isSmall ? size : 0))
+        var buffer = resources.takeBuffer(512)
         defer { resources.giveBack(buffer) }
         encoder.write(response, exchange, into: &buffer)
-        if let body, isSmall { buffer.writeImmutableBuffer(body) }
         context.write(NIOAny(buffer), promise: nil)
-        if let body, !isSmall { context.write(NIOAny(body), promise: nil) }
-        exchange.sent = Int64(size)
+    }
+
+    /// Sends an answer whose body is small and in memory.
+    ///
+    /// - Returns: whether it is small, and has been sent.
+    mutating func sendSmall(
+        _ response: Response,
+        _ body: ByteBuffer,
+        _ exchange: Exchange,
+        to context: ChannelHandlerContext
+    ) -> Bool {
+        guard body.readableBytes <= Self.smallBody else { return false }
+        exchange.status = response.status
+        exchange.sent = Int64(body.readableBytes)
+        var buffer = resources.takeBuffer(512 + body.readableBytes)
+        defer { resources.giveBack(buffer) }
+        encoder.write(response, exchange, into: &buffer)
+        buffer.writeImmutableBuffer(body)
+        context.writeAndFlush(NIOAny(buffer), promise: nil)
+        return true
     }
 
     /// Sends an answer whose body is a small part of a file.

@@ -2,7 +2,7 @@ import Cache
 import NIOCore
 import NIOPosix
 
-/// Sends one blob, or a part of it, to one connection; bound to that connection's event loop.
+/// Sends one blob, a part of it, or another large body to one connection; bound to that connection's event loop.
 ///
 /// Owns all that this takes until the system has taken the last byte: the file with its one descriptor, or the supply of
 /// pieces from a task that reads, hashes and holds back. Whoever waits for a write keeps it alive.
@@ -13,6 +13,8 @@ final class BlobSender {
         case file(LentFile)
         /// A task that is asked for one piece after the other; of a file that is hashed on the way, for its end alone.
         case supply(AsyncStream<PieceWish>.Continuation, UnverifiedBlob?)
+        /// Bytes that others may be sent too.
+        case memory(ByteBuffer)
     }
 
     /// What it tells the connection.
@@ -113,12 +115,21 @@ final class BlobSender {
             return piece.readableBytes
         }
         guard !isFetching else { return nil }
-        if case .file(let lent) = source {
+        switch source {
+        case .memory(let bytes): return send(bytes)
+        case .file(let lent):
             let count = lent.handle.map { sendRegion(lent.file, $0) } ?? sendCopy(lent.file)
             if count > 0 { return count }
+        case .supply: break
         }
         fetch(from: position)
         return nil
+    }
+
+    private func send(_ bytes: ByteBuffer) -> Int {
+        let piece = bytes.part(position..<min(end, position + Int64(state.pieceSize)))
+        context.writeAndFlush(NIOAny(piece), promise: nil)
+        return piece.readableBytes
     }
 
     /// Has the system send a part of the file.
@@ -168,6 +179,7 @@ final class BlobSender {
         case .file(let lent):
             let file = lent.file
             take(from: state.threads.reading) { try file.read(at: offset, atMost: count) }
+        case .memory: break
         }
     }
 

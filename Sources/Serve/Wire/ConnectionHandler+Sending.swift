@@ -10,7 +10,7 @@ extension ConnectionHandler {
         case .whole(let response): send(response)
         case .supplied(let response, let wishes):
             guard let exchange, case .arriving(let blob, let range)? = response.body else { return }
-            writer.write(response, exchange, body: nil, to: context)
+            writer.write(response, exchange, to: context)
             // The first bytes of one that comes from elsewhere may take their time.
             if !(blob is UnverifiedBlob) { context.flush() }
             begin(.supply(wishes, blob as? UnverifiedBlob), range)
@@ -24,18 +24,18 @@ extension ConnectionHandler {
     func send(_ response: Response) {
         guard let context, let exchange else { return }
         guard exchange.request.head.method != .head, let body = response.body, response.status != 304 else {
-            writer.write(response, exchange, body: nil, to: context)
+            writer.write(response, exchange, to: context)
             context.flush()
             return finish()
         }
         switch body {
         case .bytes(let bytes):
-            writer.write(response, exchange, body: bytes, to: context)
-            context.flush()
-            finish()
+            if writer.sendSmall(response, bytes, exchange, to: context) { return finish() }
+            writer.write(response, exchange, to: context)
+            begin(.memory(bytes), body.range)
         case .file(let file, let range):
             if writer.sendSmall(response, file, range, exchange, to: context) { return finish() }
-            writer.write(response, exchange, body: nil, to: context)
+            writer.write(response, exchange, to: context)
             begin(.file(LentFile(file, isPlain: isPlain)), range)
         case .arriving:
             // Its bytes come from a task, which says so.

@@ -112,6 +112,34 @@ struct UnreadAnswerTests {
             #expect(RawAnswer(received).body == Self.body(.file))
         }
     }
+
+    @Test("Clients that are sent the same share the memory of it")
+    func shared() {
+        let bodies = SharedBodies()
+        let place = { (body: ByteBuffer) in bodies.shared(body).withUnsafeReadableBytes { $0.baseAddress } }
+        let texts = ["a", "b"].map { String(repeating: $0, count: 100_000) }
+        let places = texts.map { place(ByteBuffer(string: $0)) }
+        #expect(places[0] != places[1])
+        for (text, first) in zip(texts, places) {
+            let again = place(ByteBuffer(string: text))
+            #expect(again == first)
+            #expect(bodies.shared(ByteBuffer(string: text)) == ByteBuffer(string: text))
+        }
+    }
+
+    @Test("An answer from memory is handed over as its client takes it")
+    func pieces() async throws {
+        try await Self.serving { served async throws in
+            let greeting = Self.request(.memory, "Connection: close")
+            try await RawConnection.with(to: served.host, greeting: greeting, pauses: true) { connection async throws in
+                try await Self.waitForAnswer(of: served)
+                #expect(!served.log.text.contains("answered"))
+                try await connection.resume()
+                #expect(RawAnswer(try await connection.waitForEnd()).body == Self.body(.memory))
+                #expect(served.log.text.contains("answered"))
+            }
+        }
+    }
 }
 
 /// A document that no socket takes at once.
