@@ -11,6 +11,9 @@ final class HostHealth: Sendable {
         let until: Duration
         /// Whether the host itself has said until when, or cannot be heard at all: then nobody asks before.
         let holdsForAll: Bool
+
+        /// Whether the host itself has said until when, which no answer to what it was asked before takes back.
+        func isSaid(at now: Duration) -> Bool { error.retryAfter != nil && until > now }
     }
 
     /// The longest time for which a host is left alone, whatever it says.
@@ -63,8 +66,10 @@ final class HostHealth: Sendable {
     }
 
     func answered(_ host: RegistryHost) {
-        failures.withLock { $0[host] = nil }
         let now = time.now()
+        failures.withLock { failures in
+            if failures[host]?.isSaid(at: now) != true { failures[host] = nil }
+        }
         answers.withLock { answers in
             if answers.count >= Self.capacity, answers[host] == nil { answers = [:] }
             answers[host] = now
@@ -98,9 +103,10 @@ final class HostHealth: Sendable {
     func note(_ error: UpstreamError, of host: RegistryHost, isMute: Bool? = nil) -> Bool {
         guard error.isPassing, !error.isElsewhere else { return false }
         let rest = error.retryAfter.map { min(max($0, .seconds(1)), Self.longest) } ?? rest
+        let now = time.now()
         let failure = Failure(
             error: error,
-            until: time.now() + rest,
+            until: now + rest,
             holdsForAll: error.retryAfter != nil || isMute ?? (error.kind == .timeout)
         )
         failures.withLock { failures in
@@ -108,9 +114,9 @@ final class HostHealth: Sendable {
             // What a host has said itself is not shortened by somebody's patience.
             if let former = failures[host], former.holdsForAll, former.until > failure.until { return }
             // Nor is one that cannot be heard by what was asked of it before.
-            if let former = failures[host], former.holdsForAll, !failure.holdsForAll, former.until > time.now() {
-                return
-            }
+            if let former = failures[host], former.holdsForAll, !failure.holdsForAll, former.until > now { return }
+            // Nor is it forgotten for what it has not said.
+            if error.retryAfter == nil, failures[host]?.isSaid(at: now) == true { return }
             failures[host] = failure
         }
         return true

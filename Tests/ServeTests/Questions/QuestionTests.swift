@@ -170,6 +170,33 @@ struct QuestionTests {
         }
     }
 
+    @Test(
+        "A host that has said for how long it wants no requests is left alone for it, whatever it answers to older ones",
+        arguments: [Result.success(1), .failure(denied)]
+    )
+    func saidSo(older: Result<Int?, UpstreamError>) async throws {
+        try await with { question, clock in
+            let (isAsked, isOpen) = (Watched(false), Watched(false))
+            async let first = question.ask("a", at: "example.com") {
+                isAsked.update { $0 = true }
+                try await isOpen.wait { $0 }
+                return try older.get()
+            }
+            try await isAsked.wait { $0 }
+            await #expect(throws: UpstreamError.self) {
+                _ = try await question.ask("b", at: "example.com") { throw Self.limit }
+            }
+            isOpen.update { $0 = true }
+            _ = try? await first
+            let error = await #expect(throws: UpstreamError.self) {
+                _ = try await question.ask("c", at: "example.com") { 1 }
+            }
+            #expect(error?.retryAfter == .seconds(60))
+            clock.advance(by: .seconds(61))
+            #expect(try await question.ask("c", at: "example.com") { 1 }.answer == 1)
+        }
+    }
+
     @Test("A slow host is waited for once; from then on who has an older answer gets it at once, of every name")
     func patience() async throws {
         try await with { question, clock in
