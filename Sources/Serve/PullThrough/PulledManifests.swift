@@ -22,20 +22,24 @@ final class PulledManifests: Sendable {
 
     private let context: PullThroughContext
     /// What the cache keeps is not kept here: it is only known what was heard, and whether it is believed.
-    private let question: Question<ImageReference, Heard>
+    private let tags: Question<ImageReference, Heard>
+    private let digests: Question<ImageReference, Heard>
     /// Hosts that have told by HEAD what a tag points at, so that their 404 to one can be believed.
     private let answeringHEAD = Mutex<Set<RegistryHost>>([])
 
     init(_ context: PullThroughContext) {
         self.context = context
-        let lifetimes = context.lifetimes(absence: context.configuration.absenceLifetime)
-        question = Question(
-            lifetimes,
-            capacity: 16 << 20,
-            context.questions,
-            name: { $0.manifest.descriptor.digest },
-            weigh: { $0.isKept ? nil : 8 * Int($0.manifest.descriptor.size) }
-        )
+        let question = { lifetimes in
+            Question<ImageReference, Heard>(
+                lifetimes,
+                capacity: 16 << 20,
+                context.questions,
+                name: { $0.manifest.descriptor.digest },
+                weigh: { $0.isKept ? nil : 8 * Int($0.manifest.descriptor.size) }
+            )
+        }
+        tags = question(context.lifetimes(absence: context.configuration.absenceLifetime))
+        digests = question(context.lifetimes())
     }
 
     /// The manifest that a tag names: the cache's own while that is believed, else what the upstream says now.
@@ -52,7 +56,7 @@ final class PulledManifests: Sendable {
             let standIn = { @Sendable [self] (error: UpstreamError) in
                 try await fetchInstead(.tag(tag), of: repository, at: upstream, after: error)
             }
-            let told = try await question.ask(
+            let told = try await tags.ask(
                 name,
                 at: repository.host,
                 own: held.newest.map { Heard(manifest: $0) },
@@ -68,7 +72,7 @@ final class PulledManifests: Sendable {
                 }
                 return await keep(manifest, as: .tag(tag), of: repository)
             }
-            await keepNow(told, name, as: .tag(tag), of: repository)
+            await keepNow(told, name, in: tags, as: .tag(tag), of: repository)
             let isHit = told.answer?.manifest.descriptor == held.newest?.descriptor
             guard told.source == .stale, let last = told.answer?.manifest else { return served(told, isHit: isHit) }
             let manifest = try await pullable(last, held, isOutOfReach: isOutOfReach(repository.host, upstream))
@@ -93,11 +97,11 @@ final class PulledManifests: Sendable {
             let standIn = { @Sendable [self] (error: UpstreamError) in
                 try await fetchInstead(.digest(digest), of: repository, at: upstream, after: error)
             }
-            let told = try await question.ask(name, at: repository.host, hasAskedOthers: true, standIn: standIn) {
+            let told = try await digests.ask(name, at: repository.host, hasAskedOthers: true, standIn: standIn) {
                 [self] in
                 try await fetch(.digest(digest), of: repository, at: upstream)
             }
-            await keepNow(told, name, as: .digest(digest), of: repository)
+            await keepNow(told, name, in: digests, as: .digest(digest), of: repository)
             return served(told, isHit: false, isTag: false)
         } catch {
             throw try context.failure(error)
@@ -198,6 +202,7 @@ final class PulledManifests: Sendable {
     private func keepNow(
         _ told: Question<ImageReference, Heard>.Told,
         _ name: ImageReference,
+        in question: Question<ImageReference, Heard>,
         as reference: Reference,
         of repository: RepositoryReference
     ) async {

@@ -72,6 +72,21 @@ struct PullThroughManifestTests {
         }
     }
 
+    @Test("That there is nothing is believed of a tag for seconds, and of a digest as long as tags are")
+    func absenceOfDigest() async throws {
+        try await PullThroughFixture.with { fixture async throws in
+            let tag: TagName = "none"
+            for (wait, tagsAsked, digestsAsked) in [(0, 1, 1), (11, 2, 1), (290, 3, 2)] {
+                fixture.clock.advance(by: .seconds(wait))
+                #expect(try await fixture.manifest(tag) == nil)
+                #expect(try await fixture.manifest(named: old.digest) == nil)
+                let requests = fixture.upstream.requests
+                #expect(requests.count { $0 == "GET \(old.digest)" } == digestsAsked)
+                #expect(requests.count { $0 == "HEAD none" } == tagsAsked)
+            }
+        }
+    }
+
     @Test("An upstream that says for how long it is to be left alone is left alone")
     func retryAfter() async throws {
         try await PullThroughFixture.with { fixture in
