@@ -161,8 +161,8 @@ private struct NoContent: ServedContent {
     func blob(
         _ digest: Digest,
         of repository: RepositoryReference,
-        isHead: Bool,
-        client: ServedClient
+        client: ServedClient,
+        isNeeded: @Sendable (Int64) -> Bool
     ) async throws -> ServedBlob? { nil }
     func tags(of repository: RepositoryReference) async throws -> ServedList<TagName>? { nil }
     func repositories() async throws -> [RepositoryReference] { [] }

@@ -153,11 +153,11 @@ private struct CountingContent: ServedContent {
     func blob(
         _ digest: Digest,
         of repository: RepositoryReference,
-        isHead: Bool,
-        client: ServedClient
+        client: ServedClient,
+        isNeeded: @Sendable (Int64) -> Bool
     ) async throws -> ServedBlob? {
         opened.update { $0 += 1 }
-        return try await content.blob(digest, of: repository, isHead: isHead, client: client)
+        return try await content.blob(digest, of: repository, client: client, isNeeded: isNeeded)
     }
 
     func manifest(_ reference: Reference, of repository: RepositoryReference) async throws -> ServedManifest? { nil }

@@ -56,8 +56,8 @@ package struct CachedContent: ServedContent {
     package func blob(
         _ digest: Digest,
         of repository: RepositoryReference,
-        isHead: Bool,
-        client: ServedClient
+        client: ServedClient,
+        isNeeded: @Sendable (Int64) -> Bool
     ) async throws -> ServedBlob? {
         try cache.blobFile(digest).map(ServedBlob.stored)
     }

@@ -22,9 +22,9 @@ package protocol ServedContent: Sendable {
 
     /// A blob that is there and may be served to everybody, without waiting for anything but opening its file.
     ///
-    /// Called on an event loop for each request of a blob, before ``blob(_:of:isHead:client:)``.
+    /// Called on an event loop for each request of a blob, before ``blob(_:of:client:isNeeded:)``.
     ///
-    /// - Returns: `nil` when only ``blob(_:of:isHead:client:)`` can tell.
+    /// - Returns: `nil` when only ``blob(_:of:client:isNeeded:)`` can tell.
     func blobAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> BlobFile?
 
     /// Which file ``blobAtHand(_:of:)`` would open at this moment.
@@ -32,20 +32,20 @@ package protocol ServedContent: Sendable {
     /// Called like it, where the bytes are known for as long as the file stays what it was.
     func fileAtHand(_ digest: Digest, of repository: RepositoryReference) throws -> FileStatus.Version?
 
-    /// A blob, perhaps while it arrives; with `isHead` only its size is asked for, so nothing needs to be downloaded.
+    /// A blob, perhaps while it arrives; only its size where none of its bytes are needed, so that nothing is downloaded.
     ///
     /// - Parameters:
     ///   - digest: its name.
     ///   - repository: where it was asked for.
-    ///   - isHead: whether it is the answer to a HEAD.
     ///   - client: who asks, so that others get their turn too.
+    ///   - isNeeded: whether any bytes are sent of a blob of that size.
     /// - Returns: `nil` when there is none.
     /// - Throws: ``ServeError``; `CancellationError`.
     func blob(
         _ digest: Digest,
         of repository: RepositoryReference,
-        isHead: Bool,
-        client: ServedClient
+        client: ServedClient,
+        isNeeded: @Sendable (Int64) -> Bool
     ) async throws -> ServedBlob?
 
     /// The tags of a repository, sorted.
@@ -111,7 +111,7 @@ package enum ServedBlob: Sendable {
     case stored(BlobFile)
     /// It still arrives, or did when it was asked for; it is read in order, perhaps from an offset on.
     case arriving(any BlobReader)
-    /// It exists and has that many bytes; the answer to a HEAD alone.
+    /// It exists and has that many bytes, none of which are needed.
     case known(size: Int64)
 
     /// In bytes.

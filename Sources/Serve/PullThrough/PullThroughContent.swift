@@ -105,13 +105,12 @@ package final class PullThroughContent: ServedContent {
     package func blob(
         _ digest: Digest,
         of repository: RepositoryReference,
-        isHead: Bool,
-        client: ServedClient = .unknown
+        client: ServedClient = .unknown,
+        isNeeded: @Sendable (Int64) -> Bool
     ) async throws -> ServedBlob? {
         if let file = try blobAtHand(digest, of: repository) { return .stored(file) }
         guard let upstream = upstreams.upstream(of: repository) else { return nil }
-        if isHead { return try await blobs.size(digest, of: repository, at: upstream).map(ServedBlob.known) }
-        return try await blobs.blob(digest, of: repository, at: upstream, client)
+        return try await blobs.blob(digest, of: repository, at: upstream, client, isNeeded: isNeeded)
     }
 
     package func tags(of repository: RepositoryReference) async throws -> ServedList<TagName>? {

@@ -48,11 +48,13 @@ struct PulledBlobs: Sendable {
         throw UpstreamError(.unusable, "\(upstream.place): the blob is said to have \(size) bytes")
     }
 
+    /// A blob while it arrives, or only its size where nothing of it is needed.
     func blob(
         _ digest: Digest,
         of repository: RepositoryReference,
         at upstream: any Upstream,
-        _ client: ServedClient
+        _ client: ServedClient,
+        isNeeded: (Int64) -> Bool
     ) async throws -> ServedBlob? {
         let name = ImageReference(location: repository, digest: digest)
         guard !sizes.isAbsent(name) else {
@@ -60,7 +62,8 @@ struct PulledBlobs: Sendable {
             return nil
         }
         var size = try await context.cache.names.size(of: digest, in: repository)
-        if size == nil { size = try await self.size(digest, of: repository, at: upstream) }
+        if size.map(isNeeded) != true { size = try await self.size(digest, of: repository, at: upstream) }
+        if let size, !isNeeded(size) { return .known(size: size) }
         guard let size, let descriptor = Descriptor(mediaType: .octetStream, digest: digest, size: size) else {
             return nil
         }

@@ -34,7 +34,9 @@ struct BlobAnswers: Sendable {
         _ request: RequestHead
     ) -> Response? {
         if request.method == .head {
-            return (try? content.fileAtHand(digest, of: repository)).map { head(digest, size: $0.size, request) }
+            return (try? content.fileAtHand(digest, of: repository)).flatMap {
+                withoutBytes(digest, size: $0.size, request)
+            }
         }
         if let kept = small[digest], (try? content.fileAtHand(digest, of: repository)) == kept.file,
             verified.contains(kept.file)
@@ -70,10 +72,11 @@ struct BlobAnswers: Sendable {
         guard let digest = try? Digest(text) else { return .invalidDigest(text) }
         // What turns out damaged is put aside, and asked for once more: it may be elsewhere.
         for _ in 0..<2 {
-            let isHead = request.method == .head
-            let found = try await content.blob(digest, of: address.repository, isHead: isHead, client: client)
+            let found = try await content.blob(digest, of: address.repository, client: client) { size in
+                withoutBytes(digest, size: size, request) == nil
+            }
             guard let found else { break }
-            if isHead { return head(digest, size: found.size, request) }
+            if request.method == .head, let head = withoutBytes(digest, size: found.size, request) { return head }
             switch found {
             case .stored(let file):
                 metrics.count(.blobHit)
@@ -82,7 +85,8 @@ struct BlobAnswers: Sendable {
             case .arriving(let blob):
                 metrics.count(.blobMiss)
                 return body(digest, size: blob.descriptor.size, request) { range in .arriving(blob, range) }
-            case .known:
+            case .known(let size):
+                if let response = withoutBytes(digest, size: size, request) { return response }
                 throw ServeError(.upstreamFailed, "the content of \(digest) could not be read")
             }
         }
@@ -119,31 +123,36 @@ struct BlobAnswers: Sendable {
         _ request: RequestHead,
         _ body: (Range<Int64>) -> Response.Body
     ) -> Response {
+        if let response = withoutBytes(digest, size: size, request) { return response }
         let tag = EntityTag(digest)
         var fields = Self.fields(digest, tag)
-        if tag.matches(request.fields.ifNoneMatch) { return Response(304, fields) }
-        let range = tag.allowsRange(request.fields.ifRange) ? request.fields.range : nil
-        switch RangeRequest(range, size: size) {
-        case .whole: return Response(200, fields, body: body(0..<size))
-        case .part(let part):
-            fields.append(("Content-Range", "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(size)"))
-            return Response(206, fields, body: body(part))
-        case .unsatisfiable:
-            return Response(
-                416,
-                .sizeInvalid,
-                "the range is outside of the blob's \(size) bytes",
-                [("Content-Range", "bytes */\(size)"), ("Accept-Ranges", "bytes")]
-            )
+        guard case .part(let part) = range(tag, size, request) else {
+            return Response(200, fields, body: body(0..<size))
         }
+        fields.append(("Content-Range", "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(size)"))
+        return Response(206, fields, body: body(part))
     }
 
-    private func head(_ digest: Digest, size: Int64, _ request: RequestHead) -> Response {
+    /// The answer where none of the blob's bytes are sent; `nil` where some are.
+    private func withoutBytes(_ digest: Digest, size: Int64, _ request: RequestHead) -> Response? {
         let tag = EntityTag(digest)
         if tag.matches(request.fields.ifNoneMatch) { return Response(304, Self.fields(digest, tag)) }
-        var response = Response(200, Self.fields(digest, tag))
-        response.length = size
-        return response
+        if request.method == .head {
+            var response = Response(200, Self.fields(digest, tag))
+            response.length = size
+            return response
+        }
+        guard range(tag, size, request) == .unsatisfiable else { return nil }
+        return Response(
+            416,
+            .sizeInvalid,
+            "the range is outside of the blob's \(size) bytes",
+            [("Content-Range", "bytes */\(size)"), ("Accept-Ranges", "bytes")]
+        )
+    }
+
+    private func range(_ tag: EntityTag, _ size: Int64, _ request: RequestHead) -> RangeRequest {
+        RangeRequest(tag.allowsRange(request.fields.ifRange) ? request.fields.range : nil, size: size)
     }
 
     private static func fields(_ digest: Digest, _ tag: EntityTag) -> [(name: StaticString, value: String)] {

@@ -180,6 +180,29 @@ struct PullThroughBlobTests {
         }
     }
 
+    @Test(
+        "A request that is answered without any bytes of a blob downloads none",
+        arguments: [("If-None-Match", "*", 304), ("Range", "bytes=\(size)-", 416)]
+    )
+    func withoutBytes(field: String, value: String, status: Int) async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            _ = try await fixture.manifest("1")
+            var configuration = ServerConfiguration.test()
+            configuration.hosts = { [PullThroughFixture.host] }
+            try await Server.with(configuration, fixture.content) { server async throws in
+                let client = RawClient(try RegistryHost(server.address))
+                let uri = "/v2/\(fixture.repository)/blobs/\(digest)"
+                #expect(try await client.get(uri, [field: value]).status == status)
+                let asked = fixture.upstream.requests
+                #expect(asked.last == "HEAD \(digest)" && !asked.contains { $0.hasPrefix("GET \(digest)") })
+                let part = try await client.get(uri, ["Range": "bytes=100-"])
+                #expect(part.body == layer.source.buffer.getSlice(at: 100, length: Self.size - 100))
+                #expect(fixture.upstream.requests == asked + ["GET \(digest) from 0"])
+            }
+        }
+    }
+
     @Test("A blob that no known manifest names is fetched by the size that the upstream tells")
     func unknownSize() async throws {
         try await PullThroughFixture.with { fixture in

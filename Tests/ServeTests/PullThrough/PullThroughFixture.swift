@@ -100,6 +100,13 @@ func leaving<R: Sendable>(
     }
 }
 
+extension PullThroughContent {
+    /// A blob as a HEAD asks for it, or a GET of all of it.
+    func blob(_ digest: Digest, of repository: RepositoryReference, isHead: Bool) async throws -> ServedBlob? {
+        try await blob(digest, of: repository) { _ in !isHead }
+    }
+}
+
 extension ServedBlob {
     func read(at offset: Int64) async throws -> ByteBuffer {
         switch self {
