@@ -102,6 +102,24 @@ struct PullThroughTests {
         }
     }
 
+    @Test("A server that is told to stop while something comes blames nobody for it, and promises no other try")
+    func stopping() async throws {
+        try await Self.with { stage in
+            let valve = Valve(bytes: 2 << 20)
+            stage.upstream.script(.init("GET", .blob(Self.layer.descriptor.digest), times: nil), .trickle(valve))
+            let ended = try await stage.serve { server in
+                _ = try await server.client.get("\(stage.path)manifests/1")
+                try await RawConnection.with(to: server.host) { connection in
+                    connection.send(server.client.head("GET", stage.blob, [:]))
+                    try await connection.wait { $0.bytes.readableBytes > 1 << 20 }
+                }
+                return server
+            }
+            #expect(ended.log.contains { $0.contains("stopped") })
+            #expect(!ended.log.contains { $0.contains("WARN") || $0.contains("warning") })
+        }
+    }
+
     @Test("When the upstream breaks off for good clients get a short body, and the next request continues from there")
     func brokenUpstream() async throws {
         try await Self.with { stage in

@@ -28,6 +28,8 @@ struct PullThroughUpstreams: Sendable {
     let lending: Lending
     /// How requests name this server.
     let pseudonym: String
+    /// What all that is asked of them shares.
+    private(set) var connections: RegistryConnections?
 
     init(_ session: Session, _ lending: Lending) {
         self.session = session
@@ -69,35 +71,40 @@ struct PullThroughUpstreams: Sendable {
     /// What has been asked and received so far.
     typealias Traffic = @Sendable () -> [TrafficCounters]
 
-    /// Makes the upstreams usable for the duration of `body`, which gets the connections to them as well.
+    /// Connects to the upstreams, if there are any, for the duration of `body`: longer than a cache's that downloads from them.
+    ///
+    /// - Throws: `RegistryConfigurationError`; what `body` throws.
+    static func connecting<R>(
+        _ upstreams: PullThroughUpstreams?,
+        _ body: (PullThroughUpstreams?) async throws -> R
+    ) async throws -> R {
+        guard let upstreams else { return try await body(nil) }
+        return try await RegistryConnections.with(upstreams.session.usableRegistries) { connections in
+            var connected = upstreams
+            connected.connections = connections
+            return try await body(connected)
+        }
+    }
+
+    /// Makes the upstreams usable for the duration of `body`.
     ///
     /// The cache remembers what they are known to answer.
     ///
     /// - Throws: `RegistryConfigurationError`; what `body` throws.
     func with<R>(
         _ cache: ContentCache,
-        _ body: (Upstreams, @escaping Traffic, RegistryConnections) async throws -> R
-    ) async throws -> R {
-        try await RegistryConnections.with(session.usableRegistries) { connections in
-            try await with(cache, connections) { try await body($0, $1, connections) }
-        }
-    }
-
-    private func with<R>(
-        _ cache: ContentCache,
-        _ connections: RegistryConnections,
         _ body: (Upstreams, @escaping Traffic) async throws -> R
     ) async throws -> R {
         guard lending != .none else {
-            return try await repositories(.anonymous, cache, connections) { anonymous, traffic in
+            return try await repositories(.anonymous, cache) { anonymous, traffic in
                 try await body(Upstreams(hosts: asked.hosts) { anonymous.upstream(of: $0) }, traffic)
             }
         }
-        return try await repositories(session.credentials, cache, connections) { own, ownTraffic in
+        return try await repositories(session.credentials, cache) { own, ownTraffic in
             guard lending == .entries else {
                 return try await body(Upstreams(hosts: asked.hosts) { own.upstream(of: $0) }, ownTraffic)
             }
-            return try await repositories(.anonymous, cache, connections) { anonymous, anonymousTraffic in
+            return try await repositories(.anonymous, cache) { anonymous, anonymousTraffic in
                 let upstreams = Upstreams(hosts: asked.hosts) { location in
                     (asked.isSource(location) ? own : anonymous).upstream(of: location)
                 }
@@ -109,14 +116,13 @@ struct PullThroughUpstreams: Sendable {
     private func repositories<R>(
         _ credentials: CredentialStore,
         _ cache: ContentCache,
-        _ connections: RegistryConnections,
         _ body: (UpstreamRepositories, @escaping Traffic) async throws -> R
     ) async throws -> R {
-        try await RegistryClient.with(questions(credentials, connections)) { questions in
-            var hasty = self.questions(credentials, connections)
+        try await RegistryClient.with(questions(credentials)) { questions in
+            var hasty = self.questions(credentials)
             hasty.leavesRoom = true
             return try await RegistryClient.with(hasty) { opening in
-                try await RegistryClient.with(content(credentials, connections)) { content in
+                try await RegistryClient.with(content(credentials)) { content in
                     let repositories = UpstreamRepositories(
                         session.configuration,
                         questions: questions,
@@ -132,10 +138,7 @@ struct PullThroughUpstreams: Sendable {
     }
 
     /// Tries twice, and does not wait for a registry that wants to be left alone: somebody waits for the answer.
-    private func questions(
-        _ credentials: CredentialStore,
-        _ connections: RegistryConnections
-    ) -> RegistryConfiguration {
+    private func questions(_ credentials: CredentialStore) -> RegistryConfiguration {
         var registries = session.registries
         registries.connections = connections
         registries.via = pseudonym
@@ -147,10 +150,7 @@ struct PullThroughUpstreams: Sendable {
         return registries
     }
 
-    private func content(
-        _ credentials: CredentialStore,
-        _ connections: RegistryConnections
-    ) -> RegistryConfiguration {
+    private func content(_ credentials: CredentialStore) -> RegistryConfiguration {
         var registries = session.registries
         registries.connections = connections
         registries.via = pseudonym

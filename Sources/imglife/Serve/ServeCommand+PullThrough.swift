@@ -65,9 +65,9 @@ extension ServeCommand {
             max(1, (registries[host]?.maximumConnections ?? 8) - 2)
         }
         configuration.maintain = { await CacheUpkeep(cache: cache, session: current.value).keepQuota() }
-        try await upstreams.with(cache) { connected, traffic, connections in
+        try await upstreams.with(cache) { connected, traffic in
             try await PullThroughContent.with(cache, connected, configuration, metrics: metrics) { content in
-                try await body(content, { Self.figures(traffic()) }, connections)
+                try await body(content, { Self.figures(traffic()) }, upstreams.connections)
             }
         }
     }

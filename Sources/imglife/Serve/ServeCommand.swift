@@ -102,26 +102,32 @@ struct ServeCommand: Subcommand {
                     var configuration = access.configuration
                     configuration.mayBeReadOnly = true
                     configuration.mode = .create
-                    let current = CurrentSession(access.session, options: parent.options, copies: syncEvery != nil) {
-                        // Somebody may be writing the file at this moment.
-                        let isEmpty = $0.configuration.entries.isEmpty && $0.configuration.registries.isEmpty
-                        guard !isEmpty else { throw ValidationError("it names no registry") }
-                    }
+                    let current = currentSession(access)
                     configuration.collection = { try await current.value.cache.collection($0) }
                     // Before a cache is made for what cannot be served.
                     let sync = try await servedSync(current)
                     let upstreams = try await upstreams(access.session)
                     try await Server.check(self.configuration(access, logger))
-                    try await ContentCache.with(configuration) { cache in
-                        try await cache.settlingPulled(logger) {
-                            try await serve(cache, upstreams, sync, current, access, room: room, until: stop)
-                            // Also of one that failed after it had been told to stop.
-                            try cache.checkUsable()
-                            logger.notice("stopped")
+                    try await PullThroughUpstreams.connecting(upstreams) { upstreams in
+                        try await ContentCache.with(configuration) { cache in
+                            try await cache.settlingPulled(logger) {
+                                try await serve(cache, upstreams, sync, current, access, room: room, until: stop)
+                                // Also of one that failed after it had been told to stop.
+                                try cache.checkUsable()
+                                logger.notice("stopped")
+                            }
                         }
                     }
                 }
             }
+        }
+    }
+
+    private func currentSession(_ access: CacheAccess) -> CurrentSession {
+        CurrentSession(access.session, options: parent.options, copies: syncEvery != nil) {
+            // Somebody may be writing the file at this moment.
+            let isEmpty = $0.configuration.entries.isEmpty && $0.configuration.registries.isEmpty
+            guard !isEmpty else { throw ValidationError("it names no registry") }
         }
     }
 
