@@ -4,10 +4,22 @@ import Synchronization
 package final class DetachedWork: Sendable {
     package typealias Job = @Sendable () async -> Void
 
+    /// A place among the jobs that wait for room.
+    package struct Place: Sendable {
+        fileprivate let number: UInt64
+    }
+
     /// How much may be under way at once: an asker who comes and goes must not pile work up.
     package static let limit = 512
     /// How much of it may be about one thing, such as a host: it must leave room for others.
     package static let share = 128
+
+    private struct Waiter {
+        let number: UInt64
+        let subject: String
+        let goesOn: Bool
+        let job: Job
+    }
 
     private let stream: AsyncStream<Job>
     private let continuation: AsyncStream<Job>.Continuation
@@ -16,27 +28,35 @@ package final class DetachedWork: Sendable {
     private struct Active {
         var count = 0
         var shares: [String: Int] = [:]
-        /// Who waits for room, the longest wait first; nobody for whom there is some.
-        var waiters: [(subject: String?, turn: Signal<Void>)] = []
+        /// The longest wait first; nobody for whom there is room.
+        var waiters: [Waiter] = []
+        var nextNumber: UInt64 = 0
 
-        mutating func take(_ subject: String?) -> Bool {
-            guard hasRoom(for: subject) else { return false }
+        mutating func enter(_ subject: String?) {
             count += 1
             if let subject { shares[subject, default: 0] += 1 }
-            return true
         }
 
-        mutating func leave(_ subject: String?) {
+        /// Takes one out, and who can begin for it in.
+        mutating func leave(_ subject: String?) -> [Waiter] {
             count -= 1
             if let subject, let share = shares[subject] { shares[subject] = share > 1 ? share - 1 : nil }
+            var next: [Waiter] = []
             while let index = waiters.firstIndex(where: { hasRoom(for: $0.subject) }) {
-                let next = waiters.remove(at: index)
-                if next.turn.send(()) { _ = take(next.subject) }
+                let waiter = waiters.remove(at: index)
+                enter(waiter.subject)
+                next.append(waiter)
             }
+            return next
         }
 
-        private func hasRoom(for subject: String?) -> Bool {
-            count < DetachedWork.limit && (subject.flatMap { shares[$0] } ?? 0) < DetachedWork.share
+        mutating func wait(_ waiter: Waiter) {
+            let index = waiter.goesOn ? waiters.firstIndex { !$0.goesOn } : nil
+            waiters.insert(waiter, at: index ?? waiters.endIndex)
+        }
+
+        func hasRoom(for subject: String) -> Bool {
+            count < DetachedWork.limit && shares[subject, default: 0] < DetachedWork.share
         }
     }
 
@@ -49,43 +69,57 @@ package final class DetachedWork: Sendable {
 
     /// Begins a job.
     ///
-    /// - Parameters:
-    ///   - subject: what it is about, where no more than a share may be about one thing.
-    ///   - job: what is done.
+    /// - Parameter job: what is done.
     /// - Returns: whether there was room for it, in time.
     @discardableResult
-    package func begin(about subject: String? = nil, _ job: @escaping Job) -> Bool {
-        active.withLock { $0.take(subject) } && start(subject, job)
+    package func begin(_ job: @escaping Job) -> Bool {
+        let hasRoom = active.withLock { active in
+            guard active.count < Self.limit else { return false }
+            active.enter(nil)
+            return true
+        }
+        return hasRoom && start(nil, job)
     }
 
-    /// Begins a job as soon as there is room for it: before all that ``begin(about:_:)`` begins.
+    /// Begins a job as soon as there is room for it.
+    ///
+    /// One that waits when the work ends is never begun.
     ///
     /// - Parameters:
-    ///   - subject: what it is about.
+    ///   - subject: what it is about, of which no more than a share is under way.
+    ///   - goesOn: whether it goes on with what had begun, and so comes before what is new.
     ///   - job: what is done.
-    /// - Returns: whether that was in time.
-    /// - Throws: `CancellationError` when the task is cancelled before there is room.
-    package func beginInTurn(about subject: String? = nil, _ job: @escaping Job) async throws -> Bool {
-        let turn = Signal<Void>()
-        let hasRoom = active.withLock { active in
-            if active.take(subject) { return true }
-            active.waiters.append((subject, turn))
-            return false
+    /// - Returns: what gives its place up again; `nil` when the work has ended.
+    package func beginInTurn(about subject: String, goesOn: Bool = false, _ job: @escaping Job) -> Place? {
+        let (number, hasRoom) = active.withLock { active in
+            active.nextNumber += 1
+            let number = active.nextNumber
+            let hasRoom = active.hasRoom(for: subject)
+            if hasRoom {
+                active.enter(subject)
+            } else {
+                active.wait(Waiter(number: number, subject: subject, goesOn: goesOn, job: job))
+            }
+            return (number, hasRoom)
         }
-        if !hasRoom, await turn.value() == nil {
-            active.withLock { $0.waiters.removeAll { $0.turn === turn } }
-            throw CancellationError()
-        }
-        return start(subject, job)
+        return !hasRoom || start(subject, job) ? Place(number: number) : nil
+    }
+
+    /// Lets a job go that nobody wants any more; one that has begun goes on.
+    package func giveUp(_ place: Place) {
+        active.withLock { $0.waiters.removeAll { $0.number == place.number } }
     }
 
     private func start(_ subject: String?, _ job: @escaping Job) -> Bool {
         let result = continuation.yield { [self] in
             await job()
-            active.withLock { $0.leave(subject) }
+            for waiter in active.withLock({ $0.leave(subject) }) { _ = start(waiter.subject, waiter.job) }
         }
         guard case .terminated = result else { return true }
-        active.withLock { $0.leave(subject) }
+        active.withLock { active in
+            active.waiters = []
+            _ = active.leave(subject)
+        }
         return false
     }
 

@@ -1,6 +1,7 @@
-import Concurrency
 import TestSupport
 import Testing
+
+@testable import Concurrency
 
 @Suite(.timeLimit(.minutes(1)))
 struct DetachedWorkTests {
@@ -9,14 +10,20 @@ struct DetachedWorkTests {
         let (work, isOpen) = (DetachedWork(), Watched(false))
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await work.run() }
-            let begun = (0..<200).count { _ in work.begin(about: "dead") { try? await isOpen.wait { $0 } } }
-            #expect(begun == DetachedWork.share)
-            for subject in ["healthy", nil] {
-                let isBegun = work.begin(about: subject) { try? await isOpen.wait { $0 } }
-                #expect(isBegun)
+            let begun = Watched(["dead": 0, "healthy": 0])
+            let begin = { (subject: String) in
+                let place = work.beginInTurn(about: subject) {
+                    begun.update { $0[subject]? += 1 }
+                    try? await isOpen.wait { $0 }
+                }
+                #expect(place != nil)
             }
+            for _ in 0..<200 { begin("dead") }
+            begin("healthy")
+            try? await begun.wait { $0 == ["dead": DetachedWork.share, "healthy": 1] }
+            #expect(work.waiterCount == 200 - DetachedWork.share)
             isOpen.update { $0 = true }
-            while !work.begin(about: "dead", {}) { await Task.yield() }
+            try? await begun.wait { $0["dead"] == 200 }
             work.finish()
         }
     }
@@ -29,6 +36,7 @@ struct DetachedWorkTests {
         }
         let isBegun = work.begin {}
         #expect(!isBegun)
+        #expect(work.beginInTurn(about: "a") {} == nil)
     }
 
     @Test("What is begun by a body that was cancelled ends all the same, within its time", arguments: [true, false])

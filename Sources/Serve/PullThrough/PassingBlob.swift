@@ -17,15 +17,22 @@ final class PassingBlob: BlobReader {
         /// What has been taken and not been read yet.
         var rest = ByteBuffer()
         /// Where what comes next is taken from.
+        let transfer: Transfer
+    }
+
+    private struct Transfer: Sendable {
         let queue: PieceQueue
+        /// Where it waits until there is room for it.
+        let place: DetachedWork.Place
     }
 
     let descriptor: Descriptor
-    /// Goes on from where a transfer was let go, as soon as there is room.
-    private let resume: @Sendable (PassingProgress) async throws -> PieceQueue?
+    private let work: DetachedWork
+    /// Begins a transfer as soon as there is room, or goes on from where one was let go.
+    private let begin: @Sendable (PassingProgress?) -> Transfer?
     private let reading: Mutex<Reading>
 
-    /// Begins the transfer; `nil` when there is too much under way.
+    /// Has the transfer begin as soon as there is room; `nil` when the server is stopping.
     ///
     /// - Parameters:
     ///   - descriptor: the blob.
@@ -42,29 +49,33 @@ final class PassingBlob: BlobReader {
         of host: RegistryHost,
         in downloads: DownloadQueue
     ) {
-        let pass: @Sendable (PassingProgress, PieceQueue) async -> Void = { progress, queue in
-            do {
-                try await downloads.passing(from: host) {
-                    try await progress.pass(descriptor, from: upstream, to: queue, time) { downloads.isFull(host) }
-                }
-                queue.end(.success(()))
-            } catch {
-                queue.end(.failure(error))
-            }
-        }
-        let queue = PieceQueue()
-        let hasBegun = work.begin(about: host.description) { await pass(PassingProgress(descriptor), queue) }
-        guard hasBegun else { return nil }
-        self.descriptor = descriptor
-        resume = { progress in
+        let begin: @Sendable (PassingProgress?) -> Transfer? = { progress in
             let queue = PieceQueue()
-            let isInTime = try await work.beginInTurn(about: host.description) { await pass(progress, queue) }
-            return isInTime ? queue : nil
+            let place = work.beginInTurn(about: host.description, goesOn: progress != nil) {
+                let progress = progress ?? PassingProgress(descriptor)
+                do {
+                    try await downloads.passing(from: host) {
+                        try await progress.pass(descriptor, from: upstream, to: queue, time) { downloads.isFull(host) }
+                    }
+                    queue.end(.success(()))
+                } catch {
+                    queue.end(.failure(error))
+                }
+            }
+            return place.map { Transfer(queue: queue, place: $0) }
         }
-        reading = Mutex(Reading(queue: queue))
+        guard let transfer = begin(nil) else { return nil }
+        self.descriptor = descriptor
+        self.work = work
+        self.begin = begin
+        reading = Mutex(Reading(transfer: transfer))
     }
 
-    deinit { reading.withLock { $0.queue }.abandon() }
+    deinit {
+        let transfer = reading.withLock { $0.transfer }
+        transfer.queue.abandon()
+        work.giveUp(transfer.place)
+    }
 
     /// Waits until its upstream has answered, so that somebody can be told whether it comes at all; before the first read.
     func whenAnswered() async throws {
@@ -98,12 +109,12 @@ final class PassingBlob: BlobReader {
     private func takeNext() async throws -> Bool {
         while true {
             do {
-                let next = try await reading.withLock { $0.queue }.take()
+                let next = try await reading.withLock { $0.transfer.queue }.take()
                 reading.withLock { $0.rest = next ?? ByteBuffer() }
                 return next != nil
             } catch let pause as PassingProgress.Pause {
-                guard let queue = try await resume(pause.progress) else { throw ServeError.busy }
-                reading.withLock { $0 = Reading(position: $0.position, rest: $0.rest, queue: queue) }
+                guard let transfer = begin(pause.progress) else { throw ServeError.busy }
+                reading.withLock { $0 = Reading(position: $0.position, rest: $0.rest, transfer: transfer) }
             }
         }
     }

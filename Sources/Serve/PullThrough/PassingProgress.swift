@@ -23,7 +23,14 @@ struct PassingProgress: Sendable {
 
     /// Passes what is left of a blob to who reads it.
     ///
-    /// - Throws: ``Pause`` when that was waited for while it was in the way, after all that has come was handed over.
+    /// - Parameters:
+    ///   - descriptor: the blob.
+    ///   - upstream: where it comes from.
+    ///   - queue: where it goes.
+    ///   - time: the monotonic clock.
+    ///   - isInTheWay: whether others wait for its connection.
+    /// - Throws: ``Pause`` when who reads was waited for while it was in the way, after all that has come was handed over;
+    ///   `CancellationError` when nobody reads any more.
     func pass(
         _ descriptor: Descriptor,
         from upstream: any Upstream,
@@ -33,6 +40,7 @@ struct PassingProgress: Sendable {
     ) async throws {
         var progress = self
         var patience = PassingBlob.patience
+        try await queue.whenRoom()
         try await upstream.readBlob(descriptor, from: position) { piece in
             progress.add(piece, to: queue)
             while !queue.hasRoom {
@@ -45,6 +53,8 @@ struct PassingProgress: Sendable {
                     patience = PassingBlob.patience
                 }
             }
+            // At once, but for a reader that has left.
+            try await queue.whenRoom()
         }
         let digest = progress.hasher.finalize()
         guard digest == descriptor.digest else {

@@ -15,7 +15,8 @@ package final class PullThroughContent: ServedContent {
     private let lists: PulledLists
     private let blobs: PulledBlobs
     private let upkeep: Upkeep
-    private let work: DetachedWork
+    /// What goes on when who asked has left: questions, and transfers of blobs that are not stored.
+    private let work: [DetachedWork]
     let metrics: ServeMetrics
 
     private init(
@@ -29,7 +30,7 @@ package final class PullThroughContent: ServedContent {
         self.metrics = metrics
         cached = context.cached
         upkeep = context.upkeep
-        work = context.questions.work
+        work = [context.questions.work, context.transfers]
         manifests = PulledManifests(context)
         lists = PulledLists(context)
         blobs = PulledBlobs(context)
@@ -47,7 +48,7 @@ package final class PullThroughContent: ServedContent {
     ) async throws -> R {
         let content = PullThroughContent(cache, upstreams, configuration, metrics)
         let result: Result<R, any Error> = await withTaskGroup(of: Void.self) { group in
-            group.addTask { await content.work.run() }
+            for work in content.work { group.addTask { await work.run() } }
             group.addTask { await content.upkeep.run() }
             let result: Result<R, any Error>
             do {

@@ -13,6 +13,8 @@ struct PullThroughContext: Sendable {
     let metrics: ServeMetrics
     let upkeep: Upkeep
     let questions: QuestionContext
+    /// Transfers of blobs that are not stored, whose number leaves questions alone.
+    let transfers = DetachedWork()
 
     var time: Timer { questions.time }
     var health: HostHealth { questions.health }

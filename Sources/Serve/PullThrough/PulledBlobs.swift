@@ -110,7 +110,7 @@ struct PulledBlobs: Sendable {
     ) async throws -> ServedBlob {
         context.logger.warning("a blob is served, but not cached", metadata: ["error": "\(error)"])
         context.metrics.count(.uncachedBlob)
-        let work = context.questions.work
+        let work = context.transfers
         let passing = PassingBlob(descriptor, from: upstream, work, context.time, of: host, in: queue)
         guard let blob = passing else { throw ServeError.busy }
         try await blob.whenAnswered()

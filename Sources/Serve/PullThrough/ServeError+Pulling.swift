@@ -3,7 +3,11 @@ import OCI
 
 extension ServeError {
     /// There is no room for more work.
-    static let busy = ServeError(.cacheUnavailable, "too many requests to upstreams are under way; try again")
+    static let busy = ServeError(
+        .cacheUnavailable,
+        "too many requests to upstreams are under way; try again",
+        retryAfter: 1
+    )
 
     /// Says what a failure to fetch means for the client.
     ///

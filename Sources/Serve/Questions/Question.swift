@@ -41,6 +41,9 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         var failure: (error: UpstreamError, until: Duration)?
     }
 
+    /// Its host was not asked.
+    private struct LeftAlone: Error { let refusal: UpstreamError }
+
     /// How long an answer may take as a whole, so that one which never ends holds nobody who asks later.
     static var deadline: Duration { .seconds(30) }
 
@@ -141,8 +144,8 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     ///   - standIn: asks them, in the place of a host that has failed so; `nil` where there is nobody.
     ///   - fetch: asks the upstream; `nil` says that there is nothing.
     /// - Returns: the answer, and how old it is.
-    /// - Throws: what `fetch` throws, or threw just now, where there is no older answer; ``ServeError`` when too much is
-    ///   under way; `CancellationError`, which does not end the fetch for others.
+    /// - Throws: what `fetch` throws, or threw just now, where there is no older answer; ``ServeError`` when the server is
+    ///   stopping; `CancellationError`, which does not end the fetch for others.
     func ask(
         _ key: Key,
         at host: RegistryHost,
@@ -170,9 +173,11 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         } catch {
             try Task.checkCancellation()
             if let older { return Told(answer: older, source: .stale) }
-            guard let error = error as? UpstreamError, refusal != nil || !hasAskedOthers, former?.exists != false,
+            let refusal = refusal ?? (error as? LeftAlone)?.refusal
+            guard let error = refusal ?? error as? UpstreamError, refusal != nil || !hasAskedOthers,
+                former?.exists != false,
                 let answer = try await hearOthers(key, host, names, { try await standIn(error) })
-            else { throw error }
+            else { throw refusal ?? error }
             return Told(answer: answer, source: .stale)
         }
     }
@@ -222,6 +227,8 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         _ names: Set<Digest>,
         _ fetch: @escaping @Sendable () async throws -> Answer?
     ) async throws -> Answer? {
+        // It may have failed while this waited for its turn.
+        if let refusal = health.refusal(of: host, isUrgent: true) { throw LeftAlone(refusal: refusal) }
         do {
             let answer = try await inFull(host) { [health] in try await health.hearing(host, fetch) }
             learn(answer, of: key, beside: names)

@@ -73,7 +73,7 @@ struct PassingBlobTests {
         }
     }
 
-    @Test("A transfer whose client has left ends, so that there is room for others")
+    @Test("Transfers whose clients have left end, so that there is room for others")
     func room() async throws {
         let upstream = FakeUpstream()
         try upstream.load(image)
@@ -84,13 +84,29 @@ struct PassingBlobTests {
             for number in 0..<DetachedWork.limit {
                 _ = begin(from: upstream, work, of: try RegistryHost("\(number % 4).example.com"))
             }
-            var blob: PassingBlob?
-            while blob == nil {
-                // The suite's time limit is the bound.
-                try Task.checkCancellation()
-                await Task.yield()
-                blob = begin(from: upstream, work)
+            let blob = try #require(begin(from: upstream, work))
+            #expect(try await read(blob, from: 0) == layer.source.buffer)
+        }
+    }
+
+    @Test("A transfer whose client leaves ends with the piece that comes next")
+    func leaving() async throws {
+        let upstream = FakeUpstream()
+        try upstream.load(image)
+        upstream.change { $0.allowance = 1 << 17 }
+        let work = DetachedWork()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await work.run() }
+            defer { group.cancelAll() }
+            do {
+                let left = try #require(begin(from: upstream, work))
+                _ = try await left.read(at: 0, atMost: 1)
             }
+            upstream.change { $0.allowance = .max }
+            let other = try #require(begin(from: upstream, work))
+            #expect(try await read(other, from: 0) == layer.source.buffer)
+            // What had come, and one piece more.
+            #expect(upstream.sent <= Self.size + 3 << 16)
         }
     }
 
@@ -98,17 +114,19 @@ struct PassingBlobTests {
     private func withSlowReaders(
         of upstream: FakeUpstream,
         connections: Int,
-        _ body: ([PassingBlob], DetachedWork, _ next: () -> PassingBlob?) async throws -> Void
+        _ body: ([PassingBlob], DetachedWork, _ next: () throws -> PassingBlob) async throws -> Void
     ) async throws {
         try upstream.load(image)
         let (work, clock, downloads) = (DetachedWork(), ManualClock(), DownloadQueue { _ in connections })
-        let next = { begin(from: upstream, work, clock: clock, in: downloads) }
+        let next = { try #require(begin(from: upstream, work, clock: clock, in: downloads)) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await work.run() }
             defer { group.cancelAll() }
-            let slow = try (0..<DetachedWork.share).map { _ in try #require(next()) }
+            let slow = try (0..<DetachedWork.share).map { _ in try next() }
             for blob in slow { _ = try await blob.read(at: 0, atMost: 1) }
-            #expect(next() == nil)
+            try withExtendedLifetime(next()) { #expect(work.waiterCount == 1) }
+            // Who has left waits no more.
+            #expect(work.waiterCount == 0)
             try await clock.waitForSleepers(slow.count)
             clock.advance(by: PassingBlob.patience)
             try await body(slow, work, next)
@@ -118,15 +136,8 @@ struct PassingBlobTests {
     @Test("A transfer that nobody reads on from lets its place go, and is gone on with where it was")
     func slowReaders() async throws {
         let upstream = FakeUpstream()
-        try await withSlowReaders(of: upstream, connections: 6) { slow, _, next in
-            var other: PassingBlob?
-            while other == nil {
-                // The suite's time limit is the bound.
-                try Task.checkCancellation()
-                await Task.yield()
-                other = next()
-            }
-            #expect(try await read(try #require(other), from: 0) == layer.source.buffer)
+        try await withSlowReaders(of: upstream, connections: 6) { slow, _, next async throws in
+            #expect(try await read(next(), from: 0) == layer.source.buffer)
             for blob in slow { #expect(try await read(blob, from: 0) == layer.source.buffer) }
             let starts = upstream.requests.compactMap { $0.split(separator: " ").last.flatMap { Int($0) } }
             #expect(starts.filter { $0 == 0 }.count == slow.count + 1)
@@ -136,22 +147,25 @@ struct PassingBlobTests {
 
     @Test("Who has begun waits for a place to go on in, and has it before whoever comes anew")
     func waitsToGoOn() async throws {
-        try await withSlowReaders(of: FakeUpstream(), connections: 1) { slow, work, next in
-            var others: [PassingBlob] = []
-            while others.count < slow.count {
-                // The suite's time limit is the bound.
-                try Task.checkCancellation()
-                await Task.yield()
-                if let other = next() { others.append(other) }
+        let upstream = FakeUpstream()
+        try await withSlowReaders(of: upstream, connections: 1) { slow, work, next async throws in
+            let waitForWaiters = { (count: Int) in
+                while work.waiterCount != count {
+                    // The suite's time limit is the bound.
+                    try Task.checkCancellation()
+                    await Task.yield()
+                }
             }
+            var others = try slow.map { _ in try next() }
+            try await waitForWaiters(0)
+            let new = try next()
             async let whole = read(slow[0], from: 0)
-            while work.waiterCount == 0 {
-                try Task.checkCancellation()
-                await Task.yield()
-            }
-            #expect(next() == nil)
+            try await waitForWaiters(2)
             others.removeLast()
             #expect(try await whole == layer.source.buffer)
+            #expect(try await read(new, from: 0) == layer.source.buffer)
+            let last = upstream.requests.suffix(2).map { $0.hasSuffix(" from 0") }
+            #expect(last == [false, true])
         }
     }
 

@@ -197,6 +197,52 @@ struct QuestionTests {
         }
     }
 
+    @Test("Many questions to one host at once are answered in their turn")
+    func burst() async throws {
+        try await with { question, _ in
+            let (asked, isOpen) = (Watched(0), Watched(false))
+            try await withThrowingTaskGroup(of: Int?.self) { group in
+                for number in 0..<(2 * DetachedWork.share + 50) {
+                    group.addTask {
+                        try await question.ask("\(number)", at: "example.com") {
+                            asked.update { $0 += 1 }
+                            try await isOpen.wait { $0 }
+                            return number
+                        }.answer
+                    }
+                }
+                try await asked.wait { $0 == DetachedWork.share }
+                isOpen.update { $0 = true }
+                var answers: Set<Int?> = []
+                for try await answer in group { answers.insert(answer) }
+                #expect(answers.count == 2 * DetachedWork.share + 50)
+            }
+        }
+    }
+
+    @Test("What waits for its turn is not asked of a host that has turned out not to answer")
+    func burstAtMuteHost() async throws {
+        try await with { question, _ in
+            let (asked, isOpen) = (Watched(0), Watched(false))
+            await withTaskGroup(of: Void.self) { group in
+                for number in 0..<(DetachedWork.share + 50) {
+                    group.addTask {
+                        await #expect(throws: UpstreamError.self) {
+                            _ = try await question.ask("\(number)", at: "example.com") {
+                                asked.update { $0 += 1 }
+                                try await isOpen.wait { $0 }
+                                throw Self.mute
+                            }
+                        }
+                    }
+                }
+                try? await asked.wait { $0 == DetachedWork.share }
+                isOpen.update { $0 = true }
+            }
+            #expect(asked.value == DetachedWork.share)
+        }
+    }
+
     @Test("A slow host is waited for once; from then on who has an older answer gets it at once, of every name")
     func patience() async throws {
         try await with { question, clock in
