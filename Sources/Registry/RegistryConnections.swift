@@ -92,5 +92,5 @@ package final class RegistryConnections: Sendable {
 
 extension HostSettings? {
     /// How many requests may be in flight, for each lane.
-    var limit: Int { self?.maxConnections ?? ConnectionBudget.standard }
+    package var limit: Int { self?.maxConnections ?? ConnectionBudget.standard }
 }

@@ -56,6 +56,32 @@ struct PullThroughLimitTests {
         }
     }
 
+    @Test("Without `max_connections` all places that a registry has at first but one are for blobs")
+    func standardConnections() async throws {
+        let image = SampleImage.image(layers: (1...9).map { SampleImage.Layer(seed: UInt64($0), size: 400_000) })
+        try await ScriptedRegistry.with { upstream async throws in
+            upstream.load(image, repository: "up/app", tag: "1")
+            let valve = Valve(bytes: 1000)
+            upstream.script(.init("GET", .blobs, times: nil), .trickle(valve))
+            try await Workspace.with { workspace async throws in
+                try workspace.configure(Entry(upstream.place("up/app"), to: "127.0.0.1:1/down", Entry.all))
+                try await ServingProgram.with(workspace, ["--pull-through"]) { server async throws in
+                    let path = "/v2/up/app"
+                    _ = try await server.client.get("\(path)/manifests/1?ns=\(upstream.host)")
+                    try await withThrowingTaskGroup(of: Bool.self) { group in
+                        for blob in image.blobs.dropFirst() {
+                            let uri = "\(path)/blobs/\(blob.descriptor.digest)?ns=\(upstream.host)"
+                            group.addTask { try await server.client.get(uri).body == blob.source.buffer }
+                        }
+                        try await valve.waitForStalls(7)
+                        valve.open()
+                        for try await isRight in group { #expect(isRight) }
+                    }
+                }
+            }
+        }
+    }
+
     @Test("A registry that does not know HEAD for manifests is asked by GET", arguments: [404, 405])
     func withoutHEAD(status: Int) async throws {
         try await ScriptedRegistry.with { upstream async throws in

@@ -18,6 +18,8 @@ final class DownloadQueue: Sendable {
         var running: [ObjectIdentifier: Demand] = [:]
         /// Transfers of blobs that are not stored.
         var passing = 0
+        /// Transfers that no upstream has answered yet: they may be waiting for a connection.
+        var unanswered: Set<ObjectIdentifier> = []
     }
 
     private let places: @Sendable (RegistryHost) -> Int
@@ -32,10 +34,15 @@ final class DownloadQueue: Sendable {
     /// Whether somebody waits, so that nobody keeps a place that is not needed.
     func isContended(_ host: RegistryHost) -> Bool { waitingCount(host) > 0 }
 
-    /// Whether as much is under way from a host as may be, so that what stands still is in somebody's way.
+    /// Whether as much is under way from a host as may be, or as it takes, so that what stands still is in somebody's way.
     func isFull(_ host: RegistryHost) -> Bool {
         guard let line = lines.withLock({ $0[host] }) else { return false }
-        return line.running.count + line.passing >= places(host)
+        return line.running.count + line.passing >= places(host) || !line.unanswered.isEmpty
+    }
+
+    /// Takes note that a transfer has its connection: one with a place, or one that passes.
+    func answered(_ transfer: AnyObject, at host: RegistryHost) {
+        lines.withLock { _ = $0[host]?.unanswered.remove(ObjectIdentifier(transfer)) }
     }
 
     func waitingCount(_ host: RegistryHost) -> Int { lines.withLock { $0[host] }?.queue.waitingCount ?? 0 }
@@ -50,14 +57,28 @@ final class DownloadQueue: Sendable {
             lines.withLock { $0[wish.host]?.running[ObjectIdentifier(wish.demand)] = wish.demand }
             defer { lines.withLock { _ = $0[wish.host]?.running.removeValue(forKey: ObjectIdentifier(wish.demand)) } }
             wish.demand.begin()
-            try await body()
+            try await awaitingAnswer(wish.demand, at: wish.host, body)
         }
     }
 
     /// Runs a transfer that waits for no turn: as its blob is not stored, nobody else reads along.
-    func passing(from host: RegistryHost, _ body: () async throws -> Void) async rethrows {
+    func passing(
+        _ transfer: AnyObject,
+        from host: RegistryHost,
+        _ body: () async throws -> Void
+    ) async rethrows {
         line(of: host) { $0.passing += 1 }
         defer { line(of: host) { $0.passing -= 1 } }
+        try await awaitingAnswer(transfer, at: host, body)
+    }
+
+    private func awaitingAnswer(
+        _ transfer: AnyObject,
+        at host: RegistryHost,
+        _ body: () async throws -> Void
+    ) async rethrows {
+        line(of: host) { _ = $0.unanswered.insert(ObjectIdentifier(transfer)) }
+        defer { answered(transfer, at: host) }
         try await body()
     }
 

@@ -54,8 +54,12 @@ final class PassingBlob: BlobReader {
             let place = work.beginInTurn(about: host.description, goesOn: progress != nil) {
                 let progress = progress ?? PassingProgress(descriptor)
                 do {
-                    try await downloads.passing(from: host) {
-                        try await progress.pass(descriptor, from: upstream, to: queue, time) { downloads.isFull(host) }
+                    try await downloads.passing(queue, from: host) {
+                        try await progress.pass(descriptor, from: upstream, to: queue, time) {
+                            downloads.answered(queue, at: host)
+                        } isInTheWay: {
+                            downloads.isFull(host)
+                        }
                     }
                     queue.end(.success(()))
                 } catch {

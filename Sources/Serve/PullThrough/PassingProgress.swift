@@ -28,6 +28,7 @@ struct PassingProgress: Sendable {
     ///   - upstream: where it comes from.
     ///   - queue: where it goes.
     ///   - time: the monotonic clock.
+    ///   - whenAnswered: called when the upstream has answered.
     ///   - isInTheWay: whether others wait for its connection.
     /// - Throws: ``Pause`` when who reads was waited for while it was in the way, after all that has come was handed over;
     ///   `CancellationError` when nobody reads any more.
@@ -36,12 +37,16 @@ struct PassingProgress: Sendable {
         from upstream: any Upstream,
         to queue: PieceQueue,
         _ time: Timer,
+        whenAnswered: () -> Void,
         isInTheWay: () -> Bool
     ) async throws {
         var progress = self
         var patience = PassingBlob.patience
+        var hasAnswered = false
         try await queue.whenRoom()
         try await upstream.readBlob(descriptor, from: position) { piece in
+            if !hasAnswered { whenAnswered() }
+            hasAnswered = true
             progress.add(piece, to: queue)
             while !queue.hasRoom {
                 let start = time.now()

@@ -33,7 +33,10 @@ struct QueuedSource: ContentSource {
                 var isFirst = true
                 try await upstream.readBlob(descriptor, from: offset, ahead: scratch) { bytes in
                     // Whatever becomes of the rest, it answers.
-                    if isFirst { health.answered(wish.host) }
+                    if isFirst {
+                        health.answered(wish.host)
+                        queue.answered(wish.demand, at: wish.host)
+                    }
                     isFirst = false
                     try await deliver(bytes)
                 }

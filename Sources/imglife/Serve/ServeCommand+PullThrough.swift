@@ -60,10 +60,8 @@ extension ServeCommand {
         }
         let session = upstreams.session
         var configuration = PullThroughConfiguration(tagLifetime: pulling.tagTTL, logger: session.logger)
-        // Two of the places that a host has by default are left to questions.
-        configuration.downloads = { [registries = session.configuration.registries] host in
-            max(1, (registries[host]?.maximumConnections ?? 8) - 2)
-        }
+        // One of the places is left to questions.
+        configuration.downloads = { [hosts = session.registries.hosts] host in max(1, hosts[host].limit - 1) }
         configuration.maintain = { await CacheUpkeep(cache: cache, session: current.value).keepQuota() }
         try await upstreams.with(cache) { connected, traffic in
             try await PullThroughContent.with(cache, connected, configuration, metrics: metrics) { content in

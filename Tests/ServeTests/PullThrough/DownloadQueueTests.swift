@@ -49,6 +49,22 @@ struct DownloadQueueTests {
         #expect(order.value.served == ["c 50", "a 100", "b 900", "first 500", "a 200", "a 300"])
     }
 
+    @Test("Who has no answer yet may wait for a connection, and is hindered by what stands still")
+    func unanswered() async throws {
+        let queue = DownloadQueue { _ in 6 }
+        await queue.passing(queue, from: "example.com") {
+            #expect(queue.isFull("example.com"))
+            queue.answered(queue, at: "example.com")
+            #expect(!queue.isFull("example.com"))
+        }
+        let wish = Self.wish("a", 1)
+        try await queue.withPlace(wish) {
+            #expect(queue.isFull("example.com"))
+            queue.answered(wish.demand, at: "example.com")
+            #expect(!queue.isFull("example.com"))
+        }
+    }
+
     @Test("Who leaves while it waits does not come to its turn")
     func leaving() async throws {
         let queue = DownloadQueue { _ in 1 }
