@@ -17,6 +17,8 @@ package struct CacheError: Error, Sendable, CustomStringConvertible {
         case newerSchema
         /// The index cannot be used and could not be replaced.
         case damagedIndex
+        /// This program wrote what the index does not allow.
+        case contradiction
         /// Another process holds a lock for too long.
         case locked
         /// The disk or a quota is full.
@@ -98,7 +100,8 @@ extension CacheError {
     /// Whether it says that the cache cannot keep a blob now, rather than something about the blob.
     package var isOfKeeping: Bool {
         switch kind {
-        case .diskFull, .permission, .inputOutput, .damagedIndex, .locked, .notADirectory, .untrusted: true
+        case .diskFull, .permission, .inputOutput, .damagedIndex, .contradiction, .locked, .notADirectory, .untrusted:
+            true
         default: false
         }
     }

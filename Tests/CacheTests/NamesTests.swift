@@ -79,6 +79,25 @@ struct NamesTests {
         }
     }
 
+    @Test("What the index does not allow to be written is no trouble of the disk's, and has nobody check the index")
+    func refused() async throws {
+        let image = SampleImage.image()
+        try await TimedCache.with { timed async throws in
+            try await timed.open { cache async throws in
+                try await Self.store(image, in: cache, as: "1.0", of: "a")
+                try timed.execute("CREATE UNIQUE INDEX one_name ON names (host)")
+                let error = await #expect(throws: CacheError.self) {
+                    try await cache.names.record("2.0", of: Self.location("a"), as: image.top)
+                }
+                let text = error.map { "\($0)" } ?? ""
+                #expect(text.contains("UNIQUE") && !text.contains("disk"), "\(text)")
+                #expect(error?.kind != .inputOutput && error?.kind != .damagedIndex)
+                #expect(!exists("\(timed.path)/index.suspect") && !exists("\(timed.path)/index.condemned"))
+                try cache.checkUsable()
+            }
+        }
+    }
+
     @Test("A flipped bit in a stored manifest is noticed, and storing it again heals it")
     func damaged() async throws {
         let image = SampleImage.image()

@@ -50,6 +50,8 @@ extension CacheError {
                 (.locked, "a collection has just chosen it; try again")
             case .SQLITE_CONSTRAINT where error.extendedResultCode == .SQLITE_CONSTRAINT_FOREIGNKEY:
                 (.missing, "a collection has just removed it; try again")
+            case .SQLITE_CONSTRAINT:
+                (.contradiction, "this is a fault of imglife, not of the cache; please report it")
             case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_CANTOPEN:
                 (.permission, "give this user write access to it, or choose another --cache-dir")
             default: (.inputOutput, "check the disk and its file system")

@@ -120,9 +120,21 @@ struct ReferrerRows {
     func add(_ list: List, in location: RepositoryReference) throws {
         let listed = try listed(of: list.subject, in: location)
         let new = list.referrers.filter { !listed.contains($0) }
+        guard !new.isEmpty else { return }
+        let end = try end(of: list.subject, in: location)
         for (position, referrer) in new.enumerated() {
-            try insert(referrer, of: list.subject, in: location, at: listed.count + position)
+            try insert(referrer, of: list.subject, in: location, at: end + position)
         }
+    }
+
+    /// The first position behind a repository's list, which may have holes.
+    private func end(of subject: Digest, in location: RepositoryReference) throws -> Int {
+        try Int.fetchOne(
+            db.cachedStatement(
+                sql: "SELECT max(position) + 1 FROM referrers WHERE host = ? AND repository = ? AND subject = ?"
+            ),
+            arguments: [location.host, location.repository, subject]
+        ) ?? 0
     }
 
     private func insert(

@@ -1,0 +1,38 @@
+import Cache
+import CacheSupport
+import OCI
+import TestSupport
+import Testing
+
+/// What becomes of a repository's list when something of it goes.
+@Suite(.timeLimit(.minutes(10)))
+struct KeptListTests {
+    private static let image = SampleImage.image(layers: [.init(seed: 73, size: 5000)])
+    private static let artifacts = (0..<3).map { SampleImage.artifact(of: image.top, content: "artifact \($0)") }
+
+    private static func listed(_ cache: ContentCache) async throws -> [Int] {
+        let listed = try await cache.referrers.listed(of: image.digest, in: RepositoryReference("pub"))
+        return listed.map { digest in artifacts.firstIndex { $0.digest == digest } ?? -1 }
+    }
+
+    private static func tag(_ number: Int, in cache: ContentCache) async throws {
+        try await NamesTests.store(artifacts[number], in: cache, as: "artifact-\(number)", of: "pub")
+    }
+
+    @Test("A list out of which something went takes what comes at its end, also where its subject is not here")
+    func hole() async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                for number in 0..<2 { try await Self.tag(number, in: cache) }
+                #expect(try await cache.remove("artifact-0", of: "pub"))
+            }
+            timed.advance(hours: 3)
+            try await timed.open { cache async throws in
+                for _ in 0..<2 { _ = try await cache.collect() }
+                #expect(try await Self.listed(cache) == [1])
+                for number in [2, 0] { try await Self.tag(number, in: cache) }
+                #expect(try await Self.listed(cache) == [1, 2, 0])
+            }
+        }
+    }
+}
