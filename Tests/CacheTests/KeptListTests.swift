@@ -4,7 +4,7 @@ import OCI
 import TestSupport
 import Testing
 
-/// What becomes of a repository's list when something of it goes.
+/// What becomes of a repository's list when something of it goes, or its subject.
 @Suite(.timeLimit(.minutes(10)))
 struct KeptListTests {
     private static let image = SampleImage.image(layers: [.init(seed: 73, size: 5000)])
@@ -33,6 +33,36 @@ struct KeptListTests {
                 for number in [2, 0] { try await Self.tag(number, in: cache) }
                 #expect(try await Self.listed(cache) == [1, 2, 0])
             }
+        }
+    }
+
+    @Test("What is tagged is still listed when its subject went and comes back; what is not goes with it")
+    func subject() async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(Self.image, in: cache, as: "1", of: "pub")
+                for number in 0..<2 { try await Self.tag(number, in: cache) }
+                for tag in ["artifact-0", "1"] { #expect(try await cache.remove(tag, of: "pub")) }
+            }
+            timed.advance(hours: 3)
+            try await timed.open { cache async throws in
+                for _ in 0..<2 { _ = try await cache.collect() }
+                #expect(try timed.stored() == Self.artifacts[1].digests)
+                #expect(try await Self.listed(cache) == [1])
+                try await NamesTests.store(Self.image, in: cache, as: "1", of: "pub")
+                let here = try await cache.referrers.here(of: Self.image.digest, in: RepositoryReference("pub"))
+                #expect(here == [Self.artifacts[1].top])
+                #expect(try await cache.remove("artifact-1", of: "pub"))
+            }
+            timed.advance(hours: 3)
+            try await timed.open { cache async throws in
+                // The list alone keeps it now.
+                #expect(try await cache.collect().blobs == 0)
+                #expect(try await cache.remove("1", of: "pub"))
+                _ = try await cache.collect()
+            }
+            #expect(try timed.stored().isEmpty)
+            #expect(try timed.count("referrers") == 0)
         }
     }
 }

@@ -159,6 +159,21 @@ extension References {
         BEGIN \(forgetBytes(above: "NEW.digest")) END;
         """
 
+    /// From now on what a repository names is listed there also while its subject is gone, as it is where that never came.
+    static let namedStayListed = """
+        DROP TRIGGER blob_removed;
+        CREATE TRIGGER blob_removed BEFORE DELETE ON blobs BEGIN
+            DELETE FROM referrers WHERE subject = OLD.digest AND NOT EXISTS (
+                SELECT 1 FROM names WHERE (names.host, names.repository, names.digest)
+                    = (referrers.host, referrers.repository, referrers.referrer)
+            );
+            UPDATE blobs SET keepers = keepers
+                    - (SELECT count(*) FROM referrers WHERE subject = OLD.digest AND referrer = blobs.digest)
+                WHERE digest IN (SELECT referrer FROM referrers WHERE subject = OLD.digest);
+            UPDATE totals SET blobs = blobs - 1, bytes = bytes - OLD.size WHERE OLD.state <> 'missing';
+        END;
+        """
+
     /// Holds the count too, which SQLite would look up in the table for each blob, all over the file.
     static let unkeptAlone = """
         DROP INDEX blobs_unkept;

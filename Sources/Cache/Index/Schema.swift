@@ -65,6 +65,9 @@ enum Schema {
         migrator.registerMigration("18 answers about referrers") { db in
             try db.execute(sql: ReferrerAnswerRows.schema)
         }
+        migrator.registerMigration("19 named referrers stay listed") { db in
+            try db.execute(sql: References.namedStayListed)
+        }
         return migrator
     }
 
