@@ -64,6 +64,36 @@ struct EvidenceTests {
         }
     }
 
+    @Test("Of damaged indexes and of lists of images as many are kept", arguments: ["index.sqlite", "index.json"])
+    func copies(of name: String) async throws {
+        try await TimedCache.with { timed async throws in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(.image(), in: cache, as: "1", of: "a")
+                try await cache.writeLayout()
+            }
+            for number in 1...40 { try write(bytes(10), to: "\(timed.path)/quarantine/\(name).\(number)") }
+            try remove("\(timed.path)/\(name)")
+            try write(ByteBuffer(string: "{"), to: "\(timed.path)/\(name)")
+            try await timed.open { try await $0.writeLayout() }
+            let kept = try names("\(timed.path)/quarantine")
+            #expect(kept.count == 32 && kept.contains("\(name).\(timed.now.value)") && !kept.contains("\(name).1"))
+        }
+    }
+
+    @Test("A collection without a grace removes copies of indexes, too, but the newest", arguments: [true, false])
+    func newest(isDryRun: Bool) async throws {
+        let copies = ["index.json.1", "index.json.3", "index.sqlite-journal.1", "index.sqlite.1", "index.sqlite.20"]
+        try await withCache { cache, path in
+            for name in copies { try write(bytes(10), to: "\(path)/quarantine/\(name)") }
+            var options = CollectionOptions(grace: .zero)
+            options.isDryRun = isDryRun
+            let report = try await cache.collect(options)
+            #expect(report.quarantined == 2 && report.quarantinedBytes == 20)
+            let left = ["index.json.3", "index.sqlite-journal.1", "index.sqlite.20"]
+            #expect(try names("\(path)/quarantine") == (isDryRun ? copies : left))
+        }
+    }
+
     /// Who wants room.
     enum Want: CaseIterable, Sendable {
         case nobody, person, limit, disk

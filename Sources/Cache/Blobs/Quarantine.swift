@@ -88,7 +88,7 @@ struct Quarantine: Sendable {
         guard try directory.blobs.isCurrent(file, digest) else { return .gone }
         do throws(SystemError) {
             try directory.blobs.moveAside(digest, to: directory.quarantine, name)
-            try Evidence(store: store).bound()
+            try Evidence(directory).bound()
         } catch {
             throw CacheError(error, "put aside", path: directory.path, digest: digest)
         }
@@ -113,6 +113,7 @@ struct Quarantine: Sendable {
         let name = "\(Ingest.name(digest)).\(store.now)"
         do throws(SystemError) {
             try directory.blobs.moveAside(digest, to: directory.quarantine, name)
+            try Evidence(directory).bound()
         } catch {
             throw CacheError(error, "put aside", path: directory.blobs.path(of: digest), digest: digest)
         }

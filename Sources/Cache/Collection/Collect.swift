@@ -57,12 +57,13 @@ package struct Collector: Sendable {
         return report
     }
 
-    /// Removes damaged blobs that were put aside as soon as their room is wanted.
+    /// Removes damaged files that were put aside as soon as their room is wanted.
     private func removeEvidence(_ options: CollectionOptions) async throws -> CollectionTally {
-        let evidence = Evidence(store: store)
-        let found = try await blocking { try evidence.removeBlobs(isDryRun: true) }
+        let evidence = Evidence(store.directory)
+        let oldCopies = options.grace <= .zero
+        let found = try await blocking { try evidence.remove(oldCopies: oldCopies, isDryRun: true) }
         guard found.blobs > 0, try await isWanted(found.bytes, options) else { return CollectionTally() }
-        return try await blocking { try evidence.removeBlobs(isDryRun: options.isDryRun) }
+        return try await blocking { try evidence.remove(oldCopies: oldCopies, isDryRun: options.isDryRun) }
     }
 
     /// Whether somebody wants the room that so many bytes take beside the blobs.

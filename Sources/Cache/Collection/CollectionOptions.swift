@@ -37,7 +37,7 @@ package struct CollectionReport: Hashable, Sendable {
     /// Files of interrupted downloads and imports that were given up.
     package var partials = 0
     package var partialBytes: Int64 = 0
-    /// Damaged blobs that had been put aside, and whose room was wanted.
+    /// Damaged files that had been put aside, and whose room was wanted.
     package var quarantined = 0
     package var quarantinedBytes: Int64 = 0
     /// The tags that were removed to keep the limit, the least recently used first.

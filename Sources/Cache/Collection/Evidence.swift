@@ -3,14 +3,16 @@ import OCI
 /// What was put aside because it was damaged: for people, as nobody else reads it again.
 ///
 /// Copies of indexes may tell of names that were lost. So it is blobs that go first where there is too much, and they
-/// alone where their room is wanted.
+/// alone where their room is wanted; the newest copies stay also where a person wants it.
 struct Evidence: Sendable {
     /// How many files are kept.
     static let limit = 32
     /// How many bytes of blobs are kept, the latest blob aside.
     static let byteLimit: Int64 = 1 << 30
 
-    let store: Store
+    private let quarantine: Directory
+
+    init(_ directory: StoreDirectory) { quarantine = directory.quarantine }
 
     private struct File {
         let name: String
@@ -18,14 +20,14 @@ struct Evidence: Sendable {
         let time: Int64
         let size: Int64
         let isBlob: Bool
+        /// What it was called before it was put aside.
+        let origin: String
 
         /// Blobs first, and those of a kind by age.
         static func goesFirst(_ left: File, _ right: File) -> Bool {
             left.isBlob == right.isBlob ? (left.time, left.name) < (right.time, right.name) : left.isBlob
         }
     }
-
-    private var quarantine: Directory { store.directory.quarantine }
 
     /// Removes what is too much.
     func bound() throws(SystemError) {
@@ -40,14 +42,17 @@ struct Evidence: Sendable {
         }
     }
 
-    /// Removes the blobs; safe to repeat.
+    /// Removes the blobs, and with `oldCopies` of each index, journal and list of images all copies but the newest; safe
+    /// to repeat.
     ///
     /// - Returns: how much that is.
     /// - Throws: ``CacheError``.
-    func removeBlobs(isDryRun: Bool = false) throws(CacheError) -> CollectionTally {
+    func remove(oldCopies: Bool = false, isDryRun: Bool = false) throws(CacheError) -> CollectionTally {
         do throws(SystemError) {
             var removed = CollectionTally()
-            for file in try files() where file.isBlob {
+            let files = try files()
+            let newest = Dictionary(files.map { ($0.origin, $0.name) }) { $1 }
+            for file in files where file.isBlob || oldCopies && newest[file.origin] != file.name {
                 if !isDryRun { try quarantine.remove(file.name) }
                 removed.count(file.size)
             }
@@ -62,9 +67,18 @@ struct Evidence: Sendable {
         var files: [File] = []
         for name in try quarantine.names() {
             guard let status = try quarantine.status(name), !status.isDirectory else { continue }
-            let time = name.split(separator: ".").last.flatMap { Int64($0) } ?? status.modifiedAt
+            let pieces = name.split(separator: ".")
+            let stamp = pieces.last.flatMap { Int64($0) }
             let isBlob = Digest.Algorithm.allCases.contains { name.hasPrefix("\($0.rawValue)-") }
-            files.append(File(name: name, time: time, size: status.size, isBlob: isBlob))
+            files.append(
+                File(
+                    name: name,
+                    time: stamp ?? status.modifiedAt,
+                    size: status.size,
+                    isBlob: isBlob,
+                    origin: stamp == nil ? name : pieces.dropLast().joined(separator: ".")
+                )
+            )
         }
         return files.sorted(by: File.goesFirst)
     }

@@ -12,7 +12,7 @@ package struct Inventory: Sendable {
         let waiting = try await blocking { [store] in try OldIngests(store: store).waiting() }
         (usage.partials, usage.partialBytes) = (waiting.downloads, waiting.downloadBytes)
         (usage.staged, usage.stagedBytes) = (waiting.imports, waiting.importBytes)
-        let evidence = try await blocking { [store] in try Evidence(store: store).removeBlobs(isDryRun: true) }
+        let evidence = try await blocking { [store] in try Evidence(store.directory).remove(isDryRun: true) }
         (usage.quarantined, usage.quarantinedBytes) = (evidence.blobs, evidence.bytes)
         return usage
     }

@@ -126,6 +126,7 @@ extension ImageLayout {
             (try? directory.quarantine.replace(name, with: text)) != nil
         {
             place = "\(directory.quarantine.path)/\(name)"
+            try? Evidence(directory).bound()
         }
         store.configuration.logger.warning(
             """

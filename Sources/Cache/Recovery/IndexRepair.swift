@@ -80,6 +80,7 @@ struct IndexRepair: Sendable {
             try directory.root.rename(name, to: directory.quarantine, "\(name).\(time)")
         }
         try directory.root.sync()
+        try? Evidence(directory).bound()
         return time
     }
 }

@@ -68,7 +68,7 @@ struct CacheCollectCommand: Subcommand {
             lines.append("\(verb) \(count) of interrupted downloads and imports, \(ByteCount(report.partialBytes))")
         }
         if report.quarantined > 0 {
-            let count = "\(report.quarantined) damaged \(report.quarantined == 1 ? "blob" : "blobs")"
+            let count = "\(report.quarantined) damaged \(report.quarantined == 1 ? "file" : "files")"
             lines.append("\(verb) \(count) that had been put aside, \(ByteCount(report.quarantinedBytes))")
         }
         let excess = Self.excess(report, options) ?? ""

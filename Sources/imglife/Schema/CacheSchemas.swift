@@ -181,7 +181,7 @@ enum CacheSchemas {
             "partials": { "description": "Interrupted downloads that were given up.", "$ref": "#/$defs/count" },
             "partial_bytes": { "$ref": "#/$defs/count" },
             "quarantined": {
-              "description": "Damaged blobs that had been put aside and went because their room was wanted.",
+              "description": "Damaged files that had been put aside and went because their room was wanted.",
               "$ref": "#/$defs/count"
             },
             "quarantined_bytes": { "$ref": "#/$defs/count" },
