@@ -12,7 +12,7 @@ struct LayoutIndexTests {
     private static let other = SampleImage.image(layers: [.init(seed: 72, size: 800)], labels: ["a": "b"])
 
     /// Loses the index and its backups.
-    private static func lose(_ timed: TimedCache) throws {
+    static func lose(_ timed: TimedCache) throws {
         for name in try names("\(timed.path)/backup") { try remove("\(timed.path)/backup/\(name)") }
         try remove("\(timed.path)/index.sqlite")
     }
@@ -253,7 +253,7 @@ struct LayoutIndexTests {
     }
 
     /// Writes what `skopeo copy … oci:path:name` writes.
-    private static func writeLayout(of image: SampleImage, named name: String, at path: String) throws {
+    static func writeLayout(of image: SampleImage, named name: String, at path: String) throws {
         for (blob, bytes) in image.blobBytes { try Files.write(bytes, to: file(blob.digest, in: path)) }
         for part in image.manifests { try Files.write(part.source.buffer, to: file(part.descriptor.digest, in: path)) }
         try Files.write(#"{"imageLayoutVersion":"1.0.0"}"#, to: "\(path)/oci-layout")

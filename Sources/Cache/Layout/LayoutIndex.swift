@@ -19,11 +19,11 @@ struct LayoutIndex: Sendable {
         let text: ByteBuffer
         /// `nil` where the entry names none that is understood.
         let digest: Digest?
-        /// The full name that it gives, if it does.
+        /// The full name that it gives, if it does; the cache's tag of that name takes its place.
         let name: ImageReference?
     }
 
-    /// What has a full name, in the text's order.
+    /// The names of the cache's own, in the text's order.
     private(set) var tags: [TagRow] = []
     private(set) var foreign: [Foreign] = []
     /// What refers to images; of a text that was read only the lists.
@@ -76,13 +76,16 @@ struct LayoutIndex: Sendable {
         let value = try? JSONValue(parsing: text)
         let digest = value?["digest"]?.string.flatMap { try? Digest($0) }
         let annotations = value?["annotations"]
-        let name = annotations?[Self.referenceName]?.string.flatMap { try? ImageReference($0) }
+        let written = annotations?[Self.referenceName]?.string
+        let name = written.flatMap { try? ImageReference($0) }
         if let mark = annotations?[LayoutReferrers.annotation]?.string {
             if let list = value.flatMap({ Self.list($0, digest, name, key: mark) }) { referrers.lists.append(list) }
             return
         }
-        let row = value.flatMap { Self.row($0, digest, name) }
-        if let row, keepsTag { tags.append(row) }
+        var row = value.flatMap { Self.row($0, digest, name) }
+        if row?.reference.description != written { row = nil }
+        // Nobody else gives the full name twice, however others have set it since.
+        if let row, keepsTag, annotations?[Self.containerdName]?.string == written { tags.append(row) }
         if row == nil || row.map({ Self.text(of: $0) }) != text {
             foreign.append(Foreign(text: text, digest: digest, name: row?.reference))
         }

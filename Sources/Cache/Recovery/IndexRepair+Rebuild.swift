@@ -142,6 +142,8 @@ extension IndexRepair {
     /// Says what was restored and which names were not, in the log and for ``ContentCache/restoration()``.
     private func tell(_ losses: Losses, _ index: CacheIndex, _ backup: IndexBackups.Copy?, _ blobs: Int) throws {
         let now = configuration.now()
+        // A new cache in another program's image layout.
+        guard backup != nil || losses.tags > 0 || losses.nameless > 0 || !losses.lacking.isOver(at: now) else { return }
         let restoration = IndexRestoration(restoredAt: now, source: backup?.name ?? "index.json", lostNames: [])
         try index.write { try $0.meta.record(losses.lacking, after: restoration, at: now) }
         configuration.logger.notice(
