@@ -52,7 +52,67 @@ struct ForeignOwnerTests {
             try await use(timed)
             try #require(chown(timed.path, Self.owner, Self.owner) == 0)
             try await use(timed)
-            #expect(try !owned(by: 0, timed.path).contains { $0.hasPrefix("locks/import") || $0 == "locks/store" })
+            let left = try owned(by: 0, timed.path)
+            #expect(!left.contains { $0.hasPrefix("locks/import") || $0 == "locks/store" })
+            #expect(Set(left).isDisjoint(with: Self.parts))
+        }
+    }
+
+    private static let parts = [
+        "blobs", "blobs/sha256", "blobs/sha512", "ingest", "locks", "leases", "quarantine", "backup",
+    ]
+
+    private func status(_ path: String) throws -> stat {
+        var status = stat()
+        try #require(lstat(path, &status) == 0)
+        return status
+    }
+
+    @Test("A file of root's that somebody has moved into their cache stays root's, and holds what it held")
+    func movedFile() async throws {
+        try await TimedCache.with { timed in
+            try await use(timed)
+            try #require(chown(timed.path, Self.owner, Self.owner) == 0)
+            let path = "\(timed.path)/locks/layout"
+            try remove(path)
+            try Files.write("of root\n", to: path)
+            try await use(timed)
+            #expect(try status(path).st_uid == 0 && Files.text(path) == "of root\n")
+        }
+    }
+
+    @Test("So does a directory that holds what no cache does", arguments: parts)
+    func movedDirectory(_ part: String) async throws {
+        try await TimedCache.with { timed in
+            try await use(timed)
+            try #require(chown(timed.path, Self.owner, Self.owner) == 0)
+            let path = "\(timed.path)/\(part)"
+            try Files.write("of root\n", to: "\(path)/notes.txt")
+            try await timed.open { _ in }
+            #expect(try status(path).st_uid == 0)
+            // Where leases and downloads are, what is nobody's has gone by itself.
+            if exists("\(path)/notes.txt") { try remove("\(path)/notes.txt") }
+            try await timed.open { _ in }
+            #expect(try status(path).st_uid == Self.owner)
+        }
+    }
+
+    @Test("An index.json that its owner may not read is not copied for them, but refused", arguments: [true, false])
+    func unreadable(isIndexLost: Bool) async throws {
+        try await TimedCache.with { timed in
+            try FileManager.default.createDirectory(atPath: timed.path, withIntermediateDirectories: true)
+            try #require(chown(timed.path, Self.owner, Self.owner) == 0)
+            try await use(timed)
+            let path = "\(timed.path)/index.json"
+            try Files.write("of root\n", to: path)
+            try #require(chown(path, 0, 0) == 0 && chmod(path, 0o600) == 0)
+            if isIndexLost { try remove("\(timed.path)/index.sqlite") }
+            let error = await #expect(throws: CacheError.self) { try await use(timed) }
+            #expect(error?.kind == .untrusted && error?.description.contains("chown") == true)
+            #expect(try names("\(timed.path)/quarantine").isEmpty && Files.text(path) == "of root\n")
+            try #require(chown(path, Self.owner, Self.owner) == 0)
+            try await timed.open { try await $0.writeLayout() }
+            #expect(try names("\(timed.path)/quarantine").contains { $0.hasPrefix("index.json.") })
         }
     }
 

@@ -6,7 +6,7 @@ package struct Directory: Sendable {
     package let file: OpenFile
     /// For messages.
     package let path: String
-    private var heir: Heir?
+    private(set) var heir: Heir?
 
     private var descriptor: CInt { file.descriptor }
 
@@ -22,7 +22,7 @@ package struct Directory: Sendable {
         self.heir = heir
     }
 
-    /// The same, in which everything that root makes, and has made, becomes its owner's.
+    /// The same, in which everything that root makes becomes its owner's, and what root has made as far as that is known.
     ///
     /// A service's user would be kept out by what an administrator's command leaves there.
     func givingToOwner() throws(SystemError) -> Directory {
@@ -30,15 +30,20 @@ package struct Directory: Sendable {
     }
 
     /// Opens a subdirectory, creating it with mode 0700 when it is missing.
-    package func subdirectory(_ name: String) throws(SystemError) -> Directory {
+    ///
+    /// `isOwn` tells of a name in it whether its users give such names.
+    package func subdirectory(
+        _ name: String,
+        isOwn: (String) -> Bool = { _ in false }
+    ) throws(SystemError) -> Directory {
         do throws(SystemError) {
             try SystemError.check("mkdir") { mkdirat(descriptor, name, 0o700) }
         } catch {
             guard error.code == EEXIST else { throw error }
         }
-        let file = try openFile(name, flags: O_RDONLY | O_DIRECTORY)
-        heir?.receive(file)
-        return Directory(file: file, path: "\(path)/\(name)", heir: heir)
+        let directory = try existing(name)
+        heir?.receive(directory.file) { (try? directory.names().allSatisfy(isOwn)) ?? false }
+        return directory
     }
 
     /// Opens a subdirectory that is there.

@@ -45,11 +45,14 @@ extension Directory {
     /// Opens a regular file for reading.
     ///
     /// - Returns: `nil` when there is none.
-    /// - Throws: ``SystemError``; `ELOOP` for what is no file: a pipe has no end, and a link leads elsewhere.
+    /// - Throws: ``SystemError``; `ELOOP` for what is no file: a pipe has no end, and a link leads elsewhere; `EACCES` for
+    ///   what root can read and whoever gets what root makes cannot.
     package func existingFile(_ name: String) throws(SystemError) -> OpenFile? {
         do throws(SystemError) {
             let file = try openFile(name, flags: O_RDONLY)
-            guard try file.status().isRegular else { throw SystemError(call: "open", code: ELOOP) }
+            let status = try file.status()
+            guard status.isRegular else { throw SystemError(call: "open", code: ELOOP) }
+            guard heir?.mayRead(status) ?? true else { throw SystemError(call: "open", code: EACCES) }
             return file
         } catch {
             guard error.code == ENOENT else { throw error }

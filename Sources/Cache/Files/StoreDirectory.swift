@@ -169,7 +169,7 @@ extension StoreDirectory {
     private static func open(_ name: String, in parent: Directory, device: UInt64) throws(CacheError) -> Directory {
         let path = "\(parent.path)/\(name)"
         do throws(SystemError) {
-            let directory = try parent.subdirectory(name)
+            let directory = try parent.subdirectory(name) { isOwn($0, in: name) }
             guard try directory.file.status().device == device else {
                 throw SystemError(call: "open", code: EXDEV)
             }
@@ -188,6 +188,25 @@ extension StoreDirectory {
             default: throw CacheError(error, action, path: path)
             }
         }
+    }
+
+    /// Whether this program gives such names in a directory of the cache's.
+    private static func isOwn(_ name: String, in directory: String) -> Bool {
+        let beginnings: [String]
+        switch directory {
+        case "blobs": return Digest.Algorithm(rawValue: name) != nil
+        case "sha256", "sha512": return (try? Digest("\(directory):\(name)")) != nil
+        case "leases": return name.allSatisfy { $0.isHexDigit || $0 == "-" }
+        case "locks":
+            if name.count == 2, name.allSatisfy(\.isHexDigit) { return true }
+            if ["store", "layout", "import", "backup", "room"].contains(name) { return true }
+            beginnings = ["volumes-", "referrers-"]
+        case "ingest":
+            beginnings = [Ingest.anonymousPrefix, Ingest.stagedPrefix, Ingest.partPrefix, "sha256-", "sha512-"]
+        case "quarantine": beginnings = ["index.", "sha256-", "sha512-"]
+        default: beginnings = ["index-", ".index."]
+        }
+        return beginnings.contains(where: name.hasPrefix)
     }
 
     private static func isLink(_ name: String, in parent: Directory) -> Bool {

@@ -116,6 +116,22 @@ struct LayoutIndex: Sendable {
     }
 }
 
+extension CacheError {
+    /// Says why `index.json` could not be read.
+    static func unreadableLayout(_ error: SystemError, in root: Directory) -> CacheError {
+        let path = "\(root.path)/\(LayoutIndex.fileName)"
+        guard error.code == EACCES, root.heir != nil else { return CacheError(error, "read", path: path) }
+        return CacheError(
+            .untrusted,
+            "read",
+            path: path,
+            code: error.code,
+            "the cache's owner may not read it, and root would copy it for them; give it to them with 'chown', or remove it",
+            cause: error
+        )
+    }
+}
+
 extension LayoutIndex {
     /// The text in one.
     var text: ByteBuffer {
