@@ -63,6 +63,46 @@ struct WholeUploadTests {
         #expect(seen == expected)
     }
 
+    @Test("A registry that says 201 of an upload that it opens has not taken the blob", arguments: [true, false])
+    func createsUpload(isNamed: Bool) async throws {
+        let seen = try await upload([Self.source(1), Self.source(2)]) { registry in
+            registry.script(
+                RequestMatch("POST", .uploads, times: nil),
+                .edit { reply in
+                    reply.status = 201
+                    guard !isNamed else { return }
+                    reply.headers["Range"] = nil
+                    reply.headers["Docker-Upload-UUID"] = nil
+                }
+            )
+        }
+        #expect(seen == ["POST 201", "PUT 201", "POST 201", "PUT 201"])
+    }
+
+    @Test("A mount that leads to an upload has mounted nothing, though its status is 201")
+    func mountsNothing() async throws {
+        let source = Self.source(1)
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("POST", .uploads), .edit { $0.status = 201 })
+            let outcome = try await withClient {
+                try await $0.push(registry).store(SampleReader(source), mountFrom: "library/base")
+            }
+            #expect(outcome == .stored(bytes: 1000))
+            #expect(registry.requests.map(\.method) == ["POST", "PUT"])
+            #expect(registry.store.blob(source.descriptor.digest, in: "library/app") != nil)
+        }
+    }
+
+    @Test("One that names the upload by which a blob came has taken it")
+    func namesUpload() async throws {
+        let seen = try await upload([Self.source(1), Self.source(2)]) { registry in
+            registry.options.takesWholeUploads = true
+            registry.options.sendsContentDigest = false
+            registry.script(RequestMatch("POST", .uploads, times: nil), .header("Docker-Upload-UUID", "upload-1"))
+        }
+        #expect(seen == ["POST 201", "POST 201"])
+    }
+
     @Test("Only a blob that is small enough to be sent in vain finds it out")
     func trial() async throws {
         let blobs = [Self.source(1, 65 << 10), Self.source(2, 0), Self.source(3, 64 << 10), Self.source(4, 65 << 10)]

@@ -97,7 +97,7 @@ struct BlobUpload {
         )
         request.accepted = [201, 202]
         let response = try await perform(repository.abandoning(request), range)
-        let isTaken = response.status == 201
+        let isTaken = response.hasStored(digest)
         if repository.client.wholeUploads.learn(areTaken: isTaken) { tell(areTaken: isTaken, "\(response.status)") }
         if isTaken {
             // What was offered in vain is nothing that was to be sent again.

@@ -126,7 +126,7 @@ struct ManifestQuestion {
 }
 
 extension HTTPResponse {
-    fileprivate var saidDigest: Digest? { header("Docker-Content-Digest").flatMap { try? Digest($0) } }
+    var saidDigest: Digest? { header("Docker-Content-Digest").flatMap { try? Digest($0) } }
 
     /// Whether the registry calls what it has taken by a digest of the manifest's bytes.
     func names(_ manifest: Manifest) -> Bool { saidDigest.map(manifest.isNamed) ?? false }

@@ -211,7 +211,7 @@ extension Repository {
             client.mounts.mayBring(digest, from: source, to: location.repository),
             let answer = try await mount(digest, from: source)
         {
-            if answer.status == 201 {
+            if answer.hasStored(digest) {
                 client.mounts.brought(digest, from: source, to: location.repository)
                 return .mounted(from: source)
             }

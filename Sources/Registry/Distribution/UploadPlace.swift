@@ -31,3 +31,17 @@ struct UploadPlace: Hashable, Sendable {
         return HTTPURL(origin: plain, path: address.path, query: address.query).below(response.home)
     }
 }
+
+extension HTTPResponse {
+    /// Whether the POST that it answers has brought a blob into the registry.
+    ///
+    /// Some say 201 of an upload that they only open, as if that were what was asked for; where it leads tells one from the
+    /// other.
+    func hasStored(_ digest: Digest) -> Bool {
+        guard status == 201, let path = UploadPlace.address(in: self)?.path, !path.contains(digest.hex) else {
+            return status == 201
+        }
+        let isOfUpload = header("Docker-Upload-UUID") != nil || header("Range") != nil
+        return !path.contains("/blobs/upload") && (!isOfUpload || saidDigest == digest)
+    }
+}
