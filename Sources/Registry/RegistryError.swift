@@ -104,7 +104,7 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     var isLag = false
     /// Whether the registry does not tell either what it has in the place of what it refuses.
     package var isUntold = false
-    /// Whether the registry has taken what it does not show since: what is there, nobody knows.
+    /// Whether the registry may have taken something that it has not shown since: what is there, nobody knows.
     package var isUnconfirmed = false
     /// Whether an upload broke off while its own source paused: no failure of this registry.
     var isAwaitingSource = false

@@ -56,6 +56,32 @@ struct FailedCopyTests {
         }
     }
 
+    @Test(
+        "So is one whose target says that it has stored something else, or says errors of what it has taken",
+        arguments: [
+            .header("Docker-Content-Digest", SampleImage.image(labels: ["other": "1"]).digest.description),
+            .edit { $0 = .error(200, "UNKNOWN") }, .edit { $0 = Reply(503) },
+        ] as [Action]
+    )
+    func contradicted(answer: Action) async throws {
+        try await ScriptedRegistry.with { source in
+            try await ScriptedRegistry.with { target in
+                let (image, other) = (SampleImage.image(), SampleImage.image(labels: ["other": "1"]))
+                source.load(image, repository: "app", tag: "v1")
+                target.script(RequestMatch("PUT", .manifest("v1"), times: nil), answer)
+                try await MirrorRun.with { mirror async throws in
+                    #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.failed])
+                    target.load(other, repository: "app", tag: "v1")
+                    #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.failed])
+                    target.removeScript()
+                    target.load(other, repository: "app", tag: "v1")
+                    #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.synced])
+                    #expect(target.store.holds(image, repository: "app"))
+                }
+            }
+        }
+    }
+
     @Test("So is one that was being confirmed when the run was stopped")
     func stopped() async throws {
         try await ScriptedRegistry.with { source in

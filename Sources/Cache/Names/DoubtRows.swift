@@ -1,7 +1,7 @@
 import GRDB
 package import OCI
 
-/// Tags of targets that have taken something and did not show it afterwards.
+/// Tags of targets that may have taken something and did not show it afterwards.
 ///
 /// That such a tag is there does not tell what it is.
 struct DoubtRows {
@@ -45,7 +45,7 @@ extension Names {
         try await store.index.read { try $0.doubts.tags(in: location) }
     }
 
-    /// Notes that a target did not show what it has taken as a tag.
+    /// Notes that a target did not show what it may have taken as a tag.
     ///
     /// Safe to repeat.
     package func doubt(_ place: Place) async throws {

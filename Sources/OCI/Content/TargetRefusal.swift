@@ -13,7 +13,7 @@ package protocol TargetRefusal: Error {
     var isDenial: Bool { get }
     /// A manifest was refused under a name, and the target does not tell either what it has there.
     var isUntold: Bool { get }
-    /// A manifest was taken, and the target does not show it since.
+    /// A manifest may have been taken, as it is or in another form, and the target has not shown it since.
     var isUnconfirmed: Bool { get }
 
     /// The same, saying of which part of an image it is.

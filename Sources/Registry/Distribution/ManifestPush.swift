@@ -59,8 +59,10 @@ struct ManifestPush {
         request.accepted = [200, 201, 202, 204]
         var mayBeStored = false
         return try await repository.client.retry.run(context) {
+            var isAccepted = false
             do {
                 let response = try await repository.client.attempt(request)
+                isAccepted = true
                 try response.confirm(manifest.descriptor.digest, repository, context)
                 return .taken(response)
             } catch var error as RegistryError {
@@ -73,7 +75,9 @@ struct ManifestPush {
                     if isHeld == true { return mayBeStored ? .seen : .held }
                     error.isUntold = isHeld == nil && error.kind != .unauthorized
                 }
-                mayBeStored = mayBeStored || error.isBeforeAnswer || error.isOutage
+                mayBeStored = mayBeStored || isAccepted || error.isBeforeAnswer || error.isOutage && !error.isConnecting
+                // A tag is written by whatever comes in its place.
+                error.isUnconfirmed = mayBeStored && (tag != nil || reference.isTag)
                 error.isLag = error.isIgnoranceOfContent && (tag == nil || !error.mayBeRefusalOfDigest)
                 // Some that say they have taken a blob in one request may have looked at the request alone.
                 if error.isLag { repository.client.wholeUploads.learn(areTaken: false) }
