@@ -120,6 +120,27 @@ struct StoredManifestTests {
         }
     }
 
+    @Test("What was stored and is answered too late is found, and not sent again")
+    func late() async throws {
+        let (gate, clock, log) = (Gate(), ManualClock(), LogRecorder())
+        let manifest = try Manifest(bytes: Self.image.topBytes, contentType: Self.image.top.mediaType)
+        try await ScriptedRegistry.with { registry in
+            registry.load(Self.image, repository: "library/app")
+            registry.script(RequestMatch("PUT", .manifests), .holdHead(gate))
+            try await withClient(timeoutClock: clock, log: log) { client in
+                async let outcome = client.push(registry).store(manifest, as: "v1")
+                try await gate.waitForArrivals()
+                while !log.text.contains("none: given up") {
+                    clock.advance(by: .seconds(20))
+                    for _ in 0..<100 { await Task.yield() }
+                }
+                #expect(try await outcome == .stored(isListed: nil))
+            }
+            gate.open()
+            #expect(registry.requests.map(\.method) == ["PUT", "HEAD"])
+        }
+    }
+
     @Test(
         "A tag that cannot be written twice has what is to be stored, or something else, or is not told",
         arguments: [(400, "TAG_INVALID"), (403, "DENIED"), (409, "CONFLICT"), (412, "PRECONDITION")]

@@ -224,9 +224,13 @@ extension RegistryError {
     /// What is to be stored may be there already.
     var mayMeanPresence: Bool { hasStatus(409, 412, 422) }
 
-    /// The push may have been done for all that: a gateway lost patience, or hung up.
+    /// The push may have been done for all that: a gateway lost patience, or hung up, or we did not wait for the answer.
     var mayHideSuccess: Bool {
-        kind == .connection(.reset) || hasStatus(in: 500..<600) && !hasStatus(501, 503, 505) && !wantsFewer
+        switch kind {
+        case .connection(.reset): true
+        case .timeout: !isConnecting
+        default: hasStatus(in: 500..<600) && !hasStatus(501, 503, 505) && !wantsFewer
+        }
     }
 
     /// The words of some who refuse the number of requests by a status that means something else.
