@@ -107,7 +107,7 @@ struct ImageAssembly: Sendable {
         switch choice.top {
         case .document(let whole):
             let lacking = try await ImageWalk(source: held, cache: cache).check(whole, against: platforms)
-            return .whole(whole.descriptor, lacking: choice.missing + lacking)
+            return .whole(whole.descriptor, lacking: choice.missing + lacking.missing)
         case .child(let descriptor): return .whole(descriptor, lacking: choice.missing)
         case .made(let index):
             try await cache.store(index, from: location)

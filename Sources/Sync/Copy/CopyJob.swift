@@ -50,6 +50,6 @@ package struct CopyOutcome: Sendable {
         pushed = image.graph.top.descriptor
         missingPlatforms = image.graph.missingPlatforms
         self.referrers = referrers.count
-        self.warnings = referrers.warnings + warnings
+        self.warnings = image.graph.warnings + referrers.warnings + warnings
     }
 }

@@ -15,6 +15,8 @@ struct ImageGraph: Sendable {
     let blobs: [Descriptor]
     /// Platforms that were asked for and are not there while others are.
     let missingPlatforms: [PlatformPattern]
+    /// What a person should know of it, one line each.
+    var warnings: [String] = []
     /// Whether the top is an index made here, which the source does not have.
     var isMade = false
     /// Indexes of the source that were read to choose platforms and do not reach the target.

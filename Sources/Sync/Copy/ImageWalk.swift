@@ -37,11 +37,12 @@ struct ImageWalk {
     /// - Throws: ``CopyError`` when no platform matches; ``DocumentError``; what the source throws.
     mutating func graph(of document: Manifest, platforms: [PlatformPattern]) async throws -> ImageGraph {
         let choice = try await PlatformChoice(of: platforms, from: document) { try await manifest($0) }
-        var missing = choice.missing
+        var check = Check(missing: choice.missing)
         let top: Manifest
         switch choice.top {
         case .document(let whole):
-            missing += try await check(whole, against: platforms)
+            check = try await self.check(whole, against: platforms)
+            check.missing = choice.missing + check.missing
             top = whole
         case .child(let descriptor): top = try await manifest(descriptor)
         case .made(let index): top = index
@@ -52,8 +53,9 @@ struct ImageWalk {
             source: document.descriptor,
             children: children,
             blobs: blobs,
-            missingPlatforms: missing
+            missingPlatforms: check.missing
         )
+        graph.warnings = check.warnings
         if case .made = choice.top { graph.isMade = true }
         graph.nested = choice.nested
         return graph
@@ -111,21 +113,36 @@ struct ImageWalk {
         return try await source.manifest(descriptor)
     }
 
+    /// What an image's own config says of the platforms that are asked for.
+    struct Check {
+        /// Those that the image is not for.
+        var missing: [PlatformPattern] = []
+        var warnings: [String] = []
+    }
+
     /// A single-platform source says in its config which platform it is for.
     ///
-    /// - Returns: those asked for that it is not for; none where its config does not tell.
-    /// - Throws: ``CopyError`` when it is for none of them.
+    /// Registries take any bytes as a config, and so does a copy: what cannot be read tells nothing, as one without a platform.
+    ///
+    /// - Returns: the platforms asked for that it is not for; none where its config does not tell.
+    /// - Throws: ``CopyError`` when it is for none of them; what the source throws, also of a config that is damaged.
     @discardableResult
-    func check(_ document: Manifest, against platforms: [PlatformPattern]) async throws -> [PlatformPattern] {
+    func check(_ document: Manifest, against platforms: [PlatformPattern]) async throws -> Check {
         guard !platforms.isEmpty, case .image(let image) = document.content, image.config.mediaType.isImageConfig else {
-            return []
+            return Check()
         }
         let isHeld = try cache?.contains(image.config) ?? false
         let through = keeps || isHeld ? cache : nil
-        let config = try await ImageConfig.read(image.config, from: source, through: through, counting: onDownload)
-        guard let platform = config.platform else { return [] }
+        let config: ImageConfig
+        do {
+            config = try await ImageConfig.read(image.config, from: source, through: through, counting: onDownload)
+        } catch let error as DocumentError where error.kind != .digestMismatch {
+            let text = "the image's config \(image.config.digest) does not tell its platform: \(error.reason)"
+            return Check(warnings: [text])
+        }
+        guard let platform = config.platform else { return Check() }
         let missing = platforms.filter { !$0.matches(platform) }
-        guard missing.count == platforms.count else { return missing }
+        guard missing.count == platforms.count else { return Check(missing: missing) }
         throw CopyError(.noPlatform(wanted: platforms, offered: [platform.description.displaySafe]))
     }
 }

@@ -50,7 +50,8 @@ struct Appraisal: Sendable {
             walk.keeps = false
             // The topmost is read again by the copy, whoever has read it here.
             let isRead = try !source.isCache && (!isHeld || cache?.manifest(top.descriptor.digest) == nil)
-            graph = try await walk.graph(of: top, platforms: platforms)
+            let image = try await walk.graph(of: top, platforms: platforms)
+            (graph, warnings) = (image, image.warnings)
             cost = CopyCost(.manifests)
             if !source.isCache { self.reads = counted.asked.union(isRead ? [name] : []) }
         } catch is CountedSource.Unread {

@@ -1,4 +1,5 @@
 import Cache
+import NIOCore
 import OCI
 import Sync
 import TestSupport
@@ -122,6 +123,43 @@ struct PlanTests {
             #expect(done.rows.map(\.warnings) == [warnings])
             let told = mirror.log.text.split(separator: "\n").filter { $0.contains(warnings[0]) }
             #expect(told.count == 2 && told.allSatisfy { $0.contains("\(source.host)/up/a:1.0") }, "\(told)")
+        }
+    }
+
+    private static let unreadable = [
+        #"{"architecture":"arm64","os":"linux","config":{"Labels":{"by":"Ren\udce9"}}}"#,
+        #"{"architecture":"arm64","os":"linux","x":1,"x":2}"#,
+        #"{"architecture":"arm64","os":"linux","history":"\#(String(repeating: "x", count: 4 << 20))"}"#,
+        String(repeating: #"{"a":"#, count: 70) + "1" + String(repeating: "}", count: 70),
+    ]
+
+    @Test(
+        "An image whose config cannot be read is copied whatever platforms are asked for, with a warning in a dry run too",
+        arguments: unreadable.indices
+    )
+    func unreadableConfig(position: Int) async throws {
+        try await between { source, target, mirror in
+            let config = source.store.putBlob(ByteBuffer(string: Self.unreadable[position]), in: "up/a")
+            let manifest = """
+                {"schemaVersion":2,"mediaType":"\(MediaType.ociManifest)","layers":[],"config":{"mediaType":"\(MediaType.ociConfig)",\
+                "digest":"\(config.digest)","size":\(config.size)}}
+                """
+            source.store.put(ByteBuffer(string: manifest), as: .ociManifest, in: "up/a", tag: "1.0")
+            let entry = entry(
+                source,
+                "a",
+                target,
+                "tag: '1.0', platforms: [linux/amd64], check_digest: true"
+            )
+            for report in [try await mirror.foresee(entry), try await mirror.run(entry)] {
+                #expect(report.rows.map(\.status) == [.synced])
+                let warnings = report.rows.flatMap(\.warnings)
+                #expect(
+                    warnings.count == 1
+                        && warnings[0].contains("\(config.digest) does not tell its platform: ")
+                )
+            }
+            #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate])
         }
     }
 
