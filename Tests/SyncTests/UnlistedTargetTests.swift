@@ -52,6 +52,31 @@ struct UnlistedTargetTests {
         }
     }
 
+    @Test(
+        "A list that is called missing does not mean that what was copied there is gone",
+        arguments: ["tag: v1", "tag_regex: '^v'"],
+        ["NAME_UNKNOWN", "NOT_FOUND", "UNSUPPORTED", nil]
+    )
+    func missingList(selection: String, code: String?) async throws {
+        try await runs(selection) { target in
+            target.script(RequestMatch("GET", .tags, times: nil), code.map { .error(404, $0) } ?? .status(404))
+        } _: { mirror, entry, source, target async throws in
+            let first = try await mirror.run(entry)
+            #expect(first.errors == 0 && first.synced > 0)
+            target.forgetRequests()
+            #expect(try await mirror.run(entry).upToDate == first.synced)
+            #expect(target.count("PUT") == 0 && target.count("POST") == 0)
+            source.load(.image(labels: ["tag": "v4"]), repository: "app", tag: "v4")
+            target.forgetRequests()
+            let next = entry.replacing("tag: v1", with: "tag: v4")
+            #expect(try await mirror.run(next).synced == 1)
+            // The layers are there.
+            #expect(target.count("POST") == 1)
+            target.store.remove("app")
+            #expect(try await mirror.run(entry).synced == (selection.contains("regex") ? 4 : 1))
+        }
+    }
+
     @Test("Where a tag is refused too, everything is copied, after one question")
     func refusedTags() async throws {
         try await runs("tag_regex: '^v'") { target in

@@ -26,6 +26,10 @@ struct CopyRows {
         )
     }
 
+    func isAny(in location: RepositoryReference) throws -> Bool {
+        try db.exists("copies WHERE host = ? AND repository = ?", [location.host, location.repository])
+    }
+
     /// Notes a copy, and what the source's tag stands for here meanwhile, where that is something else.
     func record(_ digest: Digest, at place: Names.Place, beside former: Digest?) throws {
         try db.executeCached(

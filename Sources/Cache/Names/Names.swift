@@ -79,6 +79,11 @@ package struct Names: Sendable {
         try await store.index.read { try $0.copies.digest(at: place) }
     }
 
+    /// Whether it is noted of any tag of a target's repository what it was given.
+    package func hasCopies(in location: RepositoryReference) async throws -> Bool {
+        try await store.index.read { try $0.copies.isAny(in: location) }
+    }
+
     /// Forgets what a target's tag was given; costs no transaction when nothing is noted.
     package func forgetCopy(to place: Place) async throws {
         guard try await lastCopy(to: place) != nil else { return }

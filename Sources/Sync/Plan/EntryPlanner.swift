@@ -40,10 +40,24 @@ struct EntryPlanner {
         async let offered = target.asking { try await $0.tags() }
         var plan = try await undecided(to: depth)
         switch try await offered {
-        case .known(let tags): decide(&plan, among: tags)
-        case .unknown(let error): try await decideEach(&plan, at: target, mayBeEmpty: error.isAbsence)
+        case .known(let tags?): decide(&plan, among: tags)
+        case .known(nil) where try await hasGiven(): try await decideEach(&plan, at: target, mayBeEmpty: false)
+        case .known(nil): decide(&plan, among: nil)
+        case .unknown(let error): try await decideEach(&plan, at: target, mayBeEmpty: isEmptiness(error))
         }
         return plan
+    }
+
+    /// Whether the target's repository was given something before: that it is not there is what is also said by those that
+    /// know no list of tags.
+    private func hasGiven() async throws -> Bool {
+        try await planner.cache?.names.hasCopies(in: entry.target) ?? false
+    }
+
+    /// Whether there may be nothing in a repository where its list is refused.
+    private func isEmptiness(_ refusal: any Error) async throws -> Bool {
+        guard (refusal as? RegistryError)?.status == 404 else { return false }
+        return try await !hasGiven()
     }
 
     private func undecided(to depth: Planner.Depth) async throws -> EntryPlan {
@@ -115,12 +129,14 @@ struct EntryPlanner {
         case .known(nil):
             // The beginning of the list tells whether there is a repository.
             let isThere = try await target.asking { try await $0.isThere() }
-            if case .known(false) = isThere { return .copy(repositoryIsEmpty: true, because: .absent) }
+            if case .known(false) = isThere, try await !hasGiven() {
+                return .copy(repositoryIsEmpty: true, because: .absent)
+            }
             if case .known(let found?) = try await target.asking({ try await $0.resolveByReading(.tag(name)) }) {
                 return present(name, found.digest)
             }
             guard case .unknown(let error) = isThere else { return .copy(repositoryIsEmpty: false, because: .absent) }
-            return .copy(repositoryIsEmpty: error.isAbsence, because: .absent)
+            return .copy(repositoryIsEmpty: try await isEmptiness(error), because: .absent)
         }
     }
 
@@ -166,10 +182,6 @@ struct EntryPlanner {
                 : .copy(repositoryIsEmpty: mayBeEmpty && !found.contains(true), because: .absent)
         }
     }
-}
-
-extension Error {
-    fileprivate var isAbsence: Bool { (self as? RegistryError)?.status == 404 }
 }
 
 extension ImageTarget {
