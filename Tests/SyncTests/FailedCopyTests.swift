@@ -166,6 +166,51 @@ struct FailedCopyTests {
         }
     }
 
+    @Test("Of what a target has lost meanwhile that alone is sent again which it names", arguments: [true, false])
+    func lostPart(isBlob: Bool) async throws {
+        try await ScriptedRegistry.with { source in
+            try await ScriptedRegistry.with { target in
+                let index = SampleImage.multiPlatform()
+                let child = try #require(index.manifests.first).descriptor.digest
+                let lost = isBlob ? try #require(index.blobs.first).descriptor.digest : child
+                source.load(index, repository: "app", tag: "v1")
+                target.script(
+                    RequestMatch("PUT", .manifest(isBlob ? child.description : "v1")),
+                    .flip { [store = target.store] _ in
+                        store.remove(lost, from: "app")
+                        return nil
+                    }
+                )
+                try await MirrorRun.with { mirror async throws in
+                    #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.synced])
+                    #expect(target.store.holds(index, repository: "app"))
+                    #expect(target.count("POST") == index.blobs.count + (isBlob ? 1 : 0))
+                }
+            }
+        }
+    }
+
+    @Test("A target that goes on to miss what it did not name before is sent all of the image again")
+    func lostMore() async throws {
+        try await ScriptedRegistry.with { source in
+            try await ScriptedRegistry.with { target in
+                let image = SampleImage.image()
+                source.load(image, repository: "app", tag: "v1")
+                target.script(
+                    RequestMatch("PUT", .manifests),
+                    .flip { [store = target.store] _ in
+                        for blob in image.blobs { store.remove(blob.descriptor.digest, from: "app") }
+                        return nil
+                    }
+                )
+                try await MirrorRun.with { mirror async throws in
+                    #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.synced])
+                    #expect(target.store.holds(image, repository: "app"))
+                }
+            }
+        }
+    }
+
     @Test("A manifest that is refused for good does not make its blobs be sent twice", arguments: [400, 404])
     func refusedManifest(status: Int) async throws {
         try await ScriptedRegistry.with { source in

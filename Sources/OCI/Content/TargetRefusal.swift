@@ -4,6 +4,8 @@
 package protocol TargetRefusal: Error {
     /// The target lacks something that a manifest refers to, whatever it said of it before.
     var isMissingContent: Bool { get }
+    /// What it says that it lacks, as far as it names that.
+    var missingContent: Set<Digest> { get }
     /// A manifest was refused perhaps because the target does not know what it refers to, though it was just given that, or
     /// said that it has it.
     var isIgnoranceOfContent: Bool { get }

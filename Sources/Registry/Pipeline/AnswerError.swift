@@ -1,5 +1,5 @@
 import NIOCore
-import OCI
+package import OCI
 
 extension RegistryError {
     static let webPage = "the answer is a web page; a proxy or a login page may stand between"
@@ -119,6 +119,10 @@ extension RegistryError {
 extension RegistryError: TargetRefusal {
     package var isMissingContent: Bool {
         if case .blobUnknown = kind { true } else { false }
+    }
+
+    package var missingContent: Set<Digest> {
+        if case .blobUnknown(let digests) = kind { Set(digests) } else { [] }
     }
 
     package var mayLackSubject: Bool { kind == .notFound || isMissingContent || hasStatus(400, 422) }

@@ -99,13 +99,33 @@ struct ImageCopy: Sendable {
             try await sendChildren(of: graph)
             try await storingTop()
         } catch let error as any TargetRefusal where error.isIgnoranceOfContent {
-            // The registry answered HEAD with 200 for what it does not have, or lost it since: Artifactory does both. What
-            // this run has sent is only sent again where the registry says that blobs are what it lacks.
-            known.forget(graph, in: job.target, sparingSent: !error.isMissingContent)
+            try await sendAgain(graph, after: error, storingTop)
+        }
+    }
+
+    /// Sends what the registry lacks after all.
+    ///
+    /// It answered HEAD with 200 for what it does not have, or lost it since: Artifactory does both. What it names comes first;
+    /// where it names nothing, or misses more then, all does. What this run has sent is only sent again where the registry
+    /// says that blobs are what it lacks.
+    private func sendAgain(
+        _ graph: ImageGraph,
+        after error: any TargetRefusal,
+        _ storingTop: () async throws -> Void
+    ) async throws {
+        func send(_ parts: Set<Digest>?, after error: any TargetRefusal) async throws {
+            known.forget(graph, in: job.target, sparingSent: !error.isMissingContent, only: parts)
             try await sendBlobs(of: graph, lookingFirst: false)
+            try await sendChildren(of: graph)
+            try await storingTop()
+        }
+        do {
+            let lost = error.missingContent.intersection(graph.descriptors.map(\.digest))
+            guard !lost.isEmpty else { throw error }
+            try await send(lost, after: error)
+        } catch let error as any TargetRefusal where error.isIgnoranceOfContent {
             do {
-                try await sendChildren(of: graph)
-                try await storingTop()
+                try await send(nil, after: error)
             } catch let error as any TargetRefusal where error.isMissingContent {
                 throw error.naming(foreignLayersOf: graph)
             }

@@ -95,12 +95,17 @@ final class KnownContent: Sendable {
     }
 
     /// Forgets what is known of an image's parts in the repository, because its registry said otherwise; of the blobs
-    /// perhaps only what this run has not sent itself.
-    func forget(_ graph: ImageGraph, in repository: RepositoryReference, sparingSent: Bool) {
+    /// perhaps only what this run has not sent itself, of all perhaps only some.
+    func forget(
+        _ graph: ImageGraph,
+        in repository: RepositoryReference,
+        sparingSent: Bool,
+        only parts: Set<Digest>? = nil
+    ) {
         let manifests = (graph.children + [graph.top]).map { Copy($0.descriptor, .manifest, in: repository) }
         let blobs = graph.blobs.map { Copy($0, .blob, in: repository) }
         state.withLock { state in
-            for copy in manifests + blobs {
+            for copy in manifests + blobs where parts?.contains(copy.digest) ?? true {
                 if sparingSent, state.sent.contains(copy) { continue }
                 state.present.remove(copy)
                 state.homes[copy.place]?.removeAll { $0 == repository.repository }
