@@ -187,6 +187,10 @@ extension BlobUpload {
                     leave()
                     return true
                 }
+                if !Task.isCancelled, session.turnsToPart(after: failure, during: step) {
+                    await abort()
+                    return false
+                }
                 leave()
                 throw final
             }

@@ -111,12 +111,22 @@ struct UploadSession: Sendable {
             hasChecked = true
             return .check
         }
-        if case .finish(_, 0..<size) = step, size > 0, error?.isRefusalOfWhole == true, !avoidsWhole, !avoidsParts {
-            avoidsWhole = true
-            chunkSize = size
-            return .startOver
-        }
+        if error?.isRefusalOfWhole == true, avoidWhole(after: step) { return .startOver }
         return .wait
+    }
+
+    /// Turns to a part, once, after what there are no more tries for.
+    ///
+    /// - Returns: whether to start over.
+    mutating func turnsToPart(after error: RegistryError?, during step: Step) -> Bool {
+        error?.mayBeRefusalOfWhole == true && avoidWhole(after: step)
+    }
+
+    private mutating func avoidWhole(after step: Step) -> Bool {
+        guard case .finish(_, 0..<size) = step, size > 0, !avoidsWhole, !avoidsParts else { return false }
+        avoidsWhole = true
+        chunkSize = size
+        return true
     }
 
     /// Whether to ask the registry what it holds of the session.

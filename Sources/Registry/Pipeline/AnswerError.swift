@@ -225,6 +225,11 @@ extension RegistryError {
         hasStatus(401, 403, 404, 405) && code != .blobUnknown && !isUnsent && !isRetriedOnce
     }
 
+    /// The same may be meant by whatever it says for good: some take the bytes that they have missed for wrong ones, or fail.
+    var mayBeRefusalOfWhole: Bool {
+        hasStatus(in: 400..<600) && isLasting && !hasStatus(401, 403, 413) && code != .blobUploadUnknown && !wantsFewer
+    }
+
     /// What is to be stored may be there already.
     var mayMeanPresence: Bool { hasStatus(409, 412, 422) }
 
