@@ -1,3 +1,4 @@
+import NIOCore
 import OCI
 import Registry
 import TestSupport
@@ -61,6 +62,34 @@ struct UploadMemoryTests {
             } throws: { ($0 as? RegistryError)?.status == status }
             #expect(registry.count("PATCH") == 1)
             #expect(registry.store.openUploads == 0)
+        }
+    }
+
+    @Test("Of a request that is refused before its body is read that counts which has been sent")
+    func countsWhatIsSent() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("PUT", .uploads), .replyEarly(.error(413, "SIZE_INVALID")))
+            let blob = HeldReader(source: Self.source(1)) { offset in
+                guard offset >= 1 << 20, registry.count("PATCH") == 0 else { return }
+                // Nothing comes until nobody waits for it.
+                for await _ in AsyncStream<Never>.makeStream().stream {}
+                try Task.checkCancellation()
+            }
+            let outcome = try await withClient { try await $0.push(registry).store(blob) }
+            guard case .stored(let sent) = outcome else { throw SampleReader.Broken() }
+            #expect(((3 << 20)...(4 << 20)).contains(sent))
+            #expect(registry.store.blob(blob.descriptor.digest, in: "library/app") != nil)
+        }
+    }
+
+    private struct HeldReader: BlobReader {
+        let source: ByteSource
+        let wait: @Sendable (Int64) async throws -> Void
+        var descriptor: Descriptor { source.descriptor }
+
+        func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
+            try await wait(offset)
+            return source.read(at: Int(offset), count: count)
         }
     }
 }

@@ -12,7 +12,7 @@ struct BlobUpload {
     private let repository: Repository
     private let context: CallContext
     private var session: UploadSession
-    private var sent: Int64 = 0
+    private let sent = SentBytes()
 
     init(blob: any BlobReader, place: UploadPlace?, repository: Repository) {
         self.blob = blob
@@ -33,7 +33,7 @@ struct BlobUpload {
         while true {
             let step = session.step
             do {
-                if try await take(step) { return sent }
+                if try await take(step) { return sent.count }
             } catch let failure as ReaderFailure {
                 if case .offer = step { learn(from: failure) }
                 leave()
@@ -50,7 +50,7 @@ struct BlobUpload {
                     leave()
                     throw error
                 }
-                if try await recover(from: error, step) { return sent }
+                if try await recover(from: error, step) { return sent.count }
             }
         }
     }
@@ -101,14 +101,14 @@ struct BlobUpload {
         if repository.client.wholeUploads.learn(areTaken: isTaken) { tell(areTaken: isTaken, "\(response.status)") }
         if isTaken {
             // What was offered in vain is nothing that was to be sent again.
-            sent += Int64(range.count)
+            sent.add(range.count)
             try response.confirm(digest, repository, context)
         } else {
             let place = try UploadPlace(response, context)
             session.opened(place)
             // Some have it as the first part of the upload that they open.
             if range.count > 1, response.header("Range").flatMap({ UploadRange.count($0) }) == range.upperBound {
-                sent += Int64(range.count)
+                sent.add(range.count)
                 _ = session.sent(range, held: range.upperBound, at: place)
             }
         }
@@ -132,7 +132,7 @@ struct BlobUpload {
             // Who waits for its source takes no place at the target meanwhile.
             request.body = .bytes(try await BlobFeed(reader: blob, range: range).whole())
         }
-        if request.method != .POST { sent += Int64(range.count) }
+        if request.method != .POST { request.onSent = { [sent] in sent.add($0) } }
         do {
             return try await repository.client.attempt(request)
         } catch var error as RegistryError where error.kind == .notFound || error.status == 416 {
@@ -244,6 +244,15 @@ extension BlobUpload {
         session.startOver()
         return place.map { repository.abandonment(of: $0, context) }
     }
+}
+
+/// What has gone out of a blob, also in vain; a request that is refused before its body is read sends a part of it at most.
+private final class SentBytes: Sendable {
+    private let bytes = Atomic<Int64>(0)
+
+    var count: Int64 { bytes.load(ordering: .relaxed) }
+
+    func add(_ count: Int) { bytes.add(Int64(count), ordering: .relaxed) }
 }
 
 extension BlobReader {

@@ -53,6 +53,8 @@ struct HTTPRequest: Sendable {
     var limit = HTTPTransport.errorBodyLimit
     /// What is done with an answer that comes when nobody waits for it any more; the request goes on till then.
     var whenLate: (@Sendable (HTTPResponse) async -> Void)?
+    /// Is told how many bytes of the body are sent, piece by piece.
+    var onSent: @Sendable (Int) -> Void = { _ in }
     /// Whether a successful answer's body is read piece by piece.
     var isStreamed = false
     /// What a token must allow; `nil` for services that know no tokens.

@@ -183,6 +183,7 @@ final class HTTPTransport: HTTPHandler {
         if case .bytes(let bytes) = request.body {
             outgoing.body = .bytes(bytes)
             traffic.countSent(bytes.readableBytes)
+            request.onSent(bytes.readableBytes)
         }
         if let body { outgoing.body = body }
         traffic.countRequest()
@@ -246,7 +247,10 @@ extension HTTPTransport {
                     return .answer(try await collect(response, request, limit: request.limit))
                 }
                 group.addTask { [traffic] in
-                    try await feed.run(into: pipe, progress: progress) { traffic.countSent($0) }
+                    try await feed.run(into: pipe, progress: progress) { count in
+                        traffic.countSent(count)
+                        request.onSent(count)
+                    }
                     return .allSent
                 }
                 group.addTask {
