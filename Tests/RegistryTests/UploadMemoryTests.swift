@@ -65,6 +65,15 @@ struct UploadMemoryTests {
         }
     }
 
+    @Test("What is too large for a host is not sent it again with the next blob")
+    func limit() async throws {
+        let requests = try await upload([Self.source(1), Self.source(2)]) { registry in
+            registry.script(RequestMatch("PUT", .uploads, times: nil), .largestRequest(bytes: 2 << 20))
+        }
+        let chunks = ["POST 202", "PATCH 202", "PATCH 202", "PATCH 202", "PUT 201"]
+        #expect(requests == ["POST 202", "PUT 413", "DELETE 204"] + chunks + chunks)
+    }
+
     @Test("Of a request that is refused before its body is read that counts which has been sent")
     func countsWhatIsSent() async throws {
         try await ScriptedRegistry.with { registry in

@@ -23,7 +23,8 @@ struct BlobUpload {
             size: size,
             place: place,
             offersWhole: place == nil && repository.client.wholeUploads.begins(size: size),
-            avoidsWhole: repository.client.avoidsWhole.load(ordering: .relaxed)
+            avoidsWhole: repository.client.avoidsWhole.load(ordering: .relaxed),
+            refusedSize: repository.client.refusedSize.load(ordering: .relaxed)
         )
     }
 
@@ -81,6 +82,7 @@ struct BlobUpload {
             let response = try await perform(request, range)
             try response.confirm(digest, repository, context)
             if session.avoidsWhole, range.isEmpty { repository.client.avoidsWhole.store(true, ordering: .relaxed) }
+            repository.client.refusedSize.min(session.refusedSize, ordering: .relaxed)
             return true
         }
         return false

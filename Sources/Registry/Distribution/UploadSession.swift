@@ -43,15 +43,24 @@ struct UploadSession: Sendable {
     private var avoidsParts = false
     /// Whether the registry has refused all in the request that ends the upload.
     private(set) var avoidsWhole = false
+    /// The size of the smallest request that was too large for the registry, for another blob perhaps.
+    private(set) var refusedSize: Int64
     private var hasChecked = false
     /// The registry has said of a part that it holds something else; its word is not taken for it twice.
     private var isDoubted = false
     private var isDistrusted = false
     private var start: Int64 = 0
 
-    init(size: Int64, place: UploadPlace?, offersWhole: Bool = false, avoidsWhole: Bool = false) {
+    init(
+        size: Int64,
+        place: UploadPlace?,
+        offersWhole: Bool = false,
+        avoidsWhole: Bool = false,
+        refusedSize: Int64 = .max
+    ) {
         self.size = size
-        chunkSize = avoidsWhole ? size : nil
+        self.refusedSize = refusedSize
+        chunkSize = size < refusedSize ? avoidsWhole ? size : nil : Self.chunkSize(below: refusedSize)
         self.place = place
         self.offersWhole = offersWhole
     }
@@ -98,7 +107,8 @@ struct UploadSession: Sendable {
             isDoubted = false
             return .startOver
         }
-        if error?.kind == .tooLarge, let smaller = Self.chunkSizes.first(where: { $0 < current(step) }) {
+        if error?.kind == .tooLarge, let smaller = Self.chunkSize(below: current(step)) {
+            refusedSize = min(refusedSize, current(step))
             chunkSize = smaller
             return .startOver
         }
@@ -151,6 +161,8 @@ struct UploadSession: Sendable {
         offset = 0
         start = 0
     }
+
+    private static func chunkSize(below refused: Int64) -> Int64? { chunkSizes.first { $0 < refused } }
 
     /// How large the request was, or how large requests are allowed to be already.
     private func current(_ step: Step) -> Int64 {

@@ -16,6 +16,8 @@ final class HostClient: Sendable {
     let mounts = Mounts()
     /// Whether the host takes a blob's bytes before the request that ends the upload only.
     let avoidsWhole = Atomic(false)
+    /// The size of the smallest upload request that the host has refused as too large, and taken in smaller parts.
+    let refusedSize = Atomic(Int64.max)
     /// Whether the host has said by GET too that something is not there of which HEAD knew nothing.
     let trustsHEAD = Atomic(false)
     private let gate: HostGate
