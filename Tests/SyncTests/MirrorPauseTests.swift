@@ -32,12 +32,12 @@ struct MirrorPauseTests {
 
     @Test("The next mirror serves while the first wants no requests")
     func nextMirror() async throws {
-        try await MirrorFixture.with { fixture in
+        try await MirrorFixture.with(.multiPlatform()) { fixture in
             try await ScriptedRegistry.with { first in
                 first.script(RequestMatch(times: nil), .status(429, headers: ["Retry-After": "30"]))
                 let report = try await fixture.sync(mirrors: [first.host, fixture.mirror.host])
                 #expect(report.rows.map(\.reason) == [nil])
-                #expect(fixture.targetHolds(.image()))
+                #expect(fixture.targetHolds(.multiPlatform()))
                 #expect(first.requests.count == 1)
                 #expect(fixture.host.requests.map(\.method) == ["HEAD"])
             }

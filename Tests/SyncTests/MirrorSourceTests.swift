@@ -37,12 +37,12 @@ struct MirrorSourceTests {
 
     @Test("A mirror that refuses connections is told of and asked once, and the next one serves")
     func refused() async throws {
-        try await MirrorFixture.with(image) { fixture in
+        try await MirrorFixture.with(.multiPlatform()) { fixture in
             var fixture = fixture
             fixture.run.log = LogText(level: .debug)
             let report = try await fixture.sync(mirrors: [MirrorFixture.refusing, fixture.mirror.host])
             #expect(report.errors == 0)
-            #expect(fixture.targetHolds(image))
+            #expect(fixture.targetHolds(.multiPlatform()))
             #expect(fixture.host.requests.map(\.method) == ["HEAD"])
             #expect(fixture.warnings("not asked again") == 1)
             #expect(fixture.run.log.text.split(separator: "a mirror fails").count == 2)

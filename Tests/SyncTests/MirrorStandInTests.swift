@@ -36,7 +36,7 @@ struct MirrorStandInTests {
     }
 
     private static let questions: [@Sendable (any Upstream) async throws -> Bool] = [
-        { try await $0.resolve("v1") != nil },
+        { try await $0.resolve("v1") { _ in .unlikely } != nil },
         { try await $0.manifest(.tag("v1")) != nil },
         { try await $0.tags() == ["v1"] },
     ]
@@ -63,11 +63,13 @@ struct MirrorStandInTests {
             for _ in 0..<2 {
                 fixture.host.script(RequestMatch(times: nil), .status(503))
                 for _ in 0..<2 {
-                    let error = await #expect(throws: UpstreamError.self) { _ = try await upstream.resolve("v1") }
+                    let error = await #expect(throws: UpstreamError.self) {
+                        _ = try await upstream.resolve("v1") { _ in .unlikely }
+                    }
                     _ = try await error.flatMap { upstream.standIn(after: $0) }?.tags()
                 }
                 fixture.host.removeScript()
-                _ = try await upstream.resolve("v1")
+                _ = try await upstream.resolve("v1") { _ in .unlikely }
             }
             #expect(fixture.warnings("may be older") == 2)
         }

@@ -201,6 +201,31 @@ package struct Names: Sendable {
         }
     }
 
+    /// How far it is to be doubted that a tag is the single image that is told.
+    ///
+    /// What a tag has here may be chosen from an index: of an image of one that is here it says nothing.
+    ///
+    /// - Parameters:
+    ///   - told: the image.
+    ///   - tag: the tag.
+    ///   - location: its repository.
+    ///   - listed: what the tag is by a listing; else it counts what it is here, also where parts of that are missing.
+    /// - Returns: `possible` where nothing tells.
+    /// - Throws: ``CacheError``.
+    package func doubt(
+        _ told: Descriptor,
+        of tag: TagName,
+        in location: RepositoryReference,
+        listedAs listed: Digest? = nil
+    ) async throws -> TagDoubt {
+        try await store.index.read { db in
+            let known =
+                try listed.flatMap(db.manifests.descriptor) ?? db.names.images(of: tag, in: location).first?.descriptor
+            if known?.mediaType.isIndex == true { return .likely }
+            return try known?.digest == told.digest && !db.manifests.isChild(told.digest) ? .unlikely : .possible
+        }
+    }
+
     /// What a tag stands for and stood for, the latest first; of earlier digests the last 64, for 400 days.
     ///
     /// - Returns: nothing for a tag that the cache never held.

@@ -16,6 +16,18 @@ package protocol ImageSource: ContentSource, TagListing {
     /// - Returns: `nil` when there is no such manifest.
     func resolve(_ reference: Reference) async throws -> Descriptor?
 
+    /// The same, read where a registry tells by HEAD that a tag is a single image and is not believed.
+    ///
+    /// - Parameters:
+    ///   - reference: what is asked for.
+    ///   - doubt: says of such an image how far that is to be doubted; not asked of a registry that is known to be right.
+    /// - Returns: `nil` when there is no such manifest.
+    /// - Throws: what `doubt` throws.
+    func resolve(
+        _ reference: Reference,
+        doubting doubt: (Descriptor) async throws -> TagDoubt
+    ) async throws -> ToldManifest?
+
     /// The manifest that a reference stands for; `nil` when there is none.
     func manifest(_ reference: Reference) async throws -> Manifest?
 
@@ -36,6 +48,13 @@ extension ImageSource {
     package var isCache: Bool { false }
 
     package var withoutMirrors: any ImageSource { self }
+
+    package func resolve(
+        _ reference: Reference,
+        doubting doubt: (Descriptor) async throws -> TagDoubt
+    ) async throws -> ToldManifest? {
+        try await resolve(reference).map { ToldManifest($0) }
+    }
 
     package func hasAlternative(for digest: Digest) -> Bool { false }
 }

@@ -7,8 +7,15 @@ package protocol Upstream: ContentSource {
     ///
     /// OCI distribution-spec 1.1.1, end-3 with HEAD.
     ///
+    /// - Parameters:
+    ///   - tag: what is asked for.
+    ///   - doubt: see ``ImageSource/resolve(_:doubting:)``.
     /// - Returns: `nil` when there is no such tag, or no such repository.
-    func resolve(_ tag: TagName) async throws -> Descriptor?
+    /// - Throws: ``UpstreamError``; what `doubt` throws.
+    func resolve(
+        _ tag: TagName,
+        doubting doubt: @Sendable (Descriptor) async throws -> TagDoubt
+    ) async throws -> ToldManifest?
 
     /// The manifest that a reference stands for.
     ///

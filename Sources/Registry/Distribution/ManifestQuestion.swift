@@ -26,21 +26,27 @@ struct ManifestQuestion {
         context = repository.context(action)
     }
 
-    func descriptor() async throws -> Descriptor? {
+    func descriptor() async throws -> Descriptor? { try await told()?.descriptor }
+
+    /// What HEAD says, and the manifest where only GET does.
+    func told() async throws -> ToldManifest? {
         var request = request(.HEAD)
         request.accepted = Self.headAnswers
         let response: HTTPResponse
         do {
             response = try await repository.client.fetch(request)
         } catch let error as RegistryError where error.isFailureOfHEAD {
-            do { return try await manifest()?.descriptor } catch is RegistryError { throw error }
+            do { return try await manifest().map { ToldManifest($0) } } catch is RegistryError { throw error }
         }
         // Who names no way to be asked may name one to a GET.
         let isChallenged = response.header("WWW-Authenticate") != nil || response.authorization.header != nil
         if response.status == 401, isChallenged { throw RegistryError(response, context) }
         if response.status == 404, repository.access == .push { return nil }
-        if response.status == 200, let descriptor = descriptor(response) { return descriptor }
-        return try await manifest()?.descriptor
+        if response.status == 200, let descriptor = descriptor(response) {
+            if case .tag = reference, descriptor.mediaType.isIndex { repository.client.headWord.heardIndex() }
+            return ToldManifest(descriptor)
+        }
+        return try await manifest().map { ToldManifest($0) }
     }
 
     /// What a single HEAD says; `nil` where that says nothing of use.

@@ -105,6 +105,24 @@ extension Repository {
         try await ManifestQuestion(self, reference, .resolve).descriptor()
     }
 
+    /// The same, by GET where HEAD names a single image under a tag and is not believed.
+    ///
+    /// HEAD is believed that has named an index before, and else is compared with GET, once a host unless the doubt is likely.
+    package func resolve(
+        _ reference: Reference,
+        doubting doubt: (Descriptor) async throws -> TagDoubt
+    ) async throws -> ToldManifest? {
+        guard let told = try await ManifestQuestion(self, reference, .resolve).told() else { return nil }
+        let word = client.headWord
+        guard case .tag = reference, told.manifest == nil, !told.descriptor.mediaType.isIndex, !word.namesIndexes else {
+            return told
+        }
+        let given = try await word.reading(instead: told.descriptor, doubt(told.descriptor)) {
+            try await manifest(reference)
+        }
+        return given.map { ToldManifest($0) } ?? told
+    }
+
     /// What a reference stands for of which HEAD knows nothing: some registries answer it with 404 whatever is there.
     ///
     /// A host whose GET has once said the same is not asked so again.

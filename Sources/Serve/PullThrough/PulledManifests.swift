@@ -159,21 +159,24 @@ final class PulledManifests: Sendable {
 
     /// Asks the upstream what a tag names, and for the manifest if the cache does not have that.
     ///
-    /// By its digest, so that mirrors can be asked; by its tag where the upstream does not give it by that.
+    /// By its digest, so that mirrors can be asked; by its tag where the upstream does not give it by that, or is not
+    /// believed.
     @concurrent
     private func fetch(
         _ tag: TagName,
         of repository: RepositoryReference,
         at upstream: any Upstream
     ) async throws -> Manifest? {
-        guard let descriptor = try await upstream.resolve(tag) else {
+        let names = context.cache.names
+        let told = try await upstream.resolve(tag) { try await names.doubt($0, of: tag, in: repository) }
+        guard let told else {
             // Nexus, among others, answers HEAD for every manifest with 404.
             guard !answeringHEAD.withLock({ $0.contains(repository.host) }) else { return nil }
             return try await upstream.manifest(.tag(tag))
         }
         answeringHEAD.withLock { _ = $0.insert(repository.host) }
-        if let known = try storedManifest(descriptor) { return known }
-        if let manifest = try await upstream.manifest(.digest(descriptor.digest)) { return manifest }
+        if let manifest = try told.manifest ?? storedManifest(told.descriptor) { return manifest }
+        if let manifest = try await upstream.manifest(.digest(told.descriptor.digest)) { return manifest }
         return try await upstream.manifest(.tag(tag))
     }
 

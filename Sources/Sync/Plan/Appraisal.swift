@@ -125,8 +125,8 @@ struct Appraisal: Sendable {
             if let document { return document }
         } else if let listed = tag.listed.digest {
             return try cache?.manifest(listed)
-        } else if let descriptor = try await source.resolve(.tag(tag.source)) {
-            return try cache?.manifest(descriptor)
+        } else if let told = try await source.resolve(.tag(tag.source), listedAs: nil, in: cache) {
+            return try told.manifest ?? cache?.manifest(told.descriptor)
         }
         throw source.absence(of: .tag(tag.source))
     }

@@ -92,9 +92,11 @@ struct DigestComparison {
             guard !entry.platforms.isEmpty else { return Expected(listed) }
             if let cached = try cache?.manifest(listed) { return try await reduced(cached) }
         } else if entry.platforms.isEmpty || cache != nil {
-            let descriptor = try await sourceDescriptor(of: tag)
-            guard !entry.platforms.isEmpty else { return Expected(descriptor.digest) }
-            if let cached = try cache?.manifest(descriptor) { return try await reduced(cached) }
+            let told = try await source.resolve(.tag(tag.source), listedAs: nil, in: cache)
+            guard let told else { throw source.absence(of: .tag(tag.source)) }
+            if let read = told.manifest { return try await reduced(keep(read)) }
+            guard !entry.platforms.isEmpty else { return Expected(told.descriptor.digest) }
+            if let cached = try cache?.manifest(told.descriptor) { return try await reduced(cached) }
         }
         guard let document = try await read(.tag(tag.source)) else {
             throw source.absence(of: .tag(tag.source))
@@ -104,16 +106,13 @@ struct DigestComparison {
 
     private func read(_ reference: Reference) async throws -> Manifest? {
         guard reads else { throw CountedSource.Unread() }
-        let document = try await source.manifest(reference)
-        if keeps, let document { try await cache?.store(document, from: entry.source) }
-        return document
+        guard let document = try await source.manifest(reference) else { return nil }
+        return try await keep(document)
     }
 
-    private func sourceDescriptor(of tag: EntryPlan.Tag) async throws -> Descriptor {
-        guard let descriptor = try await source.resolve(.tag(tag.source)) else {
-            throw source.absence(of: .tag(tag.source))
-        }
-        return descriptor
+    private func keep(_ document: Manifest) async throws -> Manifest {
+        if keeps { try await cache?.store(document, from: entry.source) }
+        return document
     }
 
     /// What a copy would push of a document: reducing an index gives the same bytes every time.
@@ -130,7 +129,7 @@ struct DigestComparison {
 
     /// An image that is for none of the platforms is an error, whatever the target has.
     private func check(_ whole: Manifest) async throws {
-        guard case .image(let image) = whole.content else { return }
+        guard !entry.platforms.isEmpty, case .image(let image) = whole.content else { return }
         let isHeld = try cache?.contains(image.config) ?? false
         guard reads || isHeld else { throw CountedSource.Unread() }
         var walk = ImageWalk(source: source, cache: cache)
@@ -142,8 +141,6 @@ struct DigestComparison {
     private func index(_ descriptor: Descriptor) async throws -> Manifest {
         if let cached = try cache?.manifest(descriptor) { return cached }
         guard reads else { throw CountedSource.Unread() }
-        let document = try await source.manifest(descriptor)
-        if keeps { try await cache?.store(document, from: entry.source) }
-        return document
+        return try await keep(source.manifest(descriptor))
     }
 }

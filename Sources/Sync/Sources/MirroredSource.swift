@@ -32,8 +32,14 @@ struct MirroredSource: ImageSource {
     func manifest(_ reference: Reference) async throws -> Manifest? {
         guard case .tag = reference else { return try await fromAnywhere { try await $0.manifest(reference) } }
         return try await hostFirst {
-            guard let digest = try await tagDigest(reference) else { return try await host.manifest(reference) }
-            if let found = try await fromMirrors({ try await $0.manifest(.digest(digest)) }) { return found.value }
+            let told = try await told(reference)
+            if let manifest = told?.manifest { return manifest }
+            // Of another algorithm a mirror is not asked: what is fetched by tag is known by its sha256 everywhere else.
+            if let digest = told?.descriptor.digest, digest.algorithm == .sha256,
+                let found = try await fromMirrors({ try await $0.manifest(.digest(digest)) })
+            {
+                return found.value
+            }
             return try await host.manifest(reference)
         } orMirrors: {
             try await $0.manifest(reference)
@@ -46,6 +52,18 @@ struct MirroredSource: ImageSource {
             try await host.resolve(reference)
         } orMirrors: {
             try await $0.resolve(reference)
+        }
+    }
+
+    func resolve(
+        _ reference: Reference,
+        doubting doubt: (Descriptor) async throws -> TagDoubt
+    ) async throws -> ToldManifest? {
+        guard case .tag = reference else { return try await resolve(reference).map { ToldManifest($0) } }
+        return try await hostFirst {
+            try await host.resolve(reference, doubting: doubt)
+        } orMirrors: {
+            try await $0.resolve(reference, doubting: doubt)
         }
     }
 
@@ -103,13 +121,10 @@ extension MirroredSource {
         return value
     }
 
-    /// What the tag points at, where a mirror may be asked for it by that.
-    ///
-    /// Of another algorithm than sha256 it is not: what is fetched by tag is known by its sha256 everywhere else.
-    private func tagDigest(_ reference: Reference) async throws -> Digest? {
+    /// What the host says that a tag is, where a mirror may be asked for it by that.
+    private func told(_ reference: Reference) async throws -> ToldManifest? {
         guard !health.reachable(mirrors).isEmpty else { return nil }
-        let digest = try await host.resolve(reference)?.digest
-        return digest?.algorithm == .sha256 ? digest : nil
+        return try await host.resolve(reference) { _ in .possible }
     }
 
     private func fromAnywhere<Value>(_ ask: (Repository) async throws -> Value?) async throws -> Value? {

@@ -64,6 +64,13 @@ private struct SharedSource: ImageSource {
 
     func resolve(_ reference: Reference) async throws -> Descriptor? { try await source.resolve(reference) }
 
+    func resolve(
+        _ reference: Reference,
+        doubting doubt: (Descriptor) async throws -> TagDoubt
+    ) async throws -> ToldManifest? {
+        try await source.resolve(reference, doubting: doubt)
+    }
+
     func tags() async throws -> [TagName]? { try await source.tags() }
 
     func listing() async throws -> TagList? { try await source.listing() }
@@ -108,11 +115,24 @@ extension ImageSource {
         in cache: ContentCache?
     ) async throws -> Manifest? {
         if try await isHeld(reference, listedAs: listed, over: present, in: cache),
-            let digest = try await resolve(reference)?.digest, let held = try cache?.manifest(digest)
+            let told = try await resolve(reference, listedAs: listed, in: cache),
+            let held = try told.manifest ?? cache?.manifest(told.descriptor.digest)
         {
             return held
         }
         return try await manifest(reference)
+    }
+
+    /// What a reference stands for now, read where HEAD says otherwise than the listing and the cache let expect.
+    func resolve(
+        _ reference: Reference,
+        listedAs listed: Digest?,
+        in cache: ContentCache?
+    ) async throws -> ToldManifest? {
+        try await resolve(reference) { told in
+            guard case .tag(let tag) = reference, told.digest != listed else { return .unlikely }
+            return try await cache?.names.doubt(told, of: tag, in: location, listedAs: listed) ?? .possible
+        }
     }
 
     /// Whether the cache has what a reference is or was, as far as that is known without a request.

@@ -20,8 +20,11 @@ struct SourceUpstream: Upstream {
     var isHeldBack: Bool { content.isHeldBack }
     var isLeftAlone: Bool { (content as? MirroredSource)?.isLeftAlone ?? false }
 
-    func resolve(_ tag: TagName) async throws -> Descriptor? {
-        try await askingHost { try await $0.resolve(.tag(tag)) }
+    func resolve(
+        _ tag: TagName,
+        doubting doubt: @Sendable (Descriptor) async throws -> TagDoubt
+    ) async throws -> ToldManifest? {
+        try await askingHost { try await $0.resolve(.tag(tag), doubting: doubt) }
     }
 
     func manifest(_ reference: Reference) async throws -> Manifest? {

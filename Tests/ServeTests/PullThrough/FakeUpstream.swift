@@ -19,6 +19,8 @@ final class FakeUpstream: Upstream {
         var isSlow = false
         /// Whether HEAD finds manifests.
         var answersHEAD = true
+        /// What HEAD names instead, as far as it is believed.
+        var named: Descriptor?
         /// How many bytes more than it has HEAD tells of each blob.
         var exaggeration: Int64 = 0
         /// Who stands in for it.
@@ -52,9 +54,17 @@ final class FakeUpstream: Upstream {
         }
     }
 
-    func resolve(_ tag: TagName) async throws -> Descriptor? {
+    func resolve(
+        _ tag: TagName,
+        doubting doubt: @Sendable (Descriptor) async throws -> TagDoubt
+    ) async throws -> ToldManifest? {
         let state = try await ask("HEAD \(tag)")
-        return state.answersHEAD ? state.tags[tag].flatMap { state.manifests[$0]?.descriptor } : nil
+        if let named = state.named {
+            guard try await doubt(named) != .unlikely else { return ToldManifest(named) }
+            return try await manifest(.tag(tag)).map { ToldManifest($0) }
+        }
+        let told = state.answersHEAD ? state.tags[tag].flatMap { state.manifests[$0]?.descriptor } : nil
+        return told.map { ToldManifest($0) }
     }
 
     func manifest(_ reference: Reference) async throws -> Manifest? {

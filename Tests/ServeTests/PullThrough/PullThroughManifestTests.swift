@@ -29,6 +29,22 @@ struct PullThroughManifestTests {
         }
     }
 
+    @Test("An upstream's HEAD is not believed that names one image of an index, whatever the tag was here before")
+    func namedPart() async throws {
+        try await PullThroughFixture.with { fixture in
+            let index = SampleImage.multiPlatform()
+            let part = try #require(index.manifests.first).descriptor
+            try fixture.upstream.load(index, as: "1")
+            fixture.upstream.change { $0.named = part }
+            for _ in 0..<2 {
+                #expect(try await fixture.manifest("1")?.manifest.descriptor == index.top)
+                // Clients ask for the part by its digest.
+                #expect(try await fixture.manifest(named: part.digest)?.manifest.descriptor == part)
+                fixture.clock.advance(by: .seconds(301))
+            }
+        }
+    }
+
     @Test("A tag that moved upstream is served as it is now, once its lifetime is over")
     func moved() async throws {
         try await PullThroughFixture.with { fixture in
