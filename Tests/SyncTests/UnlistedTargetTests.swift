@@ -104,18 +104,43 @@ struct UnlistedTargetTests {
         }
     }
 
-    @Test("A registry whose HEAD is right is asked so once, however many tags are new")
-    func trustedHEAD() async throws {
-        try await runs("tag: v1") { _ in
+    @Test(
+        "Where HEAD knows no manifest, a new tag does not have those pushed again that are there",
+        arguments: ["", ", check_digest: true"],
+        [1000, 5]
+    )
+    func silentHEADAndNewTag(more: String, pageSize: Int) async throws {
+        try await runs("tag: v1\(more)") { target in
+            target.script(RequestMatch("HEAD", .manifests, times: nil), .status(404))
+            target.options.pageSize = pageSize
         } _: { mirror, entry, source, target async throws in
-            _ = try await mirror.run(entry)
+            let tags = try (10...30).map { try TagName("v\($0)") }
+            for tag in tags { source.load(.image(labels: ["tag": tag.description]), repository: "app", tag: tag) }
+            let entries = tags.map { entry.replacing("tag: v1", with: "tag: \($0)") }
+            #expect(try await mirror.run(entries).synced == tags.count)
+            target.forgetRequests()
+            #expect(try await mirror.run([entry] + entries).synced == 1)
+            #expect(target.count("PUT", pathContains: "/manifests/") == 1)
+        }
+    }
+
+    @Test(
+        "A registry whose HEAD is right is asked for its list once and for no manifest, however many tags are new",
+        arguments: [1000, 1]
+    )
+    func trustedHEAD(pageSize: Int) async throws {
+        try await runs("tag: v1") { target in
+            target.options.pageSize = pageSize
+        } _: { mirror, entry, source, target async throws in
+            for tag in ["v1", "v2"] { _ = try await mirror.run(entry.replacing("v1", with: tag)) }
             let tags = try (4...23).map { try TagName("v\($0)") }
             for tag in tags { source.load(.image(labels: ["tag": tag.description]), repository: "app", tag: tag) }
             let entries = tags.map { entry.replacing("tag: v1", with: "tag: \($0)") }
             target.forgetRequests()
             #expect(try await mirror.run(entries).synced == 20)
-            // Eight entries are planned at a time, so that as many may ask before the first has its answer.
-            #expect(target.count("GET", pathContains: "/manifests/") <= 8)
+            #expect(target.count("GET", pathContains: "/tags/list") == 1)
+            #expect(target.count("GET", pathContains: "/manifests/") == 0)
+            #expect(target.count("HEAD", pathContains: "/manifests/") == (pageSize == 1 ? 21 : 20))
         }
     }
 

@@ -5,14 +5,14 @@ package protocol ImageTarget: ContentSink, TagListing {
     /// The repository that the configuration names.
     var location: RepositoryReference { get }
 
-    /// Whether the repository is known at all, at the price of the beginning of its list of tags.
-    func isThere() async throws -> Bool
+    /// The beginning of the list of tags, at the price of one page; `nil` when the repository is not known.
+    func firstTags() async throws -> FirstTags?
 
     /// What a reference stands for at the moment; `nil` when there is no such manifest.
     func resolve(_ reference: Reference) async throws -> Descriptor?
 
-    /// The same of what ``resolve(_:)`` does not know and what may be there all the same; costs nothing where that has shown
-    /// to be true of nothing.
+    /// The same of what ``resolve(_:)`` does not know and no list tells of; costs nothing where ``resolve(_:)`` has shown to
+    /// be right.
     func resolveByReading(_ reference: Reference) async throws -> Descriptor?
 
     /// The manifest that a reference stands for; `nil` when there is none.

@@ -32,6 +32,17 @@ package struct TagList: Sendable {
     }
 }
 
+/// The beginning of a listing of a repository's tags.
+package struct FirstTags: Sendable {
+    package let names: [TagName]
+    /// Whether there are no more.
+    package let areAll: Bool
+
+    package init(_ names: [TagName], areAll: Bool) {
+        (self.names, self.areAll) = (names, areAll)
+    }
+}
+
 /// A tag as a listing shows it, with what the listing happens to know about it.
 ///
 /// A long listing has many, and most are no more than names.

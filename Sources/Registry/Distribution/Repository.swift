@@ -74,7 +74,7 @@ extension Repository {
     ///
     /// OCI distribution-spec 1.1.1, end-8a and end-8b. A page that fails fails the whole: a listing that was cut short
     /// would look like one whose tags have been deleted. Names that are no tags are dropped, with one warning.
-    package func tags() async throws -> [TagName]? { try await TagPages.list(of: self, isWhole: true) }
+    package func tags() async throws -> [TagName]? { try await TagPages.list(of: self, isWhole: true)?.names }
 
     /// The tags by Docker Hub's API where there is one; when that fails by the registry itself, with a warning.
     package func listing() async throws -> TagList? {
@@ -90,10 +90,7 @@ extension Repository {
         }
     }
 
-    /// Whether the registry knows the repository, by the beginning of its list of tags alone.
-    package func isThere() async throws -> Bool {
-        try await TagPages.list(of: self, isWhole: false) != nil
-    }
+    package func firstTags() async throws -> FirstTags? { try await TagPages.list(of: self, isWhole: false) }
 
     /// What a reference stands for at the moment, without fetching it.
     ///
@@ -124,6 +121,8 @@ extension Repository {
     }
 
     /// What a reference stands for of which HEAD knows nothing: some registries answer it with 404 whatever is there.
+    ///
+    /// For those that do not list their tags: nothing else tells whether there are any that HEAD could know.
     ///
     /// A host whose GET has once said the same is not asked so again.
     package func resolveByReading(_ reference: Reference) async throws -> Descriptor? {

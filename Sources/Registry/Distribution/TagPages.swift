@@ -79,8 +79,8 @@ struct TagPages {
         }
     }
 
-    /// Asks for page after page, or for the first alone, which tells whether the repository is there.
-    static func list(of repository: Repository, isWhole: Bool) async throws -> [TagName]? {
+    /// Asks for page after page, or for the first alone; `nil` when the repository is not there.
+    static func list(of repository: Repository, isWhole: Bool) async throws -> FirstTags? {
         let context = repository.context(.listTags)
         var pages = TagPages(context)
         while let place = pages.next {
@@ -110,7 +110,7 @@ struct TagPages {
                 metadata: ["place": "\(repository.place)", "count": "\(pages.dropped)"]
             )
         }
-        return pages.tags
+        return FirstTags(pages.tags, areAll: pages.next == nil)
     }
 
     private mutating func askWhole() {

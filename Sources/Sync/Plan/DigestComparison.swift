@@ -34,7 +34,7 @@ struct DigestComparison {
         async let asked = target.asking { target async throws -> Digest? in
             if case .compare(let present?) = tag.decision { return present }
             if let present = try await target.resolve(.tag(tag.target)) { return present.digest }
-            return try await target.resolveByReading(.tag(tag.target))?.digest
+            return try await target.manifest(.tag(tag.target))?.descriptor.digest
         }
         var expected = try await expected(of: tag, listed: tag.listed.digest)
         // A target that refuses to tell is written to: nothing says that it is equal.

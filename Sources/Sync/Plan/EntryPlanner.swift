@@ -127,17 +127,26 @@ struct EntryPlanner {
         case .known(let found?): return present(name, found.digest)
         case .unknown: return .copy(repositoryIsEmpty: false, because: .absent)
         case .known(nil):
-            // The beginning of the list tells whether there is a repository.
-            let isThere = try await target.asking { try await $0.isThere() }
-            if case .known(false) = isThere, try await !hasGiven() {
-                return .copy(repositoryIsEmpty: true, because: .absent)
-            }
-            if case .known(let found?) = try await target.asking({ try await $0.resolveByReading(.tag(name)) }) {
-                return present(name, found.digest)
-            }
-            guard case .unknown(let error) = isThere else { return .copy(repositoryIsEmpty: false, because: .absent) }
-            return .copy(repositoryIsEmpty: try await isEmptiness(error), because: .absent)
+            return try await decision(onUnknown: name, at: target)
         }
+    }
+
+    /// HEAD does not know the tag, which says little: some registries answer it so whatever is there.
+    private func decision(onUnknown name: TagName, at target: any ImageTarget) async throws -> EntryPlan.Decision {
+        let found: Knowledge<Descriptor?>
+        var isEmpty = false
+        switch try await planner.lists.mayHave(name, at: target) {
+        case .known(true?): found = try await target.asking { try await $0.manifest(.tag(name))?.descriptor }
+        case .known(false?): return .copy(repositoryIsEmpty: false, because: .absent)
+        case .known(nil):
+            guard try await hasGiven() else { return .copy(repositoryIsEmpty: true, because: .absent) }
+            found = try await target.asking { try await $0.resolveByReading(.tag(name)) }
+        case .unknown(let error):
+            found = try await target.asking { try await $0.resolveByReading(.tag(name)) }
+            isEmpty = try await isEmptiness(error)
+        }
+        guard case .known(let there?) = found else { return .copy(repositoryIsEmpty: isEmpty, because: .absent) }
+        return present(name, there.digest)
     }
 
     private func present(_ tag: TagName, _ digest: Digest? = nil) -> EntryPlan.Decision {

@@ -36,6 +36,7 @@ struct Planner: Sendable {
     var asksForDates = true
     /// Whether what is read to decide is kept in the cache.
     var keeps = true
+    let lists = TargetLists()
     /// A tag of which the plan is to tell why it is selected or not.
     var explained: ImageReference?
 

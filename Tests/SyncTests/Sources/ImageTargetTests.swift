@@ -55,12 +55,13 @@ struct ImageTargetTests {
         try await withTarget(referrersAPI: referrersAPI) { target, _, registry in
             let image = SampleImage.multiPlatform()
             #expect(try await target.tags() == nil)
-            #expect(try await target.isThere() == false)
+            #expect(try await target.firstTags() == nil)
             for _ in 1...2 {
                 try await push(image, to: target, as: "1")
                 #expect(registry.store.holds(image, repository: "down/app"))
                 #expect(try await target.tags() == ["1"])
-                #expect(try await target.isThere())
+                let first = try await target.firstTags()
+                #expect(first?.names == ["1"] && first?.areAll == true)
                 #expect(try await target.resolve(.tag("1")) == image.top)
                 #expect(try await target.manifest(.tag("1"))?.bytes == image.topBytes)
                 #expect(try await target.resolve(.tag("2")) == nil)
