@@ -41,6 +41,8 @@ package struct EntryPlan: Sendable {
 
         package var isRefused: Bool { if case .refused = self { true } else { false } }
 
+        var isUpToDate: Bool { if case .upToDate = self { true } else { false } }
+
         /// Why something would be pushed, as reports and documents say it; `nil` where nothing would, or nobody knows.
         package var reason: String? {
             switch self {

@@ -80,6 +80,44 @@ struct PlanTests {
         }
     }
 
+    @Test(
+        "While one of two tags for one name cannot be read nothing is written there, in a dry run neither",
+        arguments: ["tag: '1.0'", "tag_regex: '.'", "tag_regex: '.', check_digest: true"],
+        [["a"], ["b"], ["a", "b"]]
+    )
+    func untoldConflict(selection: String, unreadable: [String]) async throws {
+        try await between { source, target, mirror async throws in
+            source.load(Self.one, repository: "up/a", tag: "1.0")
+            source.load(Self.other, repository: "up/b", tag: "1.0")
+            source.load(Self.other, repository: "up/b", tag: "1.1")
+            for name in unreadable {
+                source.script(RequestMatch(nil, .containing("/up/\(name)/manifests/1.0"), times: nil), .status(500))
+            }
+            let entries = [entry(source, "a", target, selection), entry(source, "b", target, "tag_regex: '.'")]
+            for report in [try await mirror.foresee(entries[0], entries[1]), try await mirror.run(entries)] {
+                let failed = report.rows.filter { $0.status == .failed }
+                #expect(failed.map(\.targetTag) == ["1.0", "1.0"] && report.synced == 1)
+                #expect(
+                    failed.map { $0.reason?.hasPrefix("it cannot be told whether ") }
+                        == ["a", "b"].map { !unreadable.contains($0) }
+                )
+            }
+            #expect(target.store.tags(of: "down/app") == ["1.1": Self.other.digest])
+        }
+    }
+
+    @Test("A tag that is gone is in no other's way, nor is one that cannot be read in the way of what is up to date")
+    func noConflict() async throws {
+        try await between { source, target, mirror async throws in
+            source.load(Self.one, repository: "up/a", tag: "1.1")
+            source.load(Self.other, repository: "up/b", tag: "1.0")
+            let entries = [entry(source, "a", target, "tag: '1.0'"), entry(source, "b", target, "tag_regex: '.'")]
+            #expect(try await mirror.run(entries).rows.map(\.status) == [.failed, .synced])
+            source.script(RequestMatch(nil, .containing("/up/a/manifests/"), times: nil), .status(500))
+            #expect(try await mirror.run(entries).upToDate == 2)
+        }
+    }
+
     @Test("Two tags of an entry that os_normalize gives one name are an error of both, unless they are one image")
     func normalized() async throws {
         try await between { source, target, mirror in
