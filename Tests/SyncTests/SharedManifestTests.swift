@@ -58,6 +58,27 @@ struct SharedManifestTests: ReferrerMirroring {
         }
     }
 
+    @Test(
+        "What is read to plan is not read again to copy, for whatever targets, nor in a later run where the cache has it"
+    )
+    func readToPlan() async throws {
+        try await between { source, target, mirror async throws in
+            for (number, letter) in "abcdefghi".enumerated() {
+                let image = SampleImage.image(created: "202\(number)-01-01T00:00:00Z")
+                source.load(image, repository: "app", tag: try TagName("build-\(letter)"))
+            }
+            let entries = (1...2).map {
+                "source: '\(source.host)/app', target: '\(target.host)/\($0)', tag_regex: '^build', keep_last: 2"
+            }
+            #expect(try await mirror.run(entries).synced == 4)
+            #expect(read(source) == 9)
+            source.forgetRequests()
+            #expect(try await mirror.run(entries).upToDate == 4)
+            #expect(read(source) == 7)
+            #expect(source.count("HEAD", pathContains: "/manifests/") == 4)
+        }
+    }
+
     @Test("Tags of one image ask together, and what refers to it is fetched and brought once", arguments: [1, 4])
     func referrersOfOneImage(parallelism: Int) async throws {
         try await between(interfaceAt: true, true) { source, target async throws in

@@ -81,7 +81,7 @@ struct ImageConfig: Sendable {
             let images = index.entries.filter { $0.descriptor.mediaType.isManifest && $0.platform?.isUnknown != true }
             guard let entry = images.first, depth < ImageWalk.maximumDepth else { return nil }
             return try await first(
-                of: source.manifest(entry.descriptor),
+                of: ImageWalk.manifest(entry.descriptor, from: source, cache),
                 from: source,
                 through: cache,
                 depth: depth + 1

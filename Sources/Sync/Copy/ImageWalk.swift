@@ -104,7 +104,8 @@ struct ImageWalk {
         try await Self.manifest(descriptor, from: source, cache)
     }
 
-    private static func manifest(
+    /// A manifest from the cache, or else from the source.
+    static func manifest(
         _ descriptor: Descriptor,
         from source: any ContentSource,
         _ cache: ContentCache?

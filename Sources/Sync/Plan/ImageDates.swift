@@ -54,7 +54,8 @@ struct ImageDates {
 
     /// The config's date, else the one that an artifact's annotation tells (OCI image-spec 1.1.1, "Annotations").
     private func created(_ tag: TagName) async throws -> Date? {
-        guard let document = try await source.manifest(.tag(tag)) else { return nil }
+        let document = try await source.manifest(.tag(tag), listedAs: nil, over: nil, in: cache)
+        guard let document else { return nil }
         let config = try await ImageConfig.first(of: document, from: source, through: cache)
         return (config?.created ?? document.annotations["org.opencontainers.image.created"]).flatMap(Self.date)
     }

@@ -162,11 +162,14 @@ package struct Syncer: Sendable {
         }
     }
 
+    /// A source whose manifests are read once, whether to plan or to copy.
+    func source(at location: RepositoryReference) -> any ImageSource { manifests.through(places.source(at: location)) }
+
     var planner: Planner {
         Planner(
             configuration: configuration,
             cache: cache,
-            source: { places.source(at: $0) },
+            source: source(at:),
             target: { places.target(at: $0) },
             isHeldBack: isHeldBack,
             pauses: { places.client.pauses }

@@ -27,7 +27,7 @@ struct TagRun: Sendable {
         entry = run.configuration.entries[work.entry]
     }
 
-    var source: any ImageSource { run.manifests.through(run.places.source(at: entry.source)) }
+    var source: any ImageSource { run.source(at: entry.source) }
     private var target: any ImageTarget { run.places.target(at: entry.target) }
     /// Whether the cache is asked alone, or nothing at all is written.
     private var options: Syncer.Options { run.options }
