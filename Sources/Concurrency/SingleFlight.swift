@@ -60,6 +60,9 @@ package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sen
         }
     }
 
+    /// The value that was kept for a key; nothing is fetched.
+    package func kept(_ key: Key) -> Value? { state.withLock { $0.values[key] } }
+
     /// Forgets a value, unless it has been replaced already.
     package func forget(_ key: Key, if isBad: (Value) -> Bool) {
         state.withLock { state in

@@ -3,9 +3,9 @@ import Concurrency
 import NIOCore
 import OCI
 
-/// The manifests that a run has read from its sources: what several tags and targets need is asked for once.
+/// What a run has learnt from its sources about manifests: what several tags and targets need is asked for once.
 ///
-/// Only so many bytes are kept; what has been dropped is read again.
+/// Only so much is kept; what has been dropped is asked for again.
 final class ReadManifests: Sendable {
     fileprivate enum Name: Hashable {
         case content(Descriptor)
@@ -17,7 +17,14 @@ final class ReadManifests: Sendable {
         let name: Name
     }
 
+    private struct Subject: Hashable {
+        let source: RepositoryReference
+        let digest: Digest
+    }
+
     private let answers: SingleFlight<Question, Manifest?>
+    private let tellings = SingleFlight<Question, ToldManifest?> { 1 + ($0?.manifest?.bytes.readableBytes ?? 0) >> 10 }
+    private let referrers = SingleFlight<Subject, Knowledge<[ReferrerEntry]?>>()
 
     /// - Parameter capacity: how many bytes of manifests are kept.
     init(capacity: Int = 8 << 20) {
@@ -36,6 +43,31 @@ final class ReadManifests: Sendable {
     ) async throws -> Manifest? {
         // What is not there may come.
         try await answers.value(for: Question(source: source, name: name), isGood: { $0 != nil }, fetch: ask)
+    }
+
+    /// What a reference stands for, as it was read or told before.
+    fileprivate func told(_ reference: Reference, of source: RepositoryReference) -> ToldManifest? {
+        let question = Question(source: source, name: .reference(reference))
+        return answers.kept(question)?.map { ToldManifest($0) } ?? tellings.kept(question) ?? nil
+    }
+
+    fileprivate func tell(
+        _ reference: Reference,
+        of source: RepositoryReference,
+        _ ask: () async throws -> ToldManifest?
+    ) async throws -> ToldManifest? {
+        if let told = told(reference, of: source) { return told }
+        let question = Question(source: source, name: .reference(reference))
+        return try await tellings.value(for: question, isGood: { $0 != nil }, fetch: ask)
+    }
+
+    fileprivate func refer(
+        to digest: Digest,
+        of source: RepositoryReference,
+        _ ask: () async throws -> Knowledge<[ReferrerEntry]?>
+    ) async throws -> Knowledge<[ReferrerEntry]?> {
+        let isKnown = { (answer: Knowledge<[ReferrerEntry]?>) in if case .known = answer { true } else { false } }
+        return try await referrers.value(for: Subject(source: source, digest: digest), isGood: isKnown, fetch: ask)
     }
 }
 
@@ -62,13 +94,16 @@ private struct SharedSource: ImageSource {
         try await manifests.read(.reference(reference), of: location) { try await source.manifest(reference) }
     }
 
-    func resolve(_ reference: Reference) async throws -> Descriptor? { try await source.resolve(reference) }
+    func resolve(_ reference: Reference) async throws -> Descriptor? {
+        if let told = manifests.told(reference, of: location) { return told.descriptor }
+        return try await source.resolve(reference)
+    }
 
     func resolve(
         _ reference: Reference,
         doubting doubt: (Descriptor) async throws -> TagDoubt
     ) async throws -> ToldManifest? {
-        try await source.resolve(reference, doubting: doubt)
+        try await manifests.tell(reference, of: location) { try await source.resolve(reference, doubting: doubt) }
     }
 
     func tags() async throws -> [TagName]? { try await source.tags() }
@@ -76,7 +111,7 @@ private struct SharedSource: ImageSource {
     func listing() async throws -> TagList? { try await source.listing() }
 
     func referrers(of digest: Digest) async throws -> Knowledge<[ReferrerEntry]?> {
-        try await source.referrers(of: digest)
+        try await manifests.refer(to: digest, of: location) { try await source.referrers(of: digest) }
     }
 
     func blobSize(_ digest: Digest) async throws -> Int64? { try await source.blobSize(digest) }
