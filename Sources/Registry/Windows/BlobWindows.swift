@@ -107,7 +107,8 @@ struct BlobWindows {
     ///
     /// - Returns: `nil` at its end, or where no more of it is coming.
     mutating func next(of window: BlobWindow, at front: Int64, in scope: inout Scope) async throws -> ByteBuffer? {
-        if current?.window !== window { current = (window, now) }
+        let start = now
+        if current?.window !== window { current = (window, start) }
         while front < window.range.upperBound {
             let progress = window.progress
             if progress.position > front {
@@ -116,22 +117,21 @@ struct BlobWindows {
                 return bytes
             }
             guard progress.end == nil else { return nil }
-            try await waitForMore(of: window, at: front)
+            try await waitForMore(of: window, at: front, since: start)
             step(front, in: &scope)
         }
         return nil
     }
 
-    /// Waits for news of a window that is being delivered, and ends it where it brings so little that the front had better go
-    /// on by itself: one that brings nothing any more has no news.
-    private func waitForMore(of window: BlobWindow, at front: Int64) async throws {
-        guard let current, let patience = plan?.patience(with: front - window.range.lowerBound) else {
-            return try await bell.wait()
-        }
+    /// Waits for news of a window that is being delivered, and ends it where it brings so little, or for so long nothing, that
+    /// the front had better go on by itself: one that brings nothing any more has no news.
+    private func waitForMore(of window: BlobWindow, at front: Int64, since start: Duration) async throws {
+        let crawl = plan?.patience(with: front - window.range.lowerBound).map { (current?.since ?? start) + $0 }
+        let end = min(start + WindowPlan.patience, crawl ?? start + WindowPlan.patience)
         do {
-            try await client.transport.timer.limit(current.since + patience - now) { [bell] in try await bell.wait() }
+            try await client.transport.timer.limit(end - now) { [bell] in try await bell.wait() }
         } catch is Timer.Expired {}
-        if now - current.since >= patience { window.end(.broken) }
+        if now >= end { window.end(.broken) }
     }
 
     /// The front goes on behind a window, or where it breaks off.

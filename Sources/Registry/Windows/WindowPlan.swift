@@ -17,7 +17,8 @@ struct WindowPlan {
     static let worthwhile = Duration.seconds(4)
     /// What a window should last at the rate of one connection.
     static let length = Duration.seconds(2)
-    /// How long the front's own connection, which brings the same bytes, waits for a window's first ones.
+    /// How long the front's own connection, which brings the same bytes, waits for a window's first ones, and the front for its
+    /// next ones.
     static let patience = Duration.seconds(4)
     /// In bytes a second; who brings so much on one connection is near, and hashing is hardly faster.
     static let fast = Double(256 << 20)
@@ -99,10 +100,8 @@ struct WindowPlan {
         return max(Self.smallest, wanted)
     }
 
-    /// Whether the front had better go on by itself than wait for a window that has brought so much in that time.
-    func isCrawl(_ count: Int64, in time: Duration) -> Bool { patience(with: count).map { time >= $0 } ?? false }
-
-    /// How long the front waits for more of a window that has brought so much; `nil`: for ever.
+    /// When the front had better go on by itself than wait for a window that has brought so much since it is delivered; `nil`
+    /// while it is not known what one connection brings.
     func patience(with count: Int64) -> Duration? {
         meter.rate.map { max(Self.worthwhile, .seconds(Double(count) / ($0 * Self.crawl))) }
     }
