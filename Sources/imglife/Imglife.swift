@@ -37,12 +37,6 @@ struct Imglife: AsyncParsableCommand {
         ]
     )
 
-    /// Swift reads the arguments there, and its dispatch library ends a process that does not find its threads.
-    private struct UnmountedProcesses: Error, CustomStringConvertible {
-        let description =
-            "/proc is not there: mount it ('mount -t proc proc /proc', or MountAPIVFS=yes in a systemd unit)"
-    }
-
     @OptionGroup var options: GlobalOptions
 
     @Flag(help: "Validate the configuration and run nothing, whatever the command.")
@@ -54,7 +48,13 @@ struct Imglife: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         clinux_limit_heap()
         OpenFiles.raise()
-        guard access("/proc/self/task", R_OK) == 0 else { Failure.exit(with: UnmountedProcesses(), of: nil) }
+        // Swift reads the arguments there, and its dispatch library ends a process that does not find its threads.
+        guard access("/proc/self/task", R_OK) == 0 else {
+            Failure.tell(
+                "/proc is not there: mount it ('mount -t proc proc /proc', or MountAPIVFS=yes in a systemd unit)"
+            )
+            Glibc.exit(Failure.failed.rawValue)
+        }
         var running: (any ParsableCommand.Type)?
         do {
             try refuseBrokenArguments()
