@@ -12,6 +12,8 @@ struct SlowBlob: Sendable {
 
     let registry: ScriptedRegistry
     let repository: Repository
+    /// Of the same host, with the same blob.
+    let other: Repository
     let clock: ManualClock
     let valve = Valve(bytes: 1 << 20)
     let scratch: MemoryScratch
@@ -24,13 +26,16 @@ struct SlowBlob: Sendable {
     ) async throws {
         let clock = ManualClock()
         try await ScriptedRegistry.with { registry in
-            registry.store.putBlob(.bytes(source), descriptor.digest, in: "library/app")
+            for name in ["library/app", "library/other"] {
+                registry.store.putBlob(.bytes(source), descriptor.digest, in: try RepositoryName(name))
+            }
             let settings = [registry.host: HostSettings(plainHTTP: true, maxConnections: maxConnections)]
             try await withClient(hosts: settings, clock: pauseClock, timeoutClock: clock) { client in
                 try await body(
                     SlowBlob(
                         registry: registry,
                         repository: client.pull(registry),
+                        other: client.pull(registry, "library/other"),
                         clock: clock,
                         scratch: MemoryScratch(hasRoom: hasRoom)
                     )
@@ -57,15 +62,15 @@ struct SlowBlob: Sendable {
         )
         let delivered = Watched<Int64>(0)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await follow(delivered, failsAt: limit) }
+            group.addTask { try await follow(repository, delivered, failsAt: limit) }
             if isSlow { try await slowly(delivered, meanwhile) }
             try await group.waitForAll()
         }
         #expect(delivered.value == Self.source.count)
     }
 
-    /// Reads it once more, as slowly.
-    func again() async throws {
+    /// Reads it of the other repository, as slowly.
+    func readOther() async throws {
         let delivered = Watched<Int64>(0)
         let valve = Valve(bytes: 1 << 20)
         registry.script(
@@ -73,7 +78,7 @@ struct SlowBlob: Sendable {
             .trickle(valve)
         )
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await follow(delivered) }
+            group.addTask { try await follow(other, delivered) }
             try await delivered.wait { $0 >= 1 << 20 }
             clock.advance(by: .seconds(1))
             valve.open()
@@ -97,7 +102,11 @@ struct SlowBlob: Sendable {
         valve.open()
     }
 
-    private func follow(_ delivered: Watched<Int64>, failsAt limit: Int64 = .max) async throws {
+    private func follow(
+        _ repository: Repository,
+        _ delivered: Watched<Int64>,
+        failsAt limit: Int64 = .max
+    ) async throws {
         try await repository.readBlob(Self.descriptor, from: 0, ahead: scratch) { piece in
             let offset = Int(delivered.value)
             let isRight = piece == Self.source.read(at: offset, count: piece.readableBytes)
