@@ -189,15 +189,16 @@ struct ConnectionBudgetTests {
     @Test("Who cannot keep up gets no more than has proved good, for longer each time")
     func stopsGrowing() {
         var budget = ConnectionBudget(maximum: 24)
-        budget.overloaded(at: .zero)
-        #expect(waves(20, of: &budget).allSatisfy { $0 == 8 })
-        #expect(waves(2, of: &budget, from: .seconds(21)).last == 24)
-        budget.overloaded(at: .seconds(23))
-        #expect(waves(20, of: &budget, from: .seconds(45)).allSatisfy { $0 == 8 })
-        #expect(waves(2, of: &budget, from: .seconds(64)).last == 24)
-        for _ in 1...20 { budget.overloaded(at: .seconds(70)) }
-        // Those that come together are one.
-        #expect(waves(2, of: &budget, from: .seconds(151)).last == 24)
+        var now = Duration.zero
+        for rest in [2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600] {
+            // Those that come together are one.
+            for _ in 1...5 { budget.overloaded(at: now) }
+            let end = now + .seconds(rest)
+            #expect(waves(5, of: &budget, from: now).allSatisfy { $0 == 8 })
+            #expect(waves(5, of: &budget, from: end - .seconds(1)).allSatisfy { $0 == 8 })
+            #expect(waves(2, of: &budget, from: end).last == 24)
+            now = end + .seconds(1)
+        }
     }
 
     @Test("Who lives long forgets a refusal")

@@ -164,7 +164,7 @@ struct ConnectionBudget {
     /// The host cannot keep up at the moment: no more than have proved good, for a time that grows with each time it says so.
     mutating func overloaded(at now: Duration) {
         if now >= restsUntil { overloads += 1 }
-        restsUntil = max(restsUntil, now + min(Self.rest * (1 << min(overloads, 10)), Self.longestRest))
+        restsUntil = max(restsUntil, now + min(.seconds(1 << min(overloads, 10)), Self.longestRest))
         shrink(to: before?.limit ?? limit)
     }
 }
