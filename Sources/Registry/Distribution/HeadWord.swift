@@ -8,16 +8,23 @@ import Synchronization
 final class HeadWord: Sendable {
     private enum Standing {
         case unheard
-        /// GET gave the image that HEAD named.
+        /// GET gave the image that HEAD named, or did not answer where HEAD did.
         case agrees
         case namesIndexes
         /// GET gave an index where HEAD named an image.
         case namesParts
     }
 
+    private enum Key { case host }
+
     private let standing = Mutex(Standing.unheard)
     /// Who doubts alone reads at first: what it finds may spare all others the question.
-    private let first = Semaphore(1)
+    private let first: FirstWord<Key>
+
+    /// `timer` tells for how long others wait for the first one's reading.
+    init(_ timer: Timer) {
+        first = FirstWord(timer, patience: .seconds(5))
+    }
 
     /// Whether HEAD has named an index, so that it is right of everything.
     var namesIndexes: Bool { standing.withLock { $0 == .namesIndexes } }
@@ -27,6 +34,7 @@ final class HeadWord: Sendable {
     /// Reads what a tag is where HEAD is not believed that it is the image that was told.
     ///
     /// - Returns: `nil` where it is believed, or nothing is given.
+    /// - Throws: what `read` throws where the tag is known to have been an index: HEAD is not believed at all then.
     func reading(
         instead told: Descriptor,
         _ doubt: TagDoubt,
@@ -34,9 +42,22 @@ final class HeadWord: Sendable {
     ) async throws -> Manifest? {
         guard isRead(doubt) else { return nil }
         guard doubt != .likely else { return note(try await read(), told) }
-        return try await first.withPlace {
-            guard isRead(doubt) else { return nil }
-            return note(try await read(), told)
+        guard try await first.wait(for: .host) else {
+            return standing.withLock({ $0 == .namesParts }) ? note(try await read(), told) : nil
+        }
+        do {
+            let given = note(try await read(), told)
+            first.heard(.host)
+            return given
+        } catch {
+            guard !Task.isCancelled else {
+                first.leave(.host)
+                throw error
+            }
+            // Some refuse what they count, or are away for it, and tell by HEAD all the same.
+            standing.withLock { if $0 == .unheard { $0 = .agrees } }
+            first.heard(.host)
+            return nil
         }
     }
 

@@ -21,7 +21,7 @@ final class HostClient: Sendable {
     /// Whether the host has said by GET too that something is not there of which HEAD knew nothing.
     let trustsHEAD = Atomic(false)
     /// Whether the host's HEAD names of an index the index.
-    let headWord = HeadWord()
+    let headWord: HeadWord
     private let gate: HostGate
     private let patience: HostPatience
     /// What the host has places for, whichever client asks.
@@ -48,6 +48,7 @@ final class HostClient: Sendable {
             timer: retry.timer
         )
         self.transport = transport
+        headWord = HeadWord(transport.timer)
         self.places = places
         oneConnection = places?.oneConnection ?? OneConnection(retry.timer)
         leavesRoom = configuration.leavesRoom

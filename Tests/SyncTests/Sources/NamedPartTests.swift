@@ -67,6 +67,38 @@ struct NamedPartTests {
         }
     }
 
+    @Test(
+        "Where a host tells by HEAD what a tag is and gives no manifest, its mirror is asked for that",
+        arguments: [429, 503]
+    )
+    func withheld(status: Int) async throws {
+        let (old, new) = (SampleImage.image(labels: ["n": "1"]), SampleImage.image(labels: ["n": "2"]))
+        try await MirrorFixture.with(new) { fixture async throws in
+            fixture.mirror.load(old, repository: MirrorFixture.repository, tag: "v1")
+            fixture.host.script(RequestMatch("GET", .manifests, times: nil), .status(status))
+            #expect(try await fixture.sync().rows.map(\.status) == [.synced])
+            #expect(fixture.targetHolds(new))
+        }
+    }
+
+    @Test("A host that gives no manifests is asked for one, and what is up to date stays so")
+    func withheldFromAll() async throws {
+        try await between { source, target, mirror async throws in
+            for number in 1...4 {
+                let image = SampleImage.image(labels: ["n": "\(number)"])
+                for (registry, name) in [(source, "app"), (target, "down")] {
+                    registry.load(image, repository: try RepositoryName(name), tag: try TagName("v\(number)"))
+                }
+            }
+            source.script(RequestMatch("GET", .manifests, times: nil), .status(429))
+            let route = "source: '\(source.host)/app', target: '\(target.host)/down'"
+            #expect(try await mirror.run("\(route), tag_regex: '.', check_digest: true").upToDate == 4)
+            #expect(source.count("HEAD", pathContains: "/manifests/") == 4)
+            // With its tries.
+            #expect(source.count("GET", pathContains: "/manifests/") <= 3)
+        }
+    }
+
     @Test("One of its images that was taken for it before is replaced where digests are compared")
     func mended() async throws {
         try await between { source, target, mirror async throws in
