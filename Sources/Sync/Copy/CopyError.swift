@@ -20,6 +20,14 @@ package struct CopyError: Error, Sendable, CustomStringConvertible {
         self.kind = kind
     }
 
+    /// Whether there is nothing to be copied, rather than that it cannot be told what.
+    var isOfNothing: Bool {
+        switch kind {
+        case .missingTag, .missingRepository, .noPlatform: true
+        case .notInCache, .nothingInCache, .referrer, .tooManyReferrers: false
+        }
+    }
+
     package var description: String {
         switch kind {
         case .missingTag(let reference, let location):

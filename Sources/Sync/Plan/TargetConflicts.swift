@@ -72,7 +72,7 @@ struct TargetConflicts {
         comparison.keeps = planner.keeps
         do {
             return .success(try await comparison.pushedDigest(of: plans[claim.plan].tags[claim.tag]))
-        } catch is CopyError {
+        } catch let error as CopyError where error.isOfNothing {
             return nil
         } catch let error where !error.isCancellation {
             return .failure(error)
