@@ -81,6 +81,41 @@ struct SharedManifestTests: ReferrerMirroring {
         }
     }
 
+    @Test("A tag that has moved since it was planned is read again where what it was is gone")
+    func movedSincePlanned() async throws {
+        try await between { source, target, mirror async throws in
+            source.load(image, repository: "app", tag: "v1")
+            let part = "\(image.manifests[0].descriptor.digest)"
+            source.script(
+                RequestMatch("GET", .manifest(part)),
+                .edit { [moved] reply in
+                    source.load(moved, repository: "app", tag: "v1")
+                    reply = Reply(404)
+                }
+            )
+            source.script(RequestMatch("GET", .manifest(part), times: nil), .status(404))
+            let entry = "source: '\(source.host)/app', target: '\(target.host)/app', tag: v1"
+            #expect(try await mirror.run(entry).synced == 1)
+            #expect(target.store.digest(of: "v1", in: "app") == moved.digest)
+        }
+    }
+
+    @Test("What a tag is holds for a minute")
+    func lifetime() async throws {
+        try await MirrorFixture.with(image) { fixture in
+            try await fixture.withSource(clock: TestClock()) { source async throws in
+                let clock = ManualClock()
+                let shared = ReadManifests(clock: clock).through(source)
+                #expect(try await shared.manifest(.tag("v1"))?.descriptor.digest == image.digest)
+                fixture.host.load(moved, repository: MirrorFixture.repository, tag: "v1")
+                clock.advance(by: .seconds(59))
+                #expect(try await shared.manifest(.tag("v1"))?.descriptor.digest == image.digest)
+                clock.advance(by: .seconds(2))
+                #expect(try await shared.manifest(.tag("v1"))?.descriptor.digest == moved.digest)
+            }
+        }
+    }
+
     @Test(
         "What is read to plan is not read again to copy, for whatever targets, nor in a later run where the cache has it"
     )

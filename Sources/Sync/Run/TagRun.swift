@@ -118,7 +118,9 @@ struct TagRun: Sendable {
         // Once the disk fails nothing can be copied; each tag says so without asking a registry.
         try cache.checkUsable()
         let copy = imageCopy(through: cache, repositoryIsEmpty: repositoryIsEmpty)
-        let image = try await copy.read(over: present)
+        let image = try await run.manifests.rereading(copy.job.reference, of: entry.source) {
+            try await copy.read(over: present)
+        }
         // A registry may name another digest than it gives, for ever.
         if let present, present == image.graph.top.descriptor.digest { return try await upToDate(present) }
         let size = image.graph.manifestSize

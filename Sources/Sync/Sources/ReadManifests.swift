@@ -2,10 +2,12 @@ import Cache
 import Concurrency
 import NIOCore
 import OCI
+import Registry
 
 /// What a run has learnt from its sources about manifests: what several tags and targets need is asked for once.
 ///
-/// Only so much is kept; what has been dropped is asked for again.
+/// Only so much is kept, and what a tag is only for a minute: upstream may move it, and remove what it was. What has been
+/// dropped is asked for again.
 final class ReadManifests: Sendable {
     fileprivate enum Name: Hashable {
         case content(Descriptor)
@@ -22,13 +24,25 @@ final class ReadManifests: Sendable {
         let digest: Digest
     }
 
-    private let answers: SingleFlight<Question, Manifest?>
-    private let tellings = SingleFlight<Question, ToldManifest?> { 1 + ($0?.manifest?.bytes.readableBytes ?? 0) >> 10 }
+    private struct Dated<Value: Sendable>: Sendable {
+        let value: Value?
+        let time: Duration
+    }
+
+    private static let lifetime = Duration.seconds(60)
+
+    private let timer: Timer
+    private let answers: SingleFlight<Question, Dated<Manifest>>
+    private let tellings: SingleFlight<Question, Dated<ToldManifest>>
     private let referrers = SingleFlight<Subject, Knowledge<[ReferrerEntry]?>>()
 
-    /// - Parameter capacity: how many bytes of manifests are kept.
-    init(capacity: Int = 8 << 20) {
-        answers = SingleFlight(capacity: capacity) { 256 + ($0?.bytes.readableBytes ?? 0) }
+    /// - Parameters:
+    ///   - capacity: how many bytes of manifests are kept.
+    ///   - clock: tells for how long.
+    init(capacity: Int = 8 << 20, clock: any Clock<Duration> = ContinuousClock()) {
+        timer = Timer(clock)
+        answers = SingleFlight(capacity: capacity) { 256 + ($0.value?.bytes.readableBytes ?? 0) }
+        tellings = SingleFlight(capacity: capacity) { 256 + ($0.value?.manifest?.bytes.readableBytes ?? 0) }
     }
 
     /// A source whose manifests are read through this.
@@ -36,19 +50,48 @@ final class ReadManifests: Sendable {
         source.isCache ? source : SharedSource(source: source, manifests: self)
     }
 
+    /// Reads what is below a tag, and once more from the tag on where that is gone: it may have moved since it was read.
+    func rereading<Value>(
+        _ reference: Reference,
+        of source: RepositoryReference,
+        _ read: () async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await read()
+        } catch let error as RegistryError where error.kind == .notFound {
+            let question = Question(source: source, name: .reference(reference))
+            guard answers.kept(question) != nil || tellings.kept(question) != nil else { throw error }
+            answers.forget(question) { _ in true }
+            tellings.forget(question) { _ in true }
+            return try await read()
+        }
+    }
+
     fileprivate func read(
         _ name: Name,
         of source: RepositoryReference,
         _ ask: () async throws -> Manifest?
     ) async throws -> Manifest? {
-        // What is not there may come.
-        try await answers.value(for: Question(source: source, name: name), isGood: { $0 != nil }, fetch: ask)
+        let question = Question(source: source, name: name)
+        let isGood = { (answer: Dated<Manifest>) in self.isGood(answer, name) }
+        return try await answers.value(for: question, isGood: isGood) {
+            Dated(value: try await ask(), time: timer.now())
+        }.value
+    }
+
+    /// What is not there may come.
+    private func isGood<Value>(_ answer: Dated<Value>, _ name: Name) -> Bool {
+        guard answer.value != nil else { return false }
+        if case .content = name { return true }
+        return timer.now() - answer.time < Self.lifetime
     }
 
     /// What a reference stands for, as it was read or told before.
     fileprivate func told(_ reference: Reference, of source: RepositoryReference) -> ToldManifest? {
         let question = Question(source: source, name: .reference(reference))
-        return answers.kept(question)?.map { ToldManifest($0) } ?? tellings.kept(question) ?? nil
+        if let read = answers.kept(question), isGood(read, question.name) { return read.value.map { ToldManifest($0) } }
+        guard let told = tellings.kept(question), isGood(told, question.name) else { return nil }
+        return told.value
     }
 
     fileprivate func tell(
@@ -58,7 +101,10 @@ final class ReadManifests: Sendable {
     ) async throws -> ToldManifest? {
         if let told = told(reference, of: source) { return told }
         let question = Question(source: source, name: .reference(reference))
-        return try await tellings.value(for: question, isGood: { $0 != nil }, fetch: ask)
+        let isGood = { (answer: Dated<ToldManifest>) in self.isGood(answer, question.name) }
+        return try await tellings.value(for: question, isGood: isGood) {
+            Dated(value: try await ask(), time: timer.now())
+        }.value
     }
 
     fileprivate func refer(
