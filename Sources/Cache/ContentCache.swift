@@ -10,6 +10,8 @@ package final class ContentCache: Sendable {
     package let blobs: BlobStore
     /// Tags, names that were pulled.
     package let names: Names
+    /// What targets were given.
+    package let copies: Copies
     /// What repositories list as referring to images.
     package let referrers: ReferrerLists
     /// What targets were given of that.
@@ -44,6 +46,7 @@ package final class ContentCache: Sendable {
         self.downloads = downloads
         blobs = BlobStore(store: store)
         names = Names(store: store)
+        copies = Copies(store: store)
         referrers = ReferrerLists(store: store)
         given = GivenReferrers(store: store)
         referrerAnswers = ReferrerAnswers(store: store)

@@ -33,13 +33,7 @@ struct FewFilesTests {
         try await Mirror.with(.image()) { mirror async throws in
             mirror.upstream.authentication = .basic(username: "u", password: "p")
             var workspace = mirror.workspace
-            try Files.makeDirectory("\(workspace.path)/bin")
-            try Files.makeDirectory("\(workspace.path)/.docker")
-            let program = "\(workspace.path)/bin/docker-credential-few"
-            try Files.write("#!/bin/sh\necho '{\"Username\": \"u\", \"Secret\": \"p\"}'\n", to: program)
-            try await Tool.check("chmod", ["+x", program])
-            workspace.environment["PATH"] = "\(workspace.path)/bin:/usr/bin:/bin"
-            try Files.write(#"{"credsStore": "few"}"#, to: "\(workspace.path)/.docker/config.json")
+            try await workspace.useCredentialProgram("#!/bin/sh\necho '{\"Username\": \"u\", \"Secret\": \"p\"}'\n")
             let entry = Entry(mirror.upstream.place("up/app"), to: mirror.target.place("down/app"), "tag: '1'")
             try workspace.configure("sync:\n  hooks: {post_sync: [{cmd: 'echo done'}]}\n  entries:\n" + entry.text)
             let result = try await workspace.shell("ulimit -n \(limit); exec \"$imglife\" sync --progress none")

@@ -70,13 +70,7 @@ struct StartedProgramTests {
         try await Mirror.with(.image()) { mirror async throws in
             mirror.upstream.authentication = .basic(username: "u", password: "p")
             var workspace = mirror.workspace
-            try Files.makeDirectory("\(workspace.path)/bin")
-            try Files.makeDirectory("\(workspace.path)/.docker")
-            let program = "\(workspace.path)/bin/docker-credential-deaf"
-            try Files.write(Self.deaf, to: program)
-            try await Tool.check("chmod", ["+x", program])
-            workspace.environment["PATH"] = "\(workspace.path)/bin:/usr/bin:/bin"
-            try Files.write(#"{"credsStore": "deaf"}"#, to: "\(workspace.path)/.docker/config.json")
+            try await workspace.useCredentialProgram(Self.deaf)
             let result = try await workspace.interrupting { [workspace] running async throws in
                 try await Self.wait(for: "numbers", workspace)
                 try running.send(SIGTERM)

@@ -73,6 +73,16 @@ struct Workspace: Sendable {
         }
     }
 
+    /// Gives its runs a credential program for every registry.
+    mutating func useCredentialProgram(_ script: String) async throws {
+        try Files.makeDirectory("\(path)/bin")
+        try Files.makeDirectory("\(path)/.docker")
+        try Files.write(script, to: "\(path)/bin/docker-credential-own")
+        try await Tool.check("chmod", ["+x", "\(path)/bin/docker-credential-own"])
+        environment["PATH"] = "\(path)/bin:/usr/bin:/bin"
+        try Files.write(#"{"credsStore": "own"}"#, to: "\(path)/.docker/config.json")
+    }
+
     func launch(
         _ command: [String],
         environment: [String: String] = [:],

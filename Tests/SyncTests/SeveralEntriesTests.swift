@@ -106,7 +106,7 @@ struct SeveralEntriesTests: ReferrerMirroring {
                 #expect(try await mirror.run(entries[1]).synced == 1)
                 let noted = try await mirror.withCache { cache async throws in
                     let place = Names.Place(location: try RepositoryReference("\(target.host)/two"), tag: "v1")
-                    return try await cache.names.copied(to: place, from: "none", of: RepositoryReference("none"))
+                    return try await cache.copies.copied(to: place, from: "none", of: RepositoryReference("none"))
                 }
                 #expect(noted == image.digest)
             }

@@ -88,7 +88,7 @@ extension ImageLayout {
         do throws(SystemError) {
             return try LayoutIndex(tags: tags, keeping: nil).isWritten(in: directory.root)
         } catch {
-            throw CacheError.unreadableLayout(error, in: directory.root)
+            throw LayoutIndex.unreadable(error, in: directory.root)
         }
     }
 
@@ -152,7 +152,7 @@ extension ImageLayout {
         do throws(SystemError) {
             return try LayoutIndex(directory.root, keepsTags: keepsTags)
         } catch {
-            throw .unreadableLayout(error, in: directory.root)
+            throw LayoutIndex.unreadable(error, in: directory.root)
         }
     }
 

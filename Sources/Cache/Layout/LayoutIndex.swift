@@ -116,10 +116,10 @@ struct LayoutIndex: Sendable {
     }
 }
 
-extension CacheError {
+extension LayoutIndex {
     /// Says why `index.json` could not be read.
-    static func unreadableLayout(_ error: SystemError, in root: Directory) -> CacheError {
-        let path = "\(root.path)/\(LayoutIndex.fileName)"
+    static func unreadable(_ error: SystemError, in root: Directory) -> CacheError {
+        let path = "\(root.path)/\(fileName)"
         guard error.code == EACCES, root.heir != nil else { return CacheError(error, "read", path: path) }
         return CacheError(
             .untrusted,

@@ -40,56 +40,6 @@ package struct Names: Sendable {
         }
     }
 
-    /// What a target's tag was given last; where that was not noted, what the source's tag stands for.
-    ///
-    /// - Returns: `nil` where neither is known.
-    package func copied(
-        to place: Place,
-        from tag: TagName,
-        of location: RepositoryReference
-    ) async throws -> Digest? {
-        try await store.index.read { try $0.copies.digest(at: place) ?? $0.names.digest(of: tag, in: location) }
-    }
-
-    /// Whether all of some targets' tags were given another image than the one that the source's tag stands for, since it
-    /// does.
-    package func isFormer(_ digest: Digest, of places: [Place]) async throws -> Bool {
-        guard !places.isEmpty else { return false }
-        return try await store.index.read { db in
-            try places.allSatisfy { try db.copies.isFormer(digest, at: $0) }
-        }
-    }
-
-    /// Notes what a target's tag is given where the image is not whole here, or comes from here; costs no transaction when
-    /// nothing changes.
-    package func noteCopy(
-        of digest: Digest,
-        to place: Place,
-        from tag: TagName?,
-        of location: RepositoryReference
-    ) async throws {
-        guard try await lastCopy(to: place) != digest else { return }
-        try await store.index.write { db in
-            try db.copies.record(digest, at: place, beside: tag.flatMap { try db.names.digest(of: $0, in: location) })
-        }
-    }
-
-    /// What it is noted that a target's tag was given last; `nil` where nothing is.
-    package func lastCopy(to place: Place) async throws -> Digest? {
-        try await store.index.read { try $0.copies.digest(at: place) }
-    }
-
-    /// Whether it is noted of any tag of a target's repository what it was given.
-    package func hasCopies(in location: RepositoryReference) async throws -> Bool {
-        try await store.index.read { try $0.copies.isAny(in: location) }
-    }
-
-    /// Forgets what a target's tag was given; costs no transaction when nothing is noted.
-    package func forgetCopy(to place: Place) async throws {
-        guard try await lastCopy(to: place) != nil else { return }
-        try await store.index.write { try $0.copies.remove(place) }
-    }
-
     /// A tag and the manifest that it is to stand for.
     package struct Assignment: Sendable {
         package let location: RepositoryReference

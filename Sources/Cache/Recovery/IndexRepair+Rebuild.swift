@@ -96,7 +96,7 @@ extension IndexRepair {
         do throws(SystemError) {
             return try LayoutIndex(directory.root) ?? LayoutIndex(parsing: ByteBuffer())
         } catch {
-            throw CacheError.unreadableLayout(error, in: directory.root)
+            throw LayoutIndex.unreadable(error, in: directory.root)
         }
     }
 }

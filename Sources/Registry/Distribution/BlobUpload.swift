@@ -99,7 +99,7 @@ struct BlobUpload {
         )
         request.accepted = [201, 202]
         let response = try await perform(repository.abandoning(request), range)
-        let isTaken = response.hasStored(digest)
+        let isTaken = !UploadPlace.isNeeded(for: digest, after: response)
         if repository.client.wholeUploads.learn(areTaken: isTaken) { tell(areTaken: isTaken, "\(response.status)") }
         if isTaken {
             // What was offered in vain is nothing that was to be sent again.

@@ -228,7 +228,7 @@ extension Repository {
             client.mounts.mayBring(digest, from: source, to: location.repository),
             let answer = try await mount(digest, from: source)
         {
-            if answer.hasStored(digest) {
+            if !UploadPlace.isNeeded(for: digest, after: answer) {
                 client.mounts.brought(digest, from: source, to: location.repository)
                 return .mounted(from: source)
             }

@@ -32,16 +32,15 @@ struct UploadPlace: Hashable, Sendable {
     }
 }
 
-extension HTTPResponse {
-    /// Whether the POST that it answers has brought a blob into the registry.
+extension UploadPlace {
+    /// Whether the POST that is answered has brought a blob into the registry.
     ///
     /// Some say 201 of an upload that they only open, as if that were what was asked for; where it leads tells one from the
     /// other.
-    func hasStored(_ digest: Digest) -> Bool {
-        guard status == 201, let path = UploadPlace.address(in: self)?.path, !path.contains(digest.hex) else {
-            return status == 201
-        }
-        let isOfUpload = header("Docker-Upload-UUID") != nil || header("Range") != nil
-        return !path.contains("/blobs/upload") && (!isOfUpload || saidDigest == digest)
+    static func isNeeded(for digest: Digest, after response: HTTPResponse) -> Bool {
+        guard response.status == 201 else { return true }
+        guard let path = address(in: response)?.path, !path.contains(digest.hex) else { return false }
+        let isOfUpload = response.header("Docker-Upload-UUID") != nil || response.header("Range") != nil
+        return path.contains("/blobs/upload") || isOfUpload && response.saidDigest != digest
     }
 }

@@ -49,7 +49,7 @@ struct ImageAssembly: Sendable {
         guard let source else { return try await offline(tag) }
         // All targets may have had all of what they were given since, so that it never came here.
         if let document = try await document(of: tag, otherwise: source),
-            try await !cache.names.isFormer(document.descriptor.digest, of: copies)
+            try await !cache.copies.isFormer(document.descriptor.digest, of: copies)
         {
             do {
                 let outcome = try await complete(document, platforms, from: source)

@@ -50,7 +50,7 @@ struct ImageCopy: Sendable {
         let graph = image.graph
         try await cache.hold(graph.descriptors)
         try graph.require(from: source, in: cache)
-        let former = try await cache.names.lastCopy(to: job.place)
+        let former = try await cache.copies.last(to: job.place)
         var (referrers, given) = (ReferrerCopy.Outcome?.none, TagGift())
         do {
             try await push(graph, turn) {
@@ -196,22 +196,22 @@ struct ImageCopy: Sendable {
     /// Notes what the target's tag is given; `nil` forgets it.
     private func note(_ digest: Digest?) async throws {
         guard !cache.isReadOnly else { return }
-        guard let digest else { return try await cache.names.forgetCopy(to: job.place) }
+        guard let digest else { return try await cache.copies.forget(to: job.place) }
         var tag: TagName?
         if case .tag(let name) = job.reference { tag = name }
-        try await cache.names.noteCopy(of: digest, to: job.place, from: tag, of: job.source)
+        try await cache.copies.note(of: digest, to: job.place, from: tag, of: job.source)
     }
 
     /// Notes that it is not known what the target has as the tag, though it may be there.
     private func doubt() async throws {
         guard !cache.isReadOnly else { return }
-        try await cache.names.doubt(job.place)
+        try await cache.copies.doubt(job.place)
     }
 
     /// Notes that it is known what the target has as the tag.
     func settleDoubt() async throws {
         guard !cache.isReadOnly else { return }
-        try await cache.names.settleDoubt(job.place)
+        try await cache.copies.settleDoubt(job.place)
     }
 }
 
@@ -252,7 +252,7 @@ extension ImageCopy {
     /// What to tell before a tag is given again what it was given last, and is not any more.
     func warnings(before manifest: Manifest, over present: Digest?) async throws -> [String] {
         guard let present, present != manifest.descriptor.digest,
-            try await cache.names.lastCopy(to: job.place) == manifest.descriptor.digest
+            try await cache.copies.last(to: job.place) == manifest.descriptor.digest
         else { return [] }
         return [
             "\(target.location):\(job.tag) was given \(manifest.descriptor.digest) before and is \(present) now: somebody else "

@@ -59,7 +59,7 @@ struct DigestComparison {
         at target: any ImageTarget
     ) async throws -> Digest? {
         let place = Names.Place(location: entry.target, tag: tag.target)
-        guard try await cache?.names.copied(to: place, from: tag.source, of: entry.source) == expected.digest,
+        guard try await cache?.copies.copied(to: place, from: tag.source, of: entry.source) == expected.digest,
             case .known(let there?) = try await target.asking({ try await $0.manifest(.tag(tag.target)) })
         else { return nil }
         return try await equal(there.descriptor.digest, expected)

@@ -12,7 +12,7 @@ struct DriftCheck {
     func hasDrifted(_ tag: EntryPlan.Tag) async throws -> Bool? {
         let place = Names.Place(location: entry.target, tag: tag.target)
         guard let listed = tag.listed.digest,
-            let mirrored = try await cache.names.copied(to: place, from: tag.source, of: entry.source)
+            let mirrored = try await cache.copies.copied(to: place, from: tag.source, of: entry.source)
         else { return nil }
         if mirrored == listed { return false }
         guard mirrored.algorithm == listed.algorithm else { return nil }

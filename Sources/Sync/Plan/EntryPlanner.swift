@@ -22,7 +22,7 @@ struct EntryPlanner {
         source = planner.source(entry.source)
         target = planner.target?(entry.target)
         naming = TargetNaming(source: source, cache: planner.keeps ? planner.cache : nil)
-        doubts = target == nil ? [] : try await planner.cache?.names.doubts(in: entry.target) ?? []
+        doubts = target == nil ? [] : try await planner.cache?.copies.doubts(in: entry.target) ?? []
     }
 
     /// - Throws: ``CopyError``, ``MissingTagError``, `CancellationError`, what source and target throw.
@@ -51,7 +51,7 @@ struct EntryPlanner {
     /// Whether the target's repository was given something before: that it is not there is what is also said by those that
     /// know no list of tags.
     private func hasGiven() async throws -> Bool {
-        try await planner.cache?.names.hasCopies(in: entry.target) ?? false
+        try await planner.cache?.copies.areAny(in: entry.target) ?? false
     }
 
     /// Whether there may be nothing in a repository where its list is refused.

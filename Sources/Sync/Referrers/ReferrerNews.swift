@@ -249,7 +249,7 @@ extension ImageCopy {
         if let present, present.algorithm == .sha256 {
             top = try cache.manifest(present)
         } else if case .tag(let tag) = job.reference,
-            let copied = try await cache.names.copied(to: job.place, from: tag, of: job.source)
+            let copied = try await cache.copies.copied(to: job.place, from: tag, of: job.source)
         {
             top = try cache.manifest(copied)
         }
@@ -272,6 +272,6 @@ extension ImageCopy {
     private func remember(_ top: Manifest, _ children: [Manifest]) async throws {
         for manifest in children + [top] { try await cache.store(manifest, from: nil) }
         guard case .tag(let tag) = job.reference else { return }
-        try await cache.names.noteCopy(of: top.descriptor.digest, to: job.place, from: tag, of: job.source)
+        try await cache.copies.note(of: top.descriptor.digest, to: job.place, from: tag, of: job.source)
     }
 }

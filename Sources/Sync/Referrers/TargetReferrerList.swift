@@ -21,7 +21,7 @@ struct TargetReferrerList: Sendable {
         guard !listed.isEmpty || !withdrawn.isEmpty else {
             // Nor is one missed then.
             if !copy.cache.isReadOnly, try await copy.cache.given.others(than: gift).isEmpty {
-                try await copy.cache.names.forgetCopy(to: try place)
+                try await copy.cache.copies.forget(to: try place)
             }
             return Outcome()
         }
@@ -55,14 +55,14 @@ struct TargetReferrerList: Sendable {
         switch try await copy.target.referrers(of: subject) {
         case .known(let entries?):
             copy.known.referrerIndexes.note(.registry, of: copy.job.target)
-            if !copy.cache.isReadOnly { try await copy.cache.names.forgetCopy(to: try place) }
+            if !copy.cache.isReadOnly { try await copy.cache.copies.forget(to: try place) }
             let gone = try await unclaimed(withdrawn)
             return Outcome(warnings: staying(gone.intersection(entries.map(\.descriptor.digest))))
         case .known(nil):
             copy.known.referrerIndexes.note(.tags, of: copy.job.target)
             return nil
         case .unknown:
-            return try await copy.cache.names.lastCopy(to: try place) != nil ? nil : Outcome()
+            return try await copy.cache.copies.last(to: try place) != nil ? nil : Outcome()
         }
     }
 
@@ -82,7 +82,7 @@ struct TargetReferrerList: Sendable {
     ///
     /// - Throws: `CacheError`; `CancellationError`.
     func isLost() async throws -> Bool {
-        guard try await copy.cache.names.lastCopy(to: try place) != nil else { return false }
+        guard try await copy.cache.copies.last(to: try place) != nil else { return false }
         return try await copy.lacksAtTarget(try subject.referrersTag)
     }
 
@@ -140,12 +140,12 @@ struct TargetReferrerList: Sendable {
         _ outcome: inout Outcome
     ) async throws {
         guard let index = try ReferrerIndex.changing(present, adding: listed, removing: gone) else { return }
-        let given = try await copy.give(index, as: tag, after: try await copy.cache.names.lastCopy(to: try place))
+        let given = try await copy.give(index, as: tag, after: try await copy.cache.copies.last(to: try place))
         outcome.hasWritten = given.isNew
         // Nothing was written anew then.
         if !given.isNew { outcome.warnings = given.warnings }
         guard !copy.cache.isReadOnly else { return }
-        try await copy.cache.names.noteCopy(of: index.descriptor.digest, to: try place, from: nil, of: copy.job.source)
+        try await copy.cache.copies.note(of: index.descriptor.digest, to: try place, from: nil, of: copy.job.source)
     }
 
     /// What the target lists and does not have.

@@ -22,7 +22,7 @@ struct NameRecovery {
         let copied = try await copied(tag, present)
         guard try await cache.names.resolve(.tag(tag.source), in: entry.source) == nil else {
             if let copied {
-                try await cache.names.noteCopy(of: copied, to: place, from: tag.source, of: entry.source)
+                try await cache.copies.note(of: copied, to: place, from: tag.source, of: entry.source)
             }
             return true
         }
