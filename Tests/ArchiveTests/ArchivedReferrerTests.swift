@@ -115,13 +115,13 @@ struct ArchivedReferrerTests {
     @Test("The archive's index lists each referrer, and the list of each subject under the tag that others look for")
     func listed() async throws {
         try await Self.filled { cache, path async throws in
-            let plan = try await ArchivePlanner(cache).plan(Self.contents())
-            try await ArchiveOutput(cache).write(plan.volumes[0], to: .file(path: "\(path)-a.tar", overwrites: false))
-            try Files.makeDirectory("\(path)-x")
-            try await Tool.check("tar", ["-C", "\(path)-x", "-xf", "\(path)-a.tar"])
-            let index = try JSONValue(parsing: Files.read("\(path)-x/index.json"))
+            let unpacked = try await Self.unpackedArchive(of: cache, at: path)
+            let index = try JSONValue(parsing: Files.read("\(unpacked)/index.json"))
             let entries = try #require(index["manifests"]?.elements)
-            let nameless = Set(entries.filter { $0["annotations"] == nil }.compactMap { $0["digest"]?.string })
+            let nameless = Set(
+                entries.filter { $0["annotations"]?["org.opencontainers.image.ref.name"] == nil }
+                    .compactMap { $0["digest"]?.string }
+            )
             #expect(nameless == Set([Self.bill, Self.signature].map { "\($0.digest)" }))
             for (subject, referrer) in [(Self.image, Self.bill), (Self.bill, Self.signature)] {
                 let tag = "a.example.com/x:sha256-\(subject.digest.hex)"
@@ -129,7 +129,7 @@ struct ArchivedReferrerTests {
                     entries.first { $0["annotations"]?["org.opencontainers.image.ref.name"]?.string == tag }
                 )
                 let digest = try Digest(try #require(list["digest"]?.string))
-                let bytes = try Files.read("\(path)-x/\(TestTar.name(digest))")
+                let bytes = try Files.read("\(unpacked)/\(TestTar.name(digest))")
                 #expect(Digest.of(bytes) == digest)
                 let manifest = try Manifest(bytes: bytes, contentType: .ociIndex)
                 #expect(manifest.references.map(\.digest) == [referrer.digest])
@@ -141,5 +141,29 @@ struct ArchivedReferrerTests {
                 #expect(try names("\(farPath)/ingest").isEmpty)
             }
         }
+    }
+
+    @Test("An archive that is unpacked and used as a cache has no other names than the cache that wrote it")
+    func usedAsCache() async throws {
+        try await Self.filled { cache, path async throws in
+            let unpacked = try await Self.unpackedArchive(of: cache, at: path)
+            try await ContentCache.with(configuration(unpacked)) { cache in
+                try await Self.expectAll(in: cache)
+                try await cache.writeLayout()
+                try await Self.expectAll(in: cache)
+                #expect(try await cache.names.remove("1", of: ImageReference(Self.name).location))
+                _ = try await cache.collect(CollectionOptions(grace: .zero))
+            }
+            #expect(try names("\(unpacked)/blobs/sha256").isEmpty)
+        }
+    }
+
+    /// - Returns: where the files of the cache's archive are.
+    private static func unpackedArchive(of cache: ContentCache, at path: String) async throws -> String {
+        let plan = try await ArchivePlanner(cache).plan(contents())
+        try await ArchiveOutput(cache).write(plan.volumes[0], to: .file(path: "\(path)-a.tar", overwrites: false))
+        try Files.makeDirectory("\(path)-x")
+        try await Tool.check("tar", ["-C", "\(path)-x", "-xf", "\(path)-a.tar"])
+        return "\(path)-x"
     }
 }

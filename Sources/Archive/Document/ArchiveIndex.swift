@@ -20,12 +20,12 @@ struct ArchiveIndex: ArchiveText {
         target.put(#"{"manifests":["#)
         var isFirst = true
         for position in images.indices {
-            let entry = Self.entry(images.descriptor(at: position), named: images.text(at: position))
-            put(entry, &isFirst, &target)
+            let name = images.text(at: position)
+            put(LayoutEntry.tag(images.descriptor(at: position), named: name), &isFirst, &target)
         }
-        for referrer in referrers { put("{" + Self.members(referrer), &isFirst, &target) }
+        for referrer in referrers { put(LayoutEntry.referrer(referrer), &isFirst, &target) }
         for list in lists {
-            put(Self.entry(list.descriptor, named: list.name), &isFirst, &target)
+            put(LayoutEntry.list(list.descriptor, named: list.name, key: list.key), &isFirst, &target)
         }
         target.put(#"],"mediaType":"\#(MediaType.ociIndex)","schemaVersion":2}"# + "\n")
     }
@@ -34,16 +34,5 @@ struct ArchiveIndex: ArchiveText {
         if !isFirst { target.put(",") }
         target.put(entry)
         isFirst = false
-    }
-
-    private static func entry(_ descriptor: Descriptor, named name: String) -> String {
-        let name = JSONText.quoted(name)
-        return #"{"annotations":{"\#(ImageLayout.containerdName)":\#(name),"\#(ImageLayout.referenceName)":\#(name)},"#
-            + members(descriptor)
-    }
-
-    private static func members(_ descriptor: Descriptor) -> String {
-        #""digest":"\#(descriptor.digest)","mediaType":\#(JSONText.quoted("\(descriptor.mediaType)")),"#
-            + #""size":\#(descriptor.size)}"#
     }
 }

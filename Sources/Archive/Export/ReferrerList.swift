@@ -11,6 +11,7 @@ struct ReferrerList: Sendable {
     let tag: TagName
     let descriptor: Descriptor
     let text: ByteBuffer
+    let key: Digest
 
     /// Of its entry in `index.json`.
     var name: String { "\(repository):\(tag)" }
@@ -36,7 +37,8 @@ struct ReferrerList: Sendable {
                     repository: repository,
                     tag: try subject.referrersTag,
                     descriptor: Descriptor(mediaType: .ociIndex, bytes: text),
-                    text: text
+                    text: text,
+                    key: ReferrersIndex.key(of: entries.keys.sorted())
                 )
             }
         }

@@ -6,10 +6,6 @@ import OCI
 /// The files that make the cache an OCI image layout (OCI image-spec 1.1.1, "OCI Image Layout").
 package struct ImageLayout: Sendable {
     package static let marker = #"{"imageLayoutVersion":"1.0.0"}"#
-    package static let referenceName = "org.opencontainers.image.ref.name"
-    package static let containerdName = "io.containerd.image.name"
-    /// Marks what a cache lists as referring to its images: a list where it has a value, else a referrer.
-    package static let referrersName = "io.imglife.referrers"
 
     let store: Store
 

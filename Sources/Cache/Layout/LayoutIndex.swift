@@ -11,9 +11,6 @@ struct LayoutIndex: Sendable {
     /// Of writing and of reading alike, in bytes; about three million tags.
     static let limit: Int64 = 1 << 30
 
-    private static let referenceName = "org.opencontainers.image.ref.name"
-    private static let containerdName = "io.containerd.image.name"
-
     /// An entry of somebody else's.
     struct Foreign: Sendable {
         let text: ByteBuffer
@@ -76,16 +73,16 @@ struct LayoutIndex: Sendable {
         let value = try? JSONValue(parsing: text)
         let digest = value?["digest"]?.string.flatMap { try? Digest($0) }
         let annotations = value?["annotations"]
-        let written = annotations?[Self.referenceName]?.string
+        let written = annotations?[LayoutEntry.referenceName]?.string
         let name = written.flatMap { try? ImageReference($0) }
-        if let mark = annotations?[LayoutReferrers.annotation]?.string {
+        if let mark = annotations?[LayoutEntry.referrersMark]?.string {
             if let list = value.flatMap({ Self.list($0, digest, name, key: mark) }) { referrers.lists.append(list) }
             return
         }
         var row = value.flatMap { Self.row($0, digest, name) }
         if row?.reference.description != written { row = nil }
         // Nobody else gives the full name twice, however others have set it since.
-        if let row, keepsTag, annotations?[Self.containerdName]?.string == written { tags.append(row) }
+        if let row, keepsTag, annotations?[LayoutEntry.containerdName]?.string == written { tags.append(row) }
         if row == nil || row.map({ Self.text(of: $0) }) != text {
             foreign.append(Foreign(text: text, digest: digest, name: row?.reference))
         }
@@ -185,25 +182,15 @@ extension LayoutIndex {
     }
 
     private static func text(of row: TagRow) -> ByteBuffer {
-        let name = JSONText.quoted(row.reference.description)
-        return entry(row.descriptor, #""\#(containerdName)":\#(name),"\#(referenceName)":\#(name)"#)
+        ByteBuffer(string: LayoutEntry.tag(row.descriptor, named: row.reference.description))
     }
 
     private static func text(of list: LayoutReferrers.Stored) -> ByteBuffer {
-        let name = JSONText.quoted(list.reference.description)
-        let mark = #""\#(LayoutReferrers.annotation)":"\#(list.key)""#
-        return entry(list.descriptor, #""\#(containerdName)":\#(name),\#(mark),"\#(referenceName)":\#(name)"#)
+        let name = list.reference.description
+        return ByteBuffer(string: LayoutEntry.list(list.descriptor, named: name, key: list.key))
     }
 
     private static func text(of referrer: Descriptor) -> ByteBuffer {
-        entry(referrer, #""\#(LayoutReferrers.annotation)":"""#)
-    }
-
-    private static func entry(_ descriptor: Descriptor, _ annotations: String) -> ByteBuffer {
-        let type = JSONText.quoted(descriptor.mediaType.description)
-        return ByteBuffer(
-            string: #"{"annotations":{\#(annotations)},"digest":"\#(descriptor.digest)","mediaType":\#(type),"#
-                + #""size":\#(descriptor.size)}"#
-        )
+        ByteBuffer(string: LayoutEntry.referrer(referrer))
     }
 }

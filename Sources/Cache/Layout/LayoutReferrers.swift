@@ -6,7 +6,6 @@ import OCI
 ///
 /// Neither is a name of the cache's. Entries are marked by an annotation, so that they are known again.
 struct LayoutReferrers: Sendable {
-    static let annotation = ImageLayout.referrersName
     /// More of one list would be of no use: nobody reads a larger index.
     private static let limit = 10_000
 
@@ -18,9 +17,7 @@ struct LayoutReferrers: Sendable {
         var referrers: [Descriptor] = []
 
         /// What its text depends on.
-        var key: Digest {
-            Digest.of(ByteBuffer(string: referrers.map { "\($0.digest)\n" }.joined()))
-        }
+        var key: Digest { ReferrersIndex.key(of: referrers.map(\.digest)) }
 
         var reference: ImageReference? {
             (try? subject.referrersTag).map { ImageReference(location: location, tag: $0) }

@@ -13,6 +13,11 @@ package enum ReferrersIndex {
         )
     }
 
+    /// What the text of a list of these manifests, sorted by digest, depends on.
+    package static func key(of digests: [Digest]) -> Digest {
+        Digest.of(ByteBuffer(string: digests.map { "\($0)\n" }.joined()))
+    }
+
     /// A descriptor with the type and the annotations that the manifest itself has (OCI distribution-spec 1.1.1, "Listing
     /// Referrers").
     private static func entry(_ manifest: Manifest) -> String {

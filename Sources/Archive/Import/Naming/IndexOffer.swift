@@ -20,13 +20,13 @@ struct IndexOffer {
     }
 
     mutating func add(_ entry: ImageIndex.Entry) throws(ArchiveRefusal) {
-        // The lists of referrers in a cache's own directory are no images of it.
-        guard entry.annotations[ImageLayout.referrersName]?.isEmpty ?? true else { return }
+        // Lists of referrers are no images.
+        guard entry.annotations[LayoutEntry.referrersMark]?.isEmpty ?? true else { return }
         guard entry.descriptor.mediaType.isManifest else {
             offer.foreign += 1
             return
         }
-        let name = entry.annotations[ImageLayout.containerdName] ?? entry.annotations[ImageLayout.referenceName]
+        let name = entry.annotations[LayoutEntry.containerdName] ?? entry.annotations[LayoutEntry.referenceName]
         switch SavedKind(entry) {
         case .other: offer.add(try Self.names(entry), entry.descriptor)
         case .image:
@@ -41,10 +41,10 @@ struct IndexOffer {
     }
 
     private static func names(_ entry: ImageIndex.Entry) throws(ArchiveRefusal) -> [ImportName] {
-        if let name = entry.annotations[ImageLayout.containerdName] {
+        if let name = entry.annotations[LayoutEntry.containerdName] {
             return try ImportName(name, of: entry.descriptor).map { [$0] } ?? []
         }
-        guard let name = entry.annotations[ImageLayout.referenceName] else { return [] }
+        guard let name = entry.annotations[LayoutEntry.referenceName] else { return [] }
         if let tag = try? TagName(name) { return [.tag(tag)] }
         return try ImportName(name, of: entry.descriptor).map { [$0] } ?? []
     }
