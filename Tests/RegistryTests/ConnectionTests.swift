@@ -23,6 +23,26 @@ struct ConnectionTests {
         }
     }
 
+    @Test("Questions that are answered without a body leave their connections open", .requires(.tool("openssl")))
+    func keeps() async throws {
+        let certificates = try await TestCertificates.shared()
+        try await withTLS(certificates.server) { registry in
+            let hosts = [registry.host: HostSettings(caFile: certificates.authorityFile)]
+            try await withClient(hosts: hosts) { client async throws in
+                let repository = client.pull(registry)
+                try await withThrowingTaskGroup { group in
+                    for _ in 0..<4 {
+                        group.addTask { [image] () async throws -> Void in
+                            for _ in 0..<100 { #expect(try await repository.resolve(.tag("v1")) == image.top) }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+            #expect(registry.connectionCount <= 4)
+        }
+    }
+
     @Test("A private authority is trusted where its file is named", .requires(.tool("openssl")))
     func trustsCAFile() async throws {
         let certificates = try await TestCertificates.shared()

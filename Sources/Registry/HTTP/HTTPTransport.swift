@@ -132,20 +132,19 @@ final class HTTPTransport: HTTPHandler {
         var body = ByteBuffer()
         var isCut = false
         var pace = TransferPace(timer: timer)
-        if request.method != .HEAD {
-            var iterator = response.body.makeAsyncIterator()
-            while !isCut {
-                pace.starts()
-                guard var piece = try await iterator.next(isolation: #isolation) else { break }
-                guard pace.isAcceptable(after: piece.readableBytes) else {
-                    throw WireFailure(kind: .timeout, detail: TransferPace.tooSlow)
-                }
-                progress?.sends()
-                traffic.countReceived(piece.readableBytes)
-                isCut = body.readableBytes + piece.readableBytes > limit
-                guard var part = isCut ? piece.readSlice(length: limit - body.readableBytes) : piece else { break }
-                body.writeBuffer(&part)
+        // An answer to HEAD too is heard to its end: the client closes the connection of one that is not.
+        var iterator = response.body.makeAsyncIterator()
+        while !isCut {
+            pace.starts()
+            guard var piece = try await iterator.next(isolation: #isolation) else { break }
+            guard pace.isAcceptable(after: piece.readableBytes) else {
+                throw WireFailure(kind: .timeout, detail: TransferPace.tooSlow)
             }
+            progress?.sends()
+            traffic.countReceived(piece.readableBytes)
+            isCut = body.readableBytes + piece.readableBytes > limit
+            guard var part = isCut ? piece.readSlice(length: limit - body.readableBytes) : piece else { break }
+            body.writeBuffer(&part)
         }
         if !isCut, ["gzip", "x-gzip"].contains(response.headers.first(name: "Content-Encoding")?.lowercased()),
             let decoded = ContentDecoding.gunzipped(body, limit: limit)
