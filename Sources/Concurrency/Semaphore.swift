@@ -29,11 +29,14 @@ package final class Semaphore: Sendable {
         }
     }
 
-    /// Runs a body in a place.
+    /// Runs a body in a place, which it has before all who do not go first.
     ///
     /// - Throws: `CancellationError` when the task is cancelled before it has one; otherwise what the body throws.
-    package func withPlace<Result>(_ body: () async throws -> Result) async throws -> Result {
-        try await enter()
+    package func withPlace<Result>(
+        goesFirst: Bool = false,
+        _ body: () async throws -> Result
+    ) async throws -> Result {
+        try await enter(goesFirst: goesFirst)
         defer { leave() }
         return try await body()
     }
@@ -76,10 +79,10 @@ package final class Semaphore: Sendable {
     /// How many wait now.
     package var waiterCount: Int { state.withLock { $0.waiters.count } }
 
-    private func enter() async throws {
+    private func enter(goesFirst: Bool = false) async throws {
         try Task.checkCancellation()
         let signal = state.withLock { state -> Signal<Void>? in
-            if state.free <= 0 { return state.waiters.join() }
+            if state.free <= 0 { return state.waiters.join(goesFirst: goesFirst) }
             state.free -= 1
             return nil
         }

@@ -65,15 +65,16 @@ extension Signal<Void> {
     }
 }
 
-/// Who waits for a turn, the longest wait first.
+/// Who waits for a turn, the longest wait first; who goes first is in a line of its own before all others.
 struct WaitingLine {
+    private var urgent = CircularBuffer<Signal<Void>>()
     private var signals = CircularBuffer<Signal<Void>>()
 
-    var count: Int { signals.count }
+    var count: Int { urgent.count + signals.count }
 
-    mutating func join() -> Signal<Void> {
+    mutating func join(goesFirst: Bool = false) -> Signal<Void> {
         let signal = Signal<Void>()
-        signals.append(signal)
+        if goesFirst { urgent.append(signal) } else { signals.append(signal) }
         return signal
     }
 
@@ -81,7 +82,7 @@ struct WaitingLine {
     ///
     /// - Returns: whether there was one.
     mutating func call() -> Bool {
-        while let next = signals.popFirst() {
+        while let next = urgent.popFirst() ?? signals.popFirst() {
             if next.send(()) { return true }
         }
         return false

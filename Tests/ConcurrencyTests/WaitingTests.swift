@@ -35,6 +35,28 @@ struct WaitingTests {
         #expect(state.value.order == Array(0..<6))
     }
 
+    @Test("Who goes first has the next place before all who have waited longer")
+    func goesFirst() async throws {
+        let semaphore = Semaphore(1)
+        let order = Watched<[Int]>([])
+        let gate = Gate()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<6 {
+                group.addTask {
+                    try await semaphore.withPlace(goesFirst: number > 3) {
+                        order.update { $0.append(number) }
+                        await withCheckedContinuation { continuation in gate.pass { continuation.resume() } }
+                    }
+                }
+                try await order.wait { !$0.isEmpty }
+                while semaphore.waiterCount < number { await Task.yield() }
+            }
+            gate.open()
+            try await group.waitForAll()
+        }
+        #expect(order.value == [0, 4, 5, 1, 2, 3])
+    }
+
     @Test("Places that are added let in who waits; of those that are taken away the last to leave gives up theirs")
     func resizes() async throws {
         let semaphore = Semaphore(2)

@@ -130,6 +130,29 @@ struct BlobUploadTests {
         }
     }
 
+    @Test("Uploads that are open come to their end before many more are opened")
+    func endsFirst() async throws {
+        try await ScriptedRegistry.with { registry in
+            let host = HostSettings(maxConnections: 1)
+            try await withClient(hosts: [registry.host: host]) { client async throws in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for seed in 0..<12 {
+                        let reader = SampleReader(.random(seed: UInt64(seed), count: 1000))
+                        group.addTask { _ = try await client.push(registry).store(reader) }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+            var (open, most) = (0, 0)
+            for request in registry.requests {
+                open += request.method == "POST" ? 1 : request.method == "PUT" ? -1 : 0
+                most = max(most, open)
+            }
+            #expect(open == 0)
+            #expect(most <= 3)
+        }
+    }
+
     @Test("An upload whose task is cancelled is given up at the registry")
     func cancelled() async throws {
         try await ScriptedRegistry.with { registry async throws in

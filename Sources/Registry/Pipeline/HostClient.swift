@@ -158,9 +158,12 @@ final class HostClient: Sendable {
         if let limit = counted.makesRoom(request.lane) { tell(limit, request) }
         do {
             let waits = !request.context.budget.hasAlternative
-            let result = try await gate.pass(request.lane, isLongUpload: request.body.isLong, waits: waits) {
+            // Uploads that are open come to their end first: so fewer are, and whole images are there sooner.
+            let ends = [.PUT, .PATCH].contains(request.method)
+            let isLong = request.body.isLong
+            let result = try await gate.pass(request.lane, isLongUpload: isLong, goesFirst: ends, waits: waits) {
                 guard let places else { return try await exchange(request, at: gate, use) }
-                return try await places.gate.pass(request.lane, isContent: leavesRoom) {
+                return try await places.gate.pass(request.lane, isContent: leavesRoom, goesFirst: ends) {
                     try await exchange(request, at: places.gate, use)
                 }
             }

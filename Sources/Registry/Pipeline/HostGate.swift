@@ -54,18 +54,20 @@ final class HostGate: Sendable {
 
     /// Runs a request and whatever it streams once there is a place for it; content leaves one place to others.
     ///
-    /// `isLongUpload` where the bytes are still being read while it is sent.
+    /// `isLongUpload` where the bytes are still being read while it is sent; `goesFirst` for what ends something, before
+    /// others begin more.
     ///
     /// - Throws: ``Paused`` where the host is held back and nobody `waits` for that; what `body` throws.
     func pass<Result>(
         _ lane: Lane,
         isContent: Bool = false,
         isLongUpload: Bool = false,
+        goesFirst: Bool = false,
         waits: Bool = true,
         _ body: () async throws -> Result
     ) async throws -> Result {
         if !waits, let left = pauseLeft { throw Paused(left: left) }
-        return try await lanes[lane.rawValue].withPlace(isContent: isContent) {
+        return try await lanes[lane.rawValue].withPlace(isContent: isContent, goesFirst: goesFirst) {
             let front = isLongUpload ? Self.longUploads : lane.rawValue
             let probe = try await passPause(front, waits: waits)
             defer { if let probe { release { $0.fronts[front].probe == probe } } }

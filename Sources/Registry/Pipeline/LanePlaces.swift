@@ -14,9 +14,15 @@ final class LanePlaces: Sendable {
         self.budget = Mutex(budget)
     }
 
-    func withPlace<Result>(isContent: Bool, _ body: () async throws -> Result) async throws -> Result {
-        guard isContent else { return try await all.withPlace(body) }
-        return try await content.withPlace { try await all.withPlace(body) }
+    func withPlace<Result>(
+        isContent: Bool,
+        goesFirst: Bool,
+        _ body: () async throws -> Result
+    ) async throws -> Result {
+        guard isContent else { return try await all.withPlace(goesFirst: goesFirst, body) }
+        return try await content.withPlace(goesFirst: goesFirst) {
+            try await all.withPlace(goesFirst: goesFirst, body)
+        }
     }
 
     /// Takes a place that nobody waits for; ``leave(isContent:)`` gives it back.
