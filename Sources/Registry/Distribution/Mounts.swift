@@ -15,24 +15,27 @@ final class Mounts: Sendable {
 
     private struct State {
         var done: Set<Mount> = []
-        /// Whether one repository has given the other anything; `false` only where that was refused.
+        /// Whether one repository has given the other anything; `false` where that was refused, or said and not so.
         var isGiven: [Pair: Bool] = [:]
     }
 
     private let state = Mutex(State())
 
-    /// Whether a mount may bring anything: who asks for the same again has found that the blob is not there.
+    /// Whether a mount may bring anything: who asks for the same again has found that the blob is not there, and then
+    /// nothing else need be asked for either.
     func mayBring(_ digest: Digest, from source: RepositoryName, to target: RepositoryName) -> Bool {
         state.withLock { state in
-            !state.done.contains(Mount(digest: digest, repository: target))
-                && state.isGiven[Pair(source: source, target: target)] != false
+            let pair = Pair(source: source, target: target)
+            if state.done.contains(Mount(digest: digest, repository: target)) { state.isGiven[pair] = false }
+            return state.isGiven[pair] != false
         }
     }
 
     func brought(_ digest: Digest, from source: RepositoryName, to target: RepositoryName) {
         state.withLock { state in
             state.done.insert(Mount(digest: digest, repository: target))
-            state.isGiven[Pair(source: source, target: target)] = true
+            let pair = Pair(source: source, target: target)
+            if state.isGiven[pair] == nil { state.isGiven[pair] = true }
         }
     }
 

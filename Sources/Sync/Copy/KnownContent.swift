@@ -42,6 +42,8 @@ final class KnownContent: Sendable {
         var present: Set<Copy> = []
         /// Blobs that this run has sent itself.
         var sent: Set<Copy> = []
+        /// Blobs that the registry says it has taken over from another repository.
+        var mounted: Set<Copy> = []
         var homes: [Place: [RepositoryName]] = [:]
     }
 
@@ -70,8 +72,18 @@ final class KnownContent: Sendable {
             if isKnown(content, as: kind, in: repository) { return .alreadyThere }
             let outcome = try await send()
             note(content, as: kind, in: repository)
-            if kind == .blob, case .stored = outcome { state.withLock { _ = $0.sent.insert(copy) } }
+            if kind == .blob { note(outcome, of: copy) }
             return outcome
+        }
+    }
+
+    private func note(_ outcome: StoreOutcome, of copy: Copy) {
+        state.withLock { state in
+            switch outcome {
+            case .stored: state.sent.insert(copy)
+            case .mounted: state.mounted.insert(copy)
+            case .alreadyThere: break
+            }
         }
     }
 
@@ -96,6 +108,8 @@ final class KnownContent: Sendable {
 
     /// Forgets what is known of an image's parts in the repository, because its registry said otherwise; of the blobs
     /// perhaps only what this run has not sent itself, of all perhaps only some.
+    ///
+    /// Where one mount has brought nothing, none has.
     func forget(
         _ graph: ImageGraph,
         in repository: RepositoryReference,
@@ -104,8 +118,10 @@ final class KnownContent: Sendable {
     ) {
         let manifests = (graph.children + [graph.top]).map { Copy($0.descriptor, .manifest, in: repository) }
         let blobs = graph.blobs.map { Copy($0, .blob, in: repository) }
+        let isNamed = { (copy: Copy) in parts?.contains(copy.digest) ?? true }
         state.withLock { state in
-            for copy in manifests + blobs where parts?.contains(copy.digest) ?? true {
+            let areMountsLost = blobs.contains { isNamed($0) && state.mounted.contains($0) }
+            for copy in manifests + blobs where isNamed(copy) || areMountsLost && state.mounted.contains(copy) {
                 if sparingSent, state.sent.contains(copy) { continue }
                 state.present.remove(copy)
                 state.homes[copy.place]?.removeAll { $0 == repository.repository }
