@@ -129,4 +129,28 @@ struct ExpiryTests {
             #expect(registry.count("GET", pathContains: "/token") == (isRenewed ? 2 : 1))
         }
     }
+
+    @Test("Where a token has run out whenever a large body has come whole, smaller ones are sent from then on")
+    func smallerBodies() async throws {
+        var rules = TokenIssuer.Rules()
+        rules.accounts = ["ci": "p4ss"]
+        try await ScriptedRegistry.with(authentication: .bearer(TokenIssuer(rules))) { registry in
+            let isLarge: @Sendable (RecordedRequest) -> Bool = {
+                $0.headers["content-length"].flatMap { Int($0) } ?? 0 > 4 << 20
+            }
+            let challenge = #"Bearer realm="\#(registry.url)/token",service="s",error="invalid_token""#
+            registry.script(
+                RequestMatch(nil, .uploads, times: nil, where: isLarge),
+                .error(401, "UNAUTHORIZED", headers: ["WWW-Authenticate": challenge])
+            )
+            let blobs = (1...2).map { ByteSource.random(seed: $0, count: 6 << 20) }
+            try await withClient(credentials: registry.host.passwordVariables("ci", "p4ss")) { client in
+                for blob in blobs { _ = try await client.push(registry).store(SampleReader(blob)) }
+            }
+            for blob in blobs {
+                #expect(registry.store.blob(blob.descriptor.digest, in: "library/app")?.count == blob.count)
+            }
+            #expect(registry.requests.count(where: isLarge) == 2)
+        }
+    }
 }

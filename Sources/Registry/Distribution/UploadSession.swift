@@ -107,7 +107,9 @@ struct UploadSession: Sendable {
             isDoubted = false
             return .startOver
         }
-        if error?.kind == .tooLarge, let smaller = Self.chunkSize(below: current(step)) {
+        // A token that has run out when a proxy hands the whole body on does so again, however fresh it was at first.
+        let isTooLarge = error?.kind == .tooLarge || error?.isTokenRefused == true
+        if isTooLarge, let smaller = Self.chunkSize(below: current(step)) {
             refusedSize = min(refusedSize, current(step))
             chunkSize = smaller
             return .startOver
