@@ -1,6 +1,6 @@
 extension FieldReader {
-    /// A scalar's own text; not empty and without NUL.
-    package mutating func string(_ field: Field?) -> String? {
+    /// A scalar's own text; not empty and without NUL, and one line unless it may have several.
+    package mutating func string(_ field: Field?, mayHaveLines: Bool = false) -> String? {
         guard let field else { return nil }
         guard case .scalar(let text, _) = field.node.content, !field.node.isNull else {
             fail(field, "must be a string, not \(field.node.shown)")
@@ -12,6 +12,17 @@ extension FieldReader {
         }
         guard !text.utf8.contains(0) else {
             fail(field, "must not contain a NUL character; remove it")
+            return nil
+        }
+        let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+        guard mayHaveLines || lines.count == 1 else {
+            let isOneLine = lines.dropFirst().allSatisfy(\.isEmpty)
+            fail(
+                field,
+                isOneLine
+                    ? "must not end with a line feed: begin the block with '|-' or '>-'"
+                    : "must be one line, without a line feed, not \(field.node.shown)"
+            )
             return nil
         }
         return text

@@ -33,7 +33,7 @@ package struct FieldReader {
     package let file: String
     package private(set) var problems: [ConfigurationProblem] = []
     package private(set) var warnings: [ConfigurationProblem] = []
-    /// Values that name something outside of the document; see ``mentioned(_:)``.
+    /// Values that name something outside of the document; see ``mentioned(_:mayHaveLines:)``.
     package private(set) var mentions: [Field] = []
 
     package init(file: String) {
@@ -50,8 +50,8 @@ package struct FieldReader {
     }
 
     /// A string that names a file or a program, for those who look whether it is there.
-    package mutating func mentioned(_ field: Field?) -> String? {
-        guard let text = string(field), let field else { return nil }
+    package mutating func mentioned(_ field: Field?, mayHaveLines: Bool = false) -> String? {
+        guard let text = string(field, mayHaveLines: mayHaveLines), let field else { return nil }
         mentions.append(field)
         return text
     }

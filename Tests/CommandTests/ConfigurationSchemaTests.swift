@@ -175,7 +175,7 @@ struct ConfigurationSchemaTests {
         #"{"a": "b"}"#, #""linux/amd64""#, #"["linux/amd64"]"#, #""30s""#, #""0s""#, #""10GiB""#, #""0""#,
         "10000", "10001", #""010000""#, #""10001""#, #""http://a.io""#, #""a.io""#, #""a.io/b""#, #""a..io""#,
         #""a_b/c""#, #""a.io:0""#, #""a.io:5000""#,
-        #""a.io:5000/b""#, #""minor""#, #""-1""#, #""local""#, #""A/b""#, #""(""#,
+        #""a.io:5000/b""#, #""minor""#, #""-1""#, #""local""#, #""A/b""#, #""(""#, #""a\n""#, #""a\nb""#,
     ]
 
     @Test("The schema takes what the reader takes and nothing else, whatever stands at a place", arguments: places)

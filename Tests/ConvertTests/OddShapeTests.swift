@@ -86,6 +86,7 @@ struct OddShapeTests {
             ("images: {}", "quay.io: it names no images (line 1, column 1)"),
             ("", "quay.io: it names no images (line 1, column 1)"),
             ("images-by-tag-regex: {a/b: [x]}", "quay.io/a/b: its expression is no text (line 2, column 25)"),
+            (#"images-by-tag-regex: {a/b: "x\n"}"#, "a/b -> m.example.com/b: its expression has a line feed, which"),
             (
                 "images-by-semver: {a/b: }",
                 "quay.io/a/b by '', which has a comparison without a version (line 2, column 22)"

@@ -80,6 +80,9 @@ struct MirrorEntry {
             return "'\(platform.displayedWithoutSecrets)' is no platform"
         }
         guard case .pattern(let pattern, let exclusion) = selection else { return nil }
+        if [pattern, exclusion ?? ""].contains(where: { $0.utf8.contains(0x0A) }) {
+            return "its expression has a line feed, which no tag has"
+        }
         do throws(PatternError) {
             _ = try TagPattern(pattern)
             if let exclusion { _ = try TagPattern(exclusion) }

@@ -100,7 +100,9 @@ extension Hook {
 
     private init?(_ field: Field, _ reader: inout FieldReader) {
         guard let hook = reader.mapping(field, keys: ["cmd", "timeout", "continue_on_error"]) else { return nil }
-        let command = reader.required("cmd", of: hook, meaning: "a command for /bin/sh") { $0.mentioned($1) }
+        let command = reader.required("cmd", of: hook, meaning: "a command for /bin/sh") {
+            $0.mentioned($1, mayHaveLines: true)
+        }
         let timeout = reader.timeout(hook["timeout"]) ?? Hook.defaultTimeout
         let continues = reader.bool(hook["continue_on_error"]) ?? false
         guard let command else { return nil }

@@ -28,13 +28,15 @@ extension ConfigurationSchema {
                   "description": "Every tag that this RE2 expression is found in; anchor it with ^ and $.",
                   "type": ["string", "number", "boolean", "null"],
                   "minLength": 1,
-                  "maxLength": 1024
+                  "maxLength": 1024,
+                  "pattern": "^[^\\n]*$"
                 },
                 "tag_exclude": {
                   "description": "Of the tags that tag_regex picks, those are left out that this RE2 expression is found in.",
                   "type": ["string", "number", "boolean", "null"],
                   "minLength": 1,
-                  "maxLength": 1024
+                  "maxLength": 1024,
+                  "pattern": "^[^\\n]*$"
                 },
                 "keep_last": {
                   "description": "Only so many of the newest matching tags are selected. Nothing is ever deleted.",

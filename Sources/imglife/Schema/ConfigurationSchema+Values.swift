@@ -4,7 +4,7 @@ extension ConfigurationSchema {
     /// A key without a value counts as missing, and a scalar as its text, whatever YAML would read it as.
     static let values = #"""
             "scalar": { "type": ["string", "number", "boolean"] },
-            "text": { "type": ["string", "number", "boolean", "null"], "minLength": 1 },
+            "text": { "type": ["string", "number", "boolean", "null"], "minLength": 1, "pattern": "^[^\\n]*$" },
             "count": {
               "oneOf": [
                 { "type": "integer", "minimum": 1 },

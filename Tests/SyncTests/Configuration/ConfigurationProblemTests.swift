@@ -95,6 +95,18 @@ struct ConfigurationProblemTests {
             "6:20: sync.entries[0].tag_exclude: must be a regular expression that RE2 compiles: missing ]: ["
         ),
         .entry(
+            "tag_regex: |\n  ^1$\nkeep_last: 1",
+            "5:18: sync.entries[0].tag_regex: must not end with a line feed: begin the block with '|-' or '>-'"
+        ),
+        .entry(
+            "tag_regex: a\ntag_exclude: >\n  -rc\nkeep_last: 1",
+            "6:20: sync.entries[0].tag_exclude: must not end with a line feed: begin the block with '|-' or '>-'"
+        ),
+        .entry(
+            "tag_regex: |\n  ^1$\n  ^2$\nkeep_last: 1",
+            #"5:18: sync.entries[0].tag_regex: must be one line, without a line feed, not '^1$\u{a}^2$\u{a}'"#
+        ),
+        .entry(
             "tag: a\nkeep_last: 0",
             "6:18: sync.entries[0].keep_last: must be a whole number of at least 1, not '0'"
         ),
@@ -268,6 +280,10 @@ struct ConfigurationProblemTests {
             "2:1: entries: unknown key; the keys here are sync, cache, registries, registry, lifecycle, build, retention, status"
         ),
         .top("cache: {path: ''}", "2:15: cache.path: must not be empty; write a value, or leave the key out"),
+        .top(
+            "cache:\n  path: |\n    cache\n  max_size: 1GiB",
+            "3:9: cache.path: must not end with a line feed: begin the block with '|-' or '>-'"
+        ),
         .top(
             "cache: {max_size: 5 apples}",
             "2:19: cache.max_size: must be a size of at least one byte, such as 50GiB or 500MB, not '5 apples'"
