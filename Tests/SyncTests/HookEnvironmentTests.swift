@@ -100,9 +100,10 @@ struct HookEnvironmentTests {
         let tags = try (0..<2000).map { try TagName("\($0)\(name)".prefix(128)) }
         let runner = HookRunner(environment: ["PATH": "/usr/bin:/bin"], logger: log.logger)
         let hook = Hook(command: "set -- $IMGLIFE_TAGS; echo $#; shift 774; echo ${#1}")
-        let outcomes = try await runner.run([hook], context: HookContext(tags: tags))
+        let outcomes = try await runner.run([hook], context: HookContext(entry: 3, tags: tags))
         #expect(outcomes.map(\.result) == [.succeeded])
         #expect(log.lines == ["775", "128"])
         #expect(log.count(of: .warning) == 1)
+        #expect(log.uninformed == ["sync.entries[3].hooks.post_sync[0]"])
     }
 }

@@ -27,6 +27,13 @@ final class HookLog: Sendable {
         }
     }
 
+    /// The first hooks of those that were not told of all tags.
+    var uninformed: [String] {
+        entries.withLock { entries in
+            entries.filter { $0.metadata["omitted"] != nil }.compactMap { $0.metadata["hook"]?.description }
+        }
+    }
+
     /// What became of them, as the log says beside their names.
     var ends: [String] { entries.withLock { $0.compactMap { $0.metadata["outcome"]?.description } } }
 

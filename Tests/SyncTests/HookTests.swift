@@ -65,14 +65,19 @@ struct HookTests {
 
     @Test("stdout and stderr go to the log line by line, in their order, named by hook and entry")
     func output() async throws {
-        let context = HookContext(source: try ImageReference("docker.io/library/alpine").location)
+        let context = HookContext(entry: 7, source: try ImageReference("docker.io/library/alpine").location)
         _ = try await run(
             [Hook(command: "echo a; echo b >&2; echo; printf c"), Hook(command: "printf 'd\\r\\n'")],
             context: context
         )
         #expect(log.lines == ["a", "b", "", "c", "d"])
-        let names = ["post_sync[0] of docker.io/library/alpine", "post_sync[1] of docker.io/library/alpine"]
+        let names = (0...1).map { "sync.entries[7].hooks.post_sync[\($0)] of docker.io/library/alpine" }
         #expect(log.hooks == Array(repeating: names[0], count: 4) + [names[1]])
+    }
+
+    @Test("The hook of a run is named by its place in the configuration")
+    func nameOfRun() async throws {
+        #expect(try await run([Hook(command: "true")]).map(\.name) == ["sync.hooks.post_sync[0]"])
     }
 
     @Test("Control characters in the output are escaped, and long lines cut")

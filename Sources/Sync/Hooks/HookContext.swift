@@ -8,6 +8,8 @@ package struct HookContext: Hashable, Sendable {
     }
 
     package let event: Event
+    /// The entry's position in the configuration, from 0; `nil` for the hooks of the whole run.
+    package let entry: Int?
     /// The entry's repositories; `nil` for the hooks of the whole run.
     package let source: RepositoryReference?
     package let target: RepositoryReference?
@@ -25,6 +27,7 @@ package struct HookContext: Hashable, Sendable {
 
     package init(
         event: Event = .postSync,
+        entry: Int? = nil,
         source: RepositoryReference? = nil,
         target: RepositoryReference? = nil,
         tags: [TagName] = [],
@@ -36,6 +39,7 @@ package struct HookContext: Hashable, Sendable {
         report: String? = nil
     ) {
         self.event = event
+        self.entry = entry
         self.source = source
         self.target = target
         self.tags = tags

@@ -19,7 +19,7 @@ package struct HookOutcome: Hashable, Sendable, CustomStringConvertible {
     }
 
     package let hook: Hook
-    /// The hook as messages name it: `post_sync[0] of docker.io/library/alpine`.
+    /// The hook as messages name it: `sync.entries[0].hooks.post_sync[0] of docker.io/library/alpine`.
     package let name: String
     package let result: Result
 

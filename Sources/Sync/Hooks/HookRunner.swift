@@ -41,7 +41,7 @@ package struct HookRunner: Sendable {
         if environment.omittedTags > 0, !hooks.isEmpty {
             logger.warning(
                 "IMGLIFE_TAGS has no room for all tags; the report has them",
-                metadata: ["omitted": "\(environment.omittedTags)"]
+                metadata: ["hook": "\(Self.name(of: 0, context))", "omitted": "\(environment.omittedTags)"]
             )
         }
         var outcomes: [HookOutcome] = []
@@ -106,7 +106,8 @@ package struct HookRunner: Sendable {
     private func failureLevel(of hook: Hook) -> Logger.Level { hook.continuesOnError ? .warning : .error }
 
     private static func name(of index: Int, _ context: HookContext) -> String {
-        let name = "\(context.event.rawValue)[\(index)]"
+        let entry = context.entry.map { "entries[\($0)]." } ?? ""
+        let name = "sync.\(entry)hooks.\(context.event.rawValue)[\(index)]"
         return context.source.map { "\(name) of \($0)" } ?? name
     }
 }

@@ -21,6 +21,7 @@ extension Syncer {
 
     private func context(_ report: SyncReport, entry: Int?, path: String?) -> HookContext {
         HookContext(
+            entry: entry,
             source: entry.map { configuration.entries[$0].source },
             target: entry.map { configuration.entries[$0].target },
             tags: report.rows.filter { $0.status == .synced }.compactMap(\.targetTag),

@@ -183,7 +183,7 @@ enum ReportSchema {
                   "type": ["integer", "null"],
                   "minimum": 0
                 },
-                "name": { "description": "Its place in the configuration.", "type": "string" },
+                "name": { "description": "Its place in the configuration, with its entry's source.", "type": "string" },
                 "status": { "enum": ["success", "failure", "skipped"] },
                 "ignored": { "description": "It failed, and continue_on_error is set.", "type": "boolean" },
                 "reason": { "description": "Why it failed.", "type": ["string", "null"] }

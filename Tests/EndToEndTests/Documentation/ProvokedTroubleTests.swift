@@ -157,11 +157,11 @@ struct ProvokedTroubleTests {
 
     private static let atTheEnd: [Trouble] = [
         Trouble(
-            "hook post_sync[0] failed with exit code …",
+            "hook sync.hooks.post_sync[0] failed with exit code …",
             configured: entry.replacing("{entries", with: "{hooks: {post_sync: [{cmd: 'exit 3'}]}, entries")
         ),
         Trouble(
-            "hook post_sync[0] was ended after …",
+            "hook sync.hooks.post_sync[0] was ended after …",
             configured: entry.replacing(
                 "{entries",
                 with: "{hooks: {post_sync: [{cmd: 'exec tail -f /dev/null', timeout: 100ms}]}, entries"
