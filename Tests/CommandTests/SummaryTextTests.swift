@@ -73,14 +73,10 @@ struct SummaryTextTests {
         bytes.pushed = 512
         report.rows.append(try Sample.row(.synced, bytes: bytes))
         report.rows.append(try Sample.row(.failed, entry: 7, tag: nil, reason: "a\nb\u{1B}[2J\u{202E}c"))
-        var summary = SummaryText(
-            report: report,
-            style: plain,
-            lifecycle: "2 tags are past their end of life",
-            failedHooks: ["sync.hooks.post_sync[0]: exit code 3"]
-        )
+        report.hooks = [Self.failed(Hook(command: "x"))]
+        var summary = SummaryText(report: report, style: plain, lifecycle: "2 tags are past their end of life")
         let image = "sync.entries[0] docker.io/library/alpine → registry.example.com:5000/mirrors/alpine"
-        let all = summary.text.split(separator: "\n").dropFirst(6)
+        let all = summary.text.split(separator: "\n").dropFirst(7)
         #expect(
             Array(all.prefix(2)) == [
                 "Downloaded 3.4 MiB · from cache 0 B · mounted 0 B · pushed 512 B",
@@ -93,12 +89,12 @@ struct SummaryTextTests {
             Array(all.suffix(2)) == [
                 "✗ sync.entries[7] docker.io/library/alpine → registry.example.com:5000/mirrors/alpine: "
                     + #"a\u{a}b\u{1b}[2J\u{202e}c"#,
-                "✗ sync.hooks.post_sync[0]: exit code 3",
+                "✗ hook sync.hooks.post_sync[0] failed with exit code 3; its output is in the log",
             ]
         )
         #expect(all.count == 5)
         summary.columns = 500
-        let cut = summary.text.split(separator: "\n")[8]
+        let cut = summary.text.split(separator: "\n")[9]
         #expect(cut == "✗ 300 tags of \(image): it broke: 3.0, 3.1, 3.2, 3.3, 3.4, 3.5, 3.6, 3.7, …")
     }
 
@@ -145,14 +141,29 @@ struct SummaryTextTests {
     @Test("Failed hooks are counted under the errors, and a run that was stopped says what is left")
     func hooksAndInterruption() throws {
         var report = try Sample.report(synced: 2)
-        let outcome = HookOutcome(hook: Hook(command: "x"), name: "post_sync[0]", result: .exited(code: 3))
-        report.hooks = [SyncReport.HookRecord(entry: nil, outcome: outcome)]
+        report.hooks = [Self.failed(Hook(command: "x"))]
         var summary = SummaryText(report: report, style: plain)
         summary.unfinished = SummaryText.Unfinished(tags: 1, entries: 0)
         let lines = summary.text.split(separator: "\n")
         #expect(lines[5] == "└─ Errors                         0")
         #expect(lines[6] == "Hook errors                       1")
         #expect(lines[8] == "Interrupted: 1 tag not finished; the next run goes on")
+    }
+
+    private static func failed(_ hook: Hook) -> SyncReport.HookRecord {
+        let outcome = HookOutcome(hook: hook, name: "sync.hooks.post_sync[0]", result: .exited(code: 3))
+        return SyncReport.HookRecord(entry: nil, outcome: outcome)
+    }
+
+    @Test("A hook's failure that is to be ignored is marked as what is no error", arguments: [false, true])
+    func ignoredHook(isColoured: Bool) throws {
+        var report = try Sample.report(synced: 2)
+        report.hooks = [Self.failed(Hook(command: "x", continuesOnError: true))]
+        let text = SummaryText(report: report, style: TextStyle(isColoured: isColoured)).text
+        let mark = isColoured ? "\u{1B}[33m!\u{1B}[0m" : "!"
+        let end = "failed with exit code 3; its output is in the log (ignored: continue_on_error)"
+        #expect(text.hasSuffix("\n\(mark) hook sync.hooks.post_sync[0] \(end)\n"), "\(text)")
+        #expect(!text.contains("✗") && !text.contains("Hook errors"), "\(text)")
     }
 
     @Test(

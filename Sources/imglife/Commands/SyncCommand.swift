@@ -157,7 +157,6 @@ struct SyncCommand: Subcommand {
 
     private func summary(_ report: SyncReport, _ session: Session) -> SummaryText {
         var summary = SummaryText(report: report, style: .standardOutput(session.environment))
-        summary.failedHooks = report.hooks.filter(\.outcome.isFailure).map { "\($0.outcome)" }
         summary.columns = Terminal.outputColumns
         return summary
     }

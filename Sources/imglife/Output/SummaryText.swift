@@ -9,8 +9,6 @@ struct SummaryText {
     let style: TextStyle
     /// How many tags are past their end of life, in one line.
     var lifecycle: String?
-    /// What became of hooks that failed, one line each.
-    var failedHooks: [String] = []
     /// What had not ended when the run was stopped; `nil` for a run that was not.
     var unfinished: Unfinished?
     /// A terminal's width, for whoever wants to see no more than fits; `nil` cuts and folds nothing.
@@ -58,11 +56,18 @@ struct SummaryText {
     }
 
     private var failureLines: [String] {
-        (FailureGroups(report.rows, isOnTerminal: columns != nil).lines + failedHooks).flatMap { line in
-            let shown = columns == nil ? line : LogStyle.withShortDigests(line)
-            let lines = FoldedText.lines(shown.displaySafe(limit: Self.lineLimit), columns: columns.map { $0 - 2 })
-            return ["\(style.red("✗")) \(lines[0])"] + lines.dropFirst().map { "  \($0)" }
-        }
+        FailureGroups(report.rows, isOnTerminal: columns != nil).lines.flatMap { marked($0, style.red("✗")) }
+            + report.hooks.map(\.outcome).filter(\.isFailure).flatMap { hook in
+                hook.isError
+                    ? marked("\(hook)", style.red("✗"))
+                    : marked("\(hook) (ignored: continue_on_error)", style.yellow("!"))
+            }
+    }
+
+    private func marked(_ line: String, _ mark: String) -> [String] {
+        let shown = columns == nil ? line : LogStyle.withShortDigests(line)
+        let lines = FoldedText.lines(shown.displaySafe(limit: Self.lineLimit), columns: columns.map { $0 - 2 })
+        return ["\(mark) \(lines[0])"] + lines.dropFirst().map { "  \($0)" }
     }
 
     /// A bound on what an error may say, far above what any does.
