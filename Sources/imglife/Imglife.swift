@@ -111,6 +111,7 @@ struct Imglife: AsyncParsableCommand {
             findings.troubles += NamedFiles.troubles(of: command)
             session.warn(options)
             try findings.refuse()
+            try command?.require(session.configuration)
             guard session.hasFile else {
                 return try StandardOutput.write("no configuration at '\(session.file)': everything has its default\n")
             }
@@ -126,10 +127,13 @@ protocol Subcommand: AsyncParsableCommand {
     var parent: Imglife { get }
     /// Whether it is of no use without the configuration's entries.
     var copies: Bool { get }
+    /// Refuses a valid configuration that lacks what its options want.
+    func require(_ configuration: Configuration) throws
 }
 
 extension Subcommand {
     var copies: Bool { false }
+    func require(_: Configuration) throws {}
 }
 
 /// The version that `--version` and the User-Agent tell.

@@ -175,6 +175,28 @@ struct CheckTests {
         }
     }
 
+    @Test(
+        "What a server refuses of a valid file it refuses when it is checked, too",
+        arguments: [
+            ("--sync-every 1h", "", "imglife.yaml:1:1: the document is empty"),
+            ("--sync-every 1h", "sync: {entries: []}", "imglife.yaml:1:17: sync.entries: must list at least one"),
+            ("--sync-every 1h", "registries: {a.io: {}}", "imglife.yaml:1:1: the key 'sync' is missing"),
+            ("--pull-through", "", "Error: --pull-through needs a configuration"),
+            ("--pull-through", "sync: {entries: []}", "Error: --pull-through needs a configuration"),
+        ]
+    )
+    func server(option: String, text: String, refusal: String) async throws {
+        try await Workspace.with { workspace async throws in
+            try workspace.configure(text)
+            let command = "\"$imglife\" serve --listen 127.0.0.1:0 \(option)"
+            let refused = try await workspace.shell(command)
+            #expect(refused.status == (refusal.hasPrefix("Error") ? 64 : 78))
+            #expect(refused.errors.hasPrefix(refusal), "\(refused.errors)")
+            let checked = try await workspace.shell(command + " --check")
+            #expect(checked.status == refused.status && checked.errors == refused.errors, "\(checked.errors)")
+        }
+    }
+
     @Test("Without a configuration, how to begin one is told")
     func begin() async throws {
         try await Workspace.with { workspace in

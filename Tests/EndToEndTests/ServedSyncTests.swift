@@ -211,13 +211,13 @@ struct ServedSyncTests {
         }
     }
 
-    @Test("Without entries it is refused")
+    @Test("Without a configuration it is refused")
     func refused() async throws {
         try await Workspace.with { workspace async throws in
             let options = ["serve", "--cache-dir", "cache", "--listen", "127.0.0.1:0", "--sync-every", "1h"]
             let result = try await workspace.launch([Workspace.program] + options)
-            #expect(result.status == 64)
-            #expect(result.errors.contains("--sync-every needs a configuration"))
+            #expect(result.status == 78)
+            #expect(result.errors.contains("there is no configuration at 'imglife.yaml'"), "\(result.errors)")
         }
     }
 }

@@ -38,8 +38,8 @@ struct CacheAccess: Sendable {
     var environment: [String: String] { session.environment }
 
     /// - Throws: what ``Session`` throws.
-    init(options: GlobalOptions) throws {
-        session = try Session(options: options, copies: false)
+    init(options: GlobalOptions, copies: Bool = false) throws {
+        session = try Session(options: options, copies: copies)
         configuration = session.cache
     }
 

@@ -1,4 +1,3 @@
-import ArgumentParser
 import Cache
 import Concurrency
 import FoundationEssentials
@@ -155,12 +154,9 @@ extension Date {
 extension ServeCommand {
     /// What `--sync-every` asks for; `nil` without it.
     ///
-    /// - Throws: `ValidationError` without entries; as ``Session/usableRegistries``.
+    /// - Throws: as ``Session/usableRegistries``.
     func servedSync(_ current: CurrentSession) async throws -> ServedSync? {
         guard syncEvery != nil else { return nil }
-        guard !current.value.configuration.entries.isEmpty else {
-            throw ValidationError("--sync-every needs a configuration with entries: name it with --config")
-        }
         _ = try await current.value.usableRegistries
         return ServedSync(current)
     }

@@ -22,18 +22,22 @@ struct PullThroughOptions: ParsableArguments {
 }
 
 extension ServeCommand {
+    /// - Throws: `ValidationError` where the configuration names no registry that may be asked.
+    func require(_ configuration: Configuration) throws {
+        guard pulling.pullThrough, configuration.entries.isEmpty, configuration.registries.isEmpty else { return }
+        throw ValidationError("--pull-through needs a configuration, which says which registries may be asked")
+    }
+
     /// The registries behind the cache, if that was asked for.
     ///
     /// - Throws: `ValidationError` where none may be asked, or the process's credentials would be lent to anybody.
     func upstreams(_ session: Session) async throws -> PullThroughUpstreams? {
         guard pulling.pullThrough else { return nil }
+        try require(session.configuration)
         let upstreams = PullThroughUpstreams(
             session,
             htpasswd != nil || allowAnonymous ? .all : listen.isLoopback ? .entries : .none
         )
-        guard !upstreams.asked.hosts.isEmpty else {
-            throw ValidationError("--pull-through needs a configuration, which says which registries may be asked")
-        }
         guard upstreams.lending == .none, await upstreams.haveCredentials() else { return upstreams }
         throw ValidationError(
             "credentials are configured for an upstream registry, and everybody who can reach \(listen) could read with "

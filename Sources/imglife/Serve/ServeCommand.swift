@@ -22,6 +22,7 @@ struct ServeCommand: Subcommand {
     )
 
     @ParentCommand var parent: Imglife
+    var copies: Bool { syncEvery != nil }
 
     @Option(
         help: ArgumentHelp("Where to listen; ':5050' is every interface, port 0 any free one.", valueName: "address"),
@@ -94,7 +95,7 @@ struct ServeCommand: Subcommand {
     func run() async throws {
         try await Failure.exiting {
             let room = try OpenFiles.raised()
-            let access = try CacheAccess(options: parent.options)
+            let access = try CacheAccess(options: parent.options, copies: copies)
             let logger = access.configuration.logger
             let output = LogOutput(format: parent.options.format(environment: access.environment), level: .warning)
             try await Terminal.standardError.gathering(tellLoss: { output.loss(of: $0) }) {
@@ -124,7 +125,7 @@ struct ServeCommand: Subcommand {
     }
 
     private func currentSession(_ access: CacheAccess) -> CurrentSession {
-        CurrentSession(access.session, options: parent.options, copies: syncEvery != nil) {
+        CurrentSession(access.session, options: parent.options, copies: copies) {
             // Somebody may be writing the file at this moment.
             let isEmpty = $0.configuration.entries.isEmpty && $0.configuration.registries.isEmpty
             guard !isEmpty else { throw ValidationError("it names no registry") }
