@@ -59,6 +59,29 @@ struct EntryHookTests {
         }
     }
 
+    @Test("Source tags that are one tag at the target are given it once, and a hook is told of it once")
+    func oneTarget() async throws {
+        try await ScriptedRegistry.with { registry in
+            for tag in ["1.22-alpine3.21", "alpine3.21"] as [TagName] {
+                registry.load(.image(), repository: "up/go", tag: tag)
+            }
+            let log = HookLog()
+            let report = try await MirrorRun.with { run in
+                var run = run
+                run.hooks = HookRunner(environment: ["PATH": "/usr/bin:/bin"], logger: log.logger)
+                run.sections = "  hooks: {post_sync: [{cmd: 'echo all $IMGLIFE_TAGS'}]}\n"
+                return try await run.run(
+                    "source: '\(registry.host)/up/go', target: '\(registry.host)/down/go', tag_regex: alpine, "
+                        + "os_normalize: true, hooks: {post_sync: [{cmd: 'echo entry $IMGLIFE_TAGS'}]}"
+                )
+            }
+            #expect(report.rows.map(\.status) == [.synced, .synced])
+            #expect(report.rows.map(\.targetTag) == ["1.22-alpine3.21", "1.22-alpine3.21"])
+            #expect(registry.count("PUT", pathContains: "/manifests/") == 1)
+            #expect(log.lines == ["entry 1.22-alpine3.21", "all 1.22-alpine3.21"])
+        }
+    }
+
     @Test("A run lasts until the last of its hooks has ended")
     func duration() async throws {
         try await TemporaryDirectory.with { directory in

@@ -59,7 +59,10 @@ struct ImageCopy: Sendable {
                 if job.includesReferrers, referrers == nil {
                     referrers = try await ReferrerCopy(copy: self, graph: graph).run()
                 }
-                given = try await give(graph.top, as: job.tag, after: former)
+                let gift = KnownContent.Gift(place: job.place, digest: graph.top.descriptor.digest)
+                given = try await known.gifts.value(for: gift, isGood: { _ in true }) {
+                    try await give(graph.top, as: job.tag, after: former)
+                }
                 known.note(graph.top.descriptor, as: .manifest, in: job.target)
             }
         } catch let error where !error.isCancellation {

@@ -1,3 +1,4 @@
+import Cache
 import Concurrency
 import OCI
 import Synchronization
@@ -47,6 +48,14 @@ final class KnownContent: Sendable {
         var homes: [Place: [RepositoryName]] = [:]
     }
 
+    /// What a tag of a target is given.
+    struct Gift: Hashable {
+        let place: Names.Place
+        let digest: Digest
+    }
+
+    /// What giving tags came to: several tags of a source may be one at a target, which is given once.
+    let gifts = SingleFlight<Gift, TagGift>()
     /// The lists of what refers to content.
     let referrerIndexes = ReferrerIndexes()
     /// The tags of sources, among which what refers to content is kept, where no plan has listed them.

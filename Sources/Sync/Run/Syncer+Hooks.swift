@@ -1,3 +1,4 @@
+import Cache
 import Glibc
 import Logging
 import OCI
@@ -20,11 +21,17 @@ extension Syncer {
     }
 
     private func context(_ report: SyncReport, entry: Int?, path: String?) -> HookContext {
-        HookContext(
+        // Several tags of a source may be one at the target.
+        var places: Set<Names.Place> = []
+        let tags = report.rows.compactMap { row -> TagName? in
+            guard row.status == .synced, let tag = row.targetTag else { return nil }
+            return places.insert(Names.Place(location: row.target, tag: tag)).inserted ? tag : nil
+        }
+        return HookContext(
             entry: entry,
             source: entry.map { configuration.entries[$0].source },
             target: entry.map { configuration.entries[$0].target },
-            tags: report.rows.filter { $0.status == .synced }.compactMap(\.targetTag),
+            tags: tags,
             synced: report.synced,
             upToDate: report.upToDate,
             errors: report.errors,
