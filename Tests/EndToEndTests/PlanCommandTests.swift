@@ -111,6 +111,20 @@ struct PlanCommandTests {
         }
     }
 
+    @Test("That nobody has looked whether a tag has the platforms is told where it is explained")
+    func explainedUnread() async throws {
+        try await Mirror.with { mirror async throws in
+            let (source, target) = (mirror.upstream.place("up/app"), mirror.target.place("down/app"))
+            try mirror.workspace.configure(Entry(source, to: target, "tag: '1'", "platforms: [linux/mips]"))
+            let unread = try await mirror.workspace.run("plan", "--explain", "\(source):1")
+            #expect(unread.status == 0, "\(unread.errors)")
+            let lines = ["  platforms: not looked at without --read-manifests", "  so: copy (absent)"]
+            #expect(unread.lines.suffix(2) == lines, "\(unread.output)")
+            let read = try await mirror.workspace.run("plan", "--read-manifests", "--explain", "\(source):1")
+            #expect(read.status == 1 && !read.output.contains("not looked at"), "\(read.output)")
+        }
+    }
+
     @Test("A tag is explained, for each entry of its source")
     func explained() async throws {
         try await Mirror.with { mirror async throws in

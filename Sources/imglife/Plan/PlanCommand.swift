@@ -125,6 +125,7 @@ extension PlanDocument {
             var lines = ["\(entry.source):\(tag) -> \(entry.target) (sync.entries[\(entry.entry)])"]
             lines += (entry.explanation ?? []) + (entry.failure.map { ["it cannot be told: \($0.reason)"] } ?? [])
             if let planned = entry.tags.first(where: { $0.sourceTag == tag }) {
+                if planned.platformsUnread == true { lines.append("platforms: not looked at without --read-manifests") }
                 let name = planned.targetTag == tag ? "" : " as \(planned.targetTag)"
                 lines.append("so: \(planned.decision.rawValue)\(name)" + (planned.reason.map { " (\($0))" } ?? ""))
             } else if entry.failure == nil {
