@@ -29,7 +29,9 @@ package enum OSNormalization {
     ///
     /// - Returns: `nil` when that is no version; the name then stays.
     package static func name(for tag: TagName, imageVersion: String) -> TagName? {
-        guard let text = try? TagName(imageVersion), let version = TagVersion(text) else { return nil }
+        // What a build adds, as semver and Debian write it, has letters that no tag has, and counts for nothing here.
+        let release = imageVersion.prefix { !"+~".contains($0) }
+        guard let text = try? TagName(release), let version = TagVersion(text) else { return nil }
         return try? TagName("\(version.parts.prefix(2).joined(separator: "."))-\(tag)")
     }
 

@@ -104,7 +104,9 @@ struct OSNormalizationTests {
         "The image's own version is cut to major.minor",
         arguments: [
             ("1.22.3", "1.22-alpine"), ("v3.21", "3.21-alpine"), ("17", "17-alpine"), ("2.0.0-rc1", "2.0-alpine"),
-            ("latest", nil), ("", nil), ("1.2\n", nil), ("1.2+build", nil),
+            ("latest", nil), ("", nil), ("1.2\n", nil), ("1.2+build", "1.2-alpine"), ("17.0.9+9", "17.0-alpine"),
+            ("1.19.13~rc1", "1.19-alpine"),
+            ("1:2.3", nil), ("7f3c2a1+dirty", nil), ("+1.2", nil),
         ]
     )
     func imageVersion(version: String, expected: String?) throws {
