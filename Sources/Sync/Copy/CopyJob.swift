@@ -22,7 +22,10 @@ struct CopyJob: Sendable {
     var entry = 0
 
     /// The target's tag.
-    var place: Names.Place { Names.Place(location: target, tag: tag) }
+    var place: Names.Place { place(of: tag) }
+
+    /// Another of the target's tags.
+    func place(of tag: TagName) -> Names.Place { Names.Place(location: target, tag: tag) }
 
     /// What the source gives to the target of what refers to a manifest.
     func gift(of subject: Digest) -> GivenReferrers.Gift {

@@ -200,8 +200,12 @@ struct ReferrerCopy: Sendable {
 
     private func record(_ graph: ImageGraph, of referrer: Referrer) async throws {
         try await copy.record(graph)
-        if let tag = referrer.tag, try copy.cache.contains(graph.top.descriptor) {
+        guard let tag = referrer.tag else { return }
+        if try copy.cache.contains(graph.top.descriptor) {
             try await copy.cache.names.record(tag, of: copy.job.source, as: graph.top.descriptor)
+        } else {
+            // What the target has mounted never came here.
+            try await copy.noteGiven(graph.top.descriptor.digest, as: tag)
         }
     }
 

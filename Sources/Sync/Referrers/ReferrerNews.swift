@@ -4,8 +4,8 @@ import OCI
 
 /// Whether a source lists other referrers of an image that was mirrored before than its target was given.
 ///
-/// What the listing of tags shows costs nothing. Beyond it one question is asked, chosen at random where there are
-/// several, mostly one about a list: what is new is listed more often than a tag is changed. A list under a tag may be an old one of
+/// What the listing of tags shows costs nothing; what is new there is looked at. Beyond it one question is asked, chosen at
+/// random where there are several, mostly one about a list: what is new is listed more often than a tag is changed. A list under a tag may be an old one of
 /// a registry that has the referrers interface by now, which is asked in its turn. Once in a run a second question, to find out that the
 /// registry has none. An index stands for its images, except where some platforms were chosen, which are asked for one by one.
 struct ReferrerNews {
@@ -40,6 +40,7 @@ struct ReferrerNews {
         if try await copy.cache.referrerAnswers.isUntold(copy.job.gift(of: graph.top.descriptor.digest)) { return true }
         guard var questions = try await questions() else { return true }
         if try await isListGone() { return true }
+        if try await hasUnreadList() { return true }
         while let position = Self.choice(among: questions) {
             switch questions.remove(at: position) {
             case .interface(let subjects, _):
@@ -68,19 +69,25 @@ struct ReferrerNews {
         return (Int.random(in: 0..<4) == 0 ? others : usual).randomElement()
     }
 
-    /// Whether a tag stands for one of these at the source, whatever HEAD says: a registry may name another digest than it
-    /// gives, for ever.
+    /// Whether a tag stands for one of these at the source.
     ///
     /// - Returns: `nil` when there is no such tag, or none that was ever seen.
     private func isOneOf(_ digests: Set<Digest>, _ tag: TagName) async throws -> Bool? {
-        let answer = try await tags.asking { () async throws -> Bool? in
-            guard let told = try await copy.source.resolve(.tag(tag)) else { return nil }
-            if digests.contains(told.digest) { return true }
-            return try await copy.source.manifest(.tag(tag)).map { digests.contains($0.descriptor.digest) }
-        }
         // What may not be read is no news.
-        guard case .known(let isOne) = answer else { return digests.isEmpty ? nil : true }
-        return isOne
+        guard case .known(let found) = try await digest(of: tag, among: digests) else {
+            return digests.isEmpty ? nil : true
+        }
+        return found.map(digests.contains)
+    }
+
+    /// What a tag stands for at the source, whatever HEAD says where that is none of these: a registry may name another
+    /// digest than it gives, for ever.
+    private func digest(of tag: TagName, among digests: Set<Digest>) async throws -> Knowledge<Digest?> {
+        try await tags.asking {
+            guard let told = try await copy.source.resolve(.tag(tag))?.digest else { return nil }
+            if digests.contains(told) { return told }
+            return try await copy.source.manifest(.tag(tag))?.descriptor.digest
+        }
     }
 
     private var search: ReferrerSearch { ReferrerSearch(source: copy.source, cache: copy.cache, tags: tags) }
@@ -116,7 +123,7 @@ struct ReferrerNews {
         let given = try await given(subject)
         var questions: [Question] = []
         for tag in subject.cosignTags where tags.mayHave(tag) || !given.all.isEmpty {
-            if let last = try await copy.cache.names.resolve(.tag(tag), in: copy.job.source)?.digest {
+            if let last = try await last(tag, of: subject, given) {
                 // Of the image itself, which is no referrer, nothing is given.
                 guard last == subject || tags.mayHave(tag) == given.all.contains(last) else { return nil }
                 if last != subject, tags.mayHave(tag), given.all.contains(last) {
@@ -127,17 +134,25 @@ struct ReferrerNews {
             } else if tags.isUnlisted {
                 if isFirst { questions.append(.unlisted(tag, given.tagged)) }
             } else if tags.mayHave(tag) {
-                // Of what the target has mounted the cache knows no more than that it was given.
-                if !given.tagged.isEmpty {
-                    questions.append(.tag(tag, given.tagged))
-                } else if try await copy.source.resolve(.tag(tag)) != nil {
-                    // What is listed and cannot be had is no news, until it can.
-                    return nil
-                }
+                // What is listed and cannot be had is no news, until it can.
+                guard case .known(let found?) = try await digest(of: tag, among: given.all) else { continue }
+                guard found == subject || given.all.contains(found) else { return nil }
+                if notes { try await copy.noteGiven(found, as: tag) }
             }
         }
         if tags.mayHave(try subject.referrersTag), isFirst || !tags.isUnlisted { questions.append(.index(of: subject)) }
         return questions
+    }
+
+    /// What one of cosign's tags was: what the target was given of it, else what the cache has by that name.
+    private func last(
+        _ tag: TagName,
+        of subject: Digest,
+        _ given: GivenReferrers.Content
+    ) async throws -> Digest? {
+        let named = try await copy.cache.names.resolve(.tag(tag), in: copy.job.source)?.digest
+        let noted = try await copy.cache.copies.last(to: copy.job.place(of: tag))
+        return [named, noted].compactMap(\.self).first { $0 == subject || given.all.contains($0) } ?? named
     }
 
     /// - Returns: `nil` when there is no such interface, or it does not tell.
@@ -162,6 +177,23 @@ struct ReferrerNews {
             if try await differs(listed, subject) { return true }
         }
         return isSilent ? nil : false
+    }
+
+    /// Whether something is in a list whose tag is there, and of which nothing was ever heard; one of several is read.
+    private func hasUnreadList() async throws -> Bool {
+        guard !tags.isUnlisted else { return false }
+        var unread: [Digest] = []
+        for subject in graph.subjects where tags.mayHave(try subject.referrersTag) {
+            let given = try await given(subject)
+            guard given.withdrawable.isEmpty, given.meant.isEmpty,
+                try await copy.cache.referrers.listed(of: subject, in: copy.job.source).isEmpty
+            else { continue }
+            unread.append(subject)
+        }
+        guard let subject = unread.randomElement(), case .list(let listed) = try await search.list(of: subject) else {
+            return false
+        }
+        return try await hasNew(listed, subject)
     }
 
     /// Whether the tag of a list has gone of which the target was given something.
@@ -200,78 +232,5 @@ struct ReferrerNews {
     /// What the source has given to the target.
     private func given(_ subject: Digest) async throws -> GivenReferrers.Content {
         try await copy.cache.given.content(of: copy.job.gift(of: subject))
-    }
-}
-
-extension CopyJob {
-    /// The source's tags under which referrers are kept: from the entry's listing, else from one listing of our own,
-    /// which serves all tags of the repository in this run.
-    func referrerTags(_ source: any ImageSource, _ known: KnownContent) async throws -> ReferrerTags {
-        if let referrerTags { return referrerTags }
-        let list = { () async throws -> ReferrerTags.Listing in try await source.tagListing() }
-        return try await known.referrerTags.value(for: self.source, isGood: { _ in true }, fetch: list)
-            .referrerTags(beside: reference)
-    }
-}
-
-extension ImageTarget {
-    /// Whether the target has what it was given before; some know no HEAD of what they have.
-    func holds(_ reference: Reference) async throws -> Bool {
-        if try await resolve(reference) != nil { return true }
-        return try await manifest(reference) != nil
-    }
-}
-
-extension ImageCopy {
-    func referrerTags() async throws -> ReferrerTags { try await job.referrerTags(source, known) }
-
-    /// Whether the target has lost one of the tags under which referrers are kept: it does not list it, and says so when it
-    /// is asked for it.
-    func lacksAtTarget(_ tag: TagName) async throws -> Bool {
-        guard job.targetReferrerTags?.lacks(tag) == true,
-            case .known(false) = try await target.asking({ try await $0.holds(.tag(tag)) })
-        else { return false }
-        return true
-    }
-
-    /// What was mirrored of the tag before: what the target is known to have, as the cache remembers it, else as the target
-    /// says.
-    ///
-    /// - Parameters:
-    ///   - present: what the target has, where it was asked.
-    ///   - keeps: whether what the target says is remembered, so that the next run need not ask.
-    /// - Returns: `nil` when nobody tells.
-    /// - Throws: `CacheError`; what the target and the source throw; `CancellationError`.
-    func mirrored(_ present: Digest?, keeping keeps: Bool) async throws -> ImageGraph? {
-        var top: Manifest?
-        var isNew = false
-        // By another algorithm the cache does not know it.
-        if let present, present.algorithm == .sha256 {
-            top = try cache.manifest(present)
-        } else if case .tag(let tag) = job.reference,
-            let copied = try await cache.copies.copied(to: job.place, from: tag, of: job.source)
-        {
-            top = try cache.manifest(copied)
-        }
-        // Of what the cache lacks it has no referrers to bring.
-        if top == nil, !source.isCache,
-            case .known(let there) = try await target.asking({ try await $0.manifest(.tag(job.tag)) })
-        {
-            top = there
-            isNew = there != nil
-        }
-        guard let top else { return nil }
-        var walk = ImageWalk(source: source, cache: cache)
-        walk.keeps = keeps
-        let graph = try await walk.graph(of: top, platforms: job.platforms)
-        if isNew, keeps { try await remember(top, graph.children) }
-        return graph
-    }
-
-    /// What the target has under the tag.
-    private func remember(_ top: Manifest, _ children: [Manifest]) async throws {
-        for manifest in children + [top] { try await cache.store(manifest, from: nil) }
-        guard case .tag(let tag) = job.reference else { return }
-        try await cache.copies.note(of: top.descriptor.digest, to: job.place, from: tag, of: job.source)
     }
 }

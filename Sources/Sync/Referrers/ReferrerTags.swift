@@ -1,3 +1,4 @@
+import Concurrency
 import OCI
 import Registry
 
@@ -43,5 +44,16 @@ enum ReferrerTags: Sendable {
         } catch let error as RegistryError where isUnlisted && [.forbidden, .unauthorized].contains(error.kind) {
             return .unknown(error)
         }
+    }
+}
+
+extension CopyJob {
+    /// The source's tags under which referrers are kept: from the entry's listing, else from one listing of our own,
+    /// which serves all tags of the repository in this run.
+    func referrerTags(_ source: any ImageSource, _ known: KnownContent) async throws -> ReferrerTags {
+        if let referrerTags { return referrerTags }
+        let list = { () async throws -> ReferrerTags.Listing in try await source.tagListing() }
+        return try await known.referrerTags.value(for: self.source, isGood: { _ in true }, fetch: list)
+            .referrerTags(beside: reference)
     }
 }

@@ -1,0 +1,71 @@
+import Cache
+import Concurrency
+import OCI
+
+extension ImageCopy {
+    func referrerTags() async throws -> ReferrerTags { try await job.referrerTags(source, known) }
+
+    /// Whether the target has lost one of the tags under which referrers are kept: it does not list it, and says so when it
+    /// is asked for it.
+    func lacksAtTarget(_ tag: TagName) async throws -> Bool {
+        guard job.targetReferrerTags?.lacks(tag) == true,
+            case .known(false) = try await target.asking({ try await $0.holds(.tag(tag)) })
+        else { return false }
+        return true
+    }
+
+    /// Notes what the target was given under one of the tags under which referrers are kept.
+    func noteGiven(_ digest: Digest, as tag: TagName) async throws {
+        guard !cache.isReadOnly else { return }
+        try await cache.copies.note(of: digest, to: job.place(of: tag), from: tag, of: job.source)
+    }
+
+    /// What was mirrored of the tag before: what the target is known to have, as the cache remembers it, else as the target
+    /// says.
+    ///
+    /// - Parameters:
+    ///   - present: what the target has, where it was asked.
+    ///   - keeps: whether what the target says is remembered, so that the next run need not ask.
+    /// - Returns: `nil` when nobody tells.
+    /// - Throws: `CacheError`; what the target and the source throw; `CancellationError`.
+    func mirrored(_ present: Digest?, keeping keeps: Bool) async throws -> ImageGraph? {
+        var top: Manifest?
+        var isNew = false
+        // By another algorithm the cache does not know it.
+        if let present, present.algorithm == .sha256 {
+            top = try cache.manifest(present)
+        } else if case .tag(let tag) = job.reference,
+            let copied = try await cache.copies.copied(to: job.place, from: tag, of: job.source)
+        {
+            top = try cache.manifest(copied)
+        }
+        // Of what the cache lacks it has no referrers to bring.
+        if top == nil, !source.isCache,
+            case .known(let there) = try await target.asking({ try await $0.manifest(.tag(job.tag)) })
+        {
+            top = there
+            isNew = there != nil
+        }
+        guard let top else { return nil }
+        var walk = ImageWalk(source: source, cache: cache)
+        walk.keeps = keeps
+        let graph = try await walk.graph(of: top, platforms: job.platforms)
+        if isNew, keeps { try await remember(top, graph.children) }
+        return graph
+    }
+
+    /// What the target has under the tag.
+    private func remember(_ top: Manifest, _ children: [Manifest]) async throws {
+        for manifest in children + [top] { try await cache.store(manifest, from: nil) }
+        guard case .tag(let tag) = job.reference else { return }
+        try await cache.copies.note(of: top.descriptor.digest, to: job.place, from: tag, of: job.source)
+    }
+}
+
+extension ImageTarget {
+    /// Whether the target has what it was given before; some know no HEAD of what they have.
+    func holds(_ reference: Reference) async throws -> Bool {
+        if try await resolve(reference) != nil { return true }
+        return try await manifest(reference) != nil
+    }
+}
