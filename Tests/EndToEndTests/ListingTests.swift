@@ -83,6 +83,21 @@ struct ListingTests {
         }
     }
 
+    @Test("Where dates decide, what only looks fetches nothing again that a sync has kept")
+    func keptDates() async throws {
+        try await Self.with(tags: ["main-a", "main-b"]) { registry, workspace async throws in
+            try workspace.configure(
+                Entry(registry.place("up/app"), to: registry.place("down/app"), "tag_regex: '^main'", "keep_last: 1")
+            )
+            #expect(try await workspace.run("sync").counts == [1, 1, 0, 0])
+            registry.forgetRequests()
+            #expect(try await workspace.run("sync", "--list").lines.count == 1)
+            #expect(try await workspace.run("sync", "--dry-run").counts == [1, 0, 1, 0])
+            #expect(try await workspace.run("plan").status == 0)
+            #expect(registry.count(pathContains: "/up/app/blobs/") == 0)
+        }
+    }
+
     @Test("OS variants are renamed by the sibling that is the same image")
     func normalized() async throws {
         try await ScriptedRegistry.with { registry async throws in

@@ -32,28 +32,32 @@ struct ImageConfig: Sendable {
             uniquingKeysWith: { first, _ in first }
         )
     }
+}
 
-    /// Reads a config, through the cache where there is one, so that a later copy does not fetch it again.
-    ///
-    /// `counting` is told of the bytes that came into the cache for it.
-    static func read(
-        _ descriptor: Descriptor,
-        from source: any ContentSource,
-        through cache: ContentCache?,
-        counting count: (Int64) -> Void = { _ in }
-    ) async throws -> ImageConfig {
-        guard descriptor.size <= maximumSize else {
-            throw DocumentError(.tooLarge, "the image's config has more than \(maximumSize) bytes")
+/// Reads configs, from the cache where it holds them and else from the source.
+struct ConfigReader: Sendable {
+    let source: any ContentSource
+    /// `nil` asks the source for everything.
+    let cache: ContentCache?
+    /// Whether what is read is kept in the cache, so that a later copy does not fetch it again.
+    var keeps = true
+    /// Bytes that came into the cache on the way.
+    var onDownload: @Sendable (Int64) -> Void = { _ in }
+
+    /// - Throws: ``DocumentError``; what source and cache throw.
+    func read(_ descriptor: Descriptor) async throws -> ImageConfig {
+        guard descriptor.size <= ImageConfig.maximumSize else {
+            throw DocumentError(.tooLarge, "the image's config has more than \(ImageConfig.maximumSize) bytes")
         }
         var bytes = ByteBuffer()
-        if let cache {
+        if let cache, try keeps || cache.contains(descriptor) {
             let blob = try await cache.follow(descriptor, from: source)
             while Int64(bytes.readableBytes) < descriptor.size {
                 var piece = try await blob.read(at: Int64(bytes.readableBytes), atMost: 256 << 10)
                 guard piece.readableBytes > 0 else { break }
                 bytes.writeBuffer(&piece)
             }
-            if case .downloading = blob.provenance { count(blob.fetched) }
+            if case .downloading = blob.provenance { onDownload(blob.fetched) }
         } else {
             try await source.readBlob(descriptor, from: 0) { bytes.writeImmutableBuffer($0) }
             guard Digest.of(bytes, algorithm: descriptor.digest.algorithm) == descriptor.digest else {
@@ -67,25 +71,16 @@ struct ImageConfig: Sendable {
     /// The config of an image, or of the first image of an index, which may be in an index within it.
     ///
     /// - Returns: `nil` for an index without images, and for artifacts, whose configs are something else.
-    static func first(
-        of document: Manifest,
-        from source: any ContentSource,
-        through cache: ContentCache?,
-        depth: Int = 0
-    ) async throws -> ImageConfig? {
+    /// - Throws: as ``read(_:)``.
+    func first(of document: Manifest, depth: Int = 0) async throws -> ImageConfig? {
         switch document.content {
         case .image(let image):
             guard image.config.mediaType.isImageConfig else { return nil }
-            return try await read(image.config, from: source, through: cache)
+            return try await read(image.config)
         case .index(let index):
             let images = index.entries.filter { $0.descriptor.mediaType.isManifest && $0.platform?.isUnknown != true }
             guard let entry = images.first, depth < ImageWalk.maximumDepth else { return nil }
-            return try await first(
-                of: ImageWalk.manifest(entry.descriptor, from: source, cache),
-                from: source,
-                through: cache,
-                depth: depth + 1
-            )
+            return try await first(of: ImageWalk.manifest(entry.descriptor, from: source, cache), depth: depth + 1)
         }
     }
 }

@@ -36,7 +36,7 @@ struct ImageCopy: Sendable {
         let document = try await source.manifest(job.reference, listedAs: job.listed, over: present, in: cache)
         guard let document else { throw source.absence(of: job.reference) }
         var walk = ImageWalk(source: source, cache: cache)
-        walk.onDownload = { [bytes] count in bytes.add(ByteTally(downloaded: count)) }
+        walk.configs.onDownload = { [bytes] count in bytes.add(ByteTally(downloaded: count)) }
         return Image(document: document, graph: try await walk.graph(of: document, platforms: job.platforms))
     }
 

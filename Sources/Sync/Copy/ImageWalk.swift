@@ -13,13 +13,8 @@ struct ImageWalk {
         DocumentError(.tooLarge, "the image has more than \(maximumDescriptors) parts")
     }
 
-    let source: any ContentSource
-    /// `nil` asks the source for everything.
-    let cache: ContentCache?
-    /// Whether a config that is read is kept in the cache.
-    var keeps = true
-    /// Bytes that came into the cache on the way.
-    var onDownload: @Sendable (Int64) -> Void = { _ in }
+    /// Where manifests are read as well.
+    var configs: ConfigReader
 
     private var children: [Manifest] = []
     private var blobs: [Descriptor] = []
@@ -28,8 +23,7 @@ struct ImageWalk {
     private var read: [Descriptor: Manifest] = [:]
 
     init(source: any ContentSource, cache: ContentCache?) {
-        self.source = source
-        self.cache = cache
+        configs = ConfigReader(source: source, cache: cache)
     }
 
     /// Follows the manifest down to its blobs, after reducing it to the platforms asked for.
@@ -93,15 +87,15 @@ struct ImageWalk {
             $0.mediaType.isManifest && !seen.contains($0) && read[$0] == nil && wanted.insert($0).inserted
         }
         guard seen.count + children.count <= Self.maximumDescriptors else { throw Self.tooManyParts }
-        let (source, cache) = (source, cache)
+        let configs = configs
         let manifests = try await children.map(limit: ImageCopy.manifestParallelism) { child in
-            try await Self.manifest(child, from: source, cache)
+            try await Self.manifest(child, from: configs.source, configs.cache)
         }
         for (child, manifest) in zip(children, manifests) { read[child] = manifest }
     }
 
     private func manifest(_ descriptor: Descriptor) async throws -> Manifest {
-        try await Self.manifest(descriptor, from: source, cache)
+        try await Self.manifest(descriptor, from: configs.source, configs.cache)
     }
 
     /// A manifest from the cache, or else from the source.
@@ -132,11 +126,9 @@ struct ImageWalk {
         guard !platforms.isEmpty, case .image(let image) = document.content, image.config.mediaType.isImageConfig else {
             return Check()
         }
-        let isHeld = try cache?.contains(image.config) ?? false
-        let through = keeps || isHeld ? cache : nil
         let config: ImageConfig
         do {
-            config = try await ImageConfig.read(image.config, from: source, through: through, counting: onDownload)
+            config = try await configs.read(image.config)
         } catch let error as DocumentError where error.kind != .digestMismatch {
             let text = "the image's config \(image.config.digest) does not tell its platform: \(error.reason)"
             return Check(warnings: [text])

@@ -47,7 +47,7 @@ struct Appraisal: Sendable {
                 throw CountedSource.Unread()
             }
             var walk = ImageWalk(source: counted, cache: cache)
-            walk.keeps = false
+            walk.configs.keeps = false
             // The topmost is read again by the copy, whoever has read it here.
             let isRead = try !source.isCache && (!isHeld || cache?.manifest(top.descriptor.digest) == nil)
             let image = try await walk.graph(of: top, platforms: platforms)
@@ -95,7 +95,7 @@ struct Appraisal: Sendable {
                         if let tag = referrer.tag { try known.referrerIndexes.take(tag, for: digest, by: job) }
                         guard !given.contains(digest) else { return }
                         var walk = ImageWalk(source: counted, cache: cache)
-                        walk.keeps = false
+                        walk.configs.keeps = false
                         referrers.append(try await walk.graph(of: referrer.manifest, platforms: []))
                     }
                 }

@@ -133,7 +133,7 @@ struct DigestComparison {
         let isHeld = try cache?.contains(image.config) ?? false
         guard reads || isHeld else { throw CountedSource.Unread() }
         var walk = ImageWalk(source: source, cache: cache)
-        walk.keeps = keeps
+        walk.configs.keeps = keeps
         try await walk.check(whole, against: entry.platforms)
     }
 

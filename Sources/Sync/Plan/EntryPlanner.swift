@@ -21,7 +21,7 @@ struct EntryPlanner {
         entry = planner.configuration.entries[position]
         source = planner.source(entry.source)
         target = planner.target?(entry.target)
-        naming = TargetNaming(source: source, cache: planner.keeps ? planner.cache : nil)
+        naming = TargetNaming(source: source, configs: planner.configs(of: source))
         doubts = target == nil ? [] : try await planner.cache?.copies.doubts(in: entry.target) ?? []
     }
 
@@ -94,7 +94,7 @@ struct EntryPlanner {
                 warnings: []
             )
         }
-        let dates = ImageDates(source: source, cache: planner.keeps ? planner.cache : nil)
+        let dates = ImageDates(source: source, configs: planner.configs(of: source))
         let dated = try await dates.adding(to: list.tags, for: choice.undated)
         list.tags = dated.tags
         list.warnings += dated.warnings

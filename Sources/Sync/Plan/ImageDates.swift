@@ -1,4 +1,3 @@
-import Cache
 import Concurrency
 import FoundationEssentials
 import OCI
@@ -18,7 +17,7 @@ struct ImageDates {
     private static let parallelism = 8
 
     let source: any ImageSource
-    let cache: ContentCache?
+    let configs: ConfigReader
 
     /// The listing with the dates of these tags, which cost a few small requests each.
     ///
@@ -54,9 +53,9 @@ struct ImageDates {
 
     /// The config's date, else the one that an artifact's annotation tells (OCI image-spec 1.1.1, "Annotations").
     private func created(_ tag: TagName) async throws -> Date? {
-        let document = try await source.manifest(.tag(tag), listedAs: nil, over: nil, in: cache)
+        let document = try await source.manifest(.tag(tag), listedAs: nil, over: nil, in: configs.cache)
         guard let document else { return nil }
-        let config = try await ImageConfig.first(of: document, from: source, through: cache)
+        let config = try await configs.first(of: document)
         return (config?.created ?? document.annotations["org.opencontainers.image.created"]).flatMap(Self.date)
     }
 

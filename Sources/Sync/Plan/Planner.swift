@@ -40,6 +40,11 @@ struct Planner: Sendable {
     /// A tag of which the plan is to tell why it is selected or not.
     var explained: ImageReference?
 
+    /// What reads the configs that decide something.
+    func configs(of source: any ImageSource) -> ConfigReader {
+        ConfigReader(source: source, cache: cache, keeps: keeps)
+    }
+
     /// The whole plan.
     ///
     /// Each entry's is noted when nothing of it can change any more. Throws `CancellationError` only.

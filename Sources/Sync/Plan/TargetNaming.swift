@@ -1,10 +1,9 @@
-import Cache
 import OCI
 
 /// The names that tags get at the target: their own, or with `os_normalize` their version in front.
 struct TargetNaming {
     let source: any ImageSource
-    let cache: ContentCache?
+    let configs: ConfigReader
 
     /// Whether a fixed tag can only be named with a listing of its siblings.
     func needsSiblings(_ tag: TagName, entry: Configuration.Entry) -> Bool {
@@ -72,6 +71,6 @@ struct TargetNaming {
         case .image(let image):
             if let version = image.annotations[key] { return version }
         }
-        return try await ImageConfig.first(of: document, from: source, through: cache)?.labels[key]
+        return try await configs.first(of: document)?.labels[key]
     }
 }

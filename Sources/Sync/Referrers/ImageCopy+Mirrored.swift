@@ -48,7 +48,7 @@ extension ImageCopy {
         }
         guard let top else { return nil }
         var walk = ImageWalk(source: source, cache: cache)
-        walk.keeps = keeps
+        walk.configs.keeps = keeps
         let graph = try await walk.graph(of: top, platforms: job.platforms)
         if isNew, keeps { try await remember(top, graph.children) }
         return graph

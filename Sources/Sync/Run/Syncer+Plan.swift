@@ -12,6 +12,8 @@ extension Syncer {
     ///
     /// - Throws: `CancellationError` only.
     package func list() async throws -> SyncPlan {
+        var planner = planner
+        planner.keeps = false
         let plan = try await planner.plan(chosen, to: .names)
         _ = told(plan)
         return plan

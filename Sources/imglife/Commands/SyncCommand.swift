@@ -87,8 +87,8 @@ struct SyncCommand: Subcommand {
         registries.onWaiting = { waits.note($0) }
         try await RegistryClient.with(registries) { client in
             if list {
-                let source = offline ? try OfflineCache(session) : nil
-                try await source.opened { try await printList(session, client, $0, options) }
+                try await OfflineCache(lookingOnly: session, isNeeded: offline)
+                    .opened { try await printList(session, client, $0, options) }
             } else {
                 try await sync(session, client, options, waits, measure)
             }

@@ -97,7 +97,8 @@ struct OSNormalizationTests {
             normalizesOS: true
         )
         let source = LayoutSource(location: location, path: "/nonexistent")
-        return try await TargetNaming(source: source, cache: nil).names(for: tags, among: siblings, entry: entry)
+        let naming = TargetNaming(source: source, configs: ConfigReader(source: source, cache: nil))
+        return try await naming.names(for: tags, among: siblings, entry: entry)
     }
 
     @Test(

@@ -1,0 +1,54 @@
+import OCI
+import Sync
+import TestSupport
+import Testing
+
+/// What configs are read for to make a plan: dates and versions.
+@Suite(.timeLimit(.minutes(5)))
+struct PlanConfigsTests {
+    private func between(_ body: (ScriptedRegistry, ScriptedRegistry, MirrorRun) async throws -> Void) async throws {
+        try await ScriptedRegistry.with { source in
+            try await ScriptedRegistry.with { target in
+                try await MirrorRun.with { try await body(source, target, $0) }
+            }
+        }
+    }
+
+    private func load(_ source: ScriptedRegistry, _ tags: [TagName]) {
+        for (day, tag) in tags.enumerated() {
+            let labels = ["org.opencontainers.image.version": "1.\(day).0"]
+            let image = SampleImage.image(labels: labels, created: "2024-01-0\(day + 1)T00:00:00Z")
+            source.load(image, repository: "app", tag: tag)
+        }
+    }
+
+    private func entry(_ source: ScriptedRegistry, _ target: ScriptedRegistry, _ more: String) -> String {
+        "source: '\(source.host)/app', target: '\(target.host)/mirrors/app', \(more)"
+    }
+
+    @Test(
+        "What only looks fetches no config that the cache holds, be it for a date, a version or a platform",
+        arguments: [
+            "tag_regex: '^main', keep_last: 1", "tag_regex: '^alpine', os_normalize: true",
+            "tag_regex: '^main', keep_last: 1, platforms: [linux/amd64], check_digest: true",
+        ]
+    )
+    func heldConfigs(selection: String) async throws {
+        try await between { source, target, mirror async throws in
+            load(source, ["main-1a", "main-1b", "main-1c"])
+            load(source, ["alpine3.20", "alpine3.21"])
+            let entry = entry(source, target, selection)
+            #expect(try await mirror.run(entry).errors == 0)
+            source.forgetRequests()
+            _ = try await mirror.list(entry)
+            _ = try await mirror.foresee(entry)
+            for reads in [true, false] { _ = try await mirror.plan(entry, reading: reads) }
+            let explained = ImageReference(
+                location: RepositoryReference(host: source.host, repository: "app"),
+                tag: "main-1a"
+            )
+            _ = try await mirror.plan(entry, explaining: explained)
+            #expect(source.count(pathContains: "/blobs/") == 0)
+        }
+    }
+}
