@@ -12,7 +12,7 @@ extension ImageCopy {
         var attempts = 0
         let followed = FollowedBlob(descriptor: blob, source: source, cache: cache)
         // Whatever becomes of it, these bytes have passed.
-        defer { bytes.add(followed.bytes) }
+        defer { bytes.add(followed.bytes(after: early.take(blob.digest))) }
         while true {
             do {
                 do {
@@ -146,13 +146,13 @@ private final class FollowedBlob: BlobReader {
         }
     }
 
-    /// What reading it has cost so far.
+    /// What reading it has cost so far, after so much that came before the copy began.
     ///
     /// Bytes that were read again count as often as they were downloaded, and not as cached because an earlier attempt
     /// had brought them.
-    var bytes: ByteTally {
+    func bytes(after early: Int64) -> ByteTally {
         var bytes = ByteTally()
-        bytes.downloaded = state.withLock { $0.allDownloaded }
+        bytes.downloaded = early + state.withLock { $0.allDownloaded }
         bytes.cached = max(0, min(descriptor.size, handedOut) - bytes.downloaded)
         return bytes
     }

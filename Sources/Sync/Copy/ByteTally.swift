@@ -1,3 +1,4 @@
+import OCI
 import Synchronization
 
 /// Where the bytes of some images came from and went to.
@@ -19,6 +20,22 @@ package struct ByteTally: Hashable, Sendable {
         left.mounted += right.mounted
         left.pushed += right.pushed
     }
+}
+
+/// What came into the cache before an image was copied: to decide which tags are meant, how they are named, and whether they
+/// are up to date.
+///
+/// It counts for the first copy that needs it, which has not been spared it, and else for the run.
+final class EarlyBytes: Sendable {
+    private let bytes = Mutex<[Digest: Int64]>([:])
+
+    func add(_ count: Int64, of content: Digest) { bytes.withLock { $0[content, default: 0] += count } }
+
+    /// How much came of something, which is counted elsewhere from now on.
+    func take(_ content: Digest) -> Int64 { bytes.withLock { $0.removeValue(forKey: content) ?? 0 } }
+
+    /// What no copy has taken.
+    var rest: ByteTally { ByteTally(downloaded: bytes.withLock { $0.values.reduce(0, +) }) }
 }
 
 /// The bytes of one copy while it goes on: what passed before it failed counts too.

@@ -41,8 +41,8 @@ struct ConfigReader: Sendable {
     let cache: ContentCache?
     /// Whether what is read is kept in the cache, so that a later copy does not fetch it again.
     var keeps = true
-    /// Bytes that came into the cache on the way.
-    var onDownload: @Sendable (Int64) -> Void = { _ in }
+    /// Where it is noted what came into the cache.
+    var early: EarlyBytes?
 
     /// - Throws: ``DocumentError``; what source and cache throw.
     func read(_ descriptor: Descriptor) async throws -> ImageConfig {
@@ -52,12 +52,12 @@ struct ConfigReader: Sendable {
         var bytes = ByteBuffer()
         if let cache, try keeps || cache.contains(descriptor) {
             let blob = try await cache.follow(descriptor, from: source)
+            defer { if case .downloading = blob.provenance { early?.add(blob.fetched, of: descriptor.digest) } }
             while Int64(bytes.readableBytes) < descriptor.size {
                 var piece = try await blob.read(at: Int64(bytes.readableBytes), atMost: 256 << 10)
                 guard piece.readableBytes > 0 else { break }
                 bytes.writeBuffer(&piece)
             }
-            if case .downloading = blob.provenance { onDownload(blob.fetched) }
         } else {
             try await source.readBlob(descriptor, from: 0) { bytes.writeImmutableBuffer($0) }
             guard Digest.of(bytes, algorithm: descriptor.digest.algorithm) == descriptor.digest else {

@@ -16,6 +16,8 @@ struct ImageCopy: Sendable {
     let target: any ImageTarget
     let cache: ContentCache
     let known: KnownContent
+    /// What was fetched before it was known that it is to be copied.
+    let early: EarlyBytes
     let progress: SyncProgress
     /// What has passed so far, also of a copy that fails.
     let bytes = ByteCounter()
@@ -27,6 +29,8 @@ struct ImageCopy: Sendable {
         let graph: ImageGraph
     }
 
+    var configs: ConfigReader { ConfigReader(source: source, cache: cache, early: early) }
+
     /// Reads the manifests, and keeps nothing yet.
     ///
     /// - Parameter present: what the target has under the tag, where it seems to be something else.
@@ -35,8 +39,7 @@ struct ImageCopy: Sendable {
     func read(over present: Digest? = nil) async throws -> Image {
         let document = try await source.manifest(job.reference, listedAs: job.listed, over: present, in: cache)
         guard let document else { throw source.absence(of: job.reference) }
-        var walk = ImageWalk(source: source, cache: cache)
-        walk.configs.onDownload = { [bytes] count in bytes.add(ByteTally(downloaded: count)) }
+        var walk = ImageWalk(configs)
         return Image(document: document, graph: try await walk.graph(of: document, platforms: job.platforms))
     }
 

@@ -23,8 +23,10 @@ struct ImageWalk {
     private var read: [Descriptor: Manifest] = [:]
 
     init(source: any ContentSource, cache: ContentCache?) {
-        configs = ConfigReader(source: source, cache: cache)
+        self.init(ConfigReader(source: source, cache: cache))
     }
+
+    init(_ configs: ConfigReader) { self.configs = configs }
 
     /// Follows the manifest down to its blobs, after reducing it to the platforms asked for.
     ///

@@ -5,11 +5,12 @@ import OCI
 struct DigestComparison {
     let entry: Configuration.Entry
     let source: any ImageSource
-    let cache: ContentCache?
+    let configs: ConfigReader
     /// Whether a manifest may be read from the source; where one would have to be, ``CountedSource/Unread`` is thrown.
     var reads = true
-    /// Whether what is read is kept in the cache.
-    var keeps = true
+
+    /// What is read is kept there, or not, as configs are.
+    private var cache: ContentCache? { configs.cache }
 
     /// What a copy would push, with its bytes where they are at hand.
     private struct Expected {
@@ -111,7 +112,7 @@ struct DigestComparison {
     }
 
     private func keep(_ document: Manifest) async throws -> Manifest {
-        if keeps { try await cache?.store(document, from: entry.source) }
+        if configs.keeps { try await cache?.store(document, from: entry.source) }
         return document
     }
 
@@ -132,9 +133,7 @@ struct DigestComparison {
         guard !entry.platforms.isEmpty, case .image(let image) = whole.content else { return }
         let isHeld = try cache?.contains(image.config) ?? false
         guard reads || isHeld else { throw CountedSource.Unread() }
-        var walk = ImageWalk(source: source, cache: cache)
-        walk.configs.keeps = keeps
-        try await walk.check(whole, against: entry.platforms)
+        try await ImageWalk(configs).check(whole, against: entry.platforms)
     }
 
     /// An index within an index, kept so that the next comparison needs no request for it.

@@ -36,13 +36,15 @@ struct Planner: Sendable {
     var asksForDates = true
     /// Whether what is read to decide is kept in the cache.
     var keeps = true
+    /// Where it is noted what was fetched to decide.
+    var early: EarlyBytes?
     let lists = TargetLists()
     /// A tag of which the plan is to tell why it is selected or not.
     var explained: ImageReference?
 
     /// What reads the configs that decide something.
     func configs(of source: any ImageSource) -> ConfigReader {
-        ConfigReader(source: source, cache: cache, keeps: keeps)
+        ConfigReader(source: source, cache: cache, keeps: keeps, early: early)
     }
 
     /// The whole plan.

@@ -68,8 +68,8 @@ struct TargetConflicts {
     /// What a claim would put under the name; `nil` where there is nothing to put there.
     private func digest(of claim: Claim, _ plans: [EntryPlan]) async throws -> Result<Digest, any Error>? {
         let entry = entry(of: plans[claim.plan])
-        var comparison = DigestComparison(entry: entry, source: planner.source(entry.source), cache: planner.cache)
-        comparison.keeps = planner.keeps
+        let source = planner.source(entry.source)
+        let comparison = DigestComparison(entry: entry, source: source, configs: planner.configs(of: source))
         do {
             return .success(try await comparison.pushedDigest(of: plans[claim.plan].tags[claim.tag]))
         } catch let error as CopyError where error.isOfNothing {

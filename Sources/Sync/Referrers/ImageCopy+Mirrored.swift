@@ -47,7 +47,7 @@ extension ImageCopy {
             isNew = there != nil
         }
         guard let top else { return nil }
-        var walk = ImageWalk(source: source, cache: cache)
+        var walk = ImageWalk(configs)
         walk.configs.keeps = keeps
         let graph = try await walk.graph(of: top, platforms: job.platforms)
         if isNew, keeps { try await remember(top, graph.children) }

@@ -6,7 +6,8 @@ import OCI
 /// Once all selected tags have been looked at, a collection takes what has no name for garbage.
 struct NameRecovery {
     let entry: Configuration.Entry
-    let source: any ImageSource
+    /// Tells what a copy would push.
+    let comparison: DigestComparison
     let target: any ImageTarget
     let cache: ContentCache
 
@@ -47,7 +48,7 @@ struct NameRecovery {
     /// - Returns: `nil` where the source has nothing that could be copied any more.
     private func pushed(_ tag: EntryPlan.Tag) async throws -> Digest? {
         do {
-            return try await DigestComparison(entry: entry, source: source, cache: cache).pushedDigest(of: tag)
+            return try await comparison.pushedDigest(of: tag)
         } catch is CopyError {
             return nil
         }

@@ -15,8 +15,8 @@ package struct SyncReport: Sendable {
     package var isDryRun = false
     /// From the beginning of the run until the last of its hooks has ended, or so far.
     package var duration: Duration = .zero
-    /// What has passed for tags that have no row, because the run was stopped.
-    package var unfinishedBytes = ByteTally()
+    /// What has passed for tags that have no row, because the run was stopped, and to choose tags.
+    package var bytesBesideRows = ByteTally()
     /// Up-to-date tags whose names the cache has lost with its index, and of which nobody tells what they stand for.
     package var unnamed = 0
     /// When the run began.
@@ -58,7 +58,7 @@ package struct SyncReport: Sendable {
     package var hookErrors: Int { hooks.count { $0.outcome.isError } }
 
     package var bytes: ByteTally {
-        rows.reduce(into: unfinishedBytes) { $0 += $1.bytes }
+        rows.reduce(into: bytesBesideRows) { $0 += $1.bytes }
     }
 
     private func count(_ status: Status) -> Int {

@@ -40,6 +40,7 @@ package struct Syncer: Sendable {
     private let started = Date()
     private let start = ContinuousClock.now
     let known = KnownContent()
+    let early = EarlyBytes()
     let manifests = ReadManifests()
     let turns: Turns
     let places: ImagePlaces
@@ -104,7 +105,8 @@ package struct Syncer: Sendable {
     package func soFar() -> SyncReport {
         var report = SyncReport()
         report.rows = collector.takeRows()
-        report.unfinishedBytes = collector.unfinishedBytes
+        report.bytesBesideRows = collector.unfinishedBytes
+        report.bytesBesideRows += early.rest
         report.unnamed = collector.unnamed
         report.started = started
         report.duration = ContinuousClock.now - start
@@ -172,7 +174,8 @@ package struct Syncer: Sendable {
             source: source(at:),
             target: { places.target(at: $0) },
             isHeldBack: isHeldBack,
-            pauses: { places.client.pauses }
+            pauses: { places.client.pauses },
+            early: early
         )
     }
 

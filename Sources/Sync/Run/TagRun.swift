@@ -55,7 +55,9 @@ struct TagRun: Sendable {
 
     private func upToDate(_ digest: Digest?) async throws -> SyncReport.Row {
         if let cache = run.cacheWithoutNames {
-            let recovery = NameRecovery(entry: entry, source: source, target: target, cache: cache)
+            let configs = run.planner.configs(of: source)
+            let comparison = DigestComparison(entry: entry, source: source, configs: configs)
+            let recovery = NameRecovery(entry: entry, comparison: comparison, target: target, cache: cache)
             if try await !recovery.recover(work.tag, present: digest) { run.collector.noteUnnamed() }
         }
         var row = row(.upToDate)
@@ -72,9 +74,9 @@ struct TagRun: Sendable {
         keeping keeps: Bool = true
     ) async throws -> (EntryPlan.Decision, present: Digest?) {
         guard case .compare = work.tag.decision else { return (told(work.tag.decision), nil) }
-        var comparison = DigestComparison(entry: entry, source: source, cache: run.cache)
-        comparison.reads = reads
-        comparison.keeps = keeps
+        var configs = run.planner.configs(of: source)
+        configs.keeps = keeps
+        let comparison = DigestComparison(entry: entry, source: source, configs: configs, reads: reads)
         let result = try await comparison.compare(work.tag, at: target)
         guard !result.isEqual else {
             // Compared although digests do not count: it was in doubt.
@@ -191,6 +193,7 @@ struct TagRun: Sendable {
             target: target,
             cache: cache,
             known: run.known,
+            early: run.early,
             progress: run.progress
         )
     }

@@ -40,7 +40,10 @@ enum ReportSchema {
                 "errors": { "$ref": "#/$defs/count" }
               }
             },
-            "bytes": { "$ref": "#/$defs/bytes" },
+            "bytes": {
+              "description": "Those of the rows, and what was fetched to choose among tags that are not copied.",
+              "$ref": "#/$defs/bytes"
+            },
             "rows": {
               "description": "In the order of the configuration, and within an entry newest tag first.",
               "type": "array",

@@ -51,4 +51,42 @@ struct PlanConfigsTests {
             #expect(source.count(pathContains: "/blobs/") == 0)
         }
     }
+
+    @Test(
+        "What is fetched to decide counts as downloaded, for the copy that needs it or for the run, and not as cached",
+        arguments: [
+            "tag_regex: '^main', keep_last: 1", "tag_regex: '^alpine', os_normalize: true",
+            "tag_regex: '^main', keep_last: 2, platforms: [linux/amd64]",
+        ]
+    )
+    func countedBytes(selection: String) async throws {
+        try await between { source, target, mirror async throws in
+            load(source, ["main-1a", "main-1b", "main-1c"])
+            load(source, ["alpine3.20", "alpine3.21"])
+            let entry = entry(source, target, selection)
+            let report = try await mirror.run(entry)
+            #expect(report.errors == 0)
+            let served = source.requests.filter { $0.method == "GET" && $0.path.contains("/blobs/") }
+            let sizes = try served.map { request in
+                let digest = try Digest(#require(request.path.split(separator: "/").last.map(String.init)))
+                return try #require(source.store.blob(digest, in: "app")).count
+            }
+            #expect(report.bytes.downloaded == Int64(sizes.reduce(0, +)))
+            #expect(report.bytes.cached == 0)
+            let copied = report.rows.reduce(into: ByteTally()) { $0 += $1.bytes }
+            #expect(copied.downloaded == copied.pushed)
+            #expect(try await mirror.run(entry).bytes == ByteTally())
+        }
+    }
+
+    @Test("What is fetched to find that an image is not to be copied is counted as well")
+    func countedFailures() async throws {
+        try await between { source, target, mirror async throws in
+            let image = SampleImage.image(layers: [])
+            source.load(image, repository: "app", tag: "v1")
+            let failed = try await mirror.run(entry(source, target, "tag: v1, platforms: [linux/s390x]"))
+            #expect(failed.errors == 1)
+            #expect(failed.bytes == ByteTally(downloaded: image.blobSize))
+        }
+    }
 }
