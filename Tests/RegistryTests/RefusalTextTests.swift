@@ -36,6 +36,28 @@ struct RefusalTextTests {
         }
     }
 
+    @Test(
+        "Of who refuses a whole, and parts in another way, both refusals are told",
+        arguments: [
+            .status(405), .status(501), .error(400, "UNSUPPORTED"), .error(404, "BLOB_UPLOAD_UNKNOWN"), .status(404),
+            .error(403, "DENIED"),
+        ] as [Action],
+        [413, 500]
+    )
+    func tellsWhole(refusal: Action, status: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("PUT", times: nil), .status(status))
+            registry.script(RequestMatch("PATCH", times: nil), refusal)
+            try await withClient { client in
+                let source = ByteSource.random(seed: 5, count: 2 << 20)
+                let text = await text { _ = try await client.push(registry).store(SampleReader(source)) }
+                let patch = registry.requests.last { $0.method == "PATCH" }?.status ?? 0
+                #expect(text.contains(status == 413 ? "the request is too large (413)" : "answers 500"), "\(text)")
+                #expect(status == 500 || text.contains("\(patch)"), "\(text)")
+            }
+        }
+    }
+
     @Test("A refusal under a status of success is one, and tried again where it is about the moment")
     func readsErrors() async throws {
         try await ScriptedRegistry.with { registry in

@@ -193,8 +193,9 @@ extension BlobUpload {
                     await abort()
                     return false
                 }
+                let told = (final as? RegistryError).map { session.told(of: $0, during: step) }
                 leave()
-                throw final
+                throw told ?? final
             }
             return try await resynchronize(failure, step)
         }

@@ -45,6 +45,8 @@ struct UploadSession: Sendable {
     private(set) var avoidsWhole = false
     /// The size of the smallest request that was too large for the registry, for another blob perhaps.
     private(set) var refusedSize: Int64
+    /// Why parts are sent instead of the whole.
+    private var refusalOfWhole: RegistryError?
     private var hasChecked = false
     /// The registry has said of a part that it holds something else; its word is not taken for it twice.
     private var isDoubted = false
@@ -112,6 +114,7 @@ struct UploadSession: Sendable {
         if isTooLarge, let smaller = Self.chunkSize(below: current(step)) {
             refusedSize = min(refusedSize, current(step))
             chunkSize = smaller
+            refusalOfWhole = error
             return .startOver
         }
         if case .send = step, error?.isRefusalOfParts == true, !avoidsParts, chunkSize == nil || chunkSize == size {
@@ -123,7 +126,7 @@ struct UploadSession: Sendable {
             hasChecked = true
             return .check
         }
-        if error?.isRefusalOfWhole == true, avoidWhole(after: step) { return .startOver }
+        if error?.isRefusalOfWhole == true, avoidWhole(after: error, step) { return .startOver }
         return .wait
     }
 
@@ -131,13 +134,22 @@ struct UploadSession: Sendable {
     ///
     /// - Returns: whether to start over.
     mutating func turnsToPart(after error: RegistryError?, during step: Step) -> Bool {
-        error?.mayBeRefusalOfWhole == true && avoidWhole(after: step)
+        error?.mayBeRefusalOfWhole == true && avoidWhole(after: error, step)
     }
 
-    private mutating func avoidWhole(after step: Step) -> Bool {
+    /// What is to be told of a failure: of one to send parts instead also why the whole was not taken.
+    func told(of error: RegistryError, during step: Step) -> RegistryError {
+        guard case .send = step, offset == 0, error.isDenial || error.kind == .uploadLost, let refusalOfWhole else {
+            return error
+        }
+        return refusalOfWhole.about("in parts \(error.reason), as a whole")
+    }
+
+    private mutating func avoidWhole(after error: RegistryError?, _ step: Step) -> Bool {
         guard case .finish(_, 0..<size) = step, size > 0, !avoidsWhole, !avoidsParts else { return false }
         avoidsWhole = true
         chunkSize = size
+        refusalOfWhole = error
         return true
     }
 
