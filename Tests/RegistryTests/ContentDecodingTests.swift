@@ -74,7 +74,9 @@ struct ContentDecodingTests {
             let blob = Self.image.blobs[0].descriptor
             try await withClient(retry: RetryPolicy(attempts: 1)) { client async throws in
                 #expect(try await client.pull(registry).contains(blob))
-                await #expect(throws: RegistryError.self) { try await client.pull(registry).blobSize(blob.digest) }
+                await #expect(throws: RegistryError.self) {
+                    try await client.pull(registry).blobSize(blob.digest, named: nil)
+                }
             }
         }
     }

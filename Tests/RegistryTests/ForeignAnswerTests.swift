@@ -35,7 +35,7 @@ struct ForeignAnswerTests {
                     await failure { _ = try await target.store(SampleReader(image.blobs[0].source)) },
                     await failure { _ = try await target.manifest(.tag("v1")) },
                     await failure { _ = try await target.bytes(of: image.blobs[0].descriptor) },
-                    await failure { _ = try await target.blobSize(image.blobs[0].descriptor.digest) },
+                    await failure { _ = try await target.blobSize(image.blobs[0].descriptor.digest, named: nil) },
                     await failure { _ = try await target.tags() },
                 ] { #expect(text.contains("the answer is a web page"), "\(text)") }
                 guard case .unknown = try await target.asking({ try await $0.tags() }) else {

@@ -86,12 +86,16 @@ struct OddBlobTests {
             try await withClient { client async throws in
                 let (source, target) = (client.pull(registry), client.push(registry))
                 #expect(try await source.resolve(.tag("v1")) == image.top)
-                #expect(try await source.blobSize(Self.source.descriptor.digest) == Int64(Self.source.count))
-                await #expect(throws: RegistryError.self) { _ = try await source.blobSize(lost.descriptor.digest) }
+                #expect(
+                    try await source.blobSize(Self.source.descriptor.digest, named: nil) == Int64(Self.source.count)
+                )
+                await #expect(throws: RegistryError.self) {
+                    _ = try await source.blobSize(lost.descriptor.digest, named: nil)
+                }
                 #expect(try await target.contains(Self.source.descriptor))
                 #expect(try await !target.contains(lost.descriptor))
                 let count = registry.requests.count
-                #expect(try await source.blobSize(nothing.descriptor.digest) == 0)
+                #expect(try await source.blobSize(nothing.descriptor.digest, named: nil) == 0)
                 #expect(try await target.contains(nothing.descriptor))
                 #expect(registry.requests.dropFirst(count).map(\.method) == ["HEAD", "HEAD"])
             }

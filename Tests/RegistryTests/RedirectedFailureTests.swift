@@ -204,7 +204,7 @@ struct RedirectedFailureTests {
                         text.contains("\(name(store, of: registry)): it answers \(status), after 3 tries"),
                         "\(text)"
                     )
-                    let asking = await failure { _ = try await client.pull(registry).blobSize(blob.digest) }
+                    let asking = await failure { _ = try await client.pull(registry).blobSize(blob.digest, named: nil) }
                     #expect(asking?.kind == .unavailable)
                 }
             }
@@ -221,7 +221,7 @@ struct RedirectedFailureTests {
                     #expect(try await repository.resolve(.tag("v1")) == nil)
                     #expect(try await repository.manifest(.tag("v1")) == nil)
                     #expect(try await repository.tags() == nil)
-                    #expect(try await repository.blobSize(blob.digest) == nil)
+                    #expect(try await repository.blobSize(blob.digest, named: nil) == nil)
                     let error = await failure { _ = try await repository.bytes(of: blob) }
                     #expect(error?.kind == .notFound)
                 }

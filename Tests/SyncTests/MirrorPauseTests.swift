@@ -148,7 +148,7 @@ struct MirrorPauseTests {
                 }
                 #expect((fixture.mirror.requests.count, fixture.host.requests.count) == (1, 2))
                 fixture.mirror.script(RequestMatch(), .status(429, headers: ["Retry-After": "30"]))
-                _ = try await source.blobSize(blob.digest)
+                _ = try await source.blobSize(blob.digest, named: nil)
                 fixture.host.script(RequestMatch("GET", .blobs, times: nil), .status(502))
                 await #expect(throws: RegistryError.self) {
                     try await source.readBlob(blob, from: 1_000_000, ahead: nil) { _ in }
@@ -168,7 +168,7 @@ struct MirrorPauseTests {
                 try await withThrowingDiscardingTaskGroup { group in
                     for blob in image.blobs {
                         for _ in 0..<4 {
-                            group.addTask { _ = try await upstream.size(ofBlob: blob.descriptor.digest) }
+                            group.addTask { _ = try await upstream.size(ofBlob: blob.descriptor.digest, named: nil) }
                             group.addTask { try await upstream.readBlob(blob.descriptor, from: 0, ahead: nil) { _ in } }
                             group.addTask { _ = try await upstream.manifest(.digest(image.digest)) }
                         }

@@ -86,9 +86,11 @@ struct MirrorStandInTests {
             try await others.readBlob(blob, from: 0, ahead: nil) { count += $0.readableBytes }
             #expect(count == Int(blob.size))
             #expect(try await others.manifest(.digest(image.digest))?.descriptor == image.top)
-            #expect(try await others.size(ofBlob: blob.digest) == blob.size)
+            #expect(try await others.size(ofBlob: blob.digest, named: nil) == blob.size)
             fixture.mirror.store.remove(blob.digest, from: MirrorFixture.repository)
-            let refused = await #expect(throws: UpstreamError.self) { try await others.size(ofBlob: blob.digest) }
+            let refused = await #expect(throws: UpstreamError.self) {
+                try await others.size(ofBlob: blob.digest, named: nil)
+            }
             #expect(refused?.kind == .timeout)
             await #expect(throws: UpstreamError.self) {
                 try await others.readBlob(blob, from: 0, ahead: nil) { _ in }

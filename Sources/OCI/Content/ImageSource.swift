@@ -36,8 +36,10 @@ package protocol ImageSource: ContentSource, TagListing {
     /// - Returns: `nil` when it has no such interface; nothing is known where it refuses to tell.
     func referrers(of digest: Digest) async throws -> Knowledge<[ReferrerEntry]?>
 
-    /// The size of a blob by its digest alone, in bytes; `nil` when there is none.
-    func blobSize(_ digest: Digest) async throws -> Int64?
+    /// The size of a blob by its digest, in bytes; `nil` when there is none.
+    ///
+    /// It is the size by which it is `named` in a manifest where the source says no more than that it is there.
+    func blobSize(_ digest: Digest, named: Int64?) async throws -> Int64?
 
     /// Whether a blob that came with wrong bytes may come right when it is read again from its beginning, because
     /// somebody else is asked then.

@@ -24,12 +24,14 @@ package protocol Upstream: ContentSource {
     /// - Returns: `nil` when there is no such manifest.
     func manifest(_ reference: Reference) async throws -> Manifest?
 
-    /// The size of a blob, in bytes, for blobs that no known manifest tells of.
+    /// The size of a blob, in bytes, which also says that it is there.
     ///
     /// OCI distribution-spec 1.1.1, end-2 with HEAD.
     ///
+    /// `named` is the size that a known manifest gives it, where one does; see ``ImageSource/blobSize(_:named:)``.
+    ///
     /// - Returns: `nil` when there is no such blob.
-    func size(ofBlob digest: Digest) async throws -> Int64?
+    func size(ofBlob digest: Digest, named: Int64?) async throws -> Int64?
 
     /// All tags, in the registry's order.
     ///

@@ -47,19 +47,18 @@ final class BelievedAbsence: HTTPHandler {
         return 200..<300 ~= answer.status && !answer.isWebPage || answer.status == 401 && !answer.challenges.isEmpty
     }
 
-    /// The next try gets another address; HEAD is no try, as a GET may be led elsewhere.
+    /// The next try gets another address.
     private func lost(_ response: HTTPResponse, _ request: HTTPRequest) -> RegistryError {
         var error = RegistryError(response, request.context)
-        (error.kind, error.isRetriedOnce) = (request.method == .HEAD ? .rejected : .unavailable, false)
+        (error.kind, error.isRetriedOnce) = (.unavailable, false)
         return error
     }
 
-    /// Not where something else is asked next all the same: a GET after a manifest's HEAD, the whole after a range, the tag in the
+    /// Not where something else is asked next all the same: a GET after a HEAD, the whole after a range, the tag in the
     /// place of the referrers interface.
     private func doubts(_ request: HTTPRequest) -> Bool {
         guard request.scope?.access == .pull else { return false }
         switch request.context.action {
-        case .checkBlob: return true
         case .listReferrers: return false
         case .readBlob: return request.headers["Range"].isEmpty
         default: return request.method == .GET

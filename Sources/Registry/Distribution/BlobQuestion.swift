@@ -23,29 +23,50 @@ struct BlobQuestion {
             // Of what is compressed on its way the length says nothing.
             length = head.hasIdentityCoding ? head.contentLength : nil
         } catch let error as RegistryError where error.isRefusalOfHEAD {
-            return try await firstByte { $0.status != 404 }
+            return try await get { $0.status != 404 }
         }
         guard length == 0, size > 0 else { return length.map { $0 == size } ?? true }
         do {
-            return try await firstByte { [200, 206].contains($0.status) && (Self.wholeSize($0) ?? size) == size }
+            return try await get { [200, 206].contains($0.status) && (Self.wholeSize($0) ?? size) == size }
         } catch let error as RegistryError where error.isRefusalToTell {
             return false
         }
     }
 
-    func size() async throws -> Int64? {
+    /// The blob's size, which is `named` by a manifest where no answer says more than that it is there.
+    func size(named: Int64?) async throws -> Int64? {
         do {
             let head = try await head()
-            if head.status == 404 { return nil }
-            if !head.isWebPage, head.hasIdentityCoding, let length = credible(head.contentLength) { return length }
-        } catch let error as RegistryError where error.isRefusalOfHEAD {}
-        return try await firstByte { response in
-            if response.status == 404 { return nil }
-            guard let size = credible(Self.wholeSize(response)) else {
-                throw context.error(.protocolViolation, "the answer does not tell the blob's size")
+            if head.status == 200, !head.isWebPage, head.hasIdentityCoding, let length = credible(head.contentLength) {
+                return length
             }
-            return size
+        } catch let error as RegistryError where error.isRefusalOfHEAD {}
+        // Proxies that fetch on demand know of a blob by HEAD only once they have it.
+        return try await sizeByReading(named)
+    }
+
+    private func sizeByReading(_ named: Int64?, isWhole: Bool = false) async throws -> Int64? {
+        do {
+            return try await get(isWhole: isWhole) { response in
+                guard response.status != 404 else { throw absence(isNamed: named != nil) }
+                let told = Self.wholeSize(response)
+                guard let size = told == nil ? named : credible(told) else {
+                    throw context.error(.protocolViolation, "the answer does not tell the blob's size")
+                }
+                return size
+            }
+        } catch let error as RegistryError where error.kind == .notFound {
+            return nil
+        } catch let error as RegistryError where !isWhole && error.isRefusalOfRange && !error.isWebPage {
+            return try await sizeByReading(named, isWhole: true)
         }
+    }
+
+    /// Registries lag behind themselves: a manifest can be there before its blobs.
+    private func absence(isNamed: Bool) -> RegistryError {
+        var error = context.error(.notFound, "", status: 404)
+        error.isRetriedOnce = isNamed && !context.budget.hasAlternative
+        return error
     }
 
     /// A length, unless it is that of nothing and the blob is not: some count the body that an answer to HEAD lacks.
@@ -59,10 +80,11 @@ struct BlobQuestion {
         return try await repository.client.fetch(request)
     }
 
-    private func firstByte<Result>(_ use: (HTTPResponse) throws -> Result) async throws -> Result {
+    /// Asks for the first byte, or for all, and reads nothing of it.
+    private func get<Result>(isWhole: Bool = false, _ use: (HTTPResponse) throws -> Result) async throws -> Result {
         let client = repository.client
         var request = repository.request(context.again(), .GET, "blobs/\(digest)")
-        request.headers = ["Range": "bytes=0-0"]
+        if !isWhole { request.headers = ["Range": "bytes=0-0"] }
         request.isStreamed = true
         request.accepted = [200, 206, 404, 416]
         return try await client.retry.run(request.context) {

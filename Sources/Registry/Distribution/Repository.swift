@@ -176,10 +176,13 @@ extension Repository {
 
     /// The size of a blob by its digest alone, in bytes.
     ///
-    /// OCI distribution-spec 1.1.1, end-2 with HEAD; where that is refused or says too little, a GET of one byte.
+    /// OCI distribution-spec 1.1.1, end-2 with HEAD; where that knows nothing, is refused or says too little, a GET of one
+    /// byte; where that is refused too, a GET whose body is not read.
     ///
     /// - Returns: `nil` when there is no such blob.
-    package func blobSize(_ digest: Digest) async throws -> Int64? { try await BlobQuestion(self, digest).size() }
+    package func blobSize(_ digest: Digest, named: Int64?) async throws -> Int64? {
+        try await BlobQuestion(self, digest).size(named: named)
+    }
 
     /// Asks a question whose refusal is no failure: `try await target.asking { try await $0.tags() }`.
     ///

@@ -21,29 +21,33 @@ struct PulledBlobs: Sendable {
 
     /// The size of a blob that the upstream has: that a manifest names it does not say that it still has it.
     ///
-    /// Where a manifest is here that names it the size is the manifest's: what a HEAD tells may be another one.
+    /// Where a manifest is here by which it is `named` the size is the manifest's: what a HEAD tells may be another one.
     ///
     /// - Returns: `nil` when there is none.
-    func size(_ digest: Digest, of repository: RepositoryReference, at upstream: any Upstream) async throws -> Int64? {
+    private func size(
+        _ digest: Digest,
+        named: Int64?,
+        of repository: RepositoryReference,
+        at upstream: any Upstream
+    ) async throws -> Int64? {
         do {
             let name = ImageReference(location: repository, digest: digest)
             let standIn = { @Sendable (error: UpstreamError) in
                 guard let others = upstream.standIn(after: error) else { return nil as Int64? }
-                return try await fetchSize(digest, at: others)
+                return try await fetchSize(digest, named, at: others)
             }
             let told = try await sizes.ask(name, at: repository.host, hasAskedOthers: true, standIn: standIn) {
-                try await fetchSize(digest, at: upstream)
+                try await fetchSize(digest, named, at: upstream)
             }
             if told.answer == nil, told.source == .memory { context.metrics.count(.rememberedAbsence) }
-            guard told.answer != nil else { return nil }
-            return try await context.cache.names.size(of: digest, in: repository) ?? told.answer
+            return told.answer.map { named ?? $0 }
         } catch {
             throw try context.failure(error)
         }
     }
 
-    private func fetchSize(_ digest: Digest, at upstream: any Upstream) async throws -> Int64? {
-        let size = try await upstream.size(ofBlob: digest)
+    private func fetchSize(_ digest: Digest, _ named: Int64?, at upstream: any Upstream) async throws -> Int64? {
+        let size = try await upstream.size(ofBlob: digest, named: named)
         guard let size, !(0...Manifest.maximumContentSize).contains(size) else { return size }
         throw UpstreamError(.unusable, "\(upstream.place): the blob is said to have \(size) bytes")
     }
@@ -61,8 +65,11 @@ struct PulledBlobs: Sendable {
             context.metrics.count(.rememberedAbsence)
             return nil
         }
-        var size = try await context.cache.names.size(of: digest, in: repository)
-        if size.map(isNeeded) != true { size = try await self.size(digest, of: repository, at: upstream) }
+        let named = try await context.cache.names.size(of: digest, in: repository)
+        var size = named
+        if size.map(isNeeded) != true {
+            size = try await self.size(digest, named: named, of: repository, at: upstream)
+        }
         if let size, !isNeeded(size) { return .known(size: size) }
         guard let size, let descriptor = Descriptor(mediaType: .octetStream, digest: digest, size: size) else {
             return nil

@@ -58,7 +58,7 @@ struct CachedSource: ImageSource {
         .known(try await cache.referrers.here(of: digest, in: location).map { ReferrerEntry(descriptor: $0) })
     }
 
-    func blobSize(_ digest: Digest) async throws -> Int64? {
+    func blobSize(_ digest: Digest, named _: Int64?) async throws -> Int64? {
         try cache.blobFile(digest)?.size
     }
 }

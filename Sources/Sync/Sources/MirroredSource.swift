@@ -88,8 +88,8 @@ struct MirroredSource: ImageSource {
         return try await host.referrers(of: digest)
     }
 
-    func blobSize(_ digest: Digest) async throws -> Int64? {
-        try await fromAnywhere { try await $0.blobSize(digest) }
+    func blobSize(_ digest: Digest, named: Int64?) async throws -> Int64? {
+        try await fromAnywhere { try await $0.blobSize(digest, named: named) }
     }
 
     func readBlob(

@@ -160,7 +160,9 @@ private struct SharedSource: ImageSource {
         try await manifests.refer(to: digest, of: location) { try await source.referrers(of: digest) }
     }
 
-    func blobSize(_ digest: Digest) async throws -> Int64? { try await source.blobSize(digest) }
+    func blobSize(_ digest: Digest, named: Int64?) async throws -> Int64? {
+        try await source.blobSize(digest, named: named)
+    }
 
     func readBlob(
         _ descriptor: Descriptor,

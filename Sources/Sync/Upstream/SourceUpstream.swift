@@ -38,8 +38,8 @@ struct SourceUpstream: Upstream {
         try await UpstreamError.mapping { try await questions.manifest(descriptor) }
     }
 
-    func size(ofBlob digest: Digest) async throws -> Int64? {
-        try await UpstreamError.mapping { try await questions.blobSize(digest) }
+    func size(ofBlob digest: Digest, named: Int64?) async throws -> Int64? {
+        try await UpstreamError.mapping { try await questions.blobSize(digest, named: named) }
     }
 
     func tags() async throws -> [TagName]? {

@@ -23,6 +23,8 @@ final class FakeUpstream: Upstream {
         var named: Descriptor?
         /// How many bytes more than it has HEAD tells of each blob.
         var exaggeration: Int64 = 0
+        /// Whether it says how large a blob is, and not only that it is there.
+        var tellsSizes = true
         /// Who stands in for it.
         var mirror: FakeUpstream?
         var requests: [String] = []
@@ -82,8 +84,12 @@ final class FakeUpstream: Upstream {
         return manifest
     }
 
-    func size(ofBlob digest: Digest) async throws -> Int64? {
+    func size(ofBlob digest: Digest, named: Int64?) async throws -> Int64? {
         let state = try await ask("HEAD \(digest)")
+        guard state.tellsSizes || state.blobs[digest] == nil else {
+            guard let named else { throw UpstreamError(.unusable, "nobody tells the size") }
+            return named
+        }
         return state.blobs[digest].map { Int64($0.readableBytes) + state.exaggeration }
     }
 

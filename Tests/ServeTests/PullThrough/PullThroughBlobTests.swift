@@ -50,6 +50,17 @@ struct PullThroughBlobTests {
         }
     }
 
+    @Test("Where the upstream says no more than that a blob is there, its size is the one that a manifest names")
+    func untoldSize() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            fixture.upstream.change { $0.tellsSizes = false }
+            _ = try await fixture.manifest("1")
+            let found = try await fixture.content.blob(digest, of: fixture.repository, isHead: true)
+            #expect(found?.size == Int64(Self.size))
+        }
+    }
+
     @Test("Clients read what has come while the rest has not, and the end only when it is right")
     func streaming() async throws {
         try await PullThroughFixture.with { fixture in

@@ -60,7 +60,7 @@ struct ImageSourceTests {
         struct Enough: Error {}
         try await kind.with(contents) { source, _ in
             for part in contents.image.blobs + contents.other.blobs {
-                #expect(try await source.blobSize(part.descriptor.digest) == part.descriptor.size)
+                #expect(try await source.blobSize(part.descriptor.digest, named: nil) == part.descriptor.size)
                 for offset in [0, 1, part.descriptor.size / 2, part.descriptor.size - 1, part.descriptor.size] {
                     var bytes = ByteBuffer()
                     try await source.readBlob(part.descriptor, from: offset) { bytes.writeImmutableBuffer($0) }
@@ -72,7 +72,7 @@ struct ImageSourceTests {
                 }
             }
             let unknown = Digest.of(ByteBuffer(string: "nothing"), algorithm: .sha256)
-            #expect(try await source.blobSize(unknown) == nil)
+            #expect(try await source.blobSize(unknown, named: nil) == nil)
         }
     }
 

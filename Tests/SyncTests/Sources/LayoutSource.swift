@@ -105,5 +105,7 @@ struct LayoutSource: ImageSource {
         return .known(found.map { ReferrerEntry(descriptor: $0) })
     }
 
-    func blobSize(_ digest: Digest) async throws -> Int64? { bytes(file(digest)).map { Int64($0.readableBytes) } }
+    func blobSize(_ digest: Digest, named _: Int64?) async throws -> Int64? {
+        bytes(file(digest)).map { Int64($0.readableBytes) }
+    }
 }
