@@ -123,6 +123,29 @@ struct OddListTests {
         }
     }
 
+    @Test("What is no list of referrers is asked for once more, and where it stays so only once from then on")
+    func doubtsOtherAnswers() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.options.referrersAPI = true
+            registry.load(image, repository: "library/app", tag: "v1")
+            try await withClient { client async throws in
+                let source = client.pull(registry)
+                registry.script(RequestMatch("GET", "/referrers/"), .html)
+                #expect(try await source.listedReferrers(of: image.digest) == [])
+                #expect(registry.requests.count == 2)
+                registry.script(RequestMatch("GET", "/referrers/", times: nil), .html)
+                for count in [4, 5, 6] {
+                    guard case .unknown(let error as RegistryError) = try await source.referrers(of: image.digest)
+                    else {
+                        return #expect(Bool(false), "a page is taken for a list")
+                    }
+                    #expect(error.isWebPage && error.isNoList)
+                    #expect(registry.requests.count == count)
+                }
+            }
+        }
+    }
+
     @Test(
         "An object that is about something else is no list of tags, not even an empty one",
         arguments: [#"{"a":[1]}"#, #"{"status":"ok"}"#, #"{"errors":[]}"#, "[]"]

@@ -38,11 +38,14 @@ struct OddReferrerListTests: ReferrerMirroring {
     @Test("An entry's size and type and the list's version may be wrong, and its type general")
     func entries() async throws {
         let size = artifact.top.size
+        let typed = "\"mediaType\":\"\(MediaType.ociIndex)\","
         let oddities: [Action] = [
             edited { $0.replacing("\"size\":\(size)", with: "\"size\":\(size + 26)") },
             edited { $0.replacing("image.manifest.v1+json", with: "image.index.v1+json") },
             edited { $0.replacing("\"schemaVersion\":2,", with: "") },
-            .header("Content-Type", "application/json"),
+            .header("Content-Type", "application/json"), .header("Content-Type", nil),
+            .all([.header("Content-Type", nil), edited { $0.replacing(typed, with: "") }]),
+            .all([.header("Content-Type", "text/plain"), edited { $0.replacing(typed, with: "") }]),
         ]
         for oddity in oddities {
             try await between(interfaceAt: true, true) { source, target in

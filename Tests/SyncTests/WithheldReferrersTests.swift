@@ -11,10 +11,11 @@ struct WithheldReferrersTests: ReferrerMirroring {
     private let image = SampleImage.image()
     private var artifact: SampleImage { SampleImage.artifact(of: image.top) }
 
-    /// Some answer as if they knew no such question where there is nothing: of that nothing is told.
+    /// Nothing is told of who answers as if he knew no such question, as some do where there is nothing, nor of a page that is
+    /// shown once.
     private static let refusals: [(Action, isTold: Bool)] = [
         (.status(404), false), (.status(405), false), (.status(400), false), (.status(403), true), (.status(406), true),
-        (.html, true), (.error(404, "MANIFEST_UNKNOWN"), true),
+        (.html, false), (.error(404, "MANIFEST_UNKNOWN"), true),
     ]
 
     @Test(
@@ -73,6 +74,52 @@ struct WithheldReferrersTests: ReferrerMirroring {
                 source.forgetRequests()
                 #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate])
                 #expect(source.count(pathContains: "/referrers/") <= 1)
+            }
+        }
+    }
+
+    @Test(
+        "A source that answers with something else when it is asked what refers to an image is told of, and asked again",
+        arguments: [.html, .reply(.json(200, "{}")), .reply(.json(200, #"{"errors":[]}"#)), .status(200)] as [Action]
+    )
+    func noList(answer: Action) async throws {
+        let index = SampleImage.multiPlatform()
+        let signature = SampleImage.artifact(of: index.top)
+        try await between(interfaceAt: true, true) { source, target in
+            source.load(index, repository: repository, tag: "v1")
+            source.load(signature, repository: repository)
+            source.script(RequestMatch("GET", "/referrers/", times: nil), answer)
+            try await MirrorRun.with { mirror async throws in
+                let entry = entry(source, target)
+                #expect(try await mirror.foresee(entry).rows[0].warnings.count { $0.contains("until it is told") } == 1)
+                for status in [SyncReport.Status.synced, .upToDate, .upToDate, .upToDate] {
+                    let row = try #require(try await mirror.run(entry).rows.first)
+                    #expect(row.status == status)
+                    #expect(row.warnings.count { $0.contains("until it is told") } == 1, "\(row.warnings)")
+                }
+                #expect(try await mirror.run(entry).rows[0].warnings.isEmpty)
+                source.removeScript()
+                for _ in 0..<20 where !target.store.holds(signature, repository: mirrored) {
+                    _ = try await mirror.run(entry)
+                }
+                #expect(target.store.holds(signature, repository: mirrored))
+            }
+        }
+    }
+
+    @Test("Of a source that shows a page for what it does not know its lists under tags are the whole")
+    func pageBesideTags() async throws {
+        try await between(interfaceAt: false, true) { source, target in
+            source.load(image, repository: repository, tag: "v1")
+            source.load(artifact, repository: repository)
+            try list([artifact], of: image.digest, at: source)
+            source.script(RequestMatch("GET", "/referrers/", times: nil), .html)
+            try await MirrorRun.with { mirror async throws in
+                let entry = entry(source, target)
+                let row = try #require(try await mirror.run(entry).rows.first)
+                #expect(row.referrers == 1 && row.warnings.isEmpty, "\(row.warnings)")
+                source.forgetRequests()
+                for _ in 0..<6 { #expect(try await mirror.run(entry).rows.map(\.status) == [.upToDate]) }
             }
         }
     }

@@ -1,5 +1,6 @@
 import NIOHTTP1
 import OCI
+import Synchronization
 
 /// The pages of one listing of referrers, by the registry's own interface.
 struct ReferrerPages {
@@ -51,28 +52,41 @@ struct ReferrerPages {
     /// - Returns: `nil` when the registry knows no such question; what it, or who stands before it, says otherwise tells nothing
     ///   of what there is.
     private func page(_ request: HTTPRequest) async throws -> Knowledge<(HTTPResponse, [ReferrerEntry])?> {
+        let client = repository.client
         do {
-            let response = try await repository.client.fetch(request)
-            if response.status == 200 {
-                guard let entries = try entries(response) else {
-                    return .unknown(context.error(.protocolViolation, "the answer is no list of referrers"))
+            return try await client.retry.run(context) {
+                let response = try await client.attempt(request)
+                guard response.status == 200 else {
+                    // Who names the repository or the manifest has understood the question.
+                    let refusal = RegistryError(response, context)
+                    return [.nameUnknown, .manifestUnknown].contains(refusal.code) ? .unknown(refusal) : .known(nil)
                 }
+                guard let entries = try entries(response) else { throw noList(response) }
+                client.hasNoLists.store(false, ordering: .relaxed)
                 return .known((response, entries))
             }
-            // Who names the repository or the manifest has understood the question.
-            let refusal = RegistryError(response, context)
-            return [.nameUnknown, .manifestUnknown].contains(refusal.code) ? .unknown(refusal) : .known(nil)
         } catch let error as RegistryError where error.isLackOfReferrers {
+            return .unknown(error)
+        } catch let error as RegistryError where error.isNoList {
+            client.hasNoLists.store(true, ordering: .relaxed)
             return .unknown(error)
         }
     }
 
-    /// - Returns: `nil` for another document than such a list. One with a type that says nothing is one by what it says itself.
+    /// Some answer so for a moment; others have a page for whatever they do not know.
+    private func noList(_ response: HTTPResponse) -> RegistryError {
+        var error = context.notUnderstood(response, "the answer is no list of referrers")
+        error.isRetriedOnce = !repository.client.hasNoLists.load(ordering: .relaxed)
+        return error
+    }
+
+    /// - Returns: `nil` for another document than such a list. One without a type, or with one that says nothing, is one by what
+    ///   it says itself.
     private func entries(_ response: HTTPResponse) throws(RegistryError) -> [ReferrerEntry]? {
         let type = response.header("Content-Type").flatMap { try? MediaType($0) }
         guard type == .ociIndex else {
-            guard type?.isGeneral == true, !response.isCut, let root = try? JSONValue(parsing: response.bytes),
-                root["mediaType"]?.string == MediaType.ociIndex.description
+            guard type?.isGeneral != false, !response.isCut, let root = try? JSONValue(parsing: response.bytes),
+                Self.isList(root)
             else { return nil }
             return try? ImageIndex(referrers: root).entries.map(ReferrerEntry.init)
         }
@@ -82,5 +96,10 @@ struct ReferrerPages {
         } catch {
             throw context.error(.protocolViolation, error.reason, cause: error)
         }
+    }
+
+    private static func isList(_ root: JSONValue) -> Bool {
+        guard let type = root["mediaType"]?.string else { return root["manifests"] != nil }
+        return type == MediaType.ociIndex.description
     }
 }

@@ -257,6 +257,9 @@ extension RegistryError {
     /// The registry, or who stands before it, knows no such question as what refers to something.
     var isLackOfReferrers: Bool { leadsToNobody || hasStatus(in: 300..<500) && isLasting }
 
+    /// What is answered is neither a list nor a refusal: somebody else's page, perhaps for a time.
+    package var isNoList: Bool { action == .listReferrers && kind == .protocolViolation && status == 200 }
+
     /// A question that is not known may be led to where nobody is; a token service that is gone says nothing of it.
     private var leadsToNobody: Bool {
         guard other != nil, action != .getToken, case .connection(let connection) = kind else { return false }

@@ -20,6 +20,8 @@ final class HostClient: Sendable {
     let refusedSize = Atomic(Int64.max)
     /// Whether the host has said by GET too that something is not there of which HEAD knew nothing.
     let trustsHEAD = Atomic(false)
+    /// Whether the host has answered twice with something else when it was asked what refers to a manifest.
+    let hasNoLists = Atomic(false)
     /// Whether the host's HEAD names of an index the index.
     let headWord: HeadWord
     private let gate: HostGate

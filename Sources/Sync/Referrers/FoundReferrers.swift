@@ -28,6 +28,8 @@ struct FoundReferrers: Sendable {
     let hasList: Bool
     /// Why a source that lists what refers to others does not tell it of this one.
     let withheld: String?
+    /// What the source has answered instead of a list, and of a refusal, where it has none under a tag either.
+    var unheard: String?
     /// Whether it may have more to tell another time.
     let isUntold: Bool
 
@@ -60,6 +62,7 @@ struct FoundReferrers: Sendable {
             "\(source.place) lists what refers to its images, but now not what refers to \(subject), which is left out "
                 + "until it does: \($0)"
         }
-        return missing + missingTags + refusedTags + unread + [withheld].compactMap(\.self)
+        let unheard = unheard.map { "what refers to it is left out until it is told: \($0)" }
+        return missing + missingTags + refusedTags + unread + [withheld, unheard].compactMap(\.self)
     }
 }

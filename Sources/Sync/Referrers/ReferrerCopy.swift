@@ -50,7 +50,7 @@ struct ReferrerCopy: Sendable {
             if !copy.source.isCache { try await note(found) }
             for found in found {
                 outcome.count += found.referrers.count
-                isUntold = isUntold || found.isUntold
+                isUntold = isUntold || found.isUntold || found.unheard != nil
                 let sent = try await send(found)
                 outcome.warnings += sent.warnings
                 outcome.hasWritten = outcome.hasWritten || sent.hasWritten

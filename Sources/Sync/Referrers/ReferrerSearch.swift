@@ -50,8 +50,15 @@ struct ReferrerSearch: Sendable {
         _ body: ([FoundReferrers]) async throws -> Void
     ) async throws -> Digest? {
         var (level, seen, count) = (subjects, Set(subjects), 0)
+        var isSettled = false
         for _ in 0..<Self.maximumDepth where !level.isEmpty {
-            let found = try await referrers(of: level)
+            var found = try await referrers(of: level)
+            // Who keeps lists under tags may have a page for whatever it does not know; of others it is said once.
+            isSettled = isSettled || found.contains(where: \.hasList)
+            for index in found.indices where found[index].unheard != nil {
+                if isSettled { found[index].unheard = nil }
+                isSettled = true
+            }
             count += found.reduce(0) { $0 + $1.referrers.count }
             guard count <= Self.maximumCount else { throw CopyError(.tooManyReferrers) }
             try await body(found)
@@ -103,6 +110,7 @@ struct ReferrerSearch: Sendable {
                 unread: unread,
                 hasList: listed.isWhole,
                 withheld: listed.withheld,
+                unheard: listed.unheard,
                 isUntold: listed.isUntold
             )
         }
@@ -115,6 +123,7 @@ struct ReferrerSearch: Sendable {
         var isWhole = false
         var refused: [TagName] = []
         var withheld: String?
+        var unheard: String?
         var isUntold = false
     }
 
@@ -124,7 +133,7 @@ struct ReferrerSearch: Sendable {
         switch answer {
         case .listed(let entries): (listed.all, listed.isWhole) = (entries.map(\.descriptor), true)
         case .lacking: lacks = true
-        case .untold: break
+        case .untold(let error): if (error as? RegistryError)?.isNoList == true { listed.unheard = "\(error)" }
         case .passedOver: listed.isUntold = true
         case .withheld(let error): (listed.isUntold, listed.withheld) = (true, "\(error)")
         }
