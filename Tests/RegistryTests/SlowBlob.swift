@@ -21,6 +21,7 @@ struct SlowBlob: Sendable {
     static func with(
         maxConnections: Int? = nil,
         hasRoom: Bool = true,
+        retry: RetryPolicy = RetryPolicy(),
         pauseClock: any Clock<Duration> = TestClock(),
         _ body: (SlowBlob) async throws -> Void
     ) async throws {
@@ -30,7 +31,7 @@ struct SlowBlob: Sendable {
                 registry.store.putBlob(.bytes(source), descriptor.digest, in: try RepositoryName(name))
             }
             let settings = [registry.host: HostSettings(plainHTTP: true, maxConnections: maxConnections)]
-            try await withClient(hosts: settings, clock: pauseClock, timeoutClock: clock) { client in
+            try await withClient(hosts: settings, retry: retry, clock: pauseClock, timeoutClock: clock) { client in
                 try await body(
                     SlowBlob(
                         registry: registry,
@@ -42,6 +43,15 @@ struct SlowBlob: Sendable {
                 )
             }
         }
+    }
+
+    /// What is asked of a part that ends before the blob does, or begins in its middle.
+    static func isWindow(_ request: RecordedRequest) -> Bool {
+        request.headers["range"].map { !$0.hasSuffix("-") } ?? false
+    }
+
+    static func isWindowOfOther(_ request: RecordedRequest) -> Bool {
+        isWindow(request) && request.path.contains("/other/")
     }
 
     static func range(_ header: String) throws -> Range<Int> {
@@ -123,6 +133,8 @@ final class MemoryScratch: ScratchSpace {
     struct Failure: Error {}
 
     let fault = Mutex(Fault.none)
+    /// How many bytes have come.
+    let written = Watched(0)
     private let hasRoom: Bool
     private let files = Mutex<[Weak]>([])
     private let asked = Mutex(0)
@@ -142,7 +154,7 @@ final class MemoryScratch: ScratchSpace {
     func file(size: Int64) -> (any ScratchFile)? {
         asked.withLock { $0 += 1 }
         guard hasRoom else { return nil }
-        let file = File(fault.withLock { $0 })
+        let file = File(fault.withLock { $0 }, written)
         files.withLock { $0.append(Weak(file: file)) }
         return file
     }
@@ -150,15 +162,18 @@ final class MemoryScratch: ScratchSpace {
     final class File: ScratchFile {
         private let content = Mutex(ByteBuffer())
         private let fault: Fault
+        private let written: Watched<Int>
 
-        init(_ fault: Fault) {
+        init(_ fault: Fault, _ written: Watched<Int>) {
             self.fault = fault
+            self.written = written
         }
 
         func write(_ bytes: ByteBuffer, at offset: Int64) throws {
             if fault == .writing { throw Failure() }
             _ = content.withLock { $0.setBuffer(bytes, at: Int(offset)) }
             content.withLock { $0.moveWriterIndex(to: Int(offset) + bytes.readableBytes) }
+            written.update { $0 += bytes.readableBytes }
         }
 
         func bytes(at offset: Int64, atMost count: Int) throws -> ByteBuffer {

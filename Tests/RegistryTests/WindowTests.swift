@@ -8,15 +8,6 @@ import Testing
 /// One blob over several connections.
 @Suite(.timeLimit(.minutes(10)))
 struct WindowTests {
-    /// What is asked of a part that ends before the blob does, or begins in its middle.
-    private static func isWindow(_ request: RecordedRequest) -> Bool {
-        request.headers["range"].map { !$0.hasSuffix("-") } ?? false
-    }
-
-    private static func isWindowOfOther(_ request: RecordedRequest) -> Bool {
-        isWindow(request) && request.path.contains("/other/")
-    }
-
     private static func otherRange(_ text: String, _ other: String) -> Action {
         .edit { $0.headers["Content-Range"] = $0.headers["Content-Range"]?.replacing(text, with: other) }
     }
@@ -25,7 +16,7 @@ struct WindowTests {
     func spreads() async throws {
         try await SlowBlob.with { slow in
             try await slow.read()
-            let windows = slow.registry.requests.filter(Self.isWindow)
+            let windows = slow.registry.requests.filter(SlowBlob.isWindow)
             #expect(windows.count > 8)
             #expect(slow.registry.requests.count <= 1 + SlowBlob.source.count / (4 << 20))
             #expect(Set(windows.map(\.connection)).count > 1)
@@ -68,14 +59,14 @@ struct WindowTests {
     )
     func odd(answer: Action) async throws {
         try await SlowBlob.with { slow in
-            slow.registry.script(RequestMatch("GET", .blobs, times: nil, where: Self.isWindow), answer)
+            slow.registry.script(RequestMatch("GET", .blobs, times: nil, where: SlowBlob.isWindow), answer)
             try await slow.read()
             #expect(slow.scratch.alive == 0)
-            let count = slow.registry.requests.count(where: Self.isWindow)
+            let count = slow.registry.requests.count(where: SlowBlob.isWindow)
             #expect((1...9).contains(count))
             slow.registry.removeScript()
             try await slow.readOther()
-            #expect(!slow.registry.requests.contains(where: Self.isWindowOfOther))
+            #expect(!slow.registry.requests.contains(where: SlowBlob.isWindowOfOther))
         }
     }
 
@@ -85,9 +76,9 @@ struct WindowTests {
     )
     func breaks(fault: Action) async throws {
         try await SlowBlob.with { slow in
-            slow.registry.script(RequestMatch("GET", .blobs, times: 1, after: 1, where: Self.isWindow), fault)
+            slow.registry.script(RequestMatch("GET", .blobs, times: 1, after: 1, where: SlowBlob.isWindow), fault)
             try await slow.read()
-            #expect(slow.registry.requests.count(where: Self.isWindow) > 8)
+            #expect(slow.registry.requests.count(where: SlowBlob.isWindow) > 8)
             #expect(slow.registry.requests.count <= 2 + SlowBlob.source.count / (4 << 20))
         }
     }
@@ -96,7 +87,7 @@ struct WindowTests {
     func allBreak() async throws {
         try await SlowBlob.with { slow in
             slow.registry.script(
-                RequestMatch("GET", .blobs, times: 12, where: Self.isWindow),
+                RequestMatch("GET", .blobs, times: 12, where: SlowBlob.isWindow),
                 .close(afterBytes: 1 << 20)
             )
             try await slow.read()
@@ -106,61 +97,21 @@ struct WindowTests {
     @Test("Windows that bring no more are given up, and the host's other blobs come over one connection")
     func useless() async throws {
         try await SlowBlob.with { slow in
-            let narrow = Valve()
-            slow.registry.script(RequestMatch("GET", .blobs, times: nil, where: Self.isWindow), .trickle(narrow))
+            let narrow = Valve(bytes: 1000)
+            slow.registry.script(RequestMatch("GET", .blobs, times: nil, where: SlowBlob.isWindow), .trickle(narrow))
             try await slow.read {
                 try await narrow.waitForStalls(7)
                 try await slow.clock.waitForNoSleeper()
                 slow.clock.advance(by: .seconds(60))
                 narrow.open()
             }
-            let count = slow.registry.requests.count(where: Self.isWindow)
+            let count = slow.registry.requests.count(where: SlowBlob.isWindow)
             // Another may be opened for the first connection and for each of the first two windows that end, before the
             // third shows that they bring no more.
             #expect((7...10).contains(count))
             slow.registry.removeScript()
             try await slow.readOther()
-            #expect(!slow.registry.requests.contains(where: Self.isWindowOfOther))
-        }
-    }
-
-    @Test("A host that lets windows wait until its first answer is out is asked for blobs by one connection each")
-    func queues() async throws {
-        try await SlowBlob.with { slow in
-            let queue = Valve()
-            slow.registry.script(RequestMatch("GET", .blobs, times: nil, where: Self.isWindow), .trickle(queue))
-            try await slow.read {
-                try await queue.waitForStalls(7)
-                slow.clock.advance(by: .seconds(5))
-            }
-            let count = slow.registry.requests.count(where: Self.isWindow)
-            #expect((7...8).contains(count))
-            #expect(slow.scratch.alive == 0)
-            slow.registry.removeScript()
-            try await slow.readOther()
-            #expect(!slow.registry.requests.contains(where: Self.isWindowOfOther))
-        }
-    }
-
-    @Test("A window that brings nothing any more does not hold the others up", arguments: [1000, 3 << 20])
-    func dies(after count: Int) async throws {
-        try await SlowBlob.with { slow in
-            let dead = Valve(bytes: count)
-            slow.registry.script(RequestMatch("GET", .blobs, times: 1, where: Self.isWindow), .trickle(dead))
-            let isOver = Watched(false)
-            async let reads: Void = {
-                defer { isOver.update { $0 = true } }
-                try await slow.read()
-            }()
-            try await dead.waitForStalls()
-            // Nothing that is healthy waits for less than a minute.
-            while !isOver.value {
-                let left = slow.clock.nextDeadline.map { slow.clock.now.duration(to: $0) } ?? .zero
-                if (.zero...Duration.seconds(4)).contains(left) { slow.clock.advance(by: left) }
-                await Task.yield()
-            }
-            try await reads
-            #expect(dead.isNarrow)
+            #expect(!slow.registry.requests.contains(where: SlowBlob.isWindowOfOther))
         }
     }
 
@@ -168,19 +119,19 @@ struct WindowTests {
     func pauses() async throws {
         try await SlowBlob.with(pauseClock: ManualClock()) { slow in
             slow.registry.script(
-                RequestMatch("GET", .blobs, times: 1, where: Self.isWindow),
+                RequestMatch("GET", .blobs, times: 1, where: SlowBlob.isWindow),
                 .trickle(Valve(bytes: 1 << 20))
             )
             slow.registry.script(
-                RequestMatch("GET", .blobs, times: nil, where: Self.isWindow),
+                RequestMatch("GET", .blobs, times: nil, where: SlowBlob.isWindow),
                 .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "30"])
             )
             try await slow.read {
                 while !slow.repository.isHeldBack { await Task.yield() }
                 for _ in 0..<100 { await Task.yield() }
             }
-            #expect(slow.registry.requests.count { !Self.isWindow($0) } == 1)
-            #expect(slow.registry.requests.allSatisfy { Self.isWindow($0) || $0.headers["range"] == nil })
+            #expect(slow.registry.requests.count { !SlowBlob.isWindow($0) } == 1)
+            #expect(slow.registry.requests.allSatisfy { SlowBlob.isWindow($0) || $0.headers["range"] == nil })
         }
     }
 
@@ -190,7 +141,7 @@ struct WindowTests {
         try await SlowBlob.with(maxConnections: 2) { slow in
             slow.registry.store.putBlob(.bytes(other), other.descriptor.digest, in: "library/app")
             let narrow = Valve()
-            slow.registry.script(RequestMatch("GET", .blobs, times: 1, where: Self.isWindow), .trickle(narrow))
+            slow.registry.script(RequestMatch("GET", .blobs, times: 1, where: SlowBlob.isWindow), .trickle(narrow))
             try await slow.read {
                 try await narrow.waitForStalls()
                 async let bytes = slow.repository.bytes(of: other.descriptor)
@@ -201,7 +152,7 @@ struct WindowTests {
                 #expect(try await bytes == other.buffer)
             }
             #expect(slow.registry.requests[2].path.hasSuffix("\(other.descriptor.digest)"))
-            #expect(slow.registry.requests.count(where: Self.isWindow) > 4)
+            #expect(slow.registry.requests.count(where: SlowBlob.isWindow) > 4)
         }
     }
 
@@ -209,7 +160,7 @@ struct WindowTests {
     func cancelled() async throws {
         try await SlowBlob.with { slow in
             let narrow = Valve(bytes: 1000)
-            slow.registry.script(RequestMatch("GET", .blobs, times: nil, where: Self.isWindow), .trickle(narrow))
+            slow.registry.script(RequestMatch("GET", .blobs, times: nil, where: SlowBlob.isWindow), .trickle(narrow))
             await #expect(throws: CancellationError.self) {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await slow.read() }

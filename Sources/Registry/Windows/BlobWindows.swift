@@ -24,8 +24,8 @@ struct BlobWindows {
     private var held = Duration.zero
     /// The window that is being delivered, and since when.
     private var current: (window: BlobWindow, since: Duration)?
-    /// Ahead of the front, in order, since when each is asked for, and whether the plan knows how it has ended.
-    private var open: [(window: BlobWindow, since: Duration, isSettled: Bool)] = []
+    /// Ahead of the front, in order, and whether the plan knows how each has ended.
+    private var open: [(window: BlobWindow, isSettled: Bool)] = []
 
     private var now: Duration { client.transport.timer.now() }
 
@@ -70,7 +70,8 @@ struct BlobWindows {
         while let window = reached(by: front) {
             let progress = window.progress
             if progress.position > front { return true }
-            if progress.end == nil { try await waitForBytes() }
+            // Some hosts let every other request wait until the front's own connection is done: so it ends by itself.
+            if progress.end == nil { try await bell.wait() }
             settle()
         }
         return false
@@ -84,31 +85,16 @@ struct BlobWindows {
     }
 
     private mutating func abandonAll() {
-        for (window, _, _) in open { window.abandon() }
+        for (window, _) in open { window.abandon() }
         settle()
         open.removeAll()
-    }
-
-    /// Waits for news of the windows; of those that have brought nothing for too long nothing more is wanted: some hosts let
-    /// every other request wait until the front's own connection is done.
-    private func waitForBytes() async throws {
-        let left = (open.first?.since ?? now) + WindowPlan.patience - now
-        do {
-            try await client.transport.timer.limit(left) { [bell] in try await bell.wait() }
-        } catch is Timer.Expired {
-            for (window, since, _) in open where window.isSilent && self.now - since >= WindowPlan.patience {
-                window.end(.silent)
-                window.abandon()
-            }
-        }
     }
 
     /// What comes next of a window, waiting for it.
     ///
     /// - Returns: `nil` at its end, or where no more of it is coming.
     mutating func next(of window: BlobWindow, at front: Int64, in scope: inout Scope) async throws -> ByteBuffer? {
-        let start = now
-        if current?.window !== window { current = (window, start) }
+        if current?.window !== window { current = (window, now) }
         while front < window.range.upperBound {
             let progress = window.progress
             if progress.position > front {
@@ -117,21 +103,23 @@ struct BlobWindows {
                 return bytes
             }
             guard progress.end == nil else { return nil }
-            try await waitForMore(of: window, at: front, since: start)
+            try await waitForMore(of: window, at: front)
             step(front, in: &scope)
         }
         return nil
     }
 
-    /// Waits for news of a window that is being delivered, and ends it where it brings so little, or for so long nothing, that
-    /// the front had better go on by itself: one that brings nothing any more has no news.
-    private func waitForMore(of window: BlobWindow, at front: Int64, since start: Duration) async throws {
-        let crawl = plan?.patience(with: front - window.range.lowerBound).map { (current?.since ?? start) + $0 }
-        let end = min(start + WindowPlan.patience, crawl ?? start + WindowPlan.patience)
+    /// Waits for news of a window that is being delivered, and ends it where it brings so little, or has for so long brought
+    /// nothing, that the front had better go on by itself: one that brings nothing any more has no news.
+    private func waitForMore(of window: BlobWindow, at front: Int64) async throws {
+        let stall = window.progress.moved + WindowPlan.patience
+        let crawl = plan?.patience(with: front - window.range.lowerBound).map { (current?.since ?? now) + $0 }
+        let end = crawl.map { min($0, stall) } ?? stall
         do {
             try await client.transport.timer.limit(end - now) { [bell] in try await bell.wait() }
-        } catch is Timer.Expired {}
-        if now >= end { window.end(.broken) }
+        } catch is Timer.Expired {
+            window.breakOff()
+        }
     }
 
     /// The front goes on behind a window, or where it breaks off.
@@ -151,10 +139,10 @@ struct BlobWindows {
                 place.leave()
                 return end(.noRoom)
             }
-            let window = BlobWindow(range, file, bell)
+            let window = BlobWindow(range, file, bell, client.transport.timer)
             fetch(window, place, in: &scope)
             let (now, received) = (now, tally.received)
-            open.append((window, now, false))
+            open.append((window, false))
             plan?.began(range, received: received, at: now)
         }
     }

@@ -24,17 +24,19 @@ struct WindowRequest: Sendable {
 
     func run(_ window: BlobWindow) async {
         do {
-            do {
-                try await attempt(window)
-            } catch let error as RegistryError where error.isBeforeAnswer {
-                try await attempt(window)
+            try await window.whileWanted {
+                do {
+                    try await attempt(window)
+                } catch let error as RegistryError where error.isBeforeAnswer {
+                    try await attempt(window)
+                }
             }
         } catch is OtherAnswer {
             window.end(.refused)
         } catch let error as RegistryError where error.wantsFewer || error.isRefusalOfRange {
             window.end(.refused)
         } catch {
-            window.end(window.isSilent ? .silent : .broken)
+            window.breakOff()
         }
     }
 
@@ -63,9 +65,9 @@ struct WindowRequest: Sendable {
         var body = body
         var pace = TransferPace(timer: client.transport.timer)
         while let piece = try await body.next(&pace, at: window.progress.position) {
-            let progress = window.progress
-            guard !progress.isAbandoned else { throw CancellationError() }
-            guard Int64(piece.readableBytes) <= window.range.upperBound - progress.position else { throw OtherAnswer() }
+            guard Int64(piece.readableBytes) <= window.range.upperBound - window.progress.position else {
+                throw OtherAnswer()
+            }
             tally.add(piece.readableBytes)
             try window.append(piece)
         }
