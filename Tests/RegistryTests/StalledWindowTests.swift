@@ -69,6 +69,23 @@ struct StalledWindowTests {
         }
     }
 
+    @Test("Windows that bring less than the front's own connection do not take its place")
+    func crawl() async throws {
+        try await SlowBlob.with(retry: Self.patient) { slow in
+            let narrow = Valve(bytes: 64 << 10)
+            slow.registry.script(RequestMatch("GET", .blobs, times: nil, where: SlowBlob.isWindow), .trickle(narrow))
+            try await slow.read {
+                try await slow.scratch.written.wait { $0 >= 7 * 64 << 10 }
+                slow.clock.advance(by: .seconds(3))
+            }
+            #expect(slow.registry.requests.count { !SlowBlob.isWindow($0) } == 1)
+            #expect(narrow.isNarrow)
+            slow.registry.removeScript()
+            try await slow.readOther()
+            #expect(!slow.registry.requests.contains(where: SlowBlob.isWindowOfOther))
+        }
+    }
+
     @Test("A host that lets windows wait until its first answer is out is asked for blobs by one connection each")
     func queues() async throws {
         try await SlowBlob.with { slow in

@@ -139,6 +139,20 @@ struct WindowPlanTests {
     }
 
     @Test(
+        "Windows take the front's place where one more of them would bring more than the front's own connection",
+        arguments: [
+            // How many windows have brought what in two seconds, where one brings 6 MB/s.
+            (7, 12_000_000, false), (7, 14_000_000, true), (1, 7_000_000, false), (1, 8_000_000, true),
+        ] as [(Int, Int64, Bool)]
+    )
+    func gains(count: Int, brought: Int64, isGain: Bool) throws {
+        var plan = plan(200, 6)
+        let first = try #require(plan.next(front: 6_000_000, count: 0))
+        plan.began(first, received: 6_000_000, at: .seconds(6))
+        #expect(plan.isGain(brought, by: count, at: .seconds(8)) == isGain)
+    }
+
+    @Test(
         "What ends the windows of a blob, and whether the host's other blobs are spared the trial",
         arguments: [
             ([.refused], .refused), ([.broken, .broken, .broken], .broken), ([.broken, .broken], nil),

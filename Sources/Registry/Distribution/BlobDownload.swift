@@ -197,9 +197,9 @@ struct BlobDownload {
             position += Int64(piece.readableBytes)
             piece.moveReaderIndex(forwardBy: known)
             if let start = windows?.start, position >= start, start < part.upperBound,
-                try await windows?.takesOver(at: start) == true
+                let place = try await windows?.takeOver(in: offset..<position)
             {
-                piece.moveWriterIndex(to: piece.writerIndex - Int(position - start))
+                piece.moveWriterIndex(to: piece.writerIndex - Int(position - place))
                 return try await hand(piece, &scope, deliver)
             }
             guard piece.readableBytes > 0 else { continue }

@@ -11,7 +11,7 @@ final class BlobWindow: Sendable {
         case whole
         /// What has come until then is good.
         case broken
-        /// Nothing has come, for as long as anybody waits or before it ended.
+        /// Nothing has come for as long as anybody waits, before it ended, or before the front's own connection had brought it too.
         case silent
         /// By the host: it does not do this, or wants fewer requests.
         case refused

@@ -59,22 +59,43 @@ struct BlobWindows {
         step(front, in: &scope)
     }
 
-    /// The window that begins at the front.
-    func reached(by front: Int64) -> BlobWindow? { start == front ? open.first?.window : nil }
-
-    /// Whether the window that the front's own connection has come to brings something, waiting for its first bytes.
-    ///
-    /// Until then that connection is kept: of a window that brings nothing it brings the bytes too.
-    mutating func takesOver(at front: Int64) async throws -> Bool {
-        if isHeldBehind { abandonAll() }
-        while let window = reached(by: front) {
-            let progress = window.progress
-            if progress.position > front { return true }
-            // Some hosts let every other request wait until the front's own connection is done: so it ends by itself.
-            if progress.end == nil { try await bell.wait() }
-            settle()
+    /// The window that the front is in, if it brings what comes next.
+    mutating func reached(by front: Int64) -> BlobWindow? {
+        while let window = open.first?.window, window.range.lowerBound <= front {
+            guard window.range.lowerBound < front, window.progress.position <= front else { return window }
+            overtake(window)
         }
-        return false
+        return nil
+    }
+
+    /// Where, in bytes that the front's own connection has brought, the windows take over from it; waits for a window's first.
+    ///
+    /// Until they bring more than that connection alone it is kept, as it brings the same bytes; what is there already is taken.
+    mutating func takeOver(in piece: Range<Int64>) async throws -> Int64? {
+        if isHeldBehind { abandonAll() }
+        while let window = open.first?.window, window.range.lowerBound <= piece.upperBound {
+            let (progress, place) = (window.progress, max(piece.lowerBound, window.range.lowerBound))
+            if progress.position > place { return isBetter(progress) ? place : nil }
+            if place == window.range.lowerBound, progress.end == nil {
+                // Some hosts let every other request wait until the front's own connection is done: so it ends by itself.
+                try await bell.wait()
+                settle()
+            } else {
+                overtake(window)
+            }
+        }
+        return nil
+    }
+
+    private func isBetter(_ next: BlobWindow.Progress) -> Bool {
+        let brought = open.reduce(0) { $0 + $1.window.progress.position - $1.window.range.lowerBound }
+        return next.end == .whole || plan?.isGain(brought, by: open.count, at: now) ?? true
+    }
+
+    /// The front's own connection has brought more of a window than the window itself.
+    private mutating func overtake(_ window: BlobWindow) {
+        window.end(.silent)
+        leave(window)
     }
 
     /// Whether what comes behind the windows would have to wait, as the host wants no more requests for a time: the front's own

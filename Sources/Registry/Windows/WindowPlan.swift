@@ -45,7 +45,7 @@ struct WindowPlan {
     private enum Phase {
         /// What one connection brings is being measured.
         case single
-        case trying(since: Duration, received: Int64)
+        case trying
         case proven
         case over(Ending)
     }
@@ -53,6 +53,8 @@ struct WindowPlan {
     private let size: Int64
     private var phase = Phase.single
     private var meter: RateMeter
+    /// When the first window was asked for, and how much had come by then.
+    private var start: (at: Duration, received: Int64)?
     /// Where the last window ends.
     private var edge: Int64 = 0
     private var wholes = 0
@@ -109,7 +111,8 @@ struct WindowPlan {
     /// A window is under way.
     mutating func began(_ window: Range<Int64>, received: Int64, at now: Duration) {
         edge = window.upperBound
-        if case .single = phase { phase = .trying(since: now, received: received) }
+        guard case .single = phase else { return }
+        (phase, start) = (.trying, (now, received))
     }
 
     /// A window has ended; `received` is what has come in all.
@@ -130,9 +133,20 @@ struct WindowPlan {
     }
 
     private mutating func judge(_ received: Int64, _ now: Duration) {
-        guard case .trying(let since, let before) = phase, wholes >= Self.trial, let rate = meter.rate else { return }
-        let time = max(now - since, .milliseconds(1)) / .seconds(1)
-        if Double(received - before) / time < rate * Self.gain { finish(.useless) } else { phase = .proven }
+        guard case .trying = phase, wholes >= Self.trial, let start else { return }
+        if isGain(Double(received - start.received), at: now) { phase = .proven } else { finish(.useless) }
+    }
+
+    /// Whether so many bytes since the first window was asked for are more than one connection alone would have brought.
+    private func isGain(_ bytes: Double, at now: Duration) -> Bool {
+        guard let start, let rate = meter.rate else { return true }
+        return bytes / (max(now - start.at, .milliseconds(1)) / .seconds(1)) >= rate * Self.gain
+    }
+
+    /// Whether windows that have brought so much together are better than the front's own connection, whose place is one window's
+    /// more.
+    func isGain(_ brought: Int64, by count: Int, at now: Duration) -> Bool {
+        isGain(Double(brought) * Double(count + 1) / Double(count), at: now)
     }
 
     /// Ends it: those under way are still used, and the first reason stays.
