@@ -135,6 +135,24 @@ struct WindowTests {
         }
     }
 
+    @Test(
+        "Where every other range is answered with something else the whole is asked for once more, and not at each gap",
+        arguments: [.status(500), .ignoreRange, Self.otherRange("/67108864", "/9999999999")] as [Action]
+    )
+    func gaps(answer: Action) async throws {
+        try await SlowBlob.with { slow in
+            slow.registry.script(
+                RequestMatch("GET", .blobs, times: nil) { request in
+                    let range = request.headers["range"]?.dropFirst("bytes=".count)
+                    return (range?.split(separator: "-").first.flatMap { Int($0) }).map { $0 >> 22 & 1 == 1 } ?? false
+                },
+                answer
+            )
+            try await slow.read()
+            #expect(slow.registry.requests.count { !SlowBlob.isWindow($0) && $0.status == 200 } <= 2)
+        }
+    }
+
     @Test("Another blob that waits takes the place of the next window that ends")
     func fairness() async throws {
         let other = ByteSource.random(seed: 9, count: 1000)

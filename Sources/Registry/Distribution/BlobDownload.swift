@@ -111,7 +111,8 @@ struct BlobDownload {
                 guard case .stream(let body) = response.body, let part = try part(of: response, asksRange) else {
                     return
                 }
-                windows?.begin(entityTag: hasChangingTags ? nil : response.header("ETag"))
+                let tag = hasChangingTags ? nil : response.header("ETag")
+                windows?.begin(entityTag: tag, again: part.lowerBound < offset)
                 if response.contentLength != nil { try await announce(deliver) }
                 let blob = BlobBody(body, of: response, size: descriptor.size, context, client.transport)
                 try await receive(blob, part, &scope, deliver)

@@ -20,6 +20,8 @@ struct BlobWindows {
     private var plan: WindowPlan?
     /// Of the answer that brings the front; a window of another blob is none.
     private var entityTag: String?
+    /// Whether the answer that brings the front began before it, so that what breaks off costs it all again.
+    private var isAgain = false
     /// How long the receiver has kept the front waiting.
     private var held = Duration.zero
     /// The window that is being delivered, and since when.
@@ -42,10 +44,12 @@ struct BlobWindows {
     /// Where a request of the front's own ends; `nil` for one without an end, as hosts that refuse windows know it.
     var bound: Int64? { plan?.ending == nil ? start : nil }
 
-    /// An answer begins to bring the front.
-    mutating func begin(entityTag: String?) {
+    /// An answer begins to bring the front, from there or `again` from the blob's beginning.
+    mutating func begin(entityTag: String?, again: Bool) {
         self.entityTag = entityTag
+        isAgain = again
         if plan == nil { plan = WindowPlan(size: size, at: now) }
+        if isAgain, !isGapless { abandonAll() }
     }
 
     /// The front's own connection has brought bytes.
@@ -72,7 +76,7 @@ struct BlobWindows {
     ///
     /// Until they bring more than that connection alone it is kept, as it brings the same bytes; what is there already is taken.
     mutating func takeOver(in piece: Range<Int64>) async throws -> Int64? {
-        if isHeldBehind { abandonAll() }
+        if isHeldBehind || isAgain && !isGapless { abandonAll() }
         while let window = open.first?.window, window.range.lowerBound <= piece.upperBound {
             let (progress, place) = (window.progress, max(piece.lowerBound, window.range.lowerBound))
             if progress.position > place { return isBetter(progress) ? place : nil }
@@ -88,6 +92,7 @@ struct BlobWindows {
     }
 
     private func isBetter(_ next: BlobWindow.Progress) -> Bool {
+        guard !isAgain else { return isGapless && open.allSatisfy { $0.window.progress.end == .whole } }
         let brought = open.reduce(0) { $0 + $1.window.progress.position - $1.window.range.lowerBound }
         return next.end == .whole || plan?.isGain(brought, by: open.count, at: now) ?? true
     }
@@ -96,6 +101,14 @@ struct BlobWindows {
     private mutating func overtake(_ window: BlobWindow) {
         window.end(.silent)
         leave(window)
+    }
+
+    /// Whether the windows that are there bring all the rest behind the first one's beginning.
+    private var isGapless: Bool {
+        let windows = open.map(\.window)
+        return windows.last?.range.upperBound == size
+            && windows.allSatisfy { $0.progress.end == nil || $0.progress.end == .whole }
+            && zip(windows, windows.dropFirst()).allSatisfy { $0.range.upperBound == $1.range.lowerBound }
     }
 
     /// Whether what comes behind the windows would have to wait, as the host wants no more requests for a time: the front's own
@@ -153,7 +166,7 @@ struct BlobWindows {
     /// Opens what is worth opening now.
     private mutating func step(_ front: Int64, in scope: inout Scope) {
         settle()
-        while !client.oneConnection.isEnough, let range = plan?.next(front: front, count: open.count),
+        while !isAgain, !client.oneConnection.isEnough, let range = plan?.next(front: front, count: open.count),
             let place = client.takePlace(request.lane)
         {
             guard let file = scratch.file(size: Int64(range.count)) else {
