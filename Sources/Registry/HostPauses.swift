@@ -76,12 +76,16 @@ final class HostPauses: Sendable {
     }
 
     /// Whether a registry wants nothing now.
-    func lasts(at host: RegistryHost) -> Bool {
+    func lasts(at host: RegistryHost) -> Bool { left(at: host) != nil }
+
+    /// For how long from now on a registry wants nothing.
+    func left(at host: RegistryHost) -> Duration? {
         state.withLock { state in
-            guard let end = state.ends[host] else { return false }
-            guard end <= timer.now() else { return true }
+            guard let end = state.ends[host] else { return nil }
+            let left = end - timer.now()
+            guard left <= .zero else { return left }
             state.ends[host] = nil
-            return false
+            return nil
         }
     }
 

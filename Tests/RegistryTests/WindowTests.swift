@@ -135,6 +135,21 @@ struct WindowTests {
         }
     }
 
+    @Test("A pause that is shorter than the windows would take to come again leaves them what they are")
+    func pausesShortly() async throws {
+        try await SlowBlob.with { slow in
+            slow.registry.script(
+                RequestMatch("GET", .blobs, times: 1, after: 1, where: SlowBlob.isWindow),
+                .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "3"])
+            )
+            try await slow.read {
+                while !slow.repository.isHeldBack { await Task.yield() }
+            }
+            // The first answer was left where a window took over.
+            #expect(slow.registry.requests[0].bytesSent < SlowBlob.source.count)
+        }
+    }
+
     @Test(
         "Where every other range is answered with something else the whole is asked for once more, and not at each gap",
         arguments: [.status(500), .ignoreRange, Self.otherRange("/67108864", "/9999999999")] as [Action]

@@ -111,11 +111,13 @@ struct BlobWindows {
             && zip(windows, windows.dropFirst()).allSatisfy { $0.range.upperBound == $1.range.lowerBound }
     }
 
-    /// Whether what comes behind the windows would have to wait, as the host wants no more requests for a time: the front's own
-    /// connection brings it at once.
+    /// Whether what comes between or behind the windows would have to wait, as the host wants no more requests for a time, and the
+    /// front's own connection is sooner there.
     private var isHeldBehind: Bool {
-        guard plan?.ending != nil, let last = open.last, last.window.range.upperBound < size else { return false }
-        return client.transport.pauses.lasts(at: request.context.location.host)
+        guard plan?.ending != nil, !isGapless else { return false }
+        let ahead = open.reduce(0) { $0 + Int64($1.window.range.count) }
+        guard let pause = client.transport.pauses.left(at: request.context.location.host) else { return false }
+        return plan?.time(for: ahead).map { $0 < pause } ?? true
     }
 
     private mutating func abandonAll() {

@@ -149,6 +149,9 @@ struct WindowPlan {
         isGain(Double(brought) * Double(count + 1) / Double(count), at: now)
     }
 
+    /// How long one connection takes for so many bytes, once that is known.
+    func time(for count: Int64) -> Duration? { meter.rate.map { .seconds(Double(count) / $0) } }
+
     /// Ends it: those under way are still used, and the first reason stays.
     mutating func finish(_ ending: Ending) {
         guard self.ending == nil else { return }
