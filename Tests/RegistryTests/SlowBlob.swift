@@ -10,7 +10,10 @@ struct SlowBlob: Sendable {
     static let source = ByteSource.random(seed: 7, count: 64 << 20)
     private static let descriptor = source.descriptor
 
+    /// Who has the blob's bytes.
     let registry: ScriptedRegistry
+    /// Who leads there, where the client knows somebody else.
+    let entrance: ScriptedRegistry?
     let repository: Repository
     /// Of the same host, with the same blob.
     let other: Repository
@@ -23,20 +26,24 @@ struct SlowBlob: Sendable {
         hasRoom: Bool = true,
         retry: RetryPolicy = RetryPolicy(),
         pauseClock: any Clock<Duration> = TestClock(),
+        entrance: ScriptedRegistry? = nil,
         _ body: (SlowBlob) async throws -> Void
     ) async throws {
         let clock = ManualClock()
         try await ScriptedRegistry.with { registry in
+            entrance?.script(RequestMatch("GET", .blobs, times: nil), .redirect(toOrigin: registry.url))
+            let known = entrance ?? registry
             for name in ["library/app", "library/other"] {
                 registry.store.putBlob(.bytes(source), descriptor.digest, in: try RepositoryName(name))
             }
-            let settings = [registry.host: HostSettings(plainHTTP: true, maxConnections: maxConnections)]
+            let settings = [known.host: HostSettings(plainHTTP: true, maxConnections: maxConnections)]
             try await withClient(hosts: settings, retry: retry, clock: pauseClock, timeoutClock: clock) { client in
                 try await body(
                     SlowBlob(
                         registry: registry,
-                        repository: client.pull(registry),
-                        other: client.pull(registry, "library/other"),
+                        entrance: entrance,
+                        repository: client.pull(known),
+                        other: client.pull(known, "library/other"),
                         clock: clock,
                         scratch: MemoryScratch(hasRoom: hasRoom)
                     )

@@ -168,6 +168,28 @@ struct WindowTests {
         }
     }
 
+    @Test(
+        "Windows go where the registry has led a moment ago, and ask it again once that is refused",
+        arguments: [0, 1]
+    )
+    func ledAway(refusals: Int) async throws {
+        try await ScriptedRegistry.with { entrance in
+            try await SlowBlob.with(entrance: entrance) { slow in
+                if refusals > 0 {
+                    slow.registry.script(
+                        RequestMatch("GET", .blobs, times: refusals, where: SlowBlob.isWindow),
+                        .status(403)
+                    )
+                }
+                try await slow.read()
+                #expect(slow.registry.requests.count(where: SlowBlob.isWindow) > 8)
+                let count = entrance.requests.count { $0.path.contains("/blobs/") }
+                #expect(refusals == 0 ? count == 1 : count > 1)
+                #expect(slow.registry.requests.allSatisfy { $0.headers["authorization"] == nil })
+            }
+        }
+    }
+
     @Test("Another blob that waits takes the place of the next window that ends")
     func fairness() async throws {
         let other = ByteSource.random(seed: 9, count: 1000)

@@ -112,7 +112,7 @@ struct BlobDownload {
                     return
                 }
                 let tag = hasChangingTags ? nil : response.header("ETag")
-                windows?.begin(entityTag: tag, again: part.lowerBound < offset)
+                windows?.begin(with: response, entityTag: tag, again: part.lowerBound < offset)
                 if response.contentLength != nil { try await announce(deliver) }
                 let blob = BlobBody(body, of: response, size: descriptor.size, context, client.transport)
                 try await receive(blob, part, &scope, deliver)

@@ -14,6 +14,7 @@ struct BlobWindows {
     private let client: HostClient
     private let request: HTTPRequest
     private let size: Int64
+    private let address: BlobAddress
     private let tally = WindowTally()
     private let bell = Bell()
     /// Once the first answer is there.
@@ -36,6 +37,7 @@ struct BlobWindows {
         self.size = size
         self.client = client
         self.request = request
+        address = BlobAddress(client.transport.timer)
     }
 
     /// Where the front's own connection has done its part; `nil` while it brings all the rest.
@@ -45,7 +47,8 @@ struct BlobWindows {
     var bound: Int64? { plan?.ending == nil ? start : nil }
 
     /// An answer begins to bring the front, from there or `again` from the blob's beginning.
-    mutating func begin(entityTag: String?, again: Bool) {
+    mutating func begin(with response: HTTPResponse, entityTag: String?, again: Bool) {
+        address.note(response)
         self.entityTag = entityTag
         isAgain = again
         if plan == nil { plan = WindowPlan(size: size, at: now) }
@@ -184,7 +187,14 @@ struct BlobWindows {
     }
 
     private func fetch(_ window: BlobWindow, _ place: HeldPlace, in scope: inout Scope) {
-        let request = WindowRequest(client: client, request: request, entityTag: entityTag, size: size, tally: tally)
+        let request = WindowRequest(
+            client: client,
+            request: request,
+            entityTag: entityTag,
+            address: address,
+            size: size,
+            tally: tally
+        )
         client.retry.logger.debug(
             "a part of a blob is asked for over a connection of its own",
             metadata: ["place": "\(request.request.context.location)", "range": "\(window.range)", "size": "\(size)"]

@@ -14,6 +14,8 @@ struct WindowRequest: Sendable {
     let request: HTTPRequest
     /// Of the answer that has brought the front, as it stands.
     let entityTag: String?
+    /// Where the registry has led to it.
+    let address: BlobAddress
     /// In bytes.
     let size: Int64
     /// What has come over all connections.
@@ -40,12 +42,27 @@ struct WindowRequest: Sendable {
         }
     }
 
+    /// Asks where the registry has led a moment ago, or the registry, where that one does not bring it.
     private func attempt(_ window: BlobWindow) async throws {
+        guard let url = address.current else { return try await attempt(window, at: request.target) }
+        do {
+            try await attempt(window, at: .url(url))
+        } catch {
+            let isLimit = (error as? RegistryError)?.wantsFewer == true
+            guard !isLimit, !Task.isCancelled, window.progress.position == window.range.lowerBound else { throw error }
+            address.forget()
+            try await attempt(window, at: request.target)
+        }
+    }
+
+    private func attempt(_ window: BlobWindow, at target: HTTPRequest.Target) async throws {
         var request = request
+        request.target = target
         request.headers.add(name: "Range", value: "bytes=\(window.range.lowerBound)-\(window.range.upperBound - 1)")
         if let strong = entityTag?.strongEntityTag { request.headers.add(name: "If-Range", value: strong) }
         let response = try await client.sendInPlace(request)
         guard case .stream(let body) = response.body, isPart(response, window.range) else { throw OtherAnswer() }
+        if case .path = target { address.note(response) }
         try await receive(BlobBody(body, of: response, size: size, request.context, client.transport), window)
     }
 
