@@ -1,3 +1,4 @@
+import GRDB
 package import OCI
 
 /// What the cache knows of tags, of other names, and of who refers to whom; asks nobody else.
@@ -27,6 +28,26 @@ package struct Names: Sendable {
     ) async throws {
         let assignment = Assignment(location: location, tag: tag, descriptor: descriptor)
         _ = try await record([assignment], copying: place.map { ($0, descriptor.digest) })
+    }
+
+    /// Points a tag at a manifest as ``record(_:of:as:copiedTo:)`` does, unless it has come to stand for something else than
+    /// it was seen to.
+    ///
+    /// - Parameters:
+    ///   - assignment: the tag and the manifest.
+    ///   - seen: what the tag was seen to stand for.
+    ///   - copy: a target's tag, and what that is given.
+    /// - Returns: whether it stands for the manifest.
+    /// - Throws: as ``record(_:of:as:copiedTo:)``.
+    package func record(
+        _ assignment: Assignment,
+        over seen: Digest?,
+        copying copy: (place: Place, digest: Digest)?
+    ) async throws -> Bool {
+        let isAsSeen = { @Sendable (db: Database) in
+            try db.names.digest(of: assignment.tag, in: assignment.location) == seen
+        }
+        return try await record([assignment], copying: copy, where: isAsSeen) != nil
     }
 
     /// A tag of a target.
@@ -59,13 +80,15 @@ package struct Names: Sendable {
     /// - Returns: what each tag stood for before.
     /// - Throws: ``CacheError`` (`missing` when a manifest is not there).
     package func record(_ assignments: [Assignment]) async throws -> [Digest?] {
-        try await record(assignments, copying: nil)
+        try await record(assignments, copying: nil) ?? []
     }
 
+    /// - Returns: `nil` where the condition does not hold any more.
     private func record(
         _ assignments: [Assignment],
-        copying copy: (place: Place, digest: Digest)?
-    ) async throws -> [Digest?] {
+        copying copy: (place: Place, digest: Digest)?,
+        where condition: @escaping @Sendable (Database) throws -> Bool = { _ in true }
+    ) async throws -> [Digest?]? {
         try store.health.check()
         try await store.blobs.settleLooks()
         var seen: Set<Digest> = []
@@ -88,13 +111,14 @@ package struct Names: Sendable {
             return (known, changes, try copy.map { try db.copies.digest(at: $0.place) == $0.digest } ?? true)
         }
         guard !changes.isEmpty || !isCopyKnown else { return known }
-        try await store.index.write { [now = store.now] db in
+        return try await store.index.write { [now = store.now] db in
+            guard try condition(db) else { return nil }
             if let copy, !isCopyKnown { try db.copies.record(copy.digest, at: copy.place, beside: nil) }
             for item in changes {
                 try db.names.record(item.tag, of: item.location, as: item.descriptor.digest, at: now)
             }
+            return known
         }
-        return known
     }
 
     /// Forgets a tag, durably; what it was is kept as history, and its bytes until the next collection.

@@ -42,8 +42,19 @@ extension Manifest {
         if kept.count == index.entries.count {
             return PlatformSelectionResult(selection: .whole, missing: missing)
         }
-        let parts = kept.map { (position: $0, bytes: slice(index.entries[$0].range)) }
-        let reduced = try Manifest(bytes: bytes(of: index, keeping: parts), contentType: descriptor.mediaType)
-        return PlatformSelectionResult(selection: .reduced(reduced), missing: missing)
+        return PlatformSelectionResult(selection: .reduced(try keeping(kept, of: index)), missing: missing)
+    }
+
+    /// Cuts an index down to some of its entries, in their own bytes.
+    ///
+    /// - Parameters:
+    ///   - positions: the entries' positions, ascending.
+    ///   - index: what this is.
+    /// - Returns: the index itself where that is all of them.
+    /// - Throws: ``DocumentError``.
+    package func keeping(_ positions: [Int], of index: ImageIndex) throws(DocumentError) -> Manifest {
+        guard positions.count < index.entries.count else { return self }
+        let parts = positions.map { (position: $0, bytes: slice(index.entries[$0].range)) }
+        return try Manifest(bytes: bytes(of: index, keeping: parts), contentType: descriptor.mediaType)
     }
 }

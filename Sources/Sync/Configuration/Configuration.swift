@@ -50,6 +50,12 @@ package struct Configuration: Sendable {
         self.directory = directory
     }
 
+    /// The platforms that each of the other entries wants of a tag of the same source, as far as names tell who selects it.
+    func platforms(besides entry: Int, of tag: TagName) -> [[PlatformPattern]] {
+        entries.indices.filter { $0 != entry && entries[$0].source == entries[entry].source && entries[$0].names(tag) }
+            .map { entries[$0].platforms }
+    }
+
     /// A path of the file as seen from the working directory: relative ones lie beside the configuration file.
     package func resolve(_ path: String) -> String {
         path.hasPrefix("/") || directory == "." ? path : "\(directory)/\(path)"

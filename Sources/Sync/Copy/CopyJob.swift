@@ -20,6 +20,8 @@ struct CopyJob: Sendable {
     var listed: Digest?
     /// The position of its entry.
     var entry = 0
+    /// The platforms that each other entry wants of the same tag; none of an entry that wants all.
+    var others: @Sendable () -> [[PlatformPattern]] = { [] }
 
     /// The target's tag.
     var place: Names.Place { place(of: tag) }

@@ -196,7 +196,9 @@ struct ImageCopy: Sendable {
         guard case .tag(let tag) = job.reference, isHere else {
             return try await note(graph.top.descriptor.digest)
         }
-        try await cache.names.record(tag, of: job.source, as: graph.top.descriptor, copiedTo: job.place)
+        var held = PartialImage(tag: tag, location: job.source, cache: cache, place: job.place)
+        held.others = job.others
+        try await held.record(graph.top.descriptor, of: document)
     }
 
     /// Notes what the target's tag is given; `nil` forgets it.

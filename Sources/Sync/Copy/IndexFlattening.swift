@@ -5,11 +5,12 @@ import OCI
 ///
 /// An index whose own descriptor names a platform that nobody asked for is not looked into; what it is said to be for
 /// holds for those of its manifests that do not say it themselves, and is written into their descriptors. An index that
-/// is listed twice is taken once.
+/// is listed twice is taken once, and one that cannot be had not at all.
 struct IndexFlattening {
     /// How many levels of indexes are followed, the outermost included.
     static let maximumDepth = ImageWalk.maximumDepth
 
+    /// None asks for all.
     let platforms: [PlatformPattern]
     /// The indexes that were read, in the order in which they are listed.
     private(set) var documents: [Manifest] = []
@@ -26,7 +27,7 @@ struct IndexFlattening {
     mutating func flatten(
         _ document: Manifest,
         _ index: ImageIndex,
-        reading read: (Descriptor) async throws -> Manifest
+        reading read: (Descriptor) async throws -> Manifest?
     ) async throws -> Manifest {
         var replacements: [Int: [ByteBuffer]] = [:]
         entryCount = index.entries.count
@@ -45,21 +46,23 @@ struct IndexFlattening {
     }
 
     private func isWanted(_ entry: ImageIndex.Entry) -> Bool {
-        entry.platform.map { platform in platforms.contains { $0.matches(platform) } } ?? true
+        guard !platforms.isEmpty, let platform = entry.platform else { return true }
+        return platforms.contains { $0.matches(platform) }
     }
 
     /// The texts of the descriptors of all that an index within the index lists.
     private mutating func leaves(
         of entry: ImageIndex.Entry,
         _ level: Level,
-        reading read: (Descriptor) async throws -> Manifest
+        reading read: (Descriptor) async throws -> Manifest?
     ) async throws -> [ByteBuffer] {
         guard seen.insert(entry.descriptor.digest).inserted else { return [] }
         guard level.depth < Self.maximumDepth else {
             throw DocumentError(.tooLarge, "indexes are nested deeper than \(Self.maximumDepth) levels")
         }
-        let document = try await read(entry.descriptor)
-        guard case .index(let index) = document.content else { return [] }
+        guard let document = try await read(entry.descriptor), case .index(let index) = document.content else {
+            return []
+        }
         documents.append(document)
         entryCount += index.entries.count
         guard entryCount <= ImageWalk.maximumDescriptors else {

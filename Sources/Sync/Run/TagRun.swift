@@ -182,7 +182,10 @@ struct TagRun: Sendable {
             referrerTags: work.referrerTags,
             targetReferrerTags: work.targetReferrerTags,
             listed: work.tag.listed.digest,
-            entry: work.entry
+            entry: work.entry,
+            others: { [work, configuration = run.configuration] in
+                configuration.platforms(besides: work.entry, of: work.tag.source)
+            }
         )
     }
 
