@@ -182,12 +182,13 @@ package struct Exporter: Sendable {
         _ platforms: [PlatformPattern]
     ) -> ImageAssembly {
         let entries = entries(for: choice, of: selected)
+        let wanted = Set(entries.flatMap(\.platforms)).sorted { "\($0)" < "\($1)" }
         return ImageAssembly(
             cache: cache,
             location: choice.location,
             source: places?.source(at: choice.location),
             platforms: platforms,
-            wantedPlatforms: entries.contains { $0.platforms.isEmpty } ? [] : entries.flatMap(\.platforms),
+            wantedPlatforms: entries.contains { $0.platforms.isEmpty } ? [] : wanted,
             wantsReferrers: entries.contains(where: \.includesReferrers),
             copies: entries.filter { !$0.normalizesOS }.map { Names.Place(location: $0.target, tag: choice.tag) },
             progress: progress

@@ -25,7 +25,7 @@ struct ImageAssembly: Sendable {
     let source: (any ImageSource)?
     /// What the archive gets of the image; all that there is where empty.
     let platforms: [PlatformPattern]
-    /// What is fetched of an image that is not there.
+    /// What is fetched of an image where that is not there; all that there is where empty.
     let wantedPlatforms: [PlatformPattern]
     /// Whether what refers to an image is fetched with it.
     let wantsReferrers: Bool
@@ -34,6 +34,8 @@ struct ImageAssembly: Sendable {
     let progress: SyncProgress
 
     private var held: CachedSource { CachedSource(location: location, cache: cache) }
+    /// The platforms that the image should be for; none for all.
+    private var asked: [PlatformPattern] { platforms.isEmpty ? wantedPlatforms : platforms }
 
     /// - Throws: ``CopyError`` for a missing tag, `RegistryError`, `CacheError`, `DocumentError`, `CancellationError`.
     func image(_ tag: TagName) async throws -> Outcome {
@@ -51,20 +53,52 @@ struct ImageAssembly: Sendable {
         if let document = try await document(of: tag, otherwise: source),
             try await !cache.copies.isFormer(document.descriptor.digest, of: copies)
         {
-            do {
-                let outcome = try await complete(document, platforms, from: source)
-                if wantsReferrers, case .whole(let top, _) = outcome {
-                    try await completeReferrers(of: top, from: source)
-                }
-                return outcome
-            } catch let error as CopyError {
-                // The cache may hold other platforms of the image than those asked for.
-                guard case .noPlatform = error.kind else { throw error }
-                return try await fetch(tag, platforms, from: source, isRecorded: false)
+            let lacking = try await lacking(of: document, from: source)
+            if let more = try await image(tag, having: lacking, from: source) {
+                // Other platforms that the tag stands for here are not given up for those that only this archive gets.
+                return try await fetch(more, tag, from: source, isRecorded: platforms.isEmpty)
             }
+            let outcome = try await complete(document, platforms, from: source)
+            guard case .whole(let top, _) = outcome else { return outcome }
+            if wantsReferrers { try await completeReferrers(of: top, from: source) }
+            return .whole(top, lacking: lacking)
         }
-        let wanted = platforms.isEmpty ? wantedPlatforms : platforms
-        return try await fetch(tag, wanted, from: source, isRecorded: true)
+        guard let document = try await source.manifest(.tag(tag)) else {
+            throw CopyError(.missingTag(.tag(tag), location))
+        }
+        return try await fetch(document, tag, from: source, isRecorded: true)
+    }
+
+    /// Those that are asked for and an image is not for.
+    private func lacking(of document: Manifest, from source: any ImageSource) async throws -> [PlatformPattern] {
+        let walk = ImageWalk(source: source, cache: cache)
+        do {
+            let choice = try await PlatformChoice(of: asked, from: document) {
+                try await ImageWalk.manifest($0, from: source, cache)
+            }
+            guard case .document(let whole) = choice.top else { return choice.missing }
+            return choice.missing + (try await walk.check(whole, against: asked).missing)
+        } catch let error as CopyError {
+            guard case .noPlatform = error.kind else { throw error }
+            return asked
+        }
+    }
+
+    /// The source's own image, where it has some of the platforms that are lacking here, or none is here.
+    ///
+    /// Asks for nothing where none are.
+    private func image(
+        _ tag: TagName,
+        having lacking: [PlatformPattern],
+        from source: any ImageSource
+    ) async throws -> Manifest? {
+        guard !lacking.isEmpty, let image = try await source.manifest(.tag(tag), listedAs: nil, over: nil, in: cache)
+        else {
+            return nil
+        }
+        // One that has none either tells best what it has.
+        if !platforms.isEmpty, lacking.count == platforms.count { return image }
+        return try await self.lacking(of: image, from: source).count < lacking.count ? image : nil
     }
 
     /// The manifest that the cache has under a tag; what it has lost of it comes from the source, like all that it lacks.
@@ -80,7 +114,10 @@ struct ImageAssembly: Sendable {
         guard let descriptor = try await held.resolve(.tag(tag)) else { return .missing([]) }
         let missing = Set(try await missing(of: descriptor, depth: 0))
         guard missing.isEmpty else { return .missing(missing.sorted()) }
-        return try await topmost(of: try await held.manifest(descriptor))
+        let document = try await held.manifest(descriptor)
+        let outcome = try await topmost(of: document)
+        guard platforms.isEmpty, case .whole(let top, _) = outcome else { return outcome }
+        return .whole(top, lacking: try await lacking(of: document, from: held))
     }
 
     /// All that the cache lacks of the platforms asked for, as far as the manifests that it holds tell.
@@ -116,20 +153,17 @@ struct ImageAssembly: Sendable {
     }
 
     private func fetch(
+        _ document: Manifest,
         _ tag: TagName,
-        _ platforms: [PlatformPattern],
         from source: any ImageSource,
         isRecorded: Bool
     ) async throws -> Outcome {
-        guard let document = try await source.manifest(.tag(tag)) else {
-            throw CopyError(.missingTag(.tag(tag), location))
-        }
-        let outcome = try await complete(document, platforms, from: source)
+        let outcome = try await complete(document, asked, from: source)
         if isRecorded, case .whole(let descriptor, _) = outcome {
             if document.descriptor != descriptor { try await cache.store(document, from: location) }
             // Before the tag is known: an export that breaks off here tries again.
             if wantsReferrers { try await fetchReferrers(of: descriptor, tag, from: source) }
-            try await cache.names.record(tag, of: location, as: descriptor)
+            try await PartialImage(tag: tag, location: location, cache: cache).record(descriptor, of: document)
         }
         return outcome
     }
