@@ -9,6 +9,7 @@ package struct Store: Sendable {
     /// What this scope needs, for as long as it lives.
     private(set) var lease: Lease
     let health: StoreHealth
+    let leftovers: Leftovers
     let commits: GroupCommit
     let looks = PendingLooks()
     /// Whether it was opened for reading alone, because it cannot be written.
@@ -40,6 +41,7 @@ package struct Store: Sendable {
         indexFile = try? directory.root.status(CacheIndex.fileName)
         lease = Lease(directory.leases)
         health = StoreHealth(clock: configuration.clock)
+        leftovers = Leftovers(logger: configuration.logger)
         let batch = CommitBatch(
             directory: directory,
             locks: locks,

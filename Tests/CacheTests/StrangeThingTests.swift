@@ -50,6 +50,21 @@ struct StrangeThingTests {
         }
     }
 
+    @Test("In the place of a blob that nothing needs it goes with the others", arguments: Thing.allCases)
+    func garbage(_ thing: Thing) async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                for size in [100, 200] { try await cache.add(bytes(size)) }
+                try thing.put(at: "\(timed.path)/blobs/sha256/\(Digest.of(bytes(100)).hex)")
+                let report = try await cache.collect(CollectionOptions(grace: .zero))
+                #expect(report.blobs == 2 && report.refusal == nil)
+            }
+            #expect(try timed.stored().isEmpty)
+            #expect(try names("\(timed.path)/quarantine").count == 1)
+            try await timed.open { cache async throws in #expect(try await cache.inventory.usage().blobs == 0) }
+        }
+    }
+
     @Test("In a blob's place it is told of and put aside, and the blob comes back", arguments: Thing.allCases)
     func blob(_ thing: Thing) async throws {
         let content = bytes(5000)

@@ -37,12 +37,18 @@ package struct BlobStore: Sendable {
         return status.version
     }
 
-    /// Removes a blob's file unless somebody works on it; only with the lock of its shard, and when its row says that it
-    /// is being removed.
+    /// Removes a blob's file unless somebody works on it, or puts aside what is none; only with the lock of its shard, and when
+    /// its row says that it is being removed.
     ///
-    /// - Returns: whether it is gone.
-    func removeIfIdle(_ digest: Digest) throws(CacheError) -> Bool {
-        try store.directory.blobs.removeIfIdle(digest, ingest: store.directory.ingest)
+    /// - Returns: whether it is gone; not where the system refuses it, which is noted.
+    func removeIfIdle(_ digest: Digest) -> Bool {
+        do throws(CacheError) {
+            _ = try store.directory.clearPlace(of: digest, store.configuration)
+            return try store.directory.blobs.removeIfIdle(digest, ingest: store.directory.ingest)
+        } catch {
+            store.leftovers.note(error)
+            return false
+        }
     }
 
     /// Records those of some blobs that are here and have no row, or one that does not say so.

@@ -105,27 +105,32 @@ struct Quarantine: Sendable {
     /// - Returns: whether there was such a thing.
     /// - Throws: ``CacheError``.
     func clearPlace(of digest: Digest) async throws -> Bool {
-        guard try isForeign(digest), isPossible(digest) else { return false }
+        guard try store.directory.blobs.holdsNoFile(digest), isPossible(digest) else { return false }
         let lock = try await store.locks.acquire(StoreLocks.shard(digest), .exclusive)
         defer { lock.unlock() }
-        guard try isForeign(digest) else { return false }
-        let directory = store.directory
-        let name = "\(Ingest.name(digest)).\(store.now)"
-        do throws(SystemError) {
-            try directory.blobs.moveAside(digest, to: directory.quarantine, name)
-            try Evidence(directory).bound()
-        } catch {
-            throw CacheError(error, "put aside", path: directory.blobs.path(of: digest), digest: digest)
-        }
-        store.configuration.logger.warning(
-            "what stood in a blob's place was no file; it has been put aside",
-            metadata: ["digest": "\(digest)", "file": "\(directory.quarantine.path)/\(name)"]
-        )
+        guard try store.directory.clearPlace(of: digest, store.configuration) else { return false }
         try await store.blobs.markMissing([digest])
         return true
     }
+}
 
-    private func isForeign(_ digest: Digest) throws(CacheError) -> Bool {
-        try store.directory.blobs.holdsNoFile(digest)
+extension StoreDirectory {
+    /// Puts aside what stands in a blob's place and is no file; only with the lock of the digest's shard.
+    ///
+    /// - Returns: whether there was such a thing.
+    func clearPlace(of digest: Digest, _ configuration: CacheConfiguration) throws(CacheError) -> Bool {
+        guard try blobs.holdsNoFile(digest) else { return false }
+        let name = "\(Ingest.name(digest)).\(configuration.now())"
+        do throws(SystemError) {
+            try blobs.moveAside(digest, to: quarantine, name)
+            try Evidence(self).bound()
+        } catch {
+            throw CacheError(error, "put aside", path: blobs.path(of: digest), digest: digest)
+        }
+        configuration.logger.warning(
+            "what stood in a blob's place was no file; it has been put aside",
+            metadata: ["digest": "\(digest)", "file": "\(quarantine.path)/\(name)"]
+        )
+        return true
     }
 }

@@ -12,12 +12,19 @@ package struct Collector: Sendable {
     /// Removes what nothing needs, and the least recently used images where the cache is too large.
     ///
     /// Tags, leases of living scopes and downloads under way are kept with all that they need, and so is what was used
-    /// within the grace. Other processes may use the cache meanwhile. Stopped at any point it can be run again.
-    /// `index.json` follows.
+    /// within the grace. Other processes may use the cache meanwhile. Stopped at any point it can be run again. What cannot be
+    /// removed keeps nothing else from going. `index.json` follows.
     ///
     /// - Returns: what was removed; in a dry run what would be.
     /// - Throws: ``CacheError``; `CancellationError`, between two batches.
     package func collect(_ options: CollectionOptions = CollectionOptions()) async throws -> CollectionReport {
+        let before = store.leftovers.count
+        var report = try await run(options)
+        report.refusal = store.leftovers.reason(since: before)?.description
+        return report
+    }
+
+    private func run(_ options: CollectionOptions) async throws -> CollectionReport {
         let recovery = Recovery(store: store)
         if !options.isForced, !options.isDryRun { try await recovery.checkNames() }
         var report = CollectionReport()

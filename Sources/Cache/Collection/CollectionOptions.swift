@@ -44,6 +44,8 @@ package struct CollectionReport: Hashable, Sendable {
     package var evictedTags: [ImageReference] = []
     /// Bytes of the blobs that are left.
     package var remainingBytes: Int64 = 0
+    /// Why something that was to go could not be removed, and stays; `nil` where all could.
+    package var refusal: String?
 
     package init() {}
 }

@@ -101,11 +101,13 @@ struct Sweep: Sendable {
 
     /// Removes files, only with the lock of their shard; what is needed again stays.
     ///
+    /// One that cannot be removed stays and keeps its row, which says `deleting`.
+    ///
     /// - Returns: those whose files are gone.
     private func removeFiles(of members: [Candidate]) async throws -> [Candidate] {
         let (due, needed) = try await decideAgain(members)
         try await takeBack(needed)
-        return try await blocking { [blobs = store.blobs] in try due.filter { try blobs.removeIfIdle($0.digest) } }
+        return try await blocking { [blobs = store.blobs] in due.filter { blobs.removeIfIdle($0.digest) } }
     }
 
     private func decideAgain(_ members: [Candidate]) async throws -> (due: [Candidate], needed: [Candidate]) {
@@ -123,7 +125,8 @@ struct Sweep: Sendable {
         guard !needed.isEmpty else { return }
         try await store.index.write { [blobs = store.directory.blobs] db in
             for candidate in needed {
-                let exists = try blobs.status(of: candidate.digest) != nil
+                // Of one that cannot be looked at nothing is known: who needs it is told why.
+                guard let exists = try? blobs.status(of: candidate.digest) != nil else { continue }
                 try db.blobs.takeBackDeletion(of: candidate.digest, fileExists: exists)
             }
         }

@@ -55,6 +55,10 @@ struct CacheCollectCommand: Subcommand {
                 try StandardOutput.offer(lines + (GraceText(kept)?.line(ofCollectionWithin: options.grace) ?? ""))
             case .json: try StandardOutput.offer(CacheDocument.text(Document(report, kept, isDryRun: dryRun)))
             }
+            if let refusal = report.refusal {
+                Failure.tell(refusal)
+                throw Failure.failed
+            }
         }
     }
 
