@@ -44,4 +44,48 @@ struct LeftoverTests {
             }
         }
     }
+
+    @Test(
+        "What a dead process left and cannot be removed closes nothing, and is named",
+        arguments: ["ingest/sha256-0123", "leases/abcdef", "quarantine/sha256-0123.1"]
+    )
+    func ofDeadProcesses(_ name: String) async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { try await $0.add(bytes(100)) }
+            let other = name.replacing("0123", with: "4567").replacing("abcdef", with: "fedcba")
+            for name in [name, other] {
+                try write(bytes(10), to: "\(timed.path)/\(name)")
+                var times = [timeval(), timeval()]
+                #expect(utimes("\(timed.path)/\(name)", &times) == 0)
+            }
+            try await withFaulty("unlinkat", on: "\(timed.path)/\(name)", code: EUCLEAN) { _ in
+                try await timed.open { cache async throws in
+                    let report = try await cache.collect(thorough)
+                    #expect(report.blobs == 1)
+                    #expect(report.refusal?.contains("\(timed.path)/\(name): ") == true)
+                }
+                #expect(exists("\(timed.path)/\(name)") && !exists("\(timed.path)/\(other)"))
+            }
+            try await timed.open { cache async throws in
+                #expect(try await cache.collect(thorough).refusal == nil)
+            }
+            #expect(!exists("\(timed.path)/\(name)"))
+        }
+    }
+
+    @Test("Backups are made beside what is somebody else's, and beside old ones that cannot be removed")
+    func backups() async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { try await $0.add(bytes(100)) }
+            try #require(mkdir("\(timed.path)/backup/.snapshot", 0o700) == 0)
+            try write(bytes(10), to: "\(timed.path)/backup/.index.dead")
+            try await withFaulty("unlinkat", on: "\(timed.path)/backup/", code: EUCLEAN) { _ in
+                for seed in 1...UInt64(3) { try await timed.open { try await $0.add(bytes(200, seed: seed)) } }
+            }
+            let copies = (1...4).map { "index-\($0).sqlite" }
+            #expect(try names("\(timed.path)/backup") == [".index.dead", ".snapshot"] + copies)
+            try await timed.open { try await $0.add(bytes(300)) }
+            #expect(try names("\(timed.path)/backup") == [".snapshot"] + (3...5).map { "index-\($0).sqlite" })
+        }
+    }
 }

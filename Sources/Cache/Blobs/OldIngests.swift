@@ -11,7 +11,8 @@ struct OldIngests: Sendable {
     ///
     /// Parts of blobs stay as long as their set of volumes is known, whatever the clock says, unless their blobs have come
     /// another way. Where an import is at work nothing of imports goes, and a grace that is shorter than the ordinary one
-    /// does not count. Those that stay give back what was reserved behind their ends.
+    /// does not count. Those that stay give back what was reserved behind their ends. One that cannot be removed does not keep
+    /// the others.
     ///
     /// - Returns: the bytes of each that was removed.
     func remove(
@@ -28,7 +29,7 @@ struct OldIngests: Sendable {
             var removed: [Int64] = []
             for name in names {
                 let lifetime = parts.lifetime(of: name) ?? Ingest.lifetime(of: name, within: grace)
-                if let bytes = try remove(name, lifetime, isDryRun, imports) { removed.append(bytes) }
+                if let bytes = remove(name, lifetime, isDryRun, imports) { removed.append(bytes) }
             }
             return removed
         } catch {
@@ -38,6 +39,20 @@ struct OldIngests: Sendable {
 
     /// - Returns: its bytes; `nil` when it stays.
     private func remove(
+        _ name: String,
+        _ lifetime: Int64,
+        _ isDryRun: Bool,
+        _ imports: ImportsAtWork
+    ) -> Int64? {
+        do throws(SystemError) {
+            return try removeIfOld(name, lifetime, isDryRun, imports)
+        } catch {
+            store.leftovers.note(imports.failure ?? CacheError(error, "remove", path: "\(ingest.path)/\(name)"))
+            return nil
+        }
+    }
+
+    private func removeIfOld(
         _ name: String,
         _ lifetime: Int64,
         _ isDryRun: Bool,
@@ -117,7 +132,8 @@ private struct WaitingParts {
             let sets = try db.imports.sets().map { Ingest.partPrefix(of: $0) }
             return (sets, try blobs.filter { try db.blobs.state(of: $0) == .ok })
         }
-        for blob in present where try store.directory.blobs.status(of: blob)?.isRegular != true { present.remove(blob) }
+        // What cannot be looked at is not here for certain.
+        present = present.filter { (try? store.directory.blobs.status(of: $0))?.isRegular == true }
     }
 
     /// In seconds; `nil` for what has the ordinary one.

@@ -66,7 +66,7 @@ package struct Collector: Sendable {
 
     /// Removes damaged files that were put aside as soon as their room is wanted.
     private func removeEvidence(_ options: CollectionOptions) async throws -> CollectionTally {
-        let evidence = Evidence(store.directory)
+        let evidence = Evidence(store.directory, store.leftovers)
         let oldCopies = options.grace <= .zero
         let found = try await blocking { try evidence.remove(oldCopies: oldCopies, isDryRun: true) }
         guard found.blobs > 0, try await isWanted(found.bytes, options) else { return CollectionTally() }

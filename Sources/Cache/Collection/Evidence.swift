@@ -11,8 +11,13 @@ struct Evidence: Sendable {
     static let byteLimit: Int64 = 1 << 30
 
     private let quarantine: Directory
+    /// Is told of what cannot be removed.
+    private let leftovers: Leftovers?
 
-    init(_ directory: StoreDirectory) { quarantine = directory.quarantine }
+    init(_ directory: StoreDirectory, _ leftovers: Leftovers? = nil) {
+        quarantine = directory.quarantine
+        self.leftovers = leftovers
+    }
 
     private struct File {
         let name: String
@@ -35,8 +40,7 @@ struct Evidence: Sendable {
         let latest = files.last(where: \.isBlob)?.name
         var (count, bytes) = (files.count, files.filter(\.isBlob).reduce(0) { $0 + $1.size })
         for file in files where count > Self.limit || file.isBlob && bytes > Self.byteLimit {
-            guard file.name != latest else { continue }
-            try quarantine.remove(file.name)
+            guard file.name != latest, remove(file) else { continue }
             count -= 1
             if file.isBlob { bytes -= file.size }
         }
@@ -48,17 +52,28 @@ struct Evidence: Sendable {
     /// - Returns: how much that is.
     /// - Throws: ``CacheError``.
     func remove(oldCopies: Bool = false, isDryRun: Bool = false) throws(CacheError) -> CollectionTally {
+        let files: [File]
         do throws(SystemError) {
-            var removed = CollectionTally()
-            let files = try files()
-            let newest = Dictionary(files.map { ($0.origin, $0.name) }) { $1 }
-            for file in files where file.isBlob || oldCopies && newest[file.origin] != file.name {
-                if !isDryRun { try quarantine.remove(file.name) }
-                removed.count(file.size)
-            }
-            return removed
+            files = try self.files()
         } catch {
-            throw CacheError(error, "tidy", path: quarantine.path)
+            throw CacheError(error, "list", path: quarantine.path)
+        }
+        var removed = CollectionTally()
+        let newest = Dictionary(files.map { ($0.origin, $0.name) }) { $1 }
+        for file in files where file.isBlob || oldCopies && newest[file.origin] != file.name {
+            if isDryRun || remove(file) { removed.count(file.size) }
+        }
+        return removed
+    }
+
+    /// - Returns: whether it is gone; one that cannot be removed does not keep the others.
+    private func remove(_ file: File) -> Bool {
+        do throws(SystemError) {
+            try quarantine.remove(file.name)
+            return true
+        } catch {
+            leftovers?.note(CacheError(error, "remove", path: "\(quarantine.path)/\(file.name)"))
+            return false
         }
     }
 

@@ -44,7 +44,7 @@ struct IndexBackups: Sendable {
                 "an older one was put in its place while it was in use; it is made again once nobody has the cache open"
             )
         }
-        for name in try directory.names() where name.hasPrefix(".") { try directory.remove(name) }
+        for name in try directory.names() where name.hasPrefix(".index.") { remove(name) }
         let temporary = ".index.\(String(UInt64.random(in: .min ... .max), radix: 16))"
         do {
             _ = try directory.openFile(temporary, flags: O_RDWR | O_CREAT | O_EXCL)
@@ -57,10 +57,20 @@ struct IndexBackups: Sendable {
             try file.sync()
             try directory.rename(temporary, to: directory, new.name)
             try directory.sync()
-            for copy in old.dropFirst(Self.limit - 1) { try directory.remove(copy.name) }
+            for copy in old.dropFirst(Self.limit - 1) { remove(copy.name) }
         } catch {
             try? directory.remove(temporary)
             throw error
+        }
+    }
+
+    /// A copy is as good beside one that cannot be removed.
+    private func remove(_ name: String) {
+        do throws(SystemError) {
+            try directory.remove(name)
+        } catch {
+            let failure = CacheError(error, "remove", path: "\(directory.path)/\(name)")
+            logger.warning("an old backup of the index could not be removed", metadata: ["error": "\(failure)"])
         }
     }
 

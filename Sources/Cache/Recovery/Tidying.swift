@@ -2,7 +2,7 @@ import OCI
 
 /// Takes what processes left behind that died out of the way.
 ///
-/// Quick, whatever the cache holds, and safe to repeat.
+/// Quick, whatever the cache holds, and safe to repeat. What cannot be removed is left and told of (``Leftovers``).
 struct Tidying: Sendable {
     let store: Store
 
@@ -27,12 +27,13 @@ struct Tidying: Sendable {
         var dead: [String] = []
         let recorded = try store.index.read { try $0.leases.all() }
         let files = Set(try StoreDirectory.names(in: store.directory.leases))
-        for name in files where try removeIfDead(name) { dead.append(name) }
+        for name in files where removeIfDead(name) { dead.append(name) }
         let gone = dead.filter(recorded.contains) + recorded.filter { !files.contains($0) }
         if !gone.isEmpty { try LeaseRows.release(gone, in: store.index) }
     }
 
-    private func removeIfDead(_ lease: String) throws(CacheError) -> Bool {
+    /// - Returns: whether it was a dead one's, and is gone.
+    private func removeIfDead(_ lease: String) -> Bool {
         let leases = store.directory.leases
         do throws(SystemError) {
             // Held while the file is removed, because its owner may be about to lock what it has just created.
@@ -41,7 +42,8 @@ struct Tidying: Sendable {
             try leases.remove(lease)
             return true
         } catch {
-            throw CacheError(error, "remove the lease", path: "\(leases.path)/\(lease)")
+            store.leftovers.note(CacheError(error, "remove the lease", path: "\(leases.path)/\(lease)"))
+            return false
         }
     }
 }

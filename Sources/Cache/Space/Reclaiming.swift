@@ -45,7 +45,7 @@ final class Reclaiming: Sendable {
 
     /// - Returns: the bytes that it freed.
     private func collect(_ options: () async throws -> CollectionOptions) async throws -> Int64 {
-        let evidence = try await blocking { [store] in try Evidence(store.directory).remove().bytes }
+        let evidence = try await blocking { [store] in try Evidence(store.directory, store.leftovers).remove().bytes }
         do {
             let report = try await Collector(store: store).collect(try await options())
             return evidence + report.bytes + report.partialBytes
