@@ -41,6 +41,7 @@ struct StrangeThingTests {
                 try thing.put(at: "\(timed.path)/blobs/sha256/\(Digest.of(content).hex)")
                 try thing.put(at: "\(timed.path)/blobs/sha256/\(image.digest.hex)")
                 #expect(try !cache.contains(descriptor))
+                for digest in [descriptor.digest, image.digest] { #expect(try cache.blobFile(digest) == nil) }
                 #expect(try cache.manifest(image.top) == nil)
                 _ = try await cache.inventory.images()
                 #expect(try await cache.follow(descriptor, from: FakeSource([content])).all() == content)
@@ -62,6 +63,23 @@ struct StrangeThingTests {
             #expect(try timed.stored().isEmpty)
             #expect(try names("\(timed.path)/quarantine").count == 1)
             try await timed.open { cache async throws in #expect(try await cache.inventory.usage().blobs == 0) }
+        }
+    }
+
+    @Test("In the place of a blob of an archive it makes way", arguments: Thing.allCases)
+    func staged(_ thing: Thing) async throws {
+        let content = bytes(5000)
+        let descriptor = Descriptor(mediaType: .octetStream, bytes: content)
+        let name = Ingest.name(descriptor.digest)
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try thing.put(at: "\(timed.path)/blobs/sha256/\(descriptor.digest.hex)")
+                try write(content, to: "\(timed.path)/ingest/\(name)")
+                let staged = try #require(try await cache.staging.leftover(name, descriptor))
+                try await cache.staging.commit([staged])
+                #expect(try cache.contains(descriptor))
+                #expect(try names("\(timed.path)/quarantine").count == 1)
+            }
         }
     }
 

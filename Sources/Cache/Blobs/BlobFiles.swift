@@ -52,8 +52,7 @@ struct BlobFiles: Sendable {
     ///
     /// - Returns: `nil` when there is none, or none of that size: the next download takes its place.
     func open(_ digest: Digest, size: Int64? = nil) throws(CacheError) -> OpenFile? {
-        guard try !holdsNoFile(digest) else { return nil }
-        return try open(digest) { file throws(SystemError) in
+        try open(digest) { file throws(SystemError) in
             let status = try file.status()
             return size == nil || status.size == size ? file : nil
         }
@@ -61,11 +60,12 @@ struct BlobFiles: Sendable {
 
     /// Opens what has a digest's name, and has the caller look what it is.
     ///
-    /// - Returns: `nil` when there is nothing of that name.
+    /// - Returns: `nil` when there is nothing of that name, or it is no file.
     func open<File>(
         _ digest: Digest,
         _ look: (OpenFile) throws(SystemError) -> File?
     ) throws(CacheError) -> File? {
+        guard try !holdsNoFile(digest) else { return nil }
         do throws(SystemError) {
             return try look(directory(digest.algorithm).openFile(digest.hex, flags: O_RDONLY))
         } catch {

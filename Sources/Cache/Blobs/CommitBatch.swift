@@ -88,6 +88,8 @@ struct CommitBatch: Sendable {
         let digest = item.descriptor.digest
         let lock = try await locks.acquire(StoreLocks.shard(digest), .exclusive)
         defer { lock.unlock() }
+        // No file can take a directory's place.
+        _ = try directory.clearPlace(of: digest, configuration)
         do throws(SystemError) {
             try directory.blobs.publish(ingest.name, of: ingest.directory, as: digest)
         } catch {

@@ -46,7 +46,6 @@ package struct StoredManifests: Sendable {
             // Only what is recorded under the file's lock is safe from a collection that has just chosen it.
             if try await Adoption(store: store).adopt(blob, as: manifest, from: origin) { return }
         }
-        _ = try await Quarantine(store: store).clearPlace(of: blob.digest)
         let ingest = try write(blob, manifest.bytes)
         defer { ingest.giveBack() }
         try await store.commits.commit(PendingCommit(blob, ingest, manifest: manifest, origin: origin))

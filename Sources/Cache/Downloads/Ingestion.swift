@@ -39,7 +39,6 @@ struct Ingestion: Sendable {
                 return download.state.commit(file, size: descriptor.size)
             case .partial(let partial):
                 defer { partial.giveBack() }
-                _ = try await Quarantine(store: store).clearPlace(of: descriptor.digest)
                 try await givingSigns(of: partial.file) { try await complete(partial) }
                 downloads.count { $0.downloads += 1 }
                 return download.state.commit(partial.file, size: descriptor.size)
