@@ -35,6 +35,25 @@ struct ExportTests {
     }
 
     @Test(
+        "While archives of a name are being written, another export of that name is refused",
+        arguments: ["", "--volume-size 100KiB", "--force --volume-size 100KiB"]
+    )
+    func beside(options: String) async throws {
+        try await Self.with { workspace, _ async throws in
+            #expect(try await workspace.run("export", "-o", "a.tar", "--progress", "none").status == 0)
+            let export = "\"$imglife\" export --offline --progress none -o b.tar \(options)"
+            let refused = try await workspace.shell("(flock 9; \(export)) 9>b.tar.tmp-lock")
+            #expect(refused.status == 1)
+            #expect(refused.errors.contains("another imglife process is writing it"), "\(refused.errors)")
+            #expect(try Files.list(workspace.path).sorted() == ["a.tar", "b.tar.tmp-lock", "imglife.yaml", "var"])
+            let alone = try await workspace.shell(export)
+            #expect(alone.status == 0, "\(alone.errors)")
+            let names = try Files.list(workspace.path).filter { $0.hasPrefix("b.") }
+            #expect(!names.isEmpty && names.allSatisfy { $0.hasSuffix(".tar") })
+        }
+    }
+
+    @Test(
         "What entries select is fetched into the cache and exported; a second export asks for nothing and is the same"
     )
     func entries() async throws {

@@ -23,47 +23,17 @@ struct ArchiveFile: Sendable {
         guard case .file(let target, _) = try ArchiveDestination.place(path) else {
             throw CacheError(archive: SystemError(call: "open", code: EISDIR), path: path)
         }
-        let pieces = target.split(separator: "/", omittingEmptySubsequences: false)
-        name = pieces.last.map(String.init) ?? ""
         self.path = path
         self.overwrites = overwrites
-        let parent = pieces.dropLast().joined(separator: "/")
         do throws(SystemError) {
-            guard !["", ".", ".."].contains(name) else { throw SystemError(call: "open", code: EISDIR) }
-            directory = try Directory(path: pieces.count == 1 ? "." : parent.isEmpty ? "/" : parent)
+            (directory, name) = try Directory.holding(target)
             let status = try directory.status(name)
             guard status == nil || overwrites && status?.isDirectory == false else {
                 throw SystemError(call: "open", code: status?.isDirectory == true ? EISDIR : EEXIST)
             }
-            file = try Self.create(Self.temporary(name), in: directory)
+            file = try directory.remakeLocked(Self.temporary(name))
         } catch {
             throw CacheError(archive: error, path: path)
-        }
-    }
-
-    private static func create(_ name: String, in directory: Directory) throws(SystemError) -> OpenFile {
-        while true {
-            try removeLeftover(name, in: directory)
-            do throws(SystemError) {
-                return try directory.createLocked(mode: 0o666) { name }.file
-            } catch {
-                guard error.code == EEXIST else { throw error }
-            }
-        }
-    }
-
-    private static func removeLeftover(_ name: String, in directory: Directory) throws(SystemError) {
-        let left: OpenFile
-        do throws(SystemError) {
-            left = try directory.openFile(name, flags: O_RDONLY)
-        } catch {
-            guard error.code == ENOENT else { throw error }
-            return
-        }
-        switch try FileLock.attempt(on: left, named: name, in: directory) {
-        case .taken: try directory.remove(name)
-        case .busy: throw SystemError(call: "flock", code: EWOULDBLOCK)
-        case .moved: return
         }
     }
 

@@ -229,6 +229,8 @@ package struct Exporter: Sendable {
             return [.init(path: name, bytes: volume.size, wasThere: false)]
         }
         guard case .file(let path, let overwrites) = destination else { return [] }
+        let lock = try ExportLock(path: path)
+        defer { lock.release() }
         let count = plan.volumes.count
         var archives: [(volume: ArchiveVolume, destination: ArchiveDestination, archive: ExportReport.Archive)] = []
         for (position, volume) in plan.volumes.enumerated() {
