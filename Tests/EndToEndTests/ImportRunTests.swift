@@ -103,6 +103,32 @@ struct ImportRunTests {
     }
 
     @Test(
+        "A receipt replaces an earlier one or an empty file, and nothing else",
+        arguments: ["receipt -o", "import a.tar --progress none --receipt"]
+    )
+    func receiptPlace(command: String) async throws {
+        try await Self.withArchive([Self.image]) { workspace, _ async throws in
+            let place = { (name: String) in "\(workspace.path)/\(name)" }
+            let first = try await workspace.run("import", "a.tar", "--receipt", "r.json", "--progress", "none")
+            #expect(first.status == 0, "\(first.errors)")
+            try Files.write("", to: place("empty"))
+            try Files.write("{\"version\":1}", to: place("other"))
+            for name in ["r.json", "empty", "new"] {
+                let result = try await workspace.shell("\"$imglife\" \(command) \(name)")
+                #expect(result.status == 0, "\(result.errors)")
+                #expect(try Files.read(place(name)) == Files.read(place("r.json")))
+            }
+            for name in ["a.tar", "other", "store/index.json"] {
+                let before = try Files.read(place(name))
+                let result = try await workspace.shell("\"$imglife\" \(command) \(name)")
+                #expect(result.status == 64)
+                #expect(result.errors.contains("\(name) is there and is no receipt"), "\(result.errors)")
+                #expect(try Files.read(place(name)) == before)
+            }
+        }
+    }
+
+    @Test(
         "Bad usage ends with 64",
         arguments: [["import"], ["import", "-", "-"], ["import", "a", "--as", "Not A Name"], ["receipt", "-o"]]
     )

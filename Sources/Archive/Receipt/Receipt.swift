@@ -1,4 +1,5 @@
 package import Cache
+import Glibc
 package import NIOCore
 package import OCI
 
@@ -18,6 +19,9 @@ package struct Receipt: Hashable, Sendable {
 
     /// The largest receipt that is written and read, in bytes: some two and a half million blobs.
     package static let maximumSize = 256 << 20
+
+    /// What every receipt begins with.
+    private static let start = "{\n\"version\":1,\n"
 
     /// Sorted by digest.
     package let blobs: BlobList
@@ -39,10 +43,28 @@ package struct Receipt: Hashable, Sendable {
     package var digest: Digest { textDigest }
 }
 
+extension Receipt {
+    /// Whether a file may be one that was written earlier, or is empty: nothing else is replaced by a receipt.
+    ///
+    /// - Returns: as its first bytes tell; `true` where there is none.
+    /// - Throws: `CacheError` when it cannot be read.
+    package static func mayReplace(_ path: String) throws(CacheError) -> Bool {
+        let start = ByteBuffer(string: start + "\"blobs\":")
+        do throws(SystemError) {
+            let descriptor = try SystemError.check("open") { Glibc.open(path, O_RDONLY | O_CLOEXEC) }
+            let head = try OpenFile(owning: descriptor).read(at: 0, atMost: start.readableBytes)
+            return head.readableBytes == 0 || head == start
+        } catch {
+            guard error.code != ENOENT else { return true }
+            throw CacheError(error, "read", path: path)
+        }
+    }
+}
+
 extension Receipt: ArchiveText {
     /// Its text: one thing a line, the same bytes for the same content.
     package func write(to target: inout some TextTarget) {
-        target.put("{\n\"version\":1,\n")
+        target.put(Self.start)
         target.put(list: "blobs", blobs) { "{\(ArchiveJSON.members($0))}" }
         target.put(next: "images", images.indices) {
             "{\"reference\":\(JSONText.quoted(images.text(at: $0))),\"digest\":\"\(images.digest(at: $0))\"}"

@@ -90,6 +90,7 @@ struct ImportCommand: Subcommand {
                 throw ValidationError("standard input can be read once only, as the configuration or as an archive")
             }
             options.keys = try keys.map(ArchiveKeyFile.verificationKey)
+            if let receipt { try ReceiptCommand.checkPlace(receipt) }
         }
         let before = { @Sendable [self, sources] in try await refuseUnreadable(sources) }
         try await CacheAccess.run(parent.options, mode: .create, before: before) {

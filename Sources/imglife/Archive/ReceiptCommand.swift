@@ -3,6 +3,8 @@ import ArgumentParser
 import Cache
 import Lifecycle
 import NIOCore
+import OCI
+import Output
 import Sync
 
 /// `imglife receipt`: what this side of an air gap holds.
@@ -23,9 +25,17 @@ struct ReceiptCommand: Subcommand {
     var file = "-"
 
     func run() async throws {
+        try await Failure.exiting { try Self.checkPlace(file) }
         try await CacheAccess.run(parent.options) { [file] cache, _ in
             try await Self.write(cache, to: file)
         }
+    }
+
+    /// Ends the command where the name is another file's: a file that was carried over must not become a receipt.
+    static func checkPlace(_ file: String) throws {
+        guard file != "-", case .file(let path, true)? = try? OutputPlace(file) else { return }
+        guard try !Receipt.mayReplace(path) else { return }
+        throw ValidationError("\(file.displaySafe) is there and is no receipt: name another file for the receipt")
     }
 
     /// Writes a receipt, whole or not at all.
