@@ -1,10 +1,11 @@
-import Cache
 import CacheSupport
 import Glibc
 import NIOCore
 import OCI
 import TestSupport
 import Testing
+
+@testable import Cache
 
 /// A disk or a quota that is full when a command begins.
 @Suite(.timeLimit(.minutes(10)))
@@ -60,6 +61,25 @@ struct FullDiskTests {
                 }
             }
             try await ContentCache.with(configuration) { try await $0.add(content) }
+        }
+    }
+
+    @Test("What is set aside for a collection is set aside again in a cache that was copied")
+    func copiedBallast() async throws {
+        try await TemporaryDirectory.with { path in
+            var configuration = configuration("\(path)/cache")
+            configuration.minimumFree = 0
+            let ballast = { try Directory(path: "\(path)/cache").status("ballast") }
+            try await ContentCache.with(configuration) { _ in }
+            let made = try #require(try ballast())
+            try remove("\(path)/cache/ballast")
+            try write(ByteBuffer(), to: "\(path)/cache/ballast")
+            #expect(try !FreeSpace.dropBallast(in: Directory(path: "\(path)/cache")))
+            try await ContentCache.with(configuration) { _ in }
+            #expect(try ballast()?.allocated == made.allocated)
+            #expect(made.allocated >= 1 << 20)
+            #expect(try FreeSpace.dropBallast(in: Directory(path: "\(path)/cache")))
+            #expect(try ballast() == nil)
         }
     }
 

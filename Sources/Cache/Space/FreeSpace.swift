@@ -28,17 +28,20 @@ struct FreeSpace: Sendable {
         return free >= 0 && free < floor
     }
 
-    /// Sets a little space aside, with which the index and a collection can work when there is no other, unless it is
-    /// there; not on a small disk, nor where the floor does that.
+    /// Sets a little space aside, with which the index and a collection can work when there is no other.
+    ///
+    /// Not where it is there, on a small disk, or where the floor does that. A copy of it has its name and none of its space.
     ///
     /// - Throws: ``SystemError`` where a quota or a full disk refuses it: what begins then to be downloaded would leave
     ///   nothing for the collection that makes room.
     func layBallast() throws(SystemError) {
         let root = store.directory.root
-        guard try root.status(Self.ballastName) == nil, clinux_total_bytes(disk) >= 64 * Self.ballastSize,
-            free >= floor + 2 * Self.ballastSize
+        let there = try root.status(Self.ballastName)
+        guard there.map({ $0.isRegular && $0.allocated < Self.ballastSize }) ?? true,
+            clinux_total_bytes(disk) >= 64 * Self.ballastSize, free >= floor + 2 * Self.ballastSize
         else { return }
         do throws(SystemError) {
+            try root.remove(Self.ballastName)
             try root.openFile(Self.ballastName, flags: O_RDWR | O_CREAT).reserve(Self.ballastSize)
         } catch {
             try? root.remove(Self.ballastName)
@@ -49,7 +52,7 @@ struct FreeSpace: Sendable {
     /// - Returns: whether there was any, and it could be given up.
     static func dropBallast(in root: Directory) -> Bool {
         do throws(SystemError) {
-            guard let status = try root.status(ballastName), status.isRegular else { return false }
+            guard let there = try root.status(ballastName), there.isRegular, there.allocated > 0 else { return false }
             try root.remove(ballastName)
             return true
         } catch {
