@@ -67,6 +67,26 @@ struct VolumeImportTests {
         }
     }
 
+    @Test("Volumes whose parts did not make a blob are all awaited again")
+    func damagedParts() async throws {
+        let volumes = try Self.volumes()
+        try await withCache { cache, path async throws in
+            for number in 0..<4 { try await cache.importing(volumes[number], at: path) }
+            let whole = try #require(try names("\(path)/ingest").first { $0.hasSuffix("-whole") })
+            var bytes = try contents("\(path)/ingest/\(whole)")
+            bytes.flipByte(at: 0)
+            try write(bytes, to: "\(path)/ingest/\(whole)")
+            let error = await #expect(throws: CacheError.self) { try await cache.importing(volumes[4], at: path) }
+            #expect(error?.description.contains("import all volumes again") == true)
+            for (number, missing) in [(4, [1, 2, 3, 4]), (2, [1, 2, 4]), (0, [2, 4])] {
+                #expect(try await cache.importing(volumes[number], at: path).volumes?.missing == missing)
+            }
+            // What the second volume brought whole is here.
+            #expect(try await cache.importing(volumes[3], at: path).volumes == nil)
+            #expect(try await cache.tagged().count == 2)
+        }
+    }
+
     @Test("What volumes brought is kept for thirty days and a week, also over openings, and then given up")
     func expiry() async throws {
         let volumes = try Self.volumes()

@@ -139,8 +139,8 @@ final class ImportParts {
     /// Takes the blob that parts make up, by the marks of all of them.
     ///
     /// - Returns: a file that can be committed.
-    /// - Throws: ``ArchiveRefusal`` when they do not make the blob; they are removed then. ``CacheError`` (`locked`) when another
-    ///   process writes into the file for longer than locks are waited for.
+    /// - Throws: ``ArchiveRefusal`` when they do not make the blob; they are removed then, and all volumes are awaited.
+    ///   ``CacheError`` (`locked`) when another process writes into the file for longer than locks are waited for.
     func join(_ blob: ArchiveDocument.Blob, _ marks: [String]) async throws -> StagedFile {
         let whole = try await staging.acquire(wholeName(blob.digest), of: blob.digest)
         defer { whole.file.unlock() }
@@ -150,6 +150,7 @@ final class ImportParts {
             return file
         }
         for name in marks + [whole.name] { try? staging.directory.remove(name) }
+        if let set { try await staging.restart(importSet: set) }
         throw ArchiveRefusal("the parts of \(blob.digest) do not make it; import all volumes again")
     }
 
