@@ -178,7 +178,10 @@ let package = Package(
             name: "OCITests",
             dependencies: ["OCI", "TestSupport", .product(name: "NIOCore", package: "swift-nio")]
         ),
-        .testTarget(name: "LifecycleTests", dependencies: ["Lifecycle", "OCI", "TestSupport", "YAML"]),
+        .testTarget(
+            name: "LifecycleTests",
+            dependencies: ["FailingCalls", "Lifecycle", "OCI", "TestSupport", "YAML"]
+        ),
         .testTarget(
             name: "RegistryTests",
             dependencies: [

@@ -172,3 +172,11 @@ package struct OutputPlaceError: Error, Hashable, Sendable {
     /// An `errno`; `ENOTBLK` for a disk and `ENXIO` for a socket.
     package let code: CInt
 }
+
+extension OutputPlace {
+    /// Whether fsync(2) says of a directory that its file system cannot do that, as those of some media cannot.
+    ///
+    /// - Parameter code: an `errno`.
+    /// - Returns: whether nothing more can be done.
+    package static func isWithoutDirectorySync(_ code: CInt) -> Bool { code == EINVAL || code == EBADF }
+}

@@ -1,4 +1,6 @@
+import FailingCalls
 import FoundationEssentials
+import Glibc
 import Lifecycle
 import OCI
 import TestSupport
@@ -47,6 +49,26 @@ struct LifecycleDataFileTests {
 
                 """
         )
+    }
+
+    @Test("A directory that its file system cannot sync takes files, and one whose disk fails does not")
+    func unsyncedDirectory() async throws {
+        try await TemporaryDirectory.with { directory in
+            for (number, code) in [EINVAL, EBADF, EIO].enumerated() {
+                let path = "\(directory)/\(number)"
+                // The file itself is synced before.
+                let rule = failing_calls_begin("fsync", directory, code, 1, -1)
+                try #require(rule >= 0)
+                defer { failing_call_end(rule) }
+                let file = DurableFile(path: path)
+                if code == EIO {
+                    #expect(throws: (any Error).self) { try file.replace(with: [1, 2]) }
+                } else {
+                    try file.replace(with: [1, 2])
+                    #expect(Files.exists(path))
+                }
+            }
+        }
     }
 
     @Test("What is written is read back, and written again byte by byte the same")

@@ -70,12 +70,11 @@ struct ArchiveFile: Sendable {
         }
     }
 
-    /// Not every file system of a medium can sync a directory.
     private func syncDirectory() throws(SystemError) {
         do throws(SystemError) {
             try directory.sync()
         } catch {
-            guard error.code == EINVAL || error.code == EBADF else { throw error }
+            guard OutputPlace.isWithoutDirectorySync(error.code) else { throw error }
         }
     }
 }

@@ -122,7 +122,7 @@ package struct DurableFile: Sendable {
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("write") }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw failure("write") }
+        guard fsync(descriptor) == 0 || OutputPlace.isWithoutDirectorySync(errno) else { throw failure("write") }
     }
 
     private func failure(_ action: String) -> FileError {
