@@ -43,13 +43,13 @@ struct Listener: Sendable {
         return try await Self.bind(bootstrap, to: address, option)
     }
 
-    /// Listens at an address for a moment, to find out whether one can; errors name the option that chooses it.
+    /// Takes an address for a moment, to find out whether one can; errors name the option that chooses it.
     ///
     /// - Throws: ``ServerError``.
     static func check(_ address: ListenAddress, _ option: String) async throws {
-        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-        try await bind(bootstrap, to: address, option).close().get()
+        try await taking(address, option) { host in
+            try await NIOThreadPool.singleton.runIfActive { try bind(host, address.port) }
+        }
     }
 
     private static func bind(
@@ -57,15 +57,21 @@ struct Listener: Sendable {
         to address: ListenAddress,
         _ option: String
     ) async throws -> any Channel {
+        try await taking(address, option) { try await bootstrap.bind(host: $0, port: address.port).get() }
+    }
+
+    private static func taking<Result>(
+        _ address: ListenAddress,
+        _ option: String,
+        _ body: (_ host: String) async throws -> Result
+    ) async throws -> Result {
         do {
-            guard address.host.isEmpty else {
-                return try await bootstrap.bind(host: address.host, port: address.port).get()
-            }
+            guard address.host.isEmpty else { return try await body(address.host) }
             do {
                 // Takes IPv4 too, where the system has both.
-                return try await bootstrap.bind(host: "::", port: address.port).get()
+                return try await body("::")
             } catch {
-                return try await bootstrap.bind(host: "0.0.0.0", port: address.port).get()
+                return try await body("0.0.0.0")
             }
         } catch {
             throw ServerError(
@@ -73,6 +79,22 @@ struct Listener: Sendable {
                     + "or end what uses this one"
             )
         }
+    }
+
+    /// Binds a socket that does not listen: whoever connected to it would be answered by nobody.
+    ///
+    /// Blocks.
+    private static func bind(_ host: String, _ port: Int) throws {
+        let address = try SocketAddress.makeAddressResolvingHost(host, port: port)
+        let type = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        let socket = Glibc.socket(address.protocol.rawValue, type, 0)
+        guard socket >= 0 else { throw IOError(errnoCode: errno, reason: "socket") }
+        defer { Glibc.close(socket) }
+        var isReused: CInt = 1
+        let size = socklen_t(MemoryLayout<CInt>.size)
+        guard setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &isReused, size) == 0,
+            address.withSockAddr({ Glibc.bind(socket, $0, socklen_t($1)) }) == 0
+        else { throw IOError(errnoCode: errno, reason: "bind") }
     }
 
     /// In the system's words, without the names of calls.
