@@ -5,9 +5,10 @@ import Testing
 /// TERM while a command waits for the other end of a FIFO.
 @Suite(.timeLimit(.minutes(10)), .requires(.tool("mkfifo")))
 struct StuckFileTests {
-    /// Begins a command, waits until one of its threads hangs in opening a file, and prints how it ends at TERM.
+    /// Begins a command, waits until one of its threads hangs in opening a file, and prints how it ends at TERM, of which it is
+    /// sent one: in the background `timeout` sends its whole group another, and a second ends a command at once.
     private static let functions = """
-        begin() { timeout -k 20 600 "$imglife" "$@" >out.txt 2>log.txt & pid=$!; }
+        begin() { timeout --foreground -k 20 600 "$imglife" "$@" >out.txt 2>log.txt & pid=$!; }
         until_log() { for i in $(seq 600); do grep -q "$1" log.txt && return; sleep 0.05; done; }
         program() { cat /proc/$pid/task/$pid/children; }
         until_stuck() {
