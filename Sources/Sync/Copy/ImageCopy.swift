@@ -4,10 +4,10 @@ import OCI
 
 /// Copies one image through the cache: blobs, then manifests from the bottom up, the tag last.
 struct ImageCopy: Sendable {
-    /// How many blobs of one image are under way at once, as a far host takes them; the registries' own limits apply below.
-    static let blobParallelism = 24
+    /// How many blobs of one image are under way at once; the registries' own limits apply below that.
+    static let blobParallelism = 16
     /// How many manifests of one image are asked for, or pushed, at once.
-    static let manifestParallelism = 16
+    static let manifestParallelism = 8
     /// How often a blob's upload begins again because the bytes behind it changed.
     static let repairAttempts = 4
 
