@@ -15,7 +15,9 @@ extension ConnectionHandler {
             if !(blob is UnverifiedBlob) { context.flush() }
             begin(.supply(wishes, blob as? UnverifiedBlob), range)
         case .piece(let bytes): sender?.take(bytes)
-        case .broken: breakOff(context)
+        case .broken:
+            exchange?.isBroken = true
+            context.close(promise: nil)
         }
         promise?.succeed()
     }
@@ -43,11 +45,6 @@ extension ConnectionHandler {
         }
     }
 
-    private func breakOff(_ context: ChannelHandlerContext) {
-        exchange?.isBroken = true
-        context.close(promise: nil)
-    }
-
     private func begin(_ source: BlobSender.Source, _ range: Range<Int64>) {
         guard let context else { return }
         let sender = BlobSender(source, range, context, resources, state) { [weak self] event in
@@ -61,7 +58,8 @@ extension ConnectionHandler {
                 finish()
             case .broken:
                 log.note(brokenFileOf: exchange)
-                breakOff(context)
+                exchange?.isBroken = true
+                context.close(promise: nil)
             }
         }
         self.sender = sender
