@@ -14,11 +14,14 @@ struct PlanConfigsTests {
         }
     }
 
-    private func load(_ source: ScriptedRegistry, _ tags: [TagName]) {
-        for (day, tag) in tags.enumerated() {
-            let labels = ["org.opencontainers.image.version": "1.\(day).0"]
-            let image = SampleImage.image(labels: labels, created: "2024-01-0\(day + 1)T00:00:00Z")
-            source.load(image, repository: "app", tag: tag)
+    /// Tags that only dates tell apart, and some that only versions do.
+    private func load(_ source: ScriptedRegistry) {
+        for tags in [["main-1a", "main-1b", "main-1c"], ["alpine3.20", "alpine3.21"]] as [[TagName]] {
+            for (day, tag) in tags.enumerated() {
+                let labels = ["org.opencontainers.image.version": "1.\(day).0"]
+                let image = SampleImage.image(labels: labels, created: "2024-01-0\(day + 1)T00:00:00Z")
+                source.load(image, repository: "app", tag: tag)
+            }
         }
     }
 
@@ -35,8 +38,7 @@ struct PlanConfigsTests {
     )
     func heldConfigs(selection: String) async throws {
         try await between { source, target, mirror async throws in
-            load(source, ["main-1a", "main-1b", "main-1c"])
-            load(source, ["alpine3.20", "alpine3.21"])
+            load(source)
             let entry = entry(source, target, selection)
             #expect(try await mirror.run(entry).errors == 0)
             source.forgetRequests()
@@ -61,8 +63,7 @@ struct PlanConfigsTests {
     )
     func countedBytes(selection: String) async throws {
         try await between { source, target, mirror async throws in
-            load(source, ["main-1a", "main-1b", "main-1c"])
-            load(source, ["alpine3.20", "alpine3.21"])
+            load(source)
             let entry = entry(source, target, selection)
             let report = try await mirror.run(entry)
             #expect(report.errors == 0)
