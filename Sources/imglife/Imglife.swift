@@ -47,14 +47,7 @@ struct Imglife: AsyncParsableCommand {
         // A reader that goes away is an error of that write, not the end of the process half-way.
         signal(SIGPIPE, SIG_IGN)
         clinux_limit_heap()
-        OpenFiles.raise()
-        // Swift reads the arguments there, and its dispatch library ends a process that does not find its threads.
-        guard access("/proc/self/task", R_OK) == 0 else {
-            Failure.tell(
-                "/proc is not there: mount it ('mount -t proc proc /proc', or MountAPIVFS=yes in a systemd unit)"
-            )
-            Glibc.exit(Failure.failed.rawValue)
-        }
+        endWhereNothingRuns()
         var running: (any ParsableCommand.Type)?
         do {
             try refuseBrokenArguments()
@@ -73,6 +66,23 @@ struct Imglife: AsyncParsableCommand {
         } catch {
             Failure.exit(with: error, of: running)
         }
+    }
+
+    /// Says what the system lacks for any command, where the libraries would end the process without a word.
+    private static func endWhereNothingRuns() {
+        var lack: String?
+        do {
+            try OpenFiles.raise()
+            // Swift reads the arguments there, and its dispatch library does not find its threads elsewhere.
+            if access("/proc/self/task", R_OK) != 0 {
+                lack = "/proc is not there: mount it ('mount -t proc proc /proc', or MountAPIVFS=yes in a systemd unit)"
+            }
+        } catch {
+            lack = error.description
+        }
+        guard let lack else { return }
+        Failure.tell(lack)
+        Glibc.exit(Failure.failed.rawValue)
     }
 
     /// What is not UTF-8 would arrive as something else, and name another file.

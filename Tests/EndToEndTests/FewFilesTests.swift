@@ -41,4 +41,13 @@ struct FewFilesTests {
             #expect(result.status == 0 || result.errors.contains("raise the limit on open files (ulimit -n)"))
         }
     }
+    @Test("With fewer files than any command needs it says so, and how to have more", arguments: [10, 14, 23])
+    func tooFew(limit: Int) async throws {
+        try await Workspace.with { workspace async throws in
+            let result = try await workspace.shell("ulimit -n \(limit); exec \"$imglife\" version")
+            #expect(result.status == 1)
+            let words = "imglife needs 24 open files, and may have \(limit): raise the limit (ulimit -n)"
+            #expect(result.errors == "error: \(words)\n")
+        }
+    }
 }

@@ -9,8 +9,8 @@ enum OpenFiles {
     /// `RLIMIT_NOFILE`, which the system's header gives another type than its functions take.
     private static let resource = __rlimit_resource_t(7)
 
-    /// With fewer the system's own libraries end the process when they run out, without a word.
-    private static let fewest = 64
+    /// With fewer no server runs, and no command: the system's own libraries end a process that runs out, without a word.
+    private static let fewest = (server: 64, command: 24)
 
     /// What no command needs more of but a server.
     ///
@@ -20,7 +20,12 @@ enum OpenFiles {
     /// Raises the limit for any command, where it is low and the system allows more.
     ///
     /// Shells begin with 1,024 or 256, which connections to many hosts use up.
-    static func raise() { _ = raise(to: usual) }
+    ///
+    /// - Throws: ``TooFew``.
+    static func raise() throws(TooFew) {
+        guard let files = raise(to: usual), files < fewest.command else { return }
+        throw TooFew(files: files, needed: fewest.command, by: "imglife")
+    }
 
     /// Raises the limit to what the system allows, and tells how many connections that is enough for: each needs its
     /// socket and the file that it is sent.
@@ -41,18 +46,20 @@ enum OpenFiles {
         return Int(clamping: limit.rlim_cur)
     }
 
-    /// A limit with which no server can run.
+    /// A limit with which nothing can run.
     struct TooFew: Error, CustomStringConvertible {
         let files: Int
+        let needed: Int
+        let by: String
 
         var description: String {
-            "a server needs \(fewest) open files, and may have \(files): raise the limit (ulimit -n)"
+            "\(by) needs \(needed) open files, and may have \(files): raise the limit (ulimit -n)"
         }
     }
 
     /// How many connections there are files for.
     static func connections(files: Int) throws(TooFew) -> Int {
-        guard files >= fewest else { throw TooFew(files: files) }
+        guard files >= fewest.server else { throw TooFew(files: files, needed: fewest.server, by: "a server") }
         return max(4, (files - min(reserve, files / 8 * reserveOfFew)) / 2)
     }
 }
