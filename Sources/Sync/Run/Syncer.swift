@@ -285,28 +285,6 @@ private struct Outlets: Sendable {
 
 private typealias TagLine = WorkLine<EntryWork>
 
-/// The tags of an entry.
-struct EntryWork: RandomAccessCollection, Sendable {
-    let plan: EntryPlan
-
-    var startIndex: Int { 0 }
-    var endIndex: Int { plan.tags.count }
-
-    subscript(order: Int) -> TagWork {
-        TagWork(
-            entry: plan.entry,
-            order: order,
-            tag: plan.tags[order],
-            referrerTags: plan.referrerTags,
-            targetReferrerTags: plan.targetReferrerTags
-        )
-    }
-}
-
-extension EntryPlan {
-    var work: EntryWork { EntryWork(plan: self) }
-}
-
 extension Configuration.Entry {
     var metadata: Logger.Metadata {
         ["source": "\(source)", "target": "\(target)"]

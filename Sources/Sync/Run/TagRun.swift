@@ -3,17 +3,6 @@ import Concurrency
 import Logging
 import OCI
 
-/// One tag, with its place in the report.
-struct TagWork: Sendable {
-    let entry: Int
-    let order: Int
-    let tag: EntryPlan.Tag
-    /// See ``EntryPlan/referrerTags``.
-    let referrerTags: ReferrerTags?
-    /// See ``EntryPlan/targetReferrerTags``.
-    let targetReferrerTags: ReferrerTags?
-}
-
 /// Brings one tag of a run to its end: up to date, copied, or failed.
 struct TagRun: Sendable {
     let work: TagWork
