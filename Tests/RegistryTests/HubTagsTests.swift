@@ -53,12 +53,36 @@ struct HubTagsTests {
         }
     }
 
-    @Test("A count that does not fit the rows is not trusted", arguments: [150, 301, 350, 999])
+    @Test("A count of fewer tags than there are is not trusted", arguments: [1, 150, 299])
     func wrongCount(count: Int) async throws {
         try await ScriptedRegistry.with { registry in
             HubStandIn(registry, rows: rows(300)).claim(count: count)
             let tags = try #require(try await withHubClient(registry) { try await $0.hubTags(of: .alpine) })
             #expect(tags.count == 300)
+        }
+    }
+
+    @Test(
+        "A list that ends before its count is cut short, and is no list",
+        arguments: [(300, 301), (300, 999), (1, 3), (0, 3)]
+    )
+    func cutShort(held: Int, count: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            HubStandIn(registry, rows: rows(held)).claim(count: count)
+            let error = await #expect(throws: RegistryError.self) {
+                try await withHubClient(registry) { try await $0.hubTags(of: .alpine) }
+            }
+            #expect(error?.description.contains("its pages end after \(held) of \(count) tags") == true)
+        }
+    }
+
+    @Test("Null in place of tags is no empty list where there are said to be some")
+    func nullOfSome() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET", "/v2/namespaces/"), .reply(.json(200, #"{"count":3,"results":null}"#)))
+            await #expect(throws: RegistryError.self) {
+                try await withHubClient(registry) { try await $0.hubTags(of: .alpine) }
+            }
         }
     }
 

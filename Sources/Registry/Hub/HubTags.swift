@@ -50,6 +50,12 @@ struct HubListing: Sendable {
         } else {
             try await follow(page, into: &merged)
         }
+        guard !merged.isCutShort else {
+            throw context.error(
+                .protocolViolation,
+                "its pages end after \(merged.rows) of \(merged.claimed ?? 0) tags"
+            )
+        }
         if merged.dropped > 0 {
             hub.logger.warning(
                 "names that are not tags are left out",
@@ -127,7 +133,14 @@ struct HubListing: Sendable {
 private struct MergedTags {
     private(set) var tags: [ListedTag] = []
     private(set) var dropped = 0
+    /// All rows, also repetitions: what is pushed meanwhile shifts rows to the next page.
+    private(set) var rows = 0
+    /// How many there are by the page that was read last, as tags may be deleted meanwhile.
+    private(set) var claimed: Int64?
     private var seen: Set<TagName> = []
+
+    /// Whether the pages ended before the list did.
+    var isCutShort: Bool { Int64(rows) < claimed ?? 0 }
 
     /// - Returns: whether the page brought anything new.
     @discardableResult
@@ -135,6 +148,8 @@ private struct MergedTags {
         let before = tags.count
         tags += page.tags.filter { seen.insert($0.name).inserted }
         dropped += page.dropped
+        rows += page.rowCount
+        claimed = page.count ?? claimed
         return tags.count > before
     }
 }
