@@ -94,10 +94,12 @@ struct ManifestTests {
     }
 
     @Test(
-        "A general Content-Type says nothing about the document",
+        "A Content-Type that no registry gave says nothing about the document",
         arguments: [
             "application/json", "application/json; charset=utf-8", "Application/JSON", "application/octet-stream",
-            "text/plain; charset=utf-8", "binary/octet-stream",
+            "text/plain; charset=utf-8", "binary/octet-stream", "text/troff", "application/x-troff-man",
+            "application/gzip",
+            "application/vnd.debian.binary-package", "image/png",
         ]
     )
     func toleratesGeneralTypes(type: String) throws {

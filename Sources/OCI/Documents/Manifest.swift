@@ -31,8 +31,8 @@ package struct Manifest: Sendable {
     ///
     /// - Parameters:
     ///   - bytes: the document.
-    ///   - contentType: the answer's `Content-Type`; `nil` or a general type such as `application/json` says nothing,
-    ///     and the document's own `mediaType` decides; when it has none what is expected, and then its shape.
+    ///   - contentType: the answer's `Content-Type`; `nil` or a type that is no registry's, such as `application/json`, says
+    ///     nothing, and the document's own `mediaType` decides; when it has none what is expected, and then its shape.
     ///   - expected: what led here; digest, size and media type must be the same.
     ///   - algorithm: which digest to compute when nothing is expected.
     /// - Throws: ``DocumentError``.
@@ -50,7 +50,7 @@ package struct Manifest: Sendable {
         if contentType?.isSchema1 == true || expected?.mediaType.isSchema1 == true { throw ManifestReader.schema1 }
         let reader = ManifestReader(root: try JSONValue(parsing: bytes))
         let mediaType = try reader.mediaType(
-            contentType: contentType?.isGeneral == true ? nil : contentType,
+            contentType: contentType?.isOfRegistries == true ? contentType : nil,
             fallback: expected.flatMap { $0.mediaType.isManifest ? $0.mediaType : nil }
         )
         if let expected, !mediaType.isLike(expected.mediaType), !expected.mediaType.isGeneral {
@@ -137,6 +137,13 @@ extension MediaType {
     /// OCI's images, and their lists, have the same shape, and are labelled as each other's in the field.
     func isLike(_ other: MediaType) -> Bool {
         self == other || isManifest && other.isManifest && isIndex == other.isIndex
+    }
+
+    /// Whether it says what a document is.
+    ///
+    /// Servers that know no registries take others from a table of file names, in which `1.1` is a page of a manual.
+    fileprivate var isOfRegistries: Bool {
+        ["application/vnd.oci.", "application/vnd.docker."].contains(where: description.hasPrefix)
     }
 
     /// Types that servers send when they do not know better; they say nothing about the document.
