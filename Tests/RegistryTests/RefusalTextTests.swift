@@ -1,7 +1,8 @@
 import OCI
-import Registry
 import TestSupport
 import Testing
+
+@testable import Registry
 
 /// Refusals in a form that hides what they say.
 @Suite(.timeLimit(.minutes(10)))
@@ -13,6 +14,27 @@ struct RefusalTextTests {
             try await body()
             return ""
         } catch { return "\(error)" }
+    }
+
+    @Test(
+        "A page for people is told as one, whatever it is called",
+        arguments: ["text/html", "application/json", "text/plain", "application/xhtml+xml", ""],
+        ["<!DOCTYPE html><html>", "\n <html lang='en'>"]
+    )
+    func tellsWebPages(type: String, page: String) async throws {
+        try await ScriptedRegistry.with { registry in
+            let page = Action.status(200, headers: type.isEmpty ? [:] : ["Content-Type": type], body: page)
+            registry.script(RequestMatch("GET", times: nil), page)
+            try await withClient { client in
+                let source = client.pull(registry)
+                for text in [
+                    await text { _ = try await source.manifest(.tag(TagName("v1"))) },
+                    await text { _ = try await source.tags() },
+                ] {
+                    #expect(text.contains(RegistryError.webPage), "\(text)")
+                }
+            }
+        }
     }
 
     @Test("What is too large is told so, though a proxy's page says it", arguments: ["", "<html>413</html>"])

@@ -132,9 +132,13 @@ struct HTTPResponse: Sendable {
     /// Whether the body had more bytes than the limit.
     var isCut: Bool { if case .whole(_, let isCut) = body { isCut } else { false } }
 
-    /// Whether it is a page for people: a portal, a log-in page or a proxy stands in between.
+    /// Whether it is a page for people: a portal, a log-in page or a proxy stands in between, some of which call it otherwise.
     var isWebPage: Bool {
-        header("Content-Type")?.lowercased().hasPrefix("text/html") == true
+        let type = header("Content-Type")?.lowercased() ?? ""
+        if ["text/html", "application/xhtml+xml"].contains(where: type.hasPrefix) { return true }
+        let beginning = bytes.readableBytesView.drop { UInt8(ascii: " ") >= $0 }.prefix(15)
+        let text = String(decoding: beginning, as: UTF8.self).lowercased()
+        return text.hasPrefix("<!doctype html") || text.hasPrefix("<html")
     }
 }
 
