@@ -8,7 +8,8 @@ import Glibc
 let loadsPackedRelocations: Bool = {
     var text = [CChar](repeating: 0, count: 64)
     guard confstr(CInt(_CS_GNU_LIBC_VERSION), &text, text.count) > 0 else { return false }
-    let numbers = String(cString: text).split { !$0.isNumber }.compactMap { Int($0) }
+    let version = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let numbers = version.split { !$0.isNumber }.compactMap { Int($0) }
     return !numbers.lexicographicallyPrecedes([2, 36])
 }()
 #else
