@@ -12,7 +12,10 @@ struct AddressTests {
 
     @Test(
         "What the cache holds is served by the names that the catalog lists, without any configuration",
-        arguments: ["registry.lab:5000/team/app", "registry:5000/team/app", "quay.io/team/app"]
+        arguments: [
+            "registry.lab:5000/team/app", "registry:5000/team/app", "quay.io/team/app", "[::1]:5000/team/app",
+            "[fd00::]/team/app",
+        ]
     )
     func catalogNames(place: String) async throws {
         try await ServedCache.with([("\(place):1", Self.image)]) { served async throws in

@@ -50,7 +50,7 @@ struct RouteTests {
     }
 
     private static let hosts: Set<RegistryHost> = [
-        "docker.io", "quay.io", "registry:5000", "localhost:5000", "127.0.0.1:5001",
+        "docker.io", "quay.io", "registry:5000", "localhost:5000", "127.0.0.1:5001", "[::1]:5001", "[fd00::]", "[::]",
     ]
 
     @Test(
@@ -101,11 +101,14 @@ struct RouteTests {
     }
 
     @Test(
-        "A listed name leads back to its repository",
-        arguments: ["docker.io/a/b", "quay.io/a", "registry:5000/a", "127.0.0.1:5001/a"]
+        "A listed name leads back to its repository, and is one that clients accept",
+        arguments: [
+            "docker.io/a/b", "quay.io/a", "registry:5000/a", "127.0.0.1:5001/a", "[::1]:5001/a", "[fd00::]/a", "[::]/a",
+        ]
     )
     func listedNames(place: String) throws {
         let repository = try RepositoryReference(place)
+        _ = try RepositoryName(repository.listedName)
         let components = repository.listedName.split(separator: "/").map(String.init)
         #expect(try Addressing(hosts: Self.hosts).address(components, namespace: nil).repository == repository)
     }

@@ -44,8 +44,20 @@ package struct RegistryHost: Hashable, Sendable, CustomStringConvertible {
         port.map { "\(name):\($0)" } ?? name
     }
 
-    /// How it stands in the path of a server of many hosts: a `:` cannot, so the port follows a `_`.
-    package var listedName: String { port.map { "\(name)_\($0)" } ?? name }
+    /// How it stands in the path of a server of many hosts: neither `:` nor brackets can, so the port follows a `_`, and
+    /// the groups of an IPv6 address stand between `-`, as in `0--1_5000`.
+    package var listedName: String {
+        let name = isIPv6 ? listedAddress : name
+        return port.map { "\(name)_\($0)" } ?? name
+    }
+
+    package var isIPv6: Bool { name.utf8.first == UInt8(ascii: "[") }
+
+    private var listedAddress: String {
+        let address = name.dropFirst().dropLast()
+        let (before, after) = (address.hasPrefix(":") ? "0" : "", address.hasSuffix(":") ? "0" : "")
+        return before + address.replacing(":", with: "-") + after
+    }
 
     /// Whether it names this machine: `localhost`, `127.0.0.0/8` or `[::1]`.
     package var isLoopback: Bool {

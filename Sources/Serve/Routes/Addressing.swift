@@ -21,7 +21,8 @@ enum AddressError: Error, Hashable {
 ///
 /// A host in front and `?ns=` may say the same together, as containerd does with `override_path`. `:443` says nothing.
 /// A host with a port cannot stand in a name that clients accept, so it is also known with `_` instead of the `:`:
-/// `registry_5000/team/app`. No host name has a `_`, and no name on Docker Hub has one in its first component.
+/// `registry_5000/team/app`. No host name has a `_`, and no name on Docker Hub has one in its first component. An IPv6
+/// address is known by ``OCI/RegistryHost/listedName`` alone.
 struct Addressing: Sendable {
     let hosts: Set<RegistryHost>
 
@@ -29,7 +30,7 @@ struct Addressing: Sendable {
         let name = components.joined(separator: "/")
         if let namespace {
             guard let host = known(namespace) else { throw .unknownHost(namespace) }
-            let isRepeated = components.count > 1 && Self.spellings(of: components[0]).contains { known($0) == host }
+            let isRepeated = components.count > 1 && listed(components[0]) == host
             let rest = isRepeated ? components.dropFirst() : components[...]
             return Address(repository: try repository(rest, on: host), name: name, namespace: namespace)
         }
@@ -41,20 +42,29 @@ struct Addressing: Sendable {
 
     /// Whether a name may begin with a host that is not known yet, although it has no dot.
     func doubts(_ components: [String]) -> Bool {
-        guard components.count > 1, let spelling = Self.spellings(of: components[0]).last else { return false }
-        return spelling != components[0] && known(spelling) == nil && (try? RegistryHost(spelling)) != nil
+        guard components.count > 1, listed(components[0]) == nil else { return false }
+        let groups = components[0].split(separator: "-", omittingEmptySubsequences: false)
+        // Seven colons, or two beside each other, are an IPv6 address.
+        if groups.count == 8 || groups.contains("") { return true }
+        guard let spelling = Self.spellings(of: components[0]).last else { return false }
+        return spelling != components[0] && (try? RegistryHost(spelling)) != nil
     }
 
     /// - Returns: `nil` when a name's first component is not a host's.
     private func prefix(_ component: String) throws(AddressError) -> RegistryHost? {
+        if let host = listed(component) { return host }
         let spellings = Self.spellings(of: component)
-        if let host = spellings.lazy.compactMap(known).first { return host }
         guard component == "localhost" || component.contains(where: { $0 == "." || $0 == ":" }) else { return nil }
         // On Docker Hub no first component looks like a host.
         guard let host = spellings.lazy.compactMap({ try? RegistryHost($0) }).first else {
             throw .invalidName(component)
         }
         throw .unknownHost("\(host)")
+    }
+
+    private func listed(_ component: String) -> RegistryHost? {
+        Self.spellings(of: component).lazy.compactMap(known).first
+            ?? hosts.first { $0.isIPv6 && $0.listedName == component }
     }
 
     /// A component as it stands, and with the port behind a `:` where a `_` may stand for that.
