@@ -23,33 +23,36 @@ extension ImageCopy {
     /// What was mirrored of the tag before: what the target is known to have, as the cache remembers it, else as the target
     /// says.
     ///
+    /// It is taken as it is, whatever platforms are chosen by now.
+    ///
     /// - Parameters:
     ///   - present: what the target has, where it was asked.
     ///   - keeps: whether what the target says is remembered, so that the next run need not ask.
     /// - Returns: `nil` when nobody tells.
     /// - Throws: `CacheError`; what the target and the source throw; `CancellationError`.
     func mirrored(_ present: Digest?, keeping keeps: Bool) async throws -> ImageGraph? {
-        var top: Manifest?
-        var isNew = false
+        var (top, platforms, isNew) = (Manifest?.none, [PlatformPattern](), false)
         // By another algorithm the cache does not know it.
         if let present, present.algorithm == .sha256 {
             top = try cache.manifest(present)
+        } else if let given = try await cache.copies.last(to: job.place) {
+            top = try cache.manifest(given)
         } else if case .tag(let tag) = job.reference,
-            let copied = try await cache.copies.copied(to: job.place, from: tag, of: job.source)
+            let named = try await cache.copies.copied(to: job.place, from: tag, of: job.source)
         {
-            top = try cache.manifest(copied)
+            // Of what the source's tag stands for the target may have a part.
+            (top, platforms) = (try cache.manifest(named), job.platforms)
         }
         // Of what the cache lacks it has no referrers to bring.
         if top == nil, !source.isCache,
             case .known(let there) = try await target.asking({ try await $0.manifest(.tag(job.tag)) })
         {
-            top = there
-            isNew = there != nil
+            (top, platforms, isNew) = (there, [], there != nil)
         }
         guard let top else { return nil }
         var walk = ImageWalk(configs)
         walk.configs.keeps = keeps
-        let graph = try await walk.graph(of: top, platforms: job.platforms)
+        let graph = try await walk.graph(of: top, platforms: platforms)
         if isNew, keeps { try await remember(top, graph.children) }
         return graph
     }
