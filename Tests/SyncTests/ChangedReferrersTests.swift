@@ -165,25 +165,4 @@ struct ChangedReferrersTests: ReferrerMirroring {
             }
         }
     }
-
-    @Test("Of chosen platforms each is asked for what was signed later")
-    func chosenPlatforms() async throws {
-        try await between(interfaceAt: true, true) { source, target in
-            let image = SampleImage.multiPlatform(platforms: [
-                Platform(os: "linux", architecture: "amd64"), Platform(os: "linux", architecture: "arm64"),
-                Platform(os: "linux", architecture: "s390x"),
-            ])
-            source.load(image, repository: repository, tag: "v1")
-            try await MirrorRun.with { mirror async throws in
-                let entry = entry(source, target, "tag: v1, platforms: [linux/amd64, linux/arm64]")
-                #expect(try await mirror.run(entry).rows.map(\.referrers) == [0])
-                for child in image.manifests.map(\.descriptor).prefix(2) {
-                    let signature = SampleImage.artifact(of: child, content: "\(child.digest)")
-                    source.load(signature, repository: repository)
-                    #expect(try await mirror.run(entry).rows.map(\.status) == [.synced])
-                    #expect(target.store.holds(signature, repository: mirrored))
-                }
-            }
-        }
-    }
 }

@@ -68,6 +68,9 @@ enum Schema {
         migrator.registerMigration("19 named referrers stay listed") { db in
             try db.execute(sql: References.namedStayListed)
         }
+        migrator.registerMigration("20 indexes made here") { db in
+            try db.execute(sql: CopyRows.made)
+        }
         return migrator
     }
 

@@ -46,6 +46,17 @@ package struct Copies: Sendable {
         try await store.index.read { try $0.copies.digest(at: place) }
     }
 
+    /// Whether what a target's tag was given is an index made here, which its source does not have, as far as that is noted.
+    package func isMade(_ digest: Digest, at place: Names.Place) async throws -> Bool {
+        try await store.index.read { try $0.copies.isMade(digest, at: place) }
+    }
+
+    /// Notes whether what a target's tag is given is an index made here; costs no transaction when nothing changes.
+    package func note(isMade: Bool, _ digest: Digest, at place: Names.Place) async throws {
+        guard try await self.isMade(digest, at: place) != isMade else { return }
+        try await store.index.write { try $0.copies.set(made: isMade ? digest : nil, at: place) }
+    }
+
     /// Whether it is noted of any tag of a target's repository what it was given.
     package func areAny(in location: RepositoryReference) async throws -> Bool {
         try await store.index.read { try $0.copies.isAny(in: location) }
@@ -92,6 +103,9 @@ struct CopyRows {
         ) STRICT, WITHOUT ROWID;
         """
 
+    /// The last index that was made here for the tag; the tag may have been given something else since.
+    static let made = "ALTER TABLE copies ADD COLUMN made BLOB"
+
     let db: Database
 
     func digest(at place: Names.Place) throws -> Digest? {
@@ -113,6 +127,20 @@ struct CopyRows {
                 ON CONFLICT (host, repository, tag) DO UPDATE SET digest = excluded.digest, former = excluded.former
                 """,
             arguments: [place.location.host, place.location.repository, place.tag, digest, former]
+        )
+    }
+
+    func isMade(_ digest: Digest, at place: Names.Place) throws -> Bool {
+        try db.exists(
+            "copies WHERE host = ? AND repository = ? AND tag = ? AND made = ?",
+            [place.location.host, place.location.repository, place.tag, digest]
+        )
+    }
+
+    func set(made digest: Digest?, at place: Names.Place) throws {
+        try db.executeCached(
+            sql: "UPDATE copies SET made = ? WHERE host = ? AND repository = ? AND tag = ?",
+            arguments: [digest, place.location.host, place.location.repository, place.tag]
         )
     }
 

@@ -20,6 +20,12 @@ extension ImageCopy {
         try await cache.copies.note(of: digest, to: job.place(of: tag), from: tag, of: job.source)
     }
 
+    /// Notes whether the target is given an index made here; what comes from the cache may have been made before.
+    func noteWhetherMade(_ graph: ImageGraph) async throws {
+        guard !cache.isReadOnly, graph.isMade || !source.isCache else { return }
+        try await cache.copies.note(isMade: graph.isMade, graph.top.descriptor.digest, at: job.place)
+    }
+
     /// What was mirrored of the tag before: what the target is known to have, as the cache remembers it, else as the target
     /// says.
     ///
@@ -52,7 +58,8 @@ extension ImageCopy {
         guard let top else { return nil }
         var walk = ImageWalk(configs)
         walk.configs.keeps = keeps
-        let graph = try await walk.graph(of: top, platforms: platforms)
+        var graph = try await walk.graph(of: top, platforms: platforms)
+        if try await cache.copies.isMade(graph.top.descriptor.digest, at: job.place) { graph.isMade = true }
         if isNew, keeps { try await remember(top, graph.children) }
         return graph
     }

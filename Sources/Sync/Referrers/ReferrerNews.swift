@@ -7,7 +7,7 @@ import OCI
 /// What the listing of tags shows costs nothing; what is new there is looked at. Beyond it one question is asked, chosen at
 /// random where there are several, mostly one about a list: what is new is listed more often than a tag is changed. A list under a tag may be an old one of
 /// a registry that has the referrers interface by now, which is asked in its turn. Once in a run a second question, to find out that the
-/// registry has none. An index stands for its images, except where some platforms were chosen, which are asked for one by one.
+/// registry has none. An index stands for its images, except where some platforms were chosen: a run asks for one of them.
 struct ReferrerNews {
     let copy: ImageCopy
     let graph: ImageGraph
@@ -16,8 +16,8 @@ struct ReferrerNews {
     var notes = true
 
     private enum Question {
-        /// What the source's own interface lists of some subjects; it need not be there where lists are kept under tags.
-        case interface([Digest], isLikely: Bool)
+        /// What the source's own interface lists; it need not be there where lists are kept under tags.
+        case interface(of: Digest, isLikely: Bool)
         /// What the tag lists that stands in for the interface.
         case index(of: Digest)
         /// Whether one of cosign's tags is what it was: one of these.
@@ -43,8 +43,8 @@ struct ReferrerNews {
         if try await hasUnreadList() { return true }
         while let position = Self.choice(among: questions) {
             switch questions.remove(at: position) {
-            case .interface(let subjects, _):
-                guard let isNew = try await interface(subjects) else { continue }
+            case .interface(let subject, _):
+                guard let isNew = try await interface(subject) else { continue }
                 return isNew
             case .index(let subject):
                 let list = try await search.list(of: subject)
@@ -53,7 +53,7 @@ struct ReferrerNews {
                     if hasInterface, try await isInterfaceHeard() { return try await hasNew(listed, subject) }
                     return try await differs(listed, subject)
                 }
-                if hasInterface, let isNew = try await interface([subject]) { return isNew }
+                if hasInterface, let isNew = try await interface(subject) { return isNew }
                 if case .absent = list, try await isGone(subject) { return true }
             case .tag(let tag, let former): return try await isOneOf(former, tag) != true
             case .unlisted(let tag, let given): return try await isOneOf(given, tag) == false
@@ -98,18 +98,18 @@ struct ReferrerNews {
     /// - Returns: `nil` when the names of the tags alone tell that there is something new, or something gone.
     private func questions() async throws -> [Question]? {
         var questions: [Question] = []
-        for (position, subject) in graph.subjects.enumerated() {
+        let isChosen = graph.isMade || !copy.job.platforms.isEmpty && graph.top.descriptor.mediaType.isIndex
+        let asked = isChosen ? graph.subjects.randomElement() : graph.subjects.first
+        for subject in graph.subjects {
             if try await TargetReferrerList(copy: copy, subject: subject).isLost() { return nil }
-            guard let aboutTags = try await tagQuestions(about: subject, isFirst: position == 0) else { return nil }
+            guard let aboutTags = try await tagQuestions(about: subject, isAsked: subject == asked) else { return nil }
             questions += aboutTags
         }
-        guard hasInterface else { return questions }
-        let isChosen = !copy.job.platforms.isEmpty && graph.top.descriptor.mediaType.isIndex
-        let subjects = isChosen ? graph.subjects : Array(graph.subjects.prefix(1))
+        guard hasInterface, let asked else { return questions }
         let hasIndex = questions.contains { if case .index = $0 { true } else { false } }
         var isLikely = !hasIndex || tags.isUnlisted
         if !isLikely { isLikely = try await isInterfaceHeard() }
-        return questions + [.interface(subjects, isLikely: isLikely)]
+        return questions + [.interface(of: asked, isLikely: isLikely)]
     }
 
     /// Whether the source has listed referrers itself, in this run or before.
@@ -118,8 +118,8 @@ struct ReferrerNews {
         return try await copy.cache.referrerAnswers.subject(in: copy.job.source) != nil
     }
 
-    /// Where tags are not listed, those of the first subject alone are asked for: most is signed there.
-    private func tagQuestions(about subject: Digest, isFirst: Bool) async throws -> [Question]? {
+    /// Where tags are not listed, those of one subject a run are asked for.
+    private func tagQuestions(about subject: Digest, isAsked: Bool) async throws -> [Question]? {
         let given = try await given(subject)
         var questions: [Question] = []
         for tag in subject.cosignTags where tags.mayHave(tag) || !given.all.isEmpty {
@@ -132,7 +132,7 @@ struct ReferrerNews {
                 }
                 questions.append(.tag(tag, [last]))
             } else if tags.isUnlisted {
-                if isFirst { questions.append(.unlisted(tag, given.tagged)) }
+                if isAsked { questions.append(.unlisted(tag, given.tagged)) }
             } else if tags.mayHave(tag) {
                 // What is listed and cannot be had is no news, until it can.
                 guard case .known(let found?) = try await digest(of: tag, among: given.all) else { continue }
@@ -140,7 +140,7 @@ struct ReferrerNews {
                 if notes { try await copy.noteGiven(found, as: tag) }
             }
         }
-        if tags.mayHave(try subject.referrersTag), isFirst || !tags.isUnlisted { questions.append(.index(of: subject)) }
+        if tags.mayHave(try subject.referrersTag), isAsked || !tags.isUnlisted { questions.append(.index(of: subject)) }
         return questions
     }
 
@@ -156,27 +156,17 @@ struct ReferrerNews {
     }
 
     /// - Returns: `nil` when there is no such interface, or it does not tell.
-    private func interface(_ subjects: [Digest]) async throws -> Bool? {
+    private func interface(_ subject: Digest) async throws -> Bool? {
         let interface = ReferrerInterface(source: copy.source, cache: copy.cache, notes: notes)
-        var isSilent = false
-        for subject in subjects {
-            let answer = try await interface.answers(to: [subject])[0]
-            copy.known.referrerIndexes.note(.init(answer), of: copy.job.source)
-            var listed: [Descriptor]
-            switch answer {
-            case .listed(let entries): listed = entries.map(\.descriptor)
-            case .lacking, .untold: return nil
-            case .passedOver, .withheld:
-                isSilent = true
-                continue
-            }
-            // What it lacks a list under a tag may have.
-            if try await lacksGiven(listed, subject), case .list(let others) = try await search.list(of: subject) {
-                listed += others
-            }
-            if try await differs(listed, subject) { return true }
+        let answer = try await interface.answers(to: [subject])[0]
+        copy.known.referrerIndexes.note(.init(answer), of: copy.job.source)
+        guard case .listed(let entries) = answer else { return nil }
+        var listed = entries.map(\.descriptor)
+        // What it lacks a list under a tag may have.
+        if try await lacksGiven(listed, subject), case .list(let others) = try await search.list(of: subject) {
+            listed += others
         }
-        return isSilent ? nil : false
+        return try await differs(listed, subject)
     }
 
     /// Whether something is in a list whose tag is there, and of which nothing was ever heard; one of several is read.
