@@ -56,6 +56,14 @@ package struct Configuration: Sendable {
             .map { entries[$0].platforms }
     }
 
+    /// Whether one of the entries gives an image a target's tag, and says so by its name.
+    func write(_ tag: TagName, at target: RepositoryReference) -> Bool {
+        entries.contains { entry in
+            guard case .tag(let name) = entry.selection else { return false }
+            return name == tag && entry.target == target
+        }
+    }
+
     /// A path of the file as seen from the working directory: relative ones lie beside the configuration file.
     package func resolve(_ path: String) -> String {
         path.hasPrefix("/") || directory == "." ? path : "\(directory)/\(path)"

@@ -12,6 +12,8 @@ package struct CopyError: Error, Sendable, CustomStringConvertible {
         /// What refers to an image cannot be mirrored with it.
         case referrer(String, subject: Digest, reason: String)
         case tooManyReferrers
+        /// A list of referrers would take the tag of an image that is named by its own digest.
+        case imageInPlaceOfList(ImageReference)
     }
 
     package let kind: Kind
@@ -24,7 +26,7 @@ package struct CopyError: Error, Sendable, CustomStringConvertible {
     var isOfNothing: Bool {
         switch kind {
         case .missingTag, .missingRepository, .noPlatform: true
-        case .notInCache, .nothingInCache, .referrer, .tooManyReferrers: false
+        case .notInCache, .nothingInCache, .referrer, .tooManyReferrers, .imageInPlaceOfList: false
         }
     }
 
@@ -49,6 +51,9 @@ package struct CopyError: Error, Sendable, CustomStringConvertible {
         case .tooManyReferrers:
             "more than \(ReferrerSearch.maximumCount) signatures, attestations and the like refer to the image: "
                 + "leave 'referrers' out for this entry"
+        case .imageInPlaceOfList(let image):
+            "\(image) is an image, and the registry wants the list of what refers to it under that tag: leave 'referrers' out "
+                + "for this entry, or choose another target"
         }
     }
 }

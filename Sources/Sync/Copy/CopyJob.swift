@@ -22,6 +22,8 @@ struct CopyJob: Sendable {
     var entry = 0
     /// The platforms that each other entry wants of the same tag; none of an entry that wants all.
     var others: @Sendable () -> [[PlatformPattern]] = { [] }
+    /// Whether an entry gives an image one of the target's tags by its name.
+    var isWritten: @Sendable (TagName) -> Bool = { _ in false }
 
     /// The target's tag.
     var place: Names.Place { place(of: tag) }

@@ -20,9 +20,7 @@ struct TargetReferrerList: Sendable {
     func change(adding listed: [Manifest], withdrawing withdrawn: Set<Digest>, isTold: Bool) async throws -> Outcome {
         guard !listed.isEmpty || !withdrawn.isEmpty else {
             // Nor is one missed then.
-            if !copy.cache.isReadOnly, try await copy.cache.given.others(than: gift).isEmpty {
-                try await copy.cache.copies.forget(to: try place)
-            }
+            if try await copy.cache.given.others(than: gift).isEmpty { try await forget() }
             return Outcome()
         }
         guard copy.known.referrerIndexes.areKept(by: copy.job.target) != true else {
@@ -55,14 +53,14 @@ struct TargetReferrerList: Sendable {
         switch try await copy.target.referrers(of: subject) {
         case .known(let entries?):
             copy.known.referrerIndexes.note(.registry, of: copy.job.target)
-            if !copy.cache.isReadOnly { try await copy.cache.copies.forget(to: try place) }
+            try await forget()
             let gone = try await unclaimed(withdrawn)
             return Outcome(warnings: staying(gone.intersection(entries.map(\.descriptor.digest))))
         case .known(nil):
             copy.known.referrerIndexes.note(.tags, of: copy.job.target)
             return nil
         case .unknown:
-            return try await copy.cache.copies.last(to: try place) != nil ? nil : Outcome()
+            return try await last() != nil ? nil : Outcome()
         }
     }
 
@@ -77,12 +75,23 @@ struct TargetReferrerList: Sendable {
         get throws { Names.Place(location: copy.job.target, tag: try subject.referrersTag) }
     }
 
+    /// The list that the target was given last under the tag, as far as it is noted: some give an image that tag.
+    private func last() async throws -> Digest? {
+        let last = try await copy.cache.copies.last(to: try place)
+        return last == subject ? nil : last
+    }
+
+    private func forget() async throws {
+        guard !copy.cache.isReadOnly, try await last() != nil else { return }
+        try await copy.cache.copies.forget(to: try place)
+    }
+
     /// Whether the target has lost the tag under which it was given the list: it does not list it, and says so when it is
     /// asked for it.
     ///
     /// - Throws: `CacheError`; `CancellationError`.
     func isLost() async throws -> Bool {
-        guard try await copy.cache.copies.last(to: try place) != nil else { return false }
+        guard try await last() != nil else { return false }
         return try await copy.lacksAtTarget(try subject.referrersTag)
     }
 
@@ -98,20 +107,7 @@ struct TargetReferrerList: Sendable {
         guard !listed.isEmpty || !gone.isEmpty else { return Outcome() }
         let tag = try subject.referrersTag
         var outcome = Outcome()
-        let present: Manifest?
-        switch try await copy.target.asking({ try await $0.manifest(.tag(tag)) }) {
-        // Some registries take the tag's name for the digest, and show the subject itself.
-        case .known(let there): present = there?.descriptor.digest == subject ? nil : there
-        case .unknown(let error):
-            // Some refuse to tell what is not there; an outage must not make a list forget what others put there.
-            var isRefusal = (error as? any TargetRefusal)?.isDenial == true
-            if !isRefusal { isRefusal = try await isUnlisted(tag) }
-            guard isRefusal else { throw error }
-            present = nil
-            outcome.warnings = [
-                "what \(copy.job.target) lists under \(tag) cannot be read; it is written anew (\(error))"
-            ]
-        }
+        let present = try await present(under: tag, &outcome)
         do {
             try await store(listed, without: gone, in: present, as: tag, &outcome)
         } catch let error as any TargetRefusal where error.isMissingContent {
@@ -124,6 +120,33 @@ struct TargetReferrerList: Sendable {
             )
         }
         return outcome
+    }
+
+    /// The list that the target has; `nil` also where it shows the subject itself, or refuses to tell.
+    private func present(under tag: TagName, _ outcome: inout Outcome) async throws -> Manifest? {
+        let taken = CopyError(.imageInPlaceOfList(ImageReference(location: copy.job.target, tag: tag)))
+        let isWritten = copy.job.isWritten(tag)
+        let last = try await copy.cache.copies.last(to: try place)
+        let isImage = isWritten || last == subject
+        switch try await copy.target.asking({ try await $0.manifest(.tag(tag)) }) {
+        case .known(let there?) where there.descriptor.digest == subject:
+            // Some registries take the tag's name for the digest, and show the subject whatever is there.
+            var isList = !isImage && last != nil
+            if !isImage, !isList { isList = try await isUnlisted(tag) }
+            guard isList else { throw taken }
+            return nil
+        case .known(nil) where isWritten: throw taken
+        case .known(let there): return there
+        case .unknown(let error):
+            // Some refuse to tell what is not there; an outage must not make a list forget what others put there.
+            var isRefusal = (error as? any TargetRefusal)?.isDenial == true
+            if !isRefusal { isRefusal = try await isUnlisted(tag) }
+            guard isRefusal, !isImage else { throw error }
+            outcome.warnings = [
+                "what \(copy.job.target) lists under \(tag) cannot be read; it is written anew (\(error))"
+            ]
+            return nil
+        }
     }
 
     /// Whether the target lists its tags, and not this one.
@@ -140,7 +163,7 @@ struct TargetReferrerList: Sendable {
         _ outcome: inout Outcome
     ) async throws {
         guard let index = try ReferrerIndex.changing(present, adding: listed, removing: gone) else { return }
-        let given = try await copy.give(index, as: tag, after: try await copy.cache.copies.last(to: try place))
+        let given = try await copy.give(index, as: tag, after: try await last())
         outcome.hasWritten = given.isNew
         // Nothing was written anew then.
         if !given.isNew { outcome.warnings = given.warnings }

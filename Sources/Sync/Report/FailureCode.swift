@@ -76,7 +76,7 @@ package enum FailureCode: String, CaseIterable, Sendable {
             switch kind {
             case .missingTag, .missingRepository, .notInCache, .nothingInCache: .notFound
             case .noPlatform: .noPlatform
-            case .referrer, .tooManyReferrers: .referrer
+            case .referrer, .tooManyReferrers, .imageInPlaceOfList: .referrer
             }
     }
 }

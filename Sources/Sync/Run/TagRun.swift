@@ -174,6 +174,9 @@ struct TagRun: Sendable {
             entry: work.entry,
             others: { [work, configuration = run.configuration] in
                 configuration.platforms(besides: work.entry, of: work.tag.source)
+            },
+            isWritten: { [target = entry.target, configuration = run.configuration] in
+                configuration.write($0, at: target)
             }
         )
     }
