@@ -165,4 +165,25 @@ struct ChangedReferrersTests: ReferrerMirroring {
             }
         }
     }
+
+    @Test("What refers to a mirrored image and fails is not told as if the image were not there")
+    func lateFailure() async throws {
+        try await between(interfaceAt: true, false) { source, target in
+            let image = SampleImage.image()
+            source.load(image, repository: repository, tag: "v1")
+            source.load(SampleImage.artifact(of: image.top, content: "first"), repository: repository)
+            try await MirrorRun.with { mirror async throws in
+                let entry = entry(source, target)
+                #expect(try await mirror.run(entry).rows.map(\.referrers) == [1])
+                source.load(SampleImage.artifact(of: image.top, content: "second"), repository: repository)
+                let tag = try image.digest.referrersTag
+                target.script(RequestMatch("PUT", .manifest("\(tag)"), times: nil), .error(409, "CONFLICT"))
+                for _ in 0..<2 {
+                    let row = try #require(try await mirror.run(entry).rows.first)
+                    #expect(row.status == .failed)
+                    #expect(row.reason?.contains("the image is mirrored, but not all that refers to it") == true)
+                }
+            }
+        }
+    }
 }

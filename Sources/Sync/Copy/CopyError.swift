@@ -17,6 +17,8 @@ package struct CopyError: Error, Sendable, CustomStringConvertible {
     }
 
     package let kind: Kind
+    /// Whether the target has the image itself.
+    var isOfPresentImage = false
 
     init(_ kind: Kind) {
         self.kind = kind
@@ -47,7 +49,10 @@ package struct CopyError: Error, Sendable, CustomStringConvertible {
         case .nothingInCache(let location):
             "the cache holds no tag of \(location): sync or import it first, or leave --offline out"
         case .referrer(let referrer, let subject, let reason):
-            "the image is not mirrored without its referrers, and \(referrer) of \(subject) fails: \(reason)"
+            (isOfPresentImage
+                ? "the image is mirrored, but not all that refers to it: "
+                : "the image is not mirrored without its referrers, and ")
+                + "\(referrer) of \(subject) fails: \(reason)"
         case .tooManyReferrers:
             "more than \(ReferrerSearch.maximumCount) signatures, attestations and the like refer to the image: "
                 + "leave 'referrers' out for this entry"

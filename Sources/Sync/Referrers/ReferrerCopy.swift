@@ -267,6 +267,16 @@ extension CopyError {
         }
     }
 
+    /// Says of an error about referrers that the target has the image itself.
+    static func ofPresentImage<Result>(_ body: () async throws -> Result) async throws -> Result {
+        do {
+            return try await body()
+        } catch var error as CopyError {
+            error.isOfPresentImage = true
+            throw error
+        }
+    }
+
     private var isAboutReferrers: Bool {
         switch kind {
         case .referrer, .tooManyReferrers: true

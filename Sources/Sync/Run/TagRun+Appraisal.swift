@@ -19,7 +19,7 @@ extension TagRun {
                     break
                 }
                 var appraisal = Appraisal(there: graph)
-                try await addReferrers(to: &appraisal)
+                try await CopyError.ofPresentImage { try await addReferrers(to: &appraisal) }
                 tag.warnings += warn(appraisal.warnings)
                 guard try await wouldWrite(appraisal, copy, graph) else { break }
                 tag.decision = .copyReferrers

@@ -227,7 +227,9 @@ struct TagRun: Sendable {
                     ? try await CachedReferrerNews(copy: copy, graph: graph, tags: tags).isThere()
                     : try await ReferrerNews(copy: copy, graph: graph, tags: tags, notes: keeps).isThere()
             }
-            let isThere = try await run.known.referrerIndexes.news.value(for: work, isGood: { _ in true }, fetch: ask)
+            let isThere = try await CopyError.ofPresentImage {
+                try await run.known.referrerIndexes.news.value(for: work, isGood: { _ in true }, fetch: ask)
+            }
             return isThere ? (copy, graph) : nil
         } catch let error as TargetCollision {
             throw error
@@ -244,7 +246,9 @@ struct TagRun: Sendable {
         guard let (copy, mirrored) = try await newReferrers(of: present, keeping: true, &warnings) else { return nil }
         return try await inTurn { _ in
             try await bringing(copy) {
-                let outcome = try await ReferrerCopy(copy: copy, graph: mirrored, isUpToDate: true).run()
+                let outcome = try await CopyError.ofPresentImage {
+                    try await ReferrerCopy(copy: copy, graph: mirrored, isUpToDate: true).run()
+                }
                 var row = row(outcome.hasWritten ? .synced : .upToDate)
                 row.digest = mirrored.top.descriptor.digest
                 row.warnings = warn(outcome.warnings)
