@@ -74,6 +74,14 @@ extension RegistryError {
         return code.map { " (\(status) \($0.rawValue))" } ?? " (\(status))"
     }
 
+    /// The registry refuses in words that tell of something else than who may do what: of space, of what stands already, or of
+    /// a rule.
+    var namesReason: Bool {
+        let text = detail.lowercased()
+        let words = ["quota", "exceed", "immutable", "overwrit", "already exist", "polic", "read-only", "readonly"]
+        return words.contains(where: text.contains) && !text.contains("authoriz")
+    }
+
     private var detailText: String { detail.isEmpty || isStatusAlone ? "" : ", \(detail)" }
 
     private var credentialAdvice: String {

@@ -40,4 +40,70 @@ struct LyingMountTests {
             }
         }
     }
+
+    private func uploads(_ registry: ScriptedRegistry) -> Int { registry.count("PUT", pathContains: "/blobs/uploads/") }
+
+    @Test(
+        "So is one that refuses the manifests in whatever words, and tags that share blobs are all sent what they lack",
+        arguments: [
+            (500, "UNKNOWN"), (502, ""), (422, "INVALID"), (409, "CONFLICT"), (403, "DENIED"), (400, "UNKNOWN"),
+            (400, "MANIFEST_UNVERIFIED"), (404, "NAME_UNKNOWN"),
+        ]
+    )
+    func otherWords(status: Int, code: String) async throws {
+        try await ScriptedRegistry.with { registry in
+            let images = (1...3).map { SampleImage.image(labels: ["number": "\($0)"]) }
+            for (number, image) in images.enumerated() {
+                let tag = try TagName("v\(number)")
+                registry.load(image, repository: "app", tag: tag)
+                registry.script(
+                    RequestMatch("PUT", .manifest("\(tag)"), times: nil),
+                    .flip { [store = registry.store] _ in
+                        let isWhole = store.blobs(of: "to").isSuperset(of: image.blobs.map(\.descriptor.digest))
+                        return isWhole ? nil : .error(status, code)
+                    }
+                )
+            }
+            registry.script(
+                RequestMatch("POST", .uploads, times: nil, where: { $0.query["mount"] != nil }),
+                .status(201)
+            )
+            let blobs = Set(images.flatMap { $0.blobs.map(\.descriptor.digest) })
+            try await MirrorRun.with { mirror async throws in
+                let report = try await mirror.run(
+                    "source: '\(registry.host)/app', target: '\(registry.host)/to', tag_regex: '.'"
+                )
+                #expect(report.rows.map(\.status) == [.synced, .synced, .synced])
+                for image in images { #expect(registry.store.holds(image, repository: "to")) }
+                #expect(registry.requests.count { $0.query["mount"] != nil } <= blobs.count)
+                #expect(uploads(registry) == blobs.count)
+            }
+        }
+    }
+
+    @Test(
+        "What was mounted is not sent where a refusal tells its reason, and once where it tells none",
+        arguments: [
+            (.error(409, "CONFLICT"), true), (.error(403, "DENIED", "the quota is used up"), false),
+            (.error(412, "PRECONDITION", "the tag is immutable"), false), (.error(401, "UNAUTHORIZED"), false),
+            (.error(429, "TOOMANYREQUESTS"), false),
+        ] as [(Reply, Bool)]
+    )
+    func honestMounts(refusal: Reply, isDoubtful: Bool) async throws {
+        try await ScriptedRegistry.with { registry in
+            let image = images[0]
+            registry.load(image, repository: "app", tag: "v1")
+            registry.script(RequestMatch("PUT", .manifests, times: nil), .reply(refusal))
+            try await MirrorRun.with { mirror async throws in
+                for _ in 0..<3 {
+                    let report = try await mirror.run(
+                        "source: '\(registry.host)/app', target: '\(registry.host)/to', tag: v1"
+                    )
+                    #expect(report.rows.map(\.status) == [.failed])
+                }
+                #expect(registry.requests.count { $0.query["mount"] != nil } == image.blobs.count)
+                #expect(uploads(registry) == (isDoubtful ? image.blobs.count : 0))
+            }
+        }
+    }
 }

@@ -9,6 +9,8 @@ package protocol TargetRefusal: Error {
     /// A manifest was refused perhaps because the target does not know what it refers to, though it was just given that, or
     /// said that it has it.
     var isIgnoranceOfContent: Bool { get }
+    /// A manifest was refused, and why is not sure: what was mounted for it may not be there, whatever was said of that.
+    var isRefusalOfManifest: Bool { get }
     /// A manifest may have been refused because what it refers to as its subject is not there yet.
     var mayLackSubject: Bool { get }
     /// The target does not want to answer, or to take it, from us.

@@ -133,6 +133,10 @@ extension RegistryError: TargetRefusal {
             || code == .manifestInvalid && status == 400
     }
 
+    package var isRefusalOfManifest: Bool {
+        action == .storeManifest && hasStatus(in: 400..<600) && status != 401 && !wantsFewer && !namesReason
+    }
+
     /// The registry may take a manifest under its tag that it does not take under a digest that is no sha256.
     var mayBeRefusalOfDigest: Bool { [.notFound, .rejected, .unsupported].contains(kind) }
 

@@ -105,7 +105,7 @@ struct ImageCopy: Sendable {
         do {
             try await sendChildren(of: graph)
             try await storingTop()
-        } catch let error as any TargetRefusal where error.isIgnoranceOfContent {
+        } catch let error as any TargetRefusal where error.isIgnoranceOfContent || error.isRefusalOfManifest {
             try await sendAgain(graph, after: error, storingTop)
         }
     }
@@ -114,7 +114,7 @@ struct ImageCopy: Sendable {
     ///
     /// It answered HEAD with 200 for what it does not have, or lost it since: Artifactory does both. What it names comes first;
     /// where it names nothing, or misses more then, all does. What this run has sent is only sent again where the registry
-    /// says that blobs are what it lacks.
+    /// says that blobs are what it lacks. Where it refuses in other words, only what was mounted is in doubt.
     private func sendAgain(
         _ graph: ImageGraph,
         after error: any TargetRefusal,
@@ -127,7 +127,10 @@ struct ImageCopy: Sendable {
             try await storingTop()
         }
         do {
-            let lost = error.missingContent.intersection(graph.descriptors.map(\.digest))
+            let lost =
+                error.isIgnoranceOfContent
+                ? error.missingContent.intersection(graph.descriptors.map(\.digest))
+                : known.mounted(of: graph, in: job.target)
             guard !lost.isEmpty else { throw error }
             try await send(lost, after: error)
         } catch let error as any TargetRefusal where error.isIgnoranceOfContent {

@@ -80,8 +80,9 @@ final class KnownContent: Sendable {
         return try await senders.withLock(copy.place) {
             if isKnown(content, as: kind, in: repository) { return .alreadyThere }
             let outcome = try await send()
-            note(content, as: kind, in: repository)
+            // Before it is known to be there: whoever forgets it meanwhile spares what has been sent.
             if kind == .blob { note(outcome, of: copy) }
+            note(content, as: kind, in: repository)
             return outcome
         }
     }
@@ -113,6 +114,13 @@ final class KnownContent: Sendable {
             guard state.present.insert(copy).inserted else { return }
             state.homes[copy.place, default: []].append(repository.repository)
         }
+    }
+
+    /// The blobs of an image that the repository's registry has said in this run it takes over from another, also those that were
+    /// sent since.
+    func mounted(of graph: ImageGraph, in repository: RepositoryReference) -> Set<Digest> {
+        let blobs = graph.blobs.map { Copy($0, .blob, in: repository) }
+        return state.withLock { state in Set(blobs.filter(state.mounted.contains).map(\.digest)) }
     }
 
     /// Forgets what is known of an image's parts in the repository, because its registry said otherwise; of the blobs
