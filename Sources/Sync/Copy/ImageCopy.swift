@@ -71,12 +71,14 @@ struct ImageCopy: Sendable {
             }
         } catch let error where !error.isCancellation {
             // What was not taken has not been given. Why it was not matters more than that this cannot be written either.
+            try? await keep(image)
             try? await note(former)
             if (error as? any TargetRefusal)?.isUnconfirmed == true { try? await doubt() }
             throw error
         } catch {
             // Whether it was taken nobody knows now; the task has been cancelled, and this is to be written all the same.
             await Task {
+                try? await keep(image)
                 try? await note(nil)
                 try? await doubt()
             }.value
@@ -203,6 +205,16 @@ struct ImageCopy: Sendable {
         var held = PartialImage(tag: tag, location: job.source, cache: cache, place: job.place)
         held.others = job.others
         try await held.record(graph.top.descriptor, of: document)
+    }
+
+    /// Keeps what was read of an image that has not come whole, and its name: the next run asks whether that is still it.
+    private func keep(_ image: Image) async throws {
+        guard !source.isCache, !cache.isReadOnly else { return }
+        let (document, graph) = (image.document, image.graph)
+        let manifests = graph.children + graph.nested + [graph.top, document]
+        try await manifests.forEach(limit: Self.manifestParallelism) { try await cache.store($0, from: job.source) }
+        guard try await cache.names.resolve(job.reference, in: job.source) == nil else { return }
+        try await cache.names.recordPulled(job.reference, of: job.source, as: document.descriptor)
     }
 
     /// Notes what the target's tag is given; `nil` forgets it.

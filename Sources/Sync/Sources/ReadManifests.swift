@@ -226,8 +226,12 @@ extension ImageSource {
         in cache: ContentCache?
     ) async throws -> Bool {
         guard let cache, present == nil, !isCache else { return false }
-        var digest = listed
-        if digest == nil { digest = try await cache.names.resolve(reference, in: location)?.digest }
-        return try digest.flatMap(cache.manifest) != nil
+        let digests =
+            switch reference {
+            case _ where listed != nil: [listed].compactMap(\.self)
+            case .digest(let digest): [digest]
+            case .tag(let tag): try await cache.names.images(of: tag, in: location).map(\.descriptor.digest)
+            }
+        return try digests.contains { try cache.manifest($0) != nil }
     }
 }
