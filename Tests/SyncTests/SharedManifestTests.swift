@@ -100,6 +100,21 @@ struct SharedManifestTests: ReferrerMirroring {
         }
     }
 
+    @Test("A tag that has moved to a single image is read once", arguments: ["tag: v1", "tag_regex: '.'"])
+    func movedToImage(selection: String) async throws {
+        try await between { source, target, mirror async throws in
+            source.load(.image(), repository: "app", tag: "v1")
+            let entry = "source: '\(source.host)/app', target: '\(target.host)/app', check_digest: true, \(selection)"
+            #expect(try await mirror.run(entry).synced == 1)
+            let other = SampleImage.image(labels: ["other": "1"])
+            source.load(other, repository: "app", tag: "v1")
+            source.forgetRequests()
+            #expect(try await mirror.run(entry).synced == 1)
+            #expect(target.store.digest(of: "v1", in: "app") == other.digest)
+            #expect(read(source) == 1)
+        }
+    }
+
     @Test("What a tag is holds for a minute")
     func lifetime() async throws {
         try await MirrorFixture.with(image) { fixture in
