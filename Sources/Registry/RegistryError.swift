@@ -77,6 +77,8 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     package var kind: Kind
     package var action: Action
     package var location: RepositoryReference
+    /// With what it was done, where that is a blob or a part of an image; safe to display.
+    var subject: String?
     /// The HTTP status, where there was an answer.
     package var status: Int?
     /// The first error code of the answer, where it had one: `MANIFEST_UNKNOWN`.

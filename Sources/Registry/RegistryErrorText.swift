@@ -10,13 +10,15 @@ extension RegistryError {
         case .unauthorized where !detail.isEmpty: "\(location.host): \(detail)\(statusText)"
         case .unauthorized: "\(location.host) \(refusal)\(statusText): \(credentialAdvice)"
         case .forbidden:
-            "\(location): not allowed to \(action.rawValue)\(other.map { " at \($0.displaySafe)" } ?? "")\(statusText)"
-                + "\(detailText): \(permissionAdvice)"
+            "\(location): not allowed to \(action.rawValue)\(subject.map { " \($0)" } ?? "")"
+                + "\(other.map { " at \($0.displaySafe)" } ?? "")\(statusText)\(detailText)"
+                + (namesReason ? "" : ": \(permissionAdvice)")
         case .rateLimited(let until):
             "\(other.map(named) ?? server): rate limited until \(until.formatted(.iso8601))\(statusText)\(detailText): "
                 + (isLed ? "try again then" : "try again then, or use credentials with a higher limit")
         default:
-            "\(location): cannot \(action.rawValue): \(happened)\(triesText)" + (advice.map { ": \($0)" } ?? "")
+            "\(location): cannot \(action.rawValue): \(subject.map { "\($0): " } ?? "")\(happened)\(triesText)"
+                + (advice.map { ": \($0)" } ?? "")
         }
     }
 

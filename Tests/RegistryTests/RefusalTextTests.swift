@@ -156,6 +156,44 @@ struct RefusalTextTests {
         }
     }
 
+    @Test("What fails with a blob names it, whatever is done with it and whatever the answer")
+    func namesBlobs() async throws {
+        let source = ByteSource.random(seed: 5, count: 1000)
+        let digest = "\(source.descriptor.digest)"
+        for answer in [.error(404, "BLOB_UNKNOWN"), .status(403), .status(400), .status(503)] as [Action] {
+            try await ScriptedRegistry.with { registry in
+                registry.script(RequestMatch(times: nil), answer)
+                try await withClient { client in
+                    for text in [
+                        await text { _ = try await client.pull(registry).bytes(of: source.descriptor) },
+                        await text { _ = try await client.push(registry).store(SampleReader(source)) },
+                        await text {
+                            _ = try await client.push(registry).store(SampleReader(source), mountFrom: "other")
+                        },
+                    ] {
+                        #expect(text.contains(digest), "\(text)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(
+        "Credentials are advised where a refusal may be for want of them, not where it says that it is for something else",
+        arguments: [
+            ("will exceed the configured upper limit of 10.0 GiB", false), ("the storage quota is used up", false),
+            ("configured as immutable, cannot be updated", false), ("blocked by policy", false),
+            ("requested access to the resource is denied", true), ("not authorized: no policy allows it", true),
+        ]
+    )
+    func advisesCredentials(message: String, isAdvised: Bool) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch(times: nil), .reply(.error(403, "DENIED", message)))
+            let said = await text { try await withClient { _ = try await $0.pull(registry).tags() } }
+            #expect(said.contains(message) && said.contains("it may need credentials") == isAdvised, "\(said)")
+        }
+    }
+
     @Test("Bytes that are no manifest, and others than the registry says, are told as damaged")
     func damagedManifest() async throws {
         try await ScriptedRegistry.with { registry in

@@ -43,7 +43,8 @@ struct BlobDownload {
         self.descriptor = descriptor
         self.offset = offset
         client = repository.client
-        var request = repository.request(repository.context(.readBlob), .GET, "blobs/\(descriptor.digest)")
+        let context = repository.context(.readBlob, of: descriptor.digest)
+        var request = repository.request(context, .GET, "blobs/\(descriptor.digest)")
         request.isStreamed = true
         request.accepted = [200, 206]
         self.request = request

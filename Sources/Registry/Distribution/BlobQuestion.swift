@@ -11,7 +11,7 @@ struct BlobQuestion {
     init(_ repository: Repository, _ digest: Digest) {
         self.repository = repository
         self.digest = digest
-        context = repository.context(.checkBlob)
+        context = repository.context(.checkBlob, of: digest)
     }
 
     func isThere(size: Int64) async throws -> Bool {

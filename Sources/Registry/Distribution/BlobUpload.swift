@@ -17,7 +17,7 @@ struct BlobUpload {
     init(blob: any BlobReader, place: UploadPlace?, repository: Repository) {
         self.blob = blob
         self.repository = repository
-        context = repository.context(.storeBlob)
+        context = repository.context(.storeBlob, of: blob.descriptor.digest)
         let size = blob.descriptor.size
         session = UploadSession(
             size: size,

@@ -27,8 +27,10 @@ package struct Repository: ImageSource, ImageTarget {
     package var isHeldBack: Bool { client.transport.pauses.lasts(at: location.host) }
 
     /// The beginning of an operation.
-    func context(_ action: RegistryError.Action) -> CallContext {
-        client.retry.context(action, location, hasAlternative: hasAlternative)
+    func context(_ action: RegistryError.Action, of blob: Digest? = nil) -> CallContext {
+        var context = client.retry.context(action, location, hasAlternative: hasAlternative)
+        context.subject = blob?.description
+        return context
     }
 
     /// The same repository for whoever can ask somebody else at once.
@@ -235,7 +237,7 @@ extension Repository {
                 client.mounts.brought(digest, from: source, to: location.repository)
                 return .mounted(from: source)
             }
-            session = try? UploadPlace(answer, context(.mountBlob))
+            session = try? UploadPlace(answer, context(.mountBlob, of: digest))
         }
         var upload = BlobUpload(blob: blob, place: session, repository: self)
         return .stored(bytes: try await upload.run())
@@ -247,7 +249,7 @@ extension Repository {
     /// that the registry opened instead, if it did.
     private func mount(_ digest: Digest, from source: RepositoryName) async throws -> HTTPResponse? {
         let query = "mount=\(digest.description.percentEncoded)&from=\(source.description.percentEncoded)"
-        let context = context(.mountBlob)
+        let context = context(.mountBlob, of: digest)
         var request = abandoning(request(context, .POST, "blobs/uploads/", query: query))
         request.scope = Scope(repository: location.repository, access: access, source: source)
         request.accepted = [201, 202]

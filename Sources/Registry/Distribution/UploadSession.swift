@@ -142,7 +142,9 @@ struct UploadSession: Sendable {
         guard case .send = step, offset == 0, error.isDenial || error.kind == .uploadLost, let refusalOfWhole else {
             return error
         }
-        return refusalOfWhole.about("in parts \(error.reason), as a whole")
+        var both = refusalOfWhole
+        both.detail = "in parts \(error.reason), as a whole: \(both.detail)"
+        return both
     }
 
     private mutating func avoidWhole(after error: RegistryError?, _ step: Step) -> Bool {

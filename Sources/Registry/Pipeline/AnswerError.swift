@@ -19,6 +19,7 @@ extension RegistryError {
             user: authorization.credential?.user,
             cause: errors.first
         )
+        subject = context.subject
         blames(response)
         // An address that was signed may have expired on the way to it: the next try gets another.
         let isExpiry = context.action == .readBlob && !response.isHome && hasStatus(400, 403, 410)
@@ -143,9 +144,8 @@ extension RegistryError: TargetRefusal {
     package var isDenial: Bool { [.unauthorized, .forbidden, .unsupported, .rejected].contains(kind) }
 
     package func about(_ part: String) -> RegistryError {
-        guard kind != .unauthorized else { return self }
         var error = self
-        error.detail = detail.isEmpty ? part : "\(part): \(detail)"
+        error.subject = part
         return error
     }
 

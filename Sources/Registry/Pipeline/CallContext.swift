@@ -6,6 +6,8 @@ struct CallContext: Sendable {
     let action: RegistryError.Action
     let location: RepositoryReference
     let budget: RetryBudget
+    /// What it is about, where that is a blob.
+    var subject: String?
 
     /// Where it is, as a log tells it: a service that is no registry has no repositories.
     var place: String { action == .readDocument ? "\(location.host)" : "\(location)" }
@@ -16,7 +18,9 @@ struct CallContext: Sendable {
     }
 
     /// A part of the same operation that is under way beside others, with tries of its own.
-    func part() -> CallContext { CallContext(action: action, location: location, budget: budget.part()) }
+    func part() -> CallContext {
+        CallContext(action: action, location: location, budget: budget.part(), subject: subject)
+    }
 
     /// The same operation by another way, with all of its tries.
     func again() -> CallContext {
@@ -30,13 +34,15 @@ struct CallContext: Sendable {
         status: Int? = nil,
         cause: (any Error)? = nil
     ) -> RegistryError {
-        RegistryError(kind: kind, action: action, location: location, status: status, detail: detail, cause: cause)
+        var error = RegistryError(kind: kind, action: action, location: location, status: status, detail: detail)
+        (error.subject, error.cause) = (subject, cause)
+        return error
     }
 
     /// What has failed for somebody else, told as the failure of this operation, which needed the same.
     func sharing(_ error: RegistryError) -> RegistryError {
         var error = error
-        (error.action, error.location) = (action, location)
+        (error.action, error.location, error.subject) = (action, location, subject)
         return error
     }
 
