@@ -100,6 +100,24 @@ struct SharedManifestTests: ReferrerMirroring {
         }
     }
 
+    @Test("So is one that has moved while its blobs are fetched, and no other", arguments: [true, false])
+    func movedMeanwhile(moves: Bool) async throws {
+        try await between { source, target, mirror async throws in
+            source.load(image, repository: "app", tag: "v1")
+            source.script(
+                RequestMatch("GET", .blob(image.blobs[0].descriptor.digest), times: nil),
+                .flip { [moved] _ in
+                    if moves { source.load(moved, repository: "app", tag: "v1") }
+                    return .error(404, "BLOB_UNKNOWN")
+                }
+            )
+            let entry = "source: '\(source.host)/app', target: '\(target.host)/app', tag: v1"
+            #expect(try await mirror.run(entry).rows.map(\.status) == [moves ? .synced : .failed])
+            #expect(target.store.digest(of: "v1", in: "app") == (moves ? moved.digest : nil))
+            #expect(read(source) == (moves ? 2 : 1) * image.manifests.count)
+        }
+    }
+
     @Test("A tag that has moved to a single image is read once", arguments: ["tag: v1", "tag_regex: '.'"])
     func movedToImage(selection: String) async throws {
         try await between { source, target, mirror async throws in

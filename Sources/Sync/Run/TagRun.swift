@@ -2,6 +2,7 @@ import Cache
 import Concurrency
 import Logging
 import OCI
+import Registry
 
 /// Brings one tag of a run to its end: up to date, copied, or failed.
 struct TagRun: Sendable {
@@ -121,10 +122,27 @@ struct TagRun: Sendable {
             try await bringing(copy) {
                 try cache.checkUsable()
                 let warnings = try await copy.warnings(before: image.graph.top, over: present)
-                var outcome = try await copy.run(image, turn)
+                var outcome = try await self.follow(copy, of: image, turn)
                 outcome.warnings = warnings + outcome.warnings
                 return self.row(of: outcome)
             }
+        }
+    }
+
+    /// Copies an image, or what the tag has come to be where the source has one of its blobs no more.
+    private func follow(_ copy: ImageCopy, of image: ImageCopy.Image, _ turn: Turn) async throws -> CopyOutcome {
+        do {
+            return try await copy.run(image, turn)
+        } catch let error as RegistryError where error.kind == .notFound && error.action == .readBlob {
+            run.manifests.forget(copy.job.reference, of: entry.source)
+            let moved: ImageCopy.Image
+            do {
+                moved = try await copy.read()
+            } catch let other where !other.isCancellation {
+                throw error
+            }
+            guard moved.document.descriptor != image.document.descriptor else { throw error }
+            return try await copy.run(moved)
         }
     }
 

@@ -59,12 +59,21 @@ final class ReadManifests: Sendable {
         do {
             return try await read()
         } catch let error as RegistryError where error.kind == .notFound {
-            let question = Question(source: source, name: .reference(reference))
-            guard answers.kept(question) != nil || tellings.kept(question) != nil else { throw error }
-            answers.forget(question) { _ in true }
-            tellings.forget(question) { _ in true }
+            guard forget(reference, of: source) else { throw error }
             return try await read()
         }
+    }
+
+    /// Forgets what a reference stands for, as that may have moved.
+    ///
+    /// - Returns: whether it was known.
+    @discardableResult
+    func forget(_ reference: Reference, of source: RepositoryReference) -> Bool {
+        let question = Question(source: source, name: .reference(reference))
+        let isKnown = answers.kept(question) != nil || tellings.kept(question) != nil
+        answers.forget(question) { _ in true }
+        tellings.forget(question) { _ in true }
+        return isKnown
     }
 
     fileprivate func read(
