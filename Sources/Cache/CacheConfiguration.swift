@@ -31,6 +31,8 @@ package struct CacheConfiguration: Sendable {
     package var collection: @Sendable (ContentCache) async throws -> CollectionOptions
     /// Whether a cache that cannot be written is opened for reading: then nothing is recovered, locked or noted.
     package var mayBeReadOnly: Bool
+    /// Whether it is opened to make room: then what is set aside for that may be used where the disk is full.
+    package var makesRoom = false
     /// The program's version, noted in an index whose tables it makes.
     package var version = "unknown"
     /// The time in seconds since 1970, for rows and the age of files.

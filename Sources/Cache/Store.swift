@@ -10,6 +10,7 @@ package struct Store: Sendable {
     private(set) var lease: Lease
     let health: StoreHealth
     let leftovers: Leftovers
+    let ballast: Ballast
     let commits: GroupCommit
     let looks = PendingLooks()
     /// Whether it was opened for reading alone, because it cannot be written.
@@ -42,6 +43,7 @@ package struct Store: Sendable {
         lease = Lease(directory.leases)
         health = StoreHealth(clock: configuration.clock)
         leftovers = Leftovers(logger: configuration.logger)
+        ballast = Ballast(directory, isInUse: configuration.makesRoom, logger: configuration.logger)
         let batch = CommitBatch(
             directory: directory,
             locks: locks,
@@ -52,8 +54,8 @@ package struct Store: Sendable {
         commits = GroupCommit(commitBatch: batch.run)
     }
 
-    /// Has an index that fails end the use of the cache and be looked at by the next opening, and a full disk give up its
-    /// ballast.
+    /// Has an index that fails end the use of the cache and be looked at by the next opening, and who makes room on a full
+    /// disk be given some to work with.
     ///
     /// The index is part of the store, which nothing that it holds may hold in turn: it would stay open for ever.
     func watchIndex() {
@@ -62,8 +64,8 @@ package struct Store: Sendable {
                 try? IndexFiles(directory: directory).suspect(error)
             }
             health.note(error)
-        } onFull: { [root = directory.root] in
-            FreeSpace.dropBallast(in: root)
+        } onFull: { [ballast] in
+            ballast.giveUp()
         }
     }
 

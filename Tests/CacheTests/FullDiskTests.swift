@@ -74,12 +74,72 @@ struct FullDiskTests {
             let made = try #require(try ballast())
             try remove("\(path)/cache/ballast")
             try write(ByteBuffer(), to: "\(path)/cache/ballast")
-            #expect(try !FreeSpace.dropBallast(in: Directory(path: "\(path)/cache")))
+            let directory = try StoreDirectory(path: "\(path)/cache")
+            #expect(!Ballast(directory, isInUse: true, logger: configuration.logger).giveUp())
             try await ContentCache.with(configuration) { _ in }
             #expect(try ballast()?.allocated == made.allocated)
             #expect(made.allocated >= 1 << 20)
-            #expect(try FreeSpace.dropBallast(in: Directory(path: "\(path)/cache")))
+            #expect(!Ballast(directory, isInUse: false, logger: configuration.logger).giveUp())
+            #expect(Ballast(directory, isInUse: true, logger: configuration.logger).giveUp())
             #expect(try ballast() == nil)
+        }
+    }
+
+    @Test("What is set aside is for who makes room alone, and is set aside again afterwards")
+    func reservedBallast() async throws {
+        let content = bytes(3000)
+        try await TemporaryDirectory.with { directory in
+            let path = "\(directory)/cache"
+            let index = "\(path)/index.sqlite"
+            let ballast = { try #require(try Directory(path: path).status("ballast")) }
+            try await ContentCache.with(configuration(path)) { cache async throws in
+                try await cache.add(content)
+                let made = try ballast()
+                try await withFaulty("write", on: index, code: ENOSPC, times: 1) { _ async throws in
+                    let error = await #expect(throws: CacheError.self) {
+                        try await cache.names.touch([blob(content).digest])
+                    }
+                    #expect(error?.kind == .diskFull && error?.reason.contains("backup/") == true)
+                }
+                #expect(try ballast().version == made.version)
+                let report = try await withFaulty("write", on: index, code: ENOSPC, times: 1) { _ async throws in
+                    try await cache.collect(CollectionOptions(grace: .zero))
+                }
+                #expect(report.blobs == 1)
+                #expect(try ballast().version != made.version)
+                #expect(try ballast().allocated >= 1 << 20)
+            }
+            let made = try ballast()
+            var configuration = configuration(path)
+            configuration.makesRoom = true
+            try await ContentCache.with(configuration) { cache async throws in
+                try await withFaulty("write", on: index, code: ENOSPC, times: 1) { _ async throws in
+                    #expect(try await !cache.names.remove("1", of: RepositoryReference("a")))
+                }
+            }
+            #expect(try ballast().version != made.version)
+        }
+    }
+
+    @Test("Where nothing is set aside any more, a collection has the room of old backups, and leaves the newest")
+    func backups() async throws {
+        try await TemporaryDirectory.with { directory in
+            let path = "\(directory)/cache"
+            for size in 1...3 {
+                try await ContentCache.with(configuration(path)) { try await $0.add(bytes(size)) }
+            }
+            let newest = try #require(try names("\(path)/backup").last)
+            #expect(try names("\(path)/backup").count == 3)
+            try remove("\(path)/ballast")
+            try await withFaulty("fallocate", on: "\(path)/ballast", code: ENOSPC) { _ async throws in
+                try await ContentCache.with(configuration(path)) { cache async throws in
+                    try await withFaulty("write", on: "\(path)/index.sqlite", code: ENOSPC, times: 1) {
+                        _ async throws in
+                        #expect(try await cache.collect(CollectionOptions(grace: .zero)).blobs == 3)
+                    }
+                    #expect(try names("\(path)/backup") == [newest])
+                }
+            }
         }
     }
 

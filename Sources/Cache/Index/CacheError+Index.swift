@@ -42,7 +42,12 @@ extension CacheError {
         let message = text ?? "SQLite error \(error.extendedResultCode)"
         let (kind, advice): (Kind, String) =
             switch error.resultCode {
-            case .SQLITE_FULL: (.diskFull, "free some space, or put the cache on a larger disk with --cache-dir")
+            case .SQLITE_FULL:
+                (
+                    .diskFull,
+                    "free some space, as by 'imglife cache gc --grace 0s' or by removing what is in the cache's quarantine/ "
+                        + "and backup/, or put the cache on a larger disk with --cache-dir"
+                )
             case .SQLITE_CORRUPT, .SQLITE_NOTADB: (.damagedIndex, damageAdvice)
             case .SQLITE_ERROR where isOfOtherTables(message): (.damagedIndex, damageAdvice)
             case .SQLITE_BUSY, .SQLITE_LOCKED: (.locked, busyAdvice(path))

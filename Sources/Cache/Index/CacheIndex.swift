@@ -74,12 +74,13 @@ final class CacheIndex: Sendable {
                 "the cache is read-only here; run this where it can be written"
             )
         }
-        do {
-            return try writeOnce(body)
-        } catch {
-            guard error.kind == .diskFull, handlers.withLock({ $0.onFull })() else { throw error }
+        while true {
+            do {
+                return try writeOnce(body)
+            } catch {
+                guard error.kind == .diskFull, handlers.withLock({ $0.onFull })() else { throw error }
+            }
         }
-        return try writeOnce(body)
     }
 
     /// Sets what is done about errors beside throwing them.

@@ -35,6 +35,7 @@ struct Closing: Sendable {
         } catch {
             store.configuration.logger.warning("the cache was not closed in order", metadata: ["error": "\(error)"])
         }
+        if store.configuration.makesRoom { store.ballast.end() }
         storeLock.unlock()
     }
 

@@ -64,13 +64,26 @@ struct IndexBackups: Sendable {
         }
     }
 
+    /// Removes all copies but the newest.
+    ///
+    /// - Returns: whether there were any.
+    func removeOld() -> Bool {
+        let old = ((try? copies()) ?? []).dropFirst()
+        return old.reduce(false) { remove($1.name) || $0 }
+    }
+
     /// A copy is as good beside one that cannot be removed.
-    private func remove(_ name: String) {
+    ///
+    /// - Returns: whether it is gone.
+    @discardableResult
+    private func remove(_ name: String) -> Bool {
         do throws(SystemError) {
             try directory.remove(name)
+            return true
         } catch {
             let failure = CacheError(error, "remove", path: "\(directory.path)/\(name)")
             logger.warning("an old backup of the index could not be removed", metadata: ["error": "\(failure)"])
+            return false
         }
     }
 

@@ -19,7 +19,7 @@ struct Tidying: Sendable {
         } catch let error as CacheError where error.kind == .diskFull {
             // No reason not to open: looking needs none of it, and a collection is what helps.
         }
-        try? FreeSpace(store: store).layBallast()
+        try? store.ballast.lay()
     }
 
     /// Removes the leases of owners that died; what they protected is anybody's again.

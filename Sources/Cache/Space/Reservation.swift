@@ -35,7 +35,7 @@ struct Reservation: Sendable {
     private func allocate() throws(CacheError) -> Int64 {
         let space = FreeSpace(store: store)
         do throws(SystemError) {
-            try space.layBallast()
+            try store.ballast.lay()
             let length = try partial.file.length()
             // Blocks that are set aside for a small file cost more than they spare.
             let isLarge = descriptor.size >= Self.smallest

@@ -41,7 +41,7 @@ struct CacheCollectCommand: Subcommand {
     var output = CacheCommand.Output.text
 
     func run() async throws {
-        try await CacheAccess.run(parent.options) { [self] cache, access in
+        try await CacheAccess.run(parent.options, makesRoom: !dryRun) { [self] cache, access in
             var options = try await access.configuration.collection(cache)
             options.maximumSize = maxSize?.bytes ?? options.maximumSize
             options.grace = grace ?? options.grace

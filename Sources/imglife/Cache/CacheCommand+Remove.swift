@@ -42,7 +42,7 @@ struct CacheRemoveCommand: Subcommand {
     var output = CacheCommand.Output.text
 
     func run() async throws {
-        try await CacheAccess.run(parent.options, mayBeReadOnly: dryRun) { [self] cache, _ in
+        try await CacheAccess.run(parent.options, mayBeReadOnly: dryRun, makesRoom: !dryRun) { [self] cache, _ in
             let document = try await remove(from: cache)
             // Also where nobody can be told what was removed.
             defer { for name in document.missing { Failure.tell("\(name) is not in the cache") } }

@@ -45,12 +45,14 @@ struct CacheAccess: Sendable {
 
     /// Opens the cache that the options name and ends the process as ``Failure`` says.
     ///
-    /// With `mayBeReadOnly` the work is also good for a cache that cannot be written. Looking never creates one: only a
+    /// With `mayBeReadOnly` the work is also good for a cache that cannot be written, and with `makesRoom` it is what helps
+    /// where the disk is full. Looking never creates one: only a
     /// command that fills it has the mode `create`, and looks `before` at what it fills it with: nothing is made for what
     /// cannot be read.
     static func run(
         _ options: GlobalOptions,
         mayBeReadOnly: Bool = false,
+        makesRoom: Bool = false,
         mode: CacheConfiguration.Mode = .existing,
         before: @escaping @Sendable () async throws -> Void = {},
         _ body: @escaping @Sendable (ContentCache, CacheAccess) async throws -> Void
@@ -60,6 +62,7 @@ struct CacheAccess: Sendable {
             try await Interruption.run(logger: access.configuration.logger) {
                 var configuration = access.configuration
                 configuration.mayBeReadOnly = mayBeReadOnly
+                configuration.makesRoom = makesRoom
                 configuration.mode = mode
                 try CachePlace.check(configuration.directory, configuration.mode)
                 try await before()
