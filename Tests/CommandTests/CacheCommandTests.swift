@@ -1,3 +1,4 @@
+import Cache
 import NIOCore
 import OCI
 import TestSupport
@@ -6,6 +7,33 @@ import Testing
 /// The commands as a user runs them, on a cache that a run has filled.
 @Suite(.timeLimit(.minutes(10)))
 struct CacheCommandTests {
+    @Test("What was pulled by its digest is a name that rm forgets: as ls prints it, or by a glob")
+    func pulledByDigest() async throws {
+        try await FilledCache.with { filled async throws in
+            let place = "\(filled.host)/up/app"
+            let name = "\(place)@\(filled.image.digest)"
+            for pattern in [name, "*@*", "*/app*"] {
+                try await ContentCache.with(CacheConfiguration(directory: "\(filled.path)/store")) {
+                    cache async throws in
+                    let digest = Reference.digest(filled.image.digest)
+                    try await cache.names.recordPulled(digest, of: RepositoryReference(place), as: filled.image.top)
+                }
+                #expect(try await filled.run("ls").output.contains(name))
+                #expect(try await filled.run("stats").output.contains("\nPulled by digest             1\n"))
+                let removed = try await filled.run("rm", pattern)
+                #expect(removed.status == 0 && removed.output.contains("removed \(name)\n"), "\(removed.errors)")
+                #expect(try await !filled.run("ls").output.contains(name))
+                let again = try await filled.run("rm", name)
+                #expect(again.status == 1 && again.errors == "error: \(name) is not in the cache\n")
+            }
+            #expect(try await filled.run("gc", "--grace", "0s").output.hasSuffix("\n0 B are left\n"))
+            for wrong in [place, "\(place):1.0@\(filled.image.digest)"] {
+                let refused = try await filled.run("rm", wrong)
+                #expect(refused.status == 64 && refused.errors.contains("must name either a tag or a digest"))
+            }
+        }
+    }
+
     @Test("stats, ls, verify, rm and gc say what they find and do, as text and as JSON")
     func everyday() async throws {
         try await FilledCache.with { filled async throws in
@@ -13,7 +41,7 @@ struct CacheCommandTests {
             let blobs = filled.image.blobs.count + filled.image.manifests.count
             let stats = try await filled.run("stats")
             #expect(stats.status == 0, "\(stats.errors)")
-            #expect(stats.output.hasPrefix("Tags                         1\nBlobs"))
+            #expect(stats.output.hasPrefix("Tags                         1\nPulled by digest             0\nBlobs"))
             #expect(try await filled.run("stats", "--output", "json").output.contains("\"blobs\" : \(blobs),"))
 
             let list = try await filled.run("ls")

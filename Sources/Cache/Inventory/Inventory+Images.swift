@@ -151,10 +151,10 @@ extension Inventory {
         }
     }
 
-    /// The tags that a question picks, also of images that are not whole; sorted by repository and tag, read in pages.
+    /// The names that a question picks, also of images that are not whole; sorted by repository and name, read in pages.
     ///
     /// - Throws: ``CacheError``.
-    package func tags(
+    package func names(
         where isWanted: @escaping @Sendable (ImageReference) -> Bool
     ) async throws -> [ImageReference] {
         let start = (position: NameRow.Position.start, found: [ImageReference]())
@@ -162,7 +162,7 @@ extension Inventory {
             while !page.isOver {
                 let rows = try NameRow.next(db, after: state.position, limit: 250)
                 guard let last = rows.last else { return true }
-                for row in rows where row.isTag && !state.position.isNameOf(row.position) {
+                for row in rows where !state.position.isNameOf(row.position) {
                     state.position = row.position
                     guard let reference = row.position.reference, isWanted(reference) else { continue }
                     state.found.append(reference)
@@ -176,5 +176,8 @@ extension Inventory {
 
 extension NameRow.Position {
     /// `nil` for what is no name.
-    fileprivate var reference: ImageReference? { try? ImageReference("\(host)/\(repository):\(name)") }
+    fileprivate var reference: ImageReference? {
+        // A digest has a colon, and no tag has.
+        try? ImageReference("\(host)/\(repository)\(name.contains(":") ? "@" : ":")\(name)")
+    }
 }

@@ -23,8 +23,6 @@ struct NameRow: Sendable {
     let digest: Digest
     /// `nil` where something has changed since they were summed.
     let bytes: Int64?
-    /// Whether it is a tag, of an image that is whole or not, rather than a digest.
-    var isTag: Bool { (try? TagName(position.name)) != nil }
 
     init(_ row: Row) throws {
         position = Position(host: row[0], repository: row[1], name: row[2], isWhole: row[5])

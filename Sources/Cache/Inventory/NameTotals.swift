@@ -9,6 +9,8 @@ struct NameTotals {
 
     /// Tags of an image, whole or not; one name of two images is one tag.
     let tags: Int
+    /// Names that are digests.
+    let digests: Int
     /// In bytes, of the images whose sum is known.
     let bytes: Int64
     /// Images whose sum is not known, one for each name.
@@ -25,6 +27,7 @@ struct NameTotals {
         let sums = try Row.fetchOne(db.cachedStatement(sql: Self.sums), arguments: range)
         tags = sums?[0] ?? 0
         bytes = sums?[1] ?? 0
+        digests = sums?[2] ?? 0
         unsummed = try Digest.fetchAll(db.cachedStatement(sql: Self.unsummed), arguments: range)
     }
 
@@ -49,7 +52,8 @@ struct NameTotals {
     /// A digest has a colon, and no tag has.
     private static let sums = """
         SELECT coalesce(sum(instr(reference, ':') = 0 AND \(NameRows.isNewest)), 0),
-            coalesce(sum(bytes) FILTER (WHERE bytes >= 0), 0) FROM names WHERE \(range)
+            coalesce(sum(bytes) FILTER (WHERE bytes >= 0), 0),
+            coalesce(sum(instr(reference, ':') > 0), 0) FROM names WHERE \(range)
         """
 
     private static let unsummed = "SELECT digest FROM names WHERE bytes < 0 AND \(range)"

@@ -10,6 +10,8 @@ package struct CacheUsage: Hashable, Sendable {
     package var bytes: Int64 = 0
     /// Tags that name an image, whether all of it is here or what clients have asked for.
     package var tags = 0
+    /// Digests that clients have pulled images by.
+    package var digests = 0
     /// Bytes that the images of all names would take if none shared anything; what is not here of them takes none.
     package var logicalBytes: Int64 = 0
     /// Bytes that nothing refers to; a collection frees them once they are older than its grace.
@@ -51,6 +53,7 @@ struct UsageWalk: Sendable {
             guard !page.isOver else { return false }
             let totals = try NameTotals(db, after: position)
             usage.tags += totals.tags
+            usage.digests += totals.digests
             usage.logicalBytes += totals.bytes
             unsummed += totals.unsummed
             names = totals.end

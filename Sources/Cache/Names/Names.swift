@@ -121,14 +121,19 @@ package struct Names: Sendable {
         }
     }
 
-    /// Forgets a tag, durably; what it was is kept as history, and its bytes until the next collection.
+    /// Forgets a tag, as any name.
+    package func remove(_ tag: TagName, of location: RepositoryReference) async throws -> Bool {
+        try await remove(Reference.tag(tag), of: location)
+    }
+
+    /// Forgets a name, durably; what a tag was is kept as history, and the bytes until the next collection.
     ///
     /// `index.json` follows at the next ``ContentCache/writeLayout()``. Safe to repeat.
     ///
-    /// - Returns: whether there was such a tag.
-    package func remove(_ tag: TagName, of location: RepositoryReference) async throws -> Bool {
+    /// - Returns: whether there was such a name.
+    package func remove(_ name: Reference, of location: RepositoryReference) async throws -> Bool {
         try await store.index.write { [now = store.now] in
-            try $0.names.remove(.tag(tag), of: location, naming: nil, at: now)
+            try $0.names.remove(name, of: location, naming: nil, at: now)
         }
     }
 

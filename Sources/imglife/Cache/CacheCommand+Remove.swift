@@ -6,7 +6,7 @@ import OCI
 struct CacheRemoveCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "rm",
-        abstract: "Forget tags of the cache.",
+        abstract: "Forget names of the cache.",
         discussion: """
             The bytes go with the next 'imglife cache gc', once they are older than its grace; the output says until when \
             they stay. Exit codes: 0 all removed; 1 one or more are not in the cache.
@@ -17,15 +17,15 @@ struct CacheRemoveCommand: Subcommand {
 
     @Argument(
         help: ArgumentHelp(
-            "A repository with a tag, such as alpine:3.21, or a glob such as '*/alpine:3.1*'.",
+            "A name as 'cache ls' prints it, such as alpine:3.21, or a glob such as '*/alpine:3.1*'.",
             valueName: "ref"
         ),
         completion: .cachedImages,
         transform: { text in
             do {
                 let pattern = try ImagePattern(text)
-                if let reference = pattern.reference, reference.tag == nil || reference.digest != nil {
-                    throw ValidationError("'\(text.displaySafe)' must name a tag, and nothing but a tag")
+                if let reference = pattern.reference, (reference.tag == nil) == (reference.digest == nil) {
+                    throw ValidationError("'\(text.displaySafe)' must name either a tag or a digest")
                 }
                 return pattern
             } catch let error as ReferenceError {
@@ -35,7 +35,7 @@ struct CacheRemoveCommand: Subcommand {
     )
     var patterns: [ImagePattern]
 
-    @Flag(help: "Say which tags would be removed, and remove nothing.")
+    @Flag(help: "Say which names would be removed, and remove nothing.")
     var dryRun = false
 
     @Option(help: "Text, or one JSON document.")
@@ -57,15 +57,15 @@ struct CacheRemoveCommand: Subcommand {
     private func remove(from cache: ContentCache) async throws -> Document {
         // What another tool has rewritten is ours again, so that it goes with its tag.
         if !dryRun { try await cache.takeUpLayout() }
-        let found = try await cache.inventory.tags { [patterns] in patterns.pick($0) }
+        let found = try await cache.inventory.names { [patterns] in patterns.pick($0) }
         let missing = patterns.filter { !found.contains(where: $0.matches) }
             .map { $0.reference?.description ?? "what '\($0.text.displaySafe)' matches" }
         var removed: [ImageReference] = []
         for reference in found {
-            guard let tag = reference.tag else { continue }
+            guard let name = reference.reference else { continue }
             if dryRun {
                 removed.append(reference)
-            } else if try await cache.names.remove(tag, of: reference.location) {
+            } else if try await cache.names.remove(name, of: reference.location) {
                 removed.append(reference)
             }
         }

@@ -46,6 +46,7 @@ struct CacheFigures {
     var text: String {
         let rows = [
             ("Tags", "\(usage.tags)"),
+            ("Pulled by digest", "\(usage.digests)"),
             ("Blobs", "\(usage.blobs)"),
             ("On disk", "\(ByteCount(usage.bytes))"),
             ("Logical", "\(ByteCount(usage.logicalBytes))"),
@@ -85,6 +86,7 @@ struct CacheFigures {
         let version = 1
         let path: String
         let tags: Int
+        let digests: Int
         let blobs: Int
         let bytes: Int64
         let logicalBytes: Int64
@@ -111,6 +113,7 @@ struct CacheFigures {
             path = figures.path
             restored = figures.restoration
             tags = usage.tags
+            digests = usage.digests
             blobs = usage.blobs
             bytes = usage.bytes
             logicalBytes = usage.logicalBytes

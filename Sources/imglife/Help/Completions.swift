@@ -94,7 +94,7 @@ struct Completions: Sendable {
         configuration.mayBeReadOnly = true
         configuration.logger = Logger(label: "imglife") { _ in SwiftLogNoOpLogHandler() }
         let names = try? await ContentCache.with(configuration) { cache in
-            try await cache.inventory.tags { name in
+            try await cache.inventory.names { name in
                 Self.spellings(name).contains { $0.hasPrefix(prefix) }
             }
         }

@@ -65,6 +65,7 @@ enum Examples {
         "cache rm": [
             "imglife cache rm alpine:3.18",
             "imglife cache rm --dry-run '*/mirrors/*:*-rc*'",
+            "imglife cache rm '*@sha256:*'",
         ],
         "inspect": [
             "imglife inspect alpine:3.21",

@@ -15,6 +15,7 @@ enum CacheSchemas {
             "version": { "const": 1 },
             "path": { "description": "The cache's directory.", "type": "string" },
             "tags": { "$ref": "#/$defs/count" },
+            "digests": { "description": "By which clients have pulled images.", "$ref": "#/$defs/count" },
             "blobs": { "$ref": "#/$defs/count" },
             "bytes": { "description": "Of all blobs.", "$ref": "#/$defs/count" },
             "logical_bytes": {
