@@ -21,9 +21,9 @@ package struct CacheConfiguration: Sendable {
     package var logger: Logger
     /// Measures back-off and polling.
     package var clock: any Clock<Duration>
-    /// Measures the time between the signs of life that a download gives.
+    /// Measures the time between the signs of life that downloads and commits give.
     package var pulse: any Clock<Duration>
-    /// How long a lock of another process is waited for, and a download of another process that gives no sign of life.
+    /// How long a lock of another process is waited for, and work of another process on a blob that gives no sign of life.
     package var lockTimeout: Duration
     /// How many bytes stay free on the disk; `nil` means 5 % of it and at least 1 GiB, but never more than a tenth.
     package var minimumFree: Int64?

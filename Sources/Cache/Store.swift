@@ -51,7 +51,7 @@ package struct Store: Sendable {
             health: health,
             configuration: configuration
         )
-        commits = GroupCommit(commitBatch: batch.run)
+        commits = GroupCommit(pulse: configuration.pulse, commitBatch: batch.run)
     }
 
     /// Has an index that fails end the use of the cache and be looked at by the next opening, and who makes room on a full

@@ -104,6 +104,47 @@ struct FaultyDownloadTests {
         }
     }
 
+    @Test("Who meets a blob that is renamed and not recorded waits for its commit as long as that gives signs of life")
+    func longDirectorySync() async throws {
+        let content = bytes(100)
+        let digest = blob(content).digest
+        try await TemporaryDirectory.with { path in
+            let (pulse, poll) = (ManualClock(), ManualClock())
+            var slow = configuration(path)
+            slow.pulse = pulse
+            try await ContentCache.with(slow) { one in
+                try await ContentCache.with(configuration(path, clock: poll)) { other in
+                    let ingest = try Ingest.anonymous(in: one.store)
+                    try ingest.file.write(content, at: 0)
+                    try await withThrowingTaskGroup(of: Bool.self) { group in
+                        try await withFaulty("fsync", on: "\(path)/blobs/sha256") { count in
+                            group.addTask {
+                                defer { ingest.file.unlock() }
+                                return try await one.store.commits.commit(PendingCommit(blob(content), ingest))
+                            }
+                            while count() == 0 { await Task.yield() }
+                            group.addTask { try await other.hold([blob(content)]) == [digest] }
+                            for _ in 0..<80 {
+                                let earlier = try ingest.file.status().version
+                                try await pulse.waitForSleepers()
+                                pulse.advance(by: .seconds(1))
+                                while try ingest.file.status().version == earlier { await Task.yield() }
+                                for _ in 0..<10 {
+                                    try await poll.waitForSleepers()
+                                    poll.advance(by: .milliseconds(100))
+                                }
+                            }
+                            try await poll.waitForSleepers()
+                        }
+                        #expect(try await group.next() == true)
+                        poll.advance(by: .milliseconds(100))
+                        #expect(try await group.next() == true)
+                    }
+                }
+            }
+        }
+    }
+
     @Test("Who asked for a commit first and is cancelled does not fail the others")
     func cancelledLeader() async throws {
         let content = bytes(100)

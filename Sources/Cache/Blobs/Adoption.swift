@@ -58,16 +58,20 @@ struct Adoption: Sendable {
     /// - Returns: `nil` when it is not there, or somebody works on it who is not to be waited for.
     private func locked(_ blob: Descriptor, waits: Bool) async throws -> OpenFile? {
         var pause = Self.firstPause
-        var waited = Duration.zero
+        var patience = Patience(limit: store.configuration.lockTimeout)
         while true {
-            guard let attempt = try await attempt(blob) else {
-                return nil
+            var other: OpenFile?
+            switch try await attempt(blob) {
+            case nil: return nil
+            case .taken(let file): return file
+            case .busy(let file): other = file
+            case .moved: break
             }
-            if case .taken(let file) = attempt { return file }
             guard waits else { return nil }
-            guard waited < store.configuration.lockTimeout else { throw busy(blob) }
+            guard patience.allowsWaiting(at: try other?.status().version, for: pause) else {
+                throw stalled(blob, other.flatMap(LockHolder.of))
+            }
             try await store.configuration.clock.sleep(for: pause)
-            waited += pause
             pause = min(pause * 2, .milliseconds(100))
         }
     }
@@ -84,12 +88,13 @@ struct Adoption: Sendable {
         }
     }
 
-    private func busy(_ blob: Descriptor) -> CacheError {
+    private func stalled(_ blob: Descriptor, _ holder: LockHolder?) -> CacheError {
         CacheError(
             .locked,
             "record \(blob.digest)",
             digest: blob.digest,
-            "another imglife process is working on it and does not end; end that process, or raise --lock-timeout"
+            "another imglife process\(holder.map { " (\($0))" } ?? "") is working on it, and stands still; end that process, "
+                + "or raise --lock-timeout"
         )
     }
 }

@@ -56,7 +56,7 @@ package struct BlobStore: Sendable {
     /// Costs one question to the index, and one transaction where something was lacking. Safe to repeat.
     ///
     /// - Returns: the digests of those that are here and recorded.
-    /// - Throws: ``CacheError`` (`locked` when another process works on one and does not end).
+    /// - Throws: ``CacheError`` (`locked` when another process works on one and stands still).
     @discardableResult
     package func adopt(_ descriptors: [Descriptor]) async throws -> Set<Digest> {
         try await Adoption(store: store).run(descriptors)

@@ -22,9 +22,11 @@ final class GroupCommit: Sendable {
     }
 
     private let state = Mutex(State())
+    private let pulse: any Clock<Duration>
     private let commitBatch: @Sendable ([PendingCommit]) async -> [Outcome]
 
-    init(commitBatch: @escaping @Sendable ([PendingCommit]) async -> [Outcome]) {
+    init(pulse: any Clock<Duration>, commitBatch: @escaping @Sendable ([PendingCommit]) async -> [Outcome]) {
+        self.pulse = pulse
         self.commitBatch = commitBatch
     }
 
@@ -52,8 +54,23 @@ final class GroupCommit: Sendable {
     /// Commits what comes until ``finish()``, also when the task is cancelled: those who wait are other tasks.
     func run() async {
         while let entries = await next() {
-            let outcomes = await commitBatch(entries.map(\.item))
+            let items = entries.map(\.item)
+            let outcomes = await givingSigns(of: items) { [commitBatch] in await commitBatch(items) }
             for (entry, outcome) in zip(entries, outcomes) { entry.continuation.resume(returning: outcome) }
+        }
+    }
+
+    /// Shows other processes that this one works on the files, until they have their rows: also while the disk takes its time
+    /// over an fsync of one or of the directory, and on those that wait for their turn.
+    private func givingSigns<R: Sendable>(of items: [PendingCommit], _ body: @Sendable () async -> R) async -> R {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [self] in
+                while (try? await pulse.sleep(for: Patience.signInterval)) != nil {
+                    for item in items + state.withLock({ $0.waiting.map(\.item) }) { item.file.touch() }
+                }
+            }
+            defer { group.cancelAll() }
+            return await body()
         }
     }
 

@@ -37,17 +37,17 @@ package struct Staging: Sendable {
     /// - Returns: the file, locked.
     /// - Throws: ``CacheError`` (`locked`) after the timeout for locks; ``SystemError``; `CancellationError`.
     package func acquire(_ name: String, _ mode: LockMode = .exclusive, of blob: Digest) async throws -> Ingest {
-        var (waited, version) = (Duration.zero, FileStatus.Version?.none)
+        var patience = Patience(limit: store.configuration.lockTimeout)
         while true {
+            let version: FileStatus.Version
             switch try Ingest.acquire(name, mode, in: store) {
             case .taken(let ingest): return ingest
             case .moved: continue
             case .busy(let file):
                 // Who writes into it, or hashes it, shows that it is at work.
-                let now = try file.status().version
-                if now != version { (version, waited) = (now, .zero) }
+                version = try file.status().version
             }
-            guard waited < store.configuration.lockTimeout else {
+            guard patience.allowsWaiting(at: version, for: Ingestion.pollInterval) else {
                 throw CacheError(
                     .locked,
                     "import a part of \(blob)",
@@ -56,7 +56,6 @@ package struct Staging: Sendable {
                 )
             }
             try await store.configuration.clock.sleep(for: Ingestion.pollInterval)
-            waited += Ingestion.pollInterval
         }
     }
 
@@ -68,9 +67,6 @@ package struct Staging: Sendable {
             try directory.remove(name)
         }
     }
-
-    /// How often whoever decides gives a sign of life.
-    private static let pulse = Duration.seconds(1)
 
     /// Decides what the volumes of a set that are here come to, one process at a time; waits for one that is at it as long as
     /// that gives signs of life.
@@ -85,7 +81,7 @@ package struct Staging: Sendable {
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [pulse = store.configuration.pulse] in
                 while true {
-                    try await pulse.sleep(for: Self.pulse)
+                    try await pulse.sleep(for: Patience.signInterval)
                     lock.touch()
                 }
             }
@@ -173,7 +169,7 @@ package struct Staging: Sendable {
             preconditionFailure("a file's size is never negative")
         }
         let descriptor = manifest?.descriptor ?? content
-        var waited = Duration.zero
+        var patience = Patience(limit: store.configuration.lockTimeout)
         while true {
             let reopened = try staged.reopen(in: store)
             switch reopened {
@@ -184,7 +180,8 @@ package struct Staging: Sendable {
             case .busy, .gone: break
             }
             if try await store.blobs.adopt([descriptor]).contains(staged.digest) { return }
-            guard case .busy = reopened, waited < store.configuration.lockTimeout else {
+            let version = try directory.status(staged.name)?.version
+            guard case .busy = reopened, patience.allowsWaiting(at: version, for: Ingestion.pollInterval) else {
                 throw CacheError(
                     .locked,
                     "import \(staged.digest)",
@@ -193,7 +190,6 @@ package struct Staging: Sendable {
                 )
             }
             try await store.configuration.clock.sleep(for: Ingestion.pollInterval)
-            waited += Ingestion.pollInterval
         }
     }
 

@@ -5,9 +5,6 @@ import OCI
 
 /// One download from its turn to its commit: claimed, reserved, fetched and verified, committed, or given back.
 struct Ingestion: Sendable {
-    /// How often it shows that its process lives.
-    static let signInterval = Duration.seconds(1)
-
     let download: Download
     let downloads: Downloads
     /// Makes room on a full disk; returns whether it did.
@@ -87,7 +84,7 @@ struct Ingestion: Sendable {
     /// Until the task is cancelled, or somebody else's source is worth a try.
     private func giveSigns(of file: OpenFile) async -> Ending {
         var pace = Pace()
-        while (try? await store.configuration.pulse.sleep(for: Self.signInterval)) != nil {
+        while (try? await store.configuration.pulse.sleep(for: Patience.signInterval)) != nil {
             file.touch()
             pace.look(at: download.state.view)
             if pace.seconds > 0, downloads.isOutpaced(download, pace) { return .outpaced(pace) }
@@ -128,7 +125,7 @@ extension Ingestion {
                 }
                 let status = try file.status()
                 download.state.observe(file, length: status.size)
-                guard patience.allowsWaiting(at: status, for: Self.pollInterval) else {
+                guard patience.allowsWaiting(at: status.version, for: Self.pollInterval) else {
                     throw stalled(LockHolder.of(file))
                 }
             } catch let error as SystemError {
@@ -156,21 +153,5 @@ extension Ingestion {
             "another imglife process\(holder.map { " (\($0))" } ?? "") is downloading it, and stands still; end that "
                 + "process, or raise --lock-timeout"
         )
-    }
-}
-
-/// How long somebody else's standstill is borne.
-private struct Patience {
-    let limit: Duration
-    var waited = Duration.zero
-    var status: FileStatus?
-
-    mutating func allowsWaiting(at status: FileStatus, for interval: Duration) -> Bool {
-        if status.version != self.status?.version {
-            self.status = status
-            waited = .zero
-        }
-        waited += interval
-        return waited <= limit
     }
 }
