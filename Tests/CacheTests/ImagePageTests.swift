@@ -1,4 +1,5 @@
 import CacheSupport
+import GRDB
 import OCI
 import TestSupport
 import Testing
@@ -45,6 +46,35 @@ struct ImagePageTests {
                 let shown = try await cache.inventory.overview().images
                 #expect(Set(shown.map(\.digest)) == Set(all) && shown.flatMap(\.references).count == names.count)
                 #expect(try await cache.inventory.images(of: Array(names.suffix(1))).keys.map { $0 } == [second.digest])
+            }
+        }
+    }
+
+    @Test("What an image comes to is found out once, however many pages name it, and without its other names")
+    func figures() async throws {
+        let images = (0..<2).map { SampleImage.image(layers: [.init(seed: UInt64(731 + $0), size: 500)]) }
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                let location = try RepositoryReference("a")
+                for (number, image) in images.enumerated() {
+                    try await NamesTests.store(image, in: cache, as: "\(number)", of: "a")
+                    for name in 1...30 {
+                        try await cache.names.record(TagName("\(number)-\(name)"), of: location, as: image.top)
+                    }
+                }
+                let names = try await cache.inventory.names(limit: 100).names
+                #expect(names.count == 62)
+                let statements = Watched(0)
+                cache.store.index.queue.inDatabase { db in db.trace { _ in statements.update { $0 += 1 } } }
+                var figures = ImageFigures(cache.inventory)
+                var counts: [Int] = []
+                for page in [names.prefix(40), names.suffix(22), names.prefix(62)] {
+                    let found = try await figures.images(of: page)
+                    counts.append(statements.value)
+                    #expect(Set(found.keys) == Set(images.map(\.digest)))
+                    #expect(found.values.allSatisfy { $0.references.isEmpty && $0.uniqueBytes > 500 })
+                }
+                #expect(counts[0] > 0 && Set(counts).count == 1)
             }
         }
     }

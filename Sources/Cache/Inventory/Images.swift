@@ -3,7 +3,8 @@ package import OCI
 
 /// One image of the cache, by whatever tags.
 package struct CachedImage: Sendable {
-    /// Sorted by repository and tag; none of an image that is held under a tag which stands for a newer one.
+    /// Sorted by repository and tag; none of an image that is held under a tag which stands for a newer one, or that was asked
+    /// for by its names.
     package let references: [ImageReference]
     package let descriptor: Descriptor
     /// What it can run on, as far as the manifests that are here say; empty for artifacts.
@@ -60,7 +61,7 @@ struct ImageRow: Sendable {
     var sharedBytes: Int64 { max(0, bytes - uniqueBytes) }
 
     /// - Returns: `nil` for one that went meanwhile.
-    init?(_ db: Database, _ name: NameRow) throws {
+    init?(_ db: Database, _ name: NameRow, hasReferences: Bool) throws {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT media_type, size, max(committed_at, used_at),
@@ -76,7 +77,7 @@ struct ImageRow: Sendable {
             )
         else { return nil }
         self.descriptor = descriptor
-        references = try NamesOf.listed(db, name.digest)
+        references = hasReferences ? try NamesOf.listed(db, name.digest) : []
         bytes = try name.bytes ?? ImageBytes.sum(db, of: name.digest)
         let changed: Int64? = row[3]
         lastUse = max(row[2], changed ?? 0)
@@ -100,7 +101,7 @@ struct ImageWalk: Sendable {
         self.position = position
     }
 
-    /// Looks at the images of some names alone.
+    /// Looks at the images of some names alone, and at no other names of theirs.
     init(of names: [NameRow]) {
         self.init()
         asked = names
@@ -118,7 +119,9 @@ struct ImageWalk: Sendable {
             }
             guard found.count < limit, position != nil else { return true }
             guard !page.isOver else { return false }
-            guard let image = try nextName(db).flatMap({ try ImageRow(db, $0) }) else { continue }
+            guard let image = try nextName(db).flatMap({ try ImageRow(db, $0, hasReferences: asked == nil) }) else {
+                continue
+            }
             current = image
             _ = try release.takeNames(db, of: [image.descriptor.digest])
         }

@@ -35,10 +35,10 @@ extension Inventory {
         return NamePage(names: names, next: last.map { ImagePage.Position(name: $0.row.position) })
     }
 
-    /// The images that some names stand for; one that went meanwhile is left out.
+    /// The images that some names stand for, without their names; one that went meanwhile is left out.
     ///
     /// - Throws: ``CacheError``.
-    package func images(of names: [CachedName]) async throws -> [Digest: CachedImage] {
+    func images(of names: [CachedName]) async throws -> [Digest: CachedImage] {
         let rows = Dictionary(names.map { ($0.digest, $0.row) }) { first, _ in first }
         let walk = ImageWalk(of: Array(rows.values))
         let end = try await store.index.readPages(walk) { try $0.run($1, $2) }

@@ -77,6 +77,7 @@ struct CacheListCommand: Subcommand {
         var order = RepositoryOrder()
         var names: ArraySlice<CachedName> = []
         var position: ImagePage.Position?
+        var figures = ImageFigures(inventory)
         repeat {
             let page = try await inventory.names(after: position, limit: Self.pageSize * 5)
             names += order.add(page.names.filter { patterns.pick($0.reference) })
@@ -85,7 +86,7 @@ struct CacheListCommand: Subcommand {
             while names.count >= Self.pageSize || position == nil, !names.isEmpty {
                 let next = names.prefix(Self.pageSize)
                 names = names.dropFirst(next.count)
-                let images = try await inventory.images(of: Array(next))
+                let images = try await figures.images(of: next)
                 let rows = next.compactMap { name in
                     images[name.digest].map { NamedImage(name: name.reference, image: $0) }
                 }
