@@ -24,10 +24,10 @@ final class Downloads: Sendable {
 
     let store: Store
     /// The memory for all of them.
-    let lanes = LaneBudget()
-    let places = DescriptorLimit.semaphore()
+    private let lanes = LaneBudget()
+    private let places = DescriptorLimit.semaphore()
     let reclaiming: Reclaiming
-    private let counters = Mutex(CacheStatistics())
+    private let counters = DownloadCounters()
     private let state = Mutex(State())
     private let stream: AsyncStream<Download>
     private let continuation: AsyncStream<Download>.Continuation
@@ -41,9 +41,7 @@ final class Downloads: Sendable {
     /// Those under way now, in any order.
     var active: [Download] { state.withLock { $0.active.values.flatMap(\.self) } }
 
-    var statistics: CacheStatistics { counters.withLock { $0 } }
-
-    func count(_ change: (inout CacheStatistics) -> Void) { counters.withLock { change(&$0) } }
+    var statistics: CacheStatistics { counters.statistics }
 
     /// A reader of a committed blob; `nil` when it is not there.
     func cached(_ descriptor: Descriptor) throws -> CachedBlob? {
@@ -64,14 +62,14 @@ final class Downloads: Sendable {
     ) async throws -> CachedBlob {
         try store.health.check()
         if let blob = try await store.withDescriptors({ try cached(descriptor) }) {
-            count { counters in
+            counters.count { counters in
                 counters.hits += 1
                 counters.cachedBytes += descriptor.size
             }
             return blob
         }
         let blob = try join(descriptor, source, demand)
-        if case .joined = blob.provenance { count { $0.joins += 1 } }
+        if case .joined = blob.provenance { counters.count { $0.joins += 1 } }
         if descriptor.size == 0 { try await blob.whenCommitted() }
         return blob
     }
@@ -148,7 +146,7 @@ final class Downloads: Sendable {
     }
 
     /// Whether somebody would have a blob from a source that is worth a try in the place of its own.
-    func isOutpaced(_ download: Download, _ pace: Pace) -> Bool {
+    private func isOutpaced(_ download: Download, _ pace: Pace) -> Bool {
         state.withLock { $0[download.descriptor]?.isOutpaced(pace) ?? false }
     }
 
@@ -174,7 +172,7 @@ final class Downloads: Sendable {
         while let download = next {
             do {
                 try await download.whileWanted {
-                    try await Ingestion(download: download, downloads: self, reclaim: reclaim).run()
+                    try await self.places.withPlace { try await self.ingestion(of: download, reclaim).run() }
                 }
                 state.withLock { $0[download.descriptor] = nil }
                 return
@@ -190,6 +188,17 @@ final class Downloads: Sendable {
                 download.state.fail(error, failures)
             }
         }
+    }
+
+    private func ingestion(of download: Download, _ reclaim: @escaping @Sendable () async throws -> Bool) -> Ingestion {
+        Ingestion(
+            download: download,
+            store: store,
+            counters: counters,
+            lanes: lanes,
+            isOutpaced: { self.isOutpaced(download, $0) },
+            reclaim: reclaim
+        )
     }
 
     private func note(_ next: Download, insteadOf source: any ContentSource) {

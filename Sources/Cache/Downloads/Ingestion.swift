@@ -3,26 +3,28 @@ import Glibc
 import Logging
 import OCI
 
-/// One download from its turn to its commit: claimed, reserved, fetched and verified, committed, or given back.
+/// One download that has its turn, to its commit: claimed, reserved, fetched and verified, committed, or given back.
 struct Ingestion: Sendable {
     let download: Download
-    let downloads: Downloads
+    let store: Store
+    let counters: DownloadCounters
+    /// The memory for all downloads.
+    let lanes: LaneBudget
+    /// Whether somebody else's source is worth a try in the place of the download's own.
+    let isOutpaced: @Sendable (Pace) -> Bool
     /// Makes room on a full disk; returns whether it did.
     let reclaim: @Sendable () async throws -> Bool
 
-    var store: Store { downloads.store }
     var descriptor: Descriptor { download.descriptor }
 
     /// Brings one blob into the cache; room is made for one that does not fit.
     func run() async throws {
-        try await downloads.places.withPlace {
-            do {
-                try await store.withDescriptors { try await once() }
-            } catch let error as CacheError where error.kind == .diskFull {
-                guard try await reclaim() else { throw error }
-                if !download.state.view.isVerified { download.state.restart() }
-                try await once()
-            }
+        do {
+            try await store.withDescriptors { try await once() }
+        } catch let error as CacheError where error.kind == .diskFull {
+            guard try await reclaim() else { throw error }
+            if !download.state.view.isVerified { download.state.restart() }
+            try await once()
         }
     }
 
@@ -37,7 +39,7 @@ struct Ingestion: Sendable {
             case .partial(let partial):
                 defer { partial.giveBack() }
                 try await givingSigns(of: partial.file) { try await complete(partial) }
-                downloads.count { $0.downloads += 1 }
+                counters.count { $0.downloads += 1 }
                 return download.state.commit(partial.file, size: descriptor.size)
             }
         }
@@ -45,7 +47,8 @@ struct Ingestion: Sendable {
 
     private func complete(_ partial: Ingest) async throws {
         try await Reservation(store: store, descriptor: descriptor, partial: partial).hold {
-            try await Resumption(partial: partial, ingestion: self).fetch()
+            try await Resumption(partial: partial, download: download, store: store, counters: counters, lanes: lanes)
+                .fetch()
             do {
                 try await store.commits.commit(PendingCommit(descriptor, partial, origin: download.source.origin))
             } catch let error as CacheError {
@@ -87,7 +90,7 @@ struct Ingestion: Sendable {
         while (try? await store.configuration.pulse.sleep(for: Patience.signInterval)) != nil {
             file.touch()
             pace.look(at: download.state.view)
-            if pace.seconds > 0, downloads.isOutpaced(download, pace) { return .outpaced(pace) }
+            if pace.seconds > 0, isOutpaced(pace) { return .outpaced(pace) }
         }
         return .cancelled
     }

@@ -9,10 +9,11 @@ import OCI
 /// don't count as an attempt, once.
 struct Resumption: Sendable {
     let partial: Ingest
-    let ingestion: Ingestion
-
-    private var store: Store { ingestion.store }
-    private var download: Download { ingestion.download }
+    let download: Download
+    let store: Store
+    let counters: DownloadCounters
+    /// The memory for all downloads.
+    let lanes: LaneBudget
 
     /// How an attempt failed that brought other bytes.
     private struct Mismatch: Error {
@@ -53,7 +54,7 @@ struct Resumption: Sendable {
     /// After wrong bytes nothing of it may arrive ahead: the whole is asked for as it is.
     private func attempt(inParts: Bool) async throws {
         let (length, hasher) = try await partial.rehash(for: download.descriptor)
-        ingestion.downloads.count { $0.resumedBytes += length }
+        counters.count { $0.resumedBytes += length }
         download.state.begin(partial.file, arrived: length)
         defer { download.state.pause() }
         let transfer = Transfer(
@@ -62,10 +63,10 @@ struct Resumption: Sendable {
             source: download.source,
             scratch: inParts ? Scratch(store: store) : nil,
             state: download.state,
-            budget: ingestion.downloads.lanes
-        ) { [downloads = ingestion.downloads, state = download.state] count in
+            budget: lanes
+        ) { [counters, state = download.state] count in
             state.count(fetched: count)
-            downloads.count { $0.downloadedBytes += Int64(count) }
+            counters.count { $0.downloadedBytes += Int64(count) }
         }
         do {
             try await transfer.run(from: length, hasher)
