@@ -170,7 +170,8 @@ final class HTTPTransport: HTTPHandler {
         }
     }
 
-    private func execute(_ request: HTTPRequest, body: HTTPClientRequest.Body?) async throws -> HTTPClientResponse {
+    /// A request as it is sent; a body that is at hand counts as sent.
+    private func outgoing(_ request: HTTPRequest, body: HTTPClientRequest.Body?) -> HTTPClientRequest {
         let url = request.url
         var outgoing = HTTPClientRequest(url: url.text)
         outgoing.method = request.method
@@ -185,10 +186,15 @@ final class HTTPTransport: HTTPHandler {
             request.onSent(bytes.readableBytes)
         }
         if let body { outgoing.body = body }
+        return outgoing
+    }
+
+    private func execute(_ request: HTTPRequest, body: HTTPClientRequest.Body?) async throws -> HTTPClientResponse {
+        let outgoing = outgoing(request, body: body)
         traffic.countRequest()
         let client = clients.client(
             request.lane,
-            proxy: proxies.proxy(for: url.origin),
+            proxy: proxies.proxy(for: request.url.origin),
             keeps: !request.context.budget.avoidsKeptConnections
         )
         let start = timer.now()
@@ -258,10 +264,7 @@ extension HTTPTransport {
                 }
                 while let event = try await group.next() {
                     guard case .answer(let answer) = event else { continue }
-                    guard answer.status != 408 || !progress.isAwaitingSource else {
-                        // Not the receiver's fault: what it waits for is the source's.
-                        throw WireFailure(kind: .connection(.reset), detail: "it did not wait for the source's bytes")
-                    }
+                    try progress.check(answer)
                     return answer
                 }
                 throw CancellationError()

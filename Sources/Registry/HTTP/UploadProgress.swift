@@ -45,6 +45,12 @@ final class UploadProgress: Sendable {
     /// Whether the receiver is to take the next bytes.
     var isSending: Bool { phase.withLock { if case .sending = $0 { true } else { false } } }
 
+    /// Refuses an answer that came because of what was waited for: that is the source's fault, and not the receiver's.
+    func check(_ answer: HTTPResponse) throws(WireFailure) {
+        guard answer.status == 408, isAwaitingSource else { return }
+        throw WireFailure(kind: .connection(.reset), detail: "it did not wait for the source's bytes")
+    }
+
     /// Runs an operation that ends when it stands still.
     ///
     /// - Throws: ``Timer/Expired``; otherwise what the operation throws.
