@@ -172,13 +172,16 @@ struct OddUploadTests {
         #expect(transcript.filter { $0 == "PATCH 202" }.count == 2)
     }
 
-    @Test("An upload may be opened at another origin, without credentials there")
-    func followsPosts() async throws {
+    @Test(
+        "An upload may be opened at another origin, without credentials there, whatever leads to it",
+        arguments: [301, 302, 307, 308]
+    )
+    func followsPosts(status: Int) async throws {
         try await ScriptedRegistry.with { other in
             try await ScriptedRegistry.with(authentication: .basic(username: "ci", password: "p4ss")) { registry in
                 registry.script(
                     RequestMatch("POST", .uploads, times: nil),
-                    .flip { .redirect(307, to: other.url + $0.uri) }
+                    .flip { .redirect(status, to: other.url + $0.uri) }
                 )
                 _ = try await withClient(credentials: registry.host.passwordVariables("ci", "p4ss")) {
                     try await $0.push(registry).store(SampleReader(Self.source))

@@ -102,7 +102,7 @@ private struct Way {
             throw context.error(.protocolViolation, "the token service redirects to another place, which is refused")
         }
         let isReading = request.method == .GET || request.method == .HEAD
-        let isFree = isSameOrigin || response.status >= 307 && (request.body.isEmpty || freedom == .full)
+        let isFree = isSameOrigin || freedom == .full || response.status >= 307 && request.body.isEmpty
         guard isReading || isFree && response.status != 303 && freedom != .none else {
             throw context.error(
                 .protocolViolation,
