@@ -128,6 +128,23 @@ struct RedirectTests {
         }
     }
 
+    @Test("A place that cannot be used is told as what was said, without what a query may hold")
+    func tellsPlaces() async throws {
+        try await ScriptedRegistry.with { registry in
+            let location: HeaderList = ["Location": #"/v2/a\b?secret=x"#]
+            registry.script(RequestMatch("GET", .manifests), .status(307, headers: location))
+            registry.script(RequestMatch("POST", .uploads, times: nil), .status(202, headers: location))
+            await #expect { _ = try await read(registry) } throws: {
+                "\($0)".contains(#"redirects to a place that cannot be used: '/v2/a\b'"#)
+            }
+            await #expect {
+                try await withClient { _ = try await $0.push(registry).store(SampleReader(.random(seed: 1, count: 9))) }
+            } throws: {
+                "\($0)".contains(#"accepts an upload at a place that cannot be used: '/v2/a\b'"#)
+            }
+        }
+    }
+
     @Test("What is written is not sent again to where a 303 tells to look")
     func refusesSeeOther() async throws {
         let source = ByteSource.random(seed: 5, count: 1 << 20)

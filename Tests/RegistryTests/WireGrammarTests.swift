@@ -17,7 +17,8 @@ struct WireGrammarTests {
             ("https://[::1]:5000/", "https://[::1]:5000/"),
             ("https://u:p@h/", nil), ("ftp://h/", nil), ("https:///x", nil), ("https://h:0/", nil),
             ("https://h:99999/", nil),
-            ("https://h\\@evil/", nil), ("https://h/a b", "https://h/a%20b"), ("/v2/", nil), ("https://h%41/", nil),
+            ("https://h\\@evil/", nil), ("https://h/a\\..\\b", nil), ("https://h/a?b=\\c", "https://h/a?b=%5Cc"),
+            ("https://h/a b", "https://h/a%20b"), ("/v2/", nil), ("https://h%41/", nil),
             ("", nil),
         ] as [(String, String?)]
     )
@@ -32,6 +33,8 @@ struct WireGrammarTests {
             ("https://h:443/z#f", "https://h/z"), ("sibling?s", "https://h/v2/a/sibling?s"),
             ("v2/a/uploads/1", "https://h/v2/a/uploads/1"), ("../b", "https://h/v2/b"), ("?q", "https://h/v2/a/b?q"),
             ("/../../etc", "https://h/etc"), ("javascript:alert(1)", nil), ("http://u@h/", nil),
+            ("/x?s=a\\b", "https://h/x?s=a%5Cb"), ("\\\\other/x", nil), ("/\\other/x", nil),
+            ("x#\\", "https://h/v2/a/x"),
         ] as [(String, String?)]
     )
     func resolves(reference: String, expected: String?) throws {

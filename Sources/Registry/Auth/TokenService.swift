@@ -10,7 +10,7 @@ struct TokenService: Hashable, Sendable {
     init(_ challenge: Challenge, at url: HTTPURL, trusted: [RegistryHost] = []) throws(RealmRefused) {
         let text = challenge.parameters["realm"] ?? ""
         guard let realm = url.resolving(text), text.contains("/") else {
-            throw RealmRefused(realm: text.prefix { $0 != "?" }.displaySafe, reason: "it is not an HTTP address")
+            throw RealmRefused(realm: text.withoutQuery, reason: "it is not an HTTP address")
         }
         let isTrusted = trusted.contains {
             $0.description == realm.origin.authority || $0.description == realm.origin.host

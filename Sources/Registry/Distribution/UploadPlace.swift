@@ -15,7 +15,8 @@ struct UploadPlace: Hashable, Sendable {
     /// Reads where an accepted upload goes on.
     init(_ response: HTTPResponse, _ context: CallContext, minimumChunk: Int64 = 0) throws(RegistryError) {
         guard let url = Self.address(in: response) else {
-            throw context.notUnderstood(response, "the registry accepts an upload, but does not say where")
+            let said = response.header("Location").map { "at a place that cannot be used: '\($0.withoutQuery)'" }
+            throw context.notUnderstood(response, "the registry accepts an upload \(said ?? "but does not say where")")
         }
         self.url = url
         self.minimumChunk = max(0, response.header("OCI-Chunk-Min-Length").flatMap { Int64($0) } ?? minimumChunk)

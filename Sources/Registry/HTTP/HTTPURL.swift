@@ -1,3 +1,5 @@
+import OCI
+
 /// Scheme, host and port: what two addresses must share before credentials may pass from one to the other.
 struct Origin: Hashable, Sendable, CustomStringConvertible {
     /// The two schemes that a registry may be reached by.
@@ -44,7 +46,7 @@ struct HTTPURL: Hashable, Sendable {
 
     /// Byte by byte: what parts a URL is ASCII, and a character may begin with it and go on.
     private init?(bytes: ArraySlice<UInt8>) {
-        guard bytes.count <= 16_384, bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\\") }),
+        guard bytes.count <= 16_384, bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }),
             let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
             let scheme = Origin.Scheme(rawValue: String(decoding: bytes[..<colon], as: UTF8.self).lowercased()),
             bytes[colon...].dropFirst().starts(with: "//".utf8)
@@ -57,6 +59,8 @@ struct HTTPURL: Hashable, Sendable {
         self.origin = origin
         let target = hierarchy[authority.endIndex...]
         let path = target.prefix { $0 != UInt8(ascii: "?") }
+        // Some take it for a slash there.
+        guard !path.contains(UInt8(ascii: "\\")) else { return nil }
         self.path = path.isEmpty ? "/" : Self.legal(path)
         query = path.endIndex < target.endIndex ? Self.legal(target[path.endIndex...].dropFirst()) : nil
     }
@@ -205,6 +209,9 @@ extension UInt8 {
 }
 
 extension StringProtocol {
+    /// An address that is none, as it may be shown: queries carry signatures.
+    var withoutQuery: String { prefix { $0 != "?" }.displaySafe }
+
     /// All but RFC 3986's unreserved characters as `%XX`.
     var percentEncoded: String {
         var result = ""

@@ -95,7 +95,8 @@ private struct Way {
             return nil
         }
         guard let target = response.address(text) else {
-            throw context.error(.protocolViolation, "the registry redirects to something that is not an HTTP address")
+            let place = text.withoutQuery
+            throw context.error(.protocolViolation, "the registry redirects to a place that cannot be used: '\(place)'")
         }
         let isSameOrigin = target.origin == response.url.origin
         guard isSameOrigin || freedom != .none else {
