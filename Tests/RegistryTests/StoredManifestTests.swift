@@ -52,6 +52,27 @@ struct StoredManifestTests {
         #expect(clock.sleeps == [.milliseconds(500), .seconds(1)])
     }
 
+    @Test("Who has taken a blob there and knows no such name a moment later is asked again", arguments: [0, 1, 2])
+    func unknownName(blobs: Int) async throws {
+        let manifest = try Manifest(bytes: Self.image.topBytes, contentType: Self.image.top.mediaType)
+        let clock = TestClock()
+        try await ScriptedRegistry.with { registry async throws in
+            for name in ["library/app", "library/other"] as [RepositoryName] {
+                registry.load(Self.image, repository: name)
+            }
+            registry.script(RequestMatch("PUT", .manifests, times: 2), .error(404, "NAME_UNKNOWN"))
+            let outcome: ManifestOutcome? = try await withClient(clock: clock) { client in
+                let repository = client.push(registry)
+                let blob = SampleReader(Self.image.blobs[0].source)
+                // Two: it is taken over from the other.
+                if blobs > 0 { _ = try await repository.store(blob, mountFrom: blobs == 2 ? "library/other" : nil) }
+                return try? await repository.store(manifest, as: "v1")
+            }
+            #expect(outcome == (blobs > 0 ? .stored(isListed: false) : nil))
+            #expect(clock.sleeps == (blobs > 0 ? [.milliseconds(500), .seconds(1)] : []))
+        }
+    }
+
     @Test(
         "A registry that takes a manifest and shows another, or nothing, has not stored it",
         arguments: [true, false]

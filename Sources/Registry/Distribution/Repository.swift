@@ -235,6 +235,7 @@ extension Repository {
         {
             if !UploadPlace.isNeeded(for: digest, after: answer) {
                 client.mounts.brought(digest, from: source, to: location.repository)
+                client.hasTaken(location.repository)
                 return .mounted(from: source)
             }
             session = try? UploadPlace(answer, context(.mountBlob, of: digest))

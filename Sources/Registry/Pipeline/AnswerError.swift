@@ -130,7 +130,9 @@ extension RegistryError: TargetRefusal {
 
     package var isIgnoranceOfContent: Bool {
         guard action == .storeManifest else { return false }
-        return isMissingContent || kind == .notFound && code != .nameUnknown || code == .manifestUnknown
+        // Who has taken something there a moment ago knows its name, and lags behind itself.
+        let isUnknownName = code == .nameUnknown && !isRepositoryThere
+        return isMissingContent || kind == .notFound && !isUnknownName || code == .manifestUnknown
             || code == .manifestInvalid && status == 400
     }
 

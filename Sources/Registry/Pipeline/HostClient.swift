@@ -169,9 +169,7 @@ final class HostClient: Sendable {
                     try await exchange(request, at: places.gate, use)
                 }
             }
-            if request.method == .PUT, let scope = request.scope {
-                _ = pushed.withLock { $0.insert(scope.repository) }
-            }
+            if request.method == .PUT, let scope = request.scope { hasTaken(scope.repository) }
             return result
         } catch let paused as HostGate.Paused {
             throw patience.refusal(request.context, "it wants no requests for a time", left: paused.left)
@@ -180,6 +178,9 @@ final class HostClient: Sendable {
             throw error
         }
     }
+
+    /// Takes note that a repository has taken something, so that it is there.
+    func hasTaken(_ repository: RepositoryName) { pushed.withLock { _ = $0.insert(repository) } }
 
     private func exchange<Result>(
         _ request: HTTPRequest,
