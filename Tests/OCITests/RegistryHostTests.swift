@@ -60,6 +60,17 @@ struct RegistryHostTests {
     }
 
     @Test(
+        "Behind a host the port of HTTPS says nothing, unless it is this machine",
+        arguments: [
+            ("a.io:443", "a.io"), ("a.io", "a.io"), ("a.io:80", "a.io:80"), ("registry:443", "registry"),
+            ("docker.io:443", "docker.io"), ("index.docker.io:443", "docker.io"), ("localhost:443", "localhost:443"),
+        ]
+    )
+    func dropsUsualPort(text: String, expected: String) throws {
+        #expect(try RegistryHost(text).withoutUsualPort.description == expected)
+    }
+
+    @Test(
         "Only this machine's own names are loopback",
         arguments: [
             ("localhost", true), ("LOCALHOST:5000", true), ("127.0.0.1", true), ("127.0.0.1:80", true),

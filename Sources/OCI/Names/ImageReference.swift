@@ -24,6 +24,11 @@ package struct RepositoryReference: Hashable, Sendable, CustomStringConvertible 
 
     package var description: String { "\(host)/\(repository)" }
 
+    /// The same repository, by its host's shortest name.
+    package var withoutUsualPort: RepositoryReference {
+        RepositoryReference(host: host.withoutUsualPort, repository: repository)
+    }
+
     /// How a server of many hosts lists it.
     package var listedName: String { "\(host.listedName)/\(repository)" }
 }

@@ -59,6 +59,14 @@ package struct RegistryHost: Hashable, Sendable, CustomStringConvertible {
         return before + address.replacing(":", with: "-") + after
     }
 
+    /// The same registry by its shortest name: behind a host the port of HTTPS says nothing.
+    ///
+    /// Not behind a name of this machine, which is tried over plain HTTP, at another port.
+    package var withoutUsualPort: RegistryHost {
+        guard port == 443, !isLoopback else { return self }
+        return Self.dockerHubNames.contains(name) ? .dockerHub : RegistryHost(name: name, port: nil)
+    }
+
     /// Whether it names this machine: `localhost`, `127.0.0.0/8` or `[::1]`.
     package var isLoopback: Bool {
         if name == "localhost" || name == "[::1]" { return true }

@@ -76,12 +76,8 @@ struct Addressing: Sendable {
     }
 
     private func known(_ text: String) -> RegistryHost? {
-        if let host = try? RegistryHost(text), hosts.contains(host) { return host }
-        // A host that has a port already is followed by no other.
-        guard text.hasSuffix(":443"), let host = try? RegistryHost(text.dropLast(4)), host.port == nil,
-            hosts.contains(host)
-        else { return nil }
-        return host
+        guard let host = try? RegistryHost(text) else { return nil }
+        return [host, host.withoutUsualPort].first(where: hosts.contains)
     }
 
     private func repository(

@@ -25,7 +25,7 @@ extension Configuration.Entry {
         let target = reader.required("target", of: fields, meaning: "a repository of your own registry") {
             $0.repository($1, isTarget: true)
         }
-        if let source, source == target, let field = fields["target"] {
+        if let source, source.withoutUsualPort == target?.withoutUsualPort, let field = fields["target"] {
             reader.fail(
                 field,
                 "must not be the source itself, '\(source.description.displaySafe)'; name a repository of your own registry"

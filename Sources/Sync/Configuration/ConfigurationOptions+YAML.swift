@@ -53,11 +53,12 @@ extension RegistryOptions {
             let host = reader.host(key)
             let options = RegistryOptions(value.field, of: host, &reader)
             guard let host else { continue }
-            if let line = lines[host] {
-                reader.fail(key, "means \(host), which line \(line) configures already; put both under one name")
+            let meant = host.withoutUsualPort
+            if let line = lines[meant] {
+                reader.fail(key, "means \(meant), which line \(line) configures already; put both under one name")
                 continue
             }
-            lines[host] = key.position.line
+            lines[meant] = key.position.line
             result[host] = options
         }
         return result
@@ -81,7 +82,7 @@ extension RegistryOptions {
         }
         for element in reader.list(fields["mirrors"], example: "[mirror.example.com]") {
             guard let mirror = reader.host(element) else { continue }
-            if mirror == host {
+            if mirror.withoutUsualPort == host?.withoutUsualPort {
                 reader.fail(element, "must not be the host that it mirrors; leave it out")
             } else if !mirrors.contains(mirror) {
                 mirrors.append(mirror)

@@ -15,7 +15,7 @@ struct FixedTagConflict {
             guard case .tag(let tag) = entry.selection else { continue }
             let place = "\(entry.target):\(tag)"
             let isRenamed = entry.normalizesOS && OSVariantTag(tag).kind != .stays
-            let key = isRenamed ? "\(place) renamed" : place
+            let key = "\(entry.target.withoutUsualPort):\(tag)\(isRenamed ? " renamed" : "")"
             if let first = writers[key] {
                 conflicts.append(FixedTagConflict(first: first, second: position, place: place))
             } else {

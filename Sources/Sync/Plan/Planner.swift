@@ -73,9 +73,10 @@ struct Planner: Sendable {
         beginning begin: @escaping @Sendable (Int) -> Void,
         deliver: @escaping @Sendable (SyncPlan.Outcome) -> Void
     ) async throws {
-        let groups = Dictionary(grouping: chosen) { configuration.entries[$0].target }
+        let groups = Dictionary(grouping: chosen) { configuration.entries[$0].target.withoutUsualPort }
         var seen: Set<RepositoryReference> = []
-        let targets = chosen.map { configuration.entries[$0].target }.filter { seen.insert($0).inserted }
+        let targets = chosen.map { configuration.entries[$0].target.withoutUsualPort }
+            .filter { seen.insert($0).inserted }
         let gathered = Gathering()
         let line = WorkLine<CollectionOfOne<Int>>(
             news: pauses(),
@@ -87,7 +88,7 @@ struct Planner: Sendable {
         try await line.run { position in
             begin(position)
             let outcome = try await outcome(of: position, to: depth)
-            let group = groups[configuration.entries[position].target] ?? []
+            let group = groups[configuration.entries[position].target.withoutUsualPort] ?? []
             guard var outcomes = gathered.add(outcome, completing: group) else { return }
             if depth == .names || depth == .decisions { try await settle(&outcomes) }
             outcomes.forEach(deliver)

@@ -235,6 +235,14 @@ struct ConfigurationProblemTests {
             "sync:\n  entries:\n  - {source: a.io/b, target: c.io/d, tag: t}\n  - {source: a.io/c, target: c.io/d, tag: t}",
             "4:5: sync.entries[1]: writes c.io/d:t, which sync.entries[0] on line 3 writes already; give one of them another target"
         ),
+        .init(
+            "sync:\n  entries:\n  - {source: a.io/b, target: c.io/d, tag: t}\n  - {source: a.io/c, target: c.io:443/d, tag: t}",
+            "4:5: sync.entries[1]: writes c.io:443/d:t, which sync.entries[0] on line 3 writes already; give one of them another target"
+        ),
+        .init(
+            "sync: {entries: [{source: a.io/b, target: a.io:443/b, tag: t}]}",
+            "1:43: sync.entries[0].target: must not be the source itself, 'a.io/b'; name a repository of your own registry"
+        ),
     ]
 
     /// What people write who come from other tools, or mean something else.
@@ -308,6 +316,10 @@ struct ConfigurationProblemTests {
         .top(
             "registries: {a_b: {}}",
             "2:14: registries.a_b: must be a host[:port], not 'a_b': expected a host name or address, with an optional :port"
+        ),
+        .top(
+            "registries: {'a.io:443': {}, a.io: {}}",
+            "2:30: registries.a.io: means a.io, which line 2 configures already; put both under one name"
         ),
         .top(
             "registries: {docker.io: {}, index.docker.io: {}}",
