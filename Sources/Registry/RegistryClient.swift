@@ -59,18 +59,27 @@ package final class RegistryClient: Sendable {
 
     /// A repository, to read from it or also to write to it.
     ///
-    /// Sends nothing yet.
-    package func repository(_ location: RepositoryReference, for access: Access) -> Repository {
+    /// Sends nothing yet. Whoever is read in a registry's place, as that one's mirror (`registry`) or under its `endpoint`, is
+    /// told which one is meant, as containerd does: it may stand in for several.
+    package func repository(
+        _ location: RepositoryReference,
+        for access: Access,
+        of registry: RegistryHost? = nil
+    ) -> Repository {
         let host = location.host
+        let endpoint = endpoints[host] ?? Endpoint(host)
         let client = client(.registry(host)) {
             HostClient(
                 host,
-                endpoint: endpoints[host] ?? Endpoint(host),
+                endpoint: endpoint,
                 configuration: configuration,
                 transport: transport
             )
         }
-        return Repository(location: location, access: access, client: client, hub: hub(for: host))
+        var repository = Repository(location: location, access: access, client: client, hub: hub(for: host))
+        let meant = registry ?? host
+        if access == .pull, !endpoint.isPlace(of: meant) { repository.namespace = meant }
+        return repository
     }
 
     /// By which delays and pauses are told.

@@ -13,6 +13,8 @@ package struct Repository: ImageSource, ImageTarget {
     let client: HostClient
     /// Lists its tags with dates and digests, where Docker Hub's API does.
     let hub: HubAPI?
+    /// Which registry is meant, where somebody else is read in its place.
+    var namespace: RegistryHost?
     private var hasAlternative = false
 
     init(location: RepositoryReference, access: Access, client: HostClient, hub: HubAPI?) {
@@ -59,6 +61,7 @@ package struct Repository: ImageSource, ImageTarget {
     func request(_ context: CallContext, _ method: HTTPMethod, to target: HTTPRequest.Target) -> HTTPRequest {
         var request = HTTPRequest(context: context, method: method, target: target)
         request.scope = Scope(repository: location.repository, access: access)
+        request.namespace = namespace
         request.lane = lane
         return request
     }

@@ -59,6 +59,8 @@ struct HTTPRequest: Sendable {
     var isStreamed = false
     /// What a token must allow; `nil` for services that know no tokens.
     var scope: Scope?
+    /// Which registry is meant, where somebody else is asked in its place.
+    var namespace: RegistryHost?
     /// Whom we say we are; only ever sent to `home`.
     var authorization = Authorization()
     /// Whose credentials these are: the service's own base.
@@ -105,7 +107,7 @@ struct HTTPResponse: Sendable {
         guard let target = url.resolving(link.drop { $0 != "?" }) else {
             throw context.error(.protocolViolation, "the next page is said to be at no address")
         }
-        return target
+        return target.naming(as: url)
     }
 
     /// Single-valued header.

@@ -93,6 +93,20 @@ struct HTTPURL: Hashable, Sendable {
     }
 }
 
+// MARK: Which registry is meant, of those that one stands in for (OCI distribution-spec 1.1.1, "Registry Proxying")
+
+extension HTTPURL {
+    func naming(_ registry: RegistryHost?) -> HTTPURL { registry.map { adding("ns", "\($0)") } ?? self }
+
+    /// Names the registry that another address names, unless it names one itself.
+    func naming(as other: HTTPURL) -> HTTPURL {
+        guard namespace == nil, let item = other.namespace else { return self }
+        return HTTPURL(origin: origin, path: path, query: query.map { "\($0)&\(item)" } ?? "\(item)")
+    }
+
+    private var namespace: Substring? { query?.split(separator: "&").first { $0.hasPrefix("ns=") } }
+}
+
 extension HTTPURL {
     /// The address that a `Location` or `Link` means, seen from this one.
     ///

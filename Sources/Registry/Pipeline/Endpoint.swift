@@ -31,11 +31,17 @@ struct Endpoint: Sendable {
     ///
     /// Docker Hub's are for Docker Hub alone: what stands in its place is somebody else's, with accounts of its own.
     func account(of host: RegistryHost) -> RegistryHost {
-        let isHub = ["docker.io", "docker.com"].contains {
-            base.origin.host == $0 || base.origin.host.hasSuffix(".\($0)")
-        }
         guard host == .dockerHub, !isHub else { return host }
         return (try? RegistryHost(base.origin.authority)) ?? host
+    }
+
+    /// Whether it is a registry's own, and not somebody's who stands in for it, perhaps for others too.
+    func isPlace(of host: RegistryHost) -> Bool {
+        host == .dockerHub && isHub || base.origin == Self.origin(host, base.origin.scheme)
+    }
+
+    private var isHub: Bool {
+        ["docker.io", "docker.com"].contains { base.origin.host == $0 || base.origin.host.hasSuffix(".\($0)") }
     }
 
     /// The same place over TLS; only for a guess that turned out wrong.

@@ -77,8 +77,19 @@ final class Reach: HTTPHandler {
         var request = request
         request.home = endpoint.base
         if case .path(let path, let query) = request.target {
-            request.target = .url(endpoint.address(path, query: query))
+            request.target = .url(endpoint.address(path, query: query).naming(request.namespace))
         }
-        return try await next.send(request)
+        let response = try await next.send(request)
+        try check(response, request)
+        return response
+    }
+
+    /// What is said about another registry than the one that is meant is not believed.
+    private func check(_ response: HTTPResponse, _ request: HTTPRequest) throws(RegistryError) {
+        guard let meant = request.namespace, response.isHome,
+            let said = response.header("OCI-Namespace").flatMap({ try? RegistryHost($0) }),
+            said.withoutUsualPort != meant.withoutUsualPort
+        else { return }
+        throw request.context.error(.protocolViolation, "asked about \(meant), it answers about \(said)")
     }
 }

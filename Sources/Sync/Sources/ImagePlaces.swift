@@ -40,7 +40,8 @@ struct ImagePlaces: Sendable {
 
     private func mirrors(of location: RepositoryReference) -> [Repository] {
         (registries[location.host]?.mirrors ?? []).map { mirror in
-            client.repository(RepositoryReference(host: mirror, repository: location.repository), for: .pull)
+            let place = RepositoryReference(host: mirror, repository: location.repository)
+            return client.repository(place, for: .pull, of: location.host)
         }
     }
 }
