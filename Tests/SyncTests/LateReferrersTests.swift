@@ -240,10 +240,15 @@ struct LateReferrersTests: ReferrerMirroring {
                 let signature = SampleImage.artifact(of: image.top)
                 source.load(signature, repository: repository)
                 let refused = "/v2/others/app/manifests/\(signature.digest)"
-                target.script(RequestMatch("PUT", .exactly(refused)), .status(403))
+                let isAllowed = Watched(false)
+                target.script(
+                    RequestMatch("PUT", .exactly(refused), times: nil),
+                    .flip { _ in isAllowed.value ? nil : .status(403) }
+                )
                 let report = try await mirror.run(entries[0], entries[1])
                 #expect(report.rows.map(\.status) == [.synced, .failed])
                 #expect(target.store.holds(signature, repository: mirrored))
+                isAllowed.update { $0 = true }
                 let healed = try await mirror.run(entries[0], entries[1])
                 #expect(healed.rows.map(\.status) == [.upToDate, .synced])
                 #expect(target.store.holds(signature, repository: "others/app"))

@@ -73,7 +73,10 @@ struct TokenFetcher: Sendable {
         let response = try await service.attempt(request)
         let bytes = Array(response.bytes.readableBytesView)
         guard !response.isCut, let token = Token(parsing: bytes, now: now) else {
-            throw context.notUnderstood(response, "the token service \(realm.realm.origin) answers without a token")
+            let detail = "the token service \(realm.realm.origin) answers without a token"
+            var error = context.notUnderstood(response, detail)
+            if response.isWebPage { error.detail = "\(detail): \(RegistryError.webPage)" }
+            throw error
         }
         return token
     }
