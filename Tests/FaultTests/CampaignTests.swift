@@ -3,7 +3,9 @@ import TestSupport
 import Testing
 
 /// The campaigns of `make torture`, so short that they run with every test.
-@Suite(.serialized, .timeLimit(.minutes(10)))
+///
+/// Not one after the other: each would begin when all other tests have ended, and run alone then.
+@Suite(.timeLimit(.minutes(10)))
 struct CampaignTests {
     @Test("A sync that is killed before any of its changes, and again in recovery, is completed by the next")
     func killEverywhere() async throws { try expectGood(await Campaign.killEverywhere(stride: 60)) }

@@ -2,7 +2,7 @@ import FaultRig
 import Testing
 
 /// Campaigns that wait for locks, or for large archives, beside the others.
-@Suite(.serialized, .timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(10)))
 struct LongCampaignTests {
     @Test("What goes wrong between a blob's file and its row, or meets held locks, is told and leaves nothing unusable")
     func heldUp() async throws { try expectGood(await Campaign.heldUp(4)) }
