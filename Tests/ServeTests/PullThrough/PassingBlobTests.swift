@@ -110,7 +110,9 @@ struct PassingBlobTests {
         }
     }
 
-    /// Has as many as there are places read a byte, and no more for as long as a transfer waits.
+    /// Has as many as there are places answered, and nobody read on for as long as a transfer waits.
+    ///
+    /// Not a byte is read: what that makes room for would end the wait for more room, and begin another.
     private func withSlowReaders(
         of upstream: FakeUpstream,
         connections: Int,
@@ -123,7 +125,7 @@ struct PassingBlobTests {
             group.addTask { await work.run() }
             defer { group.cancelAll() }
             let slow = try (0..<DetachedWork.share).map { _ in try next() }
-            for blob in slow { _ = try await blob.read(at: 0, atMost: 1) }
+            for blob in slow { try await blob.whenAnswered() }
             try withExtendedLifetime(next()) { #expect(work.waiterCount == 1) }
             // Who has left waits no more.
             #expect(work.waiterCount == 0)
@@ -149,18 +151,15 @@ struct PassingBlobTests {
     func waitsToGoOn() async throws {
         let upstream = FakeUpstream()
         try await withSlowReaders(of: upstream, connections: 1) { slow, work, next async throws in
-            let waitForWaiters = { (count: Int) in
-                while work.waiterCount != count {
-                    // The suite's time limit is the bound.
-                    try Task.checkCancellation()
-                    await Task.yield()
-                }
-            }
             var others = try slow.map { _ in try next() }
-            try await waitForWaiters(0)
+            try await upstream.wait { $0.requests.count == 2 * slow.count }
             let new = try next()
             async let whole = read(slow[0], from: 0)
-            try await waitForWaiters(2)
+            while work.waiterCount < 2 {
+                // The suite's time limit is the bound.
+                try Task.checkCancellation()
+                await Task.yield()
+            }
             others.removeLast()
             #expect(try await whole == layer.source.buffer)
             #expect(try await read(new, from: 0) == layer.source.buffer)
