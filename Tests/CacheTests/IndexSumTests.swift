@@ -110,6 +110,7 @@ struct IndexSumTests {
         let locks = StoreLocks(
             directory: store.locks,
             clock: ContinuousClock(),
+            pulse: ContinuousClock(),
             timeout: .zero,
             logger: Logger(label: "test")
         )

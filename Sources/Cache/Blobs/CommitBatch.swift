@@ -86,14 +86,14 @@ struct CommitBatch: Sendable {
     private func rename(_ item: PendingCommit) async throws {
         guard case .ingest(let ingest) = item.place else { return }
         let digest = item.descriptor.digest
-        let lock = try await locks.acquire(StoreLocks.shard(digest), .exclusive)
-        defer { lock.unlock() }
-        // No file can take a directory's place.
-        _ = try directory.clearPlace(of: digest, configuration)
-        do throws(SystemError) {
-            try directory.blobs.publish(ingest.name, of: ingest.directory, as: digest)
-        } catch {
-            throw failure(error, item)
+        try await locks.holding(StoreLocks.shard(digest)) {
+            // No file can take a directory's place.
+            _ = try directory.clearPlace(of: digest, configuration)
+            do throws(SystemError) {
+                try directory.blobs.publish(ingest.name, of: ingest.directory, as: digest)
+            } catch {
+                throw failure(error, item)
+            }
         }
     }
 

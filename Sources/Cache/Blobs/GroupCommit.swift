@@ -55,22 +55,18 @@ final class GroupCommit: Sendable {
     func run() async {
         while let entries = await next() {
             let items = entries.map(\.item)
-            let outcomes = await givingSigns(of: items) { [commitBatch] in await commitBatch(items) }
+            let outcomes = await givingSigns(of: items) { await commitBatch(items) }
             for (entry, outcome) in zip(entries, outcomes) { entry.continuation.resume(returning: outcome) }
         }
     }
 
     /// Shows other processes that this one works on the files, until they have their rows: also while the disk takes its time
     /// over an fsync of one or of the directory, and on those that wait for their turn.
-    private func givingSigns<R: Sendable>(of items: [PendingCommit], _ body: @Sendable () async -> R) async -> R {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { [self] in
-                while (try? await pulse.sleep(for: Patience.signInterval)) != nil {
-                    for item in items + state.withLock({ $0.waiting.map(\.item) }) { item.file.touch() }
-                }
-            }
-            defer { group.cancelAll() }
-            return await body()
+    private func givingSigns<R>(of items: [PendingCommit], _ body: () async -> R) async -> R {
+        await Patience.givingSigns(pulse) { [self] in
+            for item in items + state.withLock({ $0.waiting.map(\.item) }) { item.file.touch() }
+        } _: {
+            await body()
         }
     }
 

@@ -15,7 +15,7 @@ struct Quarantine: Sendable {
 
     /// Where nobody may be kept waiting, a shard's lock, which is held for milliseconds, is tried for so long.
     private static let shortPatience = Duration.milliseconds(100)
-    private static let pause: UInt32 = 2000
+    private static let pause = Duration.milliseconds(2)
 
     let store: Store
 
@@ -25,11 +25,11 @@ struct Quarantine: Sendable {
     @discardableResult
     func putAside(_ file: OpenFile, _ digest: Digest) async throws -> Outcome {
         guard isPossible(digest, file) else { return .kept }
-        let lock = try await store.locks.acquire(StoreLocks.shard(digest), .exclusive)
-        defer { lock.unlock() }
-        let outcome = try move(file, digest)
-        try await store.blobs.markMissing([digest])
-        return outcome
+        return try await store.locks.holding(StoreLocks.shard(digest)) {
+            let outcome = try move(file, digest)
+            try await store.blobs.markMissing([digest])
+            return outcome
+        }
     }
 
     /// The same on a thread that may wait: not one of the cooperative pool, nor the index's.
@@ -52,17 +52,19 @@ struct Quarantine: Sendable {
     }
 
     @discardableResult
-    private func putAside(_ file: OpenFile, _ digest: Digest, within patience: Duration) throws -> Outcome {
+    private func putAside(_ file: OpenFile, _ digest: Digest, within limit: Duration) throws -> Outcome {
         guard isPossible(digest, file) else { return .kept }
         let name = StoreLocks.shard(digest)
-        let end = ContinuousClock.now + patience
+        var patience = Patience(limit: limit)
         while true {
             if let lock = try store.locks.tryAcquire(name, .exclusive) {
                 defer { lock.unlock() }
                 return try move(file, digest)
             }
-            guard .now < end else { throw try store.locks.busy(name) }
-            usleep(Self.pause)
+            guard patience.allowsWaiting(at: store.locks.version(of: name), for: Self.pause) else {
+                throw try store.locks.busy(name)
+            }
+            usleep(UInt32(Self.pause / .microseconds(1)))
         }
     }
 
@@ -106,11 +108,11 @@ struct Quarantine: Sendable {
     /// - Throws: ``CacheError``.
     func clearPlace(of digest: Digest) async throws -> Bool {
         guard try store.directory.blobs.holdsNoFile(digest), isPossible(digest) else { return false }
-        let lock = try await store.locks.acquire(StoreLocks.shard(digest), .exclusive)
-        defer { lock.unlock() }
-        guard try store.directory.clearPlace(of: digest, store.configuration) else { return false }
-        try await store.blobs.markMissing([digest])
-        return true
+        return try await store.locks.holding(StoreLocks.shard(digest)) {
+            guard try store.directory.clearPlace(of: digest, store.configuration) else { return false }
+            try await store.blobs.markMissing([digest])
+            return true
+        }
     }
 }
 

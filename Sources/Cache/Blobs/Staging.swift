@@ -76,18 +76,7 @@ package struct Staging: Sendable {
         of set: Digest,
         _ body: () async throws -> Result
     ) async throws -> Result {
-        let lock = try await store.locks.acquire("volumes-\(set.hex.prefix(3))", .exclusive, ofLiving: true)
-        defer { lock.unlock() }
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { [pulse = store.configuration.pulse] in
-                while true {
-                    try await pulse.sleep(for: Patience.signInterval)
-                    lock.touch()
-                }
-            }
-            defer { group.cancelAll() }
-            return try await body()
-        }
+        try await store.locks.holding("volumes-\(set.hex.prefix(3))", body)
     }
 
     /// Takes over a file of `ingest/` that has all of a blob's bytes, after hashing it again.

@@ -92,8 +92,7 @@ struct Sweep: Sendable {
                 waits
                 ? try await store.locks.acquire(shard, .exclusive) : try store.locks.tryAcquire(shard, .exclusive)
             guard let lock else { continue }
-            defer { lock.unlock() }
-            removed += try await removeFiles(of: members)
+            removed += try await store.locks.holding(lock) { try await removeFiles(of: members) }
         }
         try await forget(removed)
         return removed.reduce(into: CollectionTally()) { $0.count($1.size) }

@@ -19,4 +19,28 @@ struct Patience: Sendable {
         waited += interval
         return waited <= limit
     }
+
+    /// Gives signs of life for as long as a body runs.
+    ///
+    /// - Parameters:
+    ///   - pulse: measures the time between them.
+    ///   - sign: touches what is locked.
+    ///   - body: the work.
+    /// - Returns: what the body returns.
+    static func givingSigns<R>(
+        _ pulse: any Clock<Duration>,
+        _ sign: @escaping @Sendable () -> Void,
+        _ body: () async throws -> R
+    ) async rethrows -> R {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while true {
+                    try await pulse.sleep(for: signInterval)
+                    sign()
+                }
+            }
+            defer { group.cancelAll() }
+            return try await body()
+        }
+    }
 }

@@ -11,6 +11,8 @@ import OCI
 struct StoreLocks: Sendable {
     let directory: Directory
     let clock: any Clock<Duration>
+    /// Measures the time between the signs of life of who holds one alone.
+    let pulse: any Clock<Duration>
     let timeout: Duration
     /// Where somebody who waits for long is told of it.
     let logger: Logger
@@ -18,33 +20,43 @@ struct StoreLocks: Sendable {
     /// Waits of others' ordinary work are shorter.
     private static let toldAfter = Duration.seconds(2)
 
-    /// Waits for a lock; its file's name is `store`, `layout`, `import`, `volumes-` or `referrers-` with three
-    /// hexadecimal digits, or two hexadecimal digits of a digest.
+    /// Waits for a lock, as long as its holder gives signs of life; its file's name is `store`, `layout`, `import`, `volumes-` or
+    /// `referrers-` with three hexadecimal digits, or two hexadecimal digits of a digest.
     ///
     /// - Parameters:
     ///   - name: of its file.
     ///   - mode: how it is held.
-    ///   - isAlive: whether the holder touches the file as long as it is at work, so that the timeout begins again.
     /// - Returns: its file.
     /// - Throws: ``CacheError`` (`locked`) after the timeout, naming the holder where it left a note.
-    func acquire(_ name: String, _ mode: LockMode, ofLiving isAlive: Bool = false) async throws -> OpenFile {
+    func acquire(_ name: String, _ mode: LockMode) async throws -> OpenFile {
         let file = try open(name)
-        var version = try? file.status().version
         var interval = Duration.milliseconds(1)
-        var (waited, isTold) = (Duration.zero, false)
+        var (patience, waited, isTold) = (Patience(limit: timeout), Duration.zero, false)
         while try !attempt(file, mode, name) {
-            guard waited < timeout else { throw busy(name, file) }
+            guard patience.allowsWaiting(at: try? file.status().version, for: interval) else { throw busy(name, file) }
             if waited >= Self.toldAfter, !isTold {
                 isTold = true
                 logger.notice("waiting: another imglife process is using the cache\(holder(of: file))")
             }
             try await clock.sleep(for: interval)
             waited += interval
-            if isAlive, let now = try? file.status().version, now != version { (version, waited) = (now, .zero) }
             interval = min(interval * 2, .milliseconds(25))
         }
         if name == "store", mode == .exclusive { note(file) }
         return file
+    }
+
+    /// Runs a body that has a lock alone, which may take its time: those who wait see that it lives.
+    ///
+    /// - Throws: ``CacheError`` (`locked`) as ``acquire(_:_:)``; what the body throws.
+    func holding<R>(_ name: String, _ body: () async throws -> R) async throws -> R {
+        try await holding(try await acquire(name, .exclusive), body)
+    }
+
+    /// The same with a lock that the caller has got; it is freed at the end.
+    func holding<R>(_ lock: OpenFile, _ body: () async throws -> R) async rethrows -> R {
+        defer { lock.unlock() }
+        return try await Patience.givingSigns(pulse, lock.touch, body)
     }
 
     /// Takes a lock only if it is free.
@@ -57,6 +69,9 @@ struct StoreLocks: Sendable {
     static func shard(_ digest: Digest) -> String {
         String(digest.hex.prefix(2))
     }
+
+    /// What a sign of life of a lock's holder changes.
+    func version(of name: String) -> FileStatus.Version? { try? directory.status(name)?.version }
 
     /// The error of whoever has waited for a lock long enough.
     func busy(_ name: String) throws(CacheError) -> CacheError {

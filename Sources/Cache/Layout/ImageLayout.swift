@@ -19,9 +19,9 @@ package struct ImageLayout: Sendable {
 
 extension ImageLayout {
     /// What ``ContentCache/writeLayout()`` does.
-    func write() async throws {
-        let lock = try await store.locks.acquire("layout", .exclusive)
-        defer { lock.unlock() }
+    func write() async throws { try await store.locks.holding("layout", rewrite) }
+
+    private func rewrite() async throws {
         let tags = try await NameWalk(index: store.index).tags()
         let lists = try await LayoutReferrers.lists(store.index, besides: tags)
         if lists.isEmpty, try await blocking({ try saysNothingBut(tags) }) { return }
@@ -161,22 +161,23 @@ extension ImageLayout {
         } catch {
             throw CacheError(error, "open the cache", path: directory.path)
         }
-        let lock = try await store.locks.acquire("layout", .exclusive)
-        defer { lock.unlock() }
-        let tags = try await NameWalk(index: store.index).tags()
-        let foreign = try await withForeignEntries(nil)
-        try await blocking(on: .syncing) { [root = directory.root, path = directory.path, blobs = directory.blobs] in
-            do throws(SystemError) {
-                // The cache's own directory is synced with its files.
-                try blobs.syncDirectories()
-                if try root.status("oci-layout") == nil {
-                    try root.replace("oci-layout", with: ByteBuffer(string: ImageLayout.marker))
+        try await store.locks.holding("layout") {
+            let tags = try await NameWalk(index: store.index).tags()
+            let foreign = try await withForeignEntries(nil)
+            try await blocking(on: .syncing) {
+                [root = directory.root, path = directory.path, blobs = directory.blobs] in
+                do throws(SystemError) {
+                    // The cache's own directory is synced with its files.
+                    try blobs.syncDirectories()
+                    if try root.status("oci-layout") == nil {
+                        try root.replace("oci-layout", with: ByteBuffer(string: ImageLayout.marker))
+                    }
+                    if try root.status(LayoutIndex.fileName) == nil {
+                        try root.replace(LayoutIndex.fileName, with: LayoutIndex(tags: tags, keeping: foreign).text)
+                    }
+                } catch {
+                    throw CacheError(error, "write the image layout", path: path)
                 }
-                if try root.status(LayoutIndex.fileName) == nil {
-                    try root.replace(LayoutIndex.fileName, with: LayoutIndex(tags: tags, keeping: foreign).text)
-                }
-            } catch {
-                throw CacheError(error, "write the image layout", path: path)
             }
         }
     }

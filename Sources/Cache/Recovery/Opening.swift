@@ -30,6 +30,7 @@ struct Opening: Sendable {
         let locks = StoreLocks(
             directory: directory.locks,
             clock: configuration.clock,
+            pulse: configuration.pulse,
             timeout: configuration.lockTimeout,
             logger: configuration.logger
         )
@@ -71,7 +72,7 @@ struct Opening: Sendable {
         _ alone: OpenFile
     ) async throws -> OpenFile {
         let repair = IndexRepair(directory: directory, configuration: configuration)
-        try await blocking { try repair.run() }
+        try await Patience.givingSigns(configuration.pulse, alone.touch) { try await blocking { try repair.run() } }
         // Not atomic: another process may look at the index in between, and finds everything done.
         return try alone.tryLock(.shared) ? alone : try await locks.acquire("store", .shared)
     }

@@ -20,6 +20,7 @@ struct ReadOnlyOpening: Sendable {
         let locks = StoreLocks(
             directory: directory.locks,
             clock: configuration.clock,
+            pulse: configuration.pulse,
             timeout: configuration.lockTimeout,
             logger: configuration.logger
         )

@@ -157,11 +157,11 @@ package struct Verifier: Sendable {
     private func noteMissing(_ bad: [Digest]) async throws {
         for (shard, digests) in Dictionary(grouping: bad, by: StoreLocks.shard) {
             do {
-                let lock = try await store.locks.acquire(shard, .exclusive)
-                defer { lock.unlock() }
-                try await blocking { [store] in
-                    let gone = try digests.filter { try store.directory.blobs.status(of: $0)?.isRegular != true }
-                    try store.index.write { try $0.blobs.markMissing(gone, in: store.directory.blobs) }
+                try await store.locks.holding(shard) {
+                    try await blocking { [store] in
+                        let gone = try digests.filter { try store.directory.blobs.status(of: $0)?.isRegular != true }
+                        try store.index.write { try $0.blobs.markMissing(gone, in: store.directory.blobs) }
+                    }
                 }
             } catch let error as CacheError where error.isOfPlaceOrTurn {}
         }
