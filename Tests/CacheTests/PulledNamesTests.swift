@@ -75,6 +75,24 @@ struct PulledNamesTests {
         }
     }
 
+    @Test("A digest is recorded unless a manifest that a name keeps leads to it: one that nothing keeps is not enough")
+    func childOfUnkept() async throws {
+        let index = SampleImage.index(of: [Self.old, Self.new])
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await NamesTests.store(index, in: cache, as: "1", of: "b")
+                for isKept in [true, false] {
+                    #expect(try await cache.names.isKept(Self.old.digest) == isKept)
+                    let name = Reference.digest(Self.old.digest)
+                    try await cache.names.recordPulled(name, of: Self.location, as: Self.old.top)
+                    #expect(try await cache.names.pulled(from: Self.location) == (isKept ? [] : [Self.old.digest]))
+                    _ = try await cache.remove("1", of: "b")
+                }
+                #expect(try await cache.names.isKept(Self.old.digest))
+            }
+        }
+    }
+
     @Test("A cache of earlier versions loses the names that are older than what came whole, and no other")
     func migrated() throws {
         let queue = try DatabaseQueue()

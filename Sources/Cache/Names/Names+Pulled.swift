@@ -13,8 +13,8 @@ extension Names {
     /// Names a manifest by what a client asked for, although parts of its image may be missing.
     ///
     /// What is there of the image is kept as if a tag named it. The name does not appear in `index.json` and is no tag
-    /// before ``settlePulled()`` finds the image whole. The manifest must have been stored. A digest is worth recording
-    /// where no other manifest refers to it; otherwise nothing would keep it.
+    /// before ``settlePulled()`` finds the image whole. The manifest must have been stored. A digest is not recorded
+    /// while another manifest keeps it that has a name, or hangs on one.
     ///
     /// Safe to repeat; costs no transaction when nothing changes.
     package func recordPulled(
@@ -24,12 +24,24 @@ extension Names {
     ) async throws {
         let digest = descriptor.digest
         let isKnown = try await store.index.read { db in
-            if case .digest(let child) = reference, try db.manifests.isChild(child) { return true }
+            if case .digest = reference {
+                var search = KeeperSearch(.named)
+                search.ignoreNames(of: digest)
+                if try search.isKept(db, digest) { return true }
+            }
             return try db.names.stands(reference, of: location, for: digest)
         }
         guard !isKnown else { return }
         try await store.index.write { [now = store.now] in
             try $0.names.recordPulled(reference, of: location, as: digest, at: now)
+        }
+    }
+
+    /// Whether a name keeps a manifest, its own or another's.
+    package func isKept(_ digest: Digest) async throws -> Bool {
+        try await store.index.read { db in
+            var search = KeeperSearch(.named)
+            return try search.isKept(db, digest)
         }
     }
 

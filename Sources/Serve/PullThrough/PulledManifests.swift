@@ -90,6 +90,7 @@ final class PulledManifests: Sendable {
     ) async throws -> ServedManifest? {
         if let known = try await context.cached.manifest(.digest(digest), of: repository) {
             context.metrics.count(.manifestHit)
+            await keepByDigest(known.manifest, of: repository)
             return context.upkeep.used(known)
         }
         do {
@@ -211,6 +212,16 @@ final class PulledManifests: Sendable {
     ) async {
         guard told.source != .upstream, let heard = told.answer, !heard.isKept else { return }
         question.handOver(await keep(heard.manifest, as: reference, of: repository), of: name)
+    }
+
+    /// Names a manifest that is here and that no name keeps any more, as where a tag has moved away from it.
+    private func keepByDigest(_ manifest: Manifest, of repository: RepositoryReference) async {
+        let digest = manifest.descriptor.digest
+        await context.keeping("a manifest is served, but cannot be kept", repository) { cache in
+            guard try await !cache.names.isKept(digest) else { return }
+            try await cache.store(manifest, from: nil)
+            try await cache.names.recordPulled(.digest(digest), of: repository, as: manifest.descriptor)
+        }
     }
 
     /// Stores a manifest and names it.

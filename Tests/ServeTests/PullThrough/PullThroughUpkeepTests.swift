@@ -40,9 +40,59 @@ struct PullThroughUpkeepTests {
             #expect(report.blobs == 0)
             #expect(try fixture.cache.contains(image.top))
             #expect(try fixture.cache.contains(other.top))
-            let listed = try await fixture.cache.inventory.images().flatMap(\.references)
             #expect(
-                listed.map(\.description) == ["registry.example.com/app:1", "registry.example.com/app@\(other.digest)"]
+                try await fixture.names() == ["registry.example.com/app:1", "registry.example.com/app@\(other.digest)"]
+            )
+        }
+    }
+
+    @Test(
+        "What a client pulls by its digest after the tag has moved on is kept, and what it pulled so before is not named",
+        arguments: [true, false]
+    )
+    func movedOn(isIndex: Bool) async throws {
+        let former = SampleImage.multiPlatform()
+        let child = try #require(former.manifests.first).descriptor
+        let pinned = isIndex ? former.top : child
+        try await PullThroughFixture.with { fixture async throws in
+            try fixture.upstream.load(former, as: "1")
+            _ = try await fixture.manifest("1")
+            for descriptor in [former.top, child] { _ = try await fixture.manifest(named: descriptor.digest) }
+            try fixture.upstream.load(SampleImage.multiPlatform(seed: 7), as: "1")
+            fixture.clock.advance(by: .seconds(301))
+            _ = try await fixture.manifest("1")
+            #expect(try await fixture.names() == ["registry.example.com/app:1"])
+            _ = try await fixture.manifest(named: pinned.digest)
+            let names = ["registry.example.com/app:1", "registry.example.com/app@\(pinned.digest)"]
+            #expect(try await fixture.names() == names)
+            // What the new name keeps needs none of its own.
+            _ = try await fixture.manifest(named: child.digest)
+            #expect(try await fixture.names() == names)
+            _ = try await fixture.cache.collect(CollectionOptions(grace: .seconds(-10)))
+            fixture.upstream.change { $0.manifests = [:] }
+            for kept in Set([pinned, child]) {
+                #expect(try await fixture.manifest(named: kept.digest)?.manifest.descriptor == kept)
+            }
+        }
+    }
+
+    @Test("What a sync brought is named when it is pulled by its digest after its tag has moved, once and not before")
+    func syncedTagMovedOn() async throws {
+        try await PullThroughFixture.with { fixture async throws in
+            for (image, cost) in [(image, [0, 0]), (SampleImage.multiPlatform(), [1, 0])] {
+                for part in image.manifests {
+                    let manifest = try Manifest(bytes: part.source.buffer, contentType: part.descriptor.mediaType)
+                    try await fixture.cache.store(manifest, from: fixture.repository)
+                }
+                try await fixture.cache.names.record("1", of: fixture.repository, as: image.top)
+                for cost in cost {
+                    let before = fixture.cache.transactionCount
+                    _ = try await fixture.manifest(named: self.image.digest)
+                    #expect(fixture.cache.transactionCount - before == cost)
+                }
+            }
+            #expect(
+                try await fixture.names() == ["registry.example.com/app:1", "registry.example.com/app@\(image.digest)"]
             )
         }
     }
@@ -91,5 +141,12 @@ struct PullThroughUpkeepTests {
             for _ in 1...100_000 where try Files.list("\(fixture.path)/backup").isEmpty { await fixture.content.tend() }
             #expect(try Files.list("\(fixture.path)/backup").isEmpty == false)
         }
+    }
+}
+
+extension PullThroughFixture {
+    /// All names in the cache as they are listed.
+    fileprivate func names() async throws -> [String] {
+        try await cache.inventory.images().flatMap(\.references).map(\.description).sorted()
     }
 }
