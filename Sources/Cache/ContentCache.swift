@@ -31,7 +31,7 @@ package final class ContentCache: Sendable {
     let downloads: Downloads
 
     /// The way of an archive's blobs into the cache.
-    package var staging: Staging { Staging(store: store, reclaim: reclaim) }
+    package var staging: Staging { Staging(store: store) }
 
     /// Whether it was opened for reading alone, because it cannot be written.
     package var isReadOnly: Bool { store.isReadOnly }
@@ -69,7 +69,9 @@ package final class ContentCache: Sendable {
         let (cache, storeLock) = try await Opening(configuration: configuration).run()
         let result = await withTaskGroup(of: Void.self) { group in
             group.addTask { await cache.store.commits.run() }
-            let result = await cache.whileDownloading(body)
+            let result = await Reclaiming.$current.withValue(.init(makeRoom: cache.reclaim)) {
+                await cache.whileDownloading(body)
+            }
             await Closing(store: cache.store).finishWork()
             return result
         }
@@ -79,7 +81,7 @@ package final class ContentCache: Sendable {
 
     private func whileDownloading<R>(_ body: (ContentCache) async throws -> R) async -> Result<R, any Error> {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.downloads.run(reclaim: self.reclaim) }
+            group.addTask { await self.downloads.run() }
             let result: Result<R, any Error>
             do {
                 result = .success(try await body(self))

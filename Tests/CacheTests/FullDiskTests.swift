@@ -45,6 +45,76 @@ struct FullDiskTests {
         }
     }
 
+    @Test("Whatever is to be written first on a full disk, garbage makes room for it", arguments: FirstWrite.allCases)
+    func collected(_ first: FirstWrite) async throws {
+        let (garbage, image) = (bytes(3000), SampleImage.image())
+        try await TimedCache.with { timed async throws in
+            try await timed.open { cache async throws in
+                try await cache.add(garbage)
+                try await NamesTests.store(image, in: cache, as: "1", of: "a")
+            }
+            timed.advance(hours: 10)
+            try await timed.open { cache async throws in
+                try await withFaulty("write", on: "\(timed.path)/index.sqlite", code: ENOSPC, times: 1) {
+                    _ async throws in
+                    try await first.run(cache, image, timed.now.value)
+                }
+                #expect(try !cache.contains(blob(garbage)))
+            }
+        }
+    }
+
+    enum FirstWrite: CaseIterable {
+        case held
+        case named
+        case manifest
+        case adopted
+        case imported
+
+        func run(_ cache: ContentCache, _ image: SampleImage, _ now: Int64) async throws {
+            let other = bytes(20)
+            switch self {
+            case .held: #expect(try await cache.hold(image.all) == image.digests)
+            case .named: try await NamesTests.store(image, in: cache, as: "2", of: "a")
+            case .manifest:
+                let part = SampleImage.image(labels: ["a": "b"]).manifests[0]
+                let manifest = try Manifest(bytes: part.source.buffer, contentType: part.descriptor.mediaType)
+                try await cache.store(manifest, from: nil)
+            case .adopted:
+                try write(other, to: file(blob(other).digest, in: cache.path))
+                try cache.store.directory.root.setModified("blobs/sha256/\(blob(other).digest.hex)", to: now)
+                #expect(try await cache.blobs.adopt([blob(other)]) == [blob(other).digest])
+            case .imported: try await cache.staging.reserveRoom(for: [(blob(other).digest, 20)])
+            }
+        }
+    }
+
+    @Test("Where a collection frees nothing, or cannot be written either, the disk is full, and one is begun only once")
+    func nothingFreed() async throws {
+        try await TimedCache.with { timed async throws in
+            try await timed.open { try await $0.add(bytes(3000)) }
+            for hours: Int64 in [0, 10] {
+                timed.advance(hours: hours)
+                try await timed.open { cache async throws in
+                    let attempt = {
+                        let error = await #expect(throws: CacheError.self) {
+                            try await cache.hold([blob(bytes(3000))])
+                        }
+                        #expect(error?.kind == .diskFull)
+                    }
+                    try await withFaulty("write", on: "\(timed.path)/index.sqlite", code: ENOSPC) {
+                        count async throws in
+                        await attempt()
+                        let writes = count()
+                        await attempt()
+                        #expect(count() == writes + 1)
+                    }
+                    #expect(try cache.contains(blob(bytes(3000))))
+                }
+            }
+        }
+    }
+
     @Test("What a collection needs is set aside before anything is downloaded")
     func ballast() async throws {
         try await TemporaryDirectory.with { path in

@@ -59,7 +59,7 @@ package struct BlobStore: Sendable {
     /// - Throws: ``CacheError`` (`locked` when another process works on one and stands still).
     @discardableResult
     package func adopt(_ descriptors: [Descriptor]) async throws -> Set<Digest> {
-        try await Adoption(store: store).run(descriptors)
+        try await Reclaiming.retrying { try await Adoption(store: store).run(descriptors) }
     }
 
     /// Records what is here of an image and has no row: its manifests bring their edges, and these more of it.

@@ -5,8 +5,6 @@ package import OCI
 /// archive has been found good.
 package struct Staging: Sendable {
     let store: Store
-    /// Makes room on a full disk; returns whether it did.
-    let reclaim: @Sendable () async throws -> Bool
 
     /// `ingest/`, where what is not verified yet is written.
     package var directory: Directory { store.directory.ingest }
@@ -76,7 +74,10 @@ package struct Staging: Sendable {
         of set: Digest,
         _ body: () async throws -> Result
     ) async throws -> Result {
-        try await store.locks.holding("volumes-\(set.hex.prefix(3))", body)
+        // No collection takes this one, so that room can be made meanwhile.
+        let lock = try await store.locks.acquire("volumes-\(set.hex.prefix(3))", .exclusive)
+        defer { lock.unlock() }
+        return try await Patience.givingSigns(store.configuration.pulse, lock.touch, body)
     }
 
     /// Takes over a file of `ingest/` that has all of a blob's bytes, after hashing it again.
@@ -142,7 +143,9 @@ package struct Staging: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (position, file) in files.enumerated() {
                 if position >= Self.parallelCommits { try await group.next() }
-                group.addTask { try await self.commit(file, as: manifests[file.digest]) }
+                group.addTask {
+                    try await Reclaiming.retrying { try await self.commit(file, as: manifests[file.digest]) }
+                }
             }
             try await group.waitForAll()
         }

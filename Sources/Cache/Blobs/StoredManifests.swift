@@ -36,7 +36,9 @@ package struct StoredManifests: Sendable {
     /// - Throws: ``CacheError``.
     package func store(_ manifest: Manifest, from origin: RepositoryReference?) async throws {
         try store.health.check()
-        try await store.withDescriptors { try await storeOnce(manifest, from: origin) }
+        try await Reclaiming.retrying {
+            try await store.withDescriptors { try await storeOnce(manifest, from: origin) }
+        }
     }
 
     private func storeOnce(_ manifest: Manifest, from origin: RepositoryReference?) async throws {

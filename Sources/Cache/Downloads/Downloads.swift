@@ -150,11 +150,11 @@ final class Downloads: Sendable {
         state.withLock { $0[download.descriptor]?.isOutpaced(pace) ?? false }
     }
 
-    /// Runs downloads until the task is cancelled, then waits for them to stop; `reclaim` makes room on a full disk.
-    func run(reclaim: @escaping @Sendable () async throws -> Bool) async {
+    /// Runs downloads until the task is cancelled, then waits for them to stop.
+    func run() async {
         await withDiscardingTaskGroup { group in
             for await download in stream {
-                group.addTask { await self.run(download, reclaim) }
+                group.addTask { await self.run(download) }
             }
             group.cancelAll()
         }
@@ -166,13 +166,13 @@ final class Downloads: Sendable {
     }
 
     /// Runs one until it has succeeded, or failed from each source that somebody who waits for it has.
-    private func run(_ first: Download, _ reclaim: @escaping @Sendable () async throws -> Bool) async {
+    private func run(_ first: Download) async {
         var failures: [String: any Error] = [:]
         var next: Download? = first
         while let download = next {
             do {
                 try await download.whileWanted {
-                    try await self.places.withPlace { try await self.ingestion(of: download, reclaim).run() }
+                    try await self.places.withPlace { try await self.ingestion(of: download).run() }
                 }
                 state.withLock { $0[download.descriptor] = nil }
                 return
@@ -190,14 +190,13 @@ final class Downloads: Sendable {
         }
     }
 
-    private func ingestion(of download: Download, _ reclaim: @escaping @Sendable () async throws -> Bool) -> Ingestion {
+    private func ingestion(of download: Download) -> Ingestion {
         Ingestion(
             download: download,
             store: store,
             counters: counters,
             lanes: lanes,
-            isOutpaced: { self.isOutpaced(download, $0) },
-            reclaim: reclaim
+            isOutpaced: { self.isOutpaced(download, $0) }
         )
     }
 

@@ -12,19 +12,16 @@ struct Ingestion: Sendable {
     let lanes: LaneBudget
     /// Whether somebody else's source is worth a try in the place of the download's own.
     let isOutpaced: @Sendable (Pace) -> Bool
-    /// Makes room on a full disk; returns whether it did.
-    let reclaim: @Sendable () async throws -> Bool
 
     var descriptor: Descriptor { download.descriptor }
 
     /// Brings one blob into the cache; room is made for one that does not fit.
     func run() async throws {
-        do {
+        var isAgain = false
+        try await Reclaiming.retrying {
+            if isAgain, !download.state.view.isVerified { download.state.restart() }
+            isAgain = true
             try await store.withDescriptors { try await once() }
-        } catch let error as CacheError where error.kind == .diskFull {
-            guard try await reclaim() else { throw error }
-            if !download.state.view.isVerified { download.state.restart() }
-            try await once()
         }
     }
 

@@ -48,6 +48,8 @@ struct StoreLocks: Sendable {
 
     /// Runs a body that has a lock alone, which may take its time: those who wait see that it lives.
     ///
+    /// It makes no room on a full disk, as a collection would wait for the lock.
+    ///
     /// - Throws: ``CacheError`` (`locked`) as ``acquire(_:_:)``; what the body throws.
     func holding<R>(_ name: String, _ body: () async throws -> R) async throws -> R {
         try await holding(try await acquire(name, .exclusive), body)
@@ -56,7 +58,9 @@ struct StoreLocks: Sendable {
     /// The same with a lock that the caller has got; it is freed at the end.
     func holding<R>(_ lock: OpenFile, _ body: () async throws -> R) async rethrows -> R {
         defer { lock.unlock() }
-        return try await Patience.givingSigns(pulse, lock.touch, body)
+        return try await Reclaiming.$current.withValue(nil) {
+            try await Patience.givingSigns(pulse, lock.touch, body)
+        }
     }
 
     /// Takes a lock only if it is free.

@@ -3,6 +3,15 @@ import Logging
 
 /// Makes room when the disk is full: one at a time, and rarely, as a server on a full disk must not do nothing else.
 final class Reclaiming: Sendable {
+    /// How room is made in one cache.
+    struct Way: Sendable {
+        /// Tells whether there is more.
+        let makeRoom: @Sendable () async throws -> Bool
+    }
+
+    /// For the cache that the task works with; `nil` in a collection, and for whoever has what it waits for.
+    @TaskLocal static var current: Way?
+
     private static let interval = Duration.seconds(600)
     /// How often the lock of another process is looked at.
     private static let pollInterval = Duration.milliseconds(100)
@@ -22,6 +31,23 @@ final class Reclaiming: Sendable {
     init(store: Store) {
         self.store = store
         timer = Timer(store.configuration.clock)
+    }
+
+    /// Runs `body`, and once more when the disk was full for it and room has been made.
+    ///
+    /// Not with a lock that a collection takes.
+    ///
+    /// - Throws: what `body` throws; what a collection throws.
+    static func retrying<R>(_ body: () async throws -> R) async throws -> R {
+        guard let way = current else { return try await body() }
+        return try await $current.withValue(nil) {
+            do {
+                return try await body()
+            } catch let error as CacheError where error.kind == .diskFull {
+                guard try await way.makeRoom() else { throw error }
+                return try await body()
+            }
+        }
     }
 
     /// Collects garbage, and what the configured limit asks for, unless that was tried within the last ten minutes; tells
@@ -49,7 +75,7 @@ final class Reclaiming: Sendable {
         do {
             let report = try await Collector(store: store).collect(try await options())
             return evidence + report.bytes + report.partialBytes
-        } catch let error as CacheError where error.kind == .lostNames {
+        } catch let error as CacheError where error.kind == .lostNames || error.kind == .diskFull {
             store.configuration.logger.warning("the disk is full", metadata: ["error": "\(error)"])
             return evidence
         }

@@ -24,7 +24,9 @@ extension Verifier {
         let result = LastVerification(endedAt: store.now, blobs: blobs, bad: bad, isWhole: isWhole)
         let text = String(decoding: try JSONEncoder().encode(result), as: UTF8.self)
         do {
-            try await store.index.write { try $0.meta.set(Self.lastKey, to: text) }
+            try await Reclaiming.$current.withValue(nil) {
+                try await store.index.write { try $0.meta.set(Self.lastKey, to: text) }
+            }
         } catch let error as CacheError where error.kind == .diskFull {
             // What was found is to be told all the same.
         }
