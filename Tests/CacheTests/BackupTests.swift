@@ -128,6 +128,31 @@ struct BackupTests {
         }
     }
 
+    @Test(
+        "A sound backup is not passed over because the new index could not be written, or it could not be read, for once"
+    )
+    func passing() async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { try await NamesTests.store(first, in: $0, as: "1", of: "a") }
+            try await timed.open { try await NamesTests.store(second, in: $0, as: "2", of: "a") }
+            let newest = try #require(try names("\(timed.path)/backup").last)
+            for (call, file, code) in [("write", "index.rebuild.sqlite", EIO), ("open", "backup/\(newest)", EMFILE)]
+                as [(String, String, CInt)]
+            {
+                try remove("\(timed.path)/index.sqlite")
+                await #expect(throws: CacheError.self) {
+                    try await withFaulty(call, on: "\(timed.path)/\(file)", code: code) { _ async throws in
+                        try await timed.open { _ in }
+                    }
+                }
+                try await timed.open { cache async throws in
+                    #expect(try await tags(cache) == ["1", "2"])
+                    #expect(try await cache.recovery.restoration()?.source == newest)
+                }
+            }
+        }
+    }
+
     @Test("Names that cannot be restored are told")
     func lost() async throws {
         try await TimedCache.with { timed in

@@ -46,6 +46,22 @@ struct OlderIndexTests {
         }
     }
 
+    @Test("An older index does not pass for the newest one because its backups cannot be opened for once")
+    func unreadBackup() async throws {
+        try await withStored { timed in
+            let putBack = try puttingBack(timed)
+            try await store("newer", in: timed)
+            try putBack()
+            let error = await #expect(throws: CacheError.self) {
+                try await withFaulty("open", on: "\(timed.path)/backup/", code: EMFILE) { _ async throws in
+                    try await timed.open { _ in }
+                }
+            }
+            #expect(error?.reason.contains("ulimit -n") == true)
+            #expect(try await tags(timed) == ["stable", "newer"])
+        }
+    }
+
     @Test(
         "An older index that is put back beside newer blobs forgets no name, whatever comes with it",
         arguments: ["alone", "with its sum", "without a sum"]

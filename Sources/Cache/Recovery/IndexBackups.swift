@@ -94,10 +94,25 @@ struct IndexBackups: Sendable {
         // Before the index is asked: another process notes the number of a copy before it makes it.
         let copies = try copies()
         let known = try index.backupNumber() ?? 0
-        return copies.contains { copy in
-            guard copy.number > known, let backup = try? open(copy, of: store) else { return false }
-            defer { try? backup.close() }
-            return (try? backup.backupNumber()) == copy.number
+        return try copies.contains { copy in
+            guard copy.number > known else { return false }
+            return try unlessUnusable {
+                guard let backup = try open(copy, of: store) else { return false }
+                defer { try? backup.close() }
+                return try backup.backupNumber() == copy.number
+            } ?? false
+        }
+    }
+
+    /// What `body` learns of a copy; `nil` where that is not what it should be.
+    ///
+    /// That it could not be read, or what is made of it not written, says nothing about it.
+    private func unlessUnusable<Value>(_ body: () throws -> Value?) throws -> Value? {
+        do {
+            return try body()
+        } catch let error as CacheError where [.damagedIndex, .newerSchema, .untrusted].contains(error.kind) {
+            logger.warning("a backup of the index is unusable", metadata: ["error": "\(error)"])
+            return nil
         }
     }
 
@@ -107,22 +122,25 @@ struct IndexBackups: Sendable {
         return try CacheIndex(path: "\(directory.path)/\(copy.name)", isReadOnly: true)
     }
 
-    /// Fills an empty index from the newest copy that is sound and not of a newer version.
+    /// Fills a file of a store, which is made or emptied, from the newest copy that is sound and not of a newer version.
     ///
-    /// - Returns: the copy; `nil` when there is none.
+    /// - Returns: the copy; `nil` when there is none, and the file is empty.
     func restore(into scratch: String, of store: StoreDirectory) throws -> Copy? {
+        // Not by SQLite, which does not tell what keeps it from making a file.
+        let empty = { _ = try store.root.openFile(scratch, flags: O_RDWR | O_CREAT | O_TRUNC) }
         for copy in try copies() {
-            do {
-                guard let backup = try open(copy, of: store) else { continue }
+            try empty()
+            let restored: Copy? = try unlessUnusable {
+                guard let backup = try open(copy, of: store) else { return nil }
                 defer { try? backup.close() }
                 _ = try backup.schemaState()
-                guard try backup.passesIntegrityCheck() else { continue }
-                try Self.copy(backup, to: scratch)
+                guard try backup.passesIntegrityCheck() else { return nil }
+                try Self.copy(backup, to: "\(store.path)/\(scratch)")
                 return copy
-            } catch {
-                logger.warning("a backup of the index is unusable", metadata: ["error": "\(error)"])
             }
+            if let restored { return restored }
         }
+        try empty()
         return nil
     }
 }

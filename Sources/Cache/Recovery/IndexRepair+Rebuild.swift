@@ -16,9 +16,7 @@ extension IndexRepair {
     func rebuild(_ former: Former) throws {
         for suffix in ["", "-journal"] { try directory.root.remove(Self.scratchName + suffix) }
         let scratchPath = "\(directory.path)/\(Self.scratchName)"
-        // Not by SQLite, which does not tell what keeps it from making a file.
-        _ = try directory.root.openFile(Self.scratchName, flags: O_RDWR | O_CREAT)
-        let backup = try backups.restore(into: scratchPath, of: directory)
+        let backup = try backups.restore(into: Self.scratchName, of: directory)
         let scratch = try CacheIndex(path: scratchPath)
         try scratch.migrate(by: configuration.version)
         // Also of a backup that could not be used: it holds nothing that this index is to be replaced for.
