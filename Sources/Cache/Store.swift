@@ -32,6 +32,7 @@ package struct Store: Sendable {
         _ directory: StoreDirectory,
         _ locks: StoreLocks,
         _ index: CacheIndex,
+        _ ballast: Ballast,
         isReadOnly: Bool = false
     ) {
         self.configuration = configuration
@@ -43,7 +44,7 @@ package struct Store: Sendable {
         lease = Lease(directory.leases)
         health = StoreHealth(clock: configuration.clock)
         leftovers = Leftovers(logger: configuration.logger)
-        ballast = Ballast(directory, isInUse: configuration.makesRoom, logger: configuration.logger)
+        self.ballast = ballast
         let batch = CommitBatch(
             directory: directory,
             locks: locks,

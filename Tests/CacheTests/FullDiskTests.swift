@@ -145,12 +145,12 @@ struct FullDiskTests {
             try remove("\(path)/cache/ballast")
             try write(ByteBuffer(), to: "\(path)/cache/ballast")
             let directory = try StoreDirectory(path: "\(path)/cache")
-            #expect(!Ballast(directory, isInUse: true, logger: configuration.logger).giveUp())
+            #expect(Ballast(directory, isInUse: true, logger: configuration.logger).giveUp() == .exhausted)
             try await ContentCache.with(configuration) { _ in }
             #expect(try ballast()?.allocated == made.allocated)
             #expect(made.allocated >= 1 << 20)
-            #expect(!Ballast(directory, isInUse: false, logger: configuration.logger).giveUp())
-            #expect(Ballast(directory, isInUse: true, logger: configuration.logger).giveUp())
+            #expect(Ballast(directory, isInUse: false, logger: configuration.logger).giveUp() == .reserved)
+            #expect(Ballast(directory, isInUse: true, logger: configuration.logger).giveUp() == .given)
             #expect(try ballast() == nil)
         }
     }

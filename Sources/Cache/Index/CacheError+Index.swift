@@ -64,6 +64,20 @@ extension CacheError {
         return (kind, "\(message); \(advice)")
     }
 
+    /// The same for whoever makes room, or cannot open the cache: a collection does not help.
+    var withNothingLeft: CacheError {
+        guard code == nil || code == ENOSPC else { return self }
+        return CacheError(
+            kind,
+            action,
+            path: path,
+            code: code,
+            "\(SystemError(call: "write", code: ENOSPC).reason), and nothing is left in the cache that is given up for this; "
+                + "free some space, as by removing what is in the cache's quarantine/, or move the cache to a larger disk",
+            cause: cause
+        )
+    }
+
     /// Whether a statement has met tables that are not those it was written for: what names them is damaged.
     private static func isOfOtherTables(_ message: String) -> Bool {
         ["no such table", "no such column", "has no column", "already exists", "no such index", "no such trigger"]

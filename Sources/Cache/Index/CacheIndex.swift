@@ -22,8 +22,8 @@ final class CacheIndex: Sendable {
     /// What is done about errors beside throwing them.
     private struct Handlers {
         var onError: @Sendable (CacheError) -> Void = { _ in }
-        /// Frees a little space; returns whether it did.
-        var onFull: @Sendable () -> Bool = { false }
+        /// Frees a little space.
+        var onFull: @Sendable () -> Ballast.Answer = { .reserved }
     }
 
     /// Opens the database, creating an empty file when it is missing; it has no tables before ``migrate()``.
@@ -76,11 +76,21 @@ final class CacheIndex: Sendable {
                 "the cache is read-only here; run this where it can be written"
             )
         }
+        return try withRoom { () throws(CacheError) in try writeOnce(body) }
+    }
+
+    /// Runs something that writes, and again as long as the disk is full for it and some space is given up.
+    func withRoom<Value, Failure>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value {
         while true {
             do {
-                return try writeOnce(body)
+                return try body()
             } catch {
-                guard error.kind == .diskFull, handlers.withLock({ $0.onFull })() else { throw error }
+                guard let full = error as? CacheError, full.kind == .diskFull else { throw error }
+                switch handlers.withLock({ $0.onFull })() {
+                case .given: continue
+                case .reserved: throw error
+                case .exhausted: throw full.withNothingLeft as? Failure ?? error
+                }
             }
         }
     }
@@ -88,7 +98,7 @@ final class CacheIndex: Sendable {
     /// Sets what is done about errors beside throwing them.
     func handle(
         onError: @escaping @Sendable (CacheError) -> Void,
-        onFull: @escaping @Sendable () -> Bool
+        onFull: @escaping @Sendable () -> Ballast.Answer
     ) {
         handlers.withLock { $0 = Handlers(onError: onError, onFull: onFull) }
     }

@@ -51,7 +51,7 @@ struct IndexBackups: Sendable {
             let old = try copies()
             let new = Copy(number: max(old.first?.number ?? 0, try index.backupNumber() ?? 0) + 1)
             try index.note(backup: new.number)
-            try Self.copy(index, to: "\(directory.path)/\(temporary)")
+            try Self.copy(index, to: "\(directory.path)/\(temporary)", Self.action)
             // SQLite has closed it, so that nobody's locks on it are lost by this.
             let file = try directory.openFile(temporary, flags: O_RDWR)
             try file.sync()
@@ -64,11 +64,12 @@ struct IndexBackups: Sendable {
         }
     }
 
-    /// Removes all copies but the newest.
+    /// Removes all copies that are older than one; without it than the newest.
     ///
     /// - Returns: whether there were any.
-    func removeOld() -> Bool {
-        let old = ((try? copies()) ?? []).dropFirst()
+    func removeOld(before copy: Copy? = nil) -> Bool {
+        let copies = (try? copies()) ?? []
+        let old = copies.filter { $0.number < (copy ?? copies[0]).number }
         return old.reduce(false) { remove($1.name) || $0 }
     }
 
@@ -124,18 +125,30 @@ struct IndexBackups: Sendable {
 
     /// Fills a file of a store, which is made or emptied, from the newest copy that is sound and not of a newer version.
     ///
+    /// - Parameters:
+    ///   - scratch: the file.
+    ///   - store: whose.
+    ///   - giveUp: gives up a little space where there is none for a copy.
     /// - Returns: the copy; `nil` when there is none, and the file is empty.
-    func restore(into scratch: String, of store: StoreDirectory) throws -> Copy? {
+    /// - Throws: ``CacheError``; ``SystemError``.
+    func restore(
+        into scratch: String,
+        of store: StoreDirectory,
+        giveUp: @escaping @Sendable (Copy) -> Ballast.Answer
+    ) throws -> Copy? {
         // Not by SQLite, which does not tell what keeps it from making a file.
         let empty = { _ = try store.root.openFile(scratch, flags: O_RDWR | O_CREAT | O_TRUNC) }
         for copy in try copies() {
-            try empty()
             let restored: Copy? = try unlessUnusable {
                 guard let backup = try open(copy, of: store) else { return nil }
                 defer { try? backup.close() }
                 _ = try backup.schemaState()
                 guard try backup.passesIntegrityCheck() else { return nil }
-                try Self.copy(backup, to: "\(store.path)/\(scratch)")
+                backup.handle(onError: { _ in }, onFull: { giveUp(copy) })
+                try backup.withRoom {
+                    try empty()
+                    try Self.copy(backup, to: "\(store.path)/\(scratch)", "restore the index from")
+                }
                 return copy
             }
             if let restored { return restored }
@@ -159,10 +172,10 @@ extension IndexBackups {
     /// By a connection of its own, and little by little, so that no writer of any process waits for more than a part.
     ///
     /// - Throws: ``CacheError``; ``Busy``.
-    static func copy(_ index: CacheIndex, to path: String) throws {
+    private static func copy(_ index: CacheIndex, to path: String, _ action: String) throws {
         let source = try CacheIndex(path: index.path, isReadOnly: true)
         defer { try? source.close() }
-        let target = try target(path, of: index)
+        let target = try target(path, of: index, action)
         do {
             // Not within a transaction, which would keep the lock that each part takes and gives back.
             try source.queue.unsafeRead { db in
@@ -185,7 +198,11 @@ extension IndexBackups {
 
     private static let action = "back up the index"
 
-    private static func target(_ path: String, of index: CacheIndex) throws(CacheError) -> DatabaseQueue {
+    private static func target(
+        _ path: String,
+        of index: CacheIndex,
+        _ action: String
+    ) throws(CacheError) -> DatabaseQueue {
         var configuration = Configuration()
         configuration.prepareDatabase { db in
             try db.execute(sql: "PRAGMA journal_mode = OFF")

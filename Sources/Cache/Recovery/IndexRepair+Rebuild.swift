@@ -14,16 +14,34 @@ extension IndexRepair {
     /// Blobs are taken over by their names, unverified; manifests are hashed and read. A stopped rebuild leaves nothing
     /// that counts.
     func rebuild(_ former: Former) throws {
-        for suffix in ["", "-journal"] { try directory.root.remove(Self.scratchName + suffix) }
-        let scratchPath = "\(directory.path)/\(Self.scratchName)"
-        let backup = try backups.restore(into: Self.scratchName, of: directory)
-        let scratch = try CacheIndex(path: scratchPath)
+        let clear = { for suffix in ["", "-journal"] { try directory.root.remove(Self.scratchName + suffix) } }
+        try clear()
+        do {
+            try make(former)
+        } catch {
+            // On a full disk its room is wanted, to be set aside again.
+            try? clear()
+            throw error
+        }
+        // Closed in order, its journal is empty; it would stay behind under the old name.
+        try directory.root.remove(Self.scratchName + "-journal")
+        // A journal of the index that was lost would be played back into the new one.
+        try directory.root.remove(IndexSum.fileName)
+        try moveAside(["\(CacheIndex.fileName)-journal"])
+        try directory.root.rename(Self.scratchName, to: directory.root, CacheIndex.fileName)
+        try directory.root.sync()
+    }
+
+    private func make(_ former: Former) throws {
+        let backup = try backups.restore(into: Self.scratchName, of: directory) { giveUp(backupsBefore: $0) }
+        let scratch = try CacheIndex(path: "\(directory.path)/\(Self.scratchName)")
+        scratch.handle(onError: { _ in }, onFull: { giveUp(backupsBefore: backup) })
         try scratch.migrate(by: configuration.version)
         // Also of a backup that could not be used: it holds nothing that this index is to be replaced for.
         let numbers = [try backups.copies().first?.number, try scratch.backupNumber(), former.backupNumber]
         // What an older index names in addition was removed since.
         let former = try former.isOlder(than: scratch) ? Former() : former
-        if let last = numbers.compactMap(\.self).max() { try scratch.note(backup: last) }
+        if let last = numbers.compactMap(\.self).max() { try scratch.withRoom { try scratch.note(backup: last) } }
         let blobs = try directory.blobs.all().compactMap {
             Descriptor(mediaType: .octetStream, digest: $0.digest, size: $0.size)
         }
@@ -35,13 +53,6 @@ extension IndexRepair {
             try tell(losses, scratch, backup, blobs.count)
         }
         try scratch.close()
-        // Closed in order, its journal is empty; it would stay behind under the old name.
-        try directory.root.remove(Self.scratchName + "-journal")
-        // A journal of the index that was lost would be played back into the new one.
-        try directory.root.remove(IndexSum.fileName)
-        try moveAside(["\(CacheIndex.fileName)-journal"])
-        try directory.root.rename(Self.scratchName, to: directory.root, CacheIndex.fileName)
-        try directory.root.sync()
     }
 
     /// Tags, and whether they replace what a backup says.

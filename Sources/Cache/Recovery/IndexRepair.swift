@@ -9,6 +9,8 @@ import OCI
 struct IndexRepair: Sendable {
     let directory: StoreDirectory
     let configuration: CacheConfiguration
+    /// Used meanwhile.
+    let ballast: Ballast
 
     private var files: IndexFiles { IndexFiles(directory: directory) }
     var backups: IndexBackups { IndexBackups(directory: directory.backup, logger: configuration.logger) }
@@ -29,6 +31,8 @@ struct IndexRepair: Sendable {
         do {
             let index = try CacheIndex(path: files.path)
             defer { try? index.close() }
+            let newest = try backups.copies().first
+            index.handle(onError: { _ in }, onFull: { giveUp(backupsBefore: newest) })
             if try alteration == nil && backups.areAhead(of: index, of: directory) { alteration = .older }
             if try alteration == nil && !files.isCondemned() && isSound(index) { return }
             former = try Former(readableIn: index, isCondemned: files.isCondemned())
@@ -68,6 +72,15 @@ struct IndexRepair: Sendable {
         } catch {
             guard error.kind == .diskFull else { throw error }
         }
+    }
+
+    /// Gives up some space on a full disk, where nobody could open the cache, a collection no more than others: what is set
+    /// aside, then what was put aside, then backups that are older than one.
+    func giveUp(backupsBefore copy: IndexBackups.Copy?) -> Ballast.Answer {
+        if ballast.drop() { return .given }
+        if let removed = try? Evidence(directory).remove(oldCopies: true), removed.blobs > 0 { return .given }
+        guard let copy, backups.removeOld(before: copy) else { return .exhausted }
+        return .given
     }
 
     /// Keeps files as evidence, the index before its journal: without the journal it would be taken for another state.

@@ -34,8 +34,9 @@ struct Opening: Sendable {
             timeout: configuration.lockTimeout,
             logger: configuration.logger
         )
-        let (index, lock) = try await openIndex(directory, locks)
-        let cache = ContentCache(Store(configuration, directory, locks, index))
+        let ballast = Ballast(directory, isInUse: configuration.makesRoom, logger: configuration.logger)
+        let (index, lock) = try await openIndex(directory, locks, ballast)
+        let cache = ContentCache(Store(configuration, directory, locks, index, ballast))
         try await ImageLayout(store: cache.store).complete()
         // Leases and partials of processes that died, deletions that they began.
         try await Tidying(store: cache.store).run()
@@ -43,10 +44,14 @@ struct Opening: Sendable {
     }
 
     /// Opens the index under the shared store lock; mended before, if nobody else has the cache open.
-    private func openIndex(_ directory: StoreDirectory, _ locks: StoreLocks) async throws -> (CacheIndex, OpenFile) {
+    private func openIndex(
+        _ directory: StoreDirectory,
+        _ locks: StoreLocks,
+        _ ballast: Ballast
+    ) async throws -> (CacheIndex, OpenFile) {
         var lock: OpenFile
         if let alone = try locks.tryAcquire("store", .exclusive) {
-            lock = try await repair(directory, locks, alone)
+            lock = try await repair(directory, locks, ballast, alone)
         } else {
             lock = try await locks.acquire("store", .shared)
         }
@@ -55,7 +60,7 @@ struct Opening: Sendable {
             case .usable(let index): return (index, lock)
             case .unusable(let reason):
                 lock.unlock()
-                lock = try await repair(directory, locks, alone(locks, reason))
+                lock = try await repair(directory, locks, ballast, alone(locks, reason))
             }
         }
         throw CacheError(
@@ -69,10 +74,13 @@ struct Opening: Sendable {
     private func repair(
         _ directory: StoreDirectory,
         _ locks: StoreLocks,
+        _ ballast: Ballast,
         _ alone: OpenFile
     ) async throws -> OpenFile {
-        let repair = IndexRepair(directory: directory, configuration: configuration)
-        try await Patience.givingSigns(configuration.pulse, alone.touch) { try await blocking { try repair.run() } }
+        let repair = IndexRepair(directory: directory, configuration: configuration, ballast: ballast)
+        try await Patience.givingSigns(configuration.pulse, alone.touch) {
+            try await ballast.use { try await blocking { try repair.run() } }
+        }
         // Not atomic: another process may look at the index in between, and finds everything done.
         return try alone.tryLock(.shared) ? alone : try await locks.acquire("store", .shared)
     }

@@ -41,7 +41,8 @@ struct ReadOnlyOpening: Sendable {
             "the cache cannot be written, so it is only read",
             metadata: ["directory": "\(directory.path.displaySafe(limit: 1024))"]
         )
-        let cache = ContentCache(Store(configuration, directory, locks, index, isReadOnly: true))
+        let ballast = Ballast(directory, isInUse: configuration.makesRoom, logger: configuration.logger)
+        let cache = ContentCache(Store(configuration, directory, locks, index, ballast, isReadOnly: true))
         _ = try? lock?.tryLock(.shared)
         return (cache, lock ?? directory.root.file)
     }

@@ -47,12 +47,19 @@ final class Ballast: Sendable {
         }
     }
 
+    /// What whoever needs a little space on a full disk gets.
+    enum Answer {
+        case given
+        /// It is for whoever makes room.
+        case reserved
+        /// There is nothing left to give.
+        case exhausted
+    }
+
     /// Gives up a little space to whoever makes room: this, or where it is gone all backups of the index but the newest.
-    ///
-    /// - Returns: whether there was any.
-    func giveUp() -> Bool {
-        guard users.withLock({ $0 > 0 }) else { return false }
-        return drop() || IndexBackups(directory: directory.backup, logger: logger).removeOld()
+    func giveUp() -> Answer {
+        guard users.withLock({ $0 > 0 }) else { return .reserved }
+        return drop() || IndexBackups(directory: directory.backup, logger: logger).removeOld() ? .given : .exhausted
     }
 
     /// Sets it aside unless it is there, whatever the floor: that is for others to fall below.
@@ -92,8 +99,10 @@ final class Ballast: Sendable {
         }
     }
 
+    /// Gives it up; only while it is used.
+    ///
     /// - Returns: whether there was any, and it could be given up.
-    private func drop() -> Bool {
+    func drop() -> Bool {
         do throws(SystemError) {
             guard let there = try directory.root.status(Self.name), there.isRegular, there.allocated > 0
             else { return false }
