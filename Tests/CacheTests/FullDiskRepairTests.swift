@@ -76,4 +76,19 @@ struct FullDiskRepairTests {
             #expect(try await Self.tags(timed) == ["1", "2", "3"])
         }
     }
+
+    @Test("An index of an earlier version is brought up to date with what is set aside, whoever opens the cache")
+    func upgraded() async throws {
+        try await FormerCacheTests.withCopy { path async throws in
+            let configuration = configuration(path)
+            try Ballast(StoreDirectory(path: path), isInUse: false, logger: configuration.logger).lay()
+            let made = try Self.ballast(path)
+            try await withFaulty("write", on: "\(path)/index.sqlite", code: ENOSPC, times: 1) { _ async throws in
+                try await ContentCache.with(configuration) { cache async throws in
+                    #expect(try await !cache.names.locations().isEmpty)
+                }
+            }
+            #expect(try Self.ballast(path).version != made.version)
+        }
+    }
 }

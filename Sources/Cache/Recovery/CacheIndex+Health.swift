@@ -39,11 +39,13 @@ extension CacheIndex {
     /// Creates or upgrades the tables, and notes who did; only under the exclusive store lock.
     func migrate(by version: String) throws(CacheError) {
         try voidSum()
-        do {
-            try Schema.migrator.migrate(queue)
-            try queue.write { try $0.meta.set(MetaRows.Key.writtenBy, to: version) }
-        } catch {
-            throw CacheError(index: error, "upgrade the index", path, system: SQLiteRefusal.last(queue))
+        try withRoom { () throws(CacheError) in
+            do {
+                try Schema.migrator.migrate(queue)
+                try queue.write { try $0.meta.set(MetaRows.Key.writtenBy, to: version) }
+            } catch {
+                throw CacheError(index: error, "upgrade the index", path, system: SQLiteRefusal.last(queue))
+            }
         }
     }
 
