@@ -38,7 +38,10 @@ struct FullDiskTests {
                 try write(bytes(3), to: partial)
                 try timed.execute("INSERT INTO leases VALUES ('1-dead')")
                 try await withFaulty("write", on: "\(timed.path)/index.sqlite", code: ENOSPC) { _ async throws in
-                    await #expect(throws: CacheError.self) { try await cache.collect(CollectionOptions(grace: .zero)) }
+                    let error = await #expect(throws: CacheError.self) {
+                        try await cache.collect(CollectionOptions(grace: .zero))
+                    }
+                    #expect(error?.kind == .diskFull && error?.reason.contains("cache gc") == false)
                 }
                 #expect(!exists(partial))
             }
