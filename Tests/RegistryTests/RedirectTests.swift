@@ -145,6 +145,39 @@ struct RedirectTests {
         }
     }
 
+    @Test(
+        "Of a place that cannot be used neither user and password are told nor what stands behind its path",
+        arguments: [
+            "https://robot:S3cret@cdn.test/x?sig=a", "https://robot:S3#cret@cdn.test/x", "robot:S3cret@cdn.test/x",
+            #"https://cdn.test\x#token=S3cret"#, #"https://cdn.test\x;token=S3cret"#,
+        ],
+        ["GET", "POST", "realm"]
+    )
+    func hidesSecrets(place: String, said: String) async throws {
+        let log = LogRecorder()
+        try await ScriptedRegistry.with { registry in
+            let challenge: HeaderList = ["WWW-Authenticate": "Bearer realm=\"\(place)\",service=\"x\""]
+            registry.script(
+                RequestMatch(said == "POST" ? "POST" : "GET", .any, times: nil),
+                said == "realm"
+                    ? .status(401, headers: challenge)
+                    : .status(said == "GET" ? 307 : 202, headers: ["Location": place])
+            )
+            let error = await #expect(throws: RegistryError.self) {
+                try await withClient(log: log) { client async throws in
+                    if said == "POST" {
+                        _ = try await client.push(registry).store(SampleReader(.random(seed: 1, count: 9)))
+                    } else {
+                        _ = try await client.pull(registry).manifest(.tag("v1"))
+                    }
+                }
+            }
+            let text = "\(error.map { "\($0)" } ?? "") \(log.text)"
+            #expect(text.contains("cdn.test"), "\(text)")
+            #expect(!text.contains("S3") && !text.contains("cret"), "\(text)")
+        }
+    }
+
     @Test("What is written is not sent again to where a 303 tells to look")
     func refusesSeeOther() async throws {
         let source = ByteSource.random(seed: 5, count: 1 << 20)

@@ -80,8 +80,8 @@ struct HTTPURL: Hashable, Sendable {
     /// The URL as it is sent.
     var text: String { "\(origin)\(target)" }
 
-    /// The URL as it may be logged: queries carry signatures.
-    var withoutQuery: String { "\(origin)\(path)" }
+    /// The URL as it may be logged: queries carry signatures, and so may what follows a semicolon.
+    var withoutQuery: String { "\(origin)\(path.prefix { $0 != ";" })" }
 
     private var target: String { query.map { "\(path)?\($0)" } ?? path }
 
@@ -223,8 +223,13 @@ extension UInt8 {
 }
 
 extension StringProtocol {
-    /// An address that is none, as it may be shown: queries carry signatures.
-    var withoutQuery: String { prefix { $0 != "?" }.displaySafe }
+    /// An address that is none, as it may be shown: without user, password and what secrets may stand in behind the path.
+    ///
+    /// The password goes first, as it may hold what ends a path.
+    var withoutQuery: String {
+        // By scalars: a question mark with an accent is one character.
+        String(withoutUserinfo.unicodeScalars.prefix { !";?#".unicodeScalars.contains($0) }).displaySafe
+    }
 
     /// All but RFC 3986's unreserved characters as `%XX`.
     var percentEncoded: String {
