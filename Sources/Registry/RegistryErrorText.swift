@@ -76,12 +76,16 @@ extension RegistryError {
         return code.map { " (\(status) \($0.rawValue))" } ?? " (\(status))"
     }
 
-    /// The registry refuses in words that tell of something else than who may do what: of space, of what stands already, or of
-    /// a rule.
+    /// The registry refuses in words that tell of something else than who may do what, or what it lacks: of space, of what
+    /// stands already, or of a rule.
     var namesReason: Bool {
-        let text = detail.lowercased()
-        let words = ["quota", "exceed", "immutable", "overwrit", "already exist", "polic", "read-only", "readonly"]
-        return words.contains(where: text.contains) && !text.contains("authoriz")
+        // A repository may be called by such a word, and a media type may be told with what is lacking.
+        let name = "\(location.repository)"
+        let text = (name.contains("/") ? detail.replacing(name, with: "") : detail).lowercased()
+        let room = #/quota|exceed/#
+        let rule = #/polic|read-?only|disallow|does not allow updat|media[ -]?type(?!:)/#
+        let standing = #/immutab|overwrit|already exist|\blocked\b|\bprotected\b(?! resource)/#
+        return [room, rule, standing].contains(where: text.contains) && !text.contains("authoriz")
     }
 
     private var detailText: String { detail.isEmpty || isStatusAlone ? "" : ", \(detail)" }

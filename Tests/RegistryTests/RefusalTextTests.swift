@@ -189,7 +189,9 @@ struct RefusalTextTests {
     func advisesCredentials(message: String, isAdvised: Bool) async throws {
         try await ScriptedRegistry.with { registry in
             registry.script(RequestMatch(times: nil), .reply(.error(403, "DENIED", message)))
-            let said = await text { try await withClient { _ = try await $0.pull(registry).tags() } }
+            let said = await text {
+                try await withClient { _ = try await $0.pull(registry, "team/policy").tags() }
+            }
             #expect(said.contains(message) && said.contains("it may need credentials") == isAdvised, "\(said)")
         }
     }
@@ -200,6 +202,8 @@ struct RefusalTextTests {
             registry.load(image, repository: "library/app", tag: "v1")
             registry.script(RequestMatch("GET", .manifests, times: nil), .corruptByte(at: 0))
             let error = await #expect(throws: RegistryError.self) {
+            ("pushing to protected tag v1 is not allowed", false), ("access to a protected resource is denied", true),
+            ("the tag is write-locked", false), ("team/policy: denied", true),
                 try await withClient { try await $0.pull(registry).manifest(.tag("v1")) }
             }
             guard case .digestMismatch? = error?.kind else {
