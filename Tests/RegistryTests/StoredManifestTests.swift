@@ -193,6 +193,28 @@ struct StoredManifestTests {
         try await ScriptedRegistry.with { registry in
             registry.load(signature, repository: "library/app")
             registry.script(RequestMatch("PUT", .manifests, times: nil), .edit { $0 = Reply(504) })
+    @Test(
+        "A manifest that is refused by a rule is not tried again, in whatever words, and lacks nothing",
+        arguments: [
+            (#"cannot update tag "v1". The repository has enabled tag immutability"#, true),
+            ("tag v1 is immutable and cannot be overwritten", true), ("the tag is locked", true),
+            ("unsupported media type application/x", true), ("pushes are disallowed here", true),
+            ("layers are blocked", false), ("mediaType: a/b, digest: c", false), ("manifest invalid", false),
+        ]
+    )
+    func refusedByRule(message: String, isRule: Bool) async throws {
+        let clock = TestClock()
+        let (outcome, methods) = try await store(clock: clock) { registry in
+            registry.script(
+                RequestMatch("PUT", .manifests, times: nil),
+                .reply(.error(400, "MANIFEST_INVALID", message))
+            )
+        }
+        #expect { try outcome.get() } throws: { ($0 as? RegistryError)?.isIgnoranceOfContent == !isRule }
+        #expect((methods.count { $0 == "PUT" } == 1) == isRule)
+        #expect(clock.sleeps.isEmpty == isRule)
+    }
+
             let outcome = try await withClient { try await $0.push(registry).store(manifest, as: nil) }
             #expect(outcome == .stored(isListed: nil))
             #expect(registry.requests.map(\.method) == ["PUT", "PUT", "PUT", "HEAD"])

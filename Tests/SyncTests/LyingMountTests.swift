@@ -107,3 +107,29 @@ struct LyingMountTests {
         }
     }
 }
+    @Test("What a target shows is not sent where it refuses a manifest by a rule")
+    func shownContent() async throws {
+        try await ScriptedRegistry.with { registry in
+            let image = images[0]
+            registry.load(image, repository: "app", tag: "v1")
+            registry.load(image, repository: "to", tag: "v0")
+            registry.script(
+                RequestMatch("PUT", .manifests, times: nil),
+                .reply(.error(400, "MANIFEST_INVALID", "the tag is immutable and cannot be overwritten"))
+            )
+            try await MirrorRun.with { mirror async throws in
+                let report = try await mirror.run(
+                    "source: '\(registry.host)/app', target: '\(registry.host)/to', tag: v1"
+                )
+                #expect(report.rows.map(\.status) == [.failed])
+                #expect(registry.count("PUT") == 1 && registry.count("POST") == 0)
+            }
+        }
+    }
+
+            (.error(409, "UNKNOWN", "The repository has enabled tag immutability"), false),
+            (.error(400, "UNKNOWN", "Repository does not allow updating assets: to"), false),
+            (.error(405, "UNSUPPORTED", "The operation is disallowed. The tag is locked"), false),
+            (.error(403, "DENIED", "pushing to protected tag v1 is not allowed"), false),
+            (.error(400, "MANIFEST_INVALID", "cannot update tag v1: tag immutability"), false),
+            (.error(409, "CONFLICT", "the layers are blocked"), true),

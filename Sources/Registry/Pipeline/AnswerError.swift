@@ -133,7 +133,7 @@ extension RegistryError: TargetRefusal {
         // Who has taken something there a moment ago knows its name, and lags behind itself.
         let isUnknownName = code == .nameUnknown && !isRepositoryThere
         return isMissingContent || kind == .notFound && !isUnknownName || code == .manifestUnknown
-            || code == .manifestInvalid && status == 400
+            || code == .manifestInvalid && status == 400 && !namesReason
     }
 
     package var isRefusalOfManifest: Bool {
