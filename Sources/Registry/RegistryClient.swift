@@ -26,7 +26,7 @@ package final class RegistryClient: Sendable {
         for (host, settings) in configuration.hosts { endpoints[host] = try Endpoint(host: host, settings: settings) }
         var hubs: [RegistryHost: HTTPURL] = [:]
         for host in Set(configuration.hosts.keys).union([.dockerHub]) {
-            hubs[host] = try HubAPI.base(of: host, settings: configuration.hosts[host])
+            hubs[host] = try HubAPI.base(of: host, settings: configuration.hosts[meaning: host])
         }
         self.endpoints = endpoints
         self.hubs = hubs
@@ -67,7 +67,7 @@ package final class RegistryClient: Sendable {
         of registry: RegistryHost? = nil
     ) -> Repository {
         let host = location.host
-        let endpoint = endpoints[host] ?? Endpoint(host)
+        let endpoint = endpoints[meaning: host] ?? Endpoint(host)
         let client = client(.registry(host)) {
             HostClient(
                 host,
@@ -102,7 +102,7 @@ package final class RegistryClient: Sendable {
 
     /// The API that lists a host's tags with their dates, where there is one.
     func hub(for host: RegistryHost) -> HubAPI? {
-        guard let base = hubs[host] else { return nil }
+        guard let base = hubs[meaning: host] else { return nil }
         let service = service(at: base.origin)
         return hubAPIs.withLock {
             $0.remembered(host) { HubAPI(base, service: service, credentials: configuration.credentials) }

@@ -80,7 +80,7 @@ package final class RegistryConnections: Sendable {
         places.withLock {
             $0.remembered(host) {
                 let timer = Timer(configuration.clock)
-                let limit = configuration.hosts[host].limit
+                let limit = configuration.hosts[meaning: host].limit
                 return Places(
                     gate: HostGate(ConnectionBudget(maximum: limit, memory: Self.memory), timer: timer),
                     oneConnection: OneConnection(timer, lifetime: Self.memory)

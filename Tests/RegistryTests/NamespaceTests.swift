@@ -55,6 +55,21 @@ struct NamespaceTests {
         }
     }
 
+    @Test(
+        "Settings of a registry hold under both of its names",
+        arguments: [("quay.io", "quay.io:443"), ("quay.io:443", "quay.io"), ("quay.io:443", "quay.io:443")]
+            as [(RegistryHost, RegistryHost)]
+    )
+    func settings(named name: RegistryHost, asked host: RegistryHost) async throws {
+        try await ScriptedRegistry.with { registry async throws in
+            registry.load(image, repository: "team/app", tag: "v1")
+            try await withClient(hosts: [name: HostSettings(endpoint: registry.url)]) { client in
+                try await read(client.repository(RepositoryReference(host: host, repository: "team/app"), for: .pull))
+            }
+            #expect(registry.requests.count == 6)
+        }
+    }
+
     @Test("Neither token services nor who is led to are told")
     func namesToNobodyElse() async throws {
         try await ScriptedRegistry.with { storage in

@@ -35,6 +35,7 @@ struct AddressTests {
         arguments: [
             ("quay.io", "quay.io:443", 200), ("registry.lab:5000", "registry.lab:5000:443", 404),
             ("registry.lab:443", "registry.lab:443", 200), ("registry.lab:443", "registry.lab:443:443", 404),
+            ("registry.lab:443", "registry.lab", 200), ("localhost:443", "localhost", 404),
         ]
     )
     func ports(host: String, namespace: String, status: Int) async throws {

@@ -1,5 +1,6 @@
 import Logging
 import OCI
+import Registry
 import Sync
 import TestSupport
 import Testing
@@ -17,6 +18,22 @@ struct MirrorSourceTests {
             #expect(fixture.host.requests.map(\.method) == ["HEAD"])
             #expect(fixture.mirror.count(pathContains: "/manifests/v1") == 0)
             #expect(fixture.run.log.text.isEmpty)
+        }
+    }
+
+    @Test("A host's mirrors are asked under both of its names", arguments: ["r.test", "r.test:443"] as [RegistryHost])
+    func otherName(host: RegistryHost) async throws {
+        try await MirrorFixture.with(image) { fixture in
+            var run = fixture.run
+            run.hosts = [host: HostSettings(endpoint: fixture.host.url)]
+            run.sections = "registries: {'\(host)': {mirrors: ['\(fixture.mirror.host)']}}\n"
+            let name = host == "r.test" ? "r.test:443" : "r.test"
+            let report = try await run.run(
+                "source: '\(name)/library/app', target: '\(fixture.target.host)/app', tag: v1"
+            )
+            #expect(report.errors == 0)
+            #expect(fixture.targetHolds(image))
+            #expect(fixture.host.count("GET", pathContains: "/blobs/") == 0)
         }
     }
 

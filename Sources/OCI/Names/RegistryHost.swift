@@ -109,6 +109,15 @@ package struct RegistryHost: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+extension Dictionary where Key == RegistryHost {
+    /// What is said of a registry, under whichever of its names (``RegistryHost/withoutUsualPort``).
+    package subscript(meaning host: RegistryHost) -> Value? {
+        if let value = self[host] { return value }
+        let name = host.withoutUsualPort
+        return first { $0.key.withoutUsualPort == name }?.value
+    }
+}
+
 extension UInt8 {
     fileprivate var isHexLetter: Bool {
         (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(self | 0x20)

@@ -87,7 +87,7 @@ final class HostClient: Sendable {
             guests: GuestTokens(fetcher),
             pauses: transport.pauses
         )
-        let settings = configuration.hosts[host]
+        let settings = configuration.hosts[meaning: host]
         let authorizer = Authorizer(
             host: host,
             account: endpoint.account(of: host),

@@ -77,7 +77,8 @@ struct Addressing: Sendable {
 
     private func known(_ text: String) -> RegistryHost? {
         guard let host = try? RegistryHost(text) else { return nil }
-        return [host, host.withoutUsualPort].first(where: hosts.contains)
+        let meant = host.withoutUsualPort
+        return [host, meant].first(where: hosts.contains) ?? hosts.first { $0.withoutUsualPort == meant }
     }
 
     private func repository(

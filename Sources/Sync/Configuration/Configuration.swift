@@ -60,7 +60,7 @@ package struct Configuration: Sendable {
     func write(_ tag: TagName, at target: RepositoryReference) -> Bool {
         entries.contains { entry in
             guard case .tag(let name) = entry.selection else { return false }
-            return name == tag && entry.target == target
+            return name == tag && entry.target.withoutUsualPort == target.withoutUsualPort
         }
     }
 

@@ -39,7 +39,7 @@ struct ImagePlaces: Sendable {
     }
 
     private func mirrors(of location: RepositoryReference) -> [Repository] {
-        (registries[location.host]?.mirrors ?? []).map { mirror in
+        (registries[meaning: location.host]?.mirrors ?? []).map { mirror in
             let place = RepositoryReference(host: mirror, repository: location.repository)
             return client.repository(place, for: .pull, of: location.host)
         }

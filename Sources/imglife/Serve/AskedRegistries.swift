@@ -23,7 +23,9 @@ final class AskedRegistries: Sendable {
     var hosts: Set<RegistryHost> { state.withLock { $0.hosts } }
 
     /// Whether an entry has it as its source.
-    func isSource(_ location: RepositoryReference) -> Bool { state.withLock { $0.sources.contains(location) } }
+    func isSource(_ location: RepositoryReference) -> Bool {
+        state.withLock { $0.sources.contains(location.withoutUsualPort) }
+    }
 
     /// Follows a configuration that was read again.
     ///
@@ -33,7 +35,8 @@ final class AskedRegistries: Sendable {
         let named = Self.hosts(of: configuration)
         return state.withLock { state in
             let others = named.subtracting(state.hosts).filter {
-                (configuration.registries[$0] ?? RegistryOptions()) != (former[$0] ?? RegistryOptions())
+                let options = configuration.registries[meaning: $0] ?? RegistryOptions()
+                return options != former[meaning: $0] ?? RegistryOptions()
             }
             state.hosts = named.subtracting(others)
             state.sources = Self.sources(of: configuration)
@@ -46,6 +49,6 @@ final class AskedRegistries: Sendable {
     }
 
     private static func sources(of configuration: Configuration) -> Set<RepositoryReference> {
-        Set(configuration.entries.map(\.source))
+        Set(configuration.entries.map(\.source.withoutUsualPort))
     }
 }

@@ -52,9 +52,9 @@ struct PullThroughUpstreams: Sendable {
     func haveCredentials() async -> Bool {
         let sources = session.configuration.entries.map(\.source)
         for host in asked.hosts {
-            var names = sources.filter { $0.host == host }.map(\.repository)
+            var names = sources.filter { $0.host.withoutUsualPort == host.withoutUsualPort }.map(\.repository)
             if let name = try? RepositoryName("library/any") { names.append(name) }
-            let places = [host] + (session.configuration.registries[host]?.mirrors ?? [])
+            let places = [host] + (session.configuration.registries[meaning: host]?.mirrors ?? [])
             for location in places.flatMap({ place in names.map { RepositoryReference(host: place, repository: $0) } })
             {
                 do {

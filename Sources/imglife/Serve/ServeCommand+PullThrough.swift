@@ -65,7 +65,7 @@ extension ServeCommand {
         let session = upstreams.session
         var configuration = PullThroughConfiguration(tagLifetime: pulling.tagTTL, logger: session.logger)
         // One of the places is left to questions.
-        configuration.downloads = { [hosts = session.registries.hosts] host in max(1, hosts[host].limit - 1) }
+        configuration.downloads = { [hosts = session.registries.hosts] host in max(1, hosts[meaning: host].limit - 1) }
         configuration.maintain = { await CacheUpkeep(cache: cache, session: current.value).keepQuota() }
         try await upstreams.with(cache) { connected, traffic in
             try await PullThroughContent.with(cache, connected, configuration, metrics: metrics) { content in
