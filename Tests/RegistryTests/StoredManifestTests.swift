@@ -52,7 +52,10 @@ struct StoredManifestTests {
         #expect(clock.sleeps == [.milliseconds(500), .seconds(1)])
     }
 
-    @Test("Who has taken a blob there and knows no such name a moment later is asked again", arguments: [0, 1, 2])
+    @Test(
+        "Who has taken a blob there, or shown it, and knows no such name a moment later is asked again",
+        arguments: [0, 1, 2, 3]
+    )
     func unknownName(blobs: Int) async throws {
         let manifest = try Manifest(bytes: Self.image.topBytes, contentType: Self.image.top.mediaType)
         let clock = TestClock()
@@ -64,8 +67,12 @@ struct StoredManifestTests {
             let outcome: ManifestOutcome? = try await withClient(clock: clock) { client in
                 let repository = client.push(registry)
                 let blob = SampleReader(Self.image.blobs[0].source)
-                // Two: it is taken over from the other.
-                if blobs > 0 { _ = try await repository.store(blob, mountFrom: blobs == 2 ? "library/other" : nil) }
+                // Two: it is taken over from the other; three: it is there.
+                switch blobs {
+                case 0: break
+                case 3: #expect(try await repository.contains(blob.descriptor))
+                default: _ = try await repository.store(blob, mountFrom: blobs == 2 ? "library/other" : nil)
+                }
                 return try? await repository.store(manifest, as: "v1")
             }
             #expect(outcome == (blobs > 0 ? .stored(isListed: false) : nil))

@@ -238,7 +238,7 @@ extension Repository {
         {
             if !UploadPlace.isNeeded(for: digest, after: answer) {
                 client.mounts.brought(digest, from: source, to: location.repository)
-                client.hasTaken(location.repository)
+                client.isThere(location.repository)
                 return .mounted(from: source)
             }
             session = try? UploadPlace(answer, context(.mountBlob, of: digest))

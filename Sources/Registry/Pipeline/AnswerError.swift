@@ -130,7 +130,7 @@ extension RegistryError: TargetRefusal {
 
     package var isIgnoranceOfContent: Bool {
         guard action == .storeManifest else { return false }
-        // Who has taken something there a moment ago knows its name, and lags behind itself.
+        // Who has taken or shown something there a moment ago knows its name, and lags behind itself.
         let isUnknownName = code == .nameUnknown && !isRepositoryThere
         return isMissingContent || kind == .notFound && !isUnknownName || code == .manifestUnknown
             || code == .manifestInvalid && status == 400 && !namesReason

@@ -32,8 +32,8 @@ final class HostClient: Sendable {
     private let stack: any HTTPHandler
     /// How long an answer may take that nobody waits for.
     private static let patienceAfterwards = Duration.seconds(5)
-    /// The repositories that have taken something.
-    private let pushed = Mutex<Set<RepositoryName>>([])
+    /// The repositories that have taken something, or shown it.
+    private let known = Mutex<Set<RepositoryName>>([])
 
     private init(
         _ name: String,
@@ -163,24 +163,22 @@ final class HostClient: Sendable {
             // Uploads that are open come to their end first: so fewer are, and whole images are there sooner.
             let ends = [.PUT, .PATCH].contains(request.method)
             let isLong = request.body.isLong
-            let result = try await gate.pass(request.lane, isLongUpload: isLong, goesFirst: ends, waits: waits) {
+            return try await gate.pass(request.lane, isLongUpload: isLong, goesFirst: ends, waits: waits) {
                 guard let places else { return try await exchange(request, at: gate, use) }
                 return try await places.gate.pass(request.lane, isContent: leavesRoom, goesFirst: ends) {
                     try await exchange(request, at: places.gate, use)
                 }
             }
-            if request.method == .PUT, let scope = request.scope { hasTaken(scope.repository) }
-            return result
         } catch let paused as HostGate.Paused {
             throw patience.refusal(request.context, "it wants no requests for a time", left: paused.left)
         } catch var error as RegistryError where error.kind == .notFound {
-            error.isRepositoryThere = pushed.withLock { $0.contains(error.location.repository) }
+            error.isRepositoryThere = known.withLock { $0.contains(error.location.repository) }
             throw error
         }
     }
 
-    /// Takes note that a repository has taken something, so that it is there.
-    func hasTaken(_ repository: RepositoryName) { pushed.withLock { _ = $0.insert(repository) } }
+    /// Takes note that a repository has taken something, or shown it, so that it is there.
+    func isThere(_ repository: RepositoryName) { known.withLock { _ = $0.insert(repository) } }
 
     private func exchange<Result>(
         _ request: HTTPRequest,
@@ -190,6 +188,8 @@ final class HostClient: Sendable {
         let start = gate.now
         let response = try await stack.send(request)
         let result = try await use(response)
+        let isShown = request.method == .HEAD && response.status == 200 && !response.isWebPage
+        if isShown || request.method == .PUT, let scope = request.scope { isThere(scope.repository) }
         let received = request.method == .HEAD ? 0 : response.contentLength ?? 0
         let bytes = request.body.count + max(0, received)
         if let limit = gate.ended(request.lane, bytes: bytes, since: start) { tell(limit, request) }
