@@ -59,7 +59,10 @@ struct OddBlobTests {
 
     @Test(
         "A HEAD that says 200 of a page, or of another length, is no blob",
-        arguments: [Action.header("Content-Type", "text/html"), .header("Content-Length", "99")]
+        arguments: [
+            Action.all([.header("Content-Type", "text/html"), .header("Docker-Content-Digest", nil)]),
+            .header("Content-Length", "99"),
+        ]
     )
     func doubtsHeads(answer: Action) async throws {
         try await ScriptedRegistry.with { registry in
@@ -70,6 +73,23 @@ struct OddBlobTests {
                 let isStillThere = try await client.push(registry).contains(Self.source.descriptor)
                 #expect(isThere && !isStillThere)
             }
+        }
+    }
+
+    @Test("What a registry names by its digest is no page for people, though it may be of that type")
+    func believesPages() async throws {
+        let image = SampleImage.image()
+        try await ScriptedRegistry.with { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            registry.script(RequestMatch(times: nil), .header("Content-Type", "text/html"))
+            try await withClient { client async throws in
+                let blob = image.blobs[0].descriptor
+                #expect(try await client.push(registry).contains(blob))
+                let source = client.pull(registry)
+                #expect(try await source.blobSize(blob.digest, named: nil) == blob.size)
+                #expect(try await source.manifest(.tag("v1"))?.descriptor.digest == image.digest)
+            }
+            #expect(registry.requests.map(\.method) == ["HEAD", "HEAD", "GET"])
         }
     }
 

@@ -135,7 +135,10 @@ struct HTTPResponse: Sendable {
     var isCut: Bool { if case .whole(_, let isCut) = body { isCut } else { false } }
 
     /// Whether it is a page for people: a portal, a log-in page or a proxy stands in between, some of which call it otherwise.
+    ///
+    /// Content that is a page itself, and is named by its digest, is none, nor is an error that a store tells in XML.
     var isWebPage: Bool {
+        guard saidDigest == nil else { return false }
         let type = header("Content-Type")?.lowercased() ?? ""
         if ["text/html", "application/xhtml+xml"].contains(where: type.hasPrefix) { return true }
         let beginning = bytes.readableBytesView.drop { UInt8(ascii: " ") >= $0 }.prefix(15)
