@@ -19,7 +19,11 @@ struct RefusalTextTests {
     @Test(
         "A page for people is told as one, whatever it is called",
         arguments: ["text/html", "application/json", "text/plain", "application/xhtml+xml", ""],
-        ["<!DOCTYPE html><html>", "\n <html lang='en'>"]
+        [
+            "<!DOCTYPE html><html>", "\n <html lang='en'>", "\u{FEFF}<!doctype html>", "<!-- portal --><html>",
+            "<?xml version=\"1.0\"?>\n<!DOCTYPE html PUBLIC \"\"><html>", "<script>top.location='/'</script>",
+            "<HEAD></HEAD>",
+        ]
     )
     func tellsWebPages(type: String, page: String) async throws {
         try await ScriptedRegistry.with { registry in
@@ -34,6 +38,18 @@ struct RefusalTextTests {
                     #expect(text.contains(RegistryError.webPage), "\(text)")
                 }
             }
+        }
+    }
+
+    @Test(
+        "A store's errors in XML are no page for people",
+        arguments: ["\u{FEFF}<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "<Error></Error>"]
+    )
+    func tellsStores(error: String) async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET", times: nil), .status(400, body: error))
+            let said = await text { try await withClient { _ = try await $0.pull(registry).tags() } }
+            #expect(said.hasSuffix("the registry answers 400"), "\(said)")
         }
     }
 
@@ -184,6 +200,8 @@ struct RefusalTextTests {
             ("will exceed the configured upper limit of 10.0 GiB", false), ("the storage quota is used up", false),
             ("configured as immutable, cannot be updated", false), ("blocked by policy", false),
             ("requested access to the resource is denied", true), ("not authorized: no policy allows it", true),
+            ("pushing to protected tag v1 is not allowed", false), ("access to a protected resource is denied", true),
+            ("the tag is write-locked", false), ("team/policy: denied", true),
         ]
     )
     func advisesCredentials(message: String, isAdvised: Bool) async throws {
@@ -202,8 +220,6 @@ struct RefusalTextTests {
             registry.load(image, repository: "library/app", tag: "v1")
             registry.script(RequestMatch("GET", .manifests, times: nil), .corruptByte(at: 0))
             let error = await #expect(throws: RegistryError.self) {
-            ("pushing to protected tag v1 is not allowed", false), ("access to a protected resource is denied", true),
-            ("the tag is write-locked", false), ("team/policy: denied", true),
                 try await withClient { try await $0.pull(registry).manifest(.tag("v1")) }
             }
             guard case .digestMismatch? = error?.kind else {

@@ -141,9 +141,11 @@ struct HTTPResponse: Sendable {
         guard saidDigest == nil else { return false }
         let type = header("Content-Type")?.lowercased() ?? ""
         if ["text/html", "application/xhtml+xml"].contains(where: type.hasPrefix) { return true }
-        let beginning = bytes.readableBytesView.drop { UInt8(ascii: " ") >= $0 }.prefix(15)
-        let text = String(decoding: beginning, as: UTF8.self).lowercased()
-        return text.hasPrefix("<!doctype html") || text.hasPrefix("<html")
+        let beginning = bytes.readableBytesView.drop { UInt8(ascii: " ") >= $0 || "\u{FEFF}".utf8.contains($0) }
+        guard beginning.first == UInt8(ascii: "<") else { return false }
+        let text = String(decoding: beginning.prefix(1024), as: UTF8.self).lowercased()
+        return !["<?xml", "<error"].contains(where: text.hasPrefix)
+            || ["<!doctype html", "<html"].contains(where: text.contains)
     }
 }
 
