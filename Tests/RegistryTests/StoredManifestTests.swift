@@ -133,6 +133,30 @@ struct StoredManifestTests {
         #expect(try outcome.get() == .stored(isListed: false))
     }
 
+    @Test(
+        "Who lists other tags would list what was taken: it lacks something then",
+        arguments: [[], ["other"], ["other", "v1"]] as [[TagName]]
+    )
+    func unlisted(tags: [TagName]) async throws {
+        let (outcome, _) = try await store { registry in
+            for tag in tags { registry.store.tag(tag, Self.image.digest, in: "library/app") }
+            registry.script(RequestMatch("PUT", .manifests), .status(201))
+            for method in ["HEAD", "GET"] {
+                registry.script(RequestMatch(method, .manifests, times: nil), .status(404))
+                registry.script(RequestMatch(method, .blobs, times: nil), .status(404))
+            }
+        }
+        guard tags == ["other"] else {
+            #expect(try outcome.get() == .stored(isListed: false))
+            return
+        }
+        #expect { try outcome.get() } throws: { error in
+            guard let error = error as? RegistryError else { return false }
+            #expect("\(error)".contains("nothing stands under v1"))
+            return error.isUnconfirmed && error.missingContent.count == 1
+        }
+    }
+
     @Test("What was stored behind a gateway's refusal is seen also where HEAD knows nothing, and was not there before")
     func behindGateway() async throws {
         for status in [504, 412] {
@@ -170,6 +194,28 @@ struct StoredManifestTests {
     }
 
     @Test(
+        "A manifest that is refused by a rule is not tried again, in whatever words, and lacks nothing",
+        arguments: [
+            (#"cannot update tag "v1". The repository has enabled tag immutability"#, true),
+            ("tag v1 is immutable and cannot be overwritten", true), ("the tag is locked", true),
+            ("unsupported media type application/x", true), ("pushes are disallowed here", true),
+            ("layers are blocked", false), ("mediaType: a/b, digest: c", false), ("manifest invalid", false),
+        ]
+    )
+    func refusedByRule(message: String, isRule: Bool) async throws {
+        let clock = TestClock()
+        let (outcome, methods) = try await store(clock: clock) { registry in
+            registry.script(
+                RequestMatch("PUT", .manifests, times: nil),
+                .reply(.error(400, "MANIFEST_INVALID", message))
+            )
+        }
+        #expect { try outcome.get() } throws: { ($0 as? RegistryError)?.isIgnoranceOfContent == !isRule }
+        #expect((methods.count { $0 == "PUT" } == 1) == isRule)
+        #expect(clock.sleeps.isEmpty == isRule)
+    }
+
+    @Test(
         "A tag that cannot be written twice has what is to be stored, or something else, or is not told",
         arguments: [(400, "TAG_INVALID"), (403, "DENIED"), (409, "CONFLICT"), (412, "PRECONDITION")]
     )
@@ -200,28 +246,6 @@ struct StoredManifestTests {
         try await ScriptedRegistry.with { registry in
             registry.load(signature, repository: "library/app")
             registry.script(RequestMatch("PUT", .manifests, times: nil), .edit { $0 = Reply(504) })
-    @Test(
-        "A manifest that is refused by a rule is not tried again, in whatever words, and lacks nothing",
-        arguments: [
-            (#"cannot update tag "v1". The repository has enabled tag immutability"#, true),
-            ("tag v1 is immutable and cannot be overwritten", true), ("the tag is locked", true),
-            ("unsupported media type application/x", true), ("pushes are disallowed here", true),
-            ("layers are blocked", false), ("mediaType: a/b, digest: c", false), ("manifest invalid", false),
-        ]
-    )
-    func refusedByRule(message: String, isRule: Bool) async throws {
-        let clock = TestClock()
-        let (outcome, methods) = try await store(clock: clock) { registry in
-            registry.script(
-                RequestMatch("PUT", .manifests, times: nil),
-                .reply(.error(400, "MANIFEST_INVALID", message))
-            )
-        }
-        #expect { try outcome.get() } throws: { ($0 as? RegistryError)?.isIgnoranceOfContent == !isRule }
-        #expect((methods.count { $0 == "PUT" } == 1) == isRule)
-        #expect(clock.sleeps.isEmpty == isRule)
-    }
-
             let outcome = try await withClient { try await $0.push(registry).store(manifest, as: nil) }
             #expect(outcome == .stored(isListed: nil))
             #expect(registry.requests.map(\.method) == ["PUT", "PUT", "PUT", "HEAD"])

@@ -41,6 +41,34 @@ struct LyingMountTests {
         }
     }
 
+    @Test("So is one that says of the manifest too that it is taken, and lists its tags without it")
+    func silent() async throws {
+        try await ScriptedRegistry.with { registry in
+            let image = images[0]
+            registry.load(image, repository: "app", tag: "v1")
+            registry.load(images[1], repository: "to", tag: "other")
+            registry.script(
+                RequestMatch("POST", .uploads, times: nil, where: { $0.query["mount"] != nil }),
+                .status(201)
+            )
+            registry.script(
+                RequestMatch("PUT", .manifests, times: nil),
+                .flip { [store = registry.store] _ in
+                    let isWhole = store.blobs(of: "to").isSuperset(of: image.blobs.map(\.descriptor.digest))
+                    return isWhole ? nil : .status(201)
+                }
+            )
+            try await MirrorRun.with { mirror async throws in
+                let report = try await mirror.run(
+                    "source: '\(registry.host)/app', target: '\(registry.host)/to', tag: v1"
+                )
+                #expect(report.rows.map(\.status) == [.synced])
+                #expect(registry.store.holds(image, repository: "to"))
+                #expect(registry.store.digest(of: "v1", in: "to") == image.digest)
+            }
+        }
+    }
+
     private func uploads(_ registry: ScriptedRegistry) -> Int { registry.count("PUT", pathContains: "/blobs/uploads/") }
 
     @Test(
@@ -81,32 +109,6 @@ struct LyingMountTests {
         }
     }
 
-    @Test(
-        "What was mounted is not sent where a refusal tells its reason, and once where it tells none",
-        arguments: [
-            (.error(409, "CONFLICT"), true), (.error(403, "DENIED", "the quota is used up"), false),
-            (.error(412, "PRECONDITION", "the tag is immutable"), false), (.error(401, "UNAUTHORIZED"), false),
-            (.error(429, "TOOMANYREQUESTS"), false),
-        ] as [(Reply, Bool)]
-    )
-    func honestMounts(refusal: Reply, isDoubtful: Bool) async throws {
-        try await ScriptedRegistry.with { registry in
-            let image = images[0]
-            registry.load(image, repository: "app", tag: "v1")
-            registry.script(RequestMatch("PUT", .manifests, times: nil), .reply(refusal))
-            try await MirrorRun.with { mirror async throws in
-                for _ in 0..<3 {
-                    let report = try await mirror.run(
-                        "source: '\(registry.host)/app', target: '\(registry.host)/to', tag: v1"
-                    )
-                    #expect(report.rows.map(\.status) == [.failed])
-                }
-                #expect(registry.requests.count { $0.query["mount"] != nil } == image.blobs.count)
-                #expect(uploads(registry) == (isDoubtful ? image.blobs.count : 0))
-            }
-        }
-    }
-}
     @Test("What a target shows is not sent where it refuses a manifest by a rule")
     func shownContent() async throws {
         try await ScriptedRegistry.with { registry in
@@ -127,9 +129,35 @@ struct LyingMountTests {
         }
     }
 
+    @Test(
+        "What was mounted is not sent where a refusal tells its reason, and once where it tells none",
+        arguments: [
+            (.error(409, "CONFLICT"), true), (.error(403, "DENIED", "the quota is used up"), false),
+            (.error(412, "PRECONDITION", "the tag is immutable"), false), (.error(401, "UNAUTHORIZED"), false),
+            (.error(429, "TOOMANYREQUESTS"), false),
             (.error(409, "UNKNOWN", "The repository has enabled tag immutability"), false),
             (.error(400, "UNKNOWN", "Repository does not allow updating assets: to"), false),
             (.error(405, "UNSUPPORTED", "The operation is disallowed. The tag is locked"), false),
             (.error(403, "DENIED", "pushing to protected tag v1 is not allowed"), false),
             (.error(400, "MANIFEST_INVALID", "cannot update tag v1: tag immutability"), false),
             (.error(409, "CONFLICT", "the layers are blocked"), true),
+        ] as [(Reply, Bool)]
+    )
+    func honestMounts(refusal: Reply, isDoubtful: Bool) async throws {
+        try await ScriptedRegistry.with { registry in
+            let image = images[0]
+            registry.load(image, repository: "app", tag: "v1")
+            registry.script(RequestMatch("PUT", .manifests, times: nil), .reply(refusal))
+            try await MirrorRun.with { mirror async throws in
+                for _ in 0..<3 {
+                    let report = try await mirror.run(
+                        "source: '\(registry.host)/app', target: '\(registry.host)/to', tag: v1"
+                    )
+                    #expect(report.rows.map(\.status) == [.failed])
+                }
+                #expect(registry.requests.count { $0.query["mount"] != nil } == image.blobs.count)
+                #expect(uploads(registry) == (isDoubtful ? image.blobs.count : 0))
+            }
+        }
+    }
+}

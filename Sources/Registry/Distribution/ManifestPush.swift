@@ -145,12 +145,10 @@ struct ManifestPush {
             throw error
         }
         guard shown?.bytes != manifest.bytes else { return }
-        if shown == nil {
-            guard reference.isTag, try await showsContent() else { return }
-        }
+        guard let kind = try await shown == nil ? meaning(ofNothingAt: reference) : .digestMismatch else { return }
         let (name, digest) = (manifest.descriptor.digest, shown?.descriptor.digest)
         var error = context.error(
-            digest == nil ? .protocolViolation : .digestMismatch,
+            kind,
             "it was taken as \(name), but \(digest.map { "\($0)" } ?? "nothing") stands under \(reference) then"
         )
         (error.isLag, error.isUnconfirmed) = (true, true)
@@ -159,16 +157,23 @@ struct ManifestPush {
 }
 
 extension ManifestPush {
-    /// Whether the repository shows what the manifest refers to: who may only push may be told of everything that it is not
-    /// there.
-    private func showsContent() async throws -> Bool {
+    /// What it means that nothing is shown under a tag; `nil` where that says nothing, as who may only push may be told of
+    /// everything that it is not there.
+    private func meaning(ofNothingAt reference: Reference) async throws -> RegistryError.Kind? {
+        guard case .tag(let tag) = reference, let part = manifest.references.first else { return nil }
         do {
-            guard let part = manifest.references.first else { return false }
-            guard part.mediaType.isManifest else { return try await repository.contains(part) }
-            return try await ManifestQuestion(repository, .digest(part.digest), .readManifest).manifest() != nil
+            if try await shows(part) { return .protocolViolation }
+            // Who is told of other tags would be told of this one, and of what it lacks.
+            guard let tags = try await repository.tags(), !tags.isEmpty, !tags.contains(tag) else { return nil }
+            return .blobUnknown([part.digest])
         } catch is RegistryError {
-            return false
+            return nil
         }
+    }
+
+    private func shows(_ part: Descriptor) async throws -> Bool {
+        guard part.mediaType.isManifest else { return try await repository.contains(part) }
+        return try await ManifestQuestion(repository, .digest(part.digest), .readManifest).manifest() != nil
     }
 }
 
