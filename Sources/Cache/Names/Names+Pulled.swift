@@ -64,14 +64,26 @@ extension Names {
         try await store.index.read { try $0.names.pulled(from: location) }
     }
 
-    /// Forgets the name of a tag that a repository turned out not to have, where its image is not all here.
+    /// Forgets the name of a tag that a repository turned out not to have, or not for that image, which is not all here.
     ///
     /// What is whole stays. Safe to repeat; costs no transaction when nothing changes.
     ///
+    /// - Parameters:
+    ///   - reference: the name; one that is a digest stays, as it names nothing else.
+    ///   - location: its repository.
+    ///   - digest: what the repository turned out to have under it.
     /// - Throws: ``CacheError``.
-    package func forgetPulled(_ tag: TagName, of location: RepositoryReference) async throws {
-        guard !store.isReadOnly else { return }
-        guard try await store.index.read({ try $0.names.isPulled(tag, of: location) }) else { return }
+    package func forgetPulled(
+        _ reference: Reference,
+        of location: RepositoryReference,
+        unless digest: Digest? = nil
+    ) async throws {
+        guard !store.isReadOnly, case .tag(let tag) = reference else { return }
+        let isOther = try await store.index.read { db in
+            guard try db.names.isPulled(tag, of: location) else { return false }
+            return try digest.map { try !db.names.isPulled(tag, of: location, to: $0) } ?? true
+        }
+        guard isOther else { return }
         try await store.index.write { try $0.names.forgetPulled(tag, of: location) }
     }
 

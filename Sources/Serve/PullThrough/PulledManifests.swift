@@ -66,7 +66,7 @@ final class PulledManifests: Sendable {
             ) { [self] in
                 guard let manifest = try await fetch(tag, of: repository, at: upstream) else {
                     await context.keeping("a tag is gone, and cannot be forgotten", repository) { cache in
-                        try await cache.names.forgetPulled(tag, of: repository)
+                        try await cache.names.forgetPulled(.tag(tag), of: repository)
                     }
                     return nil
                 }

@@ -41,6 +41,7 @@ package struct Exporter: Sendable {
     ///   Safe to repeat: volumes of the same set that are there and whole are left as they are.
     package func run(_ request: ExportRequest) async throws -> ExportReport {
         try request.checkDestination()
+        if places == nil, !cache.isReadOnly { _ = try? await cache.names.settlePulled() }
         var plan = try await plan(request)
         if let key = request.signingKey { try plan.sign(with: key) }
         let archives = try await write(plan, request.destination)

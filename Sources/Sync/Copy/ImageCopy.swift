@@ -31,16 +31,24 @@ struct ImageCopy: Sendable {
 
     var configs: ConfigReader { ConfigReader(source: source, cache: cache, early: early) }
 
-    /// Reads the manifests, and keeps nothing yet.
+    /// Reads the manifests; keeps them only where one cannot be read.
     ///
     /// - Parameter present: what the target has under the tag, where it seems to be something else.
     /// - Returns: what there is to copy.
     /// - Throws: ``CopyError``, what source and target throw, `CacheError`, `DocumentError`, `CancellationError`. Safe to repeat.
     func read(over present: Digest? = nil) async throws -> Image {
         let document = try await source.manifest(job.reference, listedAs: job.listed, over: present, in: cache)
-        guard let document else { throw source.absence(of: job.reference) }
+        guard let document else {
+            if !source.isCache { try await cache.names.forgetPulled(job.reference, of: job.source) }
+            throw source.absence(of: job.reference)
+        }
         var walk = ImageWalk(configs)
-        return Image(document: document, graph: try await walk.graph(of: document, platforms: job.platforms))
+        do {
+            return Image(document: document, graph: try await walk.graph(of: document, platforms: job.platforms))
+        } catch let error where !(error is CopyError) {
+            if !source.isCache { await cache.keep(walk.manifests, of: document, as: job.reference, from: job.source) }
+            throw error
+        }
     }
 
     /// - Parameters:
@@ -69,19 +77,8 @@ struct ImageCopy: Sendable {
                 }
                 known.note(graph.top.descriptor, as: .manifest, in: job.target)
             }
-        } catch let error where !error.isCancellation {
-            // What was not taken has not been given. Why it was not matters more than that this cannot be written either.
-            try? await keep(image)
-            try? await note(former)
-            if (error as? any TargetRefusal)?.isUnconfirmed == true { try? await doubt() }
-            throw error
         } catch {
-            // Whether it was taken nobody knows now; the task has been cancelled, and this is to be written all the same.
-            await Task {
-                try? await keep(image)
-                try? await note(nil)
-                try? await doubt()
-            }.value
+            await fail(image, after: former, error)
             throw error
         }
         try await settleDoubt()
@@ -192,6 +189,7 @@ struct ImageCopy: Sendable {
         return true
     }
 
+    /// Notes what the target's tag is given, and names it where it is here.
     private func record(_ image: Image) async throws {
         let (document, graph) = (image.document, image.graph)
         // Asked once: its blobs may be on their way for another target.
@@ -200,29 +198,55 @@ struct ImageCopy: Sendable {
         for index in graph.nested { try await cache.store(index, from: job.source) }
         if document.descriptor != graph.top.descriptor { try await cache.store(document, from: job.source) }
         guard case .tag(let tag) = job.reference, isHere else {
-            return try await note(graph.top.descriptor.digest)
+            try await note(graph.top.descriptor.digest)
+            return try await cache.names.forgetPulled(job.reference, of: job.source, unless: document.descriptor.digest)
         }
         var held = PartialImage(tag: tag, location: job.source, cache: cache, place: job.place)
         held.others = job.others
         try await held.record(graph.top.descriptor, of: document)
     }
 
-    /// Keeps what was read of an image that has not come whole, and its name: the next run asks whether that is still it.
-    private func keep(_ image: Image) async throws {
-        guard !source.isCache, !cache.isReadOnly else { return }
-        let (document, graph) = (image.document, image.graph)
-        let manifests = graph.children + graph.nested + [graph.top, document]
-        try await manifests.forEach(limit: Self.manifestParallelism) { try await cache.store($0, from: job.source) }
-        guard try await cache.names.resolve(job.reference, in: job.source) == nil else { return }
-        try await cache.names.recordPulled(job.reference, of: job.source, as: document.descriptor)
+    /// Keeps what was read of an image that the target has not taken.
+    ///
+    /// One that has come whole becomes the cache's tag, as one does whose tag alone is refused.
+    ///
+    /// - Returns: whether it has.
+    private func keep(_ image: Image) async throws -> Bool {
+        guard !source.isCache, !cache.isReadOnly else { return false }
+        await keepManifests(of: image)
+        // Some of it may have come only just now.
+        guard try image.graph.blobs.allSatisfy(cache.contains) else { return false }
+        try await record(image)
+        return true
     }
 
-    /// Notes what the target's tag is given; `nil` forgets it.
-    private func note(_ digest: Digest?) async throws {
+    /// Keeps what was read of an image of which nothing was copied.
+    func keepManifests(of image: Image) async {
+        guard !source.isCache else { return }
+        let (document, graph) = (image.document, image.graph)
+        let manifests = graph.children + graph.nested + [graph.top]
+        await cache.keep(manifests, of: document, as: job.reference, from: job.source)
+    }
+
+    /// Writes what is known after a copy that failed, also where the task has been cancelled.
+    ///
+    /// Why it failed matters more than that this cannot be written either.
+    private func fail(_ image: Image, after former: Digest?, _ error: any Error) async {
+        await Task {
+            let isNamed = (try? await keep(image)) ?? false
+            // What was not taken has not been given; of what was stopped nobody knows.
+            try? await note(error.isCancellation ? nil : former, isLater: isNamed)
+            let isUnknown = error.isCancellation || (error as? any TargetRefusal)?.isUnconfirmed == true
+            if isUnknown { try? await doubt() }
+        }.value
+    }
+
+    /// Notes what the target's tag is given, which may be older than what is here of the source's; `nil` forgets it.
+    private func note(_ digest: Digest?, isLater: Bool = false) async throws {
         guard !cache.isReadOnly else { return }
         guard let digest else { return try await cache.copies.forget(to: job.place) }
         var tag: TagName?
-        if case .tag(let name) = job.reference { tag = name }
+        if case .tag(let name) = job.reference, !isLater { tag = name }
         try await cache.copies.note(of: digest, to: job.place, from: tag, of: job.source)
     }
 
@@ -236,18 +260,6 @@ struct ImageCopy: Sendable {
     func settleDoubt() async throws {
         guard !cache.isReadOnly else { return }
         try await cache.copies.settleDoubt(job.place)
-    }
-}
-
-extension TargetRefusal {
-    /// A registry that wants layers which their licence keeps out of registries says so in no other way.
-    fileprivate func naming(foreignLayersOf graph: ImageGraph) -> Self {
-        let layers = (graph.children + [graph.top]).flatMap(\.foreignLayers)
-        guard !layers.isEmpty else { return self }
-        return adding(
-            ", and wants layers that may not be distributed, which are not pushed: "
-                + layers.map(\.digest.description).joined(separator: ", ")
-        )
     }
 }
 

@@ -60,3 +60,15 @@ extension Manifest {
         return image.foreignLayers.sorted().map { image.layers[$0] }
     }
 }
+
+extension TargetRefusal {
+    /// A registry that wants layers which their licence keeps out of registries says so in no other way.
+    func naming(foreignLayersOf graph: ImageGraph) -> Self {
+        let layers = (graph.children + [graph.top]).flatMap(\.foreignLayers)
+        guard !layers.isEmpty else { return self }
+        return adding(
+            ", and wants layers that may not be distributed, which are not pushed: "
+                + layers.map(\.digest.description).joined(separator: ", ")
+        )
+    }
+}

@@ -1,6 +1,7 @@
 import Cache
 import Concurrency
 import OCI
+import Synchronization
 
 /// Reads the manifests of an image, from the cache where it holds them and else from the source.
 struct ImageWalk {
@@ -19,14 +20,23 @@ struct ImageWalk {
     private var children: [Manifest] = []
     private var blobs: [Descriptor] = []
     private var seen: Set<Descriptor> = []
-    /// Manifests below indexes that have been looked at.
-    private var read: [Descriptor: Manifest] = [:]
+    /// The manifests that have been looked at.
+    private let read = Looked()
 
     init(source: any ContentSource, cache: ContentCache?) {
         self.init(ConfigReader(source: source, cache: cache))
     }
 
     init(_ configs: ConfigReader) { self.configs = configs }
+
+    /// What has been read so far below what was given, also where the rest could not be.
+    var manifests: [Manifest] { read.manifests.withLock { Array($0.values) } }
+
+    private final class Looked: Sendable {
+        let manifests = Mutex<[Descriptor: Manifest]>([:])
+
+        subscript(descriptor: Descriptor) -> Manifest? { manifests.withLock { $0[descriptor] } }
+    }
 
     /// Follows the manifest down to its blobs, after reducing it to the platforms asked for.
     ///
@@ -89,15 +99,14 @@ struct ImageWalk {
             $0.mediaType.isManifest && !seen.contains($0) && read[$0] == nil && wanted.insert($0).inserted
         }
         guard seen.count + children.count <= Self.maximumDescriptors else { throw Self.tooManyParts }
-        let configs = configs
-        let manifests = try await children.map(limit: ImageCopy.manifestParallelism) { child in
-            try await Self.manifest(child, from: configs.source, configs.cache)
-        }
-        for (child, manifest) in zip(children, manifests) { read[child] = manifest }
+        let walk = self
+        try await children.forEach(limit: ImageCopy.manifestParallelism) { _ = try await walk.manifest($0) }
     }
 
     private func manifest(_ descriptor: Descriptor) async throws -> Manifest {
-        try await Self.manifest(descriptor, from: configs.source, configs.cache)
+        let manifest = try await Self.manifest(descriptor, from: configs.source, configs.cache)
+        read.manifests.withLock { $0[descriptor] = manifest }
+        return manifest
     }
 
     /// A manifest from the cache, or else from the source.

@@ -43,12 +43,21 @@ struct DigestComparison {
             return (false, expected.digest, nil)
         }
         if let equal = try await equal(present, expected) { return (true, equal, present) }
+        if try await isLater(present, than: tag) { return (true, present, present) }
         if let equal = try await shown(expected, under: tag, at: target) { return (true, equal, equal) }
         guard tag.listed.digest != nil else { return (false, expected.digest, present) }
         // A listing may name another digest than the registry gives, for ever; the copy would push the registry's.
         expected = try await self.expected(of: tag, listed: nil)
         let equal = try await equal(present, expected)
         return (equal != nil, equal ?? expected.digest, present)
+    }
+
+    /// Whether the target was given something since the cache's tag stands for what it does, which did not pass through the cache.
+    private func isLater(_ present: Digest, than tag: EntryPlan.Tag) async throws -> Bool {
+        guard source.isCache, let cache, let held = try await source.resolve(.tag(tag.source)) else { return false }
+        let place = Names.Place(location: entry.target, tag: tag.target)
+        guard try await cache.copies.last(to: place) == present else { return false }
+        return try await cache.copies.isFormer(held.digest, of: [place])
     }
 
     /// What was copied there before may be there, whatever the target's HEAD says: the registry itself is asked once more.
@@ -64,6 +73,13 @@ struct DigestComparison {
             case .known(let there?) = try await target.asking({ try await $0.manifest(.tag(tag.target)) })
         else { return nil }
         return try await equal(there.descriptor.digest, expected)
+    }
+
+    /// Whether a copy of a document would push what has a digest.
+    ///
+    /// - Throws: as ``compare(_:at:)``.
+    func wouldPush(_ document: Manifest, as digest: Digest) async throws -> Bool {
+        try await equal(digest, reduced(document)) != nil
     }
 
     /// The digest of what a copy would push.

@@ -37,6 +37,23 @@ struct NameRecovery {
         return true
     }
 
+    /// Forgets what a copy that failed has left under a tag which needs none any more, where the source has something else now.
+    ///
+    /// - Parameters:
+    ///   - digest: what a copy would push, which the target has.
+    ///   - tag: the source's tag.
+    /// - Throws: `CacheError`.
+    func forgetOthers(than digest: Digest, of tag: TagName) async throws {
+        guard let left = try await cache.names.images(of: tag, in: entry.source).first, !left.wasWhole else { return }
+        let source = CachedSource(location: entry.source, cache: cache)
+        let configs = ConfigReader(source: source, cache: cache)
+        let held = DigestComparison(entry: entry, source: source, configs: configs)
+        let document = try cache.manifest(left.descriptor)
+        // What of it is missing here tells nothing.
+        if let document, (try? await held.wouldPush(document, as: digest)) == true { return }
+        try await cache.names.forgetPulled(.tag(tag), of: entry.source)
+    }
+
     /// What the target has; `nil` where it does not tell.
     private func copied(_ tag: EntryPlan.Tag, _ present: Digest?) async throws -> Digest? {
         if let present { return present }

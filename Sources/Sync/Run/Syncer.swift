@@ -81,6 +81,7 @@ package struct Syncer: Sendable {
     package func run() async throws -> SyncReport {
         progress.expect(entries: chosen.count)
         var run = self
+        if options.isOffline { _ = try? await cache?.names.settlePulled() }
         if !options.isOffline, let cache, (try? await cache.recovery.lacksNames()) ?? true {
             run.cacheWithoutNames = cache
         }
@@ -99,9 +100,7 @@ package struct Syncer: Sendable {
         return report
     }
 
-    /// What has come to its end; the rows are handed over.
-    ///
-    /// After a run all of it, and after one that was stopped what had ended by then.
+    /// What has come to its end, which is not all after a run that was stopped; the rows are handed over.
     package func soFar() -> SyncReport {
         var report = SyncReport()
         report.rows = collector.takeRows()

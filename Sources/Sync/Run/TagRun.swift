@@ -43,12 +43,15 @@ struct TagRun: Sendable {
         }
     }
 
-    private func upToDate(_ digest: Digest?) async throws -> SyncReport.Row {
-        if let cache = run.cacheWithoutNames {
+    func upToDate(_ digest: Digest?) async throws -> SyncReport.Row {
+        if let cache = run.cache, !options.isOffline {
             let configs = run.planner.configs(of: source)
             let comparison = DigestComparison(entry: entry, source: source, configs: configs)
             let recovery = NameRecovery(entry: entry, comparison: comparison, target: target, cache: cache)
-            if try await !recovery.recover(work.tag, present: digest) { run.collector.noteUnnamed() }
+            if let digest { try await recovery.forgetOthers(than: digest, of: work.tag.source) }
+            if run.cacheWithoutNames != nil, try await !recovery.recover(work.tag, present: digest) {
+                run.collector.noteUnnamed()
+            }
         }
         var row = row(.upToDate)
         if let copied = try await copyNewReferrers(of: digest, &row.warnings) { return copied }
@@ -105,50 +108,9 @@ struct TagRun: Sendable {
         return drifted
     }
 
-    private func copy(repositoryIsEmpty: Bool, over present: Digest? = nil) async throws -> SyncReport.Row {
-        guard let cache = run.cache else { preconditionFailure("nothing is copied but through a cache") }
-        // Once the disk fails nothing can be copied; each tag says so without asking a registry.
-        try cache.checkUsable()
-        let copy = imageCopy(through: cache, repositoryIsEmpty: repositoryIsEmpty)
-        let image = try await run.manifests.rereading(copy.job.reference, of: entry.source) {
-            try await copy.read(over: present)
-        }
-        // A registry may name another digest than it gives, for ever.
-        if let present, present == image.graph.top.descriptor.digest { return try await upToDate(present) }
-        let size = image.graph.manifestSize
-        run.turns.hold(size)
-        defer { run.turns.drop(size) }
-        return try await inTurn(blobs: image.graph.blobs.count) { turn in
-            try await bringing(copy) {
-                try cache.checkUsable()
-                let warnings = try await copy.warnings(before: image.graph.top, over: present)
-                var outcome = try await self.follow(copy, of: image, turn)
-                outcome.warnings = warnings + outcome.warnings
-                return self.row(of: outcome)
-            }
-        }
-    }
-
-    /// Copies an image, or what the tag has come to be where the source has one of its blobs no more.
-    private func follow(_ copy: ImageCopy, of image: ImageCopy.Image, _ turn: Turn) async throws -> CopyOutcome {
-        do {
-            return try await copy.run(image, turn)
-        } catch let error as RegistryError where error.kind == .notFound && error.action == .readBlob {
-            run.manifests.forget(copy.job.reference, of: entry.source)
-            let moved: ImageCopy.Image
-            do {
-                moved = try await copy.read()
-            } catch let other where !other.isCancellation {
-                throw error
-            }
-            guard moved.document.descriptor != image.document.descriptor else { throw error }
-            return try await copy.run(moved)
-        }
-    }
-
     static func lack(of platform: PlatformPattern) -> String { "the image lacks the platform \(platform)" }
 
-    private func row(of outcome: CopyOutcome) -> SyncReport.Row {
+    func row(of outcome: CopyOutcome) -> SyncReport.Row {
         let missing = outcome.missingPlatforms.map(Self.lack)
         var row = row(outcome.isAlreadyThere ? .upToDate : .synced)
         row.warnings = warn(missing + outcome.warnings)
@@ -161,7 +123,7 @@ struct TagRun: Sendable {
     }
 
     /// Runs a copy when it is its turn; what it has waited for that is no part of its time.
-    private func inTurn(
+    func inTurn(
         blobs: Int = 0,
         _ body: (Turn) async throws -> SyncReport.Row
     ) async throws -> SyncReport.Row {
@@ -212,7 +174,7 @@ struct TagRun: Sendable {
     }
 
     /// Copies something of a tag, and counts the bytes whatever becomes of it.
-    private func bringing(_ copy: ImageCopy, _ body: () async throws -> SyncReport.Row) async throws -> SyncReport.Row {
+    func bringing(_ copy: ImageCopy, _ body: () async throws -> SyncReport.Row) async throws -> SyncReport.Row {
         var row: SyncReport.Row
         do {
             row = try await body()
