@@ -2,6 +2,7 @@ import Archive
 import Cache
 import Concurrency
 import OCI
+import Registry
 
 /// Finds one image in the cache, fetching what it lacks unless that is not wanted.
 struct ImageAssembly: Sendable {
@@ -56,17 +57,45 @@ struct ImageAssembly: Sendable {
             let lacking = try await lacking(of: document, from: source)
             if let more = try await image(tag, having: lacking, from: source) {
                 // Other platforms that the tag stands for here are not given up for those that only this archive gets.
-                return try await fetch(more, tag, from: source, isRecorded: platforms.isEmpty)
+                return try await following(more, tag, from: source) {
+                    try await fetch(more, tag, from: source, isRecorded: platforms.isEmpty)
+                }
             }
-            let outcome = try await complete(document, platforms, from: source)
-            guard case .whole(let top, _) = outcome else { return outcome }
-            if wantsReferrers { try await completeReferrers(of: top, from: source) }
-            return .whole(top, lacking: lacking)
+            return try await following(document, tag, from: source) {
+                let outcome = try await complete(document, platforms, from: source)
+                guard case .whole(let top, _) = outcome else { return outcome }
+                if wantsReferrers { try await completeReferrers(of: top, from: source) }
+                return .whole(top, lacking: lacking)
+            }
         }
-        guard let document = try await source.manifest(.tag(tag)) else {
+        guard let document = try await source.manifest(.tag(tag), listedAs: nil, over: nil, in: cache) else {
+            try await cache.names.forgetPulled(.tag(tag), of: location)
             throw CopyError(.missingTag(.tag(tag), location))
         }
-        return try await fetch(document, tag, from: source, isRecorded: true)
+        return try await following(document, tag, from: source) {
+            try await fetch(document, tag, from: source, isRecorded: true)
+        }
+    }
+
+    /// Brings an image, or what the tag has come to be where the source has a part of it no more.
+    private func following(
+        _ document: Manifest,
+        _ tag: TagName,
+        from source: any ImageSource,
+        _ bring: () async throws -> Outcome
+    ) async throws -> Outcome {
+        do {
+            return try await bring()
+        } catch let error as RegistryError where error.kind == .notFound {
+            let moved: Manifest?
+            do {
+                moved = try await source.manifest(.tag(tag), listedAs: nil, over: nil, in: cache)
+            } catch let other where !other.isCancellation {
+                throw error
+            }
+            guard let moved, moved.descriptor != document.descriptor else { throw error }
+            return try await fetch(moved, tag, from: source, isRecorded: true)
+        }
     }
 
     /// Those that are asked for and an image is not for.
@@ -158,7 +187,7 @@ struct ImageAssembly: Sendable {
         from source: any ImageSource,
         isRecorded: Bool
     ) async throws -> Outcome {
-        let outcome = try await complete(document, asked, from: source)
+        let outcome = try await complete(document, asked, as: isRecorded ? tag : nil, from: source)
         if isRecorded, case .whole(let descriptor, _) = outcome {
             if document.descriptor != descriptor { try await cache.store(document, from: location) }
             // Before the tag is known: an export that breaks off here tries again.
@@ -168,19 +197,25 @@ struct ImageAssembly: Sendable {
         return outcome
     }
 
-    /// Brings all of an image into the cache, its manifests last.
+    /// Brings all of an image into the cache, its manifests last; with a tag as what the source has under it.
     func complete(
         _ document: Manifest,
         _ platforms: [PlatformPattern],
+        as tag: TagName? = nil,
         from source: any ImageSource
     ) async throws -> Outcome {
         var walk = ImageWalk(source: source, cache: cache)
-        let graph = try await walk.graph(of: document, platforms: platforms)
-        try await cache.hold(graph.descriptors)
-        let missing = try graph.blobs.filter { try !cache.contains($0) }.sorted { $0.size > $1.size }
-        try await missing.forEach(limit: Self.blobParallelism) { try await fetch($0, from: source) }
-        for manifest in graph.children + [graph.top] { try await cache.store(manifest, from: location) }
-        return .whole(graph.top.descriptor, lacking: graph.missingPlatforms)
+        do {
+            let graph = try await walk.graph(of: document, platforms: platforms)
+            try await cache.hold(graph.descriptors)
+            let missing = try graph.blobs.filter { try !cache.contains($0) }.sorted { $0.size > $1.size }
+            try await missing.forEach(limit: Self.blobParallelism) { try await fetch($0, from: source) }
+            for manifest in graph.children + [graph.top] { try await cache.store(manifest, from: location) }
+            return .whole(graph.top.descriptor, lacking: graph.missingPlatforms)
+        } catch let error where !(error is CopyError) {
+            await cache.keep(walk.manifests, of: document, as: tag.map { .tag($0) }, from: location)
+            throw error
+        }
     }
 
     private func fetch(_ descriptor: Descriptor, from source: any ImageSource) async throws {
