@@ -73,7 +73,7 @@ struct ImageCopy: Sendable {
                 }
                 let gift = KnownContent.Gift(place: job.place, digest: graph.top.descriptor.digest)
                 given = try await known.gifts.value(for: gift, isGood: { _ in true }) {
-                    try await give(graph.top, as: job.tag, after: former)
+                    try await target.give(graph.top, as: job.tag, after: former)
                 }
                 known.note(graph.top.descriptor, as: .manifest, in: job.target)
             }
@@ -266,25 +266,6 @@ struct ImageCopy: Sendable {
 // MARK: What a tag is given
 
 extension ImageCopy {
-    /// Stores a manifest under a tag, where perhaps no tag can be written twice, and what is vulnerable is not shown.
-    ///
-    /// - Parameters:
-    ///   - manifest: what is stored.
-    ///   - tag: the tag.
-    ///   - former: what the tag is known to have been given last; it is believed to be there where the target neither takes it
-    ///     again nor tells what it has.
-    /// - Returns: what it came to.
-    /// - Throws: what the target throws.
-    func give(_ manifest: Manifest, as tag: TagName, after former: Digest?) async throws -> TagGift {
-        do {
-            return TagGift(isNew: try await target.store(manifest, as: tag) != .alreadyThere)
-        } catch let error as any TargetRefusal where error.isUntold && former == manifest.descriptor.digest {
-            let text =
-                "\(target.location):\(tag) was given \(manifest.descriptor.digest) before, which is believed to be there: "
-            return TagGift(isNew: false, warnings: [text + "the target neither takes it again nor shows it (\(error))"])
-        }
-    }
-
     /// What to tell before a tag is given again what it was given last, and is not any more.
     func warnings(before manifest: Manifest, over present: Digest?) async throws -> [String] {
         guard let present, present != manifest.descriptor.digest,

@@ -163,7 +163,7 @@ struct TargetReferrerList: Sendable {
         _ outcome: inout Outcome
     ) async throws {
         guard let index = try ReferrerIndex.changing(present, adding: listed, removing: gone) else { return }
-        let given = try await copy.give(index, as: tag, after: try await last())
+        let given = try await copy.target.give(index, as: tag, after: try await last())
         outcome.hasWritten = given.isNew
         // Nothing was written anew then.
         if !given.isNew { outcome.warnings = given.warnings }
