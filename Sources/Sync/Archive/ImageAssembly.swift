@@ -213,7 +213,7 @@ struct ImageAssembly: Sendable {
             for manifest in graph.children + [graph.top] { try await cache.store(manifest, from: location) }
             return .whole(graph.top.descriptor, lacking: graph.missingPlatforms)
         } catch let error where !(error is CopyError) {
-            await cache.keep(walk.manifests, of: document, as: tag.map { .tag($0) }, from: location)
+            try? await cache.keep(walk.manifests, of: document, as: tag.map { .tag($0) }, from: location)
             throw error
         }
     }

@@ -46,7 +46,9 @@ struct ImageCopy: Sendable {
         do {
             return Image(document: document, graph: try await walk.graph(of: document, platforms: job.platforms))
         } catch let error where !(error is CopyError) {
-            if !source.isCache { await cache.keep(walk.manifests, of: document, as: job.reference, from: job.source) }
+            if !source.isCache {
+                try? await cache.keep(walk.manifests, of: document, as: job.reference, from: job.source)
+            }
             throw error
         }
     }
@@ -213,7 +215,7 @@ struct ImageCopy: Sendable {
     /// - Returns: whether it has.
     private func keep(_ image: Image) async throws -> Bool {
         guard !source.isCache, !cache.isReadOnly else { return false }
-        await keepManifests(of: image)
+        try await keepManifests(of: image)
         // Some of it may have come only just now.
         guard try image.graph.blobs.allSatisfy(cache.contains) else { return false }
         try await record(image)
@@ -221,11 +223,11 @@ struct ImageCopy: Sendable {
     }
 
     /// Keeps what was read of an image of which nothing was copied.
-    func keepManifests(of image: Image) async {
+    func keepManifests(of image: Image) async throws {
         guard !source.isCache else { return }
         let (document, graph) = (image.document, image.graph)
         let manifests = graph.children + graph.nested + [graph.top]
-        await cache.keep(manifests, of: document, as: job.reference, from: job.source)
+        try await cache.keep(manifests, of: document, as: job.reference, from: job.source)
     }
 
     /// Writes what is known after a copy that failed, also where the task has been cancelled.
@@ -233,7 +235,13 @@ struct ImageCopy: Sendable {
     /// Why it failed matters more than that this cannot be written either.
     private func fail(_ image: Image, after former: Digest?, _ error: any Error) async {
         await Task {
-            let isNamed = (try? await keep(image)) ?? false
+            var isNamed = false
+            do {
+                isNamed = try await keep(image)
+            } catch let error as CacheError where error.kind == .locked {
+                // All that follows would wait as long.
+                return
+            } catch {}
             // What was not taken has not been given; of what was stopped nobody knows.
             try? await note(error.isCancellation ? nil : former, isLater: isNamed)
             let isUnknown = error.isCancellation || (error as? any TargetRefusal)?.isUnconfirmed == true

@@ -30,7 +30,7 @@ extension TagRun {
                 }
             }
         } catch  where !hasBegun {
-            await copy.keepManifests(of: image)
+            try? await copy.keepManifests(of: image)
             throw error
         }
     }
