@@ -44,13 +44,14 @@ struct UnreadAnswerTests {
         var limits = ConnectionLimits.patient
         // On a loaded machine the answer takes longer than a stopping server waits otherwise.
         limits.drain = .seconds(500)
-        let (host, hasAsked) = (Watched<RegistryHost?>(nil), Watched(false))
+        let (host, hasAsked, isAnswered) = (Watched<RegistryHost?>(nil), Watched(false), Watched(false))
         let received = try await withThrowingTaskGroup(of: RawConnection.Received?.self) { group in
             group.addTask { [limits] in
                 try await Self.serving(limits: limits) { served async throws in
                     host.update { $0 = try? served.host }
                     try await hasAsked.wait { $0 }
                     try await Self.waitForAnswer(of: served)
+                    isAnswered.update { $0 = true }
                 }
                 return nil
             }
@@ -60,6 +61,8 @@ struct UnreadAnswerTests {
                 return try await RawConnection.with(to: place, greeting: Self.request(kind), pauses: true) {
                     connection async throws in
                     hasAsked.update { $0 = true }
+                    // What else is answered would be taken for the answer.
+                    try await isAnswered.wait { $0 }
                     // Those who are connected are told once nobody else can connect.
                     while (try? await RawClient(place).get("/healthz")) != nil { try Task.checkCancellation() }
                     try await connection.resume()
