@@ -6,8 +6,7 @@ PREFIX ?= /usr/local
 export IMGLIFE_WARNINGS_AS_ERRORS ?= 1
 # Thousands of tests at once, on few cores, keep each other from what has to happen in time.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 12
-# Nobody reads the index that compiling writes for editors; without it a sixth of the compiler's time is saved.
-FLAGS = --explicit-target-dependency-import-check error --disable-index-store
+FLAGS = --explicit-target-dependency-import-check error
 # Swift's own libraries go into the binary: it runs where there is no Swift, and takes less memory.
 RELEASE = -c release --static-swift-stdlib $(FLAGS)
 SOURCES = Package.swift Sources Tests
