@@ -69,9 +69,7 @@ package final class ContentCache: Sendable {
         let (cache, storeLock) = try await Opening(configuration: configuration).run()
         let result = await withTaskGroup(of: Void.self) { group in
             group.addTask { await cache.store.commits.run() }
-            let result = await Reclaiming.$current.withValue(.init(makeRoom: cache.reclaim)) {
-                await cache.whileDownloading(body)
-            }
+            let result = await Reclaiming.allowing(cache.reclaim) { await cache.whileDownloading(body) }
             await Closing(store: cache.store).finishWork()
             return result
         }

@@ -19,9 +19,7 @@ package struct Collector: Sendable {
     /// - Throws: ``CacheError``; `CancellationError`, between two batches.
     package func collect(_ options: CollectionOptions = CollectionOptions()) async throws -> CollectionReport {
         let before = store.leftovers.count
-        var report = try await Reclaiming.$current.withValue(nil) {
-            try await store.ballast.use { try await run(options) }
-        }
+        var report = try await Reclaiming.forbidding { try await store.ballast.use { try await run(options) } }
         report.refusal = store.leftovers.reason(since: before)?.description
         return report
     }

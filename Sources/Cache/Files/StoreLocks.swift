@@ -58,9 +58,7 @@ struct StoreLocks: Sendable {
     /// The same with a lock that the caller has got; it is freed at the end.
     func holding<R>(_ lock: OpenFile, _ body: () async throws -> R) async rethrows -> R {
         defer { lock.unlock() }
-        return try await Reclaiming.$current.withValue(nil) {
-            try await Patience.givingSigns(pulse, lock.touch, body)
-        }
+        return try await Reclaiming.forbidding { try await Patience.givingSigns(pulse, lock.touch, body) }
     }
 
     /// Takes a lock only if it is free.

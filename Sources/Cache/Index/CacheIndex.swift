@@ -56,7 +56,7 @@ final class CacheIndex: Sendable {
 
     /// Runs one durable transaction on the index's thread; to its end also when the task is cancelled.
     ///
-    /// Where the disk is full for it room is made once, so that nobody may call this with a lock that a collection takes.
+    /// Where the disk is full for it room is made once, but for who holds a lock that a collection takes (``StoreLocks``).
     func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         try await Reclaiming.retrying { try await thread.run { try self.write(body) } }
     }

@@ -7,7 +7,7 @@ extension Staging {
     /// - Throws: ``CacheError`` (`diskFull`).
     package func makeRoom(forImportOf bytes: Int64) async throws {
         guard bytes > 0, !hasRoom(for: bytes) else { return }
-        if let way = Reclaiming.current, try await way.makeRoom(), hasRoom(for: bytes) { return }
+        if try await Reclaiming.makeRoom(), hasRoom(for: bytes) { return }
         let space = FreeSpace(store: store)
         let free = max(0, space.free)
         throw CacheError(

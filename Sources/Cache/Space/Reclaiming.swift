@@ -4,13 +4,12 @@ import Logging
 /// Makes room when the disk is full: one at a time, and rarely, as a server on a full disk must not do nothing else.
 final class Reclaiming: Sendable {
     /// How room is made in one cache.
-    struct Way: Sendable {
-        /// Tells whether there is more.
+    private struct Way: Sendable {
         let makeRoom: @Sendable () async throws -> Bool
     }
 
-    /// For the cache that the task works with; `nil` in a collection, and for whoever has what it waits for.
-    @TaskLocal static var current: Way?
+    /// For the cache that the task works with; `nil` where none is to be made.
+    @TaskLocal private static var current: Way?
 
     private static let interval = Duration.seconds(600)
     /// How often the lock of another process is looked at.
@@ -33,14 +32,30 @@ final class Reclaiming: Sendable {
         timer = Timer(store.configuration.clock)
     }
 
-    /// Runs `body`, and once more when the disk was full for it and room has been made.
+    /// Runs `body` so that whatever is written in it may have room made, which tells whether there is more then.
+    static func allowing<R>(
+        _ makeRoom: @escaping @Sendable () async throws -> Bool,
+        _ body: () async -> R
+    ) async -> R {
+        await $current.withValue(Way(makeRoom: makeRoom)) { await body() }
+    }
+
+    /// Runs `body` so that nothing that is written in it has room made: it is a collection, or has what one waits for.
+    static func forbidding<R>(_ body: () async throws -> R) async rethrows -> R {
+        try await $current.withValue(nil) { try await body() }
+    }
+
+    /// Makes room now, where that is allowed.
     ///
-    /// Not with a lock that a collection takes.
+    /// - Returns: whether there is more.
+    static func makeRoom() async throws -> Bool { try await current?.makeRoom() ?? false }
+
+    /// Runs `body`, and once more when the disk was full for it and room has been made.
     ///
     /// - Throws: what `body` throws; what a collection throws.
     static func retrying<R>(_ body: () async throws -> R) async throws -> R {
         guard let way = current else { return try await body() }
-        return try await $current.withValue(nil) {
+        return try await forbidding {
             do {
                 return try await body()
             } catch let error as CacheError where error.kind == .diskFull {

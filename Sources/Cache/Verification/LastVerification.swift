@@ -24,7 +24,7 @@ extension Verifier {
         let result = LastVerification(endedAt: store.now, blobs: blobs, bad: bad, isWhole: isWhole)
         let text = String(decoding: try JSONEncoder().encode(result), as: UTF8.self)
         do {
-            try await Reclaiming.$current.withValue(nil) {
+            try await Reclaiming.forbidding {
                 try await store.index.write { try $0.meta.set(Self.lastKey, to: text) }
             }
         } catch let error as CacheError where error.kind == .diskFull {
