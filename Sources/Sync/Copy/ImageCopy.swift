@@ -29,6 +29,7 @@ struct ImageCopy: Sendable {
         let graph: ImageGraph
     }
 
+    var notes: TargetNotes { TargetNotes(job: job, cache: cache) }
     var configs: ConfigReader { ConfigReader(source: source, cache: cache, early: early) }
 
     /// Reads the manifests; keeps them only where one cannot be read.
@@ -68,7 +69,7 @@ struct ImageCopy: Sendable {
         do {
             try await push(graph, turn) {
                 // Before the tag: a run that is stopped after it finds the target up to date and records nothing.
-                if source.isCache { try await note(graph.top.descriptor.digest) } else { try await record(image) }
+                if source.isCache { try await notes.note(graph.top.descriptor.digest) } else { try await record(image) }
                 try await noteWhetherMade(graph)
                 if job.includesReferrers, referrers == nil {
                     referrers = try await ReferrerCopy(copy: self, graph: graph).run()
@@ -83,7 +84,7 @@ struct ImageCopy: Sendable {
             await fail(image, after: former, error)
             throw error
         }
-        try await settleDoubt()
+        try await notes.settleDoubt()
         let brought = referrers ?? ReferrerCopy.Outcome()
         var outcome = CopyOutcome(image, brought, warnings: given.warnings)
         outcome.isAlreadyThere = !given.isNew && !brought.hasWritten
@@ -200,7 +201,7 @@ struct ImageCopy: Sendable {
         for index in graph.nested { try await cache.store(index, from: job.source) }
         if document.descriptor != graph.top.descriptor { try await cache.store(document, from: job.source) }
         guard case .tag(let tag) = job.reference, isHere else {
-            try await note(graph.top.descriptor.digest)
+            try await notes.note(graph.top.descriptor.digest)
             return try await cache.names.forgetPulled(job.reference, of: job.source, unless: document.descriptor.digest)
         }
         var held = PartialImage(tag: tag, location: job.source, cache: cache, place: job.place)
@@ -243,45 +244,9 @@ struct ImageCopy: Sendable {
                 return
             } catch {}
             // What was not taken has not been given; of what was stopped nobody knows.
-            try? await note(error.isCancellation ? nil : former, isLater: isNamed)
+            try? await notes.note(error.isCancellation ? nil : former, isLater: isNamed)
             let isUnknown = error.isCancellation || (error as? any TargetRefusal)?.isUnconfirmed == true
-            if isUnknown { try? await doubt() }
+            if isUnknown { try? await notes.doubt() }
         }.value
-    }
-
-    /// Notes what the target's tag is given, which may be older than what is here of the source's; `nil` forgets it.
-    private func note(_ digest: Digest?, isLater: Bool = false) async throws {
-        guard !cache.isReadOnly else { return }
-        guard let digest else { return try await cache.copies.forget(to: job.place) }
-        var tag: TagName?
-        if case .tag(let name) = job.reference, !isLater { tag = name }
-        try await cache.copies.note(of: digest, to: job.place, from: tag, of: job.source)
-    }
-
-    /// Notes that it is not known what the target has as the tag, though it may be there.
-    private func doubt() async throws {
-        guard !cache.isReadOnly else { return }
-        try await cache.copies.doubt(job.place)
-    }
-
-    /// Notes that it is known what the target has as the tag.
-    func settleDoubt() async throws {
-        guard !cache.isReadOnly else { return }
-        try await cache.copies.settleDoubt(job.place)
-    }
-}
-
-// MARK: What a tag is given
-
-extension ImageCopy {
-    /// What to tell before a tag is given again what it was given last, and is not any more.
-    func warnings(before manifest: Manifest, over present: Digest?) async throws -> [String] {
-        guard let present, present != manifest.descriptor.digest,
-            try await cache.copies.last(to: job.place) == manifest.descriptor.digest
-        else { return [] }
-        return [
-            "\(target.location):\(job.tag) was given \(manifest.descriptor.digest) before and is \(present) now: somebody else "
-                + "writes it too, or the target stores something else than it is given"
-        ]
     }
 }

@@ -54,7 +54,7 @@ extension TagRun {
         var warnings: [String] = []
         if let top = appraisal.graph?.top, let cache = run.cache {
             let copy = imageCopy(through: cache, repositoryIsEmpty: false)
-            warnings = try await copy.warnings(before: top, over: present)
+            warnings = try await copy.notes.warnings(before: top, over: present)
         }
         tag.warnings = warn(warnings + appraisal.warnings)
         tag.image = appraisal.graph.map { EntryPlan.Image($0, copying: appraisal.copied) }

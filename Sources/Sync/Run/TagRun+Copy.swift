@@ -23,7 +23,7 @@ extension TagRun {
                 hasBegun = true
                 return try await bringing(copy) {
                     try cache.checkUsable()
-                    let warnings = try await copy.warnings(before: image.graph.top, over: present)
+                    let warnings = try await copy.notes.warnings(before: image.graph.top, over: present)
                     var outcome = try await self.follow(copy, of: image, turn)
                     outcome.warnings = warnings + outcome.warnings
                     return self.row(of: outcome)

@@ -74,7 +74,7 @@ struct TagRun: Sendable {
         guard !result.isEqual else {
             // Compared although digests do not count: it was in doubt.
             if keeps, !entry.checksDigest, let cache = run.cache {
-                try await imageCopy(through: cache, repositoryIsEmpty: false).settleDoubt()
+                try await imageCopy(through: cache, repositoryIsEmpty: false).notes.settleDoubt()
             }
             return (told(.upToDate(result.expected)), nil)
         }
