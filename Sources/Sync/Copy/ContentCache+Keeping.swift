@@ -20,7 +20,7 @@ extension ContentCache {
         from location: RepositoryReference
     ) async throws {
         guard !isReadOnly else { return }
-        try await Task {
+        try await uncancelled { [self] in
             // First alone: where the index is locked, each that is written waits as long.
             try await store(document, from: location)
             try await manifests.forEach(limit: ImageCopy.manifestParallelism) {
@@ -28,6 +28,6 @@ extension ContentCache {
             }
             guard let name else { return }
             try await names.recordPulled(name, of: location, as: document.descriptor)
-        }.value
+        }
     }
 }

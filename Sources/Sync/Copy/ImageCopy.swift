@@ -235,18 +235,18 @@ struct ImageCopy: Sendable {
     ///
     /// Why it failed matters more than that this cannot be written either.
     private func fail(_ image: Image, after former: Digest?, _ error: any Error) async {
-        await Task {
+        try? await uncancelled { [self] in
             var isNamed = false
             do {
                 isNamed = try await keep(image)
             } catch let error as CacheError where error.kind == .locked {
                 // All that follows would wait as long.
-                return
+                throw error
             } catch {}
             // What was not taken has not been given; of what was stopped nobody knows.
             try? await notes.note(error.isCancellation ? nil : former, isLater: isNamed)
             let isUnknown = error.isCancellation || (error as? any TargetRefusal)?.isUnconfirmed == true
-            if isUnknown { try? await notes.doubt() }
-        }.value
+            if isUnknown { try await notes.doubt() }
+        }
     }
 }
