@@ -84,17 +84,10 @@ struct ImageAssembly: Sendable {
         from source: any ImageSource,
         _ bring: () async throws -> Outcome
     ) async throws -> Outcome {
-        do {
-            return try await bring()
-        } catch let error as RegistryError where error.kind == .notFound {
-            let moved: Manifest?
-            do {
-                moved = try await source.manifest(.tag(tag), listedAs: nil, over: nil, in: cache)
-            } catch let other where !other.isCancellation {
-                throw error
-            }
-            guard let moved, moved.descriptor != document.descriptor else { throw error }
-            return try await fetch(moved, tag, from: source, isRecorded: true)
+        try await MovedTag.following(from: document.descriptor, bring) {
+            try await source.manifest(.tag(tag), listedAs: nil, over: nil, in: cache).map { ($0, $0.descriptor) }
+        } _: {
+            try await fetch($0, tag, from: source, isRecorded: true)
         }
     }
 

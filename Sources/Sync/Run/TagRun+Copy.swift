@@ -24,31 +24,22 @@ extension TagRun {
                 return try await bringing(copy) {
                     try cache.checkUsable()
                     let warnings = try await copy.notes.warnings(before: image.graph.top, over: present)
-                    var outcome = try await self.follow(copy, of: image, turn)
+                    var outcome = try await MovedTag.following(from: image.document.descriptor) {
+                        try await copy.run(image, turn)
+                    } again: {
+                        run.manifests.forget(copy.job.reference, of: entry.source)
+                        let moved = try await copy.read()
+                        return (moved, moved.document.descriptor)
+                    } _: {
+                        try await copy.run($0)
+                    }
                     outcome.warnings = warnings + outcome.warnings
-                    return self.row(of: outcome)
+                    return row(of: outcome)
                 }
             }
-        } catch  where !hasBegun {
+        } catch let error where !hasBegun {
             try? await copy.keepManifests(of: image)
             throw error
-        }
-    }
-
-    /// Copies an image, or what the tag has come to be where the source has one of its blobs no more.
-    private func follow(_ copy: ImageCopy, of image: ImageCopy.Image, _ turn: Turn) async throws -> CopyOutcome {
-        do {
-            return try await copy.run(image, turn)
-        } catch let error as RegistryError where error.kind == .notFound && error.action == .readBlob {
-            run.manifests.forget(copy.job.reference, of: entry.source)
-            let moved: ImageCopy.Image
-            do {
-                moved = try await copy.read()
-            } catch let other where !other.isCancellation {
-                throw error
-            }
-            guard moved.document.descriptor != image.document.descriptor else { throw error }
-            return try await copy.run(moved)
         }
     }
 }
