@@ -16,7 +16,7 @@ struct ColdFileTests {
     private static var uri: String { "/v2/app/blobs/\(layer.descriptor.digest)" }
 
     /// Has the system forget a part of a file.
-    private func cool(_ path: String, from offset: Int, count: Int) throws {
+    static func cool(_ path: String, from offset: Int, count: Int) throws {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         try #require(file >= 0)
         defer { close(file) }
@@ -47,7 +47,7 @@ struct ColdFileTests {
             let file = served.file(Self.layer.descriptor.digest)
             #expect(try await served.get(Self.uri).body == Self.layer.source.buffer)
             for _ in 0..<12 {
-                try cool(file, from: Self.size - count, count: count)
+                try Self.cool(file, from: Self.size - count, count: count)
                 let answer = try await pull(from: served) {}
                 #expect(answer.body.readableBytes == Self.size)
                 #expect(answer.body == Self.layer.source.buffer)

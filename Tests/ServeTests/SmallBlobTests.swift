@@ -87,13 +87,15 @@ struct SmallBlobTests {
         }
     }
 
-    @Test("The file of a small blob is opened once for all that is asked of it")
-    func opened() async throws {
+    @Test("The file of a small blob is not opened again, whatever is asked of it", arguments: [false, true])
+    func opened(isCold: Bool) async throws {
         try await ServedCache.with(Self.images) { served async throws in
+            if isCold { try ColdFileTests.cool(served.file(Self.layer.descriptor.digest), from: 0, count: 10_000) }
             let content = CountingContent(content: CachedContent(served.cache))
             try await Server.with(.test(), content) { server in
                 let client = RawClient(try RegistryHost(server.address))
                 #expect(try await client.get(Self.uri).body == Self.layer.source.buffer)
+                let first = content.opened.value
                 let part = try await client.get(Self.uri, ["Range": "bytes=9000-"])
                 #expect(part.status == 206 && part.body == Self.layer.source.buffer.getSlice(at: 9000, length: 1000))
                 let tag = ["If-None-Match": "\"\(Self.layer.descriptor.digest)\""] as HeaderList
@@ -101,7 +103,8 @@ struct SmallBlobTests {
                 #expect(try await client.get(Self.uri, ["Range": "bytes=10000-"]).status == 416)
                 #expect(try await client.request("HEAD", Self.uri).headers["Content-Length"] == "10000")
                 #expect(try await client.get(Self.uri).body == Self.layer.source.buffer)
-                #expect(content.opened.value == 1)
+                // Once without waiting for the disk, and once more where that has to be.
+                #expect(first <= 2 && content.opened.value == first)
             }
         }
     }

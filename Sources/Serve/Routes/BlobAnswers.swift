@@ -1,5 +1,6 @@
 import Cache
 import NIOCore
+import NIOPosix
 import OCI
 
 /// Answers requests for blobs.
@@ -54,7 +55,22 @@ struct BlobAnswers: Sendable {
     /// - Returns: all of a small file, where it is in memory and right.
     private func readSmall(_ file: BlobFile) -> ByteBuffer? {
         var bytes = ByteBufferAllocator().buffer(capacity: Int(file.size))
-        guard file.readResident(at: 0, atMost: Int(file.size), into: &bytes) == file.size else { return nil }
+        _ = file.readResident(at: 0, atMost: Int(file.size), into: &bytes)
+        return keepSmall(bytes, of: file)
+    }
+
+    /// Reads a small file where the disk may be waited for, and where its system cannot tell what is in memory.
+    ///
+    /// - Returns: all of it, where it can be read at once and is right.
+    private func fetchSmall(_ file: BlobFile) async throws -> ByteBuffer? {
+        guard file.size <= Self.smallSize else { return nil }
+        return try await verified.threads.reading.runIfActive {
+            try file.readUnlessLost(at: 0, atMost: Int(file.size)).flatMap { keepSmall($0, of: file) }
+        }
+    }
+
+    private func keepSmall(_ bytes: ByteBuffer, of file: BlobFile) -> ByteBuffer? {
+        guard bytes.readableBytes == file.size else { return nil }
         if !verified.contains(file) {
             guard Digest.of(bytes, algorithm: file.digest.algorithm) == file.digest else { return nil }
             verified.insert(file)
@@ -95,6 +111,9 @@ struct BlobAnswers: Sendable {
 
     /// - Returns: `nil` when its bytes turned out wrong.
     private func stored(_ file: BlobFile, _ request: RequestHead) async throws -> Response? {
+        if let read = try await fetchSmall(file) {
+            return body(file.digest, size: file.size, request) { range in .bytes(read.part(range)) }
+        }
         let range = RangeRequest(request.fields.range, size: file.size)
         let isWhole = range == .whole || range == .part(0..<file.size)
         if !verified.contains(file) {
