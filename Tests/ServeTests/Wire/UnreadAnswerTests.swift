@@ -103,7 +103,7 @@ struct UnreadAnswerTests {
                 greeting: Self.request(.file, "Content-Length: 5"),
                 pauses: true
             ) { connection async throws in
-                try await served.log.wait(for: "answered")
+                try await Self.waitForAnswer(of: served)
                 // Whoever comes later and sends as little has been told, so the first one's time is over too.
                 let later = try await RawConnection.with(to: served.host, greeting: "GET / HT") { other async throws in
                     try await other.waitForEnd()
