@@ -47,6 +47,21 @@ struct SnapshotsTests {
         }
     }
 
+    @Test("Who asks while one becomes ready gets that one, and has no other made")
+    func meanwhile() async throws {
+        numbered.gate.value.open()
+        try await numbered.with { snapshots async throws in
+            for round in 1...500 {
+                try await withThrowingTaskGroup(of: Int.self) { group in
+                    for _ in 0..<8 { group.addTask { try await snapshots.current() } }
+                    for try await snapshot in group { #expect(snapshot == round) }
+                }
+                numbered.clock.advance(by: .seconds(5))
+            }
+            #expect(numbered.made.value == 500)
+        }
+    }
+
     @Test("It is as good as new for five seconds, then another is made and waited for")
     func age() async throws {
         numbered.gate.value.open()

@@ -49,15 +49,8 @@ final class Snapshots<Snapshot: Sendable>: Sendable {
     /// - Throws: what making it throws, unless there is one that is not too old; `CancellationError`.
     func current() async throws -> Snapshot {
         let now = time.now()
-        let kept = state.withLock { state -> Snapshot? in
-            guard let kept = state.kept else { return nil }
-            let age = now - kept.madeAt
-            if age < kept.lifetime { return kept.snapshot }
-            want(&state)
-            return kept.cost > Self.patience && age < Self.staleness ? kept.snapshot : nil
-        }
-        if let kept { return kept }
-        return try await next()
+        if let kept = state.withLock({ kept(at: now, &$0) }) { return kept }
+        return try await next(at: now)
     }
 
     /// Makes what is asked for until the task is cancelled.
@@ -100,20 +93,31 @@ final class Snapshots<Snapshot: Sendable>: Sendable {
         wish.yield()
     }
 
-    private func next() async throws -> Snapshot {
+    /// - Returns: `nil` where another has to be waited for; it is made where the kept one is not as good as new.
+    private func kept(at now: Duration, _ state: inout State) -> Snapshot? {
+        guard let kept = state.kept else { return nil }
+        let age = now - kept.madeAt
+        if age < kept.lifetime { return kept.snapshot }
+        want(&state)
+        return kept.cost > Self.patience && age < Self.staleness ? kept.snapshot : nil
+    }
+
+    private func next(at now: Duration) async throws -> Snapshot {
         let id = state.withLock { state in
             state.nextWaiter += 1
             return state.nextWaiter
         }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let isWaiting = state.withLock { state in
-                    guard !Task.isCancelled, !state.isClosed else { return false }
+                let result = state.withLock { state -> Result<Snapshot, any Error>? in
+                    guard !Task.isCancelled, !state.isClosed else { return .failure(CancellationError()) }
+                    // It may have been made since it was looked for.
+                    if let kept = kept(at: now, &state) { return .success(kept) }
                     state.waiters[id] = continuation
                     want(&state)
-                    return true
+                    return nil
                 }
-                if !isWaiting { continuation.resume(throwing: CancellationError()) }
+                if let result { continuation.resume(with: result) }
             }
         } onCancel: {
             let waiter = state.withLock { $0.waiters.removeValue(forKey: id) }
