@@ -166,7 +166,9 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
             if let refusal { throw refusal }
             let answer = try await inTime(older == nil, host) { [self] in
                 try await flights.value(for: key, about: host.description) { [self] in
-                    try await hear(key, host, names, fetch)
+                    // It may have come since it was looked for.
+                    if let told = remembered(self.former(key, names), own, nil) { return told.answer }
+                    return try await hear(key, host, names, fetch)
                 }
             }
             return Told(answer: answer, source: .upstream)

@@ -243,6 +243,27 @@ struct QuestionTests {
         }
     }
 
+    @Test("Who asks while an answer comes is told that one, and the host is not asked again")
+    func meanwhile() async throws {
+        try await with { question, _ in
+            let asked = Watched(0)
+            for round in 1...500 {
+                try await withThrowingTaskGroup(of: Int?.self) { group in
+                    for _ in 0..<8 {
+                        group.addTask {
+                            try await question.ask("\(round)", at: "example.com") {
+                                asked.update { $0 += 1 }
+                                return round
+                            }.answer
+                        }
+                    }
+                    for try await answer in group { #expect(answer == round) }
+                }
+            }
+            #expect(asked.value == 500)
+        }
+    }
+
     @Test("A slow host is waited for once; from then on who has an older answer gets it at once, of every name")
     func patience() async throws {
         try await with { question, clock in
