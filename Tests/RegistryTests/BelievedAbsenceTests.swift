@@ -1,3 +1,6 @@
+import Concurrency
+import NIOCore
+import NIOHTTP1
 import OCI
 import TestSupport
 import Testing
@@ -94,6 +97,45 @@ struct BelievedAbsenceTests {
                 }
             }
         }
+    }
+
+    /// Says of everything but the base that it is not there.
+    private final class Bare: HTTPHandler {
+        let asked = Watched(0)
+
+        func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+            let isBase = if case .path("", _) = request.target { true } else { false }
+            if isBase { asked.update { $0 += 1 } }
+            return HTTPResponse(
+                status: isBase ? 200 : 404,
+                headers: [:],
+                body: .whole(ByteBuffer(), isCut: false),
+                url: try HTTPURL("http://127.0.0.1/v2/", as: "url", of: request.context.location.host)
+            )
+        }
+    }
+
+    @Test("What many lack at once is believed after one question, whenever they ask")
+    func meanwhile() async throws {
+        let (bare, clock) = (Bare(), TestClock())
+        let believed = BelievedAbsence(next: bare, timer: Timer(clock))
+        let place = try RepositoryReference("127.0.0.1/app")
+        let retry = Retry(RegistryConfiguration(logger: LogRecorder().logger))
+        for _ in 1...500 {
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        let context = retry.context(.resolve, place)
+                        var request = HTTPRequest(context: context, method: .GET, target: .path("app/manifests/v1"))
+                        request.scope = Scope(repository: place.repository, access: .pull)
+                        return try await believed.send(request).status
+                    }
+                }
+                for try await status in group { #expect(status == 404) }
+            }
+            clock.advance(by: .seconds(6))
+        }
+        #expect(bare.asked.value == 500)
     }
 
     @Test("Of a target that is pushed to any 404 is believed")

@@ -65,9 +65,13 @@ final class BelievedAbsence: HTTPHandler {
         }
     }
 
+    private var isKnown: Bool { isThereUntil.withLock { $0 } > timer.now() }
+
     private func isRegistry(_ request: HTTPRequest) async throws -> Bool {
-        guard isThereUntil.withLock({ $0 }) <= timer.now() else { return true }
+        if isKnown { return true }
         return try await answers.value(for: request.lane, request.context) {
+            // It may have been found out since.
+            if isKnown { return true }
             var question = HTTPRequest(context: request.context, method: .GET, target: .path(""))
             question.lane = request.lane
             let isThere = Self.isRegistrys(try await next.send(question))
