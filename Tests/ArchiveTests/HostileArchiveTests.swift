@@ -110,7 +110,7 @@ struct HostileArchiveTests {
         var bomb = ByteBuffer()
         var tar = TestTar.head
         tar.add("blobs/sha256/\(String(repeating: "0", count: 64))") {
-            $0.size = TestTar.Header.octal(8 << 30 - 1, digits: 11)
+            $0.size = TestTar.Header.octal(1 << 30, digits: 11)
         }
         bomb.writeImmutableBuffer(try await gzip(ByteBuffer(bytes: tar.bytes)))
         for _ in 0..<64 { bomb.writeImmutableBuffer(zeros) }
