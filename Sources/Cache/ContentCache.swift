@@ -154,8 +154,8 @@ package final class ContentCache: Sendable {
     /// - Parameters:
     ///   - descriptor: which blob.
     ///   - source: whom a download asks that begins now.
-    ///   - demand: what a download that begins now goes on for; when nobody wants it any more it ends, and who
-    ///   joined it at that moment hears ``Demand/Dropped``.
+    ///   - demand: what a download that begins now goes on for; when nobody wants it any more it ends, unless somebody
+    ///   joins it meanwhile.
     /// - Returns: the reader; what goes wrong with the download is thrown by its methods.
     /// - Throws: ``CacheError`` (`closed`, `conflict`, or the file cannot be opened).
     package func follow(

@@ -6,8 +6,8 @@ import Synchronization
 /// One that has not begun ends as soon as nobody waits for it; one that runs gets a grace, in which its readers may come
 /// back, unless others wait for its place. What has arrived stays for the next one.
 package final class Demand: Sendable {
-    /// Thrown to whoever joined a download at the moment at which it ended: asking again begins another.
-    package struct Dropped: Error {}
+    /// What ends a download that nobody wants; who joins it before it has ended has it go on.
+    struct Dropped: Error {}
 
     private enum Verdict {
         case goOn

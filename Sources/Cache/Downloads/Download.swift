@@ -65,8 +65,10 @@ struct Download: Sendable {
 
     /// The same from another source, after what its own has failed with; `nil` where there is none.
     ///
-    /// That is one that was not slow yet, or was the least slow.
+    /// That is one that was not slow yet, or was the least slow; its own where it was ended as nobody wanted it, and somebody
+    /// does by now.
     func next(after error: any Error) -> Download? {
+        if error is Demand.Dropped { return demand?.isWanted == true ? self : nil }
         let pace = (error as? Pace.Outpaced)?.pace
         guard pace != nil || Self.isOfSource(error) else { return nil }
         let possible = others.indices.filter { index in
@@ -96,7 +98,7 @@ struct Download: Sendable {
     private static func isOfSource(_ error: any Error) -> Bool {
         switch error {
         case let error as CacheError: error.kind == .digestMismatch
-        case is CancellationError, is Demand.Dropped, is SystemError: false
+        case is CancellationError, is SystemError: false
         default: true
         }
     }

@@ -178,6 +178,7 @@ final class Downloads: Sendable {
                 return
             } catch {
                 next = successor(of: download, after: error)
+                if error is Demand.Dropped, next != nil { continue }
                 if error is Pace.Outpaced, let next {
                     note(next, insteadOf: download.source)
                     continue
@@ -211,6 +212,8 @@ final class Downloads: Sendable {
     }
 
     /// The same download from the next source; `nil` where there is none: then it is none of those under way any more.
+    ///
+    /// Whoever joins it is counted under the same lock: he is seen here, or begins another one.
     private func successor(of download: Download, after error: any Error) -> Download? {
         state.withLock { state in
             state[download.descriptor] = state[download.descriptor]?.next(after: error)

@@ -6,8 +6,6 @@ import OCI
 struct PulledBlobs: Sendable {
     /// How long a download goes on that nobody reads.
     private static let grace = Duration.seconds(10)
-    /// How often somebody begins again that a download ended for at the moment at which he joined it.
-    private static let attempts = 3
 
     private let context: PullThroughContext
     private let sizes: Question<ImageReference, Int64>
@@ -92,21 +90,16 @@ struct PulledBlobs: Sendable {
         _ client: ServedClient
     ) async throws -> ServedBlob {
         if let error = context.cache.recentCutOff { return try await passing(descriptor, from: upstream, host, error) }
-        for _ in 0..<Self.attempts {
-            let demand = Demand(grace: Self.grace, timer: context.time) { [queue] in queue.isContended(host) }
-            let place = DownloadQueue.Wish(host: host, client: client, size: descriptor.size, demand: demand)
-            let source = QueuedSource(upstream: upstream, wish: place, queue: queue, health: context.health)
-            do {
-                let blob = try await context.cache.follow(descriptor, from: source, while: demand)
-                try await blob.whenAnswered()
-                return .arriving(blob)
-            } catch is Demand.Dropped {
-                try Task.checkCancellation()
-            } catch let error as CacheError where error.isOfKeeping {
-                return try await passing(descriptor, from: upstream, host, error)
-            }
+        let demand = Demand(grace: Self.grace, timer: context.time) { [queue] in queue.isContended(host) }
+        let place = DownloadQueue.Wish(host: host, client: client, size: descriptor.size, demand: demand)
+        let source = QueuedSource(upstream: upstream, wish: place, queue: queue, health: context.health)
+        do {
+            let blob = try await context.cache.follow(descriptor, from: source, while: demand)
+            try await blob.whenAnswered()
+            return .arriving(blob)
+        } catch let error as CacheError where error.isOfKeeping {
+            return try await passing(descriptor, from: upstream, host, error)
         }
-        throw ServeError.busy
     }
 
     private func passing(
