@@ -175,12 +175,14 @@ final class DownloadState: Sendable {
         }
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let isReady = state.withLock { state in
-                    if Task.isCancelled || state.view.satisfies(wish, generation) { return true }
-                    state.waiters[id] = Waiter(wish: wish, continuation: continuation)
-                    return false
+                let waiter = Waiter(wish: wish, continuation: continuation)
+                let ready = state.withLock { state in
+                    if Task.isCancelled || state.view.satisfies(wish, generation) { return [waiter] }
+                    state.waiters[id] = waiter
+                    // Some may be there already, and nothing more may come for long.
+                    return takeReady(&state) { _ in false }
                 }
-                if isReady { continuation.resume() }
+                for waiter in ready { waiter.continuation.resume() }
             }
         } onCancel: {
             let waiter = state.withLock { $0.waiters.removeValue(forKey: id) }
