@@ -32,6 +32,33 @@ struct DemandTests {
             #expect(source.offsets == [0, 1_000_000])
         }
     }
+
+    @Test("Who comes to wait while it is decided whether an unwanted download has a grace gets its place at once")
+    func contendedMeanwhile() async throws {
+        let place = Watched(Place())
+        let demand = Demand(grace: .seconds(10), timer: Timer(ManualClock())) {
+            let before = place.update { place in
+                defer { place.isWaitedFor = place.demand != nil }
+                return place
+            }
+            if !before.isWaitedFor { before.demand?.reconsider() }
+            return before.isWaitedFor
+        }
+        demand.begin()
+        demand.readerCame()
+        demand.readerLeft()
+        place.update { $0.demand = demand }
+        let barrier = Barrier()
+        await #expect(throws: Demand.Dropped.self) {
+            try await demand.hold(isNearlyDone: { false }, barrier.wait)
+        }
+    }
+
+    /// What a download has that somebody else comes to wait for when it is first looked at.
+    private struct Place: Sendable {
+        var demand: Demand?
+        var isWaitedFor = false
+    }
 }
 
 /// A source that is slow to end when it fails, or is cancelled.

@@ -106,10 +106,11 @@ package final class Demand: Sendable {
     }
 
     private func verdict(watchedBy signal: Signal<Void>) -> Verdict {
+        // First, so that nothing is missed that changes while it is looked at.
+        state.withLock { $0.watchers.append(signal) }
         let now = timer.now()
         let isContended = isContended()
         return state.withLock { state in
-            state.watchers.append(signal)
             guard let since = state.unwantedSince else { return .goOn }
             let rest = since + grace - now
             return state.hasBegun && !isContended && rest > .zero ? .waits(rest) : .end
