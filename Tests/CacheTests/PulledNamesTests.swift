@@ -75,6 +75,19 @@ struct PulledNamesTests {
         }
     }
 
+    @Test("A tag is not forgotten that stands meanwhile for what its repository turned out to have")
+    func recordedMeanwhile() async throws {
+        try await Self.with { cache async throws in
+            try await cache.names.recordPulled(.tag(Self.tag), of: Self.location, as: Self.new.top)
+            for (digest, left) in [(Self.new.digest, [Self.new.digest]), (Self.old.digest, [])] {
+                try await cache.store.index.write { db in
+                    try db.names.forgetPulled(Self.tag, of: Self.location, unless: digest)
+                }
+                #expect(try await Self.digests(cache) == left)
+            }
+        }
+    }
+
     @Test("A digest is recorded unless a manifest that a name keeps leads to it: one that nothing keeps is not enough")
     func childOfUnkept() async throws {
         let index = SampleImage.index(of: [Self.old, Self.new])

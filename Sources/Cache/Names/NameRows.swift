@@ -43,11 +43,14 @@ struct NameRows {
         try forgetPulled(tag, of: location)
     }
 
-    /// Forgets what a client asked for by a tag; what stands for it and is whole stays.
-    func forgetPulled(_ tag: TagName, of location: RepositoryReference) throws {
+    /// Forgets what a client asked for by a tag, unless it is one manifest; what stands for it and is whole stays.
+    func forgetPulled(_ tag: TagName, of location: RepositoryReference, unless digest: Digest? = nil) throws {
         try db.executeCached(
-            sql: "DELETE FROM names WHERE host = ? AND repository = ? AND reference = ? AND NOT is_whole",
-            arguments: [location.host, location.repository, tag]
+            sql: """
+                DELETE FROM names
+                WHERE host = ? AND repository = ? AND reference = ? AND NOT is_whole AND digest IS NOT ?
+                """,
+            arguments: [location.host, location.repository, tag, digest]
         )
     }
 

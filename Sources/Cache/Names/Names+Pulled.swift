@@ -84,7 +84,7 @@ extension Names {
             return try digest.map { try !db.names.isPulled(tag, of: location, to: $0) } ?? true
         }
         guard isOther else { return }
-        try await store.index.write { try $0.names.forgetPulled(tag, of: location) }
+        try await store.index.write { try $0.names.forgetPulled(tag, of: location, unless: digest) }
     }
 
     /// The size that a repository's manifests give a blob, in bytes.
