@@ -12,6 +12,27 @@ import Testing
 struct LeftoverTests {
     private let thorough = CollectionOptions(grace: .zero)
 
+    @Test("A partial stays that somebody has gone on with between the look at its age and its lock")
+    func goneOnWith() async throws {
+        try await TemporaryDirectory.with { path in
+            let partial = partial(Digest.of(bytes(3000)), in: path)
+            let isGoneOnWith = Watched(false)
+            var configuration = configuration(path)
+            configuration.now = {
+                if isGoneOnWith.value { try? write(bytes(200), to: partial) }
+                return TimedCache.start
+            }
+            try await ContentCache.with(configuration) { cache async throws in
+                try write(bytes(100), to: partial)
+                for (goesOn, removed) in [(true, []), (false, [200])] as [(Bool, [Int64])] {
+                    isGoneOnWith.update { $0 = goesOn }
+                    #expect(try OldIngests(store: cache.store).remove(isDryRun: false) == removed)
+                    isGoneOnWith.update { $0 = false }
+                }
+            }
+        }
+    }
+
     @Test(
         "A blob that cannot be removed keeps neither the others here nor anybody out of the cache",
         arguments: [EUCLEAN, EPERM, EIO, ENOSPC]

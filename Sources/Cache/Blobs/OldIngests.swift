@@ -68,6 +68,8 @@ struct OldIngests: Sendable {
         guard let lock = try ingest.lockIfFree(name, flags: isOld ? O_RDONLY : O_RDWR)
         else { return nil }
         defer { lock.unlock() }
+        // Somebody may have gone on with it until just before.
+        guard try lock.status().version == status.version else { return nil }
         guard isOld else {
             if !isDryRun { try lock.giveBackReserve() }
             return nil
