@@ -1,8 +1,9 @@
-import Cache
 import CacheSupport
 import OCI
 import TestSupport
 import Testing
+
+@testable import Cache
 
 /// What becomes of a repository's list when something of it goes, or its subject.
 @Suite(.timeLimit(.minutes(10)))
@@ -17,6 +18,23 @@ struct KeptListTests {
 
     private static func tag(_ number: Int, in cache: ContentCache) async throws {
         try await NamesTests.store(artifacts[number], in: cache, as: "artifact-\(number)", of: "pub")
+    }
+
+    @Test("What was found needless stays listed where something of it has come since")
+    func comeMeanwhile() async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                try await Self.tag(0, in: cache)
+                let list = Self.artifacts[0...1].map(\.top)
+                try await cache.referrers.set(of: Self.image.digest, in: RepositoryReference("pub"), to: list)
+                try await cache.store.index.write { db in
+                    for (pair, _) in try db.referrers.pairs(in: .listed, after: nil, limit: 9) {
+                        try db.referrers.remove(pair, from: .listed)
+                    }
+                }
+                #expect(try await Self.listed(cache) == [0])
+            }
+        }
     }
 
     @Test("A list out of which something went takes what comes at its end, also where its subject is not here")

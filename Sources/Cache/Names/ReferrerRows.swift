@@ -174,10 +174,13 @@ struct ReferrerRows {
             .map { (try Pair($0), $0[2]) }
     }
 
-    /// Forgets that one thing refers to another.
+    /// Forgets that one thing refers to another, unless either is here.
     func remove(_ pair: Pair, from table: Table) throws {
         try db.executeCached(
-            sql: "DELETE FROM \(table.rawValue) WHERE subject = ? AND referrer = ?",
+            sql: """
+                DELETE FROM \(table.rawValue) WHERE subject = ? AND referrer = ?
+                    AND NOT EXISTS (SELECT 1 FROM blobs WHERE digest IN (subject, referrer))
+                """,
             arguments: [pair.subject, pair.referrer]
         )
     }
