@@ -35,6 +35,15 @@ final class PulledManifests: Sendable {
                 capacity: 16 << 20,
                 context.questions,
                 name: { $0.manifest.descriptor.digest },
+                find: { name, digest in
+                    // What a sync has taken the tag from is to be heard anew, so that it gets it back.
+                    if let tag = name.tag {
+                        let images = try await context.cache.names.images(of: tag, in: name.location)
+                        guard images.first?.descriptor.digest == digest else { return nil }
+                    }
+                    let manifest = try await context.cached.manifest(.digest(digest), of: name.location)
+                    return manifest.map { Heard(manifest: $0.manifest) }
+                },
                 weigh: { $0.isKept ? nil : 8 * Int($0.manifest.descriptor.size) }
             )
         }

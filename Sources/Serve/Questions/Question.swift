@@ -47,21 +47,19 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     /// How long an answer may take as a whole, so that one which never ends holds nobody who asks later.
     static var deadline: Duration { .seconds(30) }
 
-    /// How long a host that has failed is waited for by those who have an older answer.
-    private static var shortPatience: Duration { .milliseconds(25) }
-
     private let lifetimes: Lifetimes
     private let servesStale: Bool
-    private let patience: Duration
-    private let deadline: Duration
-    private let time: Timer
-    private let health: HostHealth
+    let patience: Duration
+    let deadline: Duration
+    let time: Timer
+    let health: HostHealth
     private let flights: Flights<Key, Answer?>
     /// What others are asked in a host's place.
     private let standIns: Flights<Key, Answer?>
     private let known: Memory<Key, Known>
     private let weigh: @Sendable (Answer) -> Int?
     private let name: @Sendable (Answer) -> Digest?
+    private let find: @Sendable (Key, Digest) async throws -> Answer?
     private let logger: Logger
 
     /// - Parameters:
@@ -71,6 +69,7 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
     ///   - capacity: how much may be kept, in bytes.
     ///   - context: what it shares with other questions.
     ///   - name: what an answer is called, by which who asks finds it elsewhere.
+    ///   - find: an answer that is not kept here, by what it is called.
     ///   - weigh: the bytes of an answer; `nil` for one that need not be kept, because it is found elsewhere.
     init(
         _ lifetimes: Lifetimes,
@@ -79,6 +78,7 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         capacity: Int,
         _ context: QuestionContext,
         name: @escaping @Sendable (Answer) -> Digest? = { _ in nil },
+        find: @escaping @Sendable (Key, Digest) async throws -> Answer? = { _, _ in nil },
         weigh: @escaping @Sendable (Answer) -> Int?
     ) {
         self.lifetimes = lifetimes
@@ -86,6 +86,7 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         self.deadline = deadline
         self.weigh = weigh
         self.name = name
+        self.find = find
         patience = context.patience
         time = context.time
         health = context.health
@@ -166,8 +167,7 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
             if let refusal { throw refusal }
             let answer = try await inTime(older == nil, host) { [self] in
                 try await flights.value(for: key, about: host.description) { [self] in
-                    // It may have come since it was looked for.
-                    if let told = remembered(self.former(key, names), own, nil) { return told.answer }
+                    if let told = await heardSince(key, names, own) { return told.answer }
                     return try await hear(key, host, names, fetch)
                 }
             }
@@ -206,6 +206,14 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         return Told(answer: older, source: .stale)
     }
 
+    /// What has been heard since who asks looked for it.
+    private func heardSince(_ key: Key, _ names: Set<Digest>, _ own: Answer?) async -> Told? {
+        guard let former = former(key, names) else { return nil }
+        if let told = remembered(former, own, nil) { return told }
+        guard former.exists == true, former.until > time.now(), let digest = former.digest else { return nil }
+        return try? await find(key, digest).map { Told(answer: $0, source: .memory) }
+    }
+
     /// Asks others in the host's place; what they say is remembered as what was said last, unless the host has answered.
     private func hearOthers(
         _ key: Key,
@@ -214,9 +222,14 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         _ ask: @escaping @Sendable () async throws -> Answer?
     ) async throws -> Answer? {
         try await standIns.value(for: key, about: host.description) { [self] in
+            // They may have answered since that was looked for.
+            if servesStale, let former = former(key, names), former.exists != false {
+                if let answer = former.answer { return answer }
+                if let digest = former.digest, let answer = try? await find(key, digest) { return answer }
+            }
             let answer = try await inFull(host, ask)
             if let answer, known[key]?.exists == nil {
-                keep(Known(names: names, answer: answer, until: .zero), of: key)
+                keep(Known(names: names, digest: name(answer), answer: answer, until: .zero), of: key)
             }
             return answer
         }
@@ -245,17 +258,6 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         }
     }
 
-    private func inFull(
-        _ host: RegistryHost,
-        _ question: @escaping @Sendable () async throws -> Answer?
-    ) async throws -> Answer? {
-        do {
-            return try await time.limit(deadline, question)
-        } catch is Timer.Expired {
-            throw UpstreamError(.timeout, "\(host) has not answered in full in \(deadline.components.seconds) seconds")
-        }
-    }
-
     private func keep(_ fresh: Known, of key: Key) {
         var fresh = fresh
         let bytes = fresh.answer.map(weigh) ?? 0
@@ -264,37 +266,4 @@ final class Question<Key: Hashable & Sendable, Answer: Sendable>: Sendable {
         fresh.answer = nil
         known.keep(fresh, of: key, bytes: 0)
     }
-
-    /// Where there is an older answer, a slow host is not waited for long; it is still listened to.
-    private func inTime(
-        _ isUrgent: Bool,
-        _ host: RegistryHost,
-        _ question: @escaping @Sendable () async throws -> Answer?
-    ) async throws -> Answer? {
-        guard !isUrgent else { return try await question() }
-        let patience = health.isDoubtful(host) ? Self.shortPatience : patience
-        return try await withThrowingTaskGroup(of: Answer?.self) { group in
-            defer { group.cancelAll() }
-            group.addTask { try await question() }
-            group.addTask { [time, health] in
-                try await time.sleep(patience)
-                let isOut = health.outage(of: host) != nil
-                let error = UpstreamError(.timeout, "\(host) takes its time to answer", isOutOfReach: isOut)
-                health.note(error, of: host, isMute: false)
-                throw error
-            }
-            guard let first = try await group.next() else { throw CancellationError() }
-            return first
-        }
-    }
-}
-
-/// What all questions to upstreams share.
-struct QuestionContext: Sendable {
-    /// How long an upstream may take before an older answer is given.
-    let patience: Duration
-    let time: Timer
-    let health: HostHealth
-    let work: DetachedWork
-    let logger: Logger
 }

@@ -1,5 +1,6 @@
 import Concurrency
 import Logging
+import NIOCore
 import OCI
 import TestSupport
 import Testing
@@ -264,6 +265,59 @@ struct QuestionTests {
         }
     }
 
+    @Test("Who asks while an answer is being put elsewhere finds it there, and the host is not asked again")
+    func meanwhileElsewhere() async throws {
+        let (asked, cache) = (Watched(0), Watched<[String: Int]>([:]))
+        let name = { @Sendable (number: Int) in Digest.of(ByteBuffer(integer: number)) }
+        let find = { @Sendable (key: String, digest: Digest) in
+            cache.value[key].flatMap { name($0) == digest ? $0 : nil }
+        }
+        let weigh = { @Sendable (_: Int) -> Int? in nil }
+        try await with(name: name, find: find, weigh: weigh) { question, _ in
+            for round in 1...500 {
+                try await withThrowingTaskGroup(of: Int?.self) { group in
+                    for _ in 0..<8 {
+                        group.addTask {
+                            try await question.ask("\(round)", at: "example.com", own: cache.value["\(round)"]) {
+                                asked.update { $0 += 1 }
+                                cache.update { $0["\(round)"] = round }
+                                return round
+                            }.answer
+                        }
+                    }
+                    for try await answer in group { #expect(answer == round) }
+                }
+            }
+            #expect(asked.value == 500)
+        }
+    }
+
+    @Test("Who asks while others answer in the host's place is told that, and they are not asked again")
+    func othersMeanwhile() async throws {
+        try await with { question, _ in
+            let asked = Watched(0)
+            await #expect(throws: UpstreamError.self) {
+                _ = try await question.ask("a", at: "example.com") { throw Self.limit }
+            }
+            for round in 1...500 {
+                try await withThrowingTaskGroup(of: Int?.self) { group in
+                    for _ in 0..<8 {
+                        group.addTask {
+                            let standIn = { @Sendable (_: UpstreamError) async throws -> Int? in
+                                asked.update { $0 += 1 }
+                                return round
+                            }
+                            return try await question.ask("\(round)", at: "example.com", standIn: standIn) { nil }
+                                .answer
+                        }
+                    }
+                    for try await answer in group { #expect(answer == round) }
+                }
+            }
+            #expect(asked.value == 500)
+        }
+    }
+
     @Test("A slow host is waited for once; from then on who has an older answer gets it at once, of every name")
     func patience() async throws {
         try await with { question, clock in
@@ -339,6 +393,9 @@ struct QuestionTests {
 
     private func with(
         servesStale: Bool = true,
+        name: @escaping @Sendable (Int) -> Digest? = { _ in nil },
+        find: @escaping @Sendable (String, Digest) -> Int? = { _, _ in nil },
+        weigh: @escaping @Sendable (Int) -> Int? = { _ in 8 },
         _ body: (Question<String, Int>, ManualClock) async throws -> Void
     ) async throws {
         let clock = ManualClock()
@@ -357,8 +414,11 @@ struct QuestionTests {
             (.seconds(100), .seconds(10), .seconds(5)),
             servesStale: servesStale,
             capacity: 1 << 20,
-            context
-        ) { _ in 8 }
+            context,
+            name: name,
+            find: find,
+            weigh: weigh
+        )
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await work.run() }
             try await body(question, clock)
