@@ -49,6 +49,25 @@ struct VerificationTests {
         }
     }
 
+    @Test("Who asks while a file turns out right does not have it hashed again")
+    func meanwhile() async throws {
+        let layers = (1...300).map { SampleImage.Layer(seed: $0, size: 2000) }
+        let images = [("docker.io/library/app:1", SampleImage.image(layers: layers))]
+        try await ServedCache.with(images) { served async throws in
+            let threads = ServeThreads()
+            let files = VerifiedFiles(.test(), served.metrics, threads)
+            for part in images[0].1.blobs {
+                let file = try #require(try served.cache.blobFile(part.descriptor.digest))
+                try await withThrowingTaskGroup(of: Bool.self) { group in
+                    for _ in 0..<8 { group.addTask { try await files.verify(file) } }
+                    for try await isRight in group { #expect(isRight) }
+                }
+            }
+            #expect(served.metrics[.verification] == 301)
+            await threads.close()
+        }
+    }
+
     @Test("A reader in pieces of any size makes the hash complete, and the end is held back until it is")
     func reader() async throws {
         try await withFile { file, files in

@@ -20,9 +20,12 @@ final class Verification: Sendable {
     let file: BlobFile
     private let state: Mutex<State>
 
-    init(_ file: BlobFile) {
+    /// - Parameters:
+    ///   - file: what is hashed.
+    ///   - isRight: whether its bytes are right, where that is known already.
+    init(_ file: BlobFile, isRight: Bool? = nil) {
         self.file = file
-        state = Mutex(State(hasher: DigestHasher(file.digest.algorithm)))
+        state = Mutex(State(hasher: DigestHasher(file.digest.algorithm), isRight: isRight))
     }
 
     /// Whether its bytes are right, once that is known.

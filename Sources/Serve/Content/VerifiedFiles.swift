@@ -41,9 +41,10 @@ final class VerifiedFiles: Sendable {
 
     func contains(_ file: BlobFile) -> Bool { contains(file.version) }
 
-    func contains(_ file: FileStatus.Version) -> Bool {
-        let verifiedAt = state.withLock { $0.recent[file] ?? $0.older[file] }
-        return verifiedAt.map { $0.isWithin(lifetime, of: .now) } ?? false
+    func contains(_ file: FileStatus.Version) -> Bool { state.withLock { contains(file, $0) } }
+
+    private func contains(_ file: FileStatus.Version, _ state: State) -> Bool {
+        (state.recent[file] ?? state.older[file])?.isWithin(lifetime, of: .now) ?? false
     }
 
     func insert(_ file: BlobFile) {
@@ -67,12 +68,13 @@ final class VerifiedFiles: Sendable {
         }
     }
 
-    /// The hashing of a file, which begins or goes on, once for all who need it.
+    /// The hashing of a file, which begins or goes on, once for all who need it; it has ended for who asks too late.
     ///
     /// What has been hashed is kept when they leave, so that nobody can have the same bytes hashed again and again.
     func verification(of file: BlobFile) -> Verification {
         let (verification, isNew) = state.withLock { state in
             if let begun = state.begun.first(where: { $0.file.version == file.version }) { return (begun, false) }
+            if contains(file.version, state) { return (Verification(file, isRight: true), false) }
             let fresh = Verification(file)
             if state.begun.count >= Self.maximumBegun { state.begun.removeFirst() }
             state.begun.append(fresh)
