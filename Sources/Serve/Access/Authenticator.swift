@@ -54,13 +54,14 @@ final class Authenticator: Sendable {
         // As many wait as there are connections, each with one request at a time; who leaves waits no more.
         let isRight = try? await turns.withPlace(client) {
             if isKnown(key) { return true }
-            return try await pool.runIfActive {
+            let isRight = try await pool.runIfActive {
                 passwords.admits(user: credentials.user, password: credentials.password)
             }
+            // Before the next one has the place, who may have sent the same.
+            if isRight { remember(key, passwords) }
+            return isRight
         }
-        guard isRight == true else { return false }
-        remember(key, passwords)
-        return true
+        return isRight == true
     }
 
     /// Whether it was right a while ago; each use makes the while begin anew.
