@@ -63,12 +63,15 @@ final class KnownHosts: Sendable {
         let configured = configured().union([.dockerHub])
         let readAt = state.withLock { $0.hosts.isSuperset(of: configured) ? $0.readAt : nil }
         if let readAt, readAt.duration(to: .now) < Self.staleness { return }
+        let began = ContinuousClock.now
         let hosts = try await content.repositories().map(\.host)
         state.withLock { state in
+            // Who began later knows of more.
+            if let readAt = state.readAt, readAt > began { return }
             let known = configured.union(hosts)
             if known != state.hosts { state.addresses = [:] }
             state.hosts = known
-            state.readAt = .now
+            state.readAt = began
         }
     }
 }
