@@ -63,7 +63,7 @@ final class Upkeep: Sendable {
 
     /// Records what was used, makes tags of what has come whole, and keeps the limit after downloads.
     ///
-    /// What cannot be recorded now is harmless to lose.
+    /// What use cannot be recorded now is harmless to lose.
     func tend() async {
         let downloads = cache.statistics.downloads
         let (digests, hasChanged, hasDownloaded) = usage.withLock { usage in
@@ -80,6 +80,7 @@ final class Upkeep: Sendable {
             if hasChanged { try await cache.names.settlePulled() }
         } catch {
             configuration.logger.warning("the use of the cache could not be recorded", metadata: ["error": "\(error)"])
+            if hasChanged { noteChange() }
         }
         if hasDownloaded { await configuration.maintain() }
         await backUp()

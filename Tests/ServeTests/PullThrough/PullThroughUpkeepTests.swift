@@ -27,6 +27,22 @@ struct PullThroughUpkeepTests {
         }
     }
 
+    @Test("What could not be made a tag when all of it had come is made one the next time")
+    func settlingAgain() async throws {
+        try await PullThroughFixture.with { fixture in
+            try fixture.upstream.load(image, as: "1")
+            _ = try await fixture.manifest("1")
+            for blob in image.blobs { _ = try await fixture.read(blob.descriptor.digest) }
+            await withTaskGroup(of: Void.self) { group in
+                group.cancelAll()
+                group.addTask { await fixture.content.tend() }
+            }
+            #expect(try await fixture.cache.names.tags(of: fixture.repository).isEmpty)
+            await fixture.content.tend()
+            #expect(try await fixture.cache.names.tags(of: fixture.repository).map(\.0) == ["1"])
+        }
+    }
+
     @Test("A collection keeps what came in parts, and what was pulled by its digest")
     func collection() async throws {
         let other = SampleImage.image(layers: [.init(seed: 2, size: 5000)])
