@@ -15,7 +15,7 @@ struct LearntChallengesTests {
         var learnt = LearntChallenges()
         let scopes = try scopes(3 * LearntChallenges.capacity)
         for scope in scopes {
-            _ = learnt.learn(.basic, for: scope, at: .zero)
+            learnt.learn(.basic, for: scope, at: .zero)
             learnt.widen(scope, to: scope)
         }
         #expect(scopes.count { learnt.own($0) != nil } <= LearntChallenges.capacity)

@@ -186,6 +186,53 @@ struct TokenRoleTests {
         }
     }
 
+    @Test("Who sent a token beside others presents it as a password, also where one of them was told so before")
+    func atOnce() async throws {
+        let gate = Gate()
+        try await withHost(.basic(username: "token", password: "t0ken")) { registry in
+            registry.script(RequestMatch(nil, .manifests, times: 8, authorizedOnly: false), .holdHead(gate))
+        } _: { client, registry async throws in
+            try await resolveAtOnce(client.pull(registry), gate)
+            #expect(registry.count(pathContains: "/manifests/") == 16)
+        }
+    }
+
+    @Test("So does who sent what another repository's token service gave")
+    func severalWaysAtOnce() async throws {
+        let issuer = TokenIssuer(accounts: ["token": "t0ken"])
+        issuer.rules.anonymousActions = []
+        let gate = Gate()
+        try await withHost(.bearer(issuer)) { registry in
+            let isOther = asking(of: "library/closed")
+            let challenge = Action.status(401, headers: ["WWW-Authenticate": #"Basic realm="x""#])
+            registry.script(
+                RequestMatch(nil, .manifests, times: 8, authorizedOnly: false, where: isOther),
+                .all([challenge, .holdHead(gate)])
+            )
+            registry.script(
+                RequestMatch(nil, .manifests, times: nil, authorizedOnly: false, where: isOther),
+                .flip { request in
+                    guard request.headers["authorization"]?.hasPrefix("Basic ") == true else { return challenge }
+                    let type = "\(image.top.mediaType)"
+                    return .reply(Reply(200, headers: ["Content-Type": type], body: ByteSource(image.topBytes)))
+                }
+            )
+        } _: { client, registry async throws in
+            #expect(try await client.pull(registry).resolve(.tag("v1")) == image.top)
+            try await resolveAtOnce(client.pull(registry, "library/closed"), gate)
+        }
+    }
+
+    /// Asks eight times for the image, of which none is answered before all have been asked.
+    private func resolveAtOnce(_ repository: Repository, _ gate: Gate) async throws {
+        try await withThrowingTaskGroup(of: Digest?.self) { group in
+            for _ in 0..<8 { group.addTask { try await repository.resolve(.tag("v1"))?.digest } }
+            try await gate.waitForArrivals(8)
+            gate.open()
+            for try await digest in group { #expect(digest == image.digest) }
+        }
+    }
+
     @Test("A 401 that says its token is too little gets one for what it names")
     func insufficient() async throws {
         let issuer = TokenIssuer(accounts: ["token": "t0ken"])

@@ -23,6 +23,9 @@ struct Authorization: Sendable {
     /// The credentials that were refused, if this was.
     var presented: Credential? { found ?? credential }
 
+    /// Whether a password went out to the registry itself.
+    var isPassword: Bool { header?.revealed.hasPrefix("Basic ") == true }
+
     /// The token of ours that went out as it is, if one did.
     var readyToken: Credential? {
         guard let credential, case .bearer(let secret) = credential.kind,

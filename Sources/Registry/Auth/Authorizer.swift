@@ -159,8 +159,9 @@ extension Authorizer {
             }
         }
         guard takesPassword else { return false }
-        let wasBasic = memory.state.withLock { $0.learnt.learn(.basic, for: scope, at: now) } == .basic
-        return !(wasBasic && used.header != nil) && used.credential?.isReadyToken != true
+        memory.state.withLock { $0.learnt.learn(.basic, for: scope, at: now) }
+        // Not what is known by now: others that were sent beside it may have been told so before.
+        return !used.isPassword && used.credential?.isReadyToken != true
     }
 
     private func learn(_ service: TokenService, _ challenge: Challenge, for scope: Scope, _ used: Authorization) -> Bool
@@ -169,7 +170,7 @@ extension Authorizer {
         let isTooLittle = used.token != nil && challenge.parameters["error"] == "insufficient_scope"
         let asked = challenge.parameters["scope"]
         memory.state.withLock { state in
-            _ = state.learnt.learn(.bearer(service), for: scope, at: now)
+            state.learnt.learn(.bearer(service), for: scope, at: now)
             let wider = asked.flatMap { scope.merged(with: $0) ?? (isTooLittle ? scope.widened(by: $0) : nil) }
             if let wider { state.learnt.widen(scope, to: wider) }
         }

@@ -27,15 +27,12 @@ struct LearntChallenges {
 
     func wanted(_ scope: Scope) -> Scope { wider[scope] ?? scope }
 
-    /// - Returns: what was known before.
-    mutating func learn(_ scheme: Scheme, for scope: Scope, at now: Duration) -> Scheme? {
-        let former = own(scope) ?? last
+    mutating func learn(_ scheme: Scheme, for scope: Scope, at now: Duration) {
         // Of all repositories that are told the same the text is kept once.
         let scheme = last == scheme ? last ?? scheme : scheme
         if schemes.count >= Self.capacity { schemes = [:] }
         schemes[scope.repository] = (scheme, now)
         last = scheme
-        return former
     }
 
     mutating func widen(_ scope: Scope, to wide: Scope) {

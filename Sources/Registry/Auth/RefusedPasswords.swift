@@ -174,7 +174,7 @@ final class RefusedPasswords: Sendable {
 extension RefusedPasswords.Key {
     /// What was sent to the registry itself; `nil` where that is no password.
     init?(_ used: Authorization) {
-        guard let header = used.header, header.revealed.hasPrefix("Basic ") else { return nil }
+        guard used.isPassword, let header = used.header else { return nil }
         self.init(taker: .registry, header: header)
     }
 }
