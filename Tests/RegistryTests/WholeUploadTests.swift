@@ -185,6 +185,59 @@ struct WholeUploadTests {
         }
     }
 
+    @Test("One that is cancelled while it is under way leaves the question open")
+    func cancelled() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.options.takesWholeUploads = true
+            let gate = Gate()
+            registry.script(RequestMatch("POST", .uploads), .holdHead(gate))
+            try await withClient { client in
+                try await cancel(client.push(registry), SampleReader(Self.source(1)), whenAt: gate)
+                gate.open()
+                registry.forgetRequests()
+                _ = try await client.push(registry).store(SampleReader(Self.source(2)))
+            }
+            #expect(registry.requests.map(\.method) == ["POST"])
+        }
+    }
+
+    @Test("So does one that is cancelled while it waits for its source")
+    func cancelledReading() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.options.takesWholeUploads = true
+            let gate = Gate()
+            try await withClient { client in
+                try await cancel(client.push(registry), HeldReader(source: Self.source(1), gate: gate), whenAt: gate)
+                #expect(registry.requests.isEmpty)
+                _ = try await client.push(registry).store(SampleReader(Self.source(2)))
+            }
+            #expect(registry.requests.map(\.method) == ["POST"])
+        }
+    }
+
+    /// Gives nothing until it is cancelled.
+    private struct HeldReader: BlobReader {
+        let source: ByteSource
+        let gate: Gate
+        var descriptor: Descriptor { source.descriptor }
+
+        func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
+            gate.pass {}
+            try await Watched(false).wait { $0 }
+            return source.read(at: Int(offset), count: count)
+        }
+    }
+
+    /// Cancels an upload that has come to a gate.
+    private func cancel(_ target: Repository, _ reader: any BlobReader, whenAt gate: Gate) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { _ = try await target.store(reader) }
+            try await gate.waitForArrivals()
+            group.cancelAll()
+            await #expect(throws: CancellationError.self) { try await group.next() }
+        }
+    }
+
     @Test("A reader that fails leaves the question open")
     func readerFails() async throws {
         try await ScriptedRegistry.with { registry in

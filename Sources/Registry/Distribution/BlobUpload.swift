@@ -40,12 +40,12 @@ struct BlobUpload {
                 leave()
                 throw failure.error
             } catch {
+                if case .offer = step { learn(from: error) }
                 guard !Task.isCancelled else {
                     leave()
                     // Whatever else has failed, it is tried no more for that.
                     throw CancellationError()
                 }
-                if case .offer = step { learn(from: error) }
                 failures += 1
                 guard failures <= Self.maximumResumes else {
                     leave()
@@ -149,7 +149,8 @@ extension BlobUpload {
     /// What the failure of an attempt to do without opening an upload says of others.
     private func learn(from error: any Error) {
         let uploads = repository.client.wholeUploads
-        guard let error = error as? RegistryError, !error.wantsFewer else {
+        // Nor does what a cancelled one fails with say anything.
+        guard !Task.isCancelled, let error = error as? RegistryError, !error.wantsFewer else {
             _ = uploads.learn(areTaken: nil)
             return
         }
