@@ -34,15 +34,18 @@ struct ImageCopy: Sendable {
 
     /// Reads the manifests; keeps them only where one cannot be read.
     ///
-    /// - Parameter present: what the target has under the tag, where it seems to be something else.
+    /// - Parameters:
+    ///   - present: what the target has under the tag, where it seems to be something else.
+    ///   - hasRead: is told what the tag is, before what is below that is read.
     /// - Returns: what there is to copy.
     /// - Throws: ``CopyError``, what source and target throw, `CacheError`, `DocumentError`, `CancellationError`. Safe to repeat.
-    func read(over present: Digest? = nil) async throws -> Image {
+    func read(over present: Digest? = nil, _ hasRead: (Manifest) -> Void = { _ in }) async throws -> Image {
         let document = try await source.manifest(job.reference, listedAs: job.listed, over: present, in: cache)
         guard let document else {
             if !source.isCache { try await cache.names.forgetPulled(job.reference, of: job.source) }
             throw source.absence(of: job.reference)
         }
+        hasRead(document)
         var walk = ImageWalk(configs)
         do {
             return Image(document: document, graph: try await walk.graph(of: document, platforms: job.platforms))

@@ -10,7 +10,7 @@ extension TagRun {
         try cache.checkUsable()
         let copy = imageCopy(through: cache, repositoryIsEmpty: repositoryIsEmpty)
         let image = try await run.manifests.rereading(copy.job.reference, of: entry.source) {
-            try await copy.read(over: present)
+            try await copy.read(over: present, $0)
         }
         // A registry may name another digest than it gives, for ever.
         if let present, present == image.graph.top.descriptor.digest { return try await upToDate(present) }
@@ -27,7 +27,8 @@ extension TagRun {
                     var outcome = try await MovedTag.following(from: image.document.descriptor) {
                         try await copy.run(image, turn)
                     } again: {
-                        run.manifests.forget(copy.job.reference, of: entry.source)
+                        let former = image.document.descriptor.digest
+                        run.manifests.forget(copy.job.reference, of: entry.source, as: former)
                         let moved = try await copy.read()
                         return (moved, moved.document.descriptor)
                     } _: {

@@ -51,29 +51,27 @@ final class ReadManifests: Sendable {
     }
 
     /// Reads what is below a tag, and once more from the tag on where that is gone: it may have moved since it was read.
+    ///
+    /// `read` says what it has read of the tag itself.
     func rereading<Value>(
         _ reference: Reference,
         of source: RepositoryReference,
-        _ read: () async throws -> Value
+        _ read: (_ hasRead: (Manifest) -> Void) async throws -> Value
     ) async throws -> Value {
+        var document: Digest?
         do {
-            return try await read()
+            return try await read { document = $0.descriptor.digest }
         } catch let error as RegistryError where error.kind == .notFound {
-            guard forget(reference, of: source) else { throw error }
-            return try await read()
+            forget(reference, of: source, as: document)
+            return try await read { _ in }
         }
     }
 
-    /// Forgets what a reference stands for, as that may have moved.
-    ///
-    /// - Returns: whether it was known.
-    @discardableResult
-    func forget(_ reference: Reference, of source: RepositoryReference) -> Bool {
+    /// Forgets that a reference stands for something, as it may have moved, but not what others have heard of it since.
+    func forget(_ reference: Reference, of source: RepositoryReference, as digest: Digest?) {
         let question = Question(source: source, name: .reference(reference))
-        let isKnown = answers.kept(question) != nil || tellings.kept(question) != nil
-        answers.forget(question) { _ in true }
-        tellings.forget(question) { _ in true }
-        return isKnown
+        answers.forget(question) { $0.value?.descriptor.digest == digest }
+        tellings.forget(question) { $0.value?.descriptor.digest == digest }
     }
 
     fileprivate func read(
