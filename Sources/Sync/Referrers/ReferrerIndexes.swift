@@ -51,7 +51,11 @@ final class ReferrerIndexes: Sendable {
 
     /// Notes who keeps the repository's lists.
     func note(_ keeper: Keeper, of repository: RepositoryReference) {
-        keepers.withLock { $0[repository] = keeper }
+        keepers.withLock { keepers in
+            // That it knows no such question may be older than what it has said with a push meanwhile.
+            if keeper == .tags, keepers[repository] == .registry { return }
+            keepers[repository] = keeper
+        }
     }
 
     /// Takes one of cosign's tags at a job's target for what the job's source has under it.
