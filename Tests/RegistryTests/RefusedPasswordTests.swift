@@ -1,8 +1,9 @@
 import Concurrency
 import OCI
-import Registry
 import TestSupport
 import Testing
+
+@testable import Registry
 
 /// Passwords that are refused: who presents a wrong one too often locks the account.
 @Suite(.timeLimit(.minutes(10)))
@@ -34,6 +35,39 @@ struct RefusedPasswordTests {
     /// How often a password came.
     private func presentations(_ registry: ScriptedRegistry) -> Int {
         registry.requests.count { $0.headers["authorization"]?.hasPrefix("Basic ") == true }
+    }
+
+    @Test("One that is doubted is presented once where people log in, whoever is about to meanwhile")
+    func isPresentedOnce() async throws {
+        let (clock, asked) = (TestClock(), Watched(0))
+        let passwords = RefusedPasswords(Timer(clock), timeouts: Timer(clock))
+        let key = RefusedPasswords.Key(taker: .registry, header: Secret("Basic x"))
+        let retry = Retry(RegistryConfiguration(logger: LogRecorder().logger))
+        let context = retry.context(.resolve, try RepositoryReference("127.0.0.1/app"))
+        let other = retry.context(.resolve, try RepositoryReference("127.0.0.1/other"))
+        for _ in 1...5000 {
+            passwords.refused(key, by: context.error(.unauthorized, "no"))
+            // Another repository takes it, so nobody waits for the first word of it.
+            let turn = try await passwords.check(key, other) { true }
+            passwords.heard(key)
+            turn?.end()
+            await withTaskGroup(of: Bool.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        do {
+                            _ = try await passwords.check(key, context) {
+                                asked.update { $0 += 1 }
+                                return false
+                            }
+                            return true
+                        } catch { return false }
+                    }
+                }
+                for await isSent in group { #expect(!isSent) }
+            }
+            clock.advance(by: .seconds(61))
+        }
+        #expect(asked.value == 5000)
     }
 
     @Test(

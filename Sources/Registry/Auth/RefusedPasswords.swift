@@ -40,6 +40,8 @@ final class RefusedPasswords: Sendable {
         var repositories: Set<RepositoryReference> = []
         /// Until when it is not sent.
         var end: Duration?
+
+        func rests(at now: Duration) -> Bool { end.map { now < $0 } ?? false }
     }
 
     private struct State {
@@ -115,8 +117,11 @@ final class RefusedPasswords: Sendable {
         guard let doubt = state.withLock({ $0.doubts[key] }) else { return }
         let (others, location) = (doubt.repositories, context.location)
         if others.count < key.enough, !others.contains(location) { return }
-        if doubt.end.map({ timer.now() >= $0 }) ?? true {
+        if !doubt.rests(at: timer.now()) {
             let isTaken = try await logins.value(for: key, context) {
+                // Another may have presented it since that was looked up.
+                guard let doubt = state.withLock({ $0.doubts[key] }) else { return true }
+                if doubt.rests(at: timer.now()) { return false }
                 let isTaken = try await logIn()
                 settle(key, isTaken)
                 return isTaken
