@@ -4,17 +4,24 @@ import Synchronization
 ///
 /// What the first hears may spare all others the question, so they wait for its first word, good or bad.
 package final class FirstWord<Key: Hashable & Sendable>: Sendable {
+    /// The time while somebody asks alone.
+    package struct Turn: Sendable {
+        fileprivate let key: Key
+        fileprivate let number: Int
+    }
+
     private enum State {
-        case asked(since: Duration, waiting: [Signal<Void>])
+        case asked(turn: Int, since: Duration, waiting: [Signal<Void>])
         case heard(at: Duration)
 
-        var isAsked: Bool {
-            if case .asked = self { true } else { false }
+        /// The turn of who asks.
+        var turn: Int? {
+            if case .asked(let turn, _, _) = self { turn } else { nil }
         }
     }
 
-    private enum Turn {
-        case first
+    private enum Part {
+        case first(Turn)
         case other
         case wait(Signal<Void>, since: Duration)
     }
@@ -25,7 +32,7 @@ package final class FirstWord<Key: Hashable & Sendable>: Sendable {
     private let timer: Timer
     private let patience: Duration?
     private let memory: Duration?
-    private let states = Mutex<[Key: State]>([:])
+    private let states = Mutex<(of: [Key: State], turns: Int)>(([:], 0))
 
     /// - Parameters:
     ///   - timer: by which both are told.
@@ -39,13 +46,13 @@ package final class FirstWord<Key: Hashable & Sendable>: Sendable {
 
     /// Waits while somebody else is the first.
     ///
-    /// - Returns: whether the caller is the first, who says ``heard(_:)`` or ``leave(_:)``; others need not.
+    /// - Returns: the caller's turn, if it is the first: it says ``heard(_:)`` or ``leave(_:)`` then.
     /// - Throws: `CancellationError`.
-    package func wait(for key: Key) async throws -> Bool {
+    package func wait(for key: Key) async throws -> Turn? {
         while true {
             switch join(key) {
-            case .first: return true
-            case .other: return false
+            case .first(let turn): return turn
+            case .other: return nil
             case .wait(let signal, let since):
                 guard let patience else {
                     try await signal.wait()
@@ -53,25 +60,26 @@ package final class FirstWord<Key: Hashable & Sendable>: Sendable {
                 }
                 do {
                     try await timer.limit(since + patience - timer.now()) { try await signal.wait() }
-                } catch is Timer.Expired { return false }
+                } catch is Timer.Expired { return nil }
             }
         }
     }
 
-    private func join(_ key: Key) -> Turn {
+    private func join(_ key: Key) -> Part {
         let now = timer.now()
         return states.withLock { states in
-            switch states[key] {
+            switch states.of[key] {
             case .heard(let then) where memory.map { now - then < $0 } ?? true: return .other
-            case .asked(let since, _) where patience.map { now - since >= $0 } ?? false: return .other
-            case .asked(let since, let waiting):
+            case .asked(_, let since, _) where patience.map { now - since >= $0 } ?? false: return .other
+            case .asked(let turn, let since, let waiting):
                 let signal = Signal<Void>()
-                states[key] = .asked(since: since, waiting: waiting + [signal])
+                states.of[key] = .asked(turn: turn, since: since, waiting: waiting + [signal])
                 return .wait(signal, since: since)
             case nil, .heard:
-                if states.count >= Self.capacity { states = states.filter { $0.value.isAsked } }
-                states[key] = .asked(since: now, waiting: [])
-                return .first
+                if states.of.count >= Self.capacity { states.of = states.of.filter { $0.value.turn != nil } }
+                states.turns += 1
+                states.of[key] = .asked(turn: states.turns, since: now, waiting: [])
+                return .first(Turn(key: key, number: states.turns))
             }
         }
     }
@@ -83,16 +91,16 @@ package final class FirstWord<Key: Hashable & Sendable>: Sendable {
     }
 
     /// Leaves without a word, where none has been heard: somebody else is the first then.
-    package func leave(_ key: Key) { settle(key, nil) { $0.isAsked } }
+    package func leave(_ turn: Turn) { settle(turn.key, nil) { $0.turn == turn.number } }
 
     /// Forgets a word that has been heard.
-    package func forget(_ key: Key) { settle(key, nil) { !$0.isAsked } }
+    package func forget(_ key: Key) { settle(key, nil) { $0.turn == nil } }
 
     private func settle(_ key: Key, _ next: State?, where isMeant: (State) -> Bool) {
         let waiting = states.withLock { states -> [Signal<Void>] in
-            guard let state = states[key], isMeant(state) else { return [] }
-            states[key] = next
-            guard case .asked(_, let waiting) = state else { return [] }
+            guard let state = states.of[key], isMeant(state) else { return [] }
+            states.of[key] = next
+            guard case .asked(_, _, let waiting) = state else { return [] }
             return waiting
         }
         for signal in waiting { signal.send(()) }

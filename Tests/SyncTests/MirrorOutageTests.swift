@@ -51,6 +51,25 @@ struct MirrorOutageTests {
         #expect(warnings.count == 1 && warnings.first?.contains(RegistryError.webPage) == true, "\(log.text)")
     }
 
+    @Test("A mirror of which the one who asks after its rest hears nothing, because it stops, is asked by the next")
+    func stopsAfterRest() async throws {
+        let clock = TestClock()
+        let health = MirrorHealth(logger: LogText().logger, clock: clock, rest: .seconds(60))
+        let location = try RepositoryReference("mirror.example.com/library/app")
+        let refused = RegistryError(kind: .connection(.refused), action: .readBlob, location: location, detail: "no")
+        try await RegistryClient.with(try configuration) { client in
+            let mirror = client.repository(location, for: .pull)
+            health.failed(location, refused)
+            #expect(health.reachable([mirror]).isEmpty)
+            clock.advance(by: .seconds(61))
+            await #expect(throws: ReaderError.self) {
+                try await health.asking(mirror) { _ -> Int? in throw ReaderFailure(ReaderError()) }
+            }
+            let answer = try await health.asking(mirror) { _ in 1 }
+            #expect(answer == 1)
+        }
+    }
+
     @Test(
         "Only failures in a row count, and only those that are the mirror's own",
         arguments: [

@@ -29,10 +29,10 @@ final class RefusedPasswords: Sendable {
     /// The time while a password is presented alone.
     struct Turn: Sendable {
         fileprivate let first: FirstWord<Key>
-        fileprivate let key: Key
+        fileprivate let turn: FirstWord<Key>.Turn
 
         /// Lets the next one present it, where it is not known yet.
-        func end() { first.leave(key) }
+        func end() { first.leave(turn) }
     }
 
     private struct Doubt {
@@ -103,7 +103,7 @@ final class RefusedPasswords: Sendable {
         _ context: CallContext,
         logIn: () async throws -> Bool
     ) async throws -> Turn? {
-        let turn = try await first.wait(for: key) ? Turn(first: first, key: key) : nil
+        let turn = try await first.wait(for: key).map { Turn(first: first, turn: $0) }
         do {
             try await doubt(key, context, logIn)
             return turn

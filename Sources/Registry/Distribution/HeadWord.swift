@@ -42,7 +42,7 @@ final class HeadWord: Sendable {
     ) async throws -> Manifest? {
         guard isRead(doubt) else { return nil }
         guard doubt != .likely else { return note(try await read(), told) }
-        guard try await first.wait(for: .host) else {
+        guard let turn = try await first.wait(for: .host) else {
             return standing.withLock({ $0 == .namesParts }) ? note(try await read(), told) : nil
         }
         do {
@@ -51,7 +51,7 @@ final class HeadWord: Sendable {
             return given
         } catch {
             guard !Task.isCancelled else {
-                first.leave(.host)
+                first.leave(turn)
                 throw error
             }
             // Some refuse what they count, or are away for it, and tell by HEAD all the same.

@@ -60,11 +60,20 @@ final class MirrorHealth: Sendable {
         _ ask: (Repository) async throws -> Value?
     ) async throws -> Value? {
         let host = mirror.location.host
-        _ = try await first.wait(for: host)
-        defer { first.leave(host) }
+        let turn = try await first.wait(for: host)
+        defer { if let turn { first.leave(turn) } }
         let now = timer.now()
-        guard state.withLock({ $0.standings[host]?.begin(at: now) ?? true }) else { return nil }
-        return try await hearing(mirror, duty, ask, of: mirror.asAlternative)
+        let (isAsked, begun) = state.withLock { state in
+            (state.standings[host]?.begin(at: now) ?? true, state.standings[host]?.rest)
+        }
+        guard isAsked else { return nil }
+        do {
+            return try await hearing(mirror, duty, ask, of: mirror.asAlternative)
+        } catch {
+            let now = timer.now()
+            state.withLock { $0.standings[host]?.stopped(begun, at: now) }
+            throw error
+        }
     }
 
     /// Asks a mirror that wants no requests now, once it wants some again.

@@ -54,6 +54,11 @@ struct MirrorStanding {
         return true
     }
 
+    /// Takes note that who asked alone has stopped before anything was heard: the next one may ask.
+    mutating func stopped(_ begun: Rest?, at now: Duration) {
+        if case .tried = begun, rest == begun { rest = .tried(until: now) }
+    }
+
     /// Takes note of an answer, which ends a rest that is over: what was asked before a rest is answered in it.
     ///
     /// - Parameters:
