@@ -7,7 +7,9 @@ struct Authorization: Sendable {
     var header: Secret?
     /// The token within it, when it came from a token service.
     var token: Token?
-    /// What that token was asked for.
+    /// Who has given that token.
+    var service: TokenService?
+    /// What it was asked for.
     var scope: Scope?
     /// Whose credentials are behind it.
     var credential: Credential?

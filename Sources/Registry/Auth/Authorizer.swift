@@ -135,8 +135,7 @@ final class Authorizer: Sendable {
             fetch: { try await fetcher.token(service, scopes: scope.parameters, credential: presented, context) }
         )
         authorization.header = Secret("Bearer \(token.secret.revealed)")
-        authorization.token = token
-        authorization.scope = scope
+        (authorization.token, authorization.service, authorization.scope) = (token, service, scope)
         authorization.credential = presented
         authorization.withheldFrom = isWithheld ? service.realm.origin : nil
     }
@@ -174,7 +173,7 @@ extension Authorizer {
             let wider = asked.flatMap { scope.merged(with: $0) ?? (isTooLittle ? scope.widened(by: $0) : nil) }
             if let wider { state.learnt.widen(scope, to: wider) }
         }
-        if forgets(used, of: service) { return true }
+        if forgets(used) { return true }
         if let credential = used.readyToken {
             // It is no ready one, at least not for this.
             return memory.state.withLock { state in
@@ -188,14 +187,8 @@ extension Authorizer {
     /// Forgets the token that a request was sent with, so that the next one gets another.
     ///
     /// - Returns: whether it was sent with one.
-    func forgets(_ used: Authorization, for scope: Scope) -> Bool {
-        let scheme = memory.state.withLock { $0.learnt.own(scope) ?? $0.learnt.last }
-        guard case .bearer(let service) = scheme else { return false }
-        return forgets(used, of: service)
-    }
-
-    private func forgets(_ used: Authorization, of service: TokenService) -> Bool {
-        guard let token = used.token, let scope = used.scope else { return false }
+    func forgets(_ used: Authorization) -> Bool {
+        guard let token = used.token, let service = used.service, let scope = used.scope else { return false }
         let key = AuthorizerMemory.TokenKey(service: service, scope: scope, credential: used.credential)
         memory.tokens.forget(key) { $0 == token }
         return true

@@ -115,7 +115,7 @@ struct Authorize: HTTPHandler {
         case 400 where round.refusedTokens == 0 && saysTokenExpired(response),
             403 where round.refusedTokens == 0 && saysTokenExpired(response):
             round.refusedTokens += 1
-            return authorizer.forgets(used, for: scope)
+            return authorizer.forgets(used)
         case 403:
             if authorizer.widen(scope, response) { return true }
             authorizer.narrow(scope)
@@ -145,7 +145,7 @@ struct Authorize: HTTPHandler {
         if isNew, round.refusedTokens < 2 { return true }
         // So some refuse a token that has expired.
         if used.token != nil, round.refusedTokens == 1, response.header("WWW-Authenticate") == nil {
-            return authorizer.forgets(used, for: scope)
+            return authorizer.forgets(used)
         }
         if used.header == nil, try await asksBase(after: response, scope, request) { return true }
         guard used.header != nil || used.credential == nil else { return false }
