@@ -28,13 +28,23 @@ struct NameRecovery {
             return true
         }
         if let copied, let image = try held(copied) {
-            try await cache.names.record(tag.source, of: entry.source, as: image, copiedTo: place)
+            try await name(tag, image, copying: (place, copied))
         } else if let digest = try await pushed(tag), let image = try held(digest) {
-            try await cache.names.record(tag.source, of: entry.source, as: image)
+            try await name(tag, image, copying: nil)
         } else {
             return copied != nil
         }
         return true
+    }
+
+    /// Names an image, unless the tag has been given another one meanwhile.
+    private func name(
+        _ tag: EntryPlan.Tag,
+        _ image: Descriptor,
+        copying copy: (place: Names.Place, digest: Digest)?
+    ) async throws {
+        let assignment = Names.Assignment(location: entry.source, tag: tag.source, descriptor: image)
+        _ = try await cache.names.record(assignment, over: nil, copying: copy)
     }
 
     /// Forgets what a copy that failed has left under a tag which needs none any more, where the source has something else now.
