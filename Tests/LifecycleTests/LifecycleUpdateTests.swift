@@ -14,14 +14,20 @@ private final class ScriptedSource: LifecycleSource {
     private let answers: [String: Result<LifecycleAnswer, any Error>]
     private let log = Mutex<[String]>([])
 
-    init(_ answers: [String: Result<LifecycleAnswer, any Error>]) {
-        self.answers = answers
+    private let meanwhile: @Sendable () async throws -> Void
+
+    init(
+        _ answers: [String: Result<LifecycleAnswer, any Error>],
+        meanwhile: @escaping @Sendable () async throws -> Void = {}
+    ) {
+        (self.answers, self.meanwhile) = (answers, meanwhile)
     }
 
     var asked: [String] { log.withLock { $0 } }
 
     func rows(for product: ProductName, entityTag: String?) async throws -> LifecycleAnswer {
         log.withLock { $0.append(entityTag.map { "\(product) \($0)" } ?? "\(product)") }
+        try await meanwhile()
         return try (answers[product.description] ?? .failure(Down())).get()
     }
 
@@ -180,6 +186,22 @@ struct LifecycleUpdateTests {
             let second = try await update(source).run(file: file, products: ["alpine"])
             #expect(second.catalogue == first.catalogue)
             #expect(source.asked == ["alpine"])
+        }
+    }
+
+    @Test("What another process writes into the file while the service is asked stays in it")
+    func writtenMeanwhile() async throws {
+        try await TemporaryDirectory.with { directory in
+            let file = LifecycleDataFile(path: "\(directory)/eol-data.yaml")
+            let (other, own) = (copy("12", fetched: today), copy("3.20", fetched: yesterday))
+            try await file.write(LifecycleCatalogue(products: ["alpine": own]))
+            let source = ScriptedSource(["alpine": ScriptedSource.json(#"[{"cycle": "3.21"}]"#)]) {
+                try await file.write(LifecycleCatalogue(products: ["alpine": own, "debian": other]))
+            }
+            let result = try await update(source).run(file: file, products: ["alpine"])
+            let written = try #require(try await file.read())
+            #expect(written.products["alpine"] == result.catalogue.products["alpine"])
+            #expect(written.products["debian"] == other)
         }
     }
 

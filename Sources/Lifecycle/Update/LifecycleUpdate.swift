@@ -12,8 +12,11 @@ package struct LifecycleUpdate: Sendable {
     package struct Result: Sendable {
         package var catalogue: LifecycleCatalogue
         package var warnings: [LifecycleWarning] = []
+        /// The products of which there is something new to write into the data file.
+        fileprivate var changed: Set<String> = []
+
         /// Whether there is something new to write into the data file.
-        package var hasChanged = false
+        package var hasChanged: Bool { !changed.isEmpty }
     }
 
     private let source: (any LifecycleSource)?
@@ -57,7 +60,7 @@ package struct LifecycleUpdate: Sendable {
         var result = try await refresh(catalogue, products: products, isForced: isForced)
         if keepsAnswers, result.hasChanged, fileWarnings.isEmpty {
             do {
-                try await file.write(result.catalogue)
+                try await file.write(result.merged(into: file.read()))
             } catch {
                 fileWarnings.append(LifecycleWarning(.unwritableFile, "\(error)"))
             }
@@ -135,8 +138,15 @@ extension LifecycleUpdate.Result {
     ) {
         let entityTag = entityTag.flatMap { ReleaseCycle.isUsable($0) ? $0 : nil }
         let fresh = LifecycleCatalogue.Product(cycles: cycles, fetched: today, entityTag: entityTag)
-        if catalogue.products[product] != fresh { hasChanged = true }
+        if catalogue.products[product] != fresh { changed.insert(product) }
         catalogue.products[product] = fresh
+    }
+
+    /// What the data file is to have, where another process may have written into it meanwhile.
+    fileprivate func merged(into current: LifecycleCatalogue?) -> LifecycleCatalogue {
+        var all = current ?? LifecycleCatalogue()
+        for product in changed { all.products[product] = catalogue.products[product] }
+        return all
     }
 
     /// Goes on with what is there already, if anything is.
