@@ -249,6 +249,11 @@ struct OddAnswerTests {
                 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\ncontent-length:5\r\n\r\n",
                 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
             ),
+            ("HTTP/1.1 200 OK\r\nContent-Length:5 \r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"),
+            (
+                "HTTP/1.1 200 OK\r\nServer:x\r\nContent-Length: 5 \r\n\r\n",
+                "HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 5\r\n\r\n"
+            ),
             ("HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"),
             (

@@ -129,7 +129,7 @@ final class HeadRepair: ChannelInboundHandler, RemovableChannelHandler {
             return line[...colon] + [UInt8(ascii: " ")] + bare
         }
         let bytes = Array(kept.joined(separator: [13, 10]))
-        return bytes.count == head.count ? nil : bytes
+        return bytes == head ? nil : bytes
     }
 }
 
