@@ -34,7 +34,9 @@ package struct Server: Sendable {
         let (requests, pending) = AsyncStream<PendingRequest>.makeStream()
         let threads = ServeThreads()
         let state = ServerState(limits: configuration.limits, metrics: metrics, pending: pending, threads: threads)
-        let store = configuration.directory.map { VerifiedFilesStore(directory: $0, logger: configuration.logger) }
+        let store = configuration.directory.map {
+            VerifiedFilesStore(directory: $0, isSound: configuration.isDirectorySound, logger: configuration.logger)
+        }
         let verified = VerifiedFiles(configuration, metrics, threads, known: store?.load() ?? [:])
         let responder = Responder(configuration, content, verified, access.authenticator, metrics, status, page)
         let result: Result<R, any Error> = await withTaskGroup(of: Void.self) { group in

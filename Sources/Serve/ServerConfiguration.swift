@@ -17,6 +17,8 @@ package struct ServerConfiguration: Sendable {
     package var verificationLifetime = Duration.seconds(24 * 3600)
     /// The cache's, where it is kept which files were hashed; `nil` for nowhere, so that the next server hashes them again.
     package var directory: String?
+    /// Whether what was read there may still be believed: once its disk has failed, nothing that was hashed is.
+    package var isDirectorySound: @Sendable () -> Bool = { true }
     /// How its own requests to upstreams name it in `Via`; one that comes back is refused.
     package var pseudonym: String?
     package var logger: Logger

@@ -130,6 +130,27 @@ struct VerificationTests {
         }
     }
 
+    @Test("A server whose disk has failed leaves nothing that the next one believes")
+    func failedDisk() async throws {
+        try await TemporaryDirectory.with { path async throws in
+            let place = CacheConfiguration(directory: "\(path)/cache", logger: Logger(label: "test"))
+            try await ContentCache.with(place) { cache async throws in
+                try await cache.load(Self.image, as: ImageReference("docker.io/library/app:1"))
+                for (isSound, count) in [(true, 1), (false, 0), (true, 1)] {
+                    var configuration = ServerConfiguration.test()
+                    configuration.directory = path
+                    configuration.isDirectorySound = { isSound }
+                    let metrics = ServeMetrics()
+                    try await Server.with(configuration, CachedContent(cache), metrics: metrics) { server in
+                        let client = RawClient(try RegistryHost(server.address))
+                        #expect(try await client.get(Self.uri).body == Self.layer.source.buffer)
+                    }
+                    #expect(metrics[.verification] == count)
+                }
+            }
+        }
+    }
+
     @Test("A server that is started again believes what the one before had hashed, and nothing of a changed file")
     func restarts() async throws {
         try await TemporaryDirectory.with { path async throws in
@@ -154,7 +175,11 @@ struct VerificationTests {
                 }
                 // What somebody else wrote there is not believed.
                 try Files.write("nonsense", to: "\(path)/verified")
-                let store = VerifiedFilesStore(directory: path, logger: Logger(label: "test"))
+                let store = VerifiedFilesStore(
+                    directory: path,
+                    isSound: { true },
+                    logger: Logger(label: "test")
+                )
                 #expect(store.load().isEmpty)
             }
         }

@@ -19,6 +19,8 @@ struct VerifiedFilesStore: Sendable {
 
     /// Where it is.
     let directory: String
+    /// Whether what was hashed there may still be believed.
+    let isSound: @Sendable () -> Bool
     let logger: Logger
 
     /// What an earlier server wrote, or nothing when that cannot be used; blocks.
@@ -33,12 +35,14 @@ struct VerifiedFilesStore: Sendable {
         return known
     }
 
-    /// Writes now and then what has changed, until the task is cancelled, and once more then.
+    /// Writes now and then what has changed, until the task is cancelled, and once more then; where nothing may be believed
+    /// any more, the file goes, so that the next server hashes all anew.
     func keep(_ files: VerifiedFiles) async {
         var written = 0
         var isOver = false
         while !isOver {
             do { try await Task.sleep(for: Self.interval) } catch { isOver = true }
+            guard isSound() else { return await forget() }
             let (known, changes) = files.known
             guard changes != written else { continue }
             written = changes
@@ -60,6 +64,15 @@ struct VerifiedFilesStore: Sendable {
             try await blocking(on: .syncing) { [bytes] in try root.replace(Self.fileName, with: bytes) }
         } catch {
             logger.debug("verified files are not remembered", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func forget() async {
+        do {
+            let root = try Directory(path: directory)
+            try await blocking(on: .syncing) { try root.remove(Self.fileName) }
+        } catch {
+            logger.debug("verified files are not forgotten", metadata: ["error": "\(error)"])
         }
     }
 

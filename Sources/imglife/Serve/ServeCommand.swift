@@ -15,8 +15,8 @@ struct ServeCommand: Subcommand {
         abstract: "Serve the cache as a read-only OCI registry.",
         discussion: """
             No configuration is needed. TERM or INT lets answers under way finish, for 30 s at most; HUP reads the \
-            passwords, the certificate, the credentials of registries, and the configuration's entries and cache.max_size \
-            again. Exit codes: 0 stopped in order; 1 it \
+            passwords, the certificate and the credentials of registries again, and with --pull-through or --sync-every the \
+            configuration's entries and cache.max_size. Exit codes: 0 stopped in order; 1 it \
             could not be started, or the cache's disk or index has failed.
             """
     )
@@ -147,6 +147,7 @@ struct ServeCommand: Subcommand {
         let ending = Ending()
         try await withContent(cache, upstreams, current, metrics) { content, figures, connections in
             var configuration = configuration(access, logger, room: room)
+            configuration.isDirectorySound = { (try? cache.checkUsable()) != nil }
             configuration.hosts = { current.value.sourceHosts.union(upstreams?.asked.hosts ?? []) }
             configuration.pseudonym = upstreams?.pseudonym
             try await Server.with(
