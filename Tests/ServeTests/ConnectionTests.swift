@@ -133,6 +133,19 @@ struct ConnectionTests {
         #expect(try key("::ffff:192.0.2.1") != key("::ffff:192.0.2.2"))
     }
 
+    @Test("Who comes from this machine is known by its address, whichever of them is listened at")
+    func thisMachine() throws {
+        let address = { (text: String) in try SocketAddress(ipAddress: text, port: 1) }
+        for (client, local, isOwn) in [
+            ("127.0.0.1", "192.0.2.1", true), ("::1", "::1", true), ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.2", "192.0.2.1", false), ("2001:db8::1", "2001:db8::1", true),
+            ("2001:db8::2", "2001:db8::1", false),
+        ] {
+            #expect(try address(client).isThisMachine(at: address(local)) == isOwn, "\(client) at \(local)")
+        }
+        #expect(try !address("192.0.2.2").isThisMachine(at: nil))
+    }
+
     @Test("A client that ends its side after its requests gets all answers", arguments: [nil, "a"])
     func halfClosed(close: String?) async throws {
         try await ServedCache.with(Self.images) { served async throws in

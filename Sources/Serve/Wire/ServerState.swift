@@ -42,7 +42,8 @@ final class ServerState: Sendable {
     /// - Returns: whether there is room for it.
     func admit(_ channel: any Channel) -> Bool {
         let address = channel.remoteAddress
-        let client = limits.exemptsThisMachine && address?.isLoopback == true ? nil : address?.clientKey
+        let isOwn = limits.exemptsThisMachine && address?.isThisMachine(at: channel.localAddress) == true
+        let client = isOwn ? nil : address?.clientKey
         let isAdmitted = state.withLock { state in
             guard !state.isDraining, state.open.count < limits.connections else { return false }
             if let client {
@@ -137,8 +138,10 @@ extension SocketAddress {
         return (isMapped ? bytes[12...] : bytes[..<8]).map { String($0, radix: 16) }.joined(separator: ":")
     }
 
-    /// Whether it is this machine's own.
-    var isLoopback: Bool {
+    /// Whether it is this machine's own: who comes from the address that is listened at can be nobody else.
+    func isThisMachine(at local: SocketAddress?) -> Bool { isLoopback || local?.ipAddress == ipAddress }
+
+    private var isLoopback: Bool {
         guard let address = ipAddress else { return true }
         return address.hasPrefix("127.") || address == "::1" || address.hasPrefix("::ffff:127.")
     }
