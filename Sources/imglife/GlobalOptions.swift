@@ -1,4 +1,5 @@
 import ArgumentParser
+import FoundationEssentials
 import Logging
 import OCI
 import Sync
@@ -64,6 +65,11 @@ struct GlobalOptions: ParsableArguments {
 }
 
 extension GlobalOptions {
+    /// The configuration that the option or the environment names; `nil` where that is the usual one.
+    var namedConfiguration: String? {
+        config ?? ProcessInfo.processInfo.environment["IMGLIFE_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     func validate() throws {
         guard !verbose || !quiet else { throw ValidationError("--verbose and --quiet contradict each other") }
     }

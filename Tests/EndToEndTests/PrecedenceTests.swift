@@ -37,6 +37,21 @@ struct PrecedenceTests {
         return result
     }
 
+    @Test("The variable's configuration tells client-config which registries are plain, too", arguments: [true, false])
+    func clients(isNamedByVariable: Bool) async throws {
+        try await Workspace.with { workspace async throws in
+            let file = "\(workspace.path)/plain.yaml"
+            try Files.write("registries: {'registry.lab.example:5000': {plain_http: true}}", to: file)
+            let option = isNamedByVariable ? [] : ["--config", file]
+            let command = ["client-config", "containerd", "--upstream", "registry.lab.example:5000"]
+            let result = try await workspace.launch(
+                [Workspace.program] + option + command,
+                environment: isNamedByVariable ? ["IMGLIFE_CONFIG": file] : [:]
+            )
+            #expect(result.output.contains("\"http://registry.lab.example:5000\""), "\(result.output)\(result.errors)")
+        }
+    }
+
     @Test(
         "Which configuration is read",
         arguments: [

@@ -85,8 +85,7 @@ struct ImportCommand: Subcommand {
         var sources: [ArchiveSource] = []
         try await Failure.exiting {
             sources = try archives()
-            let configuration = parent.options.config ?? ProcessInfo.processInfo.environment["IMGLIFE_CONFIG"]
-            guard configuration != "-" || !files.contains("-") else {
+            guard parent.options.namedConfiguration != "-" || !files.contains("-") else {
                 throw ValidationError("standard input can be read once only, as the configuration or as an archive")
             }
             options.keys = try keys.map(ArchiveKeyFile.verificationKey)

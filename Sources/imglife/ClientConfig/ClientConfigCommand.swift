@@ -74,7 +74,7 @@ struct ClientConfigCommand: Subcommand {
     /// The registries that the configuration says to reach over plain HTTP.
     private func plainHosts() throws -> Set<RegistryHost> {
         // Whoever names the registries need not have one.
-        guard upstream.isEmpty || parent.options.config != nil else { return [] }
+        guard upstream.isEmpty || parent.options.namedConfiguration != nil else { return [] }
         let session = try Session(options: parent.options, copies: false)
         return Set(session.configuration.registries.filter { $0.value.isPlainHTTP }.keys)
     }

@@ -45,7 +45,7 @@ struct Session: Sendable {
         let environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
         self.environment = environment
         logFormat = options.format(environment: environment)
-        let named = options.config ?? environment["IMGLIFE_CONFIG"]
+        let named = options.namedConfiguration
         file = named ?? "imglife.yaml"
         do throws(MissingConfiguration) {
             let text = try ConfigurationFile.read(file)

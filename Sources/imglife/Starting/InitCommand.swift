@@ -29,8 +29,7 @@ struct InitCommand: Subcommand {
                 throw ValidationError("--target needs images: imglife init --target \(target ?? "") alpine:3.21")
             }
             let text = try images.isEmpty ? FirstConfiguration.text : mirroring()
-            let environment = ProcessInfo.processInfo.environment["IMGLIFE_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
-            let file = parent.options.config ?? environment ?? "imglife.yaml"
+            let file = parent.options.namedConfiguration ?? "imglife.yaml"
             guard file != "-" else { return try StandardOutput.write(text) }
             try Self.create(file, text)
             Failure.remark("wrote \(file.displaySafe); next: imglife --check, then imglife sync --dry-run")
