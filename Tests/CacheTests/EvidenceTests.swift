@@ -64,6 +64,21 @@ struct EvidenceTests {
         }
     }
 
+    @Test("A damaged blob of any size leaves what was put aside before it")
+    func largeLatest() async throws {
+        try await TimedCache.with { timed async throws in
+            try await timed.open { cache async throws in
+                let path = "\(timed.path)/quarantine"
+                let latest = "\(path)/\(Self.name(2, at: 1 << 40))"
+                for file in ["\(path)/\(Self.name(1, at: 1))", latest] { try write(bytes(1), to: file) }
+                #expect(truncate(latest, 2 << 30) == 0)
+                try await cache.add(bytes(5000))
+                try await damage(bytes(5000), in: cache)
+                #expect(try names(path).count == 3)
+            }
+        }
+    }
+
     @Test("Of damaged indexes and of lists of images as many are kept", arguments: ["index.sqlite", "index.json"])
     func copies(of name: String) async throws {
         try await TimedCache.with { timed async throws in

@@ -38,7 +38,8 @@ struct Evidence: Sendable {
     func bound() throws(SystemError) {
         let files = try files()
         let latest = files.last(where: \.isBlob)?.name
-        var (count, bytes) = (files.count, files.filter(\.isBlob).reduce(0) { $0 + $1.size })
+        let others = files.filter { $0.isBlob && $0.name != latest }
+        var (count, bytes) = (files.count, others.reduce(0) { $0 + $1.size })
         for file in files where count > Self.limit || file.isBlob && bytes > Self.byteLimit {
             guard file.name != latest, remove(file) else { continue }
             count -= 1
