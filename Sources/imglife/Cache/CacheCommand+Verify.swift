@@ -57,7 +57,8 @@ struct CacheVerifyCommand: Subcommand {
             if failure == nil, result.stopped == nil {
                 let bad = result.unrepaired ?? result.bad.count
                 do {
-                    try await cache.verification.note(blobs: report.blobs, bad: bad, isWhole: subset == nil)
+                    let blobs = report.blobs + report.skipped
+                    try await cache.verification.note(blobs: blobs, bad: bad, isWhole: subset == nil)
                 } catch {
                     failure = error
                 }
