@@ -11,7 +11,7 @@ struct CacheListCommand: Subcommand {
         discussion: """
             A line a name, by repository and then by version, the newest first. UNIQUE is what removing the image, with all \
             of its names, would free; SHARED is what other images need too. Several names of one image show the same \
-            figures; --digests tells which they are.
+            figures; --digests tells which they are. JSON has them by name as the index does, not by version.
             """
     )
 

@@ -12,7 +12,7 @@ struct EOLCommand: Subcommand {
         abstract: "Tell when the mirrored tags reach their end of life.",
         discussion: """
             Asks the targets of all entries with 'lifecycle' for their tags. Exit codes: 0 all could be told; 1 a target \
-            could not be listed, --update failed, or --fail-within found something; 64 bad usage; 78 invalid \
+            could not be listed, --update failed, or --fail-within found something or has no data; 64 bad usage; 78 invalid \
             configuration.
             """
     )
