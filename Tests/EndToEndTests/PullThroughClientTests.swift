@@ -109,4 +109,33 @@ struct PullThroughClientTests {
             }
         }
     }
+
+    @Test(
+        "Who stands in for Docker Hub has credentials of its own: those count, and Docker Hub's do not",
+        arguments: [("docker.io", ""), ("registry.example.com", "  registry.example.com: {mirrors: [docker.io]}\n")]
+    )
+    func standIn(source: String, mirrors: String) async throws {
+        try await ScriptedRegistry.with(authentication: .basic(username: "me", password: "s3cret")) {
+            proxy async throws in
+            proxy.load(image, repository: "library/app", tag: "1")
+            try await Workspace.with { workspace async throws in
+                let head = "registries:\n  docker.io: {endpoint: '\(proxy.url)'}\n\(mirrors)"
+                try workspace.configure(Entry("\(source)/library/app", to: "127.0.0.1:1/down", Entry.all), head: head)
+                let login = #"{"auths":{"https://index.docker.io/v1/":{"auth":"bWU6czNjcmV0"}}}"#
+                try Files.makeDirectory("\(workspace.path)/docker")
+                try Files.write(login, to: "\(workspace.path)/docker/config.json")
+                let place = ["DOCKER_CONFIG": "\(workspace.path)/docker"]
+                let open = ["--pull-through", "--listen", "0.0.0.0:0"]
+                try await ServingProgram.with(workspace, open, environment: place) { server in
+                    let client = RawClient(try RegistryHost("127.0.0.1:\(server.host.port ?? 0)"))
+                    #expect(try await client.get("/v2/library/app/manifests/1").status == 403)
+                    #expect(proxy.requests.allSatisfy { $0.headers["Authorization"] == nil })
+                }
+                let prefix = "IMGLIFE_127_0_0_1_\(proxy.host.port ?? 0)"
+                let own = ["\(prefix)_USERNAME": "me", "\(prefix)_PASSWORD": "s3cret"]
+                let refused = try await workspace.launch([Workspace.program, "serve"] + open, environment: own)
+                #expect(refused.status == 64, "\(refused.errors)")
+            }
+        }
+    }
 }

@@ -1,4 +1,4 @@
-import OCI
+package import OCI
 
 /// Where a registry is reached.
 struct Endpoint: Sendable {
@@ -61,6 +61,16 @@ struct Endpoint: Sendable {
     private static func origin(_ host: RegistryHost, _ scheme: Origin.Scheme) -> Origin {
         let name = host == .dockerHub ? "registry-1.docker.io" : host.name
         return Origin(scheme: scheme, host: name, port: host.port ?? scheme.defaultPort)
+    }
+}
+
+extension RegistryConfiguration {
+    /// Under whose name credentials are looked for when a registry is asked.
+    ///
+    /// - Throws: ``RegistryConfigurationError`` for settings that can't be used.
+    package func account(of host: RegistryHost) throws(RegistryConfigurationError) -> RegistryHost {
+        guard let settings = hosts[meaning: host] else { return host }
+        return try Endpoint(host: host, settings: settings).account(of: host)
     }
 }
 

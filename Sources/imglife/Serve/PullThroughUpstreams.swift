@@ -49,14 +49,20 @@ struct PullThroughUpstreams: Sendable {
     }
 
     /// Whether the process has credentials for any of the hosts or their mirrors, as far as can be told without asking them.
-    func haveCredentials() async -> Bool {
+    ///
+    /// - Throws: `RegistryConfigurationError`.
+    func haveCredentials() async throws -> Bool {
+        let registries = session.registries
         let sources = session.configuration.entries.map(\.source)
         for host in asked.hosts {
             var names = sources.filter { $0.host.withoutUsualPort == host.withoutUsualPort }.map(\.repository)
             if let name = try? RepositoryName("library/any") { names.append(name) }
             let places = [host] + (session.configuration.registries[meaning: host]?.mirrors ?? [])
-            for location in places.flatMap({ place in names.map { RepositoryReference(host: place, repository: $0) } })
-            {
+            let accounts = Set(try places.map(registries.account(of:)))
+            let locations = accounts.flatMap { account in
+                names.map { RepositoryReference(host: account, repository: $0) }
+            }
+            for location in locations {
                 do {
                     if try await session.credentials.credential(for: location) != nil { return true }
                 } catch {

@@ -30,7 +30,8 @@ extension ServeCommand {
 
     /// The registries behind the cache, if that was asked for.
     ///
-    /// - Throws: `ValidationError` where none may be asked, or the process's credentials would be lent to anybody.
+    /// - Throws: `ValidationError` where none may be asked, or the process's credentials would be lent to anybody;
+    ///   `RegistryConfigurationError`.
     func upstreams(_ session: Session) async throws -> PullThroughUpstreams? {
         guard pulling.pullThrough else { return nil }
         try require(session.configuration)
@@ -38,7 +39,7 @@ extension ServeCommand {
             session,
             htpasswd != nil || allowAnonymous ? .all : listen.isLoopback ? .entries : .none
         )
-        guard upstreams.lending == .none, await upstreams.haveCredentials() else { return upstreams }
+        guard upstreams.lending == .none, try await upstreams.haveCredentials() else { return upstreams }
         throw ValidationError(
             "credentials are configured for an upstream registry, and everybody who can reach \(listen) could read with "
                 + "them what they can read: say with --htpasswd who may pull, or with --allow-anonymous that all may"
