@@ -35,8 +35,7 @@ struct CacheForPeopleTests {
             #expect(
                 Self.names(list, filled) == [
                     "up/app:1.10.0", "up/app:1.9.0", "up/app:1.2", "up/app:1.0", "up/app:edge", "up/tool:2.0",
-                    signature,
-                    "up/tool:stable",
+                    "up/tool:stable", signature,
                 ],
                 "\(list.output)"
             )

@@ -9,7 +9,7 @@ final class PageSnapshot: Sendable {
         let reference: RepositoryReference
         /// As clients name it.
         let name: String
-        /// The newest versions first, as far as their tags tell.
+        /// The newest first, as far as their tags tell.
         let images: [Image]
 
         var tagCount: Int { images.reduce(0) { $0 + $1.tags.count } }
@@ -31,7 +31,7 @@ final class PageSnapshot: Sendable {
     /// One image of a repository, by whatever tags.
     struct Image: Sendable {
         let digest: Digest
-        /// The newest version first; empty when clients asked for it by its digest alone.
+        /// The newest first; empty when clients asked for it by its digest alone.
         var tags: [TagName]
         /// All that is here of it.
         let bytes: Int64
@@ -84,7 +84,7 @@ final class PageSnapshot: Sendable {
         var byLocation: [RepositoryReference: [Image]] = [:]
         for image in images {
             for (location, references) in Dictionary(grouping: image.references, by: \.location) {
-                let tags = references.compactMap(\.tag).sorted { VersionOrder.isNewer($0.description, $1.description) }
+                let tags = TagRank.sorted(references.compactMap(\.tag)) { $0 }
                 byLocation[location, default: []].append(
                     Image(
                         digest: image.digest,
@@ -99,18 +99,9 @@ final class PageSnapshot: Sendable {
             Repository(
                 reference: location,
                 name: location.listedName,
-                images: images.sorted(by: precedes)
+                images: TagRank.sorted(images.sorted { $0.digest < $1.digest }, by: \.tags.first)
             )
         }
         .sorted { $0.name < $1.name }
-    }
-
-    private static func precedes(_ left: Image, _ right: Image) -> Bool {
-        switch (left.tags.first, right.tags.first) {
-        case (let left?, let right?): VersionOrder.isNewer(left.description, right.description)
-        case (nil, nil): left.digest < right.digest
-        case (let tag, nil): tag != nil
-        case (nil, _?): false
-        }
     }
 }

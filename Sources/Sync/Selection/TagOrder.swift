@@ -4,7 +4,7 @@ package import OCI
 /// The order of tags, newest first: total, and the same for the same tags in whatever order they come.
 ///
 /// Versions from the highest down, as ``TagVersion`` compares them; then all other tags, the latest date first and
-/// those without a date last. Equal dates go by name, numbers by value, the highest first.
+/// those without a date last. Equal dates go by name as ``TagRank`` has it.
 package enum TagOrder {
     /// The tags from the newest to the oldest.
     package static func sorted(_ tags: some Sequence<ListedTag>) -> [ListedTag] {
@@ -17,24 +17,6 @@ package enum TagOrder {
         TagVersion(left.name) == nil && TagVersion(right.name) == nil
             && (left.date ?? .distantPast) == (right.date ?? .distantPast)
     }
-
-    /// Bytes that compare as names do whose numbers count by their values: `build-9` before `build-10`.
-    fileprivate static func nameRank(_ name: TagName) -> [UInt8] {
-        var rank: [UInt8] = []
-        var rest = name.description.utf8[...]
-        while let byte = rest.first {
-            let digits = rest.prefix { (0x30...0x39).contains($0) }
-            if digits.isEmpty {
-                rank.append(byte)
-                rest.removeFirst()
-            } else {
-                rank.append(0x30)
-                DecimalNumber(String(decoding: digits, as: UTF8.self)).appendRank(to: &rank)
-                rest = rest[digits.endIndex...]
-            }
-        }
-        return rank
-    }
 }
 
 /// Tags, and what they are sorted by: the ranks of all in one piece, as 100,000 small arrays take several times the memory.
@@ -42,7 +24,6 @@ private struct Sorting {
     struct Key {
         let position: Int
         let isVersion: Bool
-        /// Its version's rank, else its name's.
         let rank: Range<Int>
     }
 
@@ -55,10 +36,10 @@ private struct Sorting {
         keys.reserveCapacity(tags.count)
         ranks.reserveCapacity(tags.count * 16)
         for (position, tag) in tags.enumerated() {
-            let version = TagVersion(tag.name)?.rank
+            let rank = TagRank(tag.name)
             let start = ranks.count
-            ranks += version ?? TagOrder.nameRank(tag.name)
-            keys.append(Key(position: position, isVersion: version != nil, rank: start..<ranks.count))
+            ranks += rank.bytes
+            keys.append(Key(position: position, isVersion: rank.kind == .version, rank: start..<ranks.count))
         }
     }
 

@@ -98,7 +98,7 @@ struct CacheListCommand: Subcommand {
     /// The names of an image that were asked for.
     private func named(_ image: CachedImage) -> [NamedImage] {
         let names = image.references.filter(patterns.pick).map { NamedImage(name: $0, image: image) }
-        return VersionOrder.sorted(names, by: \.name)
+        return TagRank.sorted(names, by: \.name.tag)
     }
 
     /// The same text as of one document that is encoded whole, without holding it.

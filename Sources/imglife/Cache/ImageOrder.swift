@@ -8,7 +8,7 @@ struct NamedImage {
 }
 
 /// Puts names that are read page after page, sorted by repository, into the order in which people look for them: by
-/// repository, and within one by version, the newest first; names that are no versions follow.
+/// repository, and within one the newest first.
 ///
 /// Keeps those of one repository.
 struct RepositoryOrder {
@@ -27,24 +27,6 @@ struct RepositoryOrder {
     /// What is left when there are no more names.
     mutating func finish() -> [CachedName] {
         defer { pending = [] }
-        return VersionOrder.sorted(pending, by: \.reference)
-    }
-}
-
-/// Names of one repository by version, the newest first; then other tags by name, and digests last.
-enum VersionOrder {
-    static func sorted<Item>(_ items: [Item], by name: (Item) -> ImageReference) -> [Item] {
-        let ranked = items.map { item in
-            let name = name(item)
-            return (item: item, tag: name.tag, rank: name.tag.flatMap(TagVersion.init)?.rank, text: name.description)
-        }
-        return ranked.sorted { left, right in
-            switch (left.rank, right.rank) {
-            case (let rank?, let other?) where rank != other: other.lexicographicallyPrecedes(rank)
-            case (.some, nil): true
-            case (nil, .some): false
-            default: (left.tag == nil) == (right.tag == nil) ? left.text < right.text : left.tag != nil
-            }
-        }.map(\.item)
+        return TagRank.sorted(pending, by: \.reference.tag)
     }
 }
