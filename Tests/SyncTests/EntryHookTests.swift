@@ -1,8 +1,11 @@
+import FoundationEssentials
 import OCI
 import Registry
-import Sync
+import Synchronization
 import TestSupport
 import Testing
+
+@testable import Sync
 
 /// Hooks of many entries.
 @Suite(.timeLimit(.minutes(10)))
@@ -100,5 +103,16 @@ struct EntryHookTests {
             )
             #expect(report.duration > .seconds(told) + .milliseconds(2), "\(report.duration), \(told)")
         }
+    }
+
+    @Test("The report that an entry's hook gets says when the entry began, and how long it has taken")
+    func beginning() {
+        let began = (date: Date(timeIntervalSince1970: 1_700_000_000), instant: ContinuousClock.now)
+        let now = Mutex(began)
+        let collector = RowCollector { now.withLock { $0 } }
+        collector.begin(entry: 3)
+        now.withLock { $0 = (began.date + 90, began.instant + .seconds(90)) }
+        let report = collector.report(of: 3)
+        #expect(report.started == began.date && report.duration == .seconds(90))
     }
 }

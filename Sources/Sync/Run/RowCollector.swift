@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Synchronization
 
 /// Gathers rows as they end, gives them back in the configuration's order, and knows when an entry is complete.
@@ -6,7 +7,7 @@ final class RowCollector: Sendable {
         /// Each entry's rows at their places.
         var gathered: [Int: [SyncReport.Row?]] = [:]
         var outstanding: [Int: Int] = [:]
-        var starts: [Int: ContinuousClock.Instant] = [:]
+        var starts: [Int: (date: Date, instant: ContinuousClock.Instant)] = [:]
         var hooks: [SyncReport.HookRecord] = []
         var warnings: [SyncReport.Warning] = []
         var unfinishedBytes = ByteTally()
@@ -14,9 +15,15 @@ final class RowCollector: Sendable {
     }
 
     private let state = Mutex(State())
+    private let now: @Sendable () -> (date: Date, instant: ContinuousClock.Instant)
+
+    /// - Parameter now: the wall clock, and what durations are measured by.
+    init(now: @escaping @Sendable () -> (date: Date, instant: ContinuousClock.Instant) = { (Date(), .now) }) {
+        self.now = now
+    }
 
     func begin(entry: Int) {
-        state.withLock { $0.starts[entry] = .now }
+        state.withLock { $0.starts[entry] = now() }
     }
 
     /// Says how many rows the entry will have.
@@ -71,7 +78,10 @@ final class RowCollector: Sendable {
             var report = SyncReport()
             report.rows = state.gathered[entry]?.compactMap(\.self) ?? []
             report.warnings = state.warnings.filter { $0.entry == entry }
-            report.duration = state.starts[entry].map { .now - $0 } ?? .zero
+            if let start = state.starts[entry] {
+                report.started = start.date
+                report.duration = now().instant - start.instant
+            }
             return report
         }
     }

@@ -19,7 +19,7 @@ package struct SyncReport: Sendable {
     package var bytesBesideRows = ByteTally()
     /// Up-to-date tags whose names the cache has lost with its index, and of which nobody tells what they stand for.
     package var unnamed = 0
-    /// When the run began.
+    /// When the run began, or the entry where it is the report of one.
     package var started = Date()
     /// What became of the hooks, in the order in which they ended: entries' hooks first.
     package var hooks: [HookRecord] = []
