@@ -71,18 +71,14 @@ struct PlanCommand: Subcommand {
         return options
     }
 
-    /// The entries that are meant; where a tag is to be explained those of its source, and what else goes to their targets,
-    /// as that may want its place.
     private func chosen(_ session: Session) throws -> [Int] {
         let positions = try session.positions(matching: entries)
         guard let explain else { return positions }
-        let entries = session.configuration.entries
-        let own = positions.filter { entries[$0].source == explain.location }
-        guard !own.isEmpty else {
+        let chosen = session.configuration.entries(explaining: explain, among: positions)
+        guard !chosen.isEmpty else {
             throw ValidationError("no entry's source is \(explain.location): --explain wants a tag of a source")
         }
-        let targets = Set(own.map { entries[$0].target })
-        return positions.filter { targets.contains(entries[$0].target) }
+        return chosen
     }
 
     private func plan(_ session: Session, _ syncer: Syncer) async throws {
@@ -115,6 +111,15 @@ struct PlanCommand: Subcommand {
         } catch let error as ReferenceError {
             throw ValidationError("\(error)")
         }
+    }
+}
+
+extension Configuration {
+    /// The entries of a tag's source, and what else goes to their targets, as that may want its place.
+    func entries(explaining tag: ImageReference, among positions: [Int]) -> [Int] {
+        let own = positions.filter { entries[$0].source == tag.location }
+        let targets = Set(own.map { entries[$0].target.withoutUsualPort })
+        return positions.filter { targets.contains(entries[$0].target.withoutUsualPort) }
     }
 }
 
