@@ -33,7 +33,8 @@ struct AddressTests {
     @Test(
         "A port of 443 behind a host says nothing, and a second port makes it no host",
         arguments: [
-            ("quay.io", "quay.io:443", 200), ("registry.lab:5000", "registry.lab:5000:443", 404),
+            ("quay.io", "quay.io:443", 200), ("quay.io", "QUAY.io", 200),
+            ("registry.lab:5000", "registry.lab:5000:443", 404),
             ("registry.lab:443", "registry.lab:443", 200), ("registry.lab:443", "registry.lab:443:443", 404),
             ("registry.lab:443", "registry.lab", 200), ("localhost:443", "localhost", 404),
         ]
@@ -41,6 +42,9 @@ struct AddressTests {
     func ports(host: String, namespace: String, status: Int) async throws {
         try await ServedCache.with([("\(host)/app:1", Self.image)]) { served async throws in
             #expect(try await served.get("/v2/app/manifests/1?ns=\(namespace)").status == status)
+            let catalog = try await served.get("/v2/_catalog?ns=\(namespace)")
+            #expect(catalog.status == status)
+            #expect(catalog.text.contains(#"{"repositories":["app"]}"#) == (status == 200), "\(catalog.text)")
         }
     }
 

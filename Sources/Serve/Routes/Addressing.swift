@@ -75,7 +75,8 @@ struct Addressing: Sendable {
         return [component, "\(component[..<separator]):\(component[component.index(after: separator)...])"]
     }
 
-    private func known(_ text: String) -> RegistryHost? {
+    /// The host that a name means among those that are known, as they write it.
+    func known(_ text: String) -> RegistryHost? {
         guard let host = try? RegistryHost(text) else { return nil }
         let meant = host.withoutUsualPort
         return [host, meant].first(where: hosts.contains) ?? hosts.first { $0.withoutUsualPort == meant }

@@ -38,7 +38,7 @@ struct ListAnswers: Sendable {
         var names = repositories.map(\.listedName)
         if let namespace = target["ns"] {
             try await hosts.refresh(from: content)
-            guard let host = try? RegistryHost(namespace), hosts.hosts.contains(host) else {
+            guard let host = Addressing(hosts: hosts.hosts).known(namespace) else {
                 return Response(AddressError.unknownHost(namespace))
             }
             names = repositories.filter { $0.host == host }.map(\.repository.description)
