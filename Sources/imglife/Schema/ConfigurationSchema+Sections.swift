@@ -12,7 +12,7 @@ extension ConfigurationSchema {
                   "default": "var/cache"
                 },
                 "max_size": {
-                  "description": "Above it the least recently used blobs are removed: 50GiB. No limit by default.",
+                  "description": "Beyond 90 % of it the least recently used images are removed until 80 % are left: 50GiB. No limit by default.",
                   "$ref": "#/$defs/size"
                 },
                 "min_free": {
