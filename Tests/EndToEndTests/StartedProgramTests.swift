@@ -1,4 +1,5 @@
 import Glibc
+import NIOCore
 import OCI
 import TestSupport
 import Testing
@@ -77,6 +78,31 @@ struct StartedProgramTests {
             }
             #expect(result.status == 143, "\(result.errors)")
             try await Self.expectNone(workspace)
+        }
+    }
+
+    @Test("What is inherited reaches hooks and credential programs byte for byte, whatever else is in the environment")
+    func inherited() async throws {
+        try await Mirror.with(.image()) { mirror async throws in
+            mirror.upstream.authentication = .basic(username: "u", password: "p")
+            var workspace = mirror.workspace
+            let note = { (name: String) in "printf %s \"$PLACE\" >\(workspace.path)/\(name)" }
+            try await workspace.useCredentialProgram(
+                "#!/bin/sh\n\(note("program"))\necho '{\"Username\": \"u\", \"Secret\": \"p\"}'\n"
+            )
+            let entry = Entry(mirror.upstream.place("up/app"), to: mirror.target.place("down/app"), "tag: '1'")
+            try workspace.configure(
+                "sync:\n  hooks: {post_sync: [{cmd: '\(note("hook"))'}]}\n  entries:\n" + entry.text
+            )
+            let result = try await workspace.shell(
+                #"PLACE=$(printf 'M\374ller'); export PLACE; exec env 3SCALE_ENV=prod "$imglife" sync --progress none"#
+            )
+            #expect(result.status == 0, "\(result.errors)")
+            for name in ["program", "hook"] {
+                #expect(
+                    try Files.read("\(workspace.path)/\(name)") == ByteBuffer(bytes: [0x4D, 0xFC] + Array("ller".utf8))
+                )
+            }
         }
     }
 }

@@ -114,7 +114,7 @@ struct CredentialTests {
             }
             let environment = [
                 "PATH": "\(directory):/usr/bin:/bin", "OUT": "\(directory)/out", "IMGLIFE_OTHER_TOKEN": "c4nary",
-                "CI_JOB_TOKEN": "c4nary",
+                "CI_JOB_TOKEN": "c4nary", "": "no name", "A=B": "no name", "3SCALE_ENV": "no name of POSIX",
             ]
             let config = config ?? #"{"credHelpers": {"registry.example.com": "\#(name)"}}"#
             return try await found(environment, config: config)

@@ -37,7 +37,7 @@ struct CredentialProgram: Sendable {
                 ? error("is configured, but not found in PATH")
                 : failure.code == .outputLimitExceeded
                     ? error("answers with more than \(Self.outputLimit) bytes")
-                    : error("cannot be run" + (failure.underlyingError.map { ": \($0)" } ?? ""))
+                    : error("cannot be run: \(failure.underlyingError.map { "\($0)" } ?? "\(failure)".displaySafe)")
         } catch let lack as RoomForPrograms.Lacking {
             throw error("cannot be run: \(lack)")
         }
@@ -96,13 +96,12 @@ struct CredentialProgram: Sendable {
         try RoomForPrograms.check()
         // A program that ends without reading must not end this process; NIO does the same before its first socket.
         signal(SIGPIPE, SIG_IGN)
-        let variables = environment.filter { !CredentialStore.reads($0.key) }
+        // Looked for here, as in bytes the last directory of `PATH` has the zero at its end.
+        let path = environment["PATH"].map { ["PATH": $0] as [Environment.Key: String] } ?? [:]
         let result = try await run(
-            .name(program),
+            .path(await Executable.name(program).resolveExecutablePath(in: .custom(path))),
             arguments: ["get"],
-            environment: .custom(
-                Dictionary(uniqueKeysWithValues: variables.map { (Environment.Key(rawValue: $0.key) ?? "", $0.value) })
-            ),
+            environment: .custom(ProgramVariables.bytes(of: environment.filter { !CredentialStore.reads($0.key) })),
             platformOptions: Self.options,
             input: ServerInput(bytes: Array(server.utf8)),
             output: .string(limit: Self.outputLimit),

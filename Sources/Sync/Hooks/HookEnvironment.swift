@@ -35,10 +35,7 @@ struct HookEnvironment {
         "IMGLIFE_UP_TO_DATE", "IMGLIFE_ERRORS", "IMGLIFE_DURATION_SECONDS", "IMGLIFE_REPORT",
     ]
 
-    /// A name that is empty or holds a `=` would keep the shell from being started.
-    private static func mayInherit(_ name: String) -> Bool {
-        !name.isEmpty && !name.contains("=") && !CredentialStore.reads(name) && !names.contains(name)
-    }
+    private static func mayInherit(_ name: String) -> Bool { !CredentialStore.reads(name) && !names.contains(name) }
 
     private static func fittingTags(of context: HookContext) -> [String] {
         var bytes = 0

@@ -39,7 +39,7 @@ struct HookProcess {
         let result = try await Subprocess.run(
             .path(Self.literal("/bin/sh")),
             arguments: ["-c", command],
-            environment: .custom(environment.map { Self.variable($0.key, $0.value) }),
+            environment: .custom(ProgramVariables.bytes(of: environment)),
             platformOptions: options,
             input: .none,
             output: .sequence,
@@ -54,16 +54,6 @@ struct HookProcess {
         case .exited(let code): return .exited(code: code)
         case .signaled(let signal): return .signalled(signal)
         }
-    }
-
-    /// A variable for a program; what was inherited and is no UTF-8 as it was.
-    private static func variable(_ name: String, _ value: String) -> [UInt8] {
-        var bytes = Array(value.utf8)
-        if value.unicodeScalars.contains("\u{FFFD}"), let inherited = getenv(name), String(cString: inherited) == value
-        {
-            bytes = Array(UnsafeRawBufferPointer(start: inherited, count: strlen(inherited)))
-        }
-        return Array("\(name)=".utf8) + bytes + [0]
     }
 
     /// A path whose type belongs to a module that only swift-subprocess imports.
