@@ -88,4 +88,15 @@ struct PageImageTests {
         #expect(html.contains("Parts of it are not in the cache."))
         #expect(html.contains(#"<span class="incomplete">not here</span>"#))
     }
+
+    @Test("It says where the image came from, and nothing of who has only a name for it")
+    func origins() async throws {
+        let unknown = try await get("\(Self.place)&tag=1")
+        #expect(!unknown.contains("<dt>Came from</dt>"))
+        let told = try await get("\(Self.place)&tag=1") { cache, _ in
+            let top = try Manifest(bytes: Self.image.topBytes, contentType: Self.image.top.mediaType)
+            try await cache.store(top, from: RepositoryReference("quay.io/team/app"))
+        }
+        #expect(told.contains("<dt>Came from</dt><dd>quay.io/team/app</dd>"))
+    }
 }

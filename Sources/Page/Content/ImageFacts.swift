@@ -48,7 +48,7 @@ struct ImageFacts: Sendable {
     {
         guard let manifest = try cache.legible(digest) else { return nil }
         var facts = try ImageFacts(manifest, cache)
-        facts.origins = try await cache.verification.missing([digest]).first?.origins ?? []
+        facts.origins = try await cache.inventory.record(of: digest)?.sources ?? []
         facts.referrers = try await cache.referrers.here(of: digest, in: repository).compactMap { referrer in
             try cache.legible(referrer.digest).map(ReferrerEntry.init)
         }
