@@ -162,4 +162,28 @@ struct ExportMissingTests {
             }
         }
     }
+
+    @Test("A repository's tags are listed once, however many of its images are fetched with what refers to them")
+    func listedOnce() async throws {
+        let tags = (1...5).map { "\($0)" }
+        try await ScriptedRegistry.with { upstream async throws in
+            for tag in tags {
+                let image = SampleImage.image(labels: ["tag": tag])
+                upstream.load(image, repository: "up/app", tag: try TagName(tag))
+                let signature = SampleImage.artifact(of: image.top)
+                upstream.load(signature, repository: "up/app", tag: try TagName("sha256-\(image.digest.hex).sig"))
+            }
+            try await Workspace.with { workspace async throws in
+                let entries = tags.map { tag in
+                    Entry(upstream.place("up/app"), to: upstream.place("down/app"), "tag: '\(tag)'", "referrers: true")
+                }
+                try workspace.configure("sync:\n  entries:\n" + entries.map(\.text).joined())
+                let result = try await workspace.run("export", "-o", "a.tar", "--progress", "none")
+                #expect(result.status == 0, "\(result.errors)")
+                let names = try CacheFiles(path: workspace.cache).images().keys
+                #expect(names.count { $0.hasSuffix(".sig") } == tags.count, "\(names)")
+                #expect(upstream.count(pathContains: "/tags/list") == 1)
+            }
+        }
+    }
 }

@@ -17,6 +17,7 @@ package struct Exporter: Sendable {
     /// `nil` for an export that asks nobody.
     private let places: ImagePlaces?
     let logger: Logger
+    private let referrerTags = ReferrerTags.Listings()
     package let progress = SyncProgress()
 
     package init(configuration: Configuration, cache: ContentCache, client: RegistryClient?, logger: Logger) {
@@ -191,6 +192,7 @@ package struct Exporter: Sendable {
             platforms: platforms,
             wantedPlatforms: entries.contains { $0.platforms.isEmpty } ? [] : wanted,
             wantsReferrers: entries.contains(where: \.includesReferrers),
+            referrerTags: referrerTags,
             copies: entries.filter { !$0.normalizesOS }.map { Names.Place(location: $0.target, tag: choice.tag) },
             progress: progress
         )

@@ -10,7 +10,7 @@ extension ImageAssembly {
     func fetchReferrers(of top: Descriptor, _ tag: TagName, from source: any ImageSource) async throws {
         var level = try await ArchiveClosure(of: top, in: cache).manifests.map(\.digest)
         var seen = Set(level)
-        let tags = try await source.referrerTags(beside: .tag(tag))
+        let tags = try await referrerTags.tags(of: source, beside: .tag(tag))
         let search = ReferrerSearch(source: source, cache: cache, tags: tags)
         for _ in 0..<ReferrerSearch.maximumDepth where !level.isEmpty {
             let found = try await search.referrers(of: level)

@@ -30,6 +30,8 @@ struct ImageAssembly: Sendable {
     let wantedPlatforms: [PlatformPattern]
     /// Whether what refers to an image is fetched with it.
     let wantsReferrers: Bool
+    /// The tags of sources, among which what refers to content is kept.
+    let referrerTags: ReferrerTags.Listings
     /// The targets' tags that are copies of the source's.
     let copies: [Names.Place]
     let progress: SyncProgress

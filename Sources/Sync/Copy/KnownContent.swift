@@ -59,7 +59,7 @@ final class KnownContent: Sendable {
     /// The lists of what refers to content.
     let referrerIndexes = ReferrerIndexes()
     /// The tags of sources, among which what refers to content is kept, where no plan has listed them.
-    let referrerTags = SingleFlight<RepositoryReference, ReferrerTags.Listing>()
+    let referrerTags = ReferrerTags.Listings()
     private let senders = KeyedLock<Place>()
     private let state = Mutex(State())
 

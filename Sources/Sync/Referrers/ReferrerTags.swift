@@ -25,6 +25,9 @@ enum ReferrerTags: Sendable {
         }
     }
 
+    /// Each source's listing, which serves all of its images in a run.
+    typealias Listings = SingleFlight<RepositoryReference, Listing>
+
     func mayHave(_ tag: TagName) -> Bool { !lacks(tag) }
 
     /// Whether the source has told its tags, and not this one.
@@ -52,8 +55,15 @@ extension CopyJob {
     /// which serves all tags of the repository in this run.
     func referrerTags(_ source: any ImageSource, _ known: KnownContent) async throws -> ReferrerTags {
         if let referrerTags { return referrerTags }
+        return try await known.referrerTags.tags(of: source, beside: reference)
+    }
+}
+
+extension ReferrerTags.Listings {
+    /// The tags under which referrers are kept, of a source that has an image.
+    func tags(of source: any ImageSource, beside reference: Reference) async throws -> ReferrerTags {
         let list = { () async throws -> ReferrerTags.Listing in try await source.tagListing() }
-        return try await known.referrerTags.value(for: self.source, isGood: { _ in true }, fetch: list)
+        return try await value(for: source.location, isGood: { _ in true }, fetch: list)
             .referrerTags(beside: reference)
     }
 }

@@ -72,11 +72,6 @@ extension ImageSource {
         }
     }
 
-    /// The tags under which referrers are kept, of a source that has an image.
-    func referrerTags(beside reference: Reference) async throws -> ReferrerTags {
-        try await tagListing().referrerTags(beside: reference)
-    }
-
     /// All tags; a refused list is no failure, as each can be asked for.
     func tagListing() async throws -> ReferrerTags.Listing {
         do {
