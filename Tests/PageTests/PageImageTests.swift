@@ -89,6 +89,10 @@ struct PageImageTests {
         #expect(html.contains(#"<span class="incomplete">not here</span>"#))
     }
 
+    private static func manifest(_ image: SampleImage) throws -> Manifest {
+        try Manifest(bytes: image.topBytes, contentType: .ociManifest)
+    }
+
     @Test("It says where the image came from, and nothing of who has only a name for it")
     func origins() async throws {
         let unknown = try await get("\(Self.place)&tag=1")
@@ -98,5 +102,31 @@ struct PageImageTests {
             try await cache.store(top, from: RepositoryReference("quay.io/team/app"))
         }
         #expect(told.contains("<dt>Came from</dt><dd>quay.io/team/app</dd>"))
+    }
+
+    @Test("Of thousands of layers the first stand there, and how many more there are")
+    func manyLayers() async throws {
+        let image = SampleImage.content(
+            config: (.ociConfig, "{}"),
+            layers: Array(repeating: (.ociLayer, "x"), count: 2000)
+        )
+        let html = try await get("\(Self.place)&tag=many") { cache, _ in
+            try await cache.store(Self.manifest(image), from: nil)
+            try await cache.names.record("many", of: RepositoryReference("docker.io/library/app"), as: image.top)
+        }
+        #expect(html.matches(of: /<span class="incomplete">not here</).count == 128)
+        #expect(html.contains("2\u{202F}000 layers") && html.contains("and 1\u{202F}872 more"))
+    }
+
+    @Test("Of many referrers the first stand there, and how many more there are")
+    func manyReferrers() async throws {
+        let signatures = (0..<130).map { SampleImage.artifact(of: Self.image.top, content: "\($0)") }
+        let html = try await get("\(Self.place)&tag=1") { cache, _ in
+            for signature in signatures { try await cache.store(Self.manifest(signature), from: nil) }
+            let repository = try RepositoryReference("docker.io/library/app")
+            try await cache.referrers.set(of: Self.image.digest, in: repository, to: signatures.map(\.top))
+        }
+        #expect(html.matches(of: /application\/vnd\.example\.signature/).count == 100)
+        #expect(html.contains(#"<p class="quiet">and 30 more</p>"#))
     }
 }

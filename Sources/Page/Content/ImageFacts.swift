@@ -9,6 +9,8 @@ struct ImageFacts: Sendable {
         var platform: Platform?
         var created: String?
         var layers: [Part] = []
+        /// How many layers are not listed.
+        var furtherLayers = 0
         var labels: [(name: String, value: String)] = []
         /// Of manifest, config and layers, in full.
         var bytes: Int64
@@ -23,6 +25,9 @@ struct ImageFacts: Sendable {
 
     /// An index can name any number; people look at about ten.
     fileprivate static let mostVariants = 64
+    /// Most programs refuse images of more than 127; a manifest has room for tens of thousands.
+    fileprivate static let mostLayers = 128
+    private static let mostReferrers = 100
     private static let mostLabels = 200
 
     let descriptor: Descriptor
@@ -37,6 +42,8 @@ struct ImageFacts: Sendable {
     var origins: [RepositoryReference] = []
     /// What refers to it.
     var referrers: [ReferrerEntry] = []
+    /// How much else does, which is not listed.
+    var furtherReferrers = 0
     var isWhole: Bool
 
     /// Reads the documents of an image.
@@ -49,9 +56,11 @@ struct ImageFacts: Sendable {
         guard let manifest = try cache.legible(digest) else { return nil }
         var facts = try ImageFacts(manifest, cache)
         facts.origins = try await cache.inventory.record(of: digest)?.sources ?? []
-        facts.referrers = try await cache.referrers.here(of: digest, in: repository).compactMap { referrer in
+        let referrers = try await cache.referrers.here(of: digest, in: repository)
+        facts.referrers = try referrers.prefix(mostReferrers).compactMap { referrer in
             try cache.legible(referrer.digest).map(ReferrerEntry.init)
         }
+        facts.furtherReferrers = max(0, referrers.count - mostReferrers)
         return facts
     }
 
@@ -88,7 +97,10 @@ extension ImageFacts.Variant {
         guard let manifest = try cache.legible(descriptor.digest) else { return }
         isWhole = try cache.isWhole(manifest)
         guard case .image(let image) = manifest.content else { return }
-        layers = try image.layers.map { ImageFacts.Part(descriptor: $0, isHere: try cache.contains($0)) }
+        layers = try image.layers.prefix(ImageFacts.mostLayers).map { layer in
+            ImageFacts.Part(descriptor: layer, isHere: try cache.contains(layer))
+        }
+        furtherLayers = image.layers.count - layers.count
         bytes = image.layers.reduce(bytes + image.config.size) { $0 + $1.size }
         guard let config = try cache.document(image.config) else { return }
         created = config["created"]?.string

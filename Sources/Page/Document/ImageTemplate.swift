@@ -29,6 +29,7 @@ enum ImageTemplate {
         <ul class="parts">{{#referrers}}<li><span>{{kind}}</span> <span class="nowrap">{{referrerBytes}}</span> \
         <a href="{{referrerLink}}"><code class="digest">{{referrerDigest}}</code></a></li>
         {{/referrers}}</ul>
+        {{#furtherReferrers}}<p class="quiet">{{.}}</p>{{/furtherReferrers}}
         </section>
         \(annotations)
         \(history)
@@ -45,6 +46,7 @@ enum ImageTemplate {
         <span class="nowrap">{{layerBytes}}</span> <span class="quiet">{{layerType}}</span>\
         {{#isMissing}} <span class="incomplete">not here</span>{{/isMissing}}</li>
         {{/layers}}</ol>
+        {{#furtherLayers}}<p class="quiet">{{.}}</p>{{/furtherLayers}}
         {{#hasLabels}}
         <h3>Labels</h3>
         <dl class="facts">{{#labels}}<div><dt>{{label}}</dt><dd>{{value}}</dd></div>

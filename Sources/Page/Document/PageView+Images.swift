@@ -79,6 +79,7 @@ extension PageView {
         let notes: [Pair]
         let hasNotes: Bool
         let referrers: [Referrer]
+        let furtherReferrers: String?
         let noReferrers: Bool
         let periods: [Period]
         let hasPeriods: Bool
@@ -92,6 +93,7 @@ extension PageView {
         let variantIncomplete: Bool
         let layerCount: String
         let layers: [Layer]
+        let furtherLayers: String?
         let labels: [Pair]
         let hasLabels: Bool
     }

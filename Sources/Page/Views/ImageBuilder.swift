@@ -4,7 +4,6 @@ import OCI
 /// One image: all that its documents say, where it came from, and the lines that pull it.
 struct ImageBuilder {
     private static let mostPeriods = 10
-    private static let mostReferrers = 100
 
     let facts: ImageFacts
     let repository: PageSnapshot.Repository
@@ -28,16 +27,21 @@ struct ImageBuilder {
             pulls: pulls,
             hasPlatforms: facts.isIndex,
             variants: facts.variants.map(variant),
-            furtherVariants: facts.further > 0 ? "and \(facts.further) more" : nil,
+            furtherVariants: Self.rest(facts.further),
             notes: facts.annotations.map {
                 PageView.Pair(label: $0.name.displaySafe(limit: 200), value: $0.value.displaySafe(limit: 500))
             },
             hasNotes: !facts.annotations.isEmpty,
-            referrers: facts.referrers.prefix(Self.mostReferrers).map(referrer),
-            noReferrers: facts.referrers.isEmpty,
+            referrers: facts.referrers.map(referrer),
+            furtherReferrers: Self.rest(facts.furtherReferrers),
+            noReferrers: facts.referrers.isEmpty && facts.furtherReferrers == 0,
             periods: history.prefix(Self.mostPeriods).map(period),
             hasPeriods: tag != nil && !history.isEmpty
         )
+    }
+
+    private static func rest(_ count: Int) -> String? {
+        count > 0 ? "and \(CachePage.grouped(Int64(count))) more" : nil
     }
 
     private var repositoryLink: String {
@@ -80,7 +84,7 @@ struct ImageBuilder {
             variantLink: facts.isIndex ? PageQuery.link(to: digest, of: repository.name) : nil,
             variantBytes: "\(ByteCount(variant.bytes))",
             variantIncomplete: !variant.isWhole,
-            layerCount: CachePage.counted(variant.layers.count, "layer", "layers"),
+            layerCount: CachePage.counted(variant.layers.count + variant.furtherLayers, "layer", "layers"),
             layers: variant.layers.map { layer in
                 PageView.Layer(
                     layerDigest: layer.descriptor.digest.description,
@@ -89,6 +93,7 @@ struct ImageBuilder {
                     isMissing: !layer.isHere
                 )
             },
+            furtherLayers: Self.rest(variant.furtherLayers),
             labels: variant.labels.map { label in
                 PageView.Pair(label: label.name.displaySafe(limit: 200), value: label.value.displaySafe(limit: 500))
             },
