@@ -126,6 +126,21 @@ struct ImageConversionTests {
         #expect(converted.entries.count == 1 && converted.entries[0].hasPrefix("quay.io/a/b:v1 "))
     }
 
+    @Test("Directives belong to the document that follows, at a file's beginning and behind the end of another")
+    func directives() throws {
+        let pod = { (image: String) in "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: '\(image)'}]}\n" }
+        let text =
+            "# ours\n%YAML 1.2\n---\n" + pod("quay.io/a/b:1")
+            + "...\n\n# next\n%YAML 1.2\n%TAG ! tag:x,2000:\n--- # it\n"
+            + pod("quay.io/a/c:1") + "---\n" + pod("quay.io/a/d:1") + "image: quay.io/a/e:1\nimage: quay.io/a/e:1\n"
+        let converted = try Converted(text)
+        #expect(converted.entries.map { $0.prefix { $0 != " " } } == "bcde".map { "quay.io/a/\($0):1" })
+        #expect(converted.flat.contains("merges nothing (line 21, column 1)"), "\(converted.flat)")
+        #expect(throws: ConversionError.self) {
+            try Converted("%YAML 1.2\n---\n" + pod("quay.io/a/b:1") + "%TAG ! tag:x,2000:\n---\n")
+        }
+    }
+
     @Test("Kubernetes manifests, also as 'helm template' prints them")
     func kubernetes() throws {
         let converted = try Converted(

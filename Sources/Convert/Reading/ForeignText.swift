@@ -57,9 +57,10 @@ struct ForeignText {
         var first = 1
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             if isMarker(line) {
-                parts.append((lines.joined(separator: "\n"), first))
-                lines = []
-                first = index + 1
+                let directives = directives(endOf: lines)
+                parts.append((lines.dropLast(directives.count).joined(separator: "\n"), first))
+                lines = Array(directives)
+                first = index + 1 - directives.count
             }
             lines.append(line)
         }
@@ -67,8 +68,25 @@ struct ForeignText {
         return parts.filter { part in part.text.utf8.contains { !" \t\r\n".utf8.contains($0) } }
     }
 
-    private static func isMarker(_ line: Substring) -> Bool {
-        line.hasPrefix("---") && line.utf8.dropFirst(3).first.map { " \t\r".utf8.contains($0) } ?? true
+    /// The directives at the end of some lines, with the comments among them, which are the next document's.
+    ///
+    /// They begin a file, or follow a line `...`; elsewhere a `%` begins text (YAML 1.2.2, 9.2).
+    private static func directives(endOf lines: [Substring]) -> ArraySlice<Substring> {
+        let start = lines.lastIndex { !isDirective($0) && !isBlank($0) }.map { $0 + 1 } ?? 0
+        let directives = lines[start...]
+        let mayBegin = start == 0 || isMarker(lines[start - 1], "...")
+        return mayBegin && directives.contains(where: isDirective) ? directives : []
+    }
+
+    private static func isDirective(_ line: Substring) -> Bool { line.hasPrefix("%") }
+
+    /// Whether a line holds nothing but a comment at most.
+    private static func isBlank(_ line: Substring) -> Bool {
+        line.utf8.first { !" \t\r".utf8.contains($0) }.map { $0 == UInt8(ascii: "#") } ?? true
+    }
+
+    private static func isMarker(_ line: Substring, _ marker: String = "---") -> Bool {
+        line.hasPrefix(marker) && line.utf8.dropFirst(3).first.map { " \t\r".utf8.contains($0) } ?? true
     }
 }
 
