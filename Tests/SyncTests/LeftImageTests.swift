@@ -114,17 +114,43 @@ struct LeftImageTests: ReferrerMirroring {
         }
     }
 
-    @Test("An offline run takes nothing back that the target was given since the cache's tag stands for its image")
-    func notTakenBack() async throws {
+    @Test(
+        "An offline run takes nothing back that the target was given since the cache's tag stands for its image",
+        arguments: [false, true],
+        ["", ", platforms: [linux/amd64]"]
+    )
+    func notTakenBack(byOthers: Bool, platforms: String) async throws {
         try await between { source, target, mirror async throws in
-            #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.synced])
-            source.load(moved, repository: repository, tag: "v1")
-            target.load(moved, repository: mirrored, tag: "other")
-            #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.synced])
+            let entry = entry(source, target, platforms)
+            #expect(try await mirror.run(entry).rows.map(\.status) == [.synced])
+            let former = try #require(target.store.digest(of: "v1", in: mirrored))
+            happen(byOthers ? .movedAndPushedByOthers : .moved, source, target, isPart: !platforms.isEmpty)
+            #expect(try await mirror.run(entry).rows.map(\.status) == [byOthers ? .upToDate : .synced])
+            let there = target.store.digest(of: "v1", in: mirrored)
             var offline = mirror
             offline.isOffline = true
-            #expect(try await offline.run(entry(source, target)).rows.map(\.status) == [.upToDate])
-            #expect(target.store.digest(of: "v1", in: mirrored) == moved.digest)
+            #expect(try await offline.run(entry).rows.map(\.status) == [.upToDate])
+            #expect(there != former && target.store.digest(of: "v1", in: mirrored) == there)
+            // What an export asks: it fetches the image then.
+            let place = Names.Place(location: RepositoryReference(host: target.host, repository: mirrored), tag: "v1")
+            #expect(try await mirror.withCache { try await $0.copies.isFormer(former, of: [place]) })
+        }
+    }
+
+    @Test("What a target has of the image that the cache's tag stands for makes that no former one, whoever gave it")
+    func foundPart() async throws {
+        try await between { source, target, mirror async throws in
+            let whole = "source: '\(source.host)/app', target: '\(target.host)/whole', tag: v1"
+            #expect(try await mirror.run(whole).rows.map(\.status) == [.synced])
+            target.load(image, repository: mirrored, tag: "other")
+            target.store.tag("v1", image.manifests[0].descriptor.digest, in: mirrored)
+            let part = entry(source, target, ", platforms: [linux/amd64]")
+            #expect(try await mirror.run(part).rows.map(\.status) == [.upToDate])
+            let place = Names.Place(location: RepositoryReference(host: target.host, repository: mirrored), tag: "v1")
+            try await mirror.withCache { cache async throws in
+                #expect(try await cache.copies.last(to: place) == image.manifests[0].descriptor.digest)
+                #expect(try await !cache.copies.isFormer(image.digest, of: [place]))
+            }
         }
     }
 

@@ -15,6 +15,14 @@ struct TargetNotes {
         try await cache.copies.note(of: digest, to: job.place, from: tag, of: job.source)
     }
 
+    /// Notes what the tag was found to be, whoever gave it that.
+    ///
+    /// - Parameter isHeld: whether what the source's tag stands for in the cache holds that.
+    func noteFound(_ digest: Digest, isHeld: () async throws -> Bool) async throws {
+        guard try await cache.copies.last(to: job.place) != digest else { return }
+        try await note(digest, isLater: isHeld())
+    }
+
     /// Notes that it is not known what the target has as the tag, though it may be there.
     func doubt() async throws {
         guard !cache.isReadOnly else { return }

@@ -13,7 +13,7 @@ struct DigestComparison {
     private var cache: ContentCache? { configs.cache }
 
     /// What a copy would push, with its bytes where they are at hand.
-    private struct Expected {
+    fileprivate struct Expected {
         let digest: Digest
         var document: Manifest?
 
@@ -25,12 +25,31 @@ struct DigestComparison {
         }
     }
 
-    /// - Returns: whether they are equal, what the target's tag is to be, in the target's algorithm if it is, and what it is.
+    /// What a comparison came to.
+    struct Outcome {
+        let isEqual: Bool
+        /// What the target's tag is to be, in the target's algorithm if it is.
+        let expected: Digest
+        /// What it is; `nil` where the target does not tell.
+        let present: Digest?
+        /// What a copy would push; `nil` where the target was given something later.
+        let pushed: Digest?
+
+        /// What is expected, and what of it the target has.
+        fileprivate init(_ expected: Expected, equal: Digest?, present: Digest?) {
+            isEqual = equal != nil
+            self.expected = equal ?? expected.digest
+            self.present = present
+            pushed = expected.digest
+        }
+
+        fileprivate init(later present: Digest) {
+            (isEqual, expected, self.present, pushed) = (true, present, present, nil)
+        }
+    }
+
     /// - Throws: ``CopyError`` when the source lacks the tag; `DocumentError`; what source and target throw.
-    func compare(
-        _ tag: EntryPlan.Tag,
-        at target: any ImageTarget
-    ) async throws -> (isEqual: Bool, expected: Digest, present: Digest?) {
+    func compare(_ tag: EntryPlan.Tag, at target: any ImageTarget) async throws -> Outcome {
         // The target is known to have the tag.
         async let asked = target.asking { target async throws -> Digest? in
             if case .compare(let present?) = tag.decision { return present }
@@ -40,16 +59,17 @@ struct DigestComparison {
         var expected = try await expected(of: tag, listed: tag.listed.digest)
         // A target that refuses to tell is written to: nothing says that it is equal.
         guard case .known(let present?) = try await asked else {
-            return (false, expected.digest, nil)
+            return Outcome(expected, equal: nil, present: nil)
         }
-        if let equal = try await equal(present, expected) { return (true, equal, present) }
-        if try await isLater(present, than: tag) { return (true, present, present) }
-        if let equal = try await shown(expected, under: tag, at: target) { return (true, equal, equal) }
-        guard tag.listed.digest != nil else { return (false, expected.digest, present) }
+        if let equal = try await equal(present, expected) { return Outcome(expected, equal: equal, present: present) }
+        if try await isLater(present, than: tag) { return Outcome(later: present) }
+        if let equal = try await shown(expected, under: tag, at: target) {
+            return Outcome(expected, equal: equal, present: equal)
+        }
+        guard tag.listed.digest != nil else { return Outcome(expected, equal: nil, present: present) }
         // A listing may name another digest than the registry gives, for ever; the copy would push the registry's.
         expected = try await self.expected(of: tag, listed: nil)
-        let equal = try await equal(present, expected)
-        return (equal != nil, equal ?? expected.digest, present)
+        return Outcome(expected, equal: try await equal(present, expected), present: present)
     }
 
     /// Whether the target was given something since the cache's tag stands for what it does, which did not pass through the cache.
@@ -75,11 +95,20 @@ struct DigestComparison {
         return try await equal(there.descriptor.digest, expected)
     }
 
-    /// Whether a copy of a document would push what has a digest.
+    /// Whether a copy of an image in the cache would push what has a digest; what of it is missing there tells nothing.
     ///
-    /// - Throws: as ``compare(_:at:)``.
-    func wouldPush(_ document: Manifest, as digest: Digest) async throws -> Bool {
-        try await equal(digest, reduced(document)) != nil
+    /// - Throws: `CacheError`.
+    static func wouldPush(
+        _ held: Descriptor,
+        for entry: Configuration.Entry,
+        as digest: Digest,
+        from cache: ContentCache
+    ) async throws -> Bool {
+        guard let document = try cache.manifest(held) else { return false }
+        let source = CachedSource(location: entry.source, cache: cache)
+        let configs = ConfigReader(source: source, cache: cache)
+        let comparison = DigestComparison(entry: entry, source: source, configs: configs)
+        return (try? await comparison.equal(digest, comparison.reduced(document))) != nil
     }
 
     /// The digest of what a copy would push.

@@ -55,12 +55,7 @@ struct NameRecovery {
     /// - Throws: `CacheError`.
     func forgetOthers(than digest: Digest, of tag: TagName) async throws {
         guard let left = try await cache.names.images(of: tag, in: entry.source).first, !left.wasWhole else { return }
-        let source = CachedSource(location: entry.source, cache: cache)
-        let configs = ConfigReader(source: source, cache: cache)
-        let held = DigestComparison(entry: entry, source: source, configs: configs)
-        let document = try cache.manifest(left.descriptor)
-        // What of it is missing here tells nothing.
-        if let document, (try? await held.wouldPush(document, as: digest)) == true { return }
+        if try await DigestComparison.wouldPush(left.descriptor, for: entry, as: digest, from: cache) { return }
         try await cache.names.forgetPulled(.tag(tag), of: entry.source)
     }
 

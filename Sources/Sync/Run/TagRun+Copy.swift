@@ -13,7 +13,10 @@ extension TagRun {
             try await copy.read(over: present, $0)
         }
         // A registry may name another digest than it gives, for ever.
-        if let present, present == image.graph.top.descriptor.digest { return try await upToDate(present) }
+        if let present, present == image.graph.top.descriptor.digest {
+            try await noteFound(present, in: cache)
+            return try await upToDate(present)
+        }
         let size = image.graph.manifestSize
         run.turns.hold(size)
         defer { run.turns.drop(size) }

@@ -72,13 +72,27 @@ struct TagRun: Sendable {
         let comparison = DigestComparison(entry: entry, source: source, configs: configs, reads: reads)
         let result = try await comparison.compare(work.tag, at: target)
         guard !result.isEqual else {
-            // Compared although digests do not count: it was in doubt.
-            if keeps, !entry.checksDigest, let cache = run.cache {
-                try await imageCopy(through: cache, repositoryIsEmpty: false).notes.settleDoubt()
+            if keeps, let cache = run.cache {
+                // Compared although digests do not count: it was in doubt.
+                if !entry.checksDigest { try await notes(cache).settleDoubt() }
+                if let pushed = result.pushed { try await noteFound(pushed, in: cache) }
             }
             return (told(.upToDate(result.expected)), nil)
         }
         return (told(.copy(repositoryIsEmpty: false, because: .differs)), result.present)
+    }
+
+    /// Notes what the target was found to have, whoever gave it that: the cache may stand for an earlier image.
+    func noteFound(_ digest: Digest, in cache: ContentCache) async throws {
+        guard !options.isOffline else { return }
+        try await notes(cache).noteFound(digest) {
+            guard let held = try await cache.names.resolve(.tag(work.tag.source), in: entry.source) else { return false }
+            return try await DigestComparison.wouldPush(held, for: entry, as: digest, from: cache)
+        }
+    }
+
+    private func notes(_ cache: ContentCache) -> TargetNotes {
+        TargetNotes(job: job(repositoryIsEmpty: false), cache: cache)
     }
 
     /// What is to be done with a tag, and why, for those who want to know.
