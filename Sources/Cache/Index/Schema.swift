@@ -71,6 +71,9 @@ enum Schema {
         migrator.registerMigration("20 indexes made here") { db in
             try db.execute(sql: CopyRows.made)
         }
+        migrator.registerMigration("21 choices of platforms") { db in
+            try db.execute(sql: CopyRows.choices)
+        }
         return migrator
     }
 

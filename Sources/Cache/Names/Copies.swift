@@ -51,10 +51,59 @@ package struct Copies: Sendable {
         try await store.index.read { try $0.copies.isMade(digest, at: place) }
     }
 
-    /// Notes whether what a target's tag is given is an index made here; costs no transaction when nothing changes.
-    package func note(isMade: Bool, _ digest: Digest, at place: Names.Place) async throws {
-        guard try await self.isMade(digest, at: place) != isMade else { return }
-        try await store.index.write { try $0.copies.set(made: isMade ? digest : nil, at: place) }
+    /// What of a source's image is copied for some platforms: the same each time.
+    package struct Choice: Sendable {
+        fileprivate let document: Digest
+        fileprivate let platforms: String
+        fileprivate let digest: Digest
+
+        package init(of document: Digest, for platforms: [PlatformPattern], as digest: Digest) {
+            self.document = document
+            self.platforms = Self.text(platforms)
+            self.digest = digest
+        }
+
+        fileprivate static func text(_ platforms: [PlatformPattern]) -> String {
+            platforms.map(\.description).joined(separator: ",")
+        }
+    }
+
+    /// What of a source's image was copied for some platforms, where that is noted of a target's tag: the image need not be
+    /// here any more.
+    package func chosen(
+        of document: Digest,
+        for platforms: [PlatformPattern],
+        at place: Names.Place
+    ) async throws -> Digest? {
+        try await store.index.read { db in
+            try db.copies.chosen(of: document, for: Choice.text(platforms), at: place)
+        }
+    }
+
+    /// Notes what of a source's image a target's tag has, of which it is noted what that is; costs no transaction when nothing
+    /// changes.
+    package func note(_ choice: Choice, at place: Names.Place) async throws {
+        guard try await store.index.read({ try !$0.copies.isNoted(choice, at: place) }) else { return }
+        try await store.index.write { try $0.copies.set(choice, at: place) }
+    }
+
+    /// Notes whether what a target's tag is given is an index made here, and what it was chosen of; costs no transaction when
+    /// nothing changes.
+    package func note(
+        isMade: Bool,
+        _ digest: Digest,
+        choosing choice: Choice?,
+        at place: Names.Place
+    ) async throws {
+        let isNoted = try await store.index.read { db in
+            guard try db.copies.isMade(digest, at: place) == isMade else { return false }
+            return try choice.map { try db.copies.isNoted($0, at: place) } ?? true
+        }
+        guard !isNoted else { return }
+        try await store.index.write { db in
+            try db.copies.set(made: isMade ? digest : nil, at: place)
+            if let choice { try db.copies.set(choice, at: place) }
+        }
     }
 
     /// Whether it is noted of any tag of a target's repository what it was given.
@@ -106,6 +155,14 @@ struct CopyRows {
     /// The last index that was made here for the tag; the tag may have been given something else since.
     static let made = "ALTER TABLE copies ADD COLUMN made BLOB"
 
+    /// What was chosen last for the tag, of which image of the source and for which platforms; the tag may have been given
+    /// something else since.
+    static let choices = """
+        ALTER TABLE copies ADD COLUMN document BLOB;
+        ALTER TABLE copies ADD COLUMN platforms TEXT;
+        ALTER TABLE copies ADD COLUMN chosen BLOB;
+        """
+
     let db: Database
 
     func digest(at place: Names.Place) throws -> Digest? {
@@ -141,6 +198,35 @@ struct CopyRows {
         try db.executeCached(
             sql: "UPDATE copies SET made = ? WHERE host = ? AND repository = ? AND tag = ?",
             arguments: [digest, place.location.host, place.location.repository, place.tag]
+        )
+    }
+
+    func chosen(of document: Digest, for platforms: String, at place: Names.Place) throws -> Digest? {
+        try Digest.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT chosen FROM copies
+                    WHERE host = ? AND repository = ? AND tag = ? AND document = ? AND platforms = ?
+                    """
+            ),
+            arguments: [place.location.host, place.location.repository, place.tag, document, platforms]
+        )
+    }
+
+    func isNoted(_ choice: Copies.Choice, at place: Names.Place) throws -> Bool {
+        try chosen(of: choice.document, for: choice.platforms, at: place) == choice.digest
+    }
+
+    func set(_ choice: Copies.Choice, at place: Names.Place) throws {
+        try db.executeCached(
+            sql: """
+                UPDATE copies SET document = ?, platforms = ?, chosen = ?
+                WHERE host = ? AND repository = ? AND tag = ?
+                """,
+            arguments: [
+                choice.document, choice.platforms, choice.digest, place.location.host, place.location.repository,
+                place.tag,
+            ]
         )
     }
 

@@ -73,7 +73,7 @@ struct ImageCopy: Sendable {
             try await push(graph, turn) {
                 // Before the tag: a run that is stopped after it finds the target up to date and records nothing.
                 if source.isCache { try await notes.note(graph.top.descriptor.digest) } else { try await record(image) }
-                try await noteWhetherMade(graph)
+                try await noteChoice(of: image)
                 if job.includesReferrers, referrers == nil {
                     referrers = try await ReferrerCopy(copy: self, graph: graph).run()
                 }

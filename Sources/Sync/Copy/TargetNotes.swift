@@ -17,10 +17,17 @@ struct TargetNotes {
 
     /// Notes what the tag was found to be, whoever gave it that.
     ///
-    /// - Parameter isHeld: whether what the source's tag stands for in the cache holds that.
-    func noteFound(_ digest: Digest, isHeld: () async throws -> Bool) async throws {
-        guard try await cache.copies.last(to: job.place) != digest else { return }
-        try await note(digest, isLater: isHeld())
+    /// - Parameters:
+    ///   - digest: what it is.
+    ///   - document: what the source has, where platforms are chosen of it.
+    ///   - isHeld: whether what the source's tag stands for in the cache holds that.
+    /// - Throws: `CacheError`; what `isHeld` throws.
+    func noteFound(_ digest: Digest, of document: Digest?, isHeld: () async throws -> Bool) async throws {
+        guard !cache.isReadOnly else { return }
+        if try await cache.copies.last(to: job.place) != digest { try await note(digest, isLater: isHeld()) }
+        guard let document else { return }
+        let choice = Copies.Choice(of: document, for: job.platforms, as: digest)
+        try await cache.copies.note(choice, at: job.place)
     }
 
     /// Notes that it is not known what the target has as the tag, though it may be there.

@@ -16,12 +16,20 @@ struct DigestComparison {
     fileprivate struct Expected {
         let digest: Digest
         var document: Manifest?
+        /// The source's image, where this is chosen of it for platforms.
+        var origin: Digest?
 
         init(_ digest: Digest) { self.digest = digest }
 
         init(_ document: Manifest) {
             digest = document.descriptor.digest
             self.document = document
+        }
+
+        func chosen(of origin: Digest) -> Expected {
+            var expected = self
+            expected.origin = origin
+            return expected
         }
     }
 
@@ -34,6 +42,8 @@ struct DigestComparison {
         let present: Digest?
         /// What a copy would push; `nil` where the target was given something later.
         let pushed: Digest?
+        /// Of what that is chosen, where platforms are.
+        let document: Digest?
 
         /// What is expected, and what of it the target has.
         fileprivate init(_ expected: Expected, equal: Digest?, present: Digest?) {
@@ -41,10 +51,11 @@ struct DigestComparison {
             self.expected = equal ?? expected.digest
             self.present = present
             pushed = expected.digest
+            document = expected.origin
         }
 
         fileprivate init(later present: Digest) {
-            (isEqual, expected, self.present, pushed) = (true, present, present, nil)
+            (isEqual, expected, self.present, pushed, document) = (true, present, present, nil, nil)
         }
     }
 
@@ -130,19 +141,34 @@ struct DigestComparison {
     /// Digests of different algorithms tell nothing about each other: the bytes do, which are fetched once.
     private func document(of expected: Expected) async throws -> Manifest? {
         if let document = try expected.document ?? cache?.manifest(expected.digest) { return document }
-        return try await read(.digest(expected.digest))
+        if let document = try await read(.digest(expected.digest)) { return document }
+        // What was made of it is made again.
+        guard let origin = expected.origin, let image = try await read(.digest(origin)) else { return nil }
+        return try await reduced(image).document
+    }
+
+    /// What a copy would push of the image with a digest, as far as the cache can tell.
+    ///
+    /// Nothing keeps an index there of which another image was chosen: what that was is noted.
+    private func expected(of tag: EntryPlan.Tag, from image: Digest) async throws -> Expected? {
+        guard let cache else { return nil }
+        if let cached = try cache.manifest(image) { return try await reduced(cached) }
+        let place = Names.Place(location: entry.target, tag: tag.target)
+        return try await cache.copies.chosen(of: image, for: entry.platforms, at: place).map {
+            Expected($0).chosen(of: image)
+        }
     }
 
     private func expected(of tag: EntryPlan.Tag, listed: Digest?) async throws -> Expected {
         if let listed {
             guard !entry.platforms.isEmpty else { return Expected(listed) }
-            if let cached = try cache?.manifest(listed) { return try await reduced(cached) }
+            if let expected = try await expected(of: tag, from: listed) { return expected }
         } else if entry.platforms.isEmpty || cache != nil {
             let told = try await source.resolve(.tag(tag.source), listedAs: nil, in: cache)
             guard let told else { throw source.absence(of: .tag(tag.source)) }
             if let read = told.manifest { return try await reduced(keep(read)) }
             guard !entry.platforms.isEmpty else { return Expected(told.descriptor.digest) }
-            if let cached = try cache?.manifest(told.descriptor) { return try await reduced(cached) }
+            if let expected = try await expected(of: tag, from: told.descriptor.digest) { return expected }
         }
         guard let document = try await read(.tag(tag.source)) else {
             throw source.absence(of: .tag(tag.source))
@@ -164,13 +190,15 @@ struct DigestComparison {
     /// What a copy would push of a document: reducing an index gives the same bytes every time.
     private func reduced(_ document: Manifest) async throws -> Expected {
         let choice = try await PlatformChoice(of: entry.platforms, from: document) { try await index($0) }
+        let expected: Expected
         switch choice.top {
         case .document(let whole):
             try await check(whole)
-            return Expected(whole)
-        case .child(let descriptor): return Expected(descriptor.digest)
-        case .made(let manifest): return Expected(manifest)
+            expected = Expected(whole)
+        case .child(let descriptor): expected = Expected(descriptor.digest)
+        case .made(let manifest): expected = Expected(manifest)
         }
+        return entry.platforms.isEmpty ? expected : expected.chosen(of: document.descriptor.digest)
     }
 
     /// An image that is for none of the platforms is an error, whatever the target has.

@@ -20,10 +20,16 @@ extension ImageCopy {
         try await cache.copies.note(of: digest, to: job.place(of: tag), from: tag, of: job.source)
     }
 
-    /// Notes whether the target is given an index made here; what comes from the cache may have been made before.
-    func noteWhetherMade(_ graph: ImageGraph) async throws {
-        guard !cache.isReadOnly, graph.isMade || !source.isCache else { return }
-        try await cache.copies.note(isMade: graph.isMade, graph.top.descriptor.digest, at: job.place)
+    /// Notes of what the target is given a part, and whether that is an index made here; what comes from the cache may have
+    /// been made before.
+    func noteChoice(of image: Image) async throws {
+        let (isMade, digest) = (image.graph.isMade, image.graph.top.descriptor.digest)
+        guard !cache.isReadOnly, isMade || !source.isCache else { return }
+        var choice: Copies.Choice?
+        if !source.isCache, !job.platforms.isEmpty {
+            choice = Copies.Choice(of: image.document.descriptor.digest, for: job.platforms, as: digest)
+        }
+        try await cache.copies.note(isMade: isMade, digest, choosing: choice, at: job.place)
     }
 
     /// What was mirrored of the tag before: what the target is known to have, as the cache remembers it, else as the target

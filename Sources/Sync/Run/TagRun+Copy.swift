@@ -14,7 +14,8 @@ extension TagRun {
         }
         // A registry may name another digest than it gives, for ever.
         if let present, present == image.graph.top.descriptor.digest {
-            try await noteFound(present, in: cache)
+            let document = entry.platforms.isEmpty ? nil : image.document.descriptor.digest
+            try await noteFound(present, of: document, in: cache)
             return try await upToDate(present)
         }
         let size = image.graph.manifestSize

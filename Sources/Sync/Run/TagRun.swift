@@ -75,7 +75,7 @@ struct TagRun: Sendable {
             if keeps, let cache = run.cache {
                 // Compared although digests do not count: it was in doubt.
                 if !entry.checksDigest { try await notes(cache).settleDoubt() }
-                if let pushed = result.pushed { try await noteFound(pushed, in: cache) }
+                if let pushed = result.pushed { try await noteFound(pushed, of: result.document, in: cache) }
             }
             return (told(.upToDate(result.expected)), nil)
         }
@@ -83,10 +83,17 @@ struct TagRun: Sendable {
     }
 
     /// Notes what the target was found to have, whoever gave it that: the cache may stand for an earlier image.
-    func noteFound(_ digest: Digest, in cache: ContentCache) async throws {
+    ///
+    /// - Parameters:
+    ///   - digest: what it has.
+    ///   - document: what the source has, where platforms are chosen of it.
+    ///   - cache: where it is noted.
+    /// - Throws: `CacheError`.
+    func noteFound(_ digest: Digest, of document: Digest?, in cache: ContentCache) async throws {
         guard !options.isOffline else { return }
-        try await notes(cache).noteFound(digest) {
-            guard let held = try await cache.names.resolve(.tag(work.tag.source), in: entry.source) else { return false }
+        try await notes(cache).noteFound(digest, of: document) {
+            let held = try await cache.names.resolve(.tag(work.tag.source), in: entry.source)
+            guard let held else { return false }
             return try await DigestComparison.wouldPush(held, for: entry, as: digest, from: cache)
         }
     }
