@@ -95,7 +95,7 @@ struct MirrorStandInTests {
             await #expect(throws: UpstreamError.self) {
                 try await others.readBlob(blob, from: 0, ahead: nil) { _ in }
             }
-            await #expect(throws: UpstreamError.self) { try await others.referrers(of: image.digest) }
+            await #expect(throws: UpstreamError.self) { try await others.referrers(of: image.digest, knowing: []) }
             #expect(fixture.host.requests.isEmpty)
         }
     }

@@ -49,9 +49,47 @@ struct SourceUpstreamTests: ReferrerMirroring {
     func refused(answer: Action) async throws {
         try await withUpstream(interface: true) { registry, upstream async throws in
             registry.script(RequestMatch("GET", "/referrers/", times: nil), answer)
-            await #expect(throws: UpstreamError.self) { _ = try await upstream.referrers(of: image.digest) }
+            await #expect(throws: UpstreamError.self) {
+                _ = try await upstream.referrers(of: image.digest, knowing: [])
+            }
             try list([.artifact(of: image.top)], of: image.digest, at: registry)
-            #expect(try await upstream.referrers(of: image.digest).count == 1)
+            #expect(try await upstream.referrers(of: image.digest, knowing: []).entries.count == 1)
+        }
+    }
+
+    @Test("What is listed under the tag is looked at where more was known; who refuses to tell may have more")
+    func whole() async throws {
+        let (own, other) = (SampleImage.artifact(of: image.top), SampleImage.artifact(of: image.top, content: "other"))
+        try await TemporaryDirectory.with { path in
+            let cache = CacheConfiguration(directory: path + "/cache", retry: RetryPolicy(), clock: TestClock())
+            try await ContentCache.with(cache) { cache in
+                try await withUpstream(interface: true, cache) { registry, upstream async throws in
+                    registry.load(own, repository: repository)
+                    try list([other], of: image.digest, at: registry)
+                    func expect(
+                        _ listed: SampleImage,
+                        _ others: [SampleImage],
+                        isWhole: Bool,
+                        _ known: SampleImage
+                    ) async throws {
+                        let told = try await upstream.referrers(of: image.digest, knowing: [known.digest])
+                        #expect(told.entries.map(\.descriptor.digest) == [listed.digest] && told.isWhole == isWhole)
+                        #expect(told.others.map(\.digest) == others.map(\.digest))
+                    }
+                    try await expect(own, [], isWhole: true, own)
+                    #expect(registry.count(pathContains: "/manifests/") == 0)
+                    try await expect(own, [other], isWhole: true, other)
+                    registry.script(RequestMatch("GET", "/manifests/", times: nil), .error(403, "DENIED"))
+                    try await expect(own, [], isWhole: false, other)
+                    registry.removeScript()
+                    registry.script(RequestMatch("GET", "/referrers/", times: nil), .error(403, "DENIED"))
+                    try await expect(other, [], isWhole: false, own)
+                    registry.removeScript()
+                    let tagged = registry.store.digest(of: try image.digest.referrersTag, in: repository)
+                    registry.store.remove(try #require(tagged), from: repository)
+                    try await expect(own, [], isWhole: true, other)
+                }
+            }
         }
     }
 
@@ -64,18 +102,21 @@ struct SourceUpstreamTests: ReferrerMirroring {
                     let other = SampleImage.image()
                     registry.load(other, repository: repository)
                     registry.load(.artifact(of: image.top), repository: repository)
-                    #expect(try await upstream.referrers(of: image.digest).count == 1)
+                    #expect(try await upstream.referrers(of: image.digest, knowing: []).entries.count == 1)
                     // Some know no such question where there is nothing.
                     registry.script(RequestMatch("GET", .containing("/referrers/\(other.digest)")), .status(404))
-                    #expect(try await upstream.referrers(of: other.digest).isEmpty)
+                    let none = try await upstream.referrers(of: other.digest, knowing: [])
+                    #expect(none.entries.isEmpty && !none.isWhole)
                     registry.options.referrersAPI = false
                     for digest in [image.digest, other.digest] {
-                        await #expect(throws: UpstreamError.self) { _ = try await upstream.referrers(of: digest) }
+                        await #expect(throws: UpstreamError.self) {
+                            _ = try await upstream.referrers(of: digest, knowing: [])
+                        }
                     }
                     // Then tags stand in for the interface for good.
                     try list([.artifact(of: image.top)], of: image.digest, at: registry)
-                    #expect(try await upstream.referrers(of: image.digest).count == 1)
-                    #expect(try await upstream.referrers(of: other.digest).isEmpty)
+                    #expect(try await upstream.referrers(of: image.digest, knowing: []).entries.count == 1)
+                    #expect(try await upstream.referrers(of: other.digest, knowing: []).entries.isEmpty)
                 }
             }
         }
@@ -88,12 +129,12 @@ struct SourceUpstreamTests: ReferrerMirroring {
             try await ContentCache.with(cache) { cache in
                 try await withUpstream(interface: true, cache) { registry, upstream async throws in
                     registry.load(.artifact(of: image.top), repository: repository)
-                    #expect(try await upstream.referrers(of: image.digest).count == 1)
+                    #expect(try await upstream.referrers(of: image.digest, knowing: []).entries.count == 1)
                     let other = SampleImage.image()
                     registry.store.remove(repository)
                     registry.load(other, repository: repository)
                     registry.options.referrersAPI = false
-                    #expect(try await upstream.referrers(of: other.digest).isEmpty)
+                    #expect(try await upstream.referrers(of: other.digest, knowing: []).entries.isEmpty)
                 }
             }
         }
@@ -102,7 +143,7 @@ struct SourceUpstreamTests: ReferrerMirroring {
     @Test("A registry without the interface and without a list has none")
     func none() async throws {
         try await withUpstream(interface: false) { _, upstream async throws in
-            #expect(try await upstream.referrers(of: image.digest).isEmpty)
+            #expect(try await upstream.referrers(of: image.digest, knowing: []).entries.isEmpty)
         }
     }
 
@@ -110,7 +151,7 @@ struct SourceUpstreamTests: ReferrerMirroring {
     func itself() async throws {
         try await withUpstream(interface: false) { registry, upstream async throws in
             registry.store.tag(try image.digest.referrersTag, image.digest, in: repository)
-            #expect(try await upstream.referrers(of: image.digest).isEmpty)
+            #expect(try await upstream.referrers(of: image.digest, knowing: []).entries.isEmpty)
         }
     }
 }

@@ -44,8 +44,12 @@ package protocol Upstream: ContentSource {
     ///
     /// OCI distribution-spec 1.1.1, end-12a and "Referrers Tag Schema".
     ///
+    /// - Parameters:
+    ///   - digest: the manifest.
+    ///   - known: what it was known to list; where it lists less by its interface, the index under the tag is looked at too.
     /// - Returns: an empty list also for a manifest that is not there; never one for a refusal, which is thrown.
-    func referrers(of digest: Digest) async throws -> [ReferrerEntry]
+    /// - Throws: ``UpstreamError``.
+    func referrers(of digest: Digest, knowing known: [Digest]) async throws -> UpstreamReferrers
 
     /// The same repository at others alone, such as mirrors, for the time that the registry cannot be reached or is left alone.
     ///
@@ -56,6 +60,22 @@ package protocol Upstream: ContentSource {
 
     /// Whether all who could be asked are left alone because they fail.
     var isLeftAlone: Bool { get }
+}
+
+/// What an upstream lists as referring to a manifest.
+package struct UpstreamReferrers: Sendable {
+    /// The list that it answers with.
+    package let entries: [ReferrerEntry]
+    /// What it lists besides, where that was looked for.
+    package let others: [Descriptor]
+    /// Whether it is known to list nothing else.
+    package let isWhole: Bool
+
+    package init(_ entries: [ReferrerEntry], others: [Descriptor] = [], isWhole: Bool = true) {
+        self.entries = entries
+        self.others = others
+        self.isWhole = isWhole
+    }
 }
 
 extension Upstream {

@@ -60,11 +60,18 @@ struct PulledLists: Sendable {
             let held =
                 referrerLists.isKept(name) ? nil : try await heldReferrers(of: digest, in: repository, artifactType)
             let told = try await referrerLists.ask(name, at: repository.host, held: held) { [context] in
-                let entries = try await upstream.referrers(of: digest)
-                await context.keeping("a list of referrers is served, but cannot be kept", repository) { cache in
-                    try await cache.referrers.set(of: digest, in: repository, to: entries.map(\.descriptor))
+                let lists = context.cache.referrers
+                let known = (try? await lists.listed(of: digest, in: repository)) ?? []
+                let answer = try await upstream.referrers(of: digest, knowing: known)
+                await context.keeping("a list of referrers is served, but cannot be kept", repository) { _ in
+                    let all = answer.entries.map(\.descriptor) + answer.others
+                    if answer.isWhole {
+                        try await lists.set(of: digest, in: repository, to: all)
+                    } else {
+                        try await lists.add(of: digest, in: repository, all)
+                    }
                 }
-                return entries
+                return answer.entries
             }
             return list((told.answer ?? []).filtered(by: artifactType), isStale: told.source == .stale)
         } catch {

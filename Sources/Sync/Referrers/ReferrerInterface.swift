@@ -20,6 +20,14 @@ struct ReferrerInterface: Sendable {
         case withheld(any Error)
 
         var isListed: Bool { if case .listed(let entries) = self { !entries.isEmpty } else { false } }
+
+        /// Whether it may have more to tell another time, also than what a tag lists in its place.
+        var isUntold: Bool {
+            switch self {
+            case .passedOver, .withheld: true
+            case .listed, .lacking, .untold: false
+            }
+        }
     }
 
     /// Who has listed referrers answers as if it knew no such question.

@@ -124,18 +124,18 @@ struct ReferrerSearch: Sendable {
         var refused: [TagName] = []
         var withheld: String?
         var unheard: String?
-        var isUntold = false
+        let isUntold: Bool
     }
 
     private func listed(_ subject: Digest, _ answer: ReferrerInterface.Answer) async throws -> Listed {
-        var listed = Listed()
+        var listed = Listed(isUntold: answer.isUntold)
         var lacks = false
         switch answer {
         case .listed(let entries): (listed.all, listed.isWhole) = (entries.map(\.descriptor), true)
         case .lacking: lacks = true
         case .untold(let error): if (error as? RegistryError)?.isNoList == true { listed.unheard = "\(error)" }
-        case .passedOver: listed.isUntold = true
-        case .withheld(let error): (listed.isUntold, listed.withheld) = (true, "\(error)")
+        case .passedOver: break
+        case .withheld(let error): listed.withheld = "\(error)"
         }
         switch try await list(of: subject, orItsLack: lacks) {
         case .list(let list):

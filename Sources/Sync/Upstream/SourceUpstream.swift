@@ -46,18 +46,38 @@ struct SourceUpstream: Upstream {
         try await askingHost { try await $0.tags() }
     }
 
-    func referrers(of digest: Digest) async throws -> [ReferrerEntry] {
+    func referrers(of digest: Digest, knowing known: [Digest]) async throws -> UpstreamReferrers {
         try await UpstreamError.mapping {
             let interface = ReferrerInterface(source: questions, cache: cache)
             let answer = try await interface.answers(to: [digest])[0]
-            if case .listed(let listed) = answer { return listed }
+            if case .listed(let listed) = answer { return try await completing(listed, of: digest, known) }
             let tagged = try await manifest(.tag(digest.referrersTag))
-            if let tagged, let listed = ReferrerEntry.listed(by: tagged, of: digest) { return listed }
+            if let tagged, let listed = ReferrerEntry.listed(by: tagged, of: digest) {
+                return UpstreamReferrers(listed, isWhole: !answer.isUntold)
+            }
             // Who does not tell may have some all the same.
             switch answer {
             case .untold(let error), .withheld(let error): throw error
-            case .listed, .lacking, .passedOver: return []
+            case .listed, .lacking, .passedOver:
+                return UpstreamReferrers([], isWhole: !answer.isUntold && tagged == nil)
             }
+        }
+    }
+
+    /// What the interface lists, with what the tag does that may stand in for it, where more was known.
+    private func completing(
+        _ listed: [ReferrerEntry],
+        of digest: Digest,
+        _ known: [Digest]
+    ) async throws -> UpstreamReferrers {
+        let told = Set(listed.map(\.descriptor.digest))
+        guard !told.isSuperset(of: known) else { return UpstreamReferrers(listed) }
+        do {
+            let tagged = try await manifest(.tag(digest.referrersTag))
+            let others = tagged.flatMap { ReferrerEntry.listed(by: $0, of: digest) } ?? []
+            return UpstreamReferrers(listed, others: others.map(\.descriptor).filter { !told.contains($0.digest) })
+        } catch let error where !error.isCancellation {
+            return UpstreamReferrers(listed, isWhole: false)
         }
     }
 

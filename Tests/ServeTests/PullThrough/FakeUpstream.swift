@@ -9,6 +9,10 @@ final class FakeUpstream: Upstream {
         var manifests: [Digest: Manifest] = [:]
         var blobs: [Digest: ByteBuffer] = [:]
         var referrers: [ReferrerEntry] = []
+        /// What it lists besides, for who knows of more than those.
+        var otherReferrers: [Descriptor] = []
+        /// Whether it lists nothing else.
+        var tellsAllReferrers = true
         /// What every request fails with.
         var failure: UpstreamError?
         /// How many bytes of blobs may leave in all; the next one waits.
@@ -98,8 +102,14 @@ final class FakeUpstream: Upstream {
         return tags.isEmpty ? nil : Array(tags.keys)
     }
 
-    func referrers(of digest: Digest) async throws -> [ReferrerEntry] {
-        try await ask("REFERRERS \(digest)").referrers
+    func referrers(of digest: Digest, knowing known: [Digest]) async throws -> UpstreamReferrers {
+        let state = try await ask("REFERRERS \(digest)")
+        let isMoreKnown = !Set(state.referrers.map(\.descriptor.digest)).isSuperset(of: known)
+        return UpstreamReferrers(
+            state.referrers,
+            others: isMoreKnown ? state.otherReferrers : [],
+            isWhole: state.tellsAllReferrers
+        )
     }
 
     func standIn(after error: UpstreamError) -> (any Upstream)? { error.isPassing ? state.value.mirror : nil }

@@ -122,6 +122,26 @@ struct PullThroughListTests {
         }
     }
 
+    @Test("The cache keeps what an upstream lists elsewhere, or may list, and lets go what it lists nowhere")
+    func keptReferrers() async throws {
+        let signatures = (0..<2).map { SampleImage.artifact(of: image.top, content: "\($0)").top }
+        try await PullThroughFixture.with { fixture in
+            try await fixture.cache.referrers.set(of: image.digest, in: fixture.repository, to: signatures)
+            for (others, isWhole, kept) in [([], false, 2), ([signatures[1]], true, 2), ([], true, 1)] {
+                fixture.upstream.change { state in
+                    state.referrers = [ReferrerEntry(descriptor: signatures[0])]
+                    state.otherReferrers = others
+                    state.tellsAllReferrers = isWhole
+                }
+                fixture.clock.advance(by: .seconds(1000))
+                let listed = try await fixture.content.referrers(of: image.digest, in: fixture.repository)
+                #expect(listed.elements.map(\.descriptor) == [signatures[0]])
+                let noted = try await fixture.cache.referrers.listed(of: image.digest, in: fixture.repository)
+                #expect(noted == signatures.prefix(kept).map(\.digest))
+            }
+        }
+    }
+
     @Test("Referrers that the cache has are told at once while the host is left alone, as a tag is")
     func heldReferrers() async throws {
         let signature = SampleImage.artifact(of: image.top)
