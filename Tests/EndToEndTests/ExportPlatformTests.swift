@@ -15,9 +15,15 @@ struct ExportPlatformTests {
         let target: ScriptedRegistry
 
         /// Wants platforms of a tag that has two, and of an image for linux/amd64.
-        func configure(_ platforms: String) throws {
+        func configure(_ platforms: String, referrers: Bool = false) throws {
             let entries = ["app", "single"].map {
-                Entry(upstream.place("up/\($0)"), to: target.place($0), "tag: '1'", "platforms: [\(platforms)]")
+                Entry(
+                    upstream.place("up/\($0)"),
+                    to: target.place($0),
+                    "tag: '1'",
+                    "platforms: [\(platforms)]",
+                    "referrers: \(referrers)"
+                )
             }
             try workspace.configure(entries[0], entries[1])
         }
@@ -95,6 +101,22 @@ struct ExportPlatformTests {
                 #expect(upstream.count("GET", pathContains: "/blobs/") == (isKnown ? 0 : 2))
                 #expect(upstream.count("GET", pathContains: "up/single") == 0)
                 #expect(upstream.requests.count == (isKnown ? 1 : 5), "\(upstream.transcript)")
+            }
+        }
+    }
+
+    @Test("What refers to a platform comes with it, also where the cache holds another one of the tag")
+    func referrers() async throws {
+        try await Self.withHalf { workspace, upstream, sides async throws in
+            let signature = SampleImage.artifact(of: Self.image.manifests[1].descriptor)
+            upstream.options.referrersAPI = true
+            upstream.load(signature, repository: "up/app")
+            try sides.configure("linux/amd64", referrers: true)
+            let result = try await Self.export(workspace, "--platform", "linux/arm64", upstream.place("up/app:1"))
+            #expect(result.status == 0, "\(result.errors)")
+            let names = try await ExportTests.unpack("a.tar", in: workspace)
+            for digest in [Self.image.manifests[1].descriptor.digest, signature.digest] {
+                #expect(names.contains("blobs/sha256/\(digest.hex)"))
             }
         }
     }

@@ -183,10 +183,11 @@ struct ImageAssembly: Sendable {
         isRecorded: Bool
     ) async throws -> Outcome {
         let outcome = try await complete(document, asked, as: isRecorded ? tag : nil, from: source)
-        if isRecorded, case .whole(let descriptor, _) = outcome {
-            if document.descriptor != descriptor { try await cache.store(document, from: location) }
-            // Before the tag is known: an export that breaks off here tries again.
-            if wantsReferrers { try await fetchReferrers(of: descriptor, tag, from: source) }
+        guard case .whole(let descriptor, _) = outcome else { return outcome }
+        if isRecorded, document.descriptor != descriptor { try await cache.store(document, from: location) }
+        // Before the tag is known: an export that breaks off here tries again.
+        if wantsReferrers { try await fetchReferrers(of: descriptor, tag, from: source) }
+        if isRecorded {
             try await PartialImage(tag: tag, location: location, cache: cache).record(descriptor, of: document)
         }
         return outcome
