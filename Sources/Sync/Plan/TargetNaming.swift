@@ -51,7 +51,7 @@ struct TargetNaming {
             let listed = digests[candidate] ?? nil
             if try await self.digest(of: candidate, listed: listed) == digest { return candidate }
         }
-        guard let version = try await imageVersion(of: tag.name) else { return nil }
+        guard let version = try await imageVersion(of: tag) else { return nil }
         return OSNormalization.name(for: tag.name, imageVersion: version)
     }
 
@@ -61,8 +61,14 @@ struct TargetNaming {
     }
 
     /// The `org.opencontainers.image.version` of the manifest's annotations, else of the config's labels.
-    private func imageVersion(of tag: TagName) async throws -> String? {
-        guard let document = try await source.manifest(.tag(tag)) else { return nil }
+    private func imageVersion(of tag: ListedTag) async throws -> String? {
+        let document = try await source.manifest(
+            .tag(tag.name),
+            listedAs: tag.digest,
+            over: nil,
+            in: configs.cache
+        )
+        guard let document else { return nil }
         let key = "org.opencontainers.image.version"
         switch document.content {
         case .index(let index):

@@ -80,6 +80,22 @@ struct PlanConfigsTests {
         }
     }
 
+    @Test("The version that names a tag is read again where the tag has moved, and else in the cache's manifest of it")
+    func heldManifests() async throws {
+        try await between { source, target, mirror async throws in
+            load(source)
+            let entry = entry(source, target, "tag_regex: '^alpine', os_normalize: true")
+            for reads in [2, 0] {
+                #expect(try await mirror.run(entry).rows.map(\.tag.target) == ["1.1-alpine3.21", "1.0-alpine3.20"])
+                #expect(source.count("GET", pathContains: "/manifests/") == reads)
+                source.forgetRequests()
+            }
+            let moved = SampleImage.image(labels: ["org.opencontainers.image.version": "2.0.0"])
+            source.load(moved, repository: "app", tag: "alpine3.21")
+            #expect(try await mirror.run(entry).rows.map(\.tag.target) == ["2.0-alpine3.21", "1.0-alpine3.20"])
+        }
+    }
+
     @Test("What is fetched to find that an image is not to be copied is counted as well")
     func countedFailures() async throws {
         try await between { source, target, mirror async throws in
