@@ -63,6 +63,38 @@ struct ArchivedReferrerTests {
         }
     }
 
+    @Test(
+        "Of volumes of which --only chose one image what refers to the others is neither awaited nor kept",
+        arguments: ["a.example.com/x:2", "b.example.com/y:2"],
+        [false, true]
+    )
+    func unchosen(name: String, isReversed: Bool) async throws {
+        let chosen = SampleImage.image(layers: [.init(seed: 63, size: 50_000)])
+        try await Self.filled { cache, path async throws in
+            try await cache.importing(TestTar.layout([(chosen, name)]).finished, at: path)
+            var contents = try Self.contents(44 << 10)
+            contents.images.append(try ImageReference(name), chosen.top)
+            let volumes = Array(try await ArchivePlanner(cache).plan(contents).volumes.enumerated())
+            let far = configuration("\(path)-far")
+            try await ContentCache.with(far) { far async throws in
+                for (number, volume) in isReversed ? volumes.reversed() : volumes {
+                    let file = "\(path)-\(number).tar"
+                    try await ArchiveOutput(cache).write(volume, to: .file(path: file, overwrites: false))
+                    var options = ImportOptions()
+                    options.only = ["*:2"]
+                    let report = try await ArchiveImporter(far).run(.path(file), options)
+                    let isWhole = try await far.tagged() == [name: chosen.digest]
+                    if name.hasPrefix("b."), isWhole { #expect(report.volumes == nil) }
+                }
+                #expect(try await far.tagged() == [name: chosen.digest])
+            }
+            // As a process of its own would: what an import has touched its scope keeps.
+            try await ContentCache.with(far) { _ = try await $0.collect(CollectionOptions(grace: .zero)) }
+            let parts = ArchiveSample(images: [(chosen, name)]).parts
+            #expect(try names("\(path)-far/blobs/sha256").count == parts.count)
+        }
+    }
+
     @Test("A cache's own directory is taken in with what refers to its images, whose lists become no names")
     func directory() async throws {
         try await Self.filled { cache, path async throws in

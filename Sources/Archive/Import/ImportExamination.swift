@@ -7,6 +7,8 @@ final class ImportExamination {
     private let stage: ImportStage
     /// What has no name and belongs to nothing that is taken.
     private var others: [Descriptor] = []
+    /// What was read that refers to other images than those that are taken, and what it refers to.
+    private(set) var unchosen: [(referrer: Digest, subject: Digest?)] = []
     /// The numbers of what has names, comes along unasked, and is not whole or cannot be used.
     private var leftOut: Set<UInt32> = []
 
@@ -72,7 +74,7 @@ final class ImportExamination {
         if !selection.nameless.isEmpty || isForeign {
             for image in images { try need(image) }
         }
-        try addReferrers(selection.nameless, to: &images)
+        try addReferrers(selection, to: &images)
         if isForeign { try addUnlisted(to: &images, selection) }
         return images
     }
@@ -150,14 +152,16 @@ final class ImportExamination {
     private static let heldAtOnce = 4000
 
     /// A referrer belongs to its subject, which may be a referrer itself; anything else without a name was not asked for.
-    private func addReferrers(_ roots: [ImportRoot], to images: inout [Examined]) throws {
+    private func addReferrers(_ selection: ImportSelection, to images: inout [Examined]) throws {
         var waiting: [Examined] = []
         // Another volume may have the manifest that says what a referrer belongs to.
         let isVolume = reading.contents.document?.volume != nil
         // What our own archives list was asked for when they were written.
         let isAsked = reading.contents.document != nil && reading.options.only.isEmpty
         let isChosen = reading.contents.document == nil && !reading.options.only.isEmpty
-        for root in roots {
+        // In a repository of which nothing is taken it belongs to nothing that is.
+        let homes = isVolume && !isAsked && reading.options.name == nil ? selection.named.locations : nil
+        for root in selection.nameless {
             guard let image = try image(root.descriptor, isDispensable: !isAsked) else {
                 others.append(root.descriptor)
                 continue
@@ -166,7 +170,7 @@ final class ImportExamination {
             if isChosen, lacksAnything(examined) {
                 others.append(root.descriptor)
             } else if isVolume, examined.missing.contains(root.descriptor) {
-                images.append(examined)
+                if root.repository.map({ homes?.contains($0) ?? true }) ?? true { images.append(examined) }
             } else {
                 waiting.append(examined)
             }
@@ -184,6 +188,7 @@ final class ImportExamination {
             images += next
         }
         others += waiting.map(\.descriptor)
+        unchosen = waiting.map { ($0.descriptor.digest, $0.subject?.digest) }
     }
 
     /// Images that nothing names, of all that the archive offers, also under names that are not wanted; what is listed

@@ -211,7 +211,8 @@ final class ImportPublication {
             return false
         }
         // What others have chosen of the set may be awaited still.
-        return try await cache.staging.settle(whole.map(\.descriptor.digest), of: volume.set)
+        let tops = whole.map(\.descriptor.digest)
+        return try await cache.staging.settle(tops, without: examination.unchosen, of: volume.set)
     }
 
     private func keep(_ volume: ArchiveDocument.Volume, _ waiting: [ImportExamination.Examined]) async throws {

@@ -9,6 +9,11 @@ struct NamedTops: Sendable {
     var count: Int { texts.count }
     var indices: Range<Int> { 0..<count }
 
+    /// The repositories that they are in, as far as they are whole references.
+    var locations: Set<RepositoryReference> {
+        Set(indices.compactMap { (try? ImageReference(text(at: $0)))?.location })
+    }
+
     mutating func append(_ text: String, _ descriptor: Descriptor) {
         texts.append(text)
         numbers.append(table.insert(descriptor))

@@ -215,12 +215,26 @@ extension Staging {
 
     /// Notes that some images of a set are whole and named, and forgets the set once none is awaited any more.
     ///
+    /// - Parameters:
+    ///   - tops: these images.
+    ///   - unchosen: what refers to something else, and to what: it is not awaited unless a name keeps that.
+    ///   - set: the set of volumes.
     /// - Returns: whether something of it is awaited.
-    package func settle(_ tops: [Digest], of set: Digest) async throws -> Bool {
+    /// - Throws: ``CacheError``.
+    package func settle(
+        _ tops: [Digest],
+        without unchosen: [(referrer: Digest, subject: Digest?)],
+        of set: Digest
+    ) async throws -> Bool {
         guard try await store.index.read({ try $0.imports.isKnown(set) }) else { return false }
-        return try await store.index.write {
-            try $0.imports.settle(tops, of: set)
-            return try $0.imports.isKnown(set)
+        return try await store.index.write { db in
+            var search = KeeperSearch(.named)
+            let needless = try unchosen.filter { referrer, subject in
+                guard try db.imports.awaits(referrer, of: set) else { return false }
+                return try subject.map { try !search.isKept(db, $0) } ?? true
+            }
+            try db.imports.settle(tops + needless.map(\.referrer), of: set)
+            return try db.imports.isKnown(set)
         }
     }
 

@@ -89,6 +89,11 @@ struct ImportRows {
         if try !db.exists("import_tops WHERE set_id = ?", [set]) { try release(set) }
     }
 
+    /// Whether an image of a set is awaited.
+    func awaits(_ top: Digest, of set: Digest) throws -> Bool {
+        try db.exists("import_tops WHERE set_id = ? AND digest = ?", [set, top])
+    }
+
     /// The images that are awaited, by their sets.
     func awaited() throws -> [Digest: Set<Digest>] {
         let rows = try Row.fetchCursor(db, sql: "SELECT set_id, digest FROM import_tops")

@@ -85,14 +85,15 @@ struct PlanConfigsTests {
         try await between { source, target, mirror async throws in
             load(source)
             let entry = entry(source, target, "tag_regex: '^alpine', os_normalize: true")
+            let targets = { () async throws in Set(try await mirror.run(entry).rows.compactMap(\.targetTag)) }
             for reads in [2, 0] {
-                #expect(try await mirror.run(entry).rows.map(\.tag.target) == ["1.1-alpine3.21", "1.0-alpine3.20"])
+                #expect(try await targets() == ["1.0-alpine3.20", "1.1-alpine3.21"])
                 #expect(source.count("GET", pathContains: "/manifests/") == reads)
                 source.forgetRequests()
             }
             let moved = SampleImage.image(labels: ["org.opencontainers.image.version": "2.0.0"])
             source.load(moved, repository: "app", tag: "alpine3.21")
-            #expect(try await mirror.run(entry).rows.map(\.tag.target) == ["2.0-alpine3.21", "1.0-alpine3.20"])
+            #expect(try await targets() == ["1.0-alpine3.20", "2.0-alpine3.21"])
         }
     }
 
