@@ -76,6 +76,30 @@ struct PartialImageTests: ReferrerMirroring {
         }
     }
 
+    @Test(
+        "After names were lost a tag stands for what each entry has of it, or is told where the source has moved on",
+        arguments: [(false, 0), (true, 1)]
+    )
+    func recovered(isMoved: Bool, unnamed: Int) async throws {
+        try await between(interfaceAt: false, false) { source, target async throws in
+            source.load(image, repository: repository, tag: "v1")
+            try await MirrorRun.with { mirror async throws in
+                let entries = ["amd64", "arm64"].map {
+                    part(source, target, $0).replacing("check_digest: true, ", with: "")
+                }
+                #expect(try await mirror.run(entries).synced == 2)
+                let index = "rm -r '\(mirror.cacheDirectory)'/index.* '\(mirror.cacheDirectory)'/backup"
+                try await Tool.check("sh", ["-c", index])
+                if isMoved { source.load(Self.image(seed: 2), repository: repository, tag: "v1") }
+                let report = try await mirror.run(entries)
+                #expect(report.rows.map(\.status) == [.upToDate, .upToDate] && report.unnamed == unnamed)
+                guard !isMoved else { return }
+                try await mirror.withCache { try await $0.recovery.noteCompleteRun() }
+                #expect(try await held(mirror, of: image) == [0, 1])
+            }
+        }
+    }
+
     @Test("Of a tag that has moved nothing stays but what is in its new image too")
     func moved() async throws {
         try await between(interfaceAt: false, false) { source, target async throws in

@@ -106,6 +106,13 @@ struct DigestComparison {
         return try await equal(there.descriptor.digest, expected)
     }
 
+    /// Whether a copy of the source's image would push what has a digest.
+    ///
+    /// - Throws: as ``compare(_:at:)``.
+    func wouldPush(_ document: Manifest, as digest: Digest) async throws -> Bool {
+        try await equal(digest, reduced(document)) != nil
+    }
+
     /// Whether a copy of an image in the cache would push what has a digest; what of it is missing there tells nothing.
     ///
     /// - Throws: `CacheError`.
@@ -119,7 +126,7 @@ struct DigestComparison {
         let source = CachedSource(location: entry.source, cache: cache)
         let configs = ConfigReader(source: source, cache: cache)
         let comparison = DigestComparison(entry: entry, source: source, configs: configs)
-        return (try? await comparison.equal(digest, comparison.reduced(document))) != nil
+        return (try? await comparison.wouldPush(document, as: digest)) == true
     }
 
     /// The digest of what a copy would push.

@@ -28,7 +28,8 @@ struct CacheUpkeep {
         guard report.unnamed > 0 else { return try await cache.recovery.noteCompleteRun() }
         session.logger.warning(
             """
-            names were lost with the cache's index, and the targets of some tags do not tell which image they have: \
+            names were lost with the cache's index, and the targets of some tags do not tell which image they have, \
+            or their sources what it is a part of: \
             'imglife cache gc' waits, 'imglife cache gc --force' gives up what has no name
             """,
             metadata: ["tags": "\(report.unnamed)"]
