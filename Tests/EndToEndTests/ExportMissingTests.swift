@@ -1,3 +1,5 @@
+import Glibc
+import NIOCore
 import OCI
 import TestSupport
 import Testing
@@ -184,6 +186,58 @@ struct ExportMissingTests {
                 #expect(names.count { $0.hasSuffix(".sig") } == tags.count, "\(names)")
                 #expect(upstream.count(pathContains: "/tags/list") == 1)
             }
+        }
+    }
+
+    /// Runs a body where the cache has lost what images' signatures sign with, and an export has to fetch that.
+    private func withLost(
+        _ signatures: [SampleImage],
+        _ body: (Workspace, ScriptedRegistry) async throws -> Void
+    ) async throws {
+        var configuration = ScriptedRegistry.Configuration()
+        configuration.options.referrersAPI = true
+        try await ScriptedRegistry.with(configuration) { upstream async throws in
+            upstream.load(Self.index, repository: "up/app", tag: "1")
+            for signature in signatures { upstream.load(signature, repository: "up/app") }
+            try await Workspace.with { workspace async throws in
+                try workspace.configure(
+                    Entry(upstream.place("up/app"), to: upstream.place("down/app"), "tag: '1'", "referrers: true")
+                )
+                #expect(try await workspace.run("export", "-o", "first.tar", "--progress", "none").status == 0)
+                for signature in signatures {
+                    let payload = try #require(signature.blobs.last).descriptor.digest
+                    try Files.remove("\(workspace.cache)/blobs/sha256/\(payload.hex)")
+                }
+                try await body(workspace, upstream)
+            }
+        }
+    }
+
+    @Test("Where the cache cannot take what it has lost of a signature the export ends, and writes nothing")
+    func referrerWithoutRoom() async throws {
+        try await withLost([.artifact(of: Self.index.top)]) { workspace, _ async throws in
+            let faults = [
+                "LD_PRELOAD": Tool.builtProduct("libFaultShim.so"), "FI_DIR": "\(workspace.cache)/ingest",
+                "FI": "write:\(EDQUOT):1+",
+            ]
+            let export = ["export", "-o", "a.tar", "--progress", "none"]
+            let result = try await workspace.launch([Workspace.program] + export, environment: faults)
+            #expect(result.status == 1)
+            #expect(result.errors.contains("raise the quota"), "\(result.errors)")
+            #expect(!Files.exists("\(workspace.path)/a.tar"))
+        }
+    }
+
+    @Test("A signature that the source gives with other bytes is left out alone", arguments: [0, 1])
+    func badReferrer(position: Int) async throws {
+        let signatures = ["one", "two"].map { SampleImage.artifact(of: Self.index.top, content: $0) }
+        try await withLost(signatures) { workspace, upstream async throws in
+            let payload = try #require(signatures[position].blobs.last).descriptor.digest
+            upstream.store.putBlob(.bytes(ByteSource(ByteBuffer(string: "bad"))), payload, in: "up/app")
+            let result = try await workspace.run("export", "-o", "a.tar", "--progress", "none")
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.errors.contains("\(signatures[position].digest)"), "\(result.errors)")
+            #expect(!result.errors.contains("\(signatures[1 - position].digest)"), "\(result.errors)")
         }
     }
 }

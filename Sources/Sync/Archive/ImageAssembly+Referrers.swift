@@ -55,6 +55,7 @@ extension ImageAssembly {
     }
 
     /// - Returns: whether it is here, which is told where the archive lacks it; `nil` when the source cannot be asked.
+    /// - Throws: what would fail for the others too: the cache's errors, and `CancellationError`.
     private func completeReferrer(_ digest: Digest, from source: any ImageSource) async throws -> Bool? {
         do {
             let here = try cache.manifest(digest)
@@ -63,9 +64,13 @@ extension ImageAssembly {
             guard let manifest else { return false }
             _ = try await complete(manifest, [], from: source)
             return true
-        } catch let error as RegistryError where error.kind == .notFound {
+        } catch is DocumentError {
             return false
-        } catch let error where !error.isCancellation {
+        } catch let error as RegistryError where [.notFound, .digestMismatch, .tooLarge].contains(error.kind) {
+            return false
+        } catch let error as CacheError where error.kind == .digestMismatch {
+            return false
+        } catch let error where !(error is CacheError || error.isCancellation) {
             return nil
         }
     }
