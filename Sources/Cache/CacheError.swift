@@ -109,6 +109,8 @@ extension CacheError {
     /// Whether the process or the system had no file descriptor left, which passes.
     var isForWantOfDescriptors: Bool { code == EMFILE || code == ENFILE }
 
+    var isOfFailingDisk: Bool { code.map(SystemError.codesOfFailingDisk.contains) ?? false }
+
     /// Whether an error number says what is to be done.
     static func hasAdvice(_ code: CInt) -> Bool { meaning(of: code).advice != nil }
 
@@ -124,7 +126,7 @@ extension CacheError {
         case ELOOP:
             (.untrusted, "it is a symbolic link, or no file at all; a cache must consist of real directories and files")
         case ENOENT: (.inputOutput, "check that its disk is mounted, and that no link in its path leads nowhere")
-        case EIO, ESTALE: (.inputOutput, "check the disk and its file system")
+        case EIO, EUCLEAN, EBADMSG, ESTALE: (.inputOutput, "check the disk and its file system")
         case ENOLCK, EOPNOTSUPP, ENOSYS:
             (.inputOutput, "the file system lacks what a cache needs; choose a local disk with --cache-dir")
         case EMFILE, ENFILE: (.inputOutput, "raise the limit on open files (ulimit -n)")

@@ -45,7 +45,7 @@ final class StoreHealth: Sendable {
     /// Takes note of an error; one that says that the disk or the index fails, or that what is open is another one's by
     /// now, ends the use of the cache.
     func note(_ error: CacheError) {
-        guard error.kind == .damagedIndex || error.code == EIO || error.code == ESTALE else { return }
+        guard error.kind == .damagedIndex || error.isOfFailingDisk || error.code == ESTALE else { return }
         end(with: error)
     }
 

@@ -162,4 +162,34 @@ struct VerificationPlaceTests {
             }
         }
     }
+
+    @Test(
+        "A file that the disk does not give back is put aside, in whatever words it says so, and holds nothing else up",
+        arguments: [EIO, EUCLEAN, EBADMSG]
+    )
+    func unreadable(code: CInt) async throws {
+        let lost = bytes(3000, seed: 70)
+        try await TimedCache.with { timed in
+            try await withFaulty("read", on: file(blob(lost).digest, in: timed.path), code: code) { _ async throws in
+                for isVerified in [true, false] {
+                    try await timed.open { cache async throws in
+                        _ = try await fill(cache, 3)
+                        try await cache.add(lost)
+                        if isVerified {
+                            let report = try await cache.verify()
+                            #expect(report.findings.map(\.fault) == [.unreadable] && report.stop == nil)
+                        } else {
+                            let reader = try #require(try cache.blob(blob(lost)))
+                            #expect(try reader.committedFile?.readUnlessLost(at: 0, atMost: 10) == nil)
+                            let error = await #expect(throws: CacheError.self) { _ = try await reader.all() }
+                            #expect(error?.kind == .corrupt)
+                        }
+                        #expect(try !timed.stored().contains(blob(lost).digest))
+                        #expect(try timed.stored().count == 3)
+                    }
+                }
+            }
+            #expect(CacheError(SystemError(call: "pread", code: code), "read").reason.contains("check the disk"))
+        }
+    }
 }

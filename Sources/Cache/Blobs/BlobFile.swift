@@ -35,7 +35,7 @@ package struct BlobFile: Sendable {
             return try file.read(at: offset, atMost: count)
         } catch {
             let failure = CacheError(error, "read \(digest)", digest: digest)
-            if failure.code == EIO { health?.noteUnreadable(digest, failure) }
+            if error.isOfFailingDisk { health?.noteUnreadable(digest, failure) }
             throw failure
         }
     }
@@ -48,7 +48,7 @@ package struct BlobFile: Sendable {
         do throws(CacheError) {
             return try read(at: offset, atMost: count)
         } catch {
-            guard error.code == EIO else { throw error }
+            guard error.isOfFailingDisk else { throw error }
             return nil
         }
     }

@@ -154,7 +154,7 @@ package final class CachedBlob: BlobReader {
             buffer = try file.read(at: offset, atMost: count)
         } catch {
             let failure = CacheError(error, "read \(descriptor.digest)", digest: descriptor.digest)
-            guard error.code == EIO, case .committed = view.phase, !view.isForeign else { throw failure }
+            guard error.isOfFailingDisk, case .committed = view.phase, !view.isForeign else { throw failure }
             throw await corruption(of: file, isForeign: false, failure)
         }
         guard state.view.generation == view.generation else { return nil }

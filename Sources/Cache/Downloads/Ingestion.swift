@@ -49,7 +49,7 @@ struct Ingestion: Sendable {
             do {
                 try await store.commits.commit(PendingCommit(descriptor, partial, origin: download.source.origin))
             } catch let error as CacheError {
-                if error.code != EIO, partial.isHere { download.state.verified() }
+                if !error.isOfFailingDisk, partial.isHere { download.state.verified() }
                 throw error
             }
         }

@@ -15,6 +15,12 @@ package struct SystemError: Error, Hashable, CustomStringConvertible {
 
     package var description: String { "\(reason) (\(call))" }
 
+    /// What says that a disk cannot give back what was written to it: as such, of a damaged file system, or of a wrong checksum
+    /// of its own.
+    static let codesOfFailingDisk: Set<CInt> = [EIO, EUCLEAN, EBADMSG]
+
+    var isOfFailingDisk: Bool { Self.codesOfFailingDisk.contains(code) }
+
     /// Runs a system call that answers -1 on failure; an interrupted one is repeated.
     @discardableResult
     package static func check<Result: SignedInteger>(_ call: String, _ body: () -> Result) throws(SystemError) -> Result

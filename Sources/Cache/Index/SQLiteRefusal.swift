@@ -10,7 +10,7 @@ enum SQLiteRefusal {
     /// A disk that fails comes first: the other reasons pass.
     static func last(_ db: Database) -> CInt? {
         let codes = [ofJournal(db), ofFile(db), sqlite3_system_errno(db.sqliteConnection)]
-        return codes.first { $0 == EIO } ?? codes.first(where: CacheError.hasAdvice)
+        return codes.first(where: SystemError.codesOfFailingDisk.contains) ?? codes.first(where: CacheError.hasAdvice)
     }
 
     private static func ofFile(_ db: Database) -> CInt {

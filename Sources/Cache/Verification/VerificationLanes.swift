@@ -188,7 +188,7 @@ extension VerificationLanes {
                 hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
                 offset += Int64(count)
             } catch {
-                guard error.code == EIO else { throw error }
+                guard error.isOfFailingDisk else { throw error }
                 return Hashed(file: file, length: offset, digest: nil)
             }
         }
