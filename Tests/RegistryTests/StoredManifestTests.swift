@@ -251,4 +251,47 @@ struct StoredManifestTests {
             #expect(registry.requests.map(\.method) == ["PUT", "PUT", "PUT", "HEAD"])
         }
     }
+
+    @Test(
+        "A refusal stands where no answer comes to what the tag has",
+        arguments: [
+            .status(502), .status(503), .resetBeforeHead,
+            .error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "86400"]),
+        ] as [Action]
+    )
+    func refusedAndOut(answer: Action) async throws {
+        for status in [403, 409, 412] {
+            let (outcome, _) = try await store { registry in
+                registry.load(Self.image, repository: "library/app", tag: "v1")
+                registry.script(RequestMatch("PUT", .manifests, times: nil), .status(status))
+                for method in ["HEAD", "GET"] {
+                    registry.script(RequestMatch(method, .manifests, times: nil), answer)
+                }
+            }
+            #expect { try outcome.get() } throws: { error in
+                guard let error = error as? RegistryError else { return false }
+                return error.status == status && !error.isUntold
+            }
+        }
+    }
+
+    @Test(
+        "What was taken and is not shown is not called stored where no answer comes to what else is there",
+        arguments: [RequestMatch.Path.tags, .blobs]
+    )
+    func shownNothing(path: RequestMatch.Path) async throws {
+        let (outcome, methods) = try await store { registry in
+            registry.script(RequestMatch("PUT", .manifests), .status(201))
+            for method in ["HEAD", "GET"] {
+                registry.script(RequestMatch(method, .manifests, times: nil), .status(404))
+                registry.script(RequestMatch(method, path, times: nil), .status(503))
+                registry.script(RequestMatch(method, .blobs, times: nil), .status(404))
+            }
+        }
+        #expect { try outcome.get() } throws: { error in
+            (error as? RegistryError)?.isUnconfirmed == true
+                && "\(error)".contains("it was taken, but whether it is there cannot be told")
+        }
+        #expect(methods.count { $0 == "PUT" } == 1)
+    }
 }

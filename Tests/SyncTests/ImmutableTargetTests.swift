@@ -66,6 +66,22 @@ struct ImmutableTargetTests {
         }
     }
 
+    @Test("A tag that is not taken again is an error where no answer tells what it has, whatever it was given")
+    func outage() async throws {
+        try await between { mirror, source, target async throws in
+            let entry = entry(source, target, "tag: v1, check_digest: true")
+            #expect(try await mirror.run(entry).rows.map(\.status) == [.synced])
+            for method in ["HEAD", "GET"] {
+                target.script(RequestMatch(method, .manifest("v1"), times: nil), .status(503))
+            }
+            for _ in 0..<2 {
+                let rows = try await mirror.run(entry).rows
+                #expect(rows.map(\.status) == [.failed])
+                #expect(rows.first?.reason?.contains("412") == true, "\(rows)")
+            }
+        }
+    }
+
     @Test("What a hidden tag has refused it was not given, in no run after that")
     func refused() async throws {
         try await between { mirror, source, target async throws in

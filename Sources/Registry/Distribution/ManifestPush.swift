@@ -102,15 +102,15 @@ struct ManifestPush {
 
     /// Whether the manifest is there although it was refused: where tags cannot be written twice.
     ///
-    /// - Returns: `nil` where the registry does not tell.
+    /// - Returns: `nil` where the registry does not want to tell; no answer is no such word, and the refusal stands.
     private func isHeld(at reference: Reference) async throws -> Bool? {
         do {
             let question = ManifestQuestion(repository, reference, .readManifest)
             var held = try await question.descriptor()
             if held == nil { held = try await question.manifest()?.descriptor }
             return held.map { manifest.isNamed(by: $0.digest) } ?? false
-        } catch is RegistryError {
-            return nil
+        } catch let error as RegistryError {
+            return error.isDenial ? nil : false
         }
     }
 
@@ -134,8 +134,11 @@ struct ManifestPush {
         try Task.checkCancellation()
         if told.map(manifest.isNamed) == true { return }
         let shown: Manifest?
+        let meaning: RegistryError.Kind?
         do {
             shown = try await question.manifest()
+            guard shown?.bytes != manifest.bytes else { return }
+            meaning = try await shown == nil ? self.meaning(ofNothingAt: reference) : .digestMismatch
         } catch let error as RegistryError where error.isDenial {
             return
         } catch var error as RegistryError {
@@ -144,8 +147,7 @@ struct ManifestPush {
             error.isUnconfirmed = true
             throw error
         }
-        guard shown?.bytes != manifest.bytes else { return }
-        guard let kind = try await shown == nil ? meaning(ofNothingAt: reference) : .digestMismatch else { return }
+        guard let kind = meaning else { return }
         let (name, digest) = (manifest.descriptor.digest, shown?.descriptor.digest)
         var error = context.error(
             kind,
@@ -159,6 +161,8 @@ struct ManifestPush {
 extension ManifestPush {
     /// What it means that nothing is shown under a tag; `nil` where that says nothing, as who may only push may be told of
     /// everything that it is not there.
+    ///
+    /// - Throws: `RegistryError` where there is no answer.
     private func meaning(ofNothingAt reference: Reference) async throws -> RegistryError.Kind? {
         guard case .tag(let tag) = reference, let part = manifest.references.first else { return nil }
         do {
@@ -166,7 +170,7 @@ extension ManifestPush {
             // Who is told of other tags would be told of this one, and of what it lacks.
             guard let tags = try await repository.tags(), !tags.isEmpty, !tags.contains(tag) else { return nil }
             return .blobUnknown([part.digest])
-        } catch is RegistryError {
+        } catch let error as RegistryError where !error.isOutage {
             return nil
         }
     }
