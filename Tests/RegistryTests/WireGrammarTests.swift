@@ -120,6 +120,20 @@ struct WireGrammarTests {
     }
 
     @Test(
+        "Of several addresses that fail the one is told that says most of the host",
+        arguments: [
+            ([EADDRNOTAVAIL, ECONNREFUSED], .refused), ([ENETUNREACH, ECONNREFUSED], .refused),
+            ([EAFNOSUPPORT, EHOSTUNREACH], .unreachable), ([EHOSTUNREACH, ECONNREFUSED], .refused),
+            ([ECONNREFUSED, EADDRNOTAVAIL], .refused), ([EADDRNOTAVAIL, EADDRNOTAVAIL], .withheld),
+            ([EADDRNOTAVAIL, EMFILE], .withheld), ([ENETUNREACH], .unreachable),
+        ] as [([CInt], RegistryError.Connection)]
+    )
+    func severalAddresses(codes: [CInt], expected: RegistryError.Connection) {
+        let errors = codes.map { IOError(errnoCode: $0, reason: "connect") }
+        #expect(WireFailure.telling(of: errors)?.kind == .connection(expected))
+    }
+
+    @Test(
         "Retry-After is seconds, a date, or a Unix time",
         arguments: [
             ("7", 7), ("0", 0), ("1.5", 1.5), ("1000000060", 60), ("1000000060000", 60),

@@ -91,13 +91,25 @@ extension WireFailure {
 
     private init(connecting error: NIOConnectionError) {
         self =
-            if let first = error.connectionErrors.first {
-                WireFailure(first.error)
-                    ?? .init(kind: .connection(.unreachable), detail: "no connection", cause: error)
-            } else {
+            if error.connectionErrors.isEmpty {
                 .init(kind: .connection(.unknownHost), detail: "the host's name is not known", cause: error)
+            } else {
+                Self.telling(of: error.connectionErrors.map(\.error))
+                    ?? .init(kind: .connection(.unreachable), detail: "no connection", cause: error)
             }
         isConnecting = true
+    }
+
+    /// What is told of a host none of whose addresses was reached.
+    ///
+    /// That somebody there refuses says most; that this machine has no way to addresses of one kind, as where it has no IPv6,
+    /// says nothing of the host.
+    static func telling(of errors: [any Error]) -> WireFailure? {
+        let telling = errors.filter { error in
+            ![EADDRNOTAVAIL, ENETUNREACH, EAFNOSUPPORT].contains((error as? IOError)?.errnoCode)
+        }
+        let failures = (telling.isEmpty ? errors : telling).compactMap { WireFailure($0) }
+        return failures.first { $0.kind == .connection(.refused) } ?? failures.first
     }
 
     private init(system error: IOError) {
