@@ -156,4 +156,22 @@ struct SecretTests {
             #expect(mirror.upstream.transcriptContains(secret))
         }
     }
+
+    @Test(
+        "Where credentials may be and must not be looked for is an error; a whole home that is another's holds none",
+        .requires(.root, .tool("setpriv")),
+        arguments: ["home", "home/.docker", "home/.config/containers"]
+    )
+    func forbidden(directory: String) async throws {
+        try await Mirror.with { mirror async throws in
+            let workspace = mirror.workspace
+            for name in [".docker", ".config/containers"] { try Files.makeDirectory("\(workspace.path)/home/\(name)") }
+            let result = try await workspace.shell(
+                "chmod 0 \(directory); exec setpriv --bounding-set=-all \"$imglife\" sync --progress none",
+                environment: ["HOME": "\(workspace.path)/home"]
+            )
+            #expect(result.status == (directory == "home" ? 0 : 1), "\(result.output)\(result.errors)")
+            #expect(result.output.contains("cannot be read: Permission denied") == (directory != "home"))
+        }
+    }
 }

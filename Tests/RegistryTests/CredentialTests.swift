@@ -106,6 +106,27 @@ struct CredentialTests {
         await #expect(throws: CredentialError.self) { try await found(["REGISTRY_AUTH_FILE": "/nonexistent"]) }
     }
 
+    @Test("Only a file that the system calls absent is, and of another it is told what the system says")
+    func unreadableFiles() async throws {
+        try await TemporaryDirectory.with { directory in
+            for name in ["loop", "config.json"] { try #require(symlink(name, "\(directory)/\(name)") == 0) }
+            try Files.makeDirectory("\(directory)/folder/config.json")
+            for (variable, value, reason) in [
+                ("REGISTRY_AUTH_FILE", "loop", "Too many levels"), ("REGISTRY_AUTH_FILE", "loop/x", "Too many levels"),
+                ("DOCKER_CONFIG", "", "Too many levels"), ("DOCKER_CONFIG", "folder", "Is a directory"),
+            ] {
+                let error = await #expect(throws: CredentialError.self) {
+                    try await found([variable: "\(directory)/\(value)"])
+                }
+                let text = "\(try #require(error))"
+                #expect(text.contains("cannot be read: \(reason)"), "\(text)")
+            }
+            for absent in ["none", "folder/config.json/none"] {
+                #expect(try await found(["DOCKER_CONFIG": "\(directory)/\(absent)"]) == nil)
+            }
+        }
+    }
+
     private func ask(_ script: String, name: String = "fake", config: String? = nil) async throws -> String? {
         try await TemporaryDirectory.with { directory in
             for name in ["fake", "desktop.exe"] {

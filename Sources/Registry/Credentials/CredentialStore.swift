@@ -1,4 +1,5 @@
 import Concurrency
+import Glibc
 package import OCI
 
 /// Where the credentials of registries are looked for, first match first.
@@ -10,7 +11,7 @@ package import OCI
 package struct CredentialStore: Sendable {
     private let variables: EnvironmentCredentials
     private let environment: [String: String]
-    private let files: [(path: String, isRequired: Bool)]
+    private let files: [File]
     private let timer: Timer
     private let configurations = SingleFlight<String, DockerConfiguration?>()
     private let answers = SingleFlight<ProgramCall, ProgramAnswer>()
@@ -18,6 +19,17 @@ package struct CredentialStore: Sendable {
     var identity: ObjectIdentifier { ObjectIdentifier(answers) }
     /// What has taken the place of refresh tokens that are kept there.
     let refreshTokens = RefreshTokens.ofProcess
+
+    private struct File {
+        let path: String
+        var isRequired = false
+        /// The directory below which it is looked for without being named.
+        var home: String?
+
+        /// Whether it is somebody else's: a service, or who has changed the user, may find itself with a home that it must not
+        /// enter.
+        var isForeign: Bool { home.map { access($0, X_OK) != 0 && errno == EACCES } ?? false }
+    }
 
     private struct ProgramCall: Hashable {
         let name: String
@@ -53,17 +65,19 @@ package struct CredentialStore: Sendable {
         home: String?,
         clock: any Clock<Duration> = ContinuousClock()
     ) throws(CredentialError) {
-        var files: [(path: String, isRequired: Bool)] = []
-        if let path = environment["REGISTRY_AUTH_FILE"], !path.isEmpty { files.append((path, true)) }
+        var files: [File] = []
+        if let path = environment["REGISTRY_AUTH_FILE"], !path.isEmpty {
+            files.append(File(path: path, isRequired: true))
+        }
         if let directory = environment["DOCKER_CONFIG"], !directory.isEmpty {
-            files.append((directory + "/config.json", false))
+            files.append(File(path: directory + "/config.json"))
         } else if let home {
-            files.append((home + "/.docker/config.json", false))
+            files.append(File(path: home + "/.docker/config.json", home: home))
         }
         if let directory = environment["XDG_RUNTIME_DIR"], !directory.isEmpty {
-            files.append((directory + "/containers/auth.json", false))
+            files.append(File(path: directory + "/containers/auth.json", home: directory))
         }
-        if let home { files.append((home + "/.config/containers/auth.json", false)) }
+        if let home { files.append(File(path: home + "/.config/containers/auth.json", home: home)) }
         self.init(
             variables: try EnvironmentCredentials(environment),
             environment: environment,
@@ -75,7 +89,7 @@ package struct CredentialStore: Sendable {
     private init(
         variables: EnvironmentCredentials,
         environment: [String: String],
-        files: [(path: String, isRequired: Bool)],
+        files: [File],
         clock: any Clock<Duration>
     ) {
         self.variables = variables
@@ -101,7 +115,7 @@ package struct CredentialStore: Sendable {
         if let credential = variables.credential(for: location.host) { return credential }
         for file in files {
             if isRefused { configurations.forget(file.path) { _ in true } }
-            switch try await configuration(file.path, isRequired: file.isRequired)?.find(location) {
+            switch try await configuration(file)?.find(location) {
             case .credential(let credential): return credential
             case .program(let name, let server):
                 if isRefused { forget(ProgramCall(name: name, server: server), refused, isDenial: isDenial) }
@@ -116,7 +130,7 @@ package struct CredentialStore: Sendable {
     ///
     /// - Throws: ``CredentialError``.
     package func check() async throws {
-        for file in files where file.isRequired { _ = try await configuration(file.path, isRequired: true) }
+        for file in files where file.isRequired { _ = try await configuration(file) }
     }
 
     /// Whether an environment variable may hold credentials, so that it must not reach other programs.
@@ -132,16 +146,14 @@ package struct CredentialStore: Sendable {
         answers.forgetAll()
     }
 
-    private func configuration(_ path: String, isRequired: Bool) async throws -> DockerConfiguration? {
+    private func configuration(_ file: File) async throws -> DockerConfiguration? {
         let configuration = try await configurations.value(
-            for: path,
+            for: file.path,
             isGood: { _ in true },
-            fetch: {
-                try DockerConfiguration(path: path)
-            }
+            fetch: { try file.isForeign ? nil : DockerConfiguration(path: file.path) }
         )
-        guard configuration != nil || !isRequired else {
-            throw CredentialError("\(path.displaySafe), named by REGISTRY_AUTH_FILE, does not exist")
+        guard configuration != nil || !file.isRequired else {
+            throw CredentialError("\(file.path.displaySafe), named by REGISTRY_AUTH_FILE, does not exist")
         }
         return configuration
     }

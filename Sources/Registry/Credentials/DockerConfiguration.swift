@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import OCI
 
 /// What a docker or containers configuration file says about credentials.
@@ -22,9 +23,13 @@ struct DockerConfiguration: Sendable {
     /// - Returns: `nil` when there is no such file.
     /// - Throws: ``CredentialError`` when it cannot be read or understood.
     init?(path: String) throws(CredentialError) {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw CredentialError("\(path.displaySafe) cannot be read: check its permissions")
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(filePath: path))
+        } catch {
+            let code = ((error as? CocoaError)?.underlying as? POSIXError)?.code.rawValue ?? EIO
+            if [ENOENT, ENOTDIR].contains(code) { return nil }
+            throw CredentialError("\(path.displaySafe) cannot be read: \(String(cString: strerror(code)))")
         }
         try self.init(path: path, bytes: Array(data))
     }
