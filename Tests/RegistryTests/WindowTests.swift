@@ -1,9 +1,10 @@
 import NIOCore
 import OCI
-import Registry
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import Registry
 
 /// One blob over several connections.
 @Suite(.timeLimit(.minutes(10)))
@@ -246,6 +247,19 @@ struct WindowTests {
         try await SlowBlob.with { slow in
             slow.scratch.fault.withLock { $0 = isWriting ? .writing : .reading }
             try await slow.read()
+        }
+    }
+
+    @Test("A scratch file that cannot be written is no fault of the host, or of where it has led")
+    func full() async throws {
+        try await ScriptedRegistry.with { entrance in
+            try await SlowBlob.with(entrance: entrance) { slow in
+                slow.scratch.fault.withLock { $0 = .writing }
+                try await slow.read()
+                #expect(slow.registry.requests.count(where: SlowBlob.isWindow) >= 3)
+                #expect(entrance.requests.count { $0.path.contains("/blobs/") } == 1)
+                #expect(!slow.other.client.oneConnection.isEnough)
+            }
         }
     }
 }

@@ -17,6 +17,9 @@ final class BlobWindow: Sendable {
         case refused
     }
 
+    /// Its file takes no bytes, which says nothing of who brings them.
+    struct Unwritable: Error {}
+
     struct Progress {
         /// Everything in front of it is in the file.
         var position: Int64
@@ -50,9 +53,13 @@ final class BlobWindow: Sendable {
     var isEmpty: Bool { state.withLock { $0.end != nil && $0.position == range.lowerBound } }
 
     /// Appends what has come; the last bytes are its end.
-    func append(_ bytes: ByteBuffer) throws {
+    func append(_ bytes: ByteBuffer) throws(Unwritable) {
         let (position, now) = (progress.position, timer.now())
-        try file.write(bytes, at: position - range.lowerBound)
+        do {
+            try file.write(bytes, at: position - range.lowerBound)
+        } catch {
+            throw Unwritable()
+        }
         state.withLock { state in
             (state.position, state.moved) = (position + Int64(bytes.readableBytes), now)
             if state.position == range.upperBound { state.end = .whole }

@@ -37,6 +37,8 @@ struct WindowRequest: Sendable {
             window.end(.refused)
         } catch let error as RegistryError where error.wantsFewer || error.isRefusalOfRange {
             window.end(.refused)
+        } catch is BlobWindow.Unwritable {
+            window.end(.broken)
         } catch {
             window.breakOff()
         }
@@ -47,7 +49,7 @@ struct WindowRequest: Sendable {
         guard let url = address.current else { return try await attempt(window, at: request.target) }
         do {
             try await attempt(window, at: .url(url))
-        } catch {
+        } catch let error where !(error is BlobWindow.Unwritable) {
             let isLimit = (error as? RegistryError)?.wantsFewer == true
             guard !isLimit, !Task.isCancelled, window.progress.position == window.range.lowerBound else { throw error }
             address.forget()
