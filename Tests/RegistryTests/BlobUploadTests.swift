@@ -169,6 +169,21 @@ struct BlobUploadTests {
         }
     }
 
+    @Test("An upload that finds its blob brought by somebody else gives its own session up")
+    func overtaken() async throws {
+        let result = try await upload { registry in
+            registry.script(
+                RequestMatch("PUT", .uploads),
+                .flip { [store = registry.store] _ in
+                    store.putBlob(.bytes(Self.source), Self.source.descriptor.digest, in: "library/app")
+                    return .status(502)
+                }
+            )
+        }
+        #expect(result.isThere)
+        #expect(result.transcript == ["POST 202", "PUT 502", "GET 204", "HEAD 200", "DELETE 204"])
+    }
+
     @Test("A mount takes no bytes; a refused one goes on in the session that was opened")
     func mounts() async throws {
         try await ScriptedRegistry.with { registry in

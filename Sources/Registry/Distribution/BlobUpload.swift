@@ -205,15 +205,19 @@ extension BlobUpload {
 
     /// Finds out what the registry holds: part of the session, the blob, or nothing.
     private mutating func resynchronize(_ failure: RegistryError?, _ step: UploadSession.Step) async throws -> Bool {
-        if let place = session.place, session.mayResume(after: failure), let (next, held) = await status(of: place),
-            held > 0, held <= session.size
-        {
-            if session.resumes(at: held, place: next) { context.budget.progressed() }
-            return false
+        var isOpen = false
+        if let place = session.place, session.mayResume(after: failure), let (next, held) = await status(of: place) {
+            if held > 0, held <= session.size {
+                if session.resumes(at: held, place: next) { context.budget.progressed() }
+                return false
+            }
+            isOpen = true
         }
         if case .finish = step, failure?.kind != .digestMismatch,
             (try? await repository.contains(blob.descriptor)) == true
         {
+            // Somebody else has brought it; an upload that has stored it is no session any more.
+            if isOpen { leave() }
             return true
         }
         await abort()
