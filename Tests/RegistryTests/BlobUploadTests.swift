@@ -169,6 +169,31 @@ struct BlobUploadTests {
         }
     }
 
+    @Test("An upload that is cancelled while it waits to give up a session gives it up for all that")
+    func cancelledBetween() async throws {
+        let (gate, clock) = (Gate(), ManualClock())
+        try await ScriptedRegistry.with { registry async throws in
+            registry.script(RequestMatch("PUT", .uploads), .all([.holdHead(gate), .error(413, "SIZE_INVALID")]))
+            let limit = Action.error(429, "TOOMANYREQUESTS", headers: ["Retry-After": "30"])
+            registry.script(RequestMatch("GET", .tags, times: nil), limit)
+            try await withClient(clock: clock) { client async throws in
+                await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { _ = try await client.push(registry).store(SampleReader(Self.source)) }
+                    try? await gate.waitForArrivals()
+                    group.addTask { _ = try await client.pull(registry).tags() }
+                    try? await clock.waitForSleepers()
+                    gate.open()
+                    // Who asks for the tags waits for the pause, and so does who gives the session up.
+                    try? await clock.waitForSleepers(2)
+                    group.cancelAll()
+                }
+                clock.advance(by: .seconds(31))
+            }
+            #expect(registry.count("PUT") == 1)
+            #expect(registry.store.openUploads == 0)
+        }
+    }
+
     @Test("An upload that finds its blob brought by somebody else gives its own session up")
     func overtaken() async throws {
         let result = try await upload { registry in

@@ -238,7 +238,12 @@ extension BlobUpload {
     /// Gives a session up before another is opened; whether the registry cares is its business.
     private mutating func abort() async {
         guard !Task.isCancelled else { return leave() }
-        if let request = abandonment() { _ = try? await repository.client.attemptInTime(request) }
+        guard let request = abandonment() else { return }
+        do {
+            _ = try await repository.client.attemptInTime(request)
+        } catch {
+            if Task.isCancelled { repository.client.attemptAfterwards(request) }
+        }
     }
 
     /// Gives a session up for good; nobody waits for the registry's answer.
