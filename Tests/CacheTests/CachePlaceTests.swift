@@ -29,6 +29,8 @@ struct CachePlaceTests {
             Place(testDescription: "an empty directory"),
             Place(testDescription: "a new file system", directories: ["lost+found"]),
             Place(testDescription: "the beginning of a cache", directories: ["blobs/sha256", "ingest"]),
+            Place(testDescription: "what runs without a cache left", files: ["schedule.json": "{}"]),
+            Place(testDescription: "what a kill left of that", files: [".schedule.json.17.4711.tmp": ""]),
             Place(
                 testDescription: "an image layout",
                 files: ["oci-layout": #"{"imageLayoutVersion":"1.0.0"}"#, "index.json": #"{"manifests":[]}"#],

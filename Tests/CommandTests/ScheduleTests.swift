@@ -61,9 +61,33 @@ struct ScheduleTests {
         #expect(waits.value == [.milliseconds(1700), .milliseconds(200), .milliseconds(1700), .milliseconds(200)])
     }
 
+    /// Runs a test on a directory that is taken for a cache.
+    private static func withCache(_ body: (_ path: String) async throws -> Void) async throws {
+        try await TemporaryDirectory.with { path in
+            for name in ["blobs", "locks"] { try Files.makeDirectory("\(path)/\(name)") }
+            try await body(path)
+        }
+    }
+
+    @Test("Where there is no cache nothing is kept, so that one can be made there")
+    func withoutCache() async throws {
+        try await TemporaryDirectory.with { path async throws in
+            for place in [path, "\(path)/absent"] {
+                let memory = ScheduleMemory(
+                    cacheDirectory: place,
+                    configuration: "b.yaml",
+                    logger: Logger(label: "test")
+                )
+                memory.note(Date(timeIntervalSince1970: 1_000_000))
+                #expect(memory.lastBeginning() == nil)
+            }
+            #expect(try Files.list(path) == [])
+        }
+    }
+
     @Test("A restart waits for the rest of the interval")
     func restart() async throws {
-        try await TemporaryDirectory.with { path async throws in
+        try await Self.withCache { path async throws in
             let memory = ScheduleMemory(
                 cacheDirectory: path,
                 configuration: "a/../b.yaml",
@@ -94,7 +118,7 @@ struct ScheduleTests {
 
     @Test("A restart knows how the last run ended, and an earlier version's file tells no more than when it began")
     func lastEnd() async throws {
-        try await TemporaryDirectory.with { path async throws in
+        try await Self.withCache { path async throws in
             let memory = ScheduleMemory(cacheDirectory: path, configuration: "b.yaml", logger: Logger(label: "test"))
             let moment = Date(timeIntervalSince1970: 1_000_000)
             memory.note(moment)

@@ -9,10 +9,11 @@ package enum CachePlace {
     /// What this program puts into a cache's directory, beside `index.json`, which others write too.
     private static let ownNames: Set<String> = [
         "blobs", "ingest", "locks", "leases", "quarantine", "backup", "ballast", "oci-layout",
+        "schedule.json",
         // A new file system has it.
         "lost+found",
     ]
-    private static let ownPrefixes = ["index.rebuild.sqlite", ".oci-layout.", ".index.json."]
+    private static let ownPrefixes = ["index.rebuild.sqlite", ".oci-layout.", ".index.json.", ".schedule.json."]
 
     /// Finds out whether there is a cache, or one may be made, as the mode is; creates nothing.
     ///

@@ -1,3 +1,4 @@
+import Cache
 import FoundationEssentials
 import Lifecycle
 import Logging
@@ -16,7 +17,7 @@ struct ScheduleMemory: Sendable {
         var ended: [String: RunEnd]?
     }
 
-    private let path: String
+    private let directory: String
     private let work: String
     private let logger: Logger
 
@@ -26,10 +27,12 @@ struct ScheduleMemory: Sendable {
     ///   - part: what of it is run; empty for all of it.
     ///   - logger: for what cannot be kept.
     init(cacheDirectory: String, configuration: String, part: [String] = [], logger: Logger) {
-        path = "\(cacheDirectory)/schedule.json"
+        directory = cacheDirectory
         work = ([URL(filePath: configuration).standardizedFileURL.path] + part).joined(separator: " ")
         self.logger = logger
     }
+
+    private var path: String { "\(directory)/schedule.json" }
 
     /// When the last run began; `nil` when none is known, or what is written there is no time.
     func lastBeginning() -> Date? {
@@ -39,12 +42,14 @@ struct ScheduleMemory: Sendable {
     /// How the last run ended; `nil` when none is known.
     func lastEnd() -> RunEnd? { document().ended?[work].flatMap { $0.isPlausible ? $0 : nil } }
 
-    /// Notes a run; what cannot be kept is told, and is no reason to end.
+    /// Notes a run once there is a cache, because none is made beside files of somebody else's; what cannot be kept is told,
+    /// and is no reason to end.
     func note(_ beginning: Date, _ end: RunEnd? = nil) {
-        var document = document()
-        document.began[work] = beginning.timeIntervalSince1970.rounded()
-        if let end { document.ended = (document.ended ?? [:]).merging([work: end]) { $1 } }
         do {
+            guard try CachePlace.holdsCache(directory) else { return }
+            var document = document()
+            document.began[work] = beginning.timeIntervalSince1970.rounded()
+            if let end { document.ended = (document.ended ?? [:]).merging([work: end]) { $1 } }
             try DurableFile(path: path).replace(with: Array(JSONEncoder().encode(document)))
         } catch {
             logger.warning(
