@@ -202,7 +202,7 @@ let package = Package(
         .target(
             name: "CacheSupport",
             dependencies: [
-                "Cache", "OCI", "TestSupport",
+                "Cache", "FailingCalls", "OCI", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
@@ -239,7 +239,7 @@ let package = Package(
         .testTarget(
             name: "ArchiveTests",
             dependencies: [
-                "Archive", "CLinux", "Cache", "CacheSupport", "HeldChild", "OCI", "TestSupport",
+                "Archive", "CLinux", "Cache", "CacheSupport", "FailingCalls", "HeldChild", "OCI", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

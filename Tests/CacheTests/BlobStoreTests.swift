@@ -1,4 +1,5 @@
 import Cache
+import CacheSupport
 import FoundationEssentials
 import Glibc
 import OCI

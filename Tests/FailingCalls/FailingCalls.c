@@ -143,7 +143,12 @@ int fallocate(int fd, int mode, off_t at, off_t length) {
 
 int fchmod(int fd, mode_t mode) { return fails("fchmod", fd, NULL) ? -1 : syscall(SYS_fchmod, fd, mode); }
 
-int flock(int fd, int operation) { return fails("flock", fd, NULL) ? -1 : syscall(SYS_flock, fd, operation); }
+static int is_for_reading(int fd) { return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY; }
+
+int flock(int fd, int operation) {
+    if (operation & LOCK_EX && is_for_reading(fd) && fails("flock-reading", fd, NULL)) return -1;
+    return fails("flock", fd, NULL) ? -1 : syscall(SYS_flock, fd, operation);
+}
 
 static int open_at(int fd, const char *name, int flags, mode_t mode) {
     return fails("open", fd, name) ? -1 : syscall(SYS_openat, fd, name, flags, mode);

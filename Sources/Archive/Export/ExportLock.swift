@@ -61,7 +61,7 @@ extension Directory {
     private func removeLeftover(_ name: String) throws(SystemError) {
         let left: OpenFile
         do throws(SystemError) {
-            left = try openFile(name, flags: O_RDONLY)
+            left = try openToLock(name)
         } catch {
             guard error.code == ENOENT else { throw error }
             return

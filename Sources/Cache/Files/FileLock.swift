@@ -31,6 +31,17 @@ package enum FileLock {
 }
 
 extension Directory {
+    /// Opens a file whose lock is wanted: for writing where that is allowed, as NFS gives nobody an exclusive lock on what is
+    /// open for reading alone.
+    package func openToLock(_ name: String) throws(SystemError) -> OpenFile {
+        do throws(SystemError) {
+            return try openFile(name, flags: O_RDWR)
+        } catch {
+            guard error.code == EACCES else { throw error }
+            return try openFile(name, flags: O_RDONLY)
+        }
+    }
+
     /// Opens a file that is there and takes its lock if it is free.
     ///
     /// - Returns: `nil` when another has the lock, or nothing of that name is this user's to open.

@@ -4,7 +4,7 @@ import Testing
 /// Runs a test while a system call of this process, by its name in `FailingCalls.h`, fails on the files whose path contains a
 /// text: all such calls, or so many after the first ones; without a code it waits until `body` has ended.
 @discardableResult
-func withFaulty<R>(
+package func withFaulty<R>(
     _ call: String,
     on part: String,
     code: CInt? = nil,
