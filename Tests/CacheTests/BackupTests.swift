@@ -254,9 +254,7 @@ struct BackupTests {
     private func reopened(_ origin: String, as path: String, killedAt: (String, Int)?) async throws -> [String]? {
         try #require(await Tool.run("cp", ["-a", origin, path]).status == 0)
         if let (call, position) = killedAt {
-            let injection = "inject=\(call):signal=KILL:when=\(position)"
-            let tracer = ["strace", "-f", "-qq", "-e", "trace=\(call)", "-e", injection, "-o", "/dev/null"]
-            guard try await Probe.run(path, count: 0, size: 0, wrappedIn: tracer).status != 0 else { return nil }
+            guard try await Probe.isKilled(at: call, position, opening: path) else { return nil }
         }
         let copy = TimedCache(path: path)
         try await copy.open { _ in }

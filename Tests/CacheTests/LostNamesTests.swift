@@ -1,5 +1,6 @@
 import Cache
 import CacheSupport
+import Glibc
 import NIOCore
 import OCI
 import TestSupport
@@ -121,6 +122,46 @@ struct LostNamesTests {
                 try await NamesTests.store(second, in: cache, as: "2", of: "a")
                 #expect(try await cache.collect().blobs == 0)
             }
+        }
+    }
+
+    @Test("A rebuild that fails, however often, forgets no name that the damaged index alone knew")
+    func failed() async throws {
+        try await withLost { timed in
+            for call in ["write", "open", "renameat"] {
+                await #expect(throws: CacheError.self) {
+                    try await withFaulty(call, on: "\(timed.path)/index.rebuild.sqlite", code: EIO) { _ async throws in
+                        try await timed.open { _ in }
+                    }
+                }
+            }
+            try await timed.open { cache async throws in
+                #expect(try await cache.recovery.restoration()?.lostNames == both)
+                try await expectRefusal(cache)
+            }
+            #expect(try names("\(timed.path)/quarantine").count { $0.hasPrefix("index.sqlite.") } == 1)
+        }
+    }
+
+    @Test(
+        "A rebuild that is killed at any step forgets no name that the damaged index alone knew",
+        .requires(.tool("strace")),
+        arguments: ["renameat", "unlinkat", "fsync", "pwrite64"]
+    )
+    func killed(call: String) async throws {
+        try await withLost { timed in
+            var position = 1
+            while true {
+                let copy = TimedCache(path: "\(timed.path).\(position)")
+                try #require(await Tool.run("cp", ["-a", timed.path, copy.path]).status == 0)
+                guard try await Probe.isKilled(at: call, position, opening: copy.path) else { break }
+                try await copy.open { cache async throws in
+                    #expect(try await cache.recovery.restoration()?.lostNames == both, "\(call) \(position)")
+                }
+                #expect(try names(copy.path).filter { $0.hasPrefix("index.rebuild") } == [], "\(call) \(position)")
+                position += max(1, position / 4)
+            }
+            #expect(position > 1)
         }
     }
 

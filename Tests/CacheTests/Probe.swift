@@ -18,4 +18,13 @@ enum Probe {
         let command = wrapper + [path, directory, "\(count)", "\(size)"]
         return try await Tool.run(command[0], Array(command.dropFirst()))
     }
+
+    /// Opens a cache in a process that is killed at its n-th system call of a kind.
+    ///
+    /// - Returns: whether it was; not where it was over before.
+    static func isKilled(at call: String, _ position: Int, opening directory: String) async throws -> Bool {
+        let injection = "inject=\(call):signal=KILL:when=\(position)"
+        let tracer = ["strace", "-f", "-qq", "-e", "trace=\(call)", "-e", injection, "-o", "/dev/null"]
+        return try await run(directory, count: 0, size: 0, wrappedIn: tracer).status != 0
+    }
 }

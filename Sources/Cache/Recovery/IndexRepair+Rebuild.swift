@@ -7,12 +7,14 @@ import OCI
 
 extension IndexRepair {
     private static let scratchName = "index.rebuild.sqlite"
+    /// What it is called once it is whole, until it has its place.
+    private static let wholeName = "index.rebuild.sqlite.whole"
 
     /// Makes an index out of the newest good backup, the blobs and the tags that `index.json` names, beside its place,
     /// then moves it there.
     ///
-    /// Blobs are taken over by their names, unverified; manifests are hashed and read. A stopped rebuild leaves nothing
-    /// that counts.
+    /// Blobs are taken over by their names, unverified; manifests are hashed and read. A stopped rebuild leaves the former
+    /// index where it was, for nothing else may know which names were in it, or a new one that is whole.
     func rebuild(_ former: Former) throws {
         let clear = { for suffix in ["", "-journal"] { try directory.root.remove(Self.scratchName + suffix) } }
         try clear()
@@ -25,10 +27,26 @@ extension IndexRepair {
         }
         // Closed in order, its journal is empty; it would stay behind under the old name.
         try directory.root.remove(Self.scratchName + "-journal")
+        try directory.root.rename(Self.scratchName, to: directory.root, Self.wholeName)
+        try directory.root.sync()
+        try putInPlace()
+    }
+
+    /// Goes on with a rebuild that was stopped when the new index was whole.
+    func finishRebuild() throws {
+        guard try directory.root.status(Self.wholeName) != nil else { return }
+        guard try directory.root.status(CacheIndex.fileName) == nil else {
+            return try directory.root.remove(Self.wholeName)
+        }
+        try putInPlace()
+    }
+
+    private func putInPlace() throws {
         // A journal of the index that was lost would be played back into the new one.
+        try moveAside([CacheIndex.fileName, "\(CacheIndex.fileName)-journal"])
+        // Not before: without its sum a damaged index would be taken for a sound one.
         try directory.root.remove(IndexSum.fileName)
-        try moveAside(["\(CacheIndex.fileName)-journal"])
-        try directory.root.rename(Self.scratchName, to: directory.root, CacheIndex.fileName)
+        try directory.root.rename(Self.wholeName, to: directory.root, CacheIndex.fileName)
         try directory.root.sync()
     }
 

@@ -16,6 +16,7 @@ struct IndexRepair: Sendable {
     var backups: IndexBackups { IndexBackups(directory: directory.backup, logger: configuration.logger) }
 
     func run() throws {
+        try finishRebuild()
         if try files.check() {
             try check()
         } else {
@@ -39,10 +40,9 @@ struct IndexRepair: Sendable {
         } catch let error as CacheError where error.kind == .damagedIndex {
             configuration.logger.debug("the index is unusable", metadata: ["error": "\(error)"])
         }
-        let time = try moveAside([CacheIndex.fileName, "\(CacheIndex.fileName)-journal"])
         configuration.logger.warning(
             "\(alteration == .older ? "an older index was put back" : "the index was damaged"); it is rebuilt from its backup, the blobs and index.json",
-            metadata: ["aside": "\(directory.quarantine.path)/\(CacheIndex.fileName).\(time)"]
+            metadata: ["aside": "\(directory.quarantine.path)"]
         )
         try rebuild(former)
     }
@@ -84,17 +84,13 @@ struct IndexRepair: Sendable {
     }
 
     /// Keeps files as evidence, the index before its journal: without the journal it would be taken for another state.
-    ///
-    /// - Returns: the time that their new names end in.
-    @discardableResult
-    func moveAside(_ names: [String]) throws -> Int64 {
+    func moveAside(_ names: [String]) throws {
         let time = configuration.now()
         for name in names where try directory.root.status(name) != nil {
             try directory.root.rename(name, to: directory.quarantine, "\(name).\(time)")
         }
         try directory.root.sync()
         try? Evidence(directory).bound()
-        return time
     }
 }
 
