@@ -74,7 +74,7 @@ struct CommitBatch: Sendable {
         guard case .ingest(let ingest) = item.place else { return }
         do {
             try await blocking(on: .syncing) {
-                try item.file.setMode(0o444)
+                try item.file.setMode(Ingest.committedMode)
                 try item.file.sync()
             }
         } catch let error as SystemError {

@@ -21,6 +21,8 @@ package struct Ingest: Sendable {
     ///
     /// A download that takes the file over makes it its own again. Its owner can still write: the commit opens it so.
     static let stagedMode: UInt32 = 0o640
+    /// Of what is being committed, and of a blob; what a commit leaves so has failed, or its process has died.
+    static let committedMode: UInt32 = 0o444
     /// How many bytes are written before the system is asked to begin writing them out.
     static let writebackStep: Int64 = 8 << 20
 
@@ -227,7 +229,9 @@ extension Ingest {
                 guard try file.tryLock(.exclusive), isHere else { return }
                 return try directory.remove(name)
             }
-            if status.allocated > status.size { try file.giveBackReserve() }
+            // A commit begins when all is written, and what it has left may be open for reading alone.
+            guard status.mode & 0o777 != Self.committedMode, status.allocated > status.size else { return }
+            try file.giveBackReserve()
         } catch {
             logger.warning(
                 "the space of a partial download was not given back",

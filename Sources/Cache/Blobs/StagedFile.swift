@@ -58,7 +58,7 @@ package struct StagedFile: Sendable {
     func reopen(in store: Store) throws(SystemError) -> Reopened {
         let directory = store.directory.ingest
         do throws(SystemError) {
-            let file = try directory.openFile(name, flags: O_RDWR)
+            let file = try directory.openToLock(name)
             switch try FileLock.attempt(on: file, named: name, in: directory) {
             case .taken(let file):
                 let ingest = Ingest(file, name, in: store)
@@ -67,7 +67,7 @@ package struct StagedFile: Sendable {
             case .moved: return .gone
             }
         } catch {
-            // Whoever commits it makes it read-only.
+            // It is another user's by now.
             if error.code == EACCES { return .busy }
             guard error.code == ENOENT else { throw error }
             return .gone

@@ -133,7 +133,10 @@ package struct Staging: Sendable {
     package func discard(_ file: StagedFile) throws(SystemError) {
         switch try file.reopen(in: store) {
         case .unchanged(let ingest): ingest.discard()
-        case .changed(let ingest): ingest.file.unlock()
+        case .changed(let ingest):
+            // Whoever takes it over makes it writable.
+            let isLeftByCommit = try ingest.file.status().mode & 0o777 == Ingest.committedMode
+            if isLeftByCommit { ingest.discard() } else { ingest.file.unlock() }
         case .busy, .gone: break
         }
     }
@@ -143,9 +146,7 @@ package struct Staging: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (position, file) in files.enumerated() {
                 if position >= Self.parallelCommits { try await group.next() }
-                group.addTask {
-                    try await Reclaiming.retrying { try await self.commit(file, as: manifests[file.digest]) }
-                }
+                group.addTask { try await self.commitWithRoom(file, as: manifests[file.digest]) }
             }
             try await group.waitForAll()
         }
@@ -153,6 +154,20 @@ package struct Staging: Sendable {
 
     /// So many at most share an fsync of the directory and a transaction; each is an open file meanwhile.
     private static let parallelCommits = DescriptorLimit.files(atMost: 256)
+
+    /// A commit that has failed may have cost the file: then that is the reason, and not that it is gone.
+    private func commitWithRoom(_ staged: StagedFile, as manifest: Manifest?) async throws {
+        var reason: CacheError?
+        try await Reclaiming.retrying {
+            do {
+                try await commit(staged, as: manifest)
+            } catch let error as CacheError {
+                if error.kind == .locked, let reason { throw reason }
+                reason = error
+                throw error
+            }
+        }
+    }
 
     /// Another process may have taken the file for its own download, or import, of the blob: then it is that one's to commit,
     /// or ours again when that one has left it.
