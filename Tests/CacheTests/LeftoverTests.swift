@@ -94,6 +94,21 @@ struct LeftoverTests {
         }
     }
 
+    @Test("What a kill has left of a file that is replaced goes with the next replacement, and nothing else goes")
+    func replaced() async throws {
+        try await TimedCache.with { timed in
+            try await timed.open { _ in }
+            let foreign = [".index.json.swp", ".index.json2.1f", ".schedule.json.17.4711.tmp"]
+            let left = [".index.json.1f", ".index.json.ffffffffffffffff", ".index.sqlite.sum.e2"]
+            for name in foreign + left { try write(bytes(10), to: "\(timed.path)/\(name)") }
+            try await timed.open { cache async throws in
+                try await NamesTests.store(SampleImage.image(), in: cache, as: "1", of: "a")
+                try await cache.writeLayout()
+            }
+            #expect(try names(timed.path).filter { $0.hasPrefix(".") } == foreign.sorted())
+        }
+    }
+
     @Test("Backups are made beside what is somebody else's, and beside old ones that cannot be removed")
     func backups() async throws {
         try await TimedCache.with { timed in

@@ -5,6 +5,8 @@ package import NIOCore
 
 extension Directory {
     /// Replaces a file durably: a reader sees the old or the new content, whole.
+    ///
+    /// For one at a time: what a process has left that was killed over it is removed, and it would be no other's.
     package func replace(_ name: String, with bytes: ByteBuffer) throws(SystemError) {
         try replace(name) { (put) throws(SystemError) in try put(bytes) }
     }
@@ -14,6 +16,7 @@ extension Directory {
         _ name: String,
         _ write: ((ByteBuffer) throws(SystemError) -> Void) throws(SystemError) -> Void
     ) throws(SystemError) {
+        removeLeftovers(of: name)
         let temporary = ".\(name).\(String(UInt64.random(in: .min ... .max), radix: 16))"
         do throws(SystemError) {
             let file = try openFile(temporary, flags: O_RDWR | O_CREAT | O_EXCL)
@@ -30,6 +33,17 @@ extension Directory {
             try? remove(temporary)
             throw error
         }
+    }
+
+    /// One that cannot be removed does not keep the file from being replaced.
+    private func removeLeftovers(of name: String) {
+        let prefix = ".\(name)."
+        var leftovers: [String] = []
+        try? forEachName { other in
+            guard other.hasPrefix(prefix), UInt64(other.dropFirst(prefix.count), radix: 16) != nil else { return }
+            leftovers.append(other)
+        }
+        for leftover in leftovers { try? remove(leftover) }
     }
 
     /// Reads a small file whole.
