@@ -1,4 +1,5 @@
 import CacheSupport
+import Concurrency
 import Logging
 import OCI
 import TestSupport
@@ -40,8 +41,11 @@ struct LockSignsTests {
         )
     }
 
-    @Test("A lock is waited for as long as who has it gives signs of life, and the timeout longer")
-    func signs() async throws {
+    @Test(
+        "A lock is waited for as long as who has it gives signs of life, and the timeout longer; also where that is cancelled",
+        arguments: [false, true]
+    )
+    func signs(isCancelled: Bool) async throws {
         try await TemporaryDirectory.with { path in
             let directory = try StoreDirectory(path: "\(path)")
             let pulse = ManualClock()
@@ -55,11 +59,19 @@ struct LockSignsTests {
                     await Task.yield()
                 }
             }
-            try await locks(directory, pulse: pulse).holding(Self.name) {
-                let error = await #expect(throws: CacheError.self) {
-                    try await locks(directory, clock: clock).acquire(Self.name, .exclusive)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    if isCancelled { withUnsafeCurrentTask { $0?.cancel() } }
+                    try await locks(directory, pulse: pulse).holding(Self.name) {
+                        try await uncancelled {
+                            let error = await #expect(throws: CacheError.self) {
+                                try await locks(directory, clock: clock).acquire(Self.name, .exclusive)
+                            }
+                            #expect(error?.kind == .locked)
+                        }
+                    }
                 }
-                #expect(error?.kind == .locked)
+                try await group.waitForAll()
             }
             #expect(clock.base.sleeps.count > 20)
             #expect(clock.base.sleeps.dropFirst(20).reduce(.zero, +) <= Self.limit)

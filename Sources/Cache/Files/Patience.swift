@@ -20,7 +20,7 @@ struct Patience: Sendable {
         return waited <= limit
     }
 
-    /// Gives signs of life for as long as a body runs.
+    /// Gives signs of life for as long as a body runs, also when the task is cancelled.
     ///
     /// - Parameters:
     ///   - pulse: measures the time between them.
@@ -32,15 +32,19 @@ struct Patience: Sendable {
         _ sign: @escaping @Sendable () -> Void,
         _ body: () async throws -> R
     ) async rethrows -> R {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                while true {
-                    try await pulse.sleep(for: signInterval)
-                    sign()
-                }
-            }
-            defer { group.cancelAll() }
-            return try await body()
+        // What cancels this task does not end the work, so it must not reach them; they are awaited here.
+        let signs = Task { while (try? await pulse.sleep(for: signInterval)) != nil { sign() } }
+        let endSigns = {
+            signs.cancel()
+            await signs.value
+        }
+        do {
+            let result = try await body()
+            await endSigns()
+            return result
+        } catch {
+            await endSigns()
+            throw error
         }
     }
 }
