@@ -1,6 +1,8 @@
 import Archive
 import Cache
 import CacheSupport
+import FailingCalls
+import Glibc
 import NIOCore
 import OCI
 import TestSupport
@@ -82,6 +84,42 @@ struct ImportRoomTests {
                 }
                 #expect(try await cache.tagged() == [Self.name: Self.image.digest])
             }
+        }
+    }
+
+    @Test("An import of which all is here succeeds, although its room cannot be given back")
+    func keptRoom() async throws {
+        let other = SampleImage.image(layers: [.init(seed: 3, size: 2_000_000)])
+        let bytes = try ArchiveSample(images: [(Self.image, Self.name), (other, "a.example.com/y:1")]).archive()
+        try await withCache { cache, path async throws in
+            try await withThrowingTaskGroup(of: ImportReport.self) { group in
+                // Full from when all names are recorded.
+                let full = try await withFaulty("renameat", on: "\(path)/index.json") { count in
+                    group.addTask { try await cache.importing(bytes, at: path) { $0.only = [Self.name] } }
+                    while count() == 0 { await Task.yield() }
+                    return failing_call_begin("write", "\(path)/index.sqlite", ENOSPC)
+                }
+                defer { failing_call_end(full) }
+                #expect(try await group.next()?.images.count == 1)
+                #expect(failing_call_count(full) > 0)
+            }
+            #expect(try await cache.tagged() == [Self.name: Self.image.digest])
+        }
+    }
+
+    @Test("An import of which all is here succeeds, although what parts have left cannot be removed")
+    func keptParts() async throws {
+        let sample = ArchiveSample(images: [(Self.image, Self.name)])
+        let large = try #require(Self.image.blobs.first { $0.descriptor.size == 3_000_000 }).descriptor.digest
+        let rest = sample.parts.map(\.descriptor.digest).filter { $0 != large }
+        let volumes = try sample.volumes([rest], splitting: [large: [1_000_000]])
+        try await withCache { cache, path async throws in
+            for volume in volumes.dropLast() { try await cache.importing(volume, at: path) }
+            try await withFaulty("unlinkat", on: "\(path)/ingest/part-", code: EIO) { count async throws in
+                #expect(try await cache.importing(volumes[2], at: path).images.count == 1)
+                #expect(count() > 0)
+            }
+            #expect(try await cache.tagged() == [Self.name: Self.image.digest])
         }
     }
 

@@ -48,7 +48,7 @@ final class ArchiveImport {
         } else {
             reading.parts?.discard()
         }
-        try cache.staging.removeUnused(joined)
+        cache.staging.removeUnused(joined)
         return publication.report
     }
 

@@ -129,7 +129,7 @@ package struct ArchiveImporter: Sendable {
             try await reading.run(source)
             let report = try await ArchiveImport(reading).run()
             stage.discard()
-            try await stage.releaseRoom()
+            await stage.releaseRoom()
             return report
         } catch {
             // What waits for another process in vain is as good as before.
@@ -139,7 +139,7 @@ package struct ArchiveImporter: Sendable {
                 stage.discard()
                 reading.parts?.discard()
             }
-            try? await stage.releaseRoom()
+            await stage.releaseRoom()
             switch error {
             case let refusal as ArchiveRefusal: throw CacheError(refusal, archive: source.name)
             case let error as SystemError: throw CacheError(error, importingInto: cache)

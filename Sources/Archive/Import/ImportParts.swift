@@ -133,7 +133,7 @@ final class ImportParts {
         try directory.remove(claim.mark.name)
         let (prefix, whole) = (prefix(claim.part.blob.digest), wholeName(claim.part.blob.digest))
         guard try !directory.names().contains(where: { $0.hasPrefix(prefix) && $0 != whole }) else { return }
-        try staging.removeUnused([whole])
+        staging.removeUnused([whole])
     }
 
     /// Takes the blob that parts make up, by the marks of all of them.

@@ -43,9 +43,9 @@ struct ImportRoom {
     }
 
     /// Frees what has not been committed.
-    mutating func release() async throws {
+    mutating func release() async {
         guard !reserved.isEmpty else { return }
-        try await cache.staging.releaseRoom(of: reserved)
+        await cache.staging.releaseRoom(of: reserved)
         reserved = []
     }
 }

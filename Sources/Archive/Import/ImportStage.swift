@@ -76,8 +76,8 @@ final class ImportStage {
     }
 
     /// Frees the room of what has not been committed.
-    func releaseRoom() async throws {
-        try await room.release()
+    func releaseRoom() async {
+        await room.release()
     }
 
     /// Whether a blob is verified and waiting, or in the cache.

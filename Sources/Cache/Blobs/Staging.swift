@@ -57,12 +57,16 @@ package struct Staging: Sendable {
         }
     }
 
-    /// Removes files of `ingest/` that nobody has.
-    package func removeUnused(_ names: [String]) throws(SystemError) {
+    /// Removes files of `ingest/` that nobody has; what cannot be removed is told of.
+    package func removeUnused(_ names: [String]) {
         for name in names {
-            guard let lock = try directory.lockIfFree(name) else { continue }
-            defer { lock.unlock() }
-            try directory.remove(name)
+            do throws(SystemError) {
+                guard let lock = try directory.lockIfFree(name) else { continue }
+                defer { lock.unlock() }
+                try directory.remove(name)
+            } catch {
+                store.leftovers.note(CacheError(error, "remove", path: "\(directory.path)/\(name)"))
+            }
         }
     }
 

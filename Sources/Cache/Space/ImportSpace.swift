@@ -1,4 +1,5 @@
 import Glibc
+import Logging
 package import OCI
 
 extension Staging {
@@ -34,8 +35,15 @@ extension Staging {
         }
     }
 
-    /// Gives reservations back; safe to repeat.
-    package func releaseRoom(of digests: Set<Digest>) async throws {
-        try await store.index.write { [id = store.lease.id] in try $0.leases.endReservations(of: digests, for: id) }
+    /// Gives reservations back, which go with the lease at the latest; safe to repeat.
+    package func releaseRoom(of digests: Set<Digest>) async {
+        do {
+            try await store.index.write { [id = store.lease.id] in try $0.leases.endReservations(of: digests, for: id) }
+        } catch {
+            store.configuration.logger.warning(
+                "the room of an import stays reserved while this runs",
+                metadata: ["error": "\(error)"]
+            )
+        }
     }
 }
