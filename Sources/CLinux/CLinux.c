@@ -30,14 +30,19 @@ int64_t clinux_filesystem_magic(int fd) {
     return fstatfs(fd, &status) == 0 ? (int64_t)status.f_type : -1;
 }
 
+// Blocks are counted in f_frsize, which some file systems leave out; f_bsize is what they like to be read in.
+static int64_t block_size(const struct statfs *status) {
+    return status->f_frsize != 0 ? (int64_t)status->f_frsize : (int64_t)status->f_bsize;
+}
+
 int64_t clinux_free_bytes(int fd) {
     struct statfs status;
-    return fstatfs(fd, &status) == 0 ? (int64_t)status.f_bavail * status.f_bsize : -1;
+    return fstatfs(fd, &status) == 0 ? (int64_t)status.f_bavail * block_size(&status) : -1;
 }
 
 int64_t clinux_total_bytes(int fd) {
     struct statfs status;
-    return fstatfs(fd, &status) == 0 ? (int64_t)status.f_blocks * status.f_bsize : -1;
+    return fstatfs(fd, &status) == 0 ? (int64_t)status.f_blocks * block_size(&status) : -1;
 }
 
 void clinux_idle_io_priority(void) {

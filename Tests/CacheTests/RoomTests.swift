@@ -1,3 +1,4 @@
+import CLinux
 import Cache
 import CacheSupport
 import Glibc
@@ -23,6 +24,19 @@ struct RoomTests {
                 #expect(error.description.contains("cache.min_free"))
                 #expect(source.offsets.isEmpty)
                 #expect(try names("\(path)/cache/ingest").isEmpty)
+            }
+        }
+    }
+
+    @Test("Space is counted in the blocks of the file system, in whatever size it likes to be read")
+    func blocks() async throws {
+        try await TemporaryDirectory.with { path async throws in
+            let directory = try Directory(path: path)
+            let total = clinux_total_bytes(directory.file.descriptor)
+            try await withFaulty("fstatfs", on: path, code: 1 << 30) { count async throws in
+                #expect(clinux_total_bytes(directory.file.descriptor) == total)
+                #expect(clinux_free_bytes(directory.file.descriptor) <= total)
+                #expect(count() == 2)
             }
         }
     }

@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define RULES 64
@@ -185,6 +186,12 @@ int unlinkat(int fd, const char *name, int flags) {
 int fstatat(int fd, const char *restrict name, struct stat *restrict status, int flags) {
     if (fails("fstatat", fd, name)) return -1;
     return NEXT(int (*)(int, const char *, struct stat *, int), "fstatat")(fd, name, status, flags);
+}
+
+int fstatfs(int fd, struct statfs *status) {
+    int result = NEXT(int (*)(int, struct statfs *), "fstatfs")(fd, status);
+    if (result == 0 && fails("fstatfs", fd, NULL)) status->f_bsize = errno;
+    return result;
 }
 
 int fstat(int fd, struct stat *status) {
