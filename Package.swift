@@ -276,8 +276,8 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "Archive", "Concurrency", "Lifecycle", "OCI", "Output", "Serve", "Sync", "TestSupport", "YAML",
-                "imglife",
+                "Archive", "Cache", "CacheSupport", "Concurrency", "Lifecycle", "OCI", "Output", "Serve", "Sync",
+                "TestSupport", "YAML", "imglife",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),

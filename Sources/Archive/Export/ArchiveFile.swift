@@ -1,4 +1,3 @@
-import CLinux
 import Cache
 import Glibc
 import OCI
@@ -44,9 +43,9 @@ struct ArchiveFile: Sendable {
             if overwrites {
                 try directory.rename(temporary, to: directory, name)
             } else {
-                try renameNew()
+                try directory.renameNew(temporary, to: name)
             }
-            try syncDirectory()
+            try directory.syncNames()
         } catch {
             throw CacheError(archive: error, path: path)
         }
@@ -55,26 +54,5 @@ struct ArchiveFile: Sendable {
     /// Takes it back.
     func discard() {
         try? directory.remove(temporary)
-    }
-
-    /// Somebody else's file that has come meanwhile is not replaced.
-    private func renameNew() throws(SystemError) {
-        let code = clinux_rename_new(directory.file.descriptor, temporary, name)
-        switch code {
-        case 0: return
-        case EINVAL, ENOSYS:
-            // A file system that cannot do it at once.
-            guard try directory.status(name) == nil else { throw SystemError(call: "rename", code: EEXIST) }
-            try directory.rename(temporary, to: directory, name)
-        default: throw SystemError(call: "rename", code: code)
-        }
-    }
-
-    private func syncDirectory() throws(SystemError) {
-        do throws(SystemError) {
-            try directory.sync()
-        } catch {
-            guard OutputPlace.isWithoutDirectorySync(error.code) else { throw error }
-        }
     }
 }

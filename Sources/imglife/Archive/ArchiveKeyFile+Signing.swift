@@ -18,24 +18,14 @@ extension ArchiveKeyFile {
         }
     }
 
-    /// Writes a new file durably; after a failure there is none.
+    /// Writes a new file durably; after a failure or a kill there is none.
     ///
     /// - Throws: ``KeyFileError``, also when there is such a file, or a device or a link in its place.
-    static func write(_ text: String, to path: String, mode: mode_t) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw KeyFileError(path: path, code: errno) }
-        defer { close(descriptor) }
-        do {
-            guard fchmod(descriptor, mode) == 0 else { throw KeyFileError(path: path, code: errno) }
-            do throws(OutputError) {
-                try StandardOutput.write(text, to: descriptor)
-            } catch {
-                throw KeyFileError(path: path, code: error.code)
-            }
-            guard fsync(descriptor) == 0 else { throw KeyFileError(path: path, code: errno) }
+    static func write(_ text: String, to path: String, mode: UInt32) throws {
+        do throws(SystemError) {
+            try Directory.writeNew(text, to: path, mode: mode)
         } catch {
-            unlink(path)
-            throw error
+            throw KeyFileError(path: path, code: error.code)
         }
     }
 }
