@@ -29,6 +29,20 @@ struct OpeningTests {
         }
     }
 
+    @Test("A directory for blobs that is made again has its name durably before anything is in it")
+    func durableDirectories() async throws {
+        try await TemporaryDirectory.with { path in
+            try await ContentCache.with(configuration(path)) { _ in }
+            try #require(rmdir("\(path)/blobs/sha512") == 0)
+            for isMade in [true, false] {
+                try await withFaulty("fsync", on: "\(path)/blobs", after: 1000) { count async throws in
+                    try await ContentCache.with(configuration(path)) { _ in }
+                    #expect(count() == (isMade ? 1 : 0))
+                }
+            }
+        }
+    }
+
     @Test("A cache that was closed leaves no file open, however often one is opened")
     func closed() async throws {
         try await TemporaryDirectory.with { path in

@@ -29,7 +29,8 @@ package struct Directory: Sendable {
         Directory(file: file, path: path, heir: Heir(of: try file.status()))
     }
 
-    /// Opens a subdirectory, creating it with mode 0700 when it is missing.
+    /// Opens a subdirectory, creating it with mode 0700 when it is missing: durably, as without its own name it loses all that
+    /// is durable in it.
     ///
     /// `isOwn` tells of a name in it whether its users give such names.
     package func subdirectory(
@@ -38,6 +39,7 @@ package struct Directory: Sendable {
     ) throws(SystemError) -> Directory {
         do throws(SystemError) {
             try SystemError.check("mkdir") { mkdirat(descriptor, name, 0o700) }
+            try sync()
         } catch {
             guard error.code == EEXIST else { throw error }
         }
