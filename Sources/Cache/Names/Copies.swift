@@ -131,7 +131,7 @@ package struct Copies: Sendable {
 
     /// Notes that it is known what the tag is; costs no transaction when that was not in doubt.
     package func settleDoubt(_ place: Names.Place) async throws {
-        guard try await doubts(in: place.location).contains(place.tag) else { return }
+        guard try await store.index.read({ try $0.doubts.contains(place) }) else { return }
         try await store.index.write { try $0.doubts.remove(place) }
     }
 }

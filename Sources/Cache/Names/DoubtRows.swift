@@ -24,6 +24,13 @@ struct DoubtRows {
         )
     }
 
+    func contains(_ place: Names.Place) throws -> Bool {
+        try db.exists(
+            "doubts WHERE host = ? AND repository = ? AND tag = ?",
+            [place.location.host, place.location.repository, place.tag]
+        )
+    }
+
     func add(_ place: Names.Place) throws {
         try db.executeCached(
             sql: "INSERT OR IGNORE INTO doubts (host, repository, tag) VALUES (?, ?, ?)",
