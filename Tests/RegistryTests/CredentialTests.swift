@@ -67,6 +67,16 @@ struct CredentialTests {
         #expect(try await found(["CI_JOB_TOKEN": "j", "CI_REGISTRY": "other"], config: config) == "file:p")
         #expect(try await found([:]) == nil)
         #expect(try await found(["IMGLIFE_DOCKER_IO_TOKEN": "h"], "alpine") == "bearer h")
+        #expect(try await found(["IMGLIFE_INDEX_DOCKER_IO_TOKEN": "h"], "alpine") == "bearer h")
+    }
+
+    @Test("A token beside a user's name is that user's password, unless there is one")
+    func tokensOfUsers() async throws {
+        let prefix = "IMGLIFE_REGISTRY_EXAMPLE_COM"
+        var environment = ["\(prefix)_USERNAME": "u", "\(prefix)_TOKEN": "t"]
+        #expect(try await found(environment) == "u:t")
+        environment["\(prefix)_PASSWORD"] = "p"
+        #expect(try await found(environment) == "u:p")
     }
 
     @Test(
@@ -127,7 +137,12 @@ struct CredentialTests {
         }
     }
 
-    private func ask(_ script: String, name: String = "fake", config: String? = nil) async throws -> String? {
+    private func ask(
+        _ script: String,
+        name: String = "fake",
+        config: String? = nil,
+        _ reference: String = "registry.example.com/team/app"
+    ) async throws -> String? {
         try await TemporaryDirectory.with { directory in
             for name in ["fake", "desktop.exe"] {
                 try Files.write("#!/bin/sh\n\(script)\n", to: "\(directory)/docker-credential-\(name)")
@@ -138,7 +153,7 @@ struct CredentialTests {
                 "CI_JOB_TOKEN": "c4nary", "": "no name", "A=B": "no name", "3SCALE_ENV": "no name of POSIX",
             ]
             let config = config ?? #"{"credHelpers": {"registry.example.com": "\#(name)"}}"#
-            return try await found(environment, config: config)
+            return try await found(environment, config: config, reference)
         }
     }
 
@@ -152,6 +167,10 @@ struct CredentialTests {
         #expect(try await ask(script, config: #"{"credsStore": "fake"}"#) == "u-registry.example.com:s")
         // As Docker Desktop writes it for WSL.
         #expect(try await ask(script, config: #"{"credsStore": "desktop.exe"}"#) == "u-registry.example.com:s")
+        // As docker calls Docker Hub, whatever the file does.
+        for config in [#"{"credsStore": "fake"}"#, #"{"credHelpers": {"docker.io": "fake"}}"#] {
+            #expect(try await ask(script, config: config, "alpine") == "u-https://index.docker.io/v1/:s")
+        }
         #expect(try await ask(#"echo '{"Username":"<token>","Secret":"i"}'"#) == "identity i")
         #expect(try await ask(#"echo '{"Username":"<token>","Secret":""}'"#) == nil)
         #expect(try await ask("echo 'credentials not found in native keychain'; exit 1") == nil)

@@ -60,6 +60,22 @@ struct ExpiryTests {
         }
     }
 
+    @Test("A token is used for four fifths of the time that its service gives it")
+    func renewsInTime() async throws {
+        let (issuer, clock) = (TokenIssuer(), TestClock())
+        issuer.rules.announcedLifetime = 300
+        try await ScriptedRegistry.with(authentication: .bearer(issuer)) { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            try await withClient(clock: clock) { client async throws in
+                for (time, tokens) in [(0, 1), (239, 1), (2, 2)] {
+                    clock.advance(by: .seconds(time))
+                    #expect(try await client.pull(registry).resolve(.tag("v1")) == image.top)
+                    #expect(issuer.issuedTokens.count == tokens)
+                }
+            }
+        }
+    }
+
     @Test("What stays denied starts its program again after a time, whose failure changes nothing")
     func asksAgainAfterDenials() async throws {
         let script = #"echo >> asked; [ ! -e broken ] && echo '{"Username":"u","Secret":"p"}'"#

@@ -40,6 +40,17 @@ struct ProxySettingsTests {
         #expect(settings.proxy(for: Origin(scheme: .http, host: "h", port: 80)) == nil)
     }
 
+    @Test("Of the exceptions too the lower-case name wins, unless it is empty", arguments: ["h", ""])
+    func readsExceptions(lower: String) throws {
+        let settings = try ProxySettings(environment: [
+            "HTTPS_PROXY": "http://proxy:1", "no_proxy": lower, "NO_PROXY": "x",
+        ])
+        for host in ["h", "x"] {
+            let isDirect = settings.proxy(for: Origin(scheme: .https, host: host, port: 443)) == nil
+            #expect(isDirect == (host == (lower.isEmpty ? "x" : "h")), "\(host)")
+        }
+    }
+
     @Test("HTTP_PROXY in upper case is ignored behind a web server, where a client could set it")
     func ignoresHeaderVariable() throws {
         let settings = try ProxySettings(environment: ["HTTP_PROXY": "http://evil:1", "REQUEST_METHOD": "GET"])

@@ -71,6 +71,31 @@ struct RefusedPasswordTests {
     }
 
     @Test(
+        "One that is refused where people log in rests, for less long where it has been taken before",
+        arguments: [true, false]
+    )
+    func rests(wasTaken: Bool) async throws {
+        let (clock, asked) = (TestClock(), Watched(0))
+        let passwords = RefusedPasswords(Timer(clock), timeouts: Timer(clock))
+        let key = RefusedPasswords.Key(taker: .registry, header: Secret("Basic x"))
+        let retry = Retry(RegistryConfiguration(logger: LogRecorder().logger))
+        let context = retry.context(.resolve, try RepositoryReference("127.0.0.1/app"))
+        if wasTaken { passwords.accepted(key) }
+        clock.advance(by: .seconds(11))
+        passwords.refused(key, by: context.error(.unauthorized, "no"))
+        for (time, count) in [(0, 1), (9, 1), (2, wasTaken ? 2 : 1)] {
+            clock.advance(by: .seconds(time))
+            await #expect(throws: RegistryError.self) {
+                _ = try await passwords.check(key, context) {
+                    asked.update { $0 += 1 }
+                    return false
+                }
+            }
+            #expect(asked.value == count)
+        }
+    }
+
+    @Test(
         "A wrong password is presented twice, and for two more repositories, and each refusal tells the same",
         arguments: [true, false]
     )

@@ -255,4 +255,30 @@ struct TokenRoleTests {
             #expect(try await client.pull(registry).resolve(.tag("v1")) == image.top)
         }
     }
+
+    @Test(
+        "A 401 that says so where there is no token, or something else of one, gets one for what is usual",
+        arguments: [(false, "insufficient_scope"), (true, "invalid_token")]
+    )
+    func notInsufficient(hasToken: Bool, error: String) async throws {
+        try await ScriptedRegistry.with(authentication: .bearer(TokenIssuer())) { registry in
+            registry.load(image, repository: "library/app", tag: "v1")
+            let service = #"Bearer realm="\#(registry.url)/token",service="scripted""#
+            let challenge = #"\#(service),scope="repository:library/app:pull,push",error="\#(error)""#
+            registry.script(
+                RequestMatch(
+                    nil,
+                    .manifests,
+                    authorizedOnly: false,
+                    where: { ($0.headers["authorization"] != nil) == hasToken }
+                ),
+                .status(401, headers: ["WWW-Authenticate": challenge])
+            )
+            let found = try await withClient { try await $0.pull(registry).resolve(.tag("v1")) }
+            #expect(found == image.top)
+            let scopes = registry.requests.flatMap { $0.query.all("scope") }
+            #expect(Set(scopes) == ["repository:library/app:pull"])
+            #expect(scopes.count == (hasToken ? 2 : 1))
+        }
+    }
 }

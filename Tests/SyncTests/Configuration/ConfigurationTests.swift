@@ -145,6 +145,16 @@ struct ConfigurationTests {
         #expect(configuration.resolve(path) == resolved)
     }
 
+    @Test(
+        "A sibling tool's registry is plain HTTP where its address says so",
+        arguments: [("http://a.io", true), ("HTTP://a.io", true), ("https://a.io", false), ("a.io", false)]
+    )
+    func siblingsRegistry(url: String, isPlain: Bool) throws {
+        let yaml = Self.minimal(tag: "1") + "\nregistry: {url: '\(url)'}\n"
+        let registries = try Configuration(yaml: yaml, file: "imglife.yaml").registries
+        #expect((registries["a.io"]?.isPlainHTTP ?? false) == isPlain)
+    }
+
     @Test("Null means absent for every optional field")
     func nulls() throws {
         let yaml = """
