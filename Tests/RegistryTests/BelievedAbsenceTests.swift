@@ -24,9 +24,14 @@ struct BelievedAbsenceTests {
         ("a blob's size", { try await $0.blobSize(SampleImage.image().digest, named: nil) == nil }),
     ]
 
-    @Test("Who says of everything that it is not there, of the base too, is an outage", arguments: questions.indices)
-    func nobody(index: Int) async throws {
+    @Test(
+        "Who says of everything that it is not there, and has nothing or a page at the base, is an outage",
+        arguments: questions.indices,
+        [page, .html]
+    )
+    func nobody(index: Int, base: Action) async throws {
         try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET", .exactly("/v2/"), times: nil), base)
             registry.script(RequestMatch(times: nil), Self.page)
             try await withClient { client async throws in
                 let error = await #expect(throws: RegistryError.self, "\(Self.questions[index].name)") {
@@ -37,14 +42,42 @@ struct BelievedAbsenceTests {
         }
     }
 
-    @Test("The same of a registry is believed, and the registry is asked once for many", arguments: questions.indices)
-    func bare(index: Int) async throws {
+    /// What registries have at their bases, beside 200.
+    private static let bases = [
+        Action.status(200), .status(403), .status(401, headers: ["WWW-Authenticate": #"Basic realm="x""#]),
+    ]
+
+    @Test(
+        "The same of a registry is believed, and the registry is asked once for many",
+        arguments: questions.indices,
+        bases
+    )
+    func bare(index: Int, base: Action) async throws {
         try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET", .exactly("/v2/"), times: nil), base)
             registry.script(RequestMatch(nil, .containing("/app/"), times: nil), Self.page)
             try await withClient { client async throws in
                 for _ in 0..<3 { #expect(try await Self.questions[index].ask(client.pull(registry))) }
             }
             #expect(registry.requests.count { $0.path == "/v2/" } == 1)
+        }
+    }
+
+    @Test("So it is of one that wants to know who asks, or leads people who look at its base to a page")
+    func bareWithMore() async throws {
+        for leadsPeople in [true, false] {
+            try await ScriptedRegistry.with { pages in
+                pages.script(RequestMatch(times: nil), .html)
+                let authentication = leadsPeople ? Authentication.none : .bearer(TokenIssuer())
+                try await ScriptedRegistry.with(authentication: authentication) { registry in
+                    registry.script(RequestMatch(nil, .containing("/app/"), times: nil), Self.page)
+                    if leadsPeople {
+                        registry.script(RequestMatch("GET", .exactly("/v2/")), .redirect(to: pages.url + "/"))
+                    }
+                    let found = try await withClient { try await $0.pull(registry).manifest(.tag("v1")) }
+                    #expect(found == nil)
+                }
+            }
         }
     }
 

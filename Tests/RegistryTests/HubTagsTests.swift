@@ -1,8 +1,9 @@
 import FoundationEssentials
 import OCI
-import Registry
 import TestSupport
 import Testing
+
+@testable import Registry
 
 @Suite(.timeLimit(.minutes(10)))
 struct HubTagsTests {
@@ -222,6 +223,27 @@ struct HubTagsTests {
             let tags = try await withHubClient(registry) { try await $0.hubTags(of: location) }
             #expect(tags == nil)
         }
+    }
+
+    @Test("An API that fails for one repository is asked for the next")
+    func failsForOne() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET", "/repositories/a/", times: nil), .status(500))
+            _ = HubStandIn(registry, rows: rows(2))
+            try await withHubClient(registry) { client async throws in
+                let failing = RepositoryReference(host: .dockerHub, repository: "library/a")
+                await #expect(throws: RegistryError.self) { try await client.hubTags(of: failing) }
+                #expect(try await client.hubTags(of: .alpine)?.count == 2)
+            }
+        }
+    }
+
+    @Test("The public API is asked for Docker Hub itself, and not for what an endpoint leads to in its place")
+    func bases() throws {
+        #expect(try HubAPI.base(of: .dockerHub, settings: nil)?.origin.host == "hub.docker.com")
+        #expect(try HubAPI.base(of: .dockerHub, settings: HostSettings(endpoint: "https://m.example")) == nil)
+        let both = HostSettings(endpoint: "https://m.example", hubAPI: "https://api.example")
+        #expect(try HubAPI.base(of: .dockerHub, settings: both)?.origin.host == "api.example")
     }
 
     @Test("An API that cannot be reached is tried by one listing only, and each is told of its own repository")

@@ -43,6 +43,18 @@ struct JSONFetchTests {
         }
     }
 
+    @Test("An entity tag that no header can hold asks for the document anew, and a page for people is none")
+    func oddities() async throws {
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("GET"), .reply(.json(200, "[]")))
+            let answer = try await fetch(registry, entityTag: "a\nb")
+            #expect(answer == .document(ByteBuffer(string: "[]"), entityTag: nil))
+            #expect(registry.requests.map { $0.headers["if-none-match"] } == [nil])
+            registry.script(RequestMatch("GET", times: nil), .html)
+            await #expect(throws: JSONFetchError.self) { _ = try await fetch(registry) }
+        }
+    }
+
     @Test("A failing service is tried again, and then named", arguments: [500, 503, 403])
     func failures(status: Int) async throws {
         try await ScriptedRegistry.with { registry in

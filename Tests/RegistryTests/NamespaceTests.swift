@@ -113,6 +113,23 @@ struct NamespaceTests {
         }
     }
 
+    @Test("What a store to which the registry leads says of itself is no matter")
+    func ignoresStores() async throws {
+        try await ScriptedRegistry.with { storage in
+            storage.load(image, repository: "team/app", tag: "v1")
+            storage.script(RequestMatch(times: nil), .header("OCI-Namespace", "docker.io"))
+            try await ScriptedRegistry.with { registry in
+                registry.script(RequestMatch("GET", .blobs, times: nil), .redirect(toOrigin: storage.url))
+                let bytes = try await withClient { client in
+                    let place = RepositoryReference(host: registry.host, repository: "team/app")
+                    return try await client.repository(place, for: .pull, of: Self.quay)
+                        .bytes(of: image.blobs[0].descriptor)
+                }
+                #expect(bytes == image.blobs[0].source.buffer)
+            }
+        }
+    }
+
     @Test(
         "What is said to be another registry's is not believed",
         arguments: ["docker.io", "quay.io", "quay.io:443", "x y"]

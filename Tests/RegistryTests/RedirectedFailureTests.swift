@@ -108,14 +108,27 @@ struct RedirectedFailureTests {
         #expect(context.budget.ordinaryDelay > delay)
     }
 
-    @Test("What a registry that another one leads to lacks is not there, though it has no words for it")
-    func lackingManifest() async throws {
+    @Test(
+        "What a registry that another one leads to lacks is not there, though it has no words for it",
+        arguments: [
+            (.status(200), true), (.status(401, headers: ["WWW-Authenticate": #"Basic realm="x""#]), true),
+            (.status(401), false),
+        ] as [(Action, Bool)]
+    )
+    func lackingManifest(base: Action, isRegistry: Bool) async throws {
         try await ScriptedRegistry.with { other in
             other.script(RequestMatch(nil, .manifests, times: nil), .status(404))
+            other.script(RequestMatch("GET", .exactly("/v2/"), times: nil), base)
             try await ScriptedRegistry.with { registry in
                 registry.script(RequestMatch(nil, .manifests, times: nil), .redirect(toOrigin: other.url))
-                let manifest = try await withClient { try await $0.pull(registry).manifest(.tag("v1")) }
-                #expect(manifest == nil)
+                try await withClient { client async throws in
+                    let source = client.pull(registry)
+                    if isRegistry {
+                        #expect(try await source.manifest(.tag("v1")) == nil)
+                    } else {
+                        await #expect(throws: RegistryError.self) { try await source.manifest(.tag("v1")) }
+                    }
+                }
             }
         }
     }

@@ -71,6 +71,16 @@ struct RepositoryTests {
         #expect(found == image.top)
     }
 
+    @Test("A HEAD by digest that is answered with another one says nothing: GET answers")
+    func disbelievesHead() async throws {
+        try await withImage { (repository: Repository, registry: ScriptedRegistry) async throws in
+            let other = SampleImage.image(labels: ["is": "another"]).digest
+            registry.script(RequestMatch("HEAD", .manifests), .header("Docker-Content-Digest", "\(other)"))
+            #expect(try await repository.resolve(.digest(image.digest)) == image.top)
+            #expect(registry.requests.map(\.method) == ["HEAD", "GET"])
+        }
+    }
+
     @Test("A digest header that lies, and bytes that are not the digest's, are refused")
     func verifies() async throws {
         let other = "sha256:" + String(repeating: "0", count: 64)
