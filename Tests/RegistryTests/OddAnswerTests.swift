@@ -22,6 +22,8 @@ struct OddAnswerTests {
             ("the whole under 206", .all([.ignoreRange, .edit { $0.status = 206 }])),
             ("the rest under 200", .edit { $0.status = 200 }),
             ("one too far", .header("Content-Range", "bytes 1000-3145728/3145728")),
+            ("another total", .header("Content-Range", "bytes 1000-3145727/9999999999")),
+            ("two ranges", .edit { $0.headers.add("Content-Range", "bytes 1000-3145727/3145728") }),
         ] + [204, 302, 400, 403, 404, 405, 410, 416, 422, 500, 501].map { ("\($0)", .status($0)) }
 
     @Test(
@@ -64,6 +66,29 @@ struct OddAnswerTests {
         }
     }
 
+    private static let crowded: HeaderList = ["Retry-After": "30"]
+
+    @Test(
+        "Who has had too many requests has not refused the range",
+        arguments: [
+            (.status(429, headers: crowded), 1),
+            (.reply(.error(403, "DENIED", "rate limit exceeded", headers: crowded)), 1),
+            (.error(400, "TOOMANYREQUESTS"), 3),
+        ] as [(Action, Int)]
+    )
+    func keepsRanges(answer: Action, attempts: Int) async throws {
+        try await ScriptedRegistry.with { registry in
+            let descriptor = Self.source.descriptor
+            registry.store.putBlob(.bytes(Self.source), descriptor.digest, in: "library/app")
+            registry.script(RequestMatch("GET", .blobs, where: Self.hasRange), answer)
+            let bytes = try await withClient(retry: RetryPolicy(attempts: attempts)) {
+                try await $0.pull(registry).bytes(of: descriptor, from: 1000)
+            }
+            #expect(bytes == Self.source.read(at: 1000, count: Self.source.count))
+            #expect(registry.requests.map(Self.hasRange) == [true, true])
+        }
+    }
+
     @Test("A range that is followed by more than it says comes from the beginning, once")
     func refusesLongParts() async throws {
         try await ScriptedRegistry.with { registry in
@@ -101,14 +126,17 @@ struct OddAnswerTests {
         }
     }
 
-    @Test("A part that is shorter than asked for is taken, and the next one asked for")
-    func takesParts() async throws {
+    @Test(
+        "A part that is shorter than asked for is taken, and the next one asked for",
+        arguments: ["3145728", "*"]
+    )
+    func takesParts(total: String) async throws {
         try await ScriptedRegistry.with { registry in
             let descriptor = Self.source.descriptor
             registry.store.putBlob(.bytes(Self.source), descriptor.digest, in: "library/app")
             let part = Reply(
                 206,
-                headers: ["Content-Range": "bytes 1000-1999/3145728"],
+                headers: ["Content-Range": "bytes 1000-1999/\(total)"],
                 body: ByteSource(Self.source.read(at: 1000, count: 1000))
             )
             registry.script(RequestMatch("GET", .blobs), .reply(part))

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOHTTP1
 import OCI
 import Synchronization
 import TestSupport
@@ -120,6 +121,53 @@ struct OddListTests {
             await #expect(throws: RegistryError.self) {
                 _ = try await withClient { try await $0.pull(registry).listedReferrers(of: image.digest) }
             }
+        }
+    }
+
+    @Test("Pages of more bytes than are read are refused, though what was read of them is a list")
+    func cutPages() throws {
+        let retry = Retry(RegistryConfiguration(logger: LogRecorder().logger))
+        let context = retry.context(.listTags, RepositoryReference(host: "registry.example.com", repository: "app"))
+        let page = { (isCut: Bool) throws -> HTTPResponse in
+            let text = ByteBuffer(string: #"{"tags":["a"],"results":[{"name":"a"}]}"#)
+            let url = try HTTPURL("https://registry.example.com/v2/app/tags/list", as: "url", of: context.location.host)
+            return HTTPResponse(status: 200, headers: [:], body: .whole(text, isCut: isCut), url: url)
+        }
+        for isCut in [false, true] {
+            var pages = TagPages(context)
+            let takings: [(HTTPResponse) throws -> Void] = [
+                { try pages.take($0) }, { _ = try HubPage($0, context) },
+            ]
+            for take in takings {
+                var error: RegistryError?
+                do { try take(page(isCut)) } catch let failure as RegistryError { error = failure }
+                #expect(error?.kind == (isCut ? .tooLarge : nil))
+            }
+        }
+    }
+
+    @Test("Referrers of which there are more on each page than anybody needs fail the list")
+    func endsManyReferrers() async throws {
+        let pages = Atomic(0)
+        let digest = image.digest
+        let entry = #"{"mediaType":"\#(MediaType.ociManifest)","digest":"\#(digest)","size":9}"#
+        let full = JSONText.array(Array(repeating: entry, count: 5000))
+        try await ScriptedRegistry.with { registry in
+            registry.script(
+                RequestMatch("GET", "/referrers/", times: nil),
+                .flip { _ in
+                    let page = pages.add(1, ordering: .relaxed).newValue
+                    var headers: HeaderList = ["Content-Type": MediaType.ociIndex.description]
+                    // It has an end, for who would follow it to there.
+                    if page < 3 { headers["Link"] = "</x?page=\(page)>; rel=next" }
+                    let list = #"{"schemaVersion":2,"manifests":\#(page < 3 ? full : "[]")}"#
+                    return .reply(.json(200, list, headers: headers))
+                }
+            )
+            await #expect(throws: RegistryError.self) {
+                _ = try await withClient { try await $0.pull(registry).listedReferrers(of: digest) }
+            }
+            #expect(registry.requests.count == 2)
         }
     }
 

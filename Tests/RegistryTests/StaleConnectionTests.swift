@@ -90,6 +90,19 @@ struct StaleConnectionTests {
         }
     }
 
+    @Test("A host that is not known is looked for twice")
+    func unknownHost() async throws {
+        let clock = TestClock()
+        let retry = Retry(Self.configuration(clock))
+        let context = retry.context(.listTags, RepositoryReference(host: "registry.example.com", repository: "app"))
+        await #expect(throws: RegistryError.self) {
+            try await retry.run(context) { () async throws -> Void in
+                throw context.error(.connection(.unknownHost), "")
+            }
+        }
+        #expect(clock.sleeps.count == 1)
+    }
+
     @Test("Where each connection ends with its first answer, without a word, nothing is tried again for that")
     func worksWithoutKept() async throws {
         let image = SampleImage.image()

@@ -27,6 +27,20 @@ struct TransferPaceTests {
         #expect(pieces(of: 1 << 20, every: .seconds(299)) == nil)
     }
 
+    @Test("What has come to its end is not too slow")
+    func sparesEnds() {
+        let clock = TestClock()
+        for count in [0, 10] {
+            var pace = TransferPace(timer: Timer(clock))
+            for (time, count) in [(299, 10), (2, count)] {
+                pace.starts()
+                clock.advance(by: .seconds(time))
+                let isAcceptable = pace.isAcceptable(after: count)
+                #expect(isAcceptable == (time == 299 || count == 0))
+            }
+        }
+    }
+
     @Test("The time in which the receiver is busy does not count")
     func sparesReceivers() {
         let clock = TestClock()

@@ -77,6 +77,25 @@ struct UploadFaultTests {
         }
     }
 
+    @Test("A source that ends before its blob does ends the upload")
+    func shortSource() async throws {
+        struct ShortReader: BlobReader {
+            let descriptor: Descriptor
+
+            func read(at offset: Int64, atMost count: Int) async throws -> ByteBuffer {
+                offset < 1 << 20 ? ByteBuffer(repeating: 7, count: min(count, (1 << 20) - Int(offset))) : ByteBuffer()
+            }
+        }
+        try await ScriptedRegistry.with { registry in
+            await #expect {
+                try await withClient {
+                    _ = try await $0.push(registry).store(ShortReader(descriptor: Self.source.descriptor))
+                }
+            } throws: { ($0 as? DocumentError)?.kind == .structure }
+            #expect(registry.store.openUploads == 0)
+        }
+    }
+
     @Test(
         "A tag that cannot be written twice is there when the first answer was lost",
         arguments: [(400, "TAG_INVALID"), (409, "CONFLICT"), (412, "PRECONDITION"), (403, "DENIED")],
@@ -280,6 +299,28 @@ struct UploadFaultTests {
                 try await $0.push(registry).store(SampleReader(Self.source), mountFrom: "library/base")
             }
             #expect(outcome == .stored(bytes: 3 << 20))
+        }
+    }
+
+    @Test("The time that an answer to a question may take is none for an upload")
+    func outlastsQuestions() async throws {
+        let (answer, questions) = (Gate(), Gate())
+        try await ScriptedRegistry.with { registry in
+            registry.script(RequestMatch("PUT", .uploads), .holdHead(answer))
+            registry.script(RequestMatch("GET", .tags, times: nil), .holdHead(questions))
+            let retry = RetryPolicy(attempts: 1, timeout: .milliseconds(100))
+            try await withClient(retry: retry, timeoutClock: ManualClock()) { client async throws in
+                async let outcome = client.push(registry).store(SampleReader(Self.source))
+                try await answer.waitForArrivals()
+                // Each takes that time.
+                for _ in 0..<2 {
+                    await #expect(throws: RegistryError.self) { _ = try await client.pull(registry).tags() }
+                }
+                answer.open()
+                #expect(try await outcome == .stored(bytes: Int64(Self.source.count)))
+            }
+            #expect(registry.count("PUT") == 1)
+            questions.open()
         }
     }
 

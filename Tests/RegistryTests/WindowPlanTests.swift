@@ -1,3 +1,7 @@
+import Concurrency
+import NIOCore
+import NIOHTTP1
+import TestSupport
 import Testing
 
 @testable import Registry
@@ -15,6 +19,44 @@ struct WindowPlanTests {
         var plan = WindowPlan(size: size * 1_000_000, at: .seconds(5))
         plan.note(received: megabytes * 1_000_000, held: .seconds(held), at: .seconds(5 + seconds))
         return plan
+    }
+
+    @Test(
+        "That one connection is enough is forgotten after its time, or never",
+        arguments: [.seconds(3600), nil] as [Duration?]
+    )
+    func oneConnection(lifetime: Duration?) {
+        let clock = TestClock()
+        let one = OneConnection(Timer(clock), lifetime: lifetime)
+        #expect(!one.isEnough)
+        one.remember()
+        clock.advance(by: .seconds(3599))
+        #expect(one.isEnough)
+        clock.advance(by: .seconds(2))
+        #expect(one.isEnough == (lifetime == nil))
+    }
+
+    @Test("Where the registry has led is believed for half a minute, and not once it has been refused")
+    func addresses() throws {
+        let clock = TestClock()
+        let address = BlobAddress(Timer(clock))
+        let home = try #require(HTTPURL("https://registry.example.com/v2/"))
+        let store = try #require(HTTPURL("https://store.example.com/a"))
+        let note = { (url: HTTPURL) in
+            let body = HTTPResponse.Body.whole(ByteBuffer(), isCut: false)
+            address.note(HTTPResponse(status: 206, headers: [:], body: body, url: url, home: home))
+        }
+        note(home)
+        #expect(address.current == nil)
+        note(store)
+        clock.advance(by: .seconds(29))
+        #expect(address.current == store)
+        clock.advance(by: .seconds(2))
+        #expect(address.current == nil)
+        note(store)
+        #expect(address.current == store)
+        address.forget()
+        #expect(address.current == nil)
     }
 
     @Test(
