@@ -15,8 +15,12 @@ struct CacheRepairTests {
 
     private static func layer() throws -> Digest { try #require(image.blobs.last).descriptor.digest }
 
-    /// Repairs the layer that a run has brought.
-    private static func repair(_ fixture: MirrorFixture, isInPlace: Bool) async throws -> RepairReport {
+    /// Repairs the layer that a run has brought, or something else.
+    private static func repair(
+        _ fixture: MirrorFixture,
+        _ digest: Digest? = nil,
+        isInPlace: Bool
+    ) async throws -> RepairReport {
         let logger = Logger(label: "test")
         let configuration = CacheConfiguration(
             directory: fixture.run.cacheDirectory,
@@ -24,7 +28,7 @@ struct CacheRepairTests {
             lockTimeout: .endless
         )
         let finding = VerificationReport.Finding(
-            digest: try layer(),
+            digest: try digest ?? layer(),
             fault: .damaged,
             affected: [],
             isInPlace: isInPlace
@@ -50,6 +54,17 @@ struct CacheRepairTests {
             #expect(try Self.reason(report) == "the damaged file could not be put aside; the log says why")
             #expect(report.isIncomplete)
             #expect(try await !Self.repair(fixture, isInPlace: false).isIncomplete)
+        }
+    }
+
+    @Test("What nobody has any more is no failure where no tag needs it")
+    func unneeded() async throws {
+        try await MirrorFixture.with(Self.image) { fixture in
+            #expect(try await fixture.sync().errors == 0)
+            let other = SampleImage.image(labels: ["is": "another"]).digest
+            let report = try await Self.repair(fixture, other, isInPlace: false)
+            #expect(report.rows.map(\.outcome) == [.unneeded])
+            #expect(!report.isIncomplete)
         }
     }
 

@@ -294,6 +294,48 @@ struct LateReferrersTests: ReferrerMirroring {
         }
     }
 
+    @Test("A chain of more than 64 levels is cut off there, which is told")
+    func longChain() async throws {
+        try await between(interfaceAt: true, true) { source, target in
+            let image = SampleImage.image()
+            source.load(image, repository: repository, tag: "v1")
+            var links = [image]
+            for link in 1...66 {
+                links.append(.artifact(of: links[link - 1].top, content: "\(link)"))
+                source.load(links[link], repository: repository)
+            }
+            try await MirrorRun.with { mirror in
+                let plan = try await mirror.plan(entry(source, target), reading: true)
+                guard case .planned(let planned) = plan.outcomes[0] else { throw MirrorRun.Unplanned() }
+                let expected = "what refers to \(links[64].digest) is left out: more than 64 levels"
+                #expect(planned.tags.map(\.warnings) == [[expected]])
+            }
+        }
+    }
+
+    @Test("More referrers than anybody needs are not mirrored, and not read")
+    func manyReferrers() async throws {
+        try await between(interfaceAt: true, true) { source, target in
+            let image = SampleImage.image()
+            source.load(image, repository: repository, tag: "v1")
+            let entries = (0...1000).map { number in
+                let digest = "sha256:" + String(repeating: "0", count: 60) + String(1000 + number)
+                return #"{"mediaType":"\#(MediaType.ociManifest)","digest":"\#(digest)","size":100}"#
+            }
+            let list = #"{"schemaVersion":2,"manifests":\#(JSONText.array(entries))}"#
+            source.script(
+                RequestMatch("GET", "/referrers/", times: nil),
+                .reply(.json(200, list, headers: ["Content-Type": MediaType.ociIndex.description]))
+            )
+            try await MirrorRun.with { mirror in
+                let report = try await mirror.run(entry(source, target))
+                #expect(report.rows.map(\.status) == [.failed])
+                #expect(report.rows[0].reason?.contains("more than 1000 signatures") == true, "\(report.rows)")
+                #expect(source.count(pathContains: "/manifests/sha256:0000") == 0)
+            }
+        }
+    }
+
     @Test("The image's own manifest is stored once, under its tag and after what refers to it")
     func storedOnce() async throws {
         try await between(interfaceAt: true, true) { source, target in

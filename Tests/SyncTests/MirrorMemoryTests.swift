@@ -24,6 +24,33 @@ struct MirrorMemoryTests {
         #expect(!standing.isAsked(at: .seconds(50)))
     }
 
+    @Test("The time that a mirror has told holds also where it fails meanwhile and would rest for less")
+    func longerThanFailure() throws {
+        let location = try RepositoryReference("mirror.example.com/library/app")
+        var standing = MirrorStanding()
+        for kind in [RegistryError.Kind.rateLimited(until: .now.addingTimeInterval(60)), .connection(.refused)] {
+            let error = RegistryError(kind: kind, action: .readBlob, location: location, detail: "no")
+            _ = standing.failed(error, at: .seconds(1), restingFor: .seconds(5))
+        }
+        #expect(!standing.isAsked(at: .seconds(50)))
+        #expect(standing.isAsked(at: .seconds(62)))
+    }
+
+    @Test("What a mirror cannot do counts against it where it says so itself", arguments: [nil, 501])
+    func unsupported(status: Int?) throws {
+        let location = try RepositoryReference("mirror.example.com/library/app")
+        let error = RegistryError(
+            kind: .unsupported,
+            action: .readBlob,
+            location: location,
+            status: status,
+            detail: "no"
+        )
+        var standing = MirrorStanding()
+        for _ in 0..<3 { _ = standing.failed(error, at: .zero, restingFor: nil) }
+        #expect(standing.isAsked(at: .seconds(1)) == (status == nil))
+    }
+
     @Test("A mirror that refuses to say something to the one who asks after its rest is asked by all again")
     func refusesAfterRest() throws {
         let location = try RepositoryReference("mirror.example.com/library/app")

@@ -16,6 +16,30 @@ struct MirrorPauseTests {
         .status(503, headers: ["Retry-After": "1"]), .status(503, headers: ["Retry-After": "86400"]),
     ]
 
+    @Test(
+        "What a registry's failure means to somebody behind a server",
+        arguments: [
+            (.unauthorized, 401, .denied), (.forbidden, 403, .denied), (.notFound, 404, .notFound),
+            (.rateLimited(until: .distantPast), 429, .rateLimited),
+            (.rateLimited(until: .distantPast), 403, .rateLimited),
+            // It asks everybody to come back later.
+            (.rateLimited(until: .distantPast), 503, .unavailable),
+            (.unavailable, 429, .rateLimited), (.unavailable, 503, .unavailable), (.timeout, nil, .timeout),
+            (.connection(.refused), nil, .unavailable), (.protocolViolation, 200, .unusable),
+            (.digestMismatch, 200, .unusable), (.tooLarge, 200, .unusable), (.unsupported, 405, .unusable),
+            (.rejected, 400, .unusable), (.configuration, nil, .unusable), (.blobUnknown([]), 404, .unusable),
+            (.uploadLost, 404, .unusable),
+        ] as [(RegistryError.Kind, Int?, UpstreamError.Kind)]
+    )
+    func meanings(kind: RegistryError.Kind, status: Int?, meaning: UpstreamError.Kind) async throws {
+        let location = try RepositoryReference("registry.example.com/library/app")
+        let error = RegistryError(kind: kind, action: .readBlob, location: location, status: status, detail: "no")
+        let thrown = await #expect(throws: UpstreamError.self) {
+            try await UpstreamError.mapping { () async throws -> Void in throw error }
+        }
+        #expect(thrown?.kind == meaning)
+    }
+
     @Test("A mirror that wants no requests for a time is asked once in a run, however many images it is asked for")
     func askedOnce() async throws {
         for refusal in Self.refusals {

@@ -1,9 +1,10 @@
 import Logging
 import OCI
 import Registry
-import Sync
 import TestSupport
 import Testing
+
+@testable import Sync
 
 @Suite(.timeLimit(.minutes(10)))
 struct MirrorSourceTests {
@@ -34,6 +35,24 @@ struct MirrorSourceTests {
             #expect(report.errors == 0)
             #expect(fixture.targetHolds(image))
             #expect(fixture.host.count("GET", pathContains: "/blobs/") == 0)
+        }
+    }
+
+    @Test("A mirror is not asked for a manifest that the host calls by another algorithm")
+    func otherAlgorithm() async throws {
+        let index = SampleImage.multiPlatform()
+        try await MirrorFixture.with(index) { fixture in
+            let digest = Digest.of(index.topBytes, algorithm: .sha512)
+            for registry in [fixture.host, fixture.mirror] {
+                let stored = try #require(registry.store.manifest(index.digest, in: MirrorFixture.repository))
+                registry.store.put(stored, digest, in: MirrorFixture.repository)
+            }
+            fixture.host.store.tag("v1", digest, in: MirrorFixture.repository)
+            try await fixture.withSource(clock: TestClock()) { source async throws in
+                #expect(try await source.manifest(.tag("v1"))?.bytes == index.topBytes)
+            }
+            #expect(fixture.host.requests.map(\.method) == ["HEAD", "GET"])
+            #expect(fixture.mirror.requests.isEmpty)
         }
     }
 

@@ -66,6 +66,36 @@ struct NestedIndexTests {
         }
     }
 
+    /// An index whose entries are written as they stand.
+    private static func index(_ entries: [String]) -> ByteBuffer {
+        let list = JSONText.array(entries)
+        return ByteBuffer(string: #"{"schemaVersion":2,"mediaType":"\#(MediaType.ociIndex)","manifests":\#(list)}"#)
+    }
+
+    @Test(
+        "Indexes within an index that list too much in all are refused, whatever it is",
+        arguments: [("text/spdx+json", ""), ("\(MediaType.ociManifest)", ""), ("text/spdx+json", "linux/amd64")]
+    )
+    func tooManyParts(type: String, platforms: String) async throws {
+        try await ScriptedRegistry.with { source in
+            let inner = [("text/spdx+json", 100_000), (type, 200_000)].map { type, first in
+                let entries = (first...first + 5000).map { number in
+                    let digest = "sha256:" + String(repeating: "0", count: 58) + String(number)
+                    return #"{"mediaType":"\#(type)","digest":"\#(digest)","size":9}"#
+                }
+                return source.store.put(Self.index(entries), as: .ociIndex, in: "app")
+            }
+            let entries = inner.map { #"{"mediaType":"\#($0.mediaType)","digest":"\#($0.digest)","size":\#($0.size)}"# }
+            source.store.put(Self.index(entries), as: .ociIndex, in: "app", tag: "v1")
+            try await MirrorRun.with { mirror in
+                let entry = "source: '\(source.host)/app', target: '\(source.host)/down', tag: v1"
+                let report = try await mirror.run(entry + ", platforms: [\(platforms)]")
+                #expect(report.rows[0].reason?.contains("more than 10000 parts") == true, "\(report.rows)")
+                #expect(source.count(pathContains: "sha256:0000") == 0)
+            }
+        }
+    }
+
     @Test("Several platforms become one flat index in the source's order, with the outer index's own fields")
     func several() async throws {
         let platforms = "linux/riscv64, linux/arm64, linux/amd64"

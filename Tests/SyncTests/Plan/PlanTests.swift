@@ -256,6 +256,31 @@ struct PlanTests {
         }
     }
 
+    @Test("An image's version is the one of its annotation, and its label's where there is none")
+    func versionOfAnnotation() async throws {
+        try await between { source, target, mirror in
+            let key = "org.opencontainers.image.version"
+            let image = SampleImage.image(labels: [key: "1.1.0"], annotations: [key: "1.2.0"])
+            source.load(image, repository: "up/a", tag: "alpine")
+            let report = try await mirror.run(entry(source, "a", target, "tag_regex: '.', os_normalize: true"))
+            #expect(report.rows.map(\.targetTag) == ["1.2-alpine"])
+        }
+    }
+
+    @Test("A collection keeps all that dates would choose from")
+    func undated() async throws {
+        try await between { source, target, mirror async throws in
+            for (tag, year) in [("old", "2021"), ("new", "2023")] as [(TagName, String)] {
+                source.load(.image(created: "\(year)-01-01T00:00:00Z"), repository: "up/a", tag: tag)
+            }
+            #expect(try await mirror.run(entry(source, "a", target, "tag_regex: '.'")).synced == 2)
+            let one = entry(source, "a", target, "tag_regex: '.', keep_last: 1")
+            let configuration = try Configuration(yaml: "sync: {entries: [{\(one)}]}", file: "imglife.yaml")
+            let options = try await mirror.withCache { try await CollectionOptions(of: configuration, for: $0) }
+            #expect(options.pins.count == 2)
+        }
+    }
+
     @Test("The date of an artifact is the one that its annotation tells, and that of an index its first image's")
     func datesOfOthers() async throws {
         try await between { source, target, mirror in

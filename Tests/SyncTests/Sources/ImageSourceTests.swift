@@ -26,6 +26,17 @@ struct ImageSourceTests {
         }
     }
 
+    @Test("A config that is said to be large is not read", arguments: SourceKind.allCases)
+    func largeConfigs(_ kind: SourceKind) async throws {
+        try await kind.with(contents) { source, _ in
+            let blob = try #require(contents.tags.first?.image.blobs.first).descriptor
+            let config = try #require(Descriptor(mediaType: .ociConfig, digest: blob.digest, size: (4 << 20) + 1))
+            await #expect {
+                _ = try await ConfigReader(source: source, cache: nil).read(config)
+            } throws: { ($0 as? DocumentError)?.kind == .tooLarge }
+        }
+    }
+
     @Test(
         "A tag and a digest stand for the manifest, and what is not there for nothing",
         arguments: SourceKind.allCases
