@@ -27,6 +27,7 @@ struct SlowBlob: Sendable {
         retry: RetryPolicy = RetryPolicy(),
         pauseClock: any Clock<Duration> = TestClock(),
         entrance: ScriptedRegistry? = nil,
+        credentials: [String: String] = [:],
         _ body: (SlowBlob) async throws -> Void
     ) async throws {
         let clock = ManualClock()
@@ -37,7 +38,13 @@ struct SlowBlob: Sendable {
                 registry.store.putBlob(.bytes(source), descriptor.digest, in: try RepositoryName(name))
             }
             let settings = [known.host: HostSettings(plainHTTP: true, maxConnections: maxConnections)]
-            try await withClient(hosts: settings, retry: retry, clock: pauseClock, timeoutClock: clock) { client in
+            try await withClient(
+                credentials: credentials,
+                hosts: settings,
+                retry: retry,
+                clock: pauseClock,
+                timeoutClock: clock
+            ) { client in
                 try await body(
                     SlowBlob(
                         registry: registry,
