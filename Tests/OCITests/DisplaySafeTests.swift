@@ -35,7 +35,10 @@ struct DisplaySafeTests {
             ("https://u:pw@host/x@sha256:00", "https://***@host/x@sha256:00"),
             ("robot:SEKRET@quay.io/x", "***@quay.io/x"), ("a:b:c@d@e:5000/x", "***@e:5000/x"),
             ("user:pw@h.example.org/x@sha256:00", "***@h.example.org/x@sha256:00"), ("a:b@", "***@"),
-            ("//u:SEKRET@x", "//***@x"), ("'//u@x/y'", "'//***@x/y'"), ("--target=//u:p/w@x", "--target=//***@x"),
+            ("//u:SEKRET@x", "//***@x"), ("https://:SEKRET@x/y", "https://***@x/y"), ("///u:SEKRET@x", "///***@x"),
+            ("https://u@h(a:SEKRET@x/y", "https://***@h(***@x/y"), ("x/(a:(b@c", "x/(***@c"),
+            ("//u:p@sha256:00@h@sha256:00", "//***@h@sha256:00"), ("https://u:p@\u{301}h", "https://***@\u{301}h"),
+            ("'//u@x/y'", "'//***@x/y'"), ("--target=//u:p/w@x", "--target=//***@x"),
             (
                 "The value 'https://a:b@c/d' is bad, \"oci://x@y\" and (u:p@h) too",
                 "The value 'https://***@c/d' is bad, \"oci://***@y\" and (***@h) too"
@@ -57,6 +60,16 @@ struct DisplaySafeTests {
     )
     func showsOthers(text: String) {
         #expect(text.displayedWithoutSecrets == text)
+    }
+
+    @Test(
+        "A text of megabytes is looked through once, however much in it looks like the beginning of a password",
+        arguments: [("//", "a:"), ("", "(a:"), ("", "//a:b")]
+    )
+    func looksOnce(start: String, repeated: String) {
+        let text = start + String(repeating: repeated, count: (4 << 20) / repeated.utf8.count) + "@sha256:"
+        #expect(text.withoutUserinfo.utf8.elementsEqual(text.utf8))
+        #expect((text + "x u:p@h").withoutUserinfo.hasSuffix("@sha256:x ***@h"))
     }
 
     @Test("No control character is left in the first plane's worst corners")

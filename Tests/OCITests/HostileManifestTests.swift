@@ -106,4 +106,15 @@ struct HostileManifestTests {
             #expect(error?.description.contains("\u{1b}") == false)
         }
     }
+
+    @Test("A digest of megabytes that looks like an address is refused, and little of it is shown")
+    func longDigest() {
+        let digest = "//" + String(repeating: "a:", count: 3 << 19) + "@sha256:"
+        let error = #expect(throws: DocumentError.self) {
+            try Fixture.parse(Fixture.image(config: Fixture.descriptor("a/b", digest)))
+        }
+        #expect(error?.kind == .structure)
+        #expect(error?.reason.contains("invalid digest '//a:a:") == true)
+        #expect(error.map { $0.reason.utf8.count < 1000 } == true)
+    }
 }
