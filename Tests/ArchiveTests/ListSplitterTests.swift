@@ -64,4 +64,12 @@ struct ListSplitterTests {
             #expect(error?.kind == .tooLarge)
         }
     }
+
+    @Test("A long key is read once, however many colons follow it")
+    func longKey() throws {
+        let text = "{\"\(String(repeating: "a", count: 2 << 20))\"\(String(repeating: ":", count: (2 << 20) - 64))[1]}"
+        let split = try Self.split(text, pieces: 1 << 20)
+        #expect(split.elements.isEmpty && split.rest == text)
+        #expect(try Self.split(#"{"a"::[1]}"#).elements.isEmpty)
+    }
 }

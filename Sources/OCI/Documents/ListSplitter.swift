@@ -13,8 +13,8 @@ package struct ListSplitter: Sendable {
     private var rest: [UInt8] = []
     /// How many lists and objects of the rest are open.
     private var depth = 0
-    /// Where the last text of the rest begins.
-    private var textStart = 0
+    /// Where the last text of the rest begins, until it is read: a key is read once, whatever follows it.
+    private var textStart: Int?
     /// The member of the root that is being read.
     private var key: String?
     private var isInText = false
@@ -73,7 +73,8 @@ package struct ListSplitter: Sendable {
         switch byte {
         case UInt8(ascii: "\""): textStart = rest.count - 1
         case UInt8(ascii: ":") where depth == 1:
-            key = (try? JSONValue(parsing: Array(rest[textStart..<rest.count - 1])))?.string
+            key = textStart.flatMap { try? JSONValue(parsing: Array(rest[$0..<rest.count - 1])) }?.string
+            textStart = nil
         case UInt8(ascii: ",") where depth == 1: key = nil
         case UInt8(ascii: "{"): depth += 1
         case UInt8(ascii: "["):
