@@ -19,13 +19,18 @@ package struct ArchiveDocument: Hashable, Sendable {
     }
 
     /// A manifest that refers to one of the images, such as a signature, and that no image leads to.
-    package struct Referrer: Hashable, Sendable {
+    package struct Referrer: Hashable, Comparable, Sendable {
         package let repository: RepositoryReference
         package let descriptor: Descriptor
 
         package init(repository: RepositoryReference, descriptor: Descriptor) {
             self.repository = repository
             self.descriptor = descriptor
+        }
+
+        /// By repository and digest.
+        package static func < (left: Referrer, right: Referrer) -> Bool {
+            (left.repository, left.descriptor.digest) < (right.repository, right.descriptor.digest)
         }
     }
 
@@ -125,9 +130,8 @@ package struct ArchiveDocument: Hashable, Sendable {
         signatures: [ArchiveSignature] = []
     ) throws(DocumentError) {
         self.images = ImageList(images).sorted()
-        self.referrers = referrers.sorted {
-            ($0.repository, $0.descriptor.digest) < ($1.repository, $1.descriptor.digest)
-        }
+        let isInOrder = !zip(referrers, referrers.dropFirst()).contains { $0 > $1 }
+        self.referrers = isInOrder ? referrers : referrers.sorted()
         self.blobs = BlobList(blobs).sorted()
         self.omitted = omitted.sorted()
         self.parts = parts.sorted { ($0.blob.digest, $0.index) < ($1.blob.digest, $1.index) }

@@ -6,6 +6,8 @@ import OCI
 struct ArchiveDraft {
     /// With the images sorted by reference.
     let contents: ArchiveContents
+    /// Those of the contents, in the order of the documents: all volumes have one list in common.
+    let referrers: [ArchiveDocument.Referrer]
     /// How many blobs and manifests all images have, those that they share counted for each.
     let count: Int
     /// To be written, in the order of the images.
@@ -79,6 +81,7 @@ struct ArchiveDraft {
         let parts = shares.map { $0.cuts.compactMap { parts[$0] } }
         let set = isSet ? try setName(zip(shares, parts).map { ($0.blobs.count, $1) }) : nil
         let made = Dictionary(lists.map { ($0.descriptor.digest, $0.text) }) { first, _ in first }
+        let listDigests = Set(lists.map(\.descriptor.digest))
         let places = isSet ? try await VolumePlaces(shares, contents, cache) : nil
         var volumes: [ArchiveVolume] = []
         for (position, share) in shares.enumerated() {
@@ -89,7 +92,7 @@ struct ArchiveDraft {
             ).checked(limit: ArchiveDocument.maximumSize)
             let index = index { digest in
                 places.map { $0.isWhole(digest, in: position) } ?? true
-                    || isList(digest) && document.blobs.position(of: digest) != nil
+                    || listDigests.contains(digest) && document.blobs.position(of: digest) != nil
             }
             let others = ArchiveVolume.Texts(
                 index: try index.checked(limit: ArchiveIndex.maximumSize),
@@ -107,7 +110,7 @@ struct ArchiveDraft {
     ) throws -> ArchiveDocument {
         try ArchiveDocument(
             images: contents.images,
-            referrers: contents.referrers,
+            referrers: referrers,
             blobs: share.blobs,
             omitted: omitted,
             parts: parts,
@@ -118,7 +121,7 @@ struct ArchiveDraft {
     private func setName(_ volumes: [(blobs: Int, parts: [ArchiveDocument.Part])]) throws -> Digest {
         try ArchiveStatement.set(
             images: contents.images,
-            referrers: contents.referrers,
+            referrers: referrers,
             blobs: blobs,
             omitted: omitted,
             volumes: volumes
@@ -136,8 +139,6 @@ struct ArchiveDraft {
             lists: lists.filter { isHeld($0.descriptor.digest) }
         )
     }
-
-    private func isList(_ digest: Digest) -> Bool { lists.contains { $0.descriptor.digest == digest } }
 }
 
 /// Which images lie in one volume of a set as a whole.

@@ -32,6 +32,7 @@ package struct ArchivePlanner: Sendable {
         if contents.volumeSize == nil { blobs.sort() }
         let draft = ArchiveDraft(
             contents: contents,
+            referrers: contents.referrers.sorted(),
             count: count,
             blobs: blobs,
             omitted: omitted,
