@@ -143,4 +143,20 @@ struct ExportPlatformTests {
             #expect(names.contains("blobs/sha256/\(Self.single.digest.hex)"))
         }
     }
+
+    @Test("An index that is listed a thousand times, in each of several levels, is looked through once")
+    func listedOften() async throws {
+        try await Self.with { sides async throws in
+            var nested = SampleImage.index(of: [Self.image])
+            for _ in 0..<3 { nested = .index(of: Array(repeating: nested, count: 1000)) }
+            sides.upstream.load(nested, repository: "up/nested", tag: "1")
+            try sides.workspace.configure(
+                Entry(sides.upstream.place("up/nested"), to: sides.target.place("nested"), "tag: '1'")
+            )
+            try await sides.sync()
+            let result = try await Self.export(sides.workspace, "--offline", "--platform", "linux/amd64")
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(try await Self.manifests(sides.workspace) == [true, false])
+        }
+    }
 }

@@ -136,7 +136,8 @@ struct ImageAssembly: Sendable {
 
     private func offline(_ tag: TagName) async throws -> Outcome {
         guard let descriptor = try await held.resolve(.tag(tag)) else { return .missing([]) }
-        let missing = Set(try await missing(of: descriptor, depth: 0))
+        var seen: Set<Digest> = []
+        let missing = Set(try await missing(of: descriptor, depth: 0, &seen))
         guard missing.isEmpty else { return .missing(missing.sorted()) }
         let document = try await held.manifest(descriptor)
         let outcome = try await topmost(of: document)
@@ -144,14 +145,20 @@ struct ImageAssembly: Sendable {
         return .whole(top, lacking: try await lacking(of: document, from: held))
     }
 
-    /// All that the cache lacks of the platforms asked for, as far as the manifests that it holds tell.
-    private func missing(of descriptor: Descriptor, depth: Int) async throws -> [Digest] {
+    /// All that the cache lacks of the platforms asked for, as far as the manifests that it holds tell; of what is listed
+    /// twice once.
+    private func missing(
+        of descriptor: Descriptor,
+        depth: Int,
+        _ seen: inout Set<Digest>
+    ) async throws -> [Digest] {
+        guard seen.insert(descriptor.digest).inserted else { return [] }
         guard !platforms.isEmpty, depth < ImageWalk.maximumDepth, descriptor.mediaType.isIndex,
             let document = try cache.manifest(descriptor), case .index(let index) = document.content
         else { return try await ArchiveClosure(of: descriptor, in: cache).missing.map(\.digest) }
         var missing: [Digest] = []
         for entry in index.entries where isWanted(entry, isNested: depth > 0) {
-            missing += try await self.missing(of: entry.descriptor, depth: depth + 1)
+            missing += try await self.missing(of: entry.descriptor, depth: depth + 1, &seen)
         }
         return missing
     }
