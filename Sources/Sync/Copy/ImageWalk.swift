@@ -9,9 +9,15 @@ struct ImageWalk {
     static let maximumDepth = 8
     /// How many manifests and blobs one image may have in all.
     static let maximumDescriptors = 10_000
+    /// How many bytes its manifests may have together, which are held until it is copied; many times what any image has.
+    static let maximumBytes: Int64 = 64 << 20
 
     private static var tooManyParts: DocumentError {
         DocumentError(.tooLarge, "the image has more than \(maximumDescriptors) parts")
+    }
+
+    static var tooManyBytes: DocumentError {
+        DocumentError(.tooLarge, "the image's manifests have more than \(maximumBytes) bytes")
     }
 
     /// Where manifests are read as well.
@@ -20,6 +26,8 @@ struct ImageWalk {
     private var children: [Manifest] = []
     private var blobs: [Descriptor] = []
     private var seen: Set<Descriptor> = []
+    /// Of the manifests that are read below the topmost.
+    private var byteCount: Int64 = 0
     /// The manifests that have been looked at.
     private let read = Looked()
 
@@ -53,6 +61,7 @@ struct ImageWalk {
         case .child(let descriptor): top = try await manifest(descriptor)
         case .made(let index): top = index
         }
+        byteCount = manifests.reduce(0) { $0 + $1.descriptor.size }
         try await visit(top, depth: 0)
         var graph = ImageGraph(
             top: top,
@@ -99,6 +108,8 @@ struct ImageWalk {
             $0.mediaType.isManifest && !seen.contains($0) && read[$0] == nil && wanted.insert($0).inserted
         }
         guard seen.count + children.count <= Self.maximumDescriptors else { throw Self.tooManyParts }
+        byteCount += children.reduce(0) { $0 + $1.size }
+        guard byteCount <= Self.maximumBytes else { throw Self.tooManyBytes }
         let walk = self
         try await children.forEach(limit: ImageCopy.manifestParallelism) { _ = try await walk.manifest($0) }
     }

@@ -16,7 +16,10 @@ struct IndexFlattening {
     private(set) var documents: [Manifest] = []
     private var seen: Set<Digest> = []
     private var entryCount = 0
+    /// Of the descriptors that are put in the place of indexes.
     private var byteCount = 0
+    /// Of the indexes that were read.
+    private var documentBytes: Int64 = 0
 
     init(platforms: [PlatformPattern]) {
         self.platforms = platforms
@@ -60,6 +63,8 @@ struct IndexFlattening {
         guard level.depth < Self.maximumDepth else {
             throw DocumentError(.tooLarge, "indexes are nested deeper than \(Self.maximumDepth) levels")
         }
+        documentBytes += entry.descriptor.size
+        guard documentBytes <= ImageWalk.maximumBytes else { throw ImageWalk.tooManyBytes }
         guard let document = try await read(entry.descriptor), case .index(let index) = document.content else {
             return []
         }

@@ -2,6 +2,7 @@ import Cache
 import Concurrency
 import OCI
 import Registry
+import Synchronization
 
 /// Finds what refers to manifests of a source.
 ///
@@ -21,6 +22,8 @@ struct ReferrerSearch: Sendable {
     var target: RepositoryReference?
     /// Whether it may be noted that the source lists something itself.
     var notes = true
+    /// What has been read.
+    private let tally = Tally()
 
     /// What stands under the tag of a list.
     enum TaggedList {
@@ -49,7 +52,7 @@ struct ReferrerSearch: Sendable {
         above subjects: [Digest],
         _ body: ([FoundReferrers]) async throws -> Void
     ) async throws -> Digest? {
-        var (level, seen, count) = (subjects, Set(subjects), 0)
+        var (level, seen) = (subjects, Set(subjects))
         var isSettled = false
         for _ in 0..<Self.maximumDepth where !level.isEmpty {
             var found = try await referrers(of: level)
@@ -59,8 +62,6 @@ struct ReferrerSearch: Sendable {
                 if isSettled { found[index].unheard = nil }
                 isSettled = true
             }
-            count += found.reduce(0) { $0 + $1.referrers.count }
-            guard count <= Self.maximumCount else { throw CopyError(.tooManyReferrers) }
             try await body(found)
             level = found.flatMap(\.referrers).map(\.manifest.descriptor.digest).filter { seen.insert($0).inserted }
         }
@@ -94,7 +95,7 @@ struct ReferrerSearch: Sendable {
             var (found, missing, unread) = ([Referrer](), [Descriptor](), [Descriptor]())
             for descriptor in named {
                 switch try await read(descriptor) {
-                case .manifest(let manifest): found.append(Referrer(manifest: manifest))
+                case .manifest(let manifest): found.append(Referrer(manifest: try tally.counting(manifest)))
                 case .absent: missing.append(descriptor)
                 case .unread: unread.append(descriptor)
                 }
@@ -155,7 +156,7 @@ struct ReferrerSearch: Sendable {
         var (found, missing, refused) = ([Referrer](), [TagName](), [TagName]())
         for tag in subject.cosignTags where tags.mayHave(tag) {
             switch try await tags.asking({ try await source.manifest(.tag(tag)) }) {
-            case .known(let manifest?): found.append(Referrer(manifest: manifest, tag: tag))
+            case .known(let manifest?): found.append(Referrer(manifest: try tally.counting(manifest), tag: tag))
             case .known(nil): if !tags.isUnlisted { missing.append(tag) }
             case .unknown: refused.append(tag)
             }
@@ -209,6 +210,29 @@ struct ReferrerSearch: Sendable {
     /// What is listed as something else than a manifest need not be like one.
     private func isOfOtherKind(_ descriptor: Descriptor, _ error: RegistryError) -> Bool {
         !descriptor.mediaType.isManifest && error.kind == .protocolViolation
+    }
+}
+
+extension ReferrerSearch {
+    /// What was read of an image's referrers, counted as it comes: those of one level alone may be a million.
+    private final class Tally: Sendable {
+        private let read = Mutex((count: 0, bytes: Int64(0)))
+
+        func counting(_ manifest: Manifest) throws -> Manifest {
+            let read = read.withLock { read in
+                read.count += 1
+                read.bytes += manifest.descriptor.size
+                return read
+            }
+            guard read.count <= ReferrerSearch.maximumCount else { throw CopyError(.tooManyReferrers) }
+            guard read.bytes <= ImageWalk.maximumBytes else {
+                throw DocumentError(
+                    .tooLarge,
+                    "the signatures, attestations and the like have more than \(ImageWalk.maximumBytes) bytes"
+                )
+            }
+            return manifest
+        }
     }
 }
 
