@@ -109,4 +109,21 @@ struct ManyBlobsTests {
             #expect(try names("\(path)/ingest").isEmpty)
         }
     }
+
+    @Test("Thousands of signatures of one image are listed many in a transaction")
+    func referrers() async throws {
+        let image = SampleImage.image(layers: [.init(seed: 81, size: 24)])
+        let referrers = (0..<2000).map { SampleImage.artifact(of: image.top, content: "signature \($0)") }
+        let name = "a.example.com/many:1"
+        let tar = TestTar.layout([(image, name)] + referrers.map { ($0, nil) }).finished
+        try await withCache { cache, path in
+            for most in [200, 20] {
+                let before = cache.transactionCount
+                _ = try await cache.importing(tar, at: path)
+                #expect(cache.transactionCount - before < most, "\(cache.transactionCount - before) transactions")
+            }
+            let listed = try await cache.referrers.here(of: image.digest, in: ImageReference(name).location)
+            #expect(listed.map(\.digest) == referrers.map(\.digest))
+        }
+    }
 }

@@ -76,17 +76,17 @@ final class ImportPublication {
     /// what it refers to.
     private func listReferrers(_ images: [ImportExamination.Examined]) async throws {
         var homes = try homes(images)
+        var listings: [ReferrerLists.Listing] = []
         for image in images where image.number == nil {
             guard let subject = image.subject?.digest else { continue }
             let locations = image.repository.map { [$0] } ?? homes[subject] ?? []
-            for location in locations.sorted() {
-                try await cache.referrers.add(of: subject, in: location, [image.descriptor])
-            }
+            listings += locations.sorted().map { .init(image.descriptor.digest, of: subject, in: $0) }
             // What refers to it, or to a manifest in it, is at home there as well.
             for member in try examination.members(of: image) where member.mediaType.isManifest {
                 homes[member.digest, default: []].formUnion(locations)
             }
         }
+        try await cache.referrers.add(listings)
     }
 
     /// In which repositories that is named which something refers to that has no repository of its own.

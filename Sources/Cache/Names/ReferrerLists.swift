@@ -3,6 +3,22 @@ package import OCI
 
 /// What refers to images: their signatures, attestations and the like, by the repository that lists it.
 package struct ReferrerLists: Sendable {
+    /// A manifest that a repository lists as referring to another.
+    package struct Listing: Sendable {
+        package let location: RepositoryReference
+        package let subject: Digest
+        package let referrer: Digest
+
+        package init(_ referrer: Digest, of subject: Digest, in location: RepositoryReference) {
+            self.location = location
+            self.subject = subject
+            self.referrer = referrer
+        }
+    }
+
+    /// How many listings are written in a transaction.
+    private static let writtenAtOnce = 256
+
     let store: Store
 
     /// What a repository lists as referring to a manifest, in its order, as far as the cache holds it.
@@ -69,10 +85,24 @@ package struct ReferrerLists: Sendable {
         in location: RepositoryReference,
         _ referrers: [Descriptor]
     ) async throws {
-        let list = ReferrerRows.List(subject, referrers.map(\.digest))
-        let listed = try await store.index.read { try $0.referrers.listed(of: subject, in: location) }
-        guard !store.isReadOnly, !list.referrers.allSatisfy(listed.contains) else { return }
-        try await store.index.write { try $0.referrers.add(list, in: location) }
+        try await add(referrers.map { Listing($0.digest, of: subject, in: location) })
+    }
+
+    /// Notes what repositories list, in this order, as ``add(of:in:_:)``; many in a transaction.
+    package func add(_ listings: [Listing]) async throws {
+        guard !store.isReadOnly else { return }
+        for start in stride(from: 0, to: listings.count, by: Self.writtenAtOnce) {
+            let some = listings[start..<min(start + Self.writtenAtOnce, listings.count)]
+            let new = try await store.index.read { db in
+                try some.filter { try !db.referrers.lists($0.referrer, of: $0.subject, in: $0.location) }
+            }
+            guard !new.isEmpty else { continue }
+            try await store.index.write { db in
+                for listing in new {
+                    try db.referrers.add(ReferrerRows.List(listing.subject, [listing.referrer]), in: listing.location)
+                }
+            }
+        }
     }
 
     /// Runs a body while nobody else who uses this cache changes what a target lists as referring to a manifest.
@@ -105,7 +135,7 @@ package struct ReferrerLists: Sendable {
 
     private func forgetNeedless(in table: ReferrerRows.Table) async throws {
         let start = (last: ReferrerRows.Pair?.none, needless: [ReferrerRows.Pair]())
-        let limit = 256
+        let limit = Self.writtenAtOnce
         let needless = try await store.index.readPages(start) { state, db, page in
             while !page.isOver {
                 let pairs = try db.referrers.pairs(in: table, after: state.last, limit: limit)

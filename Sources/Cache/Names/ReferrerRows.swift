@@ -118,13 +118,20 @@ struct ReferrerRows {
 
     /// Adds to the end of a repository's list what it does not name.
     func add(_ list: List, in location: RepositoryReference) throws {
-        let listed = try listed(of: list.subject, in: location)
-        let new = list.referrers.filter { !listed.contains($0) }
+        let new = try list.referrers.filter { try !lists($0, of: list.subject, in: location) }
         guard !new.isEmpty else { return }
         let end = try end(of: list.subject, in: location)
         for (position, referrer) in new.enumerated() {
             try insert(referrer, of: list.subject, in: location, at: end + position)
         }
+    }
+
+    /// Whether a repository names something in its list; takes as long for a long one.
+    func lists(_ referrer: Digest, of subject: Digest, in location: RepositoryReference) throws -> Bool {
+        try db.exists(
+            "referrers WHERE subject = ? AND referrer = ? AND host = ? AND repository = ?",
+            [subject, referrer, location.host, location.repository]
+        )
     }
 
     /// The first position behind a repository's list, which may have holes.
