@@ -110,8 +110,14 @@ final class ImportExamination {
     }
 
     /// Notes what an image that is taken consists of.
-    private func need(_ image: Examined) throws {
-        for member in try members(of: image) { stage.ledger.mark(.needed, member.digest, size: member.size) }
+    ///
+    /// - Returns: that.
+    @discardableResult
+    private func need(_ image: Examined) throws -> [Digest] {
+        try members(of: image).map { member in
+            stage.ledger.mark(.needed, member.digest, size: member.size)
+            return member.digest
+        }
     }
 
     private func isNeeded(_ digest: Digest) -> Bool { stage.ledger.has(.needed, digest) }
@@ -179,16 +185,10 @@ final class ImportExamination {
             images += waiting
             return
         }
-        while true {
-            let next = waiting.filter { $0.subject.map { isNeeded($0.digest) } ?? false }
-            guard !next.isEmpty else { break }
-            let taken = Set(next.map(\.descriptor.digest))
-            waiting.removeAll { taken.contains($0.descriptor.digest) }
-            for image in next { try need(image) }
-            images += next
-        }
-        others += waiting.map(\.descriptor)
-        unchosen = waiting.map { ($0.descriptor.digest, $0.subject?.digest) }
+        let (taken, left) = try waiting.divided(bySubject: { $0.subject?.digest }, isKnown: isNeeded, taking: need)
+        images += taken
+        others += left.map(\.descriptor)
+        unchosen = left.map { ($0.descriptor.digest, $0.subject?.digest) }
     }
 
     /// Images that nothing names, of all that the archive offers, also under names that are not wanted; what is listed

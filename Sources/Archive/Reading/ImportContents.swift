@@ -12,6 +12,8 @@ struct ImportContents {
     private let ledger: ImportLedger
     private var dockerMembers = DockerMembers()
     private var parts: Set<ArchiveDocument.Part> = []
+    /// Those that the document lists.
+    private var listedParts: [ImportMember: ArchiveDocument.Part] = [:]
     private var digests: [ImportMember: Digest] = [:]
 
     init(_ ledger: ImportLedger) {
@@ -45,6 +47,7 @@ struct ImportContents {
     /// Takes what an archive of imglife says of itself, which is all that counts then.
     mutating func note(_ document: ArchiveDocument) {
         self.document = document
+        for part in document.parts { listedParts[.part(part.blob.digest, index: part.index)] = part }
         (index, docker) = (nil, nil)
         ledger.take(listed: document.blobs)
     }
@@ -83,9 +86,8 @@ struct ImportContents {
 
     /// The part that a member is, by what `imglife.json` lists.
     func part(_ digest: Digest, _ index: Int, _ member: TarMember) throws(ArchiveRefusal) -> ArchiveDocument.Part {
-        guard let document else { throw ArchiveRefusal(member.name, "is a part, but stands before imglife.json") }
-        let listed = document.parts.first { $0.blob.digest == digest && $0.index == index }
-        guard let listed, listed.length == member.size else {
+        guard document != nil else { throw ArchiveRefusal(member.name, "is a part, but stands before imglife.json") }
+        guard let listed = listedParts[.part(digest, index: index)], listed.length == member.size else {
             throw ArchiveRefusal(member.name, "is not what imglife.json lists")
         }
         return listed

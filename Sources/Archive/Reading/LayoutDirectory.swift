@@ -124,15 +124,36 @@ struct UnlistedReferrer {
 extension [UnlistedReferrer] {
     /// Those that belong to something known, or to one another of these.
     func belonging(to isKnown: (Digest) -> Bool) -> [UnlistedReferrer] {
-        var known: Set<Digest> = []
-        var rest = self
-        var found: [UnlistedReferrer] = []
-        while true {
-            let next = rest.filter { known.contains($0.subject) || isKnown($0.subject) }
-            guard !next.isEmpty else { return found }
-            known.formUnion(next.map(\.descriptor.digest))
-            rest.removeAll { known.contains($0.descriptor.digest) }
-            found += next
+        divided(bySubject: { $0.subject }, isKnown: isKnown, taking: { [$0.descriptor.digest] }).taken
+    }
+}
+
+extension Array {
+    /// Divides manifests that may refer to others by whether they are taken.
+    ///
+    /// - Parameters:
+    ///   - subject: what one refers to.
+    ///   - isKnown: asked of each subject before any is taken.
+    ///   - take: gives the manifests in one that is taken, its own included.
+    /// - Returns: those that belong to something known, or to what is in one another of these, each after what it refers to;
+    ///   and the others.
+    func divided(
+        bySubject subject: (Element) -> Digest?,
+        isKnown: (Digest) -> Bool,
+        taking take: (Element) throws -> [Digest]
+    ) rethrows -> (taken: [Element], left: [Element]) {
+        var taken: [Int] = []
+        var waiting: [Digest: [Int]] = [:]
+        for (position, element) in enumerated() {
+            guard let subject = subject(element) else { continue }
+            if isKnown(subject) { taken.append(position) } else { waiting[subject, default: []].append(position) }
         }
+        var next = 0
+        while next < taken.count {
+            for digest in try take(self[taken[next]]) { taken += waiting.removeValue(forKey: digest) ?? [] }
+            next += 1
+        }
+        let isTaken = Set(taken)
+        return (taken.map { self[$0] }, indices.filter { !isTaken.contains($0) }.map { self[$0] })
     }
 }

@@ -57,43 +57,62 @@ struct ChosenNames {
     }
 
     private mutating func addAttached(_ read: (Descriptor) throws -> Manifest?) {
-        var waiting = offer.names.indices.filter { position in
-            choices[position] == .left && place(at: position)?.tag?.isReferrerTag == true
+        var waiting: [ReferrerPlaces.Place: [Int]] = [:]
+        for position in offer.names.indices where choices[position] == .left {
+            guard let place = place(at: position).flatMap(ReferrerPlaces.Place.init) else { continue }
+            waiting[place, default: []].append(position)
         }
         guard !waiting.isEmpty else { return }
         var places = ReferrerPlaces(offer.nameless, read)
-        var new = offer.names.indices.filter { choices[$0] == .asked }
-        while !new.isEmpty {
-            for position in new {
-                guard let location = place(at: position)?.location else { continue }
-                places.add(offer.names.descriptor(at: position), in: location, read)
+        for position in offer.names.indices where choices[position] == .asked {
+            guard let location = place(at: position)?.location else { continue }
+            places.add(offer.names.descriptor(at: position), in: location, read)
+        }
+        while let place = places.next(read) {
+            for position in waiting.removeValue(forKey: place) ?? [] {
+                choices[position] = .attached
+                places.add(offer.names.descriptor(at: position), in: place.location, read)
             }
-            places.addReferrers(read)
-            new = waiting.filter { place(at: $0).map(places.has) ?? false }
-            for position in new { choices[position] = .attached }
-            waiting.removeAll { choices[$0] == .attached }
         }
     }
 }
 
 /// In which repositories which tags, but for their suffixes, are those of what refers to something that is taken.
 private struct ReferrerPlaces {
-    private var locations: [String: Set<RepositoryReference>] = [:]
-    /// What has no name and whose subject is not known to be taken.
-    private var waiting: [(root: ImportRoot, subject: String)]
+    /// A repository and a tag of a referrer without its suffix.
+    struct Place: Hashable {
+        let location: RepositoryReference
+        let stem: String
+
+        /// - Returns: `nil` for what has the name of no referrer.
+        init?(_ reference: ImageReference) {
+            guard let tag = reference.tag, tag.isReferrerTag, let stem = tag.description.split(separator: ".").first
+            else { return nil }
+            self.init(location: reference.location, stem: String(stem))
+        }
+
+        fileprivate init(location: RepositoryReference, stem: String) {
+            self.location = location
+            self.stem = stem
+        }
+    }
+
+    private var known: Set<Place> = []
+    /// Those that nobody has looked at.
+    private var new: [Place] = []
+    /// What has no name, by the tag of its subject.
+    private var nameless: [String: [ImportRoot]] = [:]
 
     init(_ nameless: [ImportRoot], _ read: (Descriptor) throws -> Manifest?) {
-        waiting = nameless.compactMap { root in
-            (try? read(root.descriptor))?.subject.flatMap { Self.tag(of: $0.digest) }.map { (root, $0) }
+        for root in nameless {
+            guard let subject = (try? read(root.descriptor))?.subject, let tag = Self.tag(of: subject.digest) else {
+                continue
+            }
+            self.nameless[tag, default: []].append(root)
         }
     }
 
     private static func tag(of digest: Digest) -> String? { (try? digest.referrersTag)?.description }
-
-    func has(_ reference: ImageReference) -> Bool {
-        guard let stem = reference.tag?.description.split(separator: ".").first else { return false }
-        return locations[String(stem)]?.contains(reference.location) ?? false
-    }
 
     /// Adds an image with the manifests in it.
     mutating func add(_ top: Descriptor, in location: RepositoryReference, _ read: (Descriptor) throws -> Manifest?) {
@@ -107,23 +126,18 @@ private struct ReferrerPlaces {
                     && seen.insert(child.digest).inserted
             }
         }
-        for digest in seen { if let tag = Self.tag(of: digest) { locations[tag, default: []].insert(location) } }
-    }
-
-    /// Adds what has no name and refers to something that is taken.
-    mutating func addReferrers(_ read: (Descriptor) throws -> Manifest?) {
-        while true {
-            let next = waiting.filter { !homes($0.root, $0.subject).isEmpty }
-            guard !next.isEmpty else { return }
-            waiting = waiting.filter { homes($0.root, $0.subject).isEmpty }
-            for (root, subject) in next {
-                for location in homes(root, subject) { add(root.descriptor, in: location, read) }
-            }
+        for stem in seen.compactMap(Self.tag) {
+            let place = Place(location: location, stem: stem)
+            if known.insert(place).inserted { new.append(place) }
         }
     }
 
-    private func homes(_ root: ImportRoot, _ subject: String) -> Set<RepositoryReference> {
-        let found = locations[subject] ?? []
-        return root.repository.map { found.intersection([$0]) } ?? found
+    /// A place that was added, and adds those of what has no name and refers to what is there; each once.
+    mutating func next(_ read: (Descriptor) throws -> Manifest?) -> Place? {
+        guard let place = new.popLast() else { return nil }
+        for root in nameless[place.stem] ?? [] where root.repository ?? place.location == place.location {
+            add(root.descriptor, in: place.location, read)
+        }
+        return place
     }
 }

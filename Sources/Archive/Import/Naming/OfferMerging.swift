@@ -41,10 +41,9 @@ struct OfferMerging {
             }
         }
         let named = indexed.names.distinct.map { indexed.names.descriptor(numbered: $0) }
-        for top in named + indexed.nameless.map(\.descriptor) {
-            for key in Self.keys(of: top, reading: read) where tops[key]?.contains(top) != true {
-                tops[key, default: []].append(top)
-            }
+        var seen: Set<Descriptor> = []
+        for top in named + indexed.nameless.map(\.descriptor) where seen.insert(top).inserted {
+            for key in Self.keys(of: top, reading: read) { tops[key, default: []].append(top) }
         }
     }
 
