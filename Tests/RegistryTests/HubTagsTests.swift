@@ -259,4 +259,18 @@ struct HubTagsTests {
         }
         #expect(clock.sleeps.count == 2)
     }
+
+    @Test("A list of more tags than a repository may have is read no further")
+    func tooMany() async throws {
+        try await ScriptedRegistry.with { registry in
+            _ = HubStandIn(registry, rows: rows(1000))
+            let error = await #expect(throws: RegistryError.self) {
+                try await withHubClient(registry) { client in
+                    let hub = try #require(client.hub(for: .dockerHub))
+                    return try await HubListing(hub, .alpine, maximumTags: 250)?.tags()
+                }
+            }
+            #expect(error?.kind == .tooLarge && registry.requests.count == 3, "\(registry.transcript)")
+        }
+    }
 }

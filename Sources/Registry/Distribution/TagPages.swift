@@ -12,7 +12,8 @@ struct TagPages {
     /// What may be meant for the page size alone.
     private static let refusals = Set((400..<600).filter { RegistryError.isLasting($0) }).subtracting([401, 403, 500])
     private static let maximumPages = 10_000
-    private static let maximumTags = 1_000_000
+    /// How many tags one repository may have.
+    static let maximumTags = 1_000_000
 
     /// Where a page is: the beginning of the list, with or without a page size, or an address.
     enum Place: Hashable {

@@ -29,11 +29,13 @@ struct HubListing: Sendable {
     private let hub: HubAPI
     private let first: HTTPURL
     private let context: CallContext
+    private let maximumTags: Int
 
-    init?(_ hub: HubAPI, _ location: RepositoryReference) {
+    init?(_ hub: HubAPI, _ location: RepositoryReference, maximumTags: Int = TagPages.maximumTags) {
         let parts = location.repository.description.split(separator: "/")
         guard parts.count == 2 else { return nil }
         self.hub = hub
+        self.maximumTags = maximumTags
         context = hub.service.retry.context(.listTags, location)
         let path = "v2/namespaces/\(parts[0])/repositories/\(parts[1])/tags"
         first = hub.base.appending(path, query: "page_size=\(Self.pageSize)")
@@ -44,9 +46,9 @@ struct HubListing: Sendable {
             throw context.error(.notFound, "it does not show the repository", status: 404)
         }
         var merged = MergedTags()
-        merged.add(page)
+        try add(page, to: &merged)
         if let rest = try await numberedPages(after: page) {
-            for page in rest { merged.add(page) }
+            for page in rest { try add(page, to: &merged) }
         } else {
             try await follow(page, into: &merged)
         }
@@ -65,6 +67,16 @@ struct HubListing: Sendable {
         return merged.tags
     }
 
+    /// - Returns: whether the page brought anything new.
+    @discardableResult
+    private func add(_ page: HubPage, to merged: inout MergedTags) throws -> Bool {
+        let isNew = merged.add(page)
+        guard merged.tags.count <= maximumTags else {
+            throw context.error(.tooLarge, "there are more than \(maximumTags) tags")
+        }
+        return isNew
+    }
+
     private func page(at address: HTTPURL) async throws -> HubPage? { try await hub.page(at: address, context.part()) }
 
     /// The pages after the first, fetched side by side, where the first tells how many there are.
@@ -74,28 +86,38 @@ struct HubListing: Sendable {
     ///
     /// - Returns: `nil` when they must be followed one by one.
     private func numberedPages(after page: HubPage) async throws -> [HubPage]? {
-        guard let count = page.count, count > Self.pageSize, count <= Self.pageSize * Self.maximumPages,
-            page.rowCount == Self.pageSize, let second = try next(of: page),
+        let most = min(maximumTags, Self.pageSize * Self.maximumPages)
+        guard let count = page.count, count > Self.pageSize, count <= most, page.rowCount == Self.pageSize,
+            let second = try next(of: page),
             let numbering = PageNumbering(second: second)
         else { return nil }
         let last = Int((count + Int64(Self.pageSize) - 1) / Int64(Self.pageSize))
-        guard last > 2, let pages = try await fetch(2...last, numbering) else { return nil }
-        for (offset, page) in pages.enumerated() {
-            let number = offset + 2
-            let isLast = number == last
-            guard page.count == count, isLast || page.rowCount == Self.pageSize,
-                try next(of: page) == (isLast ? nil : numbering.address(of: number + 1))
-            else { return nil }
-        }
+        guard last > 2,
+            let pages = try await fetch(
+                2...last,
+                numbering,
+                where: { number, page in
+                    let isLast = number == last
+                    return try page.count == count
+                        && (isLast ? page.rowCount <= Self.pageSize : page.rowCount == Self.pageSize)
+                        && next(of: page) == (isLast ? nil : numbering.address(of: number + 1))
+                }
+            )
+        else { return nil }
         let names = Set((page.tags + pages.flatMap(\.tags)).map(\.name))
         let dropped = pages.reduce(page.dropped) { $0 + $1.dropped }
         return Int64(names.count + dropped) == count ? pages : nil
     }
 
-    /// - Returns: `nil` when one of them is not there.
-    private func fetch(_ numbers: ClosedRange<Int>, _ numbering: PageNumbering) async throws -> [HubPage]? {
-        let pages = try await numbers.map(limit: Self.parallelism) { number in
-            try await page(at: numbering.address(of: number))
+    /// - Returns: `nil` when one of them is not there, or does not fit; such a one is not held until all have come.
+    private func fetch(
+        _ numbers: ClosedRange<Int>,
+        _ numbering: PageNumbering,
+        where fits: @escaping @Sendable (Int, HubPage) throws -> Bool
+    ) async throws -> [HubPage]? {
+        let pages = try await numbers.map(limit: Self.parallelism) { number -> HubPage? in
+            let page = try await page(at: numbering.address(of: number))
+            return try page.flatMap { try fits(number, $0) ? $0 : nil }
         }
         return pages.contains { $0 == nil } ? nil : pages.compactMap(\.self)
     }
@@ -110,7 +132,7 @@ struct HubListing: Sendable {
             guard let following = try await self.page(at: address) else {
                 throw context.error(.notFound, "Docker Hub's API lacks a page of its own list", status: 404)
             }
-            guard merged.add(following) || following.next == nil else {
+            guard try add(following, to: &merged) || following.next == nil else {
                 throw context.error(.protocolViolation, "the pages of Docker Hub's API bring nothing new")
             }
             page = following
@@ -143,7 +165,6 @@ private struct MergedTags {
     var isCutShort: Bool { Int64(rows) < claimed ?? 0 }
 
     /// - Returns: whether the page brought anything new.
-    @discardableResult
     mutating func add(_ page: HubPage) -> Bool {
         let before = tags.count
         tags += page.tags.filter { seen.insert($0.name).inserted }
