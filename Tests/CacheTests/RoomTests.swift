@@ -118,4 +118,28 @@ struct RoomTests {
             }
         }
     }
+
+    @Test("That many tags are used is noted some hundreds in a transaction")
+    func useOfMany() async throws {
+        let location = try RepositoryReference("a")
+        try await TimedCache.with { timed in
+            try await timed.open { cache async throws in
+                var assignments: [Names.Assignment] = []
+                for number in 0..<1100 {
+                    let image = SampleImage.index(of: [], annotations: ["number": "\(number)"])
+                    let manifest = try Manifest(bytes: image.topBytes, contentType: nil)
+                    try await cache.store(manifest, from: location)
+                    assignments.append(
+                        .init(location: location, tag: try TagName("\(number)"), descriptor: image.top)
+                    )
+                }
+                _ = try await cache.names.record(assignments)
+                timed.advance(hours: 5)
+                let transactions = cache.transactionCount
+                try await cache.names.noteUse(of: assignments.map { ImageReference(location: location, tag: $0.tag) })
+                #expect(cache.transactionCount - transactions == 3)
+                #expect(try await cache.inventory.images().allSatisfy { $0.lastUse == timed.now.value })
+            }
+        }
+    }
 }

@@ -137,14 +137,23 @@ package struct Names: Sendable {
         }
     }
 
-    /// Notes that what tags name is used, so that it is not the first to make room; at most one transaction.
+    /// How many tags are noted as used in a transaction.
+    private static let usedAtOnce = 512
+
+    /// Notes that what tags name is used, so that it is not the first to make room; many in a transaction.
     ///
     /// What was used within the last hour is left as it is. Tags that the cache does not hold are not an error.
     package func noteUse(of references: some Sequence<ImageReference> & Sendable) async throws {
         let now = store.now
-        let stale = try await store.index.read { try $0.names.unused(references, since: now - 3600) }
-        guard !stale.isEmpty else { return }
-        try await store.index.write { try $0.blobs.touch(stale, at: now) }
+        var rest = references.makeIterator()
+        while true {
+            var some: [ImageReference] = []
+            while some.count < Self.usedAtOnce, let next = rest.next() { some.append(next) }
+            guard !some.isEmpty else { return }
+            let stale = try await store.index.read { [some] in try $0.names.unused(some, since: now - 3600) }
+            guard !stale.isEmpty else { continue }
+            try await store.index.write { try $0.blobs.touch(stale, at: now) }
+        }
     }
 
     /// Notes that blobs were used, so that they are not the first to make room; one transaction.
