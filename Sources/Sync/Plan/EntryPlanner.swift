@@ -183,12 +183,13 @@ struct EntryPlanner {
                     return true
                 })
         }
+        let isEmpty = mayBeEmpty && !found.contains(true)
         for (position, index) in open.enumerated() {
             let isThere = found.indices.contains(position) && found[position]
             plan.tags[index].decision =
                 isThere
                 ? present(plan.tags[index].target)
-                : .copy(repositoryIsEmpty: mayBeEmpty && !found.contains(true), because: .absent)
+                : .copy(repositoryIsEmpty: isEmpty, because: .absent)
         }
     }
 }

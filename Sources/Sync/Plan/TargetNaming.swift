@@ -24,6 +24,8 @@ struct TargetNaming {
         among siblings: [ListedTag],
         entry: Configuration.Entry
     ) async throws -> (tags: [EntryPlan.Tag], warnings: [String]) {
+        let hasBare = tags.contains { needsSiblings($0.name, entry: entry) }
+        let digests = hasBare ? Dictionary(siblings.map { ($0.name, $0.digest) }) { first, _ in first } : [:]
         var named: [EntryPlan.Tag] = []
         var warnings: [String] = []
         for tag in tags {
@@ -32,7 +34,7 @@ struct TargetNaming {
                 continue
             }
             do {
-                let found = try await versionedName(for: tag, among: siblings)
+                let found = try await versionedName(for: tag, among: siblings, digests)
                 if found == nil {
                     warnings.append("os_normalize finds no version for the tag '\(tag.name)'; its name stays")
                 }
@@ -44,10 +46,13 @@ struct TargetNaming {
         return (named, warnings)
     }
 
-    private func versionedName(for tag: ListedTag, among siblings: [ListedTag]) async throws -> TagName? {
-        let digests = Dictionary(siblings.map { ($0.name, $0.digest) }, uniquingKeysWith: { first, _ in first })
+    private func versionedName(
+        for tag: ListedTag,
+        among siblings: [ListedTag],
+        _ digests: [TagName: Digest?]
+    ) async throws -> TagName? {
         guard let digest = try await digest(of: tag.name, listed: tag.digest) else { return nil }
-        for candidate in OSNormalization.candidates(for: tag.name, among: siblings.map(\.name)) {
+        for candidate in OSNormalization.candidates(for: tag.name, among: siblings.lazy.map(\.name)) {
             let listed = digests[candidate] ?? nil
             if try await self.digest(of: candidate, listed: listed) == digest { return candidate }
         }
