@@ -1,5 +1,7 @@
+import CacheSupport
 import Concurrency
 import FoundationEssentials
+import Glibc
 import Logging
 import OCI
 import Sync
@@ -82,6 +84,21 @@ struct ScheduleTests {
                 #expect(memory.lastBeginning() == nil)
             }
             #expect(try Files.list(path) == [])
+        }
+    }
+
+    @Test("What others have noted is not written over while it cannot be read")
+    func unreadable() async throws {
+        try await Self.withCache { path async throws in
+            let memories = ["a.yaml", "b.yaml"].map { file in
+                ScheduleMemory(cacheDirectory: path, configuration: file, logger: Logger(label: "test"))
+            }
+            let time = Date(timeIntervalSince1970: 1_000_000)
+            memories[0].note(time)
+            try await withFaulty("open", on: "\(path)/schedule.json", code: EIO, times: 1) { _ in
+                memories[1].note(time)
+            }
+            #expect(memories.map { $0.lastBeginning() } == [time, nil])
         }
     }
 

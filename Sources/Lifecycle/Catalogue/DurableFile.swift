@@ -35,8 +35,10 @@ package struct DurableFile: Sendable {
         return access(Self.split(target).directory, W_OK | X_OK) == 0
     }
 
+    /// Reads the file; blocks.
+    ///
     /// - Returns: at most so many bytes; `nil` when there is no such file.
-    func read(upTo limit: Int) throws(FileError) -> [UInt8]? {
+    package func read(upTo limit: Int) throws(FileError) -> [UInt8]? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }

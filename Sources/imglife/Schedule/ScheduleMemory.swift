@@ -17,6 +17,8 @@ struct ScheduleMemory: Sendable {
         var ended: [String: RunEnd]?
     }
 
+    private static let maximumBytes = 4 << 20
+
     private let directory: String
     private let work: String
     private let logger: Logger
@@ -36,18 +38,20 @@ struct ScheduleMemory: Sendable {
 
     /// When the last run began; `nil` when none is known, or what is written there is no time.
     func lastBeginning() -> Date? {
-        document().began[work].flatMap { (0..<RunEnd.latest).contains($0) ? Date(timeIntervalSince1970: $0) : nil }
+        (try? document())?.began[work].flatMap {
+            (0..<RunEnd.latest).contains($0) ? Date(timeIntervalSince1970: $0) : nil
+        }
     }
 
     /// How the last run ended; `nil` when none is known.
-    func lastEnd() -> RunEnd? { document().ended?[work].flatMap { $0.isPlausible ? $0 : nil } }
+    func lastEnd() -> RunEnd? { (try? document())?.ended?[work].flatMap { $0.isPlausible ? $0 : nil } }
 
     /// Notes a run once there is a cache, because none is made beside files of somebody else's; what cannot be kept is told,
     /// and is no reason to end.
     func note(_ beginning: Date, _ end: RunEnd? = nil) {
         do {
             guard try CachePlace.holdsCache(directory) else { return }
-            var document = document()
+            var document = try document()
             document.began[work] = beginning.timeIntervalSince1970.rounded()
             if let end { document.ended = (document.ended ?? [:]).merging([work: end]) { $1 } }
             try DurableFile(path: path).replace(with: Array(JSONEncoder().encode(document)))
@@ -59,8 +63,9 @@ struct ScheduleMemory: Sendable {
         }
     }
 
-    private func document() -> Document {
-        guard let data = try? Data(contentsOf: URL(filePath: path)) else { return Document() }
-        return (try? JSONDecoder().decode(Document.self, from: data)) ?? Document()
+    /// - Throws: `FileError` for what is there and cannot be read: it is not written over.
+    private func document() throws(FileError) -> Document {
+        guard let bytes = try DurableFile(path: path).read(upTo: Self.maximumBytes) else { return Document() }
+        return (try? JSONDecoder().decode(Document.self, from: Data(bytes))) ?? Document()
     }
 }
