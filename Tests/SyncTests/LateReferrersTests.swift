@@ -256,6 +256,27 @@ struct LateReferrersTests: ReferrerMirroring {
         }
     }
 
+    @Test("What fails after the image's own referrers have come is tried again", arguments: [true, false])
+    func afterOwn(isChained: Bool) async throws {
+        try await between(interfaceAt: true, true) { source, target in
+            let image = SampleImage.multiPlatform()
+            source.load(image, repository: repository, tag: "v1")
+            try await MirrorRun.with { mirror async throws in
+                #expect(try await mirror.run(entry(source, target)).synced == 1)
+                let own = SampleImage.artifact(of: image.top)
+                let later = SampleImage.artifact(of: isChained ? own.top : image.manifests[0].descriptor)
+                for artifact in [own, later] { source.load(artifact, repository: repository) }
+                target.script(RequestMatch("PUT", .manifest("\(later.digest)"), times: nil), .status(403))
+                #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.failed])
+                #expect(target.store.holds(own, repository: mirrored))
+                target.removeScript()
+                #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.synced])
+                #expect(target.store.holds(later, repository: mirrored))
+                #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.upToDate])
+            }
+        }
+    }
+
     @Test("What refers to an image in one repository is not pushed for another that has the same image")
     func otherRepository() async throws {
         try await between(interfaceAt: true, true) { source, target in

@@ -45,17 +45,22 @@ struct ReferrerCopy: Sendable {
         search.target = copy.job.target
         var outcome = Outcome()
         var isUntold = false
+        var sent: [(found: FoundReferrers, own: GivenReferrers.Content)] = []
         let last = try await search.forEachLevel(above: graph.subjects) { found in
             // Before the target is given anything: what one source of it lists another does not take away.
             if !copy.source.isCache { try await note(found) }
             for found in found {
                 outcome.count += found.referrers.count
                 isUntold = isUntold || found.isUntold || found.unheard != nil
-                let sent = try await send(found)
-                outcome.warnings += sent.warnings
-                outcome.hasWritten = outcome.hasWritten || sent.hasWritten
+                let own = try await copy.cache.given.content(of: copy.job.gift(of: found.subject))
+                let written = try await send(found, own)
+                outcome.warnings += written.warnings
+                outcome.hasWritten = outcome.hasWritten || written.hasWritten
+                sent.append((found, own))
             }
         }
+        // What counts as given is asked for no more: so only once all has come, the image's own last.
+        for (found, own) in sent.reversed() { try await noteGiven(found, besides: own) }
         if let last { outcome.warnings.append(ReferrerSearch.leftOut(above: last)) }
         if !copy.source.isCache {
             let gift = copy.job.gift(of: graph.top.descriptor.digest)
@@ -77,9 +82,8 @@ struct ReferrerCopy: Sendable {
         try await copy.cache.noteReferrers(found, in: copy.job.source)
     }
 
-    private func send(_ found: FoundReferrers) async throws -> Outcome {
+    private func send(_ found: FoundReferrers, _ own: GivenReferrers.Content) async throws -> Outcome {
         let given = try await copy.cache.given.all(of: found.subject, to: copy.job.target)
-        let own = try await copy.cache.given.content(of: copy.job.gift(of: found.subject))
         var (sent, replaced) = ([Referrer](), [String]())
         for referrer in found.referrers {
             let digest = referrer.manifest.descriptor.digest
@@ -104,12 +108,6 @@ struct ReferrerCopy: Sendable {
         }
         outcome.warnings += listed.warnings
         outcome.hasWritten = outcome.hasWritten || listed.hasWritten
-        // That the cache lacks something does not mean that its source has it no more.
-        if copy.source.isCache {
-            try await copy.cache.given.note(found.content.besides(own), in: copy.job.gift(of: found.subject))
-        } else {
-            try await note(found, besides: own)
-        }
         return outcome
     }
 
@@ -118,8 +116,10 @@ struct ReferrerCopy: Sendable {
     }
 
     /// Notes what the source has given, and forgets what it has given before and has no more.
-    private func note(_ found: FoundReferrers, besides own: GivenReferrers.Content) async throws {
+    private func noteGiven(_ found: FoundReferrers, besides own: GivenReferrers.Content) async throws {
         let (gift, content) = (copy.job.gift(of: found.subject), found.content)
+        // That the cache lacks something does not mean that its source has it no more.
+        guard !copy.source.isCache else { return try await copy.cache.given.note(content.besides(own), in: gift) }
         let former = own.all.union(own.guessed).union(own.meant)
         let listed = found.hasList ? Set(found.listed.map(\.digest)) : former.subtracting(own.tagged)
         let left = found.refusedTags.isEmpty ? listed : listed.union(own.tagged)
