@@ -56,6 +56,30 @@ struct FailedCopyTests {
         }
     }
 
+    @Test("It is known what it is once it was found right, also where digests counted then and do not any more")
+    func foundRight() async throws {
+        try await ScriptedRegistry.with { source in
+            try await ScriptedRegistry.with { target in
+                let (image, other) = (SampleImage.image(), SampleImage.image(labels: ["other": "1"]))
+                source.load(image, repository: "app", tag: "v1")
+                target.script(RequestMatch("PUT", .manifests), .status(201))
+                for method in ["HEAD", "GET"] {
+                    target.script(RequestMatch(method, .manifests, times: 20), .status(503))
+                }
+                try await MirrorRun.with { mirror async throws in
+                    let checked = entry(source, target) + ", check_digest: true"
+                    #expect(try await mirror.run(checked).rows.map(\.status) == [.failed])
+                    target.removeScript()
+                    target.load(image, repository: "app", tag: "v1")
+                    #expect(try await mirror.run(checked).rows.map(\.status) == [.upToDate])
+                    source.load(other, repository: "app", tag: "v1")
+                    #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.upToDate])
+                    #expect(target.store.holds(image, repository: "app"))
+                }
+            }
+        }
+    }
+
     @Test(
         "So is one whose target says that it has stored something else, or says errors of what it has taken",
         arguments: [

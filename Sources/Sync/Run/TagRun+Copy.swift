@@ -15,6 +15,7 @@ extension TagRun {
         // A registry may name another digest than it gives, for ever.
         if let present, present == image.graph.top.descriptor.digest {
             let document = entry.platforms.isEmpty ? nil : image.document.descriptor.digest
+            try await copy.notes.settleDoubt()
             try await noteFound(present, of: document, in: cache)
             return try await upToDate(present)
         }

@@ -73,8 +73,7 @@ struct TagRun: Sendable {
         let result = try await comparison.compare(work.tag, at: target)
         guard !result.isEqual else {
             if keeps, let cache = run.cache {
-                // Compared although digests do not count: it was in doubt.
-                if !entry.checksDigest { try await notes(cache).settleDoubt() }
+                try await notes(cache).settleDoubt()
                 if let pushed = result.pushed { try await noteFound(pushed, of: result.document, in: cache) }
             }
             return (told(.upToDate(result.expected)), nil)
