@@ -61,6 +61,20 @@ struct RepairTests {
         }
     }
 
+    @Test("What a repair cannot do without is looked for before anything is hashed")
+    func unusable() async throws {
+        try await Mirror.with { mirror async throws in
+            try await mirror.expectSuccess()
+            try Self.spoil(mirror.layer, in: mirror)
+            let configuration = "\(mirror.workspace.path)/imglife.yaml"
+            let text = String(buffer: try Files.read(configuration))
+            try Files.write(text + "registries: {x.example.com: {ca_file: none.pem}}\n", to: configuration)
+            let result = try await mirror.workspace.run("cache", "verify", "--repair")
+            #expect(result.status == 78, "\(result.output)\(result.errors)")
+            #expect(try Files.list("\(mirror.workspace.cache)/quarantine") == [])
+        }
+    }
+
     @Test("What nobody has any more is told with the tags that lack it, and ends with 1")
     func nowhere() async throws {
         try await Mirror.with { mirror async throws in

@@ -46,21 +46,30 @@ struct CacheVerifyCommand: Subcommand {
 
     func run() async throws {
         try await CacheAccess.run(parent.options, mayBeReadOnly: !repair) { [self] cache, access in
+            // Before hours of hashing.
+            if repair { _ = try await access.session.usableRegistries }
             let options = VerificationOptions(subset: subset, maximumDuration: maxDuration, startsOver: restart)
             let progress = VerificationProgress()
             let style = ProgressStyle(.auto, of: access.session)
             let display = WorkProgress(style: style) { time, _ in Self.line(progress.snapshot, after: time) }
             let report = try await display.showing { try await cache.verify(options, progress: progress) }
-            let repaired = repair ? try await Self.repair(report, cache, access) : nil
+            var (repaired, failure) = (RepairReport?.none, (any Error)?.none)
+            do {
+                if repair { repaired = try await Self.repair(report, cache, access) }
+            } catch {
+                // What was found is told, whatever becomes of its repair.
+                failure = error
+            }
             let result = VerificationResult(report, repaired)
-            var failure: (any Error)? = repaired?.failure
-            if failure == nil, result.stopped == nil {
+            if let broken = repaired?.failure {
+                failure = broken
+            } else if result.stopped == nil {
                 let bad = result.unrepaired ?? result.bad.count
                 do {
                     let blobs = report.blobs + report.skipped
                     try await cache.verification.note(blobs: blobs, bad: bad, isWhole: subset == nil)
                 } catch {
-                    failure = error
+                    failure = failure ?? error
                 }
             }
             switch output {
