@@ -19,6 +19,22 @@ struct OddUploadTests {
         }
     }
 
+    @Test("An answer without a body may claim any length")
+    func claimsLength() async throws {
+        let answer = "HTTP/1.1 204 No Content\r\nContent-Length: \(Int64.max)\r\n\r\n"
+        try await RawServer.with(answering: Array(answer.utf8)) { port in
+            let host: RegistryHost = "registry.test"
+            let settings = HostSettings(endpoint: "http://127.0.0.1:\(port)")
+            let manifest = try Manifest(bytes: SampleImage.image().topBytes, contentType: .ociManifest)
+            await #expect(throws: RegistryError.self) {
+                try await withClient(hosts: [host: settings], retry: RetryPolicy(attempts: 1)) { client in
+                    let location = RepositoryReference(host: host, repository: "library/app")
+                    _ = try await client.repository(location, for: .push).store(manifest, as: "v1")
+                }
+            }
+        }
+    }
+
     @Test("Where parts are refused the blob is sent whole in a new session", arguments: [400, 405, 501])
     func avoidsParts(status: Int) async throws {
         let transcript = try await upload { registry in

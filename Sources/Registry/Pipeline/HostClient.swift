@@ -190,8 +190,9 @@ final class HostClient: Sendable {
         let result = try await use(response)
         let isShown = request.method == .HEAD && response.status == 200 && !response.isWebPage
         if isShown || request.method == .PUT, let scope = request.scope { isThere(scope.repository) }
-        let received = request.method == .HEAD ? 0 : response.contentLength ?? 0
-        let bytes = request.body.count + max(0, received)
+        let claimed = request.method == .HEAD ? 0 : response.contentLength ?? 0
+        // A head may say any number, also of what does not come.
+        let bytes = request.body.count + min(max(0, claimed), Manifest.maximumContentSize)
         if let limit = gate.ended(request.lane, bytes: bytes, since: start) { tell(limit, request) }
         return result
     }
