@@ -22,17 +22,16 @@ struct ReferrerList: Sendable {
     ///
     /// - Throws: ``CacheError``, `DocumentError`.
     static func lists(of referrers: [ArchiveDocument.Referrer], in cache: ContentCache) throws -> [ReferrerList] {
-        var entries: [RepositoryReference: [Digest: [Digest: Manifest]]] = [:]
+        // Not the manifests themselves, of which there may be hundreds of thousands: each list's are read again.
+        var entries: [RepositoryReference: [Digest: [Digest: Descriptor]]] = [:]
         for referrer in referrers {
-            guard let manifest = try cache.manifest(referrer.descriptor), let subject = manifest.subject else {
-                continue
-            }
+            guard let subject = try cache.manifest(referrer.descriptor)?.subject else { continue }
             entries[referrer.repository, default: [:]][subject.digest, default: [:]][referrer.descriptor.digest] =
-                manifest
+                referrer.descriptor
         }
         return try entries.sorted { $0.key < $1.key }.flatMap { repository, subjects in
             try subjects.sorted { $0.key < $1.key }.map { subject, entries in
-                let text = ReferrersIndex.text(of: entries.values)
+                let text = try ReferrersIndex.text(of: entries.values.compactMap(cache.manifest))
                 return ReferrerList(
                     repository: repository,
                     tag: try subject.referrersTag,
