@@ -73,7 +73,7 @@ struct TagRun: Sendable {
         let result = try await comparison.compare(work.tag, at: target)
         guard !result.isEqual else {
             if keeps, let cache = run.cache {
-                try await notes(cache).settleDoubt()
+                try await imageCopy(through: cache, repositoryIsEmpty: false).notes.settleDoubt()
                 if let pushed = result.pushed { try await noteFound(pushed, of: result.document, in: cache) }
             }
             return (told(.upToDate(result.expected)), nil)
@@ -90,31 +90,26 @@ struct TagRun: Sendable {
     /// - Throws: `CacheError`.
     func noteFound(_ digest: Digest, of document: Digest?, in cache: ContentCache) async throws {
         guard !options.isOffline else { return }
-        try await notes(cache).noteFound(digest, of: document) {
+        let notes = imageCopy(through: cache, repositoryIsEmpty: false).notes
+        try await notes.noteFound(digest, of: document) {
             let held = try await cache.names.resolve(.tag(work.tag.source), in: entry.source)
             guard let held else { return false }
             return try await DigestComparison.wouldPush(held, for: entry, as: digest, from: cache)
         }
     }
 
-    private func notes(_ cache: ContentCache) -> TargetNotes {
-        TargetNotes(job: job(repositoryIsEmpty: false), cache: cache)
-    }
-
     /// What is to be done with a tag, and why, for those who want to know.
     private func told(_ decision: EntryPlan.Decision) -> EntryPlan.Decision {
+        let (word, reason): (String, String)
         switch decision {
-        case .copy(_, .differs): decided("copy", "digest differs")
-        case .copy: decided("copy", "the target lacks the tag, or does not tell")
-        case .upToDate(let digest):
-            decided("up to date", digest.map { "the target's digest is \($0)" } ?? "the target lists the tag")
-        case .copyReferrers, .compare, .undecided, .refused: break
+        case .copy(_, .differs): (word, reason) = ("copy", "digest differs")
+        case .copy: (word, reason) = ("copy", "the target lacks the tag, or does not tell")
+        case .upToDate(let digest?): (word, reason) = ("up to date", "the target's digest is \(digest)")
+        case .upToDate: (word, reason) = ("up to date", "the target lists the tag")
+        case .copyReferrers, .compare, .undecided, .refused: return decision
         }
+        run.logger.debug("decided", metadata: metadata(["decision": "\(word)", "because": "\(reason)"]))
         return decision
-    }
-
-    private func decided(_ decision: String, _ reason: @autoclosure () -> String) {
-        run.logger.debug("decided", metadata: metadata(["decision": "\(decision)", "because": "\(reason())"]))
     }
 
     /// Tells of a tag that is kept as it is though upstream's has moved.
