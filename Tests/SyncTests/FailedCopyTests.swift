@@ -12,6 +12,30 @@ struct FailedCopyTests {
         "source: '\(source.host)/app', target: '\(target.host)/app', tag: v1"
     }
 
+    private let image = SampleImage.image()
+    private let other = SampleImage.image(labels: ["other": "1"])
+
+    /// Runs a test after a run whose target took the image and did not show it; `more` is said of the entry.
+    private func afterUnshown(
+        _ more: String = "",
+        _ body: (_ source: ScriptedRegistry, _ target: ScriptedRegistry, MirrorRun) async throws -> Void
+    ) async throws {
+        try await ScriptedRegistry.with { source in
+            try await ScriptedRegistry.with { target in
+                source.load(image, repository: "app", tag: "v1")
+                target.script(RequestMatch("PUT", .manifests), .status(201))
+                for method in ["HEAD", "GET"] {
+                    target.script(RequestMatch(method, .manifests, times: 20), .status(503))
+                }
+                try await MirrorRun.with { mirror async throws in
+                    #expect(try await mirror.run(entry(source, target) + more).rows.map(\.status) == [.failed])
+                    target.removeScript()
+                    try await body(source, target, mirror)
+                }
+            }
+        }
+    }
+
     @Test("The bytes of a tag that fails are counted")
     func bytes() async throws {
         try await ScriptedRegistry.with { source in
@@ -34,49 +58,25 @@ struct FailedCopyTests {
         "A tag whose target did not show what it had taken is looked at in the next run, also where digests do not count"
     )
     func taken() async throws {
-        try await ScriptedRegistry.with { source in
-            try await ScriptedRegistry.with { target in
-                let (image, other) = (SampleImage.image(), SampleImage.image(labels: ["other": "1"]))
-                source.load(image, repository: "app", tag: "v1")
-                target.script(RequestMatch("PUT", .manifests), .status(201))
-                for method in ["HEAD", "GET"] {
-                    target.script(RequestMatch(method, .manifests, times: 20), .status(503))
-                }
-                try await MirrorRun.with { mirror async throws in
-                    #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.failed])
-                    target.removeScript()
-                    target.load(other, repository: "app", tag: "v1")
-                    #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.synced])
-                    #expect(target.store.holds(image, repository: "app"))
-                    // It is known now what the tag is, and digests do not count again.
-                    target.load(other, repository: "app", tag: "v1")
-                    #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.upToDate])
-                }
-            }
+        try await afterUnshown { source, target, mirror async throws in
+            target.load(other, repository: "app", tag: "v1")
+            #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.synced])
+            #expect(target.store.holds(image, repository: "app"))
+            // It is known now what the tag is, and digests do not count again.
+            target.load(other, repository: "app", tag: "v1")
+            #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.upToDate])
         }
     }
 
     @Test("It is known what it is once it was found right, also where digests counted then and do not any more")
     func foundRight() async throws {
-        try await ScriptedRegistry.with { source in
-            try await ScriptedRegistry.with { target in
-                let (image, other) = (SampleImage.image(), SampleImage.image(labels: ["other": "1"]))
-                source.load(image, repository: "app", tag: "v1")
-                target.script(RequestMatch("PUT", .manifests), .status(201))
-                for method in ["HEAD", "GET"] {
-                    target.script(RequestMatch(method, .manifests, times: 20), .status(503))
-                }
-                try await MirrorRun.with { mirror async throws in
-                    let checked = entry(source, target) + ", check_digest: true"
-                    #expect(try await mirror.run(checked).rows.map(\.status) == [.failed])
-                    target.removeScript()
-                    target.load(image, repository: "app", tag: "v1")
-                    #expect(try await mirror.run(checked).rows.map(\.status) == [.upToDate])
-                    source.load(other, repository: "app", tag: "v1")
-                    #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.upToDate])
-                    #expect(target.store.holds(image, repository: "app"))
-                }
-            }
+        let checking = ", check_digest: true"
+        try await afterUnshown(checking) { source, target, mirror async throws in
+            target.load(image, repository: "app", tag: "v1")
+            #expect(try await mirror.run(entry(source, target) + checking).rows.map(\.status) == [.upToDate])
+            source.load(other, repository: "app", tag: "v1")
+            #expect(try await mirror.run(entry(source, target)).rows.map(\.status) == [.upToDate])
+            #expect(target.store.holds(image, repository: "app"))
         }
     }
 
@@ -90,7 +90,6 @@ struct FailedCopyTests {
     func contradicted(answer: Action) async throws {
         try await ScriptedRegistry.with { source in
             try await ScriptedRegistry.with { target in
-                let (image, other) = (SampleImage.image(), SampleImage.image(labels: ["other": "1"]))
                 source.load(image, repository: "app", tag: "v1")
                 target.script(RequestMatch("PUT", .manifest("v1"), times: nil), answer)
                 try await MirrorRun.with { mirror async throws in
@@ -110,7 +109,6 @@ struct FailedCopyTests {
     func stopped() async throws {
         try await ScriptedRegistry.with { source in
             try await ScriptedRegistry.with { target in
-                let (image, other) = (SampleImage.image(), SampleImage.image(labels: ["other": "1"]))
                 source.load(image, repository: "app", tag: "v1")
                 let gate = Gate()
                 target.script(RequestMatch("PUT", .manifests), .status(201))
